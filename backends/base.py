@@ -1,0 +1,252 @@
+"""What every model format offers, and the plain facts it reports.
+
+A backend reads one format. `sniff` and `inspect` never run anything a file names; `load` does, and is called in a
+sandboxed worker only. Python 3.9 and its standard library are all this module may use: it also runs under the
+interpreter a model was made for.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, Dict, Optional, Protocol, Tuple, Union
+
+__all__ = [
+    "ArrayInfo",
+    "ArtifactError",
+    "Backend",
+    "Damaged",
+    "Finding",
+    "Inspection",
+    "Json",
+    "LoadedModel",
+    "ModelEntry",
+    "NameUse",
+    "NotLoadable",
+    "Signature",
+    "Source",
+    "Unsupported",
+    "resolve",
+]
+
+Json = Union[None, bool, int, float, str, "list[Json]", "dict[str, Json]"]
+
+
+class ArtifactError(Exception):
+    """A file that cannot be read as a model; `code` is stable, the text is one clear sentence."""
+
+    code = "artifact"
+
+    def __init__(self, message: str, *, offset: Optional[int] = None) -> None:
+        super().__init__(message)
+        self.offset = offset
+
+
+class Damaged(ArtifactError):
+    """Truncated or malformed."""
+
+    code = "damaged"
+
+
+class Unsupported(ArtifactError):
+    """No backend reads it."""
+
+    code = "unsupported"
+
+
+class NotLoadable(ArtifactError):
+    """It can be inspected, but not loaded by this console or from this place in the file."""
+
+    code = "not-loadable"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One remarkable fact about a file. `code` comes from the catalogue in the backend's docstring; trust judges it."""
+
+    code: str
+    detail: str
+    offset: Optional[int] = None
+
+
+@dataclass(frozen=True)
+class NameUse:
+    """A global that a pickle names: `module` and `name` as the stream spells them (a name may hold dots)."""
+
+    module: str
+    name: str
+    offset: int
+    called: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.module}.{self.name}"
+
+
+@dataclass(frozen=True)
+class ArrayInfo:
+    """One array: `name` is its place in the file, `shape` in elements, `bytes` its size in memory."""
+
+    name: str
+    shape: Tuple[int, ...]
+    dtype: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """One estimator in a file. `at` is its place (see `resolve`; empty = the root); `steps` names a pipeline's parts."""
+
+    at: str
+    class_name: str
+    parameters: Dict[str, Json] = field(default_factory=dict)
+    version: Optional[str] = None
+    steps: Tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What goes in and out, as far as the file tells. `classes` are the labels a classifier can answer."""
+
+    n_features: Optional[int] = None
+    feature_names: Optional[Tuple[str, ...]] = None
+    outputs: Optional[int] = None
+    classes: Optional[Tuple[Json, ...]] = None
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """The facts read from one artifact without running it; what is unknown is None or empty, never invented.
+
+    `model_class` is the dotted class of the root model (of the first estimator where the root is a container);
+    `complete` is true when every byte was accounted for. `details` holds what only this format has (layers,
+    training configuration, layout).
+    """
+
+    format: str
+    compression: Optional[str] = None
+    model_class: Optional[str] = None
+    names: Tuple[NameUse, ...] = ()
+    library_versions: Dict[str, str] = field(default_factory=dict)
+    parameters: Dict[str, Json] = field(default_factory=dict)
+    signature: Signature = field(default_factory=Signature)
+    models: Tuple[ModelEntry, ...] = ()
+    arrays: Tuple[ArrayInfo, ...] = ()
+    n_weights: Optional[int] = None
+    complete: bool = False
+    loadable: bool = True
+    findings: Tuple[Finding, ...] = ()
+    details: Dict[str, Json] = field(default_factory=dict)
+
+
+class Source:
+    """Bounded, read-only view of an open regular file by descriptor; it never moves the descriptor's own position."""
+
+    def __init__(self, fd: int, name: str = "", size: Optional[int] = None) -> None:
+        self.fd = fd
+        self.name = name
+        self.size = os.fstat(fd).st_size if size is None else size
+        self.bytes_read = 0
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Bytes at `offset`; fewer than `length` only at the end of the file. Raises OSError."""
+        length = max(0, min(length, self.size - offset))
+        parts = []
+        while length:
+            part = os.pread(self.fd, length, offset)
+            if not part:
+                break
+            parts.append(part)
+            offset += len(part)
+            length -= len(part)
+            self.bytes_read += len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def file(self, buffering: int = 65536) -> BinaryIO:
+        """An independent buffered file object over the same bytes, for zipfile, h5py and the decompressors."""
+        return io.BufferedReader(_SourceFile(self), buffering)
+
+
+class _SourceFile(io.RawIOBase):
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._source.size}[whence]
+        self._position = max(0, start + offset)
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer)
+        data = self._source.read(self._position, len(view))
+        view[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+
+@dataclass
+class LoadedModel:
+    """A model built in this process: the object at `at`, and what reading it told."""
+
+    model: Any
+    format: str
+    at: str = ""
+    phases: Dict[str, float] = field(default_factory=dict)
+
+
+class Backend(Protocol):
+    """One format. `name` is what `Inspection.format` says and what `convert --to` takes; `suffix` names new files."""
+
+    name: str
+    suffix: str
+
+    def sniff(self, head: bytes, source: Source) -> bool:
+        """Whether these bytes are this format: by content (`head` is the first 4 KiB), never by the file's name."""
+        ...
+
+    def inspect(self, source: Source) -> Inspection:
+        """Read the facts without running anything. Raises Damaged, Unsupported, OSError."""
+        ...
+
+    def load(self, source: Source, at: str = "", mmap_mode: Optional[str] = None) -> LoadedModel:
+        """Build the model in this process. `mmap_mode` is None, "r" or "c". Raises what the model's code raises."""
+        ...
+
+    def save(self, model: Any, fd: int, **options: Any) -> None:
+        """Write `model` to the open, empty, writable and seekable `fd`. Raises NotLoadable, OSError."""
+        ...
+
+
+_STEP = re.compile(r"\.?([^.\[\]]+)|\[(-?\d+)\]|\['((?:[^'\\]|\\.)*)'\]")
+
+
+def resolve(root: Any, at: str) -> Any:
+    """The object at place `at` under `root`: `model`, `[0]`, `steps[1][1]`, `['odd key']`; empty means the root.
+
+    A step is a key of a dict, an index of a sequence, else an attribute held in the object's own `__dict__`;
+    properties and methods are never called. Raises NotLoadable when there is no such place.
+    """
+    here, position = root, 0
+    while position < len(at):
+        match = _STEP.match(at, position)
+        if match is None:
+            raise NotLoadable(f"'{at}' is not a place: use names, [index] or ['key'], as inspect lists them")
+        name, index, quoted = match.groups()
+        try:
+            if index is not None:
+                here = here[int(index)]
+            else:
+                key = name if name is not None else re.sub(r"\\(.)", r"\1", quoted)
+                here = here[key] if isinstance(here, dict) else vars(here)[key]
+        except (KeyError, IndexError, TypeError):
+            raise NotLoadable(f"nothing stands at '{at[: match.end()]}' in this file") from None
+        position = match.end()
+    return here

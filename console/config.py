@@ -1,0 +1,84 @@
+"""Where the console keeps what is its own, and the operator's settings: one place for both (XDG base directories)."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from platformdirs import PlatformDirs
+
+from console.errors import Usage
+
+_DIRS = PlatformDirs("model-console", appauthor=False)
+
+STORE_DIR = ".model-console"
+
+
+def config_dir() -> Path:
+    """Settings and the user's own policy."""
+    return Path(_DIRS.user_config_dir)
+
+
+def cache_dir() -> Path:
+    """What can be made again: indexes, inspections, the demo store."""
+    return Path(_DIRS.user_cache_dir)
+
+
+def state_dir() -> Path:
+    """Crash files and saved tracebacks."""
+    return Path(_DIRS.user_state_dir)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an operator may set in `config.toml`; every key has a default.
+
+    `memory_mb` caps one worker's address space, `cpu_seconds` its processor time per request, `deadline_s` one
+    request, `load_deadline_s` one load; `reconcile_s` is the pace of the full comparison with the disk.
+    """
+
+    theme: str = ""
+    mouse: bool = True
+    fps: int = 20
+    ascii: bool = False
+    read_only: bool = False
+    memory_mb: int = 8192
+    load_deadline_s: float = 300.0
+    deadline_s: float = 120.0
+    reconcile_s: float = 30.0
+    sample_hz: float = 10.0
+    probe_rate: float = 20.0
+
+
+def load_settings(path: Path | None = None) -> Settings:
+    """Read `config.toml`. Raises Usage that names the file and the key when one is unknown or of the wrong type."""
+    path = path or config_dir() / "config.toml"
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        return Settings()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Usage(f"cannot read {path}: {error}") from None
+    try:
+        found = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise Usage(f"{path}: {error}") from None
+    defaults = {field.name: field.default for field in fields(Settings)}
+    for key, value in found.items():
+        if key not in defaults:
+            raise Usage(f"{path}: unknown setting '{key}'", hint=f"known: {', '.join(sorted(defaults))}")
+        expected = type(defaults[key])
+        if expected is float and type(value) is int:
+            found[key] = float(value)
+        elif type(value) is not expected:
+            raise Usage(f"{path}: '{key}' must be {expected.__name__}, not {type(value).__name__}")
+    return Settings(**found)
+
+
+def store_key(root: Path) -> str:
+    """The name under which caches of the store at `root` are kept."""
+    from hashlib import blake2b
+
+    return blake2b(os.fsencode(root.resolve()), digest_size=10).hexdigest()

@@ -1,0 +1,55 @@
+"""The errors an operator sees: one clear sentence, a next step, and the exit code of the command line."""
+
+from __future__ import annotations
+
+from console.records import Failure
+
+
+class ConsoleError(Exception):
+    """Anything the console refuses or could not do. `hint` says what to try; `failure` is the child's own account."""
+
+    code = "failed"
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None, failure: Failure | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.failure = failure
+
+
+class Failed(ConsoleError):
+    """The operation itself failed: the model raised, a worker died, the gate said no."""
+
+
+class Usage(ConsoleError):
+    """The request makes no sense as it stands."""
+
+    code = "usage"
+    exit_code = 2
+
+
+class Refused(ConsoleError):
+    """Trust, a role or read-only mode said no."""
+
+    code = "refused"
+    exit_code = 3
+
+
+class NeedsReview(Refused):
+    """The artifact may be loaded once an operator has said yes to what it names."""
+
+    code = "needs-review"
+
+
+class BadInput(ConsoleError):
+    """A file is missing, unreadable, damaged or of no known format."""
+
+    code = "bad-input"
+    exit_code = 4
+
+
+class Conflict(ConsoleError):
+    """Somebody else changed the file in between; nothing was replaced."""
+
+    code = "conflict"

@@ -1,0 +1,1 @@
+"""From bytes to an answering model: facts, judgement, workers, reload."""

@@ -1,0 +1,1 @@
+"""Measurement: latency, throughput, memory, and the probe that drives a loaded model."""

@@ -1,0 +1,387 @@
+"""The plain records that cross the house: frozen, serialisable, without behaviour.
+
+Text in them that came from outside (names, messages, tracebacks) is as it was found; whoever shows it passes it
+through `console.safe_text`. Times are seconds since the epoch, durations milliseconds, sizes bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from backends.base import Inspection, Json, Signature
+
+__all__ = [
+    "Artifact",
+    "Candidate",
+    "Comparison",
+    "DataFile",
+    "Event",
+    "ExceptionInfo",
+    "Failure",
+    "FileIdentity",
+    "Frame",
+    "GateResult",
+    "Judgement",
+    "Layer",
+    "Measured",
+    "Memory",
+    "Mode",
+    "Outcome",
+    "ProbePlan",
+    "ProbeState",
+    "Reason",
+    "Report",
+    "UpdatePlan",
+    "UpdateProgress",
+    "Verdict",
+    "Version",
+    "WorkerState",
+    "WorkerView",
+    "Inspection",
+    "Json",
+    "Signature",
+]
+
+
+class Verdict(StrEnum):
+    """What trust says of one content."""
+
+    SAFE = "safe"
+    REVIEW = "review"
+    BLOCKED = "blocked"
+    DAMAGED = "damaged"
+    UNSUPPORTED = "unsupported"
+
+
+class WorkerState(StrEnum):
+    """The life of a worker, in order; `error` may follow any."""
+
+    LOADING = "loading"
+    WARMING = "warming"
+    READY = "ready"
+    DRAINING = "draining"
+    ENDED = "ended"
+    ERROR = "error"
+
+
+class Mode(StrEnum):
+    """How a recipe retrains."""
+
+    FIT = "fit"
+    PARTIAL_FIT = "partial_fit"
+    WARM_START = "warm_start"
+    COMMAND = "command"
+
+
+@dataclass(frozen=True, slots=True)
+class FileIdentity:
+    """What must be equal for a file to count as untouched."""
+
+    device: int
+    inode: int
+    size: int
+    modified_ns: int
+    changed_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a verdict; `detail` is one sentence that says what it could do and where it stands."""
+
+    code: str
+    detail: str
+    offset: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict with its reasons, worst first. `pinned` tells who accepted this digest, if somebody did."""
+
+    verdict: Verdict
+    reasons: tuple[Reason, ...] = ()
+    pinned: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A row of the catalogue. `path` is relative to the store, as os.fsdecode gives it.
+
+    What is not known yet is None: `format` until it was sniffed, `model_class` and `verdict` until it was inspected.
+    `settling` = still being written; `problem` = why the file itself cannot be read (a link, a FIFO, EACCES).
+    `changed` is true while a loaded worker holds other bytes than the file has now.
+    """
+
+    path: str
+    size: int
+    modified: float
+    identity: FileIdentity | None = None
+    format: str | None = None
+    compression: str | None = None
+    digest: str | None = None
+    model_class: str | None = None
+    steps: tuple[str, ...] = ()
+    n_models: int = 0
+    verdict: Verdict | None = None
+    why: str = ""
+    settling: bool = False
+    problem: str | None = None
+    changed: bool = False
+    recipe: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything known of one artifact: the row, the facts and the judgement. `inspection` is None where there are none."""
+
+    artifact: Artifact
+    inspection: Inspection | None
+    judgement: Judgement
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One sandbox layer: whether it is on, and how we know (or why it is not)."""
+
+    active: bool
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """One reading of a worker tree, in bytes; None where the kernel does not tell."""
+
+    rss: int
+    pss: int | None = None
+    private: int | None = None
+    peak: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame of a traceback; `text` is the source line."""
+
+    file: str
+    line: int
+    function: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ExceptionInfo:
+    """One exception of a chain. `relation` says how it follows the one before: "", "cause", "context", "group"."""
+
+    type: str
+    message: str
+    frames: tuple[Frame, ...] = ()
+    notes: tuple[str, ...] = ()
+    relation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Something that went wrong in a child, as it stays on the errors screen after the worker is gone.
+
+    `chain` has the exception that ended it last; `exit` says how a dead child ended, in words; `input` what it was
+    given (shape and dtypes, never values); `stderr` its last words.
+    """
+
+    id: int
+    when: float
+    artifact: str
+    phase: str
+    code: str
+    message: str
+    type: str | None = None
+    chain: tuple[ExceptionInfo, ...] = ()
+    exit: str | None = None
+    warnings: tuple[str, ...] = ()
+    stderr: str = ""
+    input: str | None = None
+    hint: str | None = None
+    memory: Memory | None = None
+    digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """A table a child has opened: rows, and columns as (name, dtype)."""
+
+    path: str
+    rows: int
+    columns: tuple[tuple[str, str], ...] = ()
+    target: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Quantiles of a set of durations in milliseconds."""
+
+    p50: float
+    p90: float
+    p99: float
+    max: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The answer to one predict request. `outputs` maps a name ("predict", "predict_proba", …) to one value a row."""
+
+    rows: int
+    outputs: dict[str, Json]
+    worker_ms: float
+    round_trip_ms: float
+    warnings: tuple[str, ...] = ()
+    score: dict[str, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProbePlan:
+    """How a loaded model is driven: `rate` in requests a second (0 = as fast as it goes), `batch` in rows."""
+
+    data: str
+    rate: float = 10.0
+    batch: int = 1
+    method: str | None = None
+    target: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeState:
+    """A probe that runs, or ran: what it does and what it has counted."""
+
+    plan: ProbePlan
+    running: bool
+    started: float
+    calls: int = 0
+    rows: int = 0
+    errors: int = 0
+    rate: float = 0.0
+    worker: Measured | None = None
+    round_trip: Measured | None = None
+    score: dict[str, float] | None = None
+    stopped_why: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerView:
+    """A loaded (or loading, or dead) model, as screens see it.
+
+    `digest` names the bytes it holds; `phases` maps a load phase to milliseconds; `phase` is the one that runs;
+    `since` is when `state` began.
+    """
+
+    path: str
+    state: WorkerState
+    since: float
+    at: str = ""
+    pid: int | None = None
+    digest: str | None = None
+    phase: str = ""
+    phases: dict[str, float] = field(default_factory=dict)
+    methods: tuple[str, ...] = ()
+    signature: Signature = field(default_factory=Signature)
+    layers: dict[str, Layer] = field(default_factory=dict)
+    memory: Memory | None = None
+    cpu: float | None = None
+    restarts: int = 0
+    retry_at: float | None = None
+    last_failure: int | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One retained content. `who`, `when`, `why` tell of its promotion; `metrics` as measured then."""
+
+    version: int
+    digest: str
+    when: float
+    who: str
+    why: str
+    size: int
+    current: bool = False
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class UpdatePlan:
+    """What the operator confirmed before a retraining: data, target and how."""
+
+    path: str
+    data: str
+    target: str | None
+    holdout: str | None = None
+    mode: Mode = Mode.FIT
+    command: tuple[str, ...] = ()
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateProgress:
+    """Where an update stands: `phase` in words, `done` of `total` where they are known."""
+
+    path: str
+    phase: str
+    started: float
+    done: int | None = None
+    total: int | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GateResult:
+    """One condition of a gate. `passed` is None where it could not be measured, which counts as not passed."""
+
+    condition: str
+    passed: bool | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One side of a comparison: a content, what it is and how it did on the hold-out."""
+
+    digest: str
+    size: int
+    model_class: str | None
+    parameters: dict[str, Json]
+    metrics: dict[str, float]
+    latency: Measured | None = None
+    judgement: Judgement | None = None
+    library_versions: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Candidate beside current on the same rows, with the gate's word and what changed."""
+
+    path: str
+    when: float
+    task: str
+    rows: int
+    current: Candidate | None
+    candidate: Candidate
+    gate: tuple[GateResult, ...]
+    passed: bool
+    held_out: bool = True
+    changed: tuple[tuple[str, str, str], ...] = ()
+    metric: str | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened. `kind` is dotted (`artifact.changed`, `worker.ready`, `update.promoted`, `store.offline`).
+
+    `subject` is the artifact's path or empty for the whole store; `text` is the sentence a person reads.
+    """
+
+    kind: str
+    when: float
+    subject: str
+    text: str
+    severity: str = "info"
+    data: dict[str, Any] = field(default_factory=dict)

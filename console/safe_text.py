@@ -1,0 +1,49 @@
+"""The one door for text from outside: what passes here can no longer steer a terminal or mislead an eye."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+
+_KEEP_LINES = "\n"
+_MARKS_IN_A_ROW = 2
+
+
+def safe(text: object, limit: int = 500, *, lines: bool = False) -> str:
+    """`text` as visible characters: controls, bidirectional and zero-width signs and lone surrogates are escaped.
+
+    `limit` caps the result in characters, the cut marked by an ellipsis (0 = no cap). With `lines` newlines stay and
+    tabs become spaces. Combining marks beyond two on one character are dropped. The result is plain text, not markup.
+    """
+    if isinstance(text, (bytes, bytearray)):
+        text = os.fsdecode(bytes(text))
+    raw = text if isinstance(text, str) else str(text)
+    if limit and len(raw) > limit:
+        raw = raw[: limit - 1] + "…"
+    if raw.isascii() and raw.isprintable():
+        return raw
+    out: list[str] = []
+    marks = 0
+    for char in raw:
+        category = unicodedata.category(char)
+        marks = marks + 1 if category in ("Mn", "Me") else 0
+        if marks > _MARKS_IN_A_ROW:
+            continue
+        if lines and char == _KEEP_LINES:
+            out.append(char)
+        elif lines and char == "\t":
+            out.append("    ")
+        elif category in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"):
+            out.append(_escape(char))
+        else:
+            out.append(char)
+    return "".join(out)
+
+
+def _escape(char: str) -> str:
+    code = ord(char)
+    if code <= 0xFF:
+        return f"\\x{code:02x}"
+    if code <= 0xFFFF:
+        return f"\\u{code:04x}"
+    return f"\\U{code:08x}"

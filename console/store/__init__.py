@@ -1,0 +1,1 @@
+"""Files: what is there, how it changes, and how bytes replace bytes."""

@@ -1,0 +1,1 @@
+"""Updating: train, compare, gate, promote."""

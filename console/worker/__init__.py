@@ -1,0 +1,1 @@
+"""Children: how they are started, spoken to, watched and ended."""
