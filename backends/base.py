@@ -11,7 +11,7 @@ import io
 import os
 import re
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, Dict, Optional, Protocol, Tuple, Union
+from typing import Any, BinaryIO, Optional, Protocol, Union
 
 __all__ = [
     "ArrayInfo",
@@ -89,20 +89,20 @@ class ArrayInfo:
     """One array: `name` is its place in the file, `shape` in elements, `bytes` its size in memory."""
 
     name: str
-    shape: Tuple[int, ...]
+    shape: tuple[int, ...]
     dtype: str
     bytes: int
 
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """One estimator in a file. `at` is its place (see `resolve`; empty = the root); `steps` names a pipeline's parts."""
+    """One estimator. `at` is its place (see `resolve`; empty = the root); `steps` names a pipeline's parts."""
 
     at: str
     class_name: str
-    parameters: Dict[str, Json] = field(default_factory=dict)
+    parameters: dict[str, Json] = field(default_factory=dict)
     version: Optional[str] = None
-    steps: Tuple[str, ...] = ()
+    steps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -110,9 +110,9 @@ class Signature:
     """What goes in and out, as far as the file tells. `classes` are the labels a classifier can answer."""
 
     n_features: Optional[int] = None
-    feature_names: Optional[Tuple[str, ...]] = None
+    feature_names: Optional[tuple[str, ...]] = None
     outputs: Optional[int] = None
-    classes: Optional[Tuple[Json, ...]] = None
+    classes: Optional[tuple[Json, ...]] = None
 
 
 @dataclass(frozen=True)
@@ -127,17 +127,17 @@ class Inspection:
     format: str
     compression: Optional[str] = None
     model_class: Optional[str] = None
-    names: Tuple[NameUse, ...] = ()
-    library_versions: Dict[str, str] = field(default_factory=dict)
-    parameters: Dict[str, Json] = field(default_factory=dict)
+    names: tuple[NameUse, ...] = ()
+    library_versions: dict[str, str] = field(default_factory=dict)
+    parameters: dict[str, Json] = field(default_factory=dict)
     signature: Signature = field(default_factory=Signature)
-    models: Tuple[ModelEntry, ...] = ()
-    arrays: Tuple[ArrayInfo, ...] = ()
+    models: tuple[ModelEntry, ...] = ()
+    arrays: tuple[ArrayInfo, ...] = ()
     n_weights: Optional[int] = None
     complete: bool = False
     loadable: bool = True
-    findings: Tuple[Finding, ...] = ()
-    details: Dict[str, Json] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    details: dict[str, Json] = field(default_factory=dict)
 
 
 class Source:
@@ -199,7 +199,7 @@ class LoadedModel:
     model: Any
     format: str
     at: str = ""
-    phases: Dict[str, float] = field(default_factory=dict)
+    phases: dict[str, float] = field(default_factory=dict)
 
 
 class Backend(Protocol):

@@ -23,6 +23,8 @@ __all__ = [
     "FileIdentity",
     "Frame",
     "GateResult",
+    "Inspection",
+    "Json",
     "Judgement",
     "Layer",
     "Measured",
@@ -33,15 +35,13 @@ __all__ = [
     "ProbeState",
     "Reason",
     "Report",
+    "Signature",
     "UpdatePlan",
     "UpdateProgress",
     "Verdict",
     "Version",
     "WorkerState",
     "WorkerView",
-    "Inspection",
-    "Json",
-    "Signature",
 ]
 
 
@@ -133,7 +133,7 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything known of one artifact: the row, the facts and the judgement. `inspection` is None where there are none."""
+    """All that is known of one artifact: the row, the facts and the judgement. `inspection` is None if there are none."""
 
     artifact: Artifact
     inspection: Inspection | None
@@ -374,7 +374,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened. `kind` is dotted (`artifact.changed`, `worker.ready`, `update.promoted`, `store.offline`).
+    """`kind` is dotted (`artifact.changed`, `worker.ready`, `update.promoted`, `store.offline`).
 
     `subject` is the artifact's path or empty for the whole store; `text` is the sentence a person reads.
     """

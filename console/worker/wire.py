@@ -11,14 +11,15 @@ import array
 import json
 import socket
 import struct
-from typing import Any, Dict, List, Sequence, Tuple
+from collections.abc import Sequence
+from typing import Any
 
 HEAD_CAP = 16 << 20
 BODY_CAP = 64 << 20
 FDS_CAP = 16
 _SIZES = struct.Struct("!II")
 
-Head = Dict[str, Any]
+Head = dict[str, Any]
 
 
 class WireError(Exception):
@@ -44,8 +45,8 @@ class Decoder:
         """Whether a frame has begun that has not ended."""
         return bool(self._buffer)
 
-    def feed(self, data: bytes) -> List[Tuple[Head, bytes]]:
-        """The frames completed by `data`, in order. Raises WireError on a lie about sizes or a head that is no object."""
+    def feed(self, data: bytes) -> list[tuple[Head, bytes]]:
+        """The frames that `data` completes, in order. Raises WireError on false sizes or a head that is no object."""
         self._buffer += data
         frames = []
         while len(self._buffer) >= _SIZES.size:
@@ -84,10 +85,10 @@ class Receiver:
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._decoder = Decoder()
-        self._ready: List[Tuple[Head, bytes]] = []
-        self._fds: List[int] = []
+        self._ready: list[tuple[Head, bytes]] = []
+        self._fds: list[int] = []
 
-    def receive(self) -> Tuple[Head, bytes, List[int]]:
+    def receive(self) -> tuple[Head, bytes, list[int]]:
         """The next frame with its descriptors, as many as its head counts under `fds`.
 
         Raises EOFError when the line is closed between frames, WireError when it is closed inside one.
