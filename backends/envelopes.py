@@ -1,0 +1,219 @@
+"""Compressed envelopes around a model file: told by their first bytes, opened once, under a size and ratio cap.
+
+The choice by first bytes is joblib's (joblib/compressor.py), made stricter where joblib looks at one byte only.
+"""
+
+from __future__ import annotations
+
+import bz2
+import importlib
+import lzma
+import os
+import zlib
+from types import TracebackType
+from typing import Any, List, Optional, Protocol, Tuple, Type
+
+from backends.base import Damaged, Finding, Source, Unsupported
+from backends.findings import finding
+
+__all__ = ["COMPRESSIONS", "MAX_BYTES", "Opened", "open_envelope", "open_head", "peek", "sniff"]
+
+COMPRESSIONS: tuple[str, ...] = ("zlib", "gzip", "bz2", "lzma", "xz", "lz4")
+MAX_BYTES = 4 << 30
+"""The most bytes an envelope may open to."""
+MAX_RATIO = 200
+"""The most bytes out for a byte in, once FREE_BYTES are out."""
+FREE_BYTES = 64 << 20
+_CHUNK = 1 << 16
+
+
+class _Decompressor(Protocol):
+    eof: bool
+    needs_input: bool
+    unused_data: bytes
+
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
+
+
+class _Zlib:
+    """zlib and gzip streams behind the interface that bz2 and lzma have."""
+
+    def __init__(self, window_bits: int) -> None:
+        self._inner = zlib.decompressobj(window_bits)
+        self._pending = b""
+
+    @property
+    def eof(self) -> bool:
+        return self._inner.eof
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._pending
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._inner.unused_data
+
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
+        out = self._inner.decompress(self._pending + data, max(0, max_length))
+        self._pending = self._inner.unconsumed_tail
+        return out
+
+
+def sniff(head: bytes) -> Optional[str]:
+    """The compression these first bytes announce (one of COMPRESSIONS, or "zfile" of joblib before 0.10), or None."""
+    if head[:1] == b"\x78" and len(head) > 1 and int.from_bytes(head[:2], "big") % 31 == 0:
+        return "zlib"
+    if head[:3] == b"BZh" and head[3:4] in b"123456789" and len(head) > 3:
+        return "bz2"
+    for magic, name in (
+        (b"\x1f\x8b\x08", "gzip"),
+        (b"\xfd7zXZ\x00", "xz"),
+        (b"\x5d\x00\x00", "lzma"),
+        (b"\x04\x22\x4d\x18", "lz4"),
+        (b"ZF0x", "zfile"),
+    ):
+        if head.startswith(magic):
+            return name
+    return None
+
+
+def _decompressor(compression: str) -> _Decompressor:
+    if compression == "zlib":
+        return _Zlib(zlib.MAX_WBITS)
+    if compression == "gzip":
+        return _Zlib(zlib.MAX_WBITS | 16)
+    if compression == "bz2":
+        return bz2.BZ2Decompressor()
+    if compression in ("lzma", "xz"):
+        container = lzma.FORMAT_XZ if compression == "xz" else lzma.FORMAT_ALONE
+        return lzma.LZMADecompressor(container, memlimit=512 << 20)
+    if compression == "lz4":
+        try:
+            frame: Any = importlib.import_module("lz4.frame")
+        except ImportError:
+            raise Unsupported("compressed with lz4: install the lz4 extra to read it") from None
+        decompressor: _Decompressor = frame.LZ4FrameDecompressor()
+        return decompressor
+    raise Unsupported("compressed by joblib before 0.10 (ZF): load and save it again with a joblib of its time")
+
+
+_ERRORS = (zlib.error, lzma.LZMAError, OSError, ValueError, EOFError, RuntimeError)
+
+
+def open_head(head: bytes, compression: str) -> Optional[bytes]:
+    """The first bytes inside, as far as `head` allows; None when it tells nothing (or the codec is missing)."""
+    try:
+        opened = _decompressor(compression).decompress(head, 4096)
+    except (*_ERRORS, Unsupported):
+        return None
+    return opened or None
+
+
+def peek(source: Source, length: int) -> tuple[Optional[str], bytes]:
+    """The compression (None for none) and the first `length` bytes inside it. Raises Damaged, Unsupported, OSError."""
+    head = source.read(0, length)
+    compression = sniff(head)
+    if compression is None:
+        return None, head
+    if compression == "zfile":
+        return compression, b""
+    decompressor, opened, offset = _decompressor(compression), b"", 0
+    while len(opened) < length and not decompressor.eof:
+        data = source.read(offset, _CHUNK) if decompressor.needs_input else b""
+        if decompressor.needs_input and not data:
+            break
+        offset += len(data)
+        try:
+            opened += decompressor.decompress(data, length - len(opened))
+        except _ERRORS as error:
+            if opened:
+                break
+            raise Damaged(f"the {compression} compression is damaged: {error}", offset=0) from None
+    return compression, opened
+
+
+class Opened:
+    """The bytes inside an envelope (the file's own bytes where there is none); a context manager.
+
+    `complete` is false when the envelope could not be opened to its end; what came out before is still there, since
+    a reader that streams would have used it.
+    """
+
+    def __init__(self, source: Source, compression: Optional[str] = None, owned: bool = False) -> None:
+        self.source = source
+        self.compression = compression
+        self.findings: list[Finding] = []
+        self.complete = True
+        self._owned = owned
+
+    def __enter__(self) -> Opened:
+        return self
+
+    def __exit__(
+        self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give back the memory of the opened copy; the original descriptor stays open."""
+        if self._owned:
+            os.close(self.source.fd)
+            self._owned = False
+
+    def report(self, code: str, detail: str) -> None:
+        """Note something that kept the envelope from being opened as its writer would have it."""
+        self.findings.append(finding(code, detail))
+        self.complete = False
+
+
+def open_envelope(source: Source, max_bytes: int = MAX_BYTES) -> Opened:
+    """Open the compression around a file into anonymous memory. Raises Unsupported, OSError.
+
+    Nothing is copied where there is none. Damage, bombs and further members are findings of the result.
+    """
+    compression = sniff(source.read(0, 16))
+    if compression is None:
+        return Opened(source)
+    decompressor = _decompressor(compression)
+    fd = os.memfd_create(f"opened {compression}", os.MFD_CLOEXEC)
+    opened = Opened(Source(fd, source.name, 0), compression, owned=True)
+    try:
+        opened.source.size = _decompress(source, decompressor, opened, max_bytes)
+    except BaseException:
+        opened.close()
+        raise
+    return opened
+
+
+def _decompress(source: Source, decompressor: _Decompressor, opened: Opened, max_bytes: int) -> int:
+    """Stream everything into the opened file; returns the bytes written."""
+    fd, taken, written = opened.source.fd, 0, 0
+    while not decompressor.eof:
+        data = b""
+        if decompressor.needs_input:
+            data = source.read(taken, _CHUNK)
+            if not data:
+                opened.report("damaged-compression", f"the {opened.compression} stream is cut off after {taken} bytes")
+                return written
+            taken += len(data)
+        try:
+            out = decompressor.decompress(data, _CHUNK * 4)
+        except _ERRORS as error:
+            opened.report("damaged-compression", f"the {opened.compression} stream is damaged: {error}")
+            return written
+        written += _write(fd, out)
+        if written > max_bytes or (written > FREE_BYTES and written > MAX_RATIO * taken):
+            opened.report("decompression-bomb", f"{taken} bytes opened to more than {written}")
+            return written
+    rest = len(decompressor.unused_data) + source.size - taken
+    if rest:
+        opened.report("several-members", f"{rest} bytes follow the end of the {opened.compression} stream")
+    return written
+
+
+def _write(fd: int, data: bytes) -> int:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+    return len(data)

@@ -1,0 +1,74 @@
+"""The closed list of what a backend can find remarkable in a file.
+
+A backend reports; it never judges. `kind` says what sort of fact a code is, so that a policy has something to fall
+back on: "damaged" (the bytes are broken), "deceit" (honest writers never produce it), "limit" (a budget ran out
+before the end), "code" (it can run or read something by itself), "note" (worth showing).
+"""
+
+from __future__ import annotations
+
+from typing import Dict, NamedTuple, Optional, Tuple
+
+from backends.base import Finding
+
+__all__ = ["FINDING_CODES", "KINDS", "FindingCode", "finding"]
+
+
+class FindingCode(NamedTuple):
+    """One code, its kind and what it means in a line."""
+
+    code: str
+    kind: str
+    meaning: str
+
+
+FINDING_CODES: tuple[FindingCode, ...] = (
+    # any file
+    FindingCode("truncated", "damaged", "the file ends before what it announces"),
+    FindingCode("malformed", "damaged", "bytes that no reader of the format accepts"),
+    FindingCode("trailing-bytes", "damaged", "bytes after the end of the model that belong to nothing"),
+    FindingCode("limit", "limit", "a budget of size, depth, count or time ran out; the rest was not read"),
+    FindingCode("extension-mismatch", "note", "the file's name promises another format"),
+    FindingCode("polyglot", "deceit", "the same bytes are valid in two formats"),
+    # compressed envelopes
+    FindingCode("decompression-bomb", "limit", "opens to more bytes than the limit or the ratio allows"),
+    FindingCode("damaged-compression", "damaged", "the compressed stream is cut or its checksum is wrong"),
+    FindingCode("several-members", "deceit", "more than one compressed member, or bytes after the last"),
+    FindingCode("legacy-zfile", "note", "compressed by joblib before 0.10; convert it with an old joblib"),
+    # pickle streams
+    FindingCode("several-pickles", "note", "more than one pickle in the file"),
+    FindingCode("frame", "deceit", "a frame that the two CPython unpicklers would read differently"),
+    FindingCode("protocol", "deceit", "a protocol mark in the middle of a stream"),
+    FindingCode("odd-name", "deceit", "a global whose name holds unusual characters"),
+    FindingCode("odd-literal", "deceit", "a number or string spelled as no pickler writes it"),
+    FindingCode("computed-name", "deceit", "a global whose name is no plain string"),
+    FindingCode("computed-callee", "deceit", "calls something that was computed instead of named"),
+    FindingCode("odd-build", "deceit", "sets the state of something that is not a new object"),
+    FindingCode("method-override", "code", "the state of an object replaces one of its methods"),
+    FindingCode("extension-registry", "deceit", "names a global by a number of the copyreg registry"),
+    FindingCode("persistent-id", "code", "refers to something outside the pickle"),
+    FindingCode("nested-pickle", "code", "bytes that are themselves a pickle"),
+    FindingCode("exponential", "deceit", "shared tuples that unfold to an exponential size"),
+    FindingCode("out-of-band", "damaged", "refers to buffers that are not in the file"),
+    # arrays
+    FindingCode("raw-span", "deceit", "raw array bytes that break joblib's layout"),
+    FindingCode("legacy-wrapper", "code", "an array that joblib before 0.10 keeps in another file"),
+    FindingCode("array-size", "deceit", "an array announces more bytes than the file has"),
+    FindingCode("array-header", "damaged", "the header of a numpy file is not valid"),
+    FindingCode("object-array", "note", "an array of Python objects: a pickle inside"),
+    # zip containers
+    FindingCode("duplicate-member", "deceit", "two members of an archive have the same name"),
+    FindingCode("member-mismatch", "deceit", "an archive's directory and its members disagree"),
+    FindingCode("encrypted-member", "deceit", "a member of an archive claims to be encrypted"),
+    FindingCode("unsafe-path", "deceit", "a member of an archive leads out of it or is a link"),
+    FindingCode("prefix-data", "deceit", "bytes before the first member of an archive"),
+)
+"""One line a code; helpers of a format add their own lines here and nowhere else."""
+
+KINDS: dict[str, str] = {entry.code: entry.kind for entry in FINDING_CODES}
+
+
+def finding(code: str, detail: str, offset: Optional[int] = None) -> Finding:
+    """A Finding whose code is on the list. Raises KeyError for one that is not."""
+    KINDS[code]
+    return Finding(code, detail, offset)

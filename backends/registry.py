@@ -1,0 +1,159 @@
+"""Which backend reads a file: by content, never by its name. Modules are imported when they are needed."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from dataclasses import replace
+from typing import Any, Dict, Optional, Tuple
+
+from backends import envelopes, pickle_opcodes
+from backends.base import Backend, Inspection, LoadedModel, Source, Unsupported
+from backends.findings import finding
+
+__all__ = ["FORMATS", "backend", "identify", "inspect", "load", "may_hold_model", "save", "suffix"]
+
+HEAD = 4096
+HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+NPY_MAGIC = b"\x93NUMPY"
+ZIP_MAGIC = b"PK\x03\x04"
+
+_MODULES: dict[str, str] = {
+    "pickle": "backends.pickles",
+    "joblib": "backends.joblibs",
+    "npy": "backends.arrays",
+    "npz": "backends.arrays",
+    "hdf5": "backends.hdf5",
+    "hdf5-weights": "backends.hdf5_weights",
+    "keras-h5": "backends.keras",
+    "keras-weights": "backends.keras",
+    "keras": "backends.keras",
+    "hdf5-data": "backends.hdf5_weights",
+}
+"""Format name to module; a module lists its backends in `BACKENDS`."""
+
+FORMATS: tuple[str, ...] = tuple(_MODULES)
+
+_SUFFIXES: dict[str, tuple[str, ...]] = {
+    "pickle": (".pkl", ".pickle", ".p", ".pck", ".sav", ".joblib", ".jbl", ".model", ".bin", ".dat", ".z"),
+    "npy": (".npy",),
+    "npz": (".npz",),
+    "hdf5": (".h5", ".hdf5", ".he5", ".keras"),
+    "zip": (".zip", ".npz", ".keras", ".pt", ".pth"),
+}
+"""Extensions that are honest for each family of formats; any other known model extension is a mismatch."""
+
+_KNOWN_SUFFIXES = frozenset(suffix for suffixes in _SUFFIXES.values() for suffix in suffixes) | frozenset(
+    (".onnx", ".safetensors", ".tflite", ".pb", ".gguf", ".txt", ".json", ".csv")
+)
+_COMPRESSION_SUFFIXES = (".gz", ".bz2", ".xz", ".lzma", ".lz4", ".zlib")
+
+
+def backend(name: str) -> Backend:
+    """The backend of this format. Raises Unsupported for a name that is not in FORMATS."""
+    module = _MODULES.get(name)
+    if module is None:
+        raise Unsupported(f"no backend is called '{name}'; known formats: {', '.join(FORMATS)}")
+    for candidate in importlib.import_module(module).BACKENDS:
+        if candidate.name == name:
+            found: Backend = candidate
+            return found
+    raise Unsupported(f"the module {module} does not read '{name}'")
+
+
+def _family(head: bytes) -> tuple[str, ...]:
+    """Names of the formats whose first bytes these can be, most particular first."""
+    if HDF5_MAGIC in (head[:8], head[512:520], head[1024:1032], head[2048:2056]):
+        return ("hdf5", "keras-h5", "keras-weights", "hdf5-weights", "hdf5-data")
+    if head.startswith(NPY_MAGIC):
+        return ("npy",)
+    if head.startswith(ZIP_MAGIC):
+        return ("keras", "npz")
+    if pickle_opcodes.looks_like_pickle(head):
+        return ("joblib", "pickle")
+    return ()
+
+
+def identify(source: Source) -> Backend:
+    """The backend that reads this file. Raises Unsupported when none does, OSError."""
+    compression, head = envelopes.peek(source, HEAD)
+    for name in _family(head):
+        candidate = backend(name)
+        if candidate.sniff(head, source):
+            return candidate
+    raise Unsupported(_unsupported(source, compression, head))
+
+
+def inspect(source: Source) -> Inspection:
+    """Identify and inspect; adds what only the whole file tells (a misleading name, two formats at once).
+
+    Raises Damaged, Unsupported, OSError.
+    """
+    compression, head = envelopes.peek(source, HEAD)
+    family = _family(head)
+    if family == ("joblib", "pickle"):
+        inspection = backend("pickle").inspect(source)
+    else:
+        inspection = identify(source).inspect(source)
+    extra = []
+    mismatch = _mismatch(source.name, family)
+    if mismatch:
+        extra.append(finding("extension-mismatch", mismatch))
+    if compression is None and family[0] not in ("keras", "npz") and _ends_as_zip(source):
+        extra.append(finding("polyglot", f"{inspection.format} that is also a zip archive"))
+    return replace(inspection, findings=inspection.findings + tuple(extra)) if extra else inspection
+
+
+def load(source: Source, format: str, at: str = "", mmap_mode: Optional[str] = None) -> LoadedModel:  # noqa: A002
+    """Build the model in this process (a sandboxed worker). Raises what the backend and the model's code raise."""
+    return backend(format).load(source, at, mmap_mode)
+
+
+def save(model: Any, format: str, fd: int, **options: Any) -> None:  # noqa: A002
+    """Write `model` in this format to the open, empty, writable and seekable `fd`. Raises NotLoadable, OSError."""
+    backend(format).save(model, fd, **options)
+
+
+def suffix(format: str) -> str:  # noqa: A002
+    """The extension of new files of this format, with its dot. Raises Unsupported."""
+    return backend(format).suffix
+
+
+def may_hold_model(head: bytes) -> bool:
+    """Whether a file with these first bytes (up to 4 KiB) is worth inspecting; cheap, and never wrong by silence.
+
+    Compressed data whose first bytes cannot be opened from the head alone counts as a maybe.
+    """
+    compression = envelopes.sniff(head)
+    if compression is not None:
+        opened = envelopes.open_head(head, compression)
+        return opened is None or bool(_family(opened))
+    return bool(_family(head))
+
+
+def _mismatch(name: str, family: tuple[str, ...]) -> str:
+    stem, extension = os.path.splitext(name.lower())
+    if extension in _COMPRESSION_SUFFIXES:
+        extension = os.path.splitext(stem)[1]
+    group = {"joblib": "pickle", "keras": "zip"}.get(family[0], family[0])
+    if extension not in _KNOWN_SUFFIXES or extension in _SUFFIXES[group]:
+        return ""
+    return f"named {extension}, but the content is {'pickle' if group == 'pickle' else group}"
+
+
+def _ends_as_zip(source: Source) -> bool:
+    """Whether a zip reader would accept the file: an end-of-directory record in its last 64 KiB that points inside."""
+    tail = source.read(max(0, source.size - 65557), 65557)
+    at = tail.rfind(b"PK\x05\x06")
+    if at < 0 or len(tail) - at < 22:
+        return False
+    entries = int.from_bytes(tail[at + 10 : at + 12], "little")
+    comment = int.from_bytes(tail[at + 20 : at + 22], "little")
+    return entries > 0 and at + 22 + comment <= len(tail) and b"PK\x01\x02" in tail
+
+
+def _unsupported(source: Source, compression: Optional[str], head: bytes) -> str:
+    if source.size == 0:
+        return "the file is empty"
+    inside = f" inside {compression} compression" if compression else ""
+    return f"no known model format{inside}: it starts with {head[:8].hex(' ')}"
