@@ -1,0 +1,181 @@
+"""The recipe beside an artifact: how it is probed, judged, retrained and watched (TOML, every key has a default)."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tomllib
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from console.errors import BadInput
+from console.records import Json, Mode
+from console.store.toml_records import TableReader
+
+RECIPE_SUFFIX = ".recipe.toml"
+
+_MAX_BYTES = 2**20
+_COMPRESSED = (".gz", ".z", ".bz2", ".xz", ".lzma", ".lz4", ".zst")
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Tables, as absolute paths once loaded; `target` is the column to predict."""
+
+    train: str | None = field(default=None, metadata={"path": True})
+    holdout: str | None = field(default=None, metadata={"path": True})
+    target: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Tuning: `parameters` maps a parameter's name to the values to try; `trials` counts them (not for a grid)."""
+
+    strategy: Literal["grid", "random", "halving", "bayes"] = "random"
+    scoring: str | None = None
+    cv: int = field(default=5, metadata={"least": 2})
+    trials: int = field(default=40, metadata={"least": 1})
+    engine: Literal["local", "dask"] = "local"
+    address: str | None = None
+    parameters: dict[str, tuple[Json, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Retrain:
+    """How a candidate is made; a `command` (the operator's own program) takes the place of `mode`."""
+
+    mode: Literal["fit", "partial_fit", "warm_start"] = "fit"
+    command: tuple[str, ...] = ()
+    search: Search | None = None
+
+    @property
+    def how(self) -> Mode:
+        """The mode an update runs in."""
+        return Mode.COMMAND if self.command else Mode(self.mode)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What a candidate must meet; conditions left out are None and do not apply."""
+
+    metric: str | None = None
+    at_least: float | None = None
+    not_worse_by: float | None = field(default=None, metadata={"least": 0})
+    max_latency_ratio: float | None = field(default=None, metadata={"above": 0})
+
+    @property
+    def conditions(self) -> int:
+        """How many conditions were set."""
+        return sum(value is not None for value in (self.at_least, self.not_worse_by, self.max_latency_ratio))
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Alerts: milliseconds, MB (2**20 bytes) and a share of calls; None = no alert."""
+
+    p99_ms: float | None = field(default=None, metadata={"above": 0})
+    rss_mb: float | None = field(default=None, metadata={"above": 0})
+    error_rate: float | None = field(default=None, metadata={"least": 0, "most": 1})
+
+
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """What happens when a loaded artifact changes on disk, and in which order old and new are held."""
+
+    on_change: Literal["ask", "reload", "ignore"] = "ask"
+    policy: Literal["availability", "resource"] = "availability"
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """How many versions are retained, the current one included."""
+
+    versions: int = field(default=10, metadata={"least": 1})
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """The interpreter this model needs; None = the console's own."""
+
+    python: str | None = field(default=None, metadata={"path": True})
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A whole recipe. `path` is its file, None where there is none and everything is a default."""
+
+    data: Data = field(default_factory=Data)
+    retrain: Retrain = field(default_factory=Retrain)
+    gate: Gate = field(default_factory=Gate)
+    watch: Watch = field(default_factory=Watch)
+    reload: Reload = field(default_factory=Reload)
+    keep: Keep = field(default_factory=Keep)
+    environment: Environment = field(default_factory=Environment)
+    path: Path | None = field(default=None, metadata={"internal": True})
+
+
+def recipe_names(name: str) -> tuple[str, ...]:
+    """The file names a recipe of the artifact `name` may have, the closest first (`m.pkl.gz`: m.pkl, then m)."""
+    stem, suffix = os.path.splitext(name)
+    names = [stem]
+    if suffix.lower() in _COMPRESSED:
+        names.append(os.path.splitext(stem)[0])
+    return tuple(dict.fromkeys(f"{name}{RECIPE_SUFFIX}" for name in names if name))
+
+
+def recipe_path(artifact: Path) -> Path | None:
+    """The recipe that lies beside `artifact`, or None."""
+    return next((path for name in recipe_names(artifact.name) if (path := artifact.with_name(name)).is_file()), None)
+
+
+def load_recipe(artifact: Path) -> Recipe:
+    """The recipe of the artifact at this path, all defaults where it has none. Raises BadInput like `read_recipe`."""
+    path = recipe_path(artifact)
+    return Recipe() if path is None else read_recipe(path)
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read one recipe file. Raises BadInput naming file, line and, for an unknown key, the nearest valid one."""
+    text = _text(path)
+    try:
+        found = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(f"{path}: {error}", hint="the file is TOML; see the README's recipe page") from None
+    recipe: Recipe = replace(TableReader(path, text).table(Recipe, found, ()), path=path)
+    if recipe.retrain.search and recipe.retrain.search.engine == "dask" and not recipe.retrain.search.address:
+        raise BadInput(f"{path}: retrain.search.engine is 'dask' but retrain.search.address is missing")
+    return recipe
+
+
+def missing_data(recipe: Recipe) -> tuple[str, ...]:
+    """A sentence for each data file the recipe names that is not there."""
+    named = (("train", recipe.data.train), ("holdout", recipe.data.holdout))
+    return tuple(f"data.{key}: there is no {path}" for key, path in named if path and not os.path.isfile(path))
+
+
+def data_paths(path: Path) -> tuple[str, ...]:
+    """The data files a recipe names, absolute; nothing where the recipe cannot be read. Never raises."""
+    try:
+        section = tomllib.loads(_text(path)).get("data")
+    except (BadInput, tomllib.TOMLDecodeError, RecursionError):
+        return ()
+    named = section.values() if isinstance(section, dict) else ()
+    return tuple(
+        os.path.normpath(path.parent / value) for value in named if isinstance(value, str) and "\0" not in value
+    )
+
+
+def _text(path: Path) -> str:
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise BadInput(f"{path}: not a regular file")
+            raw = file.read(_MAX_BYTES + 1)
+        if len(raw) > _MAX_BYTES:
+            raise BadInput(f"{path}: too long for a recipe (over {_MAX_BYTES} bytes)")
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path}: not UTF-8 at byte {error.start}") from None
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}") from None

@@ -1,0 +1,64 @@
+"""Which store a path belongs to, and whether this user may change it."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from dataclasses import dataclass
+from pathlib import Path
+
+from console.config import STORE_DIR
+from console.errors import BadInput
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A path as the store sees it: its root, and the path beneath it ("" for the root itself)."""
+
+    root: Path
+    path: str
+
+
+def place_of(path: str | os.PathLike[str]) -> Place:
+    """The store of `path` and the place in it.
+
+    The store is the nearest directory at or above that holds `.model-console/`, else the directory given, or the
+    artifact's own. Links on the way to the last name are followed, the last name itself is not. Raises BadInput.
+    """
+    given = os.path.abspath(os.fspath(path))
+    try:
+        if os.path.isdir(given):
+            whole, start = (Path(os.path.realpath(given)),) * 2
+        else:
+            parent = Path(os.path.realpath(os.path.dirname(given)))
+            whole, start = parent / os.path.basename(given), parent
+            whole.lstat()
+    except FileNotFoundError:
+        raise BadInput(f"there is no {given}") from None
+    except OSError as error:
+        raise BadInput(f"{given} cannot be reached: {error.strerror}") from None
+    root = next((up for up in (start, *start.parents) if (up / STORE_DIR).is_dir()), start)
+    inside = os.path.relpath(whole, root)
+    return Place(root, "" if inside == "." else inside)
+
+
+def why_not_writable(root: Path) -> str | None:
+    """Why nothing in the store can be changed, as a sentence; None when it can."""
+    try:
+        if os.statvfs(root).f_flag & os.ST_RDONLY:
+            return f"{root} is mounted read-only"
+    except OSError as error:
+        return f"{root} cannot be reached: {error.strerror}"
+    for directory in (root, root / STORE_DIR):
+        if directory.exists() and not os.access(directory, os.W_OK | os.X_OK, effective_ids=True):
+            return f"{user_name()} may not write in {directory}"
+    return None
+
+
+def user_name() -> str:
+    """The login name of the effective user, or its number where it has none."""
+    uid = os.geteuid()
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"

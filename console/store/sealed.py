@@ -1,0 +1,279 @@
+"""Opening an artifact without being led astray, and freezing its bytes so that what is judged is what is loaded."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from console.errors import BadInput, Conflict, Failed
+from console.records import FileIdentity
+from console.store import syscalls
+
+SEAL_LIMIT = 64 * 2**20
+"""Files up to this size in bytes are copied into sealed memory; larger ones stay where they are."""
+
+_CHUNK = 2**20
+_SPARSE_FROM = 2**30
+_SPARSE_RATIO = 64
+_MFD_NOEXEC_SEAL = 0x0008
+_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+
+Progress = Callable[[int, int], None]
+Cancelled = Callable[[], bool]
+
+
+class _Holder:
+    """Owner of one descriptor: closed once, by `close` or at the end of a `with`."""
+
+    fd: int
+
+    def close(self) -> None:
+        """Give the descriptor back; a second call does nothing."""
+        if self.fd >= 0:
+            fd, self.fd = self.fd, -1
+            os.close(fd)
+
+    def detach(self) -> int:
+        """Hand the descriptor over to the caller, who closes it."""
+        fd, self.fd = self.fd, -1
+        return fd
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+@dataclass(slots=True)
+class OpenedFile(_Holder):
+    """An open regular file of the store. `name` is its path there, for messages."""
+
+    fd: int
+    identity: FileIdentity
+    name: str
+
+    def __enter__(self) -> OpenedFile:
+        return self
+
+
+@dataclass(slots=True)
+class SealedBytes(_Holder):
+    """Read-only bytes of one artifact. `sealed` = nobody can change them any more, and `digest` is theirs.
+
+    Of a file over the limit it is the file itself: `sealed` is false and `digest` None until `digest_of` is asked.
+    """
+
+    fd: int
+    identity: FileIdentity
+    size: int
+    digest: str | None
+    sealed: bool
+    name: str = ""
+
+    def __enter__(self) -> SealedBytes:
+        return self
+
+
+def identity_of(status: os.stat_result) -> FileIdentity:
+    """The identity of a file from its stat."""
+    return FileIdentity(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def problem_of(status: os.stat_result) -> str | None:
+    """Why a file cannot hold a model whatever is in it: not a regular file, empty, or a hole; None when it can."""
+    mode = status.st_mode
+    if not stat.S_ISREG(mode):
+        return f"is {_kind(mode)}, not a regular file"
+    if status.st_size == 0:
+        return "is empty"
+    if status.st_size >= _SPARSE_FROM and status.st_blocks * 512 * _SPARSE_RATIO < status.st_size:
+        return f"claims {status.st_size} bytes but holds only {status.st_blocks * 512} on disk"
+    return None
+
+
+def _kind(mode: int) -> str:
+    kinds = {
+        stat.S_IFLNK: "a symbolic link",
+        stat.S_IFIFO: "a FIFO",
+        stat.S_IFSOCK: "a socket",
+        stat.S_IFCHR: "a character device",
+        stat.S_IFBLK: "a block device",
+        stat.S_IFDIR: "a directory",
+    }
+    return kinds.get(stat.S_IFMT(mode), "something unknown")
+
+
+def words_of(error: OSError) -> str:
+    """The end of the sentence "<file> …" for an error of the system."""
+    known = {
+        errno.ELOOP: "is a symbolic link or lies behind one, and links are not followed",
+        errno.EXDEV: "lies outside the store",
+        errno.ENOENT: "is not there",
+        errno.ENOTDIR: "is not there",
+        errno.EACCES: "cannot be read: permission denied",
+        errno.EPERM: "cannot be read: permission denied",
+        errno.ENXIO: "is a socket or a device, not a regular file",
+        errno.ENODEV: "is a device, not a regular file",
+    }
+    return known.get(error.errno or 0, f"cannot be read: {error.strerror or error}")
+
+
+def open_root(root: Path) -> int:
+    """A descriptor of the store's root for `open_beneath`. Raises BadInput."""
+    try:
+        return os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise BadInput(f"{root} {words_of(error)}") from None
+
+
+def open_beneath(root: int, path: str, flags: int = _FLAGS) -> int:
+    """Open `path` under the root's descriptor without following any link or leaving the root. Raises OSError."""
+    try:
+        return syscalls.openat2(root, path, flags)
+    except OSError as error:
+        if error.errno not in (errno.ENOSYS, errno.EPERM, errno.E2BIG):
+            raise
+    return _open_by_steps(root, path, flags)
+
+
+def _open_by_steps(root: int, path: str, flags: int) -> int:
+    """What openat2 does, for kernels or sandboxes without it: one name at a time, no links."""
+    if path.startswith("/"):
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), path)
+    names = [name for name in path.split("/") if name not in ("", ".")]
+    if ".." in names:
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), path)
+    here = os.dup(root)
+    try:
+        for name in names[:-1]:
+            step = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=here)
+            os.close(here)
+            here = step
+        return os.open(names[-1] if names else ".", flags | os.O_NOFOLLOW, dir_fd=here)
+    finally:
+        os.close(here)
+
+
+def open_artifact(root: Path | int, path: str) -> OpenedFile:
+    """Open the regular file at `path` beneath the store's root (a directory, or its descriptor).
+
+    Raises BadInput with one sentence for a link, an escape, a FIFO, a device, an empty or unreadable file.
+    """
+    base = open_root(root) if isinstance(root, Path) else root
+    try:
+        fd = open_beneath(base, path)
+    except OSError as error:
+        raise BadInput(f"{path} {words_of(error)}") from None
+    except ValueError:
+        raise BadInput(f"{path} is not a file name") from None
+    finally:
+        if isinstance(root, Path):
+            os.close(base)
+    try:
+        status = os.fstat(fd)
+        problem = problem_of(status)
+        if problem:
+            raise BadInput(f"{path} {problem}")
+        os.set_blocking(fd, True)
+    except BaseException:
+        os.close(fd)
+        raise
+    return OpenedFile(fd, identity_of(status), path)
+
+
+def seal(
+    opened: OpenedFile,
+    *,
+    limit: int = SEAL_LIMIT,
+    progress: Progress | None = None,
+    cancelled: Cancelled | None = None,
+) -> SealedBytes:
+    """Freeze the bytes of an opened file: a hashed copy in sealed memory, or the file itself above `limit` bytes.
+
+    `opened` stays open and is the caller's to close. Raises Conflict when the file changed while it was copied,
+    Failed when cancelled, BadInput when it cannot be read.
+    """
+    size = opened.identity.size
+    if size > limit:
+        return SealedBytes(_reopened(opened.fd), opened.identity, size, None, False, opened.name)
+    memory = _memory(os.path.basename(opened.name))
+    try:
+        digest = _hash(opened.fd, opened.name, size, memory, progress, cancelled)
+        _check_unchanged(opened)
+        seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
+        fcntl.fcntl(memory, fcntl.F_ADD_SEALS, seals)
+        return SealedBytes(_reopened(memory), opened.identity, size, digest, True, opened.name)
+    finally:
+        os.close(memory)
+
+
+def digest_of(
+    opened: OpenedFile | SealedBytes, *, progress: Progress | None = None, cancelled: Cancelled | None = None
+) -> str:
+    """`sha256:…` of the bytes, read where they are; `progress(done, total)` in bytes after each piece.
+
+    Raises Conflict when the file changed meanwhile, Failed when cancelled, BadInput when it cannot be read.
+    """
+    digest = _hash(opened.fd, opened.name, opened.identity.size, None, progress, cancelled)
+    if isinstance(opened, OpenedFile) or not opened.sealed:
+        _check_unchanged(opened)
+    return digest
+
+
+def _check_unchanged(opened: OpenedFile | SealedBytes) -> None:
+    if identity_of(os.fstat(opened.fd)) != opened.identity:
+        raise Conflict(f"{opened.name} changed while it was being read", hint="try again when it is at rest")
+
+
+def _hash(
+    fd: int, name: str, size: int, copy: int | None, progress: Progress | None, cancelled: Cancelled | None
+) -> str:
+    hasher = hashlib.sha256()
+    buffer = memoryview(bytearray(min(_CHUNK, size) or 1))
+    done = 0
+    while done < size:
+        if cancelled is not None and cancelled():
+            raise Failed(f"reading {name} was cancelled")
+        try:
+            count = os.preadv(fd, [buffer[: min(_CHUNK, size - done)]], done)
+        except OSError as error:
+            raise BadInput(f"{name} {words_of(error)}") from None
+        if count == 0:
+            raise Conflict(f"{name} shrank while it was being read", hint="try again when it is at rest")
+        hasher.update(buffer[:count])
+        if copy is not None:
+            write_all(copy, buffer[:count])
+        done += count
+        if progress is not None:
+            progress(done, size)
+    return f"sha256:{hasher.hexdigest()}"
+
+
+def write_all(fd: int, data: memoryview | bytes) -> None:
+    """Write every byte, however the kernel cuts it. Raises OSError."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(fd, rest) :]
+
+
+def _memory(name: str) -> int:
+    label = os.fsencode(name)[:200].decode("ascii", "replace").replace("\0", "")
+    for flags in (_MFD_NOEXEC_SEAL, 0):
+        try:
+            return os.memfd_create(label, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING | flags)
+        except OSError as error:
+            if flags == 0:
+                raise Failed(f"no sealed memory for {name}: {error.strerror}") from None
+    raise AssertionError("unreachable")
+
+
+def _reopened(fd: int) -> int:
+    """The same file under a read-only descriptor with a position of its own."""
+    return os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)

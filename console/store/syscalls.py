@@ -1,0 +1,85 @@
+"""The few system calls the standard library lacks: openat2, renameat2 and FICLONE (linux/openat2.h, linux/fs.h)."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import os
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.syscall.restype = ctypes.c_long
+
+_SYS_OPENAT2 = 437
+_SYS_RENAMEAT2 = {"x86_64": 316, "aarch64": 276, "riscv64": 276, "ppc64le": 357, "s390x": 347}
+
+_RESOLVE_NO_MAGICLINKS = 0x02
+_RESOLVE_NO_SYMLINKS = 0x04
+_RESOLVE_BENEATH = 0x08
+
+RENAME_NOREPLACE = 1
+RENAME_EXCHANGE = 2
+
+_FICLONE = 0x40049409
+_OPENAT2_TRIES = 16
+
+
+class _OpenHow(ctypes.Structure):
+    _fields_ = [("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64)]
+
+
+def _raise(path: str, other: str | None = None) -> None:
+    number = ctypes.get_errno()
+    if other is None:
+        raise OSError(number, os.strerror(number), path)
+    raise OSError(number, os.strerror(number), path, None, other)
+
+
+def openat2(directory: int, path: str, flags: int) -> int:
+    """Open `path` beneath the directory descriptor, following no link and leaving it by no `..`.
+
+    Raises OSError: ELOOP for a symbolic link, EXDEV for an escape, ENOSYS where the kernel is older than 5.6.
+    """
+    how = _OpenHow(flags, 0, _RESOLVE_BENEATH | _RESOLVE_NO_SYMLINKS | _RESOLVE_NO_MAGICLINKS)
+    name = ctypes.c_char_p(os.fsencode(path))
+    for _ in range(_OPENAT2_TRIES):
+        fd: int = _libc.syscall(
+            ctypes.c_long(_SYS_OPENAT2),
+            ctypes.c_int(directory),
+            name,
+            ctypes.byref(how),
+            ctypes.c_size_t(ctypes.sizeof(how)),
+        )
+        if fd >= 0:
+            return fd
+        if ctypes.get_errno() not in (errno.EAGAIN, errno.EINTR):
+            break
+    _raise(path)
+    raise AssertionError("unreachable")
+
+
+def rename_at(directory: int, old: str, new: str, flags: int, *, new_directory: int | None = None) -> None:
+    """Rename with RENAME_NOREPLACE or RENAME_EXCHANGE. Raises OSError: EEXIST, EINVAL or ENOSYS where unsupported."""
+    number = _SYS_RENAMEAT2.get(os.uname().machine)
+    if number is None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS), old, None, new)
+    target = directory if new_directory is None else new_directory
+    result = _libc.syscall(
+        ctypes.c_long(number),
+        ctypes.c_int(directory),
+        ctypes.c_char_p(os.fsencode(old)),
+        ctypes.c_int(target),
+        ctypes.c_char_p(os.fsencode(new)),
+        ctypes.c_uint(flags),
+    )
+    if result != 0:
+        _raise(old, new)
+
+
+def clone(source: int, target: int) -> bool:
+    """Make `target` share the blocks of `source` copy-on-write; False where the file system cannot."""
+    try:
+        fcntl.ioctl(target, _FICLONE, source)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,148 @@
+"""Parsed TOML tables into checked dataclasses; what is wrong is told with file, line and the nearest valid key.
+
+A field's metadata may hold `least`, `most` and `above` (bounds of a number), `path` (made absolute against the file's
+directory) and `internal` (not for the file).
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import os
+import re
+import types
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from console.errors import BadInput
+from console.records import Json
+
+
+class TableReader:
+    """Turns the parsed tables of one file into records, or says where in the file they are wrong."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self._path = path
+        self._text = text
+
+    def table(self, section: type[Any], found: object, place: tuple[str, ...]) -> Any:
+        """The record of type `section` that the parsed table at `place` says. Raises BadInput naming file and line."""
+        if not isinstance(found, dict):
+            raise self._wrong(place, f"must be a table, not {_words(found)}")
+        known = {item.name: item for item in fields(section) if not item.metadata.get("internal")}
+        hints = get_type_hints(section)
+        values: dict[str, Any] = {}
+        for key, value in found.items():
+            here = (*place, key)
+            if key not in known:
+                raise self._unknown(here, tuple(known))
+            values[key] = self._checked(self._value(hints[key], value, here), known[key].metadata, here)
+        return section(**values)
+
+    def _value(self, expected: Any, value: Any, place: tuple[str, ...]) -> Any:
+        if get_origin(expected) in (Union, types.UnionType):
+            expected = next(one for one in get_args(expected) if one is not type(None))
+        origin = get_origin(expected)
+        if is_dataclass(expected):
+            return self.table(expected, value, place)  # type: ignore[arg-type]
+        if origin is Literal:
+            return self._choice(get_args(expected), value, place)
+        if origin is dict:
+            return self._grid(value, place)
+        if origin is tuple:
+            if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value):
+                raise self._wrong(place, f"must be a list of strings, not {_words(value)}")
+            return tuple(value)
+        if expected is float and type(value) is int:
+            return float(value)
+        if type(value) is not expected:
+            raise self._wrong(place, f"must be {_TYPES[expected]}, not {_words(value)}")
+        return value
+
+    def _choice(self, choices: tuple[str, ...], value: object, place: tuple[str, ...]) -> str:
+        if isinstance(value, str) and value in choices:
+            return value
+        raise self._wrong(place, f"must be one of {', '.join(choices)}, not {_words(value)}", _nearest(value, choices))
+
+    def _grid(self, value: object, place: tuple[str, ...]) -> dict[str, tuple[Json, ...]]:
+        if not isinstance(value, dict):
+            raise self._wrong(place, f"must be a table of lists, not {_words(value)}")
+        for key, values in value.items():
+            if not isinstance(values, list) or not values:
+                raise self._wrong((*place, key), f"must be a list of values to try, not {_words(values)}")
+        return {key: tuple(values) for key, values in value.items()}
+
+    def _checked(self, value: Any, rules: Any, place: tuple[str, ...]) -> Any:
+        if isinstance(value, float) and not math.isfinite(value):
+            raise self._wrong(place, f"must be a finite number, not {value}")
+        if "least" in rules and value < rules["least"]:
+            raise self._wrong(place, f"must be {rules['least']} or more, not {value}")
+        if "above" in rules and value <= rules["above"]:
+            raise self._wrong(place, f"must be more than {rules['above']}, not {value}")
+        if "most" in rules and value > rules["most"]:
+            raise self._wrong(place, f"must be {rules['most']} or less, not {value}")
+        if rules.get("path"):
+            if not value or "\0" in value:
+                raise self._wrong(place, "must name a file")
+            return os.path.abspath(self._path.parent / value)
+        return value
+
+    def _unknown(self, place: tuple[str, ...], known: tuple[str, ...]) -> BadInput:
+        where = f"in [{'.'.join(place[:-1])}]" if len(place) > 1 else "at the top"
+        sentence = f"{self._path}:{self._line(place)}: unknown key '{place[-1]}' {where}"
+        near = _nearest(place[-1], known)
+        if near:
+            return BadInput(f"{sentence}; did you mean '{near}'?", hint=f"known here: {', '.join(known)}")
+        return BadInput(sentence, hint=f"known here: {', '.join(known)}")
+
+    def _wrong(self, place: tuple[str, ...], what: str, near: str | None = None) -> BadInput:
+        ask = f"; did you mean '{near}'?" if near else ""
+        return BadInput(f"{self._path}:{self._line(place)}: {'.'.join(place)} {what}{ask}")
+
+    def _line(self, place: tuple[str, ...]) -> int:
+        return line_of(self._text, place)
+
+
+def line_of(text: str, place: tuple[str, ...]) -> int:
+    """The line (from 1) that sets the key or table at `place` of a TOML text, or else the nearest one above it."""
+    here: tuple[str, ...] = ()
+    best, depth = 1, 0
+    for number, line in enumerate(text.splitlines(), 1):
+        header = re.match(r"\s*\[\[?([^\]]+)\]", line)
+        if header:
+            here = _split(header.group(1))
+            found = here
+        else:
+            key = re.match(r"\s*((?:[\w.\- ]|\"[^\"]*\"|'[^']*')+?)\s*=", line)
+            if key is None:
+                continue
+            found = (*here, *_split(key.group(1)))
+        common = next(
+            (i for i, (a, b) in enumerate(zip(found, place, strict=False)) if a != b), min(len(found), len(place))
+        )
+        if common > depth and (common == len(found) or common == len(place)):
+            best, depth = number, common
+    return best
+
+
+def _split(dotted: str) -> tuple[str, ...]:
+    return tuple(part.strip().strip("\"'") for part in re.findall(r"\"[^\"]*\"|'[^']*'|[^.]+", dotted))
+
+
+_TYPES: dict[Any, str] = {str: "a string", int: "a whole number", float: "a number", bool: "true or false"}
+
+
+def _words(value: object) -> str:
+    if isinstance(value, str):
+        return f"'{value[:60]}'"
+    if isinstance(value, list):
+        return "a list" if value else "an empty list"
+    if isinstance(value, dict):
+        return "a table"
+    return "true or false" if isinstance(value, bool) else str(value)
+
+
+def _nearest(word: object, known: tuple[str, ...]) -> str | None:
+    close = difflib.get_close_matches(str(word).lower(), known, 1, 0.5)
+    return close[0] if close else None
