@@ -133,7 +133,7 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that is known of one artifact: the row, the facts and the judgement. `inspection` is None if there are none."""
+    """All known of one artifact: the row, the facts and the judgement. `inspection` is None if there are none."""
 
     artifact: Artifact
     inspection: Inspection | None
@@ -184,7 +184,8 @@ class Failure:
     """Something that went wrong in a child, as it stays on the errors screen after the worker is gone.
 
     `chain` has the exception that ended it last; `exit` says how a dead child ended, in words; `input` what it was
-    given (shape and dtypes, never values); `stderr` its last words.
+    given (shape and dtypes, never values); `stderr` its last words. The same thing again only raises `count`, and
+    `last` is when.
     """
 
     id: int
@@ -202,6 +203,8 @@ class Failure:
     hint: str | None = None
     memory: Memory | None = None
     digest: str | None = None
+    count: int = 1
+    last: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

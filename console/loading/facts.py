@@ -1,0 +1,164 @@
+"""What is known of an artifact: its bytes, the inspector's facts and trust's judgement, each taken once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from console.errors import BadInput
+from console.records import Artifact, FileIdentity, Inspection, Judgement, Reason, Report, Verdict
+from console.store.sealed import OpenedFile, SealedBytes, digest_of, open_artifact, seal
+
+KEPT = 512
+
+
+class CannotInspect(Exception):
+    """An inspector gave no facts; `verdict` is what that makes of the file, `code` the kind of trouble."""
+
+    def __init__(self, verdict: Verdict, code: str, message: str, offset: int | None = None) -> None:
+        super().__init__(message)
+        self.verdict = verdict
+        self.reason = Reason(code, message, offset)
+
+
+class Inspects(Protocol):
+    """Reads the facts of open bytes in a child. Raises CannotInspect."""
+
+    async def __call__(self, fd: int, name: str) -> Inspection: ...
+
+
+class Judges(Protocol):
+    """Weighs facts against the policy; `digest` lets a pin count."""
+
+    def __call__(self, inspection: Inspection, digest: str | None) -> Judgement: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Bytes that were judged and can be loaded: whoever holds it closes it."""
+
+    bytes: SealedBytes
+    inspection: Inspection | None
+    judgement: Judgement
+
+
+class Facts:
+    """Reports by path, kept while the file's identity and the policy's fingerprint stay the same.
+
+    Judging needs a digest only where a pin could count, so `pins` tells whether the policy holds any.
+    """
+
+    def __init__(
+        self, root: Path, inspect: Inspects, judge: Judges, fingerprint: Callable[[], str], pins: Callable[[], bool]
+    ) -> None:
+        self._root = root
+        self._pins = pins
+        self._inspect = inspect
+        self._judge = judge
+        self._fingerprint = fingerprint
+        self._reports: OrderedDict[str, tuple[FileIdentity, str, Report]] = OrderedDict()
+        self._running: dict[tuple[str, bool], asyncio.Task[Report]] = {}
+
+    def known(self, path: str, identity: FileIdentity | None) -> Report | None:
+        """The report of one path, if the file is still the one it tells of."""
+        kept = self._reports.get(path)
+        if kept is None or kept[0] != identity or kept[1] != self._fingerprint():
+            return None
+        return kept[2]
+
+    def forget(self, path: str) -> None:
+        """Drop what is known of one path."""
+        self._reports.pop(path, None)
+
+    async def report(self, row: Artifact, *, digest: bool = False) -> Report:
+        """The report of a row, made when it is not known; `digest` reads the whole file. Raises BadInput."""
+        known = self.known(row.path, row.identity)
+        if known is not None and (not digest or known.artifact.digest is not None):
+            return known
+        key = (row.path, digest)
+        task = self._running.get(key)
+        if task is None:
+            task = asyncio.ensure_future(self._make(row, digest))
+            self._running[key] = task
+            task.add_done_callback(lambda _: self._running.pop(key, None))
+        return await asyncio.shield(task)
+
+    async def _make(self, row: Artifact, digest: bool) -> Report:
+        if row.problem is not None:
+            return Report(row, None, Judgement(Verdict.UNSUPPORTED, (Reason("file", f"{row.path} {row.problem}"),)))
+        opened = await asyncio.to_thread(open_artifact, self._root, row.path)
+        with opened:
+            inspection, judgement = await self._look(opened.fd, row.path, row.digest)
+            found = row.digest if opened.identity == row.identity else None
+            if found is None and (digest or (judgement.verdict is Verdict.REVIEW and self._pins())):
+                found = await asyncio.to_thread(digest_of, opened)
+                if inspection is not None:
+                    judgement = self._judge(inspection, found)
+        return self._keep(row, opened, inspection, judgement, found)
+
+    async def seal(self, path: str) -> Judged:
+        """Freeze the bytes at `path` and judge exactly those. Raises BadInput, Conflict; the caller closes the bytes."""
+        sealed = await asyncio.to_thread(self._seal, path)
+        try:
+            inspection, judgement = await self._look(sealed.fd, path, sealed.digest)
+            if judgement.verdict is Verdict.REVIEW and inspection is not None and sealed.digest is None:
+                sealed = replace(sealed, digest=await asyncio.to_thread(digest_of, sealed))
+                judgement = self._judge(inspection, sealed.digest)
+        except BaseException:
+            sealed.close()
+            raise
+        return Judged(sealed, inspection, judgement)
+
+    async def judge_bytes(self, sealed: SealedBytes) -> Judged:
+        """Judge bytes that are no file of the store (a candidate)."""
+        inspection, judgement = await self._look(sealed.fd, sealed.name, sealed.digest)
+        return Judged(sealed, inspection, judgement)
+
+    def _seal(self, path: str) -> SealedBytes:
+        with open_artifact(self._root, path) as opened:
+            return seal(opened)
+
+    async def _look(self, fd: int, name: str, digest: str | None) -> tuple[Inspection | None, Judgement]:
+        try:
+            inspection = await self._inspect(fd, name)
+        except CannotInspect as trouble:
+            return None, Judgement(trouble.verdict, (trouble.reason,))
+        return inspection, self._judge(inspection, digest)
+
+    def _keep(
+        self, row: Artifact, opened: OpenedFile, inspection: Inspection | None, judgement: Judgement, digest: str | None
+    ) -> Report:
+        row = replace(row, identity=opened.identity, size=opened.identity.size, digest=digest)
+        report = Report(described(row, inspection, judgement), inspection, judgement)
+        self._reports[row.path] = (opened.identity, self._fingerprint(), report)
+        self._reports.move_to_end(row.path)
+        while len(self._reports) > KEPT:
+            self._reports.popitem(last=False)
+        return report
+
+
+def described(row: Artifact, inspection: Inspection | None, judgement: Judgement) -> Artifact:
+    """The row with the short form of its facts and judgement."""
+    why = judgement.reasons[0].detail if judgement.reasons else ""
+    if inspection is None:
+        return replace(row, verdict=judgement.verdict, why=why, format=row.format or "?")
+    first = inspection.models[0] if inspection.models else None
+    return replace(
+        row,
+        format=inspection.format,
+        compression=inspection.compression,
+        model_class=inspection.model_class,
+        steps=first.steps if first is not None else (),
+        n_models=len(inspection.models),
+        verdict=judgement.verdict,
+        why=why,
+    )
+
+
+def missing(path: str) -> BadInput:
+    """The error for a path that the catalogue does not have."""
+    return BadInput(f"there is no artifact {path} in this store", hint="list it with: model-console ls STORE")

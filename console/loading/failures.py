@@ -1,0 +1,54 @@
+"""What went wrong, kept after the worker is gone."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import replace
+
+from console.events import Bus
+from console.records import Failure
+
+KEEP = 200
+
+
+class Failures:
+    """The last failures, numbered in the order they came; each is announced on the bus once."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._kept: deque[Failure] = deque(maxlen=KEEP)
+        self._next = 1
+
+    def add(self, failure: Failure) -> Failure:
+        """Number a failure, keep it and tell the listeners; one like the last of its artifact only raises its count."""
+        for place in range(len(self._kept) - 1, -1, -1):
+            before = self._kept[place]
+            if before.artifact != failure.artifact:
+                continue
+            if _kind(before) != _kind(failure):
+                break
+            self._kept[place] = replace(before, count=before.count + 1, last=failure.when)
+            return self._kept[place]
+        numbered = replace(failure, id=self._next)
+        self._next += 1
+        self._kept.append(numbered)
+        self._bus.emit(
+            "failure.added",
+            numbered.artifact,
+            f"{numbered.artifact}: {numbered.phase} failed: {numbered.message}",
+            severity="failure",
+            failure=numbered.id,
+        )
+        return numbered
+
+    def all(self) -> tuple[Failure, ...]:
+        """Those still kept, newest last."""
+        return tuple(self._kept)
+
+    def last_of(self, path: str) -> Failure | None:
+        """The newest failure of one artifact."""
+        return next((one for one in reversed(self._kept) if one.artifact == path), None)
+
+
+def _kind(failure: Failure) -> tuple[object, ...]:
+    return failure.phase, failure.code, failure.type, failure.message, failure.exit, failure.digest
