@@ -34,6 +34,10 @@ def encode(head: Head, body: bytes = b"") -> bytes:
     return _SIZES.pack(len(text), len(body)) + text + body
 
 
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
 class Decoder:
     """Turns a stream of chunks into frames; holds at most one frame's bytes."""
 
@@ -60,7 +64,7 @@ class Decoder:
             body = bytes(self._buffer[_SIZES.size + head_size : end])
             del self._buffer[:end]
             try:
-                head = json.loads(text.decode("utf-8", "surrogatepass"))
+                head = json.loads(text.decode("utf-8", "surrogatepass"), parse_constant=_no_constant)
             except (ValueError, RecursionError) as error:
                 raise WireError(f"head is not JSON: {type(error).__name__}") from None
             if not isinstance(head, dict):

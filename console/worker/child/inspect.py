@@ -1,0 +1,51 @@
+"""The inspector: reads the facts of one file after another, and runs nothing of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from backends import registry
+from backends.base import Inspection, Source
+from console.worker.child.jsonable import jsonable
+from console.worker.child.main import Answer, Request, Service
+
+ITEMS_CAP = 20_000
+"""Entries of one list in an answer; what is over it is counted in `details["left_out"]`."""
+
+
+class Inspecting(Service):
+    """Operation `inspect` (name, one descriptor) → `inspection`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operations = {"inspect": self.inspect}
+
+    def inspect(self, request: Request) -> Answer:
+        """Facts of the file behind the descriptor. Raises Damaged, Unsupported, OSError."""
+        found = registry.inspect(Source(request.fds[0], str(request.fields.get("name", ""))))
+        return {"inspection": as_json(found)}, b""
+
+
+def as_json(inspection: Inspection) -> dict[str, Any]:
+    """The inspection as JSON, its longest lists cut to what a frame holds."""
+    plain = {field.name: getattr(inspection, field.name) for field in dataclasses.fields(inspection)}
+    left_out: dict[str, int] = {}
+    for name in ("names", "models", "arrays", "findings"):
+        items = plain[name]
+        if len(items) > ITEMS_CAP:
+            left_out[name] = len(items) - ITEMS_CAP
+        plain[name] = [_record(one) for one in items[:ITEMS_CAP]]
+    plain["signature"] = _record(inspection.signature)
+    details = dict(inspection.details)
+    if left_out:
+        details["left_out"] = dict(left_out)
+    plain["details"] = details
+    return {name: jsonable(value) for name, value in plain.items()}
+
+
+def _record(record: Any) -> dict[str, Any]:
+    return {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
+
+
+__all__: list[str] = ["Inspecting", "as_json"]

@@ -1,0 +1,58 @@
+"""Anything a model answers, as JSON that every parser reads: no NaN, no bytes, no object, bounded."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from backends.base import Json
+
+TEXT_CAP = 10_000
+DEPTH_CAP = 20
+_BIG = 1 << 63
+
+
+def jsonable(value: Any, depth: int = 0) -> Json:
+    """`value` as JSON: nan and infinities become their names, numpy values plain ones, bytes and the rest text."""
+    if value is None or value is True or value is False:
+        return value
+    kind = type(value)
+    if kind is str:
+        return value[:TEXT_CAP]  # type: ignore[no-any-return]
+    if kind is int:
+        return value if -_BIG <= value < _BIG else str(value)[:TEXT_CAP]
+    if kind is float:
+        return value if math.isfinite(value) else str(value)
+    if depth > DEPTH_CAP:
+        return "…"
+    if isinstance(value, dict):
+        return {str(key)[:TEXT_CAP]: jsonable(one, depth + 1) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [jsonable(one, depth + 1) for one in value]
+    if isinstance(value, (set, frozenset)):
+        return [jsonable(one, depth + 1) for one in sorted(value, key=str)]
+    if isinstance(value, (bytes, bytearray)):
+        return bytes(value[:TEXT_CAP]).decode("utf-8", "backslashreplace")
+    return _foreign(value, depth)
+
+
+def _foreign(value: Any, depth: int) -> Json:
+    """numpy scalars and arrays by their own conversion, subclasses of plain types as those, all else as text."""
+    convert = getattr(value, "tolist", None)
+    if callable(convert):
+        plain = convert()
+        if type(plain) is not type(value):
+            return jsonable(plain, depth + 1)
+    for plain_type in (bool, int, float, str):
+        if isinstance(value, plain_type):
+            return jsonable(plain_type(value), depth + 1)
+    try:
+        return str(value)[:TEXT_CAP]
+    except Exception as error:
+        return f"<str() raised {type(error).__name__}>"
+
+
+def column(values: Any) -> list[Json]:
+    """One output with a value for each row, as a list."""
+    plain = jsonable(values)
+    return plain if isinstance(plain, list) else [plain]

@@ -1,0 +1,92 @@
+"""What a live model tells of itself: methods, signature, versions."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Optional
+
+from backends.base import Json
+from console.worker.child.jsonable import jsonable
+
+METHODS = ("predict", "predict_proba", "decision_function", "transform", "score")
+CLASSES_CAP = 10_000
+_LIBRARIES = ("numpy", "scipy", "sklearn", "joblib", "pandas", "h5py", "xgboost", "lightgbm", "catboost", "torch")
+
+
+def methods_of(model: Any) -> list[str]:
+    """Those of METHODS that the model has."""
+    found = []
+    for name in METHODS:
+        try:
+            if callable(getattr(model, name, None)):
+                found.append(name)
+        except Exception:
+            continue
+    return found
+
+
+def attribute(model: Any, name: str) -> Any:
+    """An attribute that may be a property that raises; None when there is none."""
+    try:
+        return getattr(model, name, None)
+    except Exception:
+        return None
+
+
+def signature_of(model: Any) -> dict[str, Json]:
+    """The signature as the fitted object has it (see `backends.base.Signature`)."""
+    names = attribute(model, "feature_names_in_")
+    classes = attribute(model, "classes_")
+    n_features = attribute(model, "n_features_in_")
+    return {
+        "n_features": _count(n_features),
+        "feature_names": None if names is None else [str(name) for name in names],
+        "outputs": _count(attribute(model, "n_outputs_")),
+        "classes": _classes(classes),
+    }
+
+
+def _count(value: Any) -> Optional[int]:
+    try:
+        return None if value is None else int(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _classes(classes: Any) -> Json:
+    plain = None if classes is None else jsonable(classes)
+    return plain[:CLASSES_CAP] if isinstance(plain, list) else None
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of the libraries this process has imported."""
+    modules = ((name, sys.modules.get(name)) for name in _LIBRARIES)
+    return {name: str(getattr(module, "__version__", "")) for name, module in modules if module is not None}
+
+
+def quieten(model: Any) -> list[str]:
+    """Keep the model to one thread and one process, as the limits want it; returns what was changed, in words."""
+    notes = []
+    for path, part in _parts(model):
+        jobs = getattr(part, "__dict__", {}).get("n_jobs")
+        if isinstance(jobs, int) and jobs not in (0, 1):
+            part.n_jobs = 1
+            notes.append(f"{path or 'the model'}: n_jobs={jobs} runs as n_jobs=1 in a worker")
+    return notes
+
+
+def _parts(model: Any, path: str = "", depth: int = 0) -> list[Any]:
+    """The model and what it is built of, where scikit-learn keeps it: steps, estimator, transformers."""
+    if depth > 8 or not hasattr(model, "__dict__"):
+        return []
+    found = [(path, model)]
+    for name in ("estimator", "base_estimator", "best_estimator_", "estimator_", "final_estimator_", "regressor_"):
+        part = vars(model).get(name)
+        if part is not None and hasattr(part, "get_params") and not isinstance(part, type):
+            found += _parts(part, f"{path}.{name}".lstrip("."), depth + 1)
+    for name in ("steps", "transformers_", "transformer_list", "estimators_"):
+        parts = vars(model).get(name)
+        for part in parts if isinstance(parts, list) and len(parts) <= 200 else ():
+            if isinstance(part, tuple) and len(part) >= 2 and hasattr(part[1], "get_params"):
+                found += _parts(part[1], f"{path}.{part[0]}".lstrip("."), depth + 1)
+    return found

@@ -1,0 +1,143 @@
+"""The loop every child runs: one request after another from the control socket, until it closes."""
+
+from __future__ import annotations
+
+import faulthandler
+import importlib
+import os
+import signal
+import socket
+import sys
+import traceback
+from typing import Any, Callable, NoReturn, Optional
+
+from console.worker.child import sandbox, tracebacks
+from console.worker.wire import Head, Receiver, WireError, send
+
+KINDS: dict[str, str] = {
+    "inspector": "console.worker.child.inspect:Inspecting",
+    "worker": "console.worker.child.model:Serving",
+    "trainer": "console.worker.child.training:Training",
+    "zygote": "console.worker.child.zygote:Forking",
+}
+"""Kind to the class that serves it, imported when the child becomes one."""
+
+Answer = tuple[Head, bytes]
+
+
+class Refusal(Exception):
+    """A request that cannot be met for a reason the operator can act on: a code, one sentence, structured details."""
+
+    def __init__(self, code: str, message: str, details: Optional[dict[str, Any]] = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.details = details
+
+
+class Request:
+    """One request: its fields, its body and the descriptors that came with it, which are closed when it is answered."""
+
+    def __init__(self, sock: socket.socket, head: Head, body: bytes, fds: list[int]) -> None:
+        self._sock = sock
+        self.id = head.get("id")
+        self.op = str(head.get("op"))
+        self.fields = head
+        self.body = body
+        self.fds = fds
+
+    def event(self, kind: str, **fields: Any) -> None:
+        """Report progress; `phase` names what runs now. Raises OSError when the console is gone."""
+        send(self._sock, {**fields, "id": self.id, "event": kind})
+
+    def take_fd(self) -> int:
+        """The next descriptor, now the caller's to close. Raises Refusal when there is none."""
+        if not self.fds:
+            raise Refusal("protocol", f"'{self.op}' came without a descriptor")
+        return self.fds.pop(0)
+
+
+Operation = Callable[[Request], Answer]
+
+
+class Service:
+    """What a kind of child offers: operations by name. `phase` and `input` are what runs on what, for a failure."""
+
+    def __init__(self) -> None:
+        self.operations: dict[str, Operation] = {}
+        self.phase = ""
+        self.input: Any = None
+
+    def describe_input(self) -> Optional[str]:
+        """What runs was given: shape and dtypes in words, never values."""
+        return None if self.input is None else str(self.input)
+
+
+def serve(kind: str, descriptor: int) -> NoReturn:
+    """Become a child of this kind: wait for the first frame, enter the sandbox, answer until the socket closes."""
+    sandbox.die_with_parent()
+    faulthandler.enable()
+    faulthandler.register(signal.SIGUSR2, all_threads=True)
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(line_buffering=True, errors="backslashreplace")
+    sock = socket.socket(fileno=descriptor)
+    receiver = Receiver(sock)
+    try:
+        service = _start(kind, sock, receiver)
+        while True:
+            request = _next(sock, receiver)
+            _reply(sock, request, service)
+    except EOFError:
+        os._exit(0)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(70)
+
+
+def _next(sock: socket.socket, receiver: Receiver) -> Request:
+    head, body, fds = receiver.receive()
+    return Request(sock, head, body, fds)
+
+
+def _start(kind: str, sock: socket.socket, receiver: Receiver) -> Service:
+    request = _next(sock, receiver)
+    layers = sandbox.enter(request.fields, sock.fileno(), kind)
+    module, _, name = KINDS[kind].partition(":")
+    service: Service = getattr(importlib.import_module(module), name)()
+    python = ".".join(str(part) for part in sys.version_info[:3])
+    send(sock, {"id": request.id, "layers": layers, "python": python, "executable": sys.executable})
+    return service
+
+
+def _reply(sock: socket.socket, request: Request, service: Service) -> None:
+    operation = service.operations.get(request.op)
+    service.phase, service.input = request.op, None
+    sandbox.renew_cpu_limit()
+    try:
+        if operation is None:
+            raise Refusal("protocol", f"this child does not know the operation '{request.op}'")
+        head, body = operation(request)
+    except BaseException as error:
+        head, body = _failure(error, service), b""
+    for fd in request.fds:
+        os.close(fd)
+    try:
+        send(sock, {**head, "id": request.id}, body)
+    except (WireError, ValueError) as error:
+        said = {"code": "too-large", "message": f"the answer cannot be sent: {error}", "phase": service.phase}
+        send(sock, {"id": request.id, "failure": said})
+
+
+def _failure(error: BaseException, service: Service) -> Head:
+    said = tracebacks.describe(error)
+    try:
+        given = service.describe_input()
+    except Exception as failed:
+        given = f"an input that cannot be described ({type(failed).__name__})"
+    said.update(phase=service.phase, input=given, warnings=tracebacks.drain_warnings())
+    head: Head = {"failure": said}
+    details = getattr(error, "details", None)
+    if isinstance(error, Refusal) and details:
+        head["details"] = details
+    return head

@@ -1,0 +1,114 @@
+"""What a child gives up before it reads a byte of a model; each layer reports whether it is on, and how it knows."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+from typing import Any, Callable
+
+PR_SET_PDEATHSIG = 1
+PR_SET_NO_NEW_PRIVS = 38
+PR_GET_NO_NEW_PRIVS = 39
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_cpu_seconds = 0
+
+
+def prctl(option: int, *arguments: int) -> int:
+    """prctl(2). Raises OSError."""
+    padded = [ctypes.c_ulong(value) for value in ([*list(arguments), 0, 0, 0, 0])[:4]]
+    result = int(_libc.prctl(option, *padded))
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    return result
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process when the thread that started it is gone."""
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def enter(config: dict[str, Any], control: int, kind: str) -> dict[str, list[Any]]:
+    """Put every layer on that the plan asks for; layer name to [active, evidence or reason]."""
+    limits, plan = config["limits"], config["sandbox"]
+    layers: list[tuple[str, Callable[[], str]]] = [
+        ("descriptors", lambda: close_descriptors(control)),
+        ("terminal", no_terminal),
+        ("limits", lambda: set_limits(limits)),
+        ("no_new_privs", no_new_privileges),
+    ]
+    return {name: _applied(layer) for name, layer in layers}
+
+
+def _applied(layer: Callable[[], str]) -> list[Any]:
+    try:
+        return [True, layer()]
+    except (OSError, ValueError, AttributeError) as error:
+        return [False, str(error) or type(error).__name__]
+
+
+def close_descriptors(control: int) -> str:
+    """Close all but the three standard streams and the control socket."""
+    _, ceiling = resource.getrlimit(resource.RLIMIT_NOFILE)
+    os.closerange(3, control)
+    os.closerange(control + 1, min(ceiling, 1 << 16))
+    kept = sorted(int(name) for name in os.listdir("/proc/self/fd"))
+    extra = [fd for fd in kept if fd > 2 and fd != control and os.path.exists(f"/proc/self/fd/{fd}")]
+    if extra:
+        raise OSError(0, f"descriptors {extra} are still open")
+    return f"only {len(kept) - 1} open: standard streams and the control socket"
+
+
+def no_terminal() -> str:
+    """Own session, stdin from nowhere, no controlling terminal to write to."""
+    if os.getsid(0) != os.getpid():
+        os.setsid()
+    if any(os.isatty(fd) for fd in (0, 1, 2)):
+        raise OSError(0, "a standard stream is a terminal")
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return "own session; /dev/tty cannot be opened"
+    raise OSError(0, "/dev/tty can be opened")
+
+
+def set_limits(limits: dict[str, int]) -> str:
+    """Resource limits; both soft and hard, but for processor time, whose soft limit moves on with each request."""
+    global _cpu_seconds
+    _cpu_seconds = limits["cpu_seconds"]
+    wanted = {
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_DATA: limits["memory"],
+        resource.RLIMIT_AS: limits["memory"] * limits["address_factor"],
+        resource.RLIMIT_NOFILE: limits["files"],
+        resource.RLIMIT_FSIZE: limits["file_size"],
+    }
+    if os.getuid() != 0:
+        wanted[resource.RLIMIT_NPROC] = limits["processes"]
+    for which, value in wanted.items():
+        hard = resource.getrlimit(which)[1]
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(which, (value, value))
+    memory = resource.getrlimit(resource.RLIMIT_DATA)[0]
+    cpu = f", {_cpu_seconds} s of processor time a request" if _cpu_seconds else ""
+    return f"{memory >> 20} MiB of memory{cpu}, no core files"
+
+
+def renew_cpu_limit() -> None:
+    """Give the next request its processor time."""
+    if _cpu_seconds:
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        soft = int(usage.ru_utime + usage.ru_stime) + _cpu_seconds + 1
+        hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+        resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
+
+
+def no_new_privileges() -> str:
+    """No set-uid program gives anything from here on."""
+    prctl(PR_SET_NO_NEW_PRIVS, 1)
+    if prctl(PR_GET_NO_NEW_PRIVS) != 1:
+        raise OSError(0, "the kernel did not keep it")
+    return "NoNewPrivs: 1"

@@ -1,0 +1,77 @@
+"""Static inspection in children of their own: a file that crashes its reader costs one inspector, no more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from backends.base import Inspection
+from console.worker.failures import error_of, new_failure
+from console.worker.launcher import Launcher
+from console.worker.process import ChildProcess
+from console.worker.strict import Malformed, inspection_from
+
+DEADLINE = 30.0
+FILES_EACH = 5_000
+"""A child is replaced after this many files, so that nothing a file left behind in it stays for long."""
+
+
+class Inspectors:
+    """A pool of inspectors, started when first needed and replaced when one dies or overstays."""
+
+    def __init__(self, launcher: Launcher, count: int = 1) -> None:
+        self._launcher = launcher
+        self._turns = asyncio.Semaphore(count)
+        self._idle: list[tuple[ChildProcess, int]] = []
+
+    async def inspect(self, fd: int, name: str = "", *, deadline: float = DEADLINE) -> Inspection:
+        """The facts of the open regular file `fd`, which stays the caller's; `name` is its file name.
+
+        Raises ChildRefused with code `damaged`, `unsupported` or `not-loadable`, ChildFailed with `hang`, `died`,
+        `out-of-memory`, `protocol` or `raised`.
+        """
+        async with self._child(name) as child:
+            head, _body = await child.request(
+                "inspect", {"name": name}, fds=(fd,), deadline=deadline, input=f"the file {name}"
+            )
+            try:
+                return inspection_from(head.get("inspection"))
+            except Malformed as error:
+                child.kill("protocol", "sent an inspection that is none and was killed")
+                message = f"the inspector's answer is malformed: {error}"
+                raise error_of(new_failure(name, "inspect", "protocol", message)) from None
+
+    async def close(self) -> None:
+        """End the idle ones; `Launcher.close` ends those at work."""
+        idle, self._idle = self._idle, []
+        await asyncio.gather(*(child.end() for child, _used in idle))
+
+    async def warm(self) -> None:
+        """Have one inspector started before the first file is asked for."""
+        async with self._child(""):
+            pass
+
+    @asynccontextmanager
+    async def _child(self, name: str) -> AsyncIterator[ChildProcess]:
+        """One inspector for one file. A caller that goes away in the middle takes the inspector with it."""
+        async with self._turns:
+            child, used = await self._take()
+            child.label = name
+            try:
+                yield child
+            except asyncio.CancelledError:
+                child.kill()
+                raise
+            finally:
+                if child.alive and used + 1 < FILES_EACH:
+                    self._idle.append((child, used + 1))
+                else:
+                    child.kill()
+
+    async def _take(self) -> tuple[ChildProcess, int]:
+        while self._idle:
+            child, used = self._idle.pop()
+            if child.alive:
+                return child, used
+        return await self._launcher.spawn("inspector", label="inspector", fresh=False), 0

@@ -1,0 +1,114 @@
+"""The console's end of a child's control socket: non-blocking, on the event loop's own reader callbacks."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from console.worker.wire import FDS_CAP, Decoder, Head, WireError, encode
+
+READ_SIZE = 1 << 18
+QUEUE_CAP = 256 << 20
+"""Bytes that may wait for a child that does not read."""
+
+
+class Line:
+    """Frames over one socket. `on_frame(head, body)` runs for each, `on_close(reason)` once ("" for a plain end)."""
+
+    def __init__(
+        self, sock: socket.socket, on_frame: Callable[[Head, bytes], None], on_close: Callable[[str], None]
+    ) -> None:
+        sock.setblocking(False)
+        self._sock = sock
+        self._on_frame = on_frame
+        self._on_close = on_close
+        self._decoder = Decoder()
+        self._waiting: deque[tuple[memoryview, tuple[int, ...]]] = deque()
+        self._queued = 0
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(sock, self._readable)
+        self.open = True
+
+    def send(self, head: Head, body: bytes = b"", fds: Sequence[int] = ()) -> None:
+        """Queue one frame; `fds` are duplicated, so the caller may close its own. Raises WireError."""
+        if not self.open:
+            raise WireError("the line is closed")
+        if len(fds) > FDS_CAP:
+            raise WireError(f"{len(fds)} descriptors in one frame")
+        data = encode({**head, "fds": len(fds)} if fds else head, body)
+        if self._queued + len(data) > QUEUE_CAP:
+            raise WireError("the child does not read what it is sent")
+        idle = not self._waiting
+        self._waiting.append((memoryview(data), tuple(os.dup(fd) for fd in fds)))
+        self._queued += len(data)
+        if idle:
+            self._writable()
+
+    def _writable(self) -> None:
+        try:
+            while self._waiting:
+                data, fds = self._waiting[0]
+                sent = socket.send_fds(self._sock, [data], list(fds)) if fds else self._sock.send(data)
+                _close(fds)
+                self._queued -= sent
+                if sent < len(data):
+                    self._waiting[0] = (data[sent:], ())
+                else:
+                    self._waiting.popleft()
+        except BlockingIOError:
+            self._loop.add_writer(self._sock, self._writable)
+        except OSError as error:
+            self._end(f"sending failed: {error.strerror}")
+        else:
+            self._loop.remove_writer(self._sock)
+
+    def _readable(self) -> None:
+        self.read()
+
+    def read(self) -> bool:
+        """Take one chunk and hand on its frames; whether there was one. Called to drain a dead child too."""
+        if not self.open:
+            return False
+        try:
+            data = self._sock.recv(READ_SIZE)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            self._end(f"receiving failed: {error.strerror}")
+            return False
+        if not data:
+            self._end("the line closed inside a frame" if self._decoder.partial else "")
+            return False
+        try:
+            frames = self._decoder.feed(data)
+        except WireError as error:
+            self._end(str(error))
+            return False
+        for head, body in frames:
+            self._on_frame(head, body)
+        return True
+
+    def close(self) -> None:
+        """Close without a call of `on_close`. May be called twice."""
+        if not self.open:
+            return
+        self.open = False
+        self._loop.remove_reader(self._sock)
+        self._loop.remove_writer(self._sock)
+        self._sock.close()
+        for _data, fds in self._waiting:
+            _close(fds)
+        self._waiting.clear()
+
+    def _end(self, reason: str) -> None:
+        if self.open:
+            self.close()
+            self._on_close(reason)
+
+
+def _close(fds: Sequence[int]) -> None:
+    for fd in fds:
+        os.close(fd)

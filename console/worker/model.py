@@ -1,0 +1,197 @@
+"""A worker: one child with one loaded model, asked for predictions."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from backends.base import Json, Signature
+from console.records import DataFile, Outcome
+from console.worker.failures import error_of, new_failure, texts
+from console.worker.launcher import Launcher
+from console.worker.limits import Limits, SandboxPlan
+from console.worker.process import ChildProcess
+from console.worker.strict import Malformed, signature_from
+from console.worker.wire import Head
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What loading told: phases in milliseconds, methods the model has, its signature from the live object."""
+
+    model_class: str
+    methods: tuple[str, ...]
+    signature: Signature
+    phases: dict[str, float]
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    library_versions: dict[str, str] = field(default_factory=dict)
+
+
+class Worker:
+    """Client of one worker process. Failures are raised as ChildFailed or ChildRefused, each with its record."""
+
+    def __init__(self, child: ChildProcess) -> None:
+        self.child = child
+
+    @classmethod
+    async def start(
+        cls,
+        launcher: Launcher,
+        label: str,
+        *,
+        fresh: bool = True,
+        python: str | None = None,
+        limits: Limits | None = None,
+        sandbox: SandboxPlan | None = None,
+    ) -> Worker:
+        """A sandboxed worker without a model yet; `fresh` must be true for what is not `safe`."""
+        return cls(
+            await launcher.spawn("worker", label=label, fresh=fresh, python=python, limits=limits, sandbox=sandbox)
+        )
+
+    async def load(
+        self,
+        fd: int,
+        format: str,  # noqa: A002
+        at: str = "",
+        *,
+        mmap_mode: str | None = None,
+        imports: Sequence[str] = (),
+        deadline: float = 300.0,
+        on_phase: Callable[[str, dict[str, float]], None] | None = None,
+    ) -> Loaded:
+        """Load the model at `at` in the file `fd`. `imports` names modules to import first, as a phase of its own.
+
+        `on_phase(phase, finished)` runs as each phase begins, with the milliseconds of those that have ended.
+        """
+
+        def on_event(head: Head) -> None:
+            if on_phase is not None:
+                on_phase(str(head.get("phase", "")), _numbers(head.get("phases")))
+
+        fields = {"format": format, "at": at, "mmap_mode": mmap_mode, "imports": list(imports)}
+        head, _body = await self.child.request("load", fields, fds=(fd,), deadline=deadline, on_event=on_event)
+        return self._checked(_loaded, head)
+
+    async def open_data(
+        self, fd: int, name: str, *, target: str | None = None, deadline: float = 120.0
+    ) -> tuple[int, DataFile]:
+        """Read the table `fd` and match its columns to the model's. The number is the handle later calls take.
+
+        Raises ChildRefused with code `columns` and `details["differences"]`: [{column, problem, expected, found}].
+        """
+        head, _body = await self.child.request(
+            "open_data", {"name": name, "target": target}, fds=(fd,), deadline=deadline, input=f"the file {name}"
+        )
+        return self._checked(lambda said: _data(said, name), head)
+
+    async def close_data(self, handle: int) -> None:
+        """Forget a table."""
+        await self.child.request("close_data", {"data": handle})
+
+    async def call(
+        self,
+        data: int,
+        start: int = 0,
+        stop: int | None = None,
+        *,
+        methods: Sequence[str] = (),
+        outputs: bool = True,
+        score: bool = False,
+        deadline: float = 120.0,
+    ) -> Outcome:
+        """Run rows `start` to `stop` of an open table through the model; no `methods` means predict.
+
+        Without `outputs` only times (and scores) come back. `score` compares with the target: `correct` and `rows`
+        for classes, sums of absolute and squared error for numbers.
+        """
+        fields = {
+            "data": data,
+            "start": start,
+            "stop": stop,
+            "methods": list(methods),
+            "outputs": outputs,
+            "score": score,
+        }
+        return await self._call("call", fields, deadline)
+
+    async def call_rows(
+        self,
+        rows: Sequence[Json],
+        *,
+        columns: Sequence[str] | None = None,
+        methods: Sequence[str] = (),
+        deadline: float = 120.0,
+    ) -> Outcome:
+        """Run rows an operator typed: lists of values (named by `columns`, or in the model's order) or plain texts."""
+        fields = {"rows": list(rows), "columns": list(columns) if columns else None, "methods": list(methods)}
+        return await self._call("call_rows", fields, deadline)
+
+    async def end(self) -> None:
+        """Unload: end the process and wait until it is gone."""
+        await self.child.end()
+
+    async def _call(self, op: str, fields: Head, deadline: float) -> Outcome:
+        begun = time.perf_counter()
+        head, _body = await self.child.request(op, fields, deadline=deadline)
+        round_trip = (time.perf_counter() - begun) * 1e3
+        return self._checked(lambda said: _outcome(said, round_trip), head)
+
+    def _checked(self, convert: Callable[[Head], T], head: Head) -> T:
+        try:
+            return convert(head)
+        except (Malformed, KeyError, TypeError, ValueError) as error:
+            self.child.kill("protocol", "sent an answer that is malformed and was killed")
+            message = f"the worker's answer is malformed: {type(error).__name__}: {error}"
+            raise error_of(new_failure(self.child.label, "answer", "protocol", message)) from None
+
+
+def _loaded(said: Head) -> Loaded:
+    return Loaded(
+        _string(said["model_class"]),
+        texts(said["methods"]),
+        signature_from(said["signature"]),
+        _numbers(said["phases"]),
+        texts(said.get("warnings")),
+        texts(said.get("notes")),
+        {_string(name): _string(version) for name, version in said.get("library_versions", {}).items()},
+    )
+
+
+def _data(said: Head, name: str) -> tuple[int, DataFile]:
+    columns = tuple((_string(column), _string(dtype)) for column, dtype in said["columns"])
+    target = said.get("target")
+    return int(said["data"]), DataFile(name, int(said["rows"]), columns, None if target is None else _string(target))
+
+
+def _outcome(said: Head, round_trip: float) -> Outcome:
+    outputs = said.get("outputs", {})
+    if not isinstance(outputs, dict):
+        raise Malformed("outputs is no object")
+    score = said.get("score")
+    return Outcome(
+        int(said["rows"]),
+        outputs,
+        float(said["worker_ms"]),
+        round_trip,
+        texts(said.get("warnings")),
+        None if score is None else _numbers(score),
+    )
+
+
+def _string(value: Any) -> str:
+    if not isinstance(value, str):
+        raise Malformed(f"text expected, {type(value).__name__} found")
+    return value[:10_000]
+
+
+def _numbers(value: Any) -> dict[str, float]:
+    if not isinstance(value, dict):
+        return {}
+    return {str(name)[:100]: float(one) for name, one in value.items() if isinstance(one, (int, float))}

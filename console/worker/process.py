@@ -1,0 +1,292 @@
+"""One child process: asked through its control socket, watched through its pidfd, drained, ended without a trace."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from console.records import Failure, Layer, Memory
+from console.worker.exits import Exit, OomCounters, is_stopped, resident_bytes
+from console.worker.failures import error_of, from_frame, new_failure
+from console.worker.line import Line
+from console.worker.output import OutputRing
+from console.worker.wire import Head, WireError
+
+IN_FLIGHT_CAP = 64
+DUMP_SECONDS = 0.15
+"""How long a child that overstayed has to print its Python stack before it is killed."""
+CLOSE_SECONDS = 0.3
+"""How long an idle child has to leave by itself once its control socket closes."""
+DRAIN_CHUNKS = 64
+
+Reap = Callable[[], Awaitable[Exit]]
+OnEvent = Callable[[Head], None]
+
+
+@dataclass(eq=False)
+class _Pending:
+    future: asyncio.Future[tuple[Head, bytes]]
+    phase: str
+    seconds: float
+    on_event: OnEvent | None = None
+    input: str | None = None
+    timer: asyncio.TimerHandle | None = None
+
+
+class ChildProcess:
+    """A started child. Made by `Launcher.spawn`; `ended` is set once it is gone, reaped and cleaned up after.
+
+    Requests answer with (head, body) or raise ChildFailed or ChildRefused with a structured failure. One that is not
+    answered within its deadline costs the child its life, since a blocked interpreter cannot be interrupted.
+    """
+
+    def __init__(
+        self, kind: str, label: str, pid: int, pidfd: int, sock: socket.socket, output: Sequence[int], reap: Reap
+    ) -> None:
+        self.kind = kind
+        self.label = label
+        self.pid = pid
+        self.layers: dict[str, Layer] = {}
+        self.python = ""
+        self.scratch = ""
+        self.memory: Memory | None = None
+        self.memory_limit: int | None = None
+        self.exit: Exit | None = None
+        self.ended = asyncio.Event()
+        self.on_end: list[Callable[[ChildProcess], None]] = []
+        self._pidfd = pidfd
+        self._reap = reap
+        self._loop = asyncio.get_running_loop()
+        self._pending: dict[int, _Pending] = {}
+        self._last_id = 0
+        self._cause: tuple[str, str] | None = None
+        self._oom = OomCounters.read()
+        self._finishing: asyncio.Task[None] | None = None
+        self._stdout, self._stderr = (OutputRing(fd) for fd in output)
+        self._line = Line(sock, self._on_frame, self._on_close)
+        self._loop.add_reader(pidfd, self._on_exit)
+
+    @property
+    def alive(self) -> bool:
+        """Whether requests may be sent."""
+        return self._line.open and self._finishing is None and self._cause is None
+
+    @property
+    def busy(self) -> int:
+        """Requests that have no answer yet, those included that nobody waits for any more."""
+        return len(self._pending)
+
+    def stderr_tail(self) -> str:
+        """The last of what it wrote to stderr."""
+        return self._stderr.text()
+
+    def stdout_tail(self) -> str:
+        """The last of what it wrote to stdout."""
+        return self._stdout.text()
+
+    async def request(
+        self,
+        op: str,
+        fields: Head | None = None,
+        *,
+        body: bytes = b"",
+        fds: Sequence[int] = (),
+        deadline: float = 60.0,
+        on_event: OnEvent | None = None,
+        input: str | None = None,  # noqa: A002
+    ) -> tuple[Head, bytes]:
+        """Ask one thing and wait `deadline` seconds for its answer; `fds` stay the caller's.
+
+        `on_event` gets the frames that report progress meanwhile; `input` says what was given, for a failure.
+        Raises ChildFailed and ChildRefused.
+        """
+        future = self.submit(op, fields, body=body, fds=fds, deadline=deadline, on_event=on_event, input=input)
+        return await future
+
+    def submit(
+        self,
+        op: str,
+        fields: Head | None = None,
+        *,
+        body: bytes = b"",
+        fds: Sequence[int] = (),
+        deadline: float = 60.0,
+        on_event: OnEvent | None = None,
+        input: str | None = None,  # noqa: A002
+    ) -> asyncio.Future[tuple[Head, bytes]]:
+        """Like `request`, without waiting: the frame is on its way when this returns."""
+        if not self.alive:
+            raise error_of(self._death_failure(op, input))
+        if self.busy >= IN_FLIGHT_CAP:
+            message = f"{self.busy} requests wait for this {self.kind} already"
+            raise error_of(new_failure(self.label, op, "busy", message))
+        self._last_id += 1
+        number = self._last_id
+        pending = _Pending(self._loop.create_future(), op, deadline, on_event, input)
+        try:
+            self._line.send({**(fields or {}), "op": op, "id": number}, body, fds)
+        except WireError as error:
+            raise error_of(new_failure(self.label, op, "protocol", f"cannot send the request: {error}")) from None
+        self._pending[number] = pending
+        pending.timer = self._loop.call_later(deadline, self._overdue, number)
+        return pending.future
+
+    def kill(self, code: str = "ended", why: str = "was ended by the console") -> None:
+        """End it now, whatever it does; `code` and `why` are what requests in flight are told."""
+        if self._cause is None:
+            self._cause = (code, why)
+        self._signal(signal.SIGKILL)
+
+    async def end(self) -> None:
+        """Ask it to leave, then make it; returns when it is gone. May be called at any time, and again."""
+        if self._finishing is None:
+            if self._cause is None:
+                self._cause = ("ended", "was ended by the console")
+            self._line.close()
+            if not self.busy:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self.ended.wait(), CLOSE_SECONDS)
+            self._signal(signal.SIGKILL)
+        await self.ended.wait()
+
+    def _on_frame(self, head: Head, body: bytes) -> None:
+        number = head.get("id")
+        pending = self._pending.get(number) if isinstance(number, int) else None
+        if pending is None or not isinstance(number, int):
+            self.kill("protocol", "answered a request that was not made and was killed")
+        elif "event" in head:
+            self._on_event(pending, head)
+        elif "failure" in head:
+            details = head.get("details")
+            failure = from_frame(head["failure"], self.label, pending.phase, self.stderr_tail(), self.memory)
+            self._answer(number, error_of(failure, details if isinstance(details, dict) else {}))
+        else:
+            self._answer(number, (head, body))
+
+    def _on_event(self, pending: _Pending, head: Head) -> None:
+        phase = head.get("phase")
+        if isinstance(phase, str):
+            pending.phase = phase[:100]
+        if pending.on_event is not None and not pending.future.done():
+            pending.on_event(head)
+
+    def _answer(self, number: int, outcome: tuple[Head, bytes] | Exception) -> None:
+        pending = self._pending.pop(number)
+        if pending.timer is not None:
+            pending.timer.cancel()
+        if pending.future.done():
+            return
+        if isinstance(outcome, Exception):
+            pending.future.set_exception(outcome)
+        else:
+            pending.future.set_result(outcome)
+
+    def _overdue(self, number: int) -> None:
+        pending = self._pending.get(number)
+        if pending is None or self._cause is not None:
+            return
+        stopped = " (it was stopped by a signal)" if is_stopped(self.pid) else ""
+        self._cause = (
+            "hang",
+            f"gave no answer to '{pending.phase}' within {pending.seconds:g} s{stopped} and was killed",
+        )
+        self._note_resident()
+        self._signal(signal.SIGUSR2)
+        self._loop.call_later(DUMP_SECONDS, self._signal, signal.SIGKILL)
+
+    def _on_close(self, reason: str) -> None:
+        """The line closed while the process lives: it is about to exit, or it broke the line; either way it is over."""
+        self._note_resident()
+        if reason:
+            self.kill("protocol", f"broke the protocol and was killed: {reason}")
+        else:
+            self._loop.call_later(CLOSE_SECONDS, self.kill, "protocol", "closed its line to the console and was killed")
+
+    def _note_resident(self) -> None:
+        resident = resident_bytes(self.pid)
+        if resident:
+            peak = self.memory.peak if self.memory else None
+            self.memory = Memory(resident, peak=peak)
+
+    def _signal(self, number: int) -> None:
+        if self._pidfd >= 0:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._pidfd, number)
+
+    def _on_exit(self) -> None:
+        self._loop.remove_reader(self._pidfd)
+        self._finishing = self._loop.create_task(self._finish())
+
+    async def _finish(self) -> None:
+        """The process is a zombie: take what it left, end its group, reap it, and tell whoever waits."""
+        self._drain()
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self.exit = await self._reap()
+        os.close(self._pidfd)
+        self._pidfd = -1
+        self._line.close()
+        self._stdout.close()
+        self._stderr.close()
+        if self.exit.peak:
+            last = self.memory.rss if self.memory else self.exit.peak
+            self.memory = Memory(last, peak=self.exit.peak)
+        if self.scratch:
+            shutil.rmtree(self.scratch, ignore_errors=True)
+        for number in list(self._pending):
+            pending = self._pending[number]
+            self._answer(number, error_of(self._death_failure(pending.phase, pending.input)))
+        self.ended.set()
+        for call in self.on_end:
+            call(self)
+
+    def _drain(self) -> None:
+        for source in (self._line, self._stdout, self._stderr):
+            for _ in range(DRAIN_CHUNKS):
+                if not source.read():
+                    break
+
+    def _death_failure(self, phase: str, given: str | None) -> Failure:
+        code, message = self._diagnosis()
+        words = self.exit.words if self.exit else None
+        return new_failure(
+            self.label,
+            phase,
+            code,
+            f"the {self.kind} {message}",
+            exit=words,
+            stderr=self.stderr_tail(),
+            input=given,
+            memory=self.memory,
+        )
+
+    def _diagnosis(self) -> tuple[str, str]:
+        """Code and sentence of how it ended."""
+        if self._cause is not None:
+            return self._cause[0], self._cause[1]
+        if self.exit is None:
+            return "died", "is ending"
+        if self.exit.signal == signal.SIGXCPU:
+            return "cpu-limit", "used up its processor time: " + self.exit.words
+        if self.exit.signal == signal.SIGXFSZ:
+            return "file-limit", "wrote more than it may: " + self.exit.words
+        oom = OomCounters.read().since(self._oom) if self.exit.signal == signal.SIGKILL else ""
+        if oom:
+            return "out-of-memory", f"was killed by the kernel because {oom}"
+        if self.exit.signal is not None and self._no_memory_left():
+            return "out-of-memory", f"ran out of its memory limit and died: {self.exit.words}"
+        if self.exit.signal == signal.SIGKILL:
+            return "died", "was killed by somebody else (SIGKILL)"
+        return "died", self.exit.words if self.exit.code is not None else f"died: {self.exit.words}"
+
+    def _no_memory_left(self) -> bool:
+        peak = self.memory.peak if self.memory else None
+        tail = self.stderr_tail()
+        starved = "bad_alloc" in tail or "MemoryError" in tail or "Cannot allocate memory" in tail
+        return starved or bool(peak and self.memory_limit and peak > 0.95 * self.memory_limit)
