@@ -1,0 +1,136 @@
+"""Judges the facts read from an artifact: one verdict, and the reasons in plain words, worst first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from backends.base import ArtifactError, Inspection, Json, NameUse, Unsupported
+from backends.findings import KINDS
+from console.records import Judgement, Reason, Verdict
+from console.trust import names
+from console.trust.policy import Policy
+
+__all__ = ["FINDING_VERDICTS", "SEVERITY", "judge", "judge_error", "refit_hazards", "verdict_of_finding"]
+
+SEVERITY = (Verdict.BLOCKED, Verdict.DAMAGED, Verdict.UNSUPPORTED, Verdict.REVIEW, Verdict.SAFE)
+"""Worst first: what would run code counts before what is merely broken."""
+
+_BY_KIND = {
+    "damaged": Verdict.DAMAGED,
+    "deceit": Verdict.BLOCKED,
+    "limit": Verdict.BLOCKED,
+    "code": Verdict.REVIEW,
+    "note": Verdict.SAFE,
+}
+
+FINDING_VERDICTS = {
+    "trailing-bytes": Verdict.REVIEW,
+    "extension-mismatch": Verdict.REVIEW,
+    "legacy-zfile": Verdict.REVIEW,
+    "persistent-id": Verdict.BLOCKED,
+    "legacy-wrapper": Verdict.BLOCKED,
+    "hdf5-external-link": Verdict.BLOCKED,
+    "hdf5-external-storage": Verdict.BLOCKED,
+    "hdf5-virtual": Verdict.BLOCKED,
+}
+"""Findings judged otherwise than their kind is: broken without harm, worth a look, or a way to other files."""
+
+_REASONS_CAP = 100
+_SAFE_DISPATCH = re.compile(r"\s*(\d+\s*\*\s*)?n_jobs(\s*\*\s*\d+)?\s*|all|\d+")
+
+
+def verdict_of_finding(code: str) -> Verdict:
+    """What one finding alone makes of a file; a code that nobody has judged is not let through."""
+    return FINDING_VERDICTS.get(code) or _BY_KIND.get(KINDS.get(code, ""), Verdict.BLOCKED)
+
+
+def judge(inspection: Inspection, policy: Policy, digest: str | None = None) -> Judgement:
+    """The verdict on what was read from one content. `digest` finds the pin of an operator who accepted it before.
+
+    `safe` needs a complete walk and every name on the exact list (or trusted by the policy). Only `review` can be
+    accepted, so only there a pin is told.
+    """
+    weighed = [
+        *_names(inspection.names, policy),
+        *_findings(inspection),
+        *_completeness(inspection),
+        *_remarks(inspection),
+    ]
+    weighed.sort(key=lambda pair: SEVERITY.index(pair[0]))
+    verdict = weighed[0][0] if weighed else Verdict.SAFE
+    pin = policy.pin(digest) if verdict is Verdict.REVIEW else None
+    pinned = f"{pin.who} on {pin.when}: {pin.why}" if pin else None
+    return Judgement(verdict, _capped([reason for _verdict, reason in weighed]), pinned)
+
+
+def judge_error(error: ArtifactError) -> Judgement:
+    """The verdict on a file that could not be read as a model at all."""
+    verdict = Verdict.UNSUPPORTED if isinstance(error, Unsupported) else Verdict.DAMAGED
+    return Judgement(verdict, (Reason(error.code, str(error), error.offset),))
+
+
+def refit_hazards(parameters: dict[str, Json]) -> Iterator[tuple[str, str]]:
+    """Parameters that would run or write something when the model is trained again: (parameter, what it would do)."""
+    for name, value in parameters.items():
+        last = name.rpartition("__")[2]
+        if last == "memory" and value not in (None, ""):
+            yield name, "training would unpickle whatever lies in that cache directory"
+        if last == "pre_dispatch" and isinstance(value, str) and not _SAFE_DISPATCH.fullmatch(value):
+            yield name, "training would evaluate that text as an expression"
+
+
+def _names(uses: Iterable[NameUse], policy: Policy) -> Iterator[tuple[Verdict, Reason]]:
+    seen: set[tuple[str, str]] = set()
+    listed = names.allowed()
+    for use in uses:
+        key = (use.module, use.name)
+        if key in seen:
+            continue
+        seen.add(key)
+        found = names.danger(*key)
+        if found is not None:
+            yield Verdict.BLOCKED, Reason("dangerous-name", f"{use} could {found.could}", use.offset)
+        elif key not in listed and str(use) not in policy.trusted:
+            yield Verdict.REVIEW, Reason("unlisted-name", _unlisted(use), use.offset)
+
+
+def _unlisted(use: NameUse) -> str:
+    verb = "calls" if use.called else "takes"
+    if use.module == "__main__":
+        return f"{use} was defined in a script, which the file does not contain: loading {verb} whatever has that name"
+    return f"{use} is not on the list of known names: loading imports {use.module} and {verb} {use.name}"
+
+
+def _findings(inspection: Inspection) -> Iterator[tuple[Verdict, Reason]]:
+    for found in inspection.findings:
+        yield verdict_of_finding(found.code), Reason(found.code, found.detail, found.offset)
+
+
+def _completeness(inspection: Inspection) -> Iterator[tuple[Verdict, Reason]]:
+    if not inspection.complete:
+        yield (
+            Verdict.REVIEW,
+            Reason("incomplete", "not every byte could be accounted for: there may be more in it"),
+        )
+
+
+def _remarks(inspection: Inspection) -> Iterator[tuple[Verdict, Reason]]:
+    """What is worth knowing and changes nothing about loading."""
+    if not inspection.loadable:
+        yield Verdict.SAFE, Reason("not-loadable", f"{inspection.format} files are shown, but not run, by this console")
+    parameters = {"": inspection.parameters, **{model.at: model.parameters for model in inspection.models}}
+    told: set[str] = set()
+    for at, values in parameters.items():
+        for name, what in refit_hazards(values):
+            text = f"{name} is set{f' at {at}' if at else ''}: {what}, so an update is refused"
+            if name not in told:
+                told.add(name)
+                yield Verdict.SAFE, Reason("refit", text)
+
+
+def _capped(reasons: list[Reason]) -> tuple[Reason, ...]:
+    if len(reasons) <= _REASONS_CAP:
+        return tuple(reasons)
+    rest = len(reasons) - _REASONS_CAP
+    return (*reasons[:_REASONS_CAP], Reason("more", f"and {rest} more reasons of the same or a lesser kind"))
