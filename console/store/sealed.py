@@ -161,7 +161,7 @@ def _open_by_steps(root: int, path: str, flags: int) -> int:
         os.close(here)
 
 
-def open_artifact(root: Path | int, path: str) -> OpenedFile:
+def open_artifact(root: Path | int, path: str, *, empty_ok: bool = False) -> OpenedFile:
     """Open the regular file at `path` beneath the store's root (a directory, or its descriptor).
 
     Raises BadInput with one sentence for a link, an escape, a FIFO, a device, an empty or unreadable file.
@@ -179,7 +179,7 @@ def open_artifact(root: Path | int, path: str) -> OpenedFile:
     try:
         status = os.fstat(fd)
         problem = problem_of(status)
-        if problem:
+        if problem and not (empty_ok and status.st_size == 0 and stat.S_ISREG(status.st_mode)):
             raise BadInput(f"{path} {problem}")
         os.set_blocking(fd, True)
     except BaseException:

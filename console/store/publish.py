@@ -1,0 +1,248 @@
+"""The one function that puts bytes in place of bytes: atomic, durable, journalled, and never over a foreign change."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from console.errors import BadInput, Conflict, Failed
+from console.records import Version
+from console.store import history, sealed, swap
+from console.store.history import AS_FOUND, FROM_OUTSIDE, Versions
+from console.store.journal import Journal, Operation
+from console.store.own_files import OwnFiles, artifact_lock
+from console.store.recovery import identity_at, recover_path
+from console.store.sealed import OpenedFile, SealedBytes
+from console.store.swap import Site
+
+Verify = Callable[[int], None]
+
+_LOCK_WAIT = 30.0
+_CHUNK = 2**20
+_WORDS = {
+    errno.ENOSPC: "no space is left on its file system",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EIO: "the disk reported an input/output error",
+    errno.EROFS: "its file system is mounted read-only",
+    errno.EACCES: "this user may not write there",
+    errno.EPERM: "this user may not write there",
+    errno.ENOENT: "its directory is gone",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """Who puts a content in place and why; `metrics` as measured for it, `replaced_metrics` for what it replaces.
+
+    `keep` is how many versions are retained, the current one included.
+    """
+
+    who: str
+    why: str
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    replaced_metrics: Mapping[str, float] = field(default_factory=dict)
+    keep: int = 10
+
+
+def publish(
+    root: Path,
+    path: str,
+    content: SealedBytes,
+    promotion: Promotion,
+    *,
+    replaces: str | None,
+    verify: Verify | None = None,
+) -> Version:
+    """Put `content` in place of the artifact at `path`, which must hold the digest `replaces` (None: not exist yet).
+
+    `verify(fd)` is called with a read-only descriptor of the finished temporary file and raises to stop the
+    replacement. At any instant, and after a crash once `recover` ran, the artifact is wholly the old or wholly the
+    new. Raises Conflict when somebody else changed it, Failed when the system said no: then it is as it was.
+    """
+    with _in_words(path), OwnFiles(root, create=True) as own, artifact_lock(own, path, wait=_LOCK_WAIT):
+        journal = Journal(own)
+        journal.check()
+        recover_path(own, journal, path)
+        directory = own.parent_of(path)
+        try:
+            with _current(directory, path, replaces) as old:
+                operation = _plan(path, content, promotion, Versions(journal.of(path)), replaces, old)
+                site = Site(own, directory, os.path.basename(path), operation)
+                done = _replace(site, journal, content, old, verify)
+            history.prune(own, Versions(journal.of(path)), path, promotion.keep)
+        finally:
+            os.close(directory)
+    return Version(
+        done.version, done.new, done.when, done.who, done.why, done.size, current=True, metrics=dict(done.metrics)
+    )
+
+
+def rollback(
+    root: Path, path: str, version: int | None, promotion: Promotion, *, verify: Verify | None = None
+) -> Version:
+    """Promote a retained version again (None: the one before the current), with the metrics it had.
+
+    What is in place now is replaced, whoever put it there, and retained. Raises BadInput, and like `publish`.
+    """
+    number = history.previous(root, path) if version is None else version
+    found = {one.version: one for one in history.versions(root, path)}
+    current = next((one for one in found.values() if one.current), None)
+    if current is not None and current.version == number:
+        raise BadInput(f"version {number} of {path} is in place already")
+    if number in found and not promotion.metrics:
+        promotion = replace(promotion, metrics=found[number].metrics)
+    with history.open_version(root, path, number) as content:
+        return publish(root, path, content, promotion, replaces=current.digest if current else None, verify=verify)
+
+
+@contextmanager
+def _in_words(path: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        words = _WORDS.get(error.errno or 0, error.strerror or str(error))
+        raise Failed(f"{path} was not replaced: {words}", hint="the artifact is as it was before") from None
+
+
+@contextmanager
+def _current(directory: int, path: str, replaces: str | None) -> Iterator[OpenedFile | None]:
+    """The artifact that is to be replaced, open and known to hold what the caller believes. Raises Conflict."""
+    name = os.path.basename(path)
+    if replaces is None:
+        if swap.exists(directory, name):
+            raise Conflict(f"{path} exists already; nothing was replaced")
+        yield None
+        return
+    try:
+        opened = sealed.open_artifact(directory, name, empty_ok=True)
+    except BadInput as error:
+        raise Conflict(f"{path} cannot be replaced: {error.message}") from None
+    with opened:
+        if sealed.digest_of(opened) != replaces:
+            raise Conflict(
+                f"{path} is no longer what the candidate was compared with; nothing was replaced",
+                hint="look at what is there now, then decide again",
+            )
+        yield opened
+
+
+def _plan(
+    path: str,
+    content: SealedBytes,
+    promotion: Promotion,
+    known: Versions,
+    replaces: str | None,
+    old: OpenedFile | None,
+) -> Operation:
+    digest = content.digest or sealed.digest_of(content)
+    if digest == replaces:
+        raise Failed(f"{path} holds exactly this content already; nothing to replace")
+    old_version = known.number_of(replaces) if replaces else 0
+    name = uuid.uuid4().hex[:16]
+    return Operation(
+        op=name,
+        path=path,
+        tmp=f".mc-{name}.tmp",
+        new=digest,
+        old=replaces or "",
+        version=known.number_of(digest, after=old_version),
+        old_version=old_version,
+        when=time.time(),
+        who=promotion.who,
+        why=promotion.why,
+        size=content.size,
+        old_size=old.identity.size if old else 0,
+        old_when=old.identity.modified_ns / 1e9 if old else 0.0,
+        old_why=FROM_OUTSIDE if known.entries else AS_FOUND,
+        metrics=dict(promotion.metrics),
+        old_metrics=dict(promotion.replaced_metrics),
+    )
+
+
+def _replace(
+    site: Site, journal: Journal, content: SealedBytes, old: OpenedFile | None, verify: Verify | None
+) -> Operation:
+    operation = journal.append(site.operation, "intent")
+    try:
+        _stage(site, content, old, verify)
+        operation = journal.append(operation, "staged")
+        swap.swap_in(site, old)
+        try:
+            operation = journal.append(operation, "committed", identity=identity_at(site))
+        except BaseException:
+            swap.take_back(site, old)
+            raise
+    except swap.Unsettled:
+        raise
+    except BaseException as error:
+        _abort(site, journal, operation, "conflict" if isinstance(error, Conflict) else "aborted")
+        raise
+    with suppress(OSError):
+        history.settle(site.own, operation)
+        swap.discard(site.directory, site.tmp)
+        journal.append(operation, "done", durable=False)
+    return operation
+
+
+def _abort(site: Site, journal: Journal, operation: Operation, state: str) -> None:
+    """Leave nothing behind; what cannot be cleaned up now is settled by the next recovery."""
+    with suppress(OSError, Failed):
+        swap.discard(site.directory, site.tmp)
+        journal.append(operation, state)
+
+
+def _stage(site: Site, content: SealedBytes, old: OpenedFile | None, verify: Verify | None) -> None:
+    """Write the temporary file, have it verified and make it durable."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    fd = os.open(site.tmp, flags, 0o600, dir_fd=site.directory)
+    try:
+        _write(fd, content)
+        if verify is not None:
+            _verified(fd, verify)
+        if digest_written(fd) != site.operation.new:
+            raise Failed(f"{site.operation.path} was not replaced: the bytes written are not those of the candidate")
+        if old is None:
+            os.fchmod(fd, 0o666 & ~_umask())
+        else:
+            swap.copy_attributes(old.fd, fd)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _write(fd: int, content: SealedBytes) -> None:
+    offset = 0
+    while offset < content.size:
+        part = os.pread(content.fd, min(_CHUNK, content.size - offset), offset)
+        if not part:
+            break
+        sealed.write_all(fd, part)
+        offset += len(part)
+
+
+def _verified(fd: int, verify: Verify) -> None:
+    readable = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        verify(readable)
+    finally:
+        os.close(readable)
+
+
+def digest_written(fd: int) -> str:
+    """The digest of everything in an open file of ours."""
+    return sealed.digest_of(OpenedFile(fd, sealed.identity_of(os.fstat(fd)), "the temporary file"))
+
+
+def _umask() -> int:
+    """This process's umask, read without setting it for a moment under every other thread."""
+    with suppress(OSError), open("/proc/self/status", encoding="ascii", errors="replace") as status:
+        for line in status:
+            if line.startswith("Umask:"):
+                return int(line.split()[1], 8)
+    return 0o077

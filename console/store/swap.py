@@ -1,0 +1,210 @@
+"""Putting a finished temporary file in place of an artifact, and taking it back, so that nobody's change is lost."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from contextlib import suppress
+from dataclasses import dataclass
+
+from console.errors import Conflict, ConsoleError, Failed
+from console.store import history, sealed, syscalls
+from console.store.journal import Operation
+from console.store.own_files import CONFLICTS, OwnFiles, sync_directory
+from console.store.sealed import OpenedFile
+
+_UNSUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where an operation happens: the artifact's directory and its name there."""
+
+    own: OwnFiles
+    directory: int
+    name: str
+    operation: Operation
+
+    @property
+    def tmp(self) -> str:
+        """The name of the temporary file, in the same directory."""
+        return self.operation.tmp
+
+    def conflict(self) -> Conflict:
+        """What the operator reads when somebody else was faster."""
+        return Conflict(
+            f"{self.operation.path} was changed by somebody else in the meantime; their content stays in place",
+            hint="look at what is there now, then decide again",
+        )
+
+
+class Unsettled(Failed):
+    """A replacement stopped half way and could not be taken back; recovery settles it."""
+
+    code = "unsettled"
+
+
+def digest_at(directory: int, name: str) -> str | None:
+    """The digest of the regular file of this name; None where there is none that can be read."""
+    try:
+        with sealed.open_artifact(directory, name, empty_ok=True) as opened:
+            return sealed.digest_of(opened)
+    except ConsoleError:
+        return None
+
+
+def exists(directory: int, name: str) -> bool:
+    """Whether there is anything of this name, a dangling link included."""
+    try:
+        os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def discard(directory: int, name: str) -> None:
+    """Take a name away; nothing happens where it is gone already. Raises OSError."""
+    with suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=directory)
+
+
+def swap_in(site: Site, old: OpenedFile | None) -> None:
+    """Put the temporary file in place and retain the old content as its version; all of it durable.
+
+    The old content keeps lying at the temporary name where the file system can exchange names. Raises Conflict with
+    the other's content in place, OSError with the old content in place.
+    """
+    try:
+        if old is None:
+            _put_first(site)
+        elif not _exchanged(site):
+            _put_over(site, old)
+        elif digest_at(site.directory, site.tmp) != site.operation.old:
+            raise site.conflict()
+        else:
+            history.retain(site.own, site.directory, site.tmp, site.operation)
+        sync_directory(site.directory)
+    except BaseException:
+        take_back(site, old)
+        raise
+
+
+def take_back(site: Site, old: OpenedFile | None) -> None:
+    """Undo `swap_in` as far as it went. What somebody else put in place of ours meanwhile stays. Raises Unsettled."""
+    try:
+        _take_back(site, old)
+    except OSError as error:
+        raise Unsettled(
+            f"replacing {site.operation.path} stopped half way: {error.strerror}",
+            hint="nothing is lost; it is finished or undone as soon as the store can be written again",
+        ) from None
+
+
+def _take_back(site: Site, old: OpenedFile | None) -> None:
+    if digest_at(site.directory, site.name) == site.operation.new:
+        if exists(site.directory, site.tmp):
+            swap_back(site)
+        elif old is None:
+            os.rename(site.name, site.tmp, src_dir_fd=site.directory, dst_dir_fd=site.directory)
+        else:
+            _restore(site, old)
+    history.unlink_shared(site.own, site.directory, site.name, site.operation)
+    sync_directory(site.directory)
+
+
+def swap_back(site: Site) -> None:
+    """Exchange again; where ours was replaced in that very moment, the newest stays and the other is set aside."""
+    syscalls.rename_at(site.directory, site.tmp, site.name, syscalls.RENAME_EXCHANGE)
+    if digest_at(site.directory, site.tmp) != site.operation.new:
+        syscalls.rename_at(site.directory, site.tmp, site.name, syscalls.RENAME_EXCHANGE)
+        set_aside(site)
+
+
+def set_aside(site: Site) -> None:
+    """Keep what lies at the temporary name in `conflicts/`, since it is somebody's. Raises OSError."""
+    target = site.own.directory(CONFLICTS, create=True)
+    try:
+        os.rename(site.tmp, f"{site.operation.op}-{site.name}"[:200], src_dir_fd=site.directory, dst_dir_fd=target)
+        sync_directory(target)
+    finally:
+        os.close(target)
+
+
+def _exchanged(site: Site) -> bool:
+    """Swap the two names; False where the file system cannot. Raises Conflict when the artifact is gone."""
+    try:
+        syscalls.rename_at(site.directory, site.tmp, site.name, syscalls.RENAME_EXCHANGE)
+    except FileNotFoundError:
+        raise site.conflict() from None
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:
+            raise
+        return False
+    return True
+
+
+def _put_first(site: Site) -> None:
+    try:
+        syscalls.rename_at(site.directory, site.tmp, site.name, syscalls.RENAME_NOREPLACE)
+    except FileExistsError:
+        raise site.conflict() from None
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:
+            raise
+        _link_first(site)
+
+
+def _link_first(site: Site) -> None:
+    try:
+        os.link(site.tmp, site.name, src_dir_fd=site.directory, dst_dir_fd=site.directory, follow_symlinks=False)
+    except FileExistsError:
+        raise site.conflict() from None
+    os.unlink(site.tmp, dir_fd=site.directory)
+
+
+def _put_over(site: Site, old: OpenedFile) -> None:
+    """Rename over the artifact, for file systems without exchange: its content is retained before, checked after."""
+    history.retain(site.own, site.directory, site.name, site.operation)
+    if not _is_still(os.stat(site.name, dir_fd=site.directory, follow_symlinks=False), old):
+        raise site.conflict()
+    os.rename(site.tmp, site.name, src_dir_fd=site.directory, dst_dir_fd=site.directory)
+    if not _is_still(os.fstat(old.fd), old):
+        raise site.conflict()
+
+
+def _is_still(status: os.stat_result, old: OpenedFile) -> bool:
+    """Whether it is the same content; the time of the inode's change does not count, since links move it."""
+    known = old.identity
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns) == (
+        known.device,
+        known.inode,
+        known.size,
+        known.modified_ns,
+    )
+
+
+def _restore(site: Site, old: OpenedFile) -> None:
+    """Put the content of the replaced file, which is open still, back in place."""
+    history.copy_bytes(old.fd, site.directory, site.tmp)
+    fd = os.open(site.tmp, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=site.directory)
+    try:
+        copy_attributes(old.fd, fd)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    os.rename(site.tmp, site.name, src_dir_fd=site.directory, dst_dir_fd=site.directory)
+
+
+def copy_attributes(source: int, target: int) -> None:
+    """Owner, mode and extended attributes of one open file to another, as far as this user may give them."""
+    status = os.fstat(source)
+    for owner in (status.st_uid, -1):
+        with suppress(PermissionError):
+            os.fchown(target, owner, status.st_gid)
+            break
+    os.fchmod(target, stat.S_IMODE(status.st_mode))
+    with suppress(OSError):
+        for name in os.listxattr(source):
+            with suppress(OSError):
+                os.setxattr(target, name, os.getxattr(source, name))
