@@ -144,6 +144,9 @@ class Audit:
                 break
         if torn:
             os.write(fd, b"\n")
+            last = _parse(torn)
+            if last is not None and _broken_link(last, torn, seq, before) is None:
+                return last.seq, last.hash
             detail: dict[str, Json] = {"torn_bytes": len(torn), "torn_sha256": sha256(torn).hexdigest()}
             entry = self._write(fd, before, _record(seq + 1, _REPAIR, "", None, "marked", detail))
             seq, before = entry.seq, entry.hash

@@ -1,0 +1,197 @@
+"""The audit log: chained, append-only, mended after a crash, shared by processes."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from console.errors import BadInput, Failed
+from console.trust.audit import Audit, identity
+
+DIGEST = "sha256:" + "cd" * 32
+
+
+@pytest.fixture
+def audit(tmp_path: Path) -> Audit:
+    return Audit(tmp_path, tmp_path / "mirror" / "head.json")
+
+
+def fill(audit: Audit, count: int = 3) -> None:
+    for number in range(count):
+        audit.append("load", artifact=f"m{number}.pkl", digest=DIGEST, result="done")
+
+
+def lines(audit: Audit) -> list[bytes]:
+    return audit.path.read_bytes().splitlines(keepends=True)
+
+
+def test_a_record_tells_who_what_when_and_the_outcome(audit: Audit) -> None:
+    written = audit.append("promote", artifact="a.joblib", digest=DIGEST, result="intent", version=3)
+    (entry,) = audit.entries()
+    assert entry == written
+    assert (entry.seq, entry.action, entry.artifact, entry.digest, entry.result) == (
+        1,
+        "promote",
+        "a.joblib",
+        DIGEST,
+        "intent",
+    )
+    assert entry.who["uid"] == os.getuid()
+    assert set(entry.who) >= {"login", "uid", "user"}
+    assert entry.detail == {"version": 3}
+    raw = json.loads(audit.path.read_bytes())
+    assert raw["monotonic"] > 0
+    assert len(raw["boot"]) == 36
+
+
+def test_the_login_id_is_the_kernels_or_none() -> None:
+    kernel = int(Path("/proc/self/loginuid").read_text())
+    assert identity()["login"] == (None if kernel == 0xFFFFFFFF else kernel)
+
+
+def test_an_untouched_log_is_whole(audit: Audit) -> None:
+    assert audit.verify().ok
+    fill(audit)
+    check = audit.verify()
+    assert (check.ok, check.entries, check.problem) == (True, 3, None)
+
+
+def test_the_file_is_private_and_appended_to(audit: Audit) -> None:
+    fill(audit, 1)
+    first = audit.path.read_bytes()
+    fill(audit, 1)
+    assert audit.path.read_bytes().startswith(first)
+    assert stat.S_IMODE(audit.path.stat().st_mode) & 0o137 == 0
+
+
+@pytest.mark.parametrize("field", ["artifact", "result", "digest", "when", "action"])
+def test_a_changed_record_is_found(audit: Audit, field: str) -> None:
+    fill(audit)
+    all_lines = lines(audit)
+    record = json.loads(all_lines[1])
+    record[field] = 1.0 if field == "when" else "forged"
+    all_lines[1] = json.dumps(record, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+    audit.path.write_bytes(b"".join(all_lines))
+    check = audit.verify()
+    assert (check.ok, check.entries, check.line) == (False, 1, 2)
+    assert "record 2 was changed" in str(check.problem)
+
+
+def test_removed_and_reordered_records_are_found(audit: Audit) -> None:
+    fill(audit)
+    first, second, third = lines(audit)
+    for wrong in ([first, third], [second, third], [first, third, second], [first, first, second, third]):
+        audit.path.write_bytes(b"".join(wrong))
+        assert not audit.verify().ok, wrong
+
+
+def test_a_log_cut_short_is_found_by_the_mirror(audit: Audit) -> None:
+    fill(audit)
+    audit.path.write_bytes(b"".join(lines(audit)[:2]))
+    check = audit.verify()
+    assert not check.ok
+    assert "cut short" in str(check.problem)
+    audit.path.unlink()
+    assert not audit.verify().ok
+
+
+def test_a_log_written_anew_is_found_by_the_mirror(audit: Audit, tmp_path: Path) -> None:
+    fill(audit)
+    audit.path.unlink()
+    fill(Audit(tmp_path, tmp_path / "other-head.json"))
+    check = audit.verify()
+    assert not check.ok
+    assert "written anew" in str(check.problem)
+
+
+@pytest.mark.parametrize("cut", [2, 20, 100])
+def test_a_torn_last_line_is_kept_marked_and_followed(audit: Audit, cut: int) -> None:
+    fill(audit)
+    torn = lines(audit)[2][:-cut]
+    audit.path.write_bytes(b"".join([*lines(audit)[:2], torn]))
+    before = audit.verify()
+    assert not before.ok
+    assert "torn by a crash" in str(before.problem)
+    audit.append("load", artifact="after.pkl")
+    assert torn in audit.path.read_bytes()
+    actions = [entry.action for entry in audit.entries()]
+    assert actions[-2:] == ["audit.repaired", "load"]
+    check = Audit(audit.path.parent.parent, audit.path.with_name("no-mirror.json")).verify()
+    assert (check.ok, check.repaired) == (True, 1)
+
+
+def test_a_record_that_lacks_only_its_newline_still_counts(audit: Audit) -> None:
+    fill(audit)
+    audit.path.write_bytes(audit.path.read_bytes()[:-1])
+    fill(audit, 1)
+    check = audit.verify()
+    assert (check.ok, check.entries, check.repaired) == (True, 4, 0)
+
+
+def test_a_repair_mark_excuses_only_the_bytes_it_measured(audit: Audit) -> None:
+    fill(audit, 2)
+    audit.path.write_bytes(audit.path.read_bytes()[:-30])
+    fill(audit, 1)
+    assert audit.verify().repaired == 1
+    all_lines = lines(audit)
+    all_lines[1] = b'{"seq": 2, "action": "something else"\n'
+    audit.path.write_bytes(b"".join(all_lines))
+    assert not audit.verify().ok
+
+
+def test_names_from_outside_are_kept_as_they_are(audit: Audit) -> None:
+    name = "\x1b]0;pwn\x07\n\udcff\u202e.pkl"
+    audit.append("load", artifact=name)
+    assert audit.entries()[0].artifact == name
+    assert audit.path.read_bytes().count(b"\n") == 1
+    assert audit.path.read_bytes().isascii()
+    assert audit.verify().ok
+
+
+def _append_many(store: Path, mirror: Path, word: str) -> None:
+    for number in range(40):
+        Audit(store, mirror).append(word, artifact=f"{number}")
+
+
+def test_writers_in_several_processes_keep_one_chain(tmp_path: Path) -> None:
+    mirror = tmp_path / "head.json"
+    context = multiprocessing.get_context("fork")
+    writers = [context.Process(target=_append_many, args=(tmp_path, mirror, word)) for word in ("a", "b", "c")]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(60)
+        assert writer.exitcode == 0
+    audit = Audit(tmp_path, tmp_path / "no-mirror.json")
+    assert audit.verify().entries == 120
+    assert audit.verify().ok
+    for word in ("a", "b", "c"):
+        assert [entry.artifact for entry in audit.entries() if entry.action == word] == [str(n) for n in range(40)]
+
+
+def test_a_log_longer_than_the_tail_window_goes_on(audit: Audit) -> None:
+    fill(audit, 2)
+    audit.append("load", artifact="x" * 200_000)
+    fill(audit, 2)
+    assert audit.verify().entries == 5
+
+
+@pytest.mark.parametrize(
+    "make", [lambda path: path.mkdir(), lambda path: os.mkfifo(path), lambda path: path.symlink_to("/dev/null")]
+)
+def test_what_is_no_plain_file_is_refused(audit: Audit, make: object) -> None:
+    audit.path.parent.mkdir(parents=True)
+    make(audit.path)  # type: ignore[operator]
+    with pytest.raises(Failed, match="cannot write the audit log"):
+        audit.append("load")
+
+
+def test_an_unreadable_log_is_an_error(audit: Audit) -> None:
+    audit.path.mkdir(parents=True)
+    with pytest.raises(BadInput, match="cannot read the audit log"):
+        audit.verify()

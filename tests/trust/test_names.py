@@ -1,0 +1,140 @@
+"""The allow-list and the dangerous names: exact, disjoint, complete for what the installed libraries need."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
+from pathlib import Path
+
+import pytest
+
+from console.trust import names
+
+COLLECT = Path(__file__).with_name("allow_list") / "collect.py"
+
+
+def test_nothing_dangerous_is_listed() -> None:
+    listed = [(pair, found) for pair in names.allowed() if (found := names.danger(*pair)) is not None]
+    assert listed == []
+
+
+def test_no_listed_name_is_dotted() -> None:
+    assert [pair for pair in names.allowed() if "." in pair[1]] == []
+
+
+def test_python_2_spellings_lead_to_listed_names() -> None:
+    mapped = {pair for pair in names.allowed() if pair[0] in IMPORT_MAPPING or pair in NAME_MAPPING}
+    assert ("copy_reg", "_reconstructor") in mapped
+    assert {names.modern(*pair) for pair in mapped} - names.allowed() <= {("builtins", "long"), ("builtins", "unicode")}
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("os", "system"),
+        ("posix", "system"),
+        ("nt", "system"),
+        ("subprocess", "Popen"),
+        ("__builtin__", "eval"),
+        ("builtins", "exec"),
+        ("builtins", "getattr"),
+        ("builtins", "__import__"),
+        ("commands", "getoutput"),
+        ("joblib.disk", "os.system"),
+        ("joblib.disk", "os"),
+        ("sklearn.utils._testing", "os.system"),
+        ("sklearn.utils._testing", "set_random_state"),
+        ("sklearn.datasets", "load_svmlight_file"),
+        ("sklearn.datasets._openml", "_open_openml_url"),
+        ("numpy.testing._private.utils", "runstring"),
+        ("numpy.f2py.crackfortran", "param_eval"),
+        ("numpy", "load"),
+        ("numpy", "memmap"),
+        ("numpy", "fromfile"),
+        ("numpy.core", "_ufunc_reconstruct"),
+        ("numpy.ctypeslib", "load_library"),
+        ("joblib", "load"),
+        ("joblib.numpy_pickle", "load"),
+        ("joblib.externals.cloudpickle.cloudpickle", "subimport"),
+        ("cloudpickle.cloudpickle", "_make_function"),
+        ("dill._dill", "_create_code"),
+        ("types", "CodeType"),
+        ("types", "FunctionType"),
+        ("marshal", "loads"),
+        ("_pickle", "loads"),
+        ("operator", "attrgetter"),
+        ("_operator", "methodcaller"),
+        ("functools", "reduce"),
+        ("importlib", "import_module"),
+        ("pkgutil", "resolve_name"),
+        ("runpy", "run_path"),
+        ("ctypes", "CDLL"),
+        ("pathlib", "PosixPath.write_text"),
+        ("logging", "FileHandler"),
+        ("zipfile", "main"),
+        ("tarfile", "open"),
+        ("uuid", "_get_command_stdout"),
+        ("pandas", "read_pickle"),
+        ("torch", "load"),
+        ("socket", "create_connection"),
+        ("ssl", "get_server_certificate"),
+        ("pip", "main"),
+        ("profile", "run"),
+        ("imaplib", "IMAP4_stream"),
+        ("_pyrepl.pager", "pipe_pager"),
+        ("idlelib.run", "Executive.runcode"),
+        ("asyncio.unix_events", "_UnixSubprocessTransport._start"),
+        ("builtins", "list.__class__"),
+        ("mine.helpers", "system"),
+        ("_io", "FileIO"),
+    ],
+)
+def test_known_gadgets_are_dangerous_and_explained(module: str, name: str) -> None:
+    found = names.danger(module, name)
+    assert found is not None
+    assert len(found.could) > 10
+    assert (module, name) not in names.allowed()
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("sklearn.linear_model._logistic", "LogisticRegression"),
+        ("sklearn.linear_model.logistic", "LogisticRegression"),
+        ("sklearn.ensemble.forest", "RandomForestClassifier"),
+        ("sklearn.tree._tree", "Tree"),
+        ("numpy._core.multiarray", "_reconstruct"),
+        ("numpy.core.multiarray", "_reconstruct"),
+        ("numpy.core.multiarray", "scalar"),
+        ("joblib.numpy_pickle", "NumpyArrayWrapper"),
+        ("scipy.sparse._csr", "csr_matrix"),
+        ("scipy.sparse.csr", "csr_matrix"),
+        ("collections", "OrderedDict"),
+        ("_codecs", "encode"),
+        ("builtins", "slice"),
+        ("__builtin__", "set"),
+        ("numpy", "log1p"),
+        ("numpy.random._pickle", "__randomstate_ctor"),
+    ],
+)
+def test_what_models_need_is_listed(module: str, name: str) -> None:
+    assert (module, name) in names.allowed()
+
+
+def test_a_users_own_name_is_neither() -> None:
+    assert names.danger("churn.features", "Ratio") is None
+    assert ("churn.features", "Ratio") not in names.allowed()
+    assert names.danger("os_features", "Ratio") is None, "a module is matched whole, not by its first letters"
+
+
+@pytest.mark.slow
+def test_the_list_covers_the_installed_libraries() -> None:
+    """What the generator collects under this interpreter is on the committed list, apart from what it leaves out."""
+    run = subprocess.run([sys.executable, str(COLLECT)], check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    found = json.loads(run.stdout)
+    assert found["objects"] > 1000
+    unwanted = ("scipy._lib.", "sklearn.utils.")
+    missing = {(module, name) for module, name in found["names"]} - names.allowed()
+    assert {pair for pair in missing if not (pair[0] + ".").startswith(unwanted)} == set()

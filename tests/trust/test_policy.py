@@ -1,0 +1,137 @@
+"""The operator's policy file: what it may say, who may have written it, and how an acceptance is recorded."""
+
+from __future__ import annotations
+
+import multiprocessing
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from console.errors import BadInput, Failed
+from console.trust.policy import Policy, accept, load_policy
+
+DIGEST = "sha256:" + "ab" * 32
+
+
+def write(directory: Path, text: str) -> Path:
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / "policy.toml"
+    path.write_text(text, "utf-8")
+    return path
+
+
+def test_no_files_is_an_empty_policy(tmp_path: Path) -> None:
+    assert load_policy(tmp_path, tmp_path / "config") == Policy()
+
+
+def test_store_and_user_policies_are_taken_together(tmp_path: Path) -> None:
+    write(tmp_path / ".model-console", 'trusted = ["a.B"]\n[sandbox]\nmandatory = ["seccomp"]\n')
+    write(tmp_path / "config", 'trusted = ["c.D"]\n')
+    policy = load_policy(tmp_path, tmp_path / "config")
+    assert policy.trusted == {"a.B", "c.D"}
+    assert policy.mandatory == {"seccomp"}
+    assert policy.fingerprint() != Policy().fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("trused = []", ["unknown key 'trused'", "policy.toml"]),
+        ("trusted = 'a.B'", ["'trusted' must be a list of strings"]),
+        ("trusted = ['os.system']", ["os.system", "no policy can allow it"]),
+        ("trusted = ['mine.*']", ["mine.*", "whole names"]),
+        ("trusted = ['Ratio']", ["Ratio", "whole names"]),
+        ("pin = 3", ["[[pin]]"]),
+        ("[[pin]]\ndigest = 'sha256:12'", ["pin.digest"]),
+        (f"[[pin]]\ndigest = '{DIGEST}'\nwhy = 3", ["'pin.why' must be a string"]),
+        (f"[[pin]]\ndigest = '{DIGEST}'\nbecause = 'x'", ["unknown key 'pin.because'"]),
+        ("[sandbox]\nmandatory = 'all'", ["'mandatory'"]),
+        ("sandbox = 1", ["'sandbox' must be a table"]),
+        ("trusted = [\n= 3", ["policy.toml", "line 2"]),
+    ],
+)
+def test_errors_name_file_and_key(tmp_path: Path, text: str, words: list[str]) -> None:
+    write(tmp_path, text)
+    with pytest.raises(BadInput) as caught:
+        load_policy(None, tmp_path)
+    for word in words:
+        assert word in caught.value.message
+
+
+def test_a_policy_that_anybody_may_write_is_not_followed(tmp_path: Path) -> None:
+    path = write(tmp_path, 'trusted = ["a.B"]\n')
+    path.chmod(0o666)
+    with pytest.raises(BadInput, match="anybody may write"):
+        load_policy(None, tmp_path)
+
+
+def test_a_link_is_no_policy(tmp_path: Path) -> None:
+    target = write(tmp_path / "elsewhere", 'trusted = ["a.B"]\n')
+    (tmp_path / "policy.toml").symlink_to(target)
+    with pytest.raises(BadInput, match="cannot read the policy"):
+        load_policy(None, tmp_path)
+
+
+def test_acceptance_keeps_what_the_operator_wrote(tmp_path: Path) -> None:
+    path = write(tmp_path / ".model-console", '# ours\ntrusted = ["a.B"]')
+    pin = accept(tmp_path, digest=DIGEST, who="ada", why='said "yes"\n\x1b[31m\x7f \udc80', artifact="x.pkl")
+    text = path.read_text("utf-8")
+    assert text.startswith('# ours\ntrusted = ["a.B"]\n')
+    policy = load_policy(tmp_path, tmp_path / "none")
+    assert policy.trusted == {"a.B"}
+    assert policy.pin(DIGEST) == pin
+    assert policy.pin("sha256:" + "0" * 64) is None
+    assert policy.pin(None) is None
+
+
+def test_the_newest_pin_is_told(tmp_path: Path) -> None:
+    for why in ("first", "second"):
+        accept(tmp_path, digest=DIGEST, who="ada", why=why)
+    found = load_policy(tmp_path, tmp_path / "none").pin(DIGEST)
+    assert found is not None
+    assert found.why == "second"
+
+
+def test_acceptance_needs_a_real_digest(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="no digest"):
+        accept(tmp_path, digest="sha256:x", who="ada", why="because")
+
+
+def test_acceptance_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    (tmp_path / ".model-console").write_text("a file where the directory should be")
+    with pytest.raises(Failed, match="cannot record the acceptance"):
+        accept(tmp_path, digest=DIGEST, who="ada", why="because")
+
+
+def test_acceptance_never_overwrites_a_broken_policy(tmp_path: Path) -> None:
+    path = write(tmp_path / ".model-console", "trusted = [")
+    with pytest.raises(BadInput):
+        accept(tmp_path, digest=DIGEST, who="ada", why="because")
+    assert path.read_text("utf-8") == "trusted = ["
+
+
+def _accept_many(store: Path, start: int) -> None:
+    for number in range(start, start + 10):
+        accept(store, digest=f"sha256:{number:064x}", who="two at once", why=str(number))
+
+
+def test_two_operators_at_once_lose_nothing(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    others = [context.Process(target=_accept_many, args=(tmp_path, start)) for start in (0, 100)]
+    for other in others:
+        other.start()
+    for other in others:
+        other.join(30)
+    assert len(load_policy(tmp_path, tmp_path / "none").pins) == 20
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.text(max_size=40))
+def test_any_reason_survives_as_toml(tmp_path_factory: pytest.TempPathFactory, why: str) -> None:
+    store = tmp_path_factory.mktemp("store")
+    pin = accept(store, digest=DIGEST, who="ada", why=why)
+    text = (store / ".model-console" / "policy.toml").read_text("utf-8")
+    assert tomllib.loads(text)["pin"][0]["why"] == pin.why
