@@ -7,7 +7,7 @@ before the end), "code" (it can run or read something by itself), "note" (worth 
 
 from __future__ import annotations
 
-from typing import Dict, NamedTuple, Optional, Tuple
+from typing import NamedTuple, Optional
 
 from backends.base import Finding
 
@@ -29,6 +29,7 @@ FINDING_CODES: tuple[FindingCode, ...] = (
     FindingCode("trailing-bytes", "damaged", "bytes after the end of the model that belong to nothing"),
     FindingCode("limit", "limit", "a budget of size, depth, count or time ran out; the rest was not read"),
     FindingCode("extension-mismatch", "note", "the file's name promises another format"),
+    FindingCode("disguised-pickle", "deceit", "a pickle under a name that promises data without code"),
     FindingCode("polyglot", "deceit", "the same bytes are valid in two formats"),
     # compressed envelopes
     FindingCode("decompression-bomb", "limit", "opens to more bytes than the limit or the ratio allows"),
@@ -62,6 +63,19 @@ FINDING_CODES: tuple[FindingCode, ...] = (
     FindingCode("encrypted-member", "deceit", "a member of an archive claims to be encrypted"),
     FindingCode("unsafe-path", "deceit", "a member of an archive leads out of it or is a link"),
     FindingCode("prefix-data", "deceit", "bytes before the first member of an archive"),
+    # HDF5 files
+    FindingCode("hdf5-external-link", "code", "a link that leads to another file"),
+    FindingCode("hdf5-external-storage", "code", "an array whose values lie in another file"),
+    FindingCode("hdf5-virtual", "code", "an array put together from other arrays, perhaps of other files"),
+    FindingCode("hdf5-link", "note", "a link inside the file that was not followed"),
+    FindingCode("hdf5-hard-link", "note", "a second name of an object that has a place already"),
+    FindingCode("hdf5-shape-bomb", "deceit", "an array announces far more bytes than are stored"),
+    FindingCode("hdf5-filter", "note", "an array is compressed with a filter that is not installed"),
+    FindingCode("hdf5-unlisted-name", "code", "names a class or function that the HDF5 layouts do not build"),
+    FindingCode("hdf5-layout", "damaged", "the file breaks the layout that it announces"),
+    FindingCode("keras-lambda", "code", "a Keras layer that carries Python code of its own"),
+    FindingCode("keras-foreign", "code", "a Keras object whose class is not part of Keras"),
+    FindingCode("keras-config", "damaged", "the configuration of a Keras model cannot be read"),
 )
 """One line a code; helpers of a format add their own lines here and nowhere else."""
 

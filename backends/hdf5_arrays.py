@@ -1,0 +1,127 @@
+"""numpy arrays in the project's own HDF5 layout: what HDF5 cannot say is kept in `@dtype` and `@order`."""
+
+from __future__ import annotations
+
+import io
+from typing import Any, Optional
+
+import h5py
+import numpy as np
+
+from backends.base import Damaged, Source
+from backends.hdf5_layout import storable_text
+
+__all__ = ["MAP_FROM", "array_dtype", "packed", "read_array", "write_array"]
+
+_memmap: Any = np.memmap
+_TEXT = h5py.string_dtype("utf-8")
+_COMPRESS_FROM = 1024
+MAP_FROM = 64 * 1024
+"""Arrays of at least so many bytes are mapped into memory where mapping is asked for; smaller ones are read."""
+
+
+def packed(items: list[Any]) -> Optional[tuple[Any, str]]:
+    """One array for a list of like plain values and the word that tells them apart, or None when they differ."""
+    kinds = {type(item) for item in items}
+    if len(kinds) != 1:
+        return None
+    kind = kinds.pop()
+    if kind is int and all(-(2**63) <= item < 2**63 for item in items):
+        return np.array(items, np.int64), "int"
+    if kind is float:
+        return np.array(items, np.float64), "float"
+    if kind is bool:
+        return np.array(items, np.bool_), "bool"
+    if kind is str and all(map(storable_text, items)):
+        return np.array(items, object), "str"
+    if issubclass(kind, (np.number, np.bool_)):
+        return np.array(items, kind), "scalar"
+    return None
+
+
+def write_array(group: Any, name: str, value: Any, compression: Optional[str]) -> Any:
+    """Store one array that holds no objects but text, contiguous unless `compression` names a filter."""
+    value = np.asarray(value)
+    stored, dtype = _storable(value)
+    filters = {"compression": compression, "shuffle": True} if compression and stored.size >= _COMPRESS_FROM else {}
+    text = stored.dtype.kind == "O"
+    dataset = group.create_dataset(name, data=stored, dtype=_TEXT if text else None, **filters)
+    if dtype is None and not text and dataset.dtype != value.dtype:
+        raise Damaged(f"{dataset.name}: HDF5 cannot hold the dtype {value.dtype}")
+    if dtype is not None:
+        dataset.attrs.create("@dtype", dtype, dtype=_TEXT)
+    if value.ndim > 1 and value.flags.f_contiguous and not value.flags.c_contiguous:
+        dataset.attrs.create("@order", "F", dtype=_TEXT)
+    return dataset
+
+
+def _storable(value: Any) -> tuple[Any, Optional[str]]:
+    """What HDF5 can hold of an array and, where that differs, the numpy dtype to give it back."""
+    kind = value.dtype.kind
+    if kind in "mM":
+        return np.ascontiguousarray(value).view(np.int64).reshape(value.shape), value.dtype.str
+    if kind == "U":
+        points = np.ascontiguousarray(value.astype(value.dtype.newbyteorder("<")))
+        width = value.dtype.itemsize // 4
+        texts = value.astype(object)
+        if all(map(storable_text, texts.ravel().tolist())):
+            return texts, value.dtype.str
+        return points.view("<u4").reshape(*value.shape, width), value.dtype.str
+    if kind in "SV" and value.dtype.names is None:
+        width = max(1, value.dtype.itemsize)
+        if value.dtype.itemsize == 0:
+            return np.zeros((*value.shape, width), np.uint8), value.dtype.str
+        return np.ascontiguousarray(value).view(np.uint8).reshape(*value.shape, width), value.dtype.str
+    return value, None
+
+
+def array_dtype(dataset: Any, text: Optional[str]) -> Any:
+    """The numpy dtype of a stored array. Raises Damaged for a `@dtype` that names no plain dtype."""
+    if text is None:
+        return dataset.dtype
+    try:
+        dtype = np.dtype(text)
+    except (TypeError, ValueError, SyntaxError) as error:
+        raise Damaged(f"{dataset.name}: '{text}' is no dtype") from error
+    if dtype.names is not None or dtype.subdtype is not None:
+        raise Damaged(f"{dataset.name}: '{text}' is no plain dtype")
+    return dtype
+
+
+def read_array(dataset: Any, dtype: Any, order: Optional[str], source: Source, mmap_mode: Optional[str]) -> Any:
+    """The array as it was saved; a large contiguous one is mapped from the file where `mmap_mode` asks for it."""
+    plain = dtype == dataset.dtype and dtype.kind != "O" and order is None
+    if mmap_mode is not None and plain and dataset.nbytes >= MAP_FROM:
+        mapped = _mapped(dataset, source, mmap_mode)
+        if mapped is not None:
+            return mapped
+    stored = dataset[()]
+    if isinstance(stored, h5py.Empty):
+        raise Damaged(f"{dataset.name} holds no array")
+    array = np.asarray(stored)
+    if dtype.kind == "O" or array.dtype.kind == "O":
+        array = np.asarray(dataset.asstr()[()], dtype=object).reshape(dataset.shape).astype(dtype)
+    elif dtype != array.dtype:
+        array = _viewed(array, dtype, dataset.name)
+    return np.asfortranarray(array) if order == "F" else array
+
+
+def _viewed(array: Any, dtype: Any, name: str) -> Any:
+    if dtype.itemsize == 0:
+        return np.zeros(array.shape[:-1], dtype)
+    if dtype.kind in "mM":
+        return array.view(dtype)
+    if array.ndim == 0 or array.shape[-1] * array.dtype.itemsize != dtype.itemsize:
+        raise Damaged(f"{name}: its bytes do not make up {dtype}")
+    return np.ascontiguousarray(array).view(dtype).reshape(array.shape[:-1])
+
+
+def _mapped(dataset: Any, source: Source, mmap_mode: str) -> Any:
+    """The array as a memory map of the file itself, or None where its bytes do not lie there in one aligned piece."""
+    offset = dataset.id.get_offset()
+    if dataset.chunks is not None or offset is None or offset % max(1, dataset.dtype.alignment):
+        return None
+    if offset + dataset.nbytes > source.size or mmap_mode not in ("r", "c"):
+        return None
+    with io.FileIO(source.fd, closefd=False) as file:
+        return _memmap(file, dataset.dtype, mode=mmap_mode, offset=offset, shape=dataset.shape)

@@ -1,0 +1,248 @@
+"""Bounded, read-only access to an HDF5 file that may be hostile: what every HDF5 backend reads through.
+
+Only hard links are entered. External links, soft links, external storage and virtual datasets are reported, never
+followed; an object met twice is entered once (hard links can form circles). Counts, depth and the size of whatever is
+read as a whole are capped. libhdf5 itself has memory-safety bugs on crafted files, so all of this runs in a child.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from collections.abc import Iterator
+from typing import Any, NamedTuple, Optional
+
+import h5py
+
+from backends.base import ArrayInfo, Damaged, Finding, Source
+from backends.findings import finding
+
+__all__ = ["Limits", "Member", "Tree", "damage_as_errors", "open_tree", "text_of"]
+
+_FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 4: "szip", 5: "nbit", 6: "scaleoffset", 32000: "lzf"}
+_PLUGINS = {32001: "blosc", 32004: "lz4", 32008: "bitshuffle", 32013: "zfp", 32015: "zstd", 32026: "blosc2"}
+
+
+def _filter_available(number: int) -> bool:
+    """Whether libhdf5 can undo a filter, if need be with those that the package hdf5plugin brings."""
+    if not h5py.h5z.filter_avail(number) and number in _PLUGINS:
+        with contextlib.suppress(ImportError):
+            importlib.import_module("hdf5plugin")
+    return bool(h5py.h5z.filter_avail(number))
+
+
+class Limits(NamedTuple):
+    """Budgets of one reading; what exceeds one is reported as a finding and left out."""
+
+    objects: int = 200_000
+    depth: int = 100
+    members: int = 100_000
+    attribute_bytes: int = 64 * 1024 * 1024
+    attribute_texts: int = 65_536
+    texts: int = 1_000_000
+    text_bytes: int = 16 * 1024 * 1024
+    findings: int = 200
+
+
+LIMITS = Limits()
+
+
+class Member(NamedTuple):
+    """One link of a group: `kind` is group, dataset, type, soft or external; `target` is a link's text."""
+
+    name: str
+    kind: str
+    target: Any
+
+
+@contextlib.contextmanager
+def damage_as_errors(name: str = "") -> Iterator[None]:
+    """Turn what h5py raises on a broken file into Damaged with one sentence."""
+    try:
+        yield
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, SystemError, EOFError) as error:
+        if isinstance(error, RecursionError):
+            raise Damaged("the HDF5 file is nested too deeply to be read") from error
+        text = str(error.args[0] if error.args else error).strip().replace("\n", " ")
+        place = f" at {name}" if name else ""
+        raise Damaged(f"the HDF5 file is damaged{place}: {text[:300]}") from error
+    except (MemoryError, OverflowError) as error:
+        raise Damaged("the HDF5 file announces something too large to be read") from error
+
+
+@contextlib.contextmanager
+def open_tree(source: Source, limits: Limits = LIMITS) -> Iterator[Tree]:
+    """The file behind `source`, opened read-only through a Python file object (libhdf5 cannot open a sealed memfd).
+
+    Raises Damaged for what libhdf5 cannot open.
+    """
+    with source.file() as raw:
+        with damage_as_errors():
+            file = h5py.File(raw, "r", locking=False)
+            tree = Tree(file, limits, source.size)
+        with file:
+            yield tree
+
+
+def text_of(value: Any) -> Optional[str]:
+    """A text attribute as str, whichever of the ways of storing text wrote it; None for anything else."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "surrogateescape")
+    return str(value) if isinstance(value, str) else None
+
+
+class Tree:
+    """One open file, its budgets and what was found remarkable on the way."""
+
+    def __init__(self, file: Any, limits: Limits, size: int) -> None:
+        self.file = file
+        self.limits = limits
+        self.size = size
+        self.findings: list[Finding] = []
+        self._seen: set[int] = {self.address(file)}
+        self._unread: set[str] = set()
+        self._objects = 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything was read: no budget ran out and nothing was left out."""
+        return not self._unread
+
+    def report(self, code: str, detail: str, obj: Any = None) -> None:
+        """Add a finding, with the address of the object's header in the file as its offset."""
+        if code != "hdf5-link":
+            self._unread.add(code)
+        if len(self.findings) < self.limits.findings:
+            self.findings.append(finding(code, detail, None if obj is None else self.address(obj)))
+
+    @staticmethod
+    def address(obj: Any) -> int:
+        """Byte offset of the object's header: its identity in the file."""
+        return int(h5py.h5o.get_info(obj.id).addr)
+
+    def members(self, group: Any) -> Iterator[Member]:
+        """The links of a group by name. Objects met before and links that lead away are reported, not entered."""
+        count = len(group)
+        if count > self.limits.members:
+            self.report("limit", f"{group.name} has {count} members; only {self.limits.members} are read", group)
+        for position, name in enumerate(group):
+            if position >= self.limits.members:
+                return
+            found = self._member(group, name)
+            if found is not None:
+                yield found
+
+    def _member(self, group: Any, name: str) -> Optional[Member]:
+        place = f"{group.name.rstrip('/')}/{name}"
+        link = group.get(name, getlink=True)
+        if isinstance(link, h5py.ExternalLink):
+            target = f"{link.filename}:{link.path}"
+            self.report("hdf5-external-link", f"{place} leads to another file: {target}")
+            return Member(name, "external", target)
+        if isinstance(link, h5py.SoftLink):
+            return Member(name, "soft", link.path)
+        self._objects += 1
+        if self._objects > self.limits.objects:
+            self.report("limit", f"more than {self.limits.objects} objects; the rest was not read")
+            return None
+        obj = group[name]
+        address = self.address(obj)
+        if address in self._seen:
+            self.report("hdf5-hard-link", f"{place} is a second name of an object that has a place already", obj)
+            return None
+        self._seen.add(address)
+        if isinstance(obj, h5py.Dataset):
+            self.check_dataset(obj)
+        kind = "group" if isinstance(obj, h5py.Group) else "dataset" if isinstance(obj, h5py.Dataset) else "type"
+        return Member(name, kind, obj)
+
+    def walk(self, group: Any, depth: int = 0) -> Iterator[tuple[str, Any]]:
+        """Every group and dataset below `group`, parents first, as (path, object). Soft links are reported."""
+        if depth > self.limits.depth:
+            self.report("limit", f"{group.name} lies deeper than {self.limits.depth} levels", group)
+            return
+        for member in self.members(group):
+            if member.kind == "soft":
+                self.report("hdf5-link", f"{group.name.rstrip('/')}/{member.name} points at {member.target}")
+            elif member.kind in ("group", "dataset"):
+                yield member.target.name, member.target
+                if member.kind == "group":
+                    yield from self.walk(member.target, depth + 1)
+
+    def check_dataset(self, dataset: Any) -> bool:
+        """Whether a dataset's bytes are all its own; reports external storage, virtual ones, filters, shape bombs."""
+        before = len(self._unread)
+        plist = dataset.id.get_create_plist()
+        if plist.get_external_count():
+            files = ", ".join(
+                plist.get_external(i)[0].decode("utf-8", "replace") for i in range(plist.get_external_count())
+            )
+            self.report("hdf5-external-storage", f"{dataset.name} takes its values from other files: {files}", dataset)
+            return False
+        if plist.get_layout() == h5py.h5d.VIRTUAL:
+            self.report("hdf5-virtual", f"{dataset.name} is put together from other datasets or files", dataset)
+            return False
+        stored, declared = dataset.id.get_storage_size(), dataset.nbytes
+        if declared > 64 * 1024 * 1024 and declared > 1000 * max(1, stored):
+            self.report("hdf5-shape-bomb", f"{dataset.name} announces {declared} bytes and holds {stored}", dataset)
+        if stored > self.size:
+            self.report(
+                "array-size", f"{dataset.name} announces {stored} stored bytes in a file of {self.size}", dataset
+            )
+        for position in range(plist.get_nfilters()):
+            number = plist.get_filter(position)[0]
+            if not _filter_available(number):
+                name = _PLUGINS.get(number) or _FILTERS.get(number) or f"filter {number}"
+                self.report("hdf5-filter", f"{dataset.name} is compressed with {name}: needs hdf5plugin", dataset)
+        return len(self._unread) == before
+
+    def attributes(self, obj: Any) -> dict[str, Any]:
+        """The attributes of an object, each read whole but capped; what is too large is reported and left out."""
+        found: dict[str, Any] = {}
+        names = h5py.h5a.get_num_attrs(obj.id)
+        if names > self.limits.members:
+            self.report("limit", f"{obj.name} has {names} attributes; none was read", obj)
+            return found
+        for name in obj.attrs:
+            if self._attribute_fits(obj, name):
+                found[name] = obj.attrs[name]
+        return found
+
+    def attribute(self, obj: Any, name: str) -> Any:
+        """One attribute, or None where there is none or it is too large."""
+        return obj.attrs[name] if name in obj.attrs and self._attribute_fits(obj, name) else None
+
+    def _attribute_fits(self, obj: Any, name: str) -> bool:
+        attribute = obj.attrs.get_id(name)
+        kind = attribute.get_type()
+        count = attribute.get_space().get_simple_extent_npoints()
+        variable = kind.get_class() == h5py.h5t.VLEN or (kind.get_class() == h5py.h5t.STRING and kind.is_variable_str())
+        fits = count <= self.limits.attribute_texts if variable else True
+        if fits and count * kind.get_size() <= self.limits.attribute_bytes:
+            return True
+        self.report("limit", f"the attribute {name} of {obj.name} is too large to be read", obj)
+        return False
+
+    def texts(self, dataset: Any) -> Optional[list[str]]:
+        """The strings of a one-dimensional dataset, within the budgets of count and length; else None."""
+        if dataset.ndim != 1 or h5py.check_string_dtype(dataset.dtype) is None or not self.check_dataset(dataset):
+            return None
+        if dataset.shape[0] > self.limits.texts:
+            self.report("limit", f"{dataset.name} has {dataset.shape[0]} strings, too many to be read", dataset)
+            return None
+        found: list[str] = []
+        budget = self.limits.text_bytes
+        for start in range(0, dataset.shape[0], 1024):
+            part = [text_of(item) or "" for item in dataset[start : start + 1024]]
+            budget -= sum(map(len, part))
+            if budget < 0:
+                self.report("limit", f"{dataset.name} holds too much text to be read", dataset)
+                return None
+            found.extend(part)
+        return found
+
+    def array_info(self, dataset: Any, name: str) -> ArrayInfo:
+        """Shape, dtype and size in memory of a dataset, from its header alone."""
+        dtype = dataset.dtype
+        text = "str" if h5py.check_string_dtype(dtype) is not None else dtype.str if dtype.names else str(dtype)
+        return ArrayInfo(name, tuple(map(int, dataset.shape or ())), text, int(dataset.nbytes or 0))
