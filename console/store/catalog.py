@@ -107,6 +107,21 @@ class Catalog:
             directory.rows[row.path] = replace(row, settling=old.settling, problem=old.problem, recipe=old.recipe)
             return True
 
+    def flag(self, path: str, *, settling: bool) -> Artifact | None:
+        """Mark a row as being written to or at rest; the new row, None where nothing had to change."""
+        with self._lock:
+            rows = self._known.get(os.path.dirname(path), _NOTHING).rows
+            old = rows.get(path)
+            if old is None or old.settling == settling:
+                return None
+            row = rows[path] = replace(old, settling=settling)
+            return row
+
+    @property
+    def root_identity(self) -> tuple[int, int] | None:
+        """Device and inode of the directory that is the store, None before the first look."""
+        return self._root_identity
+
     # looking at the disk
 
     def scan(self, cancelled: Cancelled = lambda: False) -> Generator[list[Artifact], None, Changes]:

@@ -193,8 +193,9 @@ def _replace(
 def _abort(site: Site, journal: Journal, operation: Operation, state: str) -> None:
     """Leave nothing behind; what cannot be cleaned up now is settled by the next recovery."""
     with suppress(OSError, Failed):
-        swap.discard(site.directory, site.tmp)
-        journal.append(operation, state)
+        if operation.state == "intent" or swap.digest_at(site.directory, site.tmp) in (None, operation.new):
+            swap.discard(site.directory, site.tmp)
+            journal.append(operation, state)
 
 
 def _stage(site: Site, content: SealedBytes, old: OpenedFile | None, verify: Verify | None) -> None:

@@ -202,14 +202,14 @@ def seal(
     """
     size = opened.identity.size
     if size > limit:
-        return SealedBytes(_reopened(opened.fd), opened.identity, size, None, False, opened.name)
+        return SealedBytes(_reopened(opened.fd, opened.name), opened.identity, size, None, False, opened.name)
     memory = _memory(os.path.basename(opened.name))
     try:
         digest = _hash(opened.fd, opened.name, size, memory, progress, cancelled)
         _check_unchanged(opened)
         seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
         fcntl.fcntl(memory, fcntl.F_ADD_SEALS, seals)
-        return SealedBytes(_reopened(memory), opened.identity, size, digest, True, opened.name)
+        return SealedBytes(_reopened(memory, opened.name), opened.identity, size, digest, True, opened.name)
     finally:
         os.close(memory)
 
@@ -249,11 +249,18 @@ def _hash(
             raise Conflict(f"{name} shrank while it was being read", hint="try again when it is at rest")
         hasher.update(buffer[:count])
         if copy is not None:
-            write_all(copy, buffer[:count])
+            _keep(copy, buffer[:count], name)
         done += count
         if progress is not None:
             progress(done, size)
     return f"sha256:{hasher.hexdigest()}"
+
+
+def _keep(memory: int, data: memoryview, name: str) -> None:
+    try:
+        write_all(memory, data)
+    except OSError as error:
+        raise Failed(f"{name} cannot be copied into sealed memory: {error.strerror}") from None
 
 
 def write_all(fd: int, data: memoryview | bytes) -> None:
@@ -274,6 +281,9 @@ def _memory(name: str) -> int:
     raise AssertionError("unreachable")
 
 
-def _reopened(fd: int) -> int:
+def _reopened(fd: int, name: str) -> int:
     """The same file under a read-only descriptor with a position of its own."""
-    return os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        return os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise Failed(f"no read-only descriptor for {name}: {error.strerror}") from None

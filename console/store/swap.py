@@ -8,7 +8,7 @@ import stat
 from contextlib import suppress
 from dataclasses import dataclass
 
-from console.errors import Conflict, ConsoleError, Failed
+from console.errors import BadInput, Conflict, Failed
 from console.store import history, sealed, syscalls
 from console.store.journal import Operation
 from console.store.own_files import CONFLICTS, OwnFiles, sync_directory
@@ -46,12 +46,25 @@ class Unsettled(Failed):
 
 
 def digest_at(directory: int, name: str) -> str | None:
-    """The digest of the regular file of this name; None where there is none that can be read."""
+    """The digest of the regular file of this name; None where there is nothing, "" where it is something else or is
+    being written to. Raises OSError where it cannot be told."""
     try:
-        with sealed.open_artifact(directory, name, empty_ok=True) as opened:
-            return sealed.digest_of(opened)
-    except ConsoleError:
+        fd = sealed.open_beneath(directory, name)
+    except FileNotFoundError:
         return None
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO, errno.ENODEV):
+            return ""
+        raise
+    with OpenedFile(fd, sealed.identity_of(os.fstat(fd)), name) as opened:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return ""
+        try:
+            return sealed.digest_of(opened)
+        except Conflict:
+            return ""
+        except BadInput as error:
+            raise OSError(errno.EIO, error.message) from None
 
 
 def exists(directory: int, name: str) -> bool:

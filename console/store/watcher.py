@@ -1,0 +1,338 @@
+"""Keeps a catalogue true: change notices say where to look, a periodic comparison with the disk is what counts."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from console.records import Artifact, FileIdentity
+from console.store.catalog import Catalog, StoreOffline
+from console.store.changes import Changes
+from console.store.mounts import file_system_of, is_remote
+from console.store.observer import Notices, watches_held
+
+_DEBOUNCE = 0.2
+_DEBOUNCE_AT_REST = 0.05
+_QUIET = 1.0
+_RECENT = 2.0
+_ROOT_EVERY = 1.0
+_POLL_EVERY = 10.0
+_COST_FACTOR = 30.0
+_RESCAN_FACTOR = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How changes are noticed: `mode` is "events", "partly" or "polling"; `text` says it in a sentence."""
+
+    mode: str
+    directories: int
+    watched: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Whom a watcher tells, always on the event loop's thread.
+
+    `changed` gets every batch of differences, the rows of the first scan included; `scanned` is called after each
+    complete comparison; `offline` with the sentence why, `online` when the store is back; `coverage` when it changes.
+    """
+
+    changed: Callable[[Changes], None]
+    scanned: Callable[[], None] = lambda: None
+    offline: Callable[[str], None] = lambda _: None
+    online: Callable[[], None] = lambda: None
+    coverage: Callable[[Coverage], None] = lambda _: None
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A directory that wants a look: when, and which of its files were closed or moved in since."""
+
+    due: float
+    at_rest: set[str] = field(default_factory=set)
+
+
+class Watcher:
+    """One thread that looks at the disk for a catalogue, and the observer that tells it where.
+
+    `start` begins with a full scan; `stop` ends both and leaves no thread. The catalogue must not be made to look at
+    the disk by anybody else in between.
+    """
+
+    def __init__(
+        self, catalog: Catalog, listener: Listener, loop: asyncio.AbstractEventLoop, *, reconcile_s: float = 30.0
+    ) -> None:
+        self._catalog = catalog
+        self._listener = listener
+        self._loop = loop
+        self._pace = reconcile_s
+        self._thread = threading.Thread(target=self._run, name="store-watcher", daemon=True)
+        self._wake = threading.Condition()
+        self._pending: dict[str, _Pending] = {}
+        self._restless: dict[str, tuple[FileIdentity, float]] = {}
+        self._stopping = False
+        self._notices: Notices | None = None
+        self._offline = ""
+        self._root: tuple[int, int] | None = None
+        self._reconcile_at = 0.0
+        self._root_at = 0.0
+        self._not_before = 0.0
+        self._slept = _suspended()
+        self._why_polling = ""
+        self._coverage = Coverage("polling", 0, 0, "")
+
+    # for the owner
+
+    def start(self) -> None:
+        """Begin to look; returns at once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread and the observer; waits for both. Harmless when not started or ended already."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    async def aclose(self) -> None:
+        """`stop` without holding up the event loop."""
+        await asyncio.to_thread(self.stop)
+
+    def reconcile(self) -> None:
+        """Compare everything with the disk as soon as possible."""
+        with self._wake:
+            self._reconcile_at = 0.0
+            self._wake.notify()
+
+    @property
+    def coverage(self) -> Coverage:
+        """How changes are noticed at present."""
+        return self._coverage
+
+    # the thread
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping:
+                self._step()
+                self._sleep()
+        finally:
+            self._stop_notices()
+
+    def _step(self) -> None:
+        now = time.monotonic()
+        try:
+            if now >= self._root_at:
+                self._root_at = now + _ROOT_EVERY
+                self._check_root()
+            if self._offline:
+                return
+            if now >= self._reconcile_at:
+                self._reconcile()
+            else:
+                self._look_where_due(now)
+        except StoreOffline as error:
+            self._go_offline(error)
+        except OSError:
+            self._reconcile_at = now + _POLL_EVERY
+
+    def _sleep(self) -> None:
+        with self._wake:
+            due = [self._root_at]
+            if not self._offline:
+                due.append(self._reconcile_at)
+                due.extend(max(one.due, self._not_before) for one in self._pending.values())
+                due.extend(when for _, when in self._restless.values())
+            pause = min(due) - time.monotonic()
+            if pause > 0 and not self._stopping:
+                self._wake.wait(pause)
+
+    def _check_root(self) -> None:
+        self._catalog.check_root()
+        if self._offline:
+            self._offline = ""
+            self._root = None
+            self._tell(self._listener.online)
+        suspended = _suspended()
+        if self._catalog.root_identity != self._root:
+            self._stop_notices()
+            self._root = self._catalog.root_identity
+            self._reconcile_at = 0.0
+        elif suspended - self._slept > 1.0 or (self._notices is not None and not self._notices.alive()):
+            self._reconcile_at = 0.0
+        self._slept = suspended
+
+    def _go_offline(self, error: StoreOffline) -> None:
+        self._stop_notices()
+        with self._wake:
+            self._pending.clear()
+        self._restless.clear()
+        if not self._offline:
+            self._offline = error.message
+            self._tell(self._listener.offline, error.message)
+
+    # the full comparison
+
+    def _reconcile(self) -> None:
+        begun = time.monotonic()
+        with self._wake:
+            self._reconcile_at = float("inf")
+            waiting, self._pending = self._pending, {}
+        at_rest = {os.path.join(name, one) for name, pending in waiting.items() for one in pending.at_rest}
+        self._scan(at_rest)
+        if self._notices is None or not self._notices.alive():
+            self._start_notices()
+            if self._notices is not None:
+                self._scan(set())
+        if self._stopping:
+            return
+        cost = time.monotonic() - begun
+        self._measure_coverage()
+        pace = self._pace if self._coverage.mode == "events" else min(self._pace, _POLL_EVERY)
+        with self._wake:
+            later = time.monotonic() + max(pace, _COST_FACTOR * cost) * random.uniform(0.9, 1.1)
+            self._reconcile_at = min(self._reconcile_at, later)
+        self._tell(self._listener.scanned)
+
+    def _scan(self, at_rest: set[str]) -> None:
+        before = self._catalog.rows()
+        told: dict[str, Artifact] = {}
+        batches = self._catalog.scan(lambda: self._stopping)
+        while True:
+            try:
+                batch = next(batches)
+            except StopIteration as end:
+                changes: Changes = end.value
+                break
+            fresh = {row.path: row for row in batch if before.get(row.path) is not row and row.path not in before}
+            told.update(fresh)
+            self._emit(Changes(added=tuple(fresh.values())))
+        if self._stopping:
+            return
+        missing = tuple(path for path in told if self._catalog.row(path) is None)
+        added = tuple(row for row in changes.added if told.get(row.path) is not row)
+        self._emit(Changes(added, changes.changed, changes.removed + missing))
+        self._settle(changes, at_rest)
+
+    # single directories
+
+    def _look_where_due(self, now: float) -> None:
+        if now < self._not_before:
+            return
+        with self._wake:
+            due = [name for name, one in self._pending.items() if one.due <= now]
+            looked = {name: self._pending.pop(name) for name in due}
+        quiet = {path for path, (_, when) in self._restless.items() if when <= now}
+        directories = {*looked, *(os.path.dirname(path) for path in quiet)}
+        if not directories:
+            return
+        changes = self._catalog.rescan(directories)
+        self._not_before = time.monotonic() + _RESCAN_FACTOR * (time.monotonic() - now)
+        at_rest = {os.path.join(name, one) for name, pending in looked.items() for one in pending.at_rest}
+        self._settle(changes, at_rest, emit=True)
+
+    def _settle(self, changes: Changes, at_rest: set[str], *, emit: bool = False) -> None:
+        """Mark what may still be written to, and report at rest what has not moved since or was closed."""
+        now, clock = time.monotonic(), time.time()
+        flagged: dict[str, Artifact] = {}
+        moved = {row.path: row for row in (*changes.added, *changes.changed)}
+        for path, row in moved.items():
+            self._restless.pop(path, None)
+            if row.identity is None or path in at_rest:
+                continue
+            if abs(clock - row.identity.modified_ns / 1e9) < _RECENT:
+                self._restless[path] = (row.identity, now + _QUIET)
+                self._flag(path, True, flagged)
+        for path in [path for path, (_, when) in self._restless.items() if when <= now or path in at_rest]:
+            if path not in moved:
+                del self._restless[path]
+                self._flag(path, False, flagged)
+        for path in changes.removed:
+            self._restless.pop(path, None)
+        if emit:
+            added = tuple(flagged.pop(row.path, row) for row in changes.added)
+            changed = tuple(flagged.pop(row.path, row) for row in changes.changed)
+            self._emit(Changes(added, (*changed, *flagged.values()), changes.removed))
+        else:
+            self._emit(Changes(changed=tuple(flagged.values())))
+
+    def _flag(self, path: str, settling: bool, flagged: dict[str, Artifact]) -> None:
+        row = self._catalog.flag(path, settling=settling)
+        if row is not None:
+            flagged[path] = row
+
+    # notices
+
+    def _start_notices(self) -> None:
+        self._stop_notices()
+        kind = file_system_of(self._catalog.root)
+        if is_remote(kind):
+            self._why_polling = f"on {kind}, other machines' changes make no notice"
+            return
+        notices = Notices(self._catalog.root, self._noticed, self.reconcile)
+        try:
+            self._why_polling = notices.start() or ""
+        except OSError as error:
+            self._why_polling = f"no change notices: {error.strerror or error}"
+        if not self._why_polling:
+            self._notices = notices
+
+    def _stop_notices(self) -> None:
+        notices, self._notices = self._notices, None
+        if notices is not None:
+            notices.stop()
+
+    def _noticed(self, directory: str, name: str, at_rest: bool | None) -> None:
+        due = time.monotonic() + (_DEBOUNCE_AT_REST if at_rest else _DEBOUNCE)
+        with self._wake:
+            one = self._pending.get(directory)
+            if one is None:
+                one = self._pending[directory] = _Pending(due)
+            one.due = min(one.due, due)
+            if at_rest:
+                one.at_rest.add(name)
+            elif at_rest is False:
+                one.at_rest.discard(name)
+            self._wake.notify()
+
+    def _measure_coverage(self) -> None:
+        directories = self._catalog.directories()
+        watched = min(directories, watches_held()) if self._notices is not None else 0
+        if self._notices is None:
+            now = Coverage(
+                "polling", directories, 0, f"{self._why_polling}; the store is compared with the disk regularly"
+            )
+        elif watched < directories:
+            text = f"{watched} of {directories} directories have change notices, the rest is compared regularly"
+            now = Coverage("partly", directories, watched, text)
+        else:
+            now = Coverage("events", directories, watched, f"all {directories} directories have change notices")
+        if now != self._coverage:
+            self._coverage = now
+            self._tell(self._listener.coverage, now)
+
+    # telling
+
+    def _emit(self, changes: Changes) -> None:
+        if changes:
+            self._tell(self._listener.changed, changes)
+
+    def _tell(self, listener: Callable[..., None], *what: Any) -> None:
+        try:
+            self._loop.call_soon_threadsafe(listener, *what)
+        except RuntimeError:
+            self._stopping = True
+
+
+def _suspended() -> float:
+    """Seconds this machine has slept since it was started."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
