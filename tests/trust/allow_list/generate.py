@@ -58,6 +58,10 @@ NEEDED = {
     ("sklearn.utils._bunch", "Bunch"),
     ("sklearn.utils.validation", "check_array"),
     ("sklearn.utils._tags", "Tags"),
+    ("sklearn.utils._metadata_requests", "MetadataRequest"),
+    ("sklearn.utils._metadata_requests", "MethodMetadataRequest"),
+    ("sklearn.utils.deprecation", "DeprecationDict"),
+    ("scipy._lib.array_api_compat.numpy._aliases", "asarray"),
 }
 
 
