@@ -11,7 +11,7 @@ import lzma
 import os
 import zlib
 from types import TracebackType
-from typing import Any, List, Optional, Protocol, Tuple, Type
+from typing import Any, Optional, Protocol
 
 from backends.base import Damaged, Finding, Source, Unsupported
 from backends.findings import finding
@@ -28,9 +28,14 @@ _CHUNK = 1 << 16
 
 
 class _Decompressor(Protocol):
-    eof: bool
-    needs_input: bool
-    unused_data: bytes
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def needs_input(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
 
     def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
 

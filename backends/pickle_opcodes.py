@@ -6,7 +6,7 @@ Source of the format: CPython's Lib/pickletools.py and Modules/_pickle.c (protoc
 from __future__ import annotations
 
 import re
-from typing import Dict, NamedTuple, Optional
+from typing import NamedTuple, Optional
 
 __all__ = ["LINE_CHECKS", "NAMES", "OPCODES", "Opcode", "looks_like_nested_pickle", "looks_like_pickle"]
 

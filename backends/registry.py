@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 from dataclasses import replace
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Optional
 
 from backends import envelopes, pickle_opcodes
 from backends.base import Backend, Inspection, LoadedModel, Source, Unsupported
@@ -98,7 +98,8 @@ def inspect(source: Source) -> Inspection:
     extra = []
     mismatch = _mismatch(source.name, family)
     if mismatch:
-        extra.append(finding("extension-mismatch", mismatch))
+        hides = inspection.format in ("pickle", "joblib") and not source.name.lower().endswith((".pt", ".pth", ".zip"))
+        extra.append(finding("disguised-pickle" if hides else "extension-mismatch", mismatch))
     if compression is None and family[0] not in ("keras", "npz") and _ends_as_zip(source):
         extra.append(finding("polyglot", f"{inspection.format} that is also a zip archive"))
     return replace(inspection, findings=inspection.findings + tuple(extra)) if extra else inspection

@@ -1,0 +1,171 @@
+"""numpy's dtype as a pickle describes it, read without numpy: size, kind, fields and spelling.
+
+Format: numpy/_core/src/multiarray/descriptor.c, `arraydescr_reduce` (arguments: literal, align, copy; state: version,
+byte order, subarray, names, fields, itemsize, alignment, flags[, metadata]).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Optional
+
+from backends.pickle_values import DictValue, Global, Instance, Value
+
+__all__ = ["DType", "literal_dtype", "read_dtype"]
+
+_LITERAL = re.compile(r"([<>|=]?)([?biufcmMSUVaO])([0-9]{0,9})\Z")
+_NATIVE = {
+    "b1": "bool", "?": "bool", "?1": "bool", "f2": "float16", "f4": "float32", "f8": "float64", "f16": "float128",
+    "c8": "complex64", "c16": "complex128", "c32": "complex256",
+    **{f"{kind}{size}": f"{'u' if kind == 'u' else ''}int{size * 8}" for kind in "iu" for size in (1, 2, 4, 8)},
+}  # fmt: skip
+_SIZES = {
+    "?": (0, 1),
+    "b": (1,),
+    "i": (1, 2, 4, 8),
+    "u": (1, 2, 4, 8),
+    "f": (2, 4, 8, 10, 12, 16),
+    "c": (8, 16, 20, 24, 32),
+}
+_HAS_OBJECT = 0x01
+_MAX_DEPTH = 16
+_MAX_FIELDS = 1000
+
+
+@dataclass(frozen=True)
+class DType:
+    """`kind` is numpy's letter (b i u f c m M S U V O), `itemsize` in bytes, `order` "<", ">" or "|"."""
+
+    kind: str
+    itemsize: int
+    order: str
+    text: str
+    objects: bool = False
+    fields: tuple[tuple[str, DType], ...] = ()
+
+    @property
+    def numeric(self) -> bool:
+        """Whether its elements count as fitted values: numbers, or records of which one field is a number."""
+        return self.kind in "biufc" or any(inner.numeric for _, inner in self.fields)
+
+
+def literal_dtype(text: str, order: str = "") -> DType:
+    """The dtype of a literal such as "f8", "<U5" or "O". Raises ValueError for any other spelling."""
+    match = _LITERAL.match(text)
+    if match is None:
+        raise ValueError(f"{text[:40]!r} is no plain dtype")
+    mark, kind, digits = match.groups()
+    order = order or mark
+    kind = {"a": "S"}.get(kind, kind)
+    if kind == "O":
+        return DType("O", 8, "|", "object", objects=True)
+    size = int(digits or 0)
+    if kind in _SIZES and size not in _SIZES[kind]:
+        raise ValueError(f"{text!r} is no plain dtype")
+    if kind in "mM" and size not in (0, 8):
+        raise ValueError(f"{text!r} is no plain dtype")
+    itemsize = {"U": 4 * size, "m": 8, "M": 8, "?": 1}.get(kind, size)
+    plain = kind in "?bSV" or itemsize == 1
+    order = "|" if plain else (order if order in "<>" and order else "<")
+    native = _NATIVE.get(f"{kind}{digits}", "")
+    kind = "b" if kind == "?" else kind
+    if native and order in "<|":
+        return DType(kind, itemsize, order, native)
+    name = {"m": "timedelta64", "M": "datetime64"}.get(kind, "")
+    return DType(kind, itemsize, order, name or f"{order}{kind}{digits}")
+
+
+def read_dtype(value: Value, depth: int = 0) -> DType:
+    """The dtype that `value` (a call of numpy.dtype and its state) would give.
+
+    Raises ValueError for whatever numpy itself does not write: then nothing about its size can be trusted.
+    """
+    if depth > _MAX_DEPTH:
+        raise ValueError("a dtype nested too deep")
+    if type(value) is not Instance or type(value.callee) is not Global or not _is_dtype(value.callee):
+        raise ValueError("a dtype that numpy.dtype does not make")
+    args, state = value.args, value.state
+    if type(args) is not tuple or len(args) not in (1, 3) or type(args[0]) is not str or value.kwargs is not None:
+        raise ValueError("a dtype made from something else than a literal")
+    if len(args) == 3 and not (_is_flag(args[1]) and _is_flag(args[2])):
+        raise ValueError("a dtype with odd flags")
+    if state is None:
+        return literal_dtype(args[0])
+    if type(state) is not tuple or not 7 <= len(state) <= 9:
+        raise ValueError("a dtype with an odd state")
+    return _with_state(args[0], state, depth)
+
+
+def _is_dtype(callee: Global) -> bool:
+    return callee.module in ("numpy", "numpy.core.multiarray", "numpy._core.multiarray") and callee.name == "dtype"
+
+
+def _is_flag(value: Value) -> bool:
+    return value is True or value is False or (type(value) is int and value in (0, 1))
+
+
+def _with_state(literal: str, state: tuple[Value, ...], depth: int) -> DType:
+    order, subarray, names, fields, itemsize = state[1:6]
+    flags = state[7] if len(state) > 7 else 0
+    if not (type(order) is str and order in "<>|=" and type(itemsize) is int and type(flags) is int):
+        raise ValueError("a dtype with an odd state")
+    base = literal_dtype(literal, "<" if order == "=" else order)
+    if subarray is None and names is None and fields is None:
+        return _plain(base, itemsize, flags, state[8] if len(state) > 8 else None)
+    if base.kind != "V" or itemsize != base.itemsize:
+        raise ValueError("a structured dtype whose sizes disagree")
+    inner = _subarray(subarray, itemsize, depth) if subarray is not None else _fields(names, fields, itemsize, depth)
+    objects = any(part.objects for _, part in inner)
+    if objects != bool(flags & _HAS_OBJECT):
+        raise ValueError("a structured dtype whose flags hide objects")
+    text = "[" + ", ".join(f"('{name}', '{part.text}')" for name, part in inner) + "]"
+    return DType("V", itemsize, "|", text, objects, tuple(inner))
+
+
+def _plain(base: DType, itemsize: int, flags: int, metadata: Value) -> DType:
+    if bool(flags & _HAS_OBJECT) != base.objects:
+        raise ValueError("a dtype whose flags hide objects")
+    if itemsize >= 0 and base.kind in "SUV" and itemsize != base.itemsize:
+        raise ValueError("a dtype whose sizes disagree")
+    unit = _unit(metadata) if base.kind in "mM" else ""
+    return DType(base.kind, base.itemsize, base.order, base.text + unit, base.objects)
+
+
+def _unit(metadata: Value) -> str:
+    inner: Value = metadata[1] if type(metadata) is tuple and len(metadata) == 2 else None
+    if type(inner) is not tuple or not inner or type(inner[0]) not in (str, bytes):
+        return ""
+    return f"[{inner[0] if type(inner[0]) is str else inner[0].decode('latin-1')}]"
+
+
+def _subarray(subarray: Value, itemsize: int, depth: int) -> list[tuple[str, DType]]:
+    if type(subarray) is not tuple or len(subarray) != 2:
+        raise ValueError("an odd subarray dtype")
+    inner, shape = read_dtype(subarray[0], depth + 1), subarray[1]
+    count = 1
+    for length in shape if type(shape) is tuple else (shape,):
+        if type(length) is not int or not 0 <= length < 1 << 31:
+            raise ValueError("an odd subarray dtype")
+        count *= length
+    if count * inner.itemsize != itemsize:
+        raise ValueError("a subarray dtype whose sizes disagree")
+    return [("", inner)]
+
+
+def _fields(names: Value, fields: Value, itemsize: int, depth: int) -> list[tuple[str, DType]]:
+    if type(names) is not tuple or type(fields) is not DictValue or len(names) > _MAX_FIELDS:
+        raise ValueError("odd fields in a dtype")
+    entries = fields.text_items()
+    found: list[tuple[str, DType]] = []
+    for name in names:
+        entry: Optional[Value] = entries.get(name) if type(name) is str else None
+        if type(entry) is not tuple or len(entry) not in (2, 3) or type(entry[1]) is not int:
+            raise ValueError("odd fields in a dtype")
+        inner = read_dtype(entry[0], depth + 1)
+        if not 0 <= entry[1] <= itemsize - inner.itemsize:
+            raise ValueError("a field outside its dtype")
+        found.append((name, inner))
+    if len(entries) > 2 * len(names):
+        raise ValueError("odd fields in a dtype")
+    return found

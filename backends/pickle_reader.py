@@ -1,0 +1,187 @@
+"""A window over the bytes of a pickle: opcodes are read from memory, long arguments are stepped over unread."""
+
+from __future__ import annotations
+
+import time
+from typing import Optional
+
+from backends.base import ArtifactError, Finding, Source
+from backends.findings import finding
+from backends.pickle_values import Span
+
+__all__ = ["Budget", "PickleReader", "Stopped"]
+
+_WHOLE = 1 << 20
+_SMALLEST = 1 << 10
+_LARGEST = 1 << 18
+_PADDING = bytes(16)
+_ARGUMENT = 8
+MAX_LINE = 1 << 16
+MAX_TEXT_LINE = 1 << 26
+
+
+class Stopped(ArtifactError):
+    """The walk cannot go on; `code` is the finding that says why."""
+
+    def __init__(self, code: str, message: str, offset: int) -> None:
+        super().__init__(message, offset=offset)
+        self.code = code
+
+
+class Budget:
+    """What one file may cost: shared by all its streams, checked every few thousand opcodes."""
+
+    def __init__(
+        self,
+        opcodes: int = 5_000_000,
+        memo: int = 1_000_000,
+        depth: int = 10_000,
+        seconds: float = 5.0,
+        kept: int = 64 << 20,
+        findings: int = 1000,
+    ) -> None:
+        self.opcodes = opcodes
+        self.memo = memo
+        self.depth = depth
+        self.kept = kept
+        self.findings = findings
+        self.seconds = seconds
+        self.spent = 0
+        self._deadline = time.monotonic() + seconds
+
+    def spend(self, opcodes: int, offset: int) -> None:
+        """Count opcodes. Raises Stopped when they, or the time, run out."""
+        self.spent += opcodes
+        if self.spent > self.opcodes:
+            raise Stopped("limit", f"more than {self.opcodes} opcodes", offset)
+        if time.monotonic() > self._deadline:
+            raise Stopped("limit", f"the walk took longer than {self.seconds:g} seconds", offset)
+
+
+class PickleReader:
+    """Where a machine stands in the file.
+
+    `data[position]` is the next byte and lies at `base + position` of the file. As long as `position < safe`, an
+    opcode with a fixed argument can be read without looking; `end` is where the real bytes of the window end.
+    """
+
+    def __init__(self, source: Source, budget: Budget, findings: list[Finding]) -> None:
+        self.source = source
+        self.size = source.size
+        self.budget = budget
+        self.findings = findings
+        self.data = b""
+        self.base = 0
+        self.position = 0
+        self.end = 0
+        self.safe = 0
+        self.frame_end: Optional[int] = None
+        self._window = _WHOLE if self.size <= _WHOLE else _LARGEST // 4
+
+    @property
+    def offset(self) -> int:
+        """The absolute offset of the next byte."""
+        return self.base + self.position
+
+    def report(self, code: str, detail: str, offset: Optional[int] = None) -> None:
+        """Add a finding (the first thousand are kept)."""
+        if len(self.findings) < self.budget.findings:
+            self.findings.append(finding(code, detail, self.offset if offset is None else offset))
+
+    def seek(self, offset: int) -> None:
+        """Stand at an absolute offset; what lies between is not read."""
+        if self.base <= offset <= self.base + self.end and self.end:
+            self.position = offset - self.base
+        else:
+            if offset != self.base + self.end and self.size > _WHOLE:
+                self._window = _SMALLEST
+            self._load(offset)
+        self._set_safe()
+
+    def _load(self, offset: int) -> None:
+        data = self.source.read(offset, self._window)
+        self._window = min(self._window * 2, max(_LARGEST, self._window))
+        self.base, self.position, self.end = offset, 0, len(data)
+        self.data = data + _PADDING
+
+    def _set_safe(self) -> None:
+        last = self.base + self.end >= self.size
+        safe = self.end if last else self.end - _ARGUMENT
+        if self.frame_end is not None:
+            safe = min(safe, self.frame_end - self.base)
+        self.safe = safe
+
+    def more(self) -> int:
+        """Called at an opcode that is not safe: end the frame, read on, or raise Stopped at the end of the file."""
+        offset = self.offset
+        if self.frame_end is not None and offset >= self.frame_end:
+            if offset > self.frame_end:
+                self.report("frame", "an opcode and its argument cross the end of a frame", self.frame_end)
+            self.frame_end = None
+        if offset >= self.size:
+            raise Stopped("truncated", "the file ends before the pickle does", min(offset, self.size))
+        if self.position + _ARGUMENT >= self.end and self.base + self.end < self.size:
+            self._load(offset)
+        self._set_safe()
+        return self.position
+
+    def open_frame(self, length: int) -> None:
+        """Follow a FRAME opcode that ends at the current position."""
+        start = self.offset
+        if self.frame_end is not None:
+            self.report("frame", "a frame inside a frame", start - 9)
+        if length > self.size - start:
+            self.report("frame", f"a frame of {length} bytes where {self.size - start} are left", start - 9)
+            self.frame_end = None
+        else:
+            self.frame_end = start + length
+        self._set_safe()
+
+    def take(self, start: int, length: int, encoding: str, keep: int) -> Optional[bytes]:
+        """Pass over `length` bytes at window index `start`: the bytes where they are few, else None.
+
+        Raises Stopped when the file ends before them.
+        """
+        offset = self.base + start
+        if length > self.size - offset:
+            raise Stopped("truncated", f"{length} bytes are announced where {self.size - offset} are left", offset)
+        data: Optional[bytes] = None
+        if length <= keep and self.budget.kept >= length:
+            self.budget.kept -= length
+            inside = start + length <= self.end
+            data = self.data[start : start + length] if inside else self.source.read(offset, length)
+        if start + length <= self.end:
+            self.position = start + length
+        else:
+            self.seek(offset + length)
+        return data
+
+    def head(self, start: int, length: int) -> bytes:
+        """Up to `length` bytes at window index `start`, without moving."""
+        if start + length <= self.end:
+            return self.data[start : start + length]
+        return self.source.read(self.base + start, length)
+
+    def line(self) -> bytes:
+        """The rest of the line, without its end. Raises Stopped when there is none or it is unreasonably long."""
+        start = self.position
+        stop = self.data.find(b"\n", start, self.end)
+        if stop < 0:
+            span = self.long_line("bytes", MAX_LINE)
+            return self.source.read(span.offset, span.length)
+        self.position = stop + 1
+        return self.data[start:stop]
+
+    def long_line(self, encoding: str, limit: int = MAX_TEXT_LINE) -> Span:
+        """The rest of the line as a span. Raises Stopped as `line` does."""
+        start = offset = self.offset
+        while offset - start <= limit:
+            chunk = self.source.read(offset, _LARGEST)
+            if not chunk:
+                raise Stopped("truncated", "the file ends in the middle of a line", start)
+            stop = chunk.find(b"\n")
+            if stop >= 0:
+                self.seek(offset + stop + 1)
+                return Span(self.source, start, offset + stop - start, encoding)
+            offset += len(chunk)
+        raise Stopped("limit", f"a line of more than {limit} bytes", start)

@@ -1,0 +1,111 @@
+"""The static walk of a pickle or joblib file: every stream, every name, every array, every oddity; nothing is run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Optional
+
+from backends.base import Finding, NameUse, Source
+from backends.findings import finding
+from backends.joblib_spans import read_span
+from backends.pickle_machine import Names, PickleMachine
+from backends.pickle_opcodes import looks_like_pickle
+from backends.pickle_reader import Budget, Stopped
+from backends.pickle_values import Global, Instance, RawArray, Value
+
+__all__ = ["Region", "Walk", "walk"]
+
+_MAX_STREAMS = 1000
+
+
+@dataclass(frozen=True)
+class Region:
+    """A stretch of the file, in bytes: opcodes that can name or call something, or the raw numbers of an array."""
+
+    offset: int
+    length: int
+    array: Optional[RawArray] = None
+
+
+@dataclass
+class Walk:
+    """What the walk of one file found.
+
+    `roots` has the abstract root of each complete stream. `joblib` is true when arrays stand between the opcodes.
+    `regions` tile the bytes that were walked, in order; `complete` is true when they are the whole file and no budget
+    ran out.
+    """
+
+    roots: list[Value] = field(default_factory=list)
+    names: tuple[NameUse, ...] = ()
+    globals: tuple[Global, ...] = ()
+    findings: list[Finding] = field(default_factory=list)
+    regions: list[Region] = field(default_factory=list)
+    protocol: int = 0
+    opcodes: int = 0
+    joblib: bool = False
+    complete: bool = False
+
+
+def walk(source: Source, budget: Optional[Budget] = None, offset: int = 0) -> Walk:
+    """Walk every pickle from `offset` to the end of the file. Raises OSError; all else is a finding of the result."""
+    return _Walker(source, budget or Budget(), offset).walk()
+
+
+class _Walker:
+    def __init__(self, source: Source, budget: Budget, offset: int) -> None:
+        self._result = Walk()
+        self._names = Names()
+        self._arrays: list[RawArray] = []
+        self._budget = budget
+        self._first = offset
+        self._machine = PickleMachine(source, budget, self._result.findings, self._names, self._span)
+
+    def _span(self, machine: PickleMachine, wrapper: Instance) -> RawArray:
+        array = read_span(machine, wrapper)
+        self._arrays.append(array)
+        return array
+
+    def walk(self) -> Walk:
+        result, machine = self._result, self._machine
+        try:
+            result.complete = self._streams()
+        except Stopped as stop:
+            result.findings.append(finding(stop.code, str(stop), stop.offset))
+        result.joblib = bool(self._arrays) or any(known.role == "wrapper" for known in self._names.found.values())
+        result.protocol = machine.protocol
+        result.opcodes = self._budget.spent
+        result.globals = tuple(self._names.found.values())
+        result.names = tuple(NameUse(known.module, known.name, known.offset, known.called) for known in result.globals)
+        result.regions = self._regions(min(machine.offset, machine.size))
+        return result
+
+    def _streams(self) -> bool:
+        machine, roots = self._machine, self._result.roots
+        offset, size = self._first, self._machine.size
+        while True:
+            roots.append(machine.run(offset))
+            offset = machine.offset
+            if offset >= size:
+                break
+            if not looks_like_pickle(machine.source.read(offset, 4096)):
+                machine.report("trailing-bytes", f"{size - offset} bytes follow the end of the pickle", offset)
+                return False
+            if len(roots) >= _MAX_STREAMS:
+                raise Stopped("limit", f"more than {_MAX_STREAMS} pickles", offset)
+        if len(roots) > 1:
+            machine.report("several-pickles", f"{len(roots)} pickles follow each other", self._first)
+        return True
+
+    def _regions(self, end: int) -> list[Region]:
+        regions, offset = [], self._first
+        for array in self._arrays:
+            if array.objects is not None or array.dtype.objects:
+                continue
+            if array.offset > offset:
+                regions.append(Region(offset, array.offset - offset))
+            regions.append(Region(array.offset, array.length, array))
+            offset = array.offset + array.length
+        if end > offset:
+            regions.append(Region(offset, end - offset))
+        return regions

@@ -1,0 +1,121 @@
+"""The pickle format: inspected by the static walk, loaded by CPython's C unpickler, written in protocol 5.
+
+A file may hold several pickles one after another: then the place of the n-th is `[n]`, as if the file held a list.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import time
+from typing import Any, Optional
+
+from backends.base import Inspection, LoadedModel, NotLoadable, Source, resolve
+from backends.envelopes import Opened, open_envelope, sniff
+from backends.estimators import Facts, read_facts
+from backends.findings import finding
+from backends.pickle_opcodes import looks_like_pickle
+from backends.pickle_reader import Budget
+from backends.pickle_walk import Walk, walk
+
+__all__ = ["BACKENDS", "PickleBackend", "inspect_pickle"]
+
+
+def inspect_pickle(source: Source, budget: Optional[Budget] = None) -> Inspection:
+    """The facts of a pickle or joblib file, compressed or not; `format` says which of the two it is.
+
+    Whatever is wrong with the file is a finding, so that the names it holds are told all the same. Raises
+    Unsupported for a compression that cannot be opened, OSError.
+    """
+    if sniff(source.read(0, 16)) == "zfile":
+        return Inspection(
+            "joblib",
+            compression="zfile",
+            loadable=False,
+            findings=(finding("legacy-zfile", "compressed by joblib before 0.10; save it again with a newer joblib"),),
+        )
+    with open_envelope(source) as opened:
+        walked = walk(opened.source, budget)
+        return _inspection(opened, walked, read_facts(walked.roots))
+
+
+def _inspection(opened: Opened, walked: Walk, facts: Facts) -> Inspection:
+    findings = (*opened.findings, *walked.findings, *facts.findings)
+    cut = any(each.code == "limit" for each in facts.findings)
+    facts.details.update(protocol=walked.protocol, pickles=len(walked.roots), opcodes=walked.opcodes)
+    if opened.compression:
+        facts.details["opened_bytes"] = opened.source.size
+    complete = walked.complete and opened.complete and not cut
+    legacy = any(each.code in ("legacy-wrapper", "persistent-id", "out-of-band") for each in findings)
+    return Inspection(
+        format="joblib" if walked.joblib else "pickle",
+        compression=opened.compression,
+        model_class=facts.model_class,
+        names=walked.names,
+        library_versions=facts.library_versions,
+        parameters=facts.models[0].parameters if facts.models else {},
+        signature=facts.signature,
+        models=tuple(facts.models),
+        arrays=tuple(facts.arrays),
+        n_weights=facts.n_weights,
+        complete=complete,
+        loadable=complete and not legacy,
+        findings=findings,
+        details=facts.details,
+    )
+
+
+class PickleBackend:
+    """Plain pickle streams, protocols 0 to 5, also inside a compression."""
+
+    name = "pickle"
+    suffix = ".pkl"
+
+    def sniff(self, head: bytes, source: Source) -> bool:
+        """Whether these bytes can start a pickle."""
+        return looks_like_pickle(head)
+
+    def inspect(self, source: Source) -> Inspection:
+        """See `inspect_pickle`."""
+        return inspect_pickle(source)
+
+    def load(self, source: Source, at: str = "", mmap_mode: Optional[str] = None) -> LoadedModel:
+        """Unpickle; `mmap_mode` has no meaning here. Strings of Python 2 are read as latin-1 where ASCII fails.
+
+        Raises NotLoadable for a place that is not there, and whatever the classes in the file raise.
+        """
+        started = time.perf_counter()
+        with open_envelope(source) as opened:
+            if not opened.complete:
+                raise NotLoadable(f"the {opened.compression} compression cannot be opened whole")
+            after = time.perf_counter()
+            phases = {"decompress": after - started} if opened.compression else {}
+            roots = self._unpickle(opened.source)
+            phases["unpickle"] = time.perf_counter() - after
+        root = roots[0] if len(roots) == 1 else roots
+        return LoadedModel(resolve(root, at), self.name, at, phases)
+
+    def _unpickle(self, source: Source) -> list[Any]:
+        if source.size == 0:
+            raise NotLoadable("the file is empty")
+        try:
+            return self._all(source, "ASCII")
+        except UnicodeDecodeError:
+            return self._all(source, "latin-1")
+
+    def _all(self, source: Source, encoding: str) -> list[Any]:
+        """Every pickle of the file, one after another."""
+        roots = []
+        with source.file(1 << 20) as file:
+            while file.tell() < source.size:
+                roots.append(pickle.Unpickler(file, encoding=encoding).load())
+        return roots
+
+    def save(self, model: Any, fd: int, **options: Any) -> None:
+        """Write protocol 5 (or `protocol=N`). Raises what the model's own pickling raises, OSError."""
+        with io.FileIO(os.dup(fd), "wb") as raw, io.BufferedWriter(raw, 1 << 20) as file:
+            pickle.dump(model, file, protocol=int(options.get("protocol", 5)))
+
+
+BACKENDS = (PickleBackend(),)
