@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 from console.errors import BadInput
 from console.records import Artifact, FileIdentity, Inspection, Judgement, Reason, Report, Verdict
@@ -25,16 +24,11 @@ class CannotInspect(Exception):
         self.reason = Reason(code, message, offset)
 
 
-class Inspects(Protocol):
-    """Reads the facts of open bytes in a child. Raises CannotInspect."""
+Inspects = Callable[[int, str], Awaitable[Inspection]]
+"""Reads the facts of open bytes in a child: descriptor, name. Raises CannotInspect."""
 
-    async def __call__(self, fd: int, name: str) -> Inspection: ...
-
-
-class Judges(Protocol):
-    """Weighs facts against the policy; `digest` lets a pin count."""
-
-    def __call__(self, inspection: Inspection, digest: str | None) -> Judgement: ...
+Judges = Callable[[Inspection, str | None], Judgement]
+"""Weighs facts against the policy; a digest lets a pin count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +95,7 @@ class Facts:
         return self._keep(row, opened, inspection, judgement, found)
 
     async def seal(self, path: str) -> Judged:
-        """Freeze the bytes at `path` and judge exactly those. Raises BadInput, Conflict; the caller closes the bytes."""
+        """Freeze the bytes at `path` and judge just those. Raises BadInput, Conflict; the caller closes them."""
         sealed = await asyncio.to_thread(self._seal, path)
         try:
             inspection, judgement = await self._look(sealed.fd, path, sealed.digest)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from backends.registry import may_hold_model
-from console.errors import ConsoleError
+from console.errors import BadInput, ConsoleError
 from console.records import Artifact, FileIdentity
 from console.store import recipe, sealed
 from console.store.changes import Changes, diff, same_on_disk
@@ -375,4 +375,22 @@ def _is_same(identity: FileIdentity | None, status: os.stat_result) -> bool:
         and identity.size == status.st_size
         and identity.inode == status.st_ino
         and identity.device == status.st_dev
+    )
+
+
+def row_of(root: Path, path: str) -> Artifact:
+    """The row of one path, without a scan. Raises BadInput when nothing is there."""
+    whole = root / path
+    try:
+        status = os.lstat(whole)
+    except OSError as error:
+        raise BadInput(f"{path} {sealed.words_of(error)}") from None
+    beside = recipe.recipe_path(whole)
+    return Artifact(
+        path,
+        status.st_size,
+        status.st_mtime,
+        identity=sealed.identity_of(status),
+        problem=sealed.problem_of(status),
+        recipe=None if beside is None else os.path.relpath(beside, root),
     )

@@ -1,0 +1,345 @@
+"""The one thing that screens and commands talk to: it composes the rooms below, owns their lifetimes, decides nothing.
+
+Everything it hands out is a plain record; what happens is told on `bus`. All of it runs on one event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from console.config import Settings
+from console.errors import ConsoleError, Refused
+from console.events import Bus
+from console.loading.facts import Facts
+from console.loading.failures import Failures
+from console.loading.fleet import Fleet
+from console.loading.inspecting import inspect_in
+from console.loading.questions import Questions
+from console.loading.recipes import Recipes
+from console.loading.record import Book
+from console.loading.shelf import Shelf
+from console.loading.starting import Starter
+from console.loading.survey import Survey
+from console.loading.watching import Watching
+from console.monitor.live import Live
+from console.monitor.series import Recorder
+from console.records import (
+    Artifact,
+    Comparison,
+    DataFile,
+    Event,
+    Failure,
+    Json,
+    Outcome,
+    ProbePlan,
+    ProbeState,
+    Report,
+    UpdatePlan,
+    UpdateProgress,
+    Version,
+    WorkerView,
+)
+from console.store.recipe import Recipe
+from console.store.roots import why_not_writable
+from console.trust.audit import AuditCheck, AuditEntry
+from console.update.service import Updates
+from console.worker.inspector import Inspectors
+from console.worker.launcher import Launcher
+from console.worker.limits import Limits
+
+
+class Engine:
+    """One store, opened. Make it with `open`, end it with `close`."""
+
+    def __init__(self, root: Path, settings: Settings, *, read_only: bool, records: bool, restarts: bool) -> None:
+        self.root = root
+        self.settings = settings
+        self.bus = Bus()
+        self.why_read_only = "it was asked for" if read_only else (why_not_writable(root) or "")
+        self.read_only = bool(self.why_read_only)
+        self._launcher = Launcher(Limits(memory=settings.memory_mb << 20))
+        self._inspectors = Inspectors(self._launcher)
+        self._book = Book(root, self.bus, writable=records and not self.read_only)
+        self._recipes = Recipes(root)
+        self._shelf = Shelf()
+        self._failures = Failures(self.bus)
+        self._facts = Facts(
+            root, inspect_in(self._inspectors), self._book.judge, self._book.fingerprint, self._book.pins
+        )
+        starter = Starter(
+            self._facts,
+            self._launcher,
+            self._book.consent,
+            self._book.note,
+            lambda path: self._recipes.or_default(path).environment.python,
+            settings.load_deadline_s,
+        )
+        self._fleet = Fleet(
+            starter,
+            self._failures,
+            self.bus,
+            lambda path: self._recipes.or_default(path).reload.policy == "availability",
+            restarts=restarts,
+        )
+        self._questions = Questions(self._fleet, self._recipes.of, settings.deadline_s)
+        self._watching = Watching(root, self._shelf, self._facts, self._fleet, self._recipes, self.bus)
+        self._survey = Survey(self._shelf, self.report)
+        self._live = Live(self._fleet, self._questions, self.bus, self._fleet.measured)
+        self._updates = Updates(
+            root, self._facts, starter, self._recipes, self._book, self._launcher, self._fleet, self.bus
+        )
+        self._background: list[asyncio.Task[None]] = []
+        self._unsubscribe = self.bus.subscribe(self._hear)
+
+    @classmethod
+    async def open(
+        cls,
+        root: Path,
+        settings: Settings,
+        *,
+        read_only: bool = False,
+        watch: bool = True,
+        records: bool = True,
+    ) -> Engine:
+        """Open the store at `root`. With `watch` it is scanned, followed and surveyed in the background.
+
+        Without `records` nothing is written to the store's audit log. Raises BadInput for a policy that cannot be read.
+        """
+        engine = cls(root, settings, read_only=read_only, records=records, restarts=watch)
+        if watch:
+            await engine._watching.remember(engine._book.fingerprint())
+            if not engine.read_only:
+                await engine._updates.recover()
+            engine._watching.start(settings.reconcile_s)
+            engine._background.append(asyncio.ensure_future(engine._survey.run()))
+            engine._launcher.warm()
+        return engine
+
+    async def close(self) -> None:
+        """End everything that was started; never raises."""
+        self._unsubscribe()
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        for part in (self._live, self._updates, self._watching, self._fleet, self._inspectors, self._launcher):
+            with suppress(ConsoleError, OSError):
+                await part.close()
+
+    # what is there
+
+    @property
+    def revision(self) -> int:
+        """Grows with every change of what `artifacts` and `workers` show."""
+        return self._shelf.revision
+
+    @property
+    def scanning(self) -> bool:
+        """Whether the first scan still runs."""
+        return self._watching.scanning
+
+    @property
+    def offline(self) -> str | None:
+        """Why the store cannot be seen at the moment."""
+        return self._watching.offline
+
+    @property
+    def coverage(self) -> str:
+        """How changes on the disk are noticed, in a sentence."""
+        return self._watching.coverage
+
+    def artifacts(self) -> tuple[Artifact, ...]:
+        """All rows, unsorted; the same tuple until something changes."""
+        return self._shelf.rows()
+
+    def artifact(self, path: str) -> Artifact | None:
+        """One row."""
+        return self._shelf.get(path)
+
+    async def scan(self) -> tuple[Artifact, ...]:
+        """One look at the whole store with every artifact inspected. Raises StoreOffline."""
+        await self._watching.scan()
+        await self._survey.drain()
+        return self._shelf.rows()
+
+    async def report(self, path: str, *, digest: bool = False) -> Report:
+        """What is known of one artifact, inspected when it is not. Raises BadInput."""
+        report = await self._facts.report(await self._watching.row(path), digest=digest)
+        self._watching.learn(report.artifact, self._book.fingerprint())
+        return report
+
+    def known_report(self, path: str) -> Report | None:
+        """The same without looking at the disk; None where it is not known."""
+        row = self._shelf.get(path)
+        return None if row is None else self._facts.known(path, row.identity)
+
+    def look_at(self, paths: Sequence[str]) -> None:
+        """These rows are on the screen: inspect them before the others."""
+        self._survey.look_at(paths)
+
+    def recipe(self, path: str) -> Recipe:
+        """The recipe of one artifact. Raises BadInput with file and line."""
+        return self._recipes.of(path)
+
+    # run
+
+    def workers(self) -> dict[str, WorkerView]:
+        """What is loaded, loading or dead, by path."""
+        return self._fleet.views()
+
+    def worker(self, path: str) -> WorkerView | None:
+        """The same of one path."""
+        return self._fleet.view(path)
+
+    async def load(self, path: str, *, at: str = "", accept: str | None = None) -> WorkerView:
+        """Load an artifact; `accept` is why the operator says yes to one under review.
+
+        Raises NeedsReview, Refused, BadInput, Failed.
+        """
+        return await self._fleet.load(path, at=at, accept=accept)
+
+    async def unload(self, path: str) -> None:
+        """End the worker of an artifact."""
+        await self._live.stop(path)
+        await self._fleet.unload(path)
+
+    async def reload(self, path: str, *, accept: str | None = None) -> WorkerView:
+        """Load what the file holds now in place of what is loaded. Raises like `load`."""
+        return await self._fleet.reload(path, accept=accept)
+
+    async def open_data(self, path: str, data: str | None, target: str | None = None) -> DataFile:
+        """Open a data file (None: the recipe's) in the worker. Raises BadInput with the differences of the columns."""
+        return (await self._questions.table(path, data, target)).file
+
+    async def predict(
+        self,
+        path: str,
+        *,
+        data: str | None = None,
+        rows: Sequence[Json] | None = None,
+        start: int = 0,
+        stop: int | None = None,
+        methods: Sequence[str] = (),
+    ) -> Outcome:
+        """Answers for rows of a data file, or for typed `rows`. Raises BadInput, Usage, Failed."""
+        return await self._questions.predict(path, data=data, rows=rows, start=start, stop=stop, methods=methods)
+
+    async def sample_rows(self, path: str, data: str | None, start: int, count: int) -> list[dict[str, Json]]:
+        """Rows of a data file as they go into the model, by column."""
+        return await self._questions.sample(path, data, start, count)
+
+    async def evaluate(
+        self, path: str, *, data: str | None = None, target: str | None = None
+    ) -> tuple[str, int, dict[str, float]]:
+        """Task, rows and metrics of a loaded artifact on a data file. Raises Usage, BadInput, Failed."""
+        metric = self._recipes.of(path).gate.metric
+        return await self._questions.evaluate(path, data, target, metric)
+
+    async def convert(
+        self, path: str, to: str, out: Path, *, at: str = "", accept: str | None = None
+    ) -> dict[str, Json]:
+        """Write the loaded artifact to `out` in another format and check that it answers alike."""
+        return await self._updates.convert(path, to, out, at=at, accept=accept)
+
+    # probe
+
+    async def start_probe(self, path: str, plan: ProbePlan | None = None, seconds: float | None = None) -> ProbeState:
+        """Drive a loaded artifact with rows of a data file. Raises Usage, BadInput, Failed."""
+        if plan is None:
+            data, target = self._questions.data_of(path, None, None)
+            plan = ProbePlan(data, rate=self.settings.probe_rate, target=target)
+        return await self._live.start(path, plan, seconds)
+
+    def set_probe(self, path: str, *, rate: float | None = None, batch: int | None = None) -> None:
+        """Change a probe while it runs. Raises Failed."""
+        self._live.set(path, rate=rate, batch=batch)
+
+    async def stop_probe(self, path: str) -> ProbeState | None:
+        """End a probe; its summary."""
+        return await self._live.stop(path)
+
+    async def probe_finished(self, path: str) -> ProbeState:
+        """Wait until a probe ends by itself; its summary. Raises Failed."""
+        return await self._live.finished(path)
+
+    def probe(self, path: str) -> ProbeState | None:
+        """The probe that runs, or ran last."""
+        return self._live.probe(path)
+
+    def series(self, path: str) -> Recorder | None:
+        """The live measurements of one artifact, kept over reloads."""
+        return self._live.recorder(path)
+
+    # what went wrong, what was done
+
+    def failures(self) -> tuple[Failure, ...]:
+        """What went wrong, newest last."""
+        return self._failures.all()
+
+    def audit_entries(self) -> tuple[AuditEntry, ...]:
+        """The audit log of the store, oldest first. Raises BadInput, Failed."""
+        return self._book.entries()
+
+    def audit_verify(self) -> AuditCheck:
+        """Check the chain of the audit log."""
+        return self._book.verify()
+
+    # update
+
+    async def plan_update(self, path: str, *, data: str | None = None, target: str | None = None) -> UpdatePlan:
+        """What an update would do, from the recipe and what was named. Raises Usage that says what is missing."""
+        return self._updates.plan(path, data, target)
+
+    async def update(self, plan: UpdatePlan) -> Comparison:
+        """Retrain, judge and measure a candidate; it waits for `promote` or `discard`. Raises Refused, Failed, BadInput."""
+        self._may_write()
+        return await self._updates.run(plan)
+
+    def progress(self, path: str) -> UpdateProgress | None:
+        """Where an update stands, None where none runs."""
+        return self._updates.progress(path)
+
+    async def cancel_update(self, path: str) -> None:
+        """End an update that runs; nothing is changed by it."""
+        await self._updates.cancel(path)
+
+    def pending(self, path: str) -> Comparison | None:
+        """The candidate that waits for a word."""
+        return self._updates.pending(path)
+
+    async def promote(self, path: str, why: str) -> Version:
+        """Put the waiting candidate in place, atomically. Raises Refused, Conflict, Failed."""
+        self._may_write()
+        return await self._updates.promote(path, why)
+
+    async def discard(self, path: str) -> None:
+        """Let go of the waiting candidate."""
+        await self._updates.discard(path)
+
+    async def history(self, path: str) -> tuple[Version, ...]:
+        """The versions of an artifact, newest first. Raises BadInput, Failed."""
+        return await self._updates.history(path)
+
+    async def rollback(self, path: str, version: int | None = None) -> Version:
+        """Promote an old version (None: the one before). Raises Refused, BadInput, Conflict, Failed."""
+        self._may_write()
+        return await self._updates.rollback(path, version)
+
+    # inside
+
+    def _may_write(self) -> None:
+        if self.read_only:
+            raise Refused(f"this console is read-only: {self.why_read_only}")
+
+    def _hear(self, event: Event) -> None:
+        if event.kind.startswith(("artifact.", "store.")):
+            self._survey.wake()
+        if event.kind == "worker.ready":
+            view = self._fleet.view(event.subject)
+            row = self._shelf.get(event.subject)
+            if view is not None and row is not None and row.changed:
+                self._shelf.mark_changed(event.subject, row.digest is not None and row.digest != view.digest)
+        if event.kind.startswith("worker."):
+            self._shelf.touch()

@@ -1,0 +1,113 @@
+"""What a loaded model is asked: data files opened in its worker, rows run through it, answers measured."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from console.errors import BadInput, Usage
+from console.loading.fleet import Fleet
+from console.loading.slot import Table
+from console.records import DataFile, Json, Outcome
+from console.store.recipe import Recipe
+from console.worker.model import Worker
+
+
+class Questions:
+    """Asks the workers of a fleet; `recipe` tells which data a path is probed with when nobody names any."""
+
+    def __init__(self, fleet: Fleet, recipe: Callable[[str], Recipe], deadline_s: float) -> None:
+        self._fleet = fleet
+        self._recipe = recipe
+        self._deadline_s = deadline_s
+
+    def data_of(self, path: str, data: str | None, target: str | None) -> tuple[str, str | None]:
+        """The data file and target to use: those named, else the recipe's hold-out or training rows. Raises Usage."""
+        recipe = self._recipe(path)
+        named = data or recipe.data.holdout or recipe.data.train
+        if named is None:
+            raise Usage(f"{path} has no recipe that names data", hint="name a data file (csv, parquet, npy, npz or h5)")
+        return named, target or recipe.data.target
+
+    async def table(self, path: str, data: str | None, target: str | None = None) -> Table:
+        """The data file open in the worker, opened when it is not yet. Raises BadInput, Usage, Failed."""
+        named, column = self.data_of(path, data, target)
+        slot = self._fleet.slot(path)
+        known = slot.tables.get((named, column))
+        if known is not None:
+            return known
+
+        async def opened(worker: Worker) -> tuple[int, DataFile]:
+            fd = await asyncio.to_thread(open_data_file, named)
+            try:
+                return await worker.open_data(fd, os.path.basename(named), target=column, deadline=self._deadline_s)
+            finally:
+                os.close(fd)
+
+        handle, file = await self._fleet.ask(path, opened)
+        table = Table(handle, replace(file, path=named))
+        slot.tables[(named, column)] = table
+        return table
+
+    async def predict(
+        self,
+        path: str,
+        *,
+        data: str | None = None,
+        rows: Sequence[Json] | None = None,
+        start: int = 0,
+        stop: int | None = None,
+        methods: Sequence[str] = (),
+        target: str | None = None,
+        outputs: bool = True,
+        score: bool = False,
+    ) -> Outcome:
+        """Answers for rows `start` to `stop` of a data file, or for `rows` that were typed."""
+        if rows is not None:
+            typed = rows
+            return await self._fleet.ask(
+                path, lambda worker: worker.call_rows(typed, methods=methods, deadline=self._deadline_s)
+            )
+        table = await self.table(path, data, target)
+        return await self._fleet.ask(
+            path,
+            lambda worker: worker.call(
+                table.handle, start, stop, methods=methods, outputs=outputs, score=score, deadline=self._deadline_s
+            ),
+        )
+
+    async def sample(self, path: str, data: str | None, start: int, count: int) -> list[dict[str, Json]]:
+        """Rows of a data file as they go into the model, by column; the target, if there is one, under its name."""
+        table = await self.table(path, data)
+        return await self._fleet.ask(path, lambda worker: worker.sample_rows(table.handle, start, count))
+
+    async def evaluate(
+        self, path: str, data: str | None, target: str | None, metric: str | None = None
+    ) -> tuple[str, int, dict[str, float]]:
+        """Task, rows and metrics on a data file with a target."""
+        table = await self.table(path, data, target)
+        if table.file.target is None and not _unsupervised(self._fleet.slot(path).view.methods):
+            raise Usage(f"evaluating {path} needs the column to predict", hint="name it with --target or in the recipe")
+        return await self._fleet.ask(
+            path, lambda worker: worker.evaluate(table.handle, metric=metric, deadline=self._deadline_s)
+        )
+
+
+def _unsupervised(methods: Sequence[str]) -> bool:
+    return "predict_proba" not in methods and "decision_function" not in methods
+
+
+def open_data_file(path: str) -> int:
+    """A descriptor of a regular data file. Raises BadInput with one sentence."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError as error:
+        raise BadInput(f"the data file {path} cannot be opened: {error.strerror}") from None
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise BadInput(f"the data file {path} is not a regular file")
+    os.set_blocking(fd, True)
+    return fd

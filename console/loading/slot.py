@@ -1,0 +1,70 @@
+"""One loaded artifact: the worker that answers for it, and what the screens see of that."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from console.records import DataFile, FileIdentity, WorkerState, WorkerView
+from console.worker.model import Worker
+
+BACKOFF_S = (0.0, 1.0, 1.0, 2.0, 3.0, 5.0, 8.0)
+"""Waits before the first, second … restart of a worker that died."""
+
+GIVE_UP_AFTER = 5
+"""Deaths of one content in a row after which it is left alone."""
+
+HEALTHY_S = 60.0
+"""A worker that lived this long was not started in vain: its death counts as a first one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A data file open in the worker: its handle there, and what it is; `file.path` is as the caller named it."""
+
+    handle: int
+    file: DataFile
+
+
+@dataclass(eq=False)
+class Slot:
+    """The worker of one path. `wanted` is true from load to unload; `lock` lets one change at a time through."""
+
+    view: WorkerView
+    worker: Worker | None = None
+    identity: FileIdentity | None = None
+    wanted: bool = True
+    asking: int = 0
+    deaths: int = 0
+    tables: dict[tuple[str, str | None], Table] = field(default_factory=dict)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    restart: asyncio.Task[None] | None = None
+
+    @property
+    def answers(self) -> bool:
+        """Whether a request can be sent now."""
+        return self.worker is not None and self.worker.child.alive and self.view.state is WorkerState.READY
+
+    def show(self, **changes: Any) -> WorkerView:
+        """Change what is seen; a new state begins now."""
+        if "state" in changes and changes["state"] is not self.view.state:
+            changes.setdefault("since", time.time())
+        self.view = replace(self.view, **changes)
+        return self.view
+
+    def count_death(self) -> float | None:
+        """Note that the worker died; the seconds to wait before the next start, or None when it is to be left alone."""
+        if time.time() - self.view.since > HEALTHY_S:
+            self.deaths = 0
+        self.deaths += 1
+        if self.deaths > GIVE_UP_AFTER:
+            return None
+        return BACKOFF_S[min(self.deaths - 1, len(BACKOFF_S) - 1)]
+
+    def retire(self) -> None:
+        """Nobody wants it any more: no restart."""
+        self.wanted = False
+        if self.restart is not None:
+            self.restart.cancel()

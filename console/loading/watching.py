@@ -1,0 +1,189 @@
+"""What the disk shows and what a change there means for the rows and for what is loaded."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from console.errors import ConsoleError
+from console.events import Bus
+from console.loading.facts import Facts
+from console.loading.fleet import Fleet
+from console.loading.recipes import Recipes
+from console.loading.shelf import Shelf
+from console.records import Artifact
+from console.store.catalog import Catalog, row_of
+from console.store.changes import Changes
+from console.store.index import Index
+from console.store.watcher import Coverage, Listener, Watcher
+
+SAVE_AFTER_S = 1.0
+
+_WORDS = {"ask": "reload it when you are ready", "reload": "it is being reloaded", "ignore": "it is left as it is"}
+
+
+class Watching:
+    """Keeps the shelf true to the disk, and tells the fleet when a loaded file holds other bytes."""
+
+    def __init__(self, root: Path, shelf: Shelf, facts: Facts, fleet: Fleet, recipes: Recipes, bus: Bus) -> None:
+        self.scanning = False
+        self.offline: str | None = None
+        self.coverage = ""
+        self._root = root
+        self._shelf = shelf
+        self._facts = facts
+        self._fleet = fleet
+        self._recipes = recipes
+        self._bus = bus
+        self._catalog = Catalog(root)
+        self._index: Index | None = None
+        self._watcher: Watcher | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._learned: dict[str, Artifact] = {}
+        self._gone: set[str] = set()
+        self._fingerprint = ""
+        self._saving: asyncio.Task[None] | None = None
+
+    async def remember(self, fingerprint: str) -> None:
+        """Start from what the last session knew of this store."""
+        self._index = Index(self._root)
+        found = await asyncio.to_thread(self._index.load, fingerprint)
+        self._catalog.seed(found.rows, found.marks)
+        self._shelf.put(found.rows)
+
+    def start(self, reconcile_s: float) -> None:
+        """Scan, then follow the disk until `close`."""
+        self.scanning = True
+        listener = Listener(
+            changed=self.take,
+            scanned=self._scanned,
+            offline=self._went_offline,
+            online=self._came_online,
+            coverage=self._covers,
+        )
+        self._watcher = Watcher(self._catalog, listener, asyncio.get_running_loop(), reconcile_s=reconcile_s)
+        self._watcher.start()
+
+    async def scan(self) -> None:
+        """One look at the whole store, without following it. Raises StoreOffline."""
+        self.take(await asyncio.to_thread(self._catalog.scan_all))
+
+    async def row(self, path: str) -> Artifact:
+        """The row of one path, looked up on the disk where the shelf has none. Raises BadInput."""
+        known = self._shelf.get(path)
+        return known if known is not None else await asyncio.to_thread(row_of, self._root, path)
+
+    def learn(self, row: Artifact, fingerprint: str) -> None:
+        """Take over what an inspection found."""
+        if self._catalog.learn(row):
+            self._shelf.put([row])
+            self._bus.emit("artifact.inspected", row.path, f"{row.path} is {row.verdict}")
+            self._learned[row.path] = row
+            self._fingerprint = fingerprint
+            if self._index is not None and self._saving is None:
+                self._saving = asyncio.ensure_future(self._save_soon())
+
+    async def close(self) -> None:
+        """Stop following and give up what is still being compared."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._watcher is not None:
+            await self._watcher.aclose()
+        if self._index is not None:
+            if self._saving is not None:
+                self._saving.cancel()
+            await asyncio.to_thread(self._save, self._index)
+            self._index.close()
+
+    async def _save_soon(self) -> None:
+        """Write what was learned to the index, a while after the first of it, so that a survey writes in batches."""
+        await asyncio.sleep(SAVE_AFTER_S)
+        self._saving = None
+        if self._index is not None:
+            await asyncio.to_thread(self._save, self._index)
+
+    def _save(self, index: Index) -> None:
+        learned, self._learned = self._learned, {}
+        removed, self._gone = self._gone, set()
+        index.save(learned.values(), self._catalog.marks(), removed, policy=self._fingerprint)
+
+    # what the watcher says
+
+    def take(self, changes: Changes) -> None:
+        """Apply one batch of changes, on the event loop."""
+        self._shelf.put((*changes.added, *changes.changed))
+        self._shelf.drop(changes.removed)
+        if not self.scanning:
+            for row in changes.added:
+                self._bus.emit("artifact.added", row.path, f"{row.path} appeared")
+        for row in changes.changed:
+            if row.settling:
+                self._bus.emit("artifact.settling", row.path, f"{row.path} is being written")
+            elif self._fleet.view(row.path) is None:
+                self._bus.emit("artifact.changed", row.path, f"{row.path} changed on disk")
+        for row in (*changes.added, *changes.changed):
+            if not row.settling and self._fleet.view(row.path) is not None:
+                self._compare_soon(row)
+        for path in changes.removed:
+            self._removed(path)
+        if changes and self.scanning:
+            self._bus.emit("store.scanning", "", f"{len(self._shelf.rows())} artifacts so far")
+
+    def _removed(self, path: str) -> None:
+        self._facts.forget(path)
+        self._gone.add(path)
+        loaded = self._fleet.view(path) is not None
+        text = f"{path} was removed" + (" while it is loaded; its worker keeps answering" if loaded else "")
+        self._bus.emit("artifact.removed", path, text, severity="attention" if loaded else "info")
+
+    def _scanned(self) -> None:
+        if self.scanning:
+            self.scanning = False
+            self._bus.emit("store.scanned", "", f"{len(self._shelf.rows())} artifacts found")
+
+    def _went_offline(self, why: str) -> None:
+        self.offline = why
+        self._shelf.touch()
+        self._bus.emit("store.offline", "", why, severity="failure")
+
+    def _came_online(self) -> None:
+        self.offline = None
+        self._shelf.touch()
+        self._bus.emit("store.online", "", f"the store {self._root} is back", severity="ok")
+
+    def _covers(self, coverage: Coverage) -> None:
+        self.coverage = coverage.text
+        if coverage.mode != "events":
+            self._bus.emit("store.coverage", "", coverage.text, severity="attention")
+
+    # loaded files that change
+
+    def _compare_soon(self, row: Artifact) -> None:
+        task = asyncio.ensure_future(self._compare(row))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _compare(self, row: Artifact) -> None:
+        """A loaded file was touched: tell whether it holds other bytes now, and reload it if its recipe says so."""
+        path = row.path
+        try:
+            report = await self._facts.report(row, digest=True)
+        except ConsoleError as error:
+            self._bus.emit("artifact.changed", path, f"{path} changed on disk: {error}", severity="attention")
+            return
+        view, digest = self._fleet.view(path), report.artifact.digest
+        if view is None or view.digest is None:
+            return
+        self._shelf.put([report.artifact])
+        self._shelf.mark_changed(path, digest != view.digest)
+        if digest == view.digest:
+            return
+        choice = self._recipes.or_default(path).reload.on_change
+        text = f"{path} changed on disk while it is loaded; {_WORDS[choice]}"
+        self._bus.emit("artifact.changed", path, text, severity="attention", old=view.digest, new=digest)
+        if choice == "reload":
+            try:
+                await self._fleet.reload(path)
+            except ConsoleError as error:
+                self._bus.emit("worker.error", path, f"{path} was not reloaded: {error}", severity="failure")

@@ -1,0 +1,153 @@
+"""The measurements of everything that is loaded: one recorder an artifact, kept over reloads, and the probes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+from console.errors import Failed
+from console.events import Bus
+from console.loading.fleet import Fleet
+from console.loading.questions import Questions
+from console.monitor.memory import MemorySampler, Readings
+from console.monitor.probe import Prober
+from console.monitor.series import Recorder
+from console.records import Event, Memory, Outcome, ProbePlan, ProbeState
+
+_MARKS = {
+    "worker.ready": "load",
+    "worker.error": "error",
+    "update.promoted": "update",
+    "history.rolled-back": "rollback",
+}
+
+
+class Live:
+    """Listens to the bus, so that recorders follow the workers; `measured` takes each reading of a path."""
+
+    def __init__(
+        self, fleet: Fleet, questions: Questions, bus: Bus, measured: Callable[[str, Memory, float | None], None]
+    ) -> None:
+        self._fleet = fleet
+        self._questions = questions
+        self._bus = bus
+        self._measured = measured
+        self._loop = asyncio.get_running_loop()
+        self._sampler = MemorySampler(self._hand_over)
+        self._recorders: dict[str, Recorder] = {}
+        self._probers: dict[str, Prober] = {}
+        self._running: dict[str, asyncio.Task[ProbeState]] = {}
+        self._unsubscribe = bus.subscribe(self._hear)
+
+    def recorder(self, path: str) -> Recorder | None:
+        """The measurements of one path, None where nothing was ever loaded."""
+        return self._recorders.get(path)
+
+    def probe(self, path: str) -> ProbeState | None:
+        """The probe of one path that runs, or ran last."""
+        prober = self._probers.get(path)
+        return None if prober is None else prober.state()
+
+    async def start(self, path: str, plan: ProbePlan, seconds: float | None = None) -> ProbeState:
+        """Begin to drive a loaded model, in place of a probe that runs. Raises Failed, BadInput, Usage."""
+        await self.stop(path)
+        table = await self._questions.table(path, plan.data, plan.target)
+        methods = (plan.method,) if plan.method else ()
+        judged = table.file.target is not None
+
+        async def call(start: int, batch: int) -> Outcome:
+            outcome = await self._questions.predict(
+                path,
+                data=plan.data,
+                target=plan.target,
+                start=start,
+                stop=start + batch,
+                methods=methods,
+                outputs=False,
+                score=judged,
+            )
+            return replace(outcome, score=mean_score(outcome))
+
+        recorder = self._recorders.setdefault(path, Recorder())
+        prober = Prober(plan, table.file.rows, call, recorder, alive=lambda: self._fleet.answers(path))
+        self._probers[path] = prober
+        self._running[path] = asyncio.ensure_future(prober.run(seconds))
+        self._running[path].add_done_callback(lambda _: self._ended(path, prober))
+        self._sampler.hurry(path, True)
+        self._bus.emit("probe.started", path, f"{path} is being probed")
+        return prober.state()
+
+    def set(self, path: str, *, rate: float | None = None, batch: int | None = None) -> None:
+        """Change a probe while it runs. Raises Failed when there is none."""
+        prober = self._probers.get(path)
+        if prober is None:
+            raise Failed(f"{path} is not being probed", hint="start a probe first")
+        prober.set(rate=rate, batch=batch)
+
+    async def stop(self, path: str) -> ProbeState | None:
+        """End the probe of one path, if there is one that runs; its last state."""
+        prober, task = self._probers.get(path), self._running.get(path)
+        if prober is None or task is None:
+            return None if prober is None else prober.state()
+        prober.stop()
+        return await asyncio.shield(task)
+
+    async def finished(self, path: str) -> ProbeState:
+        """Wait for the probe of one path to end by itself. Raises Failed when there is none."""
+        task = self._running.get(path)
+        if task is None:
+            raise Failed(f"{path} is not being probed")
+        return await asyncio.shield(task)
+
+    async def close(self) -> None:
+        """Stop probes and readings."""
+        self._unsubscribe()
+        tasks = list(self._running.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.to_thread(self._sampler.close)
+
+    def _ended(self, path: str, prober: Prober) -> None:
+        if self._probers.get(path) is prober:
+            self._running.pop(path, None)
+            self._sampler.hurry(path, False)
+            self._bus.emit("probe.stopped", path, f"the probe of {path} ended: {prober.state().stopped_why}")
+
+    def _hear(self, event: Event) -> None:
+        path, view = event.subject, self._fleet.view(event.subject)
+        if event.kind == "worker.ready" and view is not None and view.pid is not None:
+            self._recorders.setdefault(path, Recorder())
+            self._sampler.watch(path, view.pid, fast=path in self._running)
+        elif event.kind == "worker.ended" or (event.kind == "worker.error" and (view is None or view.pid is None)):
+            self._sampler.forget(path)
+            if path in self._recorders:
+                self._recorders[path].gone()
+            if event.kind == "worker.ended" and path in self._running:
+                self._probers[path].stop("the model was unloaded")
+        word = _MARKS.get(event.kind)
+        if word is not None and path in self._recorders:
+            self._recorders[path].mark(word)
+
+    def _hand_over(self, readings: Readings) -> None:
+        """From the sampler's thread to the event loop."""
+        self._loop.call_soon_threadsafe(self._take, readings)
+
+    def _take(self, readings: Readings) -> None:
+        for path, (memory, cpu) in readings.items():
+            if path in self._recorders:
+                self._recorders[path].reading(memory, cpu)
+                self._measured(path, memory, cpu)
+
+
+def mean_score(outcome: Outcome) -> dict[str, float] | None:
+    """What the worker counted over the rows of one answer, as one mean: accuracy, or mean absolute error."""
+    told = outcome.score
+    if not told or not outcome.rows:
+        return None
+    if "correct" in told:
+        return {"accuracy": told["correct"] / (told.get("rows") or outcome.rows)}
+    if "absolute" in told:
+        return {"mean_absolute_error": told["absolute"] / (told.get("rows") or outcome.rows)}
+    return None

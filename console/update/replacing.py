@@ -1,0 +1,128 @@
+"""Putting a content in place: verified in a fresh worker, published, recorded, and taken up by a loaded worker."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from console.errors import ConsoleError, Failed, Refused
+from console.events import Bus
+from console.loading.facts import Facts
+from console.loading.fleet import Fleet
+from console.loading.recipes import Recipes
+from console.loading.record import Book, user_name
+from console.loading.starting import Starter
+from console.records import Verdict, Version
+from console.store import history
+from console.store.publish import Promotion, publish, rollback
+from console.store.sealed import SealedBytes, identity_of
+
+
+class Replacing:
+    """Replaces artifacts of one store; blocking file work runs in threads, verification back on the event loop."""
+
+    def __init__(
+        self, root: Path, facts: Facts, starter: Starter, recipes: Recipes, book: Book, fleet: Fleet, bus: Bus
+    ) -> None:
+        self._root = root
+        self._facts = facts
+        self._starter = starter
+        self._recipes = recipes
+        self._book = book
+        self._fleet = fleet
+        self._bus = bus
+
+    async def history(self, path: str) -> tuple[Version, ...]:
+        """The versions of an artifact, newest first. Raises BadInput, Failed."""
+        return await asyncio.to_thread(history.versions, self._root, path)
+
+    async def promote(
+        self,
+        path: str,
+        content: SealedBytes,
+        *,
+        at: str,
+        replaces: str | None,
+        why: str,
+        metrics: Mapping[str, float],
+        replaced_metrics: Mapping[str, float],
+        accepted: bool = False,
+    ) -> Version:
+        """Put a judged content in place of the one with digest `replaces`. Raises Conflict, Refused, Failed.
+
+        `accepted` says that an operator has looked at this very content, which one that is not `safe` needs.
+        """
+        promotion = self._promotion(path, why, metrics, replaced_metrics)
+        verify = self._verifier(path, at, accepted)
+        await self._book.note("promote", path, content.digest, "intent", replaces=replaces, why=why)
+        version = await self._recorded(
+            "promote",
+            path,
+            content.digest,
+            lambda: publish(self._root, path, content, promotion, replaces=replaces, verify=verify),
+        )
+        self._bus.emit("update.promoted", path, f"{path} is now version {version.version}: {why}", severity="ok")
+        await self._taken_up(path)
+        return version
+
+    async def rollback(self, path: str, number: int | None) -> Version:
+        """Promote an old version (None: the one before the current). Raises BadInput, Conflict, Refused, Failed."""
+        why = "rollback" if number is None else f"rollback to version {number}"
+        view = self._fleet.view(path)
+        verify = self._verifier(path, view.at if view is not None else "", accepted=True)
+        promotion = self._promotion(path, why, {}, {})
+        await self._book.note("rollback", path, None, "intent", version=number)
+        version = await self._recorded(
+            "rollback", path, None, lambda: rollback(self._root, path, number, promotion, verify=verify)
+        )
+        self._bus.emit("history.rolled-back", path, f"{path} is back at version {version.version}", severity="ok")
+        await self._taken_up(path)
+        return version
+
+    def _promotion(self, path: str, why: str, metrics: Mapping[str, float], replaced: Mapping[str, float]) -> Promotion:
+        keep = self._recipes.or_default(path).keep.versions
+        return Promotion(user_name(), why, metrics=metrics, replaced_metrics=replaced, keep=keep)
+
+    async def _recorded(self, action: str, path: str, digest: str | None, work: Callable[[], Version]) -> Version:
+        try:
+            version = await asyncio.to_thread(work)
+        except ConsoleError as error:
+            await self._book.note(action, path, digest, f"{error.code}: {error.message}")
+            raise
+        await self._book.note(action, path, version.digest, "done", version=version.version)
+        return version
+
+    def _verifier(self, path: str, at: str, accepted: bool) -> Callable[[int], None]:
+        """For the publishing thread: has the written file judged and loaded on the event loop, and waits for that."""
+        loop = asyncio.get_running_loop()
+
+        def verify(fd: int) -> None:
+            asyncio.run_coroutine_threadsafe(self._verify(path, fd, at, accepted), loop).result()
+
+        return verify
+
+    async def _verify(self, path: str, fd: int, at: str, accepted: bool) -> None:
+        status = os.fstat(fd)
+        written = SealedBytes(os.dup(fd), identity_of(status), status.st_size, None, False, path)
+        with written:
+            judged = await self._facts.judge_bytes(written)
+            verdict = judged.judgement.verdict
+            if verdict is not Verdict.SAFE and not (accepted and verdict is Verdict.REVIEW):
+                raise Refused(f"the new content of {path} is {verdict}, so it was not put in place")
+            try:
+                started = await self._starter.start_judged(path, judged, at, {})
+            except ConsoleError as error:
+                message = f"the new content of {path} does not load, so it was not put in place: {error.message}"
+                raise Failed(message, hint=error.hint, failure=error.failure) from None
+            await started.worker.end()
+
+    async def _taken_up(self, path: str) -> None:
+        """A loaded worker gets the new content; that it could not is told by the fleet, the promotion stands."""
+        self._facts.forget(path)
+        if self._fleet.view(path) is not None:
+            try:
+                await self._fleet.reload(path)
+            except ConsoleError as error:
+                self._bus.emit("worker.error", path, f"{path} was not reloaded: {error}", severity="failure")

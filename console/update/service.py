@@ -1,0 +1,60 @@
+"""Everything that changes an artifact, by path: updates, promotion, history, rollback."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from console.events import Bus
+from console.loading.facts import Facts
+from console.loading.fleet import Fleet
+from console.loading.recipes import Recipes
+from console.loading.record import Book
+from console.loading.starting import Starter
+from console.records import Comparison, UpdatePlan, UpdateProgress, Version
+from console.store import recovery
+from console.update.replacing import Replacing
+from console.worker.launcher import Launcher
+
+
+class Updates:
+    """One store's updates: at most one runs and one candidate waits for each path."""
+
+    def __init__(
+        self,
+        root: Path,
+        facts: Facts,
+        starter: Starter,
+        recipes: Recipes,
+        book: Book,
+        launcher: Launcher,
+        fleet: Fleet,
+        bus: Bus,
+    ) -> None:
+        self._root = root
+        self._bus = bus
+        self._replacing = Replacing(root, facts, starter, recipes, book, fleet, bus)
+
+    async def recover(self) -> None:
+        """Settle what a crash left half done, before anything else is changed."""
+        for done in await asyncio.to_thread(recovery.recover, self._root):
+            self._bus.emit("history.recovered", done.path, f"{done.path}: {done.text}", severity="attention")
+
+    async def close(self) -> None:
+        """End what runs and let go of the candidates."""
+
+    def progress(self, path: str) -> UpdateProgress | None:
+        """Where an update stands, None where none runs."""
+        return None
+
+    def pending(self, path: str) -> Comparison | None:
+        """The candidate that waits for a word."""
+        return None
+
+    async def history(self, path: str) -> tuple[Version, ...]:
+        """The versions of an artifact, newest first. Raises BadInput, Failed."""
+        return await self._replacing.history(path)
+
+    async def rollback(self, path: str, version: int | None) -> Version:
+        """Promote an old version (None: the one before). Raises BadInput, Conflict, Refused, Failed."""
+        return await self._replacing.rollback(path, version)
