@@ -1,1 +1,1 @@
-"""Screens and widgets: the only room that knows textual."""
+"""The screens: everything an operator sees and presses. Talks to `console.engine` only."""

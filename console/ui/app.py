@@ -1,0 +1,243 @@
+"""The application: wires engine, rows and screens together, and leaves the terminal as it found it."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import App
+from textual.content import Content
+from textual.screen import Screen
+
+from console.config import Settings
+from console.errors import ConsoleError
+from console.records import Event, Layer
+from console.safe_text import safe
+from console.ui import text
+from console.ui.follow import Follower
+from console.ui.operations import Operations
+from console.ui.rows import Rows
+from console.ui.screens.base import ConsoleScreen
+from console.ui.screens.boot import BootScreen
+from console.ui.themes import DARK, DEFAULT_VARIABLES, LIGHT
+
+if TYPE_CHECKING:
+    from console.engine import Engine
+
+Opener = Callable[[], Awaitable["Engine"]]
+
+_TOASTS = {"ok": "information", "attention": "warning", "failure": "error"}
+
+
+class ConsoleApp(App[int]):
+    """The console on a terminal. `opener` is called after the first picture is on the screen."""
+
+    CSS_PATH = "console.tcss"
+    ENABLE_COMMAND_PALETTE = False
+    VERTICAL_BREAKPOINTS: ClassVar = [(0, "-short"), (30, "-tall")]
+    HORIZONTAL_BREAKPOINTS: ClassVar = [(0, "-narrow"), (100, "-wide")]
+
+    def __init__(self, root: Path, opener: Opener, settings: Settings | None = None) -> None:
+        self.settings = settings or Settings()
+        super().__init__()
+        self.root = root
+        self.rows = Rows()
+        self.operations = Operations(self)
+        self.crash_file: Path | None = None
+        self._opener = opener
+        self._engine: Engine | None = None
+        self._follower: Follower | None = None
+        self.register_theme(DARK)
+        self.register_theme(LIGHT)
+        self.theme = self.settings.theme if self.settings.theme in self.available_themes else DARK.name
+        self.animation_level = "none"
+        text.use_ascii(self.settings.ascii)
+
+    @property
+    def engine(self) -> Engine:
+        """What the screens talk to. Raises RuntimeError before the store is open."""
+        if self._engine is None:
+            raise RuntimeError("the store is not open yet")
+        return self._engine
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the store is open."""
+        return self._engine is not None
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Our own colours, for themes that do not know them."""
+        return DEFAULT_VARIABLES
+
+    def get_default_screen(self) -> Screen[object]:
+        """The first picture."""
+        return BootScreen()
+
+    def on_mount(self) -> None:
+        """Listen for the end of the terminal, and open the store once something is on the screen."""
+        loop = self._loop
+        if loop is not None and not self.is_headless:
+            for number in (signal.SIGHUP, signal.SIGTERM):
+                loop.add_signal_handler(number, self.exit, 128 + number)
+        self.call_after_refresh(self.run_worker, self._open(), group="open")
+
+    async def _open(self) -> None:
+        from console.ui.screens.home import HomeScreen
+
+        try:
+            self._engine = await self._opener()
+        except ConsoleError as error:
+            boot = self.screen
+            if isinstance(boot, BootScreen):
+                boot.failed(error)
+            return
+        self._follower = Follower(self)
+        await self._follower.catch_up()
+        self._follower.start()
+        await self.push_screen(HomeScreen())
+
+    async def on_unmount(self) -> None:
+        """End every child, whatever way the console ends."""
+        if self._follower is not None:
+            self._follower.stop()
+        if self._engine is not None:
+            await self._engine.close()
+
+    def touch(self, path: str) -> None:
+        """Have one row looked at again."""
+        if self._follower is not None:
+            self._follower.touch(path)
+
+    def arrange(self, **order: object) -> None:
+        """Sort or filter anew, in the background."""
+        if self._follower is not None:
+            self._follower.arrange(**order)
+
+    def spread(self, events: tuple[Event, ...]) -> None:
+        """Tell the screens that something changed, and the operator what matters."""
+        for event in events:
+            if event.severity in _TOASTS and event.kind in _TOLD:
+                self.say(event.text, _TOASTS[event.severity])
+        for screen in self.screen_stack:
+            if isinstance(screen, ConsoleScreen) and screen.is_mounted and screen.is_current:
+                screen.engine_changed(events)
+                screen.refresh_frame()
+
+    def say(self, sentence: str, severity: str = "information") -> None:
+        """A toast; outside text is made harmless here."""
+        level = severity if severity in ("information", "warning", "error") else "information"
+        self.notify(safe(sentence, 400), severity=level, markup=False, timeout=6 if level == "information" else 10)
+
+    def say_error(self, error: ConsoleError) -> None:
+        """What could not be done, and the next step; a child's own failure is announced as an event already."""
+        if error.failure is None:
+            self.say(f"{error.message}\n{error.hint}" if error.hint else error.message, "error")
+
+    def copy(self, what: str, name: str) -> None:
+        """Put text where the operator can paste it, and say where that is."""
+        from console.ui.clipboard import copy_text
+
+        self.say(copy_text(self, what, name))
+
+    def sandbox_layers(self) -> Mapping[str, Layer]:
+        """The layers of the worker with the fewest active ones; none are known while nothing is loaded."""
+        layers = [worker.layers for worker in self.engine.workers().values() if worker.layers]
+        return min(layers, key=lambda one: sum(layer.active for layer in one.values()), default={})
+
+    def open_model(self, path: str) -> None:
+        """The screen of one model."""
+        from console.ui.screens.model import ModelScreen
+
+        self.push_screen(ModelScreen(path))
+
+    def show_errors(self, path: str | None = None, failure: int | None = None) -> None:
+        """The failures."""
+        from console.ui.screens.errors import ErrorsScreen
+
+        self._show(ErrorsScreen(path, failure))
+
+    def show_events(self) -> None:
+        """What happened."""
+        from console.ui.screens.events import EventsScreen
+
+        self._show(EventsScreen())
+
+    def show_update(self, path: str) -> None:
+        """Retraining one model."""
+        from console.ui.screens.update import UpdateScreen
+
+        self._show(UpdateScreen(path))
+
+    def show_history(self, path: str) -> None:
+        """The versions of one model."""
+        from console.ui.screens.history import HistoryScreen
+
+        self._show(HistoryScreen(path))
+
+    def show_help(self, place: str) -> None:
+        """All keys, those of `place` first."""
+        from console.ui.screens.help import HelpScreen
+
+        self.push_screen(HelpScreen(place))
+
+    def show_palette(self) -> None:
+        """Everything by name."""
+        from console.ui.screens.palette import PaletteScreen
+
+        screen = self.screen
+        if isinstance(screen, ConsoleScreen):
+            self.push_screen(PaletteScreen(screen))
+
+    def leave(self) -> None:
+        """Quit; while an update is running, ask first."""
+        if not self.is_open:
+            self.exit(0)
+            return
+        self.run_worker(self._leave(), group="leave", exclusive=True)
+
+    async def _leave(self) -> None:
+        from console.ui.screens.confirm import ConfirmScreen
+
+        running = [path for path in self.rows.by_path if self.engine.progress(path) is not None]
+        if running:
+            question = f"Quit and cancel the update of {safe(running[0])}?"
+            if not await self.push_screen_wait(ConfirmScreen(question, "The current model stays as it is.", yes="Quit")):
+                return
+        self.exit(0)
+
+    def _show(self, screen: ConsoleScreen) -> None:
+        """Put a screen on top; one of the same kind that is on top already is replaced."""
+        if type(self.screen) is type(screen):
+            self.switch_screen(screen)
+        else:
+            self.push_screen(screen)
+
+    def _fatal_error(self) -> None:
+        """A defect of ours: the account goes to a file, one sentence to the screen."""
+        from console.ui.crash import write_crash
+
+        self.crash_file = write_crash()
+        where = f"The account is in {self.crash_file}." if self.crash_file else "Its account could not be written."
+        self._exit_renderables.append(Content(f"model-console stopped on a defect of its own. {where}").plain)
+        self._close_messages_no_wait()
+
+
+_TOLD = frozenset(
+    (
+        "store.offline",
+        "store.online",
+        "artifact.changed",
+        "worker.ready",
+        "worker.error",
+        "failure.added",
+        "update.compared",
+        "update.promoted",
+        "update.failed",
+        "update.discarded",
+        "history.rolled-back",
+        "trust.accepted",
+    )
+)
+"""Events worth a toast."""

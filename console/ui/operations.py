@@ -1,0 +1,134 @@
+"""What the keys about one artifact do: ask what must be asked, call the engine, say what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+from console.errors import ConsoleError, NeedsReview
+from console.records import Report, Verdict, WorkerState
+from console.safe_text import safe
+from console.ui.screens.confirm import ConfirmScreen, TypedYesScreen
+
+if TYPE_CHECKING:
+    from console.ui.app import ConsoleApp
+
+_LIVING = (WorkerState.LOADING, WorkerState.WARMING, WorkerState.READY, WorkerState.DRAINING)
+_LOADABLE = (Verdict.SAFE, Verdict.REVIEW)
+
+
+class Operations:
+    """Runs one operation an artifact at a time, each in a task of its own; errors become toasts."""
+
+    def __init__(self, app: ConsoleApp) -> None:
+        self._app = app
+        self.pending: dict[str, str] = {}
+        """Paths an operation was just asked for, with the word the table shows until the engine answers."""
+
+    def possible(self, action: str, path: str) -> bool:
+        """Whether an action makes sense for the artifact as it is now."""
+        engine = self._app.engine
+        artifact, worker = engine.artifact(path), engine.worker(path)
+        state = worker.state if worker is not None else None
+        living = state in _LIVING
+        if artifact is None:
+            return action not in ("load", "reload", "probe", "update")
+        match action:
+            case "load":
+                return not living and path not in self.pending and artifact.problem is None
+            case "unload":
+                return living
+            case "reload":
+                return state in (WorkerState.READY, WorkerState.ERROR)
+            case "probe":
+                return artifact.verdict in _LOADABLE or artifact.verdict is None
+            case "update":
+                return artifact.verdict in _LOADABLE
+        return True
+
+    def load(self, path: str) -> None:
+        """Load, asking for a place and for a typed yes where they are needed."""
+        self._start(path, "starting", self._load(path))
+
+    def unload(self, path: str) -> None:
+        """End the worker, after asking when a probe is running."""
+        self._start(path, "", self._unload(path))
+
+    def reload(self, path: str) -> None:
+        """Load the file as it is now; after an error, try again."""
+        worker = self._app.engine.worker(path)
+        failed = worker is not None and worker.state is WorkerState.ERROR
+        engine = self._app.engine
+        self._start(path, "starting", engine.retry(path) if failed else engine.reload(path))
+
+    def toggle_probe(self, path: str) -> None:
+        """Start driving the model, loading it first; or stop."""
+        probe = self._app.engine.probe(path)
+        if probe is not None and probe.running:
+            self._start(path, "", self._app.engine.stop_probe(path))
+        else:
+            self._start(path, "starting", self._probe(path))
+
+    def run(self, path: str, work: Coroutine[Any, Any, object], word: str = "") -> None:
+        """Run an engine call about `path`; `word` shows in the table until it is through."""
+        self._start(path, word, work)
+
+    def _start(self, path: str, word: str, work: Coroutine[Any, Any, object]) -> None:
+        if word:
+            self.pending[path] = word
+            self._app.touch(path)
+        self._app.run_worker(self._guarded(path, work), group="operations", exit_on_error=True)
+
+    async def _guarded(self, path: str, work: Coroutine[Any, Any, object]) -> None:
+        try:
+            await work
+        except ConsoleError as error:
+            self._app.say_error(error)
+        finally:
+            self.settled(path)
+
+    def settled(self, path: str) -> None:
+        """The engine has answered: its own word counts from here on."""
+        if self.pending.pop(path, None) is not None:
+            self._app.touch(path)
+
+    async def _load(self, path: str) -> bool:
+        engine = self._app.engine
+        report = await engine.report(path)
+        place = await self._place(report)
+        if place is None:
+            return False
+        try:
+            await engine.load(path, at=place)
+        except NeedsReview:
+            why = await self._app.push_screen_wait(TypedYesScreen.of_report(report))
+            if not why:
+                return False
+            await engine.load(path, at=place, accept=why)
+        return True
+
+    async def _place(self, report: Report) -> str | None:
+        """Where in the file the model stands; asks when there are several; None when the operator backs out."""
+        from console.ui.screens.place import PlaceScreen, outermost
+
+        models = outermost(report.inspection.models) if report.inspection is not None else ()
+        if len(models) < 2:
+            return models[0].at if models else ""
+        return await self._app.push_screen_wait(PlaceScreen(report.artifact.path, models))
+
+    async def _unload(self, path: str) -> None:
+        engine = self._app.engine
+        probe = engine.probe(path)
+        if probe is not None and probe.running:
+            question = f"Unload {safe(path)} while its probe is running?"
+            detail = f"{probe.calls} calls so far. Its worker ends and its memory is given back."
+            if not await self._app.push_screen_wait(ConfirmScreen(question, detail, yes="Unload")):
+                return
+        await engine.unload(path)
+
+    async def _probe(self, path: str) -> None:
+        engine = self._app.engine
+        worker = engine.worker(path)
+        if (worker is None or worker.state not in _LIVING) and not await self._load(path):
+            return
+        await engine.start_probe(path)

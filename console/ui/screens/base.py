@@ -1,0 +1,174 @@
+"""What every full screen has: a status line, a footer, and the actions of the one table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.screen import Screen
+from textual.widget import Widget
+
+from console.records import Event
+from console.ui.keys import BY_ID
+from console.ui.widgets.footer import Footer
+from console.ui.widgets.status import StatusLine
+
+if TYPE_CHECKING:
+    from console.engine import Engine
+    from console.ui.app import ConsoleApp
+
+
+class ConsoleScreen(Screen[None]):
+    """A full screen. A subclass names its `PLACE`, takes its BINDINGS from the action table and has `do_<id>` methods.
+
+    `subject` is the path of the artifact the screen is about, None where it is about none.
+    """
+
+    PLACE: ClassVar[str] = ""
+    FOOTER: ClassVar[tuple[str, ...]] = ()
+    """The actions the footer shows when nothing better is known."""
+
+    @property
+    def console_app(self) -> ConsoleApp:
+        """The application, typed."""
+        return cast("ConsoleApp", self.app)
+
+    @property
+    def engine(self) -> Engine:
+        """What screens talk to."""
+        return self.console_app.engine
+
+    @property
+    def subject(self) -> str | None:
+        """The path of the artifact the actions are about."""
+        return None
+
+    @property
+    def crumbs(self) -> Sequence[str]:
+        """Where the operator is, after the store's name."""
+        return ()
+
+    def compose(self) -> ComposeResult:
+        """The frame around a screen's own content."""
+        yield StatusLine()
+        yield from self.content()
+        yield Footer()
+
+    def content(self) -> Iterable[Widget]:
+        """What stands between status line and footer."""
+        return ()
+
+    def footer_actions(self) -> Sequence[str]:
+        """The ids of the actions that matter here and now, at most five."""
+        return self.FOOTER
+
+    def can(self, action: str) -> bool:
+        """Whether an action makes sense now; the others are left out of footer and palette."""
+        return True
+
+    def engine_changed(self, events: Sequence[Event]) -> None:
+        """Rows, workers or the store changed; `events` tell how (none after a tick). Repaint what is different."""
+
+    def refresh_frame(self) -> None:
+        """Bring status line and footer up to date."""
+        self.query_one(StatusLine).revise()
+        self.query_one(Footer).revise()
+
+    def on_screen_resume(self) -> None:
+        """Coming back from another screen: catch up with what happened meanwhile."""
+        if self.is_mounted:
+            self.engine_changed(())
+            self.refresh_frame()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Take away what read-only mode forbids and what makes no sense now."""
+        if action != "do" or not parameters:
+            return True
+        return self.allowed(str(parameters[0]))
+
+    def allowed(self, action_id: str) -> bool:
+        """Whether this screen can do the action now."""
+        action = BY_ID[action_id]
+        if action.writes and self.engine.read_only:
+            return False
+        return hasattr(self, f"do_{action_id.replace('-', '_')}") and self.can(action_id)
+
+    def action_do(self, action_id: str) -> None:
+        """Run an action of the table."""
+        if self.allowed(action_id):
+            getattr(self, f"do_{action_id.replace('-', '_')}")()
+
+    def do_back(self) -> None:
+        """Back to the screen before."""
+        self.app.pop_screen()
+
+    def do_errors(self) -> None:
+        """The failures, those of the subject first in sight."""
+        self.console_app.show_errors(self.subject)
+
+    def do_events(self) -> None:
+        """What happened."""
+        self.console_app.show_events()
+
+    def do_copy(self) -> None:
+        """Copy the subject's path."""
+        if self.subject is not None:
+            self.console_app.copy(str(self.engine.root / self.subject), "path")
+
+    def do_command(self) -> None:
+        """The palette."""
+        self.console_app.show_palette()
+
+    def do_help(self) -> None:
+        """All keys."""
+        self.console_app.show_help(self.PLACE)
+
+    def do_quit(self) -> None:
+        """Leave."""
+        self.console_app.leave()
+
+
+class ArtifactScreen(ConsoleScreen):
+    """A screen about one artifact at a time: it can load, drive, update and look back."""
+
+    def can(self, action: str) -> bool:
+        """Whether the artifact's state allows it."""
+        path = self.subject
+        if path is None:
+            return action not in _NEEDS_SUBJECT
+        return self.console_app.operations.possible(action, path)
+
+    def do_load(self) -> None:
+        """Load the subject."""
+        self.console_app.operations.load(self._path)
+
+    def do_unload(self) -> None:
+        """Unload the subject."""
+        self.console_app.operations.unload(self._path)
+
+    def do_reload(self) -> None:
+        """Reload the subject, or try again after an error."""
+        self.console_app.operations.reload(self._path)
+
+    def do_probe(self) -> None:
+        """Start or stop driving the subject."""
+        self.console_app.operations.toggle_probe(self._path)
+
+    def do_update(self) -> None:
+        """Retrain the subject."""
+        self.console_app.show_update(self._path)
+
+    def do_history(self) -> None:
+        """The subject's versions."""
+        self.console_app.show_history(self._path)
+
+    @property
+    def _path(self) -> str:
+        path = self.subject
+        if path is None:
+            raise LookupError("no artifact is selected")
+        return path
+
+
+_NEEDS_SUBJECT = ("open", "load", "unload", "reload", "probe", "update", "history", "copy")

@@ -1,0 +1,39 @@
+"""What is shown while the store is being opened, or when it could not be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Static
+
+from console.errors import ConsoleError
+from console.safe_text import safe
+from console.ui.keys import EVERYWHERE, bindings_at
+from console.ui.screens.base import ConsoleScreen
+
+_BEFORE_OPEN = ("quit", "help")
+
+
+class BootScreen(ConsoleScreen):
+    """The first picture: it is there before anything is read."""
+
+    PLACE = "boot"
+    BINDINGS = bindings_at(EVERYWHERE)
+    FOOTER = ("quit",)
+
+    def content(self) -> Iterable[Widget]:
+        """One sentence in the middle."""
+        yield Static(Content.assemble(("opening ", "$quiet"), safe(self.console_app.root)), id="notice")
+
+    def allowed(self, action_id: str) -> bool:
+        """Nothing but leaving makes sense yet."""
+        return action_id in _BEFORE_OPEN
+
+    def failed(self, error: ConsoleError) -> None:
+        """Say why the store cannot be opened and what to do."""
+        parts = [("cannot open this store\n\n", "bold $error"), safe(error.message)]
+        if error.hint:
+            parts.append((f"\n\n{safe(error.hint)}", "$quiet"))
+        self.query_one("#notice", Static).update(Content.assemble(*parts))

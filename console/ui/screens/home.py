@@ -1,0 +1,212 @@
+"""The first screen: the whole store in one table, with a live preview of the row under the cursor."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+
+from textual import on
+from textual.containers import Container
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Static
+
+from console.records import Event
+from console.safe_text import safe
+from console.ui import text
+from console.ui.keys import EVERYWHERE, bindings_at
+from console.ui.rows import SORTS, Filter
+from console.ui.screens.base import ArtifactScreen
+from console.ui.widgets.artifact_table import COLUMNS, ArtifactTable
+from console.ui.widgets.filter_bar import FilterBar
+from console.ui.widgets.preview import Preview
+
+_FLASHING = ("worker.ready", "update.promoted", "history.rolled-back", "artifact.changed", "artifact.added")
+_TICK_SECONDS = 1.0
+_NEEDS_PERSON = 3
+"""Rows up to this rank of status need a person: error, changed, unreadable, blocked or damaged."""
+
+
+class HomeScreen(ArtifactScreen):
+    """Table, filter line and preview."""
+
+    PLACE = "home"
+    BINDINGS = bindings_at("home", EVERYWHERE)
+    AUTO_FOCUS = "ArtifactTable"
+
+    def content(self) -> Iterable[Widget]:
+        """The table in its frame, what stands there when it is empty, and the preview."""
+        yield Container(ArtifactTable(self.console_app.rows), Static(id="empty"), id="frame")
+        yield FilterBar("pattern, ! inverts")
+        yield Preview()
+
+    def on_mount(self) -> None:
+        """Start with what is there; relative times are looked at once a second while this screen shows."""
+        self._clock = self.set_interval(_TICK_SECONDS, self._tick)
+        self.engine_changed(())
+
+    def on_screen_suspend(self) -> None:
+        """Another screen is on top: no times to keep."""
+        self._clock.pause()
+
+    def on_screen_resume(self) -> None:
+        """Back on top."""
+        self._clock.resume()
+        super().on_screen_resume()
+
+    @property
+    def table(self) -> ArtifactTable:
+        """The table."""
+        return self.query_one(ArtifactTable)
+
+    @property
+    def subject(self) -> str | None:
+        """The row under the cursor."""
+        row = self.table.selected if self.is_mounted else None
+        return row.path if row is not None else None
+
+    def footer_actions(self) -> Sequence[str]:
+        """What the row under the cursor asks for."""
+        row = self.table.selected if self.is_mounted else None
+        if row is None:
+            return ("filter", "events", "errors", "quit")
+        match row.status.word:
+            case "ready" | "probing":
+                return ("open", "probe", "unload", "update", "history")
+            case "changed":
+                return ("reload", "open", "probe", "unload", "history")
+            case "error":
+                return ("errors", "reload", "open", "history", "filter")
+            case "blocked" | "damaged" | "unreadable" | "no reader":
+                return ("open", "next-problem", "filter", "sort", "events")
+        return ("open", "load", "probe", "update", "history")
+
+    def engine_changed(self, events: Sequence[Event]) -> None:
+        """Repaint what differs; light up what has just been finished."""
+        if not self.is_mounted:
+            return
+        for event in events:
+            if event.kind in _FLASHING:
+                self.table.flash(event.subject)
+        self.table.revise()
+        self._say_empty()
+        self._frame_words()
+        self.query_one(Preview).show(self.engine, self.table.selected)
+        self.engine.look_at(self.table.visible_paths)
+
+    def _tick(self) -> None:
+        self.table.revise()
+
+    def _frame_words(self) -> None:
+        rows = self.console_app.rows
+        frame = self.query_one("#frame")
+        shown, total = len(rows), len(rows.by_path)
+        parts = [f"filter {safe(rows.filter.pattern, 40)}: {shown} of {total}"] if rows.filter else []
+        if rows.filter.literal:
+            parts.append("taken literally")
+        title = Content(text.joined(parts))
+        if frame.border_subtitle != title:
+            frame.border_subtitle = title  # type: ignore[assignment]
+        bar = self.query_one(FilterBar)
+        if bar.has_class("open"):
+            bar.note(f"{shown} of {total}")
+
+    def _say_empty(self) -> None:
+        """An empty table says why, and what to do."""
+        rows, engine = self.console_app.rows, self.engine
+        words = empty_words(self.console_app.root, engine.offline, engine.scanning, bool(rows.filter))
+        empty = not len(rows)
+        self.query_one("#empty", Static).display = empty
+        self.table.display = not empty
+        self.query_one(Preview).set_class(empty, "folded")
+        if empty:
+            self.query_one("#empty", Static).update(words)
+
+    @on(ArtifactTable.Moved)
+    def _moved(self) -> None:
+        self.query_one(Preview).show(self.engine, self.table.selected)
+        self.refresh_frame()
+
+    @on(ArtifactTable.Chosen)
+    def _chosen(self) -> None:
+        self.do_open()
+
+    @on(ArtifactTable.SortWanted)
+    def _sort_wanted(self, message: ArtifactTable.SortWanted) -> None:
+        rows = self.console_app.rows
+        self.console_app.arrange(sort=message.column, reverse=not rows.reverse if message.column == rows.sort else False)
+
+    @on(FilterBar.Changed)
+    def _filter_typed(self, message: FilterBar.Changed) -> None:
+        self.console_app.arrange(wanted=Filter(message.pattern))
+
+    @on(FilterBar.Closed)
+    def _filter_closed(self, message: FilterBar.Closed) -> None:
+        if not message.kept:
+            self.console_app.arrange(wanted=Filter())
+            self.query_one(FilterBar).close()
+        self.query_one(FilterBar).set_class(message.kept, "open")
+        self.table.focus()
+
+    def do_open(self) -> None:
+        """The model under the cursor."""
+        if self.subject is not None:
+            self.console_app.open_model(self.subject)
+
+    def do_back(self) -> None:
+        """Nothing lies behind this screen: the filter is dropped."""
+        if self.console_app.rows.filter:
+            self.query_one(FilterBar).close()
+            self.console_app.arrange(wanted=Filter())
+
+    def do_filter(self) -> None:
+        """Type a filter."""
+        if len(self.console_app.rows.by_path):
+            self.query_one(FilterBar).open()
+
+    def do_sort(self) -> None:
+        """The next column to the right that is shown."""
+        rows = self.console_app.rows
+        order = [column.name for column in COLUMNS if column.name in SORTS]
+        following = order[(order.index(rows.sort) + 1) % len(order)]
+        self.console_app.arrange(sort=following, reverse=False)
+
+    def do_reverse(self) -> None:
+        """The other way round."""
+        self.console_app.arrange(reverse=not self.console_app.rows.reverse)
+
+    def do_next_problem(self) -> None:
+        """The next row that needs a person, from the top again after the last."""
+        rows, here = self.console_app.rows, self.table.index
+        start = -1 if here is None else here
+        started = time.perf_counter()
+        for step in range(1, len(rows) + 1):
+            row = rows.at((start + step) % len(rows))
+            if row.status.rank <= _NEEDS_PERSON or row.artifact.changed:
+                self.table.select(row.path)
+                return
+            if time.perf_counter() - started > 0.5:
+                break
+        self.console_app.say("No model needs a person.")
+
+
+def empty_words(root: object, offline: str | None, scanning: bool, filtered: bool) -> Content:
+    """What an empty table says."""
+    if offline is not None:
+        return Content.assemble(
+            ("the store is not there\n\n", "bold $error"),
+            safe(offline),
+            ("\n\nLoaded models go on answering. The console looks again by itself.", "$quiet"),
+        )
+    if filtered:
+        return Content.assemble("nothing matches\n\n", ("esc", "bold $accent"), (" drops the filter", "$quiet"))
+    if scanning:
+        return Content.assemble(("looking through ", "$quiet"), safe(root))
+    return Content.assemble(
+        ("no models here\n\n", "bold"),
+        ("looked through ", "$quiet"),
+        safe(root),
+        ("\nfor pickle, joblib, HDF5, Keras and numpy files, whatever their names\n\n", "$quiet"),
+        ("model-console demo", "bold $accent"),
+        (" builds a store to try things on", "$quiet"),
+    )

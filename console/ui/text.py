@@ -1,0 +1,230 @@
+"""Words, numbers and names as the screens write them: fixed digits, plain units, both ends of a long name."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len, set_cell_size
+from textual.content import Content
+
+from console.records import Artifact, ProbeState, Verdict, WorkerState, WorkerView
+from console.safe_text import safe
+
+_ASCII = {
+    "●": "*",
+    "○": "o",
+    "▲": "!",
+    "✖": "x",
+    "✔": "+",
+    "▶": ">",
+    "◐": "~",
+    "◌": "~",
+    "…": "..",
+    "·": "-",
+    "›": ">",
+    "─": "-",
+    "–": "-",
+    "▌": ">",
+    "↑": "^",
+    "↓": "v",
+    "→": "->",
+    "│": "|",
+}
+_plain_signs = False
+
+
+def use_ascii(on: bool) -> None:
+    """Write every sign in ASCII, for terminals and fonts without more."""
+    global _plain_signs
+    _plain_signs = on
+
+
+def is_ascii() -> bool:
+    """Whether signs are written in ASCII."""
+    return _plain_signs
+
+
+def sign(text: str) -> str:
+    """Our own text with its signs as the terminal can show them."""
+    if _plain_signs and not text.isascii():
+        return "".join(_ASCII.get(char, char) for char in text)
+    return text
+
+
+def plain(text: object, limit: int = 500) -> Content:
+    """Outside text as content that is neither markup nor able to steer the terminal."""
+    return Content(safe(text, limit))
+
+
+def size(count: float | None) -> str:
+    """Bytes in at most four digits and one letter: `310K`, `4.2M`, `12K`; empty when unknown."""
+    if count is None:
+        return ""
+    if count < 1000:
+        return f"{int(count)}B"
+    for unit in "KMGTP":
+        count /= 1024
+        if count < 9.95:
+            return f"{count:.1f}{unit}"
+        if count < 999.5:
+            return f"{count:.0f}{unit}"
+    return f"{count:.0f}E"
+
+
+def milliseconds(value: float | None) -> str:
+    """A duration in two or three digits: `0.82 ms`, `2.1 ms`, `210 ms`, `1.4 s`; empty when unknown."""
+    if value is None:
+        return ""
+    if value < 0.995:
+        return f"{value:.2f} ms"
+    if value < 9.95:
+        return f"{value:.1f} ms"
+    if value < 999.5:
+        return f"{value:.0f} ms"
+    if value < 99_500:
+        return f"{value / 1000:.1f} s"
+    return f"{value / 60_000:.0f} min"
+
+
+def ago(when: float, now: float | None = None) -> str:
+    """How long ago, in one unit: `5s ago`, `2h ago`, `3d ago`."""
+    seconds = max(0.0, (time.time() if now is None else now) - when)
+    return "now" if seconds < 1 else f"{span(seconds)} ago"
+
+
+def span(seconds: float) -> str:
+    """A stretch of time in one unit, rounded down: `42s`, `7m`, `5h`, `12d`, `3y`."""
+    for limit, unit, letter in ((60, 1, "s"), (3600, 60, "m"), (86400, 3600, "h"), (365 * 86400, 86400, "d")):
+        if seconds < limit:
+            return f"{int(seconds // unit)}{letter}"
+    return f"{int(seconds // (365 * 86400))}y"
+
+
+def clock(when: float) -> str:
+    """The time of day, `14:03:59`; with the date when it was not today."""
+    then = time.localtime(when)
+    pattern = "%H:%M:%S" if then[:3] == time.localtime()[:3] else "%Y-%m-%d %H:%M"
+    return time.strftime(pattern, then)
+
+
+def number(value: float) -> str:
+    """A metric in four significant digits that line up: `0.9471`, `12.35`, `48210`."""
+    if value != value or value in (float("inf"), float("-inf")):
+        return str(value)
+    magnitude = abs(value)
+    if magnitude and magnitude < 0.0005:
+        return f"{value:.2e}"
+    return f"{value:.4f}" if magnitude < 10 else f"{value:.2f}" if magnitude < 1000 else f"{value:.0f}"
+
+
+def count(number_of: int, noun: str) -> str:
+    """`1 model`, `3 models`."""
+    return f"{number_of} {noun}" if number_of == 1 else f"{number_of} {noun}s"
+
+
+def cut_middle(text: str, width: int) -> str:
+    """`text` in at most `width` cells with both ends kept; what is cut is marked."""
+    if cell_len(text) <= width:
+        return text
+    mark = sign("…")
+    if width <= len(mark):
+        return set_cell_size(text, width)
+    tail_width = (width - len(mark)) // 2
+    start = len(text)
+    while start and cell_len(text[start - 1 :]) <= tail_width:
+        start -= 1
+    return set_cell_size(text, width - len(mark) - tail_width) + mark + text[start:]
+
+
+def cut(text: str, width: int) -> str:
+    """`text` in at most `width` cells, cut at the end."""
+    if cell_len(text) <= width:
+        return text
+    mark = sign("…")
+    return set_cell_size(text, max(0, width - len(mark))) + mark
+
+
+def short_class(dotted: str | None) -> str:
+    """`RandomForestClassifier` of `sklearn.ensemble._forest.RandomForestClassifier`."""
+    return "" if dotted is None else safe(dotted).rpartition(".")[2]
+
+
+def class_words(artifact: Artifact) -> str:
+    """The class as a person says it: `Pipeline › LogisticRegression`; what a bad file names in brackets."""
+    name = short_class(artifact.model_class)
+    if artifact.steps and name:
+        return sign(f"{name} › {short_class(artifact.steps[-1])}")
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Glyph, word and role (`ok`, `busy`, `attention`, `failure`, `quiet`); `rank` orders by need of a person."""
+
+    glyph: str
+    word: str
+    role: str
+    rank: int
+
+    def __str__(self) -> str:
+        return f"{sign(self.glyph)} {self.word}"
+
+
+UNREADABLE = Status("✖", "unreadable", "failure", 2)
+_WORKER = {
+    WorkerState.LOADING: Status("◐", "loading", "busy", 4),
+    WorkerState.WARMING: Status("◐", "warming", "busy", 4),
+    WorkerState.READY: Status("●", "ready", "ok", 6),
+    WorkerState.DRAINING: Status("◐", "draining", "busy", 4),
+    WorkerState.ERROR: Status("✖", "error", "failure", 0),
+}
+_REST = {
+    Verdict.BLOCKED: Status("✖", "blocked", "failure", 3),
+    Verdict.DAMAGED: Status("✖", "damaged", "failure", 3),
+    Verdict.UNSUPPORTED: Status("–", "no reader", "quiet", 8),
+}
+CHANGED = Status("▲", "changed", "attention", 1)
+PROBING = Status("▶", "probing", "ok", 5)
+SETTLING = Status("◌", "settling", "busy", 4)
+ON_DISK = Status("○", "on disk", "quiet", 7)
+
+
+def status(artifact: Artifact, worker: WorkerView | None, probe: ProbeState | None = None) -> Status:
+    """The one state of a row that matters most."""
+    if worker is not None and worker.state is not WorkerState.ENDED:
+        if artifact.changed and worker.state is WorkerState.READY:
+            return CHANGED
+        if worker.state is WorkerState.READY and probe is not None and probe.running:
+            return PROBING
+        return _WORKER[worker.state]
+    if artifact.problem is not None:
+        return UNREADABLE
+    if artifact.settling:
+        return SETTLING
+    if artifact.verdict in _REST:
+        return _REST[artifact.verdict]
+    return ON_DISK
+
+
+_TRUST = {
+    None: Status("…", "reading", "quiet", 3),
+    Verdict.SAFE: Status("✔", "safe", "ok", 5),
+    Verdict.REVIEW: Status("?", "review", "attention", 2),
+    Verdict.BLOCKED: Status("✖", "blocked", "failure", 0),
+    Verdict.DAMAGED: Status("✖", "damaged", "failure", 1),
+    Verdict.UNSUPPORTED: Status("–", "unknown", "quiet", 4),
+}
+
+
+def trust(artifact: Artifact) -> Status:
+    """The verdict as glyph, word and role."""
+    if artifact.verdict is None and (artifact.problem or artifact.settling):
+        return Status("–", "", "quiet", 4)
+    return _TRUST[artifact.verdict]
+
+
+def joined(parts: Sequence[str]) -> str:
+    """`a · b · c` without the empty ones."""
+    return sign(" · ").join(part for part in parts if part)

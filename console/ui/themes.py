@@ -1,0 +1,81 @@
+"""The console's own looks, dark and light; the terminal's 16 colours come with textual (`ansi-dark`, `ansi-light`)."""
+
+from __future__ import annotations
+
+from textual.theme import Theme
+
+DARK = Theme(
+    name="console-dark",
+    primary="#6cb6ff",
+    secondary="#8fa3bf",
+    accent="#6cb6ff",
+    success="#7ec699",
+    warning="#e3b873",
+    error="#f2777a",
+    foreground="#cdd6e0",
+    background="#10151c",
+    surface="#141b24",
+    panel="#1c2530",
+    dark=True,
+    variables={
+        "line": "#2b3847",
+        "quiet": "#7d8ca0",
+        "cursor-tint": "#1f3147",
+        "flash-tint": "#1d3a31",
+        "block-cursor-background": "#1f3147",
+        "block-cursor-foreground": "#e8eef5",
+        "block-cursor-text-style": "bold",
+        "block-cursor-blurred-background": "#1c2530",
+        "input-cursor-text-style": "reverse",
+        "input-selection-background": "#6cb6ff 30%",
+        "scrollbar": "#2b3847",
+        "scrollbar-background": "#10151c",
+        "scrollbar-corner-color": "#10151c",
+        "scrollbar-hover": "#3a4a5d",
+        "scrollbar-active": "#6cb6ff",
+        "scrollbar-background-hover": "#10151c",
+        "scrollbar-background-active": "#10151c",
+    },
+)
+
+LIGHT = Theme(
+    name="console-light",
+    primary="#1f6fc2",
+    secondary="#5b6b80",
+    accent="#1f6fc2",
+    success="#2f7d4f",
+    warning="#96650a",
+    error="#b9333a",
+    foreground="#25303c",
+    background="#fbfbf9",
+    surface="#f4f4f1",
+    panel="#eaeae6",
+    dark=False,
+    variables={
+        "line": "#cfd3d6",
+        "quiet": "#6b7785",
+        "cursor-tint": "#dce9f7",
+        "flash-tint": "#dcf0e2",
+        "block-cursor-background": "#dce9f7",
+        "block-cursor-foreground": "#16202b",
+        "block-cursor-text-style": "bold",
+        "block-cursor-blurred-background": "#eaeae6",
+        "input-cursor-text-style": "reverse",
+        "input-selection-background": "#1f6fc2 25%",
+        "scrollbar": "#cfd3d6",
+        "scrollbar-background": "#fbfbf9",
+        "scrollbar-corner-color": "#fbfbf9",
+        "scrollbar-hover": "#b5bcc2",
+        "scrollbar-active": "#1f6fc2",
+        "scrollbar-background-hover": "#fbfbf9",
+        "scrollbar-background-active": "#fbfbf9",
+    },
+)
+
+DEFAULT_VARIABLES = {
+    "line": "ansi_bright_black",
+    "quiet": "ansi_bright_black",
+    "cursor-tint": "ansi_bright_black",
+    "flash-tint": "ansi_green",
+}
+"""For themes that are not ours and know nothing of our own variables."""

@@ -1,0 +1,378 @@
+"""The table of artifacts: draws only the lines on the screen, and of those only the ones that changed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from console.safe_text import safe
+from console.ui import text
+from console.ui.keys import bindings_at
+from console.ui.rows import Row, Rows
+
+if TYPE_CHECKING:
+    from console.ui.app import ConsoleApp
+
+Cell = tuple[tuple[str, str], ...]
+"""Pieces of one cell: text and the name of its style."""
+
+FLASH_SECONDS = 0.7
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: `drop` says when it goes as room gets scarce (first 1, never 0); `grow` its share of what is left."""
+
+    name: str
+    title: str
+    width: int
+    drop: int
+    right: bool = False
+    grow: int = 0
+    widest: int = 0
+
+
+COLUMNS: tuple[Column, ...] = (
+    Column("state", "STATE", 10, 0),
+    Column("model", "MODEL", 16, 0, grow=6, widest=60),
+    Column("class", "CLASS", 14, 6, grow=5, widest=48),
+    Column("format", "FORMAT", 9, 1),
+    Column("size", "SIZE", 5, 4, right=True),
+    Column("changed", "CHANGED", 8, 3, right=True),
+    Column("trust", "TRUST", 9, 7),
+    Column("p99", "P99", 7, 5, right=True),
+    Column("rss", "RSS", 5, 2, right=True),
+)
+_GAP = 2
+_WIDE_GAP = 3
+_WIDE = 150
+_MARGIN = 2
+
+
+def layout(width: int) -> list[tuple[Column, int]]:
+    """The columns that fit into `width` cells, each with its own; the least important go first."""
+    gap = _WIDE_GAP if width >= _WIDE else _GAP
+    kept = list(COLUMNS)
+    while sum(column.width + gap for column in kept) - gap + 2 * _MARGIN > width:
+        droppable = [column for column in kept if column.drop]
+        if not droppable:
+            break
+        kept.remove(min(droppable, key=lambda column: column.drop))
+    spare = max(0, width - 2 * _MARGIN + gap - sum(column.width + gap for column in kept))
+    growing = [column for column in kept if column.grow]
+    shares = {column.name: spare * column.grow // sum(other.grow for other in growing) for column in growing}
+    return [
+        (column, min(column.width + shares.get(column.name, 0), column.widest or column.width)) for column in kept
+    ]
+
+
+def cells(row: Row, now: float) -> dict[str, Cell]:
+    """What each column says of a row, before it is cut to its width."""
+    artifact, state, trust = row.artifact, row.status, text.trust(row.artifact)
+    folder, slash, name = safe(artifact.path).rpartition("/")
+    stem, dot, suffix = name.rpartition(".")
+    fresh = now - artifact.modified < 60
+    known = text.class_words(artifact)
+    described: Cell = ((known, "plain"),) if known else ((safe(artifact.problem or artifact.why), "quiet"),)
+    return {
+        "state": ((f"{text.sign(state.glyph)} ", state.role), (state.word, state.role)),
+        "model": (
+            (folder + slash, "quiet"),
+            (stem or name, "name"),
+            (dot + suffix if stem else "", "quiet"),
+        ),
+        "class": described,
+        "format": ((artifact.format or "", "quiet"),),
+        "size": ((text.size(artifact.size), "plain"),),
+        "changed": ((text.ago(artifact.modified, now), "attention" if fresh else "quiet"),),
+        "trust": ((f"{text.sign(trust.glyph)} ", trust.role), (trust.word, _quieter(trust.role))),
+        "p99": ((text.milliseconds(row.p99), "plain"),),
+        "rss": ((text.size(row.rss), "plain"),),
+    }
+
+
+def _quieter(role: str) -> str:
+    """What is fine is quiet: only its glyph has colour."""
+    return "quiet" if role == "ok" else role
+
+
+class ArtifactTable(ScrollView, can_focus=True):
+    """The rows of `Rows`, one line each, under a header that sorts when it is clicked.
+
+    The cursor belongs to a path, not to a line: it stays on its model when rows move, appear or go.
+    """
+
+    BINDINGS = bindings_at("list")
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        f"table--{name}"
+        for name in (
+            *("header", "plain", "name", "quiet", "ok", "busy", "attention", "failure"),
+            *("cursor", "flash", "mark"),
+        )
+    }
+    DEFAULT_CSS = """
+    ArtifactTable {
+        height: 1fr; background: $background; color: $foreground; scrollbar-size-vertical: 1; overflow-x: hidden;
+        & > .table--header { color: $quiet; text-style: bold; }
+        & > .table--plain { color: $foreground; }
+        & > .table--name { color: $foreground; text-style: bold; }
+        & > .table--quiet { color: $quiet; }
+        & > .table--ok { color: $success; }
+        & > .table--busy { color: $accent; }
+        & > .table--attention { color: $warning; }
+        & > .table--failure { color: $error; }
+        & > .table--cursor { background: $cursor-tint; }
+        & > .table--flash { background: $flash-tint; }
+        & > .table--mark { color: $accent; }
+        &:ansi > .table--quiet { color: ansi_default; text-style: dim; }
+        &:ansi > .table--header { color: ansi_default; text-style: bold dim; }
+        &:ansi > .table--flash { background: ansi_default; text-style: bold; }
+        &:ansi > .table--cursor { background: ansi_default; text-style: reverse; }
+        &:nocolor > .table--cursor { text-style: reverse; }
+        &:nocolor > .table--quiet { text-style: dim; }
+    }
+    """
+
+    class Moved(Message):
+        """The cursor is on another row."""
+
+    class Chosen(Message):
+        """The operator wants to open the row under the cursor."""
+
+    class SortWanted(Message):
+        """The operator clicked on a column's title."""
+
+        def __init__(self, column: str) -> None:
+            super().__init__()
+            self.column = column
+
+    def __init__(self, rows: Rows, clock: Callable[[], float] = time.time) -> None:
+        super().__init__(id="artifacts")
+        self._rows = rows
+        self._clock = clock
+        self._path: str | None = None
+        self._last_index = 0
+        self._drawn: dict[int, object] = {}
+        self._flashing: dict[str, object] = {}
+        self._styles: dict[str, Style] = {}
+        self._layout: list[tuple[Column, int]] = []
+
+    @property
+    def selected(self) -> Row | None:
+        """The row under the cursor."""
+        return self._rows.by_path.get(self._path) if self._path is not None and self.index is not None else None
+
+    @property
+    def index(self) -> int | None:
+        """Where the cursor is in the shown order."""
+        return None if self._path is None else self._rows.index(self._path)
+
+    @property
+    def visible_paths(self) -> tuple[str, ...]:
+        """What is on the screen now."""
+        top = self.scroll_offset.y
+        return tuple(row.path for row in self._rows.window(top, top + self._page))
+
+    @property
+    def _page(self) -> int:
+        return max(1, self.size.height - 1)
+
+    def select(self, path: str) -> None:
+        """Put the cursor on a path and bring it into sight."""
+        index = self._rows.index(path)
+        if index is not None:
+            self._move_to(index)
+
+    def flash(self, path: str) -> None:
+        """Light a row up once, softly."""
+        self._flashing[path] = token = object()
+        self.revise()
+
+        def over() -> None:
+            if self._flashing.get(path) is token:
+                del self._flashing[path]
+                self.revise()
+
+        self.set_timer(FLASH_SECONDS, over)
+
+    def revise(self) -> None:
+        """The rows may have changed: keep the cursor on its path, repaint the lines that differ."""
+        size = Size(max(1, self.size.width), len(self._rows) + 1)
+        if size != self.virtual_size:
+            self.virtual_size = size
+        self._hold_cursor()
+        now = self._clock()
+        for line in range(self.size.height):
+            if self._drawn.get(line) != self._fingerprint(line, now):
+                self.refresh(Region(0, line, self.size.width, 1))
+
+    def _hold_cursor(self) -> None:
+        """A row that went away leaves the cursor where it was; the first rows get the cursor."""
+        index = self.index
+        if index is None and len(self._rows):
+            index = min(self._last_index, len(self._rows) - 1)
+            self._path = self._rows.path_at(index)
+            self.post_message(self.Moved())
+        if index is not None and index != self._last_index:
+            self._last_index = index
+            self._bring_into_sight(index)
+
+    def _fingerprint(self, line: int, now: float) -> object:
+        """Everything a line on the screen is made from; equal means it need not be painted again."""
+        if line == 0:
+            return ("header", self._rows.sort, self._rows.reverse, self.size.width)
+        index = self.scroll_offset.y + line - 1
+        if index >= len(self._rows):
+            return None
+        row = self._rows.at(index)
+        cursor = row.path == self._path
+        age = text.ago(row.artifact.modified, now)
+        return (row, cursor, row.path in self._flashing, age, self.size.width, self.has_focus if cursor else False)
+
+    def render_line(self, y: int) -> Strip:
+        """One line on the screen: the titles, or the row that is scrolled there."""
+        width = self.size.width
+        self._layout = layout(width) if not self._layout or self._drawn.get(-1) != width else self._layout
+        self._drawn[-1] = width
+        now = self._clock()
+        self._drawn[y] = self._fingerprint(y, now)
+        if y == 0:
+            return self._header(width)
+        index = self.scroll_offset.y + y - 1
+        if index >= len(self._rows):
+            return Strip.blank(width, self._style("plain"))
+        return self._row_strip(self._rows.at(index), width, now)
+
+    def _header(self, width: int) -> Strip:
+        style = self._style("header")
+        segments = [Segment(" " * _MARGIN, style)]
+        for position, (column, room) in enumerate(self._layout):
+            sorted_by = column.name == self._rows.sort
+            arrow = text.sign("↓" if self._rows.reverse else "↑") if sorted_by else ""
+            title = column.title + arrow
+            title = title.rjust(room) if column.right else title.ljust(room)
+            lit = self._style("mark") + Style(bold=True) if sorted_by else style
+            segments.append(Segment(title, lit + Style(meta={"sort": column.name})))
+            if position < len(self._layout) - 1:
+                segments.append(Segment(" " * self._gap(width), style))
+        return Strip(segments).adjust_cell_length(width, style)
+
+    def _row_strip(self, row: Row, width: int, now: float) -> Strip:
+        cursor = row.path == self._path
+        over = self._style("cursor") if cursor else self._style("flash") if row.path in self._flashing else Style()
+        base = self._style("plain") + over
+        said = cells(row, now)
+        mark = text.sign("▌") if cursor else " "
+        segments = [Segment(mark.ljust(_MARGIN), self._style("mark") + over)]
+        for position, (column, room) in enumerate(self._layout):
+            segments += self._cell(said[column.name], column, room, over)
+            if position < len(self._layout) - 1:
+                segments.append(Segment(" " * self._gap(width), base))
+        return Strip(segments).adjust_cell_length(width, base)
+
+    def _cell(self, cell: Cell, column: Column, room: int, over: Style) -> list[Segment]:
+        """The pieces of a cell in exactly `room` cells; what is too long is cut in the middle."""
+        whole = "".join(piece for piece, _ in cell)
+        length = cell_len(whole)
+        if length > room:
+            styles = {name for piece, name in cell if piece}
+            style = "name" if "name" in styles else cell[-1][1]
+            shorter = text.cut_middle(whole, room)
+            cell, length = ((shorter, style),), cell_len(shorter)
+        pad = Segment(" " * (room - length), self._style("plain") + over)
+        drawn = [Segment(piece, self._style(style) + over) for piece, style in cell if piece]
+        return [pad, *drawn] if column.right else [*drawn, pad]
+
+    def _gap(self, width: int) -> int:
+        return _WIDE_GAP if width >= _WIDE else _GAP
+
+    def _style(self, name: str) -> Style:
+        style = self._styles.get(name)
+        if style is None:
+            style = self._styles[name] = self.get_component_rich_style(f"table--{name}", partial=True)
+            if name not in ("cursor", "flash"):
+                style = self._styles[name] = self.rich_style + style
+        return style
+
+    def notify_style_update(self) -> None:
+        """Another theme: colours are looked up again."""
+        super().notify_style_update()
+        self._styles.clear()
+        self._drawn.clear()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Scrolled: other rows are in sight."""
+        super().watch_scroll_y(old_value, new_value)
+        self.call_later(self._saw)
+
+    def on_resize(self) -> None:
+        """Another size: everything is drawn anew."""
+        self._drawn.clear()
+        self.revise()
+        index = self.index
+        if index is not None:
+            self._bring_into_sight(index)
+        self._saw()
+
+    def on_focus(self) -> None:
+        """The cursor shows the focus."""
+        self.revise()
+
+    def on_blur(self) -> None:
+        """The cursor shows the focus."""
+        self.revise()
+
+    def _saw(self) -> None:
+        cast("ConsoleApp", self.app).engine.look_at(self.visible_paths)
+
+    def on_click(self, event: events.Click) -> None:
+        """A title sorts, a row is selected, a row that is selected already opens."""
+        column = event.style.meta.get("sort")
+        if column is not None:
+            self.post_message(self.SortWanted(column))
+            return
+        index = self.scroll_offset.y + event.y - 1
+        if event.y > 0 and index < len(self._rows):
+            if index == self.index:
+                self.post_message(self.Chosen())
+            else:
+                self._move_to(index)
+
+    def _move_to(self, index: int) -> None:
+        if not len(self._rows):
+            return
+        index = max(0, min(index, len(self._rows) - 1))
+        self._path, self._last_index = self._rows.path_at(index), index
+        self._bring_into_sight(index)
+        self.revise()
+        self.post_message(self.Moved())
+
+    def _bring_into_sight(self, index: int) -> None:
+        top = self.scroll_offset.y
+        if index < top:
+            self.scroll_to(y=index, animate=False, immediate=True)
+        elif index >= top + self._page:
+            self.scroll_to(y=index - self._page + 1, animate=False, immediate=True)
+
+    def action_do(self, action_id: str) -> None:
+        """The movements of the action table."""
+        here = self.index or 0
+        moves = {"down": 1, "up": -1, "page-down": self._page - 1, "page-up": 1 - self._page}
+        if action_id in moves:
+            self._move_to(here + moves[action_id])
+        elif action_id == "top":
+            self._move_to(0)
+        elif action_id == "bottom":
+            self._move_to(len(self._rows) - 1)
+

@@ -1,0 +1,90 @@
+"""The line on which a filter or a search is typed."""
+
+from __future__ import annotations
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Input, Static
+
+
+class FilterBar(Horizontal):
+    """Hidden until it is opened; tells each change at once, and whether it was kept (`enter`) or dropped (`esc`)."""
+
+    BINDINGS = [Binding("escape", "drop", show=False), Binding("down,up", "keep", show=False)]
+    DEFAULT_CSS = """
+    FilterBar {
+        height: 1; display: none; padding: 0 1; background: $panel;
+        & > .prompt { width: auto; color: $accent; text-style: bold; }
+        & > .note { width: auto; color: $quiet; padding: 0 0 0 2; }
+        & > Input, & > Input:focus { height: 1; border: none; padding: 0; background: $panel; width: 1fr; }
+    }
+    FilterBar.open { display: block; }
+    """
+
+    class Changed(Message):
+        """The pattern is another one."""
+
+        def __init__(self, pattern: str) -> None:
+            super().__init__()
+            self.pattern = pattern
+
+    class Closed(Message):
+        """Typing is over; `kept` tells whether the pattern stays."""
+
+        def __init__(self, pattern: str, kept: bool) -> None:
+            super().__init__()
+            self.pattern = pattern
+            self.kept = kept
+
+    def __init__(self, placeholder: str) -> None:
+        super().__init__()
+        self._placeholder = placeholder
+
+    def compose(self) -> ComposeResult:
+        """The sign, the line, and what the pattern found."""
+        yield Static(Content("/ "), classes="prompt")
+        yield Input(placeholder=self._placeholder, select_on_focus=False)
+        yield Static("", classes="note", markup=False)
+
+    @property
+    def pattern(self) -> str:
+        """What is typed."""
+        return self.query_one(Input).value
+
+    def open(self) -> None:
+        """Start typing."""
+        self.add_class("open")
+        self.query_one(Input).focus()
+
+    def close(self) -> None:
+        """Put the line away; the pattern is forgotten."""
+        self.remove_class("open")
+        with self.query_one(Input).prevent(Input.Changed):
+            self.query_one(Input).value = ""
+        self.note("")
+
+    def note(self, words: str) -> None:
+        """Say at the end of the line what the pattern found."""
+        self.query_one(".note", Static).update(Content(words))
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.post_message(self.Changed(event.value))
+
+    @on(Input.Submitted)
+    def _kept(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.action_keep()
+
+    def action_keep(self) -> None:
+        """Done typing, the pattern stays."""
+        self.post_message(self.Closed(self.pattern, bool(self.pattern)))
+
+    def action_drop(self) -> None:
+        """Done typing, the pattern goes."""
+        self.post_message(self.Closed(self.pattern, False))

@@ -1,0 +1,54 @@
+"""The line at the bottom: the keys that matter here and now, made from the action table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+from textual.style import Style
+from textual.widget import Widget
+
+from console.ui.keys import BY_ID, shown_keys
+
+if TYPE_CHECKING:
+    from console.ui.screens.base import ConsoleScreen
+
+_ALWAYS = ("command", "help")
+
+
+class Footer(Widget):
+    """`enter open  l load  p probe  u update  h history        : command  ? help`; a click does what it says."""
+
+    DEFAULT_CSS = "Footer { height: 1; width: 1fr; dock: bottom; padding: 0 1; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: tuple[str, ...] = ()
+
+    def revise(self) -> None:
+        """Repaint if other actions matter now."""
+        if self._wanted() != self._shown:
+            self.refresh()
+
+    def render(self) -> Content:
+        """As many keys as there is room for; the two that are always there stand at the right."""
+        self._shown = self._wanted()
+        right = Content("  ").join([self._item(action) for action in _ALWAYS])
+        left = Content("")
+        for action in self._shown:
+            longer = Content("  ").join([left, self._item(action)]) if left else self._item(action)
+            if longer.cell_length + 2 + right.cell_length > self.size.width:
+                break
+            left = longer
+        room = self.size.width - left.cell_length - right.cell_length
+        return Content.assemble(left.pad_right(max(2, room)), right)
+
+    def _wanted(self) -> tuple[str, ...]:
+        screen: ConsoleScreen = self.screen  # type: ignore[assignment]
+        return tuple(action for action in screen.footer_actions() if screen.allowed(action))[:6]
+
+    def _item(self, action_id: str) -> Content:
+        action = BY_ID[action_id]
+        click = Style.from_meta({"@click": f"screen.do('{action_id}')"})
+        item = Content.assemble((shown_keys(action, first=True), "bold $accent"), " ", (action.label, "$quiet"))
+        return item.stylize(click)

@@ -1,0 +1,214 @@
+"""The panel below the table: what the selected artifact is, how it does, or what is wrong with it and what to press."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+from textual.widget import Widget
+
+from backends.base import ModelEntry
+from console.records import Failure, Inspection, Report, Verdict, WorkerState
+from console.safe_text import safe
+from console.ui import text
+from console.ui.rows import Row
+from console.ui.widgets.spark import spark
+from console.ui.widgets.status import role_style
+
+if TYPE_CHECKING:
+    from console.engine import Engine
+
+Line = Content
+_SPARK_SECONDS = 0.5
+
+
+class Preview(Widget):
+    """Three or four lines about one artifact, under its name."""
+
+    DEFAULT_CSS = """
+    Preview {
+        height: 6; padding: 0 1; border: round $line; border-title-color: $accent; border-title-style: bold;
+        border-subtitle-color: $quiet;
+    }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: tuple[Line, ...] = ()
+
+    def show(self, engine: Engine, row: Row | None) -> None:
+        """Say what is known of `row` now; repaint only if that is something else than before."""
+        lines = tuple(describe(engine, row, self.content_size.width)) if row is not None else ()
+        title = Content(safe(row.path)) if row is not None else Content("")
+        if lines != self._lines or title != self.border_title:
+            self._lines = lines
+            self.border_title = title  # type: ignore[assignment]
+            self.refresh()
+
+    def render(self) -> Content:
+        """The lines, each cut to the width."""
+        width = self.content_size.width
+        return Content("\n").join([line.truncate(width, ellipsis=True) for line in self._lines])
+
+
+def describe(engine: Engine, row: Row, width: int) -> list[Line]:
+    """The lines for one row, the most important first."""
+    report = engine.known_report(row.path)
+    lines = [facts_line(report, row)]
+    artifact, worker = row.artifact, row.worker
+    if artifact.problem is not None:
+        return [_said("✖", "failure", "cannot be read", artifact.problem)]
+    if artifact.verdict in (Verdict.BLOCKED, Verdict.DAMAGED, Verdict.UNSUPPORTED):
+        return [*lines, *_refused(report, row)]
+    if worker is not None and worker.state is WorkerState.ERROR:
+        return [*lines, *_dead(engine, row)]
+    if worker is not None and worker.state is not WorkerState.ENDED:
+        return [*lines, *_living(engine, row, width)]
+    if artifact.verdict is Verdict.REVIEW:
+        return [*lines, *_review(report)]
+    return [*lines, *_resting(engine, row)]
+
+
+def facts_line(report: Report | None, row: Row) -> Line:
+    """`200 trees · 30 inputs · 2 classes · scikit-learn 1.9.1 · sha256 9f2c…`."""
+    if report is None or report.inspection is None:
+        words = "being written; it is read once it rests" if row.artifact.settling else ""
+        unread = row.artifact.verdict is None and not row.artifact.problem
+        return Content.styled(words or ("reading …" if unread else "no facts could be read"), "$quiet")
+    found = report.inspection
+    digest = (report.artifact.digest or row.artifact.digest or "").removeprefix("sha256:")
+    parts = [*_shape(found), *(f"{safe(name)} {safe(version)}" for name, version in _libraries(found))]
+    if digest:
+        parts.append(f"sha256 {safe(digest)[:8]}")
+    return Content(text.joined(parts) or "no facts beyond its format")
+
+
+def _shape(found: Inspection) -> Sequence[str]:
+    signature = found.signature
+    model = found.models[0] if found.models else None
+    parts = [f"{found.compression} compressed"] if found.compression else []
+    if model is not None:
+        parts += _highlights(model)
+    if signature.n_features:
+        parts.append(text.count(signature.n_features, "input"))
+    if signature.classes:
+        parts.append(f"{len(signature.classes)} classes")
+    elif signature.outputs:
+        parts.append(text.count(signature.outputs, "output"))
+    if found.n_weights:
+        parts.append(f"{found.n_weights:,} weights")
+    if len(found.models) > 1 and not (model and model.steps):
+        parts.append(f"{len(found.models)} estimators")
+    return parts
+
+
+def _highlights(model: ModelEntry) -> list[str]:
+    trees = model.parameters.get("n_estimators")
+    parts = [f"{safe(trees)} trees" if "Forest" in model.class_name else f"{safe(trees)} estimators"] if trees else []
+    if model.steps:
+        parts.append(text.sign(" › ").join(text.short_class(step) for step in model.steps[:5]))
+    return parts
+
+
+def _libraries(found: Inspection) -> list[tuple[str, str]]:
+    return sorted(found.library_versions.items())[:2]
+
+
+def _said(glyph: str, role: str, word: str, sentence: str) -> Line:
+    return Content.assemble((f"{text.sign(glyph)} {word}", f"bold {role_style(role)}"), "  ", safe(sentence, 400))
+
+
+def _refused(report: Report | None, row: Row) -> list[Line]:
+    verdict = text.trust(row.artifact)
+    reasons = report.judgement.reasons if report is not None else ()
+    if not reasons:
+        return [_said(verdict.glyph, verdict.role, verdict.word, row.artifact.why)]
+    lines = [_said(verdict.glyph, verdict.role, verdict.word, reasons[0].detail)]
+    where = [f"byte {reasons[0].offset:,}"] if reasons[0].offset is not None else []
+    if len(reasons) > 1:
+        where.append(f"{len(reasons) - 1} more, enter shows all")
+    lines.append(Content.styled(text.joined(where) or "It is not loaded by anybody.", "$quiet"))
+    return lines
+
+
+def _review(report: Report | None) -> list[Line]:
+    reasons = report.judgement.reasons if report is not None else ()
+    detail = reasons[0].detail if reasons else "it names what is not on the list of known names"
+    more = f"{len(reasons) - 1} more · " if len(reasons) > 1 else ""
+    return [
+        _said("?", "attention", "review", detail),
+        _keys(f"{text.sign(more)}press ", ("enter", " to read all of it, "), ("l", " to load it after a typed yes")),
+    ]
+
+
+def _keys(start: str, *pairs: tuple[str, str]) -> Line:
+    parts: list[tuple[str, str]] = [(start, "$quiet")]
+    for key, words in pairs:
+        parts += [(key, "bold $accent"), (words, "$quiet")]
+    return Content.assemble(*parts)
+
+
+def last_failure(engine: Engine, path: str) -> Failure | None:
+    """The newest failure of an artifact that is still kept."""
+    return next((failure for failure in reversed(engine.failures()) if failure.artifact == path), None)
+
+
+def _dead(engine: Engine, row: Row) -> list[Line]:
+    failure = last_failure(engine, row.path)
+    if failure is None:
+        return [_said("✖", "failure", "error", "the worker ended"), _keys("press ", ("r", " to try again"))]
+    cause = failure.exit or failure.message
+    last = failure.hint or next((line for line in reversed(failure.stderr.splitlines()) if line.strip()), "")
+    lines = [_said("✖", "failure", f"{failure.phase} failed", cause)]
+    if last:
+        lines.append(Content.styled(safe(last, 300), "$quiet"))
+    return [*lines, _keys("press ", ("e", " for the whole account, "), ("r", " to try again"))]
+
+
+def _living(engine: Engine, row: Row, width: int) -> list[Line]:
+    worker = row.worker
+    if worker is None or worker.state in (WorkerState.LOADING, WorkerState.WARMING):
+        phase = safe(worker.phase) if worker is not None else ""
+        return [Content.assemble((f"{text.sign('◐')} loading", "bold $accent"), f"  {phase}")]
+    lines = [_measured(engine, row, width)]
+    if row.artifact.changed:
+        lines.append(_keys("the file has other bytes than the worker; press ", ("r", " to load them")))
+    else:
+        lines.append(_last_error(engine, row.path))
+    return lines
+
+
+def _measured(engine: Engine, row: Row, width: int) -> Line:
+    recorder = engine.series(row.path)
+    room = max(6, min(28, (width - 70) // 2))
+    parts: list[tuple[str, str]] = [("latency ", "$quiet")]
+    recent = recorder.recent() if recorder is not None else None
+    if recorder is not None and recent is not None:
+        parts += [(spark(recorder.bins("worker.p99", room, _SPARK_SECONDS)), "$accent")]
+        parts += [("  p50 ", "$quiet"), (text.milliseconds(recent.p50), "bold")]
+        parts += [("  p99 ", "$quiet"), (text.milliseconds(recent.p99), "bold")]
+    else:
+        parts += [("press ", "$quiet"), ("p", "bold $accent"), (" to drive it", "$quiet")]
+    if recorder is not None and row.rss is not None:
+        parts += [("    memory ", "$quiet"), (spark(recorder.bins("rss", room, _SPARK_SECONDS)), "$success")]
+        parts += [(f"  {text.size(row.rss)}", "bold")]
+    return Content.assemble(*parts)
+
+
+def _last_error(engine: Engine, path: str) -> Line:
+    failure = last_failure(engine, path)
+    if failure is None:
+        return Content.assemble(("last error ", "$quiet"), "none")
+    return Content.assemble(
+        ("last error ", "$quiet"), (text.ago(failure.when), "$warning"), "  ", safe(failure.message, 300)
+    )
+
+
+def _resting(engine: Engine, row: Row) -> list[Line]:
+    failure = last_failure(engine, row.path)
+    if failure is not None:
+        return [_last_error(engine, row.path), _keys("press ", ("e", " for its account, "), ("l", " to load again"))]
+    if row.artifact.verdict is None:
+        return []
+    return [_keys("press ", ("l", " to load it, "), ("p", " to load and drive it, "), ("enter", " to look inside"))]

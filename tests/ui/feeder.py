@@ -1,0 +1,136 @@
+"""Feeds screens with real records where a whole engine would be in the way: many rows, hostile names, frozen times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from console.config import Settings
+from console.errors import ConsoleError
+from console.events import Bus
+from console.records import (
+    Artifact,
+    Comparison,
+    Event,
+    Failure,
+    ProbeState,
+    Report,
+    UpdatePlan,
+    UpdateProgress,
+    Version,
+    WorkerView,
+)
+
+
+class Feeder:
+    """Holds records and hands them out by the engine's reading methods; what is asked of it is noted in `asked`."""
+
+    def __init__(self, artifacts: Iterable[Artifact] = (), *, root: Path = Path("/srv/models")) -> None:
+        self.root = root
+        self.read_only = False
+        self.why_read_only = ""
+        self.settings = Settings()
+        self.bus = Bus()
+        self.scanning = False
+        self.offline: str | None = None
+        self.revision = 0
+        self.rows = {artifact.path: artifact for artifact in artifacts}
+        self.reports: dict[str, Report] = {}
+        self.views: dict[str, WorkerView] = {}
+        self.probes: dict[str, ProbeState] = {}
+        self.recorders: dict[str, Any] = {}
+        self.failed: list[Failure] = []
+        self.versions: dict[str, tuple[Version, ...]] = {}
+        self.plans: dict[str, UpdatePlan | ConsoleError] = {}
+        self.progresses: dict[str, UpdateProgress] = {}
+        self.compared: dict[str, Comparison] = {}
+        self.asked: list[tuple[str, ...]] = []
+        self.closed = False
+
+    async def close(self) -> None:
+        self.closed = True
+
+    def artifacts(self) -> tuple[Artifact, ...]:
+        return tuple(self.rows.values())
+
+    def artifact(self, path: str) -> Artifact | None:
+        return self.rows.get(path)
+
+    def put(self, artifact: Artifact, kind: str = "artifact.inspected", text: str = "", severity: str = "info") -> None:
+        """Change a row and say so."""
+        self.rows[artifact.path] = artifact
+        self.say(kind, artifact.path, text, severity)
+
+    def say(self, kind: str, subject: str, text: str = "", severity: str = "info") -> Event:
+        self.revision += 1
+        return self.bus.emit(kind, subject, text, severity=severity)
+
+    def known_report(self, path: str) -> Report | None:
+        return self.reports.get(path)
+
+    async def report(self, path: str, *, digest: bool = False, at: str = "") -> Report:
+        return self.reports[path]
+
+    def look_at(self, paths: Sequence[str]) -> None:
+        self.looked_at = tuple(paths)
+
+    def workers(self) -> dict[str, WorkerView]:
+        return dict(self.views)
+
+    def worker(self, path: str) -> WorkerView | None:
+        return self.views.get(path)
+
+    def probe(self, path: str) -> ProbeState | None:
+        return self.probes.get(path)
+
+    def series(self, path: str) -> Any:
+        return self.recorders.get(path)
+
+    def failures(self) -> tuple[Failure, ...]:
+        return tuple(self.failed)
+
+    def progress(self, path: str) -> UpdateProgress | None:
+        return self.progresses.get(path)
+
+    def pending(self, path: str) -> Comparison | None:
+        return self.compared.get(path)
+
+    async def history(self, path: str) -> tuple[Version, ...]:
+        return self.versions.get(path, ())
+
+    async def plan_update(self, path: str, *, data: str | None = None, target: str | None = None) -> UpdatePlan:
+        plan = self.plans[path]
+        if isinstance(plan, ConsoleError):
+            raise plan
+        return plan
+
+    async def load(self, path: str, *, at: str = "", accept: str | None = None) -> None:
+        self.asked.append(("load", path, at, accept or ""))
+
+    async def unload(self, path: str) -> None:
+        self.asked.append(("unload", path))
+
+    async def reload(self, path: str) -> None:
+        self.asked.append(("reload", path))
+
+    async def retry(self, path: str) -> None:
+        self.asked.append(("retry", path))
+
+    async def start_probe(self, path: str, plan: Any = None) -> None:
+        self.asked.append(("start_probe", path))
+
+    async def stop_probe(self, path: str) -> None:
+        self.asked.append(("stop_probe", path))
+
+    async def promote(self, path: str, why: str) -> None:
+        self.asked.append(("promote", path))
+
+    async def discard(self, path: str) -> None:
+        self.asked.append(("discard", path))
+
+    async def rollback(self, path: str, version: int | None = None) -> None:
+        self.asked.append(("rollback", path, str(version)))
+
+    async def cancel_update(self, path: str) -> None:
+        self.asked.append(("cancel", path))
