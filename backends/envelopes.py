@@ -35,7 +35,7 @@ class _Decompressor(Protocol):
     def needs_input(self) -> bool: ...
 
     @property
-    def unused_data(self) -> bytes: ...
+    def unused_data(self) -> Optional[bytes]: ...
 
     def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
 
@@ -211,7 +211,7 @@ def _decompress(source: Source, decompressor: _Decompressor, opened: Opened, max
         if written > max_bytes or (written > FREE_BYTES and written > MAX_RATIO * taken):
             opened.report("decompression-bomb", f"{taken} bytes opened to more than {written}")
             return written
-    rest = len(decompressor.unused_data) + source.size - taken
+    rest = len(decompressor.unused_data or b"") + source.size - taken
     if rest:
         opened.report("several-members", f"{rest} bytes follow the end of the {opened.compression} stream")
     return written

@@ -103,6 +103,7 @@ def read_facts(roots: list[Value]) -> Facts:
             kind = class_of(node.value)
             values = attributes(node.value)
             _check_methods(facts, node, kind, values)
+            _booster(facts, kind, values)
             if kind is not None and _is_model(node, kind, values):
                 models += 1
                 if models <= MAX_MODELS:
@@ -116,6 +117,8 @@ def read_facts(roots: list[Value]) -> Facts:
 def _root_facts(facts: Facts, roots: list[Value], main: Optional[Instance]) -> None:
     first = facts.models[0] if facts.models else None
     root = class_of(roots[0]) if len(roots) == 1 else None
+    if root is None and len(roots) == 1:
+        root = _class_and_state(roots[0])
     if root is not None and root.module.split(".")[0] not in _PLAIN_PACKAGES:
         facts.model_class = str(root)
     elif first is not None:
@@ -128,7 +131,12 @@ def _root_facts(facts: Facts, roots: list[Value], main: Optional[Instance]) -> N
     if main is not None:
         facts.signature = _signature(main)
     facts.details["root"] = ", ".join(_shape_of(root) for root in roots[:10])
-    _other_libraries(facts, roots)
+
+
+def _class_and_state(root: Value) -> Optional[Global]:
+    """The class of a model that its writer took apart into a pair of class and state."""
+    pair = type(root) is tuple and len(root) == 2 and type(root[0]) is Global and type(root[1]) is DictValue
+    return root[0] if pair else None
 
 
 def _left_out(facts: Facts, models: int, arrays: int) -> None:
@@ -295,17 +303,13 @@ def _n_features(model: Instance, values: dict[str, Value]) -> Optional[int]:
 _LIGHTGBM = re.compile(r"^tree\nversion=(v\d+)", re.MULTILINE)
 
 
-def _other_libraries(facts: Facts, roots: list[Value]) -> None:
+def _booster(facts: Facts, kind: Optional[Global], values: dict[str, Value]) -> None:
     """Formats and versions of boosters that stand inside a pickle as text or bytes of their own."""
-    for node in visit(roots):
-        if type(node.value) is not Instance or type(node.value.state) is not DictValue:
-            continue
-        kind = class_of(node.value)
-        package = kind.module.split(".")[0] if kind is not None else ""
-        if package == "lightgbm":
-            _lightgbm(facts, attributes(node.value))
-        elif package == "xgboost":
-            _xgboost(facts, attributes(node.value))
+    package = kind.module.split(".")[0] if kind is not None else ""
+    if package == "lightgbm":
+        _lightgbm(facts, values)
+    elif package == "xgboost":
+        _xgboost(facts, values)
 
 
 def _lightgbm(facts: Facts, values: dict[str, Value]) -> None:

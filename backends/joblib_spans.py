@@ -99,6 +99,7 @@ def _bytes(shape: tuple[int, ...], dtype: DType) -> int:
 def _walk_objects(machine: PickleMachine, array: RawArray) -> None:
     """Follow the pickle that joblib writes for an array of objects, with CPython's own unpickler: no spans in it."""
     inner = PickleMachine(machine.source, machine.budget, machine.findings, machine.names)
+    inner.share(machine)
     array.objects = inner.run(array.offset)
     array.length = inner.offset - array.offset
     machine.seek(inner.offset)

@@ -15,6 +15,7 @@ __all__ = ["ArrayValue", "decode", "read_array", "read_scalar"]
 _MULTIARRAY = ("numpy.core.multiarray", "numpy._core.multiarray", "numpy")
 _NUMERIC = ("numpy.core.numeric", "numpy._core.numeric")
 _MASKED = ("numpy.ma.core", "numpy.ma")
+_MAKERS = frozenset(("_reconstruct", "_frombuffer", "_mareconstruct"))
 _FORMATS = {
     ("b", 1): "?", ("i", 1): "b", ("i", 2): "h", ("i", 4): "i", ("i", 8): "q", ("u", 1): "B", ("u", 2): "H",
     ("u", 4): "I", ("u", 8): "Q", ("f", 2): "e", ("f", 4): "f", ("f", 8): "d",
@@ -60,7 +61,15 @@ def read_array(value: Value) -> Optional[ArrayValue]:
         return ArrayValue(value.dtype, value.shape, value.order == "F", value)
     if type(value) is not Instance or type(value.callee) is not Global:
         return None
-    module, name, args, state = value.callee.module, value.callee.name, value.args, value.state
+    if value.callee.name not in _MAKERS:
+        return None
+    if value.known is None:
+        value.known = _read(value, value.callee) or False
+    return value.known or None
+
+
+def _read(value: Instance, callee: Global) -> Optional[ArrayValue]:
+    module, name, args, state = callee.module, callee.name, value.args, value.state
     if name == "_reconstruct" and module in _MULTIARRAY and type(state) is tuple:
         return _array(*state[-4:]) if len(state) in (4, 5) else None
     if name == "_frombuffer" and module in _NUMERIC and type(args) is tuple and len(args) >= 4:

@@ -6,6 +6,7 @@ byte order, subarray, names, fields, itemsize, alignment, flags[, metadata]).
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from typing import Optional
@@ -50,6 +51,7 @@ class DType:
         return self.kind in "biufc" or any(inner.numeric for _, inner in self.fields)
 
 
+@functools.lru_cache(maxsize=1024)
 def literal_dtype(text: str, order: str = "") -> DType:
     """The dtype of a literal such as "f8", "<U5" or "O". Raises ValueError for any other spelling."""
     match = _LITERAL.match(text)
@@ -83,6 +85,8 @@ def read_dtype(value: Value, depth: int = 0) -> DType:
     """
     if depth > _MAX_DEPTH:
         raise ValueError("a dtype nested too deep")
+    if type(value) is Instance and type(value.known) is DType:
+        return value.known
     if type(value) is not Instance or type(value.callee) is not Global or not _is_dtype(value.callee):
         raise ValueError("a dtype that numpy.dtype does not make")
     args, state = value.args, value.state
@@ -90,11 +94,11 @@ def read_dtype(value: Value, depth: int = 0) -> DType:
         raise ValueError("a dtype made from something else than a literal")
     if len(args) == 3 and not (_is_flag(args[1]) and _is_flag(args[2])):
         raise ValueError("a dtype with odd flags")
-    if state is None:
-        return literal_dtype(args[0])
-    if type(state) is not tuple or not 7 <= len(state) <= 9:
+    if state is not None and (type(state) is not tuple or not 7 <= len(state) <= 9):
         raise ValueError("a dtype with an odd state")
-    return _with_state(args[0], state, depth)
+    known = literal_dtype(args[0]) if state is None else _with_state(args[0], state, depth)
+    value.known = known
+    return known
 
 
 def _is_dtype(callee: Global) -> bool:

@@ -98,6 +98,11 @@ class PickleReader:
             self._load(offset)
         self._set_safe()
 
+    def share(self, other: PickleReader) -> None:
+        """Start with the bytes that another reader of the same file has already read."""
+        self.data, self.base, self.position, self.end = other.data, other.base, other.position, other.end
+        self._window = _SMALLEST if self.size > _WHOLE else _WHOLE
+
     def _load(self, offset: int) -> None:
         data = self.source.read(offset, self._window)
         self._window = min(self._window * 2, max(_LARGEST, self._window))

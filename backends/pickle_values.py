@@ -38,12 +38,14 @@ class Instance:
     """What calling `callee` with `args` would give, and what was done to it then: state set, items added.
 
     `new` is true where the callee must be a class (NEWOBJ, OBJ, INST), false where it may be any function (REDUCE).
+    `known` is for readers: what they made of it once its state is set, so that they do it once.
     """
 
-    __slots__ = ("args", "callee", "items", "kwargs", "new", "pairs", "state")
+    __slots__ = ("args", "callee", "items", "known", "kwargs", "new", "pairs", "state")
 
     def __init__(self, callee: Value, args: Value, kwargs: Value = None, new: bool = False) -> None:
         self.new = new
+        self.known: Any = None
         self.callee = callee
         self.args = args
         self.kwargs = kwargs

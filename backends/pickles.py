@@ -5,10 +5,13 @@ A file may hold several pickles one after another: then the place of the n-th is
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import io
 import os
 import pickle
 import time
+from collections.abc import Iterator
 from typing import Any, Optional
 
 from backends.base import Inspection, LoadedModel, NotLoadable, Source, resolve
@@ -35,9 +38,21 @@ def inspect_pickle(source: Source, budget: Optional[Budget] = None) -> Inspectio
             loadable=False,
             findings=(finding("legacy-zfile", "compressed by joblib before 0.10; save it again with a newer joblib"),),
         )
-    with open_envelope(source) as opened:
+    with open_envelope(source) as opened, _no_collection():
         walked = walk(opened.source, budget)
         return _inspection(opened, walked, read_facts(walked.roots))
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keep the cycle collector away from tens of thousands of values that all live until the end."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _inspection(opened: Opened, walked: Walk, facts: Facts) -> Inspection:

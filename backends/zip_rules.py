@@ -37,7 +37,7 @@ def open_zip(source: Source) -> zipfile.ZipFile:
 
 
 def check_members(source: Source, archive: zipfile.ZipFile) -> list[Finding]:
-    """Every rule an archive breaks: names, links, encryption, prefix, bombs, a directory that lies about its members."""
+    """Every rule an archive breaks: names, links, encryption, prefix, bombs, a directory that lies of its members."""
     found: list[Finding] = []
     seen: set[str] = set()
     infos = archive.infolist()
@@ -52,9 +52,7 @@ def check_members(source: Source, archive: zipfile.ZipFile) -> list[Finding]:
         if _leads_out(info):
             found.append(finding("unsafe-path", f"the member {shown!r} leads out of the archive", info.header_offset))
         if info.flag_bits & _ENCRYPTED:
-            found.append(
-                finding("encrypted-member", f"the member {shown!r} is marked as encrypted", info.header_offset)
-            )
+            found.append(finding("encrypted-member", f"{shown!r} is marked as encrypted", info.header_offset))
         if info.file_size > max(FREE_BYTES, MAX_RATIO * max(1, info.compress_size)):
             detail = f"the member {shown!r} opens from {info.compress_size} to {info.file_size} bytes"
             found.append(finding("decompression-bomb", detail, info.header_offset))
