@@ -16,7 +16,6 @@ from console.worker.process import ChildProcess
 from console.worker.strict import Malformed, signature_from
 from console.worker.wire import Head
 
-
 T = TypeVar("T")
 
 
@@ -132,6 +131,18 @@ class Worker:
         """Run rows an operator typed: lists of values (named by `columns`, or in the model's order) or plain texts."""
         fields = {"rows": list(rows), "columns": list(columns) if columns else None, "methods": list(methods)}
         return await self._call("call_rows", fields, deadline)
+
+    async def evaluate(
+        self, data: int, *, metric: str | None = None, held_back: bool = False, deadline: float = 120.0
+    ) -> tuple[str, int, dict[str, float]]:
+        """Task, rows and metrics (as scikit-learn names them) on an open table with a target.
+
+        `metric` asks for one more scorer; `held_back` measures only the rows that a training without a hold-out file
+        keeps from fitting.
+        """
+        fields = {"data": data, "metrics": [metric] if metric else [], "held_back": held_back}
+        head, _body = await self.child.request("evaluate", fields, deadline=deadline)
+        return self._checked(lambda said: (_string(said["task"]), int(said["rows"]), _numbers(said["metrics"])), head)
 
     async def end(self) -> None:
         """Unload: end the process and wait until it is gone."""

@@ -10,10 +10,20 @@ from typing import Any, Callable, Optional
 from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
 
-__all__ = ["CLASSIFICATION", "CLUSTERING", "HELD_BACK", "REGRESSION", "evaluate", "known_labels", "split", "task_of"]
+__all__ = [
+    "CLASSIFICATION",
+    "CLUSTERING",
+    "REGRESSION",
+    "evaluate",
+    "held_back",
+    "known_labels",
+    "split",
+    "take",
+    "task_of",
+]
 
 CLASSIFICATION, REGRESSION, CLUSTERING = "classification", "regression", "clustering"
-HELD_BACK = 0.2
+HELD_BACK_SHARE = 0.2
 """Share of the training rows that is kept from fitting when there is no hold-out file."""
 _SILHOUETTE_ROWS = 2000
 
@@ -25,8 +35,22 @@ def split(rows: int) -> tuple[Any, Any]:
     import numpy
 
     order = numpy.random.RandomState(20).permutation(rows)
-    held = max(1, int(rows * HELD_BACK)) if rows > 1 else 0
+    held = max(1, int(rows * HELD_BACK_SHARE)) if rows > 1 else 0
     return numpy.sort(order[held:]), numpy.sort(order[:held])
+
+
+def take(rows: Any, positions: Any) -> Any:
+    """These rows of a frame, an array, a sparse matrix or a list."""
+    if hasattr(rows, "iloc"):
+        return rows.iloc[positions]
+    return [rows[int(one)] for one in positions] if isinstance(rows, list) else rows[positions]
+
+
+def held_back(X: Any, y: Any) -> tuple[Any, Any]:
+    """The rows of a training table that are kept from fitting."""
+    count = X.shape[0] if hasattr(X, "shape") else len(X)
+    _fitted, held = split(count)
+    return take(X, held), None if y is None else take(y, held)
 
 
 def task_of(model: Any, y: Any = None) -> str:

@@ -11,11 +11,12 @@ from backends.base import Source
 from console.worker.child import calls, tracebacks
 from console.worker.child.live import library_versions, methods_of, quieten, signature_of
 from console.worker.child.main import Answer, Refusal, Request, Service
+from console.worker.child.metrics import evaluate, held_back
 from console.worker.child.tables import Table, read_table
 
 
 class Serving(Service):
-    """Operations: load, open_data, close_data, call, call_rows (each method says what it takes and gives)."""
+    """Operations: load, open_data, close_data, call, call_rows, evaluate (each method says what it takes and gives)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,6 +30,7 @@ class Serving(Service):
             "close_data": self.close_data,
             "call": self.call,
             "call_rows": self.call_rows,
+            "evaluate": self.evaluate,
         }
         tracebacks.collect_warnings()
 
@@ -90,6 +92,17 @@ class Serving(Service):
         """rows, columns, methods → the same as `call`, for rows an operator typed."""
         rows = calls.typed_rows(request.fields["rows"], request.fields.get("columns"), self._loaded())
         return self._run(rows, request.fields.get("methods") or ("predict",), True, None)
+
+    def evaluate(self, request: Request) -> Answer:
+        """data, metrics, held_back → task, rows, metrics on the whole table or on its rows held back from fitting."""
+        fields = request.fields
+        table = self.table(fields["data"])
+        X, y = table.X, table.y
+        if fields.get("held_back"):
+            X, y = held_back(X, y)
+        self.input = X
+        task, found = evaluate(self._loaded(), X, y, fields.get("metrics") or ())
+        return {"task": task, "rows": calls.count(X), "metrics": found}, b""
 
     def describe_input(self) -> Optional[str]:
         """Kind, shape and dtypes of the rows that were being answered."""
