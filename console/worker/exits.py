@@ -46,7 +46,7 @@ class Exit:
                 return f"killed by signal {self.signal}"
             return f"{_WORDS.get(number, 'ended by a signal')} ({number.name})"
         if self.code is None:
-            return "ended; how is not known"
+            return "ended with its zygote"
         return f"ended without an answer (exit code {self.code})"
 
 

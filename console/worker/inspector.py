@@ -74,4 +74,4 @@ class Inspectors:
             child, used = self._idle.pop()
             if child.alive:
                 return child, used
-        return await self._launcher.spawn("inspector", label="inspector", fresh=False), 0
+        return await self._launcher.spawn("inspector", label="inspector"), 0

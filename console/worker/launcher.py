@@ -11,11 +11,13 @@ import sys
 import tempfile
 from dataclasses import asdict
 
+from console.errors import ConsoleError
 from console.records import Layer
 from console.worker.exits import Exit
 from console.worker.failures import error_of, new_failure
 from console.worker.limits import PACKAGE_ROOT, Limits, SandboxPlan
 from console.worker.process import ChildProcess
+from console.worker.zygote import Zygote
 
 START_DEADLINE = 30.0
 BOOT = os.path.join(PACKAGE_ROOT, "console", "worker", "boot.py")
@@ -32,6 +34,7 @@ _ENVIRONMENT = {
     "JOBLIB_MULTIPROCESSING": "0",
     "HDF5_PLUGIN_PRELOAD": "::",
     "MPLBACKEND": "Agg",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
 }
 _PASSED_ON = ("TZ", "CUDA_VISIBLE_DEVICES")
 
@@ -45,6 +48,15 @@ class Launcher:
         self.children: set[ChildProcess] = set()
         self._scratch = ""
         self._closing = False
+        self._zygotes: dict[str, Zygote] = {}
+
+    def warm(self, python: str | None = None) -> Zygote:
+        """Have a zygote for this interpreter, from now on; it becomes ready in the background."""
+        path = python or sys.executable
+        if path not in self._zygotes:
+            plan = SandboxPlan(landlock=False, seccomp=False, namespaces=False, forks=True)
+            self._zygotes[path] = Zygote(lambda: self.spawn("zygote", label="zygote", python=path, sandbox=plan))
+        return self._zygotes[path]
 
     async def spawn(
         self,
@@ -64,11 +76,13 @@ class Launcher:
         if self._closing:
             raise error_of(new_failure(label, "start", "ended", "the console is closing"))
         scratch = self._make_scratch()
+        path = python or sys.executable
         try:
-            child = await self._execute(kind, label, python or sys.executable, scratch)
+            child = None if fresh else await self._fork(kind, label, path)
+            child = child or self._execute(kind, label, path, scratch)
         except OSError as error:
             shutil.rmtree(scratch, ignore_errors=True)
-            message = f"cannot start {python or sys.executable}: {error.strerror or error}"
+            message = f"cannot start {path}: {error.strerror or error}"
             raise error_of(new_failure(label, "start", "start", message)) from None
         self._adopt(child, scratch)
         await self._enter_sandbox(child, limits or self.limits, sandbox or self.sandbox)
@@ -77,6 +91,7 @@ class Launcher:
     async def close(self) -> None:
         """End every child and remove their scratch directories."""
         self._closing = True
+        await asyncio.gather(*(zygote.close() for zygote in self._zygotes.values()))
         await asyncio.gather(*(child.end() for child in tuple(self.children)))
         if self._scratch:
             shutil.rmtree(self._scratch, ignore_errors=True)
@@ -92,36 +107,47 @@ class Launcher:
         self.children.add(child)
         child.on_end.append(self.children.discard)
 
-    async def _execute(self, kind: str, label: str, python: str, scratch: str) -> ChildProcess:
-        ours, theirs, output, writers = _channels()
+    async def _fork(self, kind: str, label: str, python: str) -> ChildProcess | None:
+        """A fork of this interpreter's zygote; None when there is none, or it is not ready, or it fails."""
+        zygote = self._zygotes.get(python)
+        if zygote is None or not zygote.ready:
+            return None
+        channels = _Channels()
         try:
-            process = subprocess.Popen(  # noqa: ASYNC220 - returns once the child has executed, about a millisecond
-                [python, "-I", BOOT, kind, str(theirs.fileno())],
+            pid, pidfd, reap = await zygote.fork(kind, label, channels.theirs, channels.writers)
+        except (ConsoleError, OSError):
+            channels.close_ours()
+            return None
+        finally:
+            channels.close_theirs()
+        return ChildProcess(kind, label, pid, pidfd, channels.ours, channels.readers, reap)
+
+    def _execute(self, kind: str, label: str, python: str, scratch: str) -> ChildProcess:
+        channels = _Channels()
+        try:
+            process = subprocess.Popen(
+                [python, "-I", BOOT, kind, str(channels.theirs.fileno())],
                 stdin=subprocess.DEVNULL,
-                stdout=writers[0],
-                stderr=writers[1],
-                pass_fds=(theirs.fileno(),),
+                stdout=channels.writers[0],
+                stderr=channels.writers[1],
+                pass_fds=(channels.theirs.fileno(),),
                 start_new_session=True,
                 cwd=scratch,
                 env=environment(scratch),
             )
             pidfd = os.pidfd_open(process.pid)
         except OSError:
-            ours.close()
-            for fd in output:
-                os.close(fd)
+            channels.close_ours()
             raise
         finally:
-            theirs.close()
-            for fd in writers:
-                os.close(fd)
+            channels.close_theirs()
 
         async def reap() -> Exit:
             _pid, status, usage = os.wait4(process.pid, 0)  # noqa: ASYNC222 - it is dead already
             process.returncode = os.waitstatus_to_exitcode(status)
             return Exit.of(status, usage.ru_maxrss)
 
-        return ChildProcess(kind, label, process.pid, pidfd, ours, output, reap)
+        return ChildProcess(kind, label, process.pid, pidfd, channels.ours, channels.readers, reap)
 
     async def _enter_sandbox(self, child: ChildProcess, limits: Limits, plan: SandboxPlan) -> None:
         child.memory_limit = limits.memory
@@ -143,12 +169,25 @@ def environment(scratch: str) -> dict[str, str]:
     return {**_ENVIRONMENT, **passed, "HOME": scratch, "TMPDIR": scratch}
 
 
-def _channels() -> tuple[socket.socket, socket.socket, tuple[int, int], tuple[int, int]]:
-    """Control socket (ours, theirs) and the two output pipes (reading ends, writing ends)."""
-    ours, theirs = socket.socketpair()
-    out_reader, out_writer = os.pipe()
-    err_reader, err_writer = os.pipe()
-    return ours, theirs, (out_reader, err_reader), (out_writer, err_writer)
+class _Channels:
+    """Control socket (ours and theirs) and two output pipes (we read, they write)."""
+
+    def __init__(self) -> None:
+        self.ours, self.theirs = socket.socketpair()
+        out, err = os.pipe(), os.pipe()
+        self.readers, self.writers = (out[0], err[0]), (out[1], err[1])
+
+    def close_ours(self) -> None:
+        """When no child came of it."""
+        self.ours.close()
+        for fd in self.readers:
+            os.close(fd)
+
+    def close_theirs(self) -> None:
+        """Once the child has its own."""
+        self.theirs.close()
+        for fd in self.writers:
+            os.close(fd)
 
 
 def _layers(said: object, pid: int) -> dict[str, Layer]:

@@ -122,7 +122,7 @@ class ChildProcess:
     ) -> asyncio.Future[tuple[Head, bytes]]:
         """Like `request`, without waiting: the frame is on its way when this returns."""
         if not self.alive:
-            raise error_of(self._death_failure(op, input))
+            raise error_of(self.death_failure(op, input))
         if self.busy >= IN_FLIGHT_CAP:
             message = f"{self.busy} requests wait for this {self.kind} already"
             raise error_of(new_failure(self.label, op, "busy", message))
@@ -136,6 +136,12 @@ class ChildProcess:
         self._pending[number] = pending
         pending.timer = self._loop.call_later(deadline, self._overdue, number)
         return pending.future
+
+    async def quiet(self, seconds: float) -> None:
+        """Wait until nothing it was asked is unanswered, for `seconds` at most."""
+        waiting = [pending.future for pending in self._pending.values()]
+        if waiting:
+            await asyncio.wait(waiting, timeout=seconds)
 
     def kill(self, code: str = "ended", why: str = "was ended by the console") -> None:
         """End it now, whatever it does; `code` and `why` are what requests in flight are told."""
@@ -241,7 +247,7 @@ class ChildProcess:
             shutil.rmtree(self.scratch, ignore_errors=True)
         for number in list(self._pending):
             pending = self._pending[number]
-            self._answer(number, error_of(self._death_failure(pending.phase, pending.input)))
+            self._answer(number, error_of(self.death_failure(pending.phase, pending.input)))
         self.ended.set()
         for call in self.on_end:
             call(self)
@@ -252,7 +258,8 @@ class ChildProcess:
                 if not source.read():
                     break
 
-    def _death_failure(self, phase: str, given: str | None) -> Failure:
+    def death_failure(self, phase: str, given: str | None) -> Failure:
+        """How it ended, as the failure of whatever it was asked in `phase` (or "idle")."""
         code, message = self._diagnosis()
         words = self.exit.words if self.exit else None
         return new_failure(
@@ -272,6 +279,8 @@ class ChildProcess:
             return self._cause[0], self._cause[1]
         if self.exit is None:
             return "died", "is ending"
+        if self.exit.code is None and self.exit.signal is None:
+            return "died", "ended with the zygote it was forked from"
         if self.exit.signal == signal.SIGXCPU:
             return "cpu-limit", "used up its processor time: " + self.exit.words
         if self.exit.signal == signal.SIGXFSZ:

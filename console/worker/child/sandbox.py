@@ -6,7 +6,10 @@ import ctypes
 import os
 import resource
 import signal
+import socket
 from typing import Any, Callable
+
+from console.worker.child import landlock, namespaces, seccomp
 
 PR_SET_PDEATHSIG = 1
 PR_SET_NO_NEW_PRIVS = 38
@@ -32,14 +35,25 @@ def die_with_parent() -> None:
 
 
 def enter(config: dict[str, Any], control: int, kind: str) -> dict[str, list[Any]]:
-    """Put every layer on that the plan asks for; layer name to [active, evidence or reason]."""
-    limits, plan = config["limits"], config["sandbox"]
+    """Put every layer on that the plan asks for; layer name to [active, evidence or reason].
+
+    Landlock and seccomp bind only the calling thread and what comes after it: this runs before any library can start
+    threads. A zygote keeps its powers, since each of its forks has to give up its own.
+    """
+    limits, plan, scratch = config["limits"], config["sandbox"], str(config["scratch"])
+    os.chdir(scratch)
+    os.environ.update(HOME=scratch, TMPDIR=scratch)
     layers: list[tuple[str, Callable[[], str]]] = [
         ("descriptors", lambda: close_descriptors(control)),
         ("terminal", no_terminal),
         ("limits", lambda: set_limits(limits)),
+        ("namespaces", lambda: wanted(plan["namespaces"], namespaces.separate)),
         ("no_new_privs", no_new_privileges),
+        ("landlock", lambda: wanted(plan["landlock"], lambda: confine_files(plan, config["root"], scratch))),
+        ("seccomp", lambda: wanted(plan["seccomp"], lambda: filter_calls(plan))),
     ]
+    if kind == "zygote":
+        layers = layers[:2]
     return {name: _applied(layer) for name, layer in layers}
 
 
@@ -47,7 +61,7 @@ def _applied(layer: Callable[[], str]) -> list[Any]:
     try:
         return [True, layer()]
     except (OSError, ValueError, AttributeError) as error:
-        return [False, str(error) or type(error).__name__]
+        return [False, getattr(error, "strerror", None) or str(error) or type(error).__name__]
 
 
 def close_descriptors(control: int) -> str:
@@ -106,9 +120,37 @@ def renew_cpu_limit() -> None:
         resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
 
 
+def wanted(asked: bool, layer: Callable[[], str]) -> str:
+    """Run the layer if it was asked for; else raise OSError that says it was not."""
+    if not asked:
+        raise OSError(0, "not asked for")
+    return layer()
+
+
 def no_new_privileges() -> str:
-    """No set-uid program gives anything from here on."""
+    """No set-uid program gives anything from here on, and root keeps no capability that could."""
     prctl(PR_SET_NO_NEW_PRIVS, 1)
     if prctl(PR_GET_NO_NEW_PRIVS) != 1:
         raise OSError(0, "the kernel did not keep it")
-    return "NoNewPrivs: 1"
+    return f"NoNewPrivs: 1; CapEff: {namespaces.drop_capabilities()}"
+
+
+def confine_files(plan: dict[str, Any], root: str, scratch: str) -> str:
+    """Read libraries, write the scratch directory, touch nothing else; proven by trying."""
+    read = [*landlock.SYSTEM_READ, *landlock.library_paths(root), *plan["readable"]]
+    evidence = landlock.restrict(read, [scratch, *plan["writable"]])
+    try:
+        os.listdir("/")
+    except PermissionError:
+        return f"{evidence}; listing / is denied, only {scratch} is writable"
+    raise OSError(0, f"{evidence}, yet / can be listed")
+
+
+def filter_calls(plan: dict[str, Any]) -> str:
+    """Deny system calls no model needs; proven by trying to open a socket."""
+    evidence = seccomp.install(forks=plan["forks"])
+    try:
+        socket.socket().close()
+    except PermissionError:
+        return f"{evidence}; socket() is denied" + ("" if plan["forks"] else ", so are new processes")
+    raise OSError(0, f"{evidence}, yet a socket can be made")

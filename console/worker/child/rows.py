@@ -1,0 +1,78 @@
+"""Training rows checked before any fitting: what would fail late or teach nonsense is refused early, by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from console.worker.child.calls import count
+from console.worker.child.live import attribute
+from console.worker.child.main import Refusal
+from console.worker.child.metrics import CLASSIFICATION, CLUSTERING, REGRESSION, known_labels
+
+
+def check_rows(model: Any, task: str, X: Any, y: Any) -> tuple[Any, Any]:
+    """`X` and `y` (labels spelled as the model's classes are), ready to fit `model` on.
+
+    Raises Refusal that says which rule is broken and where: target missing, rows and truths of different number,
+    missing or infinite truths (with the first row), one class only, rows too few.
+    """
+    rows = count(X)
+    if rows < 2:
+        raise Refusal("bad-input", f"{rows} rows are too few to train on")
+    if y is None:
+        if task in (CLASSIFICATION, REGRESSION) and _supervised(model):
+            raise Refusal("bad-input", f"training a {task} model needs a target column: name it with --target")
+        return X, None
+    if len(y) != rows:
+        raise Refusal("bad-input", f"{rows} rows of inputs, but {len(y)} of the target")
+    if task == CLUSTERING:
+        return X, None
+    _refuse_gaps(y)
+    if task == CLASSIFICATION:
+        y = known_labels(y, attribute(model, "classes_"))
+        _refuse_one_class(y)
+    else:
+        _refuse_words(y)
+    return X, y
+
+
+def _supervised(model: Any) -> bool:
+    """Whether fitting takes a truth; outlier detectors and transformers do without."""
+    try:
+        return bool(model.__sklearn_tags__().target_tags.required)
+    except Exception:
+        return getattr(model, "_estimator_type", None) in ("classifier", "regressor")
+
+
+def _refuse_gaps(y: Any) -> None:
+    import numpy
+
+    truth = numpy.asarray(y)
+    if truth.dtype.kind == "f":
+        bad = ~numpy.isfinite(truth)
+    elif truth.dtype.kind == "O":
+        bad = numpy.array([one is None or one != one for one in truth.ravel().tolist()]).reshape(truth.shape)
+    else:
+        return
+    if bad.any():
+        first = int(numpy.argwhere(bad)[0][0])
+        raise Refusal(
+            "bad-input",
+            f"the target is missing or not finite in {int(bad.sum())} of {len(truth)} rows, first in row {first + 1}",
+        )
+
+
+def _refuse_one_class(y: Any) -> None:
+    import numpy
+
+    truth = numpy.asarray(y)
+    if truth.ndim == 1 and len({str(one) for one in truth.tolist()}) < 2:
+        raise Refusal("bad-input", "the target holds one class only: a classifier needs at least two")
+
+
+def _refuse_words(y: Any) -> None:
+    import numpy
+
+    truth = numpy.asarray(y)
+    if truth.dtype.kind in "US" or (truth.dtype.kind == "O" and any(isinstance(one, str) for one in truth.ravel())):
+        raise Refusal("bad-input", "the target holds text, but the model predicts numbers")

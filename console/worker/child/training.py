@@ -1,0 +1,103 @@
+"""The trainer: makes a candidate out of the current model and new rows, and writes it in the artifact's own format."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from backends import registry
+from backends.base import Source, resolve
+from console.worker.child import calls, commands, tracebacks
+from console.worker.child.fitting import Fitted, fit, refuse_hazards
+from console.worker.child.live import quieten
+from console.worker.child.main import Answer, Refusal, Request, Service
+from console.worker.child.metrics import split, take, task_of
+from console.worker.child.places import replaced
+from console.worker.child.rows import check_rows
+from console.worker.child.tables import read_table
+from console.worker.child.writing import write_model
+
+
+class Training(Service):
+    """Operations: train, command (each method says what it takes and gives). A trainer serves one update, then ends."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operations = {"train": self.train, "command": self.command}
+        tracebacks.collect_warnings()
+
+    def train(self, request: Request) -> Answer:
+        """format, compression, at, mode, name, target, hold_back, and three descriptors (artifact, table, candidate).
+
+        Answers rows, held_back, seconds, task, notes, warnings. Progress comes as events: phase, done, total.
+        Raises Refusal for data or parameters that cannot be trained with, and what the model's code raises.
+        """
+        fields = request.fields
+        artifact, table, candidate = (request.fds[position] for position in range(3))
+        self._begin(request, "load")
+        root = registry.load(Source(artifact), fields["format"]).model
+        at = fields.get("at") or ""
+        current = resolve(root, at)
+        refuse_hazards(current)
+        notes = quieten(current)
+        self._begin(request, "read")
+        read = read_table(Source(table, str(fields.get("name", ""))), fields.get("target"), current)
+        X, y, held = self._rows(read.X, read.y, bool(fields.get("hold_back")))
+        self._begin(request, "check")
+        task = task_of(current, y)
+        X, y = check_rows(current, task, X, y)
+        self._begin(request, "fit")
+        self.input = X
+        begun = time.perf_counter()
+        fitted = self._fit(request, current, fields["mode"], X, y)
+        seconds = time.perf_counter() - begun
+        self._begin(request, "save")
+        write_model(replaced(root, at, fitted.model), fields["format"], fields.get("compression"), candidate)
+        return {
+            "rows": calls.count(X),
+            "held_back": held,
+            "seconds": seconds,
+            "task": task,
+            "notes": notes + fitted.notes,
+            "warnings": tracebacks.drain_warnings(),
+        }, b""
+
+    def command(self, request: Request) -> Answer:
+        """command, directory, suffix and one descriptor (candidate): run the operator's own training program.
+
+        Answers seconds; what the program prints comes as events. Raises Refusal when it fails or writes nothing.
+        """
+        fields = request.fields
+        self._begin(request, "command")
+        begun = time.perf_counter()
+        commands.run(
+            [str(part) for part in fields["command"]],
+            str(fields["directory"]),
+            str(fields.get("suffix") or ""),
+            request.fds[0],
+            lambda line: request.event("output", text=line),
+        )
+        return {"seconds": time.perf_counter() - begun}, b""
+
+    def describe_input(self) -> Any:
+        """Kind, shape and dtypes of the training rows."""
+        return None if self.input is None else calls.describe_input(self.input)
+
+    def _fit(self, request: Request, current: Any, mode: str, X: Any, y: Any) -> Fitted:
+        def step(done: int, total: int) -> None:
+            request.event("phase", phase="fit", done=done, total=total)
+
+        return fit(current, mode, X, y, step)
+
+    def _rows(self, X: Any, y: Any, hold_back: bool) -> tuple[Any, Any, int]:
+        """The rows to fit on, and how many were held back."""
+        if not hold_back:
+            return X, y, 0
+        rows, held = split(calls.count(X))
+        if len(rows) < 2:
+            raise Refusal("bad-input", f"{calls.count(X)} rows are too few to hold some back: name a hold-out file")
+        return take(X, rows), None if y is None else take(y, rows), len(held)
+
+    def _begin(self, request: Request, phase: str) -> None:
+        self.phase = phase
+        request.event("phase", phase=phase)

@@ -1,0 +1,68 @@
+"""The zygote: a single-threaded process with the libraries imported once, that forks children in milliseconds."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import sys
+from typing import NoReturn
+
+from console.worker.child.main import Answer, Refusal, Request, Service, serve
+
+
+class Forking(Service):
+    """Operations: `preload` (modules) → missing; `fork` (kind, three descriptors) → pid; `reap` (pid) → status, peak."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operations = {"preload": self.preload, "fork": self.fork, "reap": self.reap}
+
+    def preload(self, request: Request) -> Answer:
+        """Import what children will need; what is not installed is left out and named in the answer."""
+        missing = []
+        for name in request.fields.get("modules", ()):
+            try:
+                importlib.import_module(name)
+            except ImportError:
+                missing.append(name)
+        gc.collect()
+        gc.freeze()
+        return {"missing": missing, "threads": _threads()}, b""
+
+    def fork(self, request: Request) -> Answer:
+        """A child of this kind on the three descriptors: control socket, stdout, stderr. Raises Refusal."""
+        kind = str(request.fields["kind"])
+        control, out, err = request.take_fd(), request.take_fd(), request.take_fd()
+        try:
+            if _threads() > 1:
+                raise Refusal("start", "a preloaded library started threads, so this process must not fork")
+            pid = os.fork()
+            if pid == 0:
+                become(kind, control, out, err)
+        finally:
+            for fd in (control, out, err):
+                os.close(fd)
+        return {"pid": pid}, b""
+
+    def reap(self, request: Request) -> Answer:
+        """How a dead child ended; it stays a zombie until this is asked, so its number cannot be taken meanwhile."""
+        pid, status, usage = os.wait4(int(request.fields["pid"]), os.WNOHANG)
+        if pid == 0:
+            raise Refusal("protocol", "that child is still alive")
+        return {"status": status, "peak": usage.ru_maxrss}, b""
+
+
+def become(kind: str, control: int, out: int, err: int) -> NoReturn:
+    """In the forked child: a session and streams of its own, other random numbers, then serve."""
+    os.setsid()
+    os.dup2(out, 1)
+    os.dup2(err, 2)
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is not None:
+        numpy_random.seed()
+    serve(kind, control)
+
+
+def _threads() -> int:
+    return len(os.listdir("/proc/self/task"))

@@ -1,0 +1,139 @@
+"""A trainer: one child that makes one candidate and ends; cancelling is killing it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from console.worker.failures import error_of, new_failure, texts
+from console.worker.launcher import Launcher
+from console.worker.limits import Limits, SandboxPlan
+from console.worker.process import ChildProcess
+from console.worker.wire import Head
+
+__all__ = ["Candidate", "Progress", "Trained", "Trainer", "candidate_file"]
+
+NEVER = 30 * 86_400.0
+"""Seconds a training may take: training is ended by whoever waits for it, not by the clock."""
+
+Progress = Callable[[str, int | None, int | None, str], None]
+"""Hears phase, pieces done and in all where they are known, and a line of the training program's output."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What a training told: rows fitted on and held back, seconds of fitting, the task, notes and warnings."""
+
+    rows: int
+    held_back: int
+    seconds: float
+    task: str
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """The current model as bytes, and how a new one is made of it: what the trainer needs to know."""
+
+    artifact: int
+    format: str
+    compression: str | None
+    at: str
+    mode: str
+
+
+def candidate_file(name: str) -> int:
+    """An empty file in memory for a candidate; the caller closes it. Raises OSError."""
+    return os.memfd_create(name.encode("ascii", "replace").decode()[:200], os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+
+
+class Trainer:
+    """Client of one trainer process. Failures are raised as ChildFailed or ChildRefused, each with its record."""
+
+    def __init__(self, child: ChildProcess) -> None:
+        self.child = child
+
+    @classmethod
+    async def start(
+        cls,
+        launcher: Launcher,
+        label: str,
+        *,
+        python: str | None = None,
+        limits: Limits | None = None,
+        readable: Sequence[str] = (),
+        forks: bool = False,
+    ) -> Trainer:
+        """A sandboxed trainer; `forks` lets the operator's own program run, `readable` opens its paths to it."""
+        plan: SandboxPlan = replace(launcher.sandbox, forks=forks).reading(*readable)
+        return cls(await launcher.spawn("trainer", label=label, python=python, limits=limits, sandbox=plan))
+
+    async def train(
+        self,
+        current: Candidate,
+        table: int,
+        name: str,
+        *,
+        target: str | None,
+        hold_back: bool,
+        candidate: int,
+        on_progress: Progress,
+    ) -> Trained:
+        """Train on the table `table` (called `name`) and write the new model to the empty file `candidate`.
+
+        With `hold_back` a fifth of the rows, always the same, is kept from fitting.
+        """
+        fields: Head = {
+            "format": current.format,
+            "compression": current.compression,
+            "at": current.at,
+            "mode": current.mode,
+            "name": name,
+            "target": target,
+            "hold_back": hold_back,
+        }
+        head = await self._ask("train", fields, (current.artifact, table, candidate), f"the file {name}", on_progress)
+        try:
+            rows, held, seconds = int(head["rows"]), int(head["held_back"]), float(head["seconds"])
+            return Trained(
+                rows, held, seconds, str(head["task"])[:40], texts(head.get("notes")), texts(head.get("warnings"))
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._malformed(error) from None
+
+    async def command(
+        self, command: Sequence[str], directory: str, suffix: str, *, candidate: int, on_progress: Progress
+    ) -> float:
+        """Run the operator's own program in `directory`; what it wrote at {candidate} fills `candidate`. Seconds."""
+        fields: Head = {"command": list(command), "directory": directory, "suffix": suffix}
+        head = await self._ask("command", fields, (candidate,), None, on_progress)
+        try:
+            return float(head["seconds"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._malformed(error) from None
+
+    async def end(self) -> None:
+        """End the process and wait until it is gone; nothing can write to the candidate any more."""
+        self.child.kill("cancelled", "was cancelled")
+        await self.child.ended.wait()
+
+    async def _ask(self, op: str, fields: Head, fds: Sequence[int], given: str | None, on_progress: Progress) -> Head:
+        def on_event(head: Head) -> None:
+            done, total = (value if isinstance(value, int) else None for value in (head.get("done"), head.get("total")))
+            text = head.get("text")
+            on_progress(str(head.get("phase") or "command")[:40], done, total, str(text)[:2000] if text else "")
+
+        try:
+            head, _body = await self.child.request(op, fields, fds=fds, deadline=NEVER, on_event=on_event, input=given)
+        except asyncio.CancelledError:
+            await self.end()
+            raise
+        return head
+
+    def _malformed(self, error: Exception) -> Exception:
+        self.child.kill("protocol", "sent an answer that is malformed and was killed")
+        message = f"the trainer's answer is malformed: {type(error).__name__}: {error}"
+        return error_of(new_failure(self.child.label, "answer", "protocol", message))

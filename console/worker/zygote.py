@@ -1,0 +1,122 @@
+"""The console's side of a zygote: warmed in the background, asked for forks, started again when it dies."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+
+from console.errors import ConsoleError
+from console.worker.exits import Exit
+from console.worker.failures import error_of, new_failure
+from console.worker.process import ChildProcess, Reap
+
+PRELOAD = (
+    "console.worker.child.model",
+    "backends.pickles",
+    "backends.joblibs",
+    "backends.hdf5",
+    "numpy",
+    "pandas",
+    "joblib",
+    "scipy.sparse",
+    "sklearn.pipeline",
+    "sklearn.compose",
+    "sklearn.preprocessing",
+    "sklearn.impute",
+    "sklearn.feature_extraction.text",
+    "sklearn.decomposition",
+    "sklearn.linear_model",
+    "sklearn.ensemble",
+    "sklearn.tree",
+    "sklearn.svm",
+    "sklearn.neighbors",
+    "sklearn.naive_bayes",
+    "sklearn.neural_network",
+    "sklearn.cluster",
+    "sklearn.calibration",
+    "sklearn.model_selection",
+    "sklearn.metrics",
+)
+"""What most models need; what is not installed is skipped."""
+
+WARM_DEADLINE = 120.0
+FORK_DEADLINE = 10.0
+BACKOFF = (0.0, 1.0, 1.0, 2.0, 3.0, 5.0, 8.0)
+
+Start = Callable[[], Awaitable[ChildProcess]]
+
+
+class Zygote:
+    """One zygote of one interpreter. `start` makes the process; it is run again, later and later, as often as it dies."""
+
+    def __init__(self, start: Start, modules: Sequence[str] = PRELOAD) -> None:
+        self._start = start
+        self._modules = tuple(modules)
+        self._child: ChildProcess | None = None
+        self._warm = asyncio.Event()
+        self._keeping = asyncio.get_running_loop().create_task(self._keep())
+
+    @property
+    def ready(self) -> bool:
+        """Whether it forks now; while it does not, children are executed afresh."""
+        return self._warm.is_set() and self._child is not None and self._child.alive
+
+    @property
+    def pid(self) -> int | None:
+        """The process, once there is one."""
+        return self._child.pid if self._child else None
+
+    async def warmed(self) -> None:
+        """Wait until it is ready."""
+        await self._warm.wait()
+
+    async def fork(self, kind: str, label: str, theirs: socket.socket, writers: Sequence[int]) -> tuple[int, int, Reap]:
+        """A forked child on these descriptors: its pid, a pidfd and how to reap it. Raises ConsoleError."""
+        zygote = self._child
+        if zygote is None:
+            raise error_of(new_failure(label, "start", "start", "there is no zygote"))
+        head, _body = await zygote.request(
+            "fork", {"kind": kind}, fds=(theirs.fileno(), *writers), deadline=FORK_DEADLINE
+        )
+        pid = head.get("pid")
+        if not isinstance(pid, int) or _parent_of(pid) != zygote.pid:
+            raise error_of(new_failure(label, "start", "protocol", "the zygote named a process that is not its child"))
+
+        async def reap() -> Exit:
+            try:
+                answer, _none = await zygote.request("reap", {"pid": pid}, deadline=FORK_DEADLINE)
+                return Exit.of(int(answer["status"]), int(answer["peak"]))
+            except (ConsoleError, KeyError, TypeError, ValueError):
+                return Exit()
+
+        return pid, os.pidfd_open(pid), reap
+
+    async def close(self) -> None:
+        """Stop keeping it; the launcher ends the process with all others."""
+        self._keeping.cancel()
+        await asyncio.gather(self._keeping, return_exceptions=True)
+
+    async def _keep(self) -> None:
+        failures = 0
+        while True:
+            await asyncio.sleep(BACKOFF[min(failures, len(BACKOFF) - 1)])
+            failures += 1
+            try:
+                self._child = await self._start()
+                await self._child.request("preload", {"modules": list(self._modules)}, deadline=WARM_DEADLINE)
+            except ConsoleError:
+                continue
+            self._warm.set()
+            failures = 0
+            await self._child.ended.wait()
+            self._warm.clear()
+
+
+def _parent_of(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stat:
+            return int(stat.read().rpartition(b")")[2].split()[1])
+    except (OSError, ValueError, IndexError):
+        return -1
