@@ -1,6 +1,6 @@
 """The measurements of one artifact over time, kept over reloads: what charts and summaries read.
 
-The clock is monotonic; its zero means nothing. Every quantity is kept in bins of eight widths, the narrow ones for
+The clock is monotonic; its zero means nothing. Every quantity is kept in bins of nine widths, the narrow ones for
 minutes, the wide ones for a day, some 0.7 MB at most in all. What comes late counts in the bin in progress.
 """
 
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from console.monitor.bins import BASE_PER_SECOND, GAUGES, METRICS, RATES, Bin, Level
 from console.records import Measured, Memory
 
-_LEVELS = {1: 1200, 2: 900, 5: 900, 10: 3600, 25: 900, 50: 900, 150: 1200, 300: 2880}
+_LEVELS = {1: 1200, 2: 900, 5: 900, 10: 3600, 25: 900, 50: 900, 150: 1200, 300: 1440, 600: 1440}
 WIDTHS = tuple(base / BASE_PER_SECOND for base in _LEVELS)
 """The widths of bins there are, in seconds."""
 

@@ -1,0 +1,251 @@
+"""One chart over time: value axis, finished columns, the column in progress, and the current value written large."""
+
+from __future__ import annotations
+
+from textwrap import wrap
+
+from rich.segment import Segment
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.events import Resize
+from textual.message import Message
+from textual.renderables.digits import DIGITS, DIGITS3X3_BOLD
+from textual.strip import Strip
+
+from console.monitor.series import Recorder
+from console.ui.widgets.inked import Inked, refresh_changed
+from console.ui.widgets.live_column import LiveColumn
+from console.ui.widgets.plot import Cell, Ink
+from console.ui.widgets.window import ChartSpec, Window
+
+GUTTER = 6
+_WIDE = 56
+_TALL = 9
+_LABEL_CELLS = 4
+
+
+class ChartBody(Inked):
+    """Everything of a chart that changes only when a column closes or the scale does."""
+
+    DEFAULT_CSS = """
+    ChartBody { width: 1fr; height: 1fr; }
+    """
+
+    class Fitted(Message):
+        """The window has a new size and must be drawn anew."""
+
+    def __init__(self, window: Window) -> None:
+        super().__init__()
+        self._window = window
+        self.hint = ""
+        self.now_word = "now"
+        self._lines: list[Strip] | None = None
+
+    def revise(self) -> None:
+        """Bring the rows up to date; those that stay as they are, blank or filled, are not sent to the terminal."""
+        before, self._lines = self._lines, self._painted()
+        if before is None or len(before) != len(self._lines):
+            self.refresh()
+        else:
+            refresh_changed(self, before, self._lines)
+
+    def on_resize(self, event: Resize) -> None:
+        """Fit the window to the cells there are."""
+        self._window.resize(event.size.height - 1, event.size.width - GUTTER)
+        self.post_message(self.Fitted())
+
+    def notify_style_update(self) -> None:
+        """Another theme: nothing painted stays."""
+        super().notify_style_update()
+        self._lines = None
+
+    def render_line(self, y: int) -> Strip:
+        """One row of cells with its part of the axis; the last row is the time axis."""
+        if self._lines is None:
+            self._lines = self._painted()
+        return self._lines[y] if y < len(self._lines) else Strip.blank(self.size.width, self.rich_style)
+
+    def _painted(self) -> list[Strip]:
+        window = self._window
+        axis, base = self.part("axis"), self.rich_style
+        if window.empty:
+            return self._vacant()
+        labels = window.scale.labels(window.rows)
+        bar, tick = ("|", "+") if window.plain else ("│", "┤")
+        lines = []
+        for number, row in enumerate(window.body()):
+            label = labels.get(number)
+            gutter = f"{label or '':>{GUTTER - 1}}{bar if label is None else tick}"
+            lines.append(Strip([Segment(gutter, axis), *self._inked(row)], GUTTER + window.columns))
+        times = window.time_labels()
+        word = self.now_word if window.columns > len(self.now_word) else ""
+        times = times[: window.columns - len(word)] + word
+        lines.append(Strip([Segment(" " * GUTTER, base), Segment(times, axis)], GUTTER + window.columns))
+        return lines
+
+    def _inked(self, row: list[Cell]) -> list[Segment]:
+        """The cells in as few segments as can be: a blank has no ink and joins what stands before it."""
+        segments, text, now = [], "", Ink.NONE
+        for char, ink in row:
+            if ink not in (now, Ink.NONE) and text.strip(" "):
+                segments.append(Segment(text, self.ink(now)))
+                text = ""
+            now = now if ink is Ink.NONE else ink
+            text += char
+        return [*segments, Segment(text, self.ink(now))]
+
+    def _vacant(self) -> list[Strip]:
+        width, height = self.size
+        blank = Strip.blank(width, self.rich_style)
+        lines = [blank] * height
+        words = wrap(self.hint, max(8, width - 4))[:height]
+        for row, text in enumerate(words, max(0, (height - 1 - len(words)) // 2)):
+            left = max(0, (width - len(text)) // 2)
+            parts = [Segment(" " * left, self.rich_style), Segment(text, self.part("quiet"))]
+            lines[row] = Strip(parts, left + len(text)).adjust_cell_length(width, self.rich_style)
+        return lines
+
+
+class Readout(Inked):
+    """The current value, large where there is room, and the values beside it."""
+
+    DEFAULT_CSS = """
+    Readout { width: 9; height: 1fr; padding-left: 1; }
+    Readout.-large { width: 13; padding-left: 2; }
+    """
+
+    def __init__(self, window: Window) -> None:
+        super().__init__()
+        self._window = window
+        self._lines: list[tuple[str, str]] = []
+
+    def revise(self, recorder: Recorder | None) -> None:
+        """Read the current values."""
+        lines = self._read(recorder)
+        lines += [("", "value")] * (self.size.height - len(lines))
+        before, self._lines = self._lines, lines
+        if len(before) != len(lines):
+            self.refresh()
+        else:
+            refresh_changed(self, before, lines)
+
+    def render_line(self, y: int) -> Strip:
+        """One line of it."""
+        text, part = self._lines[y] if y < len(self._lines) else ("", "value")
+        return Strip([Segment(text.ljust(self.size.width), self.part(part))], max(len(text), self.size.width))
+
+    def _read(self, recorder: Recorder | None) -> list[tuple[str, str]]:
+        spec, scale = self._window.spec, self._window.scale
+        value = None if recorder is None else recorder.latest(spec.value)
+        if recorder is None or value is None:
+            return []
+        amount = scale.amount(value)
+        if self.has_class("-large") and not self._window.plain:
+            lines = [(row, "value") for row in _large(amount)] + [(scale.suffix, "quiet"), ("", "quiet")]
+        else:
+            lines = [(f"{amount} {scale.suffix}", "value")]
+        room = self.size.width - _LABEL_CELLS
+        for label, metric in spec.details:
+            detail = recorder.latest(metric)
+            if detail is not None:
+                lines.append((f"{label:<{_LABEL_CELLS}}{scale.amount(detail):>{room}}", "quiet"))
+        return lines
+
+
+class Chart(Horizontal):
+    """A chart of one recorder. `tick` is called by whoever owns the paint clock; nothing here has a timer."""
+
+    DEFAULT_CSS = """
+    Chart {
+        height: 1fr;
+        border-top: solid $line;
+        border-title-color: $foreground;
+        border-title-align: left;
+        padding: 0 1 0 0;
+    }
+    """
+
+    def __init__(self, spec: ChartSpec, *, plain: bool = False) -> None:
+        super().__init__(id=f"chart-{spec.id}")
+        self.window = Window(spec, plain=plain)
+        self.recorder: Recorder | None = None
+        self.paused = False
+        self._body = ChartBody(self.window)
+        self._live = LiveColumn(self.window)
+        self._readout = Readout(self.window)
+        self.border_title = _title(spec)
+
+    def compose(self) -> ComposeResult:
+        """Body, column in progress, readout."""
+        yield self._body
+        yield self._live
+        yield self._readout
+
+    def on_resize(self, event: Resize) -> None:
+        """Write the value large where it fits."""
+        self._readout.set_class(event.size.width >= _WIDE and event.size.height >= _TALL, "-large")
+
+    def on_chart_body_fitted(self) -> None:
+        """Draw for the new size."""
+        self.paint()
+
+    def show(self, recorder: Recorder | None, hint: str = "") -> None:
+        """Show another recorder; `hint` is what an empty chart says."""
+        if recorder is not self.recorder:
+            self.recorder = recorder
+            self.window.clear()
+        self._body.hint = hint
+        self.paint()
+
+    def zoom(self, dot_seconds: float) -> None:
+        """Let a dot stand for this many seconds."""
+        self.window.zoom(dot_seconds)
+        self.paint()
+
+    def pause(self, paused: bool) -> None:
+        """Hold the picture still, or catch up with what was measured meanwhile."""
+        self.paused = paused
+        self._body.now_word = "held" if paused else "now"
+        if paused:
+            self._body.revise()
+        else:
+            self.paint()
+
+    def paint(self) -> None:
+        """Draw everything as it stands, even while paused."""
+        if not self._body.size or not self._readout.size:
+            return
+        if self.recorder is not None:
+            self.window.advance(self.recorder)
+        self._body.revise()
+        self._live.revise()
+        self._readout.revise(self.recorder)
+
+    def tick(self, *, readout: bool) -> None:
+        """Draw what is new; the readout only now and then, since figures that flicker cannot be read."""
+        if self.recorder is None or self.paused:
+            return
+        if self.window.advance(self.recorder):
+            self._body.revise()
+        self._live.revise()
+        if readout:
+            self._readout.revise(self.recorder)
+
+
+def _title(spec: ChartSpec) -> str:
+    inks = {Ink.FAINT: "$accent 40%", Ink.FILL: "$accent 65%", Ink.LINE: "$accent", Ink.ALARM: "$error"}
+    legend = " ".join(f"[{inks[ink]}]{word}[/]" for word, ink in spec.legend)
+    return f"[b]{spec.title}[/b]  {legend}"
+
+
+def _large(text: str) -> list[str]:
+    """Three rows of box-drawn digits."""
+    table = DIGITS3X3_BOLD
+    rows = ["", "", ""]
+    for char in text:
+        if char not in DIGITS:
+            rows = [row + end for row, end in zip(rows, (" ", " ", char), strict=True)]
+            continue
+        start = DIGITS.index(char) * 3
+        rows = [row + table[start + line].ljust(3) for line, row in enumerate(rows)]
+    return rows

@@ -1,0 +1,114 @@
+"""The live charts of one artifact, two by two, moved by one paint clock that runs only while they are seen."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Grid
+from textual.timer import Timer
+
+from console.monitor.series import Recorder
+from console.ui.text import is_ascii
+from console.ui.widgets.axis import Unit
+from console.ui.widgets.chart import Chart
+from console.ui.widgets.plot import Ink, Trace
+from console.ui.widgets.window import ChartSpec, zoomed
+
+LATENCY = ChartSpec(
+    id="latency",
+    title="latency",
+    unit=Unit.DURATION,
+    traces=(
+        Trace("band", "worker.p90", Ink.FAINT, to="worker.p99", sparse=True),
+        Trace("band", "worker.p50", Ink.FILL, to="worker.p90"),
+        Trace("line", "worker.p50", Ink.LINE),
+    ),
+    legend=(("p50", Ink.LINE), ("p90", Ink.FILL), ("p99", Ink.FAINT)),
+    value="worker.p50",
+    details=(("p90", "worker.p90"), ("p99", "worker.p99"), ("trip", "round_trip.p50")),
+)
+THROUGHPUT = ChartSpec(
+    id="throughput",
+    title="throughput",
+    unit=Unit.RATE,
+    traces=(Trace("area", "calls", Ink.FILL), Trace("area", "errors", Ink.ALARM)),
+    legend=(("calls", Ink.LINE), ("errors", Ink.ALARM)),
+    value="calls",
+    details=(("rows", "rows"), ("err", "errors")),
+)
+MEMORY = ChartSpec(
+    id="memory",
+    title="memory",
+    unit=Unit.BYTES,
+    traces=(Trace("area", "pss", Ink.FILL), Trace("line", "rss", Ink.LINE)),
+    legend=(("rss", Ink.LINE), ("pss", Ink.FILL)),
+    value="rss",
+    details=(("pss", "pss"), ("own", "private")),
+)
+CPU = ChartSpec(
+    id="cpu",
+    title="cpu",
+    unit=Unit.PERCENT,
+    traces=(Trace("area", "cpu", Ink.FILL),),
+    legend=(("of one core", Ink.LINE),),
+    value="cpu",
+)
+SPECS = (LATENCY, THROUGHPUT, MEMORY, CPU)
+
+FRAME_S = 0.1
+_FRAMES_PER_READOUT = 5
+
+
+class ChartsPanel(Grid):
+    """Four charts that share clock, pause and zoom."""
+
+    DEFAULT_CSS = """
+    ChartsPanel { grid-size: 2 2; grid-gutter: 0 1; height: 1fr; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._charts = tuple(Chart(spec, plain=is_ascii()) for spec in SPECS)
+        self._clock: Timer | None = None
+        self._frame = 0
+        self.paused = False
+        self.dot_seconds = 0.5
+
+    def compose(self) -> ComposeResult:
+        """The charts."""
+        yield from self._charts
+
+    def on_mount(self) -> None:
+        """Have the clock ready."""
+        self._clock = self.set_interval(FRAME_S, self.tick, pause=True)
+
+    def show(self, recorder: Recorder | None, hint: str) -> None:
+        """Show the measurements of one artifact; `hint` says what to press while there are none."""
+        for chart in self._charts:
+            chart.show(recorder, hint)
+
+    def run(self, live: bool) -> None:
+        """Let the clock run while something is live and seen; stop it otherwise."""
+        if self._clock is not None:
+            if live:
+                self._clock.resume()
+            else:
+                self._clock.pause()
+
+    def tick(self) -> None:
+        """One frame."""
+        self._frame += 1
+        for chart in self._charts:
+            chart.tick(readout=self._frame % _FRAMES_PER_READOUT == 0)
+
+    def pause(self, paused: bool) -> None:
+        """Hold all charts still; measuring goes on and shows when they are let go."""
+        self.paused = paused
+        for chart in self._charts:
+            chart.pause(paused)
+
+    def zoom(self, steps: int) -> float:
+        """Zoom in (negative) or out; returns the seconds the charts now span."""
+        self.dot_seconds = zoomed(self.dot_seconds, steps)
+        for chart in self._charts:
+            chart.zoom(self.dot_seconds)
+        return self._charts[0].window.span

@@ -1,0 +1,60 @@
+"""The colours of drawn cells, as one set of component styles for all parts of a chart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.style import Style
+from textual.geometry import Region
+from textual.widget import Widget
+
+from console.ui.widgets.plot import Ink
+
+_CLASSES = {
+    Ink.FAINT: "ink--faint",
+    Ink.FILL: "ink--fill",
+    Ink.LINE: "ink--line",
+    Ink.ALARM: "ink--alarm",
+    Ink.BEYOND: "ink--beyond",
+    Ink.MARK: "ink--mark",
+}
+
+
+class Inked(Widget):
+    """A widget that paints with inks."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {*_CLASSES.values(), "ink--axis", "ink--value", "ink--quiet"}
+    DEFAULT_CSS = """
+    Inked {
+        & > .ink--faint { color: $accent 40%; }
+        & > .ink--fill { color: $accent 65%; }
+        & > .ink--line { color: $accent; text-style: bold; }
+        & > .ink--alarm { color: $error; text-style: bold; }
+        & > .ink--beyond { color: $warning; text-style: bold; }
+        & > .ink--mark { color: $warning; }
+        & > .ink--axis { color: $quiet; }
+        & > .ink--quiet { color: $quiet; }
+        & > .ink--value { color: $foreground; text-style: bold; }
+        &:ansi {
+            & > .ink--faint { color: $accent; text-style: dim; }
+            & > .ink--fill { color: $accent; }
+            & > .ink--line { color: $accent; text-style: bold; }
+        }
+    }
+    """
+
+    def ink(self, ink: Ink) -> Style:
+        """The style of one ink."""
+        return self.rich_style if ink is Ink.NONE else self.get_component_rich_style(_CLASSES[ink])
+
+    def part(self, name: str) -> Style:
+        """The style of "axis", "value" or "quiet"."""
+        return self.get_component_rich_style(f"ink--{name}")
+
+
+def refresh_changed(widget: Widget, before: Sequence[object], now: Sequence[object]) -> None:
+    """Have only those rows of `widget` painted that differ."""
+    for row, (old, new) in enumerate(zip(before, now, strict=True)):
+        if old != new:
+            widget.refresh(Region(0, row, widget.size.width, 1))
