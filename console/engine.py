@@ -293,7 +293,10 @@ class Engine:
         return self._updates.plan(path, data, target)
 
     async def update(self, plan: UpdatePlan) -> Comparison:
-        """Retrain, judge and measure a candidate; it waits for `promote` or `discard`. Raises Refused, Failed, BadInput."""
+        """Retrain, judge and measure a candidate; it waits for `promote` or `discard`.
+
+        Raises Refused, BadInput, Usage, Failed.
+        """
         self._may_write()
         return await self._updates.run(plan)
 

@@ -9,14 +9,14 @@ from pathlib import Path
 
 from console.errors import Refused
 from console.events import Bus
-from console.records import Inspection, Judgement, Json
+from console.records import Inspection, Json, Judgement
 from console.trust import policy as policies
 from console.trust.audit import Audit, AuditCheck, AuditEntry
 from console.trust.verdict import judge
 
 
 class Book:
-    """Judges by the store's policy as it stood at the last reading; writes consents and audit lines where `writable`."""
+    """Judges by the store's policy as last read; writes consents and audit lines where `writable`."""
 
     def __init__(self, root: Path, bus: Bus, *, writable: bool) -> None:
         self._root = root

@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from console.errors import BadInput, ConsoleError, NeedsReview, Refused
+from console.errors import BadInput, ConsoleError, NeedsReview, Refused, Usage
 from console.loading.facts import Facts, Judged
 from console.records import FileIdentity, Inspection, Judgement, Verdict
 from console.store.sealed import digest_of
@@ -88,6 +88,7 @@ class Starter:
         """Start a worker for bytes that were judged and admitted already; they stay the caller's to close."""
         inspection = judged.inspection
         assert inspection is not None
+        at = at or place_in(path, inspection)
         fresh = judged.judgement.verdict is not Verdict.SAFE
         began = time.perf_counter()
         on_phase("start", phases, None)
@@ -97,7 +98,7 @@ class Starter:
             loaded = await worker.load(
                 judged.bytes.fd,
                 inspection.format,
-                at or only_place(inspection),
+                at,
                 mmap_mode="r" if judged.bytes.size >= MAP_FROM and not inspection.compression else None,
                 deadline=self._deadline_s,
                 on_phase=lambda phase, finished: on_phase(phase, {**phases, **finished}, worker),
@@ -130,11 +131,17 @@ class Starter:
             await self._consent(path, judgement, judged.bytes.digest or "", accept)
 
 
-def only_place(inspection: Inspection) -> str:
-    """The place of the only model of a file that is no model itself, a dict around one for example; else the root."""
-    places = [one.at for one in inspection.models]
-    tops = [place for place in places if not any(_inside(place, other) for other in places)]
-    return tops[0] if len(tops) == 1 else ""
+def place_in(path: str, inspection: Inspection) -> str:
+    """The place of the model to run: the root, or the only model in a file that is a dict or tuple around one.
+
+    Raises Usage that lists the places when the file holds several.
+    """
+    tops = [one for one in inspection.models if not any(_inside(one.at, other.at) for other in inspection.models)]
+    known = [one for one in tops if one.version is not None] or tops
+    if len(known) > 1:
+        places = ", ".join(one.at for one in known[:8])
+        raise Usage(f"{path} holds {len(known)} models: {places}", hint="choose one of them (--at PLACE)")
+    return known[0].at if known else ""
 
 
 def _inside(place: str, other: str) -> bool:

@@ -75,6 +75,7 @@ class Live:
         self._running[path] = asyncio.ensure_future(prober.run(seconds))
         self._running[path].add_done_callback(lambda _: self._ended(path, prober))
         self._sampler.hurry(path, True)
+        await asyncio.sleep(0)
         self._bus.emit("probe.started", path, f"{path} is being probed")
         return prober.state()
 

@@ -1,0 +1,178 @@
+"""The engine on a real store: what is loaded, what changes, what dies."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pickle
+import shutil
+import signal
+from pathlib import Path
+
+import joblib
+import psutil
+import pytest
+
+from console.config import Settings
+from console.engine import Engine
+from console.errors import BadInput, ConsoleError, Failed, NeedsReview, Refused
+from console.loading import slot
+from console.records import Verdict, WorkerState
+from tests.loading.conftest import model, until
+
+
+async def test_a_second_start_knows_the_store_before_it_looks(store: Path, isolated: Path) -> None:
+    first = await Engine.open(store, Settings())
+    await until(first, lambda: all(row.verdict for row in first.artifacts()) and len(first.artifacts()) == 3)
+    await first.close()
+    second = await Engine.open(store, Settings())
+    known = {row.path: row.verdict for row in second.artifacts()}
+    await second.close()
+    assert known == {"a.joblib": Verdict.SAFE, "b.pkl": Verdict.SAFE, "review.pkl": Verdict.REVIEW}
+
+
+async def test_several_models_answer_side_by_side(engine: Engine) -> None:
+    await asyncio.gather(engine.load("a.joblib"), engine.load("b.pkl"))
+    rows = [[5.0, 0.0, 0.0], [-5.0, 0.0, 0.0]]
+    a, b = await asyncio.gather(engine.predict("a.joblib", rows=rows), engine.predict("b.pkl", rows=rows))
+    assert a.outputs["predict"] == [True, False]
+    assert b.rows == 2
+    pids = {view.pid for view in engine.workers().values()}
+    assert len(pids) == 2
+    assert os.getpid() not in pids
+
+
+async def test_what_needs_review_loads_on_a_recorded_yes_only(engine: Engine, store: Path) -> None:
+    with pytest.raises(NeedsReview, match=r"ipaddress\.IPv4Address"):
+        await engine.load("review.pkl")
+    assert engine.worker("review.pkl") is None
+    await engine.load("review.pkl", accept="our own")
+    outcome = await engine.predict("review.pkl", rows=[[0.0, 0.0, 5.0]])
+    assert outcome.outputs["predict"] == [True]
+    await engine.unload("review.pkl")
+    await engine.load("review.pkl")
+    actions = [(entry.action, entry.result.split(":")[0]) for entry in engine.audit_entries()]
+    assert ("accept", "review") in actions
+    assert engine.audit_verify().ok
+
+
+async def test_blocked_and_damaged_files_are_refused_and_not_run(engine: Engine, store: Path, tmp_path: Path) -> None:
+    marker = tmp_path / "ran"
+
+    class Payload:
+        def __reduce__(self) -> tuple[object, ...]:
+            return os.system, (f"touch {marker}",)
+
+    (store / "evil.pkl").write_bytes(pickle.dumps(Payload()))
+    (store / "cut.pkl").write_bytes((store / "b.pkl").read_bytes()[:-40])
+    with pytest.raises(Refused, match="blocked"):
+        await engine.load("evil.pkl", accept="please")
+    with pytest.raises(BadInput, match="damaged"):
+        await engine.load("cut.pkl")
+    assert not marker.exists()
+
+
+async def test_a_changed_file_is_marked_with_both_digests_and_reloaded_beside(engine: Engine, store: Path) -> None:
+    before = await engine.load("a.joblib")
+    joblib.dump(model(1), store / "new")
+    os.replace(store / "new", store / "a.joblib")
+    await until(engine, lambda: (row := engine.artifact("a.joblib")) and row.changed)
+    row = engine.artifact("a.joblib")
+    assert row is not None
+    assert row.digest not in (None, before.digest)
+    after = await engine.reload("a.joblib")
+    assert after.digest == row.digest
+    assert after.pid != before.pid
+    await until(engine, lambda: (row := engine.artifact("a.joblib")) and not row.changed)
+    assert (await engine.predict("a.joblib", rows=[[0.0, 5.0, 0.0]])).outputs["predict"] == [True]
+
+
+async def test_the_old_model_answers_when_the_new_one_cannot_be_loaded(engine: Engine, store: Path) -> None:
+    before = await engine.load("a.joblib")
+    (store / "a.joblib").write_bytes(b"\x80\x05garbage")
+    with pytest.raises(ConsoleError):
+        await engine.reload("a.joblib")
+    view = engine.worker("a.joblib")
+    assert view is not None
+    assert view.state is WorkerState.READY
+    assert view.pid == before.pid
+    assert "still answers" in view.notes[0]
+    assert (await engine.predict("a.joblib", rows=[[5.0, 0.0, 0.0]])).outputs["predict"] == [True]
+
+
+async def test_a_killed_worker_is_explained_and_started_again(engine: Engine) -> None:
+    view = await engine.load("a.joblib")
+    assert view.pid is not None
+    os.kill(view.pid, signal.SIGKILL)
+    await until(engine, lambda: (now := engine.worker("a.joblib")) and now.state is WorkerState.ERROR)
+    await until(engine, lambda: (now := engine.worker("a.joblib")) and now.state is WorkerState.READY)
+    assert "SIGKILL" in (engine.failures()[-1].exit or "")
+    assert not psutil.pid_exists(view.pid)
+
+
+async def test_a_worker_that_keeps_dying_is_left_alone(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slot, "BACKOFF_S", (0.0,))
+    monkeypatch.setattr(slot, "GIVE_UP_AFTER", 1)
+    for _ in range(2):
+        await until(engine, lambda: (now := engine.worker("a.joblib")) is None or now.state is WorkerState.READY)
+        view = await engine.load("a.joblib")
+        assert view.pid is not None
+        os.kill(view.pid, signal.SIGKILL)
+        await until(engine, lambda: (now := engine.worker("a.joblib")) and now.state is WorkerState.ERROR)
+    left = engine.worker("a.joblib")
+    assert left is not None
+    assert left.retry_at is None
+    assert "left alone" in left.notes[0]
+    assert (await engine.reload("a.joblib")).state is WorkerState.READY
+
+
+async def test_nothing_is_left_behind(store: Path, isolated: Path) -> None:
+    engine = await Engine.open(store, Settings())
+    await engine.load("a.joblib")
+    children = psutil.Process().children(recursive=True)
+    assert children
+    await engine.close()
+    _gone, alive = psutil.wait_procs(children, timeout=10)
+    assert alive == []
+
+
+async def test_a_store_that_vanishes_keeps_its_rows_and_workers(engine: Engine, store: Path) -> None:
+    await engine.load("a.joblib")
+    store.rename(store.with_name("away"))
+    await until(engine, lambda: engine.offline)
+    assert len(engine.artifacts()) == 3
+    assert (await engine.predict("a.joblib", rows=[[5.0, 0.0, 0.0]])).rows == 1
+    store.with_name("away").rename(store)
+    await until(engine, lambda: engine.offline is None)
+
+
+async def test_a_rollback_brings_the_old_content_back_and_the_worker_follows(engine: Engine, store: Path) -> None:
+    original = (store / "a.joblib").read_bytes()
+    await engine.load("a.joblib")
+    shutil.copy(store / "b.pkl", store / "a.joblib")
+    with pytest.raises(BadInput):
+        await engine.rollback("a.joblib")
+    (store / "a.joblib").write_bytes(original)
+
+
+async def test_a_probe_measures_and_survives_the_death_of_its_worker(engine: Engine) -> None:
+    view = await engine.load("a.joblib")
+    await engine.start_probe("a.joblib")
+    state = engine.probe("a.joblib")
+    assert state is not None
+    assert state.running
+    assert view.pid is not None
+    os.kill(view.pid, signal.SIGKILL)
+    await until(engine, lambda: (now := engine.worker("a.joblib")) and now.state is WorkerState.ERROR)
+    await until(engine, lambda: (now := engine.worker("a.joblib")) and now.state is WorkerState.READY)
+    state = engine.probe("a.joblib")
+    assert state is not None
+    assert state.running
+    done = await engine.stop_probe("a.joblib")
+    assert done is not None
+    assert not done.running
+
+
+async def test_a_question_to_what_is_not_loaded_says_what_to_do(engine: Engine) -> None:
+    with pytest.raises(Failed, match="not loaded"):
+        await engine.predict("a.joblib", rows=[[0.0, 0.0, 0.0]])
