@@ -35,13 +35,21 @@ def _raise(path: str, other: str | None = None) -> None:
     raise OSError(number, os.strerror(number), path, None, other)
 
 
+def _name(path: str) -> ctypes.c_char_p:
+    raw = os.fsencode(path)
+    if b"\0" in raw:
+        raise ValueError("embedded null byte")
+    return ctypes.c_char_p(raw)
+
+
 def openat2(directory: int, path: str, flags: int) -> int:
     """Open `path` beneath the directory descriptor, following no link and leaving it by no `..`.
 
-    Raises OSError: ELOOP for a symbolic link, EXDEV for an escape, ENOSYS where the kernel is older than 5.6.
+    Raises OSError: ELOOP for a symbolic link, EXDEV for an escape, ENOSYS where the kernel is older than 5.6;
+    ValueError for a path with a null byte.
     """
     how = _OpenHow(flags, 0, _RESOLVE_BENEATH | _RESOLVE_NO_SYMLINKS | _RESOLVE_NO_MAGICLINKS)
-    name = ctypes.c_char_p(os.fsencode(path))
+    name = _name(path)
     for _ in range(_OPENAT2_TRIES):
         fd: int = _libc.syscall(
             ctypes.c_long(_SYS_OPENAT2),
@@ -67,9 +75,9 @@ def rename_at(directory: int, old: str, new: str, flags: int, *, new_directory: 
     result = _libc.syscall(
         ctypes.c_long(number),
         ctypes.c_int(directory),
-        ctypes.c_char_p(os.fsencode(old)),
+        _name(old),
         ctypes.c_int(target),
-        ctypes.c_char_p(os.fsencode(new)),
+        _name(new),
         ctypes.c_uint(flags),
     )
     if result != 0:

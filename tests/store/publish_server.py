@@ -1,0 +1,56 @@
+"""Runs publish, rollback or recover in forked processes that a tracer can be attached to before they begin.
+
+One JSON request a line on stdin: {"root", "path", "action", "content", "replaces"}. Answers the pid, waits for any
+line, lets the process go, answers how it ended.
+"""
+
+import contextlib
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+
+from console.errors import ConsoleError
+from console.store import publish, recovery, sealed
+
+
+def act(request: dict[str, str]) -> None:
+    root = Path(request["root"])
+    promotion = publish.Promotion("tester", "a test")
+    if request["action"] == "recover":
+        recovery.recover(root)
+    elif request["action"] == "rollback":
+        publish.rollback(root, request["path"], int(request["content"]), promotion)
+    else:
+        source = Path(request["content"])
+        with sealed.open_artifact(source.parent, source.name) as opened, sealed.seal(opened) as content:
+            publish.publish(root, request["path"], content, promotion, replaces=request["replaces"] or None)
+
+
+def child(request: dict[str, str], gate: int) -> int:
+    os.read(gate, 1)
+    try:
+        act(request)
+    except ConsoleError as error:
+        with contextlib.suppress(OSError):
+            print(json.dumps({"error": type(error).__name__, "message": error.message}), flush=True)
+        return 3
+    except BaseException:
+        traceback.print_exc()
+        return 4
+    return 0
+
+
+for line in sys.stdin:
+    ready, go = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(go)
+        os._exit(child(json.loads(line), ready))
+    os.close(ready)
+    print(pid, flush=True)
+    sys.stdin.readline()
+    os.write(go, b".")
+    os.close(go)
+    print(json.dumps({"status": os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])}), flush=True)

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import os
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from console.records import Artifact, FileIdentity, Verdict
+from console.store.index import Index
+
+IDENTITY = FileIdentity(64769, 2**64 - 3, 10, 1_700_000_000_000_000_001, 1_700_000_000_000_000_002)
+ROW = Artifact(
+    os.fsdecode(b"d/\xff\n.pkl"),
+    10,
+    1_700_000_000.5,
+    identity=IDENTITY,
+    format="joblib",
+    compression="zlib",
+    digest="sha256:00",
+    model_class="odd\udcff.Class",
+    steps=("a", "b"),
+    n_models=2,
+    verdict=Verdict.REVIEW,
+    why="names x",
+    recipe="d/m.recipe.toml",
+)
+
+
+@pytest.fixture
+def index(store: Path, tmp_path: Path) -> Index:
+    return Index(store, tmp_path / "cache" / "one")
+
+
+def test_rows_come_back_as_they_were(index: Index) -> None:
+    other = Artifact("plain.pkl", 10, 1.0, identity=IDENTITY, problem="is empty")
+    assert index.save([ROW, other, Artifact("no identity", 0, 0.0)], {"mark": IDENTITY}, policy="p")
+    index.close()
+    found = index.load("p")
+    assert {row.path: row for row in found.rows} == {ROW.path: ROW, "plain.pkl": other}
+    assert found.marks == {"mark": IDENTITY}
+
+
+def test_a_verdict_of_another_policy_is_not_remembered(index: Index) -> None:
+    index.save([ROW], policy="p")
+    assert index.load("q").rows == [replace(ROW, verdict=None, why="")]
+
+
+def test_paths_are_replaced_and_forgotten(index: Index) -> None:
+    index.save([ROW], {"mark": IDENTITY}, policy="p")
+    index.save([replace(ROW, model_class="new")], removed=["mark"], policy="p")
+    found = index.load("p")
+    assert [row.model_class for row in found.rows] == ["new"]
+    assert found.marks == {}
+    index.replace([], {"only": IDENTITY})
+    assert index.load("p").rows == []
+    assert index.load("p").marks == {"only": IDENTITY}
+
+
+@pytest.mark.parametrize("how", ["garbage", "schema", "truncated", "facts", "directory"])
+def test_a_spoilt_index_is_dropped_and_made_again(index: Index, tmp_path: Path, how: str) -> None:
+    index.save([ROW], policy="p")
+    index.close()
+    file = tmp_path / "cache" / "one" / "index.sqlite"
+    if how == "garbage":
+        file.write_bytes(b"this is no database" * 500)
+    elif how == "truncated":
+        file.write_bytes(file.read_bytes()[:4097])
+    elif how == "directory":
+        file.unlink()
+        file.mkdir()
+    else:
+        base = sqlite3.connect(file)
+        base.execute("PRAGMA user_version=99" if how == "schema" else "UPDATE files SET facts='[1]'")
+        base.commit()
+        base.close()
+    assert index.load("p").rows == []
+    if how != "directory":
+        assert index.save([ROW], policy="p")
+        assert index.load("p").rows == [ROW]
+
+
+def test_a_locked_index_is_done_without(index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("console.store.index._BUSY_SECONDS", 0.01)
+    index.save([ROW], policy="p")
+    other = sqlite3.connect(tmp_path / "cache" / "one" / "index.sqlite", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    index.close()
+    assert not index.save([ROW], policy="p")
+    other.execute("ROLLBACK")
+    other.close()
+    assert index.load("p").rows == [ROW]
+
+
+def test_two_consoles_share_one_index(index: Index, store: Path, tmp_path: Path) -> None:
+    other = Index(store, tmp_path / "cache" / "one")
+    index.save([ROW], policy="p")
+    other.save([replace(ROW, path="second.pkl")], policy="p")
+    assert {row.path for row in index.load("p").rows} == {ROW.path, "second.pkl"}
+    other.close()
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(store: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    index = Index(store, tmp_path / "file" / "below")
+    assert index.load("p").rows == []
+    assert not index.save([ROW])

@@ -1,0 +1,162 @@
+"""A publish killed, or told no, at each of its system calls: the artifact is whole and the next start settles it."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from console.store import history, publish, recovery, sealed
+from console.store.own_files import HISTORY, artifact_key
+
+OLD, NEW = b"old" * 1000, b"new" * 1000
+PATH = "models/churn.pkl"
+CALLS = (
+    "write",
+    "fsync",
+    "renameat2",
+    "renameat",
+    "linkat",
+    "unlinkat",
+    "openat",
+    "mkdirat",
+    "fchmod",
+    "ftruncate",
+    "ioctl",
+)
+MOST = 60
+
+
+def digest(data: bytes) -> str:
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+
+
+def make(root: Path, *, existing: bool = True) -> dict[str, str]:
+    """A store with the artifact, and the request that replaces it."""
+    (root / "models").mkdir(parents=True)
+    if existing:
+        (root / PATH).write_bytes(OLD)
+    candidate = root.parent / f"{root.name}-candidate"
+    candidate.write_bytes(NEW)
+    replaces = digest(OLD) if existing else ""
+    return {"root": str(root), "path": PATH, "action": "publish", "content": str(candidate), "replaces": replaces}
+
+
+def live(root: Path) -> bytes | None:
+    return (root / PATH).read_bytes() if (root / PATH).exists() else None
+
+
+def check_settled(root: Path, before: bytes | None) -> None:
+    """What must hold after a recovery: old or new, its history complete, nothing left lying about."""
+    now = live(root)
+    assert now in (before, NEW)
+    assert [one.name for one in (root / "models").iterdir()] == (["churn.pkl"] if now is not None else [])
+    found = history.versions(root, PATH)
+    assert [one.digest for one in found if one.current] == ([digest(now)] if now is not None else [])
+    if now == NEW and before is not None:
+        kept = next(one.version for one in found if not one.current)
+        with history.open_version(root, PATH, kept) as old:
+            assert Path(f"/proc/self/fd/{old.fd}").read_bytes() == before
+    versions = root / ".model-console" / HISTORY / artifact_key(PATH)
+    inodes = [one.stat().st_ino for one in versions.iterdir()] if versions.exists() else []
+    assert now is None or (root / PATH).stat().st_ino not in inodes
+    assert len(inodes) == len(set(inodes))
+    assert recovery.recover(root) == ()
+
+
+def check_works(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "next").write_bytes(b"next")
+    now = live(root)
+    with sealed.open_artifact(tmp_path, "next") as opened, sealed.seal(opened) as content:
+        promotion = publish.Promotion("tester", "next")
+        publish.publish(root, PATH, content, promotion, replaces=digest(now) if now is not None else None)
+    assert live(root) == b"next"
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("existing", [True, False], ids=["replace", "first"])
+def test_killed_before_each_call(server: Any, tmp_path: Path, call: str, existing: bool) -> None:
+    for number in range(1, MOST):
+        root = tmp_path / f"{number}"
+        ended = server.run(make(root, existing=existing), f"{call}:signal=KILL:when={number}")
+        before = OLD if existing else None
+        assert live(root) in (before, NEW)
+        recovery.recover(root)
+        check_settled(root, before)
+        if ended.status == 0:
+            assert live(root) == NEW
+            break
+        assert ended.status == -9
+    else:
+        pytest.fail(f"{call} was called over {MOST} times")
+    check_works(root, tmp_path)
+
+
+@pytest.mark.parametrize("call", ["write", "fsync", "renameat2", "renameat", "unlinkat"])
+@pytest.mark.parametrize("at", ["renameat2:signal=KILL:when=1", "ioctl:signal=KILL:when=1", "fsync:signal=KILL:when=9"])
+def test_recovery_that_is_killed_too(server: Any, tmp_path: Path, at: str, call: str) -> None:
+    for number in range(1, MOST):
+        root = tmp_path / f"{number}"
+        request = make(root)
+        assert server.run(request, at).status == -9
+        ended = server.run({**request, "action": "recover"}, f"{call}:signal=KILL:when={number}")
+        recovery.recover(root)
+        check_settled(root, OLD)
+        if ended.status == 0:
+            break
+        assert ended.status == -9
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [("write", "ENOSPC"), ("fsync", "EIO"), ("openat", "EACCES"), ("renameat2", "EROFS"), ("renameat", "ENOSPC")],
+)
+def test_told_no_at_each_call(server: Any, tmp_path: Path, call: str, error: str) -> None:
+    for number in range(1, MOST):
+        root = tmp_path / f"{number}"
+        ended = server.run(make(root), f"{call}:error={error}:when={number}")
+        if ended.status == 0:
+            assert live(root) == NEW
+            break
+        assert ended.status == 3, ended
+        assert ended.error in ("Failed", "Conflict", "BadInput")
+        assert live(root) == OLD
+        recovery.recover(root)
+        check_settled(root, OLD)
+    check_works(root, tmp_path)
+
+
+@pytest.mark.parametrize(("call", "error"), [("write", "ENOSPC"), ("fsync", "EIO")])
+def test_told_no_from_some_call_on(server: Any, tmp_path: Path, call: str, error: str) -> None:
+    for number in range(1, MOST):
+        root = tmp_path / f"{number}"
+        ended = server.run(make(root), f"{call}:error={error}:when={number}+")
+        assert live(root) in (OLD, NEW)
+        recovery.recover(root)
+        check_settled(root, OLD)
+        if ended.status == 0:
+            break
+        assert ended.status == 3, ended
+
+
+@pytest.mark.parametrize("existing", [True, False], ids=["replace", "first"])
+def test_file_system_without_exchange(server: Any, tmp_path: Path, existing: bool) -> None:
+    root = tmp_path / "s"
+    assert server.run(make(root, existing=existing), "renameat2:error=EINVAL").status == 0
+    assert live(root) == NEW
+    check_settled(root, OLD if existing else None)
+
+
+@pytest.mark.parametrize("call", ["write", "fsync", "linkat", "renameat", "unlinkat"])
+def test_killed_without_exchange(server: Any, tmp_path: Path, call: str) -> None:
+    for number in range(1, MOST):
+        root = tmp_path / f"{number}"
+        ended = server.run(make(root), "renameat2:error=EINVAL", f"{call}:signal=KILL:when={number}")
+        assert live(root) in (OLD, NEW)
+        recovery.recover(root)
+        check_settled(root, OLD)
+        if ended.status == 0:
+            break
+        assert ended.status == -9
