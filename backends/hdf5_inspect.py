@@ -11,7 +11,7 @@ import h5py
 from backends.base import Inspection, Json, ModelEntry, NameUse, Signature
 from backends.findings import finding
 from backends.hdf5_allowed import is_allowed
-from backends.hdf5_layout import ITEM_KINDS, MODEL, NAMED_FIELDS, split_name
+from backends.hdf5_layout import ITEM_KINDS, LAYOUT, MODEL, NAMED_FIELDS, split_name
 from backends.hdf5_nodes import Node, read_model
 from backends.hdf5_tree import Tree, text_of
 
@@ -21,8 +21,15 @@ _MAX_ITEMS = 200
 _MAX_LABELS = 1000
 _MAX_TEXT = 2000
 _MAX_DEPTH = 6
+_MAX_MODELS = 1000
+_MAX_ARRAYS = 10_000
 _ROLES = {"object": "new", "call": "call", "global": "name"}
 _INNER = ("best_estimator_", "estimator_", "regressor_", "estimators_", "transformer_list", "estimator")
+_NOT_DATA = ("object", "call", "global", "link")
+_METHODS = frozenset(
+    ("predict", "predict_proba", "predict_log_proba", "decision_function", "transform", "inverse_transform", "fit",
+     "fit_transform", "fit_predict", "partial_fit", "score", "score_samples", "get_params", "set_params", "apply")
+)  # fmt: skip
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -30,7 +37,7 @@ def inspect_own(tree: Tree) -> Inspection:
     """Everything `Inspection` asks for. Raises Damaged for a file that breaks the layout."""
     root = read_model(tree)
     facts = _Facts(tree, root)
-    models = tuple(facts.models(root, ""))
+    models = facts.models(root, "")
     names = tuple(facts.names())
     arrays = tuple(
         tree.array_info(node.dataset, node.path)
@@ -48,6 +55,8 @@ def inspect_own(tree: Tree) -> Inspection:
     unlisted = facts.unlisted()
     for role_name, node in unlisted:
         tree.findings.append(finding("hdf5-unlisted-name", f"{node.path} names {role_name}", node.address))
+    for name, node in facts.overrides():
+        tree.findings.append(finding("method-override", f"{node.path} is given a {name} of its own", node.address))
     return Inspection(
         format="hdf5",
         model_class=_dotted(root.name) if root.kind in ("object", "call") else models[0].class_name if models else None,
@@ -55,13 +64,13 @@ def inspect_own(tree: Tree) -> Inspection:
         library_versions=versions,
         parameters=models[0].parameters if models else {},
         signature=facts.signature(models[0] if models else None),
-        models=models,
-        arrays=arrays,
+        models=tuple(models[:_MAX_MODELS]),
+        arrays=tuple(arrays[:_MAX_ARRAYS]),
         n_weights=sum(math.prod(info.shape) for info in arrays if info.dtype not in ("str", "object")),
         complete=tree.complete,
         loadable=not unlisted and all(each.code == "hdf5-link" for each in tree.findings),
         findings=tuple(tree.findings),
-        details={"layout": 1},
+        details={"layout": LAYOUT, **_left_out(len(models), len(arrays))},
     )
 
 
@@ -79,6 +88,12 @@ def _step(at: str, name: str, is_key: bool = False) -> str:
         return f"{at}.{name}" if at else name
     quoted = re.sub(r"(['\\])", r"\\\1", name)
     return f"{at}['{quoted}']"
+
+
+def _left_out(models: int, arrays: int) -> dict[str, Json]:
+    """How many models and arrays are not listed, where there are too many."""
+    over = {"models_left_out": models - _MAX_MODELS, "arrays_left_out": arrays - _MAX_ARRAYS}
+    return {name: count for name, count in over.items() if count > 0}
 
 
 class _Facts:
@@ -106,6 +121,15 @@ class _Facts:
                 found.setdefault(_dotted(node.name), node)
         return list(found.items())
 
+    def overrides(self) -> list[tuple[str, Node]]:
+        """State that puts an object or a function in the place of a method."""
+        found: list[tuple[str, Node]] = []
+        for node in self._root.below():
+            if "_sklearn_version" in node.members:
+                names = [name for name in node.members if name in _METHODS or name.startswith("__")]
+                found.extend((name, node) for name in names if node.members[name].kind in _NOT_DATA)
+        return found
+
     def models(self, root: Node, at: str) -> list[ModelEntry]:
         """Every estimator below a node with its place, parents first, in the order of the file."""
         found = []
@@ -120,14 +144,13 @@ class _Facts:
 
     def _entry(self, node: Node, at: str) -> ModelEntry:
         version = node.members["_sklearn_version"].value
-        steps = node.members.get("steps")
         parameters = [text_of(name) or "" for name in node.markers.get("@parameters", ())]
         return ModelEntry(
             at=at,
             class_name=_dotted(node.name),
             parameters={name: self.words(node.members[name]) for name in parameters if name in node.members},
             version=version if isinstance(version, str) else None,
-            steps=tuple(steps.ordered_keys()) if steps is not None and steps.kind == "named-list" else (),
+            steps=_steps(node),
         )
 
     def words(self, node: Node, depth: int = 0) -> Json:
@@ -156,9 +179,9 @@ class _Facts:
         if node.kind == "dict":
             return {key: self.words(node.members[key], depth) for key in node.ordered_keys()[:_MAX_ITEMS]}
         if node.kind == "pairs" and {"keys", "values"} <= set(node.members):
-            keys, values = self.words(node.members["keys"], depth), self.words(node.members["values"], depth)
-            if isinstance(keys, list) and isinstance(values, list):
-                return {str(key): value for key, value in zip(keys, values)}
+            left, right = self.words(node.members["keys"], depth), self.words(node.members["values"], depth)
+            if isinstance(left, list) and isinstance(right, list):
+                return {str(key): value for key, value in zip(left, right)}
         if node.kind == "dtype":
             return f"<dtype {node.name}>"
         if node.kind in ("object-array", "masked-array"):
@@ -217,12 +240,15 @@ class _Facts:
         names = self._find(node, "feature_names_in_", 0)
         labels = self._find(node, "classes_", -1)
         outputs = self._find(node, "n_outputs_", -1)
+        told = outputs.value if outputs is not None and type(outputs.value) is int else None
+        if told is None and labels is not None:
+            told = len(labels.members) if labels.kind == "list" and labels.dataset is None else 1
         listed = self._labels(names) if names is not None else None
         classes = self._labels(labels) if labels is not None else None
         return Signature(
             n_features=width.value if width is not None and type(width.value) is int else None,
             feature_names=tuple(str(name) for name in listed) if listed is not None else None,
-            outputs=outputs.value if outputs is not None and type(outputs.value) is int else None,
+            outputs=told,
             classes=tuple(classes[:_MAX_LABELS]) if classes is not None else None,
         )
 
@@ -230,9 +256,9 @@ class _Facts:
         node = self._followed(node)
         if name in node.members:
             return self._followed(node.members[name])
-        steps = node.members.get("steps")
         if depth > _MAX_DEPTH:
             return None
+        steps = node.members.get("steps")
         if steps is not None and steps.kind == "named-list" and steps.members:
             return self._find(steps.members[steps.ordered_keys()[step]], name, step, depth + 1)
         for inner in _INNER:
@@ -271,6 +297,15 @@ def _children(node: Node, at: str) -> list[tuple[Node, str]]:
         if update is not None:
             found.append((update, at))
     return [(child, place) for child, place in found if child.kind not in ("plain", "link", "array")]
+
+
+def _steps(node: Node) -> tuple[str, ...]:
+    """The names of a composed model's parts, in order."""
+    for name in ("steps", "transformer_list", "transformers", "estimators"):
+        parts = node.members.get(name)
+        if parts is not None and parts.kind == "named-list":
+            return tuple(parts.ordered_keys())
+    return ()
 
 
 def _first(node: Node) -> Node:
