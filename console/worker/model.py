@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from backends.base import Json, Signature
@@ -32,11 +32,23 @@ class Loaded:
     library_versions: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class RawArray:
+    """One output in a raw answer: its numpy dtype, its shape, and where in the bytes it stands."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    offset: int
+    bytes: int
+
+
 class Worker:
     """Client of one worker process. Failures are raised as ChildFailed or ChildRefused, each with its record."""
 
-    def __init__(self, child: ChildProcess) -> None:
+    def __init__(self, child: ChildProcess, start_ms: float = 0.0) -> None:
         self.child = child
+        self._start_ms = start_ms
 
     @classmethod
     async def start(
@@ -50,9 +62,9 @@ class Worker:
         sandbox: SandboxPlan | None = None,
     ) -> Worker:
         """A sandboxed worker without a model yet; `fresh` must be true for what is not `safe`."""
-        return cls(
-            await launcher.spawn("worker", label=label, fresh=fresh, python=python, limits=limits, sandbox=sandbox)
-        )
+        begun = time.perf_counter()
+        child = await launcher.spawn("worker", label=label, fresh=fresh, python=python, limits=limits, sandbox=sandbox)
+        return cls(child, (time.perf_counter() - begun) * 1e3)
 
     async def load(
         self,
@@ -60,6 +72,7 @@ class Worker:
         format: str,  # noqa: A002
         at: str = "",
         *,
+        name: str = "",
         mmap_mode: str | None = None,
         imports: Sequence[str] = (),
         deadline: float = 300.0,
@@ -67,16 +80,18 @@ class Worker:
     ) -> Loaded:
         """Load the model at `at` in the file `fd`. `imports` names modules to import first, as a phase of its own.
 
-        `on_phase(phase, finished)` runs as each phase begins, with the milliseconds of those that have ended.
+        Phases are start, import, read (with its parts as `read.…`) and warm; `on_phase(phase, finished)` runs as
+        each begins, with the milliseconds of those that have ended.
         """
 
         def on_event(head: Head) -> None:
             if on_phase is not None:
                 on_phase(str(head.get("phase", "")), _numbers(head.get("phases")))
 
-        fields = {"format": format, "at": at, "mmap_mode": mmap_mode, "imports": list(imports)}
+        fields = {"format": format, "at": at, "mmap_mode": mmap_mode, "imports": list(imports), "name": name}
         head, _body = await self.child.request("load", fields, fds=(fd,), deadline=deadline, on_event=on_event)
-        return self._checked(_loaded, head)
+        loaded = self._checked(_loaded, head)
+        return replace(loaded, phases={"start": self._start_ms, **loaded.phases})
 
     async def open_data(
         self, fd: int, name: str, *, target: str | None = None, deadline: float = 120.0
@@ -144,13 +159,65 @@ class Worker:
         head, _body = await self.child.request("evaluate", fields, deadline=deadline)
         return self._checked(lambda said: (_string(said["task"]), int(said["rows"]), _numbers(said["metrics"])), head)
 
+    async def call_array(
+        self,
+        dtype: str,
+        shape: Sequence[int],
+        numbers: bytes | int,
+        *,
+        methods: Sequence[str] = (),
+        deadline: float = 120.0,
+    ) -> tuple[list[RawArray], bytes, float]:
+        """Run raw little-endian numbers (bytes, or the descriptor of a memfd that holds them) through the model.
+
+        The answer is raw too: where each output stands in the bytes, the bytes, and the milliseconds in the worker.
+        """
+        fields = {"dtype": dtype, "shape": list(shape), "methods": list(methods)}
+        given = f"raw array {tuple(shape)} {dtype}"
+        body, fds = (b"", (numbers,)) if isinstance(numbers, int) else (numbers, ())
+        head, answer = await self.child.request(
+            "call_array", fields, body=body, fds=fds, deadline=deadline, input=given
+        )
+        return self._checked(lambda said: _raw(said, answer), head), answer, float(head.get("worker_ms", 0.0))
+
+    async def sample_rows(self, data: int, start: int, count: int) -> tuple[list[dict[str, Json]], list[Json] | None]:
+        """Input rows as JSON objects that `call_rows` takes back, and what the target says of them, if there is one."""
+        head, _body = await self.child.request("sample_rows", {"data": data, "start": start, "count": count})
+        return self._checked(_sample, head)
+
+    async def write_outputs(
+        self,
+        fd: int,
+        form: str,
+        data: int,
+        start: int = 0,
+        stop: int | None = None,
+        *,
+        methods: Sequence[str] = (),
+        deadline: float = 600.0,
+    ) -> Outcome:
+        """Predict rows of an open table into the empty, writable file `fd` as `csv`, `json` or `npy`."""
+        fields = {"data": data, "start": start, "stop": stop, "methods": list(methods), "form": form}
+        return await self._call("write_outputs", fields, deadline, (fd,))
+
+    async def save(
+        self,
+        fd: int,
+        format: str,  # noqa: A002
+        *,
+        options: dict[str, Json] | None = None,
+        deadline: float = 300.0,
+    ) -> None:
+        """Write the model in another format to the empty, writable and seekable file `fd`."""
+        await self.child.request("save", {"format": format, "options": options or {}}, fds=(fd,), deadline=deadline)
+
     async def end(self) -> None:
         """Unload: end the process and wait until it is gone."""
         await self.child.end()
 
-    async def _call(self, op: str, fields: Head, deadline: float) -> Outcome:
+    async def _call(self, op: str, fields: Head, deadline: float, fds: Sequence[int] = ()) -> Outcome:
         begun = time.perf_counter()
-        head, _body = await self.child.request(op, fields, deadline=deadline)
+        head, _body = await self.child.request(op, fields, fds=fds, deadline=deadline)
         round_trip = (time.perf_counter() - begun) * 1e3
         return self._checked(lambda said: _outcome(said, round_trip), head)
 
@@ -179,6 +246,29 @@ def _data(said: Head, name: str) -> tuple[int, DataFile]:
     columns = tuple((_string(column), _string(dtype)) for column, dtype in said["columns"])
     target = said.get("target")
     return int(said["data"]), DataFile(name, int(said["rows"]), columns, None if target is None else _string(target))
+
+
+def _raw(said: Head, body: bytes) -> list[RawArray]:
+    places = [
+        RawArray(
+            _string(one["name"]),
+            _string(one["dtype"]),
+            tuple(map(int, one["shape"])),
+            int(one["offset"]),
+            int(one["bytes"]),
+        )
+        for one in said["arrays"]
+    ]
+    if any(place.offset < 0 or place.bytes < 0 or place.offset + place.bytes > len(body) for place in places):
+        raise Malformed("an array outside the answer")
+    return places
+
+
+def _sample(said: Head) -> tuple[list[dict[str, Json]], list[Json] | None]:
+    rows, truths = said["rows"], said["truths"]
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise Malformed("rows are no objects")
+    return rows, truths if isinstance(truths, list) else None
 
 
 def _outcome(said: Head, round_trip: float) -> Outcome:

@@ -49,7 +49,7 @@ Start = Callable[[], Awaitable[ChildProcess]]
 
 
 class Zygote:
-    """One zygote of one interpreter. `start` makes the process; it is run again, later and later, as often as it dies."""
+    """One zygote of one interpreter. `start` makes the process; it is run again, ever later, as often as it dies."""
 
     def __init__(self, start: Start, modules: Sequence[str] = PRELOAD) -> None:
         self._start = start

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import importlib
+import math
 from typing import Any, Callable, Optional
 
 from backends.base import Json
 from console.worker.child.jsonable import column
 from console.worker.child.live import METHODS, attribute
 from console.worker.child.main import Refusal
+from console.worker.child.readers import frame_of
 
-__all__ = ["column", "count", "describe_input", "method", "score", "typed_rows"]
+__all__ = ["array_from", "column", "count", "describe_input", "method", "raw_arrays", "score", "typed_rows", "warm_up"]
+
+_NUMBERS = frozenset("biufc")
 
 
-def method(model: Any, name: str) -> Callable[[Any], Any]:
+def method(model: Any, name: str) -> Callable[..., Any]:
     """The model's method of this name. Raises Refusal when it has none."""
-    found = attribute(model, name) if name in METHODS and name != "score" else None
+    found = attribute(model, name) if name in METHODS else None
     if not callable(found):
         raise Refusal("bad-input", f"{type(model).__name__} has no {name}")
     return found  # type: ignore[no-any-return]
@@ -39,31 +44,105 @@ def describe_input(rows: Any) -> str:
     return f"{kind} of {len(rows)}" if hasattr(rows, "__len__") else kind
 
 
-def typed_rows(rows: list[Json], columns: Optional[list[str]], model: Any) -> Any:
-    """Typed rows as the model wants them: texts stay a list, lists become an array, or a frame if columns have names."""
-    if rows and all(isinstance(row, str) for row in rows):
-        return rows
-    import numpy
+def typed_rows(rows: list[Any], columns: Optional[list[str]], model: Any) -> Any:
+    """Rows an operator typed, as the model wants them; the objects that `Table.sample` gives are taken back too.
 
-    names = columns or attribute(model, "feature_names_in_")
-    if names is not None:
-        from console.worker.child.tables import frame_of
-
-        return frame_of(rows, [str(name) for name in names])
+    Raises Refusal when they do not fit.
+    """
+    if not rows:
+        raise Refusal("bad-input", "there is no row to predict")
+    names = attribute(model, "feature_names_in_")
+    wanted = columns or (None if names is None else [str(name) for name in names])
+    if all(isinstance(row, dict) for row in rows):
+        rows = [_from_object(row, wanted) for row in rows]
+    if all(isinstance(row, str) for row in rows):
+        return importlib.import_module("numpy").asarray(rows, dtype=object)
+    if not all(isinstance(row, list) and len(row) == len(rows[0]) for row in rows):
+        raise Refusal("bad-input", "every row must be a list of equally many values, or every one a text")
+    if wanted is not None:
+        if len(rows[0]) != len(wanted):
+            raise Refusal("bad-input", f"a row has {len(rows[0])} values, the model takes {len(wanted)}")
+        return frame_of(rows, wanted)
+    numpy = importlib.import_module("numpy")
     array = numpy.asarray(rows)
-    if array.dtype.kind in "US":
-        return numpy.asarray(rows, dtype=object)
-    return array
+    return array if array.dtype.kind in _NUMBERS else numpy.asarray(rows, dtype=object)
+
+
+def _from_object(row: dict[str, Any], names: Optional[list[str]]) -> Any:
+    if set(row) in ({"x"}, {"text"}) and (names is None or set(row) != set(names)):
+        return next(iter(row.values()))
+    wanted = names if names is not None else list(row)
+    missing = [name for name in wanted if name not in row]
+    surplus = [name for name in row if name not in wanted]
+    if missing or surplus:
+        differences = [_difference(name, "missing") for name in missing]
+        differences += [_difference(name, "surplus") for name in surplus]
+        named = ", ".join(f"{one['problem']} '{one['column']}'" for one in differences[:3])
+        raise Refusal("columns", f"the row does not fit the model: {named}", {"differences": differences[:200]})
+    return [row[name] for name in wanted]
+
+
+def _difference(name: str, problem: str) -> dict[str, Json]:
+    return {"column": name, "problem": problem, "expected": None, "found": None}
+
+
+def array_from(buffer: Any, dtype: str, shape: list[int]) -> Any:
+    """Raw little-endian numbers as an array. Raises Refusal when the sizes do not agree."""
+    numpy = importlib.import_module("numpy")
+    kind = numpy.dtype(dtype)
+    if kind.kind not in _NUMBERS or any(side < 0 for side in shape):
+        raise Refusal("bad-input", "only numbers travel as raw arrays")
+    if math.prod(shape) * kind.itemsize != len(buffer):
+        raise Refusal("bad-input", f"{len(buffer)} bytes are no {dtype} array of shape {tuple(shape)}")
+    return numpy.frombuffer(buffer, dtype=kind).reshape(shape)
+
+
+def raw_arrays(results: dict[str, Any]) -> tuple[list[dict[str, Json]], bytes]:
+    """Numeric outputs as raw little-endian bytes, and where each begins. Raises Refusal for what is not numbers."""
+    numpy = importlib.import_module("numpy")
+    places: list[dict[str, Json]] = []
+    parts: list[bytes] = []
+    offset = 0
+    for name, result in results.items():
+        array = numpy.ascontiguousarray(result)
+        if array.dtype.kind not in _NUMBERS:
+            raise Refusal("bad-input", f"{name} answers {array.dtype}, which does not travel as a raw array")
+        array = array.astype(array.dtype.newbyteorder("<"), copy=False)
+        place = {"name": name, "dtype": array.dtype.str, "shape": list(array.shape), "offset": offset}
+        places.append({**place, "bytes": array.nbytes})
+        parts.append(array.tobytes())
+        offset += array.nbytes
+    return places, b"".join(parts)
 
 
 def score(truth: Any, answer: Any) -> dict[str, float]:
     """Sums that add up over calls: `rows` and `correct` for labels, `absolute` and `squared` error for numbers."""
-    import numpy
-
+    numpy = importlib.import_module("numpy")
     expected, found = numpy.asarray(truth), numpy.asarray(answer)
-    if expected.dtype.kind == "f" and found.dtype.kind == "f":
+    if found.ndim > 1:
+        found = found.reshape(len(found), -1)[:, 0]
+    if found.dtype.kind == "f" and expected.dtype.kind in "biuf":
         error = numpy.abs(expected - found)
         return {"rows": float(len(expected)), "absolute": float(error.sum()), "squared": float((error**2).sum())}
-    if expected.dtype.kind != found.dtype.kind:
+    if expected.dtype.kind != found.dtype.kind and not {expected.dtype.kind, found.dtype.kind} <= set("biuf"):
         expected, found = expected.astype(str), found.astype(str)
     return {"rows": float(len(expected)), "correct": float((expected == found).sum())}
+
+
+def warm_up(model: Any, names: Optional[list[str]], n_features: Optional[int]) -> str:
+    """One prediction on zeros, so that the first real one is as fast as the next; why not, where it cannot be.
+
+    Only scikit-learn's own classes are tried: what others do on made-up input is not known.
+    """
+    predict = attribute(model, "predict")
+    if not str(getattr(type(model), "__module__", "")).startswith("sklearn.") or not callable(predict):
+        return "no warm-up: not a predictor of scikit-learn's own"
+    if n_features is None:
+        return "no warm-up: the number of features is not known"
+    numpy = importlib.import_module("numpy")
+    row = numpy.zeros((1, n_features))
+    try:
+        predict(row if names is None else frame_of(row, names))
+    except Exception as error:
+        return f"no warm-up: a row of zeros is not what it takes ({type(error).__name__})"
+    return ""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Optional
 
 from backends.base import Json
@@ -64,15 +66,36 @@ def library_versions() -> dict[str, str]:
     return {name: str(getattr(module, "__version__", "")) for name, module in modules if module is not None}
 
 
-def quieten(model: Any) -> list[str]:
-    """Keep the model to one thread and one process, as the limits want it; returns what was changed, in words."""
-    notes = []
+Change = tuple[str, Any, int]
+"""A part's place, the part, and the n_jobs it had."""
+
+
+def quieten(model: Any) -> list[Change]:
+    """Keep the model to one thread and one process, as the limits want it; returns what was changed."""
+    changes: list[Change] = []
     for path, part in _parts(model):
         jobs = getattr(part, "__dict__", {}).get("n_jobs")
         if isinstance(jobs, int) and jobs not in (0, 1):
             part.n_jobs = 1
-            notes.append(f"{path or 'the model'}: n_jobs={jobs} runs as n_jobs=1 in a worker")
-    return notes
+            changes.append((path, part, jobs))
+    return changes
+
+
+def notes_of(changes: list[Change]) -> list[str]:
+    """The changes in words."""
+    return [f"{path or 'the model'}: n_jobs={jobs} runs as n_jobs=1 in a worker" for path, _part, jobs in changes]
+
+
+@contextmanager
+def as_trained(changes: list[Change]) -> Iterator[None]:
+    """While the model is saved, it is again what the file said."""
+    for _path, part, jobs in changes:
+        part.n_jobs = jobs
+    try:
+        yield
+    finally:
+        for _path, part, _jobs in changes:
+            part.n_jobs = 1
 
 
 def _parts(model: Any, path: str = "", depth: int = 0) -> list[Any]:

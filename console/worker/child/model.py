@@ -3,106 +3,143 @@
 from __future__ import annotations
 
 import importlib
+import mmap
 import time
 from typing import Any, Optional
 
 from backends import registry
 from backends.base import Source
-from console.worker.child import calls, tracebacks
-from console.worker.child.live import library_versions, methods_of, quieten, signature_of
+from console.worker.child import calls, live, results, tracebacks
 from console.worker.child.main import Answer, Refusal, Request, Service
-from console.worker.child.metrics import evaluate, held_back
 from console.worker.child.tables import Table, read_table
+
+TABLES_CAP = 8
 
 
 class Serving(Service):
-    """Operations: load, open_data, close_data, call, call_rows, evaluate (each method says what it takes and gives)."""
+    """The operations of a worker; each method says what it takes from the request and what it answers."""
 
     def __init__(self) -> None:
         super().__init__()
         self.model: Any = None
-        self.phases: dict[str, float] = {}
         self.tables: dict[int, Table] = {}
+        self._changes: list[live.Change] = []
+        self._phases: dict[str, float] = {}
+        self._since = 0.0
         self._last_table = 0
         self.operations = {
             "load": self.load,
             "open_data": self.open_data,
             "close_data": self.close_data,
+            "sample_rows": self.sample_rows,
             "call": self.call,
             "call_rows": self.call_rows,
-            "evaluate": self.evaluate,
+            "call_array": self.call_array,
+            "write_outputs": self.write_outputs,
+            "save": self.save,
         }
         tracebacks.collect_warnings()
 
     def load(self, request: Request) -> Answer:
-        """format, at, mmap_mode, imports, one descriptor → class, methods, signature, phases, versions."""
+        """format, at, mmap_mode, imports, name, one descriptor → class, methods, signature, phases, versions."""
         fields = request.fields
-        self.phases = {}
+        self._phases = {}
         self._begin(request, "import")
         for name in fields.get("imports") or ():
             importlib.import_module(name)
         self._begin(request, "read")
         source = Source(request.fds[0], str(fields.get("name", "")))
         loaded = registry.load(source, fields["format"], fields.get("at") or "", fields.get("mmap_mode"))
-        self._begin(request, "prepare")
         self.model = loaded.model
-        notes = quieten(self.model)
-        answer: dict[str, Any] = {
-            "model_class": f"{type(self.model).__module__}.{type(self.model).__qualname__}",
-            "methods": methods_of(self.model),
-            "signature": signature_of(self.model),
-            "library_versions": library_versions(),
-        }
-        self._begin(request, "")
-        self.phases.update({f"read.{name}": ms for name, ms in loaded.phases.items()})
+        self._changes = live.quieten(self.model)
         warnings = tracebacks.drain_warnings()
-        answer.update(phases=self.phases, notes=notes, warnings=warnings)
-        return answer, b""
-
-    def open_data(self, request: Request) -> Answer:
-        """name, target, one descriptor → a handle, rows, columns. Raises Refusal with the differences of columns."""
-        table = read_table(
-            Source(request.fds[0], str(request.fields.get("name", ""))), request.fields.get("target"), self.model
-        )
-        self._last_table += 1
-        self.tables[self._last_table] = table
+        self._begin(request, "warm")
+        signature = live.signature_of(self.model)
+        not_warmed = self._warm(signature)
+        self._begin(request, "")
+        tracebacks.drain_warnings()
+        self._phases.update({f"read.{name}": seconds * 1e3 for name, seconds in loaded.phases.items()})
         return {
-            "data": self._last_table,
-            "rows": table.rows,
-            "columns": table.columns,
-            "target": table.target,
+            "model_class": f"{type(self.model).__module__}.{type(self.model).__qualname__}",
+            "methods": live.methods_of(self.model),
+            "signature": signature,
+            "library_versions": live.library_versions(),
+            "phases": self._phases,
+            "notes": live.notes_of(self._changes) + ([not_warmed] if not_warmed else []),
+            "warnings": warnings,
         }, b""
 
+    def open_data(self, request: Request) -> Answer:
+        """name, target, one descriptor → data (a handle), rows, columns, target. Raises Refusal, see `tables`."""
+        fields = request.fields
+        if len(self.tables) >= TABLES_CAP:
+            raise Refusal("busy", f"{TABLES_CAP} tables are open in this worker already")
+        table = read_table(Source(request.fds[0], str(fields.get("name", ""))), fields.get("target"), self.model)
+        self._last_table += 1
+        self.tables[self._last_table] = table
+        found = {"data": self._last_table, "rows": table.rows, "columns": table.columns, "target": table.target}
+        return {**found, "warnings": tracebacks.drain_warnings()}, b""
+
     def close_data(self, request: Request) -> Answer:
-        """A handle; the table is forgotten."""
+        """data → nothing; the table is forgotten."""
         self.tables.pop(request.fields["data"], None)
         return {}, b""
 
-    def call(self, request: Request) -> Answer:
-        """data, start, stop, methods, outputs, score → worker_ms and what was asked for."""
+    def sample_rows(self, request: Request) -> Answer:
+        """data, start, count → input rows as JSON objects, and their truths or null."""
         fields = request.fields
-        table = self.table(fields["data"])
-        start = fields.get("start") or 0
-        stop = fields.get("stop")
+        table, start, number = self.table(fields["data"]), int(fields["start"]), int(fields["count"])
+        truths = None if table.y is None else calls.column(table.y[start : start + number])
+        return {"rows": table.sample(start, number), "truths": truths}, b""
+
+    def call(self, request: Request) -> Answer:
+        """data, start, stop, methods, outputs, score → rows, worker_ms, and what was asked for."""
+        fields = request.fields
+        table, start, stop = self.table(fields["data"]), fields.get("start") or 0, fields.get("stop")
+        methods = fields.get("methods") or ("predict",)
+        truth = table.truth(start, stop) if fields.get("score") or "score" in methods else None
         rows = table.slice(start, stop)
-        truth = table.truth(start, stop) if fields.get("score") else None
-        return self._run(rows, fields.get("methods") or ("predict",), fields.get("outputs", True), truth)
+        found, elapsed = self._run(rows, methods, truth)
+        head: dict[str, Any] = {"rows": calls.count(rows), "worker_ms": elapsed}
+        if fields.get("outputs", True):
+            head["outputs"] = {name: calls.column(result) for name, result in found.items()}
+        if fields.get("score"):
+            head["score"] = calls.score(truth, next(iter(found.values())))
+        return self._with_warnings(head), b""
 
     def call_rows(self, request: Request) -> Answer:
-        """rows, columns, methods → the same as `call`, for rows an operator typed."""
-        rows = calls.typed_rows(request.fields["rows"], request.fields.get("columns"), self._loaded())
-        return self._run(rows, request.fields.get("methods") or ("predict",), True, None)
-
-    def evaluate(self, request: Request) -> Answer:
-        """data, metrics, held_back → task, rows, metrics on the whole table or on its rows held back from fitting."""
+        """rows, columns, methods → rows, worker_ms, outputs, for rows an operator typed."""
         fields = request.fields
-        table = self.table(fields["data"])
-        X, y = table.X, table.y
-        if fields.get("held_back"):
-            X, y = held_back(X, y)
-        self.input = X
-        task, found = evaluate(self._loaded(), X, y, fields.get("metrics") or ())
-        return {"task": task, "rows": calls.count(X), "metrics": found}, b""
+        rows = calls.typed_rows(fields["rows"], fields.get("columns"), self._loaded())
+        found, elapsed = self._run(rows, fields.get("methods") or ("predict",), None)
+        outputs = {name: calls.column(result) for name, result in found.items()}
+        return self._with_warnings({"rows": calls.count(rows), "worker_ms": elapsed, "outputs": outputs}), b""
+
+    def call_array(self, request: Request) -> Answer:
+        """dtype, shape, methods, numbers as body or as a descriptor → rows, worker_ms, arrays; answers as body."""
+        fields = request.fields
+        buffer: Any = request.body
+        if request.fds:
+            buffer = memoryview(mmap.mmap(request.fds[0], 0, access=mmap.ACCESS_READ))
+        rows = calls.array_from(buffer, str(fields["dtype"]), fields["shape"])
+        found, elapsed = self._run(rows, fields.get("methods") or ("predict",), None)
+        arrays, body = calls.raw_arrays(found)
+        return self._with_warnings({"rows": calls.count(rows), "worker_ms": elapsed, "arrays": arrays}), body
+
+    def write_outputs(self, request: Request) -> Answer:
+        """data, start, stop, methods, form, one descriptor → rows, worker_ms; the outputs go into the file."""
+        fields = request.fields
+        rows = self.table(fields["data"]).slice(fields.get("start") or 0, fields.get("stop"))
+        found, elapsed = self._run(rows, fields.get("methods") or ("predict",), None)
+        results.write(request.fds[0], str(fields["form"]), found)
+        return self._with_warnings({"rows": calls.count(rows), "worker_ms": elapsed}), b""
+
+    def save(self, request: Request) -> Answer:
+        """format, options, one descriptor → nothing; the model goes into the file as it was trained."""
+        model = self._loaded()
+        with live.as_trained(self._changes):
+            registry.save(model, request.fields["format"], request.fds[0], **(request.fields.get("options") or {}))
+        return self._with_warnings({}), b""
 
     def describe_input(self) -> Optional[str]:
         """Kind, shape and dtypes of the rows that were being answered."""
@@ -119,35 +156,34 @@ class Serving(Service):
             raise Refusal("protocol", "this worker holds no model yet")
         return self.model
 
-    def _run(self, rows: Any, methods: tuple[str, ...], outputs: bool, truth: Optional[Any]) -> Answer:
+    def _run(self, rows: Any, methods: Any, truth: Any) -> tuple[dict[str, Any], float]:
+        """Results by method, and the milliseconds spent in the model alone."""
         model = self._loaded()
         self.input = rows
-        results: dict[str, Any] = {}
+        found: dict[str, Any] = {}
         elapsed = 0
         for name in methods:
             self.phase = name
             method = calls.method(model, name)
+            given = (rows, truth) if name == "score" else (rows,)
             begun = time.perf_counter_ns()
-            results[name] = method(rows)
+            found[name] = method(*given)
             elapsed += time.perf_counter_ns() - begun
         self.phase = "answer"
-        head: dict[str, Any] = {"rows": calls.count(rows), "worker_ms": elapsed / 1e6}
-        if outputs:
-            head["outputs"] = {name: calls.column(result) for name, result in results.items()}
-        if truth is not None:
-            head["score"] = calls.score(truth, next(iter(results.values())))
+        return found, elapsed / 1e6
+
+    def _with_warnings(self, head: dict[str, Any]) -> dict[str, Any]:
         warnings = tracebacks.drain_warnings()
-        if warnings:
-            head["warnings"] = warnings
-        return head, b""
+        return {**head, "warnings": warnings} if warnings else head
+
+    def _warm(self, signature: dict[str, Any]) -> str:
+        return calls.warm_up(self.model, signature["feature_names"], signature["n_features"])
 
     def _begin(self, request: Request, phase: str) -> None:
         """End the running phase of loading, begin the next, and say so."""
         now = time.perf_counter()
-        if self.phase in ("import", "read", "prepare"):
-            self.phases[self.phase] = (now - self._since) * 1e3
+        if self.phase in ("import", "read", "warm"):
+            self._phases[self.phase] = (now - self._since) * 1e3
         self.phase, self._since = phase, now
         if phase:
-            request.event("phase", phase=phase, phases=dict(self.phases))
-
-    _since = 0.0
+            request.event("phase", phase=phase, phases=dict(self._phases))

@@ -149,13 +149,21 @@ def _record(
     message: Any, category: Any, filename: str, lineno: int, file: Optional[Any] = None, line: Optional[str] = None
 ) -> None:
     global _more_warnings
-    text = f"{getattr(category, '__name__', 'Warning')}: {text_of(message)}"
+    name = getattr(category, "__name__", "Warning")
+    text = _version_note(message) if name == "InconsistentVersionWarning" else f"{name}: {text_of(message)}"
     if text in _warnings:
         return
     if len(_warnings) < WARNINGS_CAP:
         _warnings.append(text)
     else:
         _more_warnings += 1
+
+
+def _version_note(message: Any) -> str:
+    """scikit-learn's warning for each estimator of a file, short enough to be the same for all of them."""
+    trained = text_of(getattr(message, "original_sklearn_version", "another version"))
+    running = text_of(getattr(message, "current_sklearn_version", "this one"))
+    return f"trained with scikit-learn {trained}, running {running}"
 
 
 def collect_warnings() -> None:

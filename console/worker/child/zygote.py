@@ -12,7 +12,7 @@ from console.worker.child.main import Answer, Refusal, Request, Service, serve
 
 
 class Forking(Service):
-    """Operations: `preload` (modules) → missing; `fork` (kind, three descriptors) → pid; `reap` (pid) → status, peak."""
+    """Operations: `preload` (modules) → missing; `fork` (kind, descriptors) → pid; `reap` (pid) → status, peak."""
 
     def __init__(self) -> None:
         super().__init__()
