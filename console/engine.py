@@ -13,6 +13,7 @@ from pathlib import Path
 from console.config import Settings
 from console.errors import ConsoleError, Refused
 from console.events import Bus
+from console.loading.doctor import examine
 from console.loading.facts import Facts
 from console.loading.failures import Failures
 from console.loading.fleet import Fleet
@@ -209,6 +210,10 @@ class Engine:
         """Load what the file holds now in place of what is loaded. Raises like `load`."""
         return await self._fleet.reload(path, accept=accept)
 
+    async def retry(self, path: str) -> WorkerView:
+        """Start a worker again that died, or that was left alone. Raises like `load`."""
+        return await self._fleet.reload(path)
+
     async def open_data(self, path: str, data: str | None, target: str | None = None) -> DataFile:
         """Open a data file (None: the recipe's) in the worker. Raises BadInput with the differences of the columns."""
         return (await self._questions.table(path, data, target)).file
@@ -285,6 +290,10 @@ class Engine:
     def audit_verify(self) -> AuditCheck:
         """Check the chain of the audit log."""
         return self._book.verify()
+
+    async def doctor(self) -> dict[str, Json]:
+        """Versions, sandbox layers with their evidence, limits and paths."""
+        return await examine(self.root, self._launcher, self.why_read_only)
 
     # update
 

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from console.errors import BadInput
 from console.records import Artifact, FileIdentity, Inspection, Judgement, Reason, Report, Verdict
 from console.store.sealed import OpenedFile, SealedBytes, digest_of, open_artifact, seal
 
@@ -140,19 +139,23 @@ def described(row: Artifact, inspection: Inspection | None, judgement: Judgement
     why = judgement.reasons[0].detail if judgement.reasons else ""
     if inspection is None:
         return replace(row, verdict=judgement.verdict, why=why, format=row.format or "?")
-    first = inspection.models[0] if inspection.models else None
     return replace(
         row,
         format=inspection.format,
         compression=inspection.compression,
         model_class=inspection.model_class,
-        steps=first.steps if first is not None else (),
+        steps=_steps(inspection),
         n_models=len(inspection.models),
         verdict=judgement.verdict,
         why=why,
     )
 
 
-def missing(path: str) -> BadInput:
-    """The error for a path that the catalogue does not have."""
-    return BadInput(f"there is no artifact {path} in this store", hint="list it with: model-console ls STORE")
+def _steps(inspection: Inspection) -> tuple[str, ...]:
+    """The classes of a pipeline's steps, in order; where a step's class is not known, its name."""
+    first = next(iter(inspection.models), None)
+    if first is None or not first.steps:
+        return ()
+    beneath = f"{first.at}.steps" if first.at else "steps"
+    classes = {one.at: one.class_name.rpartition(".")[2] for one in inspection.models}
+    return tuple(classes.get(f"{beneath}[{number}][1]", name) for number, name in enumerate(first.steps))

@@ -82,7 +82,10 @@ class Questions:
     async def sample(self, path: str, data: str | None, start: int, count: int) -> list[dict[str, Json]]:
         """Rows of a data file as they go into the model, by column; the target, if there is one, under its name."""
         table = await self.table(path, data)
-        return await self._fleet.ask(path, lambda worker: worker.sample_rows(table.handle, start, count))
+        rows, truth = await self._fleet.ask(path, lambda worker: worker.sample_rows(table.handle, start, count))
+        if truth is None or table.file.target is None:
+            return rows
+        return [{**row, table.file.target: value} for row, value in zip(rows, truth, strict=True)]
 
     async def evaluate(
         self, path: str, data: str | None, target: str | None, metric: str | None = None

@@ -1,0 +1,88 @@
+"""What an operator is asked when something is odd: versions, sandbox layers with their evidence, limits and paths."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from console import __version__
+from console.config import STORE_DIR, cache_dir, config_dir, state_dir
+from console.errors import ConsoleError
+from console.records import Json
+from console.store.mounts import file_system_of
+from console.worker.launcher import Launcher
+
+LIBRARIES = (
+    "textual",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "joblib",
+    "h5py",
+    "pandas",
+    "pyarrow",
+    "lz4",
+    "psutil",
+    "watchdog",
+)
+_INOTIFY = Path("/proc/sys/fs/inotify/max_user_watches")
+
+
+async def examine(root: Path, launcher: Launcher, why_read_only: str) -> dict[str, Json]:
+    """Everything by topic. A sandboxed child is started to hear from it which layers hold."""
+    return {
+        "versions": versions(),
+        "machine": {
+            "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+            "cores": os.cpu_count(),
+            "user": os.geteuid(),
+            "terminal": os.environ.get("TERM"),
+            "inotify_watches": _number(_INOTIFY),
+        },
+        "sandbox": await _layers(launcher),
+        "limits": {"memory_bytes": launcher.limits.memory, "open_files": launcher.limits.files},
+        "store": {
+            "path": str(root),
+            "own_files": str(root / STORE_DIR),
+            "file_system": file_system_of(root),
+            "read_only": why_read_only or None,
+        },
+        "paths": {"config": str(config_dir()), "cache": str(cache_dir()), "state": str(state_dir())},
+    }
+
+
+def versions() -> dict[str, Json]:
+    """The console's own version, Python's, and those of the libraries; None for one that is not installed."""
+    found: dict[str, Json] = {
+        "model-console": __version__,
+        "python": platform.python_version(),
+        "executable": sys.executable,
+    }
+    for name in LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+async def _layers(launcher: Launcher) -> dict[str, Json]:
+    try:
+        child = await launcher.spawn("worker", label="doctor")
+    except ConsoleError as error:
+        return {"error": error.message}
+    layers: dict[str, Json] = {
+        name: {"active": layer.active, "evidence": layer.evidence} for name, layer in child.layers.items()
+    }
+    await child.end()
+    return layers
+
+
+def _number(path: Path) -> int | None:
+    try:
+        return int(path.read_text("ascii"))
+    except (OSError, ValueError):
+        return None
