@@ -14,6 +14,7 @@ from console.loading.starting import Starter
 from console.records import Comparison, UpdatePlan, UpdateProgress, Version
 from console.store import recovery
 from console.update.replacing import Replacing
+from console.update.updater import Updater
 from console.worker.launcher import Launcher
 
 
@@ -34,6 +35,7 @@ class Updates:
         self._root = root
         self._bus = bus
         self._replacing = Replacing(root, facts, starter, recipes, book, fleet, bus)
+        self._updater = Updater(root, facts, starter, recipes, book, launcher, self._replacing, bus)
 
     async def recover(self) -> None:
         """Settle what a crash left half done, before anything else is changed."""
@@ -42,14 +44,35 @@ class Updates:
 
     async def close(self) -> None:
         """End what runs and let go of the candidates."""
+        await self._updater.close()
+
+    def plan(self, path: str, data: str | None, target: str | None) -> UpdatePlan:
+        """What an update would do, from the recipe and what was named. Raises Usage, BadInput."""
+        return self._updater.plan(path, data, target)
+
+    async def run(self, plan: UpdatePlan) -> Comparison:
+        """Make a candidate and compare it. Raises NeedsReview, Refused, BadInput, Conflict, Failed."""
+        return await self._updater.run(plan)
+
+    async def cancel(self, path: str) -> None:
+        """End an update that runs."""
+        await self._updater.cancel(path)
+
+    async def promote(self, path: str, why: str) -> Version:
+        """Put the waiting candidate in place. Raises Refused, Conflict, Failed."""
+        return await self._updater.promote(path, why)
+
+    async def discard(self, path: str) -> None:
+        """Let go of the waiting candidate. Raises Failed when there is none."""
+        await self._updater.discard(path)
 
     def progress(self, path: str) -> UpdateProgress | None:
         """Where an update stands, None where none runs."""
-        return None
+        return self._updater.progress(path)
 
     def pending(self, path: str) -> Comparison | None:
         """The candidate that waits for a word."""
-        return None
+        return self._updater.pending(path)
 
     async def history(self, path: str) -> tuple[Version, ...]:
         """The versions of an artifact, newest first. Raises BadInput, Failed."""

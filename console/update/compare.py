@@ -1,0 +1,84 @@
+"""What differs between the current model and a candidate, from the facts of both files."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+from backends.base import Inspection, Json, ModelEntry
+from console.records import Candidate, Judgement, Measured
+
+__all__ = ["Side", "changes", "describe", "entry_at", "quantiles"]
+
+_VALUE_CAP = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of a comparison as it was measured: its content, the facts of it and how it did."""
+
+    digest: str
+    size: int
+    inspection: Inspection
+    judgement: Judgement
+    metrics: dict[str, float] = field(default_factory=dict)
+    latencies: tuple[float, ...] = ()
+
+
+def entry_at(inspection: Inspection, at: str) -> ModelEntry | None:
+    """The facts of the model at this place, of the first one where nothing stands there."""
+    found = next((entry for entry in inspection.models if entry.at == at), None)
+    return found or next(iter(inspection.models), None)
+
+
+def describe(side: Side, at: str) -> Candidate:
+    """The record of one side, with the class and parameters of the model at `at`."""
+    entry = entry_at(side.inspection, at)
+    return Candidate(
+        digest=side.digest,
+        size=side.size,
+        model_class=entry.class_name if entry else side.inspection.model_class,
+        parameters=dict(entry.parameters if entry else side.inspection.parameters),
+        metrics=dict(side.metrics),
+        latency=quantiles(side.latencies),
+        judgement=side.judgement,
+        library_versions=dict(side.inspection.library_versions),
+    )
+
+
+def changes(current: Candidate, candidate: Candidate) -> tuple[tuple[str, str, str], ...]:
+    """(what, before, after) for everything about the two files that differs: class, parameters, versions, trust."""
+    found: list[tuple[str, str, str]] = []
+    _note(found, "class", current.model_class, candidate.model_class)
+    _note_all(found, "", current.parameters, candidate.parameters)
+    _note_all(found, "version of ", dict(current.library_versions), dict(candidate.library_versions))
+    if current.judgement is not None and candidate.judgement is not None:
+        _note(found, "trust", str(current.judgement.verdict), str(candidate.judgement.verdict))
+    return tuple(found)
+
+
+def quantiles(durations: tuple[float, ...]) -> Measured | None:
+    """Quantiles of durations in milliseconds (nearest rank), None of none."""
+    if not durations:
+        return None
+    ordered = sorted(durations)
+
+    def rank(share: float) -> float:
+        return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+    return Measured(rank(0.5), rank(0.9), rank(0.99), ordered[-1], len(ordered))
+
+
+def _note_all(found: list[tuple[str, str, str]], prefix: str, before: dict[str, Json], after: dict[str, Json]) -> None:
+    for name in sorted(before.keys() | after.keys()):
+        _note(found, prefix + name, before.get(name), after.get(name))
+
+
+def _note(found: list[tuple[str, str, str]], what: str, before: Json, after: Json) -> None:
+    if before != after:
+        found.append((what, _shown(before), _shown(after)))
+
+
+def _shown(value: Json) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _VALUE_CAP else text[: _VALUE_CAP - 1] + "…"

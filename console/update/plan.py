@@ -1,0 +1,47 @@
+"""From recipe and arguments to what an operator confirms before a retraining."""
+
+from __future__ import annotations
+
+import os
+
+from console.errors import Usage
+from console.records import Mode, UpdatePlan
+from console.store.recipe import Recipe
+
+
+def plan_update(
+    path: str,
+    recipe: Recipe,
+    *,
+    data: str | None = None,
+    target: str | None = None,
+    holdout: str | None = None,
+    at: str = "",
+) -> UpdatePlan:
+    """What an update of `path` would do; arguments go before the recipe. Raises Usage that says what is missing.
+
+    With training data of the operator's own the recipe's hold-out still counts: both models are measured on it.
+    """
+    train = _absolute(data) or recipe.data.train
+    measured = _absolute(holdout) or recipe.data.holdout
+    how = recipe.retrain.how
+    if how is Mode.COMMAND:
+        train = train or measured
+    if train is None:
+        raise Usage(
+            f"there is nothing to train {path} on: its recipe names no training data",
+            hint="name a file with --data, or write [data] train = … into the recipe",
+        )
+    return UpdatePlan(
+        path=path,
+        data=train,
+        target=target or recipe.data.target,
+        holdout=measured,
+        mode=how,
+        command=recipe.retrain.command,
+        at=at,
+    )
+
+
+def _absolute(path: str | None) -> str | None:
+    return os.path.abspath(path) if path else None
