@@ -35,7 +35,7 @@ def digest(data: bytes) -> str:
 
 def make(root: Path, *, existing: bool = True) -> dict[str, str]:
     """A store with the artifact, and the request that replaces it."""
-    (root / "models").mkdir(parents=True)
+    (root / "models").mkdir(parents=True, exist_ok=True)
     if existing:
         (root / PATH).write_bytes(OLD)
     candidate = root.parent / f"{root.name}-candidate"
@@ -139,6 +139,28 @@ def test_told_no_from_some_call_on(server: Any, tmp_path: Path, call: str, error
         if ended.status == 0:
             break
         assert ended.status == 3, ended
+
+
+def test_what_cannot_be_taken_back_either_is_settled_later(server: Any, tmp_path: Path) -> None:
+    root = tmp_path / "s"
+    ended = server.run(make(root), "renameat:error=ENOSPC:when=1", "renameat2:error=EIO:when=2")
+    assert (ended.status, ended.error) == (3, "Unsettled")
+    assert live(root) == NEW
+    (settled,) = recovery.recover(root)
+    assert settled.outcome == "finished"
+    check_settled(root, OLD)
+
+
+def test_a_first_file_that_cannot_be_taken_back_is_settled_later(server: Any, tmp_path: Path) -> None:
+    root = tmp_path / "s"
+    (root / ".model-console").mkdir(parents=True)
+    # the syncs before: history, its key, journal, own directory, temporary file, journal
+    ended = server.run(make(root, existing=False), "fsync:error=EIO:when=7+", "renameat:error=EIO:when=1")
+    assert (ended.status, ended.error) == (3, "Unsettled"), ended
+    assert live(root) == NEW
+    recovery.recover(root)
+    check_settled(root, None)
+    assert history.versions(root, PATH)[0].who == "tester"
 
 
 @pytest.mark.parametrize("existing", [True, False], ids=["replace", "first"])
