@@ -9,7 +9,7 @@ from typing import Any, Optional
 
 from backends import registry
 from backends.base import Source
-from console.worker.child import calls, live, results, tracebacks
+from console.worker.child import calls, live, metrics, results, tracebacks
 from console.worker.child.main import Answer, Refusal, Request, Service
 from console.worker.child.tables import Table, read_table
 
@@ -35,6 +35,7 @@ class Serving(Service):
             "call": self.call,
             "call_rows": self.call_rows,
             "call_array": self.call_array,
+            "evaluate": self.evaluate,
             "write_outputs": self.write_outputs,
             "save": self.save,
         }
@@ -106,6 +107,15 @@ class Serving(Service):
         if fields.get("score"):
             head["score"] = calls.score(truth, next(iter(found.values())))
         return self._with_warnings(head), b""
+
+    def evaluate(self, request: Request) -> Answer:
+        """data, metrics, held_back → task, rows, metrics on the whole table or on its rows held back from fitting."""
+        fields = request.fields
+        table = self.table(fields["data"])
+        X, y = metrics.held_back(table.X, table.y) if fields.get("held_back") else (table.X, table.y)
+        self.input = X
+        task, found = metrics.evaluate(self._loaded(), X, y, fields.get("metrics") or ())
+        return self._with_warnings({"task": task, "rows": calls.count(X), "metrics": found}), b""
 
     def call_rows(self, request: Request) -> Answer:
         """rows, columns, methods → rows, worker_ms, outputs, for rows an operator typed."""
