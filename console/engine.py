@@ -227,9 +227,12 @@ class Engine:
         start: int = 0,
         stop: int | None = None,
         methods: Sequence[str] = (),
+        target: str | None = None,
     ) -> Outcome:
         """Answers for rows of a data file, or for typed `rows`. Raises BadInput, Usage, Failed."""
-        return await self._questions.predict(path, data=data, rows=rows, start=start, stop=stop, methods=methods)
+        return await self._questions.predict(
+            path, data=data, rows=rows, start=start, stop=stop, methods=methods, target=target
+        )
 
     async def sample_rows(self, path: str, data: str | None, start: int, count: int) -> list[dict[str, Json]]:
         """Rows of a data file as they go into the model, by column."""

@@ -131,3 +131,9 @@ def ratings(people: int, films: int) -> np.ndarray:
     taste, kind = random.dirichlet([0.4] * 6, people), random.dirichlet([0.4] * 6, films)
     stars = np.clip(np.round(1 + 7 * taste @ kind.T + random.normal(0, 0.5, (people, films))), 1, 5)
     return np.where(random.random((people, films)) < 0.45, stars, 0.0)
+
+
+def log_lines(count: int) -> list[str]:
+    """Lines of 300 signs with a trace id in each, hardly any two alike."""
+    random = np.random.default_rng(17)
+    return [f"{random.choice(['GET', 'POST'])} /item trace={random.bytes(144).hex()}" for _ in range(count)]

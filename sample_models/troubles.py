@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import os
 import pickle
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,16 @@ from typing import Any
 import joblib
 import numpy as np
 from sklearn import datasets
+from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import BaggingClassifier
-from sklearn.linear_model import LogisticRegression, SGDClassifier
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, PolynomialFeatures, StandardScaler
+from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from sample_models import place
+from sample_models import data, place
 
 MARKER = "model-console-demo-payload-ran"
 """The file that the payload of `do-not-load.pkl` would create in the temporary directory, and nothing else."""
@@ -27,7 +29,6 @@ MARKER = "model-console-demo-payload-ran"
 LEGACY = Path(__file__).with_name("legacy") / "forest-1.2.2.joblib"
 
 _WINE = '[data]\nholdout = "../wine/data/wine-holdout.csv"\ntarget = "cultivar"\n'
-_CANCER = '[data]\nholdout = "../cancer/data/cancer-holdout.csv"\ntarget = "benign"\n'
 
 
 def raises(root: Path) -> None:
@@ -42,37 +43,35 @@ def raises(root: Path) -> None:
 
 
 def dies(root: Path) -> None:
-    """Its worker dies: the tree's root points a billion nodes past the end, so that predict reads foreign memory."""
+    """Its worker dies: one branch leads far past the end of the tree, so that predict reads foreign memory."""
     X, y = datasets.load_wine(return_X_y=True)
     model = DecisionTreeClassifier(max_depth=3, random_state=0).fit(X, y)
     state = model.tree_.__getstate__()
     state["nodes"] = state["nodes"].copy()
-    state["nodes"]["left_child"][0] = state["nodes"]["right_child"][0] = 2**40
+    state["nodes"]["right_child"][0] = 2**40
     model.tree_.__setstate__(state)
     place.save(root, "trouble/dies.joblib", model)
     place.text(root, "trouble/dies.recipe.toml", _WINE)
 
 
 def slow(root: Path) -> None:
-    """About 300 ms a row: a committee of 400 nearest-neighbour searches."""
+    """Some 200 ms a row: a committee of 300 nearest-neighbour searches."""
     X, y = datasets.load_wine(return_X_y=True)
     member = KNeighborsClassifier(5, metric="canberra")
-    model = BaggingClassifier(member, n_estimators=400, max_samples=0.25, random_state=0).fit(X, y)
+    model = BaggingClassifier(member, n_estimators=300, max_samples=0.25, random_state=0).fit(X, y)
     place.save(root, "trouble/slow.joblib", model, compress=("zlib", 3))
     place.text(root, "trouble/slow.recipe.toml", _WINE)
 
 
 def leaks(root: Path) -> None:
-    """Keeps every input it ever saw, some 90 KB a row: its copying step was given one memo for good."""
-    X, y = datasets.load_breast_cancer(return_X_y=True)
-    keep = FunctionTransformer(copy.deepcopy, kw_args={"memo": {}})
-    model = make_pipeline(
-        StandardScaler(), PolynomialFeatures(3), keep, SGDClassifier(max_iter=5, tol=None, random_state=0)
-    )
-    model.fit(X, y)
-    keep.kw_args["memo"].clear()
-    place.save(root, "trouble/leaks.joblib", model)
-    place.text(root, "trouble/leaks.recipe.toml", _CANCER)
+    """Remembers some 200 KB a row: its vocabulary is a defaultdict, so that each run of letters it looks up stays."""
+    lines = data.log_lines(1500)
+    words = CountVectorizer(analyzer="char", ngram_range=(5, 8), lowercase=False).fit(lines[:3])
+    words.vocabulary_ = defaultdict(int, words.vocabulary_)
+    model = make_pipeline(words, DummyClassifier(strategy="prior").fit(np.zeros((3, 1)), ["calm", "calm", "alert"]))
+    place.save(root, "trouble/leaks.joblib", model, compress=("zlib", 3))
+    place.table(root, "trouble/data/log-lines.csv", ("text",), [(line,) for line in lines])
+    place.text(root, "trouble/leaks.recipe.toml", '[data]\nholdout = "data/log-lines.csv"\n')
 
 
 class _Call:

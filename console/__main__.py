@@ -1,0 +1,37 @@
+"""`model-console`, `python -m console`: joins the command line and the screens, which do not know each other."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from console.cli.main import run
+from console.config import Settings
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command, or open the console; returns the exit code."""
+    return run(sys.argv[1:] if argv is None else argv, _screens, _account)
+
+
+def _screens(root: Path, settings: Settings) -> int:
+    from console.engine import Engine
+    from console.ui.app import ConsoleApp
+
+    async def opener() -> Engine:
+        return await Engine.open(root, settings, read_only=settings.read_only)
+
+    app = ConsoleApp(root, opener, settings)
+    code = app.run(mouse=settings.mouse)
+    return (app.return_code or 0) if code is None else code
+
+
+def _account() -> Path | None:
+    from console.ui.crash import write_crash
+
+    return write_crash()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

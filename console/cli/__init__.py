@@ -1,0 +1,1 @@
+"""The command line: a thin skin over the engine. Data goes to stdout, narration to stderr."""

@@ -1,0 +1,105 @@
+"""Commands that change an artifact: update, rollback."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable, Iterable
+
+from console.cli import shapes
+from console.cli.opening import absolute, opened
+from console.cli.output import Output, columns, size_words
+from console.engine import Engine
+from console.errors import Failed
+from console.events import Bus
+from console.records import Candidate, Comparison, Event, Version
+from console.safe_text import safe
+
+
+async def update(arguments: argparse.Namespace, output: Output) -> int:
+    """Retrain, compare, and promote what passes the gate or what the operator says yes to."""
+    async with opened(arguments.artifact, writes=True) as store:
+        engine, path = store.engine, store.artifact
+        plan = await engine.plan_update(path, data=absolute(arguments.data), target=arguments.target)
+        stop = _narrate(engine.bus, output)
+        try:
+            found = await engine.update(plan)
+        finally:
+            stop()
+        if not output.as_json:
+            for line in _side_by_side(found):
+                print(line)
+        promoted = await _decided(engine, found, arguments, output)
+        output.data(shapes.comparison(found, promoted), lambda: [_outcome(found, promoted)])
+    return 0 if promoted else Failed.exit_code
+
+
+async def _decided(engine: Engine, found: Comparison, arguments: argparse.Namespace, output: Output) -> Version | None:
+    """Promote or discard: `--yes` promotes what passed its gate; else a person is asked, where there is one."""
+    path = found.path
+    if arguments.yes and found.passed and found.gate:
+        return await engine.promote(path, arguments.why or "update --yes: the gate passed")
+    reason = "the gate said no" if found.gate else "no gate is set, so that it takes an operator's word"
+    if not arguments.yes and sys.stdin.isatty() and sys.stderr.isatty():
+        question = f"{'The gate passed' if found.passed and found.gate else reason}. Promote {safe(path)}? [y/N] "
+        print(question, end="", file=sys.stderr, flush=True)
+        answer = await asyncio.to_thread(sys.stdin.readline)
+        if answer.strip().lower() in ("y", "yes"):
+            return await engine.promote(path, arguments.why or "said yes at the prompt")
+        reason = "the operator said no"
+    elif found.passed and found.gate:
+        reason = "it passed; --yes would have promoted it"
+    await engine.discard(path)
+    output.say(f"discarded: {reason}")
+    return None
+
+
+def _narrate(bus: Bus, output: Output) -> Callable[[], None]:
+    def hear(event: Event) -> None:
+        if event.kind.startswith("update."):
+            output.say(event.text)
+
+    return bus.subscribe(hear)
+
+
+def _side_by_side(found: Comparison) -> Iterable[str]:
+    current = found.current
+    names = list(dict.fromkeys([*(current.metrics if current else {}), *found.candidate.metrics]))
+    rows = [(name, _metric(current, name), _metric(found.candidate, name)) for name in names]
+    rows.append(("size", size_words(current.size) if current else "", size_words(found.candidate.size)))
+    rows.append(("latency p50", _latency(current), _latency(found.candidate)))
+    yield f"{found.task} on {found.rows} rows{'' if found.held_out else ' it was trained on'}"
+    yield from columns(("", "CURRENT", "CANDIDATE"), rows, right=("CURRENT", "CANDIDATE"))
+    for name, old, new in found.changed:
+        yield safe(f"changed {name}: {old} -> {new}", 200)
+    for result in found.gate:
+        word = {True: "pass", False: "FAIL", None: "FAIL (not measured)"}[result.passed]
+        yield safe(f"gate {word}: {result.condition} ({result.detail})", 200)
+
+
+def _metric(side: Candidate | None, name: str) -> str:
+    return f"{side.metrics[name]:.5g}" if side and name in side.metrics else ""
+
+
+def _latency(side: Candidate | None) -> str:
+    return f"{side.latency.p50:.2f} ms" if side and side.latency else ""
+
+
+def _outcome(found: Comparison, promoted: Version | None) -> str:
+    if promoted is None:
+        return f"{found.path} is unchanged"
+    return (
+        f"{found.path} is now version {promoted.version} ({promoted.digest[:19]}); `rollback` brings the old one back"
+    )
+
+
+async def rollback(arguments: argparse.Namespace, output: Output) -> int:
+    """Put an old version back in place."""
+    async with opened(arguments.artifact, writes=True) as store:
+        version = await store.engine.rollback(store.artifact, arguments.to)
+    output.data(
+        {"version": version.version, "digest": version.digest},
+        lambda: [f"version {version.version} ({version.digest[:19]}) is in place"],
+    )
+    return 0

@@ -1,0 +1,89 @@
+"""The entry: finds out what was asked for, runs it, and turns whatever happens into words and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from console.cli.output import Output, reader_gone
+from console.cli.parser import command_names, commands_parser, console_parser
+from console.config import Settings, load_settings
+from console.errors import ConsoleError, Usage
+
+INTERRUPTED = 130
+
+_ABOUT = ("-h", "--help", "--version")
+
+Screens = Callable[[Path, Settings], int]
+"""Opens the console on a store; returns the exit code."""
+
+
+def run(argv: Sequence[str], screens: Screens, account: Callable[[], Path | None]) -> int:
+    """Do what `argv` says. `account` writes down a defect of ours that is being handled and tells where."""
+    words = argv[: argv.index("--")] if "--" in argv else argv
+    output = Output("--json" in words)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = _dispatch(list(argv), output, screens)
+        sys.stdout.flush()
+        return code
+    except ConsoleError as error:
+        output.error(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        reader_gone()
+        return 0
+    except Exception:
+        output.error(ConsoleError("this is a defect of model-console itself", hint=f"its account is in {account()}"))
+        return 1
+
+
+def _dispatch(argv: list[str], output: Output, screens: Screens) -> int:
+    parser = commands_parser()
+    names = command_names(parser)
+    asked = argv[0] if argv else ""
+    if asked in names or asked in _ABOUT:
+        return _command(parser.parse_args(argv), output, screens)
+    arguments = console_parser().parse_args(argv)
+    if arguments.store in names and "--" not in argv:
+        at = argv.index(arguments.store)
+        return _command(parser.parse_args([arguments.store, *argv[:at], *argv[at + 1 :]]), output, screens)
+    return _open(arguments.store, arguments, screens)
+
+
+def _command(arguments: argparse.Namespace, output: Output, screens: Screens) -> int:
+    if arguments.command == "demo":
+        from console.cli.demo import demo_store
+
+        store = demo_store(arguments.build_only, output)
+        return 0 if arguments.build_only else _open(str(store), arguments, screens)
+    if arguments.command == "completion":
+        from console.cli.completion import HINT, script
+
+        print(script(commands_parser(), arguments.shell))
+        output.say(HINT)
+        return 0
+    from console.cli.opening import run as run_command
+
+    return run_command(arguments.run, arguments, output)
+
+
+def _open(store: str, arguments: argparse.Namespace, screens: Screens) -> int:
+    from console.store.roots import place_of
+
+    named = {name: getattr(arguments, name) for name in ("read_only", "mouse", "ascii", "theme", "fps")}
+    settings = replace(load_settings(), **{name: value for name, value in named.items() if value is not None})
+    root = place_of(store).root
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise Usage("the console needs a terminal", hint="without one, use a command: model-console ls --json")
+    os.environ.setdefault("TEXTUAL_FPS", str(settings.fps))
+    return screens(root, settings)

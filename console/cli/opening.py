@@ -1,0 +1,84 @@
+"""One engine for one command: opened without background work, closed whatever happens."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from console.cli.output import Output
+from console.config import STORE_DIR, load_settings
+from console.engine import Engine
+from console.errors import BadInput, NeedsReview
+from console.records import WorkerView
+from console.store.roots import place_of
+
+Command = Callable[[argparse.Namespace, Output], Awaitable[int]]
+
+
+@asynccontextmanager
+async def opened(
+    path: str, *, writes: bool = False, silent: bool = False, watch: bool = False
+) -> AsyncIterator[Opened]:
+    """The engine of the store that `path` belongs to.
+
+    With `writes` the store may be changed, `silent` leaves it exactly as it is; else the audit log is kept where the
+    store has one. Raises BadInput, Usage.
+    """
+    place = place_of(path)
+    records = writes or (not silent and (place.root / STORE_DIR).is_dir())
+    engine = await Engine.open(place.root, load_settings(), watch=watch, records=records)
+    try:
+        yield Opened(engine, place.path)
+    finally:
+        await engine.close()
+
+
+class Opened:
+    """An open store, and the path in it that the command was given ("" = the store itself)."""
+
+    def __init__(self, engine: Engine, path: str) -> None:
+        self.engine = engine
+        self.path = path
+
+    @property
+    def artifact(self) -> str:
+        """The path of one artifact. Raises BadInput for a directory."""
+        if not self.path or (self.engine.root / self.path).is_dir():
+            raise BadInput(f"{self.engine.root / self.path} is a directory", hint="name one artifact in it")
+        return self.path
+
+    async def load(self, arguments: argparse.Namespace) -> WorkerView:
+        """Load the artifact. Raises NeedsReview with the words to type, Refused, BadInput, Failed."""
+        try:
+            return await self.engine.load(self.artifact, at=arguments.at, accept=arguments.accept)
+        except NeedsReview as error:
+            raise NeedsReview(
+                error.message,
+                hint='read what `model-console inspect` says of it; then add --accept "why you trust it"',
+                failure=error.failure,
+            ) from None
+
+
+def absolute(path: str | None) -> str | None:
+    """A data file named on the command line, as the engine takes it."""
+    return None if path is None else str(Path(path).absolute())
+
+
+def run(command: Command, arguments: argparse.Namespace, output: Output) -> int:
+    """Run one command on an event loop of its own; SIGTERM and SIGHUP end it like Ctrl-C does."""
+
+    async def whole() -> int:
+        task = asyncio.current_task()
+        assert task is not None
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        return await command(arguments, output)
+
+    try:
+        return asyncio.run(whole())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None

@@ -1,0 +1,115 @@
+"""How the commands speak: data on stdout, narration on stderr, both as text for people or as JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+
+from console.errors import ConsoleError
+from console.records import ExceptionInfo, Failure, Json
+from console.safe_text import safe
+
+_NEW_LINE = "\n"
+_UNITS = ("B", "K", "M", "G", "T")
+
+
+class Output:
+    """The two streams of one command. With `as_json` everything on stdout is JSON, errors included."""
+
+    def __init__(self, as_json: bool = False) -> None:
+        self.as_json = as_json
+
+    def data(self, value: Json, human: Callable[[], Iterable[str]]) -> None:
+        """The answer: `value` as JSON, or the lines of `human`, which are made safe here."""
+        if self.as_json:
+            print(json.dumps(value, indent=2))
+        else:
+            for line in human():
+                print(safe(line, 0, lines=False))
+
+    def line(self, value: Json, human: str) -> None:
+        """One line of a stream, sent off at once."""
+        print(json.dumps(value) if self.as_json else safe(human, 0), flush=True)
+
+    def say(self, sentence: str) -> None:
+        """A word on what goes on."""
+        print(safe(sentence, 0), file=sys.stderr, flush=True)
+
+    def error(self, error: ConsoleError) -> None:
+        """What could not be done, with the child's own traceback where there is one."""
+        if self.as_json:
+            print(json.dumps({"error": error_json(error)}, indent=2), flush=True)
+        self.say(f"model-console: {error.message.partition(_NEW_LINE)[0]}")
+        if error.failure is not None and not self.as_json:
+            for line in failure_lines(error.failure):
+                self.say(line)
+        if error.hint or (error.failure and error.failure.hint):
+            self.say(f"hint: {error.hint or (error.failure and error.failure.hint)}")
+
+
+def error_json(error: ConsoleError) -> Json:
+    """The shape of every error."""
+    failure = error.failure
+    last = failure.chain[-1] if failure and failure.chain else None
+    return {
+        "code": failure.code if failure else error.code,
+        "message": error.message,
+        "phase": failure.phase if failure else None,
+        "type": failure.type if failure else None,
+        "traceback": frames_json(last),
+        "hint": error.hint or (failure.hint if failure else None),
+    }
+
+
+def frames_json(exception: ExceptionInfo | None) -> list[Json]:
+    """The frames of one exception, the innermost last."""
+    frames = exception.frames if exception else ()
+    return [{"file": f.file, "line": f.line, "function": f.function, "text": f.text} for f in frames]
+
+
+def failure_lines(failure: Failure) -> Iterable[str]:
+    """A child's failure the way Python shows one."""
+    for exception in failure.chain:
+        for frame in exception.frames:
+            yield f'  File "{frame.file}", line {frame.line}, in {frame.function}'
+            if frame.text:
+                yield f"    {frame.text}"
+        yield from (f"{exception.type}: {exception.message}").splitlines()
+        yield from exception.notes
+    if failure.exit:
+        yield f"the worker ended: {failure.exit}"
+    if failure.input:
+        yield f"input: {failure.input}"
+    tail = failure.stderr.strip().splitlines()[-12:]
+    if tail:
+        yield "its last words on stderr:"
+        yield from (f"  {safe(line, 160)}" for line in tail)
+
+
+def columns(headers: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> Iterable[str]:
+    """A plain aligned table; the columns named in `right` are aligned at their right."""
+    cells = [[safe(cell, 0) for cell in row] for row in (headers, *rows)]
+    widths = [max(len(row[index]) for row in cells) for index in range(len(headers))]
+    for row in cells:
+        parts = [
+            cell.rjust(width) if header in right else cell.ljust(width)
+            for header, cell, width in zip(headers, row, widths, strict=True)
+        ]
+        yield "  ".join(parts).rstrip()
+
+
+def size_words(count: int | None) -> str:
+    """Bytes in at most four characters and a unit."""
+    if count is None:
+        return ""
+    value, unit = float(count), 0
+    while value >= 1000 and unit < len(_UNITS) - 1:
+        value, unit = value / 1024, unit + 1
+    return f"{value:.1f}{_UNITS[unit]}" if unit and value < 10 else f"{value:.0f}{_UNITS[unit]}"
+
+
+def reader_gone() -> None:
+    """Whoever read our stdout closed it: let the interpreter's last flush go nowhere instead of complaining."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,187 @@
+"""Every command with its arguments, and an example in each help."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, NoReturn
+
+from console import __version__
+from console.cli import change, run, show, watch
+from console.errors import Usage
+
+PROG = "model-console"
+
+
+class Parser(argparse.ArgumentParser):
+    """Reports mistakes as our own errors, so that they look alike and --json holds for them too."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raises Usage."""
+        raise Usage(message, hint=f"see {self.prog} --help")
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 0")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a count from 1")
+    return value
+
+
+def screen_options(parser: argparse.ArgumentParser) -> None:
+    """What can be said of the screens, in place of the settings file's word."""
+    group = parser.add_argument_group("the screens")
+    group.add_argument("--read-only", action="store_true", default=None, help="take away what changes anything")
+    group.add_argument("--no-mouse", action="store_false", dest="mouse", default=None, help="leave the mouse alone")
+    group.add_argument("--ascii", action="store_true", default=None, help="draw with ASCII signs alone")
+    group.add_argument("--theme", metavar="NAME", help="a theme by its name")
+    group.add_argument("--fps", type=_count, metavar="N", help="at most so many pictures a second")
+
+
+def console_parser() -> Parser:
+    """`model-console [STORE]`, the console itself."""
+    parser = Parser(PROG, usage=f"{PROG} [options] [STORE]")
+    parser.add_argument("store", nargs="?", default=".")
+    screen_options(parser)
+    return parser
+
+
+def commands_parser() -> Parser:
+    """The whole command line; also what completion and the README are made from."""
+    parser = Parser(
+        PROG,
+        usage=f"{PROG} [options] [STORE]\n       {PROG} COMMAND ...",
+        description="Operations console for machine-learning models. Without a command it opens on STORE (or here).",
+        epilog="example: model-console /srv/models",
+    )
+    parser.add_argument("--version", action="version", version=f"{PROG} {__version__}")
+    screen_options(parser)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
+    _looking(commands)
+    _running(commands)
+    _changing(commands)
+    _rest(commands)
+    return parser
+
+
+def command_names(parser: Parser) -> frozenset[str]:
+    """The commands of `commands_parser`."""
+    found = (action.choices for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+    return frozenset(name for choices in found for name in choices)
+
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[Parser]
+
+
+def _add(commands: Commands, name: str, words: str, example: str, *, json: bool = True) -> Parser:
+    parser = commands.add_parser(name, help=words, description=words, epilog=f"example: {PROG} {example}")
+    if json:
+        parser.add_argument("--json", action="store_true", help="write JSON to stdout")
+    return parser
+
+
+def _looking(commands: Commands) -> None:
+    ls = _add(commands, "ls", "List the artifacts of a store; none is run.", "ls /srv/models --json")
+    ls.add_argument("store", metavar="STORE", nargs="?", default=".")
+    ls.set_defaults(run=show.ls)
+    inspect = _add(
+        commands,
+        "inspect",
+        "Read the facts of an artifact, or of all in a directory, without running anything.",
+        "inspect /srv/models/churn/lr.joblib --json",
+    )
+    inspect.add_argument("artifact", metavar="ARTIFACT")
+    inspect.add_argument("--digest", action="store_true", help="read it all and tell its digest")
+    inspect.add_argument("--at", default="", metavar="PLACE", help="show this one of several models in the file")
+    inspect.set_defaults(run=show.inspect)
+    history = _add(commands, "history", "List the retained versions of an artifact.", "history churn/lr.joblib")
+    history.add_argument("artifact", metavar="ARTIFACT")
+    history.set_defaults(run=show.history)
+    doctor = _add(commands, "doctor", "Check this installation: versions, sandbox, limits, paths.", "doctor --json")
+    doctor.add_argument("store", metavar="STORE", nargs="?", default=".")
+    doctor.set_defaults(run=show.doctor)
+    audit = _add(commands, "audit", "Read the audit log of a store, or verify its chain.", "audit verify /srv/models")
+    audit.add_argument("what", nargs="?", choices=("show", "verify"), default="show")
+    audit.add_argument("store", metavar="STORE", nargs="?", default=".")
+    audit.set_defaults(run=show.audit)
+
+
+def _loads(parser: Parser) -> None:
+    parser.add_argument("artifact", metavar="ARTIFACT")
+    parser.add_argument("--at", default="", metavar="PLACE", help="run this one of several models in the file")
+    parser.add_argument("--accept", metavar="WHY", help="load it although its verdict is review, and why")
+
+
+def _data(parser: Parser) -> None:
+    parser.add_argument("--data", metavar="FILE", help="csv, parquet, npy, npz or h5 (else what the recipe names)")
+    parser.add_argument("--target", metavar="COL", help="the column of the truth (else the recipe's)")
+
+
+def _running(commands: Commands) -> None:
+    predict = _add(
+        commands, "predict", "Predict every row of a data file.", "predict wine/forest.joblib --data rows.csv"
+    )
+    _loads(predict)
+    _data(predict)
+    predict.add_argument("--out", metavar="FILE", help="write the outputs to a .csv or .json file")
+    predict.add_argument("--method", action="append", metavar="NAME", help="call this method (may be repeated)")
+    predict.add_argument("--rows", type=_count, metavar="N", help="only the first N rows")
+    predict.set_defaults(run=run.predict)
+    evaluate = _add(
+        commands, "evaluate", "Measure a model against the truth.", "evaluate wine/forest.joblib --target cultivar"
+    )
+    _loads(evaluate)
+    _data(evaluate)
+    evaluate.set_defaults(run=run.evaluate)
+    probe = _add(
+        commands,
+        "probe",
+        "Drive a model at a rate; a line a second.",
+        "probe wine/forest.joblib --rate 50 --seconds 10",
+    )
+    _loads(probe)
+    _data(probe)
+    probe.add_argument(
+        "--rate", type=_number, default=20.0, metavar="HZ", help="calls a second; 0 = as fast as it goes"
+    )
+    probe.add_argument("--seconds", type=_number, default=10.0, metavar="S", help="for how long")
+    probe.add_argument("--batch", type=_count, default=1, metavar="N", help="rows in a call")
+    probe.set_defaults(run=run.probe)
+    convert = _add(commands, "convert", "Write a model in another format.", "convert churn/lr.joblib --to hdf5")
+    _loads(convert)
+    convert.add_argument("--to", required=True, metavar="FORMAT", help="pickle, joblib or hdf5")
+    convert.add_argument("--out", metavar="FILE", help="where to (else beside the artifact)")
+    convert.set_defaults(run=run.convert)
+
+
+def _changing(commands: Commands) -> None:
+    update = _add(
+        commands, "update", "Retrain a model, compare, and promote what is better.", "update churn/lr.joblib --yes"
+    )
+    update.add_argument("artifact", metavar="ARTIFACT")
+    _data(update)
+    update.add_argument("--yes", action="store_true", help="promote without asking when the recipe's gate passes")
+    update.add_argument("--why", metavar="TEXT", help="what the history says of it")
+    update.set_defaults(run=change.update)
+    rollback = _add(commands, "rollback", "Put an old version back in place.", "rollback churn/lr.joblib --to 3")
+    rollback.add_argument("artifact", metavar="ARTIFACT")
+    rollback.add_argument("--to", type=_count, metavar="VERSION", help="which one (else the one before)")
+    rollback.set_defaults(run=change.rollback)
+
+
+def _rest(commands: Commands) -> None:
+    following = _add(commands, "watch", "Follow a store: an event a line.", "watch /srv/models --json")
+    following.add_argument("store", metavar="STORE", nargs="?", default=".")
+    following.set_defaults(run=watch.watch)
+    demo = _add(commands, "demo", "Build the demo store once and open it.", "demo", json=False)
+    demo.add_argument("--build-only", metavar="DIR", help="only build it, in DIR")
+    screen_options(demo)
+    completion = _add(commands, "completion", "Print the completion script of a shell.", "completion bash", json=False)
+    completion.add_argument("shell", choices=("bash", "zsh"))

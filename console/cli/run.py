@@ -1,0 +1,205 @@
+"""Commands that load an artifact into a sandboxed worker: predict, evaluate, probe, convert."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import csv
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from console.cli import shapes
+from console.cli.opening import Opened, absolute, opened
+from console.cli.output import Output, columns, size_words
+from console.errors import BadInput
+from console.records import Json, Measured, ProbePlan, ProbeState, WorkerView
+
+_BATCH = 256
+"""Rows in one request, so that an answer stays far below the cap of a frame."""
+
+
+async def predict(arguments: argparse.Namespace, output: Output) -> int:
+    """Predict every row of a data file."""
+    async with opened(arguments.artifact, silent=True) as store:
+        engine, path = store.engine, store.artifact
+        await store.load(arguments)
+        data = absolute(arguments.data)
+        table = await engine.open_data(path, data, arguments.target)
+        outputs: dict[str, list[Json]] = {}
+        times: list[float] = []
+        stop = table.rows if arguments.rows is None else min(table.rows, arguments.rows)
+        for start in range(0, stop, _BATCH):
+            outcome = await engine.predict(
+                path,
+                data=data,
+                target=arguments.target,
+                start=start,
+                stop=min(stop, start + _BATCH),
+                methods=tuple(arguments.method or ()),
+            )
+            times.append(outcome.worker_ms)
+            for name, values in outcome.outputs.items():
+                outputs.setdefault(name, []).extend(values if isinstance(values, list) else [values])
+        view = engine.worker(path)
+    if arguments.out:
+        _write(Path(arguments.out), outputs)
+        output.say(f"{stop} rows written to {arguments.out}")
+    value: dict[str, Json] = {
+        "rows": stop,
+        "outputs": dict(outputs),
+        "latency_ms": shapes.quantiles(times),
+        **_worker(view),
+    }
+    output.data(value, lambda: [] if arguments.out else _lines(outputs))
+    return 0
+
+
+def _worker(view: WorkerView | None) -> dict[str, Json]:
+    return {
+        "load_ms": dict(view.phases) if view else {},
+        "memory": shapes.memory(view.memory if view else None),
+        "worker": {"pid": view.pid if view else None, "sandbox": shapes.layers(view.layers if view else {})},
+    }
+
+
+def _flat(outputs: dict[str, list[Json]]) -> tuple[list[str], list[list[Json]]]:
+    """Outputs as a table: one column a name, several (`name_0`, `name_1`, …) where a row's answer is a list."""
+    headers: list[str] = []
+    parts: list[list[list[Json]]] = []
+    for name, values in outputs.items():
+        cells: list[list[Json]] = [value if isinstance(value, list) else [value] for value in values]
+        width = max(map(len, cells), default=0)
+        headers += [name] if width == 1 else [f"{name}_{index}" for index in range(width)]
+        parts.append(cells)
+    return headers, [[cell for cells in row for cell in cells] for row in zip(*parts, strict=True)]
+
+
+def _lines(outputs: dict[str, list[Json]]) -> Iterable[str]:
+    headers, rows = _flat(outputs)
+    cells = [[f"{cell:.6g}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows]
+    return columns(headers, cells, right=headers)
+
+
+def _write(path: Path, outputs: dict[str, list[Json]]) -> None:
+    """As CSV, or as JSON where the name says so. Raises BadInput."""
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            if path.suffix == ".json":
+                json.dump(outputs, file)
+                return
+            headers, rows = _flat(outputs)
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(headers)
+            writer.writerows(rows)
+    except OSError as error:
+        raise BadInput(f"{path} cannot be written: {error.strerror}") from None
+
+
+async def evaluate(arguments: argparse.Namespace, output: Output) -> int:
+    """Measure the answers against the truth in a data file."""
+    async with opened(arguments.artifact) as store:
+        await store.load(arguments)
+        task, rows, metrics = await store.engine.evaluate(
+            store.artifact, data=absolute(arguments.data), target=arguments.target
+        )
+    value: dict[str, Json] = {"task": task, "rows": rows, "metrics": dict(metrics)}
+    output.data(value, lambda: [f"{task} on {rows} rows", *_numbers(metrics)])
+    return 0
+
+
+def _numbers(metrics: dict[str, float]) -> Iterable[str]:
+    width = max(map(len, metrics), default=0)
+    return (f"  {name:<{width}}  {number:.6g}" for name, number in metrics.items())
+
+
+async def probe(arguments: argparse.Namespace, output: Output) -> int:
+    """Drive the model at a rate for a while; a line a second, then a summary."""
+    async with opened(arguments.artifact) as store:
+        await store.load(arguments)
+        state = await _probed(store, arguments, output)
+        view = store.engine.worker(store.artifact)
+        value: dict[str, Json] = {
+            "summary": True,
+            "calls": state.calls,
+            "rows": state.rows,
+            "rate_hz": state.rate,
+            "errors": state.errors,
+            "latency_ms": shapes.measured(state.worker),
+            "round_trip_ms": shapes.measured(state.round_trip),
+            "memory": shapes.memory(view.memory if view else None),
+            "score": None if state.score is None else dict(state.score),
+        }
+        output.line(value, _progress(state, view) + f"  ({state.stopped_why or 'done'})")
+    return 1 if state.errors and state.errors >= state.calls else 0
+
+
+async def _probed(store: Opened, arguments: argparse.Namespace, output: Output) -> ProbeState:
+    engine, path = store.engine, store.artifact
+    table = await engine.open_data(path, absolute(arguments.data), arguments.target)
+    plan = ProbePlan(table.path, rate=arguments.rate, batch=arguments.batch, target=table.target)
+    await engine.start_probe(path, plan, seconds=arguments.seconds)
+    finished = asyncio.ensure_future(engine.probe_finished(path))
+    started = asyncio.get_running_loop().time()
+    second = 1
+    try:
+        while True:
+            wait = max(0.0, started + second - asyncio.get_running_loop().time())
+            done, _ = await asyncio.wait([finished], timeout=wait)
+            if done:
+                return finished.result()
+            _tick(engine.probe(path), engine.worker(path), second, output)
+            second += 1
+    finally:
+        finished.cancel()
+
+
+def _tick(state: ProbeState | None, view: WorkerView | None, second: int, output: Output) -> None:
+    if state is None:
+        return
+    value: dict[str, Json] = {
+        "second": second,
+        "calls": state.calls,
+        "rows": state.rows,
+        "rate_hz": state.rate,
+        "errors": state.errors,
+        "latency_ms": shapes.measured(state.worker),
+        "round_trip_ms": shapes.measured(state.round_trip),
+        "memory": shapes.memory(view.memory if view else None),
+    }
+    output.line(value, f"{second:>4} s  {_progress(state, view)}")
+
+
+def _progress(state: ProbeState, view: WorkerView | None) -> str:
+    def part(name: str, found: Measured | None) -> str:
+        return f"{name} p50 {found.p50:.2f} p99 {found.p99:.2f} ms" if found else f"{name} -"
+
+    memory = f"rss {size_words(view.memory.rss)}" if view and view.memory else ""
+    counts = f"{state.calls} calls  {state.rate:.1f}/s  {state.errors} errors"
+    return f"{counts}  {part('worker', state.worker)}  {part('round trip', state.round_trip)}  {memory}".rstrip()
+
+
+async def convert(arguments: argparse.Namespace, output: Output) -> int:
+    """Write the model in another format."""
+    async with opened(arguments.artifact) as store:
+        out = _converted_path(Path(arguments.artifact), arguments.to, arguments.out)
+        try:
+            found = await store.engine.convert(
+                store.artifact, arguments.to, out, at=arguments.at, accept=arguments.accept
+            )
+        except FileExistsError:
+            raise BadInput(f"{out} is there already", hint="name another place with --out") from None
+    output.data({"path": str(out), **found}, lambda: [f"written {out}", *(f"  {k}: {v}" for k, v in found.items())])
+    return 0
+
+
+def _converted_path(artifact: Path, to: str, out: str | None) -> Path:
+    from backends import registry
+    from backends.base import Unsupported
+
+    if out:
+        return Path(out).absolute()
+    try:
+        return artifact.with_suffix(registry.suffix(to)).absolute()
+    except Unsupported as error:
+        raise BadInput(str(error)) from None

@@ -1,0 +1,199 @@
+"""Commands that only look: ls, inspect, history, doctor, audit."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterable
+
+from console.cli import shapes
+from console.cli.opening import opened
+from console.cli.output import Output, columns, size_words
+from console.errors import BadInput, Failed
+from console.records import Artifact, Json, Report, Verdict
+
+_READABLE = (Verdict.SAFE, Verdict.REVIEW, Verdict.BLOCKED)
+
+
+async def ls(arguments: argparse.Namespace, output: Output) -> int:
+    """Every artifact of a store, inspected, none of them run."""
+    async with opened(arguments.store, silent=True) as store:
+        rows = _beneath(await store.engine.scan(), store.path)
+        output.data([shapes.row(artifact) for artifact in rows], lambda: _table(rows))
+    return 0
+
+
+async def inspect(arguments: argparse.Namespace, output: Output) -> int:
+    """The facts of one artifact, or of all in a directory; the exit code of the latter tells whether all is well."""
+    async with opened(arguments.artifact, silent=True) as store:
+        engine = store.engine
+        if store.path and not (engine.root / store.path).is_dir():
+            report = await engine.report(store.path, digest=arguments.digest)
+            output.data(shapes.report(report), lambda: _facts(report, arguments.at))
+            return 0 if report.judgement.verdict in _READABLE else BadInput.exit_code
+        rows = _beneath(await engine.scan(), store.path)
+        reports = [await engine.report(artifact.path, digest=arguments.digest) for artifact in rows]
+        output.data([shapes.report(report) for report in reports], lambda: _table([r.artifact for r in reports]))
+        return _code_for_ci([report.judgement.verdict for report in reports])
+
+
+def _code_for_ci(verdicts: list[Verdict]) -> int:
+    """0 all safe, 3 something would not load without more ado, 4 something cannot be read."""
+    if any(verdict in (Verdict.BLOCKED, Verdict.REVIEW) for verdict in verdicts):
+        return 3
+    return 0 if all(verdict is Verdict.SAFE for verdict in verdicts) else 4
+
+
+def _beneath(rows: Iterable[Artifact], path: str) -> list[Artifact]:
+    wanted = [row for row in rows if not path or row.path == path or row.path.startswith(path + "/")]
+    return sorted(wanted, key=lambda row: row.path)
+
+
+def _table(rows: list[Artifact]) -> Iterable[str]:
+    if not rows:
+        return ["no model artifacts here; `model-console demo` builds a store to look at"]
+    cells = [
+        (
+            row.verdict.value if row.verdict else "?",
+            row.path,
+            _class(row),
+            row.format or "",
+            size_words(row.size),
+            time.strftime("%Y-%m-%d %H:%M", time.localtime(row.modified)),
+            row.problem or row.why,
+        )
+        for row in rows
+    ]
+    return columns(("TRUST", "PATH", "CLASS", "FORMAT", "SIZE", "CHANGED", "WHY"), cells, right=("SIZE",))
+
+
+def _class(row: Artifact) -> str:
+    names = row.steps or ((row.model_class or "").rpartition(".")[2],)
+    return " > ".join(names)
+
+
+def _facts(report: Report, at: str) -> Iterable[str]:
+    artifact, facts = report.artifact, report.inspection
+    yield f"{artifact.path}   {report.judgement.verdict}"
+    for reason in report.judgement.reasons:
+        yield f"  {reason.code}: {reason.detail}"
+    if report.judgement.pinned:
+        yield f"  accepted: {report.judgement.pinned}"
+    yield f"format      {artifact.format or 'unknown'}{' in ' + artifact.compression if artifact.compression else ''}"
+    yield f"size        {size_words(artifact.size)}"
+    if artifact.digest:
+        yield f"digest      {artifact.digest}"
+    if facts is None:
+        return
+    for library, version in facts.library_versions.items():
+        yield f"written by  {library} {version}"
+    signature = facts.signature
+    if signature.n_features is not None:
+        yield f"inputs      {signature.n_features}{_listed(signature.feature_names)}"
+    if signature.classes is not None:
+        yield f"classes     {', '.join(map(str, signature.classes[:12]))}"
+    if facts.n_weights is not None:
+        yield f"fitted      {facts.n_weights:,} values in {len(facts.arrays)} arrays"
+    for model in facts.models:
+        if at and model.at != at:
+            continue
+        yield f"model       {model.at or '(root)'}: {model.class_name}"
+        yield from (f"              {name} = {value!r}" for name, value in model.parameters.items())
+    if artifact.recipe:
+        yield f"recipe      {artifact.recipe}"
+
+
+def _listed(names: tuple[str, ...] | None) -> str:
+    if not names:
+        return ""
+    return f": {', '.join(names[:8])}{', …' if len(names) > 8 else ''}"
+
+
+async def history(arguments: argparse.Namespace, output: Output) -> int:
+    """The retained versions of an artifact, newest first."""
+    async with opened(arguments.artifact, silent=True) as store:
+        versions = await store.engine.history(store.artifact)
+        rows = [
+            (
+                ("* " if version.current else "  ") + str(version.version),
+                time.strftime("%Y-%m-%d %H:%M", time.localtime(version.when)),
+                version.who,
+                version.digest[:19],
+                size_words(version.size),
+                version.why,
+            )
+            for version in versions
+        ]
+        output.data(
+            [shapes.version(version) for version in versions],
+            lambda: columns(("  VERSION", "WHEN", "WHO", "DIGEST", "SIZE", "WHY"), rows, right=("SIZE",)),
+        )
+    return 0
+
+
+async def doctor(arguments: argparse.Namespace, output: Output) -> int:
+    """What this installation is and can do: versions, sandbox layers with their proofs, limits, paths."""
+    async with opened(arguments.store, silent=True) as store:
+        found = await store.engine.doctor()
+    output.data(found, lambda: _tree(found))
+    return 0
+
+
+def _tree(value: Json, indent: str = "") -> Iterable[str]:
+    items = value.items() if isinstance(value, dict) else ()
+    width = max((len(key) for key, _ in items), default=0)
+    for key, item in items:
+        if isinstance(item, dict) and set(item) == {"active", "evidence"}:
+            yield f"{indent}{key:<{width}}  {'on ' if item['active'] else 'off'}  {item['evidence']}"
+        elif isinstance(item, dict):
+            yield f"{indent}{key}"
+            yield from _tree(item, indent + "  ")
+        else:
+            shown = ", ".join(map(str, item)) if isinstance(item, list) else "unknown" if item is None else item
+            yield f"{indent}{key:<{width}}  {shown}"
+
+
+async def audit(arguments: argparse.Namespace, output: Output) -> int:
+    """The audit log, or the check of its chain."""
+    async with opened(arguments.store, silent=True) as store:
+        if arguments.what == "verify":
+            check = store.engine.audit_verify()
+            value: dict[str, Json] = {
+                "ok": check.ok,
+                "entries": check.entries,
+                "problem": check.problem,
+                "line": check.line,
+                "repaired": check.repaired,
+            }
+            if not check.ok and not output.as_json:
+                raise Failed(f"the audit log is broken at line {check.line}: {check.problem}")
+            output.data(value, lambda: [f"{check.entries} entries, the chain is whole"])
+            return 0 if check.ok else Failed.exit_code
+        entries = store.engine.audit_entries()
+        listed: list[Json] = [
+            {
+                "seq": entry.seq,
+                "when": entry.when,
+                "who": entry.who,
+                "action": entry.action,
+                "artifact": entry.artifact,
+                "digest": entry.digest,
+                "result": entry.result,
+                "detail": entry.detail,
+                "hash": entry.hash,
+            }
+            for entry in entries
+        ]
+        rows = [
+            (
+                time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.when)),
+                str(entry.who.get("user") or entry.who.get("uid") or ""),
+                entry.action,
+                entry.artifact,
+                (entry.digest or "")[:19],
+                entry.result,
+            )
+            for entry in entries
+        ]
+        output.data(listed, lambda: columns(("WHEN", "WHO", "ACTION", "ARTIFACT", "DIGEST", "RESULT"), rows))
+    return 0

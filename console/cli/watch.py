@@ -1,0 +1,41 @@
+"""`watch`: what happens in a store, one line an event, until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import time
+
+from console.cli.opening import opened
+from console.cli.output import Output
+from console.records import Event, Json
+
+
+async def watch(arguments: argparse.Namespace, output: Output) -> int:
+    """Follow the store."""
+    failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def show(event: Event) -> None:
+        value: dict[str, Json] = {
+            "kind": event.kind,
+            "when": event.when,
+            "subject": event.subject,
+            "text": event.text,
+            "severity": event.severity,
+        }
+        clock = time.strftime("%H:%M:%S", time.localtime(event.when))
+        try:
+            output.line(value, f"{clock}  {event.severity:<9}  {event.kind:<20}  {event.text}")
+        except BrokenPipeError as error:
+            if not failed.done():
+                failed.set_exception(error)
+
+    async with opened(arguments.store, silent=True, watch=True) as store:
+        for event in store.engine.bus.recent():
+            show(event)
+        stop = store.engine.bus.subscribe(show)
+        try:
+            await failed
+        finally:
+            stop()
+    return 0
