@@ -16,15 +16,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _screens(root: Path, settings: Settings) -> int:
-    from console.engine import Engine
-    from console.ui.app import ConsoleApp
+    from console.ui.run import run as show
 
-    async def opener() -> Engine:
-        return await Engine.open(root, settings, read_only=settings.read_only)
-
-    app = ConsoleApp(root, opener, settings)
-    code = app.run(mouse=settings.mouse)
-    return (app.return_code or 0) if code is None else code
+    return show(root, settings)
 
 
 def _account() -> Path | None:

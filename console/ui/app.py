@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -11,7 +12,7 @@ from textual.app import App
 from textual.content import Content
 from textual.screen import Screen
 
-from console.config import Settings
+from console.config import Settings, state_dir
 from console.errors import ConsoleError
 from console.records import Event, Layer
 from console.safe_text import safe
@@ -21,7 +22,7 @@ from console.ui.operations import Operations
 from console.ui.rows import Rows
 from console.ui.screens.base import ConsoleScreen
 from console.ui.screens.boot import BootScreen
-from console.ui.themes import DARK, DEFAULT_VARIABLES, LIGHT
+from console.ui.themes import DARK, DEFAULT_VARIABLES, THEMES
 
 if TYPE_CHECKING:
     from console.engine import Engine
@@ -49,9 +50,9 @@ class ConsoleApp(App[int]):
         self._opener = opener
         self._engine: Engine | None = None
         self._follower: Follower | None = None
-        self.register_theme(DARK)
-        self.register_theme(LIGHT)
-        self.theme = self.settings.theme if self.settings.theme in self.available_themes else DARK.name
+        for theme in THEMES.values():
+            self.register_theme(theme)
+        self.theme = self.settings.theme if self.settings.theme in THEMES else DARK.name
         self.animation_level = "none"
         text.use_ascii(self.settings.ascii)
 
@@ -80,7 +81,7 @@ class ConsoleApp(App[int]):
         loop = self._loop
         if loop is not None and not self.is_headless:
             for number in (signal.SIGHUP, signal.SIGTERM):
-                loop.add_signal_handler(number, self.exit, 128 + number)
+                loop.add_signal_handler(number, partial(self.exit, None, 128 + number))
         self.call_after_refresh(self.run_worker, self._open(), group="open")
 
     async def _open(self) -> None:
@@ -137,9 +138,24 @@ class ConsoleApp(App[int]):
 
     def copy(self, what: str, name: str) -> None:
         """Put text where the operator can paste it, and say where that is."""
-        from console.ui.clipboard import copy_text
+        self._clipboard = what
+        self.run_worker(self._copy(what, name), group="copy")
 
-        self.say(copy_text(self, what, name))
+    def copy_to_clipboard(self, text: str) -> None:
+        """What was marked with the mouse takes the same way."""
+        self.copy(text, "selection")
+
+    async def _copy(self, what: str, name: str) -> None:
+        from console.ui.clipboard import copy
+
+        def write(sequence: str) -> None:
+            if self._driver is not None:
+                self._driver.write(sequence)
+
+        try:
+            self.say(f"{name}: {await copy(what, write, state_dir())}")
+        except OSError as error:
+            self.say(f"{name} could not be copied: {error.strerror}", "error")
 
     def sandbox_layers(self) -> Mapping[str, Layer]:
         """The layers of the worker with the fewest active ones; none are known while nothing is loaded."""
@@ -203,7 +219,9 @@ class ConsoleApp(App[int]):
         running = [path for path in self.rows.by_path if self.engine.progress(path) is not None]
         if running:
             question = f"Quit and cancel the update of {safe(running[0])}?"
-            if not await self.push_screen_wait(ConfirmScreen(question, "The current model stays as it is.", yes="Quit")):
+            if not await self.push_screen_wait(
+                ConfirmScreen(question, "The current model stays as it is.", yes="Quit")
+            ):
                 return
         self.exit(0)
 

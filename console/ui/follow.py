@@ -16,7 +16,7 @@ GATHER_SECONDS = 0.05
 LIVE_SECONDS = 0.5
 """How often measured values of loaded models are read again."""
 
-_WHOLE_STORE = ("store.scanned", "store.online", "store.offline")
+_WHOLE_STORE = ("store.scanning", "store.scanned", "store.online", "store.offline")
 
 
 class Follower:
@@ -123,5 +123,3 @@ class Follower:
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None and isinstance(error, Exception):
             self._app._handle_exception(error)
-
-

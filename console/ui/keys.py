@@ -39,12 +39,23 @@ ACTIONS: tuple[Action, ...] = (
     Action("page-up", ("pageup", "ctrl+u"), "page up", "Move up a page", "Move", ("list", "text")),
     Action("top", ("g", "home"), "top", "Move to the first line", "Move", ("list", "text")),
     Action("bottom", ("G", "end"), "bottom", "Move to the last line", "Move", ("list", "text")),
-    Action("open", ("enter",), "open", "Open what the cursor is on", "Move", ("home", "errors", "events", "history")),
+    Action(
+        "open",
+        ("enter",),
+        "open",
+        "Open what the cursor is on",
+        "Move",
+        ("home", "model", "errors", "events", "history"),
+    ),
     Action("back", ("escape",), "back", "Go back; on the first screen, drop the filter", "Move", (EVERYWHERE,)),
     Action("next-problem", ("!",), "next problem", "Go to the next model that needs a person", "Move", ("home",)),
     Action("load", ("l",), "load", "Load the model into a sandboxed worker of its own", "Run", _ABOUT_ONE),
-    Action("unload", ("x",), "unload", "End the model's worker and give its memory back", "Run", _ABOUT_ONE, dangerous=True),
-    Action("reload", ("r",), "reload", "Load the file as it is now beside the old one, or try again", "Run", _ABOUT_ONE),
+    Action(
+        "unload", ("x",), "unload", "End the model's worker and give its memory back", "Run", _ABOUT_ONE, dangerous=True
+    ),
+    Action(
+        "reload", ("r",), "reload", "Load the file as it is now beside the old one, or try again", "Run", _ABOUT_ONE
+    ),
     Action("probe", ("p",), "probe", "Start or stop driving the model with its data", "Run", _ABOUT_ONE),
     Action("faster", (">",), "faster", "Raise the rate of the probe", "Run", ("model",)),
     Action("slower", ("<",), "slower", "Lower the rate of the probe", "Run", ("model",)),
@@ -53,8 +64,23 @@ ACTIONS: tuple[Action, ...] = (
     Action("pause", ("space",), "pause", "Hold the charts still; measuring goes on", "Run", ("model",)),
     Action("zoom-in", ("+",), "zoom in", "Show a shorter stretch of time", "Run", ("model",)),
     Action("zoom-out", ("-",), "zoom out", "Show a longer stretch of time", "Run", ("model",)),
-    Action("update", ("u",), "update", "Retrain the model and compare the candidate with it", "Update", _ABOUT_ONE, writes=True),
-    Action("retrain", ("enter",), "retrain", "Start the retraining as it is set out", "Update", ("update",), writes=True),
+    Action("previous-row", ("left",), "row before", "Predict the row before", "Run", ("model",)),
+    Action("next-row", ("right",), "next row", "Predict the next row of the data", "Run", ("model",)),
+    Action(
+        "edit-row", ("i",), "type a row", "Type a row, starting from the one shown, and predict it", "Run", ("model",)
+    ),
+    Action(
+        "update",
+        ("u",),
+        "update",
+        "Retrain the model and compare the candidate with it",
+        "Update",
+        _ABOUT_ONE,
+        writes=True,
+    ),
+    Action(
+        "retrain", ("enter",), "retrain", "Start the retraining as it is set out", "Update", ("update",), writes=True
+    ),
     Action(
         "promote",
         ("P",),
@@ -74,7 +100,7 @@ ACTIONS: tuple[Action, ...] = (
         "roll back",
         "Put the version under the cursor back in place",
         "Update",
-        ("history",),
+        ("history", "model"),
         writes=True,
         dangerous=True,
     ),
@@ -93,7 +119,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("tab-try", ("3",), "try it", "Predict a row of the data", "Tabs", ("model",)),
     Action("tab-errors", ("4",), "errors", "What failed with this model", "Tabs", ("model",)),
     Action("tab-versions", ("5",), "versions", "What stood here before", "Tabs", ("model",)),
-    Action("copy", ("c",), "copy", "Copy what is shown: the path of a model, the text of an error", "Text", (EVERYWHERE,)),
+    Action(
+        "copy", ("c",), "copy", "Copy what is shown: the path of a model, the text of an error", "Text", (EVERYWHERE,)
+    ),
     Action("save", ("w",), "save", "Save the text to a file", "Text", ("errors",)),
     Action("command", (":",), "command", "Find any action, model or theme by name", "Console", (EVERYWHERE,)),
     Action("help", ("?",), "help", "Show all keys", "Console", (EVERYWHERE,)),
@@ -118,7 +146,7 @@ _KEY_NAMES = {
     "+": "plus",
     "-": "minus",
 }
-_SHOWN = {"escape": "esc", "down": "↓", "up": "↑", "pagedown": "pgdn", "pageup": "pgup"}
+_SHOWN = {"escape": "esc", "down": "↓", "up": "↑", "left": "←", "right": "→", "pagedown": "pgdn", "pageup": "pgup"}
 
 
 def actions_at(place: str) -> Iterator[Action]:
@@ -129,7 +157,9 @@ def actions_at(place: str) -> Iterator[Action]:
 def bindings_at(*places: str) -> list[Binding]:
     """Textual's bindings for these places; each runs the action `do` with the id."""
     return [
-        Binding(",".join(_KEY_NAMES.get(key, key) for key in action.keys), f"do('{action.id}')", action.label, show=False)
+        Binding(
+            ",".join(_KEY_NAMES.get(key, key) for key in action.keys), f"do('{action.id}')", action.label, show=False
+        )
         for place in places
         for action in actions_at(place)
     ]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from console.errors import ConsoleError, NeedsReview
-from console.records import Report, Verdict, WorkerState
+from console.errors import ConsoleError, NeedsReview, Refused
+from console.records import Report, UpdatePlan, Verdict, Version, WorkerState
 from console.safe_text import safe
+from console.ui import text
 from console.ui.screens.confirm import ConfirmScreen, TypedYesScreen
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ class Operations:
         self._app = app
         self.pending: dict[str, str] = {}
         """Paths an operation was just asked for, with the word the table shows until the engine answers."""
+        self.update_errors: dict[str, ConsoleError] = {}
+        """Why the last update of a path failed; the update screen says it."""
 
     def possible(self, action: str, path: str) -> bool:
         """Whether an action makes sense for the artifact as it is now."""
@@ -56,10 +60,7 @@ class Operations:
 
     def reload(self, path: str) -> None:
         """Load the file as it is now; after an error, try again."""
-        worker = self._app.engine.worker(path)
-        failed = worker is not None and worker.state is WorkerState.ERROR
-        engine = self._app.engine
-        self._start(path, "starting", engine.retry(path) if failed else engine.reload(path))
+        self._start(path, "starting", self._reload(path))
 
     def toggle_probe(self, path: str) -> None:
         """Start driving the model, loading it first; or stop."""
@@ -68,6 +69,15 @@ class Operations:
             self._start(path, "", self._app.engine.stop_probe(path))
         else:
             self._start(path, "starting", self._probe(path))
+
+    def update(self, plan: UpdatePlan) -> None:
+        """Retrain; it goes on whatever screen is looked at."""
+        self.update_errors.pop(plan.path, None)
+        self._start(plan.path, "updating", self._update(plan))
+
+    def roll_back(self, path: str, version: Version) -> None:
+        """Put an old version back in place, after asking."""
+        self._app.run_worker(self._roll_back(path, version), group="rollback", exclusive=True)
 
     def run(self, path: str, work: Coroutine[Any, Any, object], word: str = "") -> None:
         """Run an engine call about `path`; `word` shows in the table until it is through."""
@@ -98,14 +108,41 @@ class Operations:
         place = await self._place(report)
         if place is None:
             return False
+        return await self._with_yes(path, partial(engine.load, path, at=place))
+
+    async def _reload(self, path: str) -> None:
+        engine = self._app.engine
+        worker = engine.worker(path)
+        if worker is not None and worker.state is WorkerState.ERROR:
+            await self._with_yes(
+                path,
+                lambda accept=None: (
+                    engine.retry(path) if accept is None else engine.load(path, at=worker.at, accept=accept)
+                ),
+            )
+        else:
+            await self._with_yes(path, partial(engine.reload, path))
+
+    async def _with_yes(self, path: str, call: Callable[..., Awaitable[object]]) -> bool:
+        """Make the call; where trust wants a review, ask for a typed yes and call again with it."""
         try:
-            await engine.load(path, at=place)
+            await call()
         except NeedsReview:
+            self.settled(path)
+            report = await self._app.engine.report(path)
             why = await self._app.push_screen_wait(TypedYesScreen.of_report(report))
             if not why:
                 return False
-            await engine.load(path, at=place, accept=why)
+            await call(accept=why)
         return True
+
+    async def _update(self, plan: UpdatePlan) -> None:
+        try:
+            await self._app.engine.update(plan)
+        except ConsoleError as error:
+            self.update_errors[plan.path] = error
+            if isinstance(error, Refused):
+                raise
 
     async def _place(self, report: Report) -> str | None:
         """Where in the file the model stands; asks when there are several; None when the operator backs out."""
@@ -125,6 +162,14 @@ class Operations:
             if not await self._app.push_screen_wait(ConfirmScreen(question, detail, yes="Unload")):
                 return
         await engine.unload(path)
+
+    async def _roll_back(self, path: str, version: Version) -> None:
+        question = f"Put version {version.version} of {safe(path)} back in place?"
+        detail = (
+            f"From {text.clock(version.when)}, {safe(version.why, 120)}. What stands there now is kept as a version."
+        )
+        if await self._app.push_screen_wait(ConfirmScreen(question, detail, yes="Roll back")):
+            self.run(path, self._app.engine.rollback(path, version.version), "swapping")
 
     async def _probe(self, path: str) -> None:
         engine = self._app.engine

@@ -102,6 +102,8 @@ class Rows:
     def __init__(self) -> None:
         self.by_path: dict[str, Row] = {}
         self.counts: Counter[str] = Counter()
+        self.widest: Counter[str] = Counter()
+        """The length of the longest text seen in the columns "model" and "class"."""
         self.sort = "model"
         self.reverse = False
         self.filter = Filter()
@@ -146,6 +148,7 @@ class Rows:
             self.counts[old.status.word] -= 1
         self.by_path[row.path] = row
         self.counts[row.status.word] += 1
+        self._measure(row)
         key = self._key(row) if self.filter.keeps(row) else None
         if key != self._key_of.get(row.path):
             self._unlist(row.path)
@@ -181,6 +184,7 @@ class Rows:
         counts: Counter[str] = Counter()
         for row in fresh.values():
             counts[row.status.word] += 1
+            self._measure(row)
             await pace.step()
         self.by_path, self.counts = fresh, counts
         await self.arrange()
@@ -205,6 +209,11 @@ class Rows:
         self.sort, self.filter = self_sort, chosen
         self.reverse = self.reverse if reverse is None else reverse
         self._keys, self._key_of = keys, key_of
+
+    def _measure(self, row: Row) -> None:
+        widest = self.widest
+        widest["model"] = max(widest["model"], len(row.path))
+        widest["class"] = max(widest["class"], len(text.class_words(row.artifact)))
 
     def _key(self, row: Row) -> Key:
         return _key(SORTS[self.sort](row), row.path)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from textual.content import Content
 
 from console.records import Artifact, ProbeState, Verdict, WorkerState, WorkerView
@@ -128,22 +128,54 @@ def cut_middle(text: str, width: int) -> str:
     """`text` in at most `width` cells with both ends kept; what is cut is marked."""
     if cell_len(text) <= width:
         return text
-    mark = sign("…")
-    if width <= len(mark):
-        return set_cell_size(text, width)
-    tail_width = (width - len(mark)) // 2
-    start = len(text)
-    while start and cell_len(text[start - 1 :]) <= tail_width:
-        start -= 1
-    return set_cell_size(text, width - len(mark) - tail_width) + mark + text[start:]
+    head, tail = _ends(text, width, middle=True)
+    return head + sign("…") + tail
 
 
 def cut(text: str, width: int) -> str:
     """`text` in at most `width` cells, cut at the end."""
     if cell_len(text) <= width:
         return text
-    mark = sign("…")
-    return set_cell_size(text, max(0, width - len(mark))) + mark
+    return _ends(text, width, middle=False)[0] + sign("…")
+
+
+def _ends(text: str, width: int, *, middle: bool) -> tuple[str, str]:
+    """What stays before and behind the mark of a cut."""
+    room = max(0, width - cell_len(sign("…")))
+    tail_room = room // 2 if middle else 0
+    start = len(text)
+    while start and cell_len(text[start - 1 :]) <= tail_room:
+        start -= 1
+    stop = min(len(text), room - tail_room)
+    while stop and cell_len(text[:stop]) > room - tail_room:
+        stop -= 1
+    return text[:stop], text[start:]
+
+
+Pieces = tuple[tuple[str, str], ...]
+"""Text in parts, each with the name of its style."""
+
+
+def cut_pieces(pieces: Pieces, width: int, *, middle: bool) -> Pieces:
+    """Styled text in at most `width` cells, cut in the middle or at the end; each part keeps its style."""
+    head, tail = _ends("".join(piece for piece, _ in pieces), width, middle=middle)
+    return (*_first(pieces, len(head)), (sign("…"), "quiet"), *_last(pieces, len(tail)))
+
+
+def _first(pieces: Pieces, length: int) -> Pieces:
+    kept = []
+    for piece, style in pieces:
+        kept.append((piece[:length], style))
+        length = max(0, length - len(piece))
+    return tuple(kept)
+
+
+def _last(pieces: Pieces, length: int) -> Pieces:
+    kept = []
+    for piece, style in reversed(pieces):
+        kept.append((piece[len(piece) - length :] if length < len(piece) else piece, style))
+        length = max(0, length - len(piece))
+    return tuple(reversed(kept))
 
 
 def short_class(dotted: str | None) -> str:
@@ -172,7 +204,7 @@ class Status:
         return f"{sign(self.glyph)} {self.word}"
 
 
-UNREADABLE = Status("✖", "unreadable", "failure", 2)
+UNREADABLE = Status("✖", "skipped", "failure", 2)
 _WORKER = {
     WorkerState.LOADING: Status("◐", "loading", "busy", 4),
     WorkerState.WARMING: Status("◐", "warming", "busy", 4),

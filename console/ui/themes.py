@@ -1,8 +1,10 @@
-"""The console's own looks, dark and light; the terminal's 16 colours come with textual (`ansi-dark`, `ansi-light`)."""
+"""The looks of the console: its own, dark and light, and two that use the terminal's 16 colours."""
 
 from __future__ import annotations
 
-from textual.theme import Theme
+from dataclasses import replace
+
+from textual.theme import BUILTIN_THEMES, Theme
 
 DARK = Theme(
     name="console-dark",
@@ -72,10 +74,15 @@ LIGHT = Theme(
     },
 )
 
+ANSI_DARK = replace(BUILTIN_THEMES["ansi-dark"], primary="ansi_cyan", accent="ansi_cyan")
+ANSI_LIGHT = replace(BUILTIN_THEMES["ansi-light"], primary="ansi_blue", accent="ansi_blue", warning="ansi_magenta")
+
+THEMES: dict[str, Theme] = {theme.name: theme for theme in (DARK, LIGHT, ANSI_DARK, ANSI_LIGHT)}
+
 DEFAULT_VARIABLES = {
     "line": "ansi_bright_black",
     "quiet": "ansi_bright_black",
     "cursor-tint": "ansi_bright_black",
     "flash-tint": "ansi_green",
 }
-"""For themes that are not ours and know nothing of our own variables."""
+"""Our own variables for the themes that do not set them, the ones of 16 colours."""

@@ -24,7 +24,7 @@ from console.ui.widgets.preview import Preview
 _FLASHING = ("worker.ready", "update.promoted", "history.rolled-back", "artifact.changed", "artifact.added")
 _TICK_SECONDS = 1.0
 _NEEDS_PERSON = 3
-"""Rows up to this rank of status need a person: error, changed, unreadable, blocked or damaged."""
+"""Rows up to this rank of status need a person: error, changed, skipped, blocked or damaged."""
 
 
 class HomeScreen(ArtifactScreen):
@@ -77,7 +77,7 @@ class HomeScreen(ArtifactScreen):
                 return ("reload", "open", "probe", "unload", "history")
             case "error":
                 return ("errors", "reload", "open", "history", "filter")
-            case "blocked" | "damaged" | "unreadable" | "no reader":
+            case "blocked" | "damaged" | "skipped" | "no reader":
                 return ("open", "next-problem", "filter", "sort", "events")
         return ("open", "load", "probe", "update", "history")
 
@@ -134,7 +134,9 @@ class HomeScreen(ArtifactScreen):
     @on(ArtifactTable.SortWanted)
     def _sort_wanted(self, message: ArtifactTable.SortWanted) -> None:
         rows = self.console_app.rows
-        self.console_app.arrange(sort=message.column, reverse=not rows.reverse if message.column == rows.sort else False)
+        self.console_app.arrange(
+            sort=message.column, reverse=not rows.reverse if message.column == rows.sort else False
+        )
 
     @on(FilterBar.Changed)
     def _filter_typed(self, message: FilterBar.Changed) -> None:

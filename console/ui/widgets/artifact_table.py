@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -32,7 +32,7 @@ FLASH_SECONDS = 0.7
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: `drop` says when it goes as room gets scarce (first 1, never 0); `grow` its share of what is left."""
+    """A column: `drop` says when it goes as room gets scarce (first 1, never 0); `grow` how wide it may become."""
 
     name: str
     title: str
@@ -40,41 +40,52 @@ class Column:
     drop: int
     right: bool = False
     grow: int = 0
-    widest: int = 0
 
 
 COLUMNS: tuple[Column, ...] = (
     Column("state", "STATE", 10, 0),
-    Column("model", "MODEL", 16, 0, grow=6, widest=60),
-    Column("class", "CLASS", 14, 6, grow=5, widest=48),
+    Column("model", "MODEL", 16, 0, grow=60),
+    Column("class", "CLASS", 14, 6, grow=48),
     Column("format", "FORMAT", 9, 1),
     Column("size", "SIZE", 5, 4, right=True),
-    Column("changed", "CHANGED", 8, 3, right=True),
+    Column("changed", "CHANGED", 7, 3, right=True),
     Column("trust", "TRUST", 9, 7),
     Column("p99", "P99", 7, 5, right=True),
     Column("rss", "RSS", 5, 2, right=True),
 )
 _GAP = 2
-_WIDE_GAP = 3
-_WIDE = 150
+_WIDEST_GAP = 4
 _MARGIN = 2
 
 
-def layout(width: int) -> list[tuple[Column, int]]:
-    """The columns that fit into `width` cells, each with its own; the least important go first."""
-    gap = _WIDE_GAP if width >= _WIDE else _GAP
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Which columns are shown, each with its cells, and the cells between them."""
+
+    columns: tuple[tuple[Column, int], ...]
+    gap: int
+
+
+def layout(width: int, wanted: Mapping[str, int]) -> Layout:
+    """The columns that fit into `width` cells; the least important go first.
+
+    A column that grows takes what its longest text needs (`wanted`, by name); what is left after that widens the gaps
+    a little and stays empty beyond.
+    """
+    room = width - 2 * _MARGIN
     kept = list(COLUMNS)
-    while sum(column.width + gap for column in kept) - gap + 2 * _MARGIN > width:
-        droppable = [column for column in kept if column.drop]
-        if not droppable:
-            break
-        kept.remove(min(droppable, key=lambda column: column.drop))
-    spare = max(0, width - 2 * _MARGIN + gap - sum(column.width + gap for column in kept))
+    while sum(column.width + _GAP for column in kept) - _GAP > room and any(column.drop for column in kept):
+        kept.remove(min((column for column in kept if column.drop), key=lambda column: column.drop))
+    spare = room - sum(column.width + _GAP for column in kept) + _GAP
+    widths = {column.name: column.width for column in kept}
     growing = [column for column in kept if column.grow]
-    shares = {column.name: spare * column.grow // sum(other.grow for other in growing) for column in growing}
-    return [
-        (column, min(column.width + shares.get(column.name, 0), column.widest or column.width)) for column in kept
-    ]
+    while spare > 0 and growing:
+        growing = [one for one in growing if widths[one.name] < min(one.grow, wanted.get(one.name, 0))]
+        for column in growing[:spare]:
+            widths[column.name] += 1
+            spare -= 1
+    gap = min(_WIDEST_GAP, _GAP + max(0, spare) // max(1, len(kept) - 1))
+    return Layout(tuple((column, widths[column.name]) for column in kept), gap)
 
 
 def cells(row: Row, now: float) -> dict[str, Cell]:
@@ -166,7 +177,8 @@ class ArtifactTable(ScrollView, can_focus=True):
         self._drawn: dict[int, object] = {}
         self._flashing: dict[str, object] = {}
         self._styles: dict[str, Style] = {}
-        self._layout: list[tuple[Column, int]] = []
+        self._layout = layout(80, {})
+        self._layout_for: object = None
 
     @property
     def selected(self) -> Row | None:
@@ -212,6 +224,7 @@ class ArtifactTable(ScrollView, can_focus=True):
         if size != self.virtual_size:
             self.virtual_size = size
         self._hold_cursor()
+        self._lay_out()
         now = self._clock()
         for line in range(self.size.height):
             if self._drawn.get(line) != self._fingerprint(line, now):
@@ -231,20 +244,19 @@ class ArtifactTable(ScrollView, can_focus=True):
     def _fingerprint(self, line: int, now: float) -> object:
         """Everything a line on the screen is made from; equal means it need not be painted again."""
         if line == 0:
-            return ("header", self._rows.sort, self._rows.reverse, self.size.width)
+            return ("header", self._rows.sort, self._rows.reverse, self._layout)
         index = self.scroll_offset.y + line - 1
         if index >= len(self._rows):
             return None
         row = self._rows.at(index)
         cursor = row.path == self._path
         age = text.ago(row.artifact.modified, now)
-        return (row, cursor, row.path in self._flashing, age, self.size.width, self.has_focus if cursor else False)
+        return (row, cursor, row.path in self._flashing, age, self._layout, self.has_focus if cursor else False)
 
     def render_line(self, y: int) -> Strip:
         """One line on the screen: the titles, or the row that is scrolled there."""
         width = self.size.width
-        self._layout = layout(width) if not self._layout or self._drawn.get(-1) != width else self._layout
-        self._drawn[-1] = width
+        self._lay_out()
         now = self._clock()
         self._drawn[y] = self._fingerprint(y, now)
         if y == 0:
@@ -257,15 +269,15 @@ class ArtifactTable(ScrollView, can_focus=True):
     def _header(self, width: int) -> Strip:
         style = self._style("header")
         segments = [Segment(" " * _MARGIN, style)]
-        for position, (column, room) in enumerate(self._layout):
+        for position, (column, room) in enumerate(self._layout.columns):
             sorted_by = column.name == self._rows.sort
             arrow = text.sign("↓" if self._rows.reverse else "↑") if sorted_by else ""
             title = column.title + arrow
             title = title.rjust(room) if column.right else title.ljust(room)
             lit = self._style("mark") + Style(bold=True) if sorted_by else style
             segments.append(Segment(title, lit + Style(meta={"sort": column.name})))
-            if position < len(self._layout) - 1:
-                segments.append(Segment(" " * self._gap(width), style))
+            if position < len(self._layout.columns) - 1:
+                segments.append(Segment(" " * self._layout.gap, style))
         return Strip(segments).adjust_cell_length(width, style)
 
     def _row_strip(self, row: Row, width: int, now: float) -> Strip:
@@ -274,28 +286,35 @@ class ArtifactTable(ScrollView, can_focus=True):
         base = self._style("plain") + over
         said = cells(row, now)
         mark = text.sign("▌") if cursor else " "
-        segments = [Segment(mark.ljust(_MARGIN), self._style("mark") + over)]
-        for position, (column, room) in enumerate(self._layout):
+        segments = [Segment(mark.ljust(_MARGIN), self._over("mark", over))]
+        for position, (column, room) in enumerate(self._layout.columns):
             segments += self._cell(said[column.name], column, room, over)
-            if position < len(self._layout) - 1:
-                segments.append(Segment(" " * self._gap(width), base))
+            if position < len(self._layout.columns) - 1:
+                segments.append(Segment(" " * self._layout.gap, base))
         return Strip(segments).adjust_cell_length(width, base)
 
     def _cell(self, cell: Cell, column: Column, room: int, over: Style) -> list[Segment]:
-        """The pieces of a cell in exactly `room` cells; what is too long is cut in the middle."""
-        whole = "".join(piece for piece, _ in cell)
-        length = cell_len(whole)
+        """The pieces of a cell in exactly `room` cells; what is too long is cut."""
+        length = sum(cell_len(piece) for piece, _ in cell)
         if length > room:
-            styles = {name for piece, name in cell if piece}
-            style = "name" if "name" in styles else cell[-1][1]
-            shorter = text.cut_middle(whole, room)
-            cell, length = ((shorter, style),), cell_len(shorter)
+            cell = text.cut_pieces(cell, room, middle=column.name == "model")
+            length = sum(cell_len(piece) for piece, _ in cell)
         pad = Segment(" " * (room - length), self._style("plain") + over)
-        drawn = [Segment(piece, self._style(style) + over) for piece, style in cell if piece]
+        drawn = [Segment(piece, self._over(style, over)) for piece, style in cell if piece]
         return [pad, *drawn] if column.right else [*drawn, pad]
 
-    def _gap(self, width: int) -> int:
-        return _WIDE_GAP if width >= _WIDE else _GAP
+    def _over(self, name: str, over: Style) -> Style:
+        """A style under the cursor or the flash; where the cursor is a reversal, colours would become patches."""
+        if over.reverse:
+            return self._style("plain") + over + Style(bold=name == "name")
+        return self._style(name) + over
+
+    def _lay_out(self) -> None:
+        """Columns follow the width and the longest texts."""
+        now = (self.size.width, self._rows.widest["model"], self._rows.widest["class"])
+        if now != self._layout_for:
+            self._layout_for = now
+            self._layout = layout(self.size.width, self._rows.widest)
 
     def _style(self, name: str) -> Style:
         style = self._styles.get(name)
@@ -375,4 +394,3 @@ class ArtifactTable(ScrollView, can_focus=True):
             self._move_to(0)
         elif action_id == "bottom":
             self._move_to(len(self._rows) - 1)
-

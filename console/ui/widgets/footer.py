@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from textual import events
 from textual.content import Content
 from textual.style import Style
 from textual.widget import Widget
@@ -43,12 +44,19 @@ class Footer(Widget):
         room = self.size.width - left.cell_length - right.cell_length
         return Content.assemble(left.pad_right(max(2, room)), right)
 
+    def on_click(self, event: events.Click) -> None:
+        """Do what was clicked on."""
+        action_id = event.style.meta.get("does")
+        if action_id is not None:
+            screen: ConsoleScreen = self.screen  # type: ignore[assignment]
+            screen.action_do(action_id)
+
     def _wanted(self) -> tuple[str, ...]:
         screen: ConsoleScreen = self.screen  # type: ignore[assignment]
         return tuple(action for action in screen.footer_actions() if screen.allowed(action))[:6]
 
     def _item(self, action_id: str) -> Content:
         action = BY_ID[action_id]
-        click = Style.from_meta({"@click": f"screen.do('{action_id}')"})
+        click = Style.from_meta({"does": action_id})
         item = Content.assemble((shown_keys(action, first=True), "bold $accent"), " ", (action.label, "$quiet"))
         return item.stylize(click)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from backends.base import ModelEntry
-from console.records import Failure, Inspection, Report, Verdict, WorkerState
+from console.records import Failure, Inspection, Report, Verdict, WorkerState, WorkerView
 from console.safe_text import safe
 from console.ui import text
 from console.ui.rows import Row
@@ -171,7 +172,7 @@ def _living(engine: Engine, row: Row, width: int) -> list[Line]:
     if worker is None or worker.state in (WorkerState.LOADING, WorkerState.WARMING):
         phase = safe(worker.phase) if worker is not None else ""
         return [Content.assemble((f"{text.sign('◐')} loading", "bold $accent"), f"  {phase}")]
-    lines = [_measured(engine, row, width)]
+    lines = [_worker(worker), _measured(engine, row, width)]
     if row.artifact.changed:
         lines.append(_keys("the file has other bytes than the worker; press ", ("r", " to load them")))
     else:
@@ -179,30 +180,50 @@ def _living(engine: Engine, row: Row, width: int) -> list[Line]:
     return lines
 
 
+def _worker(worker: WorkerView) -> Line:
+    """`pid 4242 · up 3m · sandbox 7 of 8 · 3.5 % of a core`."""
+    parts = [f"pid {worker.pid}" if worker.pid else "", f"up {text.span(max(0.0, time.time() - worker.since))}"]
+    if worker.layers:
+        parts.append(f"sandbox {sum(layer.active for layer in worker.layers.values())} of {len(worker.layers)}")
+    if worker.cpu is not None:
+        parts.append(f"{worker.cpu:.0f} % of a core")
+    if worker.restarts:
+        parts.append(text.count(worker.restarts, "restart"))
+    return Content.assemble(("worker  ", "$quiet"), text.joined(parts))
+
+
 def _measured(engine: Engine, row: Row, width: int) -> Line:
     recorder = engine.series(row.path)
     room = max(6, min(28, (width - 70) // 2))
-    parts: list[tuple[str, str]] = [("latency ", "$quiet")]
     recent = recorder.recent() if recorder is not None else None
-    if recorder is not None and recent is not None:
-        parts += [(spark(recorder.bins("worker.p99", room, _SPARK_SECONDS)), "$accent")]
+    recent = recent or (row.probe.worker if row.probe is not None else None)
+    parts: list[tuple[str, str]] = [("latency ", "$quiet")]
+    if recent is not None:
+        if recorder is not None:
+            parts.append((spark(recorder.bins("worker.p99", 2 * room, _SPARK_SECONDS)), "$primary"))
         parts += [("  p50 ", "$quiet"), (text.milliseconds(recent.p50), "bold")]
         parts += [("  p99 ", "$quiet"), (text.milliseconds(recent.p99), "bold")]
     else:
         parts += [("press ", "$quiet"), ("p", "bold $accent"), (" to drive it", "$quiet")]
-    if recorder is not None and row.rss is not None:
-        parts += [("    memory ", "$quiet"), (spark(recorder.bins("rss", room, _SPARK_SECONDS)), "$success")]
-        parts += [(f"  {text.size(row.rss)}", "bold")]
+    if row.rss is not None:
+        parts.append(("    memory ", "$quiet"))
+        if recorder is not None:
+            parts.append((spark(recorder.bins("rss", 2 * room, _SPARK_SECONDS)), "$success"))
+        parts.append((f"  {text.size(row.rss)}", "bold"))
     return Content.assemble(*parts)
 
 
 def _last_error(engine: Engine, path: str) -> Line:
     failure = last_failure(engine, path)
     if failure is None:
-        return Content.assemble(("last error ", "$quiet"), "none")
+        return Content.assemble(("errors  ", "$quiet"), "none")
     return Content.assemble(
-        ("last error ", "$quiet"), (text.ago(failure.when), "$warning"), "  ", safe(failure.message, 300)
+        ("errors  ", "$quiet"), (text.ago(failure.when), "$warning"), "  ", safe(failure.message, 300)
     )
+
+
+def _no_recipe() -> Line:
+    return Content.styled("no recipe: data and target are asked for when they are needed", "$quiet")
 
 
 def _resting(engine: Engine, row: Row) -> list[Line]:
@@ -211,4 +232,6 @@ def _resting(engine: Engine, row: Row) -> list[Line]:
         return [_last_error(engine, row.path), _keys("press ", ("e", " for its account, "), ("l", " to load again"))]
     if row.artifact.verdict is None:
         return []
-    return [_keys("press ", ("l", " to load it, "), ("p", " to load and drive it, "), ("enter", " to look inside"))]
+    recipe = row.artifact.recipe
+    known = Content.assemble(("recipe  ", "$quiet"), safe(recipe)) if recipe else _no_recipe()
+    return [known, _keys("press ", ("l", " to load it, "), ("p", " to load and drive it, "), ("enter", " to look inside"))]

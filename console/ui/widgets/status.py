@@ -14,7 +14,16 @@ from console.ui import text
 if TYPE_CHECKING:
     from console.ui.screens.base import ConsoleScreen
 
-_WORDS = (("probing", "ok"), ("ready", "ok"), ("changed", "attention"), ("error", "failure"), ("blocked", "failure"))
+_PRODUCT = "model-console"
+_LEAST_PLACE = 28
+_WORDS = (
+    ("probing", "ok", 3),
+    ("ready", "ok", 4),
+    ("changed", "attention", 7),
+    ("error", "failure", 8),
+    ("blocked", "failure", 2),
+)
+"""Words of the status that are counted, with role and importance."""
 _ROLE_STYLE = {"ok": "$success", "attention": "$warning", "failure": "$error", "busy": "$accent", "quiet": "$quiet"}
 
 
@@ -40,49 +49,62 @@ class StatusLine(Widget):
             self.refresh()
 
     def render(self) -> Content:
-        """Left and right end of the line; the left gives way."""
-        left, right = self._words()
-        self._shown = (left, right)
-        width = self.size.width
-        if right.cell_length > width // 2 and width < 60:
-            right = Content("")
-        room = width - right.cell_length - 2
-        left = left.truncate(max(0, room), ellipsis=True)
-        return Content.assemble(left.pad_right(max(0, width - left.cell_length - right.cell_length)), right)
+        """Left and right end of the line."""
+        left, right = self._shown = self._words()
+        room = max(0, self.size.width - right.cell_length)
+        return Content.assemble(left.truncate(room, ellipsis=True).pad_right(max(0, room - left.cell_length)), right)
 
     def _words(self) -> tuple[Content, Content]:
+        """Where one is, and the counts; on a narrow line the least important counts go, then the product's name."""
         screen: ConsoleScreen = self.screen  # type: ignore[assignment]
-        app = screen.console_app
-        counted = self._counted()
-        used = counted.cell_length + len("model-console ─  ─ ") + 3
         crumbs = [safe(crumb) for crumb in screen.crumbs]
-        room = max(12, self.size.width - used - sum(cell_len(crumb) + 3 for crumb in crumbs))
-        line = text.sign(" ─ ")
-        parts: list[tuple[str, str]] = [("model-console", "bold $accent"), (line, "$quiet")]
-        parts.append((text.cut_middle(safe(app.root), room), "$foreground"))
-        for crumb in crumbs:
-            parts += [(line, "$quiet"), (crumb, "bold $foreground")]
-        return Content.assemble(*parts), counted
+        counts = self._counts()
+        width = self.size.width
+        needed = min(width // 2, _LEAST_PLACE + sum(cell_len(crumb) + 3 for crumb in crumbs))
+        while len(counts) > 1 and width - self._length(counts) - 2 < needed:
+            counts.remove(min(counts, key=lambda count: count[0]))
+        dot = Content.styled(text.sign(" · "), "$quiet")
+        right = dot.join([content for _, content in counts])
+        return self._place(crumbs, width - right.cell_length - 2), right
 
-    def _counted(self) -> Content:
+    def _place(self, crumbs: list[str], room: int) -> Content:
+        screen: ConsoleScreen = self.screen  # type: ignore[assignment]
+        line, root = text.sign(" ─ "), safe(screen.console_app.root)
+        behind = sum(cell_len(crumb) + 3 for crumb in crumbs)
+        parts: list[tuple[str, str]] = []
+        if len(_PRODUCT) + 3 + cell_len(root) + behind <= room:
+            parts += [(_PRODUCT, "bold $accent"), (line, "$quiet"), (root, "$foreground")]
+        elif cell_len(root) + behind <= room or not crumbs:
+            parts.append((text.cut_middle(root, max(8, room)), "bold $accent"))
+        else:
+            parts.append((text.cut_middle(root, max(6, room - behind)), "$quiet"))
+        for crumb in crumbs:
+            parts += [(line, "$quiet"), (text.cut_middle(crumb, max(8, room // 2)), "bold $foreground")]
+        return Content.assemble(*parts)
+
+    @staticmethod
+    def _length(counts: list[tuple[int, Content]]) -> int:
+        return sum(content.cell_length + 3 for _, content in counts) - 3
+
+    def _counts(self) -> list[tuple[int, Content]]:
+        """What is counted, each with its importance."""
         screen: ConsoleScreen = self.screen  # type: ignore[assignment]
         app = screen.console_app
         if not app.is_open:
-            return Content("")
+            return [(0, Content(""))]
         engine, rows = app.engine, app.rows
-        dot = (text.sign(" · "), "$quiet")
-        parts: list[tuple[str, str]] = [(text.count(len(rows.by_path), "model"), "$foreground")]
-        for word, role in _WORDS:
+        counts = [(5, Content.styled(text.count(len(rows.by_path), "model"), "$foreground"))]
+        for word, role, weight in _WORDS:
             if number := rows.counts[word]:
-                parts += [dot, (f"{number} {word}", role_style(role))]
+                counts.append((weight, Content.styled(f"{number} {word}", role_style(role))))
         if engine.scanning:
-            parts += [dot, ("scanning", "$accent")]
+            counts.append((6, Content.styled("scanning", "$accent")))
         if engine.offline is not None:
-            parts += [dot, (" OFFLINE ", "bold reverse $error")]
+            counts.append((10, Content.styled(" OFFLINE ", "bold reverse $error")))
         if engine.read_only:
-            parts += [dot, (" READ-ONLY ", "bold reverse $warning")]
+            counts.append((9, Content.styled(" READ-ONLY ", "bold reverse $warning")))
         if layers := app.sandbox_layers():
             active = sum(layer.active for layer in layers.values())
             style = "$quiet" if active == len(layers) else "$warning"
-            parts += [dot, (f"sandbox {active}/{len(layers)}", style)]
-        return Content.assemble(*parts)
+            counts.append((1, Content.styled(f"sandbox {active}/{len(layers)}", style)))
+        return counts

@@ -1,0 +1,45 @@
+"""The way in for the command line: the console on the terminal it was started from."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from console.config import Settings
+from console.errors import Usage
+
+if TYPE_CHECKING:
+    from console.engine import Engine
+
+
+def run(root: Path, settings: Settings, *, read_only: bool = False) -> int:
+    """Show the store at `root` until the operator leaves; the exit code. Raises Usage where there is no terminal."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise Usage("the console needs a terminal", hint="`model-console ls STORE --json` works without one")
+    os.environ.setdefault("TEXTUAL_FPS", str(settings.fps))
+    os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
+    from console.ui.app import ConsoleApp
+
+    async def open_engine() -> Engine:
+        from console.engine import Engine
+
+        return await Engine.open(root, settings, read_only=read_only or settings.read_only)
+
+    app = ConsoleApp(root, open_engine, settings)
+    try:
+        app.run(mouse=settings.mouse)
+    except OSError:
+        if _terminal_is_there():
+            raise
+        return 129
+    return app.return_code or 0
+
+
+def _terminal_is_there() -> bool:
+    """Whether the terminal can still be written to; after a hang-up nothing can be shown to anybody."""
+    try:
+        return os.isatty(sys.stdout.fileno())
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,186 @@
+"""What failed: a list of failures, and the whole account of one; both stay after the worker is gone."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Sequence
+
+from textual import on
+from textual.containers import Container
+from textual.content import Content
+from textual.widget import Widget
+
+from console.config import state_dir
+from console.records import Event, Failure
+from console.safe_text import safe
+from console.ui import text
+from console.ui.clipboard import save
+from console.ui.keys import EVERYWHERE, bindings_at
+from console.ui.screens.base import ConsoleScreen
+from console.ui.widgets.filter_bar import FilterBar
+from console.ui.widgets.line_list import LineList
+from console.ui.widgets.text_pane import TextPane
+from console.ui.widgets.traceback import failure_lines, failure_title
+
+NOTHING = (
+    Content.styled("nothing has failed", "bold"),
+    Content(""),
+    Content.styled("What fails in a worker comes here within a second: the exception chain,", "$quiet"),
+    Content.styled("the source lines, the last words of the process, and what to do about it.", "$quiet"),
+)
+
+
+class ErrorsScreen(ConsoleScreen):
+    """Newest first. With `path` that artifact's newest failure is opened, with `failure` the one of that number."""
+
+    PLACE = "errors"
+    BINDINGS = bindings_at("errors", EVERYWHERE)
+    AUTO_FOCUS = "LineList"
+    FOOTER = ("open", "search", "next-match", "copy", "save", "back")
+
+    def __init__(self, path: str | None = None, failure: int | None = None) -> None:
+        super().__init__()
+        self._path = path
+        self._wanted = failure
+
+    @property
+    def crumbs(self) -> Sequence[str]:
+        """Where one is."""
+        return ("errors",)
+
+    @property
+    def subject(self) -> str | None:
+        """The artifact of the failure that is shown."""
+        failure = self._shown()
+        return failure.artifact if failure is not None else self._path
+
+    def content(self) -> Iterable[Widget]:
+        """The list, and the text of the one under its cursor."""
+        yield Container(
+            Container(LineList(id="failures"), id="failures-frame", classes="frame"),
+            Container(TextPane(id="account"), id="account-frame", classes="frame"),
+            id="errors",
+        )
+        yield FilterBar("find in this account")
+
+    def on_mount(self) -> None:
+        """Open the failure that was asked for."""
+        failures = self.engine.failures()
+        wanted = self._wanted
+        if wanted is None and self._path is not None:
+            wanted = next((one.id for one in reversed(failures) if one.artifact == self._path), None)
+        self.engine_changed(())
+        if wanted is not None:
+            self.query_one(LineList).select(wanted)
+        self.query_one("#failures-frame").border_title = Content("errors")
+        self._open()
+
+    def engine_changed(self, events: Sequence[Event]) -> None:
+        """A new failure comes on top; what is read stays where it is."""
+        failures = self.engine.failures()
+        listed = self.query_one(LineList)
+        listed.show([(one.id, failure_title(one, listed.size.width)) for one in reversed(failures)])
+        self.query_one("#errors").set_class(not failures, "nothing")
+        self._open(keep_place=True)
+
+    def on_resize(self) -> None:
+        """The list has another width."""
+        self.call_after_refresh(self.engine_changed, ())
+
+    def can(self, action: str) -> bool:
+        """Nothing can be searched, copied or saved where nothing failed."""
+        if action in ("open", "search", "copy", "save", "next-failure", "previous-failure"):
+            return bool(self.engine.failures())
+        if action in ("next-match", "previous-match"):
+            return bool(self.is_mounted and self.query_one(TextPane).where)
+        return True
+
+    def _shown(self) -> Failure | None:
+        if not self.is_mounted:
+            return None
+        key = self.query_one(LineList).key
+        return next((one for one in self.engine.failures() if one.id == key), None)
+
+    def _open(self, *, keep_place: bool = False) -> None:
+        failure = self._shown()
+        frame, pane = self.query_one("#account-frame"), self.query_one(TextPane)
+        if failure is None:
+            pane.show(NOTHING)
+            return
+        pane.show(failure_lines(failure), keep_place=keep_place)
+        frame.border_title = Content(text.cut_middle(safe(failure.artifact), 60))
+        frame.border_subtitle = Content(f"{text.ago(failure.when)}")
+        self.refresh_frame()
+
+    @on(LineList.Moved)
+    def _moved(self) -> None:
+        self._open()
+
+    @on(FilterBar.Changed)
+    def _search_typed(self, message: FilterBar.Changed) -> None:
+        pane = self.query_one(TextPane)
+        pane.search(message.pattern)
+        self.query_one(FilterBar).note(pane.where)
+
+    @on(FilterBar.Closed)
+    def _search_closed(self, message: FilterBar.Closed) -> None:
+        pane, bar = self.query_one(TextPane), self.query_one(FilterBar)
+        if not message.kept:
+            pane.search("")
+            bar.close()
+        bar.set_class(message.kept, "open")
+        pane.focus()
+        self.refresh_frame()
+
+    def do_open(self) -> None:
+        """Read: the keys move the text."""
+        self.query_one(TextPane).focus()
+
+    def do_back(self) -> None:
+        """From a search to the text, from the text to the list, from the list to the screen before."""
+        bar = self.query_one(FilterBar)
+        if bar.has_class("open"):
+            self._search_closed(FilterBar.Closed("", False))
+        elif self.query_one(TextPane).has_focus and len(self.engine.failures()) > 1:
+            self.query_one(LineList).focus()
+        else:
+            super().do_back()
+
+    def do_search(self) -> None:
+        """Type what to find."""
+        self.query_one(FilterBar).open()
+
+    def do_next_match(self) -> None:
+        """On."""
+        self.query_one(FilterBar).note(self.query_one(TextPane).go(1))
+
+    def do_previous_match(self) -> None:
+        """And back."""
+        self.query_one(FilterBar).note(self.query_one(TextPane).go(-1))
+
+    def do_next_failure(self) -> None:
+        """The one below in the list."""
+        self.query_one(LineList).action_do("down")
+
+    def do_previous_failure(self) -> None:
+        """The one above in the list."""
+        self.query_one(LineList).action_do("up")
+
+    def do_copy(self) -> None:
+        """The whole account as text."""
+        self.console_app.copy(self.query_one(TextPane).plain, "traceback")
+
+    def do_save(self) -> None:
+        """The whole account to a file of its own."""
+        failure = self._shown()
+        if failure is None:
+            return
+        stem = re.sub(r"[^A-Za-z0-9._-]+", "-", failure.artifact)[:60]
+        path = state_dir() / "errors" / f"{time.strftime('%Y%m%d-%H%M%S')}-{failure.id}-{stem}.txt"
+        try:
+            save(self.query_one(TextPane).plain + "\n", path)
+        except OSError as error:
+            self.console_app.say(f"cannot write {path}: {error.strerror}", "error")
+        else:
+            self.console_app.say(f"written to {path}")

@@ -1,0 +1,105 @@
+"""What happened in the store and who did it, newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from textual import on
+from textual.containers import Container
+from textual.content import Content
+from textual.widget import Widget
+
+from console.records import Event
+from console.safe_text import safe
+from console.ui import text
+from console.ui.keys import EVERYWHERE, bindings_at
+from console.ui.screens.base import ConsoleScreen
+from console.ui.widgets.line_list import LineList
+
+_SIGNS = {
+    "info": ("·", "$quiet"),
+    "ok": ("✔", "$success"),
+    "attention": ("▲", "$warning"),
+    "failure": ("✖", "$error"),
+}
+
+
+class EventsScreen(ConsoleScreen):
+    """One line an event; `enter` goes to what it is about."""
+
+    PLACE = "events"
+    BINDINGS = bindings_at("events", EVERYWHERE)
+    AUTO_FOCUS = "LineList"
+    FOOTER = ("open", "errors", "copy", "back")
+
+    @property
+    def crumbs(self) -> Sequence[str]:
+        """Where one is."""
+        return ("events",)
+
+    @property
+    def subject(self) -> str | None:
+        """What the event under the cursor is about."""
+        event = self._shown()
+        return event.subject if event is not None and event.subject else None
+
+    def content(self) -> Iterable[Widget]:
+        """The list."""
+        yield Container(LineList(), id="events-frame", classes="frame")
+
+    def on_mount(self) -> None:
+        """Fill it."""
+        self.query_one("#events-frame").border_title = Content("events")
+        self.engine_changed(())
+
+    def engine_changed(self, events: Sequence[Event]) -> None:
+        """New events come on top; the cursor stays on its own, unless it is on the newest."""
+        listed = self.query_one(LineList)
+        recent = self.engine.bus.recent()
+        at_newest = listed.key is None or listed.at_top
+        listed.show([(event, event_line(event)) for event in reversed(recent)])
+        if at_newest:
+            listed.action_do("top")
+
+    def _shown(self) -> Event | None:
+        key = self.query_one(LineList).key if self.is_mounted else None
+        return key if isinstance(key, Event) else None
+
+    def can(self, action: str) -> bool:
+        """An event of the whole store leads nowhere."""
+        return action not in ("open", "copy") or self.subject is not None
+
+    @on(LineList.Moved)
+    def _moved(self) -> None:
+        self.refresh_frame()
+
+    @on(LineList.Chosen)
+    def _clicked(self) -> None:
+        self.action_do("open")
+
+    def do_open(self) -> None:
+        """To the failure, or to the model."""
+        event = self._shown()
+        if event is None:
+            return
+        if event.kind == "failure.added":
+            self.console_app.show_errors(event.subject, event.data.get("failure"))
+        elif self.engine.artifact(event.subject) is not None:
+            self.console_app.open_model(event.subject)
+        else:
+            self.console_app.say(f"{event.subject} is no longer in the store")
+
+
+def event_line(event: Event) -> Content:
+    """`14:03:59  ✔  churn/rf is ready after 412 ms`, the subject set off."""
+    glyph, style = _SIGNS.get(event.severity, _SIGNS["info"])
+    words = safe(event.text or event.kind, 400)
+    subject = safe(event.subject)
+    line = Content.assemble((text.clock(event.when), "$quiet"), "  ", (text.sign(glyph), style), "  ", words)
+    start = words.find(subject) if subject else -1
+    if start >= 0:
+        offset = len(line) - len(words) + start
+        return line.stylize("bold", offset, offset + len(subject))
+    if subject:
+        return line + Content.styled(f"  {subject}", "bold")
+    return line

@@ -1,0 +1,112 @@
+"""All keys, made from the action table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from textual import on
+from textual.containers import Container
+from textual.content import Content
+from textual.widget import Widget
+
+from console.ui.keys import ACTIONS, EVERYWHERE, GROUPS, Action, bindings_at, shown_keys
+from console.ui.screens.base import ConsoleScreen
+from console.ui.widgets.filter_bar import FilterBar
+from console.ui.widgets.text_pane import TextPane
+
+_TWO_COLUMNS = 130
+
+
+class HelpScreen(ConsoleScreen):
+    """Grouped; what works on the screen one comes from is bright, the rest quiet."""
+
+    PLACE = "help"
+    BINDINGS = bindings_at("help", EVERYWHERE)
+    AUTO_FOCUS = "TextPane"
+    FOOTER = ("search", "next-match", "back")
+
+    def __init__(self, place: str) -> None:
+        super().__init__()
+        self._place = place
+
+    @property
+    def crumbs(self) -> Sequence[str]:
+        """Where one is."""
+        return ("keys",)
+
+    def content(self) -> Iterable[Widget]:
+        """The text."""
+        yield Container(TextPane(), id="help-frame", classes="frame")
+        yield FilterBar("find a key or a word")
+
+    def on_resize(self) -> None:
+        """One column or two."""
+        frame = self.query_one("#help-frame")
+        frame.border_title = Content(f"keys of the {self._place} screen, then the others")
+        self.query_one(TextPane).show(key_lines(self._place, self.size.width - 6), keep_place=True)
+
+    def do_help(self) -> None:
+        """The same key closes it."""
+        self.do_back()
+
+    def do_search(self) -> None:
+        """Type what to find."""
+        self.query_one(FilterBar).open()
+
+    def do_next_match(self) -> None:
+        """On."""
+        self.query_one(TextPane).go(1)
+
+    def do_previous_match(self) -> None:
+        """And back."""
+        self.query_one(TextPane).go(-1)
+
+    @on(FilterBar.Changed)
+    def _typed(self, message: FilterBar.Changed) -> None:
+        pane = self.query_one(TextPane)
+        pane.search(message.pattern)
+        self.query_one(FilterBar).note(pane.where)
+
+    @on(FilterBar.Closed)
+    def _closed(self, message: FilterBar.Closed) -> None:
+        if not message.kept:
+            self.query_one(TextPane).search("")
+        self.query_one(FilterBar).close()
+        self.query_one(TextPane).focus()
+
+
+def key_lines(place: str, width: int) -> list[Content]:
+    """The whole table as text, in two columns where there is room."""
+    blocks = [_block(group, place) for group in GROUPS]
+    if width < _TWO_COLUMNS:
+        return [line for block in blocks for line in block]
+    half, total = [], sum(len(block) for block in blocks)
+    left: list[Content] = []
+    for block in blocks:
+        (left if len(left) < total / 2 else half).extend(block)
+    column = width // 2
+    height = max(len(left), len(half))
+    left += [Content("")] * (height - len(left))
+    half += [Content("")] * (height - len(half))
+    return [
+        (one.truncate(column - 2, ellipsis=True).pad_right(max(0, column - min(one.cell_length, column - 2))) + other)
+        for one, other in zip(left, half, strict=True)
+    ]
+
+
+def _block(group: str, place: str) -> list[Content]:
+    actions = [action for action in ACTIONS if action.group == group]
+    return [Content.styled(group.upper(), "bold $quiet"), *(_line(action, place) for action in actions), Content("")]
+
+
+def _line(action: Action, place: str) -> Content:
+    here = bool({place, EVERYWHERE, "list", "text"} & set(action.places))
+    where = "" if here else f"  ({', '.join(action.places)})"
+    asks = "  asks first" if action.dangerous else ""
+    return Content.assemble(
+        (f"  {shown_keys(action):<16}", "bold $accent" if here else "$quiet"),
+        (f"{action.label:<16}", "bold" if here else "$quiet"),
+        (action.help, "$foreground" if here else "$quiet"),
+        (asks, "$warning"),
+        (where, "$quiet"),
+    )

@@ -1,0 +1,151 @@
+"""A long text to read: wrapped once a width, drawn by line, searched, selected with the mouse."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.content import Content
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.selection import Selection
+from textual.strip import Strip
+from textual.style import Style
+
+from console.ui.keys import bindings_at
+
+_LONGEST = 20_000
+"""Lines kept of a text; what is beyond that is not for reading on a screen."""
+
+
+class TextPane(ScrollView, can_focus=True):
+    """Shows lines of Content. `search` marks every match and goes to the first; `go` to the next or the one before."""
+
+    BINDINGS = bindings_at("text")
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"pane--match", "pane--here"}
+    DEFAULT_CSS = """
+    TextPane {
+        height: 1fr; background: $background; scrollbar-size-vertical: 1; overflow-x: hidden;
+        & > .pane--match { background: $warning 35%; }
+        & > .pane--here { background: $warning; color: $background; }
+        &:ansi > .pane--match { background: ansi_default; text-style: underline; }
+        &:ansi > .pane--here { background: ansi_default; text-style: reverse; }
+        &:nocolor > .pane--match { text-style: underline; }
+        &:nocolor > .pane--here { text-style: reverse; }
+    }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._lines: tuple[Content, ...] = ()
+        self._wrapped: list[Content] = []
+        self._wrapped_for = 0
+        self._expression: re.Pattern[str] | None = None
+        self._matches: list[tuple[int, int, int]] = []
+        self._here = 0
+
+    def show(self, lines: Sequence[Content], *, keep_place: bool = False) -> None:
+        """Another text; from its top, unless it is the old one brought up to date."""
+        lines = tuple(lines[:_LONGEST])
+        if lines == self._lines:
+            return
+        self._lines, self._wrapped_for = lines, 0
+        self._wrap()
+        if not keep_place:
+            self.scroll_to(y=0, animate=False, immediate=True)
+        self.refresh()
+
+    @property
+    def plain(self) -> str:
+        """The text as it is copied: unwrapped, without colours."""
+        return "\n".join(line.plain.rstrip() for line in self._lines)
+
+    def search(self, pattern: str) -> int:
+        """Mark every match of a regular expression (taken literally if it is none); how many there are."""
+        try:
+            self._expression = re.compile(pattern, re.IGNORECASE) if pattern else None
+        except re.error:
+            self._expression = re.compile(re.escape(pattern), re.IGNORECASE)
+        self._find()
+        self._here = next((i for i, match in enumerate(self._matches) if match[0] >= self.scroll_offset.y), 0)
+        self._reveal()
+        return len(self._matches)
+
+    def go(self, step: int) -> str:
+        """The next match (or with -1 the one before), round the end; says which of how many."""
+        if not self._matches:
+            return "no match" if self._expression else ""
+        self._here = (self._here + step) % len(self._matches)
+        self._reveal()
+        return self.where
+
+    @property
+    def where(self) -> str:
+        """`3 of 17`, or `no match`."""
+        if not self._matches:
+            return "no match" if self._expression else ""
+        return f"{self._here + 1} of {len(self._matches)}"
+
+    def _reveal(self) -> None:
+        if self._matches:
+            line = self._matches[self._here][0]
+            if not self.scroll_offset.y <= line < self.scroll_offset.y + self.size.height - 1:
+                self.scroll_to(y=max(0, line - self.size.height // 3), animate=False, immediate=True)
+        self.refresh()
+
+    def _find(self) -> None:
+        self._matches = []
+        if self._expression is not None:
+            for number, line in enumerate(self._wrapped):
+                for match in self._expression.finditer(line.plain):
+                    if match.end() > match.start():
+                        self._matches.append((number, match.start(), match.end()))
+
+    def _wrap(self) -> None:
+        width = self.size.width
+        if width <= 0 or self._wrapped_for == width:
+            return
+        self._wrapped_for = width
+        self._wrapped = [part for line in self._lines for part in (line.wrap(width) if line else [line])]
+        self.virtual_size = Size(width, len(self._wrapped))
+        self._find()
+
+    def on_resize(self) -> None:
+        """Another width wraps anew."""
+        self._wrap()
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """One line of the screen."""
+        number = self.scroll_offset.y + y
+        base = self.visual_style
+        if number >= len(self._wrapped):
+            return Strip.blank(self.size.width, base.rich_style)
+        line = self._wrapped[number]
+        for index, (at, start, end) in enumerate(self._matches):
+            if at == number:
+                line = line.stylize(self._component("pane--here" if index == self._here else "pane--match"), start, end)
+        if (selection := self.text_selection) is not None and (span := selection.get_span(number)) is not None:
+            start, end = span
+            line = line.stylize(self.screen.get_visual_style("screen--selection"), start, None if end == -1 else end)
+        strip = Strip(line.render_segments(base))
+        return strip.adjust_cell_length(self.size.width, base.rich_style).apply_offsets(0, number)
+
+    def _component(self, name: str) -> Style:
+        return self.get_visual_style(name)
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        """What the mouse has marked."""
+        return selection.extract("\n".join(line.plain for line in self._wrapped)), "\n"
+
+    def action_do(self, action_id: str) -> None:
+        """The movements of the action table."""
+        page = max(1, self.size.height - 1)
+        moves = {"down": 1, "up": -1, "page-down": page, "page-up": -page}
+        if action_id in moves:
+            self.scroll_to(y=self.scroll_offset.y + moves[action_id], animate=False, immediate=True)
+        elif action_id == "top":
+            self.scroll_to(y=0, animate=False, immediate=True)
+        elif action_id == "bottom":
+            self.scroll_to(y=len(self._wrapped), animate=False, immediate=True)

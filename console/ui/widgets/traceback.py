@@ -1,0 +1,105 @@
+"""A failure as lines to read: cause and next step first, then the chain of exceptions, then what surrounded it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from textual.content import Content
+
+from console.records import ExceptionInfo, Failure, Frame
+from console.safe_text import safe
+from console.ui import text
+
+_RELATIONS = {
+    "cause": "which was the direct cause of:",
+    "context": "and while that was being handled:",
+    "group": "with, inside the group:",
+}
+_LIBRARY = ("/site-packages/", "/dist-packages/", "/lib/python")
+_STDERR_LINES = 200
+
+
+def failure_lines(failure: Failure) -> list[Content]:
+    """All of a failure, ready for a text pane."""
+    return [*_head(failure), *_chain(failure.chain), *_surroundings(failure)]
+
+
+def failure_title(failure: Failure, width: int) -> Content:
+    """One line of a list, `width` cells wide: how long ago, which artifact, in which phase."""
+    phase = safe(failure.phase, 12)
+    name = max(12, width - 11 - len(phase) - 2)
+    return Content.assemble(
+        (f"{text.ago(failure.when):>7}  ", "$quiet"),
+        (text.cut_middle(safe(failure.artifact), name), "bold"),
+        ("  " + phase, "$error"),
+    )
+
+
+def _head(failure: Failure) -> Iterator[Content]:
+    what = failure.exit or (f"{failure.type}: {failure.message}" if failure.type else failure.message)
+    yield Content.assemble(
+        (f"{text.sign('✖')} {safe(failure.phase)} failed", "bold $error"), "  ", (_line(what), "bold")
+    )
+    if failure.exit and failure.message and failure.message != failure.exit:
+        yield Content(_line(failure.message))
+    yield Content.assemble((safe(failure.artifact), "bold"), (f"  {text.clock(failure.when)}", "$quiet"))
+    if failure.hint:
+        yield Content("")
+        yield Content.assemble((text.sign("→ "), "bold $success"), (_line(failure.hint, 2000), "$success"))
+
+
+def _chain(chain: Iterable[ExceptionInfo]) -> Iterator[Content]:
+    for number, exception in enumerate(chain):
+        yield Content("")
+        if number:
+            yield Content.styled(_RELATIONS.get(exception.relation, "and then:"), "$quiet")
+            yield Content("")
+        yield Content.assemble((safe(exception.type), "bold $error"), ": ", _line(exception.message, 4000))
+        yield from (line for note in exception.notes for line in _block(note, "$warning"))
+        frames = exception.frames
+        for frame in frames:
+            yield from _frame(frame)
+
+
+def _frame(frame: Frame) -> Iterator[Content]:
+    library = any(part in frame.file for part in _LIBRARY)
+    place = "$quiet" if library else "$accent"
+    yield Content.assemble(
+        "  ",
+        (safe(frame.file), place),
+        (f":{frame.line}", place),
+        ("  in ", "$quiet"),
+        (safe(frame.function), "bold" if not library else "$quiet"),
+    )
+    if frame.text.strip():
+        yield Content.assemble("      ", (_line(frame.text.strip(), 400), "$quiet" if library else "$foreground"))
+
+
+def _surroundings(failure: Failure) -> Iterator[Content]:
+    if failure.input:
+        yield from _titled("input", [Content(_line(failure.input))])
+    if failure.memory is not None:
+        memory = failure.memory
+        peak = f"peak {text.size(memory.peak)}" if memory.peak else ""
+        yield from _titled("memory", [Content(text.joined([f"RSS {text.size(memory.rss)}", peak]))])
+    if failure.warnings:
+        yield from _titled("warnings", [line for warning in failure.warnings for line in _block(warning, "$warning")])
+    if failure.stderr.strip():
+        lines = failure.stderr.rstrip("\n").split("\n")[-_STDERR_LINES:]
+        yield from _titled("last words (stderr)", [Content("  " + safe(line, 2000)) for line in lines])
+
+
+def _titled(title: str, lines: Iterable[Content]) -> Iterator[Content]:
+    yield Content("")
+    yield Content.styled(title, "bold $quiet")
+    yield from lines
+
+
+def _block(words: str, style: str) -> Iterator[Content]:
+    for line in safe(words, 4000, lines=True).split("\n"):
+        yield Content.assemble("  ", (line, style))
+
+
+def _line(words: str, limit: int = 1000) -> str:
+    """Text on one line: its own line breaks become spaces."""
+    return safe(" ".join(words.split("\n")), limit)

@@ -1,0 +1,67 @@
+"""The versions of an artifact as a list, and one of them in full."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.content import Content
+
+from console.records import Version
+from console.safe_text import safe
+from console.ui import text
+from console.ui.widgets.line_list import LineList
+
+
+class VersionList(LineList):
+    """One line a version: number, when, who, why, digest, its first metric."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._versions: tuple[Version, ...] = ()
+
+    @property
+    def version(self) -> Version | None:
+        """The one under the cursor."""
+        return next((one for one in self._versions if one.version == self.key), None)
+
+    def show_versions(self, versions: Sequence[Version]) -> None:
+        """Newest first, as the engine gives them."""
+        self._versions = tuple(versions)
+        who = max((len(safe(one.who, 16)) for one in versions), default=0)
+        self.show([(one.version, _line(one, who)) for one in versions])
+
+
+def _line(version: Version, who: int) -> Content:
+    mark = (f"{text.sign('●')} current", "$success") if version.current else (" " * 9, "")
+    name, value = next(iter(version.metrics.items()), ("", 0.0))
+    metric = f"{safe(name, 24)} {text.number(value)}" if name else ""
+    return Content.assemble(
+        mark,
+        (f"  {version.version:>3}", "bold"),
+        (f"  {text.ago(version.when):>8}", "$quiet"),
+        f"  {safe(version.who, 16):<{who}}",
+        (f"  {metric:<18}", "$foreground"),
+        (f"  {safe(version.digest).removeprefix('sha256:')[:8]}", "$quiet"),
+        f"  {safe(version.why, 120)}",
+    )
+
+
+def version_lines(version: Version) -> list[Content]:
+    """All that is known of one version."""
+    facts = [
+        ("version", f"{version.version}{' (in place now)' if version.current else ''}"),
+        ("since", f"{text.clock(version.when)}, {text.ago(version.when)}"),
+        ("who", safe(version.who)),
+        ("why", safe(version.why)),
+        ("size", text.size(version.size)),
+        ("digest", safe(version.digest)),
+    ]
+    lines = [Content.assemble((f"{name:<9}", "$quiet"), value) for name, value in facts]
+    if version.metrics:
+        lines += [Content(""), Content.styled("metrics when it was put in place", "bold $quiet")]
+        width = max(len(safe(name)) for name in version.metrics)
+        lines += [
+            Content.assemble(f"  {safe(name):<{width}}  ", (text.number(value), "bold"))
+            for name, value in version.metrics.items()
+        ]
+    return lines
