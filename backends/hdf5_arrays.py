@@ -99,7 +99,7 @@ def read_array(dataset: Any, dtype: Any, order: Optional[str], source: Source, m
     if isinstance(stored, h5py.Empty):
         raise Damaged(f"{dataset.name} holds no array")
     array = np.asarray(stored)
-    if dtype.kind == "O" or array.dtype.kind == "O":
+    if h5py.check_string_dtype(dataset.dtype) is not None:
         array = np.asarray(dataset.asstr()[()], dtype=object).reshape(dataset.shape).astype(dtype)
     elif dtype != array.dtype:
         array = _viewed(array, dtype, dataset.name)

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import os
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Optional
 
 import h5py
+import numpy as np
 
 from backends.base import ArrayInfo, Damaged, Finding, Source
 from backends.findings import finding
@@ -29,6 +31,12 @@ def _filter_available(number: int) -> bool:
         with contextlib.suppress(ImportError):
             importlib.import_module("hdf5plugin")
     return bool(h5py.h5z.filter_avail(number))
+
+
+_BOMB_FROM = 64 * 1024 * 1024
+_BOMB_RATIO = 1000
+_READ_ANYWAY = ("hdf5-link", "hdf5-hard-link", "hdf5-filter")
+"""Findings that leave nothing unread: what the link points at has a place of its own, and headers need no filter."""
 
 
 class Limits(NamedTuple):
@@ -91,6 +99,16 @@ def text_of(value: Any) -> Optional[str]:
     return str(value) if isinstance(value, str) else None
 
 
+def _attribute_value(obj: Any, name: str, attribute: Any) -> Any:
+    """What `obj.attrs[name]` gives; plain numbers, of which a model has thousands, by a shorter way."""
+    kind = attribute.get_type()
+    if kind.get_class() not in (h5py.h5t.INTEGER, h5py.h5t.FLOAT) or attribute.shape != ():
+        return obj.attrs[name]
+    value = np.empty((), kind.dtype)
+    attribute.read(value)
+    return value[()]
+
+
 class Tree:
     """One open file, its budgets and what was found remarkable on the way."""
 
@@ -101,6 +119,7 @@ class Tree:
         self.findings: list[Finding] = []
         self._seen: set[int] = {self.address(file)}
         self._unread: set[str] = set()
+        self._checked: dict[int, bool] = {}
         self._objects = 0
 
     @property
@@ -110,7 +129,7 @@ class Tree:
 
     def report(self, code: str, detail: str, obj: Any = None) -> None:
         """Add a finding, with the address of the object's header in the file as its offset."""
-        if code != "hdf5-link":
+        if code not in _READ_ANYWAY:
             self._unread.add(code)
         if len(self.findings) < self.limits.findings:
             self.findings.append(finding(code, detail, None if obj is None else self.address(obj)))
@@ -133,14 +152,9 @@ class Tree:
                 yield found
 
     def _member(self, group: Any, name: str) -> Optional[Member]:
-        place = f"{group.name.rstrip('/')}/{name}"
-        link = group.get(name, getlink=True)
-        if isinstance(link, h5py.ExternalLink):
-            target = f"{link.filename}:{link.path}"
-            self.report("hdf5-external-link", f"{place} leads to another file: {target}")
-            return Member(name, "external", target)
-        if isinstance(link, h5py.SoftLink):
-            return Member(name, "soft", link.path)
+        link = group.id.links.get_info(os.fsencode(name)).type
+        if link != h5py.h5l.TYPE_HARD:
+            return self._link(group, name)
         self._objects += 1
         if self._objects > self.limits.objects:
             self.report("limit", f"more than {self.limits.objects} objects; the rest was not read")
@@ -148,13 +162,22 @@ class Tree:
         obj = group[name]
         address = self.address(obj)
         if address in self._seen:
+            place = f"{group.name.rstrip('/')}/{name}"
             self.report("hdf5-hard-link", f"{place} is a second name of an object that has a place already", obj)
             return None
         self._seen.add(address)
         if isinstance(obj, h5py.Dataset):
             self.check_dataset(obj)
-        kind = "group" if isinstance(obj, h5py.Group) else "dataset" if isinstance(obj, h5py.Dataset) else "type"
-        return Member(name, kind, obj)
+            return Member(name, "dataset", obj)
+        return Member(name, "group" if isinstance(obj, h5py.Group) else "type", obj)
+
+    def _link(self, group: Any, name: str) -> Member:
+        link = group.get(name, getlink=True)
+        if isinstance(link, h5py.SoftLink):
+            return Member(name, "soft", link.path)
+        target = f"{link.filename}:{link.path}"
+        self.report("hdf5-external-link", f"{group.name.rstrip('/')}/{name} leads to another file: {target}")
+        return Member(name, "external", target)
 
     def walk(self, group: Any, depth: int = 0) -> Iterator[tuple[str, Any]]:
         """Every group and dataset below `group`, parents first, as (path, object). Soft links are reported."""
@@ -170,53 +193,62 @@ class Tree:
                     yield from self.walk(member.target, depth + 1)
 
     def check_dataset(self, dataset: Any) -> bool:
-        """Whether a dataset's bytes are all its own; reports external storage, virtual ones, filters, shape bombs."""
-        before = len(self._unread)
+        """Whether a dataset can be read safely; reports external storage, virtual ones, filters, shape bombs, once."""
+        address = self.address(dataset)
+        if address not in self._checked:
+            faults = list(self._faults(dataset))
+            for code, detail in faults:
+                self.report(code, f"{dataset.name} {detail}", dataset)
+            self._checked[address] = not faults
+        return self._checked[address]
+
+    def _faults(self, dataset: Any) -> Iterator[tuple[str, str]]:
         plist = dataset.id.get_create_plist()
         if plist.get_external_count():
-            files = ", ".join(
-                plist.get_external(i)[0].decode("utf-8", "replace") for i in range(plist.get_external_count())
+            names = [plist.get_external(position)[0] for position in range(plist.get_external_count())]
+            yield (
+                "hdf5-external-storage",
+                f"takes its values from other files: {b', '.join(names).decode('utf-8', 'replace')}",
             )
-            self.report("hdf5-external-storage", f"{dataset.name} takes its values from other files: {files}", dataset)
-            return False
+            return
         if plist.get_layout() == h5py.h5d.VIRTUAL:
-            self.report("hdf5-virtual", f"{dataset.name} is put together from other datasets or files", dataset)
-            return False
-        stored, declared = dataset.id.get_storage_size(), dataset.nbytes
-        if declared > 64 * 1024 * 1024 and declared > 1000 * max(1, stored):
-            self.report("hdf5-shape-bomb", f"{dataset.name} announces {declared} bytes and holds {stored}", dataset)
+            yield "hdf5-virtual", "is put together from other datasets or files"
+            return
+        stored, declared = dataset.id.get_storage_size(), int(dataset.nbytes or 0)
+        if declared > _BOMB_FROM and declared > _BOMB_RATIO * max(1, stored):
+            yield "hdf5-shape-bomb", f"announces {declared} bytes and holds {stored}"
         if stored > self.size:
-            self.report(
-                "array-size", f"{dataset.name} announces {stored} stored bytes in a file of {self.size}", dataset
-            )
+            yield "array-size", f"announces {stored} stored bytes in a file of {self.size}"
         for position in range(plist.get_nfilters()):
             number = plist.get_filter(position)[0]
             if not _filter_available(number):
                 name = _PLUGINS.get(number) or _FILTERS.get(number) or f"filter {number}"
-                self.report("hdf5-filter", f"{dataset.name} is compressed with {name}: needs hdf5plugin", dataset)
-        return len(self._unread) == before
+                yield "hdf5-filter", f"is compressed with {name}: needs hdf5plugin"
 
     def attributes(self, obj: Any) -> dict[str, Any]:
         """The attributes of an object, each read whole but capped; what is too large is reported and left out."""
         found: dict[str, Any] = {}
-        names = h5py.h5a.get_num_attrs(obj.id)
-        if names > self.limits.members:
-            self.report("limit", f"{obj.name} has {names} attributes; none was read", obj)
+        count = h5py.h5a.get_num_attrs(obj.id)
+        if count > self.limits.members:
+            self.report("limit", f"{obj.name} has {count} attributes; none was read", obj)
             return found
-        for name in obj.attrs:
-            if self._attribute_fits(obj, name):
-                found[name] = obj.attrs[name]
+        for position in range(count):
+            attribute = h5py.h5a.open(obj.id, index=position)
+            name = attribute.name.decode("utf-8", "surrogateescape")
+            if self._attribute_fits(obj, name, attribute):
+                found[name] = _attribute_value(obj, name, attribute)
         return found
 
     def attribute(self, obj: Any, name: str) -> Any:
         """One attribute, or None where there is none or it is too large."""
-        return obj.attrs[name] if name in obj.attrs and self._attribute_fits(obj, name) else None
+        fits = name in obj.attrs and self._attribute_fits(obj, name, obj.attrs.get_id(name))
+        return obj.attrs[name] if fits else None
 
-    def _attribute_fits(self, obj: Any, name: str) -> bool:
-        attribute = obj.attrs.get_id(name)
+    def _attribute_fits(self, obj: Any, name: str, attribute: Any) -> bool:
         kind = attribute.get_type()
+        family = kind.get_class()
         count = attribute.get_space().get_simple_extent_npoints()
-        variable = kind.get_class() == h5py.h5t.VLEN or (kind.get_class() == h5py.h5t.STRING and kind.is_variable_str())
+        variable = family == h5py.h5t.VLEN or (family == h5py.h5t.STRING and kind.is_variable_str())
         fits = count <= self.limits.attribute_texts if variable else True
         if fits and count * kind.get_size() <= self.limits.attribute_bytes:
             return True
