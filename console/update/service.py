@@ -1,4 +1,4 @@
-"""Everything that changes an artifact, by path: updates, promotion, history, rollback."""
+"""Everything that changes an artifact, by path: updates, promotion, history, rollback, conversion."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from console.loading.fleet import Fleet
 from console.loading.recipes import Recipes
 from console.loading.record import Book
 from console.loading.starting import Starter
-from console.records import Comparison, UpdatePlan, UpdateProgress, Version
+from console.records import Comparison, Json, UpdatePlan, UpdateProgress, Version
 from console.store import recovery
+from console.update.converting import Converting
 from console.update.replacing import Replacing
 from console.update.updater import Updater
 from console.worker.launcher import Launcher
@@ -35,6 +36,7 @@ class Updates:
         self._root = root
         self._bus = bus
         self._replacing = Replacing(root, facts, starter, recipes, book, fleet, bus)
+        self._converting = Converting(facts, starter, recipes.or_default)
         self._updater = Updater(root, facts, starter, recipes, book, launcher, self._replacing, bus)
 
     async def recover(self) -> None:
@@ -81,3 +83,7 @@ class Updates:
     async def rollback(self, path: str, version: int | None) -> Version:
         """Promote an old version (None: the one before). Raises BadInput, Conflict, Refused, Failed."""
         return await self._replacing.rollback(path, version)
+
+    async def convert(self, path: str, to: str, out: Path, *, at: str, accept: str | None) -> dict[str, Json]:
+        """Write the model in another format to a new file. Raises NeedsReview, Refused, BadInput, Failed."""
+        return await self._converting.convert(path, to, out, at=at, accept=accept)

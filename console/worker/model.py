@@ -43,6 +43,15 @@ class RawArray:
     bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What writing in another format told: the methods whose answers were compared on `rows`, and what differs."""
+
+    compared: tuple[str, ...]
+    differences: tuple[str, ...]
+    rows: int
+
+
 class Worker:
     """Client of one worker process. Failures are raised as ChildFailed or ChildRefused, each with its record."""
 
@@ -205,11 +214,19 @@ class Worker:
         fd: int,
         format: str,  # noqa: A002
         *,
+        data: int | None = None,
         options: dict[str, Json] | None = None,
         deadline: float = 300.0,
-    ) -> None:
-        """Write the model in another format to the empty, writable and seekable file `fd`."""
-        await self.child.request("save", {"format": format, "options": options or {}}, fds=(fd,), deadline=deadline)
+    ) -> Saved:
+        """Write the model in another format to the empty, writable and seekable `fd`, and read it back from there.
+
+        Both are asked the first rows of the open table `data` (random rows without one).
+        """
+        fields = {"format": format, "data": data, "options": options or {}}
+        head, _body = await self.child.request("save", fields, fds=(fd,), deadline=deadline)
+        return self._checked(
+            lambda said: Saved(texts(said["compared"]), texts(said["differences"]), int(said["rows"])), head
+        )
 
     async def end(self) -> None:
         """Unload: end the process and wait until it is gone."""

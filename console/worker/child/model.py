@@ -9,9 +9,12 @@ from typing import Any, Optional
 
 from backends import registry
 from backends.base import Source
+from backends.convert import convert
 from console.worker.child import calls, live, metrics, results, tracebacks
 from console.worker.child.main import Answer, Refusal, Request, Service
 from console.worker.child.tables import Table, read_table
+
+COMPARED_ROWS = 500
 
 TABLES_CAP = 8
 
@@ -145,11 +148,15 @@ class Serving(Service):
         return self._with_warnings({"rows": calls.count(rows), "worker_ms": elapsed}), b""
 
     def save(self, request: Request) -> Answer:
-        """format, options, one descriptor → nothing; the model goes into the file as it was trained."""
-        model = self._loaded()
+        """format, data or null, options, one descriptor → what was compared and how it differs.
+
+        The model goes into the file as it was trained, is read back from there and must answer alike.
+        """
+        fields, model = request.fields, self._loaded()
+        X = None if fields.get("data") is None else self.table(fields["data"]).slice(0, COMPARED_ROWS)
         with live.as_trained(self._changes):
-            registry.save(model, request.fields["format"], request.fds[0], **(request.fields.get("options") or {}))
-        return self._with_warnings({}), b""
+            found = convert(model, fields["format"], request.fds[0], X, **(fields.get("options") or {}))
+        return self._with_warnings(dict(found)), b""
 
     def describe_input(self) -> Optional[str]:
         """Kind, shape and dtypes of the rows that were being answered."""
