@@ -166,8 +166,9 @@ class Catalog:
             return self._commit(fresh, set(fresh) | gone)
 
     def _existing(self, directory: str) -> str:
-        """The directory itself, or the nearest one above it that is still there."""
-        while directory and not os.path.isdir(self._prefix + directory):
+        """The directory itself, or the nearest one above it that is known and still there: what is new is found from
+        above, so that every known directory is its parent's child."""
+        while directory and (directory not in self._known or not os.path.isdir(self._prefix + directory)):
             directory = os.path.dirname(directory)
         return directory
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -37,10 +38,11 @@ class Notices:
 
     def start(self) -> str | None:
         """Begin; a sentence why not where the system has no watches left. Raises OSError when the tree is not there."""
-        observer = Observer()
+        warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"watchdog\.")
         wanted = [getattr(events, name) for name in _WANTED.split() if hasattr(events, name)]
         logging.getLogger(_LOGGER).addHandler(self._lost)
         try:
+            observer = Observer()
             observer.schedule(_Handler(self._root, self._noticed), self._root, recursive=True, event_filter=wanted)
             observer.start()
         except OSError as error:

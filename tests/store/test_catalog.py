@@ -191,6 +191,16 @@ def test_directories_that_come_and_go(store: Path) -> None:
     assert paths(catalog) == {"a.pkl"}
 
 
+def test_what_was_found_from_below_goes_with_its_parents(store: Path) -> None:
+    put(store, "a.pkl")
+    catalog = Catalog(store)
+    catalog.scan_all()
+    put(store, "d/e/f.pkl")
+    assert [row.path for row in catalog.rescan(["d/e"]).added] == ["d/e/f.pkl"]
+    shutil.rmtree(store / "d")
+    assert catalog.rescan([""]).removed == ("d/e/f.pkl",)
+
+
 def test_first_rows_come_before_the_scan_ends(store: Path) -> None:
     for number in range(40):
         put(store, *(f"{number}/{one}.pkl" for one in range(40)))
