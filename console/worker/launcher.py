@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from console.errors import ConsoleError
@@ -17,7 +18,7 @@ from console.worker.exits import Exit
 from console.worker.failures import error_of, new_failure
 from console.worker.limits import PACKAGE_ROOT, Limits, SandboxPlan
 from console.worker.process import ChildProcess
-from console.worker.zygote import Zygote
+from console.worker.zygote import PRELOAD, Zygote
 
 START_DEADLINE = 30.0
 BOOT = os.path.join(PACKAGE_ROOT, "console", "worker", "boot.py")
@@ -50,12 +51,14 @@ class Launcher:
         self._closing = False
         self._zygotes: dict[str, Zygote] = {}
 
-    def warm(self, python: str | None = None) -> Zygote:
-        """Have a zygote for this interpreter, from now on; it becomes ready in the background."""
+    def warm(self, python: str | None = None, modules: Sequence[str] = PRELOAD) -> Zygote:
+        """Have a zygote for this interpreter with these modules, from now on; it becomes ready in the background."""
         path = python or sys.executable
         if path not in self._zygotes:
             plan = SandboxPlan(landlock=False, seccomp=False, namespaces=False, forks=True)
-            self._zygotes[path] = Zygote(lambda: self.spawn("zygote", label="zygote", python=path, sandbox=plan))
+            self._zygotes[path] = Zygote(
+                lambda: self.spawn("zygote", label="zygote", python=path, sandbox=plan), modules
+            )
         return self._zygotes[path]
 
     async def spawn(

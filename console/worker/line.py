@@ -16,7 +16,11 @@ QUEUE_CAP = 256 << 20
 
 
 class Line:
-    """Frames over one socket. `on_frame(head, body)` runs for each, `on_close(reason)` once ("" for a plain end)."""
+    """Frames over one socket. `on_frame(head, body)` runs for each, `on_close(reason)` once.
+
+    The reason is what the child did wrong, or "" when the line just ended, be it in the middle of a frame: whoever is
+    killed while writing leaves such an end, and how the process ended tells more.
+    """
 
     def __init__(
         self, sock: socket.socket, on_frame: Callable[[Head, bytes], None], on_close: Callable[[str], None]
@@ -60,8 +64,8 @@ class Line:
                     self._waiting.popleft()
         except BlockingIOError:
             self._loop.add_writer(self._sock, self._writable)
-        except OSError as error:
-            self._end(f"sending failed: {error.strerror}")
+        except OSError:
+            self._end("")
         else:
             self._loop.remove_writer(self._sock)
 
@@ -76,11 +80,10 @@ class Line:
             data = self._sock.recv(READ_SIZE)
         except BlockingIOError:
             return False
-        except OSError as error:
-            self._end(f"receiving failed: {error.strerror}")
-            return False
+        except OSError:
+            data = b""
         if not data:
-            self._end("the line closed inside a frame" if self._decoder.partial else "")
+            self._end("")
             return False
         try:
             frames = self._decoder.feed(data)

@@ -145,7 +145,7 @@ class ChildProcess:
 
     def kill(self, code: str = "ended", why: str = "was ended by the console") -> None:
         """End it now, whatever it does; `code` and `why` are what requests in flight are told."""
-        if self._cause is None:
+        if self._cause is None and self._finishing is None:
             self._cause = (code, why)
         self._signal(signal.SIGKILL)
 

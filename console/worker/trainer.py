@@ -62,14 +62,19 @@ class Trainer:
         launcher: Launcher,
         label: str,
         *,
+        fresh: bool = True,
         python: str | None = None,
         limits: Limits | None = None,
         readable: Sequence[str] = (),
         forks: bool = False,
     ) -> Trainer:
-        """A sandboxed trainer; `forks` lets the operator's own program run, `readable` opens its paths to it."""
+        """A sandboxed trainer, a fresh interpreter for what is not `safe`.
+
+        `forks` lets the operator's own program run, `readable` opens its paths to it.
+        """
         plan: SandboxPlan = replace(launcher.sandbox, forks=forks).reading(*readable)
-        return cls(await launcher.spawn("trainer", label=label, python=python, limits=limits, sandbox=plan))
+        child = await launcher.spawn("trainer", label=label, fresh=fresh, python=python, limits=limits, sandbox=plan)
+        return cls(child)
 
     async def train(
         self,

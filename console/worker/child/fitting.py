@@ -58,6 +58,19 @@ def refuse_hazards(model: Any) -> None:
         raise Refusal("unsafe-parameter", f"the parameter {name} is set: {message}; save the model without it")
 
 
+def jobs_of(model: Any) -> dict[str, Any]:
+    """The `n_jobs` parameters that ask for more than one, by name."""
+    found = {name: value for name, value in _parameters(model).items() if name == "n_jobs" or name.endswith("__n_jobs")}
+    return {name: value for name, value in found.items() if value not in (None, 1)}
+
+
+def with_jobs(model: Any, jobs: dict[str, Any]) -> Any:
+    """The trained model with the `n_jobs` its parameters had before training was kept to one."""
+    known = _parameters(model)
+    wanted = {name: value for name, value in jobs.items() if name in known}
+    return model.set_params(**wanted) if wanted else model
+
+
 def _parameters(model: Any) -> dict[str, Any]:
     method = attribute(model, "get_params")
     return dict(method(deep=True)) if callable(method) else {}
@@ -94,7 +107,9 @@ def _partial_fit(model: Any, X: Any, y: Any, step: Step) -> Fitted:
     known = attribute(last, "classes_")
     new = set() if known is None or y is None else {str(one) for one in y} - {str(one) for one in known}
     if new:
-        raise Refusal("bad-input", f'the target holds {len(new)} classes that partial_fit cannot add: use mode = "fit"')
+        raise Refusal(
+            "bad-input", f'partial_fit cannot add the new classes of the target ({len(new)}): use mode = "fit"'
+        )
     batches = list(_batches(count(X)))
     for done, batch in enumerate(batches):
         step(done, len(batches))

@@ -14,7 +14,7 @@ _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _VERSION_FLAG = 1
 _RULE_PATH_BENEATH = 1
 
-WRITE_FILE, READ_FILE, READ_DIR = 1 << 1, 1 << 2, 1 << 3
+EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 TRUNCATE = 1 << 14
 _READ = READ_FILE | READ_DIR
 _FILE_RIGHTS = 1 | WRITE_FILE | READ_FILE | TRUNCATE
@@ -80,8 +80,11 @@ def _mapped_directories() -> Iterable[str]:
                 yield "/" + os.path.dirname(path)
 
 
-def restrict(read: Iterable[str], write: Iterable[str]) -> str:
-    """Deny this thread and its descendants every other file, TCP, and signals to outsiders. Raises OSError."""
+def restrict(read: Iterable[str], write: Iterable[str], *, programs: bool = False) -> str:
+    """Deny this thread and its descendants every other file, TCP, and signals to outsiders. Raises OSError.
+
+    With `programs` what may be read may also be executed, what may be written never.
+    """
     version = abi()
     if version < 1:
         raise OSError(0, "the kernel offers no Landlock")
@@ -95,7 +98,7 @@ def restrict(read: Iterable[str], write: Iterable[str]) -> str:
     ruleset = _call(_CREATE_RULESET, packed, ctypes.c_size_t(len(packed)), ctypes.c_uint(0))
     try:
         for path in read:
-            _allow(ruleset, path, handled & _READ)
+            _allow(ruleset, path, handled & (_READ | EXECUTE if programs else _READ))
         for path in write:
             _allow(ruleset, path, handled & ~1)
         _allow(ruleset, "/dev/null", handled & (READ_FILE | WRITE_FILE))

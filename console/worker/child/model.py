@@ -9,13 +9,11 @@ from typing import Any, Optional
 
 from backends import registry
 from backends.base import Source
-from backends.convert import convert
 from console.worker.child import calls, live, metrics, results, tracebacks
 from console.worker.child.main import Answer, Refusal, Request, Service
 from console.worker.child.tables import Table, read_table
 
 COMPARED_ROWS = 500
-
 TABLES_CAP = 8
 
 
@@ -152,6 +150,8 @@ class Serving(Service):
 
         The model goes into the file as it was trained, is read back from there and must answer alike.
         """
+        from backends.convert import convert  # brings numpy, which not every model's interpreter has
+
         fields, model = request.fields, self._loaded()
         X = None if fields.get("data") is None else self.table(fields["data"]).slice(0, COMPARED_ROWS)
         with live.as_trained(self._changes):

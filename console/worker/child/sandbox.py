@@ -138,7 +138,7 @@ def no_new_privileges() -> str:
 def confine_files(plan: dict[str, Any], root: str, scratch: str) -> str:
     """Read libraries, write the scratch directory, touch nothing else; proven by trying."""
     read = [*landlock.SYSTEM_READ, *landlock.library_paths(root), *plan["readable"]]
-    evidence = landlock.restrict(read, [scratch, *plan["writable"]])
+    evidence = landlock.restrict(read, [scratch, *plan["writable"]], programs=bool(plan["forks"]))
     try:
         os.listdir("/")
     except PermissionError:

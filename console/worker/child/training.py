@@ -8,8 +8,8 @@ from typing import Any
 from backends import registry
 from backends.base import Source, resolve
 from console.worker.child import calls, commands, tracebacks
-from console.worker.child.fitting import Fitted, fit, refuse_hazards
-from console.worker.child.live import quieten
+from console.worker.child.fitting import Fitted, fit, jobs_of, refuse_hazards, with_jobs
+from console.worker.child.live import notes_of, quieten
 from console.worker.child.main import Answer, Refusal, Request, Service
 from console.worker.child.metrics import split, take, task_of
 from console.worker.child.places import replaced
@@ -39,7 +39,8 @@ class Training(Service):
         at = fields.get("at") or ""
         current = resolve(root, at)
         refuse_hazards(current)
-        notes = quieten(current)
+        jobs = jobs_of(current)
+        notes = notes_of(quieten(current))
         self._begin(request, "read")
         read = read_table(Source(table, str(fields.get("name", ""))), fields.get("target"), current)
         X, y, held = self._rows(read.X, read.y, bool(fields.get("hold_back")))
@@ -52,7 +53,8 @@ class Training(Service):
         fitted = self._fit(request, current, fields["mode"], X, y)
         seconds = time.perf_counter() - begun
         self._begin(request, "save")
-        write_model(replaced(root, at, fitted.model), fields["format"], fields.get("compression"), candidate)
+        model = with_jobs(fitted.model, jobs)
+        write_model(replaced(root, at, model), fields["format"], fields.get("compression"), candidate)
         return {
             "rows": calls.count(X),
             "held_back": held,

@@ -1,0 +1,136 @@
+"""The layers hold: each is tried from inside, by a model that is loaded."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+
+import pytest
+
+from console.errors import ConsoleError
+from console.worker.child import landlock, seccomp
+from console.worker.launcher import Launcher
+from console.worker.limits import SandboxPlan
+from console.worker.model import Worker
+from tests.worker.payloads import Load
+
+OS = "__import__('os')"
+
+
+async def attempt(worker: Worker, evil: Load, expression: str) -> str:
+    """The exception type this expression ends in, or what it evaluates to."""
+    fd = evil(f"type(str({expression}), (), {{}})()")
+    try:
+        return (await worker.load(fd, "pickle")).model_class
+    except ConsoleError as error:
+        return str(error.failure and (error.failure.type or error.failure.code))
+
+
+async def test_every_layer_reports(worker: Worker) -> None:
+    assert list(worker.child.layers) == [
+        "descriptors",
+        "terminal",
+        "limits",
+        "namespaces",
+        "no_new_privs",
+        "landlock",
+        "seccomp",
+    ]
+    assert all(layer.evidence for layer in worker.child.layers.values())
+    for name in ("descriptors", "terminal", "limits", "no_new_privs"):
+        assert worker.child.layers[name].active
+    assert worker.child.layers["landlock"].active == (landlock.abi() > 0)
+
+
+async def test_only_the_scratch_directory_is_written(worker: Worker, evil: Load, tmp_path: Path) -> None:
+    assert worker.child.layers["landlock"].active
+    mine = tmp_path / "mine"
+    mine.write_text("secret")
+    assert await attempt(worker, evil, f"open({str(mine)!r}).read()") == "PermissionError"
+    assert await attempt(worker, evil, "open('/etc/passwd').read()") == "PermissionError"
+    assert await attempt(worker, evil, f"open({str(tmp_path / 'new')!r}, 'w').write('x')") == "PermissionError"
+    assert await attempt(worker, evil, f"{OS}.unlink({str(mine)!r})") == "PermissionError"
+    assert (await attempt(worker, evil, "open('inside', 'w').write('x')")).endswith(".1")
+    assert mine.read_text() == "secret"
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        f"{OS}.fork()",
+        f"{OS}.posix_spawn('/bin/true', ['true'], {{}})",
+        f"{OS}.execv('/bin/true', ['true'])",
+        "__import__('socket').socket()",
+        f"{OS}.kill(1, 0)",
+        f"{OS}.kill({OS}.getppid(), 0)",
+        f"{OS}.chmod('.', 0o777)",
+        "__import__('subprocess').run(['true'])",
+    ],
+)
+async def test_processes_sockets_and_signals_are_denied(worker: Worker, evil: Load, expression: str) -> None:
+    assert worker.child.layers["seccomp"].active
+    assert await attempt(worker, evil, expression) == "PermissionError"
+
+
+async def test_threads_still_work(worker: Worker, evil: Load) -> None:
+    pool = "list(__import__('concurrent.futures').futures.ThreadPoolExecutor(2).map(str, [1, 2]))"
+    assert (await attempt(worker, evil, pool)).endswith("['1', '2']")
+
+
+async def test_the_environment_is_our_list(launcher: Launcher, evil: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_TOKEN", "abc")
+    monkeypatch.setenv("LD_PRELOAD", "")
+    monkeypatch.setenv("PYTHONPATH", "/somewhere")
+    worker = await Worker.start(launcher, "model")
+    found = await attempt(worker, evil, f"sorted({OS}.environ)")
+    assert "OMP_NUM_THREADS" in found
+    assert "HDF5_PLUGIN_PRELOAD" in found
+    assert not any(name in found for name in ("SECRET", "LD_", "PYTHON", "TEXTUAL"))
+
+
+async def test_descriptors_and_stdin(launcher: Launcher, evil: Load) -> None:
+    stray = os.open("/etc/passwd", os.O_RDONLY)
+    os.set_inheritable(stray, True)
+    try:
+        worker = await Worker.start(launcher, "model")
+        found = await attempt(worker, evil, f"[{OS}.readlink('/proc/self/fd/0')] + {OS}.listdir('/proc/self/fd')")
+    finally:
+        os.close(stray)
+    assert "/dev/null" in found
+    assert len(found.split(",")) <= 7
+
+
+async def test_layers_that_are_not_asked_for_say_so(launcher: Launcher, evil: Load) -> None:
+    plan = SandboxPlan(landlock=False, seccomp=False, namespaces=False)
+    worker = await Worker.start(launcher, "model", sandbox=plan)
+    for name in ("landlock", "seccomp", "namespaces"):
+        assert not worker.child.layers[name].active
+        assert worker.child.layers[name].evidence == "not asked for"
+
+
+async def test_readable_paths_are_readable(launcher: Launcher, evil: Load, tmp_path: Path) -> None:
+    (tmp_path / "given").write_text("x")
+    worker = await Worker.start(launcher, "model", sandbox=SandboxPlan().reading(str(tmp_path)))
+    assert (await attempt(worker, evil, f"open({str(tmp_path / 'given')!r}).read()")).endswith(".x")
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_the_filter_is_whole_instructions_that_jump_inside(machine: str) -> None:
+    code = seccomp.program(machine, 1234)
+    assert len(code) % 8 == 0
+    count = len(code) // 8
+    assert count < 4096
+    for index in range(count):
+        operation, if_true, if_false = (
+            int.from_bytes(code[8 * index : 8 * index + 2], "little"),
+            *code[8 * index + 2 : 8 * index + 4],
+        )
+        if operation & 7 == 5:
+            assert index + 1 + max(if_true, if_false) < count
+
+
+def test_an_unknown_machine_has_no_filter() -> None:
+    with pytest.raises(OSError, match="no filter is written for riscv64"):
+        seccomp.program("riscv64", 1)
+    assert platform.machine()
