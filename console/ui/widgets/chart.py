@@ -119,6 +119,10 @@ class Readout(Inked):
         self._window = window
         self._lines: list[tuple[str, str]] = []
 
+    def on_resize(self) -> None:
+        """Another width is another room for figures."""
+        self.post_message(ChartBody.Fitted())
+
     def revise(self, recorder: Recorder | None) -> None:
         """Read the current values."""
         lines = self._read(recorder)
@@ -191,6 +195,8 @@ class Chart(Horizontal):
 
     def show(self, recorder: Recorder | None, hint: str = "") -> None:
         """Show another recorder; `hint` is what an empty chart says."""
+        if recorder is self.recorder and hint == self._body.hint:
+            return
         if recorder is not self.recorder:
             self.recorder = recorder
             self.window.clear()

@@ -11,7 +11,7 @@ from console.ui.text import is_ascii
 from console.ui.widgets.axis import Unit
 from console.ui.widgets.chart import Chart
 from console.ui.widgets.plot import Ink, Trace
-from console.ui.widgets.window import ChartSpec, zoomed
+from console.ui.widgets.window import ChartSpec, duration, zoomed
 
 LATENCY = ChartSpec(
     id="latency",
@@ -106,9 +106,13 @@ class ChartsPanel(Grid):
         for chart in self._charts:
             chart.pause(paused)
 
-    def zoom(self, steps: int) -> float:
-        """Zoom in (negative) or out; returns the seconds the charts now span."""
+    @property
+    def span_words(self) -> str:
+        """How much time the charts show: `40 s`, `12 min`."""
+        return duration(self._charts[0].window.span)
+
+    def zoom(self, steps: int) -> None:
+        """Zoom in (negative) or out."""
         self.dot_seconds = zoomed(self.dot_seconds, steps)
         for chart in self._charts:
             chart.zoom(self.dot_seconds)
-        return self._charts[0].window.span

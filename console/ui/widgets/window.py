@@ -121,7 +121,7 @@ class Window:
         line = [" "] * width
         step = next((step for step in _LABEL_STEPS if step >= _LABEL_CELLS * seconds), _LABEL_STEPS[-1])
         for label_at in range(step, int(self.span) + 1, step):
-            label = f"-{_ago(label_at)}"
+            label = f"-{duration(label_at)}"
             start = width - round(label_at / seconds)
             if start >= 0 and start + len(label) < width - 4:
                 line[start : start + len(label)] = label
@@ -186,9 +186,10 @@ def zoomed(dot_seconds: float, steps: int, choices: Sequence[float] = DOT_WIDTHS
     return choices[min(max(place, 0), len(choices) - 1)]
 
 
-def _ago(seconds: int) -> str:
+def duration(seconds: float) -> str:
+    """A stretch of time in one unit: `45 s`, `2.5 min`, `1 h`."""
     if seconds < 120 and seconds != 60:
-        return f"{seconds} s"
+        return f"{seconds:.3g} s"
     if seconds < 7200 and seconds != 3600:
-        return f"{seconds / 60:g} min"
-    return f"{seconds / 3600:g} h"
+        return f"{seconds / 60:.3g} min"
+    return f"{seconds / 3600:.3g} h"

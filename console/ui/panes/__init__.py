@@ -1,0 +1,1 @@
+"""The tabs of the model screen, one file a tab."""

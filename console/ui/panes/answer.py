@@ -1,0 +1,84 @@
+"""What a model said of one row, in lines: the answer, whether it is right, and how sure it was."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.content import Content
+
+from console.records import Json, Outcome
+from console.safe_text import safe
+from console.ui import text
+from console.ui.widgets.keyvalue import answer_text, paragraph, value_text
+
+_LABEL = 11
+_MOST_CLASSES = 10
+_LEAST_BAR = 6
+
+
+def answer_lines(outcome: Outcome | None, truth: Json, classes: Sequence[Json] | None, width: int) -> list[Content]:
+    """The answer to one row. `classes` are the labels the columns of `predict_proba` stand for."""
+    if outcome is None:
+        return []
+    lines = []
+    if "predict" in outcome.outputs:
+        lines += _said(_only(outcome.outputs["predict"]), truth)
+    shares = _only(outcome.outputs.get("predict_proba"))
+    if isinstance(shares, list):
+        lines += [Content(""), *_bars(shares, classes, width)]
+    for name in ("decision_function", "transform"):
+        value = _only(outcome.outputs.get(name))
+        if value is not None:
+            words = Content.assemble((f"{name} ", "$quiet"), value_text(value, 400))
+            lines += [Content(""), *paragraph(words, width)]
+    lines += [Content(""), _took(outcome)]
+    for warning in outcome.warnings[:2]:
+        lines += paragraph(safe(warning, 200), width, style="$warning")
+    return lines
+
+
+def _said(answer: Json, truth: Json) -> list[Content]:
+    lines = [Content.assemble(("predicted".ljust(_LABEL), "$quiet"), (answer_text(answer), "bold $accent"))]
+    if truth is None:
+        return lines
+    verdict, style = _compared(answer, truth)
+    lines.append(
+        Content.assemble(("truth".ljust(_LABEL), "$quiet"), (answer_text(truth), "bold"), (f"   {verdict}", style))
+    )
+    return lines
+
+
+def _compared(answer: Json, truth: Json) -> tuple[str, str]:
+    """Right or wrong for labels, the distance for measures."""
+    if isinstance(answer, float) and isinstance(truth, (int, float)) and not answer.is_integer():
+        return f"off by {abs(answer - truth):.4g}", "$quiet"
+    same = answer == truth or str(answer) == str(truth)
+    return (f"{text.sign('✔')} right", "$success") if same else (f"{text.sign('✖')} wrong", "$error")
+
+
+def _bars(shares: Sequence[Json], classes: Sequence[Json] | None, width: int) -> list[Content]:
+    """The surest classes first, a bar each."""
+    known = classes if classes is not None and len(classes) == len(shares) else range(len(shares))
+    named = zip(shares, known, strict=True)
+    numbers = [(share, answer_text(label, 40)) for share, label in named if isinstance(share, (int, float))]
+    ranked = sorted(numbers, reverse=True)[:_MOST_CLASSES]
+    label = min(18, max((len(name) for _, name in ranked), default=1))
+    room = max(_LEAST_BAR, width - label - 10)
+    mark = "=" if text.is_ascii() else "━"
+    return [
+        Content.assemble(
+            (f"{text.cut(name, label):<{label}} ", ""),
+            (f"{share:6.3f}  ", "$quiet"),
+            (mark * round(room * share), "$accent"),
+        )
+        for share, name in ranked
+    ]
+
+
+def _took(outcome: Outcome) -> Content:
+    spent = [f"worker {text.milliseconds(outcome.worker_ms)}", f"round trip {text.milliseconds(outcome.round_trip_ms)}"]
+    return Content.styled(text.joined(spent), "$quiet")
+
+
+def _only(column: Json) -> Json:
+    return column[0] if isinstance(column, list) and column else None

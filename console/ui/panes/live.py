@@ -1,0 +1,129 @@
+"""The live charts, and the line of the probe that feeds them."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from console.records import Measured, ProbeState, WorkerState
+from console.safe_text import safe
+from console.ui import text
+from console.ui.rows import Row
+from console.ui.widgets.charts_panel import ChartsPanel
+
+if TYPE_CHECKING:
+    from console.engine import Engine
+
+_ALIVE = (WorkerState.LOADING, WorkerState.WARMING, WorkerState.READY, WorkerState.DRAINING)
+RATES = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
+"""Rates the keys step through, in requests a second; 0 is as fast as it goes and comes after the last."""
+
+
+class LivePane(Vertical):
+    """Charts above, two lines about the probe below."""
+
+    DEFAULT_CSS = """
+    LivePane { height: 1fr; }
+    LivePane #probe { height: 2; }
+    """
+
+    def __init__(self, engine: Engine, path: str) -> None:
+        super().__init__(id="live")
+        self._engine = engine
+        self._path = path
+        self.charts = ChartsPanel()
+        self._probe = Static(id="probe")
+        self._said: tuple[Content, ...] = ()
+        self._row: Row | None = None
+
+    def compose(self) -> ComposeResult:
+        """Charts and probe."""
+        yield self.charts
+        yield self._probe
+
+    def on_resize(self) -> None:
+        """The charts show another stretch of time."""
+        self.call_after_refresh(self.revise, self._row)
+
+    def revise(self, row: Row | None) -> None:
+        """Follow the artifact's recorder, and say what the probe does."""
+        self._row = row
+        alive = row is not None and row.worker is not None and row.worker.state in _ALIVE
+        self.charts.show(self._engine.series(self._path), _hint(row))
+        self.run(alive)
+        lines = probe_lines(self._engine.probe(self._path), row, self.charts)
+        if lines != self._said:
+            self._said = lines
+            self._probe.update(Content("\n").join(lines), layout=False)
+
+    def run(self, alive: bool) -> None:
+        """Move while there is something alive and this is what the operator sees."""
+        self.charts.run(alive and self.display and self.screen.is_current)
+
+
+def stepped_rate(rate: float, step: int) -> float:
+    """The next of RATES above or below; 0, the unlimited one, stands above all others."""
+    if rate == 0:
+        return 0.0 if step > 0 else RATES[-1]
+    if step > 0:
+        return next((one for one in RATES[1:] if one > rate), 0.0)
+    return next((one for one in reversed(RATES[1:]) if one < rate), RATES[1])
+
+
+def stepped_batch(batch: int, step: int) -> int:
+    """Twice or half as many rows."""
+    return batch * 2 if step > 0 else max(1, batch // 2)
+
+
+def probe_lines(probe: ProbeState | None, row: Row | None, charts: ChartsPanel) -> tuple[Content, ...]:
+    """What the probe does or did, and its figures."""
+    view = [f"{charts.span_words} in sight", "held; measuring goes on" if charts.paused else ""]
+    sight = Content.styled(text.joined(view), "$warning" if charts.paused else "$quiet")
+    if probe is None:
+        return Content.styled(_idle(row), "$quiet"), sight
+    plan = probe.plan
+    glyph, style = ("▶", "bold $success") if probe.running else ("○", "bold $quiet")
+    asked = f"{plan.rate:g}/s" if plan.rate else "as fast as it goes"
+    words = [
+        f"{asked}, reached {probe.rate:.3g}/s",
+        f"batch {plan.batch}",
+        f"{probe.calls:,} calls",
+        f"{probe.rows:,} rows" if plan.batch > 1 or probe.rows != probe.calls else "",
+    ]
+    line = Content.assemble((f"{text.sign(glyph)} probe ", style), text.joined(words))
+    line += Content.styled(text.sign(" · ") + f"{probe.errors:,} errors", "$error" if probe.errors else "$quiet")
+    for name, value in (probe.score or {}).items():
+        line += Content.assemble((text.sign(" · ") + f"{safe(name, 30)} ", "$quiet"), (text.number(value), "bold"))
+    if not probe.running and probe.stopped_why:
+        line += Content.styled(text.sign(" · ") + safe(probe.stopped_why, 100), "$quiet")
+    file = safe(os.path.basename(plan.data), 40)
+    figures = Content.styled(
+        text.joined([_quantiles("worker", probe.worker), _quantiles("round trip", probe.round_trip), file]), "$quiet"
+    )
+    order = (sight, figures) if charts.paused else (figures, sight)
+    return line, Content.styled(text.sign(" · "), "$quiet").join(order)
+
+
+def _quantiles(name: str, measured: Measured | None) -> str:
+    if measured is None:
+        return ""
+    return f"{name} {text.milliseconds(measured.p50)}, p99 {text.milliseconds(measured.p99)}"
+
+
+def _idle(row: Row | None) -> str:
+    if row is None or row.worker is None or row.worker.state not in _ALIVE:
+        return "not loaded: l loads it, p loads and drives it with its data"
+    return "not driven: p drives it with rows of its data"
+
+
+def _hint(row: Row | None) -> str:
+    if row is None or row.worker is None or row.worker.state is WorkerState.ENDED:
+        return "l loads the model, p drives it"
+    if row.worker.state is WorkerState.ERROR:
+        return "the worker has ended: e says why, r tries again"
+    return "p drives the model" if row.worker.state is WorkerState.READY else "loading"

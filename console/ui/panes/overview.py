@@ -1,0 +1,295 @@
+"""What the file holds, the verdict on it, and the worker that holds it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.content import Content
+
+from backends.base import Inspection
+from console.errors import ConsoleError
+from console.records import Judgement, Report, Verdict, WorkerView
+from console.safe_text import safe
+from console.ui import text
+from console.ui.rows import Row
+from console.ui.widgets.keyvalue import pairs, paragraph, section, value_text
+from console.ui.widgets.status import role_style
+from console.ui.widgets.text_pane import TextPane
+
+if TYPE_CHECKING:
+    from console.engine import Engine
+
+_TWO_COLUMNS = 110
+_MOST = 200
+_BAR = 20
+_NEVER_LOADED = (Verdict.BLOCKED, Verdict.DAMAGED, Verdict.UNSUPPORTED)
+_VERDICTS = {
+    Verdict.SAFE: "Every byte was read and every name is known. It loads on one key, in the sandbox all the same.",
+    Verdict.REVIEW: "It names what is not on the list of known names. It loads after a typed yes.",
+    Verdict.BLOCKED: "It is not loaded by anybody.",
+    Verdict.DAMAGED: "The file is truncated or malformed. It cannot be loaded.",
+    Verdict.UNSUPPORTED: "No backend reads it.",
+}
+
+
+class OverviewPane(Horizontal):
+    """One column, or two where there is room."""
+
+    DEFAULT_CSS = "OverviewPane { height: 1fr; } OverviewPane TextPane { width: 1fr; }"
+
+    def __init__(self, engine: Engine, path: str) -> None:
+        super().__init__(id="overview")
+        self._engine = engine
+        self._path = path
+        self._row: Row | None = None
+        self._what = TextPane(id="what")
+        self._how = TextPane(id="how")
+
+    def compose(self) -> ComposeResult:
+        """The columns."""
+        yield self._what
+        yield self._how
+
+    def on_resize(self) -> None:
+        """Wrap for another width."""
+        self.revise(self._row)
+
+    def revise(self, row: Row | None) -> None:
+        """Bring the text up to date; the reader's place stays."""
+        self._row = row
+        width = self.size.width - 2
+        if row is None or width <= 0:
+            return
+        two = width >= _TWO_COLUMNS
+        column = (width // 2 if two else width) - 3
+        report = self._engine.known_report(self._path)
+        trust = trust_lines(report, row, column)
+        file = file_lines(report, column)
+        worker = worker_lines(self._engine, row, column)
+        self._how.display = two
+        self._what.show(file if two else [*trust, *file, *worker], keep_place=True)
+        if two:
+            self._how.show([*trust, *worker], keep_place=True)
+
+
+def file_lines(report: Report | None, width: int) -> list[Content]:
+    """What the inspection found."""
+    if report is None or report.inspection is None:
+        words = "reading …" if report is None else "No model could be read from this file."
+        return [Content.styled(text.sign(words), "$quiet"), Content("")]
+    found = report.inspection
+    return [
+        *section("model", _model(report, found, width)),
+        *section("models in this file", _models(found, width)),
+        *section("parameters", _parameters(found, width)),
+        *section("signature", _signature(found, width)),
+        *section("arrays", _arrays(found, width)),
+        *section("details", pairs(((safe(k, 30), value_text(v)) for k, v in found.details.items()), width)),
+    ]
+
+
+def trust_lines(report: Report | None, row: Row, width: int) -> list[Content]:
+    """The verdict in plain words, and which libraries wrote the file."""
+    return [*section("trust", _trust(report, row, width)), *section("written with", _libraries(report, width))]
+
+
+def worker_lines(engine: Engine, row: Row, width: int) -> list[Content]:
+    """Worker, sandbox and recipe."""
+    if row.artifact.verdict in _NEVER_LOADED:
+        return []
+    return [
+        *section("worker", _worker(row.worker, width)),
+        *section("sandbox", _sandbox(row.worker, width)),
+        *section("recipe", _recipe(engine, row, width)),
+    ]
+
+
+def _model(report: Report, found: Inspection, width: int) -> list[Content]:
+    size = sum(array.bytes for array in found.arrays)
+    steps = found.models[0].steps if found.models else ()
+    rows = [
+        ("class", safe(found.model_class) if found.model_class else "none that is known"),
+        *((f"step {number}", safe(step)) for number, step in enumerate(steps, 1)),
+        ("weights", f"{found.n_weights:,}" if found.n_weights is not None else ""),
+        ("arrays", f"{len(found.arrays)}, {text.size(size)} in memory" if found.arrays else ""),
+        ("digest", safe(report.artifact.digest or "")),
+        ("read", "every byte accounted for" if found.complete else "not every byte could be accounted for"),
+    ]
+    return pairs(rows, width)
+
+
+def _models(found: Inspection, width: int) -> list[Content]:
+    if len(found.models) < 2:
+        return []
+    shown = [(safe(one.at, 60) or "the root", safe(one.class_name)) for one in found.models[:_MOST]]
+    lines = pairs(shown, width, min(28, max(len(at) for at, _ in shown) + 2))
+    return [*lines, *paragraph("l asks which of them to load, where there is a choice.", width, style="$quiet")]
+
+
+def _parameters(found: Inspection, width: int) -> list[Content]:
+    rows = [(safe(name, 40), value_text(value)) for name, value in list(found.parameters.items())[:_MOST]]
+    return pairs(rows, width, min(width // 2, max((len(name) for name, _ in rows), default=0) + 2))
+
+
+def _signature(found: Inspection, width: int) -> list[Content]:
+    signature = found.signature
+    names = signature.feature_names or ()
+    shown = ", ".join(safe(name, 60) for name in names[:60]) + (
+        f" and {len(names) - 60} more" if len(names) > 60 else ""
+    )
+    classes = signature.classes or ()
+    labels = ", ".join(value_text(label, 40) for label in classes[:40]) + (" …" if len(classes) > 40 else "")
+    rows = [
+        ("inputs", str(signature.n_features) if signature.n_features is not None else ""),
+        ("names", shown),
+        ("outputs", str(signature.outputs) if signature.outputs is not None else ""),
+        ("classes", f"{len(classes)}: {labels}" if classes else ""),
+    ]
+    return pairs(rows, width)
+
+
+def _arrays(found: Inspection, width: int) -> list[Content]:
+    rows = []
+    for array in found.arrays[:_MOST]:
+        shape = " x ".join(str(side) for side in array.shape) or "scalar"
+        rows.append((safe(array.name, 60), f"{shape}  {safe(array.dtype, 30)}  {text.size(array.bytes)}"))
+    if not rows:
+        return []
+    lines = pairs(rows, width, min(width // 2, max(len(name) for name, _ in rows) + 2))
+    if len(found.arrays) > _MOST:
+        lines.append(Content.styled(f"and {len(found.arrays) - _MOST} more", "$quiet"))
+    return lines
+
+
+def _trust(report: Report | None, row: Row, width: int) -> list[Content]:
+    status = text.trust(row.artifact)
+    if report is None or row.artifact.verdict is None:
+        return [Content.styled(str(status), role_style(status.role))]
+    judged: Judgement = report.judgement
+    lines = [Content.styled(str(status), f"bold {role_style(status.role)}")]
+    lines += paragraph(_VERDICTS[judged.verdict], width)
+    for reason in judged.reasons[:_MOST]:
+        where = f"  (byte {reason.offset:,})" if reason.offset is not None else ""
+        said = Content.assemble((f"{text.sign('·')} ", "$quiet"), safe(reason.detail, 400), (where, "$quiet"))
+        lines += paragraph(said, width)
+    if judged.pinned:
+        lines += paragraph(f"accepted: {safe(judged.pinned, 200)}", width, style="$quiet")
+    return lines
+
+
+def _libraries(report: Report | None, width: int) -> list[Content]:
+    if report is None or report.inspection is None:
+        return []
+    rows = []
+    for name, wrote in sorted(report.inspection.library_versions.items()):
+        here = _installed(name)
+        value = Content(safe(wrote, 40))
+        if here is not None and here != wrote:
+            value = Content.assemble(safe(wrote, 40), (f"  here {here}", "$warning"))
+        elif here is None:
+            value = Content.assemble(safe(wrote, 40), ("  not installed here", "$warning"))
+        rows.append((safe(name, 40), value))
+    return pairs(rows, width, 16)
+
+
+@lru_cache(maxsize=64)
+def _installed(name: str) -> str | None:
+    """The version installed beside the console, read from its metadata: nothing is imported."""
+    try:
+        return version("scikit-learn" if name == "sklearn" else name)
+    except (PackageNotFoundError, ValueError):
+        return None
+
+
+def _worker(worker: WorkerView | None, width: int) -> list[Content]:
+    if worker is None:
+        return [Content.assemble(("not loaded; ", "$quiet"), ("l", "bold $accent"), (" loads it", "$quiet"))]
+    memory = worker.memory
+    held = (
+        text.joined(
+            [
+                f"rss {text.size(memory.rss)}",
+                f"pss {text.size(memory.pss)}" if memory.pss is not None else "",
+                f"own {text.size(memory.private)}" if memory.private is not None else "",
+                f"peak {text.size(memory.peak)}" if memory.peak is not None else "",
+            ]
+        )
+        if memory is not None
+        else ""
+    )
+    rows = [
+        ("state", f"{worker.state} for {text.span(max(0.0, time.time() - worker.since))}"),
+        ("process", str(worker.pid) if worker.pid is not None else ""),
+        ("phase", safe(worker.phase, 60)),
+        ("memory", held),
+        ("cpu", f"{worker.cpu:.0f} % of one core" if worker.cpu is not None else ""),
+        ("can", ", ".join(safe(method, 40) for method in worker.methods)),
+        ("restarts", str(worker.restarts) if worker.restarts else ""),
+        ("notes", "; ".join(safe(note, 200) for note in worker.notes)),
+    ]
+    return [*pairs(rows, width), *_phases(worker, width)]
+
+
+def _phases(worker: WorkerView, width: int) -> list[Content]:
+    """Where the time of loading went, a bar a phase."""
+    whole = {name: ms for name, ms in worker.phases.items() if "." not in name}
+    longest = max(whole.values(), default=0.0)
+    if longest <= 0:
+        return []
+    room = min(_BAR, max(4, width - 26))
+    lines = []
+    for name, ms in whole.items():
+        bar = text.sign("━" if not text.is_ascii() else "=") * max(1, round(room * ms / longest))
+        label = f"{safe(name, 12):<13}{text.milliseconds(ms):>8}  "
+        lines.append(Content.assemble((label, "$quiet"), (bar, "$accent")))
+    return [*lines, Content.styled(f"{'in all':<13}{text.milliseconds(sum(whole.values())):>8}", "$quiet")]
+
+
+def _sandbox(worker: WorkerView | None, width: int) -> list[Content]:
+    layers: Sequence[tuple[str, Content]] = [
+        (
+            safe(name, 30),
+            Content.assemble(
+                (text.sign("✔" if layer.active else "✖"), "$success" if layer.active else "$warning"),
+                (f" {safe(layer.evidence, 200)}", "$quiet"),
+            ),
+        )
+        for name, layer in (worker.layers.items() if worker is not None else ())
+    ]
+    return pairs(layers, width, 18)
+
+
+def _recipe(engine: Engine, row: Row, width: int) -> list[Content]:
+    if row.artifact.recipe is None:
+        return paragraph("none; data and target are asked for when they are needed", width, style="$quiet")
+    try:
+        recipe = engine.recipe(row.path)
+    except ConsoleError as error:
+        return paragraph(safe(error.message), width, style="$error")
+    gate = recipe.gate
+    conditions = [
+        f"{safe(gate.metric or 'score')} at least {gate.at_least:g}" if gate.at_least is not None else "",
+        f"not worse by {gate.not_worse_by:g}" if gate.not_worse_by is not None else "",
+        f"latency ratio up to {gate.max_latency_ratio:g}" if gate.max_latency_ratio is not None else "",
+    ]
+    rows = [
+        ("file", safe(row.artifact.recipe)),
+        ("hold-out", _name(recipe.data.holdout)),
+        ("train", _name(recipe.data.train)),
+        ("target", safe(recipe.data.target or "")),
+        ("retrain", str(recipe.retrain.how)),
+        ("gate", text.joined(conditions)),
+        ("on change", f"{recipe.reload.on_change}, {recipe.reload.policy}"),
+        ("python", safe(recipe.environment.python or "")),
+    ]
+    return pairs(rows, width)
+
+
+def _name(path: str | None) -> str:
+    return safe(path.rpartition("/")[2]) if path else ""

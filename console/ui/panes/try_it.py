@@ -1,0 +1,280 @@
+"""One row of the data at a time: what goes in beside what comes out and what is true; or a row typed by hand."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widgets import Input, Static
+
+from console.errors import ConsoleError
+from console.records import DataFile, Json, Outcome, WorkerState
+from console.safe_text import safe
+from console.ui import text
+from console.ui.panes.answer import answer_lines
+from console.ui.rows import Row
+from console.ui.widgets.keyvalue import pairs, paragraph, value_text
+from console.ui.widgets.pixels import half_blocks, image_side, scale_for, shades
+from console.ui.widgets.text_pane import TextPane
+
+if TYPE_CHECKING:
+    from console.engine import Engine
+
+_PREFERRED = ("predict", "predict_proba", "decision_function", "transform")
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A row and what the model said of it. `index` is None for one that was typed; `trouble` why there is no answer."""
+
+    index: int | None
+    inputs: dict[str, Json]
+    truth: Json
+    outcome: Outcome | None
+    trouble: str = ""
+
+
+class TryPane(Vertical):
+    """Input at the left, answer at the right, a line to type on below."""
+
+    DEFAULT_CSS = """
+    TryPane { height: 1fr; }
+    TryPane #place { height: 1; }
+    TryPane Horizontal { height: 1fr; margin-top: 1; }
+    TryPane #inputs { width: 1fr; }
+    TryPane #answer { width: 2fr; height: 1fr; max-width: 50; margin-left: 2; }
+    TryPane Input {
+        display: none; height: 2; border: none; border-top: solid $accent; padding: 0; background: $background;
+        &:focus { border: none; border-top: solid $accent; }
+    }
+    TryPane Input.open { display: block; }
+    """
+
+    def __init__(self, engine: Engine, path: str) -> None:
+        super().__init__(id="try")
+        self._engine = engine
+        self._path = path
+        self._row: Row | None = None
+        self._file: DataFile | None = None
+        self._tried: Tried | None = None
+        self._asked_of: str | None = None
+        self._index = 0
+        self._place = Static(id="place")
+        self._inputs = TextPane(id="inputs")
+        self._answer = Static(id="answer")
+
+    def compose(self) -> ComposeResult:
+        """The parts."""
+        yield self._place
+        with Horizontal():
+            yield self._inputs
+            yield self._answer
+        yield Input(id="typed")
+
+    @property
+    def typing(self) -> bool:
+        """Whether a row is being typed."""
+        return self.query_one(Input).has_class("open")
+
+    def revise(self, row: Row | None) -> None:
+        """Ask for the first row as soon as a model is ready, and anew when other bytes were loaded."""
+        self._row = row
+        worker = row.worker if row is not None else None
+        ready = worker is not None and worker.state is WorkerState.READY
+        holds = f"{worker.digest} {worker.at}" if ready and worker is not None else None
+        if holds is not None and holds != self._asked_of:
+            self._asked_of, self._file = holds, None
+            self._ask(self._index)
+        elif holds is None:
+            self._asked_of = None
+        self._paint()
+
+    def on_resize(self) -> None:
+        """Another width."""
+        self._paint()
+
+    def step(self, by: int) -> None:
+        """Another row of the data, round its ends."""
+        if self._file is not None and self._file.rows:
+            self._ask((self._index + by) % self._file.rows)
+        elif self._asked_of is not None:
+            self._ask(0)
+
+    def edit(self) -> None:
+        """Type a row, starting from the one that is shown."""
+        line = self.query_one(Input)
+        line.value = typed_line(self._tried.inputs) if self._tried is not None else ""
+        line.placeholder = "values separated by commas, or a text"
+        line.add_class("open")
+        line.focus()
+
+    def close_line(self) -> bool:
+        """Put the line away; whether it was there."""
+        line = self.query_one(Input)
+        was_open = line.has_class("open")
+        line.remove_class("open")
+        if was_open:
+            self._inputs.focus()
+        return was_open
+
+    def _ask(self, index: int) -> None:
+        self._index = index
+        self.run_worker(self._fetch(index), group="try", exclusive=True)
+
+    @on(Input.Submitted)
+    def _typed(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.close_line()
+        inputs = self._tried.inputs if self._tried is not None else {}
+        self.run_worker(self._fetch_typed(event.value, inputs), group="try", exclusive=True)
+
+    async def _fetch(self, index: int) -> None:
+        engine, path = self._engine, self._path
+        inputs: dict[str, Json] = {}
+        truth: Json = None
+        try:
+            if self._file is None:
+                self._file = await engine.open_data(path, None)
+            index = min(index, max(0, self._file.rows - 1))
+            rows = await engine.sample_rows(path, None, index, 1)
+            inputs = dict(rows[0]) if rows else {}
+            truth = inputs.pop(self._file.target, None) if self._file.target else None
+            outcome = await engine.predict(path, start=index, stop=index + 1, methods=self._methods())
+            self._tried = Tried(index, inputs, truth, outcome)
+        except ConsoleError as error:
+            trouble = f"{error.message}\n{error.hint}" if error.hint else error.message
+            self._tried = Tried(index, inputs, truth, None, trouble)
+        self._paint()
+
+    async def _fetch_typed(self, line: str, like: dict[str, Json]) -> None:
+        row = parsed_line(line, like)
+        inputs: dict[str, Json] = (
+            {"text": row} if isinstance(row, str) else dict(zip(_names(like, row), row, strict=True))
+        )
+        try:
+            outcome = await self._engine.predict(self._path, rows=[row], methods=self._methods())
+            self._tried = Tried(None, inputs, None, outcome)
+        except ConsoleError as error:
+            self._tried = Tried(None, inputs, None, None, error.message)
+        self._paint()
+
+    def _methods(self) -> tuple[str, ...]:
+        worker = self._row.worker if self._row is not None else None
+        able = [name for name in _PREFERRED if worker is not None and name in worker.methods]
+        if "predict_proba" in able and "decision_function" in able:
+            able.remove("decision_function")
+        if "predict" in able and "transform" in able:
+            able.remove("transform")
+        return tuple(able)
+
+    def _paint(self) -> None:
+        if not self.is_mounted or not self.size:
+            return
+        self._place.update(self._place_words(), layout=False)
+        tried = self._tried
+        if tried is None:
+            self._inputs.show(paragraph(self._waiting(), max(20, self.size.width - 4), style="$quiet"))
+            self._answer.update(Content(""), layout=False)
+            return
+        width = max(16, self._inputs.size.width - 2)
+        self._inputs.show(self._picture(tried.inputs, width) or _values(tried.inputs, width))
+        worker = self._row.worker if self._row is not None else None
+        classes = worker.signature.classes if worker is not None else None
+        lines = answer_lines(tried.outcome, tried.truth, classes, max(16, self._answer.size.width))
+        if tried.trouble:
+            lines = paragraph(safe(tried.trouble, 600, lines=True), max(16, self._answer.size.width), style="$error")
+        self._answer.update(Content("\n").join(lines[: max(1, self._answer.size.height or 1)]), layout=False)
+
+    def _place_words(self) -> Content:
+        keys = (("← →", "row"), ("i", "type one"))
+        hints = [
+            part for key, word in keys for part in ((f"{text.sign(key)} ", "bold $accent"), (f"{word}  ", "$quiet"))
+        ]
+        if self._tried is None or (self._tried.index is not None and self._file is None):
+            return Content.assemble(*hints)
+        if self._tried.index is None:
+            return Content.assemble(("a row typed by hand   ", "bold"), *hints)
+        rows, name = (self._file.rows, os.path.basename(self._file.path)) if self._file is not None else (0, "")
+        return Content.assemble(
+            (f"row {self._tried.index + 1:,}", "bold"), (f" of {rows:,}  {safe(name, 40)}   ", "$quiet"), *hints
+        )
+
+    def _waiting(self) -> str:
+        worker = self._row.worker if self._row is not None else None
+        if worker is None or worker.state in (WorkerState.ENDED, WorkerState.ERROR):
+            return "l loads the model; then a row of its data stands here, and beside it what the model says."
+        return "asking the model …"
+
+    def _picture(self, inputs: dict[str, Json], width: int) -> list[Content]:
+        values = _flat(inputs)
+        side = image_side(values)
+        if side is None or 2 * side > width:
+            return []
+        numbers = [float(value) for value in values if isinstance(value, (int, float))]
+        if text.is_ascii() or self.app.current_theme.ansi:
+            return shades(numbers, side, plain=text.is_ascii())
+        styles = self._inputs.styles
+        scale = scale_for(side, width, max(side // 2, self._inputs.size.height))
+        return half_blocks(numbers, side, scale, styles.background, styles.color)
+
+
+def typed_line(inputs: dict[str, Json]) -> str:
+    """A row as it can be typed: its text, or its values separated by commas."""
+    values = _flat(inputs)
+    if len(values) == 1 and isinstance(values[0], str):
+        return safe(values[0], 0)
+    return ", ".join(value_text(value) if not isinstance(value, str) else safe(value, 0) for value in values)
+
+
+def parsed_line(line: str, like: dict[str, Json]) -> str | list[Json]:
+    """What was typed as a row: a text where the row it is like is one, else values; what looks like a number is one."""
+    if list(like) == ["text"]:
+        return line
+    cells = next(csv.reader([line], skipinitialspace=True), [])
+    values: list[Json] = [_value(cell.strip()) for cell in cells]
+    if not like and not any(isinstance(value, (int, float)) for value in values):
+        return line
+    return values
+
+
+def _value(cell: str) -> Json:
+    if cell in ("", "nan", "None"):
+        return None
+    if cell in ("True", "False"):
+        return cell == "True"
+    for kind in (int, float):
+        try:
+            return kind(cell)
+        except ValueError:
+            continue
+    return cell.strip("'\"")
+
+
+def _names(like: dict[str, Json], values: Sequence[Json]) -> list[str]:
+    names = list(like)
+    return names if len(names) == len(values) else [str(index) for index in range(len(values))]
+
+
+def _flat(inputs: dict[str, Json]) -> list[Json]:
+    """The values of a row; an unnamed row holds them all in one list."""
+    only = next(iter(inputs.values())) if len(inputs) == 1 else None
+    return only if isinstance(only, list) else list(inputs.values())
+
+
+def _values(inputs: dict[str, Json], width: int) -> list[Content]:
+    if list(inputs) == ["text"]:
+        return paragraph(safe(inputs["text"], 4000), width)
+    values = _flat(inputs)
+    names = (
+        list(inputs) if len(inputs) == len(values) and list(inputs) != ["x"] else [str(i) for i in range(len(values))]
+    )
+    label = min(width // 2, max((len(name) for name in names), default=8) + 2)
+    shown = ((safe(name, label), value_text(value)) for name, value in zip(names, values, strict=True))
+    return pairs(shown, width, label)

@@ -1,0 +1,272 @@
+"""One model: what it is, how it does, what it says, what went wrong with it, and what stood here before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from textual import on
+from textual.containers import Container
+from textual.widget import Widget
+
+from console.records import Event
+from console.ui.keys import EVERYWHERE, bindings_at
+from console.ui.panes.lists import ErrorsPane, VersionsPane
+from console.ui.panes.live import LivePane, stepped_batch, stepped_rate
+from console.ui.panes.overview import OverviewPane
+from console.ui.panes.try_it import TryPane
+from console.ui.rows import Row
+from console.ui.screens.base import ArtifactScreen
+from console.ui.widgets.line_list import LineList
+from console.ui.widgets.model_header import ModelHeader
+from console.ui.widgets.tab_line import TabLine
+
+Pane = OverviewPane | LivePane | TryPane | ErrorsPane | VersionsPane
+
+TABS = {
+    "overview": "tab-overview",
+    "live": "tab-live",
+    "try": "tab-try",
+    "errors": "tab-errors",
+    "versions": "tab-versions",
+}
+"""Tabs from left to right, with the actions that open them."""
+
+_ONLY_IN = {
+    "pause": "live",
+    "zoom-in": "live",
+    "zoom-out": "live",
+    "next-row": "try",
+    "previous-row": "try",
+    "edit-row": "try",
+}
+_PROBING = ("faster", "slower", "larger", "smaller")
+
+
+class ModelScreen(ArtifactScreen):
+    """Header, tabs, and the open tab's pane; a pane is made when it is first looked at."""
+
+    PLACE = "model"
+    BINDINGS = bindings_at("model", EVERYWHERE)
+    CSS = """
+    ModelScreen #panes { height: 1fr; & > * { padding: 1 1 0 1; } }
+    ModelScreen.-short #live { padding: 0 1; }
+    """
+
+    def __init__(self, path: str, tab: str = "overview") -> None:
+        super().__init__()
+        self._about = path
+        self._tab = tab
+        self._panes: dict[str, Pane] = {}
+        self._header = ModelHeader()
+        self._tabs = TabLine(TABS)
+        self._place = Container(id="panes")
+
+    @property
+    def subject(self) -> str | None:
+        """The path this screen is about."""
+        return self._about
+
+    @property
+    def crumbs(self) -> Sequence[str]:
+        """The model's path."""
+        return (self._about,)
+
+    @property
+    def tab(self) -> str:
+        """The open tab."""
+        return self._tab
+
+    @property
+    def row(self) -> Row | None:
+        """What is known of the artifact now."""
+        return self.console_app.rows.by_path.get(self._about)
+
+    def content(self) -> Iterable[Widget]:
+        """What stands between status line and footer."""
+        yield self._header
+        yield self._tabs
+        yield self._place
+
+    async def on_mount(self) -> None:
+        """Open the first tab, and make sure that the facts are there."""
+        self.engine.look_at((self._about,))
+        await self._open(self._tab)
+
+    def on_screen_suspend(self) -> None:
+        """Another screen is on top: nothing moves."""
+        if isinstance(pane := self._panes.get("live"), LivePane):
+            pane.run(False)
+
+    def engine_changed(self, events: Sequence[Event]) -> None:
+        """Bring header and open pane up to date."""
+        if not self.is_attached or self._tab not in self._panes:
+            return
+        row = self.row
+        self._header.show(row, self._about)
+        failed = sum(failure.artifact == self._about for failure in self.engine.failures())
+        self._tabs.show(self._tab, {"errors": failed})
+        self._panes[self._tab].revise(row)
+
+    def footer_actions(self) -> Sequence[str]:
+        """What the open tab is for, then what the state of the model asks for."""
+        state = self.row.status.word if self.row is not None else ""
+        match self._tab:
+            case "live" if state == "probing":
+                return ("probe", "faster", "slower", "larger", "pause", "zoom-out")
+            case "live":
+                return ("load", "probe", "pause", "zoom-in", "zoom-out")
+            case "try":
+                return ("load", "previous-row", "next-row", "edit-row", "probe")
+            case "errors":
+                return ("open", "reload", "copy", "back")
+            case "versions":
+                return ("open", "rollback", "back")
+        return ("load", "reload", "probe", "unload", "update", "history")
+
+    def can(self, action: str) -> bool:
+        """Some actions belong to one tab, some to a running probe."""
+        if action in _ONLY_IN:
+            return _ONLY_IN[action] == self._tab
+        if action in _PROBING:
+            probe = self.engine.probe(self._about)
+            return probe is not None and probe.running
+        if action == "rollback":
+            pane = self._panes.get(self._tab)
+            return isinstance(pane, VersionsPane) and pane.chosen is not None and not pane.chosen.current
+        if action == "open":
+            return self._tab in ("errors", "versions")
+        return super().can(action)
+
+    async def _open(self, tab: str) -> None:
+        self._tab = tab
+        if tab not in self._panes:
+            makers: dict[str, Callable[[], Pane]] = {
+                "overview": lambda: OverviewPane(self.engine, self._about),
+                "live": lambda: LivePane(self.engine, self._about),
+                "try": lambda: TryPane(self.engine, self._about),
+                "errors": lambda: ErrorsPane(self.engine, self._about),
+                "versions": lambda: VersionsPane(self.engine, self._about),
+            }
+            self._panes[tab] = makers[tab]()
+            await self._place.mount(self._panes[tab])
+        for name, pane in self._panes.items():
+            pane.display = name == tab
+        if isinstance(live := self._panes.get("live"), LivePane) and tab != "live":
+            live.run(False)
+        focusable = next((one for one in self._panes[tab].query("*") if one.focusable and one.display), None)
+        self.set_focus(focusable)
+        self.engine_changed(())
+        self.refresh_frame()
+
+    def _show(self, tab: str) -> None:
+        if tab != self._tab:
+            self.run_worker(self._open(tab), group="tabs", exclusive=True)
+
+    def do_tab_overview(self) -> None:
+        """What the file holds."""
+        self._show("overview")
+
+    def do_tab_live(self) -> None:
+        """The charts."""
+        self._show("live")
+
+    def do_tab_try(self) -> None:
+        """One row at a time."""
+        self._show("try")
+
+    def do_tab_errors(self) -> None:
+        """What failed."""
+        self._show("errors")
+
+    def do_tab_versions(self) -> None:
+        """What stood here before."""
+        self._show("versions")
+
+    def do_back(self) -> None:
+        """Put the typed line away, else back to the table."""
+        if isinstance(pane := self._panes.get("try"), TryPane) and self._tab == "try" and pane.close_line():
+            return
+        super().do_back()
+
+    def do_probe(self) -> None:
+        """Start or stop driving the model, with the charts in sight."""
+        super().do_probe()
+        if self._tab == "overview":
+            self._show("live")
+
+    def do_pause(self) -> None:
+        """Hold the charts, or let them go."""
+        if isinstance(pane := self._panes.get("live"), LivePane):
+            pane.charts.pause(not pane.charts.paused)
+            self.engine_changed(())
+
+    def do_zoom_in(self) -> None:
+        """A shorter stretch of time."""
+        self._zoom(-1)
+
+    def do_zoom_out(self) -> None:
+        """A longer stretch of time."""
+        self._zoom(1)
+
+    def do_faster(self) -> None:
+        """A higher rate."""
+        self._change(1, 0)
+
+    def do_slower(self) -> None:
+        """A lower rate."""
+        self._change(-1, 0)
+
+    def do_larger(self) -> None:
+        """More rows in a request."""
+        self._change(0, 1)
+
+    def do_smaller(self) -> None:
+        """Fewer rows in a request."""
+        self._change(0, -1)
+
+    def do_next_row(self) -> None:
+        """The next row of the data."""
+        self._step(1)
+
+    def do_previous_row(self) -> None:
+        """The row before."""
+        self._step(-1)
+
+    def do_edit_row(self) -> None:
+        """Type a row."""
+        if isinstance(pane := self._panes.get("try"), TryPane):
+            pane.edit()
+
+    @on(LineList.Chosen)
+    def do_open(self) -> None:
+        """The failure's whole account, or the history with what can be done there."""
+        pane = self._panes.get(self._tab)
+        if isinstance(pane, ErrorsPane) and pane.chosen is not None:
+            self.console_app.show_errors(self._about, pane.chosen)
+        elif isinstance(pane, VersionsPane) and pane.chosen is not None:
+            self.console_app.show_history(self._about)
+
+    def do_rollback(self) -> None:
+        """Put the version under the cursor back, after asking."""
+        pane = self._panes.get("versions")
+        if isinstance(pane, VersionsPane) and pane.chosen is not None:
+            self.console_app.operations.roll_back(self._about, pane.chosen)
+
+    def _zoom(self, steps: int) -> None:
+        if isinstance(pane := self._panes.get("live"), LivePane):
+            pane.charts.zoom(steps)
+            self.engine_changed(())
+
+    def _change(self, rate: int, batch: int) -> None:
+        probe = self.engine.probe(self._about)
+        if probe is None or not probe.running:
+            return
+        if rate:
+            self.engine.set_probe(self._about, rate=stepped_rate(probe.plan.rate, rate))
+        if batch:
+            self.engine.set_probe(self._about, batch=stepped_batch(probe.plan.batch, batch))
+        self.engine_changed(())
+
+    def _step(self, by: int) -> None:
+        if isinstance(pane := self._panes.get("try"), TryPane):
+            pane.step(by)

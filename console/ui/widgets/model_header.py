@@ -1,0 +1,64 @@
+"""Two lines about the model a screen is about: how it is, what it is, and which bytes."""
+
+from __future__ import annotations
+
+from textual.content import Content
+from textual.widget import Widget
+
+from console.safe_text import safe
+from console.ui import text
+from console.ui.rows import Row
+from console.ui.widgets.status import role_style
+
+
+class ModelHeader(Widget):
+    """`● ready  Pipeline › LogisticRegression   ✔ safe` over format, size, age and digest."""
+
+    DEFAULT_CSS = "ModelHeader { height: 2; width: 1fr; padding: 0 1; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: tuple[Content, ...] = ()
+
+    def show(self, row: Row | None, path: str) -> None:
+        """Say how the model is now; repaint only what is different."""
+        lines = (_state(row), _bytes(row)) if row is not None else _gone(path)
+        if lines != self._lines:
+            self._lines = lines
+            self.refresh()
+
+    def render(self) -> Content:
+        """Both lines, cut to the width."""
+        return Content("\n").join([line.truncate(self.content_size.width, ellipsis=True) for line in self._lines])
+
+
+def _state(row: Row) -> Content:
+    status, trust = row.status, text.trust(row.artifact)
+    parts: list[tuple[str, str]] = [(str(status), f"bold {role_style(status.role)}"), ("   ", "")]
+    name = text.class_words(row.artifact) or ("reading …" if row.artifact.verdict is None else "no model was read")
+    parts += [(text.sign(name), "bold $foreground"), ("   ", "")]
+    if trust.word and trust.word != status.word:
+        parts.append((str(trust), role_style(trust.role)))
+    if row.worker is not None and row.worker.at:
+        parts.append((f"   at {safe(row.worker.at, 60)}", "$quiet"))
+    if row.artifact.changed:
+        parts += [("   the file has changed: ", "$warning"), ("r", "bold $accent"), (" loads it", "$quiet")]
+    return Content.assemble(*parts)
+
+
+def _bytes(row: Row) -> Content:
+    artifact = row.artifact
+    packed = f"{artifact.format} in {artifact.compression}" if artifact.compression else artifact.format or ""
+    digest = (artifact.digest or "").removeprefix("sha256:")
+    words = [packed, text.size(artifact.size), f"changed {text.ago(artifact.modified)}"]
+    words.append(f"sha256 {safe(digest)[:12]}" if digest else "")
+    if artifact.problem:
+        words.append(safe(artifact.problem))
+    return Content.styled(text.joined(words), "$quiet")
+
+
+def _gone(path: str) -> tuple[Content, ...]:
+    return (
+        Content.styled(f"{text.sign('✖')} not in the store any more", "bold $error"),
+        Content.styled(f"{safe(path)} was removed or renamed", "$quiet"),
+    )
