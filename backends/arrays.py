@@ -144,15 +144,17 @@ class NpzBackend:
     suffix = ".npz"
 
     def sniff(self, head: bytes, source: Source) -> bool:
-        """Whether the archive holds numpy files (and no model of another kind)."""
+        """Whether the archive holds numpy files: by its directory, by its first member inside a compression."""
         if not head.startswith(b"PK\x03\x04"):
             return False
-        with open_envelope(source) as opened:
-            try:
-                with open_zip(opened.source) as archive:
-                    return any(name.endswith(".npy") for name in archive.namelist())
-            except Damaged:
-                return b".npy" in head[:4096]
+        first = head[30 : 30 + int.from_bytes(head[26:28], "little")]
+        if first.endswith(b".npy") or source.read(0, 4) != head[:4]:
+            return first.endswith(b".npy")
+        try:
+            with open_zip(source) as archive:
+                return any(name.endswith(".npy") for name in archive.namelist())
+        except Damaged:
+            return b".npy" in head
 
     def inspect(self, source: Source) -> Inspection:
         """Every array of the archive. Raises Damaged, Unsupported, OSError."""

@@ -25,6 +25,8 @@ MAX_RATIO = 200
 """The most bytes out for a byte in, once FREE_BYTES are out."""
 FREE_BYTES = 64 << 20
 _CHUNK = 1 << 16
+_TRAILER = 64
+"""The last bytes are fed one by one, so that a wrong checksum does not take what came before it away."""
 
 
 class _Decompressor(Protocol):
@@ -125,7 +127,7 @@ def peek(source: Source, length: int) -> tuple[Optional[str], bytes]:
         return compression, b""
     decompressor, opened, offset = _decompressor(compression), b"", 0
     while len(opened) < length and not decompressor.eof:
-        data = source.read(offset, _CHUNK) if decompressor.needs_input else b""
+        data = _next_chunk(source, offset) if decompressor.needs_input else b""
         if decompressor.needs_input and not data:
             break
         offset += len(data)
@@ -136,6 +138,10 @@ def peek(source: Source, length: int) -> tuple[Optional[str], bytes]:
                 break
             raise Damaged(f"the {compression} compression is damaged: {error}", offset=0) from None
     return compression, opened
+
+
+def _next_chunk(source: Source, offset: int) -> bytes:
+    return source.read(offset, min(_CHUNK, max(1, source.size - offset - _TRAILER)))
 
 
 class Opened:
@@ -197,7 +203,7 @@ def _decompress(source: Source, decompressor: _Decompressor, opened: Opened, max
     while not decompressor.eof:
         data = b""
         if decompressor.needs_input:
-            data = source.read(taken, _CHUNK)
+            data = _next_chunk(source, taken)
             if not data:
                 opened.report("damaged-compression", f"the {opened.compression} stream is cut off after {taken} bytes")
                 return written

@@ -116,6 +116,9 @@ LINE_CHECKS: dict[str, re.Pattern[bytes]] = {
 
 _ENOUGH = 8
 _FEW = 4
+_LEAST = 3
+_NEWER_START = re.compile(rb"[BC\x81-\xff]")
+"""Opcodes of protocols 2 and later, which no pickler writes without a protocol mark before them."""
 
 
 def looks_like_pickle(head: bytes) -> bool:
@@ -126,7 +129,7 @@ def looks_like_pickle(head: bytes) -> bool:
     """
     if head[:1] == b"\x80":
         return len(head) >= 2 and head[1] <= 16 and _follow(head, 2, 1)
-    return _follow(head, 0, _FEW)
+    return not _NEWER_START.match(head) and _follow(head, 0, _FEW)
 
 
 def looks_like_nested_pickle(head: bytes) -> bool:
@@ -157,9 +160,9 @@ def _follow(head: bytes, position: int, enough: int) -> bool:
         depth += opcode.pushes
         passed += 1
         if opcode.name == "STOP" or passed >= _ENOUGH:
-            return True
+            return passed >= min(enough, _LEAST)
         position = after
-    return passed > 0 and position >= len(head)
+    return passed >= enough
 
 
 def _skip(head: bytes, position: int, opcode: Opcode) -> Optional[int]:

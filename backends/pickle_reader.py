@@ -12,7 +12,7 @@ from backends.pickle_values import Span
 __all__ = ["Budget", "PickleReader", "Stopped"]
 
 _WHOLE = 1 << 20
-_SMALLEST = 1 << 10
+_SMALLEST = 1 << 9
 _LARGEST = 1 << 18
 _PADDING = bytes(16)
 _ARGUMENT = 8

@@ -28,7 +28,7 @@ _MODULES: dict[str, str] = {
     "keras-h5": "backends.keras",
     "keras-weights": "backends.keras",
     "keras": "backends.keras",
-    "hdf5-data": "backends.hdf5_weights",
+    "hdf5-data": "backends.hdf5_data",
 }
 """Format name to module; a module lists its backends in `BACKENDS`."""
 
@@ -48,6 +48,9 @@ _KNOWN_SUFFIXES = frozenset(suffix for suffixes in _SUFFIXES.values() for suffix
 )
 _COMPRESSION_SUFFIXES = (".gz", ".bz2", ".xz", ".lzma", ".lz4", ".zlib")
 
+_MODEL_MEMBERS = (b".npy", b"metadata.json", b"config.json", b"model.weights", b"data.pkl")
+"""What stands near the start of an archive of arrays, of Keras or of PyTorch."""
+
 
 def backend(name: str) -> Backend:
     """The backend of this format. Raises Unsupported for a name that is not in FORMATS."""
@@ -61,8 +64,10 @@ def backend(name: str) -> Backend:
     raise Unsupported(f"the module {module} does not read '{name}'")
 
 
-def _family(head: bytes) -> tuple[str, ...]:
+def _family(head: bytes, compression: Optional[str] = None) -> tuple[str, ...]:
     """Names of the formats whose first bytes these can be, most particular first."""
+    if compression == "zfile":
+        return ("joblib", "pickle")
     if HDF5_MAGIC in (head[:8], head[512:520], head[1024:1032], head[2048:2056]):
         return ("hdf5", "keras-h5", "keras-weights", "hdf5-weights", "hdf5-data")
     if head.startswith(NPY_MAGIC):
@@ -77,7 +82,7 @@ def _family(head: bytes) -> tuple[str, ...]:
 def identify(source: Source) -> Backend:
     """The backend that reads this file. Raises Unsupported when none does, OSError."""
     compression, head = envelopes.peek(source, HEAD)
-    for name in _family(head):
+    for name in _family(head, compression):
         candidate = backend(name)
         if candidate.sniff(head, source):
             return candidate
@@ -90,7 +95,7 @@ def inspect(source: Source) -> Inspection:
     Raises Damaged, Unsupported, OSError.
     """
     compression, head = envelopes.peek(source, HEAD)
-    family = _family(head)
+    family = _family(head, compression)
     if family == ("joblib", "pickle"):
         inspection = backend("pickle").inspect(source)
     else:
@@ -126,9 +131,18 @@ def may_hold_model(head: bytes) -> bool:
     Compressed data whose first bytes cannot be opened from the head alone counts as a maybe.
     """
     compression = envelopes.sniff(head)
+    if compression == "zfile":
+        return True
     if compression is not None:
         opened = envelopes.open_head(head, compression)
-        return opened is None or bool(_family(opened))
+        return opened is None or _worth_inspecting(opened)
+    return _worth_inspecting(head)
+
+
+def _worth_inspecting(head: bytes) -> bool:
+    """Whether these uncompressed bytes can be a model; most zip archives are something else."""
+    if head.startswith(ZIP_MAGIC):
+        return any(member in head for member in _MODEL_MEMBERS)
     return bool(_family(head))
 
 

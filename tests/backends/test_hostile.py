@@ -1,0 +1,64 @@
+"""Nothing hostile runs, and each trick is named."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from backends import registry
+from backends.base import ArtifactError, Inspection, Source
+from tests.hostile import SAMPLES, Sample
+
+
+def inspect_bytes(tmp_path: Path, data: bytes, suffix: str = ".pkl") -> Inspection:
+    path = tmp_path / f"model{suffix}"
+    path.write_bytes(data)
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return registry.inspect(Source(fd, path.name))
+    finally:
+        os.close(fd)
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=[sample.title for sample in SAMPLES])
+def test_a_hostile_file_is_named_and_never_run(sample: Sample, tmp_path: Path) -> None:
+    marker = tmp_path / "ran"
+    data = sample.build(str(marker))
+    started = time.monotonic()
+    try:
+        inspection = inspect_bytes(tmp_path, data, sample.suffix)
+    except ArtifactError as error:
+        named, found = set[str](), {error.code}
+        complete = False
+    else:
+        named, found = {str(each) for each in inspection.names}, {each.code for each in inspection.findings}
+        complete = inspection.complete
+    assert not marker.exists()
+    assert time.monotonic() - started < 20
+    assert set(sample.names) <= named
+    if sample.codes:
+        assert found & set(sample.codes)
+        assert sample.names or not complete or found
+
+
+@pytest.mark.parametrize("title", ["1 global", "2 stack global", "6 inst", "17 trailing pickle", "19 exec then break"])
+def test_the_samples_would_run_if_they_were_unpickled(title: str, tmp_path: Path) -> None:
+    marker, path = tmp_path / "ran", tmp_path / "model.pkl"
+    sample = next(each for each in SAMPLES if each.title == title)
+    path.write_bytes(sample.build(str(marker)))
+    script = "import pickle, sys\nf = open(sys.argv[1], 'rb')\nwhile f.peek(1): pickle.load(f)"
+    subprocess.run([sys.executable, "-c", script, str(path)], check=False, stderr=subprocess.DEVNULL)
+    assert marker.exists()
+
+
+def test_called_and_merely_named_globals_are_told_apart(tmp_path: Path) -> None:
+    inspection = inspect_bytes(tmp_path, b"\x80\x04cos\nsystem\ncos\ngetpid\n)R\x86.")
+    assert [(str(use), use.called, use.offset) for use in inspection.names] == [
+        ("os.system", False, 2),
+        ("os.getpid", True, 13),
+    ]
