@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 
 from backends.base import Inspection, Json, ModelEntry
@@ -11,6 +12,8 @@ from console.records import Candidate, Judgement, Measured
 __all__ = ["Side", "changes", "describe", "entry_at", "quantiles"]
 
 _VALUE_CAP = 200
+_PART = re.compile(r"\w+\[(\d+)\]\[1\]")
+"""Where a pipeline, union, vote or column transformer keeps its named parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +41,37 @@ def describe(side: Side, at: str) -> Candidate:
         digest=side.digest,
         size=side.size,
         model_class=entry.class_name if entry else side.inspection.model_class,
-        parameters=dict(entry.parameters if entry else side.inspection.parameters),
+        parameters=_parameters(side.inspection, entry) if entry else dict(side.inspection.parameters),
         metrics=dict(side.metrics),
         latency=quantiles(side.latencies),
         judgement=side.judgement,
         library_versions=dict(side.inspection.library_versions),
     )
+
+
+def _parameters(inspection: Inspection, entry: ModelEntry) -> dict[str, Json]:
+    """The parameters of a model and of what it is built from, named as `set_params` names them (`clf__C`)."""
+    found: dict[str, Json] = dict(entry.parameters)
+    prefixes = {entry.at: ""}
+    entries = {entry.at: entry}
+    for part in inspection.models:
+        above = max((at for at in entries if _beneath(part.at, at)), key=len, default=None)
+        if above is None:
+            continue
+        step = part.at[len(above) :].lstrip(".")
+        if step.split("[")[0].endswith("_"):
+            continue
+        named = _PART.fullmatch(step)
+        steps = entries[above].steps
+        name = steps[int(named[1])] if named and int(named[1]) < len(steps) else step
+        entries[part.at] = part
+        prefixes[part.at] = f"{prefixes[above]}{name}__"
+        found.update({prefixes[part.at] + key: value for key, value in part.parameters.items()})
+    return found
+
+
+def _beneath(at: str, above: str) -> bool:
+    return at != above and at.startswith(above) and (not above or at[len(above)] in ".[")
 
 
 def changes(current: Candidate, candidate: Candidate) -> tuple[tuple[str, str, str], ...]:

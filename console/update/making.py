@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from console.store.sealed import OpenedFile, SealedBytes, identity_of, seal
 from console.trust.verdict import refit_hazards
 from console.worker.launcher import Launcher
 from console.worker.trainer import Candidate, Progress, Trained, Trainer, candidate_file
+
+ZYGOTE_S = 20.0
+"""How long to wait for a zygote: the trainer and the workers that measure and verify are all forked from it."""
 
 __all__ = ["Made", "admit", "admit_candidate", "make"]
 
@@ -81,9 +85,12 @@ async def make(
     command = plan.mode is Mode.COMMAND
     directory = str((root / plan.path).parent)
     readable = (str(root), directory, os.path.dirname(plan.data)) if command else ()
-    trainer = await Trainer.start(
-        launcher, plan.path, python=recipe.environment.python, readable=readable, forks=command
-    )
+    python = recipe.environment.python
+    fresh = command or current.judgement.verdict is not Verdict.SAFE
+    if not fresh:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(launcher.warm(python).warmed(), ZYGOTE_S)
+    trainer = await Trainer.start(launcher, plan.path, fresh=fresh, python=python, readable=readable, forks=command)
     file = candidate_file(os.path.basename(plan.path))
     try:
         trained: Trained | None = None

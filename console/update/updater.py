@@ -17,7 +17,7 @@ from console.loading.questions import open_data_file
 from console.loading.recipes import Recipes
 from console.loading.record import Book
 from console.loading.starting import Starter, place_in
-from console.records import Comparison, FileIdentity, Mode, UpdatePlan, UpdateProgress, Verdict, Version
+from console.records import Comparison, FileIdentity, GateResult, Mode, UpdatePlan, UpdateProgress, Verdict, Version
 from console.store.recipe import Recipe
 from console.store.sealed import SealedBytes, digest_of, identity_of
 from console.update.compare import Side, changes, describe
@@ -237,14 +237,15 @@ class Updater:
         self._show(path, "judging the candidate")
         candidate = await self._facts.judge_bytes(made.content)
         admit_candidate(path, current, candidate)
-        if made.content.digest == digest:
-            raise Failed(f"training {path} again gave exactly the bytes it has already; there is nothing to compare")
         self._show(path, "measuring both models")
         rows = Rows(data.measured, data.name, plan.target, hold_back)
         before, after = await measure(self._starter, path, current, candidate, at, rows, recipe.gate.metric)
         old = describe(_side(current, digest, before), at)
         new = describe(_side(candidate, made.content.digest or "", after), at)
         results, passed = judge_gate(recipe.gate, old, new)
+        if new.digest == digest:
+            same = GateResult("another content", False, "training gave exactly the bytes that are in place already")
+            results, passed = (*results, same), False
         return Comparison(
             path=path,
             when=time.time(),
