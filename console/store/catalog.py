@@ -9,24 +9,22 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from backends.registry import may_hold_model
-from console.errors import BadInput, ConsoleError
+from console.errors import ConsoleError
 from console.records import Artifact, FileIdentity
-from console.store import recipe, sealed
+from console.store import sealed
 from console.store.changes import Changes, diff, same_on_disk
-from console.store.kinds import is_hidden, is_named_as_model, may_be_opened
+from console.store.listing import GONE, Directory, Lister, row_of
 
-__all__ = ["Catalog", "Changes", "StoreOffline", "diff", "same_on_disk"]
+__all__ = ["Catalog", "Changes", "StoreOffline", "diff", "row_of", "same_on_disk"]
 
 Cancelled = Callable[[], bool]
 
-HEAD = 4096
 _BATCH_ROWS = 512
 _BATCH_SECONDS = 0.05
-_GONE = (errno.ENOENT, errno.ENOTDIR)
 
 
 class StoreOffline(ConsoleError):
@@ -36,18 +34,7 @@ class StoreOffline(ConsoleError):
     exit_code = 4
 
 
-@dataclass(slots=True)
-class _Directory:
-    """What one look at a directory found. `marks` are files known to hold no model; `recipes` maps a recipe's path to
-    its identity and the data files it names."""
-
-    rows: dict[str, Artifact] = field(default_factory=dict)
-    marks: dict[str, FileIdentity] = field(default_factory=dict)
-    children: tuple[str, ...] = ()
-    recipes: dict[str, tuple[FileIdentity, frozenset[str]]] = field(default_factory=dict)
-
-
-_NOTHING = _Directory()
+_NOTHING = Directory()
 
 
 class Catalog:
@@ -61,9 +48,11 @@ class Catalog:
         self.root = root
         self._sniff = sniff
         self._prefix = os.fspath(root).rstrip("/") + "/"
-        self._known: dict[str, _Directory] = {}
+        self._known: dict[str, Directory] = {}
         self._root_identity: tuple[int, int] | None = None
-        self._root_fd = -1
+        self._lister = Lister(-1, self._prefix, sniff)
+        self._looking = False
+        self._learned: dict[str, Artifact] = {}
         self._lock = threading.Lock()
 
     # what is known
@@ -89,23 +78,29 @@ class Catalog:
 
     def seed(self, rows: Iterable[Artifact], marks: Mapping[str, FileIdentity]) -> None:
         """Start from what an index remembers, so that untouched files need no second look inside."""
-        known: dict[str, _Directory] = {}
+        known: dict[str, Directory] = {}
         for row in rows:
-            known.setdefault(os.path.dirname(row.path), _Directory()).rows[row.path] = row
+            known.setdefault(os.path.dirname(row.path), Directory()).rows[row.path] = row
         for path, identity in marks.items():
-            known.setdefault(os.path.dirname(path), _Directory()).marks[path] = identity
+            known.setdefault(os.path.dirname(path), Directory()).marks[path] = identity
         with self._lock:
             self._known = known
 
     def learn(self, row: Artifact) -> bool:
-        """Keep what an inspection found of a file; false when the file is another one by now."""
+        """Keep what an inspection found of a file; false when the file is another one by now.
+
+        What is learnt during a look is kept beside and joined with what that look finds.
+        """
         with self._lock:
+            if self._looking:
+                self._learned[row.path] = row
             directory = self._known.get(os.path.dirname(row.path), _NOTHING)
             old = directory.rows.get(row.path)
-            if old is None or old.identity != row.identity:
-                return False
-            directory.rows[row.path] = replace(row, settling=old.settling, problem=old.problem, recipe=old.recipe)
-            return True
+            if old is None:
+                return self._looking
+            if old.identity == row.identity:
+                directory.rows[row.path] = _joined(row, old)
+            return old.identity == row.identity
 
     def flag(self, path: str, *, settling: bool) -> Artifact | None:
         """Mark a row as being written to or at rest; the new row, None where nothing had to change."""
@@ -130,7 +125,7 @@ class Catalog:
         When `cancelled` says so, the look ends early and nothing is committed.
         """
         with self._at_root():
-            fresh: dict[str, _Directory] = {}
+            fresh: dict[str, Directory] = {}
             yield from self._walk("", fresh, cancelled)
             if cancelled():
                 return Changes()
@@ -150,7 +145,7 @@ class Catalog:
     def rescan(self, directories: Iterable[str]) -> Changes:
         """Look again at single directories ("" = the root): new ones beneath them too. Raises StoreOffline."""
         with self._at_root():
-            fresh: dict[str, _Directory] = {}
+            fresh: dict[str, Directory] = {}
             gone: set[str] = set()
             for directory in sorted({self._existing(directory) for directory in directories}):
                 if directory in fresh:
@@ -184,28 +179,34 @@ class Catalog:
         """The time of one look: the root checked, and held open no longer than that, since it may be unmounted."""
         self.check_root()
         try:
-            self._root_fd = os.open(self.root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            root = os.open(self.root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
             raise self._offline(error) from None
+        self._lister, self._looking = Lister(root, self._prefix, self._sniff), True
         try:
             yield
         finally:
-            os.close(self._root_fd)
-            self._root_fd = -1
+            self._looking = False
+            self._learned.clear()
+            os.close(root)
 
-    def _commit(self, fresh: dict[str, _Directory], replaced: set[str]) -> Changes:
+    def _commit(self, fresh: dict[str, Directory], replaced: set[str]) -> Changes:
         self.check_root()
         with self._lock:
             old = {
                 path: row for name in replaced if name in self._known for path, row in self._known[name].rows.items()
             }
             new = {path: row for directory in fresh.values() for path, row in directory.rows.items()}
+            for path, row in self._learned.items():
+                seen = new.get(path)
+                if seen is not None and seen.identity == row.identity:
+                    new[path] = fresh[os.path.dirname(path)].rows[path] = _joined(row, seen)
             for name in replaced - set(fresh):
                 self._known.pop(name, None)
             self._known.update(fresh)
         return diff(old, new)
 
-    def _walk(self, top: str, fresh: dict[str, _Directory], cancelled: Cancelled) -> Iterator[list[Artifact]]:
+    def _walk(self, top: str, fresh: dict[str, Directory], cancelled: Cancelled) -> Iterator[list[Artifact]]:
         waiting, due = [top], time.monotonic() + _BATCH_SECONDS
         batch: list[Artifact] = []
         while waiting and not cancelled():
@@ -219,103 +220,21 @@ class Catalog:
         if batch:
             yield batch
 
-    def _look(self, directory: str) -> _Directory:
+    def _look(self, directory: str) -> Directory:
         old = self._known.get(directory, _NOTHING)
         try:
-            with os.scandir(self._prefix + directory) as entries:
-                return self._sort(directory, entries, old)
+            return self._lister.look(directory, old)
         except OSError as error:
             if not directory:
                 raise self._offline(error) from None
-            if error.errno in _GONE:
-                return _Directory()
+            if error.errno in GONE:
+                return Directory()
             if error.errno not in (errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG):
                 return old
             problem = f"directory {sealed.words_of(error)}"
-            return _Directory({directory: Artifact(directory, 0, 0.0, problem=problem)})
+            return Directory({directory: Artifact(directory, 0, 0.0, problem=problem)})
 
-    def _sort(self, directory: str, entries: Iterator[os.DirEntry[str]], old: _Directory) -> _Directory:
-        found, files, children = _Directory(), [], []
-        beneath = directory + "/" if directory else ""
-        for entry in entries:
-            name = entry.name
-            if is_hidden(name):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                children.append(beneath + name)
-            elif name.endswith(recipe.RECIPE_SUFFIX):
-                self._read_recipe(entry, beneath + name, old, found)
-            elif may_be_opened(name):
-                files.append(entry)
-        found.children = tuple(sorted(children))
-        for entry in files:
-            self._add(entry, beneath, old, found)
-        return found
-
-    def _read_recipe(self, entry: os.DirEntry[str], path: str, old: _Directory, found: _Directory) -> None:
-        try:
-            status = entry.stat(follow_symlinks=False)
-        except OSError:
-            return
-        if not stat.S_ISREG(status.st_mode):
-            return
-        identity = sealed.identity_of(status)
-        known = old.recipes.get(path)
-        if known is None or known[0] != identity:
-            named = recipe.data_paths(Path(self._prefix + path))
-            inside = frozenset(one[len(self._prefix) :] for one in named if one.startswith(self._prefix))
-            known = (identity, inside)
-        found.recipes[path] = known
-
-    def _add(self, entry: os.DirEntry[str], beneath: str, old: _Directory, found: _Directory) -> None:
-        path = beneath + entry.name
-        try:
-            status = entry.stat(follow_symlinks=False)
-        except OSError as error:
-            if error.errno not in _GONE:
-                found.rows[path] = Artifact(path, 0, 0.0, problem=sealed.words_of(error))
-            return
-        beside = self._recipe_of(entry.name, beneath, found) if found.recipes else None
-        row = old.rows.get(path)
-        if row is not None and _is_same(row.identity, status):
-            found.rows[path] = row if row.recipe == beside else replace(row, recipe=beside)
-            return
-        mark = old.marks.get(path)
-        if mark is not None and _is_same(mark, status):
-            found.marks[path] = mark
-            return
-        identity = sealed.identity_of(status)
-        problem = sealed.problem_of(status)
-        if problem is None:
-            verdict = self._look_inside(path)
-            problem = None if isinstance(verdict, bool) else verdict
-            worth = verdict is True
-        else:
-            worth = False
-        if worth or (problem is not None and is_named_as_model(entry.name)):
-            found.rows[path] = Artifact(
-                path, status.st_size, status.st_mtime, identity=identity, problem=problem, recipe=beside
-            )
-        else:
-            found.marks[path] = identity
-
-    def _recipe_of(self, name: str, beneath: str, found: _Directory) -> str | None:
-        return next((one for name in recipe.recipe_names(name) if (one := beneath + name) in found.recipes), None)
-
-    def _look_inside(self, path: str) -> bool | str:
-        """Whether a model may be in the file, or why it cannot be told."""
-        try:
-            fd = sealed.open_beneath(self._root_fd, path)
-        except OSError as error:
-            return sealed.words_of(error)
-        try:
-            return self._sniff(os.pread(fd, HEAD, 0))
-        except OSError as error:
-            return sealed.words_of(error)
-        finally:
-            os.close(fd)
-
-    def _settle_data(self, fresh: dict[str, _Directory], replaced: set[str]) -> None:
+    def _settle_data(self, fresh: dict[str, Directory], replaced: set[str]) -> None:
         """Take out the files that a recipe anywhere names as data, and bring back those that none names any more."""
         before = {path for one in self._known.values() for _, named in one.recipes.values() for path in named}
         kept = {
@@ -356,7 +275,7 @@ class Catalog:
                 )
         except OSError as error:
             raise self._offline(error) from None
-        if self._root_fd < 0:
+        if not self._looking:
             self._root_identity = identity
         elif identity != self._root_identity:
             raise StoreOffline(f"the store {self.root} was replaced while it was being read")
@@ -368,30 +287,6 @@ class Catalog:
         return StoreOffline(f"the store {self.root} cannot be reached: {error.strerror}", hint=hint)
 
 
-def _is_same(identity: FileIdentity | None, status: os.stat_result) -> bool:
-    return (
-        identity is not None
-        and identity.modified_ns == status.st_mtime_ns
-        and identity.changed_ns == status.st_ctime_ns
-        and identity.size == status.st_size
-        and identity.inode == status.st_ino
-        and identity.device == status.st_dev
-    )
-
-
-def row_of(root: Path, path: str) -> Artifact:
-    """The row of one path, without a scan. Raises BadInput when nothing is there."""
-    whole = root / path
-    try:
-        status = os.lstat(whole)
-    except OSError as error:
-        raise BadInput(f"{path} {sealed.words_of(error)}") from None
-    beside = recipe.recipe_path(whole)
-    return Artifact(
-        path,
-        status.st_size,
-        status.st_mtime,
-        identity=sealed.identity_of(status),
-        problem=sealed.problem_of(status),
-        recipe=None if beside is None else os.path.relpath(beside, root),
-    )
+def _joined(facts: Artifact, seen: Artifact) -> Artifact:
+    """What an inspection learnt of a file, with what was last seen of the file itself."""
+    return replace(facts, settling=seen.settling, problem=seen.problem, recipe=seen.recipe)

@@ -178,6 +178,21 @@ def test_what_was_learnt_stays_until_the_file_changes(store: Path) -> None:
     assert not catalog.learn(replace(row, model_class="x.Y"))
 
 
+def test_what_is_learnt_during_a_scan_is_not_lost(store: Path) -> None:
+    from dataclasses import replace
+
+    for number in range(40):
+        put(store, *(f"{number}/{one}.pkl" for one in range(40)))
+    catalog = Catalog(store)
+    for look in range(2):
+        batches = catalog.scan()
+        row = next(batches)[0]
+        assert catalog.learn(replace(row, model_class=f"x.Y{look}"))
+        list(batches)
+        assert catalog.rows()[row.path].model_class == f"x.Y{look}"
+    assert not catalog.learn(replace(row, path="never.pkl"))
+
+
 def test_directories_that_come_and_go(store: Path) -> None:
     put(store, "a.pkl", "d/e/f.pkl", "d/g.pkl")
     catalog = Catalog(store)

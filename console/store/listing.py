@@ -1,0 +1,159 @@
+"""One directory of a store: which of its files are artifacts, by their names, their stat and their first bytes."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from console.errors import BadInput
+from console.records import Artifact, FileIdentity
+from console.store import recipe, sealed
+from console.store.kinds import is_hidden, is_named_as_model, may_be_opened
+
+HEAD = 4096
+GONE = (errno.ENOENT, errno.ENOTDIR)
+
+
+@dataclass(slots=True)
+class Directory:
+    """What one look at a directory found. `marks` are files known to hold no model; `recipes` maps a recipe's path to
+    its identity and the data files it names."""
+
+    rows: dict[str, Artifact] = field(default_factory=dict)
+    marks: dict[str, FileIdentity] = field(default_factory=dict)
+    children: tuple[str, ...] = ()
+    recipes: dict[str, tuple[FileIdentity, frozenset[str]]] = field(default_factory=dict)
+
+
+class Lister:
+    """Lists the directories beneath the store's root, which is open as `root` and whose path is `prefix`.
+
+    `sniff` tells from the first bytes of a file whether a model may be in it.
+    """
+
+    def __init__(self, root: int, prefix: str, sniff: Callable[[bytes], bool]) -> None:
+        self._root = root
+        self._prefix = prefix
+        self._sniff = sniff
+
+    def look(self, directory: str, old: Directory) -> Directory:
+        """List one directory; `old` is what was known of it, so that untouched files are not opened again.
+
+        Raises OSError when the directory itself cannot be listed.
+        """
+        with os.scandir(self._prefix + directory) as entries:
+            return self._sort(directory, entries, old)
+
+    def _sort(self, directory: str, entries: Iterator[os.DirEntry[str]], old: Directory) -> Directory:
+        found, files, children = Directory(), [], []
+        beneath = directory + "/" if directory else ""
+        for entry in entries:
+            name = entry.name
+            if is_hidden(name):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                children.append(beneath + name)
+            elif name.endswith(recipe.RECIPE_SUFFIX):
+                self._read_recipe(entry, beneath + name, old, found)
+            elif may_be_opened(name):
+                files.append(entry)
+        found.children = tuple(sorted(children))
+        for entry in files:
+            self._add(entry, beneath, old, found)
+        return found
+
+    def _read_recipe(self, entry: os.DirEntry[str], path: str, old: Directory, found: Directory) -> None:
+        try:
+            status = entry.stat(follow_symlinks=False)
+        except OSError:
+            return
+        if not stat.S_ISREG(status.st_mode):
+            return
+        identity = sealed.identity_of(status)
+        known = old.recipes.get(path)
+        if known is None or known[0] != identity:
+            named = recipe.data_paths(Path(self._prefix + path))
+            inside = frozenset(one[len(self._prefix) :] for one in named if one.startswith(self._prefix))
+            known = (identity, inside)
+        found.recipes[path] = known
+
+    def _add(self, entry: os.DirEntry[str], beneath: str, old: Directory, found: Directory) -> None:
+        path = beneath + entry.name
+        try:
+            status = entry.stat(follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in GONE:
+                found.rows[path] = Artifact(path, 0, 0.0, problem=sealed.words_of(error))
+            return
+        beside = self._recipe_of(entry.name, beneath, found) if found.recipes else None
+        row = old.rows.get(path)
+        if row is not None and _is_same(row.identity, status):
+            found.rows[path] = row if row.recipe == beside else replace(row, recipe=beside)
+            return
+        mark = old.marks.get(path)
+        if mark is not None and _is_same(mark, status):
+            found.marks[path] = mark
+            return
+        identity = sealed.identity_of(status)
+        problem = sealed.problem_of(status)
+        if problem is None:
+            verdict = self._look_inside(path)
+            problem = None if isinstance(verdict, bool) else verdict
+            worth = verdict is True
+        else:
+            worth = False
+        if worth or (problem is not None and is_named_as_model(entry.name)):
+            found.rows[path] = Artifact(
+                path, status.st_size, status.st_mtime, identity=identity, problem=problem, recipe=beside
+            )
+        else:
+            found.marks[path] = identity
+
+    def _recipe_of(self, name: str, beneath: str, found: Directory) -> str | None:
+        return next((one for name in recipe.recipe_names(name) if (one := beneath + name) in found.recipes), None)
+
+    def _look_inside(self, path: str) -> bool | str:
+        """Whether a model may be in the file, or why it cannot be told."""
+        try:
+            fd = sealed.open_beneath(self._root, path)
+        except OSError as error:
+            return sealed.words_of(error)
+        try:
+            return self._sniff(os.pread(fd, HEAD, 0))
+        except OSError as error:
+            return sealed.words_of(error)
+        finally:
+            os.close(fd)
+
+
+def _is_same(identity: FileIdentity | None, status: os.stat_result) -> bool:
+    return (
+        identity is not None
+        and identity.modified_ns == status.st_mtime_ns
+        and identity.changed_ns == status.st_ctime_ns
+        and identity.size == status.st_size
+        and identity.inode == status.st_ino
+        and identity.device == status.st_dev
+    )
+
+
+def row_of(root: Path, path: str) -> Artifact:
+    """The row of one path, without a scan. Raises BadInput when nothing is there."""
+    whole = root / path
+    try:
+        status = os.lstat(whole)
+    except OSError as error:
+        raise BadInput(f"{path} {sealed.words_of(error)}") from None
+    beside = recipe.recipe_path(whole)
+    return Artifact(
+        path,
+        status.st_size,
+        status.st_mtime,
+        identity=sealed.identity_of(status),
+        problem=sealed.problem_of(status),
+        recipe=None if beside is None else os.path.relpath(beside, root),
+    )
