@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from typing import Any, Callable, Optional
 
@@ -38,7 +39,7 @@ def convert(model: Any, to: str, fd: int, X: Any = None, **options: Any) -> dict
     }
 
 
-def sample_inputs(model: Any, rows: int = _ROWS) -> Optional[Any]:
+def sample_inputs(model: Any, rows: int = _ROWS) -> Any:
     """Random rows of the recorded width, with the recorded names where pandas is there; None without a width."""
     width = getattr(model, "n_features_in_", None)
     if not isinstance(width, (int, np.integer)):
@@ -48,7 +49,7 @@ def sample_inputs(model: Any, rows: int = _ROWS) -> Optional[Any]:
     if names is None:
         return X
     try:
-        import pandas
+        pandas = importlib.import_module("pandas")
     except ImportError:
         return X
     return pandas.DataFrame(X, columns=list(names))

@@ -27,7 +27,7 @@ _ROLES: dict[str, tuple[str, ...]] = {
     "sklearn.preprocessing.MinMaxScaler": ("min_", "scale_"),
     "sklearn.cluster.KMeans": ("cluster_centers_",),
     "sklearn.cluster.MiniBatchKMeans": ("cluster_centers_",),
-    "sklearn.decomposition.PCA": ("components_", "mean_", "explained_variance_"),
+    "sklearn.decomposition.PCA": ("components_", "mean_", "explained_variance_", "noise_variance_"),
     "sklearn.naive_bayes.GaussianNB": ("theta_", "var_", "class_prior_"),
 }
 """Public class to its fitted attributes, in the order of the weights."""
@@ -137,8 +137,7 @@ def _labels(model: Any, name: str, first: Any, classes: Any) -> None:
         from sklearn.preprocessing import LabelBinarizer
 
         model._label_binarizer = LabelBinarizer(pos_label=1, neg_label=-1).fit(labels)
-    else:
-        model.classes_ = labels
+    vars(model)["classes_"] = labels
 
 
 def _layers(model: Any, weights: list[Any], classes: Any, classifies: bool) -> None:

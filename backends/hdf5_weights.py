@@ -31,7 +31,7 @@ from backends.base import (
     Source,
     resolve,
 )
-from backends.hdf5_arrays import write_array
+from backends.hdf5_arrays import array_dtype, write_array
 from backends.hdf5_rebuild import is_known, parameters_of, rebuild, weights_of
 from backends.hdf5_tree import Tree, damage_as_errors, open_tree, text_of
 from backends.hdf5_write import create, library_versions
@@ -114,7 +114,7 @@ class Hdf5Weights:
                 write_array(group, f"weight_{position}", weight, options.get("compression"))
             file["model"].attrs["class"], file["model"].attrs["parameters"] = dotted, parameters
             if labels is not None:
-                write_array(file["model"], "classes", _plain_labels(labels), None)
+                write_array(file["model"], "classes", np.asarray(labels), None)
             for library, version in library_versions().items():
                 file.attrs[f"version {library}"] = version
 
@@ -153,9 +153,10 @@ def _read(tree: Tree) -> _Stored:
         raise Damaged("the group /model/weights holds no numbered arrays")
     numbered = sorted((int(match.group(1)), name) for name in group if (match := _NUMBERED.fullmatch(name)))
     weights = [_inside(group, name) for _, name in numbered[:_MAX_WEIGHTS]]
-    if not all(isinstance(each, h5py.Dataset) and tree.check_dataset(each) for each in weights):
-        told = tree.findings[0].detail if tree.findings else "a weight is a link or a group"
-        raise Damaged(f"the weights cannot be read: {told}")
+    if not all(isinstance(each, h5py.Dataset) for each in weights):
+        raise Damaged("a weight in /model/weights is a link or a group instead of an array")
+    for weight in weights:
+        tree.check_dataset(weight)
     texts = [(holder, key) for holder in (model, group, tree.file) for key in _CLASS_KEYS if key in holder.attrs]
     named = text_of(tree.attribute(*texts[0])) if texts else None
     versions = {
@@ -183,19 +184,17 @@ def _classes(tree: Tree, model: Any, group: Any) -> Any:
     for holder in (model, group, tree.file):
         for name in ("classes", "classes_"):
             dataset = _inside(holder, name)
-            if isinstance(dataset, h5py.Dataset) and dataset.ndim == 1 and dataset.size <= _MAX_LABELS:
+            small = isinstance(dataset, h5py.Dataset) and dataset.ndim == 1 and dataset.size <= _MAX_LABELS
+            if small and tree.check_dataset(dataset):
                 texts = tree.texts(dataset)
-                return np.array(texts, object) if texts is not None else np.asarray(dataset[()])
+                if texts is None:
+                    return np.asarray(dataset[()])
+                dtype = array_dtype(dataset, text_of(tree.attribute(dataset, "@dtype")))
+                return np.array(texts, dtype if dtype.kind == "U" else object)
             value = tree.attribute(holder, name) if name in holder.attrs else None
             if isinstance(value, np.ndarray) and value.ndim == 1 and value.size <= _MAX_LABELS:
                 return value
     return None
-
-
-def _plain_labels(labels: Any) -> Any:
-    """Labels as text where they are text: HDF5 has no fixed-width Unicode."""
-    array = np.asarray(labels)
-    return array.astype(object) if array.dtype.kind == "U" else array
 
 
 def _signature(dotted: Optional[str], arrays: tuple[ArrayInfo, ...], classes: Any) -> Signature:

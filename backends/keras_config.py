@@ -174,7 +174,7 @@ def _note_object(model: KerasModel, entry: dict[str, Json], said: set[tuple[str,
         foreign = _MODULE.fullmatch(module) is None
     else:
         module = ""
-        foreign = name not in _known_classes() and not name.startswith("__")
+        foreign = name.replace("Custom>", "", 1) not in _known_classes() and not name.startswith("__")
     if isinstance(registered, str) and ">" in registered:
         foreign = True
     if foreign and (module, name) not in said:
