@@ -11,16 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from console.records import Artifact, FileIdentity
+from console.records import Artifact
 from console.store.catalog import Catalog, StoreOffline
 from console.store.changes import Changes
 from console.store.mounts import file_system_of, is_remote
 from console.store.observer import Notices, watches_held
+from console.store.settling import Settling
 
 _DEBOUNCE = 0.2
 _DEBOUNCE_AT_REST = 0.05
-_QUIET = 1.0
-_RECENT = 2.0
 _ROOT_EVERY = 1.0
 _POLL_EVERY = 10.0
 _COST_FACTOR = 30.0
@@ -77,7 +76,7 @@ class Watcher:
         self._thread = threading.Thread(target=self._run, name="store-watcher", daemon=True)
         self._wake = threading.Condition()
         self._pending: dict[str, _Pending] = {}
-        self._restless: dict[str, tuple[FileIdentity, float]] = {}
+        self._settling = Settling(catalog)
         self._stopping = False
         self._notices: Notices | None = None
         self._offline = ""
@@ -143,6 +142,7 @@ class Watcher:
         except StoreOffline as error:
             self._go_offline(error)
         except OSError:
+            self._not_before = now + _ROOT_EVERY
             self._reconcile_at = now + _POLL_EVERY
 
     def _sleep(self) -> None:
@@ -151,7 +151,7 @@ class Watcher:
             if not self._offline:
                 due.append(self._reconcile_at)
                 due.extend(max(one.due, self._not_before) for one in self._pending.values())
-                due.extend(when for _, when in self._restless.values())
+                due.append(max(self._settling.next_due(), self._not_before))
             pause = min(due) - time.monotonic()
             if pause > 0 and not self._stopping:
                 self._wake.wait(pause)
@@ -175,7 +175,7 @@ class Watcher:
         self._stop_notices()
         with self._wake:
             self._pending.clear()
-        self._restless.clear()
+        self._settling.clear()
         if not self._offline:
             self._offline = error.message
             self._tell(self._listener.offline, error.message)
@@ -219,9 +219,9 @@ class Watcher:
         if self._stopping:
             return
         missing = tuple(path for path in told if self._catalog.row(path) is None)
+        changes = self._settling.sort(changes, at_rest)
         added = tuple(row for row in changes.added if told.get(row.path) is not row)
         self._emit(Changes(added, changes.changed, changes.removed + missing))
-        self._settle(changes, at_rest)
 
     # single directories
 
@@ -231,44 +231,13 @@ class Watcher:
         with self._wake:
             due = [name for name, one in self._pending.items() if one.due <= now]
             looked = {name: self._pending.pop(name) for name in due}
-        quiet = {path for path, (_, when) in self._restless.items() if when <= now}
-        directories = {*looked, *(os.path.dirname(path) for path in quiet)}
+        directories = {*looked, *(os.path.dirname(path) for path in self._settling.due())}
         if not directories:
             return
         changes = self._catalog.rescan(directories)
         self._not_before = time.monotonic() + _RESCAN_FACTOR * (time.monotonic() - now)
         at_rest = {os.path.join(name, one) for name, pending in looked.items() for one in pending.at_rest}
-        self._settle(changes, at_rest, emit=True)
-
-    def _settle(self, changes: Changes, at_rest: set[str], *, emit: bool = False) -> None:
-        """Mark what may still be written to, and report at rest what has not moved since or was closed."""
-        now, clock = time.monotonic(), time.time()
-        flagged: dict[str, Artifact] = {}
-        moved = {row.path: row for row in (*changes.added, *changes.changed)}
-        for path, row in moved.items():
-            self._restless.pop(path, None)
-            if row.identity is None or path in at_rest:
-                continue
-            if abs(clock - row.identity.modified_ns / 1e9) < _RECENT:
-                self._restless[path] = (row.identity, now + _QUIET)
-                self._flag(path, True, flagged)
-        for path in [path for path, (_, when) in self._restless.items() if when <= now or path in at_rest]:
-            if path not in moved:
-                del self._restless[path]
-                self._flag(path, False, flagged)
-        for path in changes.removed:
-            self._restless.pop(path, None)
-        if emit:
-            added = tuple(flagged.pop(row.path, row) for row in changes.added)
-            changed = tuple(flagged.pop(row.path, row) for row in changes.changed)
-            self._emit(Changes(added, (*changed, *flagged.values()), changes.removed))
-        else:
-            self._emit(Changes(changed=tuple(flagged.values())))
-
-    def _flag(self, path: str, settling: bool, flagged: dict[str, Artifact]) -> None:
-        row = self._catalog.flag(path, settling=settling)
-        if row is not None:
-            flagged[path] = row
+        self._emit(self._settling.sort(changes, at_rest))
 
     # notices
 

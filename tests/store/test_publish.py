@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import stat
@@ -23,10 +24,18 @@ def digest(data: bytes) -> str:
 
 
 @pytest.fixture(autouse=True)
-def no_descriptor_stays_open() -> Iterator[None]:
-    before = len(os.listdir("/proc/self/fd"))
+def no_descriptor_stays_open(tmp_path: Path) -> Iterator[None]:
     yield
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert open_below(tmp_path) == []
+
+
+def open_below(directory: Path) -> list[str]:
+    """What this process has open under a directory."""
+    found = []
+    for fd in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            found.append(os.readlink(f"/proc/self/fd/{fd}"))
+    return [path for path in found if path.startswith(f"{directory}/")]
 
 
 def put(store: Path, content: Content, data: bytes, path: str = "m.pkl", **more: object) -> object:
