@@ -70,11 +70,13 @@ class Launcher:
         python: str | None = None,
         limits: Limits | None = None,
         sandbox: SandboxPlan | None = None,
+        files: Sequence[int] = (),
     ) -> ChildProcess:
         """Start a child of this kind and put it into its sandbox.
 
         `fresh` asks for a new interpreter (what is not `safe` must have one), `python` for the one at that path.
-        `label` names the artifact in failures. Raises ChildFailed when it cannot be started.
+        `label` names the artifact in failures; `files` are open files it may open again by name, for mmap.
+        Raises ChildFailed when it cannot be started.
         """
         if self._closing:
             raise error_of(new_failure(label, "start", "ended", "the console is closing"))
@@ -88,7 +90,7 @@ class Launcher:
             message = f"cannot start {path}: {error.strerror or error}"
             raise error_of(new_failure(label, "start", "start", message)) from None
         self._adopt(child, scratch)
-        await self._enter_sandbox(child, limits or self.limits, sandbox or self.sandbox)
+        await self._enter_sandbox(child, limits or self.limits, sandbox or self.sandbox, files)
         return child
 
     async def close(self) -> None:
@@ -152,11 +154,13 @@ class Launcher:
 
         return ChildProcess(kind, label, process.pid, pidfd, channels.ours, channels.readers, reap)
 
-    async def _enter_sandbox(self, child: ChildProcess, limits: Limits, plan: SandboxPlan) -> None:
+    async def _enter_sandbox(
+        self, child: ChildProcess, limits: Limits, plan: SandboxPlan, files: Sequence[int]
+    ) -> None:
         child.memory_limit = limits.memory
         fields = {"limits": asdict(limits), "sandbox": asdict(plan), "scratch": child.scratch, "root": PACKAGE_ROOT}
         try:
-            head, _body = await child.request("start", fields, deadline=START_DEADLINE)
+            head, _body = await child.request("start", fields, fds=files, deadline=START_DEADLINE)
         except BaseException:
             child.kill("start", "did not start")
             await child.ended.wait()

@@ -19,6 +19,7 @@ from console.worker.output import OutputRing
 from console.worker.wire import Head, WireError
 
 IN_FLIGHT_CAP = 64
+EVENTS_A_SECOND = 2_000
 DUMP_SECONDS = 0.15
 """How long a child that overstayed has to print its Python stack before it is killed."""
 CLOSE_SECONDS = 0.3
@@ -67,6 +68,8 @@ class ChildProcess:
         self._last_id = 0
         self._cause: tuple[str, str] | None = None
         self._oom = OomCounters.read()
+        self._events = 0
+        self._events_since = 0.0
         self._finishing: asyncio.Task[None] | None = None
         self._stdout, self._stderr = (OutputRing(fd) for fd in output)
         self._line = Line(sock, self._on_frame, self._on_close)
@@ -162,6 +165,8 @@ class ChildProcess:
         await self.ended.wait()
 
     def _on_frame(self, head: Head, body: bytes) -> None:
+        if self._cause is not None:
+            return
         number = head.get("id")
         pending = self._pending.get(number) if isinstance(number, int) else None
         if pending is None or not isinstance(number, int):
@@ -176,6 +181,12 @@ class ChildProcess:
             self._answer(number, (head, body))
 
     def _on_event(self, pending: _Pending, head: Head) -> None:
+        now = self._loop.time()
+        if now - self._events_since > 1.0:
+            self._events_since, self._events = now, 0
+        self._events += 1
+        if self._events > EVENTS_A_SECOND:
+            self.kill("protocol", "flooded its line with reports and was killed")
         phase = head.get("phase")
         if isinstance(phase, str):
             pending.phase = phase[:100]

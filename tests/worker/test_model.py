@@ -12,6 +12,7 @@ from typing import Any
 import joblib
 import numpy
 import pandas
+import psutil
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -67,6 +68,19 @@ async def test_a_forest_from_load_to_save(launcher: Launcher, open_file: OpenFil
     await worker.close_data(handle)
     with pytest.raises(ChildFailed, match="no table"):
         await worker.call(handle)
+
+
+async def test_a_memory_mapped_model(launcher: Launcher, tmp_path: Path) -> None:
+    model = Ridge().fit(X, X[:, :2])
+    joblib.dump(model, tmp_path / "ridge.joblib")
+    fd = os.open(tmp_path / "ridge.joblib", os.O_RDONLY)
+    worker = await Worker.start(launcher, "ridge.joblib", files=(fd,))
+    for mmap_mode in ("r", "c"):
+        await worker.load(fd, "joblib", mmap_mode=mmap_mode)
+        mapped = {one.path for one in psutil.Process(worker.child.pid).memory_maps()}
+        assert str(tmp_path / "ridge.joblib") in mapped
+        assert (await worker.call_rows(X[:3].tolist())).outputs["predict"] == model.predict(X[:3]).tolist()
+    os.close(fd)
 
 
 async def saved_as_it_was_trained(worker: Worker, model: Any, tmp_path: Path) -> None:

@@ -123,6 +123,14 @@ async def test_forged_frames_end_the_child(worker: Worker, evil: Load, data: byt
     await worker.child.ended.wait()
 
 
+async def test_a_flood_of_reports_ends_the_child(worker: Worker, evil: Load) -> None:
+    event = b'{"id": 2, "event": "phase"}'
+    frames = (len(event).to_bytes(4, "big") + bytes(4) + event) * 3000
+    failure = await failure_of(worker, evil(WRITE_TO_LINE.format(data=repr(frames))))
+    assert failure.code == "protocol"
+    assert "flooded" in failure.message
+
+
 async def test_an_answer_over_the_cap_is_refused_in_the_child(worker: Worker, evil: Load) -> None:
     fd = evil(predicting("['x' * 10000] * 2000"))
     await worker.load(fd, "pickle")

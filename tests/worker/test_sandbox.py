@@ -6,6 +6,7 @@ import os
 import platform
 from pathlib import Path
 
+import psutil
 import pytest
 
 from console.errors import ConsoleError
@@ -13,9 +14,14 @@ from console.worker.child import landlock, seccomp
 from console.worker.launcher import Launcher
 from console.worker.limits import SandboxPlan
 from console.worker.model import Worker
-from tests.worker.payloads import Load
+from tests.worker.payloads import Load, until
 
 OS = "__import__('os')"
+
+
+def gone(pid: int) -> bool:
+    """Whether the process has ended; init may not have reaped it yet."""
+    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
 async def attempt(worker: Worker, evil: Load, expression: str) -> str:
@@ -71,6 +77,16 @@ async def test_only_the_scratch_directory_is_written(worker: Worker, evil: Load,
 async def test_processes_sockets_and_signals_are_denied(worker: Worker, evil: Load, expression: str) -> None:
     assert worker.child.layers["seccomp"].active
     assert await attempt(worker, evil, expression) == "PermissionError"
+
+
+async def test_what_a_child_starts_ends_with_it(launcher: Launcher, evil: Load) -> None:
+    worker = await Worker.start(launcher, "model", sandbox=SandboxPlan(forks=True))
+    assert await attempt(worker, evil, f"{OS}.setsid()") == "PermissionError"
+    found = await attempt(worker, evil, f"{OS}.fork() or __import__('time').sleep(1000)")
+    grandchild = int(found.rpartition(".")[2])
+    assert psutil.Process(grandchild).ppid() == worker.child.pid
+    await worker.end()
+    await until(lambda: gone(grandchild))
 
 
 async def test_threads_still_work(worker: Worker, evil: Load) -> None:

@@ -80,10 +80,11 @@ def _mapped_directories() -> Iterable[str]:
                 yield "/" + os.path.dirname(path)
 
 
-def restrict(read: Iterable[str], write: Iterable[str], *, programs: bool = False) -> str:
+def restrict(read: Iterable[str], write: Iterable[str], files: Iterable[int] = (), *, programs: bool = False) -> str:
     """Deny this thread and its descendants every other file, TCP, and signals to outsiders. Raises OSError.
 
-    With `programs` what may be read may also be executed, what may be written never.
+    `files` are open files that may be opened again to read. With `programs` what may be read may also be executed,
+    what may be written never.
     """
     version = abi()
     if version < 1:
@@ -101,6 +102,8 @@ def restrict(read: Iterable[str], write: Iterable[str], *, programs: bool = Fals
             _allow(ruleset, path, handled & (_READ | EXECUTE if programs else _READ))
         for path in write:
             _allow(ruleset, path, handled & ~1)
+        for fd in files:
+            _allow_open(ruleset, fd, handled & READ_FILE)
         _allow(ruleset, "/dev/null", handled & (READ_FILE | WRITE_FILE))
         _call(_RESTRICT_SELF, ctypes.c_int(ruleset), ctypes.c_uint(0))
     finally:
@@ -115,12 +118,15 @@ def _allow(ruleset: int, path: str, rights: int) -> None:
     except OSError:
         return
     try:
-        if not stat.S_ISDIR(os.fstat(beneath).st_mode):
-            rights &= _FILE_RIGHTS
-        rule = struct.pack("=Qi", rights, beneath)
-        _call(_ADD_RULE, ctypes.c_int(ruleset), ctypes.c_int(_RULE_PATH_BENEATH), rule, ctypes.c_uint(0))
+        directory = stat.S_ISDIR(os.fstat(beneath).st_mode)
+        _allow_open(ruleset, beneath, rights if directory else rights & _FILE_RIGHTS)
     finally:
         os.close(beneath)
+
+
+def _allow_open(ruleset: int, beneath: int, rights: int) -> None:
+    rule = struct.pack("=Qi", rights, beneath)
+    _call(_ADD_RULE, ctypes.c_int(ruleset), ctypes.c_int(_RULE_PATH_BENEATH), rule, ctypes.c_uint(0))
 
 
 def _call(number: int, *arguments: Any) -> int:

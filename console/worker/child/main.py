@@ -102,7 +102,9 @@ def _next(sock: socket.socket, receiver: Receiver) -> Request:
 
 def _start(kind: str, sock: socket.socket, receiver: Receiver) -> Service:
     request = _next(sock, receiver)
-    layers = sandbox.enter(request.fields, sock.fileno(), kind)
+    layers = sandbox.enter(request.fields, sock.fileno(), kind, request.fds)
+    for fd in request.fds:
+        os.close(fd)
     module, _, name = KINDS[kind].partition(":")
     service: Service = getattr(importlib.import_module(module), name)()
     python = ".".join(str(part) for part in sys.version_info[:3])

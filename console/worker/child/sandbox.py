@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import socket
+from collections.abc import Sequence
 from typing import Any, Callable
 
 from console.worker.child import landlock, namespaces, seccomp
@@ -34,8 +35,10 @@ def die_with_parent() -> None:
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def enter(config: dict[str, Any], control: int, kind: str) -> dict[str, list[Any]]:
+def enter(config: dict[str, Any], control: int, kind: str, files: Sequence[int] = ()) -> dict[str, list[Any]]:
     """Put every layer on that the plan asks for; layer name to [active, evidence or reason].
+
+    `files` are open files that may be opened again for reading (memory-mapping libraries open by name).
 
     Landlock and seccomp bind only the calling thread and what comes after it: this runs before any library can start
     threads. A zygote keeps its powers, since each of its forks has to give up its own.
@@ -44,12 +47,12 @@ def enter(config: dict[str, Any], control: int, kind: str) -> dict[str, list[Any
     os.chdir(scratch)
     os.environ.update(HOME=scratch, TMPDIR=scratch)
     layers: list[tuple[str, Callable[[], str]]] = [
-        ("descriptors", lambda: close_descriptors(control)),
+        ("descriptors", lambda: close_descriptors({control, *files})),
         ("terminal", no_terminal),
         ("limits", lambda: set_limits(limits)),
         ("namespaces", lambda: wanted(plan["namespaces"], namespaces.separate)),
         ("no_new_privs", no_new_privileges),
-        ("landlock", lambda: wanted(plan["landlock"], lambda: confine_files(plan, config["root"], scratch))),
+        ("landlock", lambda: wanted(plan["landlock"], lambda: confine_files(plan, config["root"], scratch, files))),
         ("seccomp", lambda: wanted(plan["seccomp"], lambda: filter_calls(plan))),
     ]
     if kind == "zygote":
@@ -64,16 +67,19 @@ def _applied(layer: Callable[[], str]) -> list[Any]:
         return [False, getattr(error, "strerror", None) or str(error) or type(error).__name__]
 
 
-def close_descriptors(control: int) -> str:
-    """Close all but the three standard streams and the control socket."""
+def close_descriptors(keep: set[int]) -> str:
+    """Close all but the three standard streams and those to keep."""
     _, ceiling = resource.getrlimit(resource.RLIMIT_NOFILE)
-    os.closerange(3, control)
-    os.closerange(control + 1, min(ceiling, 1 << 16))
-    kept = sorted(int(name) for name in os.listdir("/proc/self/fd"))
-    extra = [fd for fd in kept if fd > 2 and fd != control and os.path.exists(f"/proc/self/fd/{fd}")]
+    begin = 3
+    for fd in [*sorted(keep), min(ceiling, 1 << 16)]:
+        os.closerange(begin, fd)
+        begin = fd + 1
+    left = [int(name) for name in os.listdir("/proc/self/fd")]
+    extra = [fd for fd in left if fd > 2 and fd not in keep and os.path.exists(f"/proc/self/fd/{fd}")]
     if extra:
         raise OSError(0, f"descriptors {extra} are still open")
-    return f"only {len(kept) - 1} open: standard streams and the control socket"
+    files = f", {len(keep) - 1} given files" if len(keep) > 1 else ""
+    return f"nothing is open but the standard streams and the control socket{files}"
 
 
 def no_terminal() -> str:
@@ -135,10 +141,10 @@ def no_new_privileges() -> str:
     return f"NoNewPrivs: 1; CapEff: {namespaces.drop_capabilities()}"
 
 
-def confine_files(plan: dict[str, Any], root: str, scratch: str) -> str:
+def confine_files(plan: dict[str, Any], root: str, scratch: str, files: Sequence[int]) -> str:
     """Read libraries, write the scratch directory, touch nothing else; proven by trying."""
     read = [*landlock.SYSTEM_READ, *landlock.library_paths(root), *plan["readable"]]
-    evidence = landlock.restrict(read, [scratch, *plan["writable"]], programs=bool(plan["forks"]))
+    evidence = landlock.restrict(read, [scratch, *plan["writable"]], files, programs=bool(plan["forks"]))
     try:
         os.listdir("/")
     except PermissionError:

@@ -45,6 +45,8 @@ DENIED: dict[str, Numbers] = {
     "bind": (49, 200),
     "listen": (50, 201),
     "accept4": (288, 242),
+    "setpgid": (109, 154),
+    "setsid": (112, 157),
     "ptrace": (101, 117),
     "process_vm_readv": (310, 270),
     "process_vm_writev": (311, 271),
@@ -125,6 +127,8 @@ DENIED: dict[str, Numbers] = {
     "mknod": (133, None),
     "mknodat": (259, 33),
 }
+"""Always denied; setsid and setpgid so that whatever a child starts stays in the group that is killed with it."""
+
 CLONE: Numbers = (56, 220)
 CLONE3: Numbers = (435, 435)
 IOCTL: Numbers = (16, 29)
