@@ -108,7 +108,7 @@ class Journal:
             try:
                 self._read(fd)
                 step = replace(operation, state=state, seq=self._seq + 1, **more)
-                self._write(fd, _encode(step), durable)
+                self._write(fd, encode(step), durable)
             finally:
                 os.close(fd)
         self._operations[step.op] = step
@@ -146,7 +146,7 @@ class Journal:
         self._offset += len(whole)
         for line in whole.splitlines():
             self._lines += 1
-            step = _decode(line)
+            step = decode(line)
             if step is None:
                 self.damaged = (*self.damaged, self._lines)
                 continue
@@ -154,13 +154,14 @@ class Journal:
             self._seq = max(self._seq, step.seq)
 
 
-def _encode(step: Operation) -> bytes:
+def encode(step: Operation) -> bytes:
+    """The line of one step: ASCII JSON with a checksum of everything else in it."""
     text = json.dumps(asdict(step), sort_keys=True)
     return f'{text[:-1]}, "~crc": {zlib.crc32(text.encode())}}}\n'.encode()
 
 
-def _decode(line: bytes) -> Operation | None:
-    """The step a line holds, None when its checksum or form is wrong."""
+def decode(line: bytes) -> Operation | None:
+    """The step a line holds, None when its checksum or form is wrong; keys of later releases are passed over."""
     try:
         found = json.loads(line)
         crc = found.pop("~crc")
