@@ -92,14 +92,21 @@ class Starter:
         fresh = judged.judgement.verdict is not Verdict.SAFE
         began = time.perf_counter()
         on_phase("start", phases, None)
-        worker = await Worker.start(self._launcher, path, fresh=fresh, python=self._python(path))
+        mapped = judged.bytes.size >= MAP_FROM and not inspection.compression
+        worker = await Worker.start(
+            self._launcher,
+            path,
+            fresh=fresh,
+            python=self._python(path),
+            files=(judged.bytes.fd,) if mapped else (),
+        )
         phases = {**phases, "start": (time.perf_counter() - began) * 1e3}
         try:
             loaded = await worker.load(
                 judged.bytes.fd,
                 inspection.format,
                 at,
-                mmap_mode="r" if judged.bytes.size >= MAP_FROM and not inspection.compression else None,
+                mmap_mode="r" if mapped else None,
                 deadline=self._deadline_s,
                 on_phase=lambda phase, finished: on_phase(phase, {**phases, **finished}, worker),
             )
