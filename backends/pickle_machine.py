@@ -177,7 +177,7 @@ class PickleMachine(PickleReader):
 
     def _remember(self, index: int) -> None:
         if index > 2 * self.budget.memo:
-            raise Stopped("limit", f"memo entry {index}", self.offset)
+            self.report("limit", f"memo entry {index}, for which an unpickler would set aside memory")
         self.memo[index] = self.stack[-1]
 
     def _binget(self) -> None:
@@ -470,7 +470,8 @@ class PickleMachine(PickleReader):
             self._extend(target, items)
 
     def _frozenset(self) -> None:
-        self.stack.append(SetValue(self._pop_mark(), True))
+        items = self._pop_mark()
+        self.stack.append(SetValue(items, True))
 
     # names and calls
 

@@ -168,7 +168,7 @@ class PickleReader:
         return self.source.read(self.base + start, length)
 
     def line(self) -> bytes:
-        """The rest of the line, without its end. Raises Stopped when there is none or it is unreasonably long."""
+        """The rest of the line, without its end. Raises Stopped when it is unreasonably long."""
         start = self.position
         stop = self.data.find(b"\n", start, self.end)
         if stop < 0:
@@ -178,12 +178,17 @@ class PickleReader:
         return self.data[start:stop]
 
     def long_line(self, encoding: str, limit: int = MAX_TEXT_LINE) -> Span:
-        """The rest of the line as a span. Raises Stopped as `line` does."""
+        """The rest of the line as a span. Raises Stopped as `line` does.
+
+        At the end of the file CPython takes the last byte for the line's end, and goes on with what it has.
+        """
         start = offset = self.offset
         while offset - start <= limit:
             chunk = self.source.read(offset, _LARGEST)
             if not chunk:
-                raise Stopped("truncated", "the file ends in the middle of a line", start)
+                self.report("truncated", "the file ends in the middle of a line", start)
+                self.seek(offset)
+                return Span(self.source, start, max(0, offset - start - 1), encoding)
             stop = chunk.find(b"\n")
             if stop >= 0:
                 self.seek(offset + stop + 1)

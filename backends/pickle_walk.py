@@ -69,7 +69,7 @@ class _Walker:
     def walk(self) -> Walk:
         result, machine = self._result, self._machine
         try:
-            result.complete = self._streams()
+            result.complete = self._streams() and all(each.code != "limit" for each in result.findings)
         except Stopped as stop:
             result.findings.append(finding(stop.code, str(stop), stop.offset))
         result.joblib = bool(self._arrays) or any(known.role == "wrapper" for known in self._names.found.values())
