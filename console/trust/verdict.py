@@ -103,8 +103,13 @@ def _unlisted(use: NameUse) -> str:
 
 
 def _findings(inspection: Inspection) -> Iterator[tuple[Verdict, Reason]]:
+    """Findings by their own verdicts; PyTorch keeps tensors by persistent id, so there one is no deceit."""
+    of_torch = any(use.module.partition(".")[0] == "torch" for use in inspection.names)
     for found in inspection.findings:
-        yield verdict_of_finding(found.code), Reason(found.code, found.detail, found.offset)
+        verdict = verdict_of_finding(found.code)
+        if found.code == "persistent-id" and of_torch:
+            verdict = Verdict.REVIEW
+        yield verdict, Reason(found.code, found.detail, found.offset)
 
 
 def _completeness(inspection: Inspection) -> Iterator[tuple[Verdict, Reason]]:

@@ -87,7 +87,7 @@ def test_removed_and_reordered_records_are_found(audit: Audit) -> None:
     first, second, third = lines(audit)
     for wrong in ([first, third], [second, third], [first, third, second], [first, first, second, third]):
         audit.path.write_bytes(b"".join(wrong))
-        assert not audit.verify().ok, wrong
+        assert "removed, added or reordered" in str(audit.verify().problem), wrong
 
 
 def test_a_log_cut_short_is_found_by_the_mirror(audit: Audit) -> None:

@@ -43,7 +43,7 @@ def test_python_2_spellings_lead_to_listed_names() -> None:
         ("builtins", "__import__"),
         ("commands", "getoutput"),
         ("joblib.disk", "os.system"),
-        ("joblib.disk", "os"),
+        ("mine.helpers", "os"),
         ("sklearn.utils._testing", "os.system"),
         ("sklearn.utils._testing", "set_random_state"),
         ("sklearn.datasets", "load_svmlight_file"),

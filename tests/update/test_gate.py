@@ -25,6 +25,7 @@ def side(p50: float | None = None, **metrics: float) -> Candidate:
         (Gate(at_least=0.8, metric="accuracy"), None, side(accuracy=0.79), [False]),
         (Gate(at_least=0.8, metric="accuracy"), None, side(f1=0.9), [None]),
         (Gate(at_least=0.8, metric="accuracy"), None, side(accuracy=math.nan), [False]),
+        (Gate(at_least=0.8, metric="accuracy"), None, side(accuracy=math.inf), [False]),
         (Gate(at_least=0.3, metric="log_loss"), None, side(log_loss=0.2), [True]),
         (Gate(at_least=0.3, metric="log_loss"), None, side(log_loss=0.4), [False]),
         (Gate(at_least=-0.3, metric="neg_log_loss"), None, side(neg_log_loss=-0.2), [True]),

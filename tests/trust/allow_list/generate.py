@@ -47,6 +47,7 @@ ELDER = {
     ("__builtin__", "int"),
     ("__builtin__", "str"),
     ("__builtin__", "range"),
+    ("sklearn.externals.joblib.numpy_pickle", "NumpyArrayWrapper"),
 }
 """Names of the same harmless constructors that only older picklers wrote."""
 
@@ -95,7 +96,9 @@ def wanted(module: str, name: str) -> bool:
     """Whether a collected name belongs on the list."""
     if names.danger(module, name) is not None or "." in name:
         return False
-    return (module, name) in NEEDED or not (module + ".").startswith(tuple(f"{each.rstrip('.')}." for each in UNWANTED))
+    return (module, name) in NEEDED | ELDER or not (module + ".").startswith(
+        tuple(f"{each.rstrip('.')}." for each in UNWANTED)
+    )
 
 
 def main() -> None:
