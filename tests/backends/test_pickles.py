@@ -1,0 +1,160 @@
+"""Loading and saving through the backends: round trips, places, memory maps, compressions, several pickles."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.ensemble import RandomForestClassifier
+
+from backends import registry
+from backends.base import LoadedModel, NotLoadable, Source, Unsupported
+from backends.joblibs import COMPRESS
+
+
+@pytest.fixture(scope="module")
+def forest() -> Any:
+    X = np.random.RandomState(0).rand(60, 4)
+    return RandomForestClassifier(5, random_state=0).fit(X, (X[:, 0] > 0.5).astype(int))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "model.bin"
+
+
+def save(model: Any, path: Path, name: str, **options: Any) -> None:
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        registry.save(model, name, fd, **options)
+    finally:
+        os.close(fd)
+
+
+def load(path: Path, name: str, at: str = "", mmap_mode: str | None = None) -> LoadedModel:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        return registry.load(Source(fd, path.name), name, at, mmap_mode)
+    finally:
+        os.close(fd)
+
+
+def inspect(path: Path) -> Any:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        return registry.inspect(Source(fd, path.name))
+    finally:
+        os.close(fd)
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_pickle_round_trip(forest: Any, path: Path, protocol: int) -> None:
+    save(forest, path, "pickle", protocol=protocol)
+    loaded = load(path, "pickle")
+    X = np.random.RandomState(1).rand(20, 4)
+    assert inspect(path).format == "pickle"
+    assert np.array_equal(loaded.model.predict_proba(X), forest.predict_proba(X))
+    assert set(loaded.phases) == {"unpickle"}
+
+
+@pytest.mark.parametrize("compress", COMPRESS)
+def test_joblib_round_trip(forest: Any, path: Path, compress: str) -> None:
+    save({"model": forest}, path, "joblib", compress=compress)
+    inspection = inspect(path)
+    assert (inspection.format, inspection.compression) == ("joblib", None if compress == "raw" else compress)
+    assert inspection.complete
+    assert inspection.models[0].at == "model"
+    X = np.random.RandomState(1).rand(20, 4)
+    assert np.array_equal(load(path, "joblib", "model").model.predict(X), forest.predict(X))
+
+
+def test_an_unknown_compression_is_refused(forest: Any, path: Path) -> None:
+    with pytest.raises(NotLoadable, match="no compression is called 'rar'"):
+        save(forest, path, "joblib", compress="rar")
+
+
+@pytest.mark.parametrize("mode", ["r", "c"])
+def test_arrays_are_memory_mapped(path: Path, mode: str) -> None:
+    joblib.dump({"weights": np.arange(10_000.0)}, path)
+    loaded = load(path, "joblib", "weights", mode)
+    assert isinstance(loaded.model, np.memmap)
+    assert loaded.model.sum() == np.arange(10_000.0).sum()
+    before = path.read_bytes()
+    if mode == "c":
+        loaded.model[0] = 5
+    else:
+        with pytest.raises(ValueError, match="read-only"):
+            loaded.model[0] = 5
+    assert path.read_bytes() == before
+
+
+def test_a_writable_map_and_a_compressed_map_are_refused(path: Path) -> None:
+    joblib.dump(np.arange(10), path)
+    with pytest.raises(NotLoadable, match="would write"):
+        load(path, "joblib", mmap_mode="r+")
+    joblib.dump(np.arange(10), path, compress=("gzip", 3))
+    with pytest.raises(NotLoadable, match="compressed with gzip"):
+        load(path, "joblib", mmap_mode="r")
+
+
+@pytest.mark.parametrize("method", ["gzip", "bz2", "lzma"])
+def test_compressed_plain_pickles(path: Path, method: str) -> None:
+    module = __import__(method)
+    path.write_bytes(module.compress(pickle.dumps({"a": [1, 2]})))
+    inspection = inspect(path)
+    assert (inspection.format, inspection.compression) == ("pickle", {"lzma": "xz"}.get(method, method))
+    assert load(path, "pickle").model == {"a": [1, 2]}
+
+
+def test_several_pickles_are_addressed_by_number(path: Path) -> None:
+    path.write_bytes(pickle.dumps([1, 2, 3]) + pickle.dumps({"b": 2}) + pickle.dumps([3, 4, 5]))
+    assert load(path, "pickle", "[1]").model == {"b": 2}
+    assert load(path, "pickle").model == [[1, 2, 3], {"b": 2}, [3, 4, 5]]
+
+
+def test_python_2_text_is_loaded_as_latin_1(path: Path) -> None:
+    path.write_bytes(b"(dp0\nS'caf\\xe9'\np1\nI1\ns.")
+    assert load(path, "pickle").model == {"caf\xe9": 1}
+
+
+def test_a_place_that_is_not_there_is_told(forest: Any, path: Path) -> None:
+    save({"model": forest}, path, "pickle")
+    with pytest.raises(NotLoadable, match="nothing stands at 'scaler'"):
+        load(path, "pickle", "scaler")
+
+
+def test_identify_tells_the_formats_apart(forest: Any, path: Path) -> None:
+    for name in ("pickle", "joblib"):
+        save(forest, path, name)
+        fd = os.open(path, os.O_RDONLY)
+        assert registry.identify(Source(fd)).name == name
+        os.close(fd)
+    path.write_text("a,b,c\n1,2,3\n")
+    with pytest.raises(Unsupported, match="no known model format"):
+        inspect(path)
+    path.write_bytes(b"")
+    with pytest.raises(Unsupported, match="the file is empty"):
+        inspect(path)
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        (pickle.dumps([1, 2], 0), True),
+        (pickle.dumps([1, 2], 5), True),
+        (b"\x93NUMPY\x01\x00", True),
+        (b"\x89HDF\r\n\x1a\n", True),
+        (b"Copyright (C) 2024\nAll rights reserved\n", False),
+        (b"id,age\n1,2\n", False),
+        (b"import os\n", False),
+        (b"{}\n", False),
+        (b"", False),
+    ],
+)
+def test_first_bytes_that_may_hold_a_model(head: bytes, expected: bool) -> None:
+    assert registry.may_hold_model(head) is expected
