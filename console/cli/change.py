@@ -19,7 +19,7 @@ from console.safe_text import safe
 
 async def update(arguments: argparse.Namespace, output: Output) -> int:
     """Retrain, compare, and promote what passes the gate or what the operator says yes to."""
-    async with opened(arguments.artifact, writes=True) as store:
+    async with opened(arguments.artifact, records=True) as store:
         engine, path = store.engine, store.artifact
         plan = await engine.plan_update(path, data=absolute(arguments.data), target=arguments.target)
         stop = _narrate(engine.bus, output)
@@ -96,7 +96,7 @@ def _outcome(found: Comparison, promoted: Version | None) -> str:
 
 async def rollback(arguments: argparse.Namespace, output: Output) -> int:
     """Put an old version back in place."""
-    async with opened(arguments.artifact, writes=True) as store:
+    async with opened(arguments.artifact, records=True) as store:
         version = await store.engine.rollback(store.artifact, arguments.to)
     output.data(
         {"version": version.version, "digest": version.digest},

@@ -53,10 +53,11 @@ def _dispatch(argv: list[str], output: Output, screens: Screens) -> int:
     asked = argv[0] if argv else ""
     if asked in names or asked in _ABOUT:
         return _command(parser.parse_args(argv), output, screens)
+    found, _ = console_parser().parse_known_args(argv)
+    if found.store in names and "--" not in argv:
+        at = argv.index(found.store)
+        return _command(parser.parse_args([found.store, *argv[:at], *argv[at + 1 :]]), output, screens)
     arguments = console_parser().parse_args(argv)
-    if arguments.store in names and "--" not in argv:
-        at = argv.index(arguments.store)
-        return _command(parser.parse_args([arguments.store, *argv[:at], *argv[at + 1 :]]), output, screens)
     return _open(arguments.store, arguments, screens)
 
 

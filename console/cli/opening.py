@@ -20,16 +20,15 @@ Command = Callable[[argparse.Namespace, Output], Awaitable[int]]
 
 
 @asynccontextmanager
-async def opened(
-    path: str, *, writes: bool = False, silent: bool = False, watch: bool = False
-) -> AsyncIterator[Opened]:
+async def opened(path: str, *, records: bool | None = None, watch: bool = False) -> AsyncIterator[Opened]:
     """The engine of the store that `path` belongs to.
 
-    With `writes` the store may be changed, `silent` leaves it exactly as it is; else the audit log is kept where the
-    store has one. Raises BadInput, Usage.
+    `records` tells whether what is done goes to the store's own files: always, never, or (None) where the store has
+    some already. Raises BadInput, Usage.
     """
     place = place_of(path)
-    records = writes or (not silent and (place.root / STORE_DIR).is_dir())
+    if records is None:
+        records = (place.root / STORE_DIR).is_dir()
     engine = await Engine.open(place.root, load_settings(), watch=watch, records=records)
     try:
         yield Opened(engine, place.path)

@@ -59,6 +59,7 @@ def error_json(error: ConsoleError) -> Json:
         "phase": failure.phase if failure else None,
         "type": failure.type if failure else None,
         "traceback": frames_json(last),
+        "exit": failure.exit if failure else None,
         "hint": error.hint or (failure.hint if failure else None),
     }
 

@@ -48,6 +48,7 @@ def console_parser() -> Parser:
     """`model-console [STORE]`, the console itself."""
     parser = Parser(PROG, usage=f"{PROG} [options] [STORE]")
     parser.add_argument("store", nargs="?", default=".")
+    parser.add_argument("--json", action="store_true", help=argparse.SUPPRESS)
     screen_options(parser)
     return parser
 

@@ -21,7 +21,7 @@ _BATCH = 256
 
 async def predict(arguments: argparse.Namespace, output: Output) -> int:
     """Predict every row of a data file."""
-    async with opened(arguments.artifact, silent=True) as store:
+    async with opened(arguments.artifact, records=arguments.accept is not None) as store:
         engine, path = store.engine, store.artifact
         await store.load(arguments)
         data = absolute(arguments.data)
@@ -53,6 +53,11 @@ async def predict(arguments: argparse.Namespace, output: Output) -> int:
     }
     output.data(value, lambda: [] if arguments.out else _lines(outputs))
     return 0
+
+
+def _recorded(arguments: argparse.Namespace) -> bool | None:
+    """An operator's yes is always put on record."""
+    return True if arguments.accept is not None else None
 
 
 def _worker(view: WorkerView | None) -> dict[str, Json]:
@@ -98,7 +103,7 @@ def _write(path: Path, outputs: dict[str, list[Json]]) -> None:
 
 async def evaluate(arguments: argparse.Namespace, output: Output) -> int:
     """Measure the answers against the truth in a data file."""
-    async with opened(arguments.artifact) as store:
+    async with opened(arguments.artifact, records=_recorded(arguments)) as store:
         await store.load(arguments)
         task, rows, metrics = await store.engine.evaluate(
             store.artifact, data=absolute(arguments.data), target=arguments.target
@@ -115,7 +120,7 @@ def _numbers(metrics: dict[str, float]) -> Iterable[str]:
 
 async def probe(arguments: argparse.Namespace, output: Output) -> int:
     """Drive the model at a rate for a while; a line a second, then a summary."""
-    async with opened(arguments.artifact) as store:
+    async with opened(arguments.artifact, records=_recorded(arguments)) as store:
         await store.load(arguments)
         state = await _probed(store, arguments, output)
         view = store.engine.worker(store.artifact)
@@ -181,7 +186,7 @@ def _progress(state: ProbeState, view: WorkerView | None) -> str:
 
 async def convert(arguments: argparse.Namespace, output: Output) -> int:
     """Write the model in another format."""
-    async with opened(arguments.artifact) as store:
+    async with opened(arguments.artifact, records=_recorded(arguments)) as store:
         out = _converted_path(Path(arguments.artifact), arguments.to, arguments.out)
         try:
             found = await store.engine.convert(

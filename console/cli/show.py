@@ -17,7 +17,7 @@ _READABLE = (Verdict.SAFE, Verdict.REVIEW, Verdict.BLOCKED)
 
 async def ls(arguments: argparse.Namespace, output: Output) -> int:
     """Every artifact of a store, inspected, none of them run."""
-    async with opened(arguments.store, silent=True) as store:
+    async with opened(arguments.store, records=False) as store:
         rows = _beneath(await store.engine.scan(), store.path)
         output.data([shapes.row(artifact) for artifact in rows], lambda: _table(rows))
     return 0
@@ -25,7 +25,7 @@ async def ls(arguments: argparse.Namespace, output: Output) -> int:
 
 async def inspect(arguments: argparse.Namespace, output: Output) -> int:
     """The facts of one artifact, or of all in a directory; the exit code of the latter tells whether all is well."""
-    async with opened(arguments.artifact, silent=True) as store:
+    async with opened(arguments.artifact, records=False) as store:
         engine = store.engine
         if store.path and not (engine.root / store.path).is_dir():
             report = await engine.report(store.path, digest=arguments.digest)
@@ -111,7 +111,7 @@ def _listed(names: tuple[str, ...] | None) -> str:
 
 async def history(arguments: argparse.Namespace, output: Output) -> int:
     """The retained versions of an artifact, newest first."""
-    async with opened(arguments.artifact, silent=True) as store:
+    async with opened(arguments.artifact, records=False) as store:
         versions = await store.engine.history(store.artifact)
         rows = [
             (
@@ -133,7 +133,7 @@ async def history(arguments: argparse.Namespace, output: Output) -> int:
 
 async def doctor(arguments: argparse.Namespace, output: Output) -> int:
     """What this installation is and can do: versions, sandbox layers with their proofs, limits, paths."""
-    async with opened(arguments.store, silent=True) as store:
+    async with opened(arguments.store, records=False) as store:
         found = await store.engine.doctor()
     output.data(found, lambda: _tree(found))
     return 0
@@ -155,7 +155,7 @@ def _tree(value: Json, indent: str = "") -> Iterable[str]:
 
 async def audit(arguments: argparse.Namespace, output: Output) -> int:
     """The audit log, or the check of its chain."""
-    async with opened(arguments.store, silent=True) as store:
+    async with opened(arguments.store, records=False) as store:
         if arguments.what == "verify":
             check = store.engine.audit_verify()
             value: dict[str, Json] = {

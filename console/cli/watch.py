@@ -30,7 +30,7 @@ async def watch(arguments: argparse.Namespace, output: Output) -> int:
             if not failed.done():
                 failed.set_exception(error)
 
-    async with opened(arguments.store, silent=True, watch=True) as store:
+    async with opened(arguments.store, records=False, watch=True) as store:
         for event in store.engine.bus.recent():
             show(event)
         stop = store.engine.bus.subscribe(show)

@@ -1,0 +1,86 @@
+"""Text for people is aligned and harmless; errors have one shape."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from console.cli.output import Output, columns, size_words
+from console.cli.shapes import quantiles
+from console.errors import Failed
+from console.records import ExceptionInfo, Failure, Frame
+
+FAILURE = Failure(
+    id=1,
+    when=0.0,
+    artifact="a.pkl",
+    phase="predict",
+    code="raised",
+    message="bad\x1b]52;c;aGk=\x07",
+    type="ValueError",
+    chain=(
+        ExceptionInfo("KeyError", "'first'"),
+        ExceptionInfo("ValueError", "bad", (Frame("m.py", 3, "predict", "raise ValueError('bad')"),)),
+    ),
+    stderr="last words\x1b[2J",
+)
+
+
+def test_columns_are_aligned_at_both_sides() -> None:
+    assert list(columns(("NAME", "SIZE"), [("a", "10K"), ("long", "1.0M")], right=("SIZE",))) == [
+        "NAME  SIZE",
+        "a      10K",
+        "long  1.0M",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("count", "words"), [(0, "0B"), (999, "999B"), (1000, "1.0K"), (4096, "4.0K"), (10_000_000, "9.5M"), (None, "")]
+)
+def test_sizes_are_short(count: int | None, words: str) -> None:
+    assert size_words(count) == words
+
+
+def test_names_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    Output().data([], lambda: columns(("PATH",), [("x\x1b[31m\u202e\udcff\n.pkl",)]))
+    out = capsys.readouterr().out
+    assert len(out.splitlines()) == 2
+    assert not {"\x1b", "\u202e", "\udcff"} & set(out)
+
+
+def test_json_escapes_what_is_not_ascii(capsys: pytest.CaptureFixture[str]) -> None:
+    Output(as_json=True).data({"path": "\udcff\x1b\u202e"}, list)
+    out = capsys.readouterr().out
+    assert out.isascii()
+    assert "\x1b" not in out
+    assert json.loads(out) == {"path": "\udcff\x1b\u202e"}
+
+
+def test_an_error_carries_the_traceback_of_the_child(capsys: pytest.CaptureFixture[str]) -> None:
+    Output(as_json=True).error(Failed("it failed", hint="try", failure=FAILURE))
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert error == {
+        "code": "raised",
+        "message": "it failed",
+        "phase": "predict",
+        "type": "ValueError",
+        "traceback": [{"file": "m.py", "line": 3, "function": "predict", "text": "raise ValueError('bad')"}],
+        "exit": None,
+        "hint": "try",
+    }
+
+
+def test_an_error_for_people_is_harmless_text_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    Output().error(Failed(FAILURE.message, failure=FAILURE))
+    streams = capsys.readouterr()
+    assert streams.out == ""
+    assert "\x1b" not in streams.err
+    assert "KeyError: 'first'" in streams.err
+    assert 'File "m.py", line 3, in predict' in streams.err
+    assert "last words" in streams.err
+
+
+def test_quantiles_are_measured_values() -> None:
+    assert quantiles([3.0, 1.0, 2.0]) == {"p50": 2.0, "p90": 3.0, "p99": 3.0, "max": 3.0}
+    assert quantiles([]) is None

@@ -1,0 +1,116 @@
+"""What the command line takes: a store or a command, options before or after, mistakes in our own words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from console.cli import main
+from console.cli.parser import command_names, commands_parser
+from console.config import Settings
+from tests.cli.running import Run
+
+EXPECTED = {
+    "ls", "inspect", "predict", "evaluate", "probe", "update", "history", "rollback",
+    "watch", "convert", "doctor", "audit", "demo", "completion",
+}  # fmt: skip
+
+
+@pytest.fixture
+def screens(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, Settings]]:
+    """Where the console would have opened, on a terminal."""
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    return []
+
+
+@pytest.fixture
+def console(screens: list[tuple[Path, Settings]]) -> Callable[..., int]:
+    """Runs a command line that may open the console."""
+
+    def opens(root: Path, settings: Settings) -> int:
+        screens.append((root, settings))
+        return 0
+
+    return lambda *argv: main.run(argv, opens, lambda: None)
+
+
+def test_the_commands_are_those_of_the_design() -> None:
+    assert command_names(commands_parser()) == EXPECTED
+
+
+@pytest.mark.parametrize("command", sorted(EXPECTED))
+def test_each_help_shows_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        commands_parser().parse_args([command, "--help"])
+    assert ended.value.code == 0
+    assert f"model-console {command}" in capsys.readouterr().out.partition("example:")[2]
+
+
+def test_a_word_that_is_no_command_is_a_store(
+    console: Callable[..., int], screens: list[tuple[Path, Settings]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "ls").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for words in (("models",), ("--", "ls"), ("./ls",), ()):
+        assert console(*words) == 0
+    assert [root.name for root, _ in screens] == ["models", "ls", "ls", tmp_path.name]
+
+
+def test_options_of_the_screens_win_over_the_settings_file(
+    console: Callable[..., int], screens: list[tuple[Path, Settings]], tmp_path: Path
+) -> None:
+    assert console("--read-only", str(tmp_path), "--no-mouse", "--fps", "7", "--theme", "nord") == 0
+    settings = screens[0][1]
+    assert (settings.read_only, settings.mouse, settings.fps, settings.theme, settings.ascii) == (
+        True,
+        False,
+        7,
+        "nord",
+        False,
+    )
+
+
+def test_without_a_terminal_the_console_says_what_to_do_instead(run: Run, tmp_path: Path) -> None:
+    done = run(str(tmp_path))
+    assert done.code == 2
+    assert "ls --json" in done.err
+
+
+def test_mistakes_are_usage_errors_as_text_and_as_json(run: Run) -> None:
+    assert run("predict").code == 2
+    done = run("probe", "x.pkl", "--rate", "-1", "--json")
+    assert done.code == 2
+    assert json.loads(done.out)["error"]["code"] == "usage"
+
+
+def test_options_may_stand_before_a_command(run: Run, tmp_path: Path) -> None:
+    assert json.loads(run("--json", "ls", str(tmp_path)).out) == []
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_completion_knows_every_command(run: Run, shell: str) -> None:
+    done = run("completion", shell)
+    assert done.code == 0
+    assert all(name in done.out for name in EXPECTED)
+
+
+def test_a_missing_path_is_bad_input(run: Run, tmp_path: Path) -> None:
+    done = run("inspect", str(tmp_path / "none.pkl"), "--json")
+    assert done.code == 4
+    assert json.loads(done.out)["error"]["code"] == "bad-input"
+
+
+def test_a_wrong_setting_is_a_usage_error_that_names_the_file(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "model-console").mkdir()
+    (tmp_path / "model-console/config.toml").write_text("fpz = 3\n")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    done = run("ls", str(tmp_path))
+    assert done.code == 2
+    assert "config.toml" in done.err

@@ -1,0 +1,59 @@
+"""What every test gets: directories of its own, the demo store built once, and the markers' meaning."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import sample_models
+
+ROOT = Path(__file__).parents[1]
+REAL = "MODEL_CONSOLE_REAL_ARTIFACTS"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out `slow` tests unless -m asks for them, and `real` ones where their files are not at hand."""
+    left_out = [] if config.option.markexpr else [item for item in items if item.get_closest_marker("slow")]
+    if not os.environ.get(REAL):
+        left_out += [item for item in items if item.get_closest_marker("real") and item not in left_out]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def pytest_report_header() -> str:
+    """Say whether the model files of others are tested."""
+    return f"real artifacts: {os.environ.get(REAL) or f'left out, {REAL} is not set'}"
+
+
+@pytest.fixture(autouse=True)
+def own_directories(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings, caches and state of the user who runs the tests are neither read nor written."""
+    home = tmp_path_factory.mktemp("xdg")
+    for name in ("CONFIG", "CACHE", "STATE", "DATA"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(home / name.lower()))
+
+
+@pytest.fixture(scope="session")
+def demo_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo store, built once for all workers of a run. Read only: who changes it takes `demo_copy`."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    with (shared / "demo-store.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        store = shared / "demo-store"
+        if not sample_models.is_current(store):
+            subprocess.run([sys.executable, "-m", "sample_models", str(store)], check=True, cwd=ROOT, timeout=120)
+    return store
+
+
+@pytest.fixture
+def demo_copy(demo_store: Path, tmp_path: Path) -> Path:
+    """A copy of the demo store for one test alone."""
+    return Path(shutil.copytree(demo_store, tmp_path / "demo"))

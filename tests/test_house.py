@@ -1,0 +1,98 @@
+"""The house's rules that no type checker sees: who may import whom, and which Python a room is written for."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.readme_keys import keys_table
+
+ROOT = Path(__file__).parents[1]
+HEAVY = {"numpy", "scipy", "sklearn", "joblib", "h5py", "pandas", "pyarrow", "lz4", "hdf5plugin"}
+OLD_PYTHON = sorted(
+    [
+        *(ROOT / "backends").rglob("*.py"),
+        *(ROOT / "console/worker/child").rglob("*.py"),
+        ROOT / "console/worker/wire.py",
+        ROOT / "console/worker/boot.py",
+    ]
+)
+
+
+def console_modules(*packages: str) -> list[str]:
+    """Dotted names of all modules in these packages, but for what runs in children only."""
+    found = []
+    for package in packages:
+        for path in sorted((ROOT / package.replace(".", "/")).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            if parts[-1] != "boot" and "child" not in parts:
+                found.append(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
+    return found
+
+
+def loaded_after(modules: list[str]) -> set[str]:
+    """Top-level names in sys.modules of a fresh interpreter that imported `modules`."""
+    code = f"import json, sys, {', '.join(modules)}; print(json.dumps([n.partition('.')[0] for n in sys.modules]))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    return set(json.loads(done.stdout))
+
+
+def test_import_contracts_hold() -> None:
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_console_process_imports_nothing_that_could_run_a_model() -> None:
+    modules = console_modules("console")
+    assert "console.ui.app" in modules
+    assert "console.cli.run" in modules
+    assert not loaded_after([*modules, "sample_models"]) & HEAVY
+
+
+def test_commands_do_without_the_screens() -> None:
+    modules = [name for name in console_modules("console") if not name.startswith("console.ui")]
+    assert not loaded_after(modules) & {"textual", "rich"}
+
+
+@pytest.mark.parametrize("path", OLD_PYTHON, ids=lambda path: str(path.relative_to(ROOT)))
+def test_children_are_written_for_python_3_9(path: Path) -> None:
+    tree = ast.parse(path.read_text("utf-8"), feature_version=(3, 9))
+    future = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
+    assert future or len(tree.body) <= 1, "annotations are evaluated without the future import"
+
+
+def test_python_3_9_compiles_what_children_run() -> None:
+    old = shutil.which("python3.9")
+    if old is None or subprocess.run([old, "--version"], capture_output=True, check=False).returncode:
+        pytest.skip("there is no python3.9 here")
+    code = "import sys\nfor name in sys.argv[1:]: compile(open(name, encoding='utf-8').read(), name, 'exec')"
+    done = subprocess.run([old, "-c", code, *map(str, OLD_PYTHON)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_one_version_everywhere() -> None:
+    from console import __version__
+
+    assert f'version = "{__version__}"' in (ROOT / "pyproject.toml").read_text("utf-8")
+
+
+def test_the_key_list_of_the_readme_is_the_action_table() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    listed = re.search(r"<!-- keys -->\n(.*)\n<!-- end of keys -->", text, re.DOTALL)
+    assert listed is not None
+    assert listed.group(1) == keys_table(), "run: python -m tests.readme_keys"
+
+
+def test_every_picture_of_the_readme_is_there() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    pictures = re.findall(r"!\[[^]]*\]\(([^)]+)\)", text)
+    assert pictures
+    assert [path for path in pictures if not (ROOT / path).is_file()] == []
