@@ -19,6 +19,9 @@ __all__ = ["allowed", "is_allowed", "name_of", "resolve_name"]
 
 _DATA = Path(__file__).with_name("data") / "hdf5_names.txt"
 
+_MISNAMED = {"_loss": "sklearn._loss._loss"}
+"""Modules that compiled classes of some releases give wrongly (scikit-learn up to 1.6), and where they are."""
+
 
 @functools.cache
 def allowed() -> frozenset[str]:
@@ -55,7 +58,8 @@ def resolve_name(role: str, name: str) -> Any:
 def name_of(value: Any) -> str:
     """`module:name` of a class or function, proven by looking it up again. Raises NotLoadable when it has none."""
     qualified = str(getattr(value, "__qualname__", None) or getattr(value, "__name__", ""))
-    modules = [str(getattr(value, "__module__", None) or ""), "numpy", "scipy.special"]
+    said = str(getattr(value, "__module__", None) or "")
+    modules = [_MISNAMED.get(said, said), "numpy", "scipy.special"]
     for module in modules:
         found = getattr(sys.modules.get(module), qualified, None) if qualified else None
         if found is value and value is not None:

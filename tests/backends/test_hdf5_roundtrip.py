@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 import tempfile
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 import sklearn
 
-from backends.base import Source, resolve
+from backends.base import Inspection, Source, resolve
 from backends.convert import compare_outputs
 from backends.hdf5 import Hdf5
 from tests.estimators import fit_all_estimators
 
 
+class Trip(NamedTuple):
+    """One estimator before and after, and what inspecting its file told."""
+
+    name: str
+    model: Any
+    X: Any
+    again: Any
+    facts: Inspection
+
+
 @pytest.fixture(scope="module")
-def fitted() -> list[tuple[str, Any, Any]]:
-    return fit_all_estimators()
+def trips() -> list[Trip]:
+    """Every estimator through a file and back."""
+    found = []
+    for name, model, X in fit_all_estimators():
+        with tempfile.TemporaryFile("w+b") as file:
+            Hdf5().save(model, file.fileno())
+            source = Source(file.fileno())
+            found.append(Trip(name, model, X, Hdf5().load(source).model, Hdf5().inspect(source)))
+    return found
 
 
 def copied(X: Any) -> Any:
@@ -25,26 +42,19 @@ def copied(X: Any) -> Any:
     return X.copy() if isinstance(X, np.ndarray) else X
 
 
-def test_every_estimator_answers_the_same_to_the_last_bit(fitted: list[tuple[str, Any, Any]]) -> None:
+def test_every_estimator_answers_the_same_to_the_last_bit(trips: list[Trip]) -> None:
     differences: dict[str, list[str]] = {}
-    for name, model, X in fitted:
-        with tempfile.TemporaryFile("w+b") as file:
-            Hdf5().save(model, file.fileno())
-            again = Hdf5().load(Source(file.fileno())).model
+    for name, model, X, again, _ in trips:
         assert type(again) is type(model)
         found = compare_outputs(model, again, copied(X))
         if found:
             differences[name] = found
     assert not differences
-    assert len(fitted) > 200
+    assert len(trips) > 200
 
 
-def test_inspection_tells_class_parameters_and_places_of_every_estimator(fitted: list[tuple[str, Any, Any]]) -> None:
-    for name, model, _ in fitted:
-        with tempfile.TemporaryFile("w+b") as file:
-            Hdf5().save(model, file.fileno())
-            facts = Hdf5().inspect(Source(file.fileno()))
-            again = Hdf5().load(Source(file.fileno())).model
+def test_inspection_tells_class_parameters_and_places_of_every_estimator(trips: list[Trip]) -> None:
+    for name, model, _, again, facts in trips:
         assert facts.model_class == f"{type(model).__module__}.{type(model).__qualname__}"
         assert set(facts.parameters) == set(model.get_params(deep=False)), name
         assert facts.library_versions["scikit-learn"] == sklearn.__version__
