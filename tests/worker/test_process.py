@@ -183,6 +183,12 @@ async def test_a_caller_that_goes_away_leaves_the_child_in_order(worker: Worker,
     assert worker.child.busy == 0
 
 
+async def test_descriptors_are_closed_with_their_request(worker: Worker, evil: Load) -> None:
+    fd = evil("type(str(len(__import__('os').listdir('/proc/self/fd'))), (), {})()")
+    counts = {(await worker.load(fd, "pickle")).model_class for _ in range(3)}
+    assert len(counts) == 1
+
+
 async def test_unknown_operations_are_refused(worker: Worker) -> None:
     with pytest.raises(ChildFailed, match="does not know the operation 'dance'"):
         await worker.child.request("dance")

@@ -4,6 +4,7 @@ import asyncio
 import os
 import pickle
 import signal
+from typing import Any
 
 import psutil
 
@@ -12,7 +13,7 @@ from console.worker.model import Worker
 from console.worker.zygote import Zygote
 from tests.worker.payloads import Load, OpenFile, predicting, until
 
-MODULES = ("console.worker.child.model", "backends.pickles", "numpy", "no_such_module")
+MODULES = ("console.worker.child.model", "backends.pickles", "numpy.random", "no_such_module")
 
 
 async def parent_of(worker: Worker) -> int:
@@ -55,13 +56,15 @@ async def test_how_a_fork_ended_is_known(launcher: Launcher, evil: Load) -> None
 
 async def test_forks_differ_in_their_random_numbers(launcher: Launcher, evil: Load) -> None:
     await warmed(launcher)
-    draw = predicting("(__import__('numpy').random.rand(), __import__('random').random())")
-    seen = set()
+    draw = predicting("[__import__('numpy').random.rand(), __import__('random').random()]")
+    seen: set[Any] = set()
     for _ in range(2):
         worker = await Worker.start(launcher, "forked", fresh=False)
         await worker.load(evil(draw), "pickle")
-        seen.add(str((await worker.call_rows([[1]])).outputs))
-    assert len(seen) == 2
+        drawn = (await worker.call_rows([[1]])).outputs["predict"]
+        assert isinstance(drawn, list)
+        seen.update(drawn)
+    assert len(seen) == 4
 
 
 async def test_a_dead_zygote_takes_its_forks_along_and_is_replaced(launcher: Launcher, evil: Load) -> None:

@@ -37,14 +37,14 @@ def separate() -> str:
 
 
 def drop_capabilities() -> str:
-    """Give up every capability but reading files (libraries may belong to another user); what is left, in hex.
+    """Give up every capability; root keeps reading files, since libraries may be another user's. What is left, in hex.
 
     Raises OSError.
     """
     for capability in range(64):
         if _libc.prctl(_PR_CAPBSET_DROP, ctypes.c_ulong(capability), 0, 0, 0) != 0:
             break
-    kept = (1 << _CAP_DAC_READ_SEARCH) & _effective()
+    kept = (1 << _CAP_DAC_READ_SEARCH) & _effective() if os.geteuid() == 0 else 0
     header = struct.pack("=Ii", _CAP_VERSION_3, 0)
     data = struct.pack("=6I", kept, kept, 0, 0, 0, 0)
     if _libc.capset(header, data) != 0:
