@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from console.records import Artifact
-from console.store import mounts, watcher
+from console.store import mounts, settling, watcher
 from console.store.catalog import Catalog, Changes
 from console.store.watcher import Coverage, Listener, Watcher
 
@@ -113,7 +113,8 @@ async def test_a_new_file_and_its_removal(seen: Seen, store: Path) -> None:
     await seen.until(lambda: "new.pkl" not in seen.rows)
 
 
-async def test_a_rewritten_and_a_replaced_file(seen: Seen, store: Path) -> None:
+async def test_a_rewritten_and_a_replaced_file(seen: Seen, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settling, "_QUIET", 3600.0)
     first = seen.rows["old.pkl"].identity
     (store / "old.pkl").write_bytes(MODEL + b"1")
     await seen.until(lambda: seen.calm("old.pkl") and seen.rows["old.pkl"].identity != first)
@@ -144,7 +145,10 @@ async def test_a_new_tree_and_its_going(seen: Seen, store: Path, tmp_path: Path)
     await seen.until(lambda: set(seen.rows) == {"old.pkl"})
 
 
-async def test_a_slow_writer_is_settling_until_it_closes(seen: Seen, store: Path) -> None:
+async def test_a_slow_writer_is_settling_until_it_closes(
+    seen: Seen, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settling, "_QUIET", 3600.0)
     with open(store / "slow.pkl", "wb", buffering=0) as file:
         file.write(MODEL)
         await seen.until(lambda: "slow.pkl" in seen.rows and seen.rows["slow.pkl"].settling)
