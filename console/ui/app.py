@@ -6,10 +6,11 @@ import signal
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from textual.app import App
 from textual.content import Content
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
 from console.config import Settings, state_dir
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 
 Opener = Callable[[], Awaitable["Engine"]]
 
-_TOASTS = {"ok": "information", "attention": "warning", "failure": "error"}
+_TOASTS: dict[str, SeverityLevel] = {"ok": "information", "attention": "warning", "failure": "error"}
+_TOAST_SECONDS = {"information": 5.0, "warning": 8.0, "error": 10.0}
 
 
 class ConsoleApp(App[int]):
@@ -37,8 +39,8 @@ class ConsoleApp(App[int]):
 
     CSS_PATH = "console.tcss"
     ENABLE_COMMAND_PALETTE = False
-    VERTICAL_BREAKPOINTS: ClassVar = [(0, "-short"), (30, "-tall")]
-    HORIZONTAL_BREAKPOINTS: ClassVar = [(0, "-narrow"), (100, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
 
     def __init__(self, root: Path, opener: Opener, settings: Settings | None = None) -> None:
         self.settings = settings or Settings()
@@ -72,7 +74,7 @@ class ConsoleApp(App[int]):
         """Our own colours, for themes that do not know them."""
         return DEFAULT_VARIABLES
 
-    def get_default_screen(self) -> Screen[object]:
+    def get_default_screen(self) -> Screen[Any]:
         """The first picture."""
         return BootScreen()
 
@@ -117,19 +119,20 @@ class ConsoleApp(App[int]):
             self._follower.arrange(**order)
 
     def spread(self, events: tuple[Event, ...]) -> None:
-        """Tell the screens that something changed, and the operator what matters."""
+        """Tell the screens that something changed, and the operator what matters; while closing there is nobody to."""
+        if not self.is_running:
+            return
         for event in events:
             if event.severity in _TOASTS and event.kind in _TOLD:
                 self.say(event.text, _TOASTS[event.severity])
         for screen in self.screen_stack:
-            if isinstance(screen, ConsoleScreen) and screen.is_mounted and screen.is_current:
+            if isinstance(screen, ConsoleScreen) and screen.is_built and screen.is_current:
                 screen.engine_changed(events)
                 screen.refresh_frame()
 
-    def say(self, sentence: str, severity: str = "information") -> None:
+    def say(self, sentence: str, severity: SeverityLevel = "information") -> None:
         """A toast; outside text is made harmless here."""
-        level = severity if severity in ("information", "warning", "error") else "information"
-        self.notify(safe(sentence, 400), severity=level, markup=False, timeout=6 if level == "information" else 10)
+        self.notify(safe(sentence, 400, lines=True), severity=severity, markup=False, timeout=_TOAST_SECONDS[severity])
 
     def say_error(self, error: ConsoleError) -> None:
         """What could not be done, and the next step; a child's own failure is announced as an event already."""

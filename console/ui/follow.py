@@ -1,4 +1,4 @@
-"""Keeps the rows in step with the engine: events wake it, bursts are taken together, nothing runs while nothing happens."""
+"""Keeps the rows in step with the engine: events wake it, bursts are taken together, and it sleeps in between."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 
 EVERYWHERE = "everywhere"
 """A place whose actions every full screen answers."""
@@ -45,7 +45,7 @@ ACTIONS: tuple[Action, ...] = (
         "open",
         "Open what the cursor is on",
         "Move",
-        ("home", "model", "errors", "events", "history"),
+        ("home", "model", "errors", "events"),
     ),
     Action("back", ("escape",), "back", "Go back; on the first screen, drop the filter", "Move", (EVERYWHERE,)),
     Action("next-problem", ("!",), "next problem", "Go to the next model that needs a person", "Move", ("home",)),
@@ -154,7 +154,7 @@ def actions_at(place: str) -> Iterator[Action]:
     yield from (action for action in ACTIONS if place in action.places)
 
 
-def bindings_at(*places: str) -> list[Binding]:
+def bindings_at(*places: str) -> list[BindingType]:
     """Textual's bindings for these places; each runs the action `do` with the id."""
     return [
         Binding(

@@ -70,18 +70,21 @@ SORTS: dict[str, Callable[[Row], Any]] = {
 """What each column is sorted by; None means there is nothing to compare."""
 
 
+_FLAGS = re.IGNORECASE | re.MULTILINE
+
+
 class Filter:
-    """A regular expression over what a row says; a leading `!` inverts, a broken pattern is taken literally."""
+    """A regular expression over what a row says, `^` and `$` standing at the ends of path, class and words; a leading `!` inverts, a broken pattern is taken literally."""
 
     def __init__(self, pattern: str = "") -> None:
         self.pattern = pattern
         self._invert = pattern.startswith("!")
         wanted = pattern[1:] if self._invert else pattern
         try:
-            self._expression = re.compile(wanted, re.IGNORECASE) if wanted else None
+            self._expression = re.compile(wanted, _FLAGS) if wanted else None
             self.literal = False
         except re.error:
-            self._expression = re.compile(re.escape(wanted), re.IGNORECASE)
+            self._expression = re.compile(re.escape(wanted), _FLAGS)
             self.literal = True
 
     def __bool__(self) -> bool:
@@ -92,7 +95,8 @@ class Filter:
         if self._expression is None:
             return True
         artifact = row.artifact
-        words = f"{artifact.path} {text.class_words(artifact)} {artifact.format} {row.status.word} {artifact.verdict}"
+        kind = text.class_words(artifact)
+        words = f"{artifact.path}\n{kind}\n{artifact.format}\n{row.status.word}\n{artifact.verdict}"
         return (self._expression.search(words[:400]) is not None) != self._invert
 
 

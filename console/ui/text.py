@@ -30,6 +30,7 @@ _ASCII = {
     "↑": "^",
     "↓": "v",
     "→": "->",
+    "←": "<-",
     "│": "|",
 }
 _plain_signs = False
@@ -109,8 +110,10 @@ def clock(when: float) -> str:
     return time.strftime(pattern, then)
 
 
-def number(value: float) -> str:
-    """A metric in four significant digits that line up: `0.9471`, `12.35`, `48210`."""
+def number(value: float | None) -> str:
+    """A metric in four digits that line up: `0.9471`, `12.35`, `48210`; empty when unknown."""
+    if value is None:
+        return ""
     if value != value or value in (float("inf"), float("-inf")):
         return str(value)
     magnitude = abs(value)
@@ -144,7 +147,7 @@ def _ends(text: str, width: int, *, middle: bool) -> tuple[str, str]:
     room = max(0, width - cell_len(sign("…")))
     tail_room = room // 2 if middle else 0
     start = len(text)
-    while start and cell_len(text[start - 1 :]) <= tail_room:
+    while middle and start and cell_len(text[start - 1 :]) <= tail_room:
         start -= 1
     stop = min(len(text), room - tail_room)
     while stop and cell_len(text[:stop]) > room - tail_room:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from console.config import Settings
-from console.errors import ConsoleError
+from console.errors import ConsoleError, Usage
 from console.events import Bus
 from console.records import (
     Artifact,
@@ -100,10 +100,13 @@ class Feeder:
         return self.versions.get(path, ())
 
     async def plan_update(self, path: str, *, data: str | None = None, target: str | None = None) -> UpdatePlan:
-        plan = self.plans[path]
+        plan = self.plans.get(path, Usage(f"there is nothing to train {path} on"))
         if isinstance(plan, ConsoleError):
             raise plan
         return plan
+
+    async def update(self, plan: UpdatePlan) -> None:
+        self.asked.append(("update", plan.path, plan.data, plan.target or ""))
 
     async def load(self, path: str, *, at: str = "", accept: str | None = None) -> None:
         self.asked.append(("load", path, at, accept or ""))

@@ -59,6 +59,11 @@ class ConsoleScreen(Screen[None]):
         """What stands between status line and footer."""
         return ()
 
+    @property
+    def is_built(self) -> bool:
+        """Whether everything of the screen is there: false before it was composed and while it is taken down."""
+        return self.is_running and self.query_one_optional(Footer) is not None
+
     def footer_actions(self) -> Sequence[str]:
         """The ids of the actions that matter here and now, at most five."""
         return self.FOOTER
@@ -72,12 +77,13 @@ class ConsoleScreen(Screen[None]):
 
     def refresh_frame(self) -> None:
         """Bring status line and footer up to date."""
-        self.query_one(StatusLine).revise()
-        self.query_one(Footer).revise()
+        if self.is_built:
+            self.query_one(StatusLine).revise()
+            self.query_one(Footer).revise()
 
     def on_screen_resume(self) -> None:
         """Coming back from another screen: catch up with what happened meanwhile."""
-        if self.is_mounted:
+        if self.is_built:
             self.engine_changed(())
             self.refresh_frame()
 

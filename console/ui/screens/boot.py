@@ -33,7 +33,7 @@ class BootScreen(ConsoleScreen):
 
     def failed(self, error: ConsoleError) -> None:
         """Say why the store cannot be opened and what to do."""
-        parts = [("cannot open this store\n\n", "bold $error"), safe(error.message)]
+        parts: list[str | tuple[str, str]] = [("cannot open this store\n\n", "bold $error"), safe(error.message)]
         if error.hint:
             parts.append((f"\n\n{safe(error.hint)}", "$quiet"))
         self.query_one("#notice", Static).update(Content.assemble(*parts))

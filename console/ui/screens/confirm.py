@@ -81,7 +81,7 @@ class TypedYesScreen(ModalScreen[str]):
                     yield Static(Content(f"{bullet} {reason}"), classes="reason")
             yield Static(
                 Content(
-                    "Loading runs this code, inside the sandbox. Your answer is recorded and holds for exactly these bytes."
+                    "Loading runs this code, inside the sandbox. Your answer is recorded and holds for these bytes."
                 ),
                 classes="detail",
             )

@@ -93,11 +93,11 @@ class ErrorsScreen(ConsoleScreen):
         if action in ("open", "search", "copy", "save", "next-failure", "previous-failure"):
             return bool(self.engine.failures())
         if action in ("next-match", "previous-match"):
-            return bool(self.is_mounted and self.query_one(TextPane).where)
+            return bool(self.is_built and self.query_one(TextPane).where)
         return True
 
     def _shown(self) -> Failure | None:
-        if not self.is_mounted:
+        if not self.is_built:
             return None
         key = self.query_one(LineList).key
         return next((one for one in self.engine.failures() if one.id == key), None)

@@ -62,7 +62,7 @@ class EventsScreen(ConsoleScreen):
             listed.action_do("top")
 
     def _shown(self) -> Event | None:
-        key = self.query_one(LineList).key if self.is_mounted else None
+        key = self.query_one(LineList).key if self.is_built else None
         return key if isinstance(key, Event) else None
 
     def can(self, action: str) -> bool:

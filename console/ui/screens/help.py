@@ -68,7 +68,7 @@ class HelpScreen(ConsoleScreen):
         self.query_one(FilterBar).note(pane.where)
 
     @on(FilterBar.Closed)
-    def _closed(self, message: FilterBar.Closed) -> None:
+    def _search_over(self, message: FilterBar.Closed) -> None:
         if not message.kept:
             self.query_one(TextPane).search("")
         self.query_one(FilterBar).close()
@@ -80,17 +80,18 @@ def key_lines(place: str, width: int) -> list[Content]:
     blocks = [_block(group, place) for group in GROUPS]
     if width < _TWO_COLUMNS:
         return [line for block in blocks for line in block]
-    half, total = [], sum(len(block) for block in blocks)
+    total = sum(len(block) for block in blocks)
     left: list[Content] = []
+    right: list[Content] = []
     for block in blocks:
-        (left if len(left) < total / 2 else half).extend(block)
+        (left if len(left) < total / 2 else right).extend(block)
     column = width // 2
-    height = max(len(left), len(half))
+    height = max(len(left), len(right))
     left += [Content("")] * (height - len(left))
-    half += [Content("")] * (height - len(half))
+    right += [Content("")] * (height - len(right))
     return [
         (one.truncate(column - 2, ellipsis=True).pad_right(max(0, column - min(one.cell_length, column - 2))) + other)
-        for one, other in zip(left, half, strict=True)
+        for one, other in zip(left, right, strict=True)
     ]
 
 

@@ -73,7 +73,7 @@ class HistoryScreen(ConsoleScreen):
 
     def can(self, action: str) -> bool:
         """Only an old version can be put back."""
-        version = self.query_one(VersionList).version if self.is_mounted else None
+        version = self.query_one(VersionList).version if self.is_built else None
         if action == "rollback":
             return version is not None and not version.current
         return True

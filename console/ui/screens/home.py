@@ -43,6 +43,7 @@ class HomeScreen(ArtifactScreen):
     def on_mount(self) -> None:
         """Start with what is there; relative times are looked at once a second while this screen shows."""
         self._clock = self.set_interval(_TICK_SECONDS, self._tick)
+        self._said_of_filter = Content("")
         self.engine_changed(())
 
     def on_screen_suspend(self) -> None:
@@ -62,12 +63,12 @@ class HomeScreen(ArtifactScreen):
     @property
     def subject(self) -> str | None:
         """The row under the cursor."""
-        row = self.table.selected if self.is_mounted else None
+        row = self.table.selected if self.is_built else None
         return row.path if row is not None else None
 
     def footer_actions(self) -> Sequence[str]:
         """What the row under the cursor asks for."""
-        row = self.table.selected if self.is_mounted else None
+        row = self.table.selected if self.is_built else None
         if row is None:
             return ("filter", "events", "errors", "quit")
         match row.status.word:
@@ -83,7 +84,7 @@ class HomeScreen(ArtifactScreen):
 
     def engine_changed(self, events: Sequence[Event]) -> None:
         """Repaint what differs; light up what has just been finished."""
-        if not self.is_mounted:
+        if not self.is_built:
             return
         for event in events:
             if event.kind in _FLASHING:
@@ -105,8 +106,8 @@ class HomeScreen(ArtifactScreen):
         if rows.filter.literal:
             parts.append("taken literally")
         title = Content(text.joined(parts))
-        if frame.border_subtitle != title:
-            frame.border_subtitle = title  # type: ignore[assignment]
+        if self._said_of_filter != title:
+            frame.border_subtitle = self._said_of_filter = title
         bar = self.query_one(FilterBar)
         if bar.has_class("open"):
             bar.note(f"{shown} of {total}")
@@ -144,10 +145,9 @@ class HomeScreen(ArtifactScreen):
 
     @on(FilterBar.Closed)
     def _filter_closed(self, message: FilterBar.Closed) -> None:
+        self.query_one(FilterBar).close(forget=not message.kept)
         if not message.kept:
             self.console_app.arrange(wanted=Filter())
-            self.query_one(FilterBar).close()
-        self.query_one(FilterBar).set_class(message.kept, "open")
         self.table.focus()
 
     def do_open(self) -> None:

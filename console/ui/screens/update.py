@@ -45,7 +45,6 @@ class UpdateScreen(ConsoleScreen):
         self._path = path
         self._plan: UpdatePlan | None = None
         self._ticking: Timer | None = None
-        self._done = False
 
     @property
     def crumbs(self) -> Sequence[str]:
@@ -77,8 +76,9 @@ class UpdateScreen(ConsoleScreen):
         """Start where the engine stands."""
         self.query_one("#update").border_title = Content(f"update of {text.cut_middle(safe(self._path), 60)}")
         self._ticking = self.set_interval(1.0, self._tell_progress, pause=True)
-        self.run_worker(self._read_plan(), group="plan", exclusive=True)
         self.engine_changed(())
+        if self.stage == PLAN:
+            self.run_worker(self._read_plan(), group="plan", exclusive=True)
 
     @property
     def stage(self) -> str:
@@ -103,6 +103,8 @@ class UpdateScreen(ConsoleScreen):
             event.kind in ("update.promoted", "update.discarded") and event.subject == self._path for event in events
         )
         moved = switcher.current != stage
+        if moved:
+            self.set_focus(None)
         switcher.current = stage
         if self._ticking is not None:
             (self._ticking.resume if stage == RUNNING else self._ticking.pause)()
@@ -114,10 +116,13 @@ class UpdateScreen(ConsoleScreen):
                 self.query_one(TextPane).show(comparison_lines(comparison), keep_place=not moved)
             if moved:
                 self.query_one(TextPane).focus()
-        elif moved or events:
+        elif moved:
+            self._tell_plan()
+            self._focus("#retrain")
+        elif events:
             self._tell_plan()
         if ended and self.is_active:
-            self.app.pop_screen()
+            self.do_back()
 
     async def _read_plan(self) -> None:
         """Ask the engine what an update would do; what is missing is asked of the operator."""
@@ -125,12 +130,17 @@ class UpdateScreen(ConsoleScreen):
             self._plan = await self.engine.plan_update(self._path)
         except ConsoleError as error:
             self._tell_plan(error)
-            self.query_one("#data", Input).focus()
+            self._focus("#data")
             return
         self.query_one("#data", Input).value = self._shortened(self._plan.data)
         self.query_one("#target", Input).value = self._plan.target or ""
         self._tell_plan()
-        self.query_one("#retrain", Button).focus()
+        self._focus("#retrain")
+
+    def _focus(self, field: str) -> None:
+        """Only what is seen gets the keys."""
+        if self.stage == PLAN:
+            self.query_one(field).focus()
 
     def _shortened(self, path: str) -> str:
         root = str(self.engine.root) + os.sep

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -16,6 +16,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from console.records import Verdict
 from console.safe_text import safe
 from console.ui import text
 from console.ui.keys import bindings_at
@@ -28,6 +29,8 @@ Cell = tuple[tuple[str, str], ...]
 """Pieces of one cell: text and the name of its style."""
 
 FLASH_SECONDS = 0.7
+_FRESH_SECONDS = 20
+"""How long a change of the file is set off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +47,9 @@ class Column:
 
 COLUMNS: tuple[Column, ...] = (
     Column("state", "STATE", 10, 0),
-    Column("model", "MODEL", 16, 0, grow=60),
+    Column("model", "MODEL", 22, 0, grow=60),
     Column("class", "CLASS", 14, 6, grow=48),
-    Column("format", "FORMAT", 9, 1),
+    Column("format", "FORMAT", 7, 1),
     Column("size", "SIZE", 5, 4, right=True),
     Column("changed", "CHANGED", 7, 3, right=True),
     Column("trust", "TRUST", 9, 7),
@@ -93,8 +96,9 @@ def cells(row: Row, now: float) -> dict[str, Cell]:
     artifact, state, trust = row.artifact, row.status, text.trust(row.artifact)
     folder, slash, name = safe(artifact.path).rpartition("/")
     stem, dot, suffix = name.rpartition(".")
-    fresh = now - artifact.modified < 60
-    known = text.class_words(artifact)
+    fresh = now - artifact.modified < _FRESH_SECONDS
+    refused = artifact.verdict is Verdict.BLOCKED and artifact.why
+    known = "" if refused else text.class_words(artifact)
     described: Cell = ((known, "plain"),) if known else ((safe(artifact.problem or artifact.why), "quiet"),)
     return {
         "state": ((f"{text.sign(state.glyph)} ", state.role), (state.word, state.role)),
@@ -168,10 +172,9 @@ class ArtifactTable(ScrollView, can_focus=True):
             super().__init__()
             self.column = column
 
-    def __init__(self, rows: Rows, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, rows: Rows) -> None:
         super().__init__(id="artifacts")
         self._rows = rows
-        self._clock = clock
         self._path: str | None = None
         self._last_index = 0
         self._drawn: dict[int, object] = {}
@@ -225,7 +228,7 @@ class ArtifactTable(ScrollView, can_focus=True):
             self.virtual_size = size
         self._hold_cursor()
         self._lay_out()
-        now = self._clock()
+        now = time.time()
         for line in range(self.size.height):
             if self._drawn.get(line) != self._fingerprint(line, now):
                 self.refresh(Region(0, line, self.size.width, 1))
@@ -257,7 +260,7 @@ class ArtifactTable(ScrollView, can_focus=True):
         """One line on the screen: the titles, or the row that is scrolled there."""
         width = self.size.width
         self._lay_out()
-        now = self._clock()
+        now = time.time()
         self._drawn[y] = self._fingerprint(y, now)
         if y == 0:
             return self._header(width)

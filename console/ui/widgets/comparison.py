@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from textual.content import Content
 
@@ -12,6 +12,8 @@ from console.ui import text
 
 _LESS_IS_BETTER = ("error", "loss", "brier", "deviance", "latency", "p50", "p99", "distance")
 _NAME, _VALUE = 26, 12
+_NOISE = 0.15
+"""The share by which two measurements of the same latency may differ."""
 
 
 def comparison_lines(comparison: Comparison) -> list[Content]:
@@ -51,7 +53,7 @@ def _numbers(comparison: Comparison) -> Iterator[Content]:
         decides = name == comparison.metric
         yield _row(safe(name, _NAME - 2), before, new.metrics.get(name), text.number, _better(name), bold=decides)
     for word, pick in (("latency p50", "p50"), ("latency p99", "p99")):
-        yield _row(word, _latency(old, pick), _latency(new, pick), text.milliseconds, -1)
+        yield _row(word, _latency(old, pick), _latency(new, pick), text.milliseconds, -1, noise=_NOISE)
     yield _row("size", float(old.size) if old else None, float(new.size), text.size, 0)
 
 
@@ -63,13 +65,22 @@ def _better(name: str) -> int:
     return -1 if any(part in name for part in _LESS_IS_BETTER) and not name.startswith("neg_") else 1
 
 
-def _row(name, before, after, said, better, *, bold=False) -> Content:  # type: ignore[no-untyped-def]
+def _row(
+    name: str,
+    before: float | None,
+    after: float | None,
+    said: Callable[[float | None], str],
+    better: int,
+    *,
+    bold: bool = False,
+    noise: float = 0.0,
+) -> Content:
+    """One line of numbers; `better` is 1 or -1 for the direction that is, `noise` the share that means nothing."""
     change, style = "", "$quiet"
     if before is not None and after is not None and after != before:
         delta = after - before
         change = f"{'+' if delta > 0 else '-'}{said(abs(delta))}"
-        small = abs(delta) <= 0.02 * abs(before)
-        if better and not (better < 0 and small):
+        if better and abs(delta) > noise * abs(before):
             style = "$success" if delta * better > 0 else "$error"
     elif before is not None and before == after:
         change = "same"

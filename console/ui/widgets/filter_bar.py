@@ -60,9 +60,11 @@ class FilterBar(Horizontal):
         self.add_class("open")
         self.query_one(Input).focus()
 
-    def close(self) -> None:
-        """Put the line away; the pattern is forgotten."""
+    def close(self, *, forget: bool = True) -> None:
+        """Put the line away; a pattern that is not forgotten stands there again when it is opened."""
         self.remove_class("open")
+        if not forget:
+            return
         with self.query_one(Input).prevent(Input.Changed):
             self.query_one(Input).value = ""
         self.note("")

@@ -49,7 +49,7 @@ class LineList(ScrollView, can_focus=True):
     class Chosen(Moved):
         """The line under the cursor was clicked while it was selected."""
 
-    def __init__(self, *, id: str | None = None) -> None:
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._items: tuple[Item, ...] = ()
         self._index = 0

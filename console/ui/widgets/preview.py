@@ -37,15 +37,17 @@ class Preview(Widget):
     def __init__(self) -> None:
         super().__init__()
         self._lines: tuple[Line, ...] = ()
+        self._title = Content("")
 
     def show(self, engine: Engine, row: Row | None) -> None:
         """Say what is known of `row` now; repaint only if that is something else than before."""
         lines = tuple(describe(engine, row, self.content_size.width)) if row is not None else ()
         title = Content(safe(row.path)) if row is not None else Content("")
-        if lines != self._lines or title != self.border_title:
+        if lines != self._lines:
             self._lines = lines
-            self.border_title = title  # type: ignore[assignment]
             self.refresh()
+        if title != self._title:
+            self.border_title = self._title = title
 
     def render(self) -> Content:
         """The lines, each cut to the width."""
@@ -68,7 +70,7 @@ def describe(engine: Engine, row: Row, width: int) -> list[Line]:
         return [*lines, *_living(engine, row, width)]
     if artifact.verdict is Verdict.REVIEW:
         return [*lines, *_review(report)]
-    return [*lines, *_resting(engine, row)]
+    return [*lines, *_resting(engine, report, row)]
 
 
 def facts_line(report: Report | None, row: Row) -> Line:
@@ -79,16 +81,21 @@ def facts_line(report: Report | None, row: Row) -> Line:
         return Content.styled(words or ("reading …" if unread else "no facts could be read"), "$quiet")
     found = report.inspection
     digest = (report.artifact.digest or row.artifact.digest or "").removeprefix("sha256:")
-    parts = [*_shape(found), *(f"{safe(name)} {safe(version)}" for name, version in _libraries(found))]
+    parts = [
+        *_shape(found, row.artifact.steps),
+        *(f"{safe(name)} {safe(version)}" for name, version in _libraries(found)),
+    ]
     if digest:
         parts.append(f"sha256 {safe(digest)[:8]}")
     return Content(text.joined(parts) or "no facts beyond its format")
 
 
-def _shape(found: Inspection) -> Sequence[str]:
+def _shape(found: Inspection, steps: Sequence[str]) -> Sequence[str]:
     signature = found.signature
     model = found.models[0] if found.models else None
     parts = [f"{found.compression} compressed"] if found.compression else []
+    if steps:
+        parts.append(text.sign(" › ").join(text.short_class(step) for step in steps[:5]))
     if model is not None:
         parts += _highlights(model)
     if signature.n_features:
@@ -106,10 +113,9 @@ def _shape(found: Inspection) -> Sequence[str]:
 
 def _highlights(model: ModelEntry) -> list[str]:
     trees = model.parameters.get("n_estimators")
-    parts = [f"{safe(trees)} trees" if "Forest" in model.class_name else f"{safe(trees)} estimators"] if trees else []
-    if model.steps:
-        parts.append(text.sign(" › ").join(text.short_class(step) for step in model.steps[:5]))
-    return parts
+    if not trees:
+        return []
+    return [f"{safe(trees)} trees" if "Forest" in model.class_name else f"{safe(trees)} estimators"]
 
 
 def _libraries(found: Inspection) -> list[tuple[str, str]]:
@@ -222,11 +228,20 @@ def _last_error(engine: Engine, path: str) -> Line:
     )
 
 
+def _trusted(report: Report | None) -> Line:
+    sign, words = text.sign("✔"), "safe: every byte was read, every name is on the list"
+    if report is not None and report.judgement.pinned:
+        words = f"accepted by {safe(report.judgement.pinned)}"
+    elif report is not None and report.inspection is not None and not report.inspection.names:
+        words = "safe: it names no code at all"
+    return Content.assemble(("trust   ", "$quiet"), (f"{sign} ", "$success"), words)
+
+
 def _no_recipe() -> Line:
     return Content.styled("no recipe: data and target are asked for when they are needed", "$quiet")
 
 
-def _resting(engine: Engine, row: Row) -> list[Line]:
+def _resting(engine: Engine, report: Report | None, row: Row) -> list[Line]:
     failure = last_failure(engine, row.path)
     if failure is not None:
         return [_last_error(engine, row.path), _keys("press ", ("e", " for its account, "), ("l", " to load again"))]
@@ -234,4 +249,8 @@ def _resting(engine: Engine, row: Row) -> list[Line]:
         return []
     recipe = row.artifact.recipe
     known = Content.assemble(("recipe  ", "$quiet"), safe(recipe)) if recipe else _no_recipe()
-    return [known, _keys("press ", ("l", " to load it, "), ("p", " to load and drive it, "), ("enter", " to look inside"))]
+    return [
+        _trusted(report),
+        known,
+        _keys("press ", ("l", " to load it, "), ("p", " to load and drive it, "), ("enter", " to look inside")),
+    ]

@@ -21,4 +21,4 @@ def spark(values: Sequence[float | None]) -> str:
     pairs = list(zip(levels[::2], levels[1::2], strict=True))
     if text.is_ascii():
         return "".join(_ASCII_LEVELS[max(pair)] for pair in pairs)
-    return "".join(chr(0x2800 | _LEFT[left] | _RIGHT[right]) for left, right in pairs)
+    return "".join(chr(0x2800 | _LEFT[left] | _RIGHT[right]) if left or right else " " for left, right in pairs)

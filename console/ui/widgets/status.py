@@ -22,6 +22,7 @@ _WORDS = (
     ("changed", "attention", 7),
     ("error", "failure", 8),
     ("blocked", "failure", 2),
+    ("damaged", "failure", 2),
 )
 """Words of the status that are counted, with role and importance."""
 _ROLE_STYLE = {"ok": "$success", "attention": "$warning", "failure": "$error", "busy": "$accent", "quiet": "$quiet"}

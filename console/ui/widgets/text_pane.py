@@ -36,7 +36,7 @@ class TextPane(ScrollView, can_focus=True):
     }
     """
 
-    def __init__(self, *, id: str | None = None) -> None:
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._lines: tuple[Content, ...] = ()
         self._wrapped: list[Content] = []

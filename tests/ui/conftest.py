@@ -1,0 +1,28 @@
+"""Screens are tested with a clock that stands still."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from tests.ui.demo_records import NOW
+
+
+@pytest.fixture(autouse=True)
+def no_waiting_for_idleness(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests wait for conditions of their own; a busy machine is never idle for textual's taste."""
+
+    async def turn(*_: float) -> None:
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr("textual.pilot.wait_for_idle", turn)
+    monkeypatch.setattr("textual.app.wait_for_idle", turn)
+
+
+@pytest.fixture
+def still_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is always NOW."""
+    monkeypatch.setattr(time, "time", lambda: NOW)

@@ -1,0 +1,84 @@
+"""How tests drive the screens: open the console on an engine, press keys, wait for what must come."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+from textual.pilot import Pilot
+from textual.strip import Strip
+from textual.widget import Widget
+
+from console.config import Settings
+from console.ui.app import ConsoleApp
+from console.ui.screens.home import HomeScreen
+
+PATIENCE_SECONDS = 20.0
+
+
+class Driver:
+    """A running console."""
+
+    def __init__(self, app: ConsoleApp, pilot: Pilot[Any]) -> None:
+        self.app = app
+        self.pilot = pilot
+
+    async def press(self, *keys: str) -> None:
+        """Press keys one after the other, each handled before the next."""
+        for key in keys:
+            await self.pilot.press(key)
+            await self.pilot.pause()
+
+    async def type(self, words: str) -> None:
+        """Type text, character by character."""
+        await self.press(*(_NAMES.get(char, char) for char in words))
+
+    async def until(self, condition: Callable[[], object], what: str = "") -> None:
+        """Wait until `condition` holds."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + PATIENCE_SECONDS
+        while not condition():
+            if loop.time() > end:
+                raise AssertionError(f"never came: {what or condition}\n\n{self.picture()}")
+            await self.pilot.pause()
+            await asyncio.sleep(0.01)
+
+    async def on(self, screen: type[Any]) -> Any:
+        """Wait until a screen of this kind is on top; the screen."""
+        await self.until(lambda: isinstance(self.app.screen, screen) and self.app.screen.is_mounted, screen.__name__)
+        await self.pilot.pause()
+        return self.app.screen
+
+    def picture(self) -> str:
+        """What the terminal shows now, as plain text."""
+        return "\n".join(strip.text.rstrip() for strip in self.strips())
+
+    def strips(self) -> list[Strip]:
+        """What the terminal shows now."""
+        compositor = self.app.screen._compositor
+        return [Strip(line) for line in compositor.render_strips(self.app.size)]
+
+    def widget(self, kind: type[Any]) -> Any:
+        """The one widget of a kind on the top screen."""
+        return cast(Widget, self.app.screen.query_one(kind))
+
+
+_NAMES = {" ": "space", "/": "slash", ".": "full_stop", "!": "exclamation_mark", "(": "left_parenthesis", "-": "minus"}
+
+
+@asynccontextmanager
+async def console_on(
+    engine: Any, size: tuple[int, int] = (120, 40), settings: Settings | None = None
+) -> AsyncIterator[Driver]:
+    """The console on an engine (or feeder), with the first screen there."""
+
+    async def opener() -> Any:
+        return engine
+
+    app = ConsoleApp(engine.root, opener, settings)
+    async with app.run_test(size=size) as pilot:
+        driver = Driver(app, pilot)
+        await driver.on(HomeScreen)
+        yield driver

@@ -1,0 +1,101 @@
+"""The order of the table: always sorted, always filtered, never in the way of a key."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import replace
+
+import pytest
+
+from console.records import Measured, ProbePlan, ProbeState, Verdict, WorkerState, WorkerView
+from console.ui.rows import SORTS, Filter, Row, Rows
+from tests.ui.demo_records import artifact
+
+
+def row(path: str, size: int = 1, p99: float | None = None, verdict: Verdict = Verdict.SAFE) -> Row:
+    """A row, loaded and probed when it has a latency."""
+    base = artifact(path, size, float(size), "pickle", "X", verdict)
+    if p99 is None:
+        return Row(base)
+    worker = WorkerView(path, WorkerState.READY, 0.0)
+    return Row(base, worker, ProbeState(ProbePlan("d"), True, 0.0, worker=Measured(p99, p99, p99, p99, 1)))
+
+
+def shown(rows: Rows) -> list[str]:
+    return [one.path for one in rows.window(0, len(rows))]
+
+
+@pytest.mark.parametrize("column", sorted(SORTS))
+@pytest.mark.parametrize("reverse", [False, True])
+async def test_changes_one_by_one_keep_the_order_of_sorting_anew(column: str, reverse: bool) -> None:
+    chance = random.Random(f"{column}{reverse}")
+    rows = Rows()
+    await rows.arrange(sort=column, reverse=reverse)
+    for _ in range(300):
+        path = f"m{chance.randrange(40)}"
+        if chance.random() < 0.3:
+            rows.drop(path)
+        else:
+            rows.put(row(path, chance.randrange(5), chance.choice([None, 1.0, 2.0]), chance.choice(list(Verdict))))
+    kept, counted = shown(rows), dict(+rows.counts)
+    again = Rows()
+    await again.arrange(sort=column, reverse=reverse)
+    await again.replace_all(rows.by_path.values())
+    assert kept == shown(again)
+    assert counted == dict(+again.counts)
+    assert sorted(kept) == sorted(rows.by_path)
+    assert [rows.index(path) for path in kept] == list(range(len(kept)))
+
+
+async def test_what_has_no_value_comes_last_in_either_order() -> None:
+    rows = Rows()
+    await rows.replace_all([row("none"), row("slow", p99=9.0), row("fast", p99=1.0), row("also-none")])
+    await rows.arrange(sort="p99")
+    assert shown(rows) == ["fast", "slow", "also-none", "none"]
+    await rows.arrange(reverse=True)
+    assert shown(rows) == ["slow", "fast", "also-none", "none"]
+
+
+async def test_filters() -> None:
+    rows = Rows()
+    await rows.replace_all([row("churn/rf"), row("churn/lr", verdict=Verdict.REVIEW), row("iris/a(b")])
+    await rows.arrange(wanted=Filter("churn"))
+    assert shown(rows) == ["churn/lr", "churn/rf"]
+    await rows.arrange(wanted=Filter("!churn"))
+    assert shown(rows) == ["iris/a(b"]
+    await rows.arrange(wanted=Filter("REVIEW"))
+    assert shown(rows) == ["churn/lr"]
+    broken = Filter("a(b")
+    await rows.arrange(wanted=broken)
+    assert broken.literal
+    assert shown(rows) == ["iris/a(b"]
+    rows.put(row("late/a(b"))
+    rows.put(row("late/other"))
+    assert shown(rows) == ["iris/a(b", "late/a(b"]
+    assert rows.index("churn/rf") is None
+
+
+async def test_a_hundred_thousand_rows_leave_the_loop_free_while_they_are_arranged() -> None:
+    rows = Rows()
+    base = row("x")
+    many = [replace(base, artifact=replace(base.artifact, path=f"m/{n * 7919 % 100_000:06}")) for n in range(100_000)]
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    beside = asyncio.create_task(others())
+    await rows.replace_all(many)
+    before = turns
+    await rows.arrange(sort="size", reverse=True)
+    assert turns - before > 10
+    before = turns
+    await rows.arrange(wanted=Filter("99$"))
+    assert turns - before > 5
+    beside.cancel()
+    assert len(rows) == 1000
+    assert rows.path_at(0) == "m/099999"

@@ -1,0 +1,244 @@
+"""Errors, events, history, update, help and the palette."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from console.config import state_dir
+from console.errors import Usage
+from console.records import UpdatePlan, UpdateProgress
+from console.ui.screens.confirm import ConfirmScreen
+from console.ui.screens.errors import ErrorsScreen
+from console.ui.screens.events import EventsScreen
+from console.ui.screens.help import HelpScreen
+from console.ui.screens.history import HistoryScreen
+from console.ui.screens.home import HomeScreen
+from console.ui.screens.model import ModelScreen
+from console.ui.screens.palette import PaletteScreen
+from console.ui.screens.update import UpdateScreen
+from console.ui.widgets.line_list import LineList
+from console.ui.widgets.text_pane import TextPane
+from tests.ui.demo_records import COMPARED, NOW, RAISED, demo
+from tests.ui.driving import console_on
+from tests.ui.feeder import Feeder
+
+pytestmark = pytest.mark.usefixtures("still_clock")
+
+
+async def test_an_account_has_cause_hint_chain_and_surroundings_in_this_order() -> None:
+    async with console_on(demo()) as console:
+        await console.press("e")
+        await console.on(ErrorsScreen)
+        await console.press("j")
+        text = console.widget(TextPane).plain
+    parts = [
+        "predict failed  ValueError: could not convert string to float",
+        "pip install scikit-learn==1.2.2",
+        "KeyError: 'age'",
+        "/opt/models/features.py:18  in ratio",
+        "return row['age'] / row['tenure']",
+        "which was the direct cause of:",
+        "ValueError: could not convert",
+        "column 3 of the batch",
+        "DataFrame 10 x 30",
+        "InconsistentVersionWarning",
+        "ratio failed for row 17",
+    ]
+    place = 0
+    for part in parts:
+        place = text.index(part, place)
+
+
+async def test_a_traceback_is_searched_forth_and_back() -> None:
+    async with console_on(demo()) as console:
+        await console.press("e")
+        await console.on(ErrorsScreen)
+        await console.press("j", "enter", "slash")
+        await console.type("float")
+        await console.press("enter")
+        pane = console.widget(TextPane)
+        assert pane.has_focus
+        assert pane.where == "1 of 4"
+        await console.press("n", "n")
+        assert pane.where == "3 of 4"
+        await console.press("N")
+        assert pane.where == "2 of 4"
+        await console.press("escape")
+        assert pane.where == ""
+        assert isinstance(console.app.screen, ErrorsScreen)
+
+
+async def test_a_new_failure_comes_on_top_and_what_is_read_stays() -> None:
+    feeder = demo()
+    async with console_on(feeder) as console:
+        await console.press("e")
+        await console.on(ErrorsScreen)
+        await console.press("j")
+        feeder.failed.append(type(RAISED)(3, NOW, "late.pkl", "load", "raised", "late", type="OSError"))
+        feeder.say("failure.added", "late.pkl", "late.pkl: load failed", "failure")
+        await console.until(lambda: "late.pkl" in console.picture())
+        assert console.widget(LineList).key == RAISED.id
+        assert "could not convert" in console.widget(TextPane).plain
+
+
+async def test_a_traceback_is_copied_and_saved() -> None:
+    async with console_on(demo()) as console:
+        await console.press("e")
+        await console.on(ErrorsScreen)
+        await console.press("j", "c", "w")
+        await console.until(lambda: list((state_dir() / "errors").glob("*.txt")))
+        (path,) = (state_dir() / "errors").glob("*.txt")
+        assert console.app.clipboard == console.widget(TextPane).plain
+        assert path.read_text() == console.app.clipboard + "\n"
+        assert path.stat().st_mode & 0o777 == 0o600
+
+
+async def test_no_failure_is_a_screen_too() -> None:
+    async with console_on(Feeder()) as console:
+        await console.press("e")
+        await console.on(ErrorsScreen)
+        assert "nothing has failed" in console.picture()
+        await console.press("n", "N", "c", "w", "slash", "enter", "escape")
+        await console.on(HomeScreen)
+
+
+async def test_events_newest_first_lead_to_what_they_are_about() -> None:
+    feeder = demo()
+    async with console_on(feeder) as console:
+        await console.press("v")
+        await console.on(EventsScreen)
+        picture = console.picture()
+        assert picture.index("predict failed") < picture.index("is ready after 412 ms") < picture.index("12 artifacts found")
+        feeder.say("worker.ended", "iris/svm.pkl", "iris/svm.pkl was unloaded")
+        await console.until(lambda: "was unloaded" in console.picture())
+        await console.press("enter")
+        screen = await console.on(ModelScreen)
+        assert screen.subject == "iris/svm.pkl"
+        await console.press("escape", "j", "enter")
+        await console.on(ErrorsScreen)
+
+
+async def test_history_rolls_back_only_after_a_yes() -> None:
+    feeder = demo()
+    async with console_on(feeder) as console:
+        await console.press("h")
+        await console.on(HistoryScreen)
+        await console.until(lambda: "tomek" in console.picture())
+        await console.press("B")
+        assert isinstance(console.app.screen, HistoryScreen)
+        await console.press("j", "B")
+        await console.on(ConfirmScreen)
+        assert "Put version 2 of churn/rf.joblib back in place?" in console.picture()
+        await console.press("enter")
+        await console.on(HistoryScreen)
+        assert feeder.asked == []
+        await console.press("B")
+        await console.on(ConfirmScreen)
+        await console.press("right", "enter")
+        await console.until(lambda: feeder.asked)
+    assert feeder.asked == [("rollback", "churn/rf.joblib", "2")]
+
+
+async def test_an_update_without_a_recipe_asks_for_data() -> None:
+    feeder = demo()
+    feeder.plans["churn/rf.joblib"] = Usage("there is nothing to train churn/rf.joblib on", hint="name a file")
+    async with console_on(feeder) as console:
+        await console.press("u")
+        await console.on(UpdateScreen)
+        await console.until(lambda: "there is nothing to train" in console.picture())
+        feeder.plans["churn/rf.joblib"] = UpdatePlan("churn/rf.joblib", "/data/new.csv", None)
+        await console.type("new.csv")
+        await console.press("enter")
+        await console.until(lambda: feeder.asked)
+    assert feeder.asked == [("update", "churn/rf.joblib", "/data/new.csv", "")]
+
+
+async def test_an_update_shows_how_far_it_is_and_can_be_left_and_stopped() -> None:
+    feeder = demo()
+    feeder.progresses["churn/rf.joblib"] = UpdateProgress("churn/rf.joblib", "training", NOW - 75, 30, 120, "fold 2")
+    async with console_on(feeder) as console:
+        await console.press("u")
+        await console.on(UpdateScreen)
+        picture = console.picture()
+        assert "training   1m" in picture
+        assert "30 of 120" in picture
+        await console.press("escape")
+        await console.on(HomeScreen)
+        await console.press("u")
+        await console.on(UpdateScreen)
+        await console.press("X")
+        await console.on(ConfirmScreen)
+        await console.press("y")
+        await console.until(lambda: feeder.asked)
+    assert feeder.asked == [("cancel", "churn/rf.joblib")]
+
+
+async def test_a_comparison_shows_the_gate_and_promotes_after_a_yes() -> None:
+    feeder = demo()
+    feeder.compared["churn/rf.joblib"] = COMPARED
+    async with console_on(feeder) as console:
+        await console.press("u")
+        await console.on(UpdateScreen)
+        picture = console.picture()
+        for words in ("does not meet the gate", "0.9377", "+0.0065", "✖ latency at most 1.5", "200 → 300", "600 held-out"):
+            assert words in picture
+        await console.press("P")
+        await console.on(ConfirmScreen)
+        assert "The gate is not met." in console.picture()
+        await console.press("escape")
+        await console.on(UpdateScreen)
+        assert feeder.asked == []
+        await console.press("P")
+        await console.on(ConfirmScreen)
+        await console.press("tab", "enter")
+        await console.until(lambda: feeder.asked)
+        del feeder.compared["churn/rf.joblib"]
+        feeder.say("update.promoted", "churn/rf.joblib", "churn/rf.joblib is now version 4", "ok")
+        await console.on(HomeScreen)
+    assert feeder.asked == [("promote", "churn/rf.joblib")]
+
+
+async def test_help_lists_the_table_and_closes_with_its_own_key() -> None:
+    async with console_on(demo(), size=(160, 48)) as console:
+        await console.press("question_mark")
+        await console.on(HelpScreen)
+        picture = console.picture()
+        for words in ("Load the model into a sandboxed worker", "asks first", "UPDATE", "(update)"):
+            assert words in picture
+        await console.press("question_mark")
+        await console.on(HomeScreen)
+
+
+async def test_the_palette_finds_actions_models_and_themes() -> None:
+    async with console_on(demo()) as console:
+        await console.press("colon")
+        await console.on(PaletteScreen)
+        await console.type("light con")
+        await console.press("enter")
+        await console.until(lambda: console.app.theme == "console-light")
+        await console.press("colon")
+        await console.on(PaletteScreen)
+        await console.type("what happened")
+        await console.press("enter")
+        await console.on(EventsScreen)
+        await console.press("colon")
+        await console.on(PaletteScreen)
+        await console.type("kmeans")
+        await console.press("enter")
+        screen = await console.on(ModelScreen)
+        assert screen.subject == "segments/kmeans.h5"
+
+
+async def test_data_files_are_completed_from_the_store(tmp_path: Path) -> None:
+    from console.ui.data_files import complete
+
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "churn.csv").touch()
+    (tmp_path / "data" / "churn.txt").touch()
+    (tmp_path / "data" / "ev\x1bil.csv").touch()
+    assert complete(tmp_path, "da") == "data/"
+    assert complete(tmp_path, "data/ch") == "data/churn.csv"
+    assert complete(tmp_path, "data/ev") is None
+    assert complete(tmp_path, "none/x") is None
