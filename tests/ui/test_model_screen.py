@@ -12,6 +12,7 @@ from console.errors import BadInput
 from console.records import DataFile, Json, Outcome, Signature
 from console.store.recipe import Recipe
 from console.ui.app import ConsoleApp
+from console.ui.panes.live import LivePane
 from console.ui.screens.errors import ErrorsScreen
 from console.ui.screens.home import HomeScreen
 from console.ui.screens.model import ModelScreen
@@ -19,6 +20,7 @@ from tests.ui.demo_records import demo
 from tests.ui.driving import Driver, console_on
 from tests.ui.feeder import Feeder
 from tests.ui.measured import Clock, story
+from tests.ui.test_charts import moves
 
 pytestmark = pytest.mark.usefixtures("still_clock")
 
@@ -122,16 +124,15 @@ async def test_number_keys_open_tabs_and_escape_goes_home() -> None:
 
 async def test_charts_run_only_while_their_tab_is_seen() -> None:
     async with model(Answering(), tab="live") as (driver, screen):
-        clock = screen._panes["live"].charts._clock  # type: ignore[union-attr]
-        assert clock is not None
-        assert clock._active.is_set()
+        pane = screen._panes["live"]
+        assert isinstance(pane, LivePane)
+        assert moves(pane.charts)
         await driver.press("1")
-        await driver.until(lambda: screen.tab == "overview")
-        assert not clock._active.is_set()
+        await driver.until(lambda: screen.tab == "overview" and not moves(pane.charts))
         await driver.press("2")
-        await driver.until(clock._active.is_set)
+        await driver.until(lambda: moves(pane.charts))
         await driver.press("v")
-        await driver.until(lambda: driver.app.screen is not screen and not clock._active.is_set())
+        await driver.until(lambda: driver.app.screen is not screen and not moves(pane.charts))
 
 
 async def test_the_probe_line_and_its_keys() -> None:

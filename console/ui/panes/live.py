@@ -63,7 +63,7 @@ class LivePane(Vertical):
 
     def run(self, alive: bool) -> None:
         """Move while there is something alive and this is what the operator sees."""
-        self.charts.run(alive and self.display and self.screen.is_current)
+        self.charts.run(alive and self.display and self.app.screen is self.screen)
 
 
 def stepped_rate(rate: float, step: int) -> float:

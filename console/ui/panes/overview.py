@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import time
 from collections.abc import Sequence
 from functools import lru_cache
@@ -18,6 +19,7 @@ from console.records import Judgement, Report, Verdict, WorkerView
 from console.safe_text import safe
 from console.ui import text
 from console.ui.rows import Row
+from console.ui.screens.place import outermost
 from console.ui.widgets.keyvalue import pairs, paragraph, section, value_text
 from console.ui.widgets.status import role_style
 from console.ui.widgets.text_pane import TextPane
@@ -41,7 +43,9 @@ _VERDICTS = {
 class OverviewPane(Horizontal):
     """One column, or two where there is room."""
 
-    DEFAULT_CSS = "OverviewPane { height: 1fr; } OverviewPane TextPane { width: 1fr; }"
+    DEFAULT_CSS = (
+        "OverviewPane { height: 1fr; } OverviewPane TextPane { width: 1fr; } OverviewPane #how { margin-left: 2; }"
+    )
 
     def __init__(self, engine: Engine, path: str) -> None:
         super().__init__(id="overview")
@@ -67,7 +71,7 @@ class OverviewPane(Horizontal):
         if row is None or width <= 0:
             return
         two = width >= _TWO_COLUMNS
-        column = (width // 2 if two else width) - 3
+        column = (width // 2 - 1 if two else width) - 3
         report = self._engine.known_report(self._path)
         trust = trust_lines(report, row, column)
         file = file_lines(report, column)
@@ -113,9 +117,11 @@ def worker_lines(engine: Engine, row: Row, width: int) -> list[Content]:
 def _model(report: Report, found: Inspection, width: int) -> list[Content]:
     size = sum(array.bytes for array in found.arrays)
     steps = found.models[0].steps if found.models else ()
+    module = safe(found.model_class).rpartition(".")[0] if found.model_class else ""
     rows = [
-        ("class", safe(found.model_class) if found.model_class else "none that is known"),
-        *((f"step {number}", safe(step)) for number, step in enumerate(steps, 1)),
+        ("class", text.short_class(found.model_class) or "none that is known"),
+        ("module", module),
+        *((f"step {number}", text.short_class(step)) for number, step in enumerate(steps, 1)),
         ("weights", f"{found.n_weights:,}" if found.n_weights is not None else ""),
         ("arrays", f"{len(found.arrays)}, {text.size(size)} in memory" if found.arrays else ""),
         ("digest", safe(report.artifact.digest or "")),
@@ -127,9 +133,11 @@ def _model(report: Report, found: Inspection, width: int) -> list[Content]:
 def _models(found: Inspection, width: int) -> list[Content]:
     if len(found.models) < 2:
         return []
-    shown = [(safe(one.at, 60) or "the root", safe(one.class_name)) for one in found.models[:_MOST]]
-    lines = pairs(shown, width, min(28, max(len(at) for at, _ in shown) + 2))
-    return [*lines, *paragraph("l asks which of them to load, where there is a choice.", width, style="$quiet")]
+    shown = [(safe(one.at, 60) or "the root", text.short_class(one.class_name)) for one in found.models[:_MOST]]
+    lines = pairs(shown, width, min(width // 2, max(len(at) for at, _ in shown) + 2))
+    if len(outermost(found.models)) > 1:
+        lines += paragraph("l asks which of them to load.", width, style="$quiet")
+    return lines
 
 
 def _parameters(found: Inspection, width: int) -> list[Content]:
@@ -201,6 +209,8 @@ def _libraries(report: Report | None, width: int) -> list[Content]:
 @lru_cache(maxsize=64)
 def _installed(name: str) -> str | None:
     """The version installed beside the console, read from its metadata: nothing is imported."""
+    if name == "python":
+        return platform.python_version()
     try:
         return version("scikit-learn" if name == "sklearn" else name)
     except (PackageNotFoundError, ValueError):
