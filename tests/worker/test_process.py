@@ -11,6 +11,7 @@ import pytest
 
 from console.errors import ConsoleError
 from console.records import Failure
+from console.worker import line
 from console.worker.failures import ChildFailed
 from console.worker.launcher import Launcher
 from console.worker.limits import Limits
@@ -172,6 +173,17 @@ async def test_the_queue_is_bounded(worker: Worker, evil: Load) -> None:
     assert caught.value.code == "busy"
     worker.child.kill()
     await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def test_a_child_that_does_not_read_fills_no_memory(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line, "QUEUE_CAP", 8 << 20)
+    os.kill(worker.child.pid, signal.SIGSTOP)
+    waiting = [worker.child.submit("call_array", body=bytes(2 << 20)) for _ in range(3)]
+    with pytest.raises(ChildFailed, match="does not read"):
+        worker.child.submit("call_array", body=bytes(3 << 20))
+    worker.child.kill()
+    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    assert {getattr(one, "code", None) for one in outcomes} == {"ended"}
 
 
 async def test_a_caller_that_goes_away_leaves_the_child_in_order(worker: Worker, evil: Load) -> None:
