@@ -55,8 +55,8 @@ class _Found:
 
     def add(self, name: str, header: NpyHeader) -> None:
         self.arrays.append(ArrayInfo(name, header.shape, header.dtype.text, header.nbytes))
-        if header.dtype.numeric and header.dtype.itemsize and not header.dtype.fields:
-            self.n_weights += header.nbytes // header.dtype.itemsize
+        if header.dtype.itemsize:
+            self.n_weights += header.dtype.numbers * (header.nbytes // header.dtype.itemsize)
 
     def add_pickle(self, walked: Walk, facts: Facts, name: str) -> None:
         self.findings.append(finding("object-array", f"{name or 'the array'} holds Python objects: a pickle"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import re
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional
@@ -14,7 +15,7 @@ from backends.findings import finding
 from backends.pickle_arrays import read_array, read_scalar
 from backends.pickle_values import DictValue, Global, Instance, SetValue, Span, Value
 from backends.value_graph import MAX_DEPTH, Node, attributes, place, visit
-from backends.value_json import class_of, labels, to_json
+from backends.value_json import JsonBudget, class_of, labels, to_json
 
 __all__ = ["Facts", "read_facts"]
 
@@ -83,14 +84,22 @@ class Facts:
     library_versions: dict[str, str] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     details: dict[str, Json] = field(default_factory=dict)
+    words: JsonBudget = field(default_factory=JsonBudget)
 
 
-def read_facts(roots: list[Value]) -> Facts:
-    """The facts that stand below these abstract roots. Raises OSError when small arrays cannot be read."""
+def read_facts(roots: list[Value], seconds: float = 5.0) -> Facts:
+    """The facts that stand below these abstract roots. Raises OSError when small arrays cannot be read.
+
+    What takes longer than `seconds`, or is nested too deep, is cut short with a finding.
+    """
     facts, main, models, arrays = Facts(), None, 0, 0
-    for node in visit(roots):
+    deadline = time.monotonic() + seconds
+    for count, node in enumerate(visit(roots)):
         if node.depth >= MAX_DEPTH:
             facts.findings.append(finding("limit", f"values nested deeper than {MAX_DEPTH}"))
+            break
+        if count % 64 == 0 and time.monotonic() > deadline:
+            facts.findings.append(finding("limit", f"telling the facts took longer than {seconds:g} seconds"))
             break
         array = read_array(node.value)
         if array is not None:
@@ -107,7 +116,7 @@ def read_facts(roots: list[Value]) -> Facts:
             if kind is not None and _is_model(node, kind, values):
                 models += 1
                 if models <= MAX_MODELS:
-                    facts.models.append(_entry(node, kind, values))
+                    facts.models.append(_entry(node, kind, values, facts.words))
                 main = main or node.value
     _root_facts(facts, roots, main)
     _left_out(facts, models, arrays)
@@ -163,7 +172,7 @@ def _check_methods(facts: Facts, node: Node, kind: Optional[Global], values: dic
     """Report state that puts something callable in the place of a method."""
     for name in values:
         suspicious = name in _METHODS or (name.startswith("__") and name.endswith("__"))
-        if suspicious and _may_be_called(values[name]):
+        if suspicious and _may_be_called(values[name]) and len(facts.findings) < MAX_MODELS:
             what = f"{kind or 'an object'} gets {to_json(values[name])} as its {name}"
             facts.findings.append(finding("method-override", f"{what} at '{place(node)}'"))
 
@@ -205,27 +214,26 @@ def _known_parameters(kind: Global) -> Optional[set[str]]:
     return set(exact) if exact is not None else bare.get(kind.name)
 
 
-def _parameters(kind: Global, values: dict[str, Value]) -> dict[str, Json]:
+def _parameters(kind: Global, values: dict[str, Value], words: JsonBudget) -> dict[str, Json]:
     """Constructor parameters among an object's attributes: by the table, else by the field's convention."""
     known = _known_parameters(kind) if kind.module.split(".")[0] == "sklearn" else None
     if known is None:
         names = [name for name in values if not (name.startswith("_") or name.endswith("_"))]
     else:
         names = [name for name in values if name in known]
-    return {name: to_json(values[name]) for name in names[:200]}
+    return {name: to_json(values[name], 0, words) for name in names[:200]}
 
 
-def _entry(node: Node, kind: Global, values: dict[str, Value]) -> ModelEntry:
+def _entry(node: Node, kind: Global, values: dict[str, Value], words: JsonBudget) -> ModelEntry:
     version = values.get("_sklearn_version")
-    return ModelEntry(
-        place(node), str(kind), _parameters(kind, values), version if type(version) is str else None, _steps(values)
-    )
+    told = version if type(version) is str else None
+    return ModelEntry(place(node), str(kind), _parameters(kind, values, words), told, _steps(values))
 
 
 def _steps(values: dict[str, Value]) -> tuple[str, ...]:
     for name in ("steps", "transformer_list", "transformers", "estimators"):
-        parts = values.get(name)
-        if type(parts) not in (list, tuple) or not parts:
+        parts: Value = values.get(name)
+        if type(parts) not in (list, tuple) or not 0 < len(parts) <= MAX_MODELS:
             continue
         names = [part[0] for part in parts if type(part) is tuple and part and type(part[0]) is str]
         if len(names) == len(parts):
@@ -271,7 +279,7 @@ def _ends(values: dict[str, Value]) -> tuple[Optional[Instance], Optional[Instan
 
 def _parts(value: Value) -> list[Instance]:
     """The fitted parts of a list of models, or of pairs of name and model."""
-    if type(value) is not list:
+    if type(value) is not list or len(value) > 100 * MAX_MODELS:
         return []
     parts = [part[1] if type(part) is tuple and len(part) == 2 else part for part in value]
     return [part for part in parts if _has_state(part)]

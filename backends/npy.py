@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backends.base import Damaged
-from backends.pickle_dtypes import DType, literal_dtype
+from backends.pickle_dtypes import DType, literal_dtype, structured
 
 __all__ = ["HEAD", "MAGIC", "NpyHeader", "parse_header"]
 
@@ -98,5 +98,4 @@ def _descr(descr: Any) -> DType:
             count *= length
         itemsize += inner.itemsize * count
         fields.append((str(field[0]), inner))
-    text = "[" + ", ".join(f"('{name}', '{inner.text}')" for name, inner in fields) + "]"
-    return DType("V", itemsize, "|", text, any(inner.objects for _, inner in fields), tuple(fields))
+    return structured(fields, itemsize)

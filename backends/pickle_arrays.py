@@ -21,6 +21,7 @@ _FORMATS = {
     ("u", 4): "I", ("u", 8): "Q", ("f", 2): "e", ("f", 4): "f", ("f", 8): "d",
 }  # fmt: skip
 _MAX_BYTES = 1 << 18
+_MAX_DIMENSIONS = 64
 
 
 @dataclass
@@ -48,9 +49,7 @@ class ArrayValue:
     @property
     def numbers(self) -> int:
         """How many numbers it holds; a record counts once for each numeric field."""
-        if self.dtype.fields:
-            return self.size * sum(1 for _, inner in self.dtype.fields if inner.numeric)
-        return self.size if self.dtype.numeric else 0
+        return self.size * self.dtype.numbers
 
 
 def read_array(value: Value) -> Optional[ArrayValue]:
@@ -80,7 +79,9 @@ def _read(value: Instance, callee: Global) -> Optional[ArrayValue]:
 
 
 def _array(shape: Value, dtype: Value, fortran: Value, data: Value) -> Optional[ArrayValue]:
-    if type(shape) is not tuple or not all(type(length) is int and 0 <= length < 1 << 62 for length in shape):
+    if type(shape) is not tuple or len(shape) > _MAX_DIMENSIONS:
+        return None
+    if not all(type(length) is int and 0 <= length < 1 << 62 for length in shape):
         return None
     try:
         return ArrayValue(read_dtype(dtype), shape, bool(fortran) if type(fortran) in (bool, int) else False, data)

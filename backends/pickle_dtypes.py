@@ -13,7 +13,7 @@ from typing import Optional
 
 from backends.pickle_values import DictValue, Global, Instance, Value
 
-__all__ = ["DType", "literal_dtype", "read_dtype"]
+__all__ = ["DType", "literal_dtype", "read_dtype", "structured"]
 
 _LITERAL = re.compile(r"([<>|=]?)([?biufcmMSUVaO])([0-9]{0,9})\Z")
 _NATIVE = {
@@ -32,11 +32,15 @@ _SIZES = {
 _HAS_OBJECT = 0x01
 _MAX_DEPTH = 16
 _MAX_FIELDS = 1000
+_MAX_TEXT = 2000
 
 
 @dataclass(frozen=True)
 class DType:
-    """`kind` is numpy's letter (b i u f c m M S U V O), `itemsize` in bytes, `order` "<", ">" or "|"."""
+    """`kind` is numpy's letter (b i u f c m M S U V O), `itemsize` in bytes, `order` "<", ">" or "|".
+
+    `numbers` is how many numbers one element holds: 1, or the count of a record's numeric fields.
+    """
 
     kind: str
     itemsize: int
@@ -44,11 +48,15 @@ class DType:
     text: str
     objects: bool = False
     fields: tuple[tuple[str, DType], ...] = ()
+    numbers: int = 0
 
-    @property
-    def numeric(self) -> bool:
-        """Whether its elements count as fitted values: numbers, or records of which one field is a number."""
-        return self.kind in "biufc" or any(inner.numeric for _, inner in self.fields)
+
+def structured(fields: list[tuple[str, DType]], itemsize: int) -> DType:
+    """The dtype of a record."""
+    text = "[" + ", ".join(f"('{name}', '{inner.text}')" for name, inner in fields) + "]"
+    text = text if len(text) <= _MAX_TEXT else text[:_MAX_TEXT] + "…]"
+    numbers = sum(1 for _, inner in fields if inner.numbers)
+    return DType("V", itemsize, "|", text, any(inner.objects for _, inner in fields), tuple(fields), numbers)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -72,10 +80,11 @@ def literal_dtype(text: str, order: str = "") -> DType:
     order = "|" if plain else (order if order in "<>" and order else "<")
     native = _NATIVE.get(f"{kind}{digits}", "")
     kind = "b" if kind == "?" else kind
+    numbers = 1 if kind in "biufc" else 0
     if native and order in "<|":
-        return DType(kind, itemsize, order, native)
+        return DType(kind, itemsize, order, native, numbers=numbers)
     name = {"m": "timedelta64", "M": "datetime64"}.get(kind, "")
-    return DType(kind, itemsize, order, name or f"{order}{kind}{digits}")
+    return DType(kind, itemsize, order, name or f"{order}{kind}{digits}", numbers=numbers)
 
 
 def read_dtype(value: Value, depth: int = 0) -> DType:
@@ -120,11 +129,10 @@ def _with_state(literal: str, state: tuple[Value, ...], depth: int) -> DType:
     if base.kind != "V" or itemsize != base.itemsize:
         raise ValueError("a structured dtype whose sizes disagree")
     inner = _subarray(subarray, itemsize, depth) if subarray is not None else _fields(names, fields, itemsize, depth)
-    objects = any(part.objects for _, part in inner)
-    if objects != bool(flags & _HAS_OBJECT):
+    made = structured(inner, itemsize)
+    if made.objects != bool(flags & _HAS_OBJECT):
         raise ValueError("a structured dtype whose flags hide objects")
-    text = "[" + ", ".join(f"('{name}', '{part.text}')" for name, part in inner) + "]"
-    return DType("V", itemsize, "|", text, objects, tuple(inner))
+    return made
 
 
 def _plain(base: DType, itemsize: int, flags: int, metadata: Value) -> DType:
@@ -133,7 +141,7 @@ def _plain(base: DType, itemsize: int, flags: int, metadata: Value) -> DType:
     if itemsize >= 0 and base.kind in "SUV" and itemsize != base.itemsize:
         raise ValueError("a dtype whose sizes disagree")
     unit = _unit(metadata) if base.kind in "mM" else ""
-    return DType(base.kind, base.itemsize, base.order, base.text + unit, base.objects)
+    return DType(base.kind, base.itemsize, base.order, base.text + unit, base.objects, numbers=base.numbers)
 
 
 def _unit(metadata: Value) -> str:

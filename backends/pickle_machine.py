@@ -23,6 +23,7 @@ _ROUND = 2048
 _KEEP = 4096
 _NESTED_HEAD = 256
 _MAX_EXPANSION = 1_000_000
+MAX_NAMES = 10_000
 _PLAIN_NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\Z", re.ASCII)
 _double = struct.Struct(">d").unpack_from
 
@@ -55,9 +56,11 @@ class Names:
         self.found: dict[tuple[str, str], Global] = {}
 
     def get(self, module: str, name: str, offset: int) -> Global:
-        """The Global of this name; its first use sets its offset."""
+        """The Global of this name; its first use sets its offset. Raises Stopped when there are too many."""
         known = self.found.get((module, name))
         if known is None:
+            if len(self.found) >= MAX_NAMES:
+                raise Stopped("limit", f"more than {MAX_NAMES} globals", offset)
             role = _ROLES.get((module, name), "")
             if not role and name.endswith("ArrayWrapper") and "joblib" in module + name:
                 role = "legacy-wrapper"

@@ -71,10 +71,10 @@ class DictValue:
                 return flat[index + 1]
         return None
 
-    def text_items(self) -> dict[str, Value]:
-        """The entries whose key is a string, later ones winning."""
+    def text_items(self, limit: int = 100_000) -> dict[str, Value]:
+        """The entries whose key is a string among the first `limit`, later ones winning."""
         flat = self.flat
-        return {flat[at]: flat[at + 1] for at in range(0, len(flat) - 1, 2) if type(flat[at]) is str}
+        return {flat[at]: flat[at + 1] for at in range(0, min(len(flat) - 1, 2 * limit), 2) if type(flat[at]) is str}
 
 
 class SetValue:

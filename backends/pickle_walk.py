@@ -72,7 +72,9 @@ class _Walker:
             result.complete = self._streams() and all(each.code != "limit" for each in result.findings)
         except Stopped as stop:
             result.findings.append(finding(stop.code, str(stop), stop.offset))
-        result.joblib = bool(self._arrays) or any(known.role == "wrapper" for known in self._names.found.values())
+        result.joblib = bool(self._arrays) or any(
+            known.role.endswith("wrapper") for known in self._names.found.values()
+        )
         result.protocol = machine.protocol
         result.opcodes = self._budget.spent
         result.globals = tuple(self._names.found.values())

@@ -15,6 +15,8 @@ from backends.pickle_values import DictValue, Instance, RawArray, SetValue, Valu
 __all__ = ["MAX_DEPTH", "Node", "attributes", "place", "visit"]
 
 MAX_DEPTH = 10_000
+_MAX_PLACE = 200
+_MAX_ATTRIBUTES = 4000
 _PLAIN_STEP = re.compile(r"[^\W\d][\w -]*\Z")
 _CONTAINERS = frozenset((list, tuple, DictValue, SetValue, Instance, RawArray))
 _OPEN_KEYS = frozenset(
@@ -136,6 +138,8 @@ def _unravel(index: int, shape: tuple[int, ...], fortran: bool) -> tuple[int, ..
 
 def place(node: Node) -> str:
     """The place of a node as `resolve` reads it; parts that cannot be addressed are spelled `<…>`."""
+    if node.depth > _MAX_PLACE:
+        return f"<{node.depth} levels deep>"
     steps = []
     here: Optional[Node] = node
     while here is not None:
@@ -165,6 +169,6 @@ def attributes(value: Instance) -> dict[str, Value]:
     if type(state) is tuple and len(state) == 2 and all(part is None or type(part) is DictValue for part in state):
         merged: dict[str, Value] = {}
         for part in state:
-            merged.update(part.text_items() if part is not None else {})
+            merged.update(part.text_items(_MAX_ATTRIBUTES) if part is not None else {})
         return merged
-    return state.text_items() if type(state) is DictValue else {}
+    return state.text_items(_MAX_ATTRIBUTES) if type(state) is DictValue else {}

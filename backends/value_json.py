@@ -9,7 +9,7 @@ from backends.base import Json
 from backends.pickle_arrays import ArrayValue, decode, read_array, read_scalar
 from backends.pickle_values import DictValue, Global, Instance, Opaque, SetValue, Span, Value
 
-__all__ = ["class_of", "labels", "to_json"]
+__all__ = ["JsonBudget", "class_of", "labels", "to_json"]
 
 MAX_LABELS = 1000
 _MAX_ITEMS = 200
@@ -72,8 +72,26 @@ def class_of(value: Value) -> Optional[Global]:
     return callee if value.new or named_as_class else None
 
 
-def to_json(value: Value, depth: int = 0) -> Json:
+class JsonBudget:
+    """How many values and characters one file may turn into JSON: what is shared would unfold without bound."""
+
+    def __init__(self, values: int = 200_000, characters: int = 8_000_000) -> None:
+        self.values = values
+        self.characters = characters
+
+    def spend(self, value: Value) -> bool:
+        """Count one value; false when nothing is left."""
+        self.values -= 1
+        if type(value) is str:
+            self.characters -= min(len(value), _MAX_TEXT)
+        return self.values > 0 and self.characters > 0
+
+
+def to_json(value: Value, depth: int = 0, budget: Optional[JsonBudget] = None) -> Json:
     """A value as JSON, capped in length and depth; nan and infinities become "nan", "inf" and "-inf"."""
+    budget = budget or JsonBudget(1000, 100_000)
+    if not budget.spend(value):
+        return "<…>"
     if value is None or type(value) in (bool, int):
         return value if type(value) is not int or abs(value) < 1 << 128 else "<a very long integer>"
     if type(value) is float:
@@ -86,24 +104,24 @@ def to_json(value: Value, depth: int = 0) -> Json:
         return "<…>"
     if type(value) in (list, tuple, SetValue):
         items = value.items if type(value) is SetValue else value
-        return _sequence(items, depth)
+        return _sequence(items, depth, budget)
     if type(value) is DictValue:
-        return _mapping(value, depth)
+        return _mapping(value, depth, budget)
     if type(value) is Global:
         return f"<{'class' if _names_class(value) else 'function'} {value}>"
     return _object(value)
 
 
-def _sequence(items: Value, depth: int) -> Json:
-    listed = [to_json(item, depth + 1) for item in items[:_MAX_ITEMS]]
+def _sequence(items: Value, depth: int, budget: JsonBudget) -> Json:
+    listed = [to_json(item, depth + 1, budget) for item in items[:_MAX_ITEMS]]
     return [*listed, f"… {len(items) - _MAX_ITEMS} more"] if len(items) > _MAX_ITEMS else listed
 
 
-def _mapping(value: DictValue, depth: int) -> Json:
+def _mapping(value: DictValue, depth: int, budget: JsonBudget) -> Json:
     flat, found = value.flat, {}
     for at in range(0, min(len(flat) - 1, 2 * _MAX_ITEMS), 2):
-        key = flat[at] if type(flat[at]) is str else str(to_json(flat[at], depth + 1))
-        found[key[:_MAX_TEXT]] = to_json(flat[at + 1], depth + 1)
+        key = flat[at] if type(flat[at]) is str else str(to_json(flat[at], depth + 1, budget))
+        found[key[:_MAX_TEXT]] = to_json(flat[at + 1], depth + 1, budget)
     return found
 
 

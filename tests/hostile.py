@@ -12,6 +12,7 @@ import lzma
 import os
 import pickle
 import struct
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -135,7 +136,8 @@ def npy_objects(marker: str) -> bytes:
 
 def npz(*members: tuple[str, bytes]) -> bytes:
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
+    with zipfile.ZipFile(file, "w") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
         for member, data in members:
             archive.writestr(zipfile.ZipInfo(member), data)
     return file.getvalue()

@@ -6,6 +6,7 @@ import io
 import math
 import os
 import pickle
+import time
 from typing import Any
 
 import joblib
@@ -158,6 +159,17 @@ def test_a_callable_in_the_place_of_a_method_is_a_finding() -> None:
     model = LogisticRegression()
     model.predict = print
     assert [each.code for each in inspected(written(model, "pickle 4")).findings] == ["method-override"]
+
+
+def test_shared_values_do_not_unfold_without_bound() -> None:
+    shared: list[Any] = [1] * 200
+    for _ in range(6):
+        shared = [shared] * 200
+    started = time.monotonic()
+    inspection = inspected(written(LogisticRegression(class_weight={"a": shared}), "pickle 4"))
+    assert inspection.model_class == "sklearn.linear_model._logistic.LogisticRegression"
+    assert time.monotonic() - started < 10
+    assert "<…>" in str(inspection.parameters["class_weight"])
 
 
 def test_cycles_and_depth_are_survived() -> None:
