@@ -8,7 +8,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 
@@ -18,6 +17,7 @@ from console.worker.exits import Exit
 from console.worker.failures import error_of, new_failure
 from console.worker.limits import PACKAGE_ROOT, Limits, SandboxPlan
 from console.worker.process import ChildProcess
+from console.worker.scratch import Scratch
 from console.worker.zygote import PRELOAD, Zygote
 
 START_DEADLINE = 30.0
@@ -47,7 +47,7 @@ class Launcher:
         self.limits = limits or Limits()
         self.sandbox = sandbox or SandboxPlan()
         self.children: set[ChildProcess] = set()
-        self._scratch = ""
+        self._scratch = Scratch()
         self._closing = False
         self._zygotes: dict[str, Zygote] = {}
 
@@ -80,7 +80,7 @@ class Launcher:
         """
         if self._closing:
             raise error_of(new_failure(label, "start", "ended", "the console is closing"))
-        scratch = self._make_scratch()
+        scratch = self._scratch.new()
         path = python or sys.executable
         try:
             child = None if fresh else await self._fork(kind, label, path)
@@ -98,14 +98,7 @@ class Launcher:
         self._closing = True
         await asyncio.gather(*(zygote.close() for zygote in self._zygotes.values()))
         await asyncio.gather(*(child.end() for child in tuple(self.children)))
-        if self._scratch:
-            shutil.rmtree(self._scratch, ignore_errors=True)
-            self._scratch = ""
-
-    def _make_scratch(self) -> str:
-        if not self._scratch:
-            self._scratch = tempfile.mkdtemp(prefix="model-console-")
-        return tempfile.mkdtemp(dir=self._scratch)
+        self._scratch.close()
 
     def _adopt(self, child: ChildProcess, scratch: str) -> None:
         child.scratch = scratch

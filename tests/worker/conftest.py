@@ -44,7 +44,7 @@ async def launcher(tmp_path: Path) -> AsyncIterator[Launcher]:
     open_before = len(os.listdir("/proc/self/fd"))
     found = Launcher()
     yield found
-    scratch = Path(found._scratch or tmp_path)
+    scratch = Path(found._scratch.path or tmp_path)
     await found.close()
     assert {process.pid for process in psutil.Process().children(recursive=True)} <= before
     assert len(os.listdir("/proc/self/fd")) == open_before

@@ -14,6 +14,7 @@ __all__ = [
     "CLASSIFICATION",
     "CLUSTERING",
     "REGRESSION",
+    "TRANSFORMATION",
     "evaluate",
     "held_back",
     "known_labels",
@@ -23,6 +24,7 @@ __all__ = [
 ]
 
 CLASSIFICATION, REGRESSION, CLUSTERING = "classification", "regression", "clustering"
+TRANSFORMATION = "transformation"
 HELD_BACK_SHARE = 0.2
 """Share of the training rows that is kept from fitting when there is no hold-out file."""
 _SILHOUETTE_ROWS = 2000
@@ -55,6 +57,8 @@ def held_back(X: Any, y: Any) -> tuple[Any, Any]:
 
 def task_of(model: Any, y: Any = None) -> str:
     """What the model is for: by scikit-learn's own tags, else by what it has, else by the truth given."""
+    if not hasattr(model, "predict"):
+        return TRANSFORMATION
     kind = _estimator_kind(model)
     if kind in ("classifier", "regressor"):
         return CLASSIFICATION if kind == "classifier" else REGRESSION
@@ -102,20 +106,21 @@ def _spelling(value: Any) -> str:
 
 
 def evaluate(model: Any, X: Any, y: Any, extra: Sequence[str] = ()) -> tuple[str, dict[str, float]]:
-    """Task and metrics of `model` on the rows `X` with the truth `y` (None for clustering).
+    """Task and metrics of `model` on the rows `X` with the truth `y` (None where the task has none).
 
     `extra` names further scorers or metrics of scikit-learn. A metric that is undefined on these rows is left out.
     Raises Refusal when the model has nothing to measure, the truth is missing or `extra` names no metric.
     """
-    if not hasattr(model, "predict"):
-        raise Refusal("bad-input", f"{type(model).__name__} has no predict, so there is nothing to measure")
     task = task_of(model, y)
-    if y is None and task != CLUSTERING:
+    if task == TRANSFORMATION and not hasattr(model, "transform"):
+        message = f"{type(model).__name__} has neither predict nor transform, so there is nothing to measure"
+        raise Refusal("bad-input", message)
+    if y is None and task in (CLASSIFICATION, REGRESSION):
         raise Refusal("bad-input", f"measuring a {task} model needs a target column")
     truth = y if y is None else known_labels(y, attribute(model, "classes_"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        measure = {CLASSIFICATION: _classification, REGRESSION: _regression, CLUSTERING: _clustering}[task]
+        measure = _MEASURES[task]
         found = _measured(measure(model, X, truth))
         for name in extra:
             if name not in found:
@@ -213,6 +218,27 @@ def _clustering(model: Any, X: Any, y: Any) -> dict[str, Metric]:
         found["adjusted_rand_score"] = lambda: metrics.adjusted_rand_score(y, answer)
         found["normalized_mutual_info_score"] = lambda: metrics.normalized_mutual_info_score(y, answer)
     return found
+
+
+def _transformation(model: Any, X: Any, y: Any) -> dict[str, Metric]:
+    """How far rows are from themselves once transformed there and back, where there is a way back."""
+    import numpy
+    from sklearn import metrics
+
+    there = model.transform(X)
+    back = attribute(model, "inverse_transform")
+    if not callable(back):
+        return {}
+    rows = X.toarray() if hasattr(X, "toarray") else numpy.asarray(X)
+    return {"mean_squared_error": lambda: metrics.mean_squared_error(rows, numpy.asarray(back(there)))}
+
+
+_MEASURES: dict[str, Callable[[Any, Any, Any], dict[str, Metric]]] = {
+    CLASSIFICATION: _classification,
+    REGRESSION: _regression,
+    CLUSTERING: _clustering,
+    TRANSFORMATION: _transformation,
+}
 
 
 def _named(name: str, model: Any, X: Any, y: Any) -> Metric:

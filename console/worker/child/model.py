@@ -98,7 +98,7 @@ class Serving(Service):
         """data, start, stop, methods, outputs, score → rows, worker_ms, and what was asked for."""
         fields = request.fields
         table, start, stop = self.table(fields["data"]), fields.get("start") or 0, fields.get("stop")
-        methods = fields.get("methods") or ("predict",)
+        methods = self._asked(fields)
         truth = table.truth(start, stop) if fields.get("score") or "score" in methods else None
         rows = table.slice(start, stop)
         found, elapsed = self._run(rows, methods, truth)
@@ -122,7 +122,7 @@ class Serving(Service):
         """rows, columns, methods → rows, worker_ms, outputs, for rows an operator typed."""
         fields = request.fields
         rows = calls.typed_rows(fields["rows"], fields.get("columns"), self._loaded())
-        found, elapsed = self._run(rows, fields.get("methods") or ("predict",), None)
+        found, elapsed = self._run(rows, self._asked(fields), None)
         outputs = {name: calls.column(result) for name, result in found.items()}
         return self._with_warnings({"rows": calls.count(rows), "worker_ms": elapsed, "outputs": outputs}), b""
 
@@ -133,7 +133,7 @@ class Serving(Service):
         if request.fds:
             buffer = memoryview(mmap.mmap(request.fds[0], 0, access=mmap.ACCESS_READ))
         rows = calls.array_from(buffer, str(fields["dtype"]), fields["shape"])
-        found, elapsed = self._run(rows, fields.get("methods") or ("predict",), None)
+        found, elapsed = self._run(rows, self._asked(fields), None)
         arrays, body = calls.raw_arrays(found)
         return self._with_warnings({"rows": calls.count(rows), "worker_ms": elapsed, "arrays": arrays}), body
 
@@ -141,7 +141,7 @@ class Serving(Service):
         """data, start, stop, methods, form, one descriptor → rows, worker_ms; the outputs go into the file."""
         fields = request.fields
         rows = self.table(fields["data"]).slice(fields.get("start") or 0, fields.get("stop"))
-        found, elapsed = self._run(rows, fields.get("methods") or ("predict",), None)
+        found, elapsed = self._run(rows, self._asked(fields), None)
         results.write(request.fds[0], str(fields["form"]), found)
         return self._with_warnings({"rows": calls.count(rows), "worker_ms": elapsed}), b""
 
@@ -172,6 +172,11 @@ class Serving(Service):
         if self.model is None:
             raise Refusal("protocol", "this worker holds no model yet")
         return self.model
+
+    def _asked(self, fields: dict[str, Any]) -> Any:
+        """The methods to call: those named, else the first that this model has (a transformer cannot predict)."""
+        able = (name for name in live.methods_of(self._loaded()) if name != "score")
+        return fields.get("methods") or (next(able, "predict"),)
 
     def _run(self, rows: Any, methods: Any, truth: Any) -> tuple[dict[str, Any], float]:
         """Results by method, and the milliseconds spent in the model alone."""

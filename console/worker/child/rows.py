@@ -7,7 +7,7 @@ from typing import Any
 from console.worker.child.calls import count
 from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
-from console.worker.child.metrics import CLASSIFICATION, CLUSTERING, REGRESSION, known_labels
+from console.worker.child.metrics import CLASSIFICATION, CLUSTERING, REGRESSION, TRANSFORMATION, known_labels
 
 
 def check_rows(model: Any, task: str, X: Any, y: Any) -> tuple[Any, Any]:
@@ -28,6 +28,8 @@ def check_rows(model: Any, task: str, X: Any, y: Any) -> tuple[Any, Any]:
     if task == CLUSTERING:
         return X, None
     _refuse_gaps(y)
+    if task == TRANSFORMATION:
+        return X, y
     if task == CLASSIFICATION:
         y = known_labels(y, attribute(model, "classes_"))
         _refuse_one_class(y)
