@@ -205,9 +205,9 @@ def housing(root: Path) -> None:
 
 
 def sensors(root: Path) -> None:
-    """A linear model that learns on from where it stands (partial fit); a pickle of the newest protocol."""
+    """A linear model that learns on from where it stands (partial fit), so far from 300 rows; a pickle."""
     X, y = _generated(root, "sensors/data/readings", data.SENSOR_COLUMNS, data.readings(3000), train=2400)
-    model = SGDClassifier(loss="log_loss", random_state=0, max_iter=5, tol=None).fit(X, y)
+    model = SGDClassifier(loss="log_loss", average=True, random_state=0, max_iter=5, tol=None).fit(X[:300], y[:300])
     place.pickled(root, "sensors/online.pkl", model)
     place.text(
         root,

@@ -40,9 +40,11 @@ async def _decided(engine: Engine, found: Comparison, arguments: argparse.Namesp
     path = found.path
     if arguments.yes and found.passed and found.gate:
         return await engine.promote(path, arguments.why or "update --yes: the gate passed")
-    reason = "the gate said no" if found.gate else "no gate is set, so that it takes an operator's word"
+    missed = next((result for result in found.gate if not result.passed), None)
+    reason = f"{missed.condition} ({missed.detail})" if missed else "no gate is set, so that it takes a person's word"
     if not arguments.yes and sys.stdin.isatty() and sys.stderr.isatty():
-        question = f"{'The gate passed' if found.passed and found.gate else reason}. Promote {safe(path)}? [y/N] "
+        word = "The gate passed" if found.passed and found.gate else f"The gate did not pass: {safe(reason, 200)}"
+        question = f"{word}. Promote {safe(path)}? [y/N] "
         print(question, end="", file=sys.stderr, flush=True)
         answer = await asyncio.to_thread(sys.stdin.readline)
         if answer.strip().lower() in ("y", "yes"):
