@@ -308,6 +308,7 @@ def _n_features(model: Instance, values: dict[str, Value]) -> Optional[int]:
     return None
 
 
+_MAX_BOOSTER = 64 << 20
 _LIGHTGBM = re.compile(r"^tree\nversion=(v\d+)", re.MULTILINE)
 
 
@@ -330,7 +331,9 @@ def _lightgbm(facts: Facts, values: dict[str, Value]) -> None:
 
 def _xgboost(facts: Facts, values: dict[str, Value]) -> None:
     raw = values.get("handle")
-    raw = raw.read(64 << 20) if type(raw) is Span else raw
+    if type(raw) is Instance and str(raw.callee) == "builtins.bytearray" and type(raw.args) is tuple and raw.args:
+        raw = raw.args[0]
+    raw = raw.read(_MAX_BOOSTER) if type(raw) is Span else raw
     if type(raw) is not bytes or len(raw) < 16:
         return
     facts.details["xgboost model"] = "ubj" if raw[:2] == b"{L" else "json" if raw[:1] == b"{" else "binary"

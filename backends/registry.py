@@ -57,7 +57,11 @@ def backend(name: str) -> Backend:
     module = _MODULES.get(name)
     if module is None:
         raise Unsupported(f"no backend is called '{name}'; known formats: {', '.join(FORMATS)}")
-    for candidate in importlib.import_module(module).BACKENDS:
+    try:
+        backends = importlib.import_module(module).BACKENDS
+    except ModuleNotFoundError as error:
+        raise Unsupported(f"reading {name} needs the Python package {error.name}, which is not installed") from None
+    for candidate in backends:
         if candidate.name == name:
             found: Backend = candidate
             return found
@@ -73,7 +77,7 @@ def _family(head: bytes, compression: Optional[str] = None) -> tuple[str, ...]:
     if head.startswith(NPY_MAGIC):
         return ("npy",)
     if head.startswith(ZIP_MAGIC):
-        return ("keras", "npz")
+        return ("npz", "keras")
     if pickle_opcodes.looks_like_pickle(head):
         return ("joblib", "pickle")
     return ()
@@ -99,7 +103,10 @@ def inspect(source: Source) -> Inspection:
     if family == ("joblib", "pickle"):
         inspection = backend("pickle").inspect(source)
     else:
-        inspection = identify(source).inspect(source)
+        try:
+            inspection = identify(source).inspect(source)
+        except ModuleNotFoundError as error:
+            raise Unsupported(f"reading this format needs the Python package {error.name}") from None
     extra = []
     mismatch = _mismatch(source.name, family)
     if mismatch:
