@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from importlib import metadata
 
 from console.errors import BadInput, ConsoleError, NeedsReview, Refused, Usage
 from console.loading.facts import Facts, Judged
@@ -115,7 +116,7 @@ class Starter:
                 digest = await asyncio.to_thread(digest_of, judged.bytes)
         except ConsoleError as error:
             await worker.end()
-            raise _with_facts(error, judged) from None
+            raise _with_facts(error, judged, self._python(path)) from None
         except BaseException:
             worker.child.kill()
             raise
@@ -155,10 +156,13 @@ def _inside(place: str, other: str) -> bool:
     return place != other and place.startswith(other) and (not other or place[len(other)] in ".[")
 
 
-def _with_facts(error: ConsoleError, judged: Judged) -> ConsoleError:
+def _with_facts(error: ConsoleError, judged: Judged, python: str | None) -> ConsoleError:
     """The error with a hint that knows what the file says of itself."""
     if error.failure is not None and judged.inspection is not None:
-        hint = hint_for(error.failure, dict(judged.inspection.library_versions)) or error.failure.hint
+        versions = dict(judged.inspection.library_versions)
+        if python is None:
+            versions["running scikit-learn"] = metadata.version("scikit-learn")
+        hint = hint_for(error.failure, versions) or error.failure.hint
         error.failure = replace(error.failure, hint=hint, digest=judged.bytes.digest)
         error.hint = hint
     return error

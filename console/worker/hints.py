@@ -50,6 +50,9 @@ MOVED: Mapping[str, str] = {
 }
 """Modules that libraries removed, and when."""
 
+SKLEARN_INNER = frozenset({"_loss"})
+"""Compiled modules of scikit-learn that named themselves without their package in some releases."""
+
 _VERSION = r"(\d+(?:\.\d+)+\S*?)"
 _TRAINED = re.compile(rf"trained with scikit-learn {_VERSION}, running {_VERSION}(?:$|[\s;,])")
 _NO_MODULE = re.compile(r"No module named '([\w.]+)'")
@@ -85,7 +88,7 @@ def _missing(failure: Failure, versions: Mapping[str, str]) -> str | None:
     moved = MOVED.get(module) or next((why for name, why in MOVED.items() if module.startswith(name + ".")), None)
     if moved:
         return f"{moved}: load it under the version that saved it{_pinned(failure, versions)}"
-    if module.startswith("sklearn."):
+    if module.startswith("sklearn.") or module in SKLEARN_INNER:
         return f"this scikit-learn has no {module}: another version saved the model{_pinned(failure, versions)}"
     top = module.partition(".")[0]
     return f"'{top}' is not installed for the worker's interpreter: {install_line(module, versions.get(top, ''))}"
