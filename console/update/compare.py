@@ -59,7 +59,8 @@ def _parameters(inspection: Inspection, entry: ModelEntry) -> dict[str, Json]:
         if above is None:
             continue
         step = part.at[len(above) :].lstrip(".")
-        if step.split("[")[0].endswith("_"):
+        attribute = step.split("[")[0]
+        if attribute.startswith("_") or attribute.endswith("_"):
             continue
         named = _PART.fullmatch(step)
         steps = entries[above].steps

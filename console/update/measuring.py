@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from console.errors import ConsoleError
@@ -18,6 +16,7 @@ __all__ = ["Measurement", "Rows", "measure"]
 WARM_CALLS = 3
 CALLS = 60
 """Single-row predictions of each model whose durations are taken."""
+_TIMED = ("predict", "transform")
 BUDGET_S = 8.0
 """Seconds after which no further prediction is timed, however few there were."""
 
@@ -43,6 +42,16 @@ class Measurement:
     problem: str | None = None
 
 
+@dataclass(slots=True)
+class _Measured:
+    """One model being measured: its worker, the open table there and the method whose calls are timed."""
+
+    worker: Worker
+    method: str
+    handle: int = 0
+    found: Measurement = field(default_factory=Measurement)
+
+
 async def measure(
     starter: Starter, path: str, current: Judged, candidate: Judged, at: str, rows: Rows, metric: str | None
 ) -> tuple[Measurement, Measurement]:
@@ -51,49 +60,45 @@ async def measure(
     That the current model cannot be measured is told in its `problem`; that the candidate cannot is raised, with the
     failure of its worker.
     """
-    async with _worker(starter, path, candidate, at) as new, _worker(starter, path, current, at) as old:
-        found = await _evaluate(new, rows, metric)
+    async with AsyncExitStack() as workers:
+        new = await _evaluated(workers, starter, path, candidate, at, rows, metric)
+        timed = [new]
         try:
-            before = await _evaluate(old, rows, metric)
+            timed.append(await _evaluated(workers, starter, path, current, at, rows, metric))
+            before = timed[-1].found
         except ConsoleError as error:
-            before = (Measurement(problem=error.message), None)
-        await _time(new, found, old, before)
-    return before[0], found[0]
+            before = Measurement(problem=error.message)
+        await _time(timed, new.found.rows)
+    return before, new.found
 
 
-@asynccontextmanager
-async def _worker(starter: Starter, path: str, judged: Judged, at: str) -> AsyncIterator[Worker]:
+async def _evaluated(
+    workers: AsyncExitStack, starter: Starter, path: str, judged: Judged, at: str, rows: Rows, metric: str | None
+) -> _Measured:
+    """Start a worker, which lives as long as `workers`, and measure its model on the rows."""
     started = await starter.start_judged(path, judged, at, {})
-    try:
-        yield started.worker
-    finally:
-        await started.worker.end()
+    workers.push_async_callback(started.worker.end)
+    method = next((name for name in _TIMED if name in started.loaded.methods), _TIMED[0])
+    measured = _Measured(started.worker, method)
+    measured.handle, _file = await started.worker.open_data(rows.file, rows.name, target=rows.target)
+    task, count, metrics = await started.worker.evaluate(measured.handle, metric=metric, held_back=rows.held_back)
+    measured.found = Measurement(task, count, metrics)
+    return measured
 
 
-async def _evaluate(worker: Worker, rows: Rows, metric: str | None) -> tuple[Measurement, int | None]:
-    """Metrics of one model, and the handle of the table in its worker."""
-    handle, _file = await worker.open_data(rows.file, rows.name, target=rows.target)
-    task, count, metrics = await worker.evaluate(handle, metric=metric, held_back=rows.held_back)
-    return Measurement(task, count, metrics), handle
-
-
-async def _time(
-    new: Worker, found: tuple[Measurement, int | None], old: Worker, before: tuple[Measurement, int | None]
-) -> None:
-    """Durations of single-row predictions, one model after the other; a model that fails is left out."""
-    timed = [(worker, *pair) for worker, pair in ((new, found), (old, before))]
+async def _time(timed: list[_Measured], rows: int) -> None:
+    """Durations of single-row calls, one model after the other in each turn; one that fails is left out."""
     began = time.monotonic()
     for turn in range(-WARM_CALLS, CALLS):
-        for worker, measurement, handle in timed:
-            if handle is None or time.monotonic() - began > BUDGET_S:
-                continue
-            row = turn % max(1, found[0].rows)
+        row = turn % max(1, rows)
+        for one in tuple(timed):
+            if time.monotonic() - began > BUDGET_S:
+                return
             try:
-                outcome = await worker.call(handle, row, row + 1, outputs=False)
+                outcome = await one.worker.call(one.handle, row, row + 1, methods=(one.method,), outputs=False)
             except ConsoleError:
-                measurement.latencies.clear()
-                timed = [one for one in timed if one[0] is not worker]
-                break
+                one.found.latencies.clear()
+                timed.remove(one)
+                continue
             if turn >= 0:
-                measurement.latencies.append(outcome.worker_ms)
-        await asyncio.sleep(0)
+                one.found.latencies.append(outcome.worker_ms)

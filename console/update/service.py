@@ -48,9 +48,9 @@ class Updates:
         """End what runs and let go of the candidates."""
         await self._updater.close()
 
-    def plan(self, path: str, data: str | None, target: str | None) -> UpdatePlan:
+    def plan(self, path: str, data: str | None, target: str | None, at: str = "") -> UpdatePlan:
         """What an update would do, from the recipe and what was named. Raises Usage, BadInput."""
-        return self._updater.plan(path, data, target)
+        return self._updater.plan(path, data, target, at)
 
     async def run(self, plan: UpdatePlan) -> Comparison:
         """Make a candidate and compare it. Raises NeedsReview, Refused, BadInput, Conflict, Failed."""

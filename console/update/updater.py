@@ -88,9 +88,9 @@ class Updater:
 
     # seen from outside
 
-    def plan(self, path: str, data: str | None = None, target: str | None = None) -> UpdatePlan:
-        """What an update would do, from the recipe and what was named. Raises Usage, BadInput."""
-        return plan_update(path, self._recipes.of(path), data=data, target=target)
+    def plan(self, path: str, data: str | None = None, target: str | None = None, at: str = "") -> UpdatePlan:
+        """What an update of the model at `at` would do, from the recipe and what was named. Raises Usage, BadInput."""
+        return plan_update(path, self._recipes.of(path), data=data, target=target, at=at)
 
     def progress(self, path: str) -> UpdateProgress | None:
         """Where an update stands, None where none runs."""

@@ -12,6 +12,7 @@ from typing import Any
 import joblib
 import psutil
 import pytest
+from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -149,14 +150,14 @@ async def test_what_was_accepted_stays_so_through_an_update(engine: Engine, plac
     with pytest.raises(NeedsReview, match="IPv4Address"):
         await engine.update(plan)
     await engine.load(path, accept="ours")
+    await engine.unload(path)
     comparison = await engine.update(plan)
     assert comparison.candidate.judgement is not None
     assert comparison.candidate.judgement.verdict is Verdict.REVIEW
     await engine.promote(path, "more rows")
-    await engine.unload(path)
-    view = await engine.load(path)
-    assert view.digest == comparison.candidate.digest
-    await engine.unload(path)
+    report = await engine.report(path, digest=True)
+    assert report.artifact.digest == comparison.candidate.digest
+    assert "more rows" in str(report.judgement.pinned)
 
 
 class Marker:
@@ -223,6 +224,14 @@ async def test_partial_fit_and_warm_start(engine: Engine, place: Place) -> None:
     comparison = await engine.update(await engine.plan_update(path))
     assert comparison.changed == (("n_estimators", "10", "11"),)
     assert comparison.candidate.parameters["n_jobs"] == -1
+
+
+async def test_a_transformer_is_measured_by_its_way_back(engine: Engine, place: Place) -> None:
+    path = place("pca.joblib", PCA(2, random_state=0).fit(frame(0, 12)[["a", "b", "c"]]))
+    comparison = await engine.update(await engine.plan_update(path))
+    assert (comparison.task, comparison.metric) == ("transformation", "mean_squared_error")
+    assert comparison.candidate.latency is not None
+    assert comparison.candidate.latency.count == 60
 
 
 async def test_training_again_on_the_same_rows_is_no_other_content(engine: Engine, place: Place) -> None:

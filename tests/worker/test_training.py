@@ -15,10 +15,11 @@ import pandas
 import psutil
 import pytest
 from sklearn.cluster import KMeans, MiniBatchKMeans
+from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from backends import registry
@@ -240,9 +241,16 @@ def test_metrics_of_numbers_and_of_clusters() -> None:
     assert {"silhouette_score", "davies_bouldin_score"} <= set(found)
 
 
+def test_metrics_of_a_transformation_there_and_back() -> None:
+    task, found = metrics.evaluate(PCA(2).fit(X), X, None)
+    assert task == "transformation"
+    assert 0 < found["mean_squared_error"] < X.var()
+    assert metrics.evaluate(PolynomialFeatures().fit(X), X, None) == ("transformation", {})
+
+
 def test_what_cannot_be_measured() -> None:
-    with pytest.raises(Refusal, match="no predict"):
-        metrics.evaluate(StandardScaler().fit(X), X, Y)
+    with pytest.raises(Refusal, match="neither predict nor transform"):
+        metrics.evaluate(object(), X, Y)
     with pytest.raises(Refusal, match="target"):
         metrics.evaluate(LogisticRegression().fit(X, Y), X, None)
     with pytest.raises(Refusal, match="fantasy"):
