@@ -29,7 +29,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
 from backends import registry
-from backends.base import Damaged, Inspection, NameUse, Source, Unsupported
+from backends.base import ArtifactError, Damaged, Inspection, NameUse, Source, Unsupported
 from backends.findings import FINDING_CODES, finding
 from console.records import Judgement, Verdict
 from console.trust.policy import Pin, Policy
@@ -42,6 +42,7 @@ from console.trust.verdict import (
     verdict_of_finding,
 )
 from tests.estimators import fit_all_estimators
+from tests.hostile import SAMPLES, Sample
 
 DIGEST = "sha256:" + "ef" * 32
 X = np.random.RandomState(0).rand(30, 3)
@@ -279,3 +280,17 @@ def test_refit_hazards() -> None:
     assert list(refit_hazards({"memory": "", "pre_dispatch": "all"})) == []
     assert [name for name, _what in refit_hazards({"clf__memory": "/tmp"})] == ["clf__memory"]
     assert [name for name, _what in refit_hazards({"pre_dispatch": "__import__('os')"})] == ["pre_dispatch"]
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.title)
+def test_nothing_of_the_hostile_catalogue_is_safe_or_runs(sample: Sample, tmp_path: Path) -> None:
+    marker = tmp_path / "marker"
+    try:
+        found = verdict(sample.build(str(marker)), f"model{sample.suffix}")
+    except ArtifactError as error:
+        found = judge_error(error)
+    assert found.verdict is not Verdict.SAFE
+    assert found.reasons[0].detail
+    if "os.system" in sample.names:
+        assert found.verdict is Verdict.BLOCKED
+    assert not marker.exists()
