@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import select
 import signal
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 Opener = Callable[[], Awaitable["Engine"]]
 
 _TOASTS: dict[str, SeverityLevel] = {"ok": "information", "attention": "warning", "failure": "error"}
+_TERMINAL_SECONDS = 5.0
+"""How often the terminal is looked for."""
 _TOAST_SECONDS = {"information": 5.0, "warning": 8.0, "error": 10.0}
 
 
@@ -84,7 +88,15 @@ class ConsoleApp(App[int]):
         if loop is not None and not self.is_headless:
             for number in (signal.SIGHUP, signal.SIGTERM):
                 loop.add_signal_handler(number, partial(self.exit, None, 128 + number))
+            self.set_interval(_TERMINAL_SECONDS, self._look_for_terminal)
         self.call_after_refresh(self.run_worker, self._open(), group="open")
+
+    def _look_for_terminal(self) -> None:
+        """A terminal that went without a signal (a container's, a dropped relay's) ends the console too."""
+        poll = select.poll()
+        poll.register(sys.stdin.fileno(), select.POLLHUP)
+        if any(event & (select.POLLHUP | select.POLLERR | select.POLLNVAL) for _, event in poll.poll(0)):
+            self.exit(None, 128 + signal.SIGHUP)
 
     async def _open(self) -> None:
         from console.ui.screens.home import HomeScreen

@@ -74,7 +74,10 @@ _FLAGS = re.IGNORECASE | re.MULTILINE
 
 
 class Filter:
-    """A regular expression over what a row says, `^` and `$` standing at the ends of path, class and words; a leading `!` inverts, a broken pattern is taken literally."""
+    """A regular expression over what a row says; a leading `!` inverts, a broken pattern is taken literally.
+
+    `^` and `$` stand at the ends of path, class and words.
+    """
 
     def __init__(self, pattern: str = "") -> None:
         self.pattern = pattern

@@ -15,7 +15,7 @@ def no_waiting_for_idleness(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests wait for conditions of their own; a busy machine is never idle for textual's taste."""
 
     async def turn(*_: float) -> None:
-        for _ in range(5):
+        for _turn in range(5):
             await asyncio.sleep(0)
 
     monkeypatch.setattr("textual.pilot.wait_for_idle", turn)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from backends.base import ArrayInfo, Inspection, ModelEntry, Signature
+from console.monitor.series import Recorder
 from console.records import (
     Artifact,
     Candidate,
@@ -24,7 +25,6 @@ from console.records import (
     WorkerState,
     WorkerView,
 )
-from console.monitor.series import Recorder
 from tests.ui.feeder import Feeder
 
 NOW = 1_790_000_000.0

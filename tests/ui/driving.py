@@ -31,7 +31,7 @@ class Driver:
             await self.pilot.press(key)
             await self.pilot.pause()
 
-    async def type(self, words: str) -> None:
+    async def write(self, words: str) -> None:
         """Type text, character by character."""
         await self.press(*(_NAMES.get(char, char) for char in words))
 

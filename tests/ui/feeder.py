@@ -21,6 +21,7 @@ from console.records import (
     Version,
     WorkerView,
 )
+from console.store.recipe import Recipe
 
 
 class Feeder:
@@ -86,6 +87,9 @@ class Feeder:
 
     def series(self, path: str) -> Any:
         return self.recorders.get(path)
+
+    def recipe(self, path: str) -> Recipe:
+        return Recipe()
 
     def failures(self) -> tuple[Failure, ...]:
         return tuple(self.failed)

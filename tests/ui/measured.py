@@ -38,7 +38,9 @@ def story(clock: Clock) -> Recorder:
         elif not away:
             recorder.call(1, wave * (4 if step % 61 == 0 else 1), wave + 0.3)
         if not away:
-            recorder.reading(Memory(int((180 + at) * 2**20), int((120 + at) * 2**20), 100 << 20), 20 + 8 * math.sin(at / 3))
+            recorder.reading(
+                Memory(int((180 + at) * 2**20), int((120 + at) * 2**20), 100 << 20), 20 + 8 * math.sin(at / 3)
+            )
         if step == 43 * 20:
             recorder.mark("reload")
         if step == 60 * 20:

@@ -86,7 +86,7 @@ async def test_only_the_lines_that_changed_are_painted_again(monkeypatch: pytest
 async def test_the_filter_is_live_and_goes_with_escape() -> None:
     async with console_on(demo()) as console:
         await console.press("slash")
-        await console.type("trouble")
+        await console.write("trouble")
         await console.until(lambda: "2 of 12" in console.picture())
         assert "churn/rf" not in console.picture()
         await console.press("enter")
@@ -103,7 +103,7 @@ async def test_an_action_acts_on_the_row_that_is_seen() -> None:
     feeder = demo()
     async with console_on(feeder) as console:
         await console.press("slash")
-        await console.type("svm")
+        await console.write("svm")
         await console.until(lambda: "1 of 12" in console.picture())
         await console.press("enter", "l")
         await console.until(lambda: feeder.asked)
@@ -148,7 +148,10 @@ async def test_the_next_problem_is_one_key_away() -> None:
         ("fraud/lr.pkl", ("StandardScaler › LogisticRegression", "press r to load them")),
         ("inbox/unknown.pkl", ("✖ blocked  calls os.system, which runs a command of the file's choice", "byte 27")),
         ("inbox/half.joblib", ("✖ damaged  ends at byte 88,000",)),
-        ("trouble/worker-dies.joblib", ("predict failed  killed by signal 11", "Segmentation fault", "press e", "r to try")),
+        (
+            "trouble/worker-dies.joblib",
+            ("predict failed  killed by signal 11", "Segmentation fault", "press e", "r to try"),
+        ),
         ("trouble/predict-raises.joblib", ("? review  names company.features.Ratio", "1 more", "typed yes")),
         ("iris/svm.pkl", ("safe: it names no code at all", "press l to load it")),
     ],
@@ -230,13 +233,15 @@ async def test_enter_opens_the_model() -> None:
 
 
 async def test_a_hundred_thousand_rows_scroll_and_filter() -> None:
-    feeder = Feeder(artifact(f"team-{n % 977:03}/model-{n:06}.pkl", n, n, "pickle", "a.B", None) for n in range(100_000))
+    feeder = Feeder(
+        artifact(f"team-{n % 977:03}/model-{n:06}.pkl", n, n, "pickle", "a.B", None) for n in range(100_000)
+    )
     async with console_on(feeder, settings=Settings()) as console:
         assert "100000 models" in console.picture()
         await console.press("G")
         assert selected(console) == "team-976/model-099653.pkl"
         await console.press("slash")
-        await console.type("976/.*53")
+        await console.write("976/.*53")
         await console.until(lambda: 0 < len(console.app.rows) < 10)
         await console.press("enter")
         assert selected(console) == "team-976/model-099653.pkl"

@@ -56,7 +56,7 @@ async def test_a_traceback_is_searched_forth_and_back() -> None:
         await console.press("e")
         await console.on(ErrorsScreen)
         await console.press("j", "enter", "slash")
-        await console.type("float")
+        await console.write("float")
         await console.press("enter")
         pane = console.widget(TextPane)
         assert pane.has_focus
@@ -110,7 +110,11 @@ async def test_events_newest_first_lead_to_what_they_are_about() -> None:
         await console.press("v")
         await console.on(EventsScreen)
         picture = console.picture()
-        assert picture.index("predict failed") < picture.index("is ready after 412 ms") < picture.index("12 artifacts found")
+        assert (
+            picture.index("predict failed")
+            < picture.index("is ready after 412 ms")
+            < picture.index("12 artifacts found")
+        )
         feeder.say("worker.ended", "iris/svm.pkl", "iris/svm.pkl was unloaded")
         await console.until(lambda: "was unloaded" in console.picture())
         await console.press("enter")
@@ -149,7 +153,7 @@ async def test_an_update_without_a_recipe_asks_for_data() -> None:
         await console.on(UpdateScreen)
         await console.until(lambda: "there is nothing to train" in console.picture())
         feeder.plans["churn/rf.joblib"] = UpdatePlan("churn/rf.joblib", "/data/new.csv", None)
-        await console.type("new.csv")
+        await console.write("new.csv")
         await console.press("enter")
         await console.until(lambda: feeder.asked)
     assert feeder.asked == [("update", "churn/rf.joblib", "/data/new.csv", "")]
@@ -182,7 +186,14 @@ async def test_a_comparison_shows_the_gate_and_promotes_after_a_yes() -> None:
         await console.press("u")
         await console.on(UpdateScreen)
         picture = console.picture()
-        for words in ("does not meet the gate", "0.9377", "+0.0065", "✖ latency at most 1.5", "200 → 300", "600 held-out"):
+        for words in (
+            "does not meet the gate",
+            "0.9377",
+            "+0.0065",
+            "✖ latency at most 1.5",
+            "200 → 300",
+            "600 held-out",
+        ):
             assert words in picture
         await console.press("P")
         await console.on(ConfirmScreen)
@@ -215,17 +226,17 @@ async def test_the_palette_finds_actions_models_and_themes() -> None:
     async with console_on(demo()) as console:
         await console.press("colon")
         await console.on(PaletteScreen)
-        await console.type("light con")
+        await console.write("light con")
         await console.press("enter")
         await console.until(lambda: console.app.theme == "console-light")
         await console.press("colon")
         await console.on(PaletteScreen)
-        await console.type("what happened")
+        await console.write("what happened")
         await console.press("enter")
         await console.on(EventsScreen)
         await console.press("colon")
         await console.on(PaletteScreen)
-        await console.type("kmeans")
+        await console.write("kmeans")
         await console.press("enter")
         screen = await console.on(ModelScreen)
         assert screen.subject == "segments/kmeans.h5"

@@ -14,7 +14,15 @@ from tests.ui.demo_records import artifact
 
 @pytest.mark.parametrize(
     ("count", "said"),
-    [(0, "0B"), (932, "932B"), (1024, "1.0K"), (12_288, "12K"), (317_440, "310K"), (1023_000, "999K"), (4_404_019, "4.2M")]
+    [
+        (0, "0B"),
+        (932, "932B"),
+        (1024, "1.0K"),
+        (12_288, "12K"),
+        (317_440, "310K"),
+        (1023_000, "999K"),
+        (4_404_019, "4.2M"),
+    ]
     + [(220_200_960, "210M"), (5 << 40, "5.0T"), (None, "")],
 )
 def test_sizes(count: int | None, said: str) -> None:
@@ -27,7 +35,8 @@ def test_a_size_never_outgrows_its_column(count: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "said"), [(0.824, "0.82 ms"), (2.14, "2.1 ms"), (9.97, "10 ms"), (210.4, "210 ms"), (1400, "1.4 s"), (None, "")]
+    ("value", "said"),
+    [(0.824, "0.82 ms"), (2.14, "2.1 ms"), (9.97, "10 ms"), (210.4, "210 ms"), (1400, "1.4 s"), (None, "")],
 )
 def test_durations(value: float | None, said: str) -> None:
     assert text.milliseconds(value) == said
@@ -38,7 +47,9 @@ def test_a_duration_never_outgrows_its_column(value: float) -> None:
     assert len(text.milliseconds(value)) <= 7
 
 
-@pytest.mark.parametrize(("age", "said"), [(0.2, "now"), (5, "5s ago"), (3599, "59m ago"), (7300, "2h ago"), (3e7, "347d ago")])
+@pytest.mark.parametrize(
+    ("age", "said"), [(0.2, "now"), (5, "5s ago"), (3599, "59m ago"), (7300, "2h ago"), (3e7, "347d ago")]
+)
 def test_ages(age: float, said: str) -> None:
     assert text.ago(1000.0, 1000.0 + age) == said
 
@@ -58,7 +69,11 @@ def test_cutting_keeps_to_the_width_and_to_both_ends(words: str, width: int) -> 
         assert short[-1] == words[-1]
 
 
-@given(st.lists(st.tuples(st.text(max_size=12), st.sampled_from(["a", "b", "c"])), max_size=4), st.integers(2, 30), st.booleans())
+@given(
+    st.lists(st.tuples(st.text(max_size=12), st.sampled_from(["a", "b", "c"])), max_size=4),
+    st.integers(2, 30),
+    st.booleans(),
+)
 def test_cut_pieces_say_what_the_cut_text_says(pieces: list[tuple[str, str]], width: int, middle: bool) -> None:
     whole = "".join(piece for piece, _ in pieces)
     if cell_len(whole) <= width:
@@ -69,7 +84,9 @@ def test_cut_pieces_say_what_the_cut_text_says(pieces: list[tuple[str, str]], wi
 
 
 def test_a_class_is_said_with_its_last_step() -> None:
-    row = artifact("a", 1, 0, "pickle", "sklearn.pipeline.Pipeline", None, steps=("a.B", "sklearn.linear_model._x.Ridge"))
+    row = artifact(
+        "a", 1, 0, "pickle", "sklearn.pipeline.Pipeline", None, steps=("a.B", "sklearn.linear_model._x.Ridge")
+    )
     assert text.class_words(row) == "Pipeline › Ridge"
 
 

@@ -108,7 +108,7 @@ def cells(row: Row, now: float) -> dict[str, Cell]:
             (dot + suffix if stem else "", "quiet"),
         ),
         "class": described,
-        "format": ((artifact.format or "", "quiet"),),
+        "format": ((safe(artifact.format or "", 24), "quiet"),),
         "size": ((text.size(artifact.size), "plain"),),
         "changed": ((text.ago(artifact.modified, now), "attention" if fresh else "quiet"),),
         "trust": ((f"{text.sign(trust.glyph)} ", trust.role), (trust.word, _quieter(trust.role))),

@@ -93,7 +93,7 @@ def facts_line(report: Report | None, row: Row) -> Line:
 def _shape(found: Inspection, steps: Sequence[str]) -> Sequence[str]:
     signature = found.signature
     model = found.models[0] if found.models else None
-    parts = [f"{found.compression} compressed"] if found.compression else []
+    parts = [f"{safe(found.compression, 24)} compressed"] if found.compression else []
     if steps:
         parts.append(text.sign(" › ").join(text.short_class(step) for step in steps[:5]))
     if model is not None:

@@ -1,0 +1,139 @@
+"""The keys on a real engine and a real store: load, review, place, change, death, update, promote, roll back."""
+
+from __future__ import annotations
+
+import pickle
+import shutil
+import textwrap
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest_asyncio
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+
+from console.config import Settings
+from console.engine import Engine
+from console.records import WorkerState
+from console.ui.screens.confirm import ConfirmScreen, TypedYesScreen
+from console.ui.screens.errors import ErrorsScreen
+from console.ui.screens.history import HistoryScreen
+from console.ui.screens.home import HomeScreen
+from console.ui.screens.place import PlaceScreen
+from console.ui.screens.update import UpdateScreen
+from console.ui.widgets.text_pane import TextPane
+from tests.ui.driving import Driver, console_on
+
+
+@pytest_asyncio.fixture
+async def engine(demo_copy: Path) -> AsyncIterator[Engine]:
+    """An engine on a store of its own, closed by the console."""
+    kept = ("churn", "trouble", "wine")
+    for folder in demo_copy.iterdir():
+        if folder.name not in kept:
+            shutil.rmtree(folder) if folder.is_dir() else folder.unlink()
+    fitted = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
+    (demo_copy / "own").mkdir()
+    (demo_copy / "own" / "two.pkl").write_bytes(
+        pickle.dumps({"first": fitted, "second": clone(fitted).fit([[0.0], [1.0]], [0, 1])})
+    )
+    (demo_copy / "own" / "odd.pkl").write_bytes(pickle.dumps({"model": fitted, "notes": textwrap.TextWrapper()}))
+    opened = await Engine.open(demo_copy, Settings())
+    yield opened
+    await opened.close()
+
+
+async def on_row(console: Driver, path: str) -> None:
+    await console.until(lambda: path in console.app.rows.by_path, path)
+    await console.until(lambda: console.app.rows.by_path[path].artifact.verdict is not None, f"verdict of {path}")
+    console.app.screen.query_one("ArtifactTable").select(path)  # type: ignore[attr-defined]
+    await console.pilot.pause()
+
+
+def state(engine: Engine, path: str) -> WorkerState | None:
+    worker = engine.worker(path)
+    return worker.state if worker is not None else None
+
+
+async def test_load_choose_review_and_unload(engine: Engine) -> None:
+    async with console_on(engine) as console:
+        await on_row(console, "own/two.pkl")
+        await console.press("l")
+        await console.on(PlaceScreen)
+        await console.press("j", "enter")
+        await console.until(lambda: state(engine, "own/two.pkl") is WorkerState.READY)
+        worker = engine.worker("own/two.pkl")
+        assert worker is not None
+        assert "second" in worker.at
+        await on_row(console, "own/odd.pkl")
+        await console.press("l")
+        await console.on(PlaceScreen)
+        await console.press("enter")
+        await console.on(TypedYesScreen)
+        assert "textwrap.TextWrapper" in console.picture()
+        await console.write("yep")
+        await console.press("enter", "escape")
+        await console.on(HomeScreen)
+        assert state(engine, "own/odd.pkl") is None
+        await console.press("l")
+        await console.on(PlaceScreen)
+        await console.press("enter")
+        await console.on(TypedYesScreen)
+        await console.write("yes")
+        await console.press("enter")
+        await console.until(lambda: state(engine, "own/odd.pkl") is WorkerState.READY)
+        await console.until(lambda: "2 ready" in console.picture())
+        await console.press("x")
+        await console.until(lambda: state(engine, "own/odd.pkl") in (None, WorkerState.ENDED))
+
+
+async def test_a_changed_file_is_marked_and_reloaded(engine: Engine) -> None:
+    async with console_on(engine) as console:
+        await on_row(console, "wine/forest.joblib")
+        await console.press("l")
+        await console.until(lambda: state(engine, "wine/forest.joblib") is WorkerState.READY)
+        model = engine.root / "wine" / "forest.joblib"
+        fresh = model.with_name("fresh")
+        fresh.write_bytes((engine.root / "churn" / "lr.joblib").read_bytes())
+        fresh.rename(model)
+        await console.until(lambda: "1 changed" in console.picture())
+        await console.press("r")
+        await console.until(lambda: "1 changed" not in console.picture())
+        await console.until(lambda: "1 ready" in console.picture())
+
+
+async def test_a_dead_worker_is_named_and_its_account_one_key_away(engine: Engine) -> None:
+    async with console_on(engine) as console:
+        await on_row(console, "trouble/dies.joblib")
+        await console.press("p")
+        await console.until(lambda: engine.failures(), "a failure")
+        await console.press("e")
+        await console.on(ErrorsScreen)
+        await console.until(lambda: "SIGSEGV" in console.widget(TextPane).plain, "the cause")
+        assert "trouble/dies.joblib" in console.widget(TextPane).plain
+
+
+async def test_retrain_compare_promote_and_roll_back(engine: Engine) -> None:
+    path = "churn/lr.joblib"
+    before = (engine.root / path).read_bytes()
+    async with console_on(engine) as console:
+        await on_row(console, path)
+        await console.press("u")
+        await console.on(UpdateScreen)
+        await console.until(lambda: "churn-train.csv" in console.picture())
+        await console.press("enter")
+        await console.until(lambda: engine.pending(path) is not None, "a comparison")
+        await console.until(lambda: "roc_auc" in console.picture())
+        assert (engine.root / path).read_bytes() == before
+        await console.press("P")
+        await console.on(ConfirmScreen)
+        await console.press("y")
+        await console.on(HomeScreen)
+        assert (engine.root / path).read_bytes() != before
+        await console.press("h")
+        await console.on(HistoryScreen)
+        await console.until(lambda: "current" in console.picture())
+        await console.press("j", "B")
+        await console.on(ConfirmScreen)
+        await console.press("y")
+        await console.until(lambda: (engine.root / path).read_bytes() == before)
