@@ -137,10 +137,10 @@ class ConsoleApp(App[int]):
         for event in events:
             if event.severity in _TOASTS and event.kind in _TOLD:
                 self.say(event.text, _TOASTS[event.severity])
-        for screen in self.screen_stack:
-            if isinstance(screen, ConsoleScreen) and screen.is_built and screen.is_current:
-                screen.engine_changed(events)
-                screen.refresh_frame()
+        screen = next((one for one in reversed(self.screen_stack) if not one.is_modal), None)
+        if isinstance(screen, ConsoleScreen) and screen.is_built:
+            screen.engine_changed(events)
+            screen.refresh_frame()
 
     def say(self, sentence: str, severity: SeverityLevel = "information") -> None:
         """A toast; outside text is made harmless here."""

@@ -229,7 +229,7 @@ class Chart(Horizontal):
 
     def tick(self, *, readout: bool) -> None:
         """Draw what is new; the readout only now and then, since figures that flicker cannot be read."""
-        if self.recorder is None or self.paused:
+        if self.recorder is None or self.paused or not self._body.size or not self._readout.size:
             return
         if self.window.advance(self.recorder):
             self._body.revise()
