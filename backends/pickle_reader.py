@@ -131,15 +131,14 @@ class PickleReader:
         return self.position
 
     def open_frame(self, length: int) -> None:
-        """Follow a FRAME opcode that ends at the current position."""
+        """Follow a FRAME opcode that ends at the current position.
+
+        One that claims more than the file has is told at its STOP; where none comes, the file was cut off.
+        """
         start = self.offset
         if self.frame_end is not None:
             self.report("frame", "a frame inside a frame", start - 9)
-        if length > self.size - start:
-            self.report("frame", f"a frame of {length} bytes where {self.size - start} are left", start - 9)
-            self.frame_end = None
-        else:
-            self.frame_end = start + length
+        self.frame_end = start + length
         self._set_safe()
 
     def take(self, start: int, length: int, encoding: str, keep: int) -> Optional[bytes]:
@@ -149,7 +148,7 @@ class PickleReader:
         """
         offset = self.base + start
         if length > self.size - offset:
-            raise Stopped("truncated", f"{length} bytes are announced where {self.size - offset} are left", offset)
+            raise Stopped("truncated", f"{length} bytes are announced where {max(0, self.size - offset)} are left", offset)
         data: Optional[bytes] = None
         if length <= keep and self.budget.kept >= length:
             self.budget.kept -= length

@@ -300,9 +300,11 @@ class Engine:
 
     # update
 
-    async def plan_update(self, path: str, *, data: str | None = None, target: str | None = None) -> UpdatePlan:
+    async def plan_update(
+        self, path: str, *, data: str | None = None, target: str | None = None, at: str = ""
+    ) -> UpdatePlan:
         """What an update would do, from the recipe and what was named. Raises Usage that says what is missing."""
-        return self._updates.plan(path, data, target)
+        return self._updates.plan(path, data, target, at=at)
 
     async def update(self, plan: UpdatePlan) -> Comparison:
         """Retrain, judge and measure a candidate; it waits for `promote` or `discard`.
