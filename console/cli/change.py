@@ -21,7 +21,7 @@ async def update(arguments: argparse.Namespace, output: Output) -> int:
     """Retrain, compare, and promote what passes the gate or what the operator says yes to."""
     async with opened(arguments.artifact, records=True) as store:
         engine, path = store.engine, store.artifact
-        plan = await engine.plan_update(path, data=absolute(arguments.data), target=arguments.target)
+        plan = await engine.plan_update(path, data=absolute(arguments.data), target=arguments.target, at=arguments.at)
         stop = _narrate(engine.bus, output)
         try:
             found = await engine.update(plan)
@@ -36,10 +36,15 @@ async def update(arguments: argparse.Namespace, output: Output) -> int:
 
 
 async def _decided(engine: Engine, found: Comparison, arguments: argparse.Namespace, output: Output) -> Version | None:
-    """Promote or discard: `--yes` promotes what passed its gate; else a person is asked, where there is one."""
+    """Promote or discard: what failed its gate needs a person at a terminal, anything else a `--yes` or a person.
+
+    Where the recipe sets no condition, `--yes` is the operator's word.
+    """
     path = found.path
-    if arguments.yes and found.passed and found.gate:
+    if arguments.yes and found.passed:
         return await engine.promote(path, arguments.why or "update --yes: the gate passed")
+    if arguments.yes and not engine.recipe(path).gate.conditions and all(one.passed is None for one in found.gate):
+        return await engine.promote(path, arguments.why or "update --yes: there was no gate to pass")
     missed = next((result for result in found.gate if not result.passed), None)
     reason = f"{missed.condition} ({missed.detail})" if missed else "no gate is set, so that it takes a person's word"
     if not arguments.yes and sys.stdin.isatty() and sys.stderr.isatty():

@@ -167,8 +167,9 @@ def _changing(commands: Commands) -> None:
         commands, "update", "Retrain a model, compare, and promote what is better.", "update churn/lr.joblib --yes"
     )
     update.add_argument("artifact", metavar="ARTIFACT")
+    update.add_argument("--at", default="", metavar="PLACE", help="retrain this one of several models in the file")
     _data(update)
-    update.add_argument("--yes", action="store_true", help="promote without asking when the recipe's gate passes")
+    update.add_argument("--yes", action="store_true", help="promote without asking, unless the recipe's gate says no")
     update.add_argument("--why", metavar="TEXT", help="what the history says of it")
     update.set_defaults(run=change.update)
     rollback = _add(commands, "rollback", "Put an old version back in place.", "rollback churn/lr.joblib --to 3")
