@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -40,6 +41,8 @@ def build(directory: Path) -> Iterator[str]:
 
     The store is complete or not there: everything is made beside it and moved into place at the end. Raises OSError.
     """
+    if directory.is_dir() and any(directory.iterdir()) and not (directory / MARK).is_file():
+        raise FileExistsError(errno.EEXIST, "it is not empty and not a demo store", str(directory))
     directory.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=".demo-", dir=directory.parent))
     try:
@@ -52,14 +55,8 @@ def build(directory: Path) -> Iterator[str]:
         (beside / ".model-console").mkdir(mode=0o700)
         (beside / MARK).write_text(f"{VERSION}\n", "utf-8")
         beside.chmod(0o755)
-        _put(beside, directory)
+        if directory.is_dir():
+            shutil.rmtree(directory)
+        beside.replace(directory)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-
-
-def _put(beside: Path, directory: Path) -> None:
-    if directory.is_dir() and any(directory.iterdir()):
-        if not (directory / MARK).is_file():
-            raise FileExistsError(17, "it is not empty and not a demo store", str(directory))
-        shutil.rmtree(directory)
-    beside.replace(directory)

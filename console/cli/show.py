@@ -68,8 +68,8 @@ def _table(rows: list[Artifact]) -> Iterable[str]:
 
 
 def _class(row: Artifact) -> str:
-    names = row.steps or ((row.model_class or "").rpartition(".")[2],)
-    return " > ".join(names)
+    names = [(row.model_class or "").rpartition(".")[2], *row.steps[-1:]]
+    return " › ".join(name.rpartition(".")[2] for name in names)
 
 
 def _facts(report: Report, at: str) -> Iterable[str]:
