@@ -10,8 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from textual.app import App
-from textual.content import Content
+from rich.text import Text
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
@@ -21,6 +20,7 @@ from console.records import Event, Layer
 from console.safe_text import safe
 from console.ui import text
 from console.ui.follow import Follower
+from console.ui.navigation import Navigator
 from console.ui.operations import Operations
 from console.ui.rows import Rows
 from console.ui.screens.base import ConsoleScreen
@@ -38,11 +38,12 @@ _TERMINAL_SECONDS = 5.0
 _TOAST_SECONDS = {"information": 5.0, "warning": 8.0, "error": 10.0}
 
 
-class ConsoleApp(App[int]):
+class ConsoleApp(Navigator):
     """The console on a terminal. `opener` is called after the first picture is on the screen."""
 
     CSS_PATH = "console.tcss"
     ENABLE_COMMAND_PALETTE = False
+    TITLE = "model-console"
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
 
@@ -177,50 +178,6 @@ class ConsoleApp(App[int]):
         layers = [worker.layers for worker in self.engine.workers().values() if worker.layers]
         return min(layers, key=lambda one: sum(layer.active for layer in one.values()), default={})
 
-    def open_model(self, path: str) -> None:
-        """The screen of one model."""
-        from console.ui.screens.model import ModelScreen
-
-        self.push_screen(ModelScreen(path))
-
-    def show_errors(self, path: str | None = None, failure: int | None = None) -> None:
-        """The failures."""
-        from console.ui.screens.errors import ErrorsScreen
-
-        self._show(ErrorsScreen(path, failure))
-
-    def show_events(self) -> None:
-        """What happened."""
-        from console.ui.screens.events import EventsScreen
-
-        self._show(EventsScreen())
-
-    def show_update(self, path: str) -> None:
-        """Retraining one model."""
-        from console.ui.screens.update import UpdateScreen
-
-        self._show(UpdateScreen(path))
-
-    def show_history(self, path: str) -> None:
-        """The versions of one model."""
-        from console.ui.screens.history import HistoryScreen
-
-        self._show(HistoryScreen(path))
-
-    def show_help(self, place: str) -> None:
-        """All keys, those of `place` first."""
-        from console.ui.screens.help import HelpScreen
-
-        self.push_screen(HelpScreen(place))
-
-    def show_palette(self) -> None:
-        """Everything by name."""
-        from console.ui.screens.palette import PaletteScreen
-
-        screen = self.screen
-        if isinstance(screen, ConsoleScreen):
-            self.push_screen(PaletteScreen(screen))
-
     def leave(self) -> None:
         """Quit; while an update is running, ask first."""
         if not self.is_open:
@@ -231,21 +188,15 @@ class ConsoleApp(App[int]):
     async def _leave(self) -> None:
         from console.ui.screens.confirm import ConfirmScreen
 
-        running = [path for path in self.rows.by_path if self.engine.progress(path) is not None]
-        if running:
-            question = f"Quit and cancel the update of {safe(running[0])}?"
+        engine = self.engine
+        lost = [path for path in self.rows.by_path if engine.progress(path) or engine.pending(path)]
+        if lost:
+            question = f"Quit and give up the update of {safe(lost[0])}?"
             if not await self.push_screen_wait(
                 ConfirmScreen(question, "The current model stays as it is.", yes="Quit")
             ):
                 return
         self.exit(0)
-
-    def _show(self, screen: ConsoleScreen) -> None:
-        """Put a screen on top; one of the same kind that is on top already is replaced."""
-        if type(self.screen) is type(screen):
-            self.switch_screen(screen)
-        else:
-            self.push_screen(screen)
 
     def _fatal_error(self) -> None:
         """A defect of ours: the account goes to a file, one sentence to the screen."""
@@ -253,7 +204,7 @@ class ConsoleApp(App[int]):
 
         self.crash_file = write_crash()
         where = f"The account is in {self.crash_file}." if self.crash_file else "Its account could not be written."
-        self._exit_renderables.append(Content(f"model-console stopped on a defect of its own. {where}").plain)
+        self._exit_renderables.append(Text(f"model-console stopped on a defect of its own. {where}"))
         self._close_messages_no_wait()
 
 

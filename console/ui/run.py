@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.config import Settings
 from console.errors import Usage
+
+COLOURLESS = "ansi-dark"
+"""The theme for NO_COLOR: of the themes only those of the terminal's own colours can do without any."""
 
 if TYPE_CHECKING:
     from console.engine import Engine
@@ -20,6 +24,9 @@ def run(root: Path, settings: Settings, *, read_only: bool = False) -> int:
         raise Usage("the console needs a terminal", hint="`model-console ls STORE --json` works without one")
     os.environ.setdefault("TEXTUAL_FPS", str(settings.fps))
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
+    if "NO_COLOR" in os.environ:
+        os.environ["TEXTUAL_THEME"] = COLOURLESS
+        settings = replace(settings, theme=COLOURLESS)
     from console.ui.app import ConsoleApp
 
     async def open_engine() -> Engine:

@@ -106,7 +106,7 @@ def span(seconds: float) -> str:
 def clock(when: float) -> str:
     """The time of day, `14:03:59`; with the date when it was not today."""
     then = time.localtime(when)
-    pattern = "%H:%M:%S" if then[:3] == time.localtime()[:3] else "%Y-%m-%d %H:%M"
+    pattern = "%H:%M:%S" if then[:3] == time.localtime(time.time())[:3] else "%Y-%m-%d %H:%M"
     return time.strftime(pattern, then)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -23,6 +24,11 @@ def no_waiting_for_idleness(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def still_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is always NOW."""
-    monkeypatch.setattr(time, "time", lambda: NOW)
+def still_clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """It is always NOW, and always in the same place."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "UTC")
+        time.tzset()
+        patch.setattr(time, "time", lambda: NOW)
+        yield
+    time.tzset()

@@ -30,14 +30,17 @@ def test_the_account_has_frames_but_no_values(monkeypatch: pytest.MonkeyPatch) -
 
 async def test_a_defect_ends_the_console_with_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     feeder = demo()
-    with pytest.raises(Exception, match="cannot be done"):
+
+    def broken() -> None:
+        raise RuntimeError("cannot be done")
+
+    async def run() -> None:
         async with console_on(feeder) as console:
-
-            def broken() -> None:
-                raise RuntimeError("cannot be done")
-
             console.app.call_later(broken)
             await console.until(lambda: not console.app.is_running)
+
+    with pytest.raises(RuntimeError, match="cannot be done"):
+        await run()
     shown = capsys.readouterr().err
     assert "stopped on a defect of its own" in shown
     assert "Traceback" not in shown

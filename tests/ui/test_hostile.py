@@ -1,4 +1,4 @@
-"""Names, messages and metadata that try to steer the terminal, the markup or an action: on every screen, in every place."""
+"""Names, messages and metadata that try to steer the terminal, the markup or an action: on every screen."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def hostile_store() -> Feeder:
         entry = ModelEntry(text, text, {text: text}, text, (text,))
         found = Inspection(
             text, text, text, names=(NameUse(text, text, 1),), library_versions={text: text}, parameters={text: text},
-            signature=Signature(2, (text, text), 1, (text,)), models=(entry, replace(entry, at=text + "2")), complete=True,
+            signature=Signature(2, (text, text), 1, (text,)), models=(entry, replace(entry, at=text + "2")),
         )  # fmt: skip
         feeder.reports[path] = Report(
             row, found, Judgement(verdict, (Reason(text, text, 3), Reason(text, text)), pinned=text)

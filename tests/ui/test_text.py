@@ -22,8 +22,10 @@ from tests.ui.demo_records import artifact
         (317_440, "310K"),
         (1023_000, "999K"),
         (4_404_019, "4.2M"),
-    ]
-    + [(220_200_960, "210M"), (5 << 40, "5.0T"), (None, "")],
+        (220_200_960, "210M"),
+        (5 << 40, "5.0T"),
+        (None, ""),
+    ],
 )
 def test_sizes(count: int | None, said: str) -> None:
     assert text.size(count) == said

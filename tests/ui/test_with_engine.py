@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
@@ -25,20 +26,24 @@ from console.ui.widgets.text_pane import TextPane
 from tests.ui.driving import Driver, console_on
 
 
-@pytest_asyncio.fixture
-async def engine(demo_copy: Path) -> AsyncIterator[Engine]:
-    """An engine on a store of its own, closed by the console."""
-    kept = ("churn", "trouble", "wine")
+@pytest.fixture
+def store(demo_copy: Path) -> Path:
+    """A few models of the demo store, one file with two models and one that names what is not on the list."""
     for folder in demo_copy.iterdir():
-        if folder.name not in kept:
+        if folder.name not in ("churn", "trouble", "wine"):
             shutil.rmtree(folder) if folder.is_dir() else folder.unlink()
     fitted = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
+    other = clone(fitted).fit([[0.0], [1.0]], [0, 1])
     (demo_copy / "own").mkdir()
-    (demo_copy / "own" / "two.pkl").write_bytes(
-        pickle.dumps({"first": fitted, "second": clone(fitted).fit([[0.0], [1.0]], [0, 1])})
-    )
+    (demo_copy / "own" / "two.pkl").write_bytes(pickle.dumps({"first": fitted, "second": other}))
     (demo_copy / "own" / "odd.pkl").write_bytes(pickle.dumps({"model": fitted, "notes": textwrap.TextWrapper()}))
-    opened = await Engine.open(demo_copy, Settings())
+    return demo_copy
+
+
+@pytest_asyncio.fixture
+async def engine(store: Path) -> AsyncIterator[Engine]:
+    """An engine on that store."""
+    opened = await Engine.open(store, Settings())
     yield opened
     await opened.close()
 
