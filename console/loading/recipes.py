@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from console.errors import BadInput
-from console.store.recipe import Recipe, load_recipe
+from console.store.recipe import Recipe, read_recipe, recipe_path
+
+_MOST = 256
+_Identity = tuple[int, int, int, int]
 
 
 class Recipes:
-    """Recipes by artifact path beneath `root`; a recipe is small and may change, so none is kept."""
+    """Recipes by artifact path beneath `root`. One that was read is kept for as long as its file stays untouched:
+    a probe asks for it with every request."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._read: dict[Path, tuple[_Identity, Recipe]] = {}
 
     def of(self, path: str) -> Recipe:
         """The recipe of one artifact, all defaults where it has none. Raises BadInput with file and line."""
-        return load_recipe(self._root / path)
+        file = recipe_path(self._root / path)
+        if file is None:
+            return Recipe()
+        now = _identity(file)
+        kept = self._read.get(file)
+        if kept is not None and now is not None and kept[0] == now:
+            return kept[1]
+        recipe = read_recipe(file)
+        if now is not None and now == _identity(file):
+            if len(self._read) >= _MOST:
+                self._read.clear()
+            self._read[file] = (now, recipe)
+        return recipe
 
     def or_default(self, path: str) -> Recipe:
         """The same where nobody can be told of a broken one: defaults."""
@@ -24,3 +42,11 @@ class Recipes:
             return self.of(path)
         except BadInput:
             return Recipe()
+
+
+def _identity(file: Path) -> _Identity | None:
+    try:
+        found = os.stat(file)
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
