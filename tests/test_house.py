@@ -72,10 +72,10 @@ def test_children_are_written_for_python_3_9(path: Path) -> None:
 
 def python_3_9() -> str | None:
     """A Python 3.9 of this machine that starts."""
-    candidates = [shutil.which("python3.9"), *Path.home().glob(".pyenv/versions/3.9.*/bin/python")]
-    for python in filter(None, candidates):
-        if subprocess.run([python, "--version"], capture_output=True, check=False).returncode == 0:
-            return str(python)
+    candidates = [shutil.which("python3.9"), *map(str, Path.home().glob(".pyenv/versions/3.9.*/bin/python"))]
+    for python in candidates:
+        if python and subprocess.run([python, "--version"], capture_output=True, check=False).returncode == 0:
+            return python
     return None
 
 
