@@ -148,7 +148,8 @@ class PickleReader:
         """
         offset = self.base + start
         if length > self.size - offset:
-            raise Stopped("truncated", f"{length} bytes are announced where {max(0, self.size - offset)} are left", offset)
+            left = max(0, self.size - offset)
+            raise Stopped("truncated", f"{length} bytes are announced where {left} are left", offset)
         data: Optional[bytes] = None
         if length <= keep and self.budget.kept >= length:
             self.budget.kept -= length

@@ -18,7 +18,6 @@ from console.engine import Engine
 from console.records import Event
 
 
-
 def model(seed: int = 0) -> LogisticRegression:
     """A fitted classifier of three inputs."""
     random = np.random.default_rng(seed)

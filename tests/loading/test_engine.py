@@ -17,7 +17,7 @@ from console.config import Settings
 from console.engine import Engine
 from console.errors import BadInput, ConsoleError, Failed, NeedsReview, Refused
 from console.loading import slot
-from console.records import Verdict, WorkerState
+from console.records import Json, Verdict, WorkerState
 from tests.loading.conftest import model, until
 
 
@@ -33,7 +33,7 @@ async def test_a_second_start_knows_the_store_before_it_looks(store: Path, isola
 
 async def test_several_models_answer_side_by_side(engine: Engine) -> None:
     await asyncio.gather(engine.load("a.joblib"), engine.load("b.pkl"))
-    rows = [[5.0, 0.0, 0.0], [-5.0, 0.0, 0.0]]
+    rows: list[Json] = [[5.0, 0.0, 0.0], [-5.0, 0.0, 0.0]]
     a, b = await asyncio.gather(engine.predict("a.joblib", rows=rows), engine.predict("b.pkl", rows=rows))
     assert a.outputs["predict"] == [True, False]
     assert b.rows == 2
@@ -138,21 +138,33 @@ async def test_nothing_is_left_behind(store: Path, isolated: Path) -> None:
 
 async def test_a_store_that_vanishes_keeps_its_rows_and_workers(engine: Engine, store: Path) -> None:
     await engine.load("a.joblib")
-    store.rename(store.with_name("away"))
+    os.rename(store, store.with_name("away"))
     await until(engine, lambda: engine.offline)
     assert len(engine.artifacts()) == 3
     assert (await engine.predict("a.joblib", rows=[[5.0, 0.0, 0.0]])).rows == 1
-    store.with_name("away").rename(store)
+    os.rename(store.with_name("away"), store)
     await until(engine, lambda: engine.offline is None)
 
 
-async def test_a_rollback_brings_the_old_content_back_and_the_worker_follows(engine: Engine, store: Path) -> None:
-    original = (store / "a.joblib").read_bytes()
-    await engine.load("a.joblib")
-    shutil.copy(store / "b.pkl", store / "a.joblib")
+async def test_without_an_older_version_there_is_nothing_to_roll_back_to(engine: Engine, store: Path) -> None:
+    before = (store / "a.joblib").read_bytes()
     with pytest.raises(BadInput):
         await engine.rollback("a.joblib")
-    (store / "a.joblib").write_bytes(original)
+    assert (store / "a.joblib").read_bytes() == before
+
+
+async def test_a_recipe_may_have_a_changed_file_reloaded_at_once(engine: Engine, store: Path) -> None:
+    (store / "b.recipe.toml").write_text('[reload]\non_change = "reload"\npolicy = "resource"\n')
+    before = await engine.load("b.pkl")
+    shutil.copy(store / "a.joblib", store / "new")
+    os.replace(store / "new", store / "b.pkl")
+    await until(
+        engine,
+        lambda: (now := engine.worker("b.pkl")) and now.state is WorkerState.READY and now.digest != before.digest,
+    )
+    row = engine.artifact("b.pkl")
+    assert row is not None
+    assert not row.changed
 
 
 async def test_a_probe_measures_and_survives_the_death_of_its_worker(engine: Engine) -> None:
