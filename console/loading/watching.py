@@ -41,6 +41,7 @@ class Watching:
         self._tasks: set[asyncio.Task[None]] = set()
         self._learned: dict[str, Artifact] = {}
         self._gone: set[str] = set()
+        self._young: set[str] = set()
         self._fingerprint = ""
         self._saving: asyncio.Task[None] | None = None
 
@@ -114,25 +115,39 @@ class Watching:
         """Apply one batch of changes, on the event loop."""
         self._shelf.put((*changes.added, *changes.changed))
         self._shelf.drop(changes.removed)
-        if not self.scanning:
-            for row in changes.added:
-                self._bus.emit("artifact.added", row.path, f"{row.path} appeared")
+        for row in changes.added:
+            self._appeared(row)
         for row in changes.changed:
-            if row.settling:
-                self._bus.emit("artifact.settling", row.path, f"{row.path} is being written")
-            elif self._fleet.view(row.path) is None:
-                self._bus.emit("artifact.changed", row.path, f"{row.path} changed on disk")
+            self._moved(row)
         for row in (*changes.added, *changes.changed):
             if not row.settling and self._fleet.view(row.path) is not None:
                 self._compare_soon(row)
         for path in changes.removed:
             self._removed(path)
+        self._young.intersection_update(row.path for row in self._shelf.rows() if row.settling)
         if changes and self.scanning:
             self._bus.emit("store.scanning", "", f"{len(self._shelf.rows())} artifacts so far")
+
+    def _appeared(self, row: Artifact) -> None:
+        if row.settling:
+            self._young.add(row.path)
+        if not self.scanning:
+            self._bus.emit("artifact.added", row.path, f"{row.path} appeared")
+
+    def _moved(self, row: Artifact) -> None:
+        """A file is being written, or has been; that of one that has only just appeared is no news."""
+        if row.settling:
+            self._bus.emit("artifact.settling", row.path, f"{row.path} is being written")
+        elif self._fleet.view(row.path) is None:
+            kind = "artifact.settled" if row.path in self._young else "artifact.changed"
+            text = "is at rest" if row.path in self._young else "changed on disk"
+            self._bus.emit(kind, row.path, f"{row.path} {text}")
 
     def _removed(self, path: str) -> None:
         self._facts.forget(path)
         self._gone.add(path)
+        if self.scanning:
+            return
         loaded = self._fleet.view(path) is not None
         text = f"{path} was removed" + (" while it is loaded; its worker keeps answering" if loaded else "")
         self._bus.emit("artifact.removed", path, text, severity="attention" if loaded else "info")

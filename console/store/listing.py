@@ -106,7 +106,7 @@ class Lister:
             worth = verdict is True
         else:
             worth = False
-        if worth or (problem is not None and is_named_as_model(entry.name)):
+        if worth or is_named_as_model(entry.name):
             found.rows[path] = Artifact(
                 path, status.st_size, status.st_mtime, identity=identity, problem=problem, recipe=beside
             )

@@ -26,6 +26,8 @@ CLOSE_SECONDS = 0.3
 """How long an idle child has to leave by itself once its control socket closes."""
 DRAIN_CHUNKS = 64
 
+_PHASES = {"open_data": "read data", "sample_rows": "read data", "start": "start"}
+
 Reap = Callable[[], Awaitable[Exit]]
 OnEvent = Callable[[Head], None]
 
@@ -124,18 +126,19 @@ class ChildProcess:
         input: str | None = None,  # noqa: A002
     ) -> asyncio.Future[tuple[Head, bytes]]:
         """Like `request`, without waiting: the frame is on its way when this returns."""
+        phase = _phase_of(op, fields or {})
         if not self.alive:
-            raise error_of(self.death_failure(op, input))
+            raise error_of(self.death_failure(phase, input))
         if self.busy >= IN_FLIGHT_CAP:
             message = f"{self.busy} requests wait for this {self.kind} already"
-            raise error_of(new_failure(self.label, op, "busy", message))
+            raise error_of(new_failure(self.label, phase, "busy", message))
         self._last_id += 1
         number = self._last_id
-        pending = _Pending(self._loop.create_future(), op, deadline, on_event, input)
+        pending = _Pending(self._loop.create_future(), phase, deadline, on_event, input)
         try:
             self._line.send({**(fields or {}), "op": op, "id": number}, body, fds)
         except WireError as error:
-            raise error_of(new_failure(self.label, op, "protocol", f"cannot send the request: {error}")) from None
+            raise error_of(new_failure(self.label, phase, "protocol", f"cannot send the request: {error}")) from None
         self._pending[number] = pending
         pending.timer = self._loop.call_later(deadline, self._overdue, number)
         return pending.future
@@ -310,3 +313,11 @@ class ChildProcess:
         tail = self.stderr_tail()
         starved = "bad_alloc" in tail or "MemoryError" in tail or "Cannot allocate memory" in tail
         return starved or bool(peak and self.memory_limit and peak > 0.95 * self.memory_limit)
+
+
+def _phase_of(op: str, fields: Head) -> str:
+    """What an operation is called where an operator reads of it: a call by the method it calls."""
+    if op.startswith("call"):
+        methods = fields.get("methods")
+        return str(methods[0]) if isinstance(methods, list) and methods else "predict"
+    return _PHASES.get(op, op)

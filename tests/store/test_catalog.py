@@ -26,14 +26,14 @@ def paths(catalog: Catalog) -> set[str]:
     return set(catalog.rows())
 
 
-def test_finds_what_may_be_a_model_by_content_and_skips_the_rest(store: Path) -> None:
+def test_finds_what_may_be_a_model_by_content_or_claims_to_be_one_and_skips_the_rest(store: Path) -> None:
     put(store, "a.pkl", "sub/b.joblib", "sub/deep/c", "odd.name")
-    put(store, "text.pkl", "notes", data=b"nothing of the kind\n")
+    put(store, "named-so.pkl", "notes", data=b"nothing of the kind\n")
     put(store, "table.csv", "run.py", "data.csv.gz", ".hidden.pkl", ".git/x.pkl", "__pycache__/y.pkl")
     put(store, ".model-console/history/k/1-abc")
     catalog = Catalog(store)
     changes = catalog.scan_all()
-    assert paths(catalog) == {"a.pkl", "sub/b.joblib", "sub/deep/c", "odd.name"}
+    assert paths(catalog) == {"a.pkl", "sub/b.joblib", "sub/deep/c", "odd.name", "named-so.pkl"}
     assert {row.path for row in changes.added} == paths(catalog)
     row = catalog.rows()["a.pkl"]
     status = (store / "a.pkl").stat()
