@@ -40,7 +40,7 @@ def test_finds_what_may_be_a_model_by_content_or_claims_to_be_one_and_skips_the_
     assert (row.size, row.modified, row.format, row.problem) == (status.st_size, status.st_mtime, None, None)
     assert row.identity is not None
     assert row.identity.inode == status.st_ino
-    assert set(catalog.marks()) == {"text.pkl", "notes"}
+    assert set(catalog.marks()) == {"notes"}
 
 
 def test_rows_that_cannot_be_read_say_why_and_stop_nothing(store: Path, tmp_path: Path) -> None:
