@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from textual import on
 from textual.containers import Container
 from textual.content import Content
+from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -34,6 +35,11 @@ class HomeScreen(ArtifactScreen):
     BINDINGS = bindings_at("home", EVERYWHERE)
     AUTO_FOCUS = "ArtifactTable"
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._said_of_filter = Content("")
+        self._clock: Timer | None = None
+
     def content(self) -> Iterable[Widget]:
         """The table in its frame, what stands there when it is empty, and the preview."""
         yield Container(ArtifactTable(self.console_app.rows), Static(id="empty"), id="frame")
@@ -43,16 +49,17 @@ class HomeScreen(ArtifactScreen):
     def on_mount(self) -> None:
         """Start with what is there; relative times are looked at once a second while this screen shows."""
         self._clock = self.set_interval(_TICK_SECONDS, self._tick)
-        self._said_of_filter = Content("")
         self.engine_changed(())
 
     def on_screen_suspend(self) -> None:
         """Another screen is on top: no times to keep."""
-        self._clock.pause()
+        if self._clock is not None:
+            self._clock.pause()
 
     def on_screen_resume(self) -> None:
         """Back on top."""
-        self._clock.resume()
+        if self._clock is not None:
+            self._clock.resume()
         super().on_screen_resume()
 
     @property
@@ -65,6 +72,12 @@ class HomeScreen(ArtifactScreen):
         """The row under the cursor."""
         row = self.table.selected if self.is_built else None
         return row.path if row is not None else None
+
+    def can(self, action: str) -> bool:
+        """Where nothing is listed there is nothing to filter or sort."""
+        if action in ("filter", "sort", "reverse", "next-problem"):
+            return bool(self.console_app.rows.by_path)
+        return super().can(action)
 
     def footer_actions(self) -> Sequence[str]:
         """What the row under the cursor asks for."""
@@ -163,8 +176,7 @@ class HomeScreen(ArtifactScreen):
 
     def do_filter(self) -> None:
         """Type a filter."""
-        if len(self.console_app.rows.by_path):
-            self.query_one(FilterBar).open()
+        self.query_one(FilterBar).open()
 
     def do_sort(self) -> None:
         """The next column to the right that is shown."""

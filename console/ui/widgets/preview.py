@@ -123,7 +123,9 @@ def _libraries(found: Inspection) -> list[tuple[str, str]]:
 
 
 def _said(glyph: str, role: str, word: str, sentence: str) -> Line:
-    return Content.assemble((f"{text.sign(glyph)} {word}", f"bold {role_style(role)}"), "  ", safe(sentence, 400))
+    return Content.assemble(
+        (f"{text.sign(glyph)} {safe(word, 40)}", f"bold {role_style(role)}"), "  ", safe(sentence, 400)
+    )
 
 
 def _refused(report: Report | None, row: Row) -> list[Line]:
