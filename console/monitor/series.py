@@ -43,6 +43,7 @@ class Recorder:
         self._held: tuple[float, float, float, float] | None = None
         self._held_at = self._tick
         self._markers: deque[Marker] = deque(maxlen=256)
+        self._summaries: dict[float, tuple[float, ...]] = {}
         self.calls = 0
         self.rows = 0
         self.errors = 0
@@ -50,6 +51,7 @@ class Recorder:
     def call(self, rows: int, worker_ms: float, round_trip_ms: float, score: float | None = None) -> None:
         """Count one answered request. `score` is the running accuracy (or other first score) at this moment."""
         self._advance()
+        self._summaries.clear()
         self._bin.worker.record(worker_ms)
         self._bin.round_trip.record(round_trip_ms)
         self._bin.rows += rows
@@ -61,6 +63,7 @@ class Recorder:
     def error(self) -> None:
         """Count one request that failed."""
         self._advance()
+        self._summaries.clear()
         self._bin.errors += 1
         self.errors += 1
 
@@ -69,6 +72,7 @@ class Recorder:
         self._advance()
         held = (float(memory.rss), _number(memory.pss), _number(memory.private), _number(cpu))
         self._bin.gauge(*held)
+        self._summaries.clear()
         self._held, self._held_at = held, self._tick
 
     def gone(self) -> None:
@@ -127,6 +131,9 @@ class Recorder:
 
     def _advance(self) -> None:
         tick = int(self.clock() * BASE_PER_SECOND)
+        if tick == self._tick:
+            return
+        self._summaries.clear()
         while self._tick < tick:
             if not self._bin.empty:
                 for level in self._levels.values():
@@ -141,10 +148,8 @@ class Recorder:
             level.reach(self._tick)
 
     def _progress(self, level: Level, metric: str) -> float | None:
-        part = Bin()
-        part.add(level.open)
-        part.add(self._bin)
-        value = part.summary(level.seconds)[METRICS.index(metric)]
+        """The value of the bin in progress; a rate is completed with that of the bin before."""
+        value = self._open_summary(level)[METRICS.index(metric)]
         if math.isnan(value):
             return None
         if metric in RATES:
@@ -155,6 +160,16 @@ class Recorder:
                 return value * level.seconds / elapsed
             return value + before * max(0.0, 1 - elapsed / level.seconds)
         return value
+
+    def _open_summary(self, level: Level) -> tuple[float, ...]:
+        """The numbers of the bin in progress, kept until something is counted: several charts ask at once."""
+        kept = self._summaries.get(level.seconds)
+        if kept is None:
+            part = Bin()
+            part.add(level.open)
+            part.add(self._bin)
+            kept = self._summaries[level.seconds] = part.summary(level.seconds)
+        return kept
 
 
 def _number(value: float | None) -> float:

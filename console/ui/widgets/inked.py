@@ -44,13 +44,29 @@ class Inked(Widget):
     }
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._styles_known: dict[str, Style] = {}
+
+    def notify_style_update(self) -> None:
+        """Another theme or class: styles are looked up anew."""
+        super().notify_style_update()
+        self._styles_known.clear()
+
     def ink(self, ink: Ink) -> Style:
         """The style of one ink."""
-        return self.rich_style if ink is Ink.NONE else self.get_component_rich_style(_CLASSES[ink])
+        return self._style(_CLASSES.get(ink, ""))
 
     def part(self, name: str) -> Style:
         """The style of "axis", "value" or "quiet"."""
-        return self.get_component_rich_style(f"ink--{name}")
+        return self._style(f"ink--{name}")
+
+    def _style(self, name: str) -> Style:
+        known = self._styles_known.get(name)
+        if known is None:
+            known = self.get_component_rich_style(name) if name else self.rich_style
+            self._styles_known[name] = known
+        return known
 
 
 def refresh_changed(widget: Widget, before: Sequence[object], now: Sequence[object]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.content import Content
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
@@ -50,11 +50,20 @@ class TextPane(ScrollView, can_focus=True):
         lines = tuple(lines[:_LONGEST])
         if lines == self._lines:
             return
-        self._lines, self._wrapped_for = lines, 0
+        before, self._lines, self._wrapped_for = self._wrapped, lines, 0
         self._wrap()
+        if keep_place and len(before) == len(self._wrapped):
+            self._refresh_changed(before)
+            return
         if not keep_place:
             self.scroll_to(y=0, animate=False, immediate=True)
         self.refresh()
+
+    def _refresh_changed(self, before: Sequence[Content]) -> None:
+        top, (width, height) = self.scroll_offset.y, self.size
+        for row, (old, new) in enumerate(zip(before[top:], self._wrapped[top : top + height], strict=False)):
+            if old != new:
+                self.refresh(Region(0, row, width, 1))
 
     @property
     def plain(self) -> str:
