@@ -48,7 +48,7 @@ class Column:
 COLUMNS: tuple[Column, ...] = (
     Column("state", "STATE", 10, 0),
     Column("model", "MODEL", 22, 0, grow=60),
-    Column("class", "CLASS", 14, 6, grow=48),
+    Column("class", "CLASS", 13, 6, grow=48),
     Column("format", "FORMAT", 7, 1),
     Column("size", "SIZE", 5, 4, right=True),
     Column("changed", "CHANGED", 7, 3, right=True),
