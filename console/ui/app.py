@@ -139,7 +139,7 @@ class ConsoleApp(Navigator):
             if event.severity in _TOASTS and event.kind in _TOLD:
                 self.say(event.text, _TOASTS[event.severity])
         screen = next((one for one in reversed(self.screen_stack) if not one.is_modal), None)
-        if isinstance(screen, ConsoleScreen) and screen.is_built:
+        if isinstance(screen, ConsoleScreen) and screen.is_mounted and screen.is_built:
             screen.engine_changed(events)
             screen.refresh_frame()
 
