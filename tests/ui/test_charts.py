@@ -7,6 +7,7 @@ from textual.app import App, ComposeResult
 
 from console.monitor.series import WIDTHS, Recorder
 from console.records import Memory
+from console.ui import text
 from console.ui.themes import DARK, DEFAULT_VARIABLES
 from console.ui.widgets.axis import Scale, Unit, highest_shown
 from console.ui.widgets.chart import Chart
@@ -284,3 +285,25 @@ async def test_the_paint_clock_stands_still_until_something_is_live(clock: Clock
 
 def moves(panel: ChartsPanel) -> bool:
     return panel._clock is not None and panel._clock._active.is_set()
+
+
+async def test_another_theme_gives_other_colours(clock: Clock) -> None:
+    app = Charts(story(clock))
+    async with app.run_test(size=(100, 24)) as pilot:
+        await pilot.pause()
+        body = app.query_one("#chart-cpu", Chart)._body
+        before = body.ink(Ink.LINE)
+        app.theme = "textual-light"
+        await pilot.pause()
+        assert body.ink(Ink.LINE) != before
+
+
+async def test_ascii_charts_hold_nothing_but_ascii(clock: Clock) -> None:
+    text.use_ascii(True)
+    try:
+        app = Charts(story(clock))
+        async with app.run_test(size=(100, 30)) as pilot:
+            await pilot.pause()
+            assert picture(app).isascii()
+    finally:
+        text.use_ascii(False)

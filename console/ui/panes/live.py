@@ -116,6 +116,8 @@ def _quantiles(name: str, measured: Measured | None) -> str:
 
 
 def _idle(row: Row | None) -> str:
+    if row is not None and row.worker is not None and row.worker.state is WorkerState.ERROR:
+        return "the worker has ended: e says why, r tries again"
     if row is None or row.worker is None or row.worker.state not in _ALIVE:
         return "not loaded: l loads it, p loads and drives it with its data"
     return "not driven: p drives it with rows of its data"

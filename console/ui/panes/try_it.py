@@ -220,9 +220,9 @@ class TryPane(Vertical):
         numbers = [float(value) for value in values if isinstance(value, (int, float))]
         if text.is_ascii() or self.app.current_theme.ansi:
             return shades(numbers, side, plain=text.is_ascii())
-        styles = self._inputs.styles
+        _, _, paper, pen = self._inputs.colors
         scale = scale_for(side, width, max(side // 2, self._inputs.size.height))
-        return half_blocks(numbers, side, scale, styles.background, styles.color)
+        return half_blocks(numbers, side, scale, paper, pen)
 
 
 def typed_line(inputs: dict[str, Json]) -> str:

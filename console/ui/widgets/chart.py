@@ -166,11 +166,12 @@ class Chart(Horizontal):
         border-title-color: $foreground;
         border-title-align: left;
         padding: 0 1 0 0;
+        &.-plain { border-top: ascii $line; }
     }
     """
 
     def __init__(self, spec: ChartSpec, *, plain: bool = False) -> None:
-        super().__init__(id=f"chart-{spec.id}")
+        super().__init__(id=f"chart-{spec.id}", classes="-plain" if plain else "")
         self.window = Window(spec, plain=plain)
         self.recorder: Recorder | None = None
         self.paused = False

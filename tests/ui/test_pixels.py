@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from textual.color import Color
+
+from console.records import Json, Outcome
+from console.ui.panes.answer import answer_lines
+from console.ui.panes.try_it import parsed_line, typed_line
+from console.ui.widgets.pixels import half_blocks, image_side, scale_for, shades
+
+BLACK, WHITE = Color(0, 0, 0), Color(255, 255, 255)
+
+
+def test_only_square_pictures_of_numbers_are_pictures() -> None:
+    assert image_side([0.0] * 64) == 8
+    assert image_side([0.0] * 63) is None
+    assert image_side([0.0] * 49) is None
+    assert image_side([*[0.0] * 63, "x"]) is None
+    assert image_side([*[0.0] * 63, -1.0]) is None
+
+
+def test_two_pixels_stand_in_one_cell() -> None:
+    picture = half_blocks([1.0, 0.0, 0.0, 1.0], 2, 1, BLACK, WHITE)
+    assert [line.plain for line in picture] == ["▀▀"]
+    first, second = (span.style for span in picture[0].spans)
+    assert (first.foreground, first.background) == (WHITE, BLACK)  # type: ignore[union-attr]
+    assert (second.foreground, second.background) == (BLACK, WHITE)  # type: ignore[union-attr]
+
+
+def test_a_picture_is_scaled_to_the_room_there_is() -> None:
+    assert scale_for(8, 80, 40) == 3
+    assert scale_for(8, 80, 8) == 2
+    assert scale_for(28, 30, 10) == 1
+    assert [len(line.plain) for line in half_blocks([0.5] * 64, 8, 3, BLACK, WHITE)] == [24] * 12
+
+
+def test_shades_grow_with_the_value() -> None:
+    values = [place / 63 for place in range(64)]
+    for plain in (True, False):
+        lines = [line.plain for line in shades(values, 8, plain=plain)]
+        assert [len(line) for line in lines] == [16] * 8
+        assert lines[0].startswith("  ")
+        assert "".join(lines).isascii() == plain
+
+
+def test_a_typed_row_is_read_like_the_row_it_started_from() -> None:
+    assert parsed_line("41, gold, , 2.5, True", {"a": 1, "b": "x", "c": None, "d": 0.1, "e": False}) == [
+        41,
+        "gold",
+        None,
+        2.5,
+        True,
+    ]
+    assert parsed_line('"a, b", 3', {"name": "x", "n": 1}) == ["a, b", 3]
+    assert parsed_line("good, very good", {"text": "bad"}) == "good, very good"
+    assert parsed_line("a sentence", {}) == "a sentence"
+    assert parsed_line("1, 2", {}) == [1, 2]
+    assert typed_line({"x": [1.0, 2.5]}) == "1, 2.5"
+    assert typed_line({"text": "so it is"}) == "so it is"
+
+
+def test_labels_are_right_or_wrong_and_measures_are_off_by_something() -> None:
+    def said(answer: Json, truth: Json) -> str:
+        outcome = Outcome(1, {"predict": [answer]}, 1.0, 2.0)
+        return "\n".join(line.plain for line in answer_lines(outcome, truth, None, 40))
+
+    assert "right" in said("yes", "yes")
+    assert "right" in said(1, 1.0)
+    assert "wrong" in said(1, 2)
+    assert "off by 0.5" in said(2.25, 1.75)
+    assert "truth" not in said(1, None)
