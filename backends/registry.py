@@ -157,7 +157,8 @@ def _mismatch(name: str, family: tuple[str, ...]) -> str:
     stem, extension = os.path.splitext(name.lower())
     if extension in _COMPRESSION_SUFFIXES:
         extension = os.path.splitext(stem)[1]
-    group = {"joblib": "pickle", "keras": "zip"}.get(family[0], family[0])
+    kind = "keras" if extension == ".keras" and "keras" in family else family[0]
+    group = {"joblib": "pickle", "keras": "zip"}.get(kind, kind)
     if extension not in _KNOWN_SUFFIXES or extension in _SUFFIXES[group]:
         return ""
     return f"named {extension}, but the content is {'pickle' if group == 'pickle' else group}"

@@ -62,6 +62,8 @@ def recover_path(own: OwnFiles, journal: Journal, path: str) -> list[Recovered]:
 
 
 def _settle(site: Site, journal: Journal) -> Recovered:
+    """Decide by what lies where. The old content under the temporary name proves that the swap took place, whatever
+    somebody did to the artifact afterwards."""
     operation = site.operation
     live = swap.digest_at(site.directory, site.name)
     lying = swap.digest_at(site.directory, site.tmp)
@@ -76,8 +78,9 @@ def _settle(site: Site, journal: Journal) -> Recovered:
         return _finish(site, journal)
     if operation.state == "committed":
         return _finish(site, journal)
-    if lying == operation.old and operation.old and live != operation.old:
+    if operation.state == "staged" and lying == operation.old and operation.old and live != operation.old:
         history.retain(site.own, site.directory, site.tmp, operation)
+        return _finish(site, journal)
     if foreign:
         swap.set_aside(site)
     untouched = live == operation.old if operation.old else not swap.exists(site.directory, site.name)
@@ -109,6 +112,12 @@ def _end(site: Site, journal: Journal, state: str) -> Recovered:
 
 
 def identity_at(site: Site) -> tuple[int, ...]:
-    """Device, inode, size and time of change of the content in place, by which it is known again without reading it."""
-    status = os.stat(site.name, dir_fd=site.directory, follow_symlinks=False)
+    """Device, inode, size and time of change of the content in place, by which it is known again without reading it.
+
+    Empty where nothing is in place.
+    """
+    try:
+        status = os.stat(site.name, dir_fd=site.directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return ()
     return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)

@@ -183,3 +183,16 @@ def test_any_order_of_events(server: Any) -> None:
         max_examples=60, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck), database=None
     )
     run_state_machine_as_test(Publishing, settings=quick)
+
+
+def test_what_a_crash_left_swapped_out_is_kept_though_somebody_removed_the_new(server: Any) -> None:
+    Publishing.server = server
+    state = Publishing()
+    state.begin(data=None)
+    state.foreign_write(data=b"BB", in_place=False)
+    state.crash(data=b"A", cut="linkat:signal=KILL:when=1")
+    state.foreign_removal()
+    state.recover()
+    state.nothing_is_lost()
+    state.what_is_in_place_is_what_should_be()
+    state.teardown()
