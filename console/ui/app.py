@@ -198,6 +198,10 @@ class ConsoleApp(Navigator):
                 return
         self.exit(0)
 
+    def failed_by_itself(self, error: Exception) -> None:
+        """A defect of ours in the background ends the console as one in a screen does."""
+        self._handle_exception(error)
+
     def _fatal_error(self) -> None:
         """A defect of ours: the account goes to a file, one sentence to the screen."""
         from console.ui.crash import write_crash

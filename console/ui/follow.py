@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from console.records import Event, WorkerState
 from console.ui.rows import Row
-
-if TYPE_CHECKING:
-    from console.ui.app import ConsoleApp
+from console.ui.shell import Shell
 
 GATHER_SECONDS = 0.05
 """How long events are gathered before the screens hear of them."""
@@ -22,7 +20,7 @@ _WHOLE_STORE = ("store.scanning", "store.scanned", "store.online", "store.offlin
 class Follower:
     """The one task that changes `app.rows`."""
 
-    def __init__(self, app: ConsoleApp) -> None:
+    def __init__(self, app: Shell) -> None:
         self._app = app
         self._wake = asyncio.Event()
         self._events: list[Event] = []
@@ -122,4 +120,4 @@ class Follower:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None and isinstance(error, Exception):
-            self._app._handle_exception(error)
+            self._app.failed_by_itself(error)

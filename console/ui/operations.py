@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from console.errors import ConsoleError, NeedsReview, Refused
 from console.records import Report, UpdatePlan, Verdict, Version, WorkerState
 from console.safe_text import safe
 from console.ui import text
+from console.ui.host import Host
 from console.ui.screens.confirm import ConfirmScreen, TypedYesScreen
-
-if TYPE_CHECKING:
-    from console.ui.app import ConsoleApp
 
 _LIVING = (WorkerState.LOADING, WorkerState.WARMING, WorkerState.READY, WorkerState.DRAINING)
 _LOADABLE = (Verdict.SAFE, Verdict.REVIEW)
@@ -22,7 +20,7 @@ _LOADABLE = (Verdict.SAFE, Verdict.REVIEW)
 class Operations:
     """Runs one operation an artifact at a time, each in a task of its own; errors become toasts."""
 
-    def __init__(self, app: ConsoleApp) -> None:
+    def __init__(self, app: Host) -> None:
         self._app = app
         self.pending: dict[str, str] = {}
         """Paths an operation was just asked for, with the word the table shows until the engine answers."""

@@ -11,12 +11,12 @@ from textual.widget import Widget
 
 from console.records import Event
 from console.ui.keys import BY_ID
+from console.ui.shell import Shell
 from console.ui.widgets.footer import Footer
 from console.ui.widgets.status import StatusLine
 
 if TYPE_CHECKING:
     from console.engine import Engine
-    from console.ui.app import ConsoleApp
 
 
 class ConsoleScreen(Screen[None]):
@@ -30,9 +30,9 @@ class ConsoleScreen(Screen[None]):
     """The actions the footer shows when nothing better is known."""
 
     @property
-    def console_app(self) -> ConsoleApp:
+    def console_app(self) -> Shell:
         """The application, typed."""
-        return cast("ConsoleApp", self.app)
+        return cast("Shell", self.app)
 
     @property
     def engine(self) -> Engine:

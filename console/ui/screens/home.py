@@ -145,6 +145,10 @@ class HomeScreen(ArtifactScreen):
     def _chosen(self) -> None:
         self.do_open()
 
+    @on(ArtifactTable.Seen)
+    def _seen(self, message: ArtifactTable.Seen) -> None:
+        self.engine.look_at(message.paths)
+
     @on(ArtifactTable.SortWanted)
     def _sort_wanted(self, message: ArtifactTable.SortWanted) -> None:
         rows = self.console_app.rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -21,9 +21,6 @@ from console.safe_text import safe
 from console.ui import text
 from console.ui.keys import bindings_at
 from console.ui.rows import Row, Rows
-
-if TYPE_CHECKING:
-    from console.ui.app import ConsoleApp
 
 Cell = tuple[tuple[str, str], ...]
 """Pieces of one cell: text and the name of its style."""
@@ -164,6 +161,17 @@ class ArtifactTable(ScrollView, can_focus=True):
 
     class Chosen(Message):
         """The operator wants to open the row under the cursor."""
+
+    class Seen(Message):
+        """Other rows came into sight."""
+
+        def __init__(self, paths: tuple[str, ...]) -> None:
+            super().__init__()
+            self.paths = paths
+
+        def can_replace(self, message: Message) -> bool:
+            """Only what is in sight now counts."""
+            return isinstance(message, ArtifactTable.Seen)
 
     class SortWanted(Message):
         """The operator clicked on a column's title."""
@@ -356,7 +364,7 @@ class ArtifactTable(ScrollView, can_focus=True):
         self.revise()
 
     def _saw(self) -> None:
-        cast("ConsoleApp", self.app).engine.look_at(self.visible_paths)
+        self.post_message(self.Seen(self.visible_paths))
 
     def on_click(self, event: events.Click) -> None:
         """A title sorts, a row is selected, a row that is selected already opens."""

@@ -12,7 +12,7 @@ from textual.widget import Widget
 from console.ui.keys import BY_ID, shown_keys
 
 if TYPE_CHECKING:
-    from console.ui.screens.base import ConsoleScreen
+    from console.ui.shell import Framed
 
 _ALWAYS = ("command", "help")
 
@@ -48,11 +48,11 @@ class Footer(Widget):
         """Do what was clicked on."""
         action_id = event.style.meta.get("does")
         if action_id is not None:
-            screen: ConsoleScreen = self.screen  # type: ignore[assignment]
+            screen: Framed = self.screen  # type: ignore[assignment]
             screen.action_do(action_id)
 
     def _wanted(self) -> tuple[str, ...]:
-        screen: ConsoleScreen = self.screen  # type: ignore[assignment]
+        screen: Framed = self.screen  # type: ignore[assignment]
         return tuple(action for action in screen.footer_actions() if screen.allowed(action))[:6]
 
     def _item(self, action_id: str) -> Content:

@@ -12,7 +12,7 @@ from console.safe_text import safe
 from console.ui import text
 
 if TYPE_CHECKING:
-    from console.ui.screens.base import ConsoleScreen
+    from console.ui.shell import Framed
 
 _PRODUCT = "model-console"
 _LEAST_PLACE = 28
@@ -57,7 +57,7 @@ class StatusLine(Widget):
 
     def _words(self) -> tuple[Content, Content]:
         """Where one is, and the counts; on a narrow line the least important counts go, then the product's name."""
-        screen: ConsoleScreen = self.screen  # type: ignore[assignment]
+        screen: Framed = self.screen  # type: ignore[assignment]
         crumbs = [safe(crumb) for crumb in screen.crumbs]
         counts = self._counts()
         width = self.size.width
@@ -69,7 +69,7 @@ class StatusLine(Widget):
         return self._place(crumbs, width - right.cell_length - 2), right
 
     def _place(self, crumbs: list[str], room: int) -> Content:
-        screen: ConsoleScreen = self.screen  # type: ignore[assignment]
+        screen: Framed = self.screen  # type: ignore[assignment]
         line, root = text.sign(" ─ "), safe(screen.console_app.root)
         behind = sum(cell_len(crumb) + 3 for crumb in crumbs)
         parts: list[tuple[str, str]] = []
@@ -89,7 +89,7 @@ class StatusLine(Widget):
 
     def _counts(self) -> list[tuple[int, Content]]:
         """What is counted, each with its importance."""
-        screen: ConsoleScreen = self.screen  # type: ignore[assignment]
+        screen: Framed = self.screen  # type: ignore[assignment]
         app = screen.console_app
         if not app.is_open:
             return [(0, Content(""))]
