@@ -92,7 +92,7 @@ def test_a_text_pipeline_keeps_its_vocabulary(tmp_path: Path) -> None:
         "\ud800 lone", "long" * 40_000, b"", b"\x00\xff", [], (), {}, set(), [1, 2], (1.5, 2.5), ["a", "b"],
         [True, False], [1, "a", None], [[1, 2], [3.5]], {"a": 1, "b": [None]}, {1: "x", (2, 3): "y"},
         {"@odd": 1, "a/b": 2, ".": 3, "": 4}, {f"word{i}": i for i in range(1000)},
-        {f"word{i}": np.int64(i) for i in range(40)}, frozenset({1, 2}), {"x", "y"},
+        {f"word{i}": np.int64(i) for i in range(40)}, frozenset({1, 2}), {"x"},
         slice(1, None, 2), range(3, 9, 2), np.dtype("<f4"), np.float64, float, np.log1p, np.mean, [2**70, 1],
         (np.float32(1.5), np.float32(2.5)),
     ],
