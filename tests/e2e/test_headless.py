@@ -86,7 +86,7 @@ def test_inspect_of_a_directory_is_fit_for_ci(run: Run, demo_store: Path, tmp_pa
     assert run("inspect", str(demo_store / "wine"), "--json").code == 0
     done = run("inspect", str(demo_store), "--json")
     assert done.code == 3
-    assert {report["trust"]["verdict"] for report in done.json} == {"safe", "blocked", "damaged"}
+    assert {report["trust"]["verdict"] for report in done.json} == {"safe", "blocked", "damaged", "unsupported"}
     shutil.copy(demo_store / "trouble/half-copied.joblib", tmp_path)
     assert run("inspect", str(tmp_path)).code == 4
 
@@ -179,7 +179,7 @@ def _fitted() -> Any:
     ("path", "phase", "said"),
     [
         ("trouble/raises.joblib", "predict", "13 features"),
-        ("trouble/dies.joblib", "call", "segmentation fault"),
+        ("trouble/dies.joblib", "predict", "segmentation fault"),
         ("legacy/forest-1.2.2.joblib", "read", "1.2.2"),
     ],
 )
