@@ -236,7 +236,7 @@ class Fleet:
         slot.show(state=WorkerState.ERROR, pid=None, memory=None, cpu=None, restarts=slot.deaths)
         if wait is None:
             slot.show(retry_at=None, notes=(f"it died {slot.deaths} times in a row and is left alone until you retry",))
-            self._tell(slot, "worker.error", f"{text}; it is left alone", severity="failure")
+            self._tell(slot, "worker.abandoned", f"{text}; it is left alone until you retry", severity="failure")
             return
         slot.show(retry_at=time.time() + wait)
         self._tell(slot, "worker.error", f"{text}; it starts again in {wait:g} s", severity="failure")

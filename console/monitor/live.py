@@ -22,6 +22,8 @@ _MARKS = {
     "history.rolled-back": "rollback",
 }
 
+_DEATHS = ("worker.error", "worker.abandoned")
+
 
 class Live:
     """Listens to the bus, so that recorders follow the workers; `measured` takes each reading of a path."""
@@ -121,7 +123,7 @@ class Live:
         if event.kind == "worker.ready" and view is not None and view.pid is not None:
             self._recorders.setdefault(path, Recorder())
             self._sampler.watch(path, view.pid, fast=path in self._running)
-        elif event.kind == "worker.ended" or (event.kind == "worker.error" and (view is None or view.pid is None)):
+        elif event.kind == "worker.ended" or (event.kind in _DEATHS and (view is None or view.pid is None)):
             self._sampler.forget(path)
             if path in self._recorders:
                 self._recorders[path].gone()

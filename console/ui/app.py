@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 Opener = Callable[[], Awaitable["Engine"]]
 
 _TOASTS: dict[str, SeverityLevel] = {"ok": "information", "attention": "warning", "failure": "error"}
+_TOLD_AGAIN_SECONDS = 15.0
+"""How long the same kind of news of the same artifact is not told again."""
 _TERMINAL_SECONDS = 5.0
 """How often the terminal is looked for."""
 _TOAST_SECONDS = {"information": 5.0, "warning": 8.0, "error": 10.0}
@@ -54,6 +56,7 @@ class ConsoleApp(Navigator):
         self.rows = Rows()
         self.operations = Operations(self)
         self.crash_file: Path | None = None
+        self._told: dict[tuple[str, str], float] = {}
         self._opener = opener
         self._engine: Engine | None = None
         self._follower: Follower | None = None
@@ -136,12 +139,24 @@ class ConsoleApp(Navigator):
         if not self.is_running:
             return
         for event in events:
-            if event.severity in _TOASTS and event.kind in _TOLD:
+            if event.severity in _TOASTS and event.kind in _TOLD and self._is_news(event):
                 self.say(event.text, _TOASTS[event.severity])
         screen = next((one for one in reversed(self.screen_stack) if not one.is_modal), None)
         if isinstance(screen, ConsoleScreen) and screen.is_mounted and screen.is_built:
             screen.engine_changed(events)
             screen.refresh_frame()
+
+    def _is_news(self, event: Event) -> bool:
+        """Whether the same was not told a moment ago: a worker that dies again and again fills no screen.
+
+        A failure tells of a death already, so the death itself is not told a second time.
+        """
+        before = self._told.get((event.kind, event.subject), 0.0)
+        failed = self._told.get(("failure.added", event.subject), 0.0) if event.kind == "worker.error" else 0.0
+        if event.when - max(before, failed) < _TOLD_AGAIN_SECONDS:
+            return False
+        self._told[event.kind, event.subject] = event.when
+        return True
 
     def say(self, sentence: str, severity: SeverityLevel = "information") -> None:
         """A toast; outside text is made harmless here."""
@@ -219,6 +234,7 @@ _TOLD = frozenset(
         "artifact.changed",
         "worker.ready",
         "worker.error",
+        "worker.abandoned",
         "failure.added",
         "update.compared",
         "update.promoted",

@@ -218,7 +218,7 @@ _WORKER = {
 _REST = {
     Verdict.BLOCKED: Status("✖", "blocked", "failure", 3),
     Verdict.DAMAGED: Status("✖", "damaged", "failure", 3),
-    Verdict.UNSUPPORTED: Status("–", "no reader", "quiet", 8),
+    Verdict.UNSUPPORTED: Status("–", "unknown", "quiet", 8),
 }
 CHANGED = Status("▲", "changed", "attention", 1)
 PROBING = Status("▶", "probing", "ok", 5)

@@ -268,7 +268,8 @@ class Updater:
         started = before.started if before is not None else time.time()
         self._progress[path] = UpdateProgress(path, phase, started, done, total, note)
         now = time.monotonic()
-        if before is not None and before.phase == phase and now - self._told.get(path, 0.0) < _TELL_EVERY_S:
+        same = before is not None and (before.phase, before.total) == (phase, total)
+        if same and now - self._told.get(path, 0.0) < _TELL_EVERY_S:
             return
         self._told[path] = now
         count = f" {done} of {total}" if done is not None and total is not None else ""

@@ -29,6 +29,6 @@ def still_clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with monkeypatch.context() as patch:
         patch.setenv("TZ", "UTC")
         time.tzset()
-        patch.setattr(time, "time", lambda: NOW)
+        monkeypatch.setattr(time, "time", lambda: NOW)
         yield
     time.tzset()

@@ -101,12 +101,22 @@ def probe_lines(probe: ProbeState | None, row: Row | None, charts: ChartsPanel) 
         line += Content.assemble((text.sign(" · ") + f"{safe(name, 30)} ", "$quiet"), (text.number(value), "bold"))
     if not probe.running and probe.stopped_why:
         line += Content.styled(text.sign(" · ") + safe(probe.stopped_why, 100), "$quiet")
-    file = safe(os.path.basename(plan.data), 40)
-    figures = Content.styled(
-        text.joined([_quantiles("worker", probe.worker), _quantiles("round trip", probe.round_trip), file]), "$quiet"
-    )
-    order = (sight, figures) if charts.paused else (figures, sight)
-    return line, Content.styled(text.sign(" · "), "$quiet").join(order)
+    figures = [
+        Content.styled(words, "$quiet")
+        for words in (_quantiles("worker", probe.worker), _quantiles("round trip", probe.round_trip))
+        if words
+    ]
+    file = Content.styled(safe(os.path.basename(plan.data), 40), "$quiet")
+    order = [sight, *figures, file] if charts.paused else [*figures, sight, file]
+    return line, _fitting(order, charts.size.width - 2)
+
+
+def _fitting(parts: list[Content], width: int) -> Content:
+    """As many of the parts as fit side by side, the first ones before the others."""
+    dot = Content.styled(text.sign(" · "), "$quiet")
+    while len(parts) > 1 and dot.join(parts).cell_length > width:
+        parts = parts[:-1]
+    return dot.join(parts)
 
 
 def _quantiles(name: str, measured: Measured | None) -> str:

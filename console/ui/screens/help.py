@@ -15,6 +15,7 @@ from console.ui.widgets.filter_bar import FilterBar
 from console.ui.widgets.text_pane import TextPane
 
 _TWO_COLUMNS = 130
+_WITH_NAMES = 96
 
 
 class HelpScreen(ConsoleScreen):
@@ -77,7 +78,7 @@ class HelpScreen(ConsoleScreen):
 
 def key_lines(place: str, width: int) -> list[Content]:
     """The whole table as text, in two columns where there is room."""
-    blocks = [_block(group, place) for group in GROUPS]
+    blocks = [_block(group, place, named=width >= _WITH_NAMES) for group in GROUPS]
     if width < _TWO_COLUMNS:
         return [line for block in blocks for line in block]
     total = sum(len(block) for block in blocks)
@@ -95,18 +96,19 @@ def key_lines(place: str, width: int) -> list[Content]:
     ]
 
 
-def _block(group: str, place: str) -> list[Content]:
-    actions = [action for action in ACTIONS if action.group == group]
-    return [Content.styled(group.upper(), "bold $quiet"), *(_line(action, place) for action in actions), Content("")]
+def _block(group: str, place: str, *, named: bool) -> list[Content]:
+    lines = [_line(action, place, named=named) for action in ACTIONS if action.group == group]
+    return [Content.styled(group.upper(), "bold $quiet"), *lines, Content("")]
 
 
-def _line(action: Action, place: str) -> Content:
+def _line(action: Action, place: str, *, named: bool) -> Content:
+    """Keys, name (where there is room: `named`) and what it does."""
     here = bool({place, EVERYWHERE, "list", "text"} & set(action.places))
     where = "" if here else f"  ({', '.join(action.places)})"
     asks = "  asks first" if action.dangerous else ""
     return Content.assemble(
         (f"  {shown_keys(action):<16}", "bold $accent" if here else "$quiet"),
-        (f"{action.label:<16}", "bold" if here else "$quiet"),
+        (f"{action.label:<16}" if named else "", "bold" if here else "$quiet"),
         (action.help, "$foreground" if here else "$quiet"),
         (asks, "$warning"),
         (where, "$quiet"),

@@ -91,7 +91,7 @@ class HomeScreen(ArtifactScreen):
                 return ("reload", "open", "probe", "unload", "history")
             case "error":
                 return ("errors", "reload", "open", "history", "filter")
-            case "blocked" | "damaged" | "skipped" | "no reader":
+            case "blocked" | "damaged" | "skipped" | "unknown":
                 return ("open", "next-problem", "filter", "sort", "events")
         return ("open", "load", "probe", "update", "history")
 

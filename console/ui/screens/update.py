@@ -155,8 +155,12 @@ class UpdateScreen(ConsoleScreen):
             if error.hint:
                 words.append(Content.styled(safe(error.hint, 300), "$quiet"))
         else:
-            words.append(Content("A candidate is trained in a sandboxed process of its own and measured beside the"))
-            words.append(Content("current model on the same rows. Nothing is replaced before you say so."))
+            words.append(
+                Content(
+                    "A candidate is trained in a sandboxed process of its own and measured beside the current model "
+                    "on the same rows. Nothing is replaced before you say so."
+                )
+            )
         self.query_one("#plan-words", Static).update(Content("\n").join(words))
         self.query_one("#plan-more", Static).update(Content("\n").join(self._more_of_plan()))
 

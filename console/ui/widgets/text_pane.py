@@ -26,7 +26,7 @@ class TextPane(ScrollView, can_focus=True):
     COMPONENT_CLASSES: ClassVar[set[str]] = {"pane--match", "pane--here"}
     DEFAULT_CSS = """
     TextPane {
-        height: 1fr; background: $background; scrollbar-size-vertical: 1; overflow-x: hidden;
+        height: 1fr; background: $background; scrollbar-size-vertical: 1; scrollbar-gutter: stable; overflow-x: hidden;
         & > .pane--match { background: $warning 35%; }
         & > .pane--here { background: $warning; color: $background; }
         &:ansi > .pane--match { background: ansi_default; text-style: underline; }
@@ -112,7 +112,7 @@ class TextPane(ScrollView, can_focus=True):
                         self._matches.append((number, match.start(), match.end()))
 
     def _wrap(self) -> None:
-        width = self.size.width
+        width = self.scrollable_content_region.width
         if width <= 0 or self._wrapped_for == width:
             return
         self._wrapped_for = width
