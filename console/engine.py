@@ -356,7 +356,7 @@ class Engine:
         if event.kind == "worker.ready":
             view = self._fleet.view(event.subject)
             row = self._shelf.get(event.subject)
-            if view is not None and row is not None and row.changed:
+            if view is not None and row is not None:
                 self._shelf.mark_changed(event.subject, row.digest is not None and row.digest != view.digest)
         if event.kind.startswith("worker."):
             self._shelf.touch()

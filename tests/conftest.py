@@ -9,12 +9,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 import sample_models
 
 ROOT = Path(__file__).parents[1]
 REAL = "MODEL_CONSOLE_REAL_ARTIFACTS"
+
+hypothesis.settings.register_profile("everyday", derandomize=True)
+hypothesis.settings.load_profile("everyday")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -187,10 +187,10 @@ class Watching:
         except ConsoleError as error:
             self._bus.emit("artifact.changed", path, f"{path} changed on disk: {error}", severity="attention")
             return
-        view, digest = self._fleet.view(path), report.artifact.digest
-        if view is None or view.digest is None:
-            return
         self._shelf.put([report.artifact])
+        view, digest = self._fleet.view(path), report.artifact.digest
+        if view is None or view.digest is None or view.phase:
+            return
         self._shelf.mark_changed(path, digest != view.digest)
         if digest == view.digest:
             return

@@ -209,11 +209,13 @@ class Catalog:
     def _walk(self, top: str, fresh: dict[str, Directory], cancelled: Cancelled) -> Iterator[list[Artifact]]:
         waiting, due = [top], time.monotonic() + _BATCH_SECONDS
         batch: list[Artifact] = []
+        data = _named(self._known.values())
         while waiting and not cancelled():
             directory = waiting.pop()
             found = fresh[directory] = self._look(directory)
             waiting.extend(reversed(found.children))
-            batch.extend(found.rows.values())
+            data |= _named((found,))
+            batch.extend(row for path, row in found.rows.items() if path not in data)
             if batch and (len(batch) >= _BATCH_ROWS or time.monotonic() > due):
                 yield batch
                 batch, due = [], time.monotonic() + _BATCH_SECONDS
@@ -236,15 +238,9 @@ class Catalog:
 
     def _settle_data(self, fresh: dict[str, Directory], replaced: set[str]) -> None:
         """Take out the files that a recipe anywhere names as data, and bring back those that none names any more."""
-        before = {path for one in self._known.values() for _, named in one.recipes.values() for path in named}
-        kept = {
-            path
-            for name, one in self._known.items()
-            if name not in replaced
-            for _, named in one.recipes.values()
-            for path in named
-        }
-        now = kept | {path for one in fresh.values() for _, named in one.recipes.values() for path in named}
+        before = _named(self._known.values())
+        kept = _named(one for name, one in self._known.items() if name not in replaced)
+        now = kept | _named(fresh.values())
         for path in before - now:
             directory = os.path.dirname(path)
             if directory not in fresh and directory in self._known:
@@ -285,6 +281,11 @@ class Catalog:
         if error.errno in (errno.EACCES, errno.EPERM):
             hint = "this user may not read it"
         return StoreOffline(f"the store {self.root} cannot be reached: {error.strerror}", hint=hint)
+
+
+def _named(directories: Iterable[Directory]) -> set[str]:
+    """The files that recipes in these directories name as data."""
+    return {path for one in directories for _, named in one.recipes.values() for path in named}
 
 
 def _joined(facts: Artifact, seen: Artifact) -> Artifact:

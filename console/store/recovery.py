@@ -78,20 +78,21 @@ def _settle(site: Site, journal: Journal) -> Recovered:
         return _finish(site, journal)
     if operation.state == "committed":
         return _finish(site, journal)
-    if operation.state == "staged" and lying == operation.old and operation.old and live != operation.old:
+    if operation.state == "staged" and operation.old and lying == operation.old:
         history.retain(site.own, site.directory, site.tmp, operation)
-        return _finish(site, journal)
+        return _finish(site, journal, known=False)
     if foreign:
         swap.set_aside(site)
     untouched = live == operation.old if operation.old else not swap.exists(site.directory, site.name)
     return _end(site, journal, "aborted" if untouched else "conflict")
 
 
-def _finish(site: Site, journal: Journal) -> Recovered:
+def _finish(site: Site, journal: Journal, *, known: bool = True) -> Recovered:
+    """Bring a replacement that took place to its end. Without `known` somebody wrote over what it had put there."""
     operation = site.operation
     sync_directory(site.directory)
     if operation.state == "staged":
-        operation = journal.append(operation, "committed", identity=identity_at(site))
+        operation = journal.append(operation, "committed", identity=identity_at(site) if known else ())
     history.settle(site.own, operation)
     swap.discard(site.directory, site.tmp)
     journal.append(operation, "done", durable=False)
@@ -112,12 +113,6 @@ def _end(site: Site, journal: Journal, state: str) -> Recovered:
 
 
 def identity_at(site: Site) -> tuple[int, ...]:
-    """Device, inode, size and time of change of the content in place, by which it is known again without reading it.
-
-    Empty where nothing is in place.
-    """
-    try:
-        status = os.stat(site.name, dir_fd=site.directory, follow_symlinks=False)
-    except FileNotFoundError:
-        return ()
+    """Device, inode, size and time of change of the content in place, by which it is known again without reading it."""
+    status = os.stat(site.name, dir_fd=site.directory, follow_symlinks=False)
     return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)

@@ -318,3 +318,12 @@ def test_twenty_thousand_files_after_random_changes(store: Path) -> None:
         path: row.identity for path, row in catalog.rows().items() if path in touched
     }
     assert paths(fresh) == expected
+
+
+def test_data_that_a_recipe_names_never_shows_up_not_even_for_a_moment(store: Path) -> None:
+    put(store, "m/model.pkl", "m/data/rows.npz")
+    (store / "m/model.recipe.toml").write_text('[data]\nholdout = "data/rows.npz"\n')
+    catalog = Catalog(store)
+    for _ in range(2):
+        shown = [row.path for batch in catalog.scan() for row in batch]
+        assert shown == ["m/model.pkl"]

@@ -8,7 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+import pytest
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -177,12 +178,22 @@ class Publishing(RuleBasedStateMachine):
                 history.open_version(self.root, PATH, one.version).close()
 
 
+UNHURRIED = settings(
+    max_examples=60, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck), database=None
+)
+
+
 def test_any_order_of_events(server: Any) -> None:
     Publishing.server = server
-    quick = settings(
-        max_examples=60, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck), database=None
-    )
-    run_state_machine_as_test(Publishing, settings=quick)
+    run_state_machine_as_test(Publishing, settings=UNHURRIED)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(20))
+def test_many_more_orders_of_events(server: Any, number: int) -> None:
+    Publishing.server = server
+    found = settings(UNHURRIED, derandomize=False, phases=[Phase.generate])
+    run_state_machine_as_test(seed(number)(Publishing), settings=found)
 
 
 def test_what_a_crash_left_swapped_out_is_kept_though_somebody_removed_the_new(server: Any) -> None:
@@ -192,6 +203,18 @@ def test_what_a_crash_left_swapped_out_is_kept_though_somebody_removed_the_new(s
     state.foreign_write(data=b"BB", in_place=False)
     state.crash(data=b"A", cut="linkat:signal=KILL:when=1")
     state.foreign_removal()
+    state.recover()
+    state.nothing_is_lost()
+    state.what_is_in_place_is_what_should_be()
+    state.teardown()
+
+
+def test_what_somebody_wrote_after_a_crash_is_not_taken_for_the_update(server: Any) -> None:
+    Publishing.server = server
+    state = Publishing()
+    state.begin(data=b"BB")
+    state.crash(data=b"A", cut="write:signal=KILL:when=5")
+    state.foreign_write(data=b"EEEEE", in_place=True)
     state.recover()
     state.nothing_is_lost()
     state.what_is_in_place_is_what_should_be()
