@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import pwd
 from pathlib import Path
 
 from console.errors import Refused
 from console.events import Bus
 from console.records import Inspection, Json, Judgement
+from console.store.roots import user_name
 from console.trust import policy as policies
 from console.trust.audit import Audit, AuditCheck, AuditEntry
 from console.trust.verdict import judge
@@ -60,11 +59,3 @@ class Book:
     def verify(self) -> AuditCheck:
         """Check the chain of the audit log."""
         return self._audit.verify()
-
-
-def user_name() -> str:
-    """Login name of the user, or the number where there is none."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())

@@ -12,11 +12,12 @@ from console.events import Bus
 from console.loading.facts import Facts
 from console.loading.fleet import Fleet
 from console.loading.recipes import Recipes
-from console.loading.record import Book, user_name
+from console.loading.record import Book
 from console.loading.starting import Starter
 from console.records import Verdict, Version
 from console.store import history
 from console.store.publish import Promotion, publish, rollback
+from console.store.roots import user_name
 from console.store.sealed import SealedBytes, identity_of
 
 

@@ -219,3 +219,15 @@ def test_what_somebody_wrote_after_a_crash_is_not_taken_for_the_update(server: A
     state.nothing_is_lost()
     state.what_is_in_place_is_what_should_be()
     state.teardown()
+
+
+def test_a_swap_is_finished_though_somebody_wrote_the_old_content_again(server: Any) -> None:
+    Publishing.server = server
+    state = Publishing()
+    state.begin(data=b"A")
+    state.crash(data=b"DDDD", cut="linkat:signal=KILL:when=1")
+    state.foreign_removal()
+    state.foreign_write(data=b"A", in_place=False)
+    state.interfere(data=b"CCC", foreign=b"BB")
+    state.nothing_is_lost()
+    state.teardown()
