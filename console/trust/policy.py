@@ -1,69 +1,91 @@
-"""The operator's own word on what may be loaded: names to trust beyond the list, contents accepted by hand.
+"""The operator's own word on what may be loaded: names to trust, contents accepted by hand, what is demanded of all.
 
 It lives in the store's `.model-console/policy.toml` and in the user's configuration directory, never in an artifact:
 
     trusted = ["churn.features.Ratio"]        # names as `inspect` shows them
 
+    [require]                                 # of whatever is loaded, whatever its verdict
+    signature = true                          # a valid signature by one of the keys below
+    pin = true                                # an accepted digest
+
+    [signing]
+    keys = ["ed25519:MCowBQYDK2VwAyEA…"]      # public keys: 32 bytes in base64
+
     [sandbox]
     mandatory = ["landlock", "seccomp"]       # layers without which an artifact under review is not loaded
+
+    [roles]                                   # unix groups; see `roles`
+    view = ["ml"]
+    operate = ["ml-oncall"]
+    administer = ["ml-admins"]
+
+    [recipes]                                 # in the user's file alone
+    interpreters = ["/srv/models/env/bin/python"]   # inside the store, and recipes may name them all the same
 
     [[pin]]                                   # one accepted content; `load` adds these
     digest = "sha256:…"
     who = "ada"
     when = "2026-05-01T10:00:00+00:00"
     why = "written by our own nightly job"
+
+A store may come from anybody, and its policy with it. What tightens (require, mandatory) counts from every file. What
+loosens (trusted, pins, keys, roles) counts from the user's file, and from a store's file that root or the user owns
+and that others may not write. Layers below the default ones may be given up by the user's file, or by root's, alone.
 """
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import json
 import os
-import re
+import pwd
 import stat
-import tomllib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
-from backends.base import Json
 from console.config import STORE_DIR, config_dir
 from console.errors import BadInput, Failed
 from console.trust import names
+from console.trust.policy_file import DIGEST, LAYERS, POLICY_FILE, Pin, PolicyFile, add_pin, read_policy
 
-__all__ = ["POLICY_FILE", "Pin", "Policy", "accept", "load_policy"]
+__all__ = ["DEFAULT_MANDATORY", "LAYERS", "POLICY_FILE", "Pin", "Policy", "Source", "accept", "load_policy"]
 
-POLICY_FILE = "policy.toml"
-_SIZE_CAP = 4 << 20
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_KEYS: dict[str, tuple[str, ...]] = {
-    "": ("pin", "sandbox", "trusted"),
-    "pin": ("artifact", "digest", "when", "who", "why"),
-    "sandbox": ("mandatory",),
-}
+DEFAULT_MANDATORY = frozenset(("no_new_privs", "landlock", "seccomp"))
+"""What must hold an artifact under review where no policy says otherwise: no new powers, no files, no system calls
+beyond what a model needs. Namespaces are left out: many containers and distributions allow none."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pin:
-    """One content that somebody accepted, with the reason."""
+class Source:
+    """A policy file that was read. `distrusted` says why what it would loosen does not count; `ignored` names that."""
 
-    digest: str
-    who: str
-    when: str
-    why: str
-    artifact: str = ""
+    path: str
+    owner: str
+    distrusted: str = ""
+    ignored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the operator's files say, taken together. `mandatory` names sandbox layers."""
+    """What the files say, taken together.
+
+    `mandatory` names sandbox layers; `roles` is an administrator's word on groups by role, `own_roles` what the user
+    wrote, which can only take away; `interpreters` may lie inside the store. `trusted_in` and `untrusted_in` tell in
+    which file a name is trusted, or would be if that file counted.
+    """
 
     trusted: frozenset[str] = frozenset()
     pins: tuple[Pin, ...] = ()
-    mandatory: frozenset[str] = frozenset()
+    mandatory: frozenset[str] = DEFAULT_MANDATORY
+    require_signature: bool = False
+    require_pin: bool = False
+    keys: tuple[str, ...] = ()
+    roles: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    own_roles: tuple[dict[str, tuple[str, ...]], ...] = ()
+    interpreters: tuple[str, ...] = ()
+    trusted_in: dict[str, str] = field(default_factory=dict)
+    untrusted_in: dict[str, str] = field(default_factory=dict)
+    sources: tuple[Source, ...] = ()
 
     def pin(self, digest: str | None) -> Pin | None:
         """The newest pin of this content."""
@@ -71,8 +93,23 @@ class Policy:
 
     def fingerprint(self) -> str:
         """Changes whenever a judgement could: with trusted names, pins, or the lists that come with the console."""
-        text = "\n".join([names.data_fingerprint(), *sorted(self.trusted), *(pin.digest for pin in self.pins)])
-        return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        told = [f"{name} {path}" for where in (self.trusted_in, self.untrusted_in) for name, path in where.items()]
+        pins = (pin.digest for pin in self.pins)
+        return _fingerprint([names.data_fingerprint(), *sorted(self.trusted), *sorted(told), *pins])
+
+    def content(self) -> str:
+        """Changes with anything the files say that counts: what the audit log compares."""
+        said = (
+            sorted(self.trusted),
+            [pin.digest for pin in self.pins],
+            sorted(self.mandatory),
+            (self.require_signature, self.require_pin),
+            self.keys,
+            sorted(self.roles.items()),
+            [sorted(own.items()) for own in self.own_roles],
+            self.interpreters,
+        )
+        return _fingerprint([repr(said)])
 
 
 def load_policy(store: Path | None, user_dir: Path | None = None) -> Policy:
@@ -80,152 +117,102 @@ def load_policy(store: Path | None, user_dir: Path | None = None) -> Policy:
 
     `user_dir` is where the user's file lies (default: the configuration directory).
     """
-    files = [(user_dir or config_dir()) / POLICY_FILE]
-    if store is not None:
-        files.append(store / STORE_DIR / POLICY_FILE)
-    parts = [_parse(text, path) for path in files if (text := _read(path)) is not None]
+    mine = _user_file((user_dir or config_dir()) / POLICY_FILE)
+    theirs = read_policy(store / STORE_DIR / POLICY_FILE) if store is not None else None
+    files = [file for file in (mine, theirs) if file is not None]
+    distrusted = "" if theirs is None else _why_distrusted(theirs)
+    counted = [file for file in files if file is mine or not distrusted]
+    rest = [file for file in files if file not in counted]
+    by_root = theirs is not None and not distrusted and theirs.owner == 0
     return Policy(
-        trusted=frozenset().union(*(part.trusted for part in parts)),
-        pins=tuple(pin for part in parts for pin in part.pins),
-        mandatory=frozenset().union(*(part.mandatory for part in parts)),
+        trusted=frozenset().union(*(file.trusted for file in counted)),
+        pins=tuple(pin for file in counted for pin in file.pins),
+        mandatory=_mandatory(mine, theirs, by_root=by_root),
+        require_signature=any(file.require_signature for file in files),
+        require_pin=any(file.require_pin for file in files),
+        keys=tuple(dict.fromkeys(key for file in counted for key in file.keys)),
+        roles=dict(theirs.roles or {}) if theirs is not None and by_root else {},
+        own_roles=tuple(file.roles for file in counted if file.roles and not (file is theirs and by_root)),
+        interpreters=mine.interpreters if mine is not None else (),
+        trusted_in={name: str(file.path) for file in counted for name in file.trusted},
+        untrusted_in={name: str(file.path) for file in rest for name in file.trusted},
+        sources=tuple(_source(file, "" if file is mine else distrusted, own=file is mine) for file in files),
     )
 
 
-def accept(store: Path, *, digest: str, who: str, why: str, artifact: str = "") -> Pin:
-    """Record that `who` accepts this content, in the store's policy; atomic and durable. Raises Failed, BadInput."""
-    if not _DIGEST.fullmatch(digest):
+def accept(store: Path, *, digest: str, who: str, why: str, artifact: str = "", user_dir: Path | None = None) -> Pin:
+    """Record that `who` accepts this content, atomically and durably. Raises Failed, BadInput.
+
+    It goes into the store's policy where that is the user's to write or there is none, else into the user's own file:
+    replacing a file would change its owner, and with it whose word it is for everybody else.
+    """
+    if not DIGEST.fullmatch(digest):
         raise BadInput(f"'{digest}' is no digest: it reads sha256: and 64 hexadecimal digits")
     pin = Pin(digest, _line(who), datetime.now(UTC).isoformat(timespec="seconds"), _line(why), _line(artifact))
     path = store / STORE_DIR / POLICY_FILE
+    theirs = read_policy(path)
+    if theirs is not None and (theirs.owner != os.geteuid() or _why_distrusted(theirs)):
+        path = (user_dir or config_dir()) / POLICY_FILE
     try:
-        path.parent.mkdir(mode=0o770, exist_ok=True)
-        with _locked(path.parent):
-            before = _read(path) or ""
-            _parse(before, path)
-            gap = "" if not before else "\n" if before.endswith("\n") else "\n\n"
-            _replace(path, before + gap + _block(pin))
+        _made(path.parent)
+        add_pin(path, pin)
     except OSError as error:
         raise Failed(f"cannot record the acceptance in {path}: {error.strerror or error}") from None
     return pin
 
 
-def _block(pin: Pin) -> str:
-    fields = {"digest": pin.digest, "who": pin.who, "when": pin.when, "why": pin.why}
-    if pin.artifact:
-        fields["artifact"] = pin.artifact
-    return "[[pin]]\n" + "".join(f"{key} = {_quoted(value)}\n" for key, value in fields.items())
+def _made(directory: Path) -> None:
+    """The directory of a policy; the user's own is nobody else's."""
+    in_store = directory.name == STORE_DIR
+    directory.mkdir(mode=0o770 if in_store else 0o700, parents=not in_store, exist_ok=True)
 
 
-def _quoted(text: str) -> str:
-    """A TOML basic string: JSON's escapes are TOML's, but for DEL."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+def _user_file(path: Path) -> PolicyFile | None:
+    """The user's own file; one that anybody may write is no word of theirs."""
+    found = read_policy(path)
+    if found is not None and found.mode & stat.S_IWOTH:
+        raise BadInput(f"anybody may write the policy {path}, so it is not followed", hint=f"chmod o-w {path}")
+    return found
+
+
+def _why_distrusted(file: PolicyFile) -> str:
+    """Why a store's file may not loosen anything, as a sentence; "" where it may."""
+    if file.owner not in (0, os.geteuid()):
+        return f"it belongs to {_user(file.owner)}, who is neither root nor you"
+    return "anybody may write it" if file.mode & stat.S_IWOTH else ""
+
+
+def _mandatory(mine: PolicyFile | None, theirs: PolicyFile | None, *, by_root: bool) -> frozenset[str]:
+    """The default layers, unless the user or root says others; a store's other files only add to them."""
+    said = [file.mandatory for file in (mine, theirs if by_root else None) if file and file.mandatory is not None]
+    added = theirs.mandatory if theirs is not None and theirs.mandatory is not None else frozenset()
+    return (frozenset[str]().union(*said) if said else DEFAULT_MANDATORY) | added
+
+
+def _source(file: PolicyFile, distrusted: str, *, own: bool) -> Source:
+    """The file with the keys it sets and that do not count."""
+    loosens = {
+        "trusted": file.trusted,
+        "pin": file.pins,
+        "signing.keys": file.keys,
+        "roles": file.roles,
+    }
+    ignored = [key for key, value in loosens.items() if value and distrusted]
+    if file.interpreters and not own:
+        ignored.append("recipes.interpreters")
+    return Source(str(file.path), _user(file.owner), distrusted, tuple(ignored))
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"
+
+
+def _fingerprint(parts: list[str]) -> str:
+    return sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _line(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8").strip()
-
-
-@contextlib.contextmanager
-def _locked(directory: Path) -> Iterator[None]:
-    fd = os.open(directory / "policy.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o660)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(fd)
-
-
-def _replace(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o640
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
-    try:
-        with os.fdopen(fd, "wb") as file:
-            file.write(text.encode("utf-8"))
-            file.flush()
-            os.fsync(fd)
-        os.replace(temporary, path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
-
-
-def _read(path: Path) -> str | None:
-    """The text of a policy file, None where there is none; one that anybody may write is no word of the operator's."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise BadInput(f"cannot read the policy {path}: {error.strerror or error}") from None
-    with os.fdopen(fd, "rb") as file:
-        status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > _SIZE_CAP:
-            raise BadInput(f"the policy {path} is not a plain file of at most {_SIZE_CAP >> 20} MiB")
-        if status.st_mode & stat.S_IWOTH:
-            raise BadInput(f"anybody may write the policy {path}, so it is not followed", hint=f"chmod o-w {path}")
-        try:
-            return file.read().decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise BadInput(f"the policy {path} is not UTF-8 text: {error.reason} at byte {error.start}") from None
-
-
-def _parse(text: str, path: Path) -> Policy:
-    try:
-        found: dict[str, Json] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise BadInput(f"{path}: {error}") from None
-    _check_keys(found, "", path)
-    sandbox = found.get("sandbox", {})
-    if not isinstance(sandbox, dict):
-        raise BadInput(f"{path}: 'sandbox' must be a table")
-    _check_keys(sandbox, "sandbox", path)
-    pins = found.get("pin", [])
-    if not isinstance(pins, list) or not all(isinstance(pin, dict) for pin in pins):
-        raise BadInput(f"{path}: 'pin' must be written as [[pin]]")
-    return Policy(
-        trusted=_trusted(_strings(found, "trusted", path), path),
-        pins=tuple(_pin(pin, path) for pin in pins if isinstance(pin, dict)),
-        mandatory=_strings(sandbox, "mandatory", path),
-    )
-
-
-def _check_keys(table: dict[str, Json], name: str, path: Path) -> None:
-    for key in table:
-        if key not in _KEYS[name]:
-            where = f"{name}.{key}" if name else key
-            raise BadInput(f"{path}: unknown key '{where}'", hint=f"known: {', '.join(_KEYS[name])}")
-
-
-def _strings(table: dict[str, Json], key: str, path: Path) -> frozenset[str]:
-    value = table.get(key, [])
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise BadInput(f"{path}: '{key}' must be a list of strings")
-    return frozenset(item for item in value if isinstance(item, str))
-
-
-def _trusted(listed: frozenset[str], path: Path) -> frozenset[str]:
-    for full in sorted(listed):
-        module, _dot, name = full.rpartition(".")
-        found = names.danger(module, name)
-        if not module or "*" in full:
-            raise BadInput(f"{path}: 'trusted' holds '{full}', but takes whole names such as package.module.Class")
-        if found is not None:
-            raise BadInput(f"{path}: 'trusted' holds '{full}', which could {found.could}: no policy can allow it")
-    return listed
-
-
-def _pin(table: dict[str, Json], path: Path) -> Pin:
-    _check_keys(table, "pin", path)
-    for key, value in table.items():
-        if not isinstance(value, str):
-            raise BadInput(f"{path}: 'pin.{key}' must be a string")
-    values = {key: str(table.get(key, "")) for key in _KEYS["pin"]}
-    if not _DIGEST.fullmatch(values["digest"]):
-        raise BadInput(f"{path}: 'pin.digest' must read sha256: and 64 hexadecimal digits")
-    return Pin(**values)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import multiprocessing
+import os
 import tomllib
 from pathlib import Path
 
@@ -11,9 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console.errors import BadInput, Failed
-from console.trust.policy import Policy, accept, load_policy
+from console.trust.policy import DEFAULT_MANDATORY, Policy, accept, load_policy
 
 DIGEST = "sha256:" + "ab" * 32
+OTHER = "sha256:" + "cd" * 32
+KEY = "ed25519:" + base64.b64encode(bytes(range(32))).decode("ascii")
 
 
 def write(directory: Path, text: str) -> Path:
@@ -32,7 +36,7 @@ def test_store_and_user_policies_are_taken_together(tmp_path: Path) -> None:
     write(tmp_path / "config", 'trusted = ["c.D"]\n')
     policy = load_policy(tmp_path, tmp_path / "config")
     assert policy.trusted == {"a.B", "c.D"}
-    assert policy.mandatory == {"seccomp"}
+    assert "seccomp" in policy.mandatory
     assert policy.fingerprint() != Policy().fingerprint()
 
 
@@ -48,8 +52,16 @@ def test_store_and_user_policies_are_taken_together(tmp_path: Path) -> None:
         ("[[pin]]\ndigest = 'sha256:12'", ["pin.digest"]),
         (f"[[pin]]\ndigest = '{DIGEST}'\nwhy = 3", ["'pin.why' must be a string"]),
         (f"[[pin]]\ndigest = '{DIGEST}'\nbecause = 'x'", ["unknown key 'pin.because'"]),
-        ("[sandbox]\nmandatory = 'all'", ["'mandatory'"]),
+        ("[sandbox]\nmandatory = 'all'", ["'sandbox.mandatory' must be a list"]),
         ("sandbox = 1", ["'sandbox' must be a table"]),
+        ("[sandbox]\nmandatory = ['secomp']", ["unknown layer 'secomp'", "'seccomp'"]),
+        ("[require]\npin = 'yes'", ["'require.pin' must be true or false"]),
+        ("[require]\nsignatures = true", ["unknown key 'require.signatures'", "'signature'"]),
+        ("[signing]\nkeys = ['ed25519:c2hvcnQ=']", ["signing.keys", "32 bytes"]),
+        ("[signing]\nkeys = ['rsa:" + "A" * 43 + "=']", ["signing.keys", "ed25519:"]),
+        ("[roles]\nowner = ['ml']", ["unknown key 'roles.owner'"]),
+        ("[roles]\nview = [3]", ["'roles.view' must be a list of strings"]),
+        ("[recipes]\ninterpreters = ['env/bin/python']", ["recipes.interpreters", "absolute"]),
         ("trusted = [\n= 3", ["policy.toml", "line 2"]),
     ],
 )
@@ -59,6 +71,88 @@ def test_errors_name_file_and_key(tmp_path: Path, text: str, words: list[str]) -
         load_policy(None, tmp_path)
     for word in words:
         assert word in caught.value.message
+
+
+WHOLE = f"""
+trusted = ["a.B"]
+[require]
+signature = true
+pin = true
+[signing]
+keys = ["{KEY}"]
+[sandbox]
+mandatory = ["namespaces"]
+[roles]
+operate = ["ops"]
+administer = ["admins", "root"]
+[recipes]
+interpreters = ["/srv/env/bin/../bin/python"]
+[[pin]]
+digest = "{DIGEST}"
+"""
+
+
+def test_the_users_own_file_says_everything(tmp_path: Path) -> None:
+    write(tmp_path, WHOLE)
+    policy = load_policy(None, tmp_path)
+    assert policy.trusted == {"a.B"}
+    assert policy.pin(DIGEST) is not None
+    assert policy.require_signature
+    assert policy.require_pin
+    assert policy.keys == (KEY,)
+    assert policy.mandatory == {"namespaces"}
+    assert policy.own_roles == ({"operate": ("ops",), "administer": ("admins", "root")},)
+    assert policy.interpreters == ("/srv/env/bin/python",)
+    assert policy.content() != Policy().content()
+
+
+def test_silence_leaves_the_default_layers_mandatory(tmp_path: Path) -> None:
+    assert Policy().mandatory == load_policy(tmp_path, tmp_path / "none").mandatory == DEFAULT_MANDATORY
+    write(tmp_path, "[sandbox]\nmandatory = []\n")
+    assert load_policy(None, tmp_path).mandatory == frozenset()
+
+
+def test_a_store_cannot_name_interpreters(tmp_path: Path) -> None:
+    write(tmp_path / ".model-console", WHOLE)
+    policy = load_policy(tmp_path, tmp_path / "none")
+    assert policy.interpreters == ()
+    assert policy.sources[0].ignored == ("recipes.interpreters",)
+
+
+def tightened_only(policy: Policy) -> None:
+    assert policy.trusted == frozenset()
+    assert not any((policy.pins, policy.keys, policy.interpreters, policy.own_roles))
+    assert policy.roles == {}
+    assert policy.require_signature
+    assert policy.require_pin
+    assert policy.mandatory == DEFAULT_MANDATORY | {"namespaces"}
+    assert policy.untrusted_in.keys() == {"a.B"}
+    assert policy.sources[0].ignored == ("trusted", "pin", "signing.keys", "roles", "recipes.interpreters")
+
+
+def test_a_store_file_that_anybody_may_write_only_tightens(tmp_path: Path) -> None:
+    write(tmp_path / ".model-console", WHOLE).chmod(0o666)
+    policy = load_policy(tmp_path, tmp_path / "none")
+    tightened_only(policy)
+    assert policy.sources[0].distrusted == "anybody may write it"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs to give a file away")
+def test_a_store_file_of_somebody_else_only_tightens(tmp_path: Path) -> None:
+    os.chown(write(tmp_path / ".model-console", WHOLE), 12345, -1)
+    policy = load_policy(tmp_path, tmp_path / "none")
+    tightened_only(policy)
+    assert "user 12345" in policy.sources[0].distrusted
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs to give a file away")
+def test_an_acceptance_goes_where_it_counts(tmp_path: Path) -> None:
+    theirs = write(tmp_path / ".model-console", WHOLE)
+    os.chown(theirs, 12345, -1)
+    accept(tmp_path, digest=OTHER, who="ada", why="mine", user_dir=tmp_path / "config")
+    assert theirs.read_text("utf-8") == WHOLE
+    assert load_policy(tmp_path, tmp_path / "config").pin(OTHER) is not None
+    assert (tmp_path / "config").stat().st_mode & 0o077 == 0
 
 
 def test_a_policy_that_anybody_may_write_is_not_followed(tmp_path: Path) -> None:
