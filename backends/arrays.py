@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import os
 import zipfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn, Optional
 
 from backends.base import (
@@ -61,7 +61,7 @@ class _Found:
     def add_pickle(self, walked: Walk, facts: Facts, name: str) -> None:
         self.findings.append(finding("object-array", f"{name or 'the array'} holds Python objects: a pickle"))
         self.findings.extend((*walked.findings, *facts.findings))
-        self.names.extend(walked.names)
+        self.names.extend(replace(use, place=f"member {name}") if name else use for use in walked.names)
         self.models.extend(facts.models)
         self.arrays.extend(facts.arrays)
         self.n_weights += facts.n_weights

@@ -73,12 +73,18 @@ class Finding:
 
 @dataclass(frozen=True)
 class NameUse:
-    """A global that a pickle names: `module` and `name` as the stream spells them (a name may hold dots)."""
+    """A global that a pickle names: `module` and `name` as the stream spells them (a name may hold dots).
+
+    `arguments` are those of its first call, shortened, where they are literals; `place` says which part of the file
+    `offset` counts in, where that is not the whole: one of several pickles, a member of an archive.
+    """
 
     module: str
     name: str
     offset: int
     called: bool = False
+    arguments: Optional[str] = None
+    place: str = ""
 
     def __str__(self) -> str:
         return f"{self.module}.{self.name}"

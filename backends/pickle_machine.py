@@ -525,7 +525,8 @@ class PickleMachine(PickleReader):
 
     def _called(self, callee: Value, args: Value, kwargs: Value = None, new: bool = False) -> Instance:
         if type(callee) is Global:
-            callee.called = True
+            if not callee.called:
+                callee.called, callee.arguments = True, args
         else:
             self.report("computed-callee", f"calls {_kind(callee)}", self.offset - 1)
         if type(args) is not tuple:

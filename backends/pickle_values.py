@@ -12,16 +12,19 @@ from typing import Any, Optional
 
 from backends.base import Source
 
-__all__ = ["DictValue", "Global", "Instance", "Opaque", "RawArray", "SetValue", "Span", "Value"]
+__all__ = ["DictValue", "Global", "Instance", "Opaque", "RawArray", "SetValue", "Span", "Value", "literal_words"]
 
 Value = Any
 """None, bool, int, float, str, bytes, tuple, list, or one of the classes below."""
 
 
 class Global:
-    """A name, as the stream spells it; one object for each name in a walk. `offset` is where it stands first."""
+    """A name, as the stream spells it; one object for each name in a walk. `offset` is where it stands first.
 
-    __slots__ = ("called", "module", "name", "offset", "role")
+    `arguments` are what it is called with the first time.
+    """
+
+    __slots__ = ("arguments", "called", "module", "name", "offset", "role")
 
     def __init__(self, module: str, name: str, offset: int, role: str = "") -> None:
         self.module = module
@@ -29,6 +32,7 @@ class Global:
         self.offset = offset
         self.role = role
         self.called = False
+        self.arguments: Value = None
 
     def __str__(self) -> str:
         return f"{self.module}.{self.name}"
@@ -140,3 +144,44 @@ class RawArray:
     mappable: bool = False
     objects: Value = None
     extra: dict[str, Any] = field(default_factory=dict)
+
+
+_LITERALS = (str, bytes, int, float, bool, type(None))
+_ITEMS = 4
+_WORDS_CAP = 160
+
+
+def literal_words(arguments: Value) -> Optional[str]:
+    """Arguments of a call as Python would write them: literals and names shortened, the rest as `…`.
+
+    None where they are no tuple or hold neither literal nor name. Looks at a few items of each, one level down.
+    """
+    if type(arguments) is not tuple or not any(_tells(item) for item in arguments[:_ITEMS]):
+        return None
+    words = ", ".join(_words(item) for item in arguments[:_ITEMS])
+    return (words + ", …" if len(arguments) > _ITEMS else words)[:_WORDS_CAP]
+
+
+def _tells(value: Value) -> bool:
+    if type(value) in (tuple, list):
+        return any(type(item) in _LITERALS or type(item) is Global for item in value[:_ITEMS])
+    return type(value) in _LITERALS or type(value) in (Global, Span)
+
+
+def _words(value: Value, deeper: bool = True) -> str:
+    if type(value) in (str, bytes):
+        return repr(value[:80]) + ("…" if len(value) > 80 else "")
+    if type(value) is Global:
+        return str(value)[:80]
+    if type(value) is Span:
+        return f"{value.length} bytes"
+    if type(value) is int and value.bit_length() > 64:
+        return f"an integer of {value.bit_length()} bits"
+    if type(value) in _LITERALS:
+        return repr(value)
+    if deeper and type(value) in (tuple, list):
+        items = [_words(item, False) for item in value[:_ITEMS]] + ["…"] * (len(value) > _ITEMS)
+        if type(value) is list:
+            return f"[{', '.join(items)}]"
+        return f"({', '.join(items)}{',' if len(value) == 1 else ''})"
+    return "…"

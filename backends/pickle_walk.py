@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import Optional
 
@@ -11,7 +12,7 @@ from backends.joblib_spans import read_span
 from backends.pickle_machine import Names, PickleMachine
 from backends.pickle_opcodes import looks_like_pickle
 from backends.pickle_reader import Budget, Stopped
-from backends.pickle_values import Global, Instance, RawArray, Value
+from backends.pickle_values import Global, Instance, RawArray, Value, literal_words
 
 __all__ = ["Region", "Walk", "walk"]
 
@@ -59,6 +60,7 @@ class _Walker:
         self._arrays: list[RawArray] = []
         self._budget = budget
         self._first = offset
+        self._starts: list[int] = []
         self._machine = PickleMachine(source, budget, self._result.findings, self._names, self._span)
 
     def _span(self, machine: PickleMachine, wrapper: Instance) -> RawArray:
@@ -78,7 +80,7 @@ class _Walker:
         result.protocol = machine.protocol
         result.opcodes = self._budget.spent
         result.globals = tuple(self._names.found.values())
-        result.names = tuple(NameUse(known.module, known.name, known.offset, known.called) for known in result.globals)
+        result.names = tuple(self._use(known) for known in result.globals)
         result.regions = self._regions(min(machine.offset, machine.size))
         return result
 
@@ -86,6 +88,7 @@ class _Walker:
         machine, roots = self._machine, self._result.roots
         offset, size = self._first, self._machine.size
         while True:
+            self._starts.append(offset)
             roots.append(machine.run(offset))
             offset = machine.offset
             if offset >= size:
@@ -98,6 +101,11 @@ class _Walker:
         if len(roots) > 1:
             machine.report("several-pickles", f"{len(roots)} pickles follow each other", self._first)
         return True
+
+    def _use(self, known: Global) -> NameUse:
+        place = f"pickle {bisect_right(self._starts, known.offset)}" if len(self._starts) > 1 else ""
+        arguments = literal_words(known.arguments) if known.called else None
+        return NameUse(known.module, known.name, known.offset, known.called, arguments, place)
 
     def _regions(self, end: int) -> list[Region]:
         regions, offset = [], self._first
