@@ -73,9 +73,11 @@ def _command(arguments: argparse.Namespace, output: Output, screens: Screens) ->
         print(script(commands_parser(), arguments.shell))
         output.say(HINT)
         return 0
+    from pkgutil import resolve_name
+
     from console.cli.opening import run as run_command
 
-    return run_command(arguments.run, arguments, output)
+    return run_command(resolve_name(f"console.cli.{arguments.run}"), arguments, output)
 
 
 def _open(store: str, arguments: argparse.Namespace, screens: Screens) -> int:

@@ -1,4 +1,7 @@
-"""Every command with its arguments, and an example in each help."""
+"""Every command with its arguments, and an example in each help.
+
+`run` names the function of a command, "module:function" beneath console.cli: the module is imported when it is run.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ import argparse
 from typing import TYPE_CHECKING, NoReturn
 
 from console import __version__
-from console.cli import change, run, show, watch
 from console.errors import Usage
 
 PROG = "model-console"
@@ -91,7 +93,7 @@ def _add(commands: Commands, name: str, words: str, example: str, *, json: bool 
 def _looking(commands: Commands) -> None:
     ls = _add(commands, "ls", "List the artifacts of a store; none is run.", "ls /srv/models --json")
     ls.add_argument("store", metavar="STORE", nargs="?", default=".")
-    ls.set_defaults(run=show.ls)
+    ls.set_defaults(run="show:ls")
     inspect = _add(
         commands,
         "inspect",
@@ -101,17 +103,17 @@ def _looking(commands: Commands) -> None:
     inspect.add_argument("artifact", metavar="ARTIFACT")
     inspect.add_argument("--digest", action="store_true", help="read it all and tell its digest")
     inspect.add_argument("--at", default="", metavar="PLACE", help="show this one of several models in the file")
-    inspect.set_defaults(run=show.inspect)
+    inspect.set_defaults(run="show:inspect")
     history = _add(commands, "history", "List the retained versions of an artifact.", "history churn/lr.joblib")
     history.add_argument("artifact", metavar="ARTIFACT")
-    history.set_defaults(run=show.history)
+    history.set_defaults(run="show:history")
     doctor = _add(commands, "doctor", "Check this installation: versions, sandbox, limits, paths.", "doctor --json")
     doctor.add_argument("store", metavar="STORE", nargs="?", default=".")
-    doctor.set_defaults(run=show.doctor)
+    doctor.set_defaults(run="show:doctor")
     audit = _add(commands, "audit", "Read the audit log of a store, or verify its chain.", "audit verify /srv/models")
     audit.add_argument("what", nargs="?", choices=("show", "verify"), default="show")
     audit.add_argument("store", metavar="STORE", nargs="?", default=".")
-    audit.set_defaults(run=show.audit)
+    audit.set_defaults(run="show:audit")
 
 
 def _loads(parser: Parser) -> None:
@@ -134,13 +136,13 @@ def _running(commands: Commands) -> None:
     predict.add_argument("--out", metavar="FILE", help="write the outputs to a .csv or .json file")
     predict.add_argument("--method", action="append", metavar="NAME", help="call this method (may be repeated)")
     predict.add_argument("--rows", type=_count, metavar="N", help="only the first N rows")
-    predict.set_defaults(run=run.predict)
+    predict.set_defaults(run="run:predict")
     evaluate = _add(
         commands, "evaluate", "Measure a model against the truth.", "evaluate wine/forest.joblib --target cultivar"
     )
     _loads(evaluate)
     _data(evaluate)
-    evaluate.set_defaults(run=run.evaluate)
+    evaluate.set_defaults(run="run:evaluate")
     probe = _add(
         commands,
         "probe",
@@ -154,12 +156,12 @@ def _running(commands: Commands) -> None:
     )
     probe.add_argument("--seconds", type=_number, default=10.0, metavar="S", help="for how long")
     probe.add_argument("--batch", type=_count, default=1, metavar="N", help="rows in a call")
-    probe.set_defaults(run=run.probe)
+    probe.set_defaults(run="run:probe")
     convert = _add(commands, "convert", "Write a model in another format.", "convert churn/lr.joblib --to hdf5")
     _loads(convert)
     convert.add_argument("--to", required=True, metavar="FORMAT", help="pickle, joblib or hdf5")
     convert.add_argument("--out", metavar="FILE", help="where to (else beside the artifact)")
-    convert.set_defaults(run=run.convert)
+    convert.set_defaults(run="run:convert")
 
 
 def _changing(commands: Commands) -> None:
@@ -171,17 +173,17 @@ def _changing(commands: Commands) -> None:
     _data(update)
     update.add_argument("--yes", action="store_true", help="promote without asking, unless the recipe's gate says no")
     update.add_argument("--why", metavar="TEXT", help="what the history says of it")
-    update.set_defaults(run=change.update)
+    update.set_defaults(run="change:update")
     rollback = _add(commands, "rollback", "Put an old version back in place.", "rollback churn/lr.joblib --to 3")
     rollback.add_argument("artifact", metavar="ARTIFACT")
     rollback.add_argument("--to", type=_count, metavar="VERSION", help="which one (else the one before)")
-    rollback.set_defaults(run=change.rollback)
+    rollback.set_defaults(run="change:rollback")
 
 
 def _rest(commands: Commands) -> None:
     following = _add(commands, "watch", "Follow a store: an event a line.", "watch /srv/models --json")
     following.add_argument("store", metavar="STORE", nargs="?", default=".")
-    following.set_defaults(run=watch.watch)
+    following.set_defaults(run="watch:watch")
     demo = _add(commands, "demo", "Build the demo store once and open it.", "demo", json=False)
     demo.add_argument("--build-only", metavar="DIR", help="only build it, in DIR")
     screen_options(demo)

@@ -1,0 +1,103 @@
+"""Figures of repeated runs: median and spread, as a table for people or as JSON with machine, versions and date."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import platform
+import statistics
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+
+LIBRARIES = ("textual", "numpy", "scikit-learn", "joblib")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One thing measured several times; `beside` is the figure it is compared with."""
+
+    name: str
+    unit: str
+    values: tuple[float, ...]
+    beside: str = ""
+
+    @property
+    def median(self) -> float:
+        """The middle one."""
+        return statistics.median(self.values)
+
+    def quantile(self, share: float) -> float:
+        """The value at or below which this share of all lies (nearest rank)."""
+        ranked = sorted(self.values)
+        return ranked[max(0, math.ceil(share * len(ranked)) - 1)]
+
+
+def parser(words: str | None) -> argparse.ArgumentParser:
+    """What every measurement can be asked."""
+    made = argparse.ArgumentParser(description=(words or "").partition("\n")[0])
+    made.add_argument("--json", action="store_true", help="write JSON to stdout")
+    made.add_argument("--runs", type=int, default=7, help="how often each is measured, in turn")
+    return made
+
+
+def show(figures: Sequence[Figure], *, as_json: bool) -> None:
+    """Print all of them."""
+    if as_json:
+        print(json.dumps({"machine": machine(), "figures": [as_record(one, figures) for one in figures]}, indent=2))
+    else:
+        print("\n".join(table(figures)))
+
+
+def table(figures: Sequence[Figure]) -> Iterable[str]:
+    """One line a figure: runs, median, least, p99, most, and the ratio to the one beside it."""
+    width = max(len(one.name) for one in figures)
+    yield f"{'':{width}}  {'runs':>5} {'median':>9} {'min':>9} {'p99':>9} {'max':>9}  unit    ratio"
+    for one in figures:
+        numbers = " ".join(f"{value:9.2f}" for value in (one.median, min(one.values), one.quantile(0.99), max(one.values)))
+        ratio = ratio_of(one, figures)
+        yield f"{one.name:{width}}  {len(one.values):5} {numbers}  {one.unit:6}  {'' if ratio is None else f'{ratio:.2f}'}"
+
+
+def ratio_of(one: Figure, figures: Iterable[Figure]) -> float | None:
+    """Its median by that of the figure beside it."""
+    other = next((other for other in figures if other.name == one.beside), None)
+    return None if other is None else one.median / other.median
+
+
+def as_record(one: Figure, figures: Iterable[Figure]) -> dict[str, object]:
+    """A figure as JSON."""
+    return {
+        "name": one.name,
+        "unit": one.unit,
+        "runs": len(one.values),
+        "median": one.median,
+        "min": min(one.values),
+        "p99": one.quantile(0.99),
+        "max": max(one.values),
+        "beside": one.beside or None,
+        "ratio": ratio_of(one, figures),
+    }
+
+
+def machine() -> dict[str, object]:
+    """Where and when this was measured."""
+    return {
+        "date": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "cores": len(os.sched_getaffinity(0)),
+        "processor": _processor(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in LIBRARIES},
+    }
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as lines:
+            return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    except OSError:
+        return platform.machine()
