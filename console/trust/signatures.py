@@ -1,0 +1,189 @@
+"""The signatures that lie in a store: one file a signing, read within bounds, believed for the policy's keys alone."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from console.config import STORE_DIR
+from console.errors import BadInput, Failed
+from console.trust.signing import Envelope, Malformed, Statement, key_id, parse_envelope, parse_statement, signer_of
+
+__all__ = ["SIGNATURES_DIR", "Signatures", "Signed", "keep", "verified"]
+
+SIGNATURES_DIR = "signatures"
+SUFFIX = ".dsse.json"
+FILE_CAP = 8 << 20
+"""Bytes of one signature file: some 50,000 contents."""
+FILES_CAP = 4096
+"""Signature files that are read, the newest by name first."""
+TOTAL_CAP = 64 << 20
+_LISTED_CAP = 100_000
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A content that one of the given keys vouches for. `when` is ISO 8601, as the signer wrote it."""
+
+    key_id: str
+    who: str
+    when: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A signature file that does not count, and why."""
+
+    file: str
+    why: str
+
+
+class Signatures:
+    """What the signature files of a store say, read once. `refused` lists those that are none."""
+
+    def __init__(self, envelopes: Sequence[Envelope], refused: Sequence[Refusal] = ()) -> None:
+        self.refused = tuple(refused)
+        self._envelopes = tuple(envelopes)
+        self._believed: dict[tuple[str, ...], tuple[tuple[str, Statement], ...]] = {}
+
+    @classmethod
+    def read(cls, root: Path) -> Signatures:
+        """Read every signature of the store at `root`, up to the caps. Raises BadInput when they cannot be listed."""
+        envelopes: list[Envelope] = []
+        refused: list[Refusal] = []
+        left = TOTAL_CAP
+        try:
+            with _directory(root) as directory:
+                for name in _names(directory):
+                    try:
+                        text = _content(directory, name, min(FILE_CAP, left))
+                        left -= len(text)
+                        envelopes.append(parse_envelope(text))
+                    except (Malformed, OSError) as error:
+                        refused.append(Refusal(name, _words(error)))
+        except FileNotFoundError:
+            return cls(())
+        except OSError as error:
+            raise BadInput(f"cannot read the signatures of {root}: {error.strerror or error}") from None
+        return cls(envelopes, refused)
+
+    def verified(self, path: str, digest: str, keys: Iterable[str]) -> Signed | None:
+        """Who of these keys vouches for this content under this name, the newest signing first."""
+        for key, statement in self._by(tuple(keys)):
+            if statement.subjects.get(path) == digest:
+                return Signed(key_id(key), statement.who, statement.when)
+        return None
+
+    def other(self, path: str, keys: Iterable[str]) -> Signed | None:
+        """The newest signing under this name by these keys, whatever content it is of."""
+        for key, statement in self._by(tuple(keys)):
+            if path in statement.subjects:
+                return Signed(key_id(key), statement.who, statement.when)
+        return None
+
+    def claimed(self, path: str, digest: str) -> bool:
+        """Whether some file claims to sign this content, by whatever key: worth a word, never belief."""
+        for envelope in self._envelopes:
+            with suppress(Malformed):
+                if parse_statement(envelope.payload).subjects.get(path) == digest:
+                    return True
+        return False
+
+    def _by(self, keys: tuple[str, ...]) -> tuple[tuple[str, Statement], ...]:
+        """(key, statement) of the envelopes that these keys signed: the signature is checked before a word is read."""
+        if keys not in self._believed:
+            found = []
+            for envelope in self._envelopes if keys else ():
+                key = signer_of(envelope, keys)
+                if key is not None:
+                    with suppress(Malformed):
+                        found.append((key, parse_statement(envelope.payload)))
+            self._believed[keys] = tuple(found)
+        return self._believed[keys]
+
+
+def verified(root: Path, path: str, digest: str, keys: Iterable[str]) -> Signed | None:
+    """Who of `keys` signed the content `digest` as `path` of this store; None when none did.
+
+    Keys come from the policy, never from the store's own files. Raises BadInput, Failed when nothing can be checked.
+    """
+    return Signatures.read(root).verified(path, digest, keys)
+
+
+def keep(root: Path, envelope: bytes) -> Path:
+    """Put one signing among the store's own files, whole or not at all. Raises BadInput, Failed."""
+    if len(envelope) > FILE_CAP:
+        raise BadInput(f"these are too many contents for one signature of at most {FILE_CAP >> 20} MiB")
+    name = f"{time.time_ns():020d}-{secrets.token_hex(4)}{SUFFIX}"
+    temporary = f".{name}.tmp"
+    try:
+        _make(root)
+        with _directory(root) as directory:
+            fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640, dir_fd=directory)
+            try:
+                with os.fdopen(fd, "wb") as file:
+                    file.write(envelope)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
+            except BaseException:
+                with suppress(FileNotFoundError):
+                    os.unlink(temporary, dir_fd=directory)
+                raise
+            os.fsync(directory)
+    except OSError as error:
+        raise Failed(f"cannot keep the signature in {root / STORE_DIR}: {error.strerror or error}") from None
+    return root / STORE_DIR / SIGNATURES_DIR / name
+
+
+def _make(root: Path) -> None:
+    for directory in (root / STORE_DIR, root / STORE_DIR / SIGNATURES_DIR):
+        with suppress(FileExistsError):
+            directory.mkdir(mode=0o770)
+
+
+@contextmanager
+def _directory(root: Path) -> Iterator[int]:
+    """A descriptor of the signatures' directory, reached without following a link below the root. Raises OSError."""
+    here = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for name in (STORE_DIR, SIGNATURES_DIR):
+            step = os.open(name, _DIRECTORY, dir_fd=here)
+            os.close(here)
+            here = step
+        yield here
+    finally:
+        os.close(here)
+
+
+def _names(directory: int) -> list[str]:
+    """The newest signature files by name; names begin with the time of signing."""
+    names = []
+    with os.scandir(directory) as entries:
+        for _, entry in zip(range(_LISTED_CAP), entries, strict=False):
+            if entry.name.endswith(SUFFIX) and not entry.name.startswith("."):
+                names.append(entry.name)
+    return sorted(names, reverse=True)[:FILES_CAP]
+
+
+def _content(directory: int, name: str, cap: int) -> bytes:
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+    fd = os.open(name, flags, dir_fd=directory)
+    with os.fdopen(fd, "rb") as file:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            raise Malformed("it is not a plain file")
+        if status.st_size > cap:
+            raise Malformed(f"it is larger than {cap} bytes")
+        return file.read(cap)
+
+
+def _words(error: Exception) -> str:
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)
