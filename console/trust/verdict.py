@@ -5,13 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from backends.base import ArtifactError, Inspection, Json, NameUse, Unsupported
+from backends.base import ArtifactError, Finding, Inspection, Json, NameUse, Unsupported
 from backends.findings import KINDS
 from console.records import Judgement, Reason, Verdict
 from console.trust import names
 from console.trust.policy import Policy
 
-__all__ = ["FINDING_VERDICTS", "SEVERITY", "judge", "judge_error", "refit_hazards", "verdict_of_finding"]
+__all__ = [
+    "FINDING_VERDICTS",
+    "SEVERITY",
+    "judge",
+    "judge_error",
+    "refit_hazards",
+    "verdict_of_finding",
+    "weighed_findings",
+]
 
 SEVERITY = (Verdict.BLOCKED, Verdict.DAMAGED, Verdict.UNSUPPORTED, Verdict.REVIEW, Verdict.SAFE)
 """Worst first: what would run code counts before what is merely broken."""
@@ -102,13 +110,18 @@ def _unlisted(use: NameUse) -> str:
     return f"{use} is not on the list of known names: loading imports {use.module} and {verb} {use.name}"
 
 
-def _findings(inspection: Inspection) -> Iterator[tuple[Verdict, Reason]]:
+def weighed_findings(inspection: Inspection) -> Iterator[tuple[Verdict, Finding]]:
     """Findings by their own verdicts; PyTorch keeps tensors by persistent id, so there one is no deceit."""
     of_torch = any(use.module.partition(".")[0] == "torch" for use in inspection.names)
     for found in inspection.findings:
         verdict = verdict_of_finding(found.code)
         if found.code == "persistent-id" and of_torch:
             verdict = Verdict.REVIEW
+        yield verdict, found
+
+
+def _findings(inspection: Inspection) -> Iterator[tuple[Verdict, Reason]]:
+    for verdict, found in weighed_findings(inspection):
         yield verdict, Reason(found.code, found.detail, found.offset)
 
 

@@ -1,0 +1,219 @@
+"""A verdict in plain words: what the names in a file could do, where they stand, and what it would take to load it."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterable, Iterator
+
+from backends.base import Finding, Inspection, NameUse
+from backends.findings import FINDING_CODES, KINDS
+from console.records import Explanation, Judgement, Mention, Point, Since, Verdict
+from console.trust import names
+from console.trust.policy import Policy
+from console.trust.verdict import SEVERITY, weighed_findings
+
+__all__ = ["explain"]
+
+_MENTIONS = 50
+_COUNTS_IN_BYTES = ("pickle", "joblib", "npy", "npz")
+_MEANINGS = {entry.code: entry.meaning for entry in FINDING_CODES}
+_KINDS = {
+    "damaged": "The bytes are broken or incomplete.",
+    "deceit": "No honest program writes this: it serves to hide something from whoever only looks.",
+    "limit": "What comes after it was not read, so nobody can say what it would do.",
+    "code": "It can run or read something by itself.",
+    "note": "",
+}
+_SCRIPT = "names what was defined in a script that the file does not contain"
+_OF_REASONS = {"incomplete": Verdict.REVIEW, "not-loadable": Verdict.SAFE, "refit": Verdict.SAFE}
+"""What reasons that stand behind no name and no finding make of a file by themselves."""
+_HEADLINES = {
+    Verdict.SAFE: "Every byte was read, and it names nothing but what models need.",
+    Verdict.REVIEW: "Something in it has to be looked at by a person before it is loaded.",
+    Verdict.BLOCKED: "It is built to mislead whoever looks at it, so it is not loaded.",
+    Verdict.DAMAGED: "The file is broken: it cannot be loaded, and nothing in it was run.",
+    Verdict.UNSUPPORTED: "Nothing here reads this format, so nobody can say what is in it.",
+}
+
+
+def explain(found: Inspection | None, judgement: Judgement, policy: Policy, since: Since | None = None) -> Explanation:
+    """The explanation of `judgement` on what was found; `since` marks what the last version did not have.
+
+    Without facts the reasons of the judgement are all there is to say.
+    """
+    points = list(_other_reasons(judgement, found))
+    fresh = _new_names(since)
+    if found is not None:
+        points += [*_name_points(found, policy, fresh), *_finding_points(found)]
+    unlisted = () if found is None else tuple(_unlisted(found, policy))
+    line = _policy_line(unlisted) if judgement.verdict is Verdict.REVIEW else None
+    ordered = tuple(_sorted(points))
+    headline = _headline(judgement, ordered, unlisted)
+    return Explanation(headline, ordered, tuple(_takes(judgement, ordered, line)), line, since)
+
+
+def _new_names(since: Since | None) -> frozenset[str]:
+    changes = since.changes if since is not None else ()
+    return frozenset(one.name for one in changes if one.what == "name" and one.before is None)
+
+
+def _sorted(points: Iterable[Point]) -> list[Point]:
+    """Worst first, and what is new before what was there already."""
+    return sorted(points, key=lambda one: (SEVERITY.index(one.verdict), not any(each.new for each in one.mentions)))
+
+
+# names
+
+
+def _name_points(found: Inspection, policy: Policy, fresh: frozenset[str]) -> Iterator[Point]:
+    """One point for all names that could do the same, one for each library that is not listed."""
+    groups: dict[tuple[str, str], list[Mention]] = {}
+    for use in _once(found.names):
+        key = _group(use, policy)
+        if key is not None:
+            groups.setdefault(key, []).append(_mention(use, found, str(use) in fresh))
+    for (code, about), mentions in groups.items():
+        mentions.sort(key=lambda one: (not one.new, one.offset or 0))
+        kept, more = tuple(mentions[:_MENTIONS]), max(0, len(mentions) - _MENTIONS)
+        if code == "dangerous-name":
+            yield Point(code, Verdict.BLOCKED, f"could {about}", "", kept, more)
+        elif about == "__main__":
+            text = "Loading it takes whatever has that name in the worker, which may be nothing."
+            yield Point(code, Verdict.REVIEW, _SCRIPT, text, kept, more)
+        else:
+            title = f"names {about}, which is on no list of known names"
+            if about in _known_libraries():
+                title = f"names parts of {about} that are not on the list of known names"
+            text = f"Loading it imports {about} and runs what is named here."
+            yield Point(code, Verdict.REVIEW, title, text, kept, more)
+
+
+@functools.cache
+def _known_libraries() -> frozenset[str]:
+    return frozenset(module.partition(".")[0] for module, _ in names.allowed())
+
+
+def _once(uses: Iterable[NameUse]) -> Iterator[NameUse]:
+    seen: set[tuple[str, str]] = set()
+    for use in uses:
+        if (use.module, use.name) not in seen:
+            seen.add((use.module, use.name))
+            yield use
+
+
+def _group(use: NameUse, policy: Policy) -> tuple[str, str] | None:
+    """What a name belongs to: (code, what it could do, or its library); None where it is known and harmless."""
+    found = names.danger(use.module, use.name)
+    if found is not None:
+        return "dangerous-name", found.could
+    if (use.module, use.name) in names.allowed() or str(use) in policy.trusted:
+        return None
+    return "unlisted-name", use.module.partition(".")[0]
+
+
+def _unlisted(found: Inspection, policy: Policy) -> Iterator[NameUse]:
+    for use in _once(found.names):
+        group = _group(use, policy)
+        if group is not None and group[0] == "unlisted-name":
+            yield use
+
+
+def _mention(use: NameUse, found: Inspection, new: bool) -> Mention:
+    at = next((one.at for one in found.models if one.class_name == str(use)), "")
+    words = "named, not called"
+    if use.called:
+        words = f"called with {use.arguments}" if use.arguments else "called"
+    where = _where(use, found, at)
+    return Mention(str(use), words, where, use.offset, use.place, at, use.called, use.arguments, new)
+
+
+def _where(use: NameUse, found: Inspection, at: str) -> str:
+    parts = []
+    if use.offset or found.format in _COUNTS_IN_BYTES:
+        of = f" of {use.place}" if use.place else ""
+        unpacked = f", after {found.compression} is unpacked" if found.compression else ""
+        parts.append(f"byte {use.offset:,}{of}{unpacked}")
+    if at:
+        parts.append(f"in the model at {at}")
+    return ", ".join(parts)
+
+
+# findings
+
+
+def _finding_points(found: Inspection) -> Iterator[Point]:
+    """One point for each kind of finding."""
+    groups: dict[str, list[tuple[Verdict, Finding]]] = {}
+    for verdict, one in weighed_findings(found):
+        groups.setdefault(one.code, []).append((verdict, one))
+    for code, findings in groups.items():
+        worst = min((verdict for verdict, _ in findings), key=SEVERITY.index)
+        mentions = tuple(
+            Mention(one.detail, where=f"byte {one.offset:,}" if one.offset is not None else "", offset=one.offset)
+            for _, one in findings[:_MENTIONS]
+        )
+        text = _KINDS.get(KINDS.get(code, ""), "")
+        yield Point(code, worst, _MEANINGS.get(code, code), text, mentions, max(0, len(findings) - _MENTIONS))
+
+
+def _other_reasons(judgement: Judgement, found: Inspection | None) -> Iterator[Point]:
+    """Reasons that stand behind no name and no finding; where there are no facts, all of them."""
+    told: set[str] = set()
+    if found is not None:
+        told = {"dangerous-name", "unlisted-name", "more", *(one.code for one in found.findings)}
+    for reason in judgement.reasons:
+        if reason.code not in told:
+            verdict = _OF_REASONS.get(reason.code, judgement.verdict)
+            where = f"byte {reason.offset:,}" if reason.offset is not None else ""
+            mentions = (Mention("", where=where, offset=reason.offset),) if where else ()
+            yield Point(reason.code, verdict, reason.detail, "", mentions)
+
+
+# the sentence on top, and the way out
+
+
+def _headline(judgement: Judgement, points: tuple[Point, ...], unlisted: tuple[NameUse, ...]) -> str:
+    could = [one.title.removeprefix("could ") for one in points if one.code == "dangerous-name"]
+    if could:
+        return f"Loading it could {_joined(could[:3])}."
+    if judgement.verdict is Verdict.REVIEW and judgement.pinned:
+        return f"It was accepted by {judgement.pinned}."
+    if judgement.verdict is Verdict.REVIEW and unlisted:
+        libraries = list(dict.fromkeys(use.module.partition(".")[0] for use in unlisted))
+        if libraries == ["__main__"]:
+            return "It needs code from a script that is not part of the file."
+        shown = [name for name in libraries if name != "__main__"]
+        rest = f" and {len(shown) - 3} more" if len(shown) > 3 else ""
+        return f"Loading it runs code of {', '.join(shown[:3])}{rest}, which this console does not know."
+    if judgement.verdict is Verdict.BLOCKED and any(KINDS.get(one.code) == "limit" for one in points):
+        return "It is too large, too deep or too slow to be read to its end, so nobody can say what it would do."
+    return _HEADLINES[judgement.verdict]
+
+
+def _joined(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def _takes(judgement: Judgement, points: tuple[Point, ...], line: str | None) -> Iterator[str]:
+    """What somebody can do who needs this file all the same."""
+    codes = {one.code for one in points if one.verdict is judgement.verdict}
+    if judgement.verdict is Verdict.REVIEW and not judgement.pinned:
+        yield "accept this content: load it, type yes; that is recorded and holds for exactly these bytes"
+        if line is not None:
+            yield "or trust these names in every file, with a line in policy.toml"
+        if any(one.title == _SCRIPT for one in points):
+            yield "or save the model again from a module that can be imported, not from a script or notebook"
+    elif judgement.verdict is Verdict.BLOCKED and "dangerous-name" in codes:
+        yield "nothing makes it load: no policy can trust such names"
+        yield "have the model trained or saved again by somebody you trust, without them"
+    elif judgement.verdict is Verdict.BLOCKED:
+        yield "nothing makes it load as it is; ask for the file again where it was made"
+    elif judgement.verdict is Verdict.DAMAGED:
+        yield "copy it again from where it was made, and compare the sizes"
+
+
+def _policy_line(unlisted: tuple[NameUse, ...]) -> str | None:
+    """The line that trusts these names; none for names of a script, which mean something else in each."""
+    listed = [str(use) for use in unlisted if use.module != "__main__"]
+    return f"trusted = [{', '.join(json.dumps(name) for name in listed)}]" if listed and len(listed) <= 40 else None
