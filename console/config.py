@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from platformdirs import PlatformDirs
 
@@ -32,6 +33,18 @@ def state_dir() -> Path:
 
 
 @dataclass(frozen=True, slots=True)
+class Sealing:
+    """How sealed artifacts are opened: `identity` is the path of an identity file of age, only its owner's to read.
+
+    `recipients` is whom a changed artifact is sealed for again; `limit_mb` caps what one may unfold to in memory.
+    """
+
+    identity: str = ""
+    recipients: tuple[str, ...] = ()
+    limit_mb: int = 2048
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What an operator may set in `config.toml`; every key has a default.
 
@@ -50,6 +63,7 @@ class Settings:
     reconcile_s: float = 30.0
     sample_hz: float = 10.0
     probe_rate: float = 20.0
+    sealing: Sealing = field(default_factory=Sealing)
 
 
 def load_settings(path: Path | None = None) -> Settings:
@@ -65,16 +79,37 @@ def load_settings(path: Path | None = None) -> Settings:
         found = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise Usage(f"{path}: {error}") from None
-    defaults = {field.name: field.default for field in fields(Settings)}
+    sealing = _checked(found.pop("sealing", {}), Sealing, path, "sealing.")
+    identity = sealing.get("identity")
+    if isinstance(identity, str) and identity:
+        sealing["identity"] = os.path.join(path.parent, os.path.expanduser(identity))
+    return Settings(**_checked(found, Settings, path), sealing=Sealing(**sealing))
+
+
+def _checked(found: Any, kind: type[Settings | Sealing], path: Path, prefix: str = "") -> dict[str, Any]:
+    """The values of one table, each of the type its default has. Raises Usage."""
+    if not isinstance(found, dict):
+        raise Usage(f"{path}: '{prefix[:-1]}' must be a table")
+    defaults = {one.name: one.default for one in fields(kind) if one.default is not MISSING}
+    values: dict[str, Any] = {}
     for key, value in found.items():
         if key not in defaults:
-            raise Usage(f"{path}: unknown setting '{key}'", hint=f"known: {', '.join(sorted(defaults))}")
-        expected = type(defaults[key])
-        if expected is float and type(value) is int:
-            found[key] = float(value)
-        elif type(value) is not expected:
-            raise Usage(f"{path}: '{key}' must be {expected.__name__}, not {type(value).__name__}")
-    return Settings(**found)
+            known = ", ".join(f"{prefix}{name}" for name in sorted(defaults))
+            raise Usage(f"{path}: unknown setting '{prefix}{key}'", hint=f"known: {known}")
+        values[key] = _value(value, type(defaults[key]), f"{path}: '{prefix}{key}'")
+    return values
+
+
+def _value(value: Any, expected: type, where: str) -> Any:
+    if expected is float and type(value) is int:
+        return float(value)
+    if expected is tuple:
+        if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+            raise Usage(f"{where} must be a list of strings")
+        return tuple(value)
+    if type(value) is not expected:
+        raise Usage(f"{where} must be {expected.__name__}, not {type(value).__name__}")
+    return value
 
 
 def store_key(root: Path) -> str:

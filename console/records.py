@@ -115,7 +115,8 @@ class Artifact:
 
     What is not known yet is None: `format` until it was sniffed, `model_class` and `verdict` until it was inspected.
     `settling` = still being written; `problem` = why the file itself cannot be read (a link, a FIFO, EACCES).
-    `changed` is true while a loaded worker holds other bytes than the file has now.
+    `changed` is true while a loaded worker holds other bytes than the file has now. `sealed` = encrypted at rest:
+    `size` and `digest` are those of the file, `format` and the rest of what is in it.
     """
 
     path: str
@@ -134,6 +135,7 @@ class Artifact:
     problem: str | None = None
     changed: bool = False
     recipe: str | None = None
+    sealed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

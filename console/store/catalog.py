@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from backends.registry import may_hold_model
 from console.errors import ConsoleError
 from console.records import Artifact, FileIdentity
 from console.store import sealed
 from console.store.changes import Changes, diff, same_on_disk
+from console.store.kinds import may_be_artifact
 from console.store.listing import GONE, Directory, Lister, row_of
 
 __all__ = ["Catalog", "Changes", "StoreOffline", "diff", "row_of", "same_on_disk"]
@@ -44,7 +44,7 @@ class Catalog:
     was known stays.
     """
 
-    def __init__(self, root: Path, *, sniff: Callable[[bytes], bool] = may_hold_model) -> None:
+    def __init__(self, root: Path, *, sniff: Callable[[bytes], bool] = may_be_artifact) -> None:
         self.root = root
         self._sniff = sniff
         self._prefix = os.fspath(root).rstrip("/") + "/"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from backends.registry import may_hold_model
 from console.config import STORE_DIR
 
 MODEL_SUFFIXES = frozenset(".pkl .pickle .joblib .jbl .h5 .hdf5 .keras .sav .npz".split())  # noqa: SIM905
@@ -12,24 +13,39 @@ NO_MODEL_SUFFIXES = frozenset(
     .txt .md .rst .csv .tsv .parquet .arrow .feather .orc .xlsx .xls .json .jsonl .yaml .yml .toml .ini .cfg .conf
     .env .py .pyc .pyi .ipynb .sh .c .h .cpp .hpp .rs .go .js .ts .java .so .o .a .whl .html .css .xml .svg .log
     .lock .sql .png .jpg .jpeg .gif .webp .bmp .tif .tiff .ico .pdf .wav .mp3 .flac .mp4 .mkv .avi .pem .crt .key
-    .sig .asc .age .sha256 .md5 .tmp .part .swp .deb .rpm .db .sqlite .sqlite3 .db-wal .db-shm
+    .sig .asc .sha256 .md5 .tmp .part .swp .deb .rpm .db .sqlite .sqlite3 .db-wal .db-shm
     """.split()  # noqa: SIM905
 )
 """Extensions that are never opened: files next to models that hold none."""
 
-_COMPRESSED = frozenset((".gz", ".bz2", ".xz", ".zst", ".lz4"))
+_AROUND = frozenset((".gz", ".bz2", ".xz", ".zst", ".lz4", ".age"))
+"""Extensions of a compression, or of what is sealed: the one before tells what is inside."""
+_AGE_HEADS = (b"age-encryption.org/v1\n", b"-----BEGIN AGE ENCRYPTED FILE-----")
 _SKIPPED_DIRECTORIES = frozenset((STORE_DIR, "__pycache__", "node_modules"))
 
 
 def suffix_of(name: str) -> str:
-    """The extension that tells what a file is, in lower case: that under a compression's own (`a.csv.gz` → `.csv`)."""
-    stem, dot, suffix = name.rpartition(".")
-    if not dot:
-        return ""
-    suffix = "." + suffix.lower()
-    if suffix in _COMPRESSED and "." in stem:
-        return "." + stem.rpartition(".")[2].lower()
+    """The extension that tells what a file is, in lower case, under those put around it (`a.csv.gz.age` → `.csv`)."""
+    suffix = ""
+    while "." in name and (not suffix or suffix in _AROUND):
+        name, _dot, last = name.rpartition(".")
+        suffix = "." + last.lower()
     return suffix
+
+
+def is_sealed(head: bytes) -> bool:
+    """Whether a file with these first bytes is encrypted in age format (age-encryption.org/v1), armoured or not."""
+    return head.startswith(_AGE_HEADS)
+
+
+def unsealed_name(name: str) -> str:
+    """What a sealed file is called once it is open."""
+    return name[:-4] if name.lower().endswith(".age") else name
+
+
+def may_be_artifact(head: bytes) -> bool:
+    """Whether a file with these first bytes (up to 4 KiB) may hold a model, open or sealed."""
+    return is_sealed(head) or may_hold_model(head)
 
 
 def is_hidden(name: str) -> bool:

@@ -16,7 +16,7 @@ from console.store.toml_records import TableReader
 RECIPE_SUFFIX = ".recipe.toml"
 
 _MAX_BYTES = 2**20
-_COMPRESSED = (".gz", ".z", ".bz2", ".xz", ".lzma", ".lz4", ".zst")
+_AROUND = (".gz", ".z", ".bz2", ".xz", ".lzma", ".lz4", ".zst", ".age")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +119,9 @@ def recipe_names(name: str) -> tuple[str, ...]:
     """The file names a recipe of the artifact `name` may have, the closest first (`m.pkl.gz`: m.pkl, then m)."""
     stem, suffix = os.path.splitext(name)
     names = [stem]
-    if suffix.lower() in _COMPRESSED:
-        names.append(os.path.splitext(stem)[0])
+    while suffix.lower() in _AROUND:
+        stem, suffix = os.path.splitext(stem)
+        names.append(stem)
     return tuple(dict.fromkeys(f"{name}{RECIPE_SUFFIX}" for name in names if name))
 
 

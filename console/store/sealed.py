@@ -19,6 +19,8 @@ from console.store import syscalls
 SEAL_LIMIT = 64 * 2**20
 """Files up to this size in bytes are copied into sealed memory; larger ones stay where they are."""
 
+SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
+
 _CHUNK = 2**20
 _SPARSE_FROM = 2**30
 _SPARSE_RATIO = 64
@@ -68,6 +70,8 @@ class SealedBytes(_Holder):
     """Read-only bytes of one artifact. `sealed` = nobody can change them any more, and `digest` is theirs.
 
     Of a file over the limit it is the file itself: `sealed` is false and `digest` None until `digest_of` is asked.
+    `encrypted` = the artifact is encrypted at rest: these bytes are what is in it, `identity` and `digest` are those
+    of the file.
     """
 
     fd: int
@@ -76,6 +80,7 @@ class SealedBytes(_Holder):
     digest: str | None
     sealed: bool
     name: str = ""
+    encrypted: bool = False
 
     def __enter__(self) -> SealedBytes:
         return self
@@ -202,14 +207,12 @@ def seal(
     """
     size = opened.identity.size
     if size > limit:
-        return SealedBytes(_reopened(opened.fd, opened.name), opened.identity, size, None, False, opened.name)
-    memory = _memory(os.path.basename(opened.name))
+        return SealedBytes(reopened(opened.fd, opened.name), opened.identity, size, None, False, opened.name)
+    memory = new_memory(os.path.basename(opened.name))
     try:
         digest = _hash(opened.fd, opened.name, size, memory, progress, cancelled)
         _check_unchanged(opened)
-        seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
-        fcntl.fcntl(memory, fcntl.F_ADD_SEALS, seals)
-        return SealedBytes(_reopened(memory, opened.name), opened.identity, size, digest, True, opened.name)
+        return SealedBytes(frozen(memory, opened.name), opened.identity, size, digest, True, opened.name)
     finally:
         os.close(memory)
 
@@ -270,7 +273,17 @@ def write_all(fd: int, data: memoryview | bytes) -> None:
         rest = rest[os.write(fd, rest) :]
 
 
-def _memory(name: str) -> int:
+def frozen(memory: int, name: str) -> int:
+    """A read-only descriptor of a file in memory that nobody can change from here on. Raises Failed."""
+    try:
+        fcntl.fcntl(memory, fcntl.F_ADD_SEALS, SEALS)
+    except OSError as error:
+        raise Failed(f"the memory that holds {name} cannot be sealed: {error.strerror}") from None
+    return reopened(memory, name)
+
+
+def new_memory(name: str) -> int:
+    """An empty file in memory that can be sealed, for whoever closes it. Raises Failed."""
     label = os.fsencode(name)[:200].decode("ascii", "replace").replace("\0", "")
     for flags in (_MFD_NOEXEC_SEAL, 0):
         try:
@@ -281,7 +294,7 @@ def _memory(name: str) -> int:
     raise AssertionError("unreachable")
 
 
-def _reopened(fd: int, name: str) -> int:
+def reopened(fd: int, name: str) -> int:
     """The same file under a read-only descriptor with a position of its own."""
     try:
         return os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)

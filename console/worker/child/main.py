@@ -18,6 +18,7 @@ KINDS: dict[str, str] = {
     "inspector": "console.worker.child.inspect:Inspecting",
     "worker": "console.worker.child.model:Serving",
     "trainer": "console.worker.child.training:Training",
+    "unsealer": "console.worker.child.unsealing:Unsealing",
     "zygote": "console.worker.child.zygote:Forking",
 }
 """Kind to the class that serves it, imported when the child becomes one."""
