@@ -8,9 +8,8 @@ import socket
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from console.worker.wire import FDS_CAP, Decoder, Head, WireError, encode
+from console.worker.wire import FDS_CAP, READ_SIZE, Decoder, Head, WireError, encode
 
-READ_SIZE = 1 << 18
 QUEUE_CAP = 256 << 20
 """Bytes that may wait for a child that does not read."""
 
@@ -31,13 +30,19 @@ class Line:
         self._on_close = on_close
         self._decoder = Decoder()
         self._waiting: deque[tuple[memoryview, tuple[int, ...]]] = deque()
+        self._gathered: list[bytes] = []
         self._queued = 0
+        self._blocked = False
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(sock, self._readable)
         self.open = True
 
-    def send(self, head: Head, body: bytes = b"", fds: Sequence[int] = ()) -> None:
-        """Queue one frame; `fds` are duplicated, so the caller may close its own. Raises WireError."""
+    def send(self, head: Head, body: bytes = b"", fds: Sequence[int] = (), *, gather: bool = False) -> None:
+        """Queue one frame; `fds` are duplicated, so the caller may close its own. Raises WireError.
+
+        With `gather` it leaves together with all others of this turn of the event loop, so that the child finds them
+        in one read.
+        """
         if not self.open:
             raise WireError("the line is closed")
         if len(fds) > FDS_CAP:
@@ -45,11 +50,24 @@ class Line:
         data = encode({**head, "fds": len(fds)} if fds else head, body)
         if self._queued + len(data) > QUEUE_CAP:
             raise WireError("the child does not read what it is sent")
-        idle = not self._waiting
-        self._waiting.append((memoryview(data), tuple(os.dup(fd) for fd in fds)))
         self._queued += len(data)
-        if idle:
+        if gather and not fds:
+            if not self._gathered:
+                self._loop.call_soon(self._flush)
+            self._gathered.append(data)
+            return
+        self._flush()
+        self._waiting.append((memoryview(data), tuple(os.dup(fd) for fd in fds)))
+        if not self._blocked:
             self._writable()
+
+    def _flush(self) -> None:
+        """Put what was gathered behind what waits."""
+        if self._gathered and self.open:
+            self._waiting.append((memoryview(b"".join(self._gathered)), ()))
+            self._gathered.clear()
+            if not self._blocked:
+                self._writable()
 
     def _writable(self) -> None:
         try:
@@ -63,11 +81,15 @@ class Line:
                 else:
                     self._waiting.popleft()
         except BlockingIOError:
-            self._loop.add_writer(self._sock, self._writable)
+            if not self._blocked:
+                self._blocked = True
+                self._loop.add_writer(self._sock, self._writable)
         except OSError:
             self._end("")
         else:
-            self._loop.remove_writer(self._sock)
+            if self._blocked:
+                self._blocked = False
+                self._loop.remove_writer(self._sock)
 
     def _readable(self) -> None:
         self.read()
@@ -105,6 +127,7 @@ class Line:
         for _data, fds in self._waiting:
             _close(fds)
         self._waiting.clear()
+        self._gathered.clear()
 
     def _end(self, reason: str) -> None:
         if self.open:

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from backends.base import Json, Signature
+from console.errors import ConsoleError
 from console.records import DataFile, Outcome
+from console.worker import shared
 from console.worker.failures import error_of, new_failure, texts
 from console.worker.launcher import Launcher
 from console.worker.limits import Limits, SandboxPlan
 from console.worker.process import ChildProcess
+from console.worker.shared import Buffer
 from console.worker.strict import Malformed, signature_from
-from console.worker.wire import Head
+from console.worker.wire import Head, WireError, size_of
 
 T = TypeVar("T")
+
+INLINE_CAP = 256 << 10
+"""Rows of more bytes than this go through shared memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +42,7 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class RawArray:
-    """One output in a raw answer: its numpy dtype, its shape, and where in the bytes it stands."""
+    """One output in a raw answer: its numpy dtype, its shape, and where in the buffer it stands."""
 
     name: str
     dtype: str
@@ -178,22 +186,49 @@ class Worker:
         self,
         dtype: str,
         shape: Sequence[int],
-        numbers: bytes | int,
+        numbers: Buffer | int,
         *,
         methods: Sequence[str] = (),
         deadline: float = 120.0,
-    ) -> tuple[list[RawArray], bytes, float]:
-        """Run raw little-endian numbers (bytes, or the descriptor of a memfd that holds them) through the model.
+    ) -> tuple[list[RawArray], Buffer, float]:
+        """Run raw little-endian numbers through the model: bytes, or the descriptor of a sealed memfd that holds them.
 
-        The answer is raw too: where each output stands in the bytes, the bytes, and the milliseconds in the worker.
+        The answer is raw too: where each output stands in the buffer, the buffer (read-only), and the milliseconds in
+        the model. Small calls that wait while the model is busy share one call of it, where its answer for a row does
+        not depend on others; each fails for itself. What is large goes through shared memory both ways.
         """
-        fields = {"dtype": dtype, "shape": list(shape), "methods": list(methods)}
-        given = f"raw array {tuple(shape)} {dtype}"
-        body, fds = (b"", (numbers,)) if isinstance(numbers, int) else (numbers, ())
-        head, answer = await self.child.request(
-            "call_array", fields, body=body, fds=fds, deadline=deadline, input=given
-        )
-        return self._checked(lambda said: _raw(said, answer), head), answer, float(head.get("worker_ms", 0.0))
+        fields = {"dtype": dtype, "shape": tuple(shape), "methods": list(methods)}
+        given = f"raw array {fields['shape']} {dtype}"
+        if isinstance(numbers, int) or len(numbers) > INLINE_CAP:
+            head, answer = await self._call_shared(fields, numbers, deadline, given)
+        else:
+            head, answer = await self.child.request(
+                "call_array", fields, body=bytes(numbers), deadline=deadline, input=given
+            )
+        try:
+            return _raw(head, answer), answer, head["worker_ns"] / 1e6
+        except (Malformed, WireError, KeyError, TypeError, ValueError) as error:
+            raise self._malformed(error) from None
+
+    async def _call_shared(
+        self, fields: Head, numbers: Buffer | int, deadline: float, given: str
+    ) -> tuple[Head, Buffer]:
+        """The same with rows and answers in shared memory; a memfd of the caller's stays the caller's."""
+        rows = numbers if isinstance(numbers, int) else await asyncio.to_thread(shared.written, numbers)
+        try:
+            answers = shared.empty()
+            try:
+                head, _none = await self.child.request(
+                    "call_array", fields, fds=(rows, answers), deadline=deadline, input=given
+                )
+                return head, shared.sealed(answers)
+            except shared.NotSealed as error:
+                raise self._malformed(error) from None
+            finally:
+                os.close(answers)
+        finally:
+            if rows is not numbers:
+                os.close(rows)
 
     async def sample_rows(self, data: int, start: int, count: int) -> tuple[list[dict[str, Json]], list[Json] | None]:
         """Input rows as JSON objects that `call_rows` takes back, and what the target says of them, if there is one."""
@@ -248,9 +283,13 @@ class Worker:
         try:
             return convert(head)
         except (Malformed, KeyError, TypeError, ValueError) as error:
-            self.child.kill("protocol", "sent an answer that is malformed and was killed")
-            message = f"the worker's answer is malformed: {type(error).__name__}: {error}"
-            raise error_of(new_failure(self.child.label, "answer", "protocol", message)) from None
+            raise self._malformed(error) from None
+
+    def _malformed(self, error: Exception) -> ConsoleError:
+        """End the worker that answered so; the error to raise."""
+        self.child.kill("protocol", "sent an answer that is malformed and was killed")
+        message = f"the worker's answer is malformed: {type(error).__name__}: {error}"
+        return error_of(new_failure(self.child.label, "answer", "protocol", message))
 
 
 def _loaded(said: Head) -> Loaded:
@@ -271,19 +310,16 @@ def _data(said: Head, name: str) -> tuple[int, DataFile]:
     return int(said["data"]), DataFile(name, int(said["rows"]), columns, None if target is None else _string(target))
 
 
-def _raw(said: Head, body: bytes) -> list[RawArray]:
-    places = [
-        RawArray(
-            _string(one["name"]),
-            _string(one["dtype"]),
-            tuple(map(int, one["shape"])),
-            int(one["offset"]),
-            int(one["bytes"]),
-        )
-        for one in said["arrays"]
-    ]
-    if any(place.offset < 0 or place.bytes < 0 or place.offset + place.bytes > len(body) for place in places):
-        raise Malformed("an array outside the answer")
+def _raw(said: Head, answer: Buffer) -> list[RawArray]:
+    """The places of the arrays, which must fill the answer exactly."""
+    places = []
+    offset = 0
+    for name, dtype, shape in said["arrays"]:
+        size = size_of(_string(dtype), shape)
+        places.append(RawArray(_string(name), dtype, tuple(shape), offset, size))
+        offset += size
+    if offset != len(answer):
+        raise Malformed(f"{len(answer)} bytes for arrays of {offset}")
     return places
 
 

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from console.records import Failure, Layer, Memory
+from console.worker.deadlines import Deadlines
 from console.worker.exits import Exit, OomCounters, is_stopped, resident_bytes
 from console.worker.failures import error_of, from_frame, new_failure
 from console.worker.line import Line
@@ -19,6 +20,8 @@ from console.worker.output import OutputRing
 from console.worker.wire import Head, WireError
 
 IN_FLIGHT_CAP = 64
+ALONE = 2
+"""So many requests in a row that found no other unanswered have a single caller: theirs need not wait for company."""
 EVENTS_A_SECOND = 2_000
 DUMP_SECONDS = 0.15
 """How long a child that overstayed has to print its Python stack before it is killed."""
@@ -39,7 +42,6 @@ class _Pending:
     seconds: float
     on_event: OnEvent | None = None
     input: str | None = None
-    timer: asyncio.TimerHandle | None = None
 
 
 class ChildProcess:
@@ -68,6 +70,8 @@ class ChildProcess:
         self._loop = asyncio.get_running_loop()
         self._pending: dict[int, _Pending] = {}
         self._last_id = 0
+        self._alone = ALONE
+        self._deadlines = Deadlines(self._overdue)
         self._cause: tuple[str, str] | None = None
         self._oom = OomCounters.read()
         self._events = 0
@@ -134,14 +138,15 @@ class ChildProcess:
             raise error_of(new_failure(self.label, phase, "busy", message))
         self._last_id += 1
         number = self._last_id
-        pending = _Pending(self._loop.create_future(), phase, deadline, on_event, input)
+        self._alone = 0 if self._pending else self._alone + 1
         try:
-            self._line.send({**(fields or {}), "op": op, "id": number}, body, fds)
+            self._line.send({**(fields or {}), "op": op, "id": number}, body, fds, gather=self._alone < ALONE)
         except WireError as error:
             raise error_of(new_failure(self.label, phase, "protocol", f"cannot send the request: {error}")) from None
-        self._pending[number] = pending
-        pending.timer = self._loop.call_later(deadline, self._overdue, number)
-        return pending.future
+        future: asyncio.Future[tuple[Head, bytes]] = self._loop.create_future()
+        self._pending[number] = _Pending(future, phase, deadline, on_event, input)
+        self._deadlines.add(number, deadline)
+        return future
 
     async def quiet(self, seconds: float) -> None:
         """Wait until nothing it was asked is unanswered, for `seconds` at most."""
@@ -198,8 +203,7 @@ class ChildProcess:
 
     def _answer(self, number: int, outcome: tuple[Head, bytes] | Exception) -> None:
         pending = self._pending.pop(number)
-        if pending.timer is not None:
-            pending.timer.cancel()
+        self._deadlines.drop(number)
         if pending.future.done():
             return
         if isinstance(outcome, Exception):
@@ -252,6 +256,7 @@ class ChildProcess:
         os.close(self._pidfd)
         self._pidfd = -1
         self._line.close()
+        self._deadlines.close()
         self._stdout.close()
         self._stderr.close()
         if self.exit.peak:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import importlib
 import math
+from collections.abc import Sequence
 from typing import Any, Callable, Optional
 
 from backends.base import Json
 from console.worker.child.jsonable import column
-from console.worker.child.live import METHODS, attribute
+from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
 from console.worker.child.readers import frame_of
+from console.worker.wire import DTYPES, METHODS
 
 __all__ = ["array_from", "column", "count", "describe_input", "method", "raw_arrays", "score", "typed_rows", "warm_up"]
 
 _NUMBERS = frozenset("biufc")
+
+Place = tuple[str, str, tuple[int, ...]]
+"""Name, dtype and shape of one output."""
 
 
 def method(model: Any, name: str) -> Callable[..., Any]:
@@ -86,33 +91,53 @@ def _difference(name: str, problem: str) -> dict[str, Json]:
     return {"column": name, "problem": problem, "expected": None, "found": None}
 
 
-def array_from(buffer: Any, dtype: str, shape: list[int]) -> Any:
-    """Raw little-endian numbers as an array. Raises Refusal when the sizes do not agree."""
+def array_from(buffer: Any, dtype: str, shape: Sequence[int]) -> Any:
+    """Raw little-endian numbers as a read-only array. Raises Refusal when the sizes do not agree."""
+    if dtype not in DTYPES or any(side < 0 for side in shape):
+        raise Refusal("bad-input", "only numbers travel as raw arrays")
     numpy = importlib.import_module("numpy")
     kind = numpy.dtype(dtype)
-    if kind.kind not in _NUMBERS or any(side < 0 for side in shape):
-        raise Refusal("bad-input", "only numbers travel as raw arrays")
     if math.prod(shape) * kind.itemsize != len(buffer):
         raise Refusal("bad-input", f"{len(buffer)} bytes are no {dtype} array of shape {tuple(shape)}")
     return numpy.frombuffer(buffer, dtype=kind).reshape(shape)
 
 
-def raw_arrays(results: dict[str, Any]) -> tuple[list[dict[str, Json]], bytes]:
-    """Numeric outputs as raw little-endian bytes, and where each begins. Raises Refusal for what is not numbers."""
+def raw_arrays(results: dict[str, Any]) -> tuple[list[Place], list[Any]]:
+    """Numeric outputs as contiguous little-endian arrays, and of each its name, dtype and shape.
+
+    Raises Refusal for what is not numbers.
+    """
     numpy = importlib.import_module("numpy")
-    places: list[dict[str, Json]] = []
-    parts: list[bytes] = []
-    offset = 0
+    places: list[Place] = []
+    arrays = []
     for name, result in results.items():
-        array = numpy.ascontiguousarray(result)
-        if array.dtype.kind not in _NUMBERS:
+        array = numpy.asarray(result, order="C")
+        dtype = array.dtype.str
+        if dtype not in DTYPES:
+            array = array.astype(array.dtype.newbyteorder("<"))
+            dtype = array.dtype.str
+        if dtype not in DTYPES:
             raise Refusal("bad-input", f"{name} answers {array.dtype}, which does not travel as a raw array")
-        array = array.astype(array.dtype.newbyteorder("<"), copy=False)
-        place = {"name": name, "dtype": array.dtype.str, "shape": list(array.shape), "offset": offset}
-        places.append({**place, "bytes": array.nbytes})
-        parts.append(array.tobytes())
-        offset += array.nbytes
-    return places, b"".join(parts)
+        places.append((name, dtype, array.shape))
+        arrays.append(array)
+    return places, arrays
+
+
+def raw_parts(results: dict[str, Any], counts: list[int], worker_ns: int) -> list[tuple[dict[str, Any], bytes]]:
+    """The answers of a call for several, each with the rows that were its own: heads and bodies in their order."""
+    places, arrays = raw_arrays(results)
+    total = sum(counts)
+    if any(len(array) != total for array in arrays):
+        raise Refusal("apart", "the answers do not tell whose they are")
+    answers = []
+    begin = 0
+    for count_ in counts:
+        end = begin + count_
+        own = [(name, dtype, (count_, *shape[1:])) for name, dtype, shape in places]
+        body = b"".join(array[begin:end].tobytes() for array in arrays)
+        answers.append(({"worker_ns": worker_ns, "arrays": own}, body))
+        begin = end
+    return answers
 
 
 def score(truth: Any, answer: Any) -> dict[str, float]:

@@ -9,9 +9,11 @@ from typing import Any, Optional
 
 from backends.base import Json
 from console.worker.child.jsonable import jsonable
+from console.worker.wire import METHODS
 
-METHODS = ("predict", "predict_proba", "decision_function", "transform", "score")
 CLASSES_CAP = 10_000
+_ACROSS_ROWS = frozenset({"DummyClassifier", "FunctionTransformer"})
+"""Estimators of scikit-learn whose answer for a row depends on the call: at random, or by a function of somebody's."""
 _LIBRARIES = ("numpy", "scipy", "sklearn", "joblib", "pandas", "h5py", "xgboost", "lightgbm", "catboost", "torch")
 
 
@@ -58,6 +60,35 @@ def _count(value: Any) -> Optional[int]:
 def _classes(classes: Any) -> Json:
     plain = None if classes is None else jsonable(classes)
     return plain[:CLASSES_CAP] if isinstance(plain, list) else None
+
+
+def row_wise(model: Any) -> frozenset[str]:
+    """The methods whose answer for a row does not depend on the other rows of the call.
+
+    Known of scikit-learn's own estimators only, composed of nothing else. The last bits of a number may still differ
+    with the number of rows, since a BLAS sums in another order then.
+    """
+    return frozenset(methods_of(model)) - {"score"} if _all_row_wise(model) else frozenset()
+
+
+def _all_row_wise(part: Any, depth: int = 0) -> bool:
+    """Whether an estimator and all it was made of answer row by row, and no function of somebody else's is in it."""
+    kind = type(part)
+    if depth > 8 or not kind.__module__.startswith("sklearn.") or kind.__name__ in _ACROSS_ROWS:
+        return False
+    try:
+        parameters = part.get_params(deep=False).values()
+    except Exception:
+        return False
+    return all(_harmless(value, depth + 1) for value in parameters)
+
+
+def _harmless(value: Any, depth: int) -> bool:
+    if isinstance(value, (list, tuple)) and depth <= 8:
+        return all(_harmless(one, depth + 1) for one in value)
+    if hasattr(value, "get_params") and not isinstance(value, type):
+        return _all_row_wise(value, depth)
+    return not callable(value)
 
 
 def library_versions() -> dict[str, str]:

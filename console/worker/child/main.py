@@ -12,7 +12,7 @@ import traceback
 from typing import Any, Callable, NoReturn, Optional
 
 from console.worker.child import sandbox, tracebacks
-from console.worker.wire import Head, Receiver, WireError, send
+from console.worker.wire import Frame, Head, Receiver, WireError, encode, send
 
 KINDS: dict[str, str] = {
     "inspector": "console.worker.child.inspect:Inspecting",
@@ -72,6 +72,14 @@ class Service:
         """What runs was given: shape and dtypes in words, never values."""
         return None if self.input is None else str(self.input)
 
+    def next(self, receiver: Receiver) -> list[Frame]:
+        """The next request, or several that `together` answers. Raises EOFError and WireError."""
+        return [receiver.receive()]
+
+    def together(self, requests: list[Request]) -> list[Answer]:
+        """One answer for each of several requests. If it raises, each is answered for itself."""
+        return [self.operations[request.op](request) for request in requests]
+
 
 def serve(kind: str, descriptor: int) -> NoReturn:
     """Become a child of this kind: wait for the first frame, enter the sandbox, answer until the socket closes."""
@@ -87,8 +95,10 @@ def serve(kind: str, descriptor: int) -> NoReturn:
     try:
         service = _start(kind, sock, receiver)
         while True:
-            request = _next(sock, receiver)
-            _reply(sock, request, service)
+            requests = [Request(sock, *frame) for frame in service.next(receiver)]
+            if len(requests) == 1 or not _reply_together(sock, requests, service):
+                for request in requests:
+                    _reply(sock, request, service)
     except EOFError:
         os._exit(0)
     except BaseException:
@@ -130,6 +140,18 @@ def _reply(sock: socket.socket, request: Request, service: Service) -> None:
     except (WireError, ValueError) as error:
         said = {"code": "too-large", "message": f"the answer cannot be sent: {error}", "phase": service.phase}
         send(sock, {"id": request.id, "failure": said})
+
+
+def _reply_together(sock: socket.socket, requests: list[Request], service: Service) -> bool:
+    """Answer several requests by one call and with one write; whether that was possible."""
+    sandbox.renew_cpu_limit()
+    try:
+        answers = service.together(requests)
+        data = b"".join(encode({**head, "id": one.id}, body) for one, (head, body) in zip(requests, answers))
+    except BaseException:
+        return False
+    sock.sendall(data)
+    return True
 
 
 def _failure(error: BaseException, service: Service) -> Head:

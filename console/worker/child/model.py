@@ -10,8 +10,10 @@ from typing import Any, Optional
 from backends import registry
 from backends.base import Source
 from console.worker.child import calls, live, metrics, results, tracebacks
+from console.worker.child.batching import Batching, Key
 from console.worker.child.main import Answer, Refusal, Request, Service
 from console.worker.child.tables import Table, read_table
+from console.worker.wire import DTYPES, Frame, Head, Receiver
 
 COMPARED_ROWS = 500
 TABLES_CAP = 8
@@ -25,6 +27,8 @@ class Serving(Service):
         self.model: Any = None
         self.tables: dict[int, Table] = {}
         self._changes: list[live.Change] = []
+        self._batching = Batching(self._key)
+        self._row_wise: frozenset[str] = frozenset()
         self._phases: dict[str, float] = {}
         self._since = 0.0
         self._last_table = 0
@@ -54,6 +58,7 @@ class Serving(Service):
         loaded = registry.load(source, fields["format"], fields.get("at") or "", fields.get("mmap_mode"))
         self.model = loaded.model
         self._changes = live.quieten(self.model)
+        self._row_wise = live.row_wise(self.model)
         warnings = tracebacks.drain_warnings()
         self._begin(request, "warm")
         signature = live.signature_of(self.model)
@@ -127,15 +132,54 @@ class Serving(Service):
         return self._with_warnings({"rows": calls.count(rows), "worker_ms": elapsed, "outputs": outputs}), b""
 
     def call_array(self, request: Request) -> Answer:
-        """dtype, shape, methods, numbers as body or as a descriptor → rows, worker_ms, arrays; answers as body."""
+        """dtype, shape, methods, numbers as body or first descriptor → worker_ns, arrays; answers as body.
+
+        With a second descriptor the answers go there instead, where they are written in place.
+        """
         fields = request.fields
         buffer: Any = request.body
         if request.fds:
             buffer = memoryview(mmap.mmap(request.fds[0], 0, access=mmap.ACCESS_READ))
-        rows = calls.array_from(buffer, str(fields["dtype"]), fields["shape"])
+        rows = calls.array_from(buffer, fields["dtype"], fields["shape"])
         found, elapsed = self._run(rows, self._asked(fields), None)
-        arrays, body = calls.raw_arrays(found)
-        return self._with_warnings({"rows": calls.count(rows), "worker_ms": elapsed, "arrays": arrays}), body
+        self._learn(fields, len(rows), elapsed)
+        places, arrays = calls.raw_arrays(found)
+        head = self._with_warnings({"worker_ns": int(elapsed * 1e6), "arrays": places})
+        if len(request.fds) < 2:
+            return head, b"".join(array.tobytes() for array in arrays)
+        results.write_numbers(request.fds[1], arrays)
+        return head, b""
+
+    def next(self, receiver: Receiver) -> list[Frame]:
+        """The next request, with others that one call of the model can answer."""
+        return self._batching.gather(receiver)
+
+    def together(self, requests: list[Request]) -> list[Answer]:
+        """Answer array calls of one kind by one call of the model on all their rows."""
+        fields = requests[0].fields
+        counts = [request.fields["shape"][0] for request in requests]
+        shape = (sum(counts), *fields["shape"][1:])
+        rows = calls.array_from(b"".join(request.body for request in requests), fields["dtype"], shape)
+        found, elapsed = self._run(rows, self._asked(fields), None)
+        self._learn(fields, shape[0], elapsed)
+        if tracebacks.drain_warnings():
+            raise Refusal("apart", "which of them is warned of is told by asking each")
+        return calls.raw_parts(found, counts, int(elapsed * 1e6))
+
+    def _key(self, head: Head) -> Optional[Key]:
+        """What a request can share a call with: array calls of row-wise methods on rows of the same width and dtype."""
+        if head.get("op") != "call_array" or "fds" in head:
+            return None
+        shape, dtype, methods = head.get("shape"), head.get("dtype"), head.get("methods")
+        if self.model is None or not shape or dtype not in DTYPES:
+            return None
+        asked = tuple(methods or self._asked(head))
+        return (asked, dtype, tuple(shape[1:])) if self._row_wise.issuperset(asked) else None
+
+    def _learn(self, fields: Head, rows: int, elapsed_ms: float) -> None:
+        key = self._key(fields)
+        if key is not None:
+            self._batching.cost(key).learn(rows, elapsed_ms / 1e3)
 
     def write_outputs(self, request: Request) -> Answer:
         """data, start, stop, methods, form, one descriptor → rows, worker_ms; the outputs go into the file."""

@@ -7,6 +7,7 @@ import importlib
 import io
 import json
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from console.worker.child.jsonable import column
@@ -27,6 +28,15 @@ def write(fd: int, form: str, results: dict[str, Any]) -> None:
             _write_npy(file, results)
         else:
             raise Refusal("bad-input", f"'{form}' is no form of output; known: {', '.join(FORMATS)}")
+
+
+def write_numbers(fd: int, arrays: Sequence[Any]) -> None:
+    """Write contiguous arrays one after another, as they lie in memory. Raises OSError."""
+    with open(fd, "wb", buffering=0, closefd=False) as file:
+        for array in arrays:
+            left = memoryview(array.reshape(-1).view("u1"))
+            while left:
+                left = left[file.write(left) :]
 
 
 def _write_csv(file: Any, results: dict[str, Any]) -> None:
