@@ -14,10 +14,12 @@ from console.config import Settings
 from console.errors import ConsoleError, Refused
 from console.events import Bus
 from console.loading.doctor import examine
+from console.loading.explaining import Explaining
 from console.loading.facts import Facts
 from console.loading.failures import Failures
 from console.loading.fleet import Fleet
 from console.loading.inspecting import inspect_in
+from console.loading.past import Past
 from console.loading.questions import Questions
 from console.loading.recipes import Recipes
 from console.loading.record import Book
@@ -32,6 +34,7 @@ from console.records import (
     Comparison,
     DataFile,
     Event,
+    Explanation,
     Failure,
     Json,
     Outcome,
@@ -70,6 +73,8 @@ class Engine:
         self._facts = Facts(
             root, inspect_in(self._inspectors), self._book.judge, self._book.fingerprint, self._book.pins
         )
+        past = Past(root, inspect_in(self._inspectors), self._book.judge)
+        self._explaining = Explaining(past, self._book.explain, self.bus)
         starter = Starter(
             self._facts,
             self._launcher,
@@ -125,7 +130,8 @@ class Engine:
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
-        for part in (self._live, self._updates, self._watching, self._fleet, self._inspectors, self._launcher):
+        parts = (self._live, self._updates, self._watching, self._explaining, self._fleet)
+        for part in (*parts, self._inspectors, self._launcher):
             with suppress(ConsoleError, OSError):
                 await part.close()
 
@@ -169,7 +175,17 @@ class Engine:
         """What is known of one artifact, inspected when it is not. Raises BadInput."""
         report = await self._facts.report(await self._watching.row(path), digest=digest)
         self._watching.learn(report.artifact, self._book.fingerprint())
+        self._explaining.take(report)
         return report
+
+    async def explain(self, path: str) -> Explanation:
+        """A verdict in plain words, and how the content differs from the one before it. Raises BadInput."""
+        return await self._explaining.of(await self.report(path))
+
+    def known_explanation(self, path: str) -> Explanation | None:
+        """The same without looking at the disk; None where nothing is known."""
+        report = self.known_report(path)
+        return None if report is None else self._explaining.known(report)
 
     def known_report(self, path: str) -> Report | None:
         """The same without looking at the disk; None where it is not known."""
@@ -358,5 +374,7 @@ class Engine:
             row = self._shelf.get(event.subject)
             if view is not None and row is not None:
                 self._shelf.mark_changed(event.subject, row.digest is not None and row.digest != view.digest)
+        if event.kind == "artifact.changed" and (report := self.known_report(event.subject)) is not None:
+            self._explaining.take(report)
         if event.kind.startswith("worker."):
             self._shelf.touch()

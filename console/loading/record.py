@@ -7,10 +7,11 @@ from pathlib import Path
 
 from console.errors import Refused
 from console.events import Bus
-from console.records import Inspection, Json, Judgement
+from console.records import Explanation, Inspection, Json, Judgement, Since
 from console.store.roots import user_name
 from console.trust import policy as policies
 from console.trust.audit import Audit, AuditCheck, AuditEntry
+from console.trust.explain import explain
 from console.trust.verdict import judge
 
 
@@ -27,6 +28,10 @@ class Book:
     def judge(self, inspection: Inspection, digest: str | None) -> Judgement:
         """The verdict under the policy."""
         return judge(inspection, self._policy, digest)
+
+    def explain(self, found: Inspection | None, judgement: Judgement, since: Since | None) -> Explanation:
+        """The verdict in plain words."""
+        return explain(found, judgement, self._policy, since)
 
     def fingerprint(self) -> str:
         """Changes whenever a judgement could."""

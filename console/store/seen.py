@@ -1,0 +1,130 @@
+"""What was last known of the content at each path, and of the one before it: two records a path, as a cache.
+
+The records are the caller's text; nothing here reads them. It can be lost at any time: whatever is wrong with it, it is
+dropped, and what is asked of it is then unknown.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import zlib
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from console.config import cache_dir, store_key
+
+SCHEMA = 1
+PATHS_CAP = 500_000
+RECORD_CAP = 256 << 10
+"""Bytes of one record, unpacked; a longer one is not kept."""
+_BUSY_SECONDS = 0.2
+_CREATE = "CREATE TABLE IF NOT EXISTS seen (path BLOB PRIMARY KEY, current BLOB, previous BLOB) WITHOUT ROWID"
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The records of one path: of the content last seen there, and of the one it took the place of."""
+
+    current: str
+    previous: str | None = None
+
+
+class SeenContents:
+    """The records of the store at `root`. Usable from any thread; never raises for trouble with its own file."""
+
+    def __init__(self, root: Path, directory: Path | None = None) -> None:
+        self._path = (directory or cache_dir() / store_key(root)) / "seen.sqlite"
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+
+    def get(self, path: str) -> Contents | None:
+        """The records of one path, None where it was never seen."""
+        if self._connection is None and not self._path.exists():
+            return None
+        return self._attempt(lambda base: _get(base, os.fsencode(path)))
+
+    def put(self, contents: Iterable[tuple[str, Contents]]) -> bool:
+        """Keep these records; False when they cannot be written."""
+        rows = [
+            (os.fsencode(path), _packed(one.current), _packed(one.previous))
+            for path, one in contents
+            if len(one.current) <= RECORD_CAP
+        ]
+        if not rows:
+            return True
+
+        def work(base: sqlite3.Connection) -> bool:
+            with base:
+                base.executemany("INSERT OR REPLACE INTO seen VALUES (?, ?, ?)", rows)
+                surplus = int(base.execute("SELECT COUNT(*) FROM seen").fetchone()[0]) - PATHS_CAP
+                if surplus > 0:
+                    base.execute("DELETE FROM seen WHERE path IN (SELECT path FROM seen LIMIT ?)", (surplus,))
+            return True
+
+        return bool(self._attempt(work))
+
+    def close(self) -> None:
+        """Give the file back."""
+        with self._lock:
+            self._close()
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            with suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection = None
+
+    def _attempt(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result | None:
+        with self._lock:
+            try:
+                return work(self._open())
+            except sqlite3.OperationalError:
+                self._close()
+            except (sqlite3.DatabaseError, zlib.error, ValueError):
+                self._drop()
+            except OSError:
+                self._close()
+            return None
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            base = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, check_same_thread=False)
+            self._connection = base
+            base.execute("PRAGMA journal_mode=WAL")
+            base.execute("PRAGMA synchronous=OFF")
+            if base.execute("PRAGMA user_version").fetchone()[0] != SCHEMA:
+                with base:
+                    base.execute("DROP TABLE IF EXISTS seen")
+                    base.execute(_CREATE)
+                    base.execute(f"PRAGMA user_version={SCHEMA}")
+        return self._connection
+
+    def _drop(self) -> None:
+        self._close()
+        for suffix in ("", "-wal", "-shm"):
+            with suppress(OSError):
+                os.unlink(f"{self._path}{suffix}")
+
+
+def _get(base: sqlite3.Connection, path: bytes) -> Contents | None:
+    row = base.execute("SELECT current, previous FROM seen WHERE path = ?", (path,)).fetchone()
+    if row is None:
+        return None
+    return Contents(_unpacked(row[0]), None if row[1] is None else _unpacked(row[1]))
+
+
+def _packed(record: str | None) -> bytes | None:
+    return None if record is None else zlib.compress(record.encode("ascii"), 1)
+
+
+def _unpacked(packed: object) -> str:
+    if not isinstance(packed, bytes):
+        raise ValueError("no record")
+    return zlib.decompressobj().decompress(packed, RECORD_CAP).decode("ascii")
