@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from struct import Struct
 from typing import Any
 
 from backends.base import Inspection, Json, Signature
@@ -41,6 +42,7 @@ __all__ = [
     "Report",
     "Signature",
     "Since",
+    "Standing",
     "UpdatePlan",
     "UpdateProgress",
     "Verdict",
@@ -80,15 +82,59 @@ class Mode(StrEnum):
     COMMAND = "command"
 
 
-@dataclass(frozen=True, slots=True)
-class FileIdentity:
-    """What must be equal for a file to count as untouched."""
+class FileIdentity(bytes):
+    """What must be equal for a file to count as untouched; packed, since a store has as many as it has files."""
 
-    device: int
-    inode: int
-    size: int
-    modified_ns: int
-    changed_ns: int
+    __slots__ = ()
+
+    def __new__(cls, device: int, inode: int, size: int, modified_ns: int, changed_ns: int) -> FileIdentity:
+        """From the fields of the same names in os.stat_result."""
+        return super().__new__(cls, _IDENTITY.pack(device, inode, size, modified_ns, changed_ns))
+
+    @classmethod
+    def unpacked(cls, data: bytes) -> FileIdentity:
+        """From its own bytes. Raises ValueError where they cannot be."""
+        if len(data) != _IDENTITY.size:
+            raise ValueError(f"{len(data)} bytes are no file identity")
+        return super().__new__(cls, data)
+
+    def __repr__(self) -> str:
+        return f"FileIdentity{_IDENTITY.unpack(self)}"
+
+    __str__ = __repr__
+
+    @property
+    def device(self) -> int:
+        """The device the file is on."""
+        return _field(self, 0)
+
+    @property
+    def inode(self) -> int:
+        """Its number there."""
+        return _field(self, 1)
+
+    @property
+    def size(self) -> int:
+        """Its length in bytes."""
+        return _field(self, 2)
+
+    @property
+    def modified_ns(self) -> int:
+        """When its bytes were last written, in nanoseconds since the epoch."""
+        return _field(self, 3)
+
+    @property
+    def changed_ns(self) -> int:
+        """When anything of it was last changed."""
+        return _field(self, 4)
+
+
+_IDENTITY = Struct("<QQQqq")
+
+
+def _field(identity: FileIdentity, number: int) -> int:
+    value: int = _IDENTITY.unpack(identity)[number]
+    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +266,20 @@ class Report:
     artifact: Artifact
     inspection: Inspection | None
     judgement: Judgement
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an artifact stands with its signatures: `signed`, `changed` (another content was), `unknown-key`,
+    `unsigned` or `unreadable`, with a sentence unless it is signed; then by which key, by whom and when (ISO 8601)."""
+
+    path: str
+    digest: str | None
+    state: str
+    detail: str = ""
+    key_id: str | None = None
+    who: str | None = None
+    when: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,7 +415,7 @@ class WorkerView:
     """A loaded (or loading, or dead) model, as screens see it.
 
     `digest` names the bytes it holds; `phases` maps a load phase to milliseconds; `phase` is the one that runs;
-    `since` is when `state` began.
+    `since` is when `state` began; `selftest` has what was tried in the sandbox before loading, active where denied.
     """
 
     path: str
@@ -369,6 +429,7 @@ class WorkerView:
     methods: tuple[str, ...] = ()
     signature: Signature = field(default_factory=Signature)
     layers: dict[str, Layer] = field(default_factory=dict)
+    selftest: dict[str, Layer] = field(default_factory=dict)
     memory: Memory | None = None
     cpu: float | None = None
     restarts: int = 0

@@ -131,14 +131,7 @@ class Lister:
 
 
 def _is_same(identity: FileIdentity | None, status: os.stat_result) -> bool:
-    return (
-        identity is not None
-        and identity.modified_ns == status.st_mtime_ns
-        and identity.changed_ns == status.st_ctime_ns
-        and identity.size == status.st_size
-        and identity.inode == status.st_ino
-        and identity.device == status.st_dev
-    )
+    return identity == sealed.identity_of(status)
 
 
 def row_of(root: Path, path: str) -> Artifact:

@@ -84,8 +84,15 @@ class Follower:
             for path in touched | self._live:
                 self._refresh(path)
             if order is not None:
-                await self._app.rows.arrange(**order)
+                await self._arrange(order)
             self._app.spread(events)
+
+    async def _arrange(self, order: dict[str, Any]) -> None:
+        """Sort or filter anew; what is typed meanwhile counts at once, not after an order nobody waits for."""
+        done = await self._app.rows.arrange(**order, outdated=lambda: self._order is not None)
+        if not done:
+            self._order = {**order, **(self._order or {})}
+            self._wake.set()
 
     async def _woken(self) -> None:
         """Sleep until something happens; measured values are a reason while something is loaded and looked at."""

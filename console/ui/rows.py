@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-import time
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from console.records import Artifact, ProbeState, WorkerView
 from console.ui import text
+from console.ui.slices import Pace, in_order
 from console.ui.text import Status
 
 Key = tuple[Any, ...]
 """(0, value, path) where the column has a value, (1, path) where it has none: those come last in either order."""
 
-SLICE_SECONDS = 0.008
-"""How long the event loop may be kept from a key press."""
+_RUN = 2048
+_FEW = 64
+"""So many differences are always taken one by one, and the fiftieth part of the rows shown is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,11 @@ class Row:
     def path(self) -> str:
         """The artifact's place in the store."""
         return self.artifact.path
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether there is more to it than what lies on the disk."""
+        return self.worker is not None or self.probe is not None or bool(self.pending)
 
     @property
     def status(self) -> Status:
@@ -104,29 +109,37 @@ class Filter:
 
 
 class Rows:
-    """All rows by path, and the order of those shown. Changed by one task only; read by everybody in between."""
+    """All rows by path, and the order of those shown. Changed by one task only; read by everybody in between.
+
+    A store may hold a hundred thousand artifacts of which the screen shows fifty: kept are the artifacts and an order
+    of paths. A `Row` is made when one is looked at, and kept only where there is more to it than its artifact.
+    """
 
     def __init__(self) -> None:
-        self.by_path: dict[str, Row] = {}
         self.counts: Counter[str] = Counter()
         self.widest: Counter[str] = Counter()
         """The length of the longest text seen in the columns "model" and "class"."""
         self.sort = "model"
         self.reverse = False
         self.filter = Filter()
-        self._keys: list[Key] = []
-        self._key_of: dict[str, Key] = {}
+        self._artifacts: dict[str, Artifact] = {}
+        self._busy: dict[str, Row] = {}
+        self._order: list[str] = []
+        self._known = 0
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self._order)
+
+    @property
+    def by_path(self) -> Mapping[str, Row]:
+        """Every row, those hidden by the filter included."""
+        return _ByPath(self._artifacts, self._busy)
 
     def path_at(self, index: int) -> str:
         """The path of the row at `index` of the shown order. Raises IndexError."""
-        known = self._known
-        if self.reverse and 0 <= index < known:
-            index = known - 1 - index
-        path: str = self._keys[index][-1]
-        return path
+        if self.reverse and 0 <= index < self._known:
+            index = self._known - 1 - index
+        return self._order[index]
 
     def at(self, index: int) -> Row:
         """The row at `index` of the shown order. Raises IndexError."""
@@ -134,131 +147,167 @@ class Rows:
 
     def index(self, path: str) -> int | None:
         """Where a path is shown, None where the filter hides it."""
-        key = self._key_of.get(path)
-        if key is None:
+        row = self.by_path.get(path)
+        index = None if row is None else self._place(row)
+        if index is None:
             return None
-        index, known = bisect_left(self._keys, key), self._known
-        return known - 1 - index if self.reverse and index < known else index
+        return self._known - 1 - index if self.reverse and index < self._known else index
 
     def window(self, start: int, stop: int) -> Iterator[Row]:
         """The shown rows from `start` up to `stop`."""
         return (self.at(index) for index in range(max(0, start), min(stop, len(self))))
 
-    @property
-    def _known(self) -> int:
-        return bisect_left(self._keys, (1,)) if self.reverse else 0
-
     def put(self, row: Row) -> None:
         """Add or replace one row and keep the order."""
+        key = self._key(row) if self.filter.keeps(row) else None
         old = self.by_path.get(row.path)
         if old is not None:
             self.counts[old.status.word] -= 1
-        self.by_path[row.path] = row
+            if self._key(old) != key:
+                self._unlist(old)
         self.counts[row.status.word] += 1
-        self._measure(row)
-        key = self._key(row) if self.filter.keeps(row) else None
-        if key != self._key_of.get(row.path):
-            self._unlist(row.path)
-            if key is not None:
-                insort(self._keys, key)
-                self._key_of[row.path] = key
+        self._measure(row.artifact)
+        self._artifacts[row.path] = row.artifact
+        self._busy.pop(row.path, None)
+        if row.is_busy:
+            self._busy[row.path] = row
+        if key is not None and (old is None or self._place(row) is None):
+            self._order.insert(bisect_left(self._order, key, key=self._key_of), row.path)
+            self._known += key[0] == 0
 
     def drop(self, path: str) -> None:
         """Forget one row."""
-        row = self.by_path.pop(path, None)
+        row = self.by_path.get(path)
         if row is not None:
             self.counts[row.status.word] -= 1
-            self._unlist(path)
+            self._unlist(row)
+            del self._artifacts[path]
+            self._busy.pop(path, None)
 
     async def replace_all(self, rows: Iterable[Row]) -> None:
         """Take over a full listing: few differences one by one, many by sorting anew, yielding in between."""
-        pace = _Pace()
-        fresh: dict[str, Row] = {}
+        pace, old = Pace(), self.by_path
+        few = max(_FEW, len(self._order) // 50)
+        artifacts: dict[str, Artifact] = {}
+        busy: dict[str, Row] = {}
         changed: list[Row] = []
         for row in rows:
-            fresh[row.path] = row
-            if self.by_path.get(row.path) != row:
+            artifacts[row.path] = row.artifact
+            if row.is_busy:
+                busy[row.path] = row
+            if len(changed) <= few and old.get(row.path) != row:
                 changed.append(row)
             await pace.step()
-        gone = [path for path in self.by_path if path not in fresh]
-        if len(changed) + len(gone) <= max(64, len(self._keys) // 50):
-            for path in gone:
-                self.drop(path)
-            for row in changed:
-                self.put(row)
-                await pace.step()
+        gone = [path for path in self._artifacts if path not in artifacts]
+        if len(changed) + len(gone) > few:
+            await self._start_over(artifacts, busy, pace)
             return
+        for path in gone:
+            self.drop(path)
+        for row in changed:
+            self.put(row)
+            await pace.step()
+
+    async def _start_over(self, artifacts: dict[str, Artifact], busy: dict[str, Row], pace: Pace) -> None:
         counts: Counter[str] = Counter()
-        for row in fresh.values():
+        for row in _ByPath(artifacts, busy).values():
             counts[row.status.word] += 1
-            self._measure(row)
+            self._measure(row.artifact)
             await pace.step()
-        self.by_path, self.counts = fresh, counts
-        await self.arrange()
+        order = await self._ordered(_ByPath(artifacts, busy), self.sort, self.filter, pace)
+        self._artifacts, self._busy, self.counts = artifacts, busy, counts
+        self._order, self._known = order
 
-    async def arrange(self, sort: str | None = None, reverse: bool | None = None, wanted: Filter | None = None) -> None:
-        """Sort and filter anew; the order shown stays as it was until the new one is complete."""
-        self_sort, chosen = sort or self.sort, self.filter if wanted is None else wanted
-        value = SORTS[self_sort]
-        pace = _Pace()
-        runs: list[list[Key]] = [[]]
-        for row in list(self.by_path.values()):
-            if chosen.keeps(row):
-                runs[-1].append(_key(value(row), row.path))
-                if len(runs[-1]) == 2048:
-                    runs.append([])
-            await pace.step()
-        keys = await _merged(runs, pace)
-        key_of: dict[str, Key] = {}
-        for key in keys:
-            key_of[key[-1]] = key
-            await pace.step()
-        self.sort, self.filter = self_sort, chosen
+    async def arrange(
+        self,
+        sort: str | None = None,
+        reverse: bool | None = None,
+        wanted: Filter | None = None,
+        *,
+        outdated: Callable[[], bool] = lambda: False,
+    ) -> bool:
+        """Sort and filter anew; the order shown stays as it was until the new one is complete.
+
+        False when `outdated` said meanwhile that nobody wants it any more; then nothing has changed.
+        """
+        column, chosen = sort or self.sort, self.filter if wanted is None else wanted
+        if column != self.sort or wanted is not None:
+            order = await self._ordered(self.by_path, column, chosen, Pace(), outdated)
+            if outdated():
+                return False
+            self.sort, self.filter = column, chosen
+            self._order, self._known = order
         self.reverse = self.reverse if reverse is None else reverse
-        self._keys, self._key_of = keys, key_of
+        return True
 
-    def _measure(self, row: Row) -> None:
+    async def _ordered(
+        self,
+        rows: Mapping[str, Row],
+        column: str,
+        wanted: Filter,
+        pace: Pace,
+        outdated: Callable[[], bool] = lambda: False,
+    ) -> tuple[list[str], int]:
+        """The paths of what is to be shown, in order, and how many of them have a value in the column."""
+        value = SORTS[column]
+        runs: list[list[Key]] = [[]]
+        for row in rows.values():
+            if wanted.keeps(row):
+                runs[-1].append(_key(value(row), row.path))
+                if len(runs[-1]) == _RUN:
+                    runs.append([])
+            if await pace.step() and outdated():
+                return [], 0
+        order: list[str] = []
+        known = 0
+        async for key in in_order(runs, pace):
+            order.append(key[-1])
+            known += key[0] == 0
+        return order, known
+
+    def _measure(self, artifact: Artifact) -> None:
         widest = self.widest
-        widest["model"] = max(widest["model"], len(row.path))
-        widest["class"] = max(widest["class"], len(text.class_words(row.artifact)))
+        widest["model"] = max(widest["model"], len(artifact.path))
+        widest["class"] = max(widest["class"], len(text.class_words(artifact)))
 
     def _key(self, row: Row) -> Key:
         return _key(SORTS[self.sort](row), row.path)
 
-    def _unlist(self, path: str) -> None:
-        key = self._key_of.pop(path, None)
-        if key is not None:
-            del self._keys[bisect_left(self._keys, key)]
+    def _key_of(self, path: str) -> Key:
+        return self._key(self._busy.get(path) or Row(self._artifacts[path]))
+
+    def _place(self, row: Row) -> int | None:
+        """Where a row that is known stands in the order, None where it is not shown."""
+        index = bisect_left(self._order, self._key(row), key=self._key_of)
+        return index if index < len(self._order) and self._order[index] == row.path else None
+
+    def _unlist(self, row: Row) -> None:
+        index = self._place(row)
+        if index is not None:
+            del self._order[index]
+            self._known -= index < self._known
 
 
-class _Pace:
-    """Gives the event loop a turn whenever a slice of time is used up."""
+class _ByPath(Mapping[str, Row]):
+    """Rows made as they are asked for."""
 
-    def __init__(self) -> None:
-        self._until = time.perf_counter() + SLICE_SECONDS
-        self._steps = 0
+    def __init__(self, artifacts: dict[str, Artifact], busy: dict[str, Row]) -> None:
+        self._artifacts = artifacts
+        self._busy = busy
 
-    async def step(self, *, weigh: bool = False) -> None:
-        self._steps += 1
-        if (weigh or self._steps % 128 == 0) and time.perf_counter() > self._until:
-            await asyncio.sleep(0)
-            self._until = time.perf_counter() + SLICE_SECONDS
+    def __len__(self) -> int:
+        return len(self._artifacts)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._artifacts)
+
+    def __contains__(self, path: object) -> bool:
+        return path in self._artifacts
+
+    def __getitem__(self, path: str) -> Row:
+        artifact = self._artifacts[path]
+        return self._busy.get(path) or Row(artifact)
 
 
 def _key(value: Any, path: str) -> Key:
     return (1, path) if value is None else (0, value, path)
-
-
-async def _merged(runs: Sequence[list[Key]], pace: _Pace) -> list[Key]:
-    """One sorted list of many: each run is sorted, then neighbours are joined (linear for two sorted runs)."""
-    ordered = []
-    for run in runs:
-        ordered.append(sorted(run))
-        await pace.step(weigh=True)
-    while len(ordered) > 1:
-        joined = []
-        for index in range(0, len(ordered), 2):
-            joined.append(sorted([key for run in ordered[index : index + 2] for key in run]))
-            await pace.step(weigh=True)
-        ordered = joined
-    return ordered[0]

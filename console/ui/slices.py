@@ -1,0 +1,69 @@
+"""Long work on the event loop in slices, so that a key press never waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from bisect import bisect_left
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+SLICE_SECONDS = 0.004
+"""How long the event loop is kept at a stretch."""
+_QUIET_SECONDS = 0.0002
+_QUIET_PASSES = 3
+_MOST_PASSES = 500
+_LOOK_EVERY = 64
+_SAMPLES = 16
+
+
+class Pace:
+    """Gives way to everybody else on the event loop whenever a slice of time is used up.
+
+    A key press goes through many small steps until it is painted, one in each pass of the loop: giving way for one pass
+    only would put a whole slice between any two of them. So it lasts until the loop has nothing else to do.
+    """
+
+    def __init__(self) -> None:
+        self._until = time.perf_counter() + SLICE_SECONDS
+        self._steps = 0
+
+    async def step(self, *, weigh: bool = False) -> bool:
+        """To be called after each small piece of work, with `weigh` after one of some size; whether it gave way."""
+        self._steps += 1
+        if not (weigh or self._steps % _LOOK_EVERY == 0) or time.perf_counter() < self._until:
+            return False
+        await _give_way()
+        self._until = time.perf_counter() + SLICE_SECONDS
+        return True
+
+
+async def _give_way() -> None:
+    quiet = 0
+    for _ in range(_MOST_PASSES):
+        begun = time.perf_counter()
+        await asyncio.sleep(0)
+        quiet = quiet + 1 if time.perf_counter() - begun < _QUIET_SECONDS else 0
+        if quiet == _QUIET_PASSES:
+            return
+
+
+async def in_order(runs: Sequence[list[Any]], pace: Pace) -> AsyncIterator[Any]:
+    """Everything in these runs, sorted: each run by itself, then bucket by bucket what lies between two samples.
+
+    No single step sorts more than about a run's worth. The runs are used up.
+    """
+    for run in runs:
+        run.sort()
+        await pace.step(weigh=True)
+    samples = sorted(key for run in runs for key in run[:: max(1, len(run) // _SAMPLES)])
+    bounds = samples[_SAMPLES::_SAMPLES]
+    starts = [0] * len(runs)
+    for bound in (*bounds, None):
+        ends = [len(run) if bound is None else bisect_left(run, bound) for run in runs]
+        bucket = [key for run, start, end in zip(runs, starts, ends, strict=True) for key in run[start:end]]
+        bucket.sort()
+        starts = ends
+        for key in bucket:
+            yield key
+        await pace.step(weigh=True)
