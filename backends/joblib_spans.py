@@ -33,7 +33,7 @@ def read_span(machine: PickleMachine, wrapper: Instance) -> RawArray:
     except ValueError as error:
         raise Stopped("raw-span", f"an array that joblib would not write: {error}", offset) from None
     array = RawArray(dtype, shape, state["order"], offset, 0, state.get("allow_mmap") is True)
-    array.extra = {"subclass": state["subclass"], "source": machine.source}
+    array.extra = {"subclass": state["subclass"], "source": machine.source, "at": offset}
     if dtype.objects:
         _walk_objects(machine, array)
     else:
@@ -101,5 +101,6 @@ def _walk_objects(machine: PickleMachine, array: RawArray) -> None:
     inner = PickleMachine(machine.source, machine.budget, machine.findings, machine.names)
     inner.share(machine)
     array.objects = inner.run(array.offset)
-    array.length = inner.offset - array.offset
-    machine.seek(inner.offset)
+    end = inner.offset if inner.abandoned is None else inner.abandoned
+    array.length = end - array.offset
+    machine.seek(end)

@@ -138,7 +138,7 @@ def _with_state(literal: str, state: tuple[Value, ...], depth: int) -> DType:
 def _plain(base: DType, itemsize: int, flags: int, metadata: Value) -> DType:
     if bool(flags & _HAS_OBJECT) != base.objects:
         raise ValueError("a dtype whose flags hide objects")
-    if itemsize >= 0 and base.kind in "SUV" and itemsize != base.itemsize:
+    if base.kind in "SUV" and itemsize != base.itemsize:
         raise ValueError("a dtype whose sizes disagree")
     unit = _unit(metadata) if base.kind in "mM" else ""
     return DType(base.kind, base.itemsize, base.order, base.text + unit, base.objects, numbers=base.numbers)

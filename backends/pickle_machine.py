@@ -34,6 +34,9 @@ _ROLES = {
     ("copyreg", "_reconstructor"): "reconstructor",
 }
 
+_WRAPPERS = frozenset(("NumpyArrayWrapper", "NDArrayWrapper", "ZNDArrayWrapper"))
+"""Classes after whose BUILD joblib reads an array, whatever module they were fetched from."""
+
 _WORDS: dict[type, str] = {
     Instance: "a computed object",
     DictValue: "a dict",
@@ -62,7 +65,7 @@ class Names:
             if len(self.found) >= MAX_NAMES:
                 raise Stopped("limit", f"more than {MAX_NAMES} globals", offset)
             role = _ROLES.get((module, name), "")
-            if not role and name.endswith("ArrayWrapper") and "joblib" in module + name:
+            if not role and name.rpartition(".")[2] in _WRAPPERS:
                 role = "legacy-wrapper"
             known = self.found[module, name] = Global(module, name, offset, role)
         return known
@@ -84,6 +87,7 @@ class PickleMachine(PickleReader):
         self.spans = spans
         self.protocol = 0
         self.start = 0
+        self.abandoned: Optional[int] = None
         self.stack: list[Value] = []
         self.marks: list[list[Value]] = []
         self.memo: dict[int, Value] = {}
@@ -96,12 +100,17 @@ class PickleMachine(PickleReader):
     def run(self, offset: int) -> Value:
         """Follow the stream that starts at `offset` to its STOP; `offset` of the machine is then what comes after.
 
+        `abandoned` is where CPython's Python unpickler takes up what comes after, where that is somewhere else.
         Returns the abstract root. Raises Stopped where it cannot go on, OSError.
         """
         self.seek(offset)
-        self.start, self.protocol, self.frame_end = offset, 0, None
+        self.start, self.protocol, self.frame_end, self.abandoned = offset, 0, None, None
         self.stack, self.marks, self.memo = [], [], {}
         self._set_safe()
+        return self.resume()
+
+    def resume(self) -> Value:
+        """Go on from here, with the stack and memo as they are, to STOP. Returns and raises what `run` does."""
         try:
             return self._loop()
         except IndexError:
@@ -133,6 +142,7 @@ class PickleMachine(PickleReader):
         offset = self.offset
         if self.frame_end is not None and self.frame_end != offset:
             self.report("frame", f"{self.frame_end - offset} bytes are left in the frame at its STOP", offset - 1)
+            self.abandoned = self.frame_end
         self.frame_end = None
         self.budget.spend(opcodes, offset)
         return self.stack.pop()
@@ -176,7 +186,19 @@ class PickleMachine(PickleReader):
         self._remember(self._fixed(4))
 
     def _put(self) -> None:
-        self._remember(int(self._checked("PUT") or 0))
+        index = self._index("PUT")
+        if index >= 0:
+            self._remember(index)
+
+    def _index(self, name: str) -> int:
+        """A memo index as both unpicklers understand it, however it is spelled; -1 where they give up."""
+        line = self.line()
+        if not LINE_CHECKS[name].match(line):
+            self.report("odd-literal", f"{name} argument {line[:40]!r}")
+        try:
+            return int(line.partition(b"\0")[0])
+        except ValueError:
+            return -1
 
     def _remember(self, index: int) -> None:
         if index > 2 * self.budget.memo:
@@ -192,7 +214,7 @@ class PickleMachine(PickleReader):
         self.stack.append(self.memo[self._fixed(4)])
 
     def _get(self) -> None:
-        self.stack.append(self.memo[int(self._checked("GET") or -1)])
+        self.stack.append(self.memo[self._index("GET")])
 
     def _fixed(self, length: int) -> int:
         position = self.position
@@ -487,6 +509,8 @@ class PickleMachine(PickleReader):
         offset = self.offset - 1
         name = self.stack.pop()
         module = self.stack.pop()
+        if type(name) is Span or type(module) is Span:
+            name, module = _short_text(name), _short_text(module)
         if type(name) is str and type(module) is str:
             self.stack.append(self._name(module, name, offset))
         else:
@@ -531,6 +555,10 @@ class PickleMachine(PickleReader):
             self.report("computed-callee", f"calls {_kind(callee)}", self.offset - 1)
         if type(args) is not tuple:
             self.report("odd-literal", f"arguments that are {_kind(args)}, not a tuple", self.offset - 1)
+        else:
+            for item in args:
+                if type(item) is Global and item.role == "wrapper" and type(callee) is Global and not callee.role:
+                    self.report("odd-build", f"gives joblib's array wrapper to {callee}", self.offset - 1)
         return Instance(callee, args, kwargs, new)
 
     def _build(self) -> None:
@@ -541,7 +569,7 @@ class PickleMachine(PickleReader):
             return
         if target.state is not None:
             self.report("odd-build", "sets the state of an object for the second time", self.offset - 1)
-        target.state = state
+        target.state, target.known = state, None
         role = target.callee.role if type(target.callee) is Global else ""
         if role == "reconstructor" and type(target.args) is tuple and target.args:
             made = target.args[0]
@@ -581,6 +609,13 @@ class PickleMachine(PickleReader):
 
     def _readonly_buffer(self) -> None:
         self.stack[-1]
+
+
+def _short_text(value: Value) -> Value:
+    """The text of a span that was only not kept because much else was; any other value is returned as it is."""
+    if type(value) is Span and value.encoding != "bytes" and value.length <= _KEEP:
+        return value.source.read(value.offset, value.length).decode(value.encoding, "surrogatepass")
+    return value
 
 
 def _kind(value: Value) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from bisect import bisect_right
 from dataclasses import dataclass, field
-from typing import Optional
+from functools import partial
+from typing import Callable, Optional
 
 from backends.base import Finding, NameUse, Source
 from backends.findings import finding
@@ -33,8 +35,8 @@ class Walk:
     """What the walk of one file found.
 
     `roots` has the abstract root of each complete stream. `joblib` is true when arrays stand between the opcodes.
-    `regions` tile the bytes that were walked, in order; `complete` is true when they are the whole file and no budget
-    ran out.
+    `regions` tile the bytes that were walked, in order, and `arrays` are those between the opcodes; `complete` is true
+    when the regions are the whole file and no budget ran out.
     """
 
     roots: list[Value] = field(default_factory=list)
@@ -42,6 +44,7 @@ class Walk:
     globals: tuple[Global, ...] = ()
     findings: list[Finding] = field(default_factory=list)
     regions: list[Region] = field(default_factory=list)
+    arrays: list[RawArray] = field(default_factory=list)
     protocol: int = 0
     opcodes: int = 0
     joblib: bool = False
@@ -57,7 +60,7 @@ class _Walker:
     def __init__(self, source: Source, budget: Budget, offset: int) -> None:
         self._result = Walk()
         self._names = Names()
-        self._arrays: list[RawArray] = []
+        self._arrays = self._result.arrays
         self._budget = budget
         self._first = offset
         self._starts: list[int] = []
@@ -65,7 +68,8 @@ class _Walker:
 
     def _span(self, machine: PickleMachine, wrapper: Instance) -> RawArray:
         array = read_span(machine, wrapper)
-        self._arrays.append(array)
+        if machine.findings is self._result.findings:
+            self._arrays.append(array)
         return array
 
     def walk(self) -> Walk:
@@ -74,6 +78,8 @@ class _Walker:
             result.complete = self._streams() and all(each.code != "limit" for each in result.findings)
         except Stopped as stop:
             result.findings.append(finding(stop.code, str(stop), stop.offset))
+            if stop.code == "raw-span":
+                self._tell_names(machine.resume)
         result.joblib = bool(self._arrays) or any(
             known.role.endswith("wrapper") for known in self._names.found.values()
         )
@@ -91,10 +97,13 @@ class _Walker:
             self._starts.append(offset)
             roots.append(machine.run(offset))
             offset = machine.offset
+            if machine.abandoned is not None:
+                self._tell_names(partial(self._follow, [machine.abandoned]))
             if offset >= size:
                 break
             if not looks_like_pickle(machine.source.read(offset, 4096)):
                 machine.report("trailing-bytes", f"{size - offset} bytes follow the end of the pickle", offset)
+                self._tell_names(partial(self._follow, [offset]))
                 return False
             if len(roots) >= _MAX_STREAMS:
                 raise Stopped("limit", f"more than {_MAX_STREAMS} pickles", offset)
@@ -106,6 +115,30 @@ class _Walker:
         place = f"pickle {bisect_right(self._starts, known.offset)}" if len(self._starts) > 1 else ""
         arguments = literal_words(known.arguments) if known.called else None
         return NameUse(known.module, known.name, known.offset, known.called, arguments, place)
+
+    def _tell_names(self, go_on: Callable[[], object]) -> None:
+        """Go on where nothing can be trusted any more, only for the names that an unpickler might still ask for."""
+        machine = self._machine
+        findings, offset, machine.findings = machine.findings, machine.offset, []
+        protocol = machine.protocol
+        with contextlib.suppress(Stopped):
+            go_on()
+        machine.findings, machine.protocol = findings, protocol
+        machine.seek(offset)
+
+    def _follow(self, starts: list[int]) -> None:
+        """Run whatever streams start there and wherever an unpickler would go on after them."""
+        machine, seen = self._machine, set()
+        while starts:
+            offset = starts.pop()
+            if offset in seen or offset >= machine.size:
+                continue
+            seen.add(offset)
+            with contextlib.suppress(Stopped):
+                machine.run(offset)
+                starts.append(machine.offset)
+                if machine.abandoned is not None:
+                    starts.append(machine.abandoned)
 
     def _regions(self, end: int) -> list[Region]:
         regions, offset = [], self._first

@@ -108,6 +108,17 @@ def aligned(pad: bytes | None = None, length: int | None = None) -> bytes:
     return head + bytes([count]) + (b"\xff" if pad is None else pad) * count + bytes(16) + STOP
 
 
+def resized(marker: str) -> bytes:
+    """Two arrays share a dtype whose size changes in between: the payload lies where the second array used to be."""
+    kind = name("numpy", "dtype") + text("V8") + b"\x89\x88\x87R\x94"
+    smaller = b"h\x00(K\x03" + text("|") + b"NNNK\x04K\x01K\x00tb0"
+    hidden = evil(marker) + b"0"
+    hidden += b"N" * (-len(hidden) % 4)
+    count = len(hidden) // 4
+    second = wrapper(integer(count) + b"\x85", b"h\x00")
+    return PROTO + wrapper(b"K\x01\x85", kind) + bytes(8) + smaller + second + bytes(4 * count) + hidden + STOP
+
+
 def dumped(compress: object = 0) -> Builder:
     def build(marker: str) -> bytes:
         file = io.BytesIO()
@@ -348,6 +359,7 @@ SAMPLES: tuple[Sample, ...] = (
     ),
     Sample("64 wrong padding", lambda m: aligned(b"\xfe"), codes=("raw-span",)),
     Sample("64 wrong length", lambda m: aligned(None, 200), codes=("raw-span",)),
+    Sample("64 size changed between arrays", resized, codes=("raw-span",)),
     Sample(
         "65 wrapper with arguments",
         lambda m: PROTO + replaced(wrapper(), b")\x81}", b"K\x01\x85\x81}") + bytes(16) + STOP,

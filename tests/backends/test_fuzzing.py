@@ -1,0 +1,92 @@
+"""The walk against real unpicklers: a short fuzzing run every day, a minute in the long sweep, and what they found."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from backends.base import Source
+from backends.pickle_walk import walk
+from tests.fuzzing.campaign import faults
+from tests.fuzzing.references import ENGINES
+from tests.fuzzing.trials import Outcome, facts
+
+ROOT = Path(__file__).parents[2]
+
+
+def fuzz(seconds: int, seed: int, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.fuzzing", "--seconds", str(seconds), "--seed", str(seed)]
+    command += ["--corpus", str(tmp_path)]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=seconds + 100, check=False)
+    assert ended.stdout, ended.stderr
+    report = json.loads(ended.stdout)
+    assert report["findings"] == [], [path.read_text() for path in tmp_path.glob("findings/*.txt")]
+    assert ended.returncode == 0, ended.stderr
+    assert report["executions"] > 300
+    assert report["features"] > 500
+
+
+def test_a_few_seconds_of_fuzzing_find_nothing(tmp_path: Path) -> None:
+    fuzz(10, 1, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_minute_of_fuzzing_finds_nothing(tmp_path: Path) -> None:
+    fuzz(60, 2, tmp_path)
+
+
+@contextlib.contextmanager
+def opened(data: bytes) -> Iterator[Source]:
+    fd = os.memfd_create("pickle", os.MFD_CLOEXEC)
+    try:
+        os.write(fd, data)
+        yield Source(fd)
+    finally:
+        os.close(fd)
+
+
+def outcome(data: bytes) -> Outcome:
+    with opened(data) as source:
+        found = Outcome(facts(walk(source)))
+    for engine, load in ENGINES.items():
+        asked: set[tuple[str, str]] = set()
+        with contextlib.suppress(Exception):
+            load(data, lambda module, name, asked=asked: asked.add((module, name)))  # type: ignore[misc]
+        found.asked[engine] = asked
+    return found
+
+
+SYSTEM = b"cos\nsystem\n."
+FOUND = {
+    "behind bytes that are no pickle": b"\x80\x04N.\x8c\x02os\x8c\x06system\x93.",
+    "behind a frame that goes on after STOP": b"\x80\x04\x95\x05\0\0\0\0\0\0\0N.\xff\xff\xff" + SYSTEM,
+    "behind a frame that hides another start": b"\x80\x04\x95\x04\0\0\0\0\0\0\0N.N." + SYSTEM,
+    "memo index with a sign": b"\x8c\x02osp+1\n\x8c\x06systemp1_2\ng 1\ng12\n\x93.",
+    "memo index with a NUL": b"\x8c\x02osp1\0x\n0g1\n\x8c\x06system\x93.",
+    "integer of another base": b"I0x10\nL0o7L\nF1_0\n" + SYSTEM,
+    "line end missing": b"cos\nsystem",
+}
+"""Streams in which a name was once not listed."""
+
+
+@pytest.mark.parametrize("data", FOUND.values(), ids=list(FOUND))
+def test_what_fuzzing_found_stays_mended(data: bytes) -> None:
+    found = outcome(data)
+    assert any(found.asked.values())
+    assert faults(found) == []
+
+
+def test_a_name_that_the_walk_does_not_list_is_a_fault() -> None:
+    found = outcome(SYSTEM)
+    assert found.walked is not None
+    found.walked["names"] = []
+    assert [fault.partition(";")[0] for fault in faults(found)] == [f"missed: {engine}" for engine in ENGINES]
+    assert faults(Outcome(fault="the walk was lost after 12.0 s, wait status 9"))

@@ -1,0 +1,242 @@
+"""One input at a time in a child process that can be lost: the walk first, then each real unpickler."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import select
+import signal
+import struct
+import sys
+import time
+import traceback
+import warnings
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from backends.base import ArtifactError, Source
+from backends.pickle_walk import Walk, walk
+from backends.pickles import inspect_pickle
+from console.worker.child import landlock, sandbox, seccomp
+from tests.fuzzing.coverage import traced
+from tests.fuzzing.references import ENGINES
+
+__all__ = ["Outcome", "Trials", "facts"]
+
+MEMORY = 768 << 20
+"""What the child may take beyond what it starts with."""
+WALK_SECONDS = 12.0
+"""The walk's own budget of time (5 s each for walk and facts), and a little for starting and ending."""
+REFERENCE_SECONDS = 2.0
+_LINE = 1 << 22
+
+
+@dataclass
+class Outcome:
+    """What one input did. `walked` is None where the walk itself was lost, then `fault` says how."""
+
+    walked: dict[str, Any] | None = None
+    asked: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
+    features: set[str] = field(default_factory=set)
+    fault: str = ""
+    seconds: float = 0.0
+
+    def missed(self) -> dict[str, set[tuple[str, str]]]:
+        """By engine, the names that were asked for and that the walk did not list.
+
+        Where raw arrays stand between the opcodes only joblib's unpickler reads what the walk reads; where they break
+        joblib's layout (for which the file is blocked), nobody knows where the opcodes go on.
+        """
+        if self.walked is None:
+            return {}
+        named = {tuple(pair) for pair in self.walked["names"]}
+        codes = {code for code, _ in self.walked["findings"]}
+        lost = "raw-span" in codes or (self.walked["wrappers"] and codes & {"frame", "trailing-bytes"})
+        skipped = set(ENGINES) if lost else set()
+        if self.walked["spans"]:
+            skipped |= set(ENGINES) - {"joblib"}
+        missed = {engine: names - named for engine, names in self.asked.items() if engine not in skipped}
+        return {engine: names for engine, names in missed.items() if names}
+
+
+class Trials:
+    """Keeps a child for trials, and starts another when one is lost; a context manager."""
+
+    def __init__(self, coverage: bool = True, confined: bool = True) -> None:
+        self.lost = 0
+        self._coverage = coverage
+        self._confined = confined
+        self._pid = 0
+        self._to = self._from = -1
+        self._buffer = b""
+
+    def __enter__(self) -> Trials:
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self._end()
+
+    def run(self, data: bytes) -> Outcome:
+        """Try one input."""
+        if not self._pid:
+            self._start()
+        os.write(self._to, struct.pack("<I", len(data)))
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._to, view) :]
+        outcome, started = Outcome(), time.monotonic()
+        while True:
+            answer = self._answer(WALK_SECONDS if outcome.walked is None else REFERENCE_SECONDS)
+            if outcome.walked is None:
+                outcome.seconds = time.monotonic() - started
+            if answer is None:
+                self.lost += 1
+                status = self._end()
+                if outcome.walked is None:
+                    outcome.fault = f"the walk was lost after {outcome.seconds:.1f} s, wait status {status}"
+                return outcome
+            if self._take(outcome, answer):
+                return outcome
+
+    @staticmethod
+    def _take(outcome: Outcome, answer: list[Any]) -> bool:
+        kind, *rest = answer
+        if kind == "walked":
+            outcome.walked = rest[0]
+            outcome.features.update(rest[1])
+            outcome.fault = rest[0]["fault"]
+        elif kind == "asked":
+            outcome.asked.setdefault(rest[0], set()).add((rest[1], rest[2]))
+        elif kind == "ended":
+            outcome.features.add(f"{rest[0]}: {rest[1]}")
+        return bool(kind == "done")
+
+    def _answer(self, seconds: float) -> list[Any] | None:
+        """The child's next line; None when it is gone or takes too long."""
+        deadline = time.monotonic() + seconds
+        while b"\n" not in self._buffer:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([self._from], [], [], left)[0]:
+                return None
+            data = os.read(self._from, _LINE)
+            if not data:
+                return None
+            self._buffer += data
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        answer: list[Any] = json.loads(line)
+        return answer
+
+    def _start(self) -> None:
+        child_in, self._to = os.pipe()
+        self._from, child_out = os.pipe()
+        parent = os.getpid()
+        self._pid = os.fork()
+        if self._pid:
+            os.close(child_in)
+            os.close(child_out)
+            return
+        try:
+            os.close(self._to)
+            os.close(self._from)
+            _Child(child_in, child_out, self._coverage).serve(parent, self._confined)
+        except BaseException:  # the process ends here, whatever it was
+            traceback.print_exc()
+        finally:
+            os._exit(3)
+
+    def _end(self) -> int:
+        if not self._pid:
+            return 0
+        os.close(self._to)
+        os.close(self._from)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._pid, signal.SIGKILL)
+        status = os.waitpid(self._pid, 0)[1]
+        self._pid, self._buffer = 0, b""
+        return status
+
+
+class _Child:
+    def __init__(self, read_end: int, write_end: int, coverage: bool) -> None:
+        self._in = os.fdopen(read_end, "rb")
+        self._out = write_end
+        self._coverage = coverage
+        self._file = os.memfd_create("input", os.MFD_CLOEXEC)
+
+    def serve(self, parent: int, confined: bool) -> None:
+        """Answer trials until the parent is gone."""
+        sandbox.die_with_parent()
+        if os.getppid() != parent:
+            return
+        warnings.simplefilter("ignore")
+        sys.setrecursionlimit(1000)
+        size = int(open("/proc/self/statm", encoding="ascii").read().split()[5]) * resource.getpagesize()  # noqa: SIM115
+        resource.setrlimit(resource.RLIMIT_DATA, (size + MEMORY, size + MEMORY))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        if confined:
+            confine()
+        quiet = os.open("/dev/null", os.O_WRONLY)
+        os.dup2(quiet, 2)
+        while length := self._in.read(4):
+            self._trial(self._in.read(struct.unpack("<I", length)[0]))
+
+    def _say(self, *answer: Any) -> None:
+        line = json.dumps(answer).encode() + b"\n"
+        while line:
+            line = line[os.write(self._out, line) :]
+
+    def _trial(self, data: bytes) -> None:
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, data, 0)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        told, features = self._walked()
+        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+        if grown > 256 << 10 and not told["fault"]:
+            told["fault"] = f"the walk took {grown >> 10} MiB"
+        self._say("walked", told, sorted(features))
+        for engine, load in ENGINES.items():
+            try:
+                load(data, partial(self._say, "asked", engine))
+                ending = "whole"
+            except Exception as error:
+                ending = f"{type(error).__name__} {''.join(c for c in str(error)[:40] if c.isalpha() or c == ' ')}"
+            self._say("ended", engine, ending)
+        self._say("done")
+
+    def _walked(self) -> tuple[dict[str, Any], set[str]]:
+        source, steps = Source(self._file), set[tuple[str, int, int]]()
+        told: dict[str, Any] = {"names": [], "findings": [], "fault": ""}
+        try:
+            if self._coverage:
+                result, steps = traced(lambda: walk(source))
+            else:
+                result = walk(source)
+            told.update(facts(result))
+            with contextlib.suppress(ArtifactError):
+                inspect_pickle(Source(self._file))
+        except BaseException:
+            told["fault"] = traceback.format_exc()[-1500:]
+        features = {f"{name}:{first}:{second}" for name, first, second in steps}
+        return told, features | {f"finding {code}" for code, _ in told["findings"]}
+
+
+def facts(result: Walk) -> dict[str, Any]:
+    """What a walk found, in plain values."""
+    return {
+        "names": [(use.module, use.name) for use in result.names],
+        "findings": [(each.code, each.offset) for each in result.findings],
+        "unplaced": [each.code for each in result.findings if each.offset is None or not each.detail],
+        "complete": result.complete,
+        "spans": bool(result.arrays),
+        "wrappers": result.joblib,
+    }
+
+
+def confine() -> None:
+    """Take from this process what no walk and no unpickler needs: other files, sockets, new processes."""
+    sandbox.no_new_privileges()
+    landlock.restrict(["/proc/self", "/usr", *landlock.library_paths("/nonexistent")], [])
+    seccomp.install()
