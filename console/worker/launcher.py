@@ -13,8 +13,12 @@ from dataclasses import asdict
 
 from console.errors import ConsoleError
 from console.records import Layer
+from console.safe_text import safe
+from console.worker.evidence import Expected, layers_of, selftest_of
 from console.worker.exits import Exit
 from console.worker.failures import error_of, new_failure
+from console.worker.groups import Groups
+from console.worker.identity import Identities, Identity
 from console.worker.limits import PACKAGE_ROOT, Limits, SandboxPlan
 from console.worker.process import ChildProcess
 from console.worker.scratch import Scratch
@@ -48,6 +52,8 @@ class Launcher:
         self.sandbox = sandbox or SandboxPlan()
         self.children: set[ChildProcess] = set()
         self._scratch = Scratch()
+        self._groups = Groups()
+        self._identities = Identities()
         self._closing = False
         self._zygotes: dict[str, Zygote] = {}
 
@@ -55,7 +61,8 @@ class Launcher:
         """Have a zygote for this interpreter with these modules, from now on; it becomes ready in the background."""
         path = python or sys.executable
         if path not in self._zygotes:
-            plan = SandboxPlan(landlock=False, seccomp=False, namespaces=False, forks=True)
+            self._identities.find_out(path, self._scratch.directory())
+            plan = SandboxPlan(forks=True)
             self._zygotes[path] = Zygote(
                 lambda: self.spawn("zygote", label="zygote", python=path, sandbox=plan), modules
             )
@@ -80,8 +87,10 @@ class Launcher:
         """
         if self._closing:
             raise error_of(new_failure(label, "start", "ended", "the console is closing"))
-        scratch = self._scratch.new()
         path = python or sys.executable
+        plan = sandbox or self.sandbox
+        identity = await self._identity(kind, path, plan)
+        scratch = self._scratch.new(identity.uid)
         try:
             child = None if fresh else await self._fork(kind, label, path)
             child = child or self._execute(kind, label, path, scratch)
@@ -90,7 +99,7 @@ class Launcher:
             message = f"cannot start {path}: {error.strerror or error}"
             raise error_of(new_failure(label, "start", "start", message)) from None
         self._adopt(child, scratch)
-        await self._enter_sandbox(child, limits or self.limits, sandbox or self.sandbox, files)
+        await self._enter_sandbox(child, limits or self.limits, plan, identity, files)
         return child
 
     async def close(self) -> None:
@@ -98,7 +107,15 @@ class Launcher:
         self._closing = True
         await asyncio.gather(*(zygote.close() for zygote in self._zygotes.values()))
         await asyncio.gather(*(child.end() for child in tuple(self.children)))
+        await self._identities.close()
+        await asyncio.to_thread(self._groups.close)
         self._scratch.close()
+
+    async def _identity(self, kind: str, python: str, plan: SandboxPlan) -> Identity:
+        """Who the child becomes; a zygote stays who the console is, so that its forks can become somebody else."""
+        if kind == "zygote" or not plan.user:
+            return Identity(why="it was not asked for")
+        return await self._identities.of(python, self._scratch.directory(), plan.readable)
 
     def _adopt(self, child: ChildProcess, scratch: str) -> None:
         child.scratch = scratch
@@ -148,19 +165,42 @@ class Launcher:
         return ChildProcess(kind, label, process.pid, pidfd, channels.ours, channels.readers, reap)
 
     async def _enter_sandbox(
-        self, child: ChildProcess, limits: Limits, plan: SandboxPlan, files: Sequence[int]
+        self, child: ChildProcess, limits: Limits, plan: SandboxPlan, identity: Identity, files: Sequence[int]
     ) -> None:
         child.memory_limit = limits.memory
-        fields = {"limits": asdict(limits), "sandbox": asdict(plan), "scratch": child.scratch, "root": PACKAGE_ROOT}
+        layers = {} if child.kind == "zygote" else {"cgroup": self._grouped(child, limits, plan)}
+        canary, canary_why = self._scratch.canary([*plan.readable, *plan.writable])
+        fields = {
+            "limits": asdict(limits),
+            "sandbox": asdict(plan),
+            "scratch": child.scratch,
+            "root": PACKAGE_ROOT,
+            "user": asdict(identity),
+            "canary": canary,
+            "canary_why": canary_why,
+            "parent": os.getpid(),
+            "label": safe(child.label, 200),
+        }
         try:
             head, _body = await child.request("start", fields, fds=files, deadline=START_DEADLINE)
         except BaseException:
             child.kill("start", "did not start")
             await child.ended.wait()
             raise
-        child.layers = _layers(head.get("layers"), child.pid)
+        child.selftest, failed = selftest_of(head.get("selftest"))
+        expected = Expected(child.pid, limits, identity, child.group.name)
+        child.layers = layers_of(head.get("layers"), layers, child.selftest, failed, expected)
+        child.sandbox_ms = milliseconds(head.get("sandbox_ms"))
         python = head.get("python")
         child.python = python[:100] if isinstance(python, str) else ""
+
+    def _grouped(self, child: ChildProcess, limits: Limits, plan: SandboxPlan) -> Layer:
+        """Give the child a control group of its own, before it hears anything from us."""
+        if not plan.cgroup:
+            return Layer(False, "not asked for")
+        child.group = group = self._groups.new()
+        child.on_end.append(lambda _child: self._groups.end(group))
+        return group.join(child.pid, limits)
 
 
 def environment(scratch: str) -> dict[str, str]:
@@ -190,22 +230,7 @@ class _Channels:
             os.close(fd)
 
 
-def _layers(said: object, pid: int) -> dict[str, Layer]:
-    """The layers a child claims, with the kernel's own word over the child's where there is one."""
-    layers = {}
-    for name, layer in said.items() if isinstance(said, dict) else ():
-        if isinstance(layer, list) and len(layer) == 2 and isinstance(layer[1], str):
-            layers[str(name)[:40]] = Layer(layer[0] is True, layer[1][:500])
-    for name, key, wanted in (("no_new_privs", "NoNewPrivs", "1"), ("seccomp", "Seccomp", "2")):
-        found = _status(pid).get(key)
-        if name in layers and layers[name].active and found != wanted:
-            layers[name] = Layer(False, f"the kernel says {key}: {found}")
-    return layers
-
-
-def _status(pid: int) -> dict[str, str]:
-    try:
-        with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as lines:
-            return dict(line.rstrip("\n").split(":\t", 1) for line in lines if ":\t" in line)
-    except OSError:
-        return {}
+def milliseconds(said: object) -> tuple[float, ...]:
+    """How long the child says its layers and its self-test took."""
+    numbers = said if isinstance(said, list) else []
+    return tuple(float(number) for number in numbers[:4] if isinstance(number, (int, float)))

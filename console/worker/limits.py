@@ -9,6 +9,20 @@ PACKAGE_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(_
 """The directory that holds the packages `console` and `backends`."""
 
 
+LAYERS = (
+    "descriptors",
+    "terminal",
+    "limits",
+    "cgroup",
+    "namespaces",
+    "user",
+    "no_new_privs",
+    "landlock",
+    "seccomp",
+)
+"""The layers of the sandbox, in the order they are put on; each is a field of SandboxPlan."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Resource limits of one child, set with setrlimit before any library is imported.
@@ -16,7 +30,8 @@ class Limits:
     `memory` is bytes of private memory (RLIMIT_DATA); the address space as a whole may be `address_factor` times that,
     so that read-only mappings of large files fit. `cpu_seconds` is processor time for one request (0 = no limit);
     `files` open descriptors; `file_size` bytes of one written file; `processes` is for ordinary users only, since the
-    kernel ignores it for root.
+    kernel ignores it for root. `tasks` is how many processes and threads fit in the child's control group, and
+    `group_extra` the bytes that group may hold over `memory`, for what the kernel counts there and not here.
     """
 
     memory: int = 8 << 30
@@ -25,15 +40,26 @@ class Limits:
     files: int = 512
     file_size: int = 16 << 30
     processes: int = 4096
+    tasks: int = 1024
+    group_extra: int = 256 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class SandboxPlan:
-    """Which layers are asked for. `forks` allows processes of its own; `readable` and `writable` add paths."""
+    """Which layers are asked for: all of them, but in tests that show what the others hold without one.
 
+    `forks` allows processes of its own; `readable` and `writable` add paths.
+    """
+
+    descriptors: bool = True
+    terminal: bool = True
+    limits: bool = True
+    cgroup: bool = True
+    namespaces: bool = True
+    user: bool = True
+    no_new_privs: bool = True
     landlock: bool = True
     seccomp: bool = True
-    namespaces: bool = True
     forks: bool = False
     readable: tuple[str, ...] = ()
     writable: tuple[str, ...] = ()

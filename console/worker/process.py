@@ -15,6 +15,7 @@ from console.records import Failure, Layer, Memory
 from console.worker.deadlines import Deadlines
 from console.worker.exits import Exit, OomCounters, is_stopped, resident_bytes
 from console.worker.failures import error_of, from_frame, new_failure
+from console.worker.groups import Group
 from console.worker.line import Line
 from console.worker.output import OutputRing
 from console.worker.wire import Head, WireError
@@ -58,6 +59,9 @@ class ChildProcess:
         self.label = label
         self.pid = pid
         self.layers: dict[str, Layer] = {}
+        self.selftest: dict[str, Layer] = {}
+        self.sandbox_ms: tuple[float, ...] = ()
+        self.group = Group()
         self.python = ""
         self.scratch = ""
         self.memory: Memory | None = None
@@ -74,6 +78,7 @@ class ChildProcess:
         self._deadlines = Deadlines(self._overdue)
         self._cause: tuple[str, str] | None = None
         self._oom = OomCounters.read()
+        self._group_kills = 0
         self._events = 0
         self._events_since = 0.0
         self._finishing: asyncio.Task[None] | None = None
@@ -252,6 +257,8 @@ class ChildProcess:
         self._drain()
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
+        self._group_kills = self.group.oom_kills()
+        self.group.kill()
         self.exit = await self._reap()
         os.close(self._pidfd)
         self._pidfd = -1
@@ -304,6 +311,8 @@ class ChildProcess:
             return "cpu-limit", "used up its processor time: " + self.exit.words
         if self.exit.signal == signal.SIGXFSZ:
             return "file-limit", "wrote more than it may: " + self.exit.words
+        if self.exit.signal == signal.SIGKILL and self._group_kills:
+            return "out-of-memory", "was killed by the kernel because the limit of its own control group was reached"
         oom = OomCounters.read().since(self._oom) if self.exit.signal == signal.SIGKILL else ""
         if oom:
             return "out-of-memory", f"was killed by the kernel because {oom}"

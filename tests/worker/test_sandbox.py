@@ -12,7 +12,7 @@ import pytest
 from console.errors import ConsoleError
 from console.worker.child import landlock, seccomp
 from console.worker.launcher import Launcher
-from console.worker.limits import SandboxPlan
+from console.worker.limits import LAYERS, SandboxPlan
 from console.worker.model import Worker
 from tests.worker.payloads import Load, until
 
@@ -34,15 +34,7 @@ async def attempt(worker: Worker, evil: Load, expression: str) -> str:
 
 
 async def test_every_layer_reports(worker: Worker) -> None:
-    assert list(worker.child.layers) == [
-        "descriptors",
-        "terminal",
-        "limits",
-        "namespaces",
-        "no_new_privs",
-        "landlock",
-        "seccomp",
-    ]
+    assert tuple(worker.child.layers) == LAYERS
     assert all(layer.evidence for layer in worker.child.layers.values())
     for name in ("descriptors", "terminal", "limits", "no_new_privs"):
         assert worker.child.layers[name].active

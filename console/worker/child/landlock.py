@@ -67,12 +67,12 @@ def library_paths(root: str) -> list[str]:
         mapping = getattr(module, "MAPPING", None)
         if isinstance(mapping, dict):
             paths.update(path for path in mapping.values() if isinstance(path, str))
-    paths.update(_mapped_directories())
+    paths.update(mapped_directories())
     return sorted(path for path in paths if os.path.isabs(path) and path != "/")
 
 
-def _mapped_directories() -> Iterable[str]:
-    """Directories of the shared libraries in this process, wherever the interpreter was built to find them."""
+def mapped_directories() -> Iterable[str]:
+    """The directories of the shared libraries in this process, wherever the interpreter was built to find them."""
     with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as lines:
         for line in lines:
             path = line.rstrip("\n").partition("/")[2]

@@ -8,10 +8,11 @@ import os
 import signal
 import socket
 import sys
+import time
 import traceback
 from typing import Any, Callable, NoReturn, Optional
 
-from console.worker.child import sandbox, tracebacks
+from console.worker.child import sandbox, selftest, title, tracebacks
 from console.worker.wire import Frame, Head, Receiver, WireError, encode, send
 
 KINDS: dict[str, str] = {
@@ -113,13 +114,19 @@ def _next(sock: socket.socket, receiver: Receiver) -> Request:
 
 def _start(kind: str, sock: socket.socket, receiver: Receiver) -> Service:
     request = _next(sock, receiver)
+    title.show(kind, str(request.fields.get("label") or ""))
+    begun = time.perf_counter()
     layers = sandbox.enter(request.fields, sock.fileno(), kind, request.fds)
+    layered = time.perf_counter()
+    tried = {} if kind == "zygote" else selftest.run(request.fields)
+    spent = [(layered - begun) * 1e3, (time.perf_counter() - layered) * 1e3]
     for fd in request.fds:
         os.close(fd)
     module, _, name = KINDS[kind].partition(":")
     service: Service = getattr(importlib.import_module(module), name)()
     python = ".".join(str(part) for part in sys.version_info[:3])
-    send(sock, {"id": request.id, "layers": layers, "python": python, "executable": sys.executable})
+    head = {"layers": layers, "selftest": tried, "sandbox_ms": spent, "python": python, "executable": sys.executable}
+    send(sock, {**head, "id": request.id})
     return service
 
 

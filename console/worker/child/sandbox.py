@@ -2,65 +2,54 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import resource
-import signal
 import socket
 from collections.abc import Sequence
 from typing import Any, Callable
 
 from console.worker.child import landlock, namespaces, seccomp
+from console.worker.child.privileges import die_with_parent, give_up, no_new_privileges
 
-PR_SET_PDEATHSIG = 1
-PR_SET_NO_NEW_PRIVS = 38
-PR_GET_NO_NEW_PRIVS = 39
+__all__ = ["die_with_parent", "enter", "no_new_privileges", "renew_cpu_limit"]
 
-_libc = ctypes.CDLL(None, use_errno=True)
+KILLED_FIRST = 500
+"""Added to a child's out-of-memory score, so that the kernel ends it rather than the console."""
+
 _cpu_seconds = 0
-
-
-def prctl(option: int, *arguments: int) -> int:
-    """prctl(2). Raises OSError."""
-    padded = [ctypes.c_ulong(value) for value in ([*list(arguments), 0, 0, 0, 0])[:4]]
-    result = int(_libc.prctl(option, *padded))
-    if result < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
-    return result
-
-
-def die_with_parent() -> None:
-    """Have the kernel kill this process when the thread that started it is gone."""
-    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def enter(config: dict[str, Any], control: int, kind: str, files: Sequence[int] = ()) -> dict[str, list[Any]]:
     """Put every layer on that the plan asks for; layer name to [active, evidence or reason].
 
-    `files` are open files that may be opened again for reading (memory-mapping libraries open by name).
+    `files` are open files that may be opened again for reading (memory-mapping libraries open by name). The layer
+    `cgroup` is the console's to put on, before it sends `config`.
 
     Landlock and seccomp bind only the calling thread and what comes after it: this runs before any library can start
     threads. A zygote keeps its powers, since each of its forks has to give up its own.
     """
-    limits, plan, scratch = config["limits"], config["sandbox"], str(config["scratch"])
+    limits, plan, scratch, user = config["limits"], config["sandbox"], str(config["scratch"]), config.get("user") or {}
     os.chdir(scratch)
     os.environ.update(HOME=scratch, TMPDIR=scratch)
+    stays_root = os.geteuid() == 0 and user.get("uid") is None
     layers: list[tuple[str, Callable[[], str]]] = [
         ("descriptors", lambda: close_descriptors({control, *files})),
         ("terminal", no_terminal),
-        ("limits", lambda: set_limits(limits)),
-        ("namespaces", lambda: wanted(plan["namespaces"], namespaces.separate)),
+        ("limits", lambda: set_limits(limits, counted=not stays_root)),
+        ("namespaces", namespaces.separate),
+        ("user", lambda: give_up(user)),
         ("no_new_privs", no_new_privileges),
-        ("landlock", lambda: wanted(plan["landlock"], lambda: confine_files(plan, config["root"], scratch, files))),
-        ("seccomp", lambda: wanted(plan["seccomp"], lambda: filter_calls(plan))),
+        ("landlock", lambda: confine_files(plan, config["root"], scratch, files)),
+        ("seccomp", lambda: filter_calls(plan)),
     ]
     if kind == "zygote":
         layers = layers[:2]
-    return {name: _applied(layer) for name, layer in layers}
+    return {name: _applied(plan[name], layer) for name, layer in layers}
 
 
-def _applied(layer: Callable[[], str]) -> list[Any]:
+def _applied(asked: bool, layer: Callable[[], str]) -> list[Any]:
+    if not asked:
+        return [False, "not asked for"]
     try:
         return [True, layer()]
     except (OSError, ValueError, AttributeError) as error:
@@ -95,8 +84,11 @@ def no_terminal() -> str:
     raise OSError(0, "/dev/tty can be opened")
 
 
-def set_limits(limits: dict[str, int]) -> str:
-    """Resource limits; both soft and hard, but for processor time, whose soft limit moves on with each request."""
+def set_limits(limits: dict[str, int], *, counted: bool) -> str:
+    """Resource limits; both soft and hard, but for processor time, whose soft limit moves on with each request.
+
+    `counted` says that the kernel counts this user's processes, as it does for all but root.
+    """
     global _cpu_seconds
     _cpu_seconds = limits["cpu_seconds"]
     wanted = {
@@ -106,15 +98,26 @@ def set_limits(limits: dict[str, int]) -> str:
         resource.RLIMIT_NOFILE: limits["files"],
         resource.RLIMIT_FSIZE: limits["file_size"],
     }
-    if os.getuid() != 0:
+    if counted:
         wanted[resource.RLIMIT_NPROC] = limits["processes"]
     for which, value in wanted.items():
         hard = resource.getrlimit(which)[1]
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(which, (value, value))
+    _be_killed_first()
     memory = resource.getrlimit(resource.RLIMIT_DATA)[0]
     cpu = f", {_cpu_seconds} s of processor time a request" if _cpu_seconds else ""
     return f"{memory >> 20} MiB of memory{cpu}, no core files"
+
+
+def _be_killed_first() -> None:
+    try:
+        with open("/proc/self/oom_score_adj", "r+", encoding="ascii") as score:
+            if int(score.read()) < KILLED_FIRST:
+                score.seek(0)
+                score.write(str(KILLED_FIRST))
+    except (OSError, ValueError):
+        return
 
 
 def renew_cpu_limit() -> None:
@@ -124,21 +127,6 @@ def renew_cpu_limit() -> None:
         soft = int(usage.ru_utime + usage.ru_stime) + _cpu_seconds + 1
         hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
         resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
-
-
-def wanted(asked: bool, layer: Callable[[], str]) -> str:
-    """Run the layer if it was asked for; else raise OSError that says it was not."""
-    if not asked:
-        raise OSError(0, "not asked for")
-    return layer()
-
-
-def no_new_privileges() -> str:
-    """No set-uid program gives anything from here on, and root keeps no capability that could."""
-    prctl(PR_SET_NO_NEW_PRIVS, 1)
-    if prctl(PR_GET_NO_NEW_PRIVS) != 1:
-        raise OSError(0, "the kernel did not keep it")
-    return f"NoNewPrivs: 1; CapEff: {namespaces.drop_capabilities()}"
 
 
 def confine_files(plan: dict[str, Any], root: str, scratch: str, files: Sequence[int]) -> str:

@@ -9,14 +9,19 @@ import sys
 from typing import NoReturn
 
 from console.worker.child.main import Answer, Refusal, Request, Service, serve
+from console.worker.child.privileges import PR_SET_DUMPABLE, prctl
 
 
 class Forking(Service):
-    """Operations: `preload` (modules) → missing; `fork` (kind, descriptors) → pid; `reap` (pid) → status, peak."""
+    """Operations: `preload` (modules) → missing; `fork` (kind, descriptors) → pid; `reap` (pid) → status, peak.
+
+    No other process of this user may look into it: what it forks is not in a sandbox yet.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.operations = {"preload": self.preload, "fork": self.fork, "reap": self.reap}
+        prctl(PR_SET_DUMPABLE, 0)
 
     def preload(self, request: Request) -> Answer:
         """Import what children will need; what is not installed is left out and named in the answer."""
@@ -55,6 +60,7 @@ class Forking(Service):
 
 def become(kind: str, control: int, out: int, err: int) -> NoReturn:
     """In the forked child: a session and streams of its own, other random numbers, then serve."""
+    prctl(PR_SET_DUMPABLE, 1)
     os.setsid()
     os.dup2(out, 1)
     os.dup2(err, 2)
