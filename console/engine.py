@@ -67,7 +67,7 @@ class Engine:
         self._launcher = Launcher(Limits(memory=settings.memory_mb << 20))
         self._inspectors = Inspectors(self._launcher)
         self._book = Book(root, self.bus, writable=records and not self.read_only)
-        self._recipes = Recipes(root)
+        self._recipes = Recipes(root, self._book.interpreters)
         self._shelf = Shelf()
         self._failures = Failures(self.bus)
         self._facts = Facts(
@@ -80,7 +80,7 @@ class Engine:
             self._launcher,
             self._book.consent,
             self._book.note,
-            lambda path: self._recipes.or_default(path).environment.python,
+            self._recipes.python,
             settings.load_deadline_s,
         )
         self._fleet = Fleet(

@@ -10,11 +10,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from console.cli.output import Output
-from console.config import STORE_DIR, load_settings
+from console.config import load_settings
 from console.engine import Engine
 from console.errors import BadInput, NeedsReview
 from console.records import WorkerView
-from console.store.roots import place_of
+from console.store.roots import is_store, place_of
 
 Command = Callable[[argparse.Namespace, Output], Awaitable[int]]
 
@@ -28,7 +28,7 @@ async def opened(path: str, *, records: bool | None = None, watch: bool = False)
     """
     place = place_of(path)
     if records is None:
-        records = (place.root / STORE_DIR).is_dir()
+        records = is_store(place.root)
     engine = await Engine.open(place.root, load_settings(), watch=watch, records=records)
     try:
         yield Opened(engine, place.path)

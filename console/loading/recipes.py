@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from console.errors import BadInput
 from console.store.recipe import Recipe, read_recipe, recipe_path
+from console.trust.interpreters import admitted
 
 _MOST = 256
 _Identity = tuple[int, int, int, int]
@@ -16,8 +18,10 @@ class Recipes:
     """Recipes by artifact path beneath `root`. One that was read is kept for as long as its file stays untouched:
     a probe asks for it with every request."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, interpreters: Callable[[], Collection[str]] = tuple) -> None:
+        """`interpreters` are those in the store that the user's policy lets a recipe name."""
         self._root = root
+        self._interpreters = interpreters
         self._read: dict[Path, tuple[_Identity, Recipe]] = {}
 
     def of(self, path: str) -> Recipe:
@@ -42,6 +46,11 @@ class Recipes:
             return self.of(path)
         except BadInput:
             return Recipe()
+
+    def python(self, path: str) -> str | None:
+        """The interpreter that the model at `path` asks for, None for the console's own. Raises Refused."""
+        python = self.or_default(path).environment.python
+        return None if python is None else admitted(python, self._root, self._interpreters())
 
 
 def _identity(file: Path) -> _Identity | None:

@@ -41,6 +41,10 @@ class Book:
         """Whether the policy holds any pin."""
         return bool(self._policy.pins)
 
+    def interpreters(self) -> tuple[str, ...]:
+        """Those in the store that the user lets a recipe name."""
+        return self._policy.interpreters
+
     async def consent(self, path: str, judgement: Judgement, digest: str, why: str) -> None:
         """Pin a content the operator said yes to. Raises Refused where nothing may be written, Failed."""
         if not self._writable:

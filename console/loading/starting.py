@@ -46,7 +46,8 @@ def silent(phase: str, finished: dict[str, float], worker: Worker | None) -> Non
 
 
 class Starter:
-    """Starts workers. `python` names the interpreter a path's recipe asks for, None for the console's own."""
+    """Starts workers. `python` names the interpreter a path's recipe asks for, None for the console's own, or raises
+    Refused."""
 
     def __init__(
         self,
@@ -91,6 +92,7 @@ class Starter:
         assert inspection is not None
         at = at or place_in(path, inspection)
         fresh = judged.judgement.verdict is not Verdict.SAFE
+        python = self._python(path)
         began = time.perf_counter()
         on_phase("start", phases, None)
         mapped = judged.bytes.size >= MAP_FROM and not inspection.compression
@@ -98,7 +100,7 @@ class Starter:
             self._launcher,
             path,
             fresh=fresh,
-            python=self._python(path),
+            python=python,
             files=(judged.bytes.fd,) if mapped else (),
         )
         phases = {**phases, "start": (time.perf_counter() - began) * 1e3}
@@ -116,7 +118,7 @@ class Starter:
                 digest = await asyncio.to_thread(digest_of, judged.bytes)
         except ConsoleError as error:
             await worker.end()
-            raise _with_facts(error, judged, self._python(path)) from None
+            raise _with_facts(error, judged, python) from None
         except BaseException:
             worker.child.kill()
             raise

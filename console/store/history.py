@@ -186,10 +186,12 @@ def retain(own: OwnFiles, directory: int, name: str, operation: Operation) -> No
 
 def settle(own: OwnFiles, operation: Operation) -> None:
     """The replacement is certain: nobody may write to the retained content any more."""
-    with suppress(OSError):
+    with suppress(OSError, BadInput):
         directory = own.directory(HISTORY, artifact_key(operation.path))
         try:
-            os.chmod(file_name(operation.old_version, operation.old), 0o444, dir_fd=directory)
+            kept = file_name(operation.old_version, operation.old)
+            with sealed.open_artifact(directory, kept, empty_ok=True) as opened:
+                os.fchmod(opened.fd, 0o444)
         finally:
             os.close(directory)
 

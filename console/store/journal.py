@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import stat
 import zlib
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -20,6 +22,14 @@ from console.store.own_files import JOURNAL, OwnFiles, locked, sync_directory
 
 OPEN_STATES = ("intent", "staged", "committed")
 _LOCK_WAIT = 20.0
+_STATES = (*OPEN_STATES, "done", "aborted", "conflict")
+_SIZE_CAP = 256 << 20
+_MOST_DAMAGED = 100
+_OP = re.compile(r"[0-9A-Za-z]{1,32}")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_MOST = 2**63
+_LATEST = 253_402_300_799.0
+"""The last second of the year 9999, beyond which no calendar goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +91,7 @@ class Journal:
         if self._own.fd < 0:
             return
         try:
-            fd = os.open(JOURNAL, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=self._own.fd)
+            fd = os.open(JOURNAL, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=self._own.fd)
         except FileNotFoundError:
             return
         except OSError as error:
@@ -133,7 +143,10 @@ class Journal:
         self._lines += 1
 
     def _read(self, fd: int) -> None:
-        size = os.fstat(fd).st_size
+        status = os.fstat(fd)
+        size = status.st_size
+        if not stat.S_ISREG(status.st_mode) or size > _SIZE_CAP:
+            raise Failed(f"the journal of {self._own.root} is not a plain file of at most {_SIZE_CAP >> 20} MiB")
         if size < self._offset:
             raise Failed(f"the journal of {self._own.root} was cut short by somebody else")
         data = bytearray()
@@ -147,8 +160,10 @@ class Journal:
         for line in whole.splitlines():
             self._lines += 1
             step = decode(line)
-            if step is None:
+            if step is None or not sound(step):
                 self.damaged = (*self.damaged, self._lines)
+                if len(self.damaged) > _MOST_DAMAGED:
+                    raise Failed(f"the journal of {self._own.root} is no journal", hint="move it away to begin anew")
                 continue
             self._operations[step.op] = step
             self._seq = max(self._seq, step.seq)
@@ -171,3 +186,36 @@ def decode(line: bytes) -> Operation | None:
         return Operation(**{key: value for key, value in found.items() if key in _FIELDS})
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
+
+
+def sound(step: Operation) -> bool:
+    """Whether a step can have been written by us: whoever sent the store may have written a journal with names in it
+    that lead elsewhere, and recovery renames and removes what it names."""
+    texts = (step.op, step.path, step.tmp, step.new, step.old, step.who, step.why, step.old_why, step.state)
+    counts = (step.version, step.old_version, step.size, step.old_size, step.seq)
+    return (
+        all(type(text) is str for text in texts)
+        and all(type(count) is int and 0 <= count < _MOST for count in counts)
+        and all(_is_number(when) and 0 <= when < _LATEST for when in (step.when, step.old_when))
+        and _are_metrics(step.metrics)
+        and _are_metrics(step.old_metrics)
+        and all(type(part) is int for part in step.identity)
+        and _OP.fullmatch(step.op) is not None
+        and step.tmp == f".mc-{step.op}.tmp"
+        and _DIGEST.fullmatch(step.new) is not None
+        and (not step.old or _DIGEST.fullmatch(step.old) is not None)
+        and step.state in _STATES
+        and _stays_inside(step.path)
+    )
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in (int, float)
+
+
+def _are_metrics(found: object) -> bool:
+    return isinstance(found, dict) and all(isinstance(key, str) and _is_number(found[key]) for key in found)
+
+
+def _stays_inside(path: str) -> bool:
+    return "\0" not in path and all(name not in ("", ".", "..") for name in path.split("/"))

@@ -37,9 +37,15 @@ def place_of(path: str | os.PathLike[str]) -> Place:
         raise BadInput(f"there is no {given}") from None
     except OSError as error:
         raise BadInput(f"{given} cannot be reached: {error.strerror}") from None
-    root = next((up for up in (start, *start.parents) if (up / STORE_DIR).is_dir()), start)
+    root = next((up for up in (start, *start.parents) if is_store(up)), start)
     inside = os.path.relpath(whole, root)
     return Place(root, "" if inside == "." else inside)
+
+
+def is_store(directory: Path) -> bool:
+    """Whether a directory holds the console's own files; a link to another store's does not count."""
+    own = directory / STORE_DIR
+    return own.is_dir() and not own.is_symlink()
 
 
 def why_not_writable(root: Path) -> str | None:
@@ -49,6 +55,8 @@ def why_not_writable(root: Path) -> str | None:
             return f"{root} is mounted read-only"
     except OSError as error:
         return f"{root} cannot be reached: {error.strerror}"
+    if (root / STORE_DIR).is_symlink():
+        return f"{root / STORE_DIR} is a symbolic link, which is not followed"
     for directory in (root, root / STORE_DIR):
         if directory.exists() and not os.access(directory, os.W_OK | os.X_OK, effective_ids=True):
             return f"{user_name()} may not write in {directory}"

@@ -2,8 +2,9 @@
 
 A record is one line; its `hash` is SHA-256 over the hash before and the record's canonical JSON without `hash`. A
 last line that was torn by a crash stays as it is and is followed by a record that measures it. What the chain alone
-cannot show is a log cut short: for that the newest sequence number and hash are mirrored outside the store. No input
-rows, targets, secrets or local variables belong in here; callers pass names, digests and outcomes.
+cannot show is a log cut short: for that the newest sequence number and hash are mirrored outside the store, and
+compared before each append. No input rows, targets, secrets or local variables belong in here; callers pass names,
+digests and outcomes.
 """
 
 from __future__ import annotations
@@ -12,11 +13,9 @@ import contextlib
 import fcntl
 import json
 import os
-import pwd
 import stat
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -24,65 +23,67 @@ from typing import Any
 from backends.base import Json
 from console.config import STORE_DIR, state_dir, store_key
 from console.errors import BadInput, Failed
+from console.trust.audit_records import (
+    REPAIR,
+    START,
+    AuditEntry,
+    broken_link,
+    canonical,
+    chained,
+    identity,
+    parse,
+    record,
+)
 
 __all__ = ["AUDIT_FILE", "Audit", "AuditCheck", "AuditEntry", "identity"]
 
 AUDIT_FILE = "audit.jsonl"
-_START = "0" * 64
+CUT = "audit.cut"
+"""The action of a record that tells of records missing before it."""
+
+BEGUN = "audit.begun"
+"""The action of a first record that tells of an earlier log in this place."""
+
 _TAIL = 1 << 16
-_UNSET = 0xFFFFFFFF
-_REPAIR = "audit.repaired"
+_FARTHEST = 8 << 20
+"""Bytes from the end within which the last whole record must lie."""
 
-
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
-    """One record. `who` holds the kernel's login id beside the user id; `detail` what only this action has."""
-
-    seq: int
-    when: float
-    who: dict[str, Json]
-    action: str
-    artifact: str
-    digest: str | None
-    result: str
-    hash: str
-    detail: dict[str, Json] = field(default_factory=dict)
+_SIZE_CAP = 1 << 30
+_LINE_CAP = 4 << 20
+_RESULT_CAP = 4000
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_FILE = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 @dataclass(frozen=True, slots=True)
 class AuditCheck:
-    """What `verify` found: `entries` good records, up to `problem` where there is one (with its line, from 1)."""
+    """What `verify` found: `entries` good records, up to `problem` where there is one (with its line, from 1).
+
+    Without `mirrored` nothing outside the store remembers the end of the log, so that a cut would not show. `note` is
+    worth knowing and breaks nothing.
+    """
 
     ok: bool
     entries: int
     problem: str | None = None
     line: int | None = None
     repaired: int = 0
-
-
-def identity() -> dict[str, Json]:
-    """Who acts: the login id that the kernel keeps over su and sudo (None when unset), user, and SUDO_USER."""
-    try:
-        login: int | None = int(Path("/proc/self/loginuid").read_text("ascii"))
-    except (OSError, ValueError):
-        login = None
-    uid = os.getuid()
-    try:
-        name = pwd.getpwuid(uid).pw_name
-    except KeyError:
-        name = str(uid)
-    who: dict[str, Json] = {"login": None if login == _UNSET else login, "uid": uid, "user": name}
-    if os.environ.get("SUDO_USER"):
-        who["sudo_user"] = os.environ["SUDO_USER"]
-    return who
+    mirrored: bool = False
+    note: str | None = None
 
 
 class Audit:
-    """The log of one store. Reading needs no right to write; many processes may append at once."""
+    """The log of one store. Reading needs no right to write; many processes may append at once.
 
-    def __init__(self, store: Path, mirror: Path | None = None) -> None:
-        self.path = store / STORE_DIR / AUDIT_FILE
-        self._mirror = mirror or state_dir() / "audit" / f"{store_key(store)}.json"
+    `mirror` is where this user's memory of its end is kept. With `own` it is the user's own log of that store, in the
+    state directory, for what may not be written in the store itself.
+    """
+
+    def __init__(self, store: Path, mirror: Path | None = None, *, own: bool = False) -> None:
+        kept = state_dir() / "audit"
+        self.path = kept / f"{store_key(store)}.jsonl" if own else store / STORE_DIR / AUDIT_FILE
+        self._mirror = mirror or kept / f"{store_key(store)}{'-own' if own else ''}.json"
+        self._own = own
 
     def append(
         self, action: str, *, artifact: str = "", digest: str | None = None, result: str = "", **detail: Json
@@ -90,41 +91,64 @@ class Audit:
         """Write one record and wait until it is on the disk. Raises Failed when it cannot be kept."""
         try:
             with self._opened() as fd:
-                seq, before = self._mended(fd)
-                record = _record(seq + 1, action, artifact, digest, result, detail)
-                entry = self._write(fd, before, record)
+                seq, before = self._head(fd)
+                entry = _write(fd, before, record(seq + 1, action, artifact, digest, result[:_RESULT_CAP], detail))
+                self._remember(entry)
         except OSError as error:
             raise Failed(f"cannot write the audit log {self.path}: {error.strerror or error}") from None
-        self._remember(entry)
         return entry
 
     def entries(self) -> tuple[AuditEntry, ...]:
         """Every readable record, oldest first; a damaged line is left to `verify`. Raises BadInput."""
-        return tuple(entry for line in self._lines() if (entry := _parse(line)) is not None)
+        return tuple(entry for line in self._lines() if (entry := parse(line)) is not None)
+
+    def last(self, word: str) -> AuditEntry | None:
+        """The newest record whose detail holds this key. Raises BadInput."""
+        mark, found = f'"{word}":'.encode("ascii"), None
+        for line in self._lines():
+            if mark in line and (entry := parse(line)) is not None and word in entry.detail:
+                found = entry
+        return found
 
     def verify(self) -> AuditCheck:
         """Follow the chain from its first record to the mirrored last one. Raises BadInput when it cannot be read."""
-        lines = self._lines()
-        seq, before, good, repaired = 0, _START, 0, 0
-        for number, line in enumerate(lines, 1):
-            entry = _parse(line)
-            following = lines[number] if number < len(lines) else None
+        head = self._mirrored()
+        seq, before, good, repaired = 0, START, 0, 0
+        torn: tuple[int, bytes] | None = None
+        known = note = None
+        for number, line in enumerate(self._lines(), 1):
+            entry = parse(line)
+            if torn is not None:
+                if entry is None or not _measures(entry, torn[1]):
+                    break
+                torn, repaired = None, repaired + 1
             if entry is None:
-                if not _is_mended(line, following):
-                    return AuditCheck(False, good, _unreadable(line), number, repaired)
-                repaired += 1
+                torn = (number, line)
                 continue
-            problem = _broken_link(entry, line, seq, before)
+            problem = broken_link(entry, line, seq, before) or _told(entry, CUT)
+            note = note or _told(entry, BEGUN)
             if problem:
-                return AuditCheck(False, good, problem, number, repaired)
+                return AuditCheck(False, good, problem, number, repaired, head is not None)
             seq, before, good = entry.seq, entry.hash, good + 1
-        return self._against_mirror(AuditCheck(True, good, repaired=repaired))
+            if head is not None and seq == head[0]:
+                known = entry.hash
+        if torn is not None:
+            return AuditCheck(False, good, _unreadable(torn[1]), torn[0], repaired, head is not None)
+        lost = None if head is None else _lost(head, known)
+        return AuditCheck(lost is None, good, lost, None, repaired, head is not None, note)
+
+    # the file
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[int]:
-        self.path.parent.mkdir(mode=0o770, exist_ok=True)
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-        fd = os.open(self.path, flags, 0o640)
+        """The log, locked; made where it is missing. Its directory is not looked for behind a link. Raises OSError."""
+        parent = self.path.parent
+        parent.mkdir(mode=0o700 if self._own else 0o770, parents=self._own, exist_ok=True)
+        directory = os.open(parent, _DIRECTORY | (0 if self._own else os.O_NOFOLLOW))
+        try:
+            fd = os.open(self.path.name, os.O_RDWR | os.O_APPEND | os.O_CREAT | _FILE, 0o640, dir_fd=directory)
+        finally:
+            os.close(directory)
         try:
             if not stat.S_ISREG(os.fstat(fd).st_mode):
                 raise OSError(0, "it is not a regular file")
@@ -133,45 +157,59 @@ class Audit:
         finally:
             os.close(fd)
 
-    def _mended(self, fd: int) -> tuple[int, str]:
-        """Sequence number and hash of the last record, after a torn last line was closed and marked."""
+    def _lines(self) -> Iterator[bytes]:
+        """The lines without their ends, the last one even where it has none. Raises BadInput."""
+        try:
+            directory = os.open(self.path.parent, _DIRECTORY | (0 if self._own else os.O_NOFOLLOW))
+            try:
+                fd = os.open(self.path.name, os.O_RDONLY | _FILE, dir_fd=directory)
+            finally:
+                os.close(directory)
+            with os.fdopen(fd, "rb") as file:
+                status = os.fstat(fd)
+                if not stat.S_ISREG(status.st_mode) or status.st_size > _SIZE_CAP:
+                    raise OSError(0, f"it is not a regular file of at most {_SIZE_CAP >> 20} MiB")
+                while line := file.readline(_LINE_CAP):
+                    yield line.removesuffix(b"\n")
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise BadInput(f"cannot read the audit log {self.path}: {error.strerror or error}") from None
+
+    def _head(self, fd: int) -> tuple[int, str]:
+        """Sequence number and hash of the last record, after what is torn or missing before it was marked."""
         whole, torn = _last_lines(fd)
-        seq, before = 0, _START
+        seq, before = 0, START
         for line in reversed(whole):
-            entry = _parse(line)
+            entry = parse(line)
             if entry is not None:
                 seq, before = entry.seq, entry.hash
                 break
         if torn:
             os.write(fd, b"\n")
-            last = _parse(torn)
-            if last is not None and _broken_link(last, torn, seq, before) is None:
-                return last.seq, last.hash
-            detail: dict[str, Json] = {"torn_bytes": len(torn), "torn_sha256": sha256(torn).hexdigest()}
-            entry = self._write(fd, before, _record(seq + 1, _REPAIR, "", None, "marked", detail))
-            seq, before = entry.seq, entry.hash
+            last = parse(torn)
+            if last is not None and broken_link(last, torn, seq, before) is None:
+                seq, before = last.seq, last.hash
+            else:
+                detail: dict[str, Json] = {"torn_bytes": len(torn), "torn_sha256": sha256(torn).hexdigest()}
+                entry = _write(fd, before, record(seq + 1, REPAIR, "", None, "marked", detail))
+                seq, before = entry.seq, entry.hash
+                whole = [*whole, torn]
+        return self._without_gap(fd, seq, before, whole)
+
+    def _without_gap(self, fd: int, seq: int, before: str, whole: list[bytes]) -> tuple[int, str]:
+        """Mark that the record this user wrote last is gone, before the mirror moves on and forgets it."""
+        head = self._mirrored()
+        if head is None or (seq, before) == head:
+            return seq, before
+        found = next((entry for line in whole if (entry := parse(line)) is not None and entry.seq == head[0]), None)
+        if seq < head[0] or (found is not None and found.hash != head[1]):
+            detail: dict[str, Json] = {"missing_seq": head[0], "missing_hash": head[1]}
+            entry = _write(fd, before, record(seq + 1, CUT if seq else BEGUN, "", None, "marked", detail))
+            return entry.seq, entry.hash
         return seq, before
 
-    def _write(self, fd: int, before: str, record: dict[str, Any]) -> AuditEntry:
-        record["hash"] = _chain(before, record)
-        line = _canonical(record) + b"\n"
-        if os.write(fd, line) != len(line):
-            raise OSError(0, "the disk took only a part of the record")
-        os.fdatasync(fd)
-        entry = _parse(line[:-1])
-        assert entry is not None
-        return entry
-
-    def _lines(self) -> list[bytes]:
-        try:
-            fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-            with os.fdopen(fd, "rb") as file:
-                lines = file.read().split(b"\n")
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise BadInput(f"cannot read the audit log {self.path}: {error.strerror or error}") from None
-        return lines if lines[-1] else lines[:-1]
+    # the mirror
 
     def _remember(self, entry: AuditEntry) -> None:
         """Mirror the head; a mirror that cannot be written only costs the proof against a log cut short."""
@@ -181,99 +219,60 @@ class Audit:
             temporary.write_text(json.dumps({"seq": entry.seq, "hash": entry.hash}), "ascii")
             os.replace(temporary, self._mirror)
 
-    def _against_mirror(self, check: AuditCheck) -> AuditCheck:
+    def _mirrored(self) -> tuple[int, str] | None:
         try:
             head = json.loads(self._mirror.read_text("ascii"))
-            seq, expected = int(head["seq"]), str(head["hash"])
+            return int(head["seq"]), str(head["hash"])
         except (OSError, ValueError, KeyError, TypeError):
-            return check
-        found = next((entry for entry in self.entries() if entry.seq == seq), None)
-        if found is None:
-            problem = f"record {seq}, which this user wrote, is gone: the log was cut short or removed"
-        elif found.hash != expected:
-            problem = f"record {seq} is not the one this user wrote: the log was written anew"
-        else:
-            return check
-        return AuditCheck(False, check.entries, problem, None, check.repaired)
+            return None
 
 
-def _record(
-    seq: int, action: str, artifact: str, digest: str | None, result: str, detail: dict[str, Json]
-) -> dict[str, Any]:
-    return {
-        "seq": seq,
-        "when": time.time(),
-        "monotonic": time.monotonic(),
-        "boot": _boot_id(),
-        "pid": os.getpid(),
-        "who": identity(),
-        "action": action,
-        "artifact": artifact,
-        "digest": digest,
-        "result": result,
-        "detail": detail,
-    }
-
-
-def _boot_id() -> str | None:
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
-    except OSError:
-        return None
-
-
-def _canonical(record: dict[str, Any]) -> bytes:
-    return json.dumps(record, sort_keys=True, separators=(",", ":")).encode("ascii")
-
-
-def _chain(before: str, record: dict[str, Any]) -> str:
-    rest = {key: value for key, value in record.items() if key != "hash"}
-    return sha256(before.encode("ascii") + _canonical(rest)).hexdigest()
+def _write(fd: int, before: str, found: dict[str, Any]) -> AuditEntry:
+    found["hash"] = chained(before, found)
+    line = canonical(found) + b"\n"
+    if os.write(fd, line) != len(line):
+        raise OSError(0, "the disk took only a part of the record")
+    os.fdatasync(fd)
+    entry = parse(line[:-1])
+    assert entry is not None
+    return entry
 
 
 def _last_lines(fd: int) -> tuple[list[bytes], bytes]:
-    """The whole lines at the end of the file, and the bytes after the last newline."""
+    """The whole lines at the end of the file, and the bytes after the last newline. Raises OSError."""
     size = os.fstat(fd).st_size
     length = min(size, _TAIL)
     while True:
         lines = os.pread(fd, length, size - length).split(b"\n")
         whole = lines[:-1] if length == size else lines[1:-1]
-        if length == size or any(_parse(line) is not None for line in whole):
+        if length == size or any(parse(line) is not None for line in whole):
             return whole, lines[-1]
+        if length > _FARTHEST:
+            raise OSError(0, f"its last {length >> 20} MiB hold no record of ours")
         length = min(size, length * 4)
 
 
-def _parse(line: bytes) -> AuditEntry | None:
-    try:
-        found = json.loads(line)
-        return AuditEntry(
-            seq=int(found["seq"]),
-            when=float(found["when"]),
-            who=dict(found["who"]),
-            action=str(found["action"]),
-            artifact=str(found["artifact"]),
-            digest=found["digest"],
-            result=str(found["result"]),
-            hash=str(found["hash"]),
-            detail=dict(found["detail"]),
-        )
-    except (ValueError, KeyError, TypeError, RecursionError):
+def _measures(entry: AuditEntry, line: bytes) -> bool:
+    """Whether a record tells of just this torn line."""
+    said = (entry.detail.get("torn_bytes"), entry.detail.get("torn_sha256"))
+    return entry.action == REPAIR and said == (len(line), sha256(line).hexdigest())
+
+
+def _told(entry: AuditEntry, action: str) -> str | None:
+    """What a record of this action says is missing before it."""
+    if entry.action != action:
         return None
+    seq = entry.detail.get("missing_seq")
+    if action == BEGUN:
+        return f"this log begins anew: an earlier one in this place, of {seq} records, was removed"
+    return f"record {seq} was gone when record {entry.seq} was written: the log had been cut short"
 
 
-def _broken_link(entry: AuditEntry, line: bytes, seq: int, before: str) -> str | None:
-    if entry.seq != seq + 1:
-        return f"record {entry.seq} follows record {seq}: something was removed, added or reordered"
-    if _chain(before, json.loads(line)) != entry.hash:
-        return f"record {entry.seq} was changed after it was written"
-    return None
-
-
-def _is_mended(line: bytes, following: bytes | None) -> bool:
-    marker = _parse(following) if following is not None else None
-    if marker is None or marker.action != _REPAIR:
-        return False
-    return marker.detail.get("torn_bytes") == len(line) and marker.detail.get("torn_sha256") == sha256(line).hexdigest()
+def _lost(head: tuple[int, str], known: str | None) -> str | None:
+    """What the mirror shows about a log whose record of that number has the hash `known` (None: there is none)."""
+    if known is None:
+        return f"record {head[0]}, which this user wrote, is gone: the log was cut short or removed"
+    return None if known == head[1] else f"record {head[0]} is not the one this user wrote: the log was written anew"
 
 
 def _unreadable(line: bytes) -> str:

@@ -36,7 +36,6 @@ and that others may not write. Layers below the default ones may be given up by 
 from __future__ import annotations
 
 import os
-import pwd
 import stat
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -46,6 +45,7 @@ from pathlib import Path
 from console.config import STORE_DIR, config_dir
 from console.errors import BadInput, Failed
 from console.trust import names
+from console.trust.people import name_of_user
 from console.trust.policy_file import DIGEST, LAYERS, POLICY_FILE, Pin, PolicyFile, add_pin, read_policy
 
 __all__ = ["DEFAULT_MANDATORY", "LAYERS", "POLICY_FILE", "Pin", "Policy", "Source", "accept", "load_policy"]
@@ -151,25 +151,20 @@ def accept(store: Path, *, digest: str, who: str, why: str, artifact: str = "", 
     pin = Pin(digest, _line(who), datetime.now(UTC).isoformat(timespec="seconds"), _line(why), _line(artifact))
     path = store / STORE_DIR / POLICY_FILE
     theirs = read_policy(path)
-    if theirs is not None and (theirs.owner != os.geteuid() or _why_distrusted(theirs)):
+    own = theirs is not None and (theirs.owner != os.geteuid() or bool(_why_distrusted(theirs)))
+    if own:
         path = (user_dir or config_dir()) / POLICY_FILE
     try:
-        _made(path.parent)
-        add_pin(path, pin)
+        path.parent.mkdir(mode=0o700 if own else 0o770, parents=own, exist_ok=True)
+        add_pin(path, pin, links=own)
     except OSError as error:
         raise Failed(f"cannot record the acceptance in {path}: {error.strerror or error}") from None
     return pin
 
 
-def _made(directory: Path) -> None:
-    """The directory of a policy; the user's own is nobody else's."""
-    in_store = directory.name == STORE_DIR
-    directory.mkdir(mode=0o770 if in_store else 0o700, parents=not in_store, exist_ok=True)
-
-
 def _user_file(path: Path) -> PolicyFile | None:
     """The user's own file; one that anybody may write is no word of theirs."""
-    found = read_policy(path)
+    found = read_policy(path, links=True)
     if found is not None and found.mode & stat.S_IWOTH:
         raise BadInput(f"anybody may write the policy {path}, so it is not followed", hint=f"chmod o-w {path}")
     return found
@@ -178,7 +173,7 @@ def _user_file(path: Path) -> PolicyFile | None:
 def _why_distrusted(file: PolicyFile) -> str:
     """Why a store's file may not loosen anything, as a sentence; "" where it may."""
     if file.owner not in (0, os.geteuid()):
-        return f"it belongs to {_user(file.owner)}, who is neither root nor you"
+        return f"it belongs to {name_of_user(file.owner)}, who is neither root nor you"
     return "anybody may write it" if file.mode & stat.S_IWOTH else ""
 
 
@@ -200,14 +195,7 @@ def _source(file: PolicyFile, distrusted: str, *, own: bool) -> Source:
     ignored = [key for key, value in loosens.items() if value and distrusted]
     if file.interpreters and not own:
         ignored.append("recipes.interpreters")
-    return Source(str(file.path), _user(file.owner), distrusted, tuple(ignored))
-
-
-def _user(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"user {uid}"
+    return Source(str(file.path), name_of_user(file.owner), distrusted, tuple(ignored))
 
 
 def _fingerprint(parts: list[str]) -> str:

@@ -79,14 +79,47 @@ class PolicyFile:
     text: str = field(default="", repr=False)
 
 
-def read_policy(path: Path) -> PolicyFile | None:
-    """Read one policy file, None where there is none. Raises BadInput that names file and key."""
+def read_policy(path: Path, *, links: bool = False) -> PolicyFile | None:
+    """Read one policy file, None where there is none. Raises BadInput that names file and key.
+
+    Its directory is not looked for behind a link unless `links` says so: in a store a link leads to what somebody
+    else wrote for another purpose.
+    """
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with _directory(path.parent, links) as directory:
+            return _read_in(directory, path)
     except (FileNotFoundError, NotADirectoryError):
+        if path.parent.is_symlink() and not links:
+            raise BadInput(f"{path.parent} is a symbolic link, which is not followed", hint="remove it") from None
         return None
     except OSError as error:
         raise BadInput(f"cannot read the policy {path}: {error.strerror or error}") from None
+
+
+def add_pin(path: Path, pin: Pin, *, links: bool = False) -> None:
+    """Append a pin to the file at `path`, atomically and durably. Raises OSError, BadInput for a broken file."""
+    with _directory(path.parent, links) as directory, _locked(directory):
+        found = _read_in(directory, path)
+        before = found.text if found else ""
+        gap = "" if not before else "\n" if before.endswith("\n") else "\n\n"
+        _replace(directory, path.name, before + gap + _block(pin), found)
+
+
+@contextlib.contextmanager
+def _directory(path: Path, links: bool) -> Iterator[int]:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | (0 if links else os.O_NOFOLLOW))
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _read_in(directory: int, path: Path) -> PolicyFile | None:
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        fd = os.open(path.name, flags, dir_fd=directory)
+    except FileNotFoundError:
+        return None
     with os.fdopen(fd, "rb") as file:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode) or status.st_size > _SIZE_CAP:
@@ -97,15 +130,6 @@ def read_policy(path: Path) -> PolicyFile | None:
     except UnicodeDecodeError as error:
         raise BadInput(f"the policy {path} is not UTF-8 text: {error.reason} at byte {error.start}") from None
     return _Reader(path).read(text, status.st_uid, stat.S_IMODE(status.st_mode))
-
-
-def add_pin(path: Path, pin: Pin) -> None:
-    """Append a pin to the file at `path`, atomically and durably. Raises OSError, BadInput for a broken file."""
-    with _locked(path.parent):
-        found = read_policy(path)
-        before = found.text if found else ""
-        gap = "" if not before else "\n" if before.endswith("\n") else "\n\n"
-        _replace(path, before + gap + _block(pin), found)
 
 
 def _block(pin: Pin) -> str:
@@ -121,8 +145,9 @@ def _quoted(text: str) -> str:
 
 
 @contextlib.contextmanager
-def _locked(directory: Path) -> Iterator[None]:
-    fd = os.open(directory / "policy.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o660)
+def _locked(directory: int) -> Iterator[None]:
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    fd = os.open("policy.lock", flags, 0o660, dir_fd=directory)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
         yield
@@ -130,9 +155,11 @@ def _locked(directory: Path) -> Iterator[None]:
         os.close(fd)
 
 
-def _replace(path: Path, text: str, before: PolicyFile | None) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
+def _replace(directory: int, name: str, text: str, before: PolicyFile | None) -> None:
+    temporary = f".{name}.{os.getpid()}.tmp"
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(temporary, dir_fd=directory)
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640, dir_fd=directory)
     try:
         with os.fdopen(fd, "wb") as file:
             if before is not None:
@@ -140,15 +167,11 @@ def _replace(path: Path, text: str, before: PolicyFile | None) -> None:
             file.write(text.encode("utf-8"))
             file.flush()
             os.fsync(fd)
-        os.replace(temporary, path)
+        os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
     except OSError:
-        temporary.unlink(missing_ok=True)
+        os.unlink(temporary, dir_fd=directory)
         raise
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    os.fsync(directory)
 
 
 class _Reader:

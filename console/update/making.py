@@ -11,7 +11,6 @@ from pathlib import Path
 from console.errors import Failed, NeedsReview, Refused
 from console.loading.facts import Judged
 from console.records import Mode, UpdatePlan, Verdict
-from console.store.recipe import Recipe
 from console.store.sealed import OpenedFile, SealedBytes, identity_of, seal
 from console.trust.verdict import refit_hazards
 from console.worker.launcher import Launcher
@@ -69,23 +68,23 @@ async def make(
     launcher: Launcher,
     root: Path,
     plan: UpdatePlan,
-    recipe: Recipe,
     current: Judged,
     at: str,
     table: int,
     *,
+    python: str | None,
     hold_back: bool,
     on_progress: Progress,
 ) -> Made:
     """Train a candidate for the model at `at` of the admitted bytes `current` on the open table `table`.
 
+    `python` is an interpreter that was admitted, None for the console's own.
     Cancelling ends the trainer. Raises what the trainer raises (ChildFailed, ChildRefused), Failed.
     """
     assert current.inspection is not None
     command = plan.mode is Mode.COMMAND
     directory = str((root / plan.path).parent)
     readable = (str(root), directory, os.path.dirname(plan.data)) if command else ()
-    python = recipe.environment.python
     fresh = command or current.judgement.verdict is not Verdict.SAFE
     if not fresh:
         with suppress(TimeoutError):

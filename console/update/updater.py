@@ -179,6 +179,7 @@ class Updater:
     async def _update(self, plan: UpdatePlan) -> Comparison:
         path = plan.path
         recipe = self._recipes.of(path)
+        python = self._recipes.python(path)
         self._show(path, "judging the current model")
         current = await self._facts.seal(path)
         with current.bytes, _open_data(plan) as data:
@@ -190,7 +191,7 @@ class Updater:
             at = plan.at or place_in(path, current.inspection)
             await self._book.note("update", path, digest, "intent", mode=str(plan.mode), data=plan.data)
             hold_back = not data.own_holdout and plan.mode is not Mode.COMMAND
-            made = await self._make(plan, recipe, current, at, data.train, hold_back)
+            made = await self._make(plan, python, current, at, data.train, hold_back)
             try:
                 comparison = await self._compare(plan, recipe, current, digest, made, at, data, hold_back)
                 data.check_unchanged()
@@ -203,7 +204,7 @@ class Updater:
         return comparison
 
     async def _make(
-        self, plan: UpdatePlan, recipe: Recipe, current: Judged, at: str, table: int, hold_back: bool
+        self, plan: UpdatePlan, python: str | None, current: Judged, at: str, table: int, hold_back: bool
     ) -> Made:
         self._show(plan.path, "starting the trainer")
 
@@ -214,10 +215,10 @@ class Updater:
             self._launcher,
             self._root,
             plan,
-            recipe,
             current,
             at,
             table,
+            python=python,
             hold_back=hold_back,
             on_progress=on_progress,
         )

@@ -13,7 +13,8 @@ from console.errors import Failed
 from console.store.journal import Journal, Operation, decode, encode
 from console.store.own_files import Busy, OwnFiles, artifact_lock
 
-STEP = Operation("op1", "m.pkl", ".mc-op1.tmp", "sha256:b", "sha256:a", 2, 1, 1.5, "ann", "why", 3)
+A, B = "sha256:" + "a" * 64, "sha256:" + "b" * 64
+STEP = Operation("op1", "m.pkl", ".mc-op1.tmp", B, A, 2, 1, 1.5, "ann", "why", 3)
 TEXT = st.text(st.characters(), max_size=20)
 
 
@@ -58,7 +59,7 @@ def test_two_writers_see_each_others_steps(store: Path) -> None:
     with OwnFiles(store, create=True) as own:
         first, second = Journal(own), Journal(own)
         first.append(STEP, "intent")
-        second.append(dataclasses.replace(STEP, op="op2"), "intent")
+        second.append(dataclasses.replace(STEP, op="op2", tmp=".mc-op2.tmp"), "intent")
         first.append(STEP, "done")
         second.refresh()
         assert [(one.op, one.state, one.seq) for one in second.operations()] == [

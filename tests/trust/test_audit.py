@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import shutil
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ from console.errors import BadInput, Failed
 from console.trust.audit import Audit, identity
 
 DIGEST = "sha256:" + "cd" * 32
+HOUSE = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -98,6 +102,126 @@ def test_a_log_cut_short_is_found_by_the_mirror(audit: Audit) -> None:
     assert "cut short" in str(check.problem)
     audit.path.unlink()
     assert not audit.verify().ok
+
+
+def test_a_cut_stays_known_when_more_is_appended(audit: Audit) -> None:
+    fill(audit, 5)
+    audit.path.write_bytes(b"".join(lines(audit)[:2]))
+    fill(audit, 3)
+    check = audit.verify()
+    assert (check.ok, check.entries) == (False, 2)
+    assert "record 5 was gone" in str(check.problem)
+    assert audit.entries()[2].detail["missing_seq"] == 5
+
+
+def test_a_record_exchanged_for_another_is_known_at_the_next_append(audit: Audit, tmp_path: Path) -> None:
+    fill(audit, 2)
+    audit.path.unlink()
+    fill(Audit(tmp_path, tmp_path / "other-head.json"), 4)
+    fill(audit, 1)
+    assert "record 2 was gone" in str(audit.verify().problem)
+
+
+def test_a_log_removed_as_a_whole_begins_anew_and_says_so(audit: Audit) -> None:
+    fill(audit, 3)
+    audit.path.unlink()
+    fill(audit, 1)
+    check = audit.verify()
+    assert (check.ok, check.entries) == (True, 2)
+    assert "of 3 records" in str(check.note)
+
+
+def test_without_a_mirror_the_check_says_that_it_proves_less(audit: Audit, tmp_path: Path) -> None:
+    fill(audit)
+    assert audit.verify().mirrored
+    assert not Audit(tmp_path, tmp_path / "none.json").verify().mirrored
+    (tmp_path / "mirror" / "head.json").write_text("{")
+    assert not audit.verify().mirrored
+    fill(audit, 1)
+    assert audit.verify().mirrored
+
+
+@pytest.mark.parametrize(
+    "field", [{"seq": "4"}, {"seq": -1}, {"when": 1e300}, {"when": None}, {"digest": 3}, {"who": []}, {"detail": 1}]
+)
+def test_a_line_that_we_could_not_have_written_is_no_record(audit: Audit, field: dict[str, object]) -> None:
+    fill(audit)
+    record = {**json.loads(lines(audit)[2]), **field}
+    with audit.path.open("ab") as file:
+        file.write(json.dumps(record).encode() + b"\n")
+    assert len(audit.entries()) == 3
+    assert not audit.verify().ok
+
+
+def test_a_directory_behind_a_link_is_not_written_in(audit: Audit, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    audit.path.parent.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(Failed, match="cannot write the audit log"):
+        audit.append("load")
+    with pytest.raises(BadInput, match="cannot read the audit log"):
+        audit.entries()
+    assert os.listdir(tmp_path / "elsewhere") == []
+
+
+def test_a_log_of_something_else_is_neither_appended_to_nor_read_whole(audit: Audit) -> None:
+    audit.path.parent.mkdir()
+    with audit.path.open("wb") as file:
+        file.truncate(1 << 34)
+    with pytest.raises(Failed, match="hold no record"):
+        audit.append("load")
+    with pytest.raises(BadInput, match="1024 MiB"):
+        audit.entries()
+    assert audit.path.stat().st_size == 1 << 34
+
+
+def test_the_users_own_log_lies_outside_the_store(tmp_path: Path) -> None:
+    own = Audit(tmp_path, own=True)
+    own.append("load", artifact="a.pkl")
+    assert ".model-console" not in own.path.parts
+    assert own.path.parent.stat().st_mode & 0o077 == 0
+    assert own.verify().mirrored
+    assert own.last("nothing") is None
+    own.append("policy", policy="one")
+    own.append("policy", policy="two")
+    found = own.last("policy")
+    assert found is not None
+    assert found.detail["policy"] == "two"
+
+
+APPENDING = """
+import sys
+from pathlib import Path
+from console.trust.audit import Audit
+audit = Audit(Path(sys.argv[1]), Path(sys.argv[1]) / "head.json")
+print("ready", flush=True)
+for number in range(3):
+    audit.append("load", artifact=f"{number}")
+"""
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+@pytest.mark.parametrize(
+    "fault",
+    [
+        *(f"{call}:signal=KILL:when={n}" for call in ("write", "fdatasync") for n in (1, 2, 3)),
+        "fdatasync:error=EIO:when=2",
+        "write:error=ENOSPC:when=2",
+    ],
+)
+def test_a_crash_at_any_step_leaves_a_log_that_goes_on(tmp_path: Path, fault: str) -> None:
+    fill(Audit(tmp_path, tmp_path / "head.json"), 1)
+    path = tmp_path / ".model-console" / "audit.jsonl"
+    command = ["strace", "-f", "-qq", "-o", "/dev/null", "-P", str(path), "-e", f"inject={fault}"]
+    done = subprocess.run(
+        [*command, sys.executable, "-c", APPENDING, str(tmp_path)], capture_output=True, text=True, cwd=HOUSE
+    )
+    assert "ready" in done.stdout
+    assert done.returncode != 0
+    audit = Audit(tmp_path, tmp_path / "head.json")
+    audit.append("load", artifact="after")
+    check = audit.verify()
+    assert check.ok, check.problem
+    assert audit.entries()[-1].artifact == "after"
 
 
 def test_a_log_written_anew_is_found_by_the_mirror(audit: Audit, tmp_path: Path) -> None:

@@ -1,0 +1,136 @@
+"""The lines of an audit log: what one holds, how it is chained to the one before, and how it is read back."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from backends.base import Json
+from console.trust.people import name_of_user
+
+__all__ = ["REPAIR", "START", "AuditEntry", "broken_link", "canonical", "chained", "identity", "parse", "record"]
+
+START = "0" * 64
+"""What the first record is chained to."""
+
+REPAIR = "audit.repaired"
+"""The action of a record that measures a torn line before it."""
+
+_UNSET = 0xFFFFFFFF
+_LATEST = 253_402_300_799.0
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One record. `who` holds the kernel's login id beside the user id; `detail` what only this action has."""
+
+    seq: int
+    when: float
+    who: dict[str, Json]
+    action: str
+    artifact: str
+    digest: str | None
+    result: str
+    hash: str
+    detail: dict[str, Json] = field(default_factory=dict)
+
+
+def identity() -> dict[str, Json]:
+    """Who acts: the login id that the kernel keeps over su and sudo (None when unset), user, and SUDO_USER."""
+    try:
+        login: int | None = int(Path("/proc/self/loginuid").read_text("ascii"))
+    except (OSError, ValueError):
+        login = None
+    uid = os.getuid()
+    who: dict[str, Json] = {"login": None if login == _UNSET else login, "uid": uid, "user": name_of_user(uid)}
+    if os.environ.get("SUDO_USER"):
+        who["sudo_user"] = os.environ["SUDO_USER"]
+    return who
+
+
+def record(
+    seq: int, action: str, artifact: str, digest: str | None, result: str, detail: dict[str, Json]
+) -> dict[str, Any]:
+    """A new record, but for its hash."""
+    return {
+        "seq": seq,
+        "when": time.time(),
+        "monotonic": time.monotonic(),
+        "boot": _boot_id(),
+        "pid": os.getpid(),
+        "who": identity(),
+        "action": action,
+        "artifact": artifact,
+        "digest": digest,
+        "result": result,
+        "detail": detail,
+    }
+
+
+def chained(before: str, found: dict[str, Any]) -> str:
+    """The hash of a record: SHA-256 over the hash before it and everything in it but its own."""
+    rest = {key: value for key, value in found.items() if key != "hash"}
+    return sha256(before.encode("ascii") + canonical(rest)).hexdigest()
+
+
+def canonical(found: dict[str, Any]) -> bytes:
+    """The one way a record is written."""
+    return json.dumps(found, sort_keys=True, separators=(",", ":")).encode("ascii")
+
+
+def parse(line: bytes) -> AuditEntry | None:
+    """The record in a line, None where it holds none that we could have written."""
+    try:
+        found = json.loads(line)
+        entry = AuditEntry(
+            seq=found["seq"],
+            when=found["when"],
+            who=found["who"],
+            action=found["action"],
+            artifact=found["artifact"],
+            digest=found["digest"],
+            result=found["result"],
+            hash=found["hash"],
+            detail=found["detail"],
+        )
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return entry if _sound(entry) else None
+
+
+def _sound(entry: Any) -> bool:
+    texts = (entry.action, entry.artifact, entry.result, entry.hash, entry.digest or "")
+    return (
+        type(entry.seq) is int
+        and 0 < entry.seq < 2**63
+        and type(entry.when) in (int, float)
+        and math.isfinite(entry.when)
+        and 0 <= entry.when < _LATEST
+        and isinstance(entry.who, dict)
+        and isinstance(entry.detail, dict)
+        and all(isinstance(text, str) for text in texts)
+    )
+
+
+def broken_link(entry: AuditEntry, line: bytes, seq: int, before: str) -> str | None:
+    """What is wrong with a record that follows the one of number `seq` and hash `before`; None when nothing is."""
+    if entry.seq != seq + 1:
+        return f"record {entry.seq} follows record {seq}: something was removed, added or reordered"
+    try:
+        right = chained(before, json.loads(line)) == entry.hash
+    except (ValueError, RecursionError):
+        right = False
+    return None if right else f"record {entry.seq} was changed after it was written"
+
+
+def _boot_id() -> str | None:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:
+        return None
