@@ -6,11 +6,11 @@ import argparse
 import time
 from collections.abc import Iterable
 
-from console.cli import shapes
+from console.cli import explained, shapes
 from console.cli.opening import opened
 from console.cli.output import Output, columns, size_words
 from console.errors import BadInput, Failed
-from console.records import Artifact, Json, Report, Verdict
+from console.records import Artifact, Explanation, Json, Report, Verdict
 
 _READABLE = (Verdict.SAFE, Verdict.REVIEW, Verdict.BLOCKED)
 
@@ -29,12 +29,22 @@ async def inspect(arguments: argparse.Namespace, output: Output) -> int:
         engine = store.engine
         if store.path and not (engine.root / store.path).is_dir():
             report = await engine.report(store.path, digest=arguments.digest)
-            output.data(shapes.report(report), lambda: _facts(report, arguments.at))
+            told = await engine.explain(store.path)
+            output.data(_json(report, told), lambda: _facts(report, told, arguments.at))
             return 0 if report.judgement.verdict in _READABLE else BadInput.exit_code
         rows = _beneath(await engine.scan(), store.path)
         reports = [await engine.report(artifact.path, digest=arguments.digest) for artifact in rows]
-        output.data([shapes.report(report) for report in reports], lambda: _table([r.artifact for r in reports]))
+        listed: list[Json] = [_json(one, engine.known_explanation(one.artifact.path)) for one in reports]
+        output.data(listed, lambda: _table([r.artifact for r in reports]))
         return _code_for_ci([report.judgement.verdict for report in reports])
+
+
+def _json(report: Report, told: Explanation | None) -> dict[str, Json]:
+    found = shapes.report(report)
+    trust = found["trust"]
+    if told is not None and isinstance(trust, dict):
+        found["trust"] = trust | explained.trust_json(told)
+    return found
 
 
 def _code_for_ci(verdicts: list[Verdict]) -> int:
@@ -72,13 +82,10 @@ def _class(row: Artifact) -> str:
     return " › ".join(name.rpartition(".")[2] for name in names)
 
 
-def _facts(report: Report, at: str) -> Iterable[str]:
+def _facts(report: Report, told: Explanation, at: str) -> Iterable[str]:
     artifact, facts = report.artifact, report.inspection
     yield f"{artifact.path}   {report.judgement.verdict}"
-    for reason in report.judgement.reasons:
-        yield f"  {reason.code}: {reason.detail}"
-    if report.judgement.pinned:
-        yield f"  accepted: {report.judgement.pinned}"
+    yield from explained.lines(told)
     yield f"format      {artifact.format or 'unknown'}{' in ' + artifact.compression if artifact.compression else ''}"
     yield f"size        {size_words(artifact.size)}"
     if artifact.digest:

@@ -43,9 +43,8 @@ def explain(found: Inspection | None, judgement: Judgement, policy: Policy, sinc
     Without facts the reasons of the judgement are all there is to say.
     """
     points = list(_other_reasons(judgement, found))
-    fresh = _new_names(since)
     if found is not None:
-        points += [*_name_points(found, policy, fresh), *_finding_points(found)]
+        points += [*_name_points(found, policy, _new_names(since)), *_finding_points(found)]
     unlisted = () if found is None else tuple(_unlisted(found, policy))
     line = _policy_line(unlisted) if judgement.verdict is Verdict.REVIEW else None
     ordered = tuple(_sorted(points))
@@ -162,6 +161,8 @@ def _other_reasons(judgement: Judgement, found: Inspection | None) -> Iterator[P
     told: set[str] = set()
     if found is not None:
         told = {"dangerous-name", "unlisted-name", "more", *(one.code for one in found.findings)}
+        if any(KINDS.get(one.code) in ("damaged", "limit") for one in found.findings):
+            told.add("incomplete")
     for reason in judgement.reasons:
         if reason.code not in told:
             verdict = _OF_REASONS.get(reason.code, judgement.verdict)
@@ -174,9 +175,13 @@ def _other_reasons(judgement: Judgement, found: Inspection | None) -> Iterator[P
 
 
 def _headline(judgement: Judgement, points: tuple[Point, ...], unlisted: tuple[NameUse, ...]) -> str:
-    could = [one.title.removeprefix("could ") for one in points if one.code == "dangerous-name"]
-    if could:
-        return f"Loading it could {_joined(could[:3])}."
+    dangerous = [one for one in points if one.code == "dangerous-name"]
+    if len(dangerous) == 1 and len(dangerous[0].mentions) == 1:
+        only = dangerous[0].mentions[0]
+        verb = "calls" if only.called else "names"
+        return f"Loading it {verb} {_familiar(only.name)}, which {dangerous[0].title}."
+    if dangerous:
+        return f"Loading it could {_joined([one.title.removeprefix('could ') for one in dangerous[:3]])}."
     if judgement.verdict is Verdict.REVIEW and judgement.pinned:
         return f"It was accepted by {judgement.pinned}."
     if judgement.verdict is Verdict.REVIEW and unlisted:
@@ -189,6 +194,12 @@ def _headline(judgement: Judgement, points: tuple[Point, ...], unlisted: tuple[N
     if judgement.verdict is Verdict.BLOCKED and any(KINDS.get(one.code) == "limit" for one in points):
         return "It is too large, too deep or too slow to be read to its end, so nobody can say what it would do."
     return _HEADLINES[judgement.verdict]
+
+
+def _familiar(name: str) -> str:
+    """`posix.system (os.system)`: what Python writes into a pickle is not what people type."""
+    module, _, rest = name.partition(".")
+    return f"{name} (os.{rest})" if module in ("posix", "nt") else name
 
 
 def _joined(parts: list[str]) -> str:

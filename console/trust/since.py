@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from hashlib import blake2b
 
 from console.records import Artifact, Change, Inspection, Json, Report, Since
+from console.trust import names
 
 __all__ = ["Seen", "change_words", "difference", "from_json", "news", "seen_of", "to_json"]
 
@@ -54,16 +55,16 @@ def seen_of(report: Report, when: float) -> Seen:
 
 
 def _facts(row: Artifact, found: Inspection) -> Seen:
-    names: dict[str, str] = {}
+    used: dict[str, str] = {}
     for use in found.names[:_NAMES]:
-        names[_cut(str(use))] = "called" if use.called or names.get(str(use)) == "called" else "named"
+        used[_cut(str(use))] = "called" if use.called or used.get(str(use)) == "called" else "named"
     return Seen(
         when=0.0,
         size=row.size,
         digest=row.digest,
         format=f"{found.format} in {found.compression}" if found.compression else found.format,
         model_class=_cut(found.model_class) if found.model_class else None,
-        names=names,
+        names=used,
         parameters=dict(_parameters(found)),
         libraries={_cut(name): _cut(version) for name, version in list(found.library_versions.items())[:50]},
         findings=tuple(sorted({one.code for one in found.findings})),
@@ -72,9 +73,13 @@ def _facts(row: Artifact, found: Inspection) -> Seen:
 
 
 def _parameters(found: Inspection) -> Iterator[tuple[str, str]]:
+    """Parameters by the place of their model within the outermost one, so that a dict around it changes none."""
     by_place = {model.at: model.parameters for model in found.models} or {"": found.parameters}
+    outermost = next(iter(by_place))
+    inside = all(place == outermost or place.startswith((f"{outermost}.", f"{outermost}[")) for place in by_place)
     left = _PARAMETERS
-    for at, values in by_place.items():
+    for place, values in by_place.items():
+        at = place[len(outermost) :].lstrip(".") if inside else place
         for name, value in values.items():
             if not left:
                 return
@@ -107,9 +112,16 @@ def difference(before: Seen, now: Seen) -> Since:
         *_single("weights", _number(before.weights), _number(now.weights)),
         *_single("size", str(before.size), str(now.size)),
     ]
-    changes.sort(key=lambda change: _ORDER.index(change.what))
+    changes.sort(key=lambda change: (_ORDER.index(change.what), change.what == "name" and _harmlessness(change)))
     kept, left_out = tuple(changes[:_CHANGES]), max(0, len(changes) - _CHANGES)
     return Since(before.when, kept, before.digest, before.version, left_out)
+
+
+def _harmlessness(change: Change) -> int:
+    """What is new before what is gone, and dangerous names before unlisted ones before known ones."""
+    module, _, last = change.name.rpartition(".")
+    level = 0 if names.danger(module, last) else 2 if (module, last) in names.allowed() else 1
+    return level if change.before is None else 3 + level
 
 
 def _single(what: str, before: str | None, after: str | None) -> Iterator[Change]:
@@ -152,8 +164,8 @@ def news(since: Since, alarming: Collection[str] = ()) -> str:
     Of the names that are new, only the `alarming` are told where there are any.
     """
     parts = _name_news(since, alarming)
-    told = [one for one in since.changes if one.what != "name"]
-    parts += [change_words(one) for one in told if one.what != "size" or not parts]
+    parts += [change_words(one) for one in since.changes if one.what not in ("name", "size")]
+    parts = parts or [change_words(one) for one in since.changes]
     rest = len(parts) - _NEWS
     return "; ".join(parts[:_NEWS]) + (f"; and {rest} more" if rest > 0 else "")
 
@@ -171,8 +183,8 @@ def _name_news(since: Since, alarming: Collection[str]) -> list[str]:
     return parts
 
 
-def _few(names: list[str]) -> str:
-    return f"{', '.join(names[:2])} and {len(names) - 2} more" if len(names) > 3 else ", ".join(names)
+def _few(listed: list[str]) -> str:
+    return f"{', '.join(listed[:2])} and {len(listed) - 2} more" if len(listed) > 3 else ", ".join(listed)
 
 
 def change_words(change: Change) -> str:

@@ -135,7 +135,7 @@ def _completeness(inspection: Inspection) -> Iterator[tuple[Verdict, Reason]]:
 
 def _remarks(inspection: Inspection) -> Iterator[tuple[Verdict, Reason]]:
     """What is worth knowing and changes nothing about loading."""
-    if not inspection.loadable:
+    if inspection.complete and not inspection.loadable:
         yield Verdict.SAFE, Reason("not-loadable", f"{inspection.format} files are shown, but not run, by this console")
     parameters = {"": inspection.parameters, **{model.at: model.parameters for model in inspection.models}}
     told: set[str] = set()

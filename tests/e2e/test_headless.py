@@ -59,6 +59,25 @@ def test_inspect_tells_the_facts(run: Run, demo_store: Path) -> None:
     assert facts["trust"]["verdict"] == "safe"
 
 
+def test_inspect_explains_a_verdict_and_what_is_new(run: Run, demo_copy: Path) -> None:
+    trust = run("inspect", str(demo_copy / "trouble/do-not-load.pkl"), "--json").json["trust"]
+    point = trust["explanation"][0]
+    assert (point["code"], point["verdict"]) == ("dangerous-name", "blocked")
+    assert point["mentions"][0]["name"] == "posix.system"
+    assert point["mentions"][0]["arguments"].startswith("'touch ")
+    assert trust["since_last"] is None
+    target = demo_copy / "diabetes/ridge.pkl"
+    run("inspect", str(target))
+    target.write_bytes((demo_copy / "trouble/do-not-load.pkl").read_bytes())
+    trust = run("inspect", str(target), "--json").json["trust"]
+    assert "posix.system" in trust["since_last"]["names_added"]
+    assert trust["explanation"][0]["mentions"][0]["new"]
+    text = run("inspect", str(target)).out
+    assert "Loading it calls posix.system (os.system), which could run any command on this machine." in text
+    assert "+ posix.system" in text
+    assert "verdict safe → blocked" in text
+
+
 def test_inspect_reads_the_digest_when_asked(run: Run, demo_store: Path) -> None:
     from hashlib import sha256
 

@@ -20,7 +20,7 @@ from backends.base import ArtifactError, Inspection, Source
 from console.records import Artifact, Change, Explanation, Judgement, Report, Verdict
 from console.trust.explain import explain
 from console.trust.policy import Pin, Policy
-from console.trust.since import Seen, difference, from_json, seen_of, to_json
+from console.trust.since import Seen, difference, from_json, news, seen_of, to_json
 from console.trust.verdict import judge, judge_error
 from tests.hostile import SAMPLES, Sample
 
@@ -64,7 +64,7 @@ def model(**parameters: Any) -> LogisticRegression:
 
 def test_a_dangerous_name_says_what_it_could_do_where_it_stands_and_with_what() -> None:
     told = explained(pickle.dumps([1, Payload(os.system, "touch x")]))
-    assert told.headline == "Loading it could run any command on this machine."
+    assert told.headline == ("Loading it calls posix.system (os.system), which could run any command on this machine.")
     point = told.points[0]
     assert (point.code, point.verdict, point.title) == (
         "dangerous-name", Verdict.BLOCKED, "could run any command on this machine",
@@ -192,3 +192,26 @@ def test_every_hostile_sample_is_explained(sample: Sample, tmp_path: Path) -> No
     for dangerous in (reason for reason in judgement.reasons if reason.code == "dangerous-name"):
         name = dangerous.detail.partition(" could ")[0]
         assert any(one.name == name for point in told.points for one in point.mentions)
+
+
+def test_a_dict_around_the_model_changes_no_parameter() -> None:
+    bare, boxed = (
+        seen_of(report(pickle.dumps(value)), 1.0) for value in (make_pipeline(model()), {"m": make_pipeline(model())})
+    )
+    assert bare.parameters == boxed.parameters
+
+
+def test_of_new_names_the_dangerous_are_told_first() -> None:
+    before = seen_of(report(pickle.dumps(1)), 1.0)
+    now = seen_of(report(pickle.dumps([model(), IPv4Address(1), Payload(os.system, "x")])), 2.0)
+    since = difference(before, now)
+    added = [one.name for one in since.changes if one.what == "name"]
+    assert added[:2] == ["posix.system", "ipaddress.IPv4Address"]
+    assert news(since).startswith("now names posix.system, ipaddress.IPv4Address and ")
+    assert news(since, ["posix.system"]).startswith("now names posix.system (was not there before); verdict safe → bl")
+
+
+def test_news_of_what_is_gone_or_only_grew() -> None:
+    assert news(difference(Seen(1.0, 5, names={"a.b": "called"}), Seen(2.0, 9))) == "no longer names a.b"
+    assert news(difference(Seen(1.0, 5), Seen(2.0, 9))) == "size 5 → 9"
+    assert news(difference(Seen(1.0, 5, parameters={"C": "1"}), Seen(2.0, 9, parameters={"C": "2"}))) == "C 1 → 2"
