@@ -15,7 +15,7 @@ from pathlib import Path
 from console.errors import ConsoleError
 from console.records import Artifact, FileIdentity
 from console.store import sealed
-from console.store.changes import Changes, diff, same_on_disk
+from console.store.changes import Changes, diff, joined, same_on_disk
 from console.store.kinds import may_be_artifact
 from console.store.listing import GONE, Directory, Lister, row_of
 
@@ -77,14 +77,14 @@ class Catalog:
         return len(self._known)
 
     def seed(self, rows: Iterable[Artifact], marks: Mapping[str, FileIdentity]) -> None:
-        """Start from what an index remembers, so that untouched files need no second look inside."""
-        known: dict[str, Directory] = {}
-        for row in rows:
-            known.setdefault(os.path.dirname(row.path), Directory()).rows[row.path] = row
-        for path, identity in marks.items():
-            known.setdefault(os.path.dirname(path), Directory()).marks[path] = identity
+        """Start from what an index remembers, so that untouched files need no second look inside; page by page,
+        before the first look."""
         with self._lock:
-            self._known = known
+            known = self._known
+            for row in rows:
+                known.setdefault(os.path.dirname(row.path), Directory()).rows[row.path] = row
+            for path, identity in marks.items():
+                known.setdefault(os.path.dirname(path), Directory()).marks[path] = identity
 
     def learn(self, row: Artifact) -> bool:
         """Keep what an inspection found of a file; false when the file is another one by now.
@@ -193,18 +193,16 @@ class Catalog:
     def _commit(self, fresh: dict[str, Directory], replaced: set[str]) -> Changes:
         self.check_root()
         with self._lock:
-            old = {
-                path: row for name in replaced if name in self._known for path, row in self._known[name].rows.items()
-            }
-            new = {path: row for directory in fresh.values() for path, row in directory.rows.items()}
             for path, row in self._learned.items():
-                seen = new.get(path)
+                rows = fresh.get(os.path.dirname(path), _NOTHING).rows
+                seen = rows.get(path)
                 if seen is not None and seen.identity == row.identity:
-                    new[path] = fresh[os.path.dirname(path)].rows[path] = _joined(row, seen)
+                    rows[path] = _joined(row, seen)
+            pairs = [(self._known.get(name, _NOTHING).rows, fresh.get(name, _NOTHING).rows) for name in replaced]
             for name in replaced - set(fresh):
                 self._known.pop(name, None)
             self._known.update(fresh)
-        return diff(old, new)
+        return joined(diff(old, new) for old, new in pairs)
 
     def _walk(self, top: str, fresh: dict[str, Directory], cancelled: Cancelled) -> Iterator[list[Artifact]]:
         waiting, due = [top], time.monotonic() + _BATCH_SECONDS

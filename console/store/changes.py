@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from console.records import Artifact
@@ -35,6 +35,22 @@ def same_on_disk(old: Artifact, new: Artifact) -> bool:
         and old.recipe == new.recipe
         and old.settling == new.settling
     )
+
+
+def joined(parts: Iterable[Changes]) -> Changes:
+    """Differences of several directories as one; what went from one and came to another has changed."""
+    added: dict[str, Artifact] = {}
+    changed: list[Artifact] = []
+    removed: dict[str, None] = {}
+    for part in parts:
+        added.update((row.path, row) for row in part.added)
+        changed += part.changed
+        removed.update(dict.fromkeys(part.removed))
+    moved = [path for path in removed if path in added]
+    changed += [added.pop(path) for path in moved]
+    for path in moved:
+        del removed[path]
+    return Changes(tuple(added.values()), tuple(changed), tuple(removed))
 
 
 def diff(old: Mapping[str, Artifact], new: Mapping[str, Artifact]) -> Changes:

@@ -10,46 +10,45 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from console.config import cache_dir, store_key
 from console.records import Artifact, FileIdentity, Verdict
 
-SCHEMA = 1
+SCHEMA = 2
 _Result = TypeVar("_Result")
 _BUSY_SECONDS = 2.0
 _CREATE = """
 CREATE TABLE IF NOT EXISTS files (
-    path BLOB PRIMARY KEY, device INTEGER, inode INTEGER, size INTEGER, modified INTEGER, changed INTEGER,
-    facts TEXT, policy TEXT
+    folded BLOB, path BLOB, identity BLOB, modified REAL, digest TEXT, recipe BLOB, facts TEXT, policy TEXT,
+    PRIMARY KEY (folded, path)
 ) WITHOUT ROWID
 """
-_FACTS = (
-    "modified",
-    "format",
-    "compression",
-    "digest",
-    "model_class",
-    "steps",
-    "n_models",
-    "verdict",
-    "why",
-    "problem",
-    "recipe",
-)
+_FACTS = ("format", "compression", "model_class", "steps", "n_models", "verdict", "why", "problem", "sealed")
+"""What many files have alike: kept as one text, read once for each text."""
 _PUT = "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_PAGE = """
+SELECT folded, path, identity, modified, digest, recipe, facts, policy FROM files
+WHERE (folded, path) > (?, ?) ORDER BY folded, path LIMIT ?
+"""
+_PAGE_ROWS = 2_000
+_CACHE_KB = 512
+_TEXTS_KEPT = 4_096
 
 
 @dataclass(slots=True)
 class Remembered:
-    """What an index held: rows of artifacts, and the identities of files known to hold no model."""
+    """What an index held, or a page of it: rows of artifacts, and the identities of files known to hold no model."""
 
     rows: list[Artifact] = field(default_factory=list)
     marks: dict[str, FileIdentity] = field(default_factory=dict)
+    last: tuple[bytes, bytes] | None = None
+    """Where the page ended; None after the last."""
 
 
 class Index:
@@ -62,7 +61,21 @@ class Index:
 
     def load(self, policy: str) -> Remembered:
         """Everything remembered; verdicts reached under another policy than `policy` are left out."""
-        return self._attempt(lambda base: _load(base, policy)) or Remembered()
+        found = Remembered()
+        for page in self.pages(policy):
+            found.rows += page.rows
+            found.marks |= page.marks
+        return found
+
+    def pages(self, policy: str, first: int = _PAGE_ROWS) -> Iterator[Remembered]:
+        """The same page by page, in the order of a screen sorted by path: the first page is of `first` rows."""
+        reader = _Reader(policy)
+        after, count = (b"", b""), first
+        while (page := self._attempt(partial(reader.page, after=after, count=count))) is not None:
+            yield page
+            if page.last is None:
+                return
+            after, count = page.last, _PAGE_ROWS
 
     def save(
         self,
@@ -74,11 +87,11 @@ class Index:
     ) -> bool:
         """Remember these rows and marks and forget the `removed` paths; False when the index cannot be written."""
         rows = tuple(rows)
-        gone = [(os.fsencode(path),) for path in removed]
+        gone = [_key(path) for path in removed]
 
         def work(base: sqlite3.Connection) -> bool:
             with base:
-                base.executemany("DELETE FROM files WHERE path = ?", gone)
+                base.executemany("DELETE FROM files WHERE folded = ? AND path = ?", gone)
                 _put(base, rows, marks or {}, policy)
             return True
 
@@ -129,6 +142,7 @@ class Index:
             self._connection = base
             base.execute("PRAGMA journal_mode=WAL")
             base.execute("PRAGMA synchronous=OFF")
+            base.execute(f"PRAGMA cache_size=-{_CACHE_KB}")
             if base.execute("PRAGMA user_version").fetchone()[0] != SCHEMA:
                 with base:
                     base.execute("DROP TABLE IF EXISTS files")
@@ -144,38 +158,53 @@ class Index:
 
 
 def _put(base: sqlite3.Connection, rows: Iterable[Artifact], marks: Mapping[str, FileIdentity], policy: str) -> None:
-    known = (_columns(row.path, row.identity, _facts(row), policy) for row in rows if row.identity is not None)
-    base.executemany(_PUT, known)
-    base.executemany(_PUT, (_columns(path, identity, None, "") for path, identity in marks.items()))
+    base.executemany(_PUT, (_columns(row, policy) for row in rows if row.identity is not None))
+    base.executemany(_PUT, ((*_key(path), bytes(one), None, None, None, None, "") for path, one in marks.items()))
 
 
-def _facts(row: Artifact) -> str:
-    return json.dumps([getattr(row, name) for name in _FACTS])
+def _columns(row: Artifact, policy: str) -> tuple[object, ...]:
+    facts = json.dumps([getattr(row, name) for name in _FACTS])
+    recipe = None if row.recipe is None else os.fsencode(row.recipe)
+    return (*_key(row.path), bytes(row.identity or b""), row.modified, row.digest, recipe, facts, policy)
 
 
-def _columns(path: str, identity: FileIdentity, facts: str | None, policy: str) -> tuple[object, ...]:
-    known = (identity.device, _signed(identity.inode), identity.size, identity.modified_ns, identity.changed_ns)
-    return (os.fsencode(path), *known, facts, policy)
+def _key(path: str) -> tuple[bytes, bytes]:
+    """A path as it is ordered, and as it is."""
+    return os.fsencode(path.casefold()), os.fsencode(path)
 
 
-def _signed(number: int) -> int:
-    """An unsigned 64-bit number as SQLite keeps it."""
-    return number - 2**64 if number >= 2**63 else number
+class _Reader:
+    """Makes rows of what the table holds; what rows have alike is made once."""
 
+    def __init__(self, policy: str) -> None:
+        self._policy = policy
+        self._known: dict[tuple[str, bool], dict[str, Any]] = {}
 
-def _load(base: sqlite3.Connection, policy: str) -> Remembered:
-    found = Remembered()
-    for path, device, inode, size, modified, changed, facts, judged_by in base.execute("SELECT * FROM files"):
-        identity = FileIdentity(device, inode % 2**64, size, modified, changed)
-        name = os.fsdecode(path)
-        if facts is None:
-            found.marks[name] = identity
-            continue
-        facts = dict(zip(_FACTS, json.loads(facts), strict=True))
-        facts["steps"] = tuple(facts["steps"])
-        if facts["verdict"] is None or judged_by != policy:
-            facts["verdict"], facts["why"] = None, ""
-        else:
-            facts["verdict"] = Verdict(facts["verdict"])
-        found.rows.append(Artifact(name, size, identity=identity, **facts))
-    return found
+    def page(self, base: sqlite3.Connection, after: tuple[bytes, bytes], count: int) -> Remembered:
+        """Up to `count` files after this key."""
+        found = Remembered()
+        rows = base.execute(_PAGE, (*after, count)).fetchall()
+        for _folded, name, packed, modified, digest, recipe, facts, policy in rows:
+            path, identity = os.fsdecode(name), FileIdentity.unpacked(packed)
+            if facts is None:
+                found.marks[path] = identity
+                continue
+            beside = None if recipe is None else os.fsdecode(recipe)
+            same = self._facts(facts, judged=policy == self._policy)
+            found.rows.append(Artifact(path, identity.size, modified, identity, digest=digest, recipe=beside, **same))
+        found.last = rows[-1][:2] if len(rows) == count else None
+        return found
+
+    def _facts(self, text: str, *, judged: bool) -> dict[str, Any]:
+        known = self._known.get((text, judged))
+        if known is None:
+            known = dict(zip(_FACTS, json.loads(text), strict=True))
+            known["steps"] = tuple(known["steps"])
+            if known["verdict"] is None or not judged:
+                known["verdict"], known["why"] = None, ""
+            else:
+                known["verdict"] = Verdict(known["verdict"])
+            if len(self._known) >= _TEXTS_KEPT:
+                self._known.clear()
+            self._known[text, judged] = known
+        return known

@@ -62,6 +62,16 @@ class Notices:
         one = self._observer
         return one is not None and one.is_alive() and bool(one.emitters) and all(e.is_alive() for e in one.emitters)
 
+    @staticmethod
+    def watches() -> int:
+        """How many inotify watches this process has, by the kernel's own account."""
+        count = 0
+        with suppress(OSError), os.scandir("/proc/self/fdinfo") as entries:
+            for entry in entries:
+                with suppress(OSError), open(entry.path, "rb") as info:
+                    count += sum(line.startswith(b"inotify wd:") for line in info)
+        return count
+
     def stop(self) -> None:
         """End its threads and give the watches back; a second call does nothing."""
         observer, self._observer = self._observer, None
@@ -114,13 +124,3 @@ def _limit(name: str) -> str:
         return Path(f"/proc/sys/fs/inotify/{name}").read_text("ascii").strip()
     except OSError:
         return "unknown"
-
-
-def watches_held() -> int:
-    """How many inotify watches this process has, by the kernel's own account."""
-    count = 0
-    with suppress(OSError), os.scandir("/proc/self/fdinfo") as entries:
-        for entry in entries:
-            with suppress(OSError), open(entry.path, "rb") as info:
-                count += sum(line.startswith(b"inotify wd:") for line in info)
-    return count

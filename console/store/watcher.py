@@ -9,14 +9,16 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from console.records import Artifact
 from console.store.catalog import Catalog, StoreOffline
 from console.store.changes import Changes
 from console.store.mounts import file_system_of, is_remote
-from console.store.observer import Notices, watches_held
 from console.store.settling import Settling
+
+if TYPE_CHECKING:
+    from console.store.observer import Notices
 
 _DEBOUNCE = 0.2
 _DEBOUNCE_AT_REST = 0.05
@@ -204,7 +206,6 @@ class Watcher:
         self._tell(self._listener.scanned)
 
     def _scan(self, at_rest: set[str]) -> None:
-        before = self._catalog.rows()
         told: dict[str, Artifact] = {}
         batches = self._catalog.scan(lambda: self._stopping)
         while True:
@@ -213,7 +214,7 @@ class Watcher:
             except StopIteration as end:
                 changes: Changes = end.value
                 break
-            fresh = {row.path: row for row in batch if before.get(row.path) is not row and row.path not in before}
+            fresh = {row.path: row for row in batch if self._catalog.row(row.path) is None}
             told.update(fresh)
             self._emit(Changes(added=tuple(fresh.values())))
         if self._stopping:
@@ -247,6 +248,8 @@ class Watcher:
         if is_remote(kind):
             self._why_polling = f"on {kind}, other machines' changes make no notice"
             return
+        from console.store.observer import Notices
+
         notices = Notices(self._catalog.root, self._noticed, self.reconcile)
         try:
             self._why_polling = notices.start() or ""
@@ -275,7 +278,7 @@ class Watcher:
 
     def _measure_coverage(self) -> None:
         directories = self._catalog.directories()
-        watched = min(directories, watches_held()) if self._notices is not None else 0
+        watched = min(directories, self._notices.watches()) if self._notices is not None else 0
         if self._notices is None:
             now = Coverage(
                 "polling", directories, 0, f"{self._why_polling}; the store is compared with the disk regularly"
