@@ -119,6 +119,24 @@ def resized(marker: str) -> bytes:
     return PROTO + wrapper(b"K\x01\x85", kind) + bytes(8) + smaller + second + bytes(4 * count) + hidden + STOP
 
 
+def wrapper_of(module: str, qualified: str) -> Builder:
+    """joblib reads an array after this wrapper; to a walk that does not know it for one, what follows is a string."""
+    usual = name("joblib.numpy_pickle", "NumpyArrayWrapper") + b")\x81"
+    made = call(module, qualified, name("joblib.numpy_pickle", "NumpyArrayWrapper"))
+
+    def build(marker: str) -> bytes:
+        payload = evil(marker) + STOP
+        cover = b"B" + struct.pack("<I", 11 + len(payload)) + bytes(11)
+        return PROTO + replaced(wrapper(), usual, made) + cover + payload + STOP
+
+    return build
+
+
+def wrapper_as(module: str, qualified: str) -> Builder:
+    usual = name("joblib.numpy_pickle", "NumpyArrayWrapper")
+    return lambda marker: PROTO + replaced(wrapper(), usual, name(module, qualified)) + bytes(16) + evil(marker) + STOP
+
+
 def dumped(compress: object = 0) -> Builder:
     def build(marker: str) -> bytes:
         file = io.BytesIO()
@@ -364,6 +382,12 @@ SAMPLES: tuple[Sample, ...] = (
         "65 wrapper with arguments",
         lambda m: PROTO + replaced(wrapper(), b")\x81}", b"K\x01\x85\x81}") + bytes(16) + STOP,
         codes=("raw-span",),
+    ),
+    Sample("65 wrapper made by a function", wrapper_of("copyreg", "__newobj__"), codes=("odd-build",)),
+    Sample(
+        "65 wrapper under another name",
+        wrapper_as("joblib", "numpy_pickle.NumpyArrayWrapper"),
+        codes=("legacy-wrapper",),
     ),
     Sample(
         "66 other file",

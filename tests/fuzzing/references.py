@@ -52,8 +52,8 @@ class Inert:
     extend = add = update = __setstate__ = append
 
 
-def _inert_reconstructor(cls: Any, base: Any, state: Any) -> Any:
-    """What copyreg._reconstructor does for a class without a base of its own."""
+def _inert_maker(cls: Any, *rest: Any) -> Any:
+    """What copyreg's functions that make objects would, for the one class whose objects mean something."""
     return object.__new__(cls) if cls is _HARMLESS[_WRAPPER] else Inert()
 
 
@@ -102,8 +102,8 @@ def _inert(module: str, name: str) -> Any:
 
 
 def _for_joblib(module: str, name: str) -> Any:
-    if name == "_reconstructor" and module in ("copyreg", "copy_reg"):
-        return _inert_reconstructor
+    if name in ("_reconstructor", "__newobj__") and module in ("copyreg", "copy_reg"):
+        return _inert_maker
     return _HARMLESS.get((module, name), Inert)
 
 

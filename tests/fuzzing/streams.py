@@ -26,7 +26,8 @@ NAMES = (
     ("os", "system"), ("builtins", "getattr"), ("joblib", "disk.os.system"), ("collections", "OrderedDict"),
     ("joblib.numpy_pickle", "NumpyArrayWrapper"), ("numpy", "dtype"), ("numpy", "ndarray"),
     ("numpy._core.multiarray", "scalar"),
-    ("sklearn.linear_model._logistic", "LogisticRegression"), ("copyreg", "_reconstructor"), ("builtins", "object"),
+    ("sklearn.linear_model._logistic", "LogisticRegression"), ("copyreg", "_reconstructor"), ("copyreg", "__newobj__"),
+    ("builtins", "object"),
     ("__builtin__", "eval"), ("é", "ü"), ("", ""), (" os ", "system\t"), ("a" * 300, "b" * 300), ("_codecs", "encode"),
 )  # fmt: skip
 LITERALS = (

@@ -47,17 +47,16 @@ class Outcome:
     def missed(self) -> dict[str, set[tuple[str, str]]]:
         """By engine, the names that were asked for and that the walk did not list.
 
-        Where raw arrays stand between the opcodes only joblib's unpickler reads what the walk reads; where they break
-        joblib's layout (for which the file is blocked), nobody knows where the opcodes go on.
+        A file that names joblib's array wrapper is read by joblib's unpickler alone, by the console too; where raw
+        arrays break joblib's layout (for which the file is blocked), nobody knows where the opcodes go on.
         """
         if self.walked is None:
             return {}
         named = {tuple(pair) for pair in self.walked["names"]}
-        codes = {code for code, _ in self.walked["findings"]}
-        lost = "raw-span" in codes or (self.walked["wrappers"] and codes & {"frame", "trailing-bytes"})
-        skipped = set(ENGINES) if lost else set()
-        if self.walked["spans"]:
-            skipped |= set(ENGINES) - {"joblib"}
+        skipped: set[str] = set()
+        if self.walked["joblib"]:
+            codes = {code for code, _ in self.walked["findings"]}
+            skipped = set(ENGINES) if codes & {"raw-span", "frame", "trailing-bytes"} else set(ENGINES) - {"joblib"}
         missed = {engine: names - named for engine, names in self.asked.items() if engine not in skipped}
         return {engine: names for engine, names in missed.items() if names}
 
@@ -230,8 +229,7 @@ def facts(result: Walk) -> dict[str, Any]:
         "findings": [(each.code, each.offset) for each in result.findings],
         "unplaced": [each.code for each in result.findings if each.offset is None or not each.detail],
         "complete": result.complete,
-        "spans": bool(result.arrays),
-        "wrappers": result.joblib,
+        "joblib": result.joblib,
     }
 
 
