@@ -16,6 +16,7 @@ from console.worker import shared
 from console.worker.failures import error_of, new_failure, texts
 from console.worker.launcher import Launcher
 from console.worker.limits import Limits, SandboxPlan
+from console.worker.placement import Placement
 from console.worker.process import ChildProcess
 from console.worker.shared import Buffer
 from console.worker.strict import Malformed, signature_from
@@ -66,6 +67,7 @@ class Worker:
     def __init__(self, child: ChildProcess, start_ms: float = 0.0) -> None:
         self.child = child
         self._start_ms = start_ms
+        self._placement = Placement(child.pid)
 
     @classmethod
     async def start(
@@ -202,9 +204,11 @@ class Worker:
         if isinstance(numbers, int) or len(numbers) > INLINE_CAP:
             head, answer = await self._call_shared(fields, numbers, deadline, given)
         else:
-            head, answer = await self.child.request(
+            begun = time.perf_counter()
+            head, answer = await self.child.submit(
                 "call_array", fields, body=bytes(numbers), deadline=deadline, input=given
             )
+            self._place(time.perf_counter() - begun)
         try:
             return _raw(head, answer), answer, head["worker_ns"] / 1e6
         except (Malformed, WireError, KeyError, TypeError, ValueError) as error:
@@ -276,8 +280,15 @@ class Worker:
     async def _call(self, op: str, fields: Head, deadline: float, fds: Sequence[int] = ()) -> Outcome:
         begun = time.perf_counter()
         head, _body = await self.child.request(op, fields, fds=fds, deadline=deadline)
-        round_trip = (time.perf_counter() - begun) * 1e3
-        return self._checked(lambda said: _outcome(said, round_trip), head)
+        seconds = time.perf_counter() - begun
+        self._place(seconds)
+        return self._checked(lambda said: _outcome(said, seconds * 1e3), head)
+
+    def _place(self, seconds: float) -> None:
+        if self.child.alone:
+            self._placement.alone(seconds)
+        else:
+            self._placement.release()
 
     def _checked(self, convert: Callable[[Head], T], head: Head) -> T:
         try:

@@ -96,6 +96,11 @@ class ChildProcess:
         """Requests that have no answer yet, those included that nobody waits for any more."""
         return len(self._pending)
 
+    @property
+    def alone(self) -> bool:
+        """Whether the requests of late came one at a time."""
+        return self._alone >= ALONE
+
     def stderr_tail(self) -> str:
         """The last of what it wrote to stderr."""
         return self._stderr.text()
@@ -145,7 +150,7 @@ class ChildProcess:
         number = self._last_id
         self._alone = 0 if self._pending else self._alone + 1
         try:
-            self._line.send({**(fields or {}), "op": op, "id": number}, body, fds, gather=self._alone < ALONE)
+            self._line.send({**(fields or {}), "op": op, "id": number}, body, fds, gather=not self.alone)
         except WireError as error:
             raise error_of(new_failure(self.label, phase, "protocol", f"cannot send the request: {error}")) from None
         future: asyncio.Future[tuple[Head, bytes]] = self._loop.create_future()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Callable, Optional
 
 from backends.base import Json
@@ -20,6 +21,11 @@ _NUMBERS = frozenset("biufc")
 
 Place = tuple[str, str, tuple[int, ...]]
 """Name, dtype and shape of one output."""
+
+
+@lru_cache(maxsize=1)
+def _numpy() -> Any:
+    return importlib.import_module("numpy")
 
 
 def method(model: Any, name: str) -> Callable[..., Any]:
@@ -95,7 +101,7 @@ def array_from(buffer: Any, dtype: str, shape: Sequence[int]) -> Any:
     """Raw little-endian numbers as a read-only array. Raises Refusal when the sizes do not agree."""
     if dtype not in DTYPES or any(side < 0 for side in shape):
         raise Refusal("bad-input", "only numbers travel as raw arrays")
-    numpy = importlib.import_module("numpy")
+    numpy = _numpy()
     kind = numpy.dtype(dtype)
     if math.prod(shape) * kind.itemsize != len(buffer):
         raise Refusal("bad-input", f"{len(buffer)} bytes are no {dtype} array of shape {tuple(shape)}")
@@ -107,7 +113,7 @@ def raw_arrays(results: dict[str, Any]) -> tuple[list[Place], list[Any]]:
 
     Raises Refusal for what is not numbers.
     """
-    numpy = importlib.import_module("numpy")
+    numpy = _numpy()
     places: list[Place] = []
     arrays = []
     for name, result in results.items():

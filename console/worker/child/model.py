@@ -29,6 +29,7 @@ class Serving(Service):
         self._changes: list[live.Change] = []
         self._batching = Batching(self._key)
         self._row_wise: frozenset[str] = frozenset()
+        self._methods: tuple[str, ...] = ()
         self._phases: dict[str, float] = {}
         self._since = 0.0
         self._last_table = 0
@@ -59,6 +60,7 @@ class Serving(Service):
         self.model = loaded.model
         self._changes = live.quieten(self.model)
         self._row_wise = live.row_wise(self.model)
+        self._methods = tuple(live.methods_of(self.model))
         warnings = tracebacks.drain_warnings()
         self._begin(request, "warm")
         signature = live.signature_of(self.model)
@@ -68,7 +70,7 @@ class Serving(Service):
         self._phases.update({f"read.{name}": seconds * 1e3 for name, seconds in loaded.phases.items()})
         return {
             "model_class": f"{type(self.model).__module__}.{type(self.model).__qualname__}",
-            "methods": live.methods_of(self.model),
+            "methods": self._methods,
             "signature": signature,
             "library_versions": live.library_versions(),
             "phases": self._phases,
@@ -171,10 +173,9 @@ class Serving(Service):
         if head.get("op") != "call_array" or "fds" in head:
             return None
         shape, dtype, methods = head.get("shape"), head.get("dtype"), head.get("methods")
-        if self.model is None or not shape or dtype not in DTYPES:
+        if not shape or dtype not in DTYPES or not self._row_wise.issuperset(methods or self._methods[:1]):
             return None
-        asked = tuple(methods or self._asked(head))
-        return (asked, dtype, tuple(shape[1:])) if self._row_wise.issuperset(asked) else None
+        return tuple(methods or ()), dtype, tuple(shape[1:])
 
     def _learn(self, fields: Head, rows: int, elapsed_ms: float) -> None:
         key = self._key(fields)
@@ -219,8 +220,9 @@ class Serving(Service):
 
     def _asked(self, fields: dict[str, Any]) -> Any:
         """The methods to call: those named, else the first that this model has (a transformer cannot predict)."""
-        able = (name for name in live.methods_of(self._loaded()) if name != "score")
-        return fields.get("methods") or (next(able, "predict"),)
+        self._loaded()
+        first = self._methods[:1]
+        return fields.get("methods") or (first if first != ("score",) else ("predict",))
 
     def _run(self, rows: Any, methods: Any, truth: Any) -> tuple[dict[str, Any], float]:
         """Results by method, and the milliseconds spent in the model alone."""

@@ -176,6 +176,8 @@ def collect_warnings() -> None:
 def drain_warnings() -> list[str]:
     """The warnings since the last call, without doubles, at most 50 and a count of the others."""
     global _more_warnings
+    if not _warnings:
+        return []
     found = list(_warnings)
     if _more_warnings:
         found.append(f"[{_more_warnings} more warnings]")
