@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from console.config import Settings
 from console.errors import ConsoleError, Refused
 from console.events import Bus
-from console.loading.doctor import examine
 from console.loading.explaining import Explaining
 from console.loading.facts import Facts
 from console.loading.failures import Failures
@@ -27,8 +28,6 @@ from console.loading.shelf import Shelf
 from console.loading.starting import Starter
 from console.loading.survey import Survey
 from console.loading.watching import Watching
-from console.monitor.live import Live
-from console.monitor.series import Recorder
 from console.records import (
     Artifact,
     Comparison,
@@ -48,15 +47,22 @@ from console.records import (
 )
 from console.store.recipe import Recipe
 from console.store.roots import why_not_writable
-from console.trust.audit import AuditCheck, AuditEntry
-from console.update.service import Updates
 from console.worker.inspector import Inspectors
 from console.worker.launcher import Launcher
 from console.worker.limits import Limits
 
+if TYPE_CHECKING:
+    from console.monitor.live import Live
+    from console.monitor.series import Recorder
+    from console.trust.audit import AuditCheck, AuditEntry
+    from console.update.service import Updates
+
 
 class Engine:
-    """One store, opened. Make it with `open`, end it with `close`."""
+    """One store, opened. Make it with `open`, end it with `close`.
+
+    Rooms that the first screen needs nothing of are made, and their modules imported, when they are first asked.
+    """
 
     def __init__(self, root: Path, settings: Settings, *, read_only: bool, records: bool, restarts: bool) -> None:
         self.root = root
@@ -93,12 +99,30 @@ class Engine:
         self._questions = Questions(self._fleet, self._recipes.of, settings.deadline_s)
         self._watching = Watching(root, self._shelf, self._facts, self._fleet, self._recipes, self.bus)
         self._survey = Survey(self._shelf, self.report)
-        self._live = Live(self._fleet, self._questions, self.bus, self._fleet.measured)
-        self._updates = Updates(
-            root, self._facts, starter, self._recipes, self._book, self._launcher, self._fleet, self.bus
-        )
+        self._starter = starter
         self._background: list[asyncio.Task[None]] = []
         self._unsubscribe = self.bus.subscribe(self._hear)
+
+    @cached_property
+    def _live(self) -> Live:
+        from console.monitor.live import Live
+
+        return Live(self._fleet, self._questions, self.bus, self._fleet.measured)
+
+    @cached_property
+    def _updates(self) -> Updates:
+        from console.update.service import Updates
+
+        return Updates(
+            self.root,
+            self._facts,
+            self._starter,
+            self._recipes,
+            self._book,
+            self._launcher,
+            self._fleet,
+            self.bus,
+        )
 
     @classmethod
     async def open(
@@ -109,20 +133,33 @@ class Engine:
         read_only: bool = False,
         watch: bool = True,
         records: bool = True,
+        begin: bool = True,
     ) -> Engine:
         """Open the store at `root`. With `watch` it is scanned, followed and surveyed in the background.
+
+        Until `begin` is called (which is done here unless told otherwise) only the first rows of the index are known.
 
         Without `records` nothing is written to the store's audit log. Raises BadInput for a policy that cannot be read.
         """
         engine = cls(root, settings, read_only=read_only, records=records, restarts=watch)
         if watch:
             await engine._watching.remember(engine._book.fingerprint())
-            if not engine.read_only:
-                await engine._updates.recover()
-            engine._watching.start(settings.reconcile_s)
-            engine._background.append(asyncio.ensure_future(engine._survey.run()))
-            engine._launcher.warm()
+            if begin:
+                engine.begin()
         return engine
+
+    def begin(self) -> None:
+        """Start what runs in the background; a second call does nothing."""
+        if not self._background:
+            self._background.append(asyncio.ensure_future(self._begin()))
+
+    async def _begin(self) -> None:
+        await self._watching.remember_all()
+        if not self.read_only:
+            await self._updates.recover()
+        self._watching.start(self.settings.reconcile_s)
+        self._background.append(asyncio.ensure_future(self._survey.run()))
+        self._launcher.warm()
 
     async def close(self) -> None:
         """End everything that was started; never raises."""
@@ -130,7 +167,8 @@ class Engine:
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
-        parts = (self._live, self._updates, self._watching, self._explaining, self._fleet)
+        made = [part for name in ("_live", "_updates") if (part := self.__dict__.get(name)) is not None]
+        parts = (*made, self._watching, self._explaining, self._fleet)
         for part in (*parts, self._inspectors, self._launcher):
             with suppress(ConsoleError, OSError):
                 await part.close()
@@ -144,7 +182,7 @@ class Engine:
 
     @property
     def scanning(self) -> bool:
-        """Whether the first scan still runs."""
+        """Whether the first scan still runs, or is to come."""
         return self._watching.scanning
 
     @property
@@ -312,6 +350,8 @@ class Engine:
 
     async def doctor(self) -> dict[str, Json]:
         """Versions, sandbox layers with their evidence, limits and paths."""
+        from console.loading.doctor import examine
+
         return await examine(self.root, self._launcher, self.why_read_only)
 
     # update

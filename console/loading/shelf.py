@@ -16,6 +16,9 @@ class Shelf:
         self._snapshot: tuple[Artifact, ...] | None = None
         self.revision = 0
 
+    def __len__(self) -> int:
+        return len(self._rows)
+
     def rows(self) -> tuple[Artifact, ...]:
         """All rows, unsorted; the same tuple until something changes."""
         if self._snapshot is None:

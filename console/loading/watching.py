@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+from collections.abc import Iterator
 from pathlib import Path
 
 from console.errors import ConsoleError
@@ -14,10 +16,12 @@ from console.loading.shelf import Shelf
 from console.records import Artifact
 from console.store.catalog import Catalog, row_of
 from console.store.changes import Changes
-from console.store.index import Index
+from console.store.index import Index, Remembered
 from console.store.watcher import Coverage, Listener, Watcher
 
 SAVE_AFTER_S = 1.0
+FIRST_ROWS = 200
+"""What the first screen can show."""
 
 _WORDS = {"ask": "reload it when you are ready", "reload": "it is being reloaded", "ignore": "it is left as it is"}
 
@@ -37,6 +41,7 @@ class Watching:
         self._bus = bus
         self._catalog = Catalog(root)
         self._index: Index | None = None
+        self._pages: Iterator[Remembered] = iter(())
         self._watcher: Watcher | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._learned: dict[str, Artifact] = {}
@@ -46,15 +51,35 @@ class Watching:
         self._saving: asyncio.Task[None] | None = None
 
     async def remember(self, fingerprint: str) -> None:
-        """Start from what the last session knew of this store."""
+        """Start from what the last session knew of this store: the first screen of it at once."""
+        self.scanning = True
         self._index = Index(self._root)
-        found = await asyncio.to_thread(self._index.load, fingerprint)
-        self._catalog.seed(found.rows, found.marks)
-        self._shelf.put(found.rows)
+        self._pages = self._index.pages(fingerprint, FIRST_ROWS)
+        await self._remember_page()
+
+    async def remember_all(self) -> None:
+        """The rest of what the last session knew."""
+        while await self._remember_page():
+            pass
+        if len(self._shelf) > FIRST_ROWS:
+            self._bus.emit("store.scanning", "", f"{len(self._shelf)} artifacts known")
+
+    async def _remember_page(self) -> bool:
+        def read() -> Remembered | None:
+            page = next(self._pages, None)
+            if page is not None:
+                self._catalog.seed(page.rows, page.marks)
+            return page
+
+        page = await asyncio.to_thread(read)
+        if page is None:
+            return False
+        self._shelf.put(page.rows)
+        gc.freeze()  # these rows stay: a collector that looks at each of them holds up whoever types
+        return True
 
     def start(self, reconcile_s: float) -> None:
         """Scan, then follow the disk until `close`."""
-        self.scanning = True
         listener = Listener(
             changed=self.take,
             scanned=self._scanned,
@@ -124,9 +149,9 @@ class Watching:
                 self._compare_soon(row)
         for path in changes.removed:
             self._removed(path)
-        self._young.intersection_update(row.path for row in self._shelf.rows() if row.settling)
+        self._young = {path for path in self._young if (row := self._shelf.get(path)) is not None and row.settling}
         if changes and self.scanning:
-            self._bus.emit("store.scanning", "", f"{len(self._shelf.rows())} artifacts so far")
+            self._bus.emit("store.scanning", "", f"{len(self._shelf)} artifacts so far")
 
     def _appeared(self, row: Artifact) -> None:
         if row.settling:
@@ -155,7 +180,7 @@ class Watching:
     def _scanned(self) -> None:
         if self.scanning:
             self.scanning = False
-            self._bus.emit("store.scanned", "", f"{len(self._shelf.rows())} artifacts found")
+            self._bus.emit("store.scanned", "", f"{len(self._shelf)} artifacts found")
 
     def _went_offline(self, why: str) -> None:
         self.offline = why
