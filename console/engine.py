@@ -24,9 +24,12 @@ from console.loading.past import Past
 from console.loading.questions import Questions
 from console.loading.recipes import Recipes
 from console.loading.record import Book
+from console.loading.sealing import AtRest
 from console.loading.shelf import Shelf
+from console.loading.signing import Signing
 from console.loading.starting import Starter
 from console.loading.survey import Survey
+from console.loading.unsealing import Unsealing
 from console.loading.watching import Watching
 from console.records import (
     Artifact,
@@ -40,6 +43,7 @@ from console.records import (
     ProbePlan,
     ProbeState,
     Report,
+    Standing,
     UpdatePlan,
     UpdateProgress,
     Version,
@@ -74,6 +78,9 @@ class Engine:
         self._inspectors = Inspectors(self._launcher)
         self._book = Book(root, self.bus, writable=records and not self.read_only)
         self._recipes = Recipes(root, self._book.interpreters)
+        self._signing = Signing(root, self._book.keys, self._book.note)
+        self._unsealing = Unsealing(self._launcher, settings.sealing)
+        self._at_rest = AtRest(root, self._unsealing, self._book.note)
         self._shelf = Shelf()
         self._failures = Failures(self.bus)
         self._facts = Facts(
@@ -304,6 +311,38 @@ class Engine:
     ) -> dict[str, Json]:
         """Write the loaded artifact to `out` in another format and check that it answers alike."""
         return await self._updates.convert(path, to, out, at=at, accept=accept)
+
+    # who vouches for it, who can read it
+
+    async def sign(self, path: str, key: Path) -> tuple[str, dict[str, str]]:
+        """Sign an artifact, or all of a directory ("" = the store), with the private key in that file.
+
+        Returns its public line and path to digest. Raises Refused, BadInput, Failed.
+        """
+        self._may_write()
+        return await self._signing.sign(path, key)
+
+    async def verify(self, path: str, keys: Sequence[str] = ()) -> tuple[Standing, ...]:
+        """How an artifact, or each of a directory, stands with its signatures by `keys` (none: the policy's).
+
+        Raises Usage, BadInput, Failed.
+        """
+        return await self._signing.verify(path, keys)
+
+    async def seal(
+        self, path: str, recipients: Sequence[str], out: Path | None = None, *, replace: bool = False
+    ) -> tuple[Path, str]:
+        """Write an artifact encrypted for its recipients, beside it or to `out`; the file and its digest.
+
+        `replace` removes the artifact afterwards. Raises Refused, BadInput, Conflict, Failed.
+        """
+        self._may_write()
+        return await self._at_rest.seal(path, recipients, out, replace=replace)
+
+    async def unseal(self, path: str, identity: Path | None, out: Path) -> int:
+        """Write what a sealed artifact holds to a new file; its size. Raises Refused, BadInput, Failed."""
+        self._may_write()
+        return await self._at_rest.unseal(path, identity, out)
 
     # probe
 

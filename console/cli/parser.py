@@ -69,6 +69,7 @@ def commands_parser() -> Parser:
     _looking(commands)
     _running(commands)
     _changing(commands)
+    _secret(commands)
     _rest(commands)
     return parser
 
@@ -178,6 +179,34 @@ def _changing(commands: Commands) -> None:
     rollback.add_argument("artifact", metavar="ARTIFACT")
     rollback.add_argument("--to", type=_count, metavar="VERSION", help="which one (else the one before)")
     rollback.set_defaults(run="change:rollback")
+
+
+def _secret(commands: Commands) -> None:
+    keygen = _add(commands, "keygen", "Make a key for signing, or an identity for sealing.", "keygen ~/signing.pem")
+    keygen.add_argument("file", metavar="FILE", help="a new file, which only you may read")
+    keygen.add_argument("--age", action="store_true", help="an identity of age, to open what is sealed for it")
+    keygen.set_defaults(run="secrets:keygen")
+    sign = _add(commands, "sign", "Sign an artifact, or all of a store.", "sign /srv/models --key ~/signing.pem")
+    sign.add_argument("artifact", metavar="ARTIFACT|STORE")
+    sign.add_argument("--key", required=True, metavar="FILE", help="the private key, as keygen makes one")
+    sign.set_defaults(run="secrets:sign")
+    verify = _add(commands, "verify", "Check signatures; 1 where one is missing.", "verify /srv/models --json")
+    verify.add_argument("artifact", metavar="ARTIFACT|STORE", nargs="?", default=".")
+    verify.add_argument("--key", action="append", metavar="PUB", help="trust this public key in place of the policy's")
+    verify.set_defaults(run="secrets:verify")
+    seal = _add(commands, "seal", "Encrypt an artifact for the disk.", "seal churn/lr.joblib --to age1… --replace")
+    seal.add_argument("artifact", metavar="ARTIFACT")
+    seal.add_argument("--to", action="append", required=True, metavar="RECIPIENT", help="age1… or ssh-ed25519 …")
+    seal.add_argument("--out", metavar="FILE", help="where to (else beside the artifact, with .age)")
+    seal.add_argument("--replace", action="store_true", help="remove the artifact once it is sealed")
+    seal.set_defaults(run="secrets:seal")
+    unseal = _add(
+        commands, "unseal", "Decrypt a sealed artifact to a file.", "unseal churn/lr.joblib.age --out /tmp/lr.joblib"
+    )
+    unseal.add_argument("artifact", metavar="ARTIFACT")
+    unseal.add_argument("--identity", metavar="FILE", help="the identity (else that of config.toml)")
+    unseal.add_argument("--out", required=True, metavar="FILE", help="a new file, which only you may read")
+    unseal.set_defaults(run="secrets:unseal")
 
 
 def _rest(commands: Commands) -> None:

@@ -45,6 +45,10 @@ class Book:
         """Those in the store that the user lets a recipe name."""
         return self._policy.interpreters
 
+    def keys(self) -> tuple[str, ...]:
+        """The public keys whose signatures count."""
+        return self._policy.keys
+
     async def consent(self, path: str, judgement: Judgement, digest: str, why: str) -> None:
         """Pin a content the operator said yes to. Raises Refused where nothing may be written, Failed."""
         if not self._writable:

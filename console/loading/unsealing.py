@@ -127,7 +127,7 @@ class Unsealing:
     def _check_size(self, size: int) -> None:
         if size > self._settings.limit_mb << 20:
             raise BadInput(
-                f"it is sealed and larger than the {self._settings.limit_mb} MiB that may be unsealed into memory",
+                f"it is larger than the {self._settings.limit_mb} MiB that may be sealed or unsealed in memory",
                 hint="raise limit_mb under [sealing]",
             )
 

@@ -58,8 +58,11 @@ def publish(
     *,
     replaces: str | None,
     verify: Verify | None = None,
+    mode: int | None = None,
 ) -> Version:
     """Put `content` in place of the artifact at `path`, which must hold the digest `replaces` (None: not exist yet).
+
+    A new artifact gets the permissions `mode` (None: what the umask leaves), else they stay as they were.
 
     `verify(fd)` is called with a read-only descriptor of the finished temporary file and raises to stop the
     replacement. At any instant, and after a crash once `recover` ran, the artifact is wholly the old or wholly the
@@ -74,7 +77,7 @@ def publish(
             with _current(directory, path, replaces) as old:
                 operation = _plan(path, content, promotion, Versions(journal.of(path)), replaces, old)
                 site = Site(own, directory, os.path.basename(path), operation)
-                done = _replace(site, journal, content, old, verify)
+                done = _replace(site, journal, content, old, verify, mode)
             history.prune(own, Versions(journal.of(path)), path, promotion.keep)
         finally:
             os.close(directory)
@@ -166,11 +169,16 @@ def _plan(
 
 
 def _replace(
-    site: Site, journal: Journal, content: SealedBytes, old: OpenedFile | None, verify: Verify | None
+    site: Site,
+    journal: Journal,
+    content: SealedBytes,
+    old: OpenedFile | None,
+    verify: Verify | None,
+    mode: int | None,
 ) -> Operation:
     operation = journal.append(site.operation, "intent")
     try:
-        _stage(site, content, old, verify)
+        _stage(site, content, old, verify, mode)
         operation = journal.append(operation, "staged")
         swap.swap_in(site, old)
         try:
@@ -198,7 +206,7 @@ def _abort(site: Site, journal: Journal, operation: Operation, state: str) -> No
             journal.append(operation, state)
 
 
-def _stage(site: Site, content: SealedBytes, old: OpenedFile | None, verify: Verify | None) -> None:
+def _stage(site: Site, content: SealedBytes, old: OpenedFile | None, verify: Verify | None, mode: int | None) -> None:
     """Write the temporary file, have it verified and make it durable."""
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     fd = os.open(site.tmp, flags, 0o600, dir_fd=site.directory)
@@ -209,7 +217,7 @@ def _stage(site: Site, content: SealedBytes, old: OpenedFile | None, verify: Ver
         if digest_written(fd) != site.operation.new:
             raise Failed(f"{site.operation.path} was not replaced: the bytes written are not those of the candidate")
         if old is None:
-            os.fchmod(fd, 0o666 & ~_umask())
+            os.fchmod(fd, 0o666 & ~_umask() if mode is None else mode)
         else:
             swap.copy_attributes(old.fd, fd)
         os.fsync(fd)

@@ -107,7 +107,7 @@ def private_key(path: Path) -> Ed25519PrivateKey:
 
     text = read_secret(path, "the private key")
     try:
-        key = serialization.load_pem_private_key(text, password=None)
+        key: Ed25519PrivateKey = serialization.load_pem_private_key(text, password=None)
     except TypeError:
         raise BadInput(f"the private key {path} is locked by a passphrase, which is not supported") from None
     except (ValueError, UnsupportedAlgorithm):

@@ -1,0 +1,104 @@
+"""Commands around keys: sign and verify contents, seal and unseal artifacts, make a key."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from console.cli.opening import absolute, opened
+from console.cli.output import Output, columns, size_words
+from console.errors import Failed
+from console.records import Json, Standing
+
+
+async def keygen(arguments: argparse.Namespace, output: Output) -> int:
+    """A new key in a file of its own: Ed25519 for signing, or an identity of age for sealing."""
+    path = _path(arguments.file)
+    if arguments.age:
+        from console.trust.identity import generate_identity
+
+        recipient = generate_identity(path)
+        output.data({"path": str(path), "recipient": recipient}, lambda: [recipient])
+        output.say(f"the identity is in {path}; name it in config.toml: [sealing] identity, and seal --to {recipient}")
+        return 0
+    from console.trust.signing import generate, key_id
+
+    line = generate(path)
+    output.data({"path": str(path), "key": line, "key_id": key_id(line)}, lambda: [line])
+    output.say(f'the private key is in {path}; to trust it: policy.toml, [signing] keys = ["{line}"]')
+    return 0
+
+
+async def sign(arguments: argparse.Namespace, output: Output) -> int:
+    """Sign what an artifact holds now, or every artifact of a directory."""
+    async with opened(arguments.artifact, records=True) as store:
+        line, subjects = await store.engine.sign(store.path, _path(arguments.key))
+    from console.trust.signing import key_id
+
+    signed: list[Json] = [{"path": path, "digest": digest} for path, digest in subjects.items()]
+    output.data(
+        {"key": line, "key_id": key_id(line), "signed": signed},
+        lambda: [f"signed {path}  {digest[:19]}" for path, digest in subjects.items()],
+    )
+    return 0
+
+
+async def verify(arguments: argparse.Namespace, output: Output) -> int:
+    """Check that every artifact is signed; 1 when one is not."""
+    async with opened(arguments.artifact, records=False) as store:
+        found = await store.engine.verify(store.path, tuple(arguments.key or ()))
+    output.data([_standing(one) for one in found], lambda: columns(_HEADERS, [_row(one) for one in found]))
+    wrong = sum(one.state != "signed" for one in found)
+    if wrong:
+        output.say(f"{wrong} of {len(found)} artifacts are not signed as they are")
+    return Failed.exit_code if wrong else 0
+
+
+_HEADERS = ("STATE", "PATH", "DIGEST", "KEY", "WHO", "WHEN", "WHY")
+
+
+def _row(one: Standing) -> tuple[str, ...]:
+    digest = (one.digest or "")[:19]
+    return one.state, one.path, digest, one.key_id or "", one.who or "", one.when or "", one.detail
+
+
+def _standing(one: Standing) -> Json:
+    return {
+        "path": one.path,
+        "digest": one.digest,
+        "state": one.state,
+        "detail": one.detail,
+        "key_id": one.key_id,
+        "who": one.who,
+        "when": one.when,
+    }
+
+
+async def seal(arguments: argparse.Namespace, output: Output) -> int:
+    """Write an artifact encrypted for its recipients."""
+    out = _path(arguments.out) if arguments.out else None
+    async with opened(arguments.artifact, records=True) as store:
+        before = [one for one in await store.engine.history(store.artifact) if not one.current]
+        path, digest = await store.engine.seal(store.artifact, arguments.to, out, replace=arguments.replace)
+    shown = os.fspath(path)
+    output.data({"path": shown, "digest": digest, "recipients": list(arguments.to)}, lambda: [f"sealed {shown}"])
+    if not arguments.replace:
+        output.say(f"{arguments.artifact} is still there, not sealed; --replace would have removed it")
+    elif before:
+        output.say(f"its history still holds {len(before)} older versions, which were not sealed by this")
+    return 0
+
+
+async def unseal(arguments: argparse.Namespace, output: Output) -> int:
+    """Write what a sealed artifact holds to a file of the operator's own."""
+    identity = _path(arguments.identity) if arguments.identity else None
+    out = _path(arguments.out)
+    async with opened(arguments.artifact, records=True) as store:
+        size = await store.engine.unseal(store.artifact, identity, out)
+    output.data({"path": str(out), "size": size}, lambda: [f"written {out}, {size_words(size)}, not sealed"])
+    return 0
+
+
+def _path(named: str) -> Path:
+    return Path(absolute(named) or named)

@@ -1,0 +1,119 @@
+"""Sealing an artifact of the store for the disk, and taking one out of its seal where an operator asks for it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+from console.errors import BadInput, Conflict, Failed, Refused
+from console.loading.facts import CannotInspect
+from console.loading.starting import Records
+from console.loading.unsealing import HEAD, Unsealing
+from console.records import Verdict
+from console.store.kinds import is_sealed
+from console.store.publish import Promotion, publish
+from console.store.remove import remove
+from console.store.roots import user_name
+from console.store.sealed import OpenedFile, SealedBytes, identity_of, open_artifact
+
+__all__ = ["AtRest", "write_new"]
+
+SUFFIX = ".age"
+
+
+class AtRest:
+    """Seals and unseals files of the store at `root`; what is in them is read by children alone."""
+
+    def __init__(self, root: Path, unsealing: Unsealing, record: Records) -> None:
+        self._root = root
+        self._unsealing = unsealing
+        self._record = record
+
+    async def seal(self, path: str, recipients: Sequence[str], out: Path | None, *, replace: bool) -> tuple[Path, str]:
+        """Write the artifact sealed for the recipients: to `out`, or beside it with `.age`. The file and its digest.
+
+        With `replace` the open file is removed once the sealed one is durable, unless it changed meanwhile. Raises
+        BadInput, Conflict (the new file is there already), Failed.
+        """
+        target = out or self._root / f"{path}{SUFFIX}"
+        if await asyncio.to_thread(os.path.lexists, target):
+            raise BadInput(f"{target} is there already", hint="name another file with --out")
+        opened = await asyncio.to_thread(open_artifact, self._root, path)
+        with opened:
+            if is_sealed(await asyncio.to_thread(os.pread, opened.fd, HEAD, 0)):
+                raise BadInput(f"{path} is sealed already")
+            content = await self._unsealing.sealed(opened, recipients)
+            with content:
+                await self._record("seal", path, content.digest, "intent")
+                await asyncio.to_thread(self._replace, opened, target, content, replace)
+                digest = content.digest or ""
+        await self._record("seal", path, digest, f"sealed as {target}" + (", the open file removed" if replace else ""))
+        return target, digest
+
+    async def unseal(self, path: str, identity: Path | None, out: Path) -> int:
+        """Write what a sealed artifact holds to the new file `out`, which its owner alone may read; its size.
+
+        `identity` is a file to use in place of that in the settings. Raises BadInput, Refused, Failed.
+        """
+        opened = await asyncio.to_thread(open_artifact, self._root, path)
+        with opened:
+            try:
+                plain = await self._unsealing.unsealed(opened, identity)
+            except CannotInspect as trouble:
+                kind = BadInput if trouble.verdict is Verdict.DAMAGED else Refused
+                raise kind(f"{path} is not unsealed: {trouble.reason.detail}") from None
+        if plain is None:
+            raise BadInput(f"{path} is not sealed")
+        with plain:
+            await self._record("unseal", path, plain.digest, "intent")
+            await asyncio.to_thread(write_new, out, plain, 0o600)
+            await self._record("unseal", path, plain.digest, f"written open to {out}")
+            return plain.size
+
+    def _replace(self, opened: OpenedFile, target: Path, content: SealedBytes, remove_open: bool) -> None:
+        """Write the sealed content, then remove the open file where that was asked for."""
+        status = os.fstat(opened.fd)
+        if identity_of(status) != opened.identity:
+            raise Conflict(f"{opened.name} changed while it was sealed; nothing was written", hint="seal it again")
+        self._put(target, content, stat.S_IMODE(status.st_mode), f"{opened.name}, sealed")
+        if remove_open:
+            remove(self._root, opened)
+
+    def _put(self, target: Path, content: SealedBytes, mode: int, why: str) -> None:
+        """Into the store by its own door, elsewhere as a new file."""
+        place = Path(os.path.realpath(target.parent)) / target.name
+        if place.is_relative_to(self._root):
+            promotion = Promotion(user_name(), why)
+            publish(self._root, str(place.relative_to(self._root)), content, promotion, replaces=None, mode=mode)
+        else:
+            write_new(target, content, mode)
+
+
+def write_new(out: Path, content: SealedBytes, mode: int) -> None:
+    """A new file with these bytes, durable; nothing is left where that fails. Raises BadInput, Failed.
+
+    The kernel copies: no byte passes through this process.
+    """
+    try:
+        fd = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except FileExistsError:
+        raise BadInput(f"{out} is there already", hint="name another file with --out") from None
+    except OSError as error:
+        raise BadInput(f"{out} cannot be written: {error.strerror}") from None
+    try:
+        done = 0
+        while done < content.size:
+            sent = os.sendfile(fd, content.fd, done, content.size - done)
+            if not sent:
+                raise OSError(0, "it ended early")
+            done += sent
+        os.fchmod(fd, mode)
+        os.fsync(fd)
+    except OSError as error:
+        os.unlink(out)
+        raise Failed(f"{out} could not be written: {error.strerror}; nothing was left") from None
+    finally:
+        os.close(fd)

@@ -1,0 +1,62 @@
+"""Removing an artifact that was read, and no other that has taken its name meanwhile."""
+
+from __future__ import annotations
+
+import errno
+import os
+import uuid
+from pathlib import Path
+
+from console.errors import Conflict, Failed
+from console.store import syscalls
+from console.store.own_files import OwnFiles, artifact_lock, sync_directory
+from console.store.sealed import OpenedFile
+
+__all__ = ["remove"]
+
+_LOCK_WAIT = 30.0
+_UNSUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
+
+
+def remove(root: Path, opened: OpenedFile) -> None:
+    """Remove the artifact that is open, durably. It is put aside first: another file by its name is put back.
+
+    Raises Conflict when it is no longer what was opened, Busy, Failed.
+    """
+    aside = f".mc-{uuid.uuid4().hex[:16]}.tmp"
+    name = os.path.basename(opened.name)
+    with OwnFiles(root, create=True) as own, artifact_lock(own, opened.name, wait=_LOCK_WAIT):
+        directory = own.parent_of(opened.name)
+        try:
+            _rename(directory, name, aside)
+            if not _is_same(directory, aside, opened):
+                _rename(directory, aside, name)
+                raise Conflict(f"{opened.name} changed meanwhile, so it was not removed")
+            os.unlink(aside, dir_fd=directory)
+            sync_directory(directory)
+        except OSError as error:
+            raise Failed(f"{opened.name} could not be removed: {error.strerror}") from None
+        finally:
+            os.close(directory)
+
+
+def _is_same(directory: int, name: str, opened: OpenedFile) -> bool:
+    """Renaming moves the time of change on, so that it tells nothing here."""
+    found = os.stat(name, dir_fd=directory, follow_symlinks=False)
+    was = opened.identity
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns) == (
+        was.device,
+        was.inode,
+        was.size,
+        was.modified_ns,
+    )
+
+
+def _rename(directory: int, old: str, new: str) -> None:
+    """Rename over nothing that is there, where the file system can."""
+    try:
+        syscalls.rename_at(directory, old, new, syscalls.RENAME_NOREPLACE)
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:
+            raise
+        os.rename(old, new, src_dir_fd=directory, dst_dir_fd=directory)

@@ -1,0 +1,29 @@
+"""Identities of age: the keys that open what was sealed for them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from console.errors import Failed
+from console.trust.secret_files import write_secret
+
+__all__ = ["generate_identity"]
+
+
+def generate_identity(path: Path) -> str:
+    """Write a new X25519 identity the way age-keygen does, with mode 0400; returns its recipient (`age1…`).
+
+    Raises BadInput when something is there, Failed without the library.
+    """
+    try:
+        from pyrage import x25519
+    except ImportError:
+        message = "sealing needs the Python package pyrage, which is not installed"
+        raise Failed(message, hint="pip install 'model-console[security]'") from None
+    identity = x25519.Identity.generate()
+    recipient = str(identity.to_public())
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    text = f"# created: {created}\n# public key: {recipient}\n{identity}\n"
+    write_secret(path, lambda: text.encode("ascii"), "an identity")
+    return recipient
