@@ -558,7 +558,7 @@ class PickleMachine(PickleReader):
         else:
             for item in args:
                 if type(item) is Global and item.role == "wrapper" and type(callee) is Global and not callee.role:
-                    self.report("odd-build", f"gives joblib's array wrapper to {callee}", self.offset - 1)
+                    raise Stopped("raw-span", f"gives joblib's array wrapper to {callee}", self.offset - 1)
         return Instance(callee, args, kwargs, new)
 
     def _build(self) -> None:

@@ -383,7 +383,7 @@ SAMPLES: tuple[Sample, ...] = (
         lambda m: PROTO + replaced(wrapper(), b")\x81}", b"K\x01\x85\x81}") + bytes(16) + STOP,
         codes=("raw-span",),
     ),
-    Sample("65 wrapper made by a function", wrapper_of("copyreg", "__newobj__"), codes=("odd-build",)),
+    Sample("65 wrapper made by a function", wrapper_of("copyreg", "__newobj__"), codes=("raw-span",)),
     Sample(
         "65 wrapper under another name",
         wrapper_as("joblib", "numpy_pickle.NumpyArrayWrapper"),
