@@ -13,6 +13,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Optional, Protocol, Union
 
+from backends.load_plan import LoadPlan
+
 __all__ = [
     "ArrayInfo",
     "ArtifactError",
@@ -147,13 +149,17 @@ class Inspection:
 
 
 class Source:
-    """Bounded, read-only view of an open regular file by descriptor; it never moves the descriptor's own position."""
+    """Bounded, read-only view of an open regular file by descriptor; it never moves the descriptor's own position.
+
+    `plan` is where an inspection notes the arrays it passed, None where nobody asked for that.
+    """
 
     def __init__(self, fd: int, name: str = "", size: Optional[int] = None) -> None:
         self.fd = fd
         self.name = name
         self.size = os.fstat(fd).st_size if size is None else size
         self.bytes_read = 0
+        self.plan: Optional[LoadPlan] = None
 
     def read(self, offset: int, length: int) -> bytes:
         """Bytes at `offset`; fewer than `length` only at the end of the file. Raises OSError."""
@@ -222,8 +228,11 @@ class Backend(Protocol):
         """Read the facts without running anything. Raises Damaged, Unsupported, OSError."""
         ...
 
-    def load(self, source: Source, at: str = "", mmap_mode: Optional[str] = None) -> LoadedModel:
-        """Build the model in this process. `mmap_mode` is None, "r" or "c". Raises what the model's code raises."""
+    def load(self, source: Source, at: str = "") -> LoadedModel:
+        """Build the model in this process; a `Frozen` source knows where its arrays lie.
+
+        Raises what the model's code raises.
+        """
         ...
 
     def save(self, model: Any, fd: int, **options: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Optional
+from typing import Any
 
 from backends.base import Backend, Damaged, Inspection, LoadedModel, NotLoadable, Source, resolve
 
@@ -35,7 +35,7 @@ class Hdf5:
         with open_tree(source) as tree, damage_as_errors():
             return inspect_own(tree)
 
-    def load(self, source: Source, at: str = "", mmap_mode: Optional[str] = None) -> LoadedModel:
+    def load(self, source: Source, at: str = "") -> LoadedModel:
         """Build the estimator; only names on the allow-list are imported.
 
         Raises Damaged, NotLoadable, and what the classes' own code raises.
@@ -52,7 +52,7 @@ class Hdf5:
                     raise NotLoadable(found.detail)
                 raise Damaged(f"not loaded, because {found.detail}")
             read = time.perf_counter()
-            model = Decoder(node, source, mmap_mode).build()
+            model = Decoder(node, source).build()
         phases = {"read": read - started, "build": time.perf_counter() - read}
         return LoadedModel(resolve(model, at), self.name, at, phases)
 

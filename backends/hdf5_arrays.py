@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any, Optional
 
 import h5py
 import numpy as np
 
 from backends.base import Damaged, Source
+from backends.frozen import Frozen
 from backends.hdf5_layout import storable_text
 
-__all__ = ["MAP_FROM", "array_dtype", "packed", "read_array", "write_array"]
+__all__ = ["array_dtype", "packed", "read_array", "read_numbers", "write_array"]
 
-_memmap: Any = np.memmap
 _TEXT = h5py.string_dtype("utf-8")
 _COMPRESS_FROM = 1024
-MAP_FROM = 64 * 1024
-"""Arrays of at least so many bytes are mapped into memory where mapping is asked for; smaller ones are read."""
 
 
 def packed(items: list[Any]) -> Optional[tuple[Any, str]]:
@@ -88,14 +85,9 @@ def array_dtype(dataset: Any, text: Optional[str]) -> Any:
     return dtype
 
 
-def read_array(dataset: Any, dtype: Any, order: Optional[str], source: Source, mmap_mode: Optional[str]) -> Any:
-    """The array as it was saved; a large contiguous one is mapped from the file where `mmap_mode` asks for it."""
-    plain = dtype == dataset.dtype and dtype.kind != "O" and order is None
-    if mmap_mode is not None and plain and dataset.nbytes >= MAP_FROM:
-        mapped = _mapped(dataset, source, mmap_mode)
-        if mapped is not None:
-            return mapped
-    stored = dataset[()]
+def read_array(dataset: Any, dtype: Any, order: Optional[str], source: Source) -> Any:
+    """The array as it was saved."""
+    stored = read_numbers(dataset, source)
     if isinstance(stored, h5py.Empty):
         raise Damaged(f"{dataset.name} holds no array")
     array = np.asarray(stored)
@@ -116,12 +108,17 @@ def _viewed(array: Any, dtype: Any, name: str) -> Any:
     return np.ascontiguousarray(array).view(dtype).reshape(array.shape[:-1])
 
 
-def _mapped(dataset: Any, source: Source, mmap_mode: str) -> Any:
-    """The array as a memory map of the file itself, or None where its bytes do not lie there in one aligned piece."""
-    offset = dataset.id.get_offset()
-    if dataset.chunks is not None or offset is None or offset % max(1, dataset.dtype.alignment):
-        return None
-    if offset + dataset.nbytes > source.size or mmap_mode not in ("r", "c"):
-        return None
-    with io.FileIO(source.fd, closefd=False) as file:
-        return _memmap(file, dataset.dtype, mode=mmap_mode, offset=offset, shape=dataset.shape)
+def read_numbers(dataset: Any, source: Source) -> Any:
+    """The values of a dataset; where the plan of a `Frozen` source tells of them, as a private map of the file.
+
+    Raises Damaged where dataset and plan differ, or the file became shorter.
+    """
+    if not isinstance(source, Frozen):
+        return dataset[()]
+    piece = source.dataset(dataset.id.get_offset())
+    if piece is None:
+        return dataset[()]
+    if dataset.chunks is not None or dataset.nbytes != piece.length or dataset.dtype.hasobject:
+        raise Damaged(f"{dataset.name} and the load plan disagree", offset=piece.offset)
+    array = np.ndarray(dataset.shape, dataset.dtype, source.numbers(piece), piece.offset)
+    return array if array.flags.aligned else array.copy()

@@ -7,7 +7,7 @@ index is out of range), as with any format that holds fitted state.
 from __future__ import annotations
 
 import sys
-from typing import Any, Callable, Optional
+from typing import Any, Callable
 
 import numpy as np
 
@@ -26,10 +26,9 @@ _BUILDING = object()
 class Decoder:
     """Builds values from nodes, each path once: links give back the very object that stands at their target."""
 
-    def __init__(self, model: Node, source: Source, mmap_mode: Optional[str] = None) -> None:
+    def __init__(self, model: Node, source: Source) -> None:
         self._model = model
         self._source = source
-        self._mmap_mode = mmap_mode
         self._built: dict[str, Any] = {}
         self._builders: dict[str, Callable[[Node], Any]] = {
             "plain": lambda node: node.value,
@@ -98,7 +97,7 @@ class Decoder:
         with damage_as_errors(node.path):
             dtype = array_dtype(node.dataset, text_of(node.markers.get("@dtype")))
             order = text_of(node.markers.get("@order"))
-            return read_array(node.dataset, dtype, order, self._source, self._mmap_mode)
+            return read_array(node.dataset, dtype, order, self._source)
 
     def _items(self, node: Node) -> list[Any]:
         if node.dataset is None:

@@ -18,6 +18,8 @@ import numpy as np
 
 from backends.base import ArrayInfo, Damaged, Finding, Source
 from backends.findings import finding
+from backends.frozen import RAW_FROM, Frozen
+from backends.load_plan import DATASET, MAX_PIECES, LoadPlan, Piece
 
 __all__ = ["Limits", "Member", "Tree", "damage_as_errors", "open_tree", "text_of"]
 
@@ -90,6 +92,8 @@ def open_tree(source: Source, limits: Limits = LIMITS) -> Iterator[Tree]:
             tree = Tree(file, limits, source.size)
         with file:
             yield tree
+        if source.plan is not None and not isinstance(source, Frozen):
+            source.plan = tree.plan()
 
 
 def text_of(value: Any) -> Optional[str]:
@@ -121,6 +125,7 @@ class Tree:
         self._unread: set[str] = set()
         self._checked: dict[int, bool] = {}
         self._objects = 0
+        self._pieces: list[Piece] = []
 
     @property
     def complete(self) -> bool:
@@ -200,7 +205,28 @@ class Tree:
             for code, detail in faults:
                 self.report(code, f"{dataset.name} {detail}", dataset)
             self._checked[address] = not faults
+            if not faults:
+                self._note(dataset)
         return self._checked[address]
+
+    def _note(self, dataset: Any) -> None:
+        """Keep where a large array of plain numbers lies in one piece."""
+        offset, length = dataset.id.get_offset(), int(dataset.nbytes or 0)
+        if offset is None or dataset.chunks is not None or length < RAW_FROM:
+            return
+        dtype = dataset.dtype
+        if dtype.kind in "biufcV" and not dtype.hasobject and dataset.id.get_type().get_size() == dtype.itemsize:
+            self._pieces.append(Piece(offset, offset, length, DATASET))
+
+    def plan(self) -> LoadPlan:
+        """Where the large arrays lie that were met so far, but for those that share bytes."""
+        pieces: list[Piece] = []
+        here = 0
+        for piece in sorted(self._pieces)[:MAX_PIECES]:
+            if piece.offset >= here and piece.offset + piece.length <= self.size and not self.file.userblock_size:
+                pieces.append(piece)
+                here = piece.offset + piece.length
+        return LoadPlan(tuple(pieces))
 
     def _faults(self, dataset: Any) -> Iterator[tuple[str, str]]:
         plist = dataset.id.get_create_plist()

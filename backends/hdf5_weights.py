@@ -31,7 +31,7 @@ from backends.base import (
     Source,
     resolve,
 )
-from backends.hdf5_arrays import array_dtype, write_array
+from backends.hdf5_arrays import array_dtype, read_numbers, write_array
 from backends.hdf5_rebuild import is_known, parameters_of, rebuild, weights_of
 from backends.hdf5_tree import Tree, damage_as_errors, open_tree, text_of
 from backends.hdf5_write import create, library_versions
@@ -62,7 +62,7 @@ class Hdf5Weights:
     def inspect(self, source: Source) -> Inspection:
         """The class, its parameters and the arrays' shapes. Raises Damaged, OSError."""
         with open_tree(source) as tree, damage_as_errors():
-            stored = _read(tree)
+            stored = _read(tree, source)
             list(tree.walk(tree.file))
             dotted = stored.class_name
             known = dotted is not None and is_known(dotted)
@@ -87,14 +87,14 @@ class Hdf5Weights:
                 findings=tuple(tree.findings),
             )
 
-    def load(self, source: Source, at: str = "", mmap_mode: Optional[str] = None) -> LoadedModel:
+    def load(self, source: Source, at: str = "") -> LoadedModel:
         """Rebuild the model from its class and weights. Raises Damaged, NotLoadable, and what its class raises."""
         started = time.perf_counter()
         with open_tree(source) as tree, damage_as_errors():
-            stored = _read(tree)
+            stored = _read(tree, source)
             if tree.findings:
                 raise Damaged(f"not loaded, because {tree.findings[0].detail}")
-            weights = [_array(each) for each in stored.weights]
+            weights = [_array(each, source) for each in stored.weights]
         if stored.class_name is None:
             raise NotLoadable(
                 "the weights do not say which class they belong to: add an attribute 'class' to the group /model, "
@@ -119,8 +119,8 @@ class Hdf5Weights:
                 file.attrs[f"version {library}"] = version
 
 
-def _array(dataset: Any) -> Any:
-    array = np.asarray(dataset[()])
+def _array(dataset: Any, source: Source) -> Any:
+    array = np.asarray(read_numbers(dataset, source))
     return np.asfortranarray(array) if text_of(dataset.attrs.get("@order")) == "F" else array
 
 
@@ -147,7 +147,7 @@ def _is_weights(group: Any) -> bool:
     return isinstance(group, h5py.Group) and any(_NUMBERED.fullmatch(name) for name in group)
 
 
-def _read(tree: Tree) -> _Stored:
+def _read(tree: Tree, source: Source) -> _Stored:
     group, model = _inside(tree.file, "model", "weights"), _inside(tree.file, "model")
     if not _is_weights(group):
         raise Damaged("the group /model/weights holds no numbered arrays")
@@ -162,7 +162,7 @@ def _read(tree: Tree) -> _Stored:
     versions = {
         key[8:]: text_of(tree.attribute(tree.file, key)) or "" for key in tree.file.attrs if key.startswith("version ")
     }
-    return _Stored(weights, named, _parameters(tree, model), _classes(tree, model, group), versions)
+    return _Stored(weights, named, _parameters(tree, model), _classes(tree, source, model, group), versions)
 
 
 def _parameters(tree: Tree, model: Any) -> dict[str, Json]:
@@ -179,7 +179,7 @@ def _parameters(tree: Tree, model: Any) -> dict[str, Json]:
     return {}
 
 
-def _classes(tree: Tree, model: Any, group: Any) -> Any:
+def _classes(tree: Tree, source: Source, model: Any, group: Any) -> Any:
     """The labels beside the weights as an array, or None."""
     for holder in (model, group, tree.file):
         for name in ("classes", "classes_"):
@@ -188,7 +188,7 @@ def _classes(tree: Tree, model: Any, group: Any) -> Any:
             if small and tree.check_dataset(dataset):
                 texts = tree.texts(dataset)
                 if texts is None:
-                    return np.asarray(dataset[()])
+                    return np.asarray(read_numbers(dataset, source))
                 dtype = array_dtype(dataset, text_of(tree.attribute(dataset, "@dtype")))
                 return np.array(texts, dtype if dtype.kind == "U" else object)
             value = tree.attribute(holder, name) if name in holder.attrs else None

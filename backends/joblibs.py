@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import os
 import time
-from typing import Any, Optional
+from typing import Any
 
 from backends.base import Inspection, LoadedModel, NotLoadable, Source, resolve
 from backends.envelopes import open_envelope, sniff
+from backends.frozen import Frozen, private_map
 from backends.pickle_opcodes import looks_like_pickle
 from backends.pickle_walk import walk
 from backends.pickles import inspect_pickle
@@ -17,7 +18,6 @@ __all__ = ["BACKENDS", "JoblibBackend"]
 
 COMPRESS = ("raw", "zlib", "gzip", "bz2", "lzma", "xz", "lz4")
 _LEVEL = 3
-_MMAP_MODES = (None, "r", "c")
 
 
 class JoblibBackend:
@@ -39,27 +39,38 @@ class JoblibBackend:
         """See `inspect_pickle`."""
         return inspect_pickle(source)
 
-    def load(self, source: Source, at: str = "", mmap_mode: Optional[str] = None) -> LoadedModel:
-        """Load with joblib; `mmap_mode` "r" or "c" maps the arrays of an uncompressed file.
+    def load(self, source: Source, at: str = "") -> LoadedModel:
+        """Load by the plan of a `Frozen` source, else with joblib itself; the result is the same.
 
-        Raises NotLoadable (a writable mode, a compressed file to be mapped, a place that is not there), and whatever
-        the classes in the file raise.
+        Raises NotLoadable (a place that is not there), Damaged (a plan that does not fit), and whatever the classes in
+        the file raise.
         """
-        if mmap_mode not in _MMAP_MODES:
-            raise NotLoadable(f"mmap mode '{mmap_mode}' would write to the model's file: use r or c")
-        compression = sniff(source.read(0, 16))
-        if mmap_mode is not None and compression is not None:
-            raise NotLoadable(f"a file compressed with {compression} cannot be memory-mapped: load it without")
+        if isinstance(source, Frozen) and source.plan:
+            return self._load_planned(source, at)
         started = time.perf_counter()
         import joblib
 
         imported = time.perf_counter()
-        if mmap_mode is not None:
-            root = joblib.load(f"/proc/self/fd/{source.fd}", mmap_mode=mmap_mode)
-        else:
-            with source.file(1 << 20) as file:
-                root = joblib.load(file)
+        with source.file(1 << 20) as file:
+            root = joblib.load(file)
         phases = {"import joblib": imported - started, "unpickle": time.perf_counter() - imported}
+        return LoadedModel(resolve(root, at), self.name, at, phases)
+
+    def _load_planned(self, source: Frozen, at: str) -> LoadedModel:
+        from backends.splicing import load_spliced
+
+        started = time.perf_counter()
+        with open_envelope(source) as opened:
+            if not opened.complete:
+                raise NotLoadable(f"the {opened.compression} compression cannot be opened whole")
+            memory = private_map(opened.source.fd, opened.source.size)
+        after = time.perf_counter()
+        phases = {"decompress": after - started} if opened.compression else {}
+        try:
+            root = load_spliced(source, memory)
+        except UnicodeDecodeError as error:
+            raise NotLoadable("it holds text that Python 2 wrote, which joblib cannot read: save it again") from error
+        phases["unpickle"] = time.perf_counter() - after
         return LoadedModel(resolve(root, at), self.name, at, phases)
 
     def save(self, model: Any, fd: int, **options: Any) -> None:

@@ -21,6 +21,7 @@ from backends.findings import finding
 from backends.pickle_opcodes import looks_like_pickle
 from backends.pickle_reader import Budget
 from backends.pickle_walk import Walk, walk
+from backends.splicing import plan_of
 
 __all__ = ["BACKENDS", "PickleBackend", "inspect_pickle"]
 
@@ -40,6 +41,8 @@ def inspect_pickle(source: Source, budget: Optional[Budget] = None) -> Inspectio
         )
     with open_envelope(source) as opened, _no_collection():
         walked = walk(opened.source, budget)
+        if source.plan is not None:
+            source.plan = plan_of(walked, opened.compression is not None)
         return _inspection(opened, walked, read_facts(walked.roots))
 
 
@@ -95,8 +98,8 @@ class PickleBackend:
         """See `inspect_pickle`."""
         return inspect_pickle(source)
 
-    def load(self, source: Source, at: str = "", mmap_mode: Optional[str] = None) -> LoadedModel:
-        """Unpickle; `mmap_mode` has no meaning here. Strings of Python 2 are read as latin-1 where ASCII fails.
+    def load(self, source: Source, at: str = "") -> LoadedModel:
+        """Unpickle. Strings of Python 2 are read as latin-1 where ASCII fails.
 
         Raises NotLoadable for a place that is not there, and whatever the classes in the file raise.
         """

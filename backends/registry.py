@@ -117,9 +117,9 @@ def inspect(source: Source) -> Inspection:
     return replace(inspection, findings=inspection.findings + tuple(extra)) if extra else inspection
 
 
-def load(source: Source, format: str, at: str = "", mmap_mode: Optional[str] = None) -> LoadedModel:  # noqa: A002
+def load(source: Source, format: str, at: str = "") -> LoadedModel:  # noqa: A002
     """Build the model in this process (a sandboxed worker). Raises what the backend and the model's code raise."""
-    return backend(format).load(source, at, mmap_mode)
+    return backend(format).load(source, at)
 
 
 def save(model: Any, format: str, fd: int, **options: Any) -> None:  # noqa: A002

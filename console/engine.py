@@ -19,14 +19,12 @@ from console.loading.explaining import Explaining
 from console.loading.facts import Facts
 from console.loading.failures import Failures
 from console.loading.fleet import Fleet
-from console.loading.inspecting import inspect_in
+from console.loading.inspecting import inspect_in, plan_in
 from console.loading.past import Past
 from console.loading.questions import Questions
 from console.loading.recipes import Recipes
 from console.loading.record import Book
-from console.loading.sealing import AtRest
 from console.loading.shelf import Shelf
-from console.loading.signing import Signing
 from console.loading.starting import Starter
 from console.loading.survey import Survey
 from console.loading.unsealing import Unsealing
@@ -56,6 +54,8 @@ from console.worker.launcher import Launcher
 from console.worker.limits import Limits
 
 if TYPE_CHECKING:
+    from console.loading.sealing import AtRest
+    from console.loading.signing import Signing
     from console.monitor.live import Live
     from console.monitor.series import Recorder
     from console.trust.audit import AuditCheck, AuditEntry
@@ -78,17 +78,21 @@ class Engine:
         self._inspectors = Inspectors(self._launcher)
         self._book = Book(root, self.bus, writable=records and not self.read_only)
         self._recipes = Recipes(root, self._book.interpreters)
-        self._signing = Signing(root, self._book.keys, self._book.note)
         self._unsealing = Unsealing(self._launcher, settings.sealing)
-        self._at_rest = AtRest(root, self._unsealing, self._book.note)
         self._shelf = Shelf()
         self._failures = Failures(self.bus)
         self._facts = Facts(
-            root, inspect_in(self._inspectors), self._book.judge, self._book.fingerprint, self._book.pins
+            root,
+            inspect_in(self._inspectors),
+            plan_in(self._inspectors),
+            self._book.judge,
+            self._fingerprint,
+            self._book.pins,
+            unseals=self._unsealing.unsealed,
         )
         past = Past(root, inspect_in(self._inspectors), self._book.judge)
         self._explaining = Explaining(past, self._book.explain, self.bus)
-        starter = Starter(
+        starter = self._starter = Starter(
             self._facts,
             self._launcher,
             self._book.consent,
@@ -115,6 +119,18 @@ class Engine:
         from console.monitor.live import Live
 
         return Live(self._fleet, self._questions, self.bus, self._fleet.measured)
+
+    @cached_property
+    def _signing(self) -> Signing:
+        from console.loading.signing import Signing
+
+        return Signing(self.root, self._book.keys, self._book.note)
+
+    @cached_property
+    def _at_rest(self) -> AtRest:
+        from console.loading.sealing import AtRest
+
+        return AtRest(self.root, self._unsealing, self._book.note)
 
     @cached_property
     def _updates(self) -> Updates:
@@ -150,7 +166,7 @@ class Engine:
         """
         engine = cls(root, settings, read_only=read_only, records=records, restarts=watch)
         if watch:
-            await engine._watching.remember(engine._book.fingerprint())
+            await engine._watching.remember(engine._fingerprint())
             if begin:
                 engine.begin()
         return engine
@@ -175,7 +191,7 @@ class Engine:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
         made = [part for name in ("_live", "_updates") if (part := self.__dict__.get(name)) is not None]
-        parts = (*made, self._watching, self._explaining, self._fleet)
+        parts = (*made, self._watching, self._explaining, self._starter, self._fleet)
         for part in (*parts, self._inspectors, self._launcher):
             with suppress(ConsoleError, OSError):
                 await part.close()
@@ -219,7 +235,7 @@ class Engine:
     async def report(self, path: str, *, digest: bool = False) -> Report:
         """What is known of one artifact, inspected when it is not. Raises BadInput."""
         report = await self._facts.report(await self._watching.row(path), digest=digest)
-        self._watching.learn(report.artifact, self._book.fingerprint())
+        self._watching.learn(report.artifact, self._fingerprint())
         self._explaining.take(report)
         return report
 
@@ -440,6 +456,10 @@ class Engine:
         return await self._updates.rollback(path, version)
 
     # inside
+
+    def _fingerprint(self) -> str:
+        """Changes whenever what is known of an unchanged file could."""
+        return f"{self._book.fingerprint()}-{self._unsealing.fingerprint()}"
 
     def _may_write(self) -> None:
         if self.read_only:

@@ -26,8 +26,18 @@ class CannotInspect(Exception):
 Inspects = Callable[[int, str], Awaitable[Inspection]]
 """Reads the facts of open bytes in a child: descriptor, name. Raises CannotInspect."""
 
+Plans = Callable[[SealedBytes], Awaitable[Inspection]]
+"""The same of bytes that are to be loaded, which get their load plan and skeleton by it. Raises CannotInspect."""
+
+Unseals = Callable[[OpenedFile | SealedBytes], Awaitable[SealedBytes | None]]
+"""What an artifact that is encrypted at rest holds, in sealed memory; None of any other. Raises CannotInspect."""
+
 Judges = Callable[[Inspection, str | None], Judgement]
 """Weighs facts against the policy; a digest lets a pin count."""
+
+
+async def never_sealed(_content: OpenedFile | SealedBytes) -> None:
+    """An Unseals for stores in which nothing is encrypted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +52,25 @@ class Judged:
 class Facts:
     """Reports by path, kept while the file's identity and the policy's fingerprint stay the same.
 
-    Judging needs a digest only where a pin could count, so `pins` tells whether the policy holds any.
+    Judging needs a digest only where a pin could count, so `pins` tells whether the policy holds any, and
+    `digest_first` whether it lets nothing be loaded whose digest is not known.
     """
 
     def __init__(
-        self, root: Path, inspect: Inspects, judge: Judges, fingerprint: Callable[[], str], pins: Callable[[], bool]
+        self,
+        root: Path,
+        inspect: Inspects,
+        plan: Plans,
+        judge: Judges,
+        fingerprint: Callable[[], str],
+        pins: Callable[[], bool],
+        digest_first: Callable[[], bool] = lambda: False,
+        unseals: Unseals = never_sealed,
     ) -> None:
         self._root = root
+        self._plan = plan
+        self._digest_first = digest_first
+        self._unseals = unseals
         self._pins = pins
         self._inspect = inspect
         self._judge = judge
@@ -85,6 +107,9 @@ class Facts:
             return Report(row, None, Judgement(Verdict.UNSUPPORTED, (Reason("file", f"{row.path} {row.problem}"),)))
         opened = await asyncio.to_thread(open_artifact, self._root, row.path)
         with opened:
+            sealed = await self._look_inside(row, opened, digest)
+            if sealed is not None:
+                return sealed
             inspection, judgement = await self._look(opened.fd, row.path, row.digest)
             found = row.digest if opened.identity == row.identity else None
             if found is None and (digest or (judgement.verdict is Verdict.REVIEW and self._pins())):
@@ -93,23 +118,48 @@ class Facts:
                     judgement = self._judge(inspection, found)
         return self._keep(row, opened, inspection, judgement, found)
 
+    async def _look_inside(self, row: Artifact, opened: OpenedFile, digest: bool) -> Report | None:
+        """The report of an artifact that is encrypted at rest, None of any other."""
+        row = replace(row, sealed=True, format="age")
+        try:
+            plain = await self._unseals(opened)
+        except CannotInspect as trouble:
+            found = await asyncio.to_thread(digest_of, opened) if digest else None
+            return self._keep(row, opened, None, Judgement(trouble.verdict, (trouble.reason,)), found)
+        if plain is None:
+            return None
+        with plain:
+            inspection, judgement = await self._look(plain.fd, plain.name, plain.digest)
+            return self._keep(row, opened, inspection, judgement, plain.digest)
+
     async def seal(self, path: str) -> Judged:
         """Freeze the bytes at `path` and judge just those. Raises BadInput, Conflict; the caller closes them."""
         sealed = await asyncio.to_thread(self._seal, path)
         try:
-            inspection, judgement = await self._look(sealed.fd, path, sealed.digest)
-            if judgement.verdict is Verdict.REVIEW and inspection is not None and sealed.digest is None:
-                sealed = replace(sealed, digest=await asyncio.to_thread(digest_of, sealed))
-                judgement = self._judge(inspection, sealed.digest)
+            return await self.judge_bytes(sealed)
         except BaseException:
             sealed.close()
             raise
-        return Judged(sealed, inspection, judgement)
 
-    async def judge_bytes(self, sealed: SealedBytes) -> Judged:
-        """Judge bytes that are no file of the store (a candidate)."""
-        inspection, judgement = await self._look(sealed.fd, sealed.name, sealed.digest)
-        return Judged(sealed, inspection, judgement)
+    async def judge_bytes(self, content: SealedBytes) -> Judged:
+        """Judge bytes that are to be loaded, be they a file of the store or not; they stay the caller's to close.
+
+        What is encrypted becomes what is in it. What is not sealed gets its skeleton; its digest is taken first where
+        the judgement may hang on it. Raises
+        Conflict when the file changes meanwhile.
+        """
+        try:
+            plain = await self._unseals(content)
+            if plain is not None:
+                content.become(plain)
+            inspection = await self._plan(content)
+        except CannotInspect as trouble:
+            return Judged(content, None, Judgement(trouble.verdict, (trouble.reason,)))
+        judgement = self._judge(inspection, content.digest)
+        if content.digest is None and (judgement.verdict is Verdict.REVIEW or self._digest_first()):
+            content.digest = await asyncio.to_thread(digest_of, content)
+            judgement = self._judge(inspection, content.digest)
+        return Judged(content, inspection, judgement)
 
     def _seal(self, path: str) -> SealedBytes:
         with open_artifact(self._root, path) as opened:

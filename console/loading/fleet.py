@@ -169,7 +169,8 @@ class Fleet:
         state = WorkerState.WARMING if phase == "warm" else WorkerState.LOADING
         slot.show(state=state, phase=phase, phases=finished)
         if worker is not None:
-            slot.show(pid=worker.child.pid, layers=dict(worker.child.layers))
+            child = worker.child
+            slot.show(pid=child.pid, layers=dict(child.layers), selftest=dict(child.selftest))
         self._tell(slot, "worker.phase", f"{slot.view.path}: {phase}")
 
     async def _end_old(self, slot: Slot) -> None:
@@ -200,12 +201,21 @@ class Fleet:
             methods=loaded.methods,
             signature=loaded.signature,
             layers=dict(started.worker.child.layers),
+            selftest=dict(started.worker.child.selftest),
             memory=None,
             retry_at=None,
             notes=(*loaded.notes, *loaded.warnings),
         )
         self._tell(slot, "worker.ready", f"{slot.view.path} is ready", severity="ok")
+        if started.later is not None:
+            started.later.add_done_callback(lambda later: self._digested(slot, started, later))
         return slot.view
+
+    def _digested(self, slot: Slot, started: Started, later: asyncio.Task[str | None]) -> None:
+        """The digest of a large file is known, some time after its worker was ready."""
+        if not later.cancelled() and slot.worker is started.worker and later.exception() is None:
+            slot.show(digest=later.result())
+            self._tell(slot, "worker.phase", f"{slot.view.path}: its digest is known")
 
     def _not_loaded(self, slot: Slot, error: ConsoleError, beside: bool) -> None:
         """The new content failed: the old worker keeps answering where there is one, else the slot shows the error."""

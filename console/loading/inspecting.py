@@ -8,9 +8,36 @@ from collections.abc import Awaitable, Callable
 from console.errors import ConsoleError
 from console.loading.facts import CannotInspect
 from console.records import Inspection, Verdict
+from console.store.freezing import freeze
+from console.store.sealed import SealedBytes
 from console.worker.inspector import Inspectors
 
 _VERDICTS = {"unsupported": Verdict.UNSUPPORTED, "not-loadable": Verdict.UNSUPPORTED}
+
+
+def plan_in(inspectors: Inspectors) -> Callable[[SealedBytes], Awaitable[Inspection]]:
+    """A function that has bytes inspected so that they can be loaded: it gives them their plan, and a skeleton where
+    they are not sealed."""
+
+    async def plan(content: SealedBytes) -> Inspection:
+        name = os.path.basename(content.name)
+        found: list[Inspection] = []
+
+        async def fill(memory: int | None, room: int) -> bytes:
+            inspection, plan = await inspectors.plan(content.fd, name, memory=memory, room=room)
+            found.append(inspection)
+            return plan
+
+        try:
+            if content.sealed:
+                content.plan = await fill(None, 0)
+            else:
+                await freeze(content, fill)
+        except ConsoleError as error:
+            raise _cannot_inspect(error) from None
+        return found[-1]
+
+    return plan
 
 
 def inspect_in(inspectors: Inspectors) -> Callable[[int, str], Awaitable[Inspection]]:
@@ -20,7 +47,10 @@ def inspect_in(inspectors: Inspectors) -> Callable[[int, str], Awaitable[Inspect
         try:
             return await inspectors.inspect(fd, os.path.basename(name))
         except ConsoleError as error:
-            verdict = _VERDICTS.get(error.code, Verdict.DAMAGED)
-            raise CannotInspect(verdict, error.code, error.message) from None
+            raise _cannot_inspect(error) from None
 
     return inspect
+
+
+def _cannot_inspect(error: ConsoleError) -> CannotInspect:
+    return CannotInspect(_VERDICTS.get(error.code, Verdict.DAMAGED), error.code, error.message)

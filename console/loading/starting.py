@@ -8,17 +8,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from importlib import metadata
 
-from console.errors import BadInput, ConsoleError, NeedsReview, Refused, Usage
+from console.errors import BadInput, Conflict, ConsoleError, NeedsReview, Refused, Usage
+from console.loading.digesting import Digesting
 from console.loading.facts import Facts, Judged
 from console.records import FileIdentity, Inspection, Judgement, Verdict
-from console.store.sealed import digest_of
 from console.worker.hints import hint_for
 from console.worker.launcher import Launcher
 from console.worker.model import Loaded, Worker
-
-MAP_FROM = 64 << 20
-"""Uncompressed files of this size in bytes or more are mapped, not read."""
-
 
 Consents = Callable[[str, Judgement, str, str], Awaitable[None]]
 """Records the operator's yes to a content that needs one: path, judgement, digest, why. Raises Refused."""
@@ -32,13 +28,17 @@ OnPhase = Callable[[str, dict[str, float], Worker | None], None]
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A worker with its model, and the content it holds."""
+    """A worker with its model, and the content it holds.
+
+    The `digest` of a large file may not be known yet: then `later` gives it, or None when the worker ended first.
+    """
 
     worker: Worker
     loaded: Loaded
-    digest: str
+    digest: str | None
     identity: FileIdentity
     judgement: Judgement
+    later: asyncio.Task[str | None] | None = None
 
 
 def silent(phase: str, finished: dict[str, float], worker: Worker | None) -> None:
@@ -64,6 +64,8 @@ class Starter:
         self._record = record
         self._python = python
         self._deadline_s = deadline_s
+        self._digesting = Digesting()
+        self._telling: set[asyncio.Task[str | None]] = set()
 
     async def start(self, path: str, at: str, accept: str | None, on_phase: OnPhase = silent) -> Started:
         """Start a worker for what the file holds now. Raises NeedsReview, Refused, BadInput, Failed."""
@@ -75,14 +77,40 @@ class Starter:
                 await self._admit(path, judged, accept)
                 await self._record("load", path, judged.bytes.digest, "intent")
                 phases = {"judge": (time.perf_counter() - began) * 1e3}
-                started = await self.start_judged(path, judged, at, phases, on_phase)
+                started = await self._start(path, judged, at, phases, on_phase)
             except NeedsReview:
                 raise
             except ConsoleError as error:
                 await self._record("load", path, judged.bytes.digest, f"{error.code}: {judged.judgement.verdict}")
                 raise
-        await self._record("load", path, started.digest, "loaded")
+        if started.later is None:
+            await self._record("load", path, started.digest, "loaded")
         return started
+
+    async def _start(self, path: str, judged: Judged, at: str, phases: dict[str, float], on_phase: OnPhase) -> Started:
+        """`start_judged`, with the digest taken beside it where it is not known yet."""
+        if judged.bytes.digest is not None:
+            return await self.start_judged(path, judged, at, phases, on_phase)
+        taking = self._digesting.begin(judged.bytes)
+        try:
+            started = await self.start_judged(path, judged, at, phases, on_phase)
+        except BaseException:
+            self._digesting.give_up(taking)
+            raise
+        later = asyncio.create_task(self._told(path, taking, started.worker))
+        self._telling.add(later)
+        later.add_done_callback(self._telling.discard)
+        return replace(started, later=later)
+
+    async def _told(self, path: str, taking: asyncio.Task[str], worker: Worker) -> str | None:
+        digest = await self._digesting.of_worker(taking, worker.child)
+        await self._record("load", path, digest, "loaded" if digest else "loaded; ended before its digest was known")
+        return digest
+
+    async def close(self) -> None:
+        """Give up the digests that are not known yet."""
+        await self._digesting.close()
+        await asyncio.gather(*self._telling, return_exceptions=True)
 
     async def start_judged(
         self, path: str, judged: Judged, at: str, phases: dict[str, float], on_phase: OnPhase = silent
@@ -95,27 +123,20 @@ class Starter:
         python = self._python(path)
         began = time.perf_counter()
         on_phase("start", phases, None)
-        mapped = judged.bytes.size >= MAP_FROM and not inspection.compression
-        worker = await Worker.start(
-            self._launcher,
-            path,
-            fresh=fresh,
-            python=python,
-            files=(judged.bytes.fd,) if mapped else (),
-        )
+        content = judged.bytes
+        memory, *file = content.handed
+        worker = await Worker.start(self._launcher, path, fresh=fresh, python=python)
         phases = {**phases, "start": (time.perf_counter() - began) * 1e3}
         try:
             loaded = await worker.load(
-                judged.bytes.fd,
+                memory,
                 inspection.format,
                 at,
-                mmap_mode="r" if mapped else None,
+                file=file[0] if file else None,
+                plan=content.plan,
                 deadline=self._deadline_s,
                 on_phase=lambda phase, finished: on_phase(phase, {**phases, **finished}, worker),
             )
-            digest = judged.bytes.digest
-            if digest is None:
-                digest = await asyncio.to_thread(digest_of, judged.bytes)
         except ConsoleError as error:
             await worker.end()
             raise _with_facts(error, judged, python) from None
@@ -123,7 +144,7 @@ class Starter:
             worker.child.kill()
             raise
         loaded = replace(loaded, phases={**phases, **loaded.phases})
-        return Started(worker, loaded, digest, judged.bytes.identity, judged.judgement)
+        return Started(worker, loaded, content.digest, content.identity, judged.judgement)
 
     async def _admit(self, path: str, judged: Judged, accept: str | None) -> None:
         """Let through what may be loaded. Raises NeedsReview, Refused, BadInput."""
@@ -159,7 +180,10 @@ def _inside(place: str, other: str) -> bool:
 
 
 def _with_facts(error: ConsoleError, judged: Judged, python: str | None) -> ConsoleError:
-    """The error with a hint that knows what the file says of itself."""
+    """The error with a hint that knows what the file says of itself, and what became of it meanwhile."""
+    if judged.bytes.shrank:
+        why = f"{judged.bytes.name} shrank underneath its worker: somebody is writing to it"
+        return Conflict(why, failure=error.failure, hint="load it again when it is at rest")
     if error.failure is not None and judged.inspection is not None:
         versions = dict(judged.inspection.library_versions)
         if python is None:

@@ -7,19 +7,23 @@ import fcntl
 import hashlib
 import os
 import stat
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from types import TracebackType
 
+from backends.load_plan import LoadPlan
 from console.errors import BadInput, Conflict, Failed
 from console.records import FileIdentity
 from console.store import syscalls
 
 SEAL_LIMIT = 64 * 2**20
-"""Files up to this size in bytes are copied into sealed memory; larger ones stay where they are."""
+"""Files up to this size in bytes are copied into sealed memory; of larger ones, everything but raw numbers is."""
 
 SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
+
+HEAD = 64
+"""Bytes at the beginning of a file that tell whether it is encrypted."""
 
 _CHUNK = 2**20
 _SPARSE_FROM = 2**30
@@ -29,6 +33,8 @@ _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 Progress = Callable[[int, int], None]
 Cancelled = Callable[[], bool]
+Stretch = tuple[int, int, int]
+"""A descriptor, and the offsets where a stretch of its bytes starts and stops."""
 
 
 class _Holder:
@@ -55,11 +61,12 @@ class _Holder:
 
 @dataclass(slots=True)
 class OpenedFile(_Holder):
-    """An open regular file of the store. `name` is its path there, for messages."""
+    """An open regular file of the store. `name` is its path there, for messages; `head` its first HEAD bytes."""
 
     fd: int
     identity: FileIdentity
     name: str
+    head: bytes = b""
 
     def __enter__(self) -> OpenedFile:
         return self
@@ -72,6 +79,10 @@ class SealedBytes(_Holder):
     Of a file over the limit it is the file itself: `sealed` is false and `digest` None until `digest_of` is asked.
     `encrypted` = the artifact is encrypted at rest: these bytes are what is in it, `identity` and `digest` are those
     of the file.
+
+    Judging a file that is not sealed gives it a `skeleton` (-1 before): sealed memory of its size that holds everything
+    but the raw numbers of large arrays. A child loads from what is `handed` to it and the inspector's `plan` of where
+    arrays lie (`backends.load_plan`), never from a file alone. Whoever hands such bytes on hands them on as they are.
     """
 
     fd: int
@@ -81,9 +92,42 @@ class SealedBytes(_Holder):
     sealed: bool
     name: str = ""
     encrypted: bool = False
+    skeleton: int = -1
+    plan: bytes = b""
 
     def __enter__(self) -> SealedBytes:
         return self
+
+    def become(self, other: SealedBytes) -> None:
+        """Take over the bytes of another in place of its own, which are given back; the other is left without any."""
+        self.close()
+        for one in fields(other):
+            setattr(self, one.name, getattr(other, one.name))
+        other.fd = other.skeleton = -1
+
+    @property
+    def handed(self) -> tuple[int, ...]:
+        """What a child loads from: sealed memory, then the file that its raw numbers are mapped from, if it has any.
+
+        Raises Failed for bytes that are not sealed and were not judged.
+        """
+        if self.sealed:
+            return (self.fd,)
+        if self.skeleton < 0:
+            raise Failed(f"{self.name} was not judged, so it is not loaded")
+        return (self.skeleton, self.fd)
+
+    @property
+    def shrank(self) -> bool:
+        """Whether the file is shorter than it was: touching numbers that are gone ends a worker with SIGBUS."""
+        return not self.sealed and self.fd >= 0 and os.fstat(self.fd).st_size < self.size
+
+    def close(self) -> None:
+        """Give the descriptors back; a second call does nothing."""
+        _Holder.close(self)
+        if self.skeleton >= 0:
+            skeleton, self.skeleton = self.skeleton, -1
+            os.close(skeleton)
 
 
 def identity_of(status: os.stat_result) -> FileIdentity:
@@ -187,10 +231,14 @@ def open_artifact(root: Path | int, path: str, *, empty_ok: bool = False) -> Ope
         if problem and not (empty_ok and status.st_size == 0 and stat.S_ISREG(status.st_mode)):
             raise BadInput(f"{path} {problem}")
         os.set_blocking(fd, True)
+        head = os.pread(fd, HEAD, 0)
+    except OSError as error:
+        os.close(fd)
+        raise BadInput(f"{path} {words_of(error)}") from None
     except BaseException:
         os.close(fd)
         raise
-    return OpenedFile(fd, identity_of(status), path)
+    return OpenedFile(fd, identity_of(status), path, head)
 
 
 def seal(
@@ -210,7 +258,7 @@ def seal(
         return SealedBytes(reopened(opened.fd, opened.name), opened.identity, size, None, False, opened.name)
     memory = new_memory(os.path.basename(opened.name))
     try:
-        digest = _hash(opened.fd, opened.name, size, memory, progress, cancelled)
+        digest = _hash(((opened.fd, 0, size),), opened.name, size, memory, progress, cancelled)
         _check_unchanged(opened)
         return SealedBytes(frozen(memory, opened.name), opened.identity, size, digest, True, opened.name)
     finally:
@@ -222,40 +270,65 @@ def digest_of(
 ) -> str:
     """`sha256:…` of the bytes, read where they are; `progress(done, total)` in bytes after each piece.
 
+    Of bytes with a skeleton it is the digest of what a child loads: what is sealed is read from there.
     Raises Conflict when the file changed meanwhile, Failed when cancelled, BadInput when it cannot be read.
     """
-    digest = _hash(opened.fd, opened.name, opened.identity.size, None, progress, cancelled)
+    whole = ((opened.fd, 0, opened.identity.size),)
+    stretches = _stretches(opened) if isinstance(opened, SealedBytes) else whole
+    size = opened.size if isinstance(opened, SealedBytes) else opened.identity.size
+    digest = _hash(stretches, opened.name, size, None, progress, cancelled)
     if isinstance(opened, OpenedFile) or not opened.sealed:
         _check_unchanged(opened)
     return digest
 
 
 def _check_unchanged(opened: OpenedFile | SealedBytes) -> None:
-    if identity_of(os.fstat(opened.fd)) != opened.identity:
+    """Raise Conflict for a file that is not as it was. That another took its name changes only its ctime."""
+    status = os.fstat(opened.fd)
+    found, known = identity_of(status), opened.identity
+    renamed = status.st_nlink == 0 and (found.size, found.modified_ns) == (known.size, known.modified_ns)
+    if found != known and not renamed:
         raise Conflict(f"{opened.name} changed while it was being read", hint="try again when it is at rest")
 
 
+def _stretches(content: SealedBytes) -> tuple[Stretch, ...]:
+    """What the bytes are made of as a child sees them."""
+    if content.sealed or content.skeleton < 0:
+        return ((content.fd, 0, content.size),)
+    found: list[Stretch] = []
+    here = 0
+    for start, stop in LoadPlan.from_bytes(content.plan, content.size).sealed(content.size):
+        found += [(content.fd, here, start), (content.skeleton, start, stop)]
+        here = stop
+    return (*found, (content.fd, here, content.size))
+
+
 def _hash(
-    fd: int, name: str, size: int, copy: int | None, progress: Progress | None, cancelled: Cancelled | None
+    stretches: Sequence[Stretch],
+    name: str,
+    size: int,
+    copy: int | None,
+    progress: Progress | None,
+    cancelled: Cancelled | None,
 ) -> str:
     hasher = hashlib.sha256()
     buffer = memoryview(bytearray(min(_CHUNK, size) or 1))
-    done = 0
-    while done < size:
-        if cancelled is not None and cancelled():
-            raise Failed(f"reading {name} was cancelled")
-        try:
-            count = os.preadv(fd, [buffer[: min(_CHUNK, size - done)]], done)
-        except OSError as error:
-            raise BadInput(f"{name} {words_of(error)}") from None
-        if count == 0:
-            raise Conflict(f"{name} shrank while it was being read", hint="try again when it is at rest")
-        hasher.update(buffer[:count])
-        if copy is not None:
-            _keep(copy, buffer[:count], name)
-        done += count
-        if progress is not None:
-            progress(done, size)
+    for fd, done, stop in stretches:
+        while done < stop:
+            if cancelled is not None and cancelled():
+                raise Failed(f"reading {name} was cancelled")
+            try:
+                count = os.preadv(fd, [buffer[: min(_CHUNK, stop - done)]], done)
+            except OSError as error:
+                raise BadInput(f"{name} {words_of(error)}") from None
+            if count == 0:
+                raise Conflict(f"{name} shrank while it was being read", hint="try again when it is at rest")
+            hasher.update(buffer[:count])
+            if copy is not None:
+                _keep(copy, buffer[:count], name)
+            done += count
+            if progress is not None:
+                progress(done, size)
     return f"sha256:{hasher.hexdigest()}"
 
 

@@ -98,7 +98,10 @@ async def make(
             await trainer.command(plan.command, directory, suffix, candidate=file, on_progress=on_progress)
         else:
             inspection = current.inspection
-            asked = Candidate(current.bytes.fd, inspection.format, inspection.compression, at, str(plan.mode))
+            content = current.bytes
+            asked = Candidate(
+                content.handed, inspection.format, inspection.compression, at, str(plan.mode), content.plan
+            )
             trained = await trainer.train(
                 asked,
                 table,

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from backends.base import Inspection
+from backends.load_plan import LoadPlan
 from console.worker.failures import error_of, new_failure
 from console.worker.launcher import Launcher
 from console.worker.process import ChildProcess
-from console.worker.strict import Malformed, inspection_from
+from console.worker.strict import inspection_from
+from console.worker.wire import Head
 
 DEADLINE = 30.0
+BYTES_A_SECOND = 50 << 20
+"""What a slow disk gives, for files of which much has to be copied."""
 FILES_EACH = 5_000
 """A child is replaced after this many files, so that nothing a file left behind in it stays for long."""
 
@@ -31,13 +36,30 @@ class Inspectors:
         Raises ChildRefused with code `damaged`, `unsupported` or `not-loadable`, ChildFailed with `hang`, `died`,
         `out-of-memory`, `protocol` or `raised`.
         """
+        inspection, _plan = await self._ask({"name": name}, (fd,), name, deadline)
+        return inspection
+
+    async def plan(
+        self, fd: int, name: str = "", *, memory: int | None = None, room: int = 0, deadline: float = DEADLINE
+    ) -> tuple[Inspection, bytes]:
+        """The facts of `fd`, and the load plan of where its arrays lie (see `backends.load_plan`).
+
+        With `memory`, an empty memfd of the file's size, the file is read only through a copy made there once, of at
+        most `room` bytes, which in the end holds everything but what the plan calls raw. Raises as `inspect` does.
+        """
+        fields = {"name": name, "plan": True, "room": room}
+        fds = (fd,) if memory is None else (fd, memory)
+        seconds = deadline + os.fstat(fd).st_size / BYTES_A_SECOND
+        inspection, plan = await self._ask(fields, fds, name, seconds)
+        return inspection, plan
+
+    async def _ask(self, fields: Head, fds: Sequence[int], name: str, deadline: float) -> tuple[Inspection, bytes]:
         async with self._child(name) as child:
-            head, _body = await child.request(
-                "inspect", {"name": name}, fds=(fd,), deadline=deadline, input=f"the file {name}"
-            )
+            head, body = await child.request("inspect", fields, fds=fds, deadline=deadline, input=f"the file {name}")
             try:
-                return inspection_from(head.get("inspection"))
-            except Malformed as error:
+                LoadPlan.from_bytes(body, os.fstat(fds[0]).st_size)
+                return inspection_from(head.get("inspection")), body
+            except ValueError as error:
                 child.kill("protocol", "sent an inspection that is none and was killed")
                 message = f"the inspector's answer is malformed: {error}"
                 raise error_of(new_failure(name, "inspect", "protocol", message)) from None

@@ -98,12 +98,16 @@ class Worker:
         at: str = "",
         *,
         name: str = "",
-        mmap_mode: str | None = None,
+        file: int | None = None,
+        plan: bytes = b"",
         imports: Sequence[str] = (),
         deadline: float = 300.0,
         on_phase: Callable[[str, dict[str, float]], None] | None = None,
     ) -> Loaded:
         """Load the model at `at` in the file `fd`. `imports` names modules to import first, as a phase of its own.
+
+        `plan` tells where arrays lie, and `file` is what those are mapped from that are not in `fd` (see
+        `SealedBytes.handed`).
 
         Phases are start, import, read (with its parts as `read.…`) and warm; `on_phase(phase, finished)` runs as
         each begins, with the milliseconds of those that have ended.
@@ -113,8 +117,9 @@ class Worker:
             if on_phase is not None:
                 on_phase(str(head.get("phase", "")), _numbers(head.get("phases")))
 
-        fields = {"format": format, "at": at, "mmap_mode": mmap_mode, "imports": list(imports), "name": name}
-        head, _body = await self.child.request("load", fields, fds=(fd,), deadline=deadline, on_event=on_event)
+        fields = {"format": format, "at": at, "imports": list(imports), "name": name}
+        fds = (fd,) if file is None else (fd, file)
+        head, _body = await self.child.request("load", fields, body=plan, fds=fds, deadline=deadline, on_event=on_event)
         loaded = self._checked(_loaded, head)
         return replace(loaded, phases={"start": self._start_ms, **loaded.phases})
 

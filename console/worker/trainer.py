@@ -36,13 +36,17 @@ class Trained:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """The current model as bytes, and how a new one is made of it: what the trainer needs to know."""
+    """The current model as bytes, and how a new one is made of it: what the trainer needs to know.
 
-    artifact: int
+    `artifact` is what `SealedBytes.handed` gives, `plan` goes with it.
+    """
+
+    artifact: tuple[int, ...]
     format: str
     compression: str | None
     at: str
     mode: str
+    plan: bytes = b""
 
 
 def candidate_file(name: str) -> int:
@@ -100,7 +104,9 @@ class Trainer:
             "target": target,
             "hold_back": hold_back,
         }
-        head = await self._ask("train", fields, (current.artifact, table, candidate), f"the file {name}", on_progress)
+        memory, *file = current.artifact
+        fds = (memory, table, candidate, *file)
+        head = await self._ask("train", fields, fds, f"the file {name}", on_progress, current.plan)
         try:
             rows, held, seconds = int(head["rows"]), int(head["held_back"]), float(head["seconds"])
             return Trained(
@@ -125,14 +131,18 @@ class Trainer:
         self.child.kill("cancelled", "was cancelled")
         await self.child.ended.wait()
 
-    async def _ask(self, op: str, fields: Head, fds: Sequence[int], given: str | None, on_progress: Progress) -> Head:
+    async def _ask(
+        self, op: str, fields: Head, fds: Sequence[int], given: str | None, on_progress: Progress, body: bytes = b""
+    ) -> Head:
         def on_event(head: Head) -> None:
             done, total = (value if isinstance(value, int) else None for value in (head.get("done"), head.get("total")))
             text = head.get("text")
             on_progress(str(head.get("phase") or "command")[:40], done, total, str(text)[:2000] if text else "")
 
         try:
-            head, _body = await self.child.request(op, fields, fds=fds, deadline=NEVER, on_event=on_event, input=given)
+            head, _body = await self.child.request(
+                op, fields, body=body, fds=fds, deadline=NEVER, on_event=on_event, input=given
+            )
         except asyncio.CancelledError:
             await self.end()
             raise

@@ -181,39 +181,6 @@ def test_compression_makes_it_smaller_and_changes_nothing(tmp_path: Path) -> Non
     assert np.array_equal(loaded(packed).predict_proba(X), model.predict_proba(X))
 
 
-@pytest.mark.parametrize("mode", ["r", "c"])
-def test_large_arrays_are_mapped_and_the_file_is_never_written(tmp_path: Path, mode: str) -> None:
-    model = LogisticRegression().fit(X, Y)
-    model.big_ = np.arange(100_000.0)
-    path = saved(model, tmp_path / "big.h5")
-    before = path.read_bytes()
-    again = loaded(path, mmap_mode=mode)
-    assert isinstance(again.big_, np.memmap)
-    assert not isinstance(again.coef_, np.memmap)
-    assert np.array_equal(again.big_, model.big_)
-    if mode == "c":
-        again.big_[0] = 5.0
-    else:
-        with pytest.raises(ValueError, match="read-only"):
-            again.big_[0] = 5.0
-    del again
-    assert path.read_bytes() == before
-
-
-def test_a_sealed_memfd_is_read_and_mapped(tmp_path: Path) -> None:
-    import fcntl
-
-    model = LogisticRegression().fit(X, Y)
-    model.big_ = np.arange(20_000.0)
-    fd = os.memfd_create("model", os.MFD_ALLOW_SEALING)
-    Hdf5().save(model, fd)
-    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK)
-    again = Hdf5().load(Source(fd), mmap_mode="r").model
-    assert isinstance(again.big_, np.memmap)
-    assert np.array_equal(again.predict_proba(X), model.predict_proba(X))
-    os.close(fd)
-
-
 def test_a_descriptor_that_can_only_be_written_is_enough(tmp_path: Path) -> None:
     path = tmp_path / "model.h5"
     fd = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)

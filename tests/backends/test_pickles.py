@@ -7,7 +7,6 @@ import pickle
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestClassifier
@@ -36,10 +35,10 @@ def save(model: Any, path: Path, name: str, **options: Any) -> None:
         os.close(fd)
 
 
-def load(path: Path, name: str, at: str = "", mmap_mode: str | None = None) -> LoadedModel:
+def load(path: Path, name: str, at: str = "") -> LoadedModel:
     fd = os.open(path, os.O_RDONLY)
     try:
-        return registry.load(Source(fd, path.name), name, at, mmap_mode)
+        return registry.load(Source(fd, path.name), name, at)
     finally:
         os.close(fd)
 
@@ -76,30 +75,6 @@ def test_joblib_round_trip(forest: Any, path: Path, compress: str) -> None:
 def test_an_unknown_compression_is_refused(forest: Any, path: Path) -> None:
     with pytest.raises(NotLoadable, match="no compression is called 'rar'"):
         save(forest, path, "joblib", compress="rar")
-
-
-@pytest.mark.parametrize("mode", ["r", "c"])
-def test_arrays_are_memory_mapped(path: Path, mode: str) -> None:
-    joblib.dump({"weights": np.arange(10_000.0)}, path)
-    loaded = load(path, "joblib", "weights", mode)
-    assert isinstance(loaded.model, np.memmap)
-    assert loaded.model.sum() == np.arange(10_000.0).sum()
-    before = path.read_bytes()
-    if mode == "c":
-        loaded.model[0] = 5
-    else:
-        with pytest.raises(ValueError, match="read-only"):
-            loaded.model[0] = 5
-    assert path.read_bytes() == before
-
-
-def test_a_writable_map_and_a_compressed_map_are_refused(path: Path) -> None:
-    joblib.dump(np.arange(10), path)
-    with pytest.raises(NotLoadable, match="would write"):
-        load(path, "joblib", mmap_mode="r+")
-    joblib.dump(np.arange(10), path, compress=("gzip", 3))
-    with pytest.raises(NotLoadable, match="compressed with gzip"):
-        load(path, "joblib", mmap_mode="r")
 
 
 @pytest.mark.parametrize("method", ["gzip", "bz2", "lzma"])

@@ -20,6 +20,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from console.worker.failures import ChildFailed, ChildRefused
 from console.worker.launcher import Launcher
 from console.worker.model import Loaded, Worker
+from tests.frozen import frozen
 from tests.worker.payloads import Load, OpenFile, predicting
 
 X = numpy.random.default_rng(0).normal(size=(40, 3))
@@ -70,17 +71,19 @@ async def test_a_forest_from_load_to_save(launcher: Launcher, open_file: OpenFil
         await worker.call(handle)
 
 
-async def test_a_memory_mapped_model(launcher: Launcher, tmp_path: Path) -> None:
+async def test_large_numbers_are_mapped_from_the_file(launcher: Launcher, tmp_path: Path) -> None:
     model = Ridge().fit(X, X[:, :2])
-    joblib.dump(model, tmp_path / "ridge.joblib")
-    fd = os.open(tmp_path / "ridge.joblib", os.O_RDONLY)
-    worker = await Worker.start(launcher, "ridge.joblib", files=(fd,))
-    for mmap_mode in ("r", "c"):
-        await worker.load(fd, "joblib", mmap_mode=mmap_mode)
-        mapped = {one.path for one in psutil.Process(worker.child.pid).memory_maps()}
-        assert str(tmp_path / "ridge.joblib") in mapped
-        assert (await worker.call_rows(X[:3].tolist())).outputs["predict"] == model.predict(X[:3]).tolist()
-    os.close(fd)
+    model.table_ = numpy.ones(100_000)
+    path = tmp_path / "ridge.joblib"
+    joblib.dump(model, path)
+    with frozen(path) as taken:
+        worker = await Worker.start(launcher, "ridge.joblib")
+        await worker.load(taken.memory, "joblib", file=taken.file, plan=taken.plan.to_bytes())
+    mapped = {one.path for one in psutil.Process(worker.child.pid).memory_maps()}
+    assert str(path) in mapped
+    assert (await worker.call_rows(X[:3].tolist())).outputs["predict"] == model.predict(X[:3]).tolist()
+    with frozen(path) as taken, pytest.raises(ChildFailed, match="load plan"):
+        await worker.load(taken.memory, "joblib", plan=taken.plan.to_bytes())
 
 
 async def saved_as_it_was_trained(worker: Worker, model: Any, tmp_path: Path) -> None:

@@ -315,7 +315,7 @@ async def train(
     phases: list[str] = []
     trainer = await Trainer.start(launcher, artifact.name)
     with artifact.open("rb") as model, rows.open("rb") as data:
-        current = Candidate(model.fileno(), "pickle", None, at, mode)
+        current = Candidate((model.fileno(),), "pickle", None, at, mode)
         trained = await trainer.train(
             current,
             data.fileno(),
@@ -376,7 +376,7 @@ async def test_cancelling_kills_the_trainer(launcher: Launcher, tmp_path: Path) 
     with artifact.open("rb") as model, rows.open("rb") as data:
         task = asyncio.ensure_future(
             trainer.train(
-                Candidate(model.fileno(), "pickle", None, "", "fit"),
+                Candidate((model.fileno(),), "pickle", None, "", "fit"),
                 data.fileno(),
                 rows.name,
                 target="y",

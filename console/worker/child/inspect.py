@@ -7,6 +7,8 @@ from typing import Any
 
 from backends import registry
 from backends.base import Inspection, Source
+from backends.frozen import Freezing
+from backends.load_plan import LoadPlan
 from console.worker.child.jsonable import jsonable
 from console.worker.child.main import Answer, Request, Service
 
@@ -15,16 +17,28 @@ ITEMS_CAP = 20_000
 
 
 class Inspecting(Service):
-    """Operation `inspect` (name, one descriptor) → `inspection`."""
+    """Operation `inspect` (name, plan, room, one or two descriptors) → `inspection`, and the load plan as body."""
 
     def __init__(self) -> None:
         super().__init__()
         self.operations = {"inspect": self.inspect}
 
     def inspect(self, request: Request) -> Answer:
-        """Facts of the file behind the descriptor. Raises Damaged, Unsupported, OSError."""
-        found = registry.inspect(Source(request.fds[0], str(request.fields.get("name", ""))))
-        return {"inspection": as_json(found)}, b""
+        """Facts of the file behind the first descriptor, and with `plan` where its arrays lie.
+
+        A second descriptor is memory of the same size, empty: the file is then read through a copy made there, of at
+        most `room` bytes. Raises Damaged, Unsupported, NotLoadable, OSError.
+        """
+        name = str(request.fields.get("name", ""))
+        source = Source(request.fds[0], name)
+        if len(request.fds) > 1:
+            source = Freezing(request.fds[0], request.fds[1], name, int(request.fields["room"]))
+        elif request.fields.get("plan"):
+            source.plan = LoadPlan()
+        found = registry.inspect(source)
+        if isinstance(source, Freezing):
+            source.finish()
+        return {"inspection": as_json(found)}, source.plan.to_bytes() if source.plan is not None else b""
 
 
 def as_json(inspection: Inspection) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any, Optional
 
 from backends import registry
 from backends.base import Source
+from backends.frozen import Frozen
 from console.worker.child import calls, live, metrics, results, tracebacks
 from console.worker.child.batching import Batching, Key
 from console.worker.child.main import Answer, Refusal, Request, Service
@@ -48,15 +49,19 @@ class Serving(Service):
         tracebacks.collect_warnings()
 
     def load(self, request: Request) -> Answer:
-        """format, at, mmap_mode, imports, name, one descriptor → class, methods, signature, phases, versions."""
+        """format, at, imports, name → class, methods, signature, phases, versions.
+
+        The body is the load plan; the descriptors are sealed memory and, where the plan leaves raw numbers out of it,
+        the file they are mapped from.
+        """
         fields = request.fields
         self._phases = {}
         self._begin(request, "import")
         for name in fields.get("imports") or ():
             importlib.import_module(name)
         self._begin(request, "read")
-        source = Source(request.fds[0], str(fields.get("name", "")))
-        loaded = registry.load(source, fields["format"], fields.get("at") or "", fields.get("mmap_mode"))
+        source = Frozen(request.fds[0], str(fields.get("name", "")), request.body, *request.fds[1:])
+        loaded = registry.load(source, fields["format"], fields.get("at") or "")
         self.model = loaded.model
         self._changes = live.quieten(self.model)
         self._row_wise = live.row_wise(self.model)

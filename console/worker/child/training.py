@@ -7,6 +7,7 @@ from typing import Any
 
 from backends import registry
 from backends.base import Source, resolve
+from backends.frozen import Frozen
 from console.worker.child import calls, commands, tracebacks
 from console.worker.child.fitting import Fitted, fit, jobs_of, refuse_hazards, with_jobs
 from console.worker.child.live import notes_of, quieten
@@ -29,13 +30,15 @@ class Training(Service):
     def train(self, request: Request) -> Answer:
         """format, compression, at, mode, name, target, hold_back, and three descriptors (artifact, table, candidate).
 
+        The body is the artifact's load plan, a fourth descriptor the file of its raw numbers (as in `Serving.load`).
+
         Answers rows, held_back, seconds, task, notes, warnings. Progress comes as events: phase, done, total.
         Raises Refusal for data or parameters that cannot be trained with, and what the model's code raises.
         """
         fields = request.fields
         artifact, table, candidate = (request.fds[position] for position in range(3))
         self._begin(request, "load")
-        root = registry.load(Source(artifact), fields["format"]).model
+        root = registry.load(Frozen(artifact, "", request.body, *request.fds[3:]), fields["format"]).model
         at = fields.get("at") or ""
         current = resolve(root, at)
         refuse_hazards(current)

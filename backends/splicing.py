@@ -1,0 +1,118 @@
+"""Loading a joblib file with CPython's C unpickler: its opcodes without the arrays between them, those from memory.
+
+joblib's own unpickler is pure Python, since it has to stop at each array. The walk knows where every array lies, so
+the raw bytes are cut out of the stream, and after the BUILD of each array's wrapper, which ends its frame, stand the
+opcodes `BININT number, TUPLE2, BINPERSID` instead: the unpickler hands wrapper and number to `persistent_load`, which
+answers with the array. What the unpickler reads is sealed memory; raw bytes never reach it.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from typing import Any, Optional
+
+from backends.base import Damaged
+from backends.frozen import Frozen
+from backends.load_plan import MAX_PIECES, NUMBERS, OBJECTS, LoadPlan, Piece
+from backends.pickle_values import RawArray
+from backends.pickle_walk import Walk
+
+__all__ = ["load_spliced", "plan_of"]
+
+
+def plan_of(walked: Walk, inside: bool) -> LoadPlan:
+    """The plan of one joblib stream that was walked whole; an empty one where joblib has to load it itself."""
+    arrays = walked.arrays
+    simple = walked.complete and len(walked.roots) == 1 and len(arrays) <= MAX_PIECES
+    if not simple or not all(array.dtype.itemsize for array in arrays):
+        return LoadPlan()
+    return LoadPlan(tuple(map(_piece, arrays)), inside)
+
+
+def _piece(array: RawArray) -> Piece:
+    kind = OBJECTS if array.dtype.objects else NUMBERS
+    return Piece(array.extra["at"], array.offset, array.length, kind)
+
+
+def load_spliced(source: Frozen, opened: Any) -> Any:
+    """The root object of the joblib file `source`, whose bytes but for raw ones lie in `opened`, a writable buffer.
+
+    Arrays are writable, as joblib gives them, but share memory with the file until they are written to. Raises
+    Damaged where the plan and an array's own header differ, and whatever the classes in the file raise.
+    """
+    assert source.plan is not None
+    pieces = source.plan.pieces
+    view = memoryview(opened)
+    parts: list[Any] = []
+    here = 0
+    for number, piece in enumerate(pieces):
+        parts.append(view[here : piece.at])
+        parts.append(b"J" + number.to_bytes(4, "little") + b"\x86Q")
+        here = piece.offset + piece.length
+    parts.append(view[here:])
+    unpickler = _Unpickler(b"".join(parts), source, opened)
+    root = unpickler.load()
+    if unpickler.taken != len(pieces):
+        raise Damaged("the load plan tells of more arrays than the file holds")
+    return root
+
+
+class _Unpickler(pickle.Unpickler):
+    """Answers a wrapper and the number of its piece with the array."""
+
+    def __init__(self, opcodes: bytes, source: Frozen, opened: Any) -> None:
+        super().__init__(io.BytesIO(opcodes))
+        import joblib.numpy_pickle
+        import numpy
+
+        assert source.plan is not None
+        self.taken = 0
+        self._numpy = numpy
+        self._native = getattr(joblib.numpy_pickle, "_ensure_native_byte_order", lambda array: array)
+        self._pieces = source.plan.pieces
+        self._source = source
+        self._opened = opened
+
+    def persistent_load(self, pid: Any) -> Any:
+        """The array that stands where its wrapper, just built, says."""
+        if type(pid) is not tuple or len(pid) != 2 or pid[1] != self.taken or type(pid[1]) is not int:
+            raise pickle.UnpicklingError("a persistent id that stands for nothing")
+        wrapper, number = pid
+        self.taken += 1
+        piece = self._pieces[number]
+        if piece.kind == OBJECTS:
+            array = pickle.loads(self._opened[piece.offset : piece.offset + piece.length])
+        elif piece.kind == NUMBERS:
+            array = self._array(wrapper, piece)
+        else:
+            raise Damaged("the load plan is not one of a joblib file", offset=piece.at)
+        if not array.dtype.isnative:
+            array = self._native(array)
+        return _as_subclass(array, wrapper.subclass, self._numpy)
+
+    def _array(self, wrapper: Any, piece: Piece) -> Any:
+        dtype, shape, order = wrapper.dtype, wrapper.shape, wrapper.order
+        count = 1
+        for length in shape:
+            count *= length
+        if dtype.hasobject or count * dtype.itemsize != piece.length or self._start(wrapper, piece) != piece.offset:
+            raise Damaged("the load plan and an array disagree", offset=piece.at)
+        memory = self._source.numbers(piece) if piece.raw else self._opened
+        array = self._numpy.ndarray(shape, dtype, memory, piece.offset, None, order)
+        flags = array.flags
+        return array if flags.aligned and (flags.writeable or piece.raw) else array.copy(order)
+
+    def _start(self, wrapper: Any, piece: Piece) -> int:
+        """Where joblib would start to read the array's bytes."""
+        if getattr(wrapper, "numpy_array_alignment_bytes", None) is None:
+            return piece.at
+        padding: int = self._opened[piece.at]
+        return piece.at + 1 + padding
+
+
+def _as_subclass(array: Any, subclass: Optional[type], numpy: Any) -> Any:
+    """The array as the class it had, by the hook that numpy had before 2.0; joblib does the same and no more."""
+    if not hasattr(array, "__array_prepare__") or subclass in (numpy.ndarray, numpy.memmap):
+        return array
+    return numpy.core.multiarray._reconstruct(subclass, (0,), "b").__array_prepare__(array)
