@@ -11,7 +11,7 @@ from pathlib import Path
 from console.errors import BadInput, Conflict, Failed, Refused
 from console.loading.facts import CannotInspect
 from console.loading.starting import Records
-from console.loading.unsealing import HEAD, Unsealing
+from console.loading.unsealing import Unsealing
 from console.records import Verdict
 from console.store.kinds import is_sealed
 from console.store.publish import Promotion, publish
@@ -43,7 +43,7 @@ class AtRest:
             raise BadInput(f"{target} is there already", hint="name another file with --out")
         opened = await asyncio.to_thread(open_artifact, self._root, path)
         with opened:
-            if is_sealed(await asyncio.to_thread(os.pread, opened.fd, HEAD, 0)):
+            if is_sealed(opened.head):
                 raise BadInput(f"{path} is sealed already")
             content = await self._unsealing.sealed(opened, recipients)
             with content:

@@ -16,7 +16,7 @@ from console.errors import BadInput, ConsoleError, Refused
 from console.loading.facts import CannotInspect
 from console.records import Verdict
 from console.store.kinds import is_sealed, unsealed_name
-from console.store.sealed import OpenedFile, SealedBytes, digest_of, frozen, identity_of, new_memory, seal
+from console.store.sealed import HEAD, OpenedFile, SealedBytes, digest_of, frozen, identity_of, new_memory, seal
 from console.trust.secret_files import open_secret
 from console.worker import unsealer
 from console.worker.launcher import Launcher
@@ -24,7 +24,6 @@ from console.worker.launcher import Launcher
 __all__ = ["Unsealing"]
 
 AT_ONCE = 2
-HEAD = 64
 
 _VERDICTS = {
     "no-package": Verdict.UNSUPPORTED,
@@ -69,7 +68,8 @@ class Unsealing:
         The bytes are the caller's to close, `content` stays open. `identity` is a file to use in place of that in
         the settings. Raises CannotInspect when it cannot be opened, Conflict, Failed.
         """
-        if not is_sealed(await asyncio.to_thread(os.pread, content.fd, HEAD, 0)):
+        head = content.head if isinstance(content, OpenedFile) else os.pread(content.fd, HEAD, 0)
+        if not is_sealed(head):
             return None
         key = self._identity(content, identity)
         try:
@@ -146,6 +146,7 @@ class Unsealing:
 
 
 def _in_memory(content: OpenedFile | SealedBytes) -> SealedBytes:
-    """The ciphertext as a hashed copy in sealed memory: what is digested is what is decrypted."""
-    opened = OpenedFile(content.fd, content.identity, content.name)
-    return seal(opened, limit=content.identity.size)
+    """The ciphertext in sealed memory with its digest: what is digested is what is decrypted."""
+    if isinstance(content, SealedBytes) and content.sealed:
+        return replace(content, fd=os.dup(content.fd), digest=content.digest or digest_of(content))
+    return seal(OpenedFile(content.fd, content.identity, content.name), limit=content.identity.size)
