@@ -49,7 +49,8 @@ class Settings:
     """What an operator may set in `config.toml`; every key has a default.
 
     `memory_mb` caps one worker's address space, `cpu_seconds` its processor time per request, `deadline_s` one
-    request, `load_deadline_s` one load; `reconcile_s` is the pace of the full comparison with the disk.
+    request, `load_deadline_s` one load; files up to `seal_mb` MiB are copied into sealed memory before they are loaded,
+    of larger ones everything but their raw numbers is; `reconcile_s` is the pace of the full comparison with the disk.
     """
 
     theme: str = ""
@@ -58,6 +59,7 @@ class Settings:
     ascii: bool = False
     read_only: bool = False
     memory_mb: int = 8192
+    seal_mb: int = 64
     load_deadline_s: float = 300.0
     deadline_s: float = 120.0
     reconcile_s: float = 30.0

@@ -89,6 +89,7 @@ class Engine:
             self._fingerprint,
             self._book.pins,
             unseals=self._unsealing.unsealed,
+            limit=settings.seal_mb << 20,
         )
         past = Past(root, inspect_in(self._inspectors), self._book.judge)
         self._explaining = Explaining(past, self._book.explain, self.bus)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from console.records import Artifact, FileIdentity, Inspection, Judgement, Reason, Report, Verdict
-from console.store.sealed import OpenedFile, SealedBytes, digest_of, open_artifact, seal
+from console.store.sealed import SEAL_LIMIT, OpenedFile, SealedBytes, digest_of, open_artifact, seal
 
 KEPT = 512
 
@@ -53,7 +53,8 @@ class Facts:
     """Reports by path, kept while the file's identity and the policy's fingerprint stay the same.
 
     Judging needs a digest only where a pin could count, so `pins` tells whether the policy holds any, and
-    `digest_first` whether it lets nothing be loaded whose digest is not known.
+    `digest_first` whether it lets nothing be loaded whose digest is not known. Files of more than `limit` bytes are
+    frozen where they are instead of copied.
     """
 
     def __init__(
@@ -66,10 +67,12 @@ class Facts:
         pins: Callable[[], bool],
         digest_first: Callable[[], bool] = lambda: False,
         unseals: Unseals = never_sealed,
+        limit: int = SEAL_LIMIT,
     ) -> None:
         self._root = root
         self._plan = plan
         self._digest_first = digest_first
+        self._limit = limit
         self._unseals = unseals
         self._pins = pins
         self._inspect = inspect
@@ -145,8 +148,7 @@ class Facts:
         """Judge bytes that are to be loaded, be they a file of the store or not; they stay the caller's to close.
 
         What is encrypted becomes what is in it. What is not sealed gets its skeleton; its digest is taken first where
-        the judgement may hang on it. Raises
-        Conflict when the file changes meanwhile.
+        the judgement may hang on it. Raises Conflict when the file changes meanwhile.
         """
         try:
             plain = await self._unseals(content)
@@ -163,7 +165,7 @@ class Facts:
 
     def _seal(self, path: str) -> SealedBytes:
         with open_artifact(self._root, path) as opened:
-            return seal(opened)
+            return seal(opened, limit=self._limit)
 
     async def _look(self, fd: int, name: str, digest: str | None) -> tuple[Inspection | None, Judgement]:
         try:
