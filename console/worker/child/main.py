@@ -147,6 +147,7 @@ def _reply(sock: socket.socket, request: Request, service: Service) -> None:
     except (WireError, ValueError) as error:
         said = {"code": "too-large", "message": f"the answer cannot be sent: {error}", "phase": service.phase}
         send(sock, {"id": request.id, "failure": said})
+    service.input = None
 
 
 def _reply_together(sock: socket.socket, requests: list[Request], service: Service) -> bool:
@@ -158,6 +159,7 @@ def _reply_together(sock: socket.socket, requests: list[Request], service: Servi
     except BaseException:
         return False
     sock.sendall(data)
+    service.input = None
     return True
 
 

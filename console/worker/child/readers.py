@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 from backends.base import Source
+from console.worker.child import mapped
 from console.worker.child.main import Refusal
 
 ROWS_CAP = 20_000_000
@@ -64,7 +65,7 @@ def frame_of(rows: Any, names: list[str]) -> Any:
     """Rows with named columns: a data frame, or an array where pandas is not installed."""
     library = pandas()
     if library is not None:
-        return library.DataFrame(rows, columns=names)
+        return library.DataFrame(rows, columns=names, copy=False)
     numpy = importlib.import_module("numpy")
     array = numpy.asarray(rows)
     return array if array.dtype.kind in "biuf" else numpy.asarray(rows, dtype=object)
@@ -151,7 +152,8 @@ def _parquet(source: Source) -> Any:
 def _npy(source: Source) -> Any:
     numpy = importlib.import_module("numpy")
     try:
-        return numpy.load(source.file(), allow_pickle=False)
+        found = mapped.npy(source)
+        return numpy.load(source.file(), allow_pickle=False) if found is None else found
     except (ValueError, EOFError, OSError) as error:
         raise bad(source, f"cannot be read as npy: {error}") from None
 
@@ -182,12 +184,12 @@ def _hdf5(source: Source) -> dict[str, Any]:
             if len(names) == 1 and isinstance(place.get(names[0], getlink=True), h5py.HardLink):
                 only = place[names[0]]
                 place = only if isinstance(only, h5py.Group) else place
-            return {name: found for name in place for found in _datasets(h5py, place, name)}
+            return {name: found for name in place for found in _datasets(source, h5py, place, name)}
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         raise bad(source, f"cannot be read as HDF5: {error}") from None
 
 
-def _datasets(h5py: Any, group: Any, name: str) -> list[Any]:
+def _datasets(source: Source, h5py: Any, group: Any, name: str) -> list[Any]:
     if not isinstance(group.get(name, getlink=True), h5py.HardLink):
         return []
     item = group[name]
@@ -197,7 +199,8 @@ def _datasets(h5py: Any, group: Any, name: str) -> list[Any]:
         raise ValueError(f"{name} unpacks to {item.nbytes} bytes; a table may have {BYTES_CAP}")
     if h5py.check_string_dtype(item.dtype) is not None:
         return [item.asstr()[...]]
-    return [item[...]]
+    found = mapped.dataset(source, item)
+    return [item[...] if found is None else found]
 
 
 def _one_array(source: Source, array: Any) -> Raw:

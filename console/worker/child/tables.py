@@ -80,6 +80,8 @@ def _array_apart(source: Source, raw: Raw, target: Optional[str]) -> tuple[Any, 
         width = array.shape[1] if array.ndim == 2 else 1
         missing = _difference(target, "missing target", "a column", None)
         raise _refusal(source, [missing], f"; its {width} columns have no names, say its index") from None
+    if index in (0, -1, array.shape[1] - 1):
+        return (array[:, 1:] if index == 0 else array[:, :-1]), truth
     numpy = importlib.import_module("numpy")
     return numpy.delete(array, index, axis=1), truth
 
