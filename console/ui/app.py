@@ -116,6 +116,7 @@ class ConsoleApp(Navigator):
         await self._follower.catch_up()
         self._follower.start()
         await self.push_screen(HomeScreen())
+        self.call_after_refresh(self._engine.begin)
 
     async def on_unmount(self) -> None:
         """End every child, whatever way the console ends."""

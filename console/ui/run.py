@@ -14,6 +14,9 @@ from console.errors import Usage
 COLOURLESS = "ansi-dark"
 """The theme for NO_COLOR: of the themes only those of the terminal's own colours can do without any."""
 
+_SWITCH_SECONDS = 0.001
+"""How long a thread that looks at the disk may keep a key press waiting for the interpreter, a fifth of the usual."""
+
 if TYPE_CHECKING:
     from console.engine import Engine
 
@@ -27,12 +30,13 @@ def run(root: Path, settings: Settings, *, read_only: bool = False) -> int:
     if "NO_COLOR" in os.environ:
         os.environ["TEXTUAL_THEME"] = COLOURLESS
         settings = replace(settings, theme=COLOURLESS)
+    sys.setswitchinterval(_SWITCH_SECONDS)
     from console.ui.app import ConsoleApp
 
     async def open_engine() -> Engine:
         from console.engine import Engine
 
-        return await Engine.open(root, settings, read_only=read_only or settings.read_only)
+        return await Engine.open(root, settings, read_only=read_only or settings.read_only, begin=False)
 
     app = ConsoleApp(root, open_engine, settings)
     try:

@@ -49,6 +49,9 @@ class Feeder:
         self.asked: list[tuple[str, ...]] = []
         self.closed = False
 
+    def begin(self) -> None:
+        self.begun = True
+
     async def close(self) -> None:
         self.closed = True
 
