@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import re
 import struct
+import sys
 from typing import Callable, Optional
 
 from backends.base import Finding, Source
@@ -91,6 +92,8 @@ class PickleMachine(PickleReader):
         self.stack: list[Value] = []
         self.marks: list[list[Value]] = []
         self.memo: dict[int, Value] = {}
+        self.wrapper: Optional[Instance] = None
+        self.wrapper_index = 0
         self._expansions: dict[int, tuple[int, Value]] = {}
         unknown = self._unknown
         self._dispatch = [
@@ -105,7 +108,7 @@ class PickleMachine(PickleReader):
         """
         self.seek(offset)
         self.start, self.protocol, self.frame_end, self.abandoned = offset, 0, None, None
-        self.stack, self.marks, self.memo = [], [], {}
+        self.stack, self.marks, self.memo, self.wrapper = [], [], {}, None
         self._set_safe()
         return self.resume()
 
@@ -115,7 +118,9 @@ class PickleMachine(PickleReader):
             return self._loop()
         except IndexError:
             raise Stopped("malformed", "an opcode takes more from the stack than there is", self.offset) from None
-        except KeyError:
+        except KeyError as error:
+            if _spent(error.args[0]) in self.memo:
+                raise Stopped("raw-span", "an array's wrapper is used for a second time", self.offset) from None
             raise Stopped("malformed", "an opcode reads a memo entry that was never written", self.offset) from None
         except UnicodeDecodeError as error:
             raise Stopped("malformed", f"text that is not valid {error.encoding}", self.offset) from None
@@ -143,9 +148,16 @@ class PickleMachine(PickleReader):
         if self.frame_end is not None and self.frame_end != offset:
             self.report("frame", f"{self.frame_end - offset} bytes are left in the frame at its STOP", offset - 1)
             self.abandoned = self.frame_end
+        if self.wrapper is not None:
+            self.report("raw-span", "an array's wrapper that never became an array", offset - 1)
         self.frame_end = None
         self.budget.spend(opcodes, offset)
         return self.stack.pop()
+
+    def lost_wrapper(self) -> bool:
+        """Whether the wrapper of an array that is still to come went somewhere else than on the stack."""
+        stacks = (self.stack, *self.marks)
+        return self.wrapper is not None and not any(item is self.wrapper for items in stacks for item in items)
 
     def _unknown(self) -> None:
         offset = self.offset - 1
@@ -196,7 +208,7 @@ class PickleMachine(PickleReader):
         if not LINE_CHECKS[name].match(line):
             self.report("odd-literal", f"{name} argument {line[:40]!r}")
         try:
-            return int(line.partition(b"\0")[0])
+            return max(-1, int(line.partition(b"\0")[0]))
         except ValueError:
             return -1
 
@@ -557,9 +569,15 @@ class PickleMachine(PickleReader):
             self.report("odd-literal", f"arguments that are {_kind(args)}, not a tuple", self.offset - 1)
         else:
             for item in args:
-                if type(item) is Global and item.role == "wrapper" and type(callee) is Global and not callee.role:
-                    raise Stopped("raw-span", f"gives joblib's array wrapper to {callee}", self.offset - 1)
-        return Instance(callee, args, kwargs, new)
+                misused = type(item) is Global and item.role == "wrapper" and not _makes_wrappers(callee)
+                if misused or (item is self.wrapper and item is not None):
+                    raise Stopped("raw-span", f"gives joblib's array wrapper to {_kind(callee)}", self.offset - 1)
+        made = Instance(callee, args, kwargs, new)
+        if self.spans is not None and type(callee) is Global and callee.role and _role(made) == "wrapper":
+            if self.wrapper is not None:
+                raise Stopped("raw-span", "an array wrapper within an array wrapper", self.offset - 1)
+            self.wrapper, self.wrapper_index = made, len(self.memo)
+        return made
 
     def _build(self) -> None:
         state = self.stack.pop()
@@ -570,13 +588,16 @@ class PickleMachine(PickleReader):
         if target.state is not None:
             self.report("odd-build", "sets the state of an object for the second time", self.offset - 1)
         target.state, target.known = state, None
-        role = target.callee.role if type(target.callee) is Global else ""
-        if role == "reconstructor" and type(target.args) is tuple and target.args:
-            made = target.args[0]
-            role = made.role if type(made) is Global else ""
+        role = _role(target)
         if role == "legacy-wrapper":
             self.report("legacy-wrapper", "an array that stands in another file", self.offset - 1)
         elif role == "wrapper" and self.spans is not None:
+            self.stack[-1] = None
+            if self.memo.get(self.wrapper_index) is target:
+                self.memo[_spent(self.wrapper_index)] = self.memo.pop(self.wrapper_index) and None
+            known, self.wrapper = self.wrapper is target, None
+            if not known or sys.getrefcount(target) > 2:
+                raise Stopped("raw-span", "an array's wrapper is used for something else", self.offset - 1)
             self.stack[-1] = self.spans(self, target)
 
     # references to the outside
@@ -609,6 +630,25 @@ class PickleMachine(PickleReader):
 
     def _readonly_buffer(self) -> None:
         self.stack[-1]
+
+
+def _makes_wrappers(callee: Value) -> bool:
+    return type(callee) is Global and bool(callee.role)
+
+
+def _spent(index: int) -> int:
+    """Where a memo entry goes that nothing may read again: the memo keeps its length, no opcode has such an index."""
+    return -2 - index
+
+
+def _role(made: Instance) -> str:
+    """The role of the class that an object is of."""
+    callee = made.callee
+    role = callee.role if type(callee) is Global else ""
+    if role == "reconstructor" and type(made.args) is tuple and made.args:
+        first = made.args[0]
+        return first.role if type(first) is Global else ""
+    return role
 
 
 def _short_text(value: Value) -> Value:

@@ -78,6 +78,8 @@ class _Walker:
             result.complete = self._streams() and all(each.code != "limit" for each in result.findings)
         except Stopped as stop:
             result.findings.append(finding(stop.code, str(stop), stop.offset))
+            if stop.code != "raw-span" and machine.lost_wrapper():
+                machine.report("raw-span", "an array's wrapper is used for something else")
             if stop.code == "raw-span":
                 self._tell_names(machine.resume)
         result.joblib = bool(self._arrays) or any(

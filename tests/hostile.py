@@ -132,6 +132,22 @@ def wrapper_of(module: str, qualified: str) -> Builder:
     return build
 
 
+def wrapper_through(again: bool) -> Builder:
+    """numpy.amax gives back what it is given: a wrapper, whose state makes joblib read an array."""
+    usual = name("joblib.numpy_pickle", "NumpyArrayWrapper") + b")\x81"
+    kept = wrapper(build=b"\x94b")
+    first = kept.replace(b")\x81", b")\x81\x94", 1) + bytes(16) + b"0" if again else b""
+    given = b"h\x00" if again else usual
+
+    def build(marker: str) -> bytes:
+        payload = evil(marker) + STOP
+        cover = b"B" + struct.pack("<I", 11 + len(payload)) + bytes(11)
+        through = name("numpy", "amax") + given + b"\x85R"
+        return PROTO + first + replaced(wrapper(), usual, through) + cover + payload + STOP
+
+    return build
+
+
 def wrapper_as(module: str, qualified: str) -> Builder:
     usual = name("joblib.numpy_pickle", "NumpyArrayWrapper")
     return lambda marker: PROTO + replaced(wrapper(), usual, name(module, qualified)) + bytes(16) + evil(marker) + STOP
@@ -384,6 +400,8 @@ SAMPLES: tuple[Sample, ...] = (
         codes=("raw-span",),
     ),
     Sample("65 wrapper made by a function", wrapper_of("copyreg", "__newobj__"), codes=("raw-span",)),
+    Sample("65 wrapper through a function", wrapper_through(False), codes=("raw-span",)),
+    Sample("65 wrapper through a function again", wrapper_through(True), codes=("raw-span",)),
     Sample(
         "65 wrapper under another name",
         wrapper_as("joblib", "numpy_pickle.NumpyArrayWrapper"),

@@ -24,8 +24,12 @@ _HARMLESS: dict[tuple[str, str], Any] = {
     ("numpy", "ndarray"): np.ndarray,
     ("builtins", "object"): object,
     ("__builtin__", "object"): object,
+    ("numpy", "amax"): lambda *args: args[0] if args else Inert(),
 }
-"""The only real names that are ever given out, and to joblib's unpickler alone: it reads raw arrays by them."""
+"""The only real names that are ever given out, and to joblib's unpickler alone: it reads raw arrays by them.
+
+numpy.amax stands for all listed functions that may give back what they are given.
+"""
 
 
 class Inert:

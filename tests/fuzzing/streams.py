@@ -27,6 +27,7 @@ NAMES = (
     ("joblib.numpy_pickle", "NumpyArrayWrapper"), ("numpy", "dtype"), ("numpy", "ndarray"),
     ("numpy._core.multiarray", "scalar"),
     ("sklearn.linear_model._logistic", "LogisticRegression"), ("copyreg", "_reconstructor"), ("copyreg", "__newobj__"),
+    ("numpy", "amax"),
     ("builtins", "object"),
     ("__builtin__", "eval"), ("é", "ü"), ("", ""), (" os ", "system\t"), ("a" * 300, "b" * 300), ("_codecs", "encode"),
 )  # fmt: skip
