@@ -180,7 +180,7 @@ class Engine:
     async def _begin(self) -> None:
         await self._watching.remember_all()
         if not self.read_only:
-            await self._updates.recover()
+            await self._recover()
         self._watching.start(self.settings.reconcile_s)
         self._background.append(asyncio.ensure_future(self._survey.run()))
         self._launcher.warm()
@@ -196,6 +196,14 @@ class Engine:
         for part in (*parts, self._inspectors, self._launcher):
             with suppress(ConsoleError, OSError):
                 await part.close()
+
+    async def _recover(self) -> None:
+        """Settle what a crash left; where that cannot be told, nothing may be changed."""
+        try:
+            await self._updates.recover()
+        except ConsoleError as error:
+            self.read_only, self.why_read_only = True, error.message
+            self.bus.emit("store.unsettled", "", f"{error.message}; nothing can be changed", severity="failure")
 
     # what is there
 
