@@ -145,6 +145,7 @@ class Engine:
             self._book,
             self._launcher,
             self._fleet,
+            self._unsealing,
             self.bus,
         )
 

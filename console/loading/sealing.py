@@ -8,18 +8,19 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
-from console.errors import BadInput, Conflict, Failed, Refused
+from console.errors import BadInput, Conflict, Refused
 from console.loading.facts import CannotInspect
 from console.loading.starting import Records
 from console.loading.unsealing import Unsealing
 from console.records import Verdict
 from console.store.kinds import is_sealed
+from console.store.new_file import write_new
 from console.store.publish import Promotion, publish
 from console.store.remove import remove
 from console.store.roots import user_name
 from console.store.sealed import OpenedFile, SealedBytes, identity_of, open_artifact
 
-__all__ = ["AtRest", "write_new"]
+__all__ = ["AtRest"]
 
 SUFFIX = ".age"
 
@@ -90,30 +91,3 @@ class AtRest:
             publish(self._root, str(place.relative_to(self._root)), content, promotion, replaces=None, mode=mode)
         else:
             write_new(target, content, mode)
-
-
-def write_new(out: Path, content: SealedBytes, mode: int) -> None:
-    """A new file with these bytes, durable; nothing is left where that fails. Raises BadInput, Failed.
-
-    The kernel copies: no byte passes through this process.
-    """
-    try:
-        fd = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    except FileExistsError:
-        raise BadInput(f"{out} is there already", hint="name another file with --out") from None
-    except OSError as error:
-        raise BadInput(f"{out} cannot be written: {error.strerror}") from None
-    try:
-        done = 0
-        while done < content.size:
-            sent = os.sendfile(fd, content.fd, done, content.size - done)
-            if not sent:
-                raise OSError(0, "it ended early")
-            done += sent
-        os.fchmod(fd, mode)
-        os.fsync(fd)
-    except OSError as error:
-        os.unlink(out)
-        raise Failed(f"{out} could not be written: {error.strerror}; nothing was left") from None
-    finally:
-        os.close(fd)

@@ -31,6 +31,7 @@ class Started:
     """A worker with its model, and the content it holds.
 
     The `digest` of a large file may not be known yet: then `later` gives it, or None when the worker ended first.
+    `encrypted` = the file is encrypted at rest.
     """
 
     worker: Worker
@@ -39,6 +40,7 @@ class Started:
     identity: FileIdentity
     judgement: Judgement
     later: asyncio.Task[str | None] | None = None
+    encrypted: bool = False
 
 
 def silent(phase: str, finished: dict[str, float], worker: Worker | None) -> None:
@@ -144,7 +146,7 @@ class Starter:
             worker.child.kill()
             raise
         loaded = replace(loaded, phases={**phases, **loaded.phases})
-        return Started(worker, loaded, content.digest, content.identity, judged.judgement)
+        return Started(worker, loaded, content.digest, content.identity, judged.judgement, encrypted=content.encrypted)
 
     async def _admit(self, path: str, judged: Judged, accept: str | None) -> None:
         """Let through what may be loaded. Raises NeedsReview, Refused, BadInput."""

@@ -11,6 +11,7 @@ from console.loading.fleet import Fleet
 from console.loading.recipes import Recipes
 from console.loading.record import Book
 from console.loading.starting import Starter
+from console.loading.unsealing import Unsealing
 from console.records import Comparison, Json, UpdatePlan, UpdateProgress, Version
 from console.store import recovery
 from console.update.converting import Converting
@@ -31,13 +32,14 @@ class Updates:
         book: Book,
         launcher: Launcher,
         fleet: Fleet,
+        unsealing: Unsealing,
         bus: Bus,
     ) -> None:
         self._root = root
         self._bus = bus
         self._replacing = Replacing(root, facts, starter, recipes, book, fleet, bus)
-        self._converting = Converting(facts, starter, recipes.or_default)
-        self._updater = Updater(root, facts, starter, recipes, book, launcher, self._replacing, bus)
+        self._converting = Converting(root, facts, starter, recipes.or_default)
+        self._updater = Updater(root, facts, starter, recipes, book, launcher, self._replacing, unsealing, bus)
 
     async def recover(self) -> None:
         """Settle what a crash left half done, before anything else is changed."""

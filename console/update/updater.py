@@ -10,13 +10,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from console.errors import Conflict, ConsoleError, Failed
+from console.errors import Conflict, ConsoleError, Failed, Refused
 from console.events import Bus
 from console.loading.facts import Facts, Judged
 from console.loading.questions import open_data_file
 from console.loading.recipes import Recipes
 from console.loading.record import Book
 from console.loading.starting import Starter, place_in
+from console.loading.unsealing import Unsealing
 from console.records import Comparison, FileIdentity, GateResult, Mode, UpdatePlan, UpdateProgress, Verdict, Version
 from console.store.recipe import Recipe
 from console.store.sealed import SealedBytes, digest_of, identity_of
@@ -71,6 +72,7 @@ class Updater:
         book: Book,
         launcher: Launcher,
         replacing: Replacing,
+        unsealing: Unsealing,
         bus: Bus,
     ) -> None:
         self._root = root
@@ -80,6 +82,7 @@ class Updater:
         self._book = book
         self._launcher = launcher
         self._replacing = replacing
+        self._unsealing = unsealing
         self._bus = bus
         self._running: dict[str, asyncio.Task[Comparison]] = {}
         self._progress: dict[str, UpdateProgress] = {}
@@ -184,6 +187,7 @@ class Updater:
         current = await self._facts.seal(path)
         with current.bytes, _open_data(plan) as data:
             admit(path, current)
+            self._check_sealed(plan, current)
             assert current.inspection is not None
             digest = current.bytes.digest
             if digest is None:
@@ -192,16 +196,47 @@ class Updater:
             await self._book.note("update", path, digest, "intent", mode=str(plan.mode), data=plan.data)
             hold_back = not data.own_holdout and plan.mode is not Mode.COMMAND
             made = await self._make(plan, python, current, at, data.train, hold_back)
+            content = await self._as_kept(current, made)
             try:
-                comparison = await self._compare(plan, recipe, current, digest, made, at, data, hold_back)
+                comparison = await self._compare(
+                    plan, recipe, current, digest, made, content.digest or "", at, data, hold_back
+                )
                 data.check_unchanged()
             except BaseException:
-                made.content.close()
+                content.close()
                 raise
+            finally:
+                if content is not made.content:
+                    made.content.close()
         self._let_go(path)
-        self._waiting[path] = _Waiting(comparison, made.content, at, digest)
+        self._waiting[path] = _Waiting(comparison, content, at, digest)
         await self._told_outcome(comparison)
         return comparison
+
+    def _check_sealed(self, plan: UpdatePlan, current: Judged) -> None:
+        """Raise Refused where the candidate of a sealed artifact could not be kept sealed."""
+        if not current.bytes.encrypted:
+            return
+        if not self._unsealing.recipients:
+            raise Refused(
+                f"{plan.path} is sealed, and nothing says for whom a new content is to be sealed",
+                hint='name them in config.toml: [sealing] recipients = ["age1…"]',
+            )
+        if plan.mode is Mode.COMMAND:
+            raise Refused(
+                f"{plan.path} is sealed, and a training command would write its candidate open to the disk",
+                hint="use another mode of [retrain]",
+            )
+
+    async def _as_kept(self, current: Judged, made: Made) -> SealedBytes:
+        """The candidate as it is put in place: sealed for the recipients where the current content is."""
+        if not current.bytes.encrypted:
+            return made.content
+        try:
+            return await self._unsealing.sealed(made.content, self._unsealing.recipients)
+        except BaseException:
+            made.content.close()
+            raise
 
     async def _make(
         self, plan: UpdatePlan, python: str | None, current: Judged, at: str, table: int, hold_back: bool
@@ -230,6 +265,7 @@ class Updater:
         current: Judged,
         digest: str,
         made: Made,
+        made_digest: str,
         at: str,
         data: _Data,
         hold_back: bool,
@@ -242,7 +278,7 @@ class Updater:
         rows = Rows(data.measured, data.name, plan.target, hold_back)
         before, after = await measure(self._starter, path, current, candidate, at, rows, recipe.gate.metric)
         old = describe(_side(current, digest, before), at)
-        new = describe(_side(candidate, made.content.digest or "", after), at)
+        new = describe(_side(candidate, made_digest, after), at)
         results, passed = judge_gate(recipe.gate, old, new)
         if new.digest == digest:
             same = GateResult("another content", False, "training gave exactly the bytes that are in place already")
