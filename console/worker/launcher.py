@@ -9,11 +9,13 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 
 from console.errors import ConsoleError
 from console.records import Layer
 from console.safe_text import safe
+from console.worker.child.privileges import PR_SET_DUMPABLE, prctl
 from console.worker.evidence import Expected, layers_of, selftest_of
 from console.worker.exits import Exit
 from console.worker.failures import error_of, new_failure
@@ -55,6 +57,7 @@ class Launcher:
         self._groups = Groups()
         self._identities = Identities()
         self._closing = False
+        be_opaque()
         self._zygotes: dict[str, Zygote] = {}
 
     def warm(self, python: str | None = None, modules: Sequence[str] = PRELOAD) -> Zygote:
@@ -201,6 +204,12 @@ class Launcher:
         child.group = group = self._groups.new()
         child.on_end.append(lambda _child: self._groups.end(group))
         return group.join(child.pid, limits)
+
+
+def be_opaque() -> None:
+    """Nobody of this user but root looks into this process from now on, whatever a child's sandbox may lack."""
+    with suppress(OSError):
+        prctl(PR_SET_DUMPABLE, 0)
 
 
 def environment(scratch: str) -> dict[str, str]:

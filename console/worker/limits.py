@@ -30,8 +30,9 @@ class Limits:
     `memory` is bytes of private memory (RLIMIT_DATA); the address space as a whole may be `address_factor` times that,
     so that read-only mappings of large files fit. `cpu_seconds` is processor time for one request (0 = no limit);
     `files` open descriptors; `file_size` bytes of one written file; `processes` is for ordinary users only, since the
-    kernel ignores it for root. `tasks` is how many processes and threads fit in the child's control group, and
-    `group_extra` the bytes that group may hold over `memory`, for what the kernel counts there and not here.
+    kernel ignores it for root, and counts all that the user has. `tasks` is how many processes and threads fit in the
+    child's control group, and in its user namespace; `group_extra` are the bytes that group may hold over `memory`,
+    for what the kernel counts there and not here.
     """
 
     memory: int = 8 << 30

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 
 _NEW_UTS, _NEW_IPC, _NEW_USER, _NEW_NET = 0x04000000, 0x08000000, 0x10000000, 0x40000000
 
@@ -31,6 +32,12 @@ def separate() -> str:
     if set(devices) - {"lo"}:
         raise OSError(0, f"network devices are still there: {', '.join(devices[:5])}")
     return "own network (no device), IPC and host name" + (", own user namespace" if uid else "")
+
+
+def counts_processes() -> bool:
+    """Whether RLIMIT_NPROC counts within the user namespace, as it does from Linux 5.14 on."""
+    major, minor = (int(number) for number in re.findall(r"\d+", os.uname().release)[:2])
+    return (major, minor) >= (5, 14)
 
 
 def _write(path: str, text: str) -> None:

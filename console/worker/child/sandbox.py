@@ -6,7 +6,7 @@ import os
 import resource
 import socket
 from collections.abc import Sequence
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
 from console.worker.child import landlock, namespaces, seccomp
 from console.worker.child.privileges import die_with_parent, give_up, no_new_privileges
@@ -31,12 +31,12 @@ def enter(config: dict[str, Any], control: int, kind: str, files: Sequence[int] 
     limits, plan, scratch, user = config["limits"], config["sandbox"], str(config["scratch"]), config.get("user") or {}
     os.chdir(scratch)
     os.environ.update(HOME=scratch, TMPDIR=scratch)
-    stays_root = os.geteuid() == 0 and user.get("uid") is None
+    counted = _processes(limits, user)
     layers: list[tuple[str, Callable[[], str]]] = [
         ("descriptors", lambda: close_descriptors({control, *files})),
         ("terminal", no_terminal),
-        ("limits", lambda: set_limits(limits, counted=not stays_root)),
-        ("namespaces", namespaces.separate),
+        ("limits", lambda: set_limits(limits, counted)),
+        ("namespaces", lambda: apart(limits)),
         ("user", lambda: give_up(user)),
         ("no_new_privs", no_new_privileges),
         ("landlock", lambda: confine_files(plan, config["root"], scratch, files)),
@@ -84,11 +84,23 @@ def no_terminal() -> str:
     raise OSError(0, "/dev/tty can be opened")
 
 
-def set_limits(limits: dict[str, int], *, counted: bool) -> str:
-    """Resource limits; both soft and hard, but for processor time, whose soft limit moves on with each request.
+def _processes(limits: dict[str, int], user: dict[str, Any]) -> Optional[int]:
+    """How many processes and threads its user may have: few where the user is this child's alone, any where root."""
+    if os.geteuid() != 0:
+        return limits["processes"]
+    return None if user.get("uid") is None else limits["tasks"]
 
-    `counted` says that the kernel counts this user's processes, as it does for all but root.
-    """
+
+def apart(limits: dict[str, int]) -> str:
+    """Namespaces of its own; where the kernel counts processes for each user namespace, few fit in this one."""
+    evidence = namespaces.separate()
+    if os.geteuid() != 0 and namespaces.counts_processes():
+        _limit({resource.RLIMIT_NPROC: limits["tasks"]})
+    return evidence
+
+
+def set_limits(limits: dict[str, int], processes: Optional[int]) -> str:
+    """Resource limits; both soft and hard, but for processor time, whose soft limit moves on with each request."""
     global _cpu_seconds
     _cpu_seconds = limits["cpu_seconds"]
     wanted = {
@@ -98,16 +110,20 @@ def set_limits(limits: dict[str, int], *, counted: bool) -> str:
         resource.RLIMIT_NOFILE: limits["files"],
         resource.RLIMIT_FSIZE: limits["file_size"],
     }
-    if counted:
-        wanted[resource.RLIMIT_NPROC] = limits["processes"]
-    for which, value in wanted.items():
-        hard = resource.getrlimit(which)[1]
-        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(which, (value, value))
+    if processes is not None:
+        wanted[resource.RLIMIT_NPROC] = processes
+    _limit(wanted)
     _be_killed_first()
     memory = resource.getrlimit(resource.RLIMIT_DATA)[0]
     cpu = f", {_cpu_seconds} s of processor time a request" if _cpu_seconds else ""
     return f"{memory >> 20} MiB of memory{cpu}, no core files"
+
+
+def _limit(wanted: dict[int, int]) -> None:
+    for which, value in wanted.items():
+        hard = resource.getrlimit(which)[1]
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(which, (value, value))
 
 
 def _be_killed_first() -> None:
