@@ -6,9 +6,9 @@ Everything it hands out is a plain record; what happens is told on `bus`. All of
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ from console.loading.record import Book
 from console.loading.shelf import Shelf
 from console.loading.starting import Starter
 from console.loading.survey import Survey
+from console.loading.sweep import sweep
 from console.loading.unsealing import Unsealing
 from console.loading.watching import Watching
 from console.records import (
@@ -110,7 +111,7 @@ class Engine:
         )
         self._questions = Questions(self._fleet, self._recipes.of, settings.deadline_s)
         self._watching = Watching(root, self._shelf, self._facts, self._fleet, self._recipes, self.bus)
-        self._survey = Survey(self._shelf, self.report)
+        self._survey = Survey(self._shelf, self.report, width=self._inspectors.count)
         self._starter = starter
         self._background: list[asyncio.Task[None]] = []
         self._unsubscribe = self.bus.subscribe(self._hear)
@@ -262,6 +263,17 @@ class Engine:
         """The same without looking at the disk; None where it is not known."""
         row = self._shelf.get(path)
         return None if row is None else self._facts.known(path, row.identity)
+
+    def inspect_beneath(self, path: str = "", *, digest: bool = False) -> AsyncIterator[Report]:
+        """Every artifact in a directory and those beneath it, inspected in parallel, in order. Raises BadInput.
+
+        The disk is looked at as it is: what a recipe calls data counts as well, and nothing is kept of it all.
+        """
+        return sweep(self.root, path, partial(self._facts.report, digest=digest), 4 * self._inspectors.count)
+
+    def explained(self, report: Report) -> Explanation:
+        """A report's verdict in plain words, without looking at the disk."""
+        return self._explaining.known(report)
 
     def look_at(self, paths: Sequence[str]) -> None:
         """These rows are on the screen: inspect them before the others."""

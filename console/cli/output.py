@@ -26,8 +26,16 @@ class Output:
         if self.as_json:
             print(json.dumps(value, indent=2))
         else:
-            for line in human():
-                print(safe(line, 0, lines=False))
+            self.lines(human())
+
+    def lines(self, lines: Iterable[str]) -> None:
+        """Text for people; it is made safe here."""
+        for line in lines:
+            print(safe(line, 0, lines=False))
+
+    def items(self) -> Items:
+        """A list that is written one by one, for more than should be kept; with `as_json` only."""
+        return Items()
 
     def line(self, value: Json, human: str) -> None:
         """One line of a stream, sent off at once."""
@@ -47,6 +55,22 @@ class Output:
                 self.say(line)
         if error.hint or (error.failure and error.failure.hint):
             self.say(f"hint: {error.hint or (error.failure and error.failure.hint)}")
+
+
+class Items:
+    """A JSON list on stdout, an item a line. It is closed by `end` alone, so that half a list never looks whole."""
+
+    def __init__(self) -> None:
+        self._before = "["
+
+    def add(self, value: Json) -> None:
+        """One more."""
+        print(self._before + json.dumps(value), end="")
+        self._before = ",\n"
+
+    def end(self) -> None:
+        """That was all."""
+        print("[]" if self._before == "[" else "]", flush=True)
 
 
 def error_json(error: ConsoleError) -> Json:

@@ -14,6 +14,13 @@ from console.errors import Usage
 PROG = "model-console"
 
 
+INSPECT_CODES = """exit codes for a directory:
+  0  everything in it that holds a model is safe
+  3  something is blocked or needs a review
+  4  else, something is damaged or cannot be read
+Files that hold no model do not count; hidden files and directories are passed over."""
+
+
 class Parser(argparse.ArgumentParser):
     """Reports mistakes as our own errors, so that they look alike and --json holds for them too."""
 
@@ -98,9 +105,11 @@ def _looking(commands: Commands) -> None:
     inspect = _add(
         commands,
         "inspect",
-        "Read the facts of an artifact, or of all in a directory, without running anything.",
+        "Read the facts of an artifact, or of all in a directory and those beneath it, without running anything.",
         "inspect /srv/models/churn/lr.joblib --json",
     )
+    inspect.formatter_class = argparse.RawDescriptionHelpFormatter
+    inspect.epilog = f"{inspect.epilog}\n\n{INSPECT_CODES}"
     inspect.add_argument("artifact", metavar="ARTIFACT")
     inspect.add_argument("--digest", action="store_true", help="read it all and tell its digest")
     inspect.add_argument("--at", default="", metavar="PLACE", help="show this one of several models in the file")

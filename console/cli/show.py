@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from console.cli import explained, shapes
 from console.cli.opening import opened
 from console.cli.output import Output, columns, size_words
+from console.cli.sweep import inspect_directory, table
 from console.errors import BadInput, Failed
 from console.records import Artifact, Explanation, Json, Report, Verdict
 
@@ -19,7 +20,7 @@ async def ls(arguments: argparse.Namespace, output: Output) -> int:
     """Every artifact of a store, inspected, none of them run."""
     async with opened(arguments.store, records=False) as store:
         rows = _beneath(await store.engine.scan(), store.path)
-        output.data([shapes.row(artifact) for artifact in rows], lambda: _table(rows))
+        output.data([shapes.row(artifact) for artifact in rows], lambda: table(rows))
     return 0
 
 
@@ -32,54 +33,16 @@ async def inspect(arguments: argparse.Namespace, output: Output) -> int:
             told = await engine.explain(store.path)
             output.data(_json(report, told), lambda: _facts(report, told, arguments.at))
             return 0 if report.judgement.verdict in _READABLE else BadInput.exit_code
-        rows = _beneath(await engine.scan(), store.path)
-        reports = [await engine.report(artifact.path, digest=arguments.digest) for artifact in rows]
-        listed: list[Json] = [_json(one, engine.known_explanation(one.artifact.path)) for one in reports]
-        output.data(listed, lambda: _table([r.artifact for r in reports]))
-        return _code_for_ci([report.judgement.verdict for report in reports])
+        return await inspect_directory(store, arguments, output)
 
 
-def _json(report: Report, told: Explanation | None) -> dict[str, Json]:
-    found = shapes.report(report)
-    trust = found["trust"]
-    if told is not None and isinstance(trust, dict):
-        found["trust"] = trust | explained.trust_json(told)
-    return found
-
-
-def _code_for_ci(verdicts: list[Verdict]) -> int:
-    """0 all safe, 3 something would not load without more ado, 4 something cannot be read."""
-    if any(verdict in (Verdict.BLOCKED, Verdict.REVIEW) for verdict in verdicts):
-        return 3
-    return 0 if all(verdict is Verdict.SAFE for verdict in verdicts) else 4
+def _json(report: Report, told: Explanation) -> dict[str, Json]:
+    return shapes.report(report) | {"trust": shapes.judgement(report.judgement) | explained.trust_json(told)}
 
 
 def _beneath(rows: Iterable[Artifact], path: str) -> list[Artifact]:
     wanted = [row for row in rows if not path or row.path == path or row.path.startswith(path + "/")]
     return sorted(wanted, key=lambda row: row.path)
-
-
-def _table(rows: list[Artifact]) -> Iterable[str]:
-    if not rows:
-        return ["no model artifacts here; `model-console demo` builds a store to look at"]
-    cells = [
-        (
-            row.verdict.value if row.verdict else "?",
-            row.path,
-            _class(row),
-            row.format or "",
-            size_words(row.size),
-            time.strftime("%Y-%m-%d %H:%M", time.localtime(row.modified)),
-            row.problem or row.why,
-        )
-        for row in rows
-    ]
-    return columns(("TRUST", "PATH", "CLASS", "FORMAT", "SIZE", "CHANGED", "WHY"), cells, right=("SIZE",))
-
-
-def _class(row: Artifact) -> str:
-    names = [(row.model_class or "").rpartition(".")[2], *row.steps[-1:]]
-    return " › ".join(name.rpartition(".")[2] for name in names)
 
 
 def _facts(report: Report, told: Explanation, at: str) -> Iterable[str]:

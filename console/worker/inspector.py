@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 
 from backends.base import Inspection
 from backends.load_plan import LoadPlan
@@ -22,13 +23,40 @@ FILES_EACH = 5_000
 """A child is replaced after this many files, so that nothing a file left behind in it stays for long."""
 
 
-class Inspectors:
-    """A pool of inspectors, started when first needed and replaced when one dies or overstays."""
+IDLE_SECONDS = 20.0
+"""A child that nobody needed for so long is ended: its memory is worth more than the start of another."""
+MOST = 16
+NICENESS = 5
+"""Inspectors stand back behind screens and workers where all cores are busy."""
 
-    def __init__(self, launcher: Launcher, count: int = 1) -> None:
+
+def fitting() -> int:
+    """How many inspectors this machine has cores for."""
+    return min(MOST, len(os.sched_getaffinity(0)))
+
+
+@dataclass(slots=True)
+class _Idle:
+    child: ChildProcess
+    used: int
+    since: float
+
+
+class Inspectors:
+    """A pool of up to `count` inspectors: each started when needed, replaced when it dies or overstays, ended
+    when it was idle for long.
+
+    The one that was used last is taken first, so that those a lull makes superfluous are the ones to go.
+    """
+
+    def __init__(self, launcher: Launcher, count: int | None = None, *, idle_seconds: float = IDLE_SECONDS) -> None:
+        self.count = count or fitting()
         self._launcher = launcher
-        self._turns = asyncio.Semaphore(count)
-        self._idle: list[tuple[ChildProcess, int]] = []
+        self._turns = asyncio.Semaphore(self.count)
+        self._idle: list[_Idle] = []
+        self._idle_seconds = idle_seconds
+        self._ending: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
 
     async def inspect(self, fd: int, name: str = "", *, deadline: float = DEADLINE) -> Inspection:
         """The facts of the open regular file `fd`, which stays the caller's; `name` is its file name.
@@ -66,8 +94,10 @@ class Inspectors:
 
     async def close(self) -> None:
         """End the idle ones; `Launcher.close` ends those at work."""
+        if self._timer is not None:
+            self._timer.cancel()
         idle, self._idle = self._idle, []
-        await asyncio.gather(*(child.end() for child, _used in idle))
+        await asyncio.gather(*(one.child.end() for one in idle), *self._ending)
 
     async def warm(self) -> None:
         """Have one inspector started before the first file is asked for."""
@@ -87,13 +117,35 @@ class Inspectors:
                 raise
             finally:
                 if child.alive and used + 1 < FILES_EACH:
-                    self._idle.append((child, used + 1))
+                    self._keep(child, used + 1)
                 else:
                     child.kill()
 
     async def _take(self) -> tuple[ChildProcess, int]:
         while self._idle:
-            child, used = self._idle.pop()
-            if child.alive:
-                return child, used
-        return await self._launcher.spawn("inspector", label="inspector"), 0
+            one = self._idle.pop()
+            if one.child.alive:
+                return one.child, one.used
+        child = await self._launcher.spawn("inspector", label="inspector")
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, child.pid, NICENESS)
+        return child, 0
+
+    def _keep(self, child: ChildProcess, used: int) -> None:
+        loop = asyncio.get_running_loop()
+        self._idle.append(_Idle(child, used, loop.time()))
+        if self._timer is None:
+            self._timer = loop.call_later(self._idle_seconds, self._retire)
+
+    def _retire(self) -> None:
+        """End those that were idle for too long, and come back when the next will have been."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() - self._idle_seconds
+        for one in [one for one in self._idle if one.since <= due]:
+            self._idle.remove(one)
+            task = loop.create_task(one.child.end())
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+        self._timer = None
+        if self._idle:
+            self._timer = loop.call_at(min(one.since for one in self._idle) + self._idle_seconds, self._retire)
