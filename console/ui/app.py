@@ -243,6 +243,7 @@ _TOLD = frozenset(
         "update.discarded",
         "history.rolled-back",
         "trust.accepted",
+        "trust.changed",
     )
 )
 """Events worth a toast."""

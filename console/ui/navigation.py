@@ -40,6 +40,18 @@ class Navigator(App[int]):
 
         self._show(HistoryScreen(path))
 
+    def show_trust(self, path: str) -> None:
+        """Why the verdict on one model."""
+        from console.ui.screens.trust import TrustScreen
+
+        self._show(TrustScreen(path))
+
+    def show_sandbox(self, path: str | None = None) -> None:
+        """What holds a worker."""
+        from console.ui.screens.sandbox import SandboxScreen
+
+        self._show(SandboxScreen(path))
+
     def show_help(self, place: str) -> None:
         """All keys, those of `place` first."""
         from console.ui.screens.help import HelpScreen

@@ -127,8 +127,8 @@ class Operations:
             await call()
         except NeedsReview:
             self.settled(path)
-            report = await self._app.engine.report(path)
-            why = await self._app.push_screen_wait(TypedYesScreen.of_report(report))
+            report, told = await self._app.engine.report(path), await self._app.engine.explain(path)
+            why = await self._app.push_screen_wait(TypedYesScreen.of_report(report, told))
             if not why:
                 return False
             await call(accept=why)

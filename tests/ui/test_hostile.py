@@ -166,7 +166,7 @@ async def test_nothing_about_one_hostile_model_gets_through(number: int) -> None
         app.show_update(path)
         await console.pilot.pause()
         assert_harmless(console)
-        app.push_screen(TypedYesScreen.of_report(feeder.reports[path]))
+        app.push_screen(TypedYesScreen.of_report(feeder.reports[path], await feeder.explain(path)))
         await console.pilot.pause()
         assert_harmless(console)
         inspection = feeder.reports[path].inspection

@@ -15,11 +15,12 @@ from textual.content import Content
 
 from backends.base import Inspection
 from console.errors import ConsoleError
-from console.records import Judgement, Report, Verdict, WorkerView
+from console.records import Explanation, Report, Verdict, WorkerView
 from console.safe_text import safe
 from console.ui import text
 from console.ui.rows import Row
 from console.ui.screens.place import outermost
+from console.ui.widgets.explained import brief_lines
 from console.ui.widgets.keyvalue import pairs, paragraph, section, value_text
 from console.ui.widgets.status import role_style
 from console.ui.widgets.text_pane import TextPane
@@ -31,13 +32,6 @@ _TWO_COLUMNS = 110
 _MOST = 200
 _BAR = 20
 _NEVER_LOADED = (Verdict.BLOCKED, Verdict.DAMAGED, Verdict.UNSUPPORTED)
-_VERDICTS = {
-    Verdict.SAFE: "Every byte was read and every name is known. It loads on one key, in the sandbox all the same.",
-    Verdict.REVIEW: "It names what is not on the list of known names. It loads after a typed yes.",
-    Verdict.BLOCKED: "It is not loaded by anybody.",
-    Verdict.DAMAGED: "The file is truncated or malformed. It cannot be loaded.",
-    Verdict.UNSUPPORTED: "No backend reads it.",
-}
 
 
 class OverviewPane(Horizontal):
@@ -73,7 +67,7 @@ class OverviewPane(Horizontal):
         two = width >= _TWO_COLUMNS
         column = (width // 2 - 1 if two else width) - 3
         report = self._engine.known_report(self._path)
-        trust = trust_lines(report, row, column)
+        trust = trust_lines(report, self._engine.known_explanation(self._path), row, column)
         file = file_lines(report, column)
         worker = worker_lines(self._engine, row, column)
         self._how.display = two
@@ -98,9 +92,9 @@ def file_lines(report: Report | None, width: int) -> list[Content]:
     ]
 
 
-def trust_lines(report: Report | None, row: Row, width: int) -> list[Content]:
+def trust_lines(report: Report | None, told: Explanation | None, row: Row, width: int) -> list[Content]:
     """The verdict in plain words, and which libraries wrote the file."""
-    return [*section("trust", _trust(report, row, width)), *section("written with", _libraries(report, width))]
+    return [*section("trust", _trust(told, row, width)), *section("written with", _libraries(report, width))]
 
 
 def worker_lines(engine: Engine, row: Row, width: int) -> list[Content]:
@@ -175,20 +169,11 @@ def _arrays(found: Inspection, width: int) -> list[Content]:
     return lines
 
 
-def _trust(report: Report | None, row: Row, width: int) -> list[Content]:
+def _trust(told: Explanation | None, row: Row, width: int) -> list[Content]:
     status = text.trust(row.artifact)
-    if report is None or row.artifact.verdict is None:
+    if told is None or row.artifact.verdict is None:
         return [Content.styled(str(status), role_style(status.role))]
-    judged: Judgement = report.judgement
-    lines = [Content.styled(str(status), f"bold {role_style(status.role)}")]
-    lines += paragraph(_VERDICTS[judged.verdict], width)
-    for reason in judged.reasons[:_MOST]:
-        where = f"  (byte {reason.offset:,})" if reason.offset is not None else ""
-        said = Content.assemble((f"{text.sign('·')} ", "$quiet"), safe(reason.detail, 400), (where, "$quiet"))
-        lines += paragraph(said, width)
-    if judged.pinned:
-        lines += paragraph(f"accepted: {safe(judged.pinned, 200)}", width, style="$quiet")
-    return lines
+    return [Content.styled(str(status), f"bold {role_style(status.role)}"), *brief_lines(told, width)]
 
 
 def _libraries(report: Report | None, width: int) -> list[Content]:

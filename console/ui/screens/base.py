@@ -117,6 +117,10 @@ class ConsoleScreen(Screen[None]):
         """What happened."""
         self.console_app.show_events()
 
+    def do_sandbox(self) -> None:
+        """What holds the subject's worker, or any."""
+        self.console_app.show_sandbox(self.subject)
+
     def do_copy(self) -> None:
         """Copy the subject's path."""
         if self.subject is not None:
@@ -165,6 +169,10 @@ class ArtifactScreen(ConsoleScreen):
         """Retrain the subject."""
         self.console_app.show_update(self._path)
 
+    def do_trust(self) -> None:
+        """Why the verdict on the subject."""
+        self.console_app.show_trust(self._path)
+
     def do_history(self) -> None:
         """The subject's versions."""
         self.console_app.show_history(self._path)
@@ -177,4 +185,4 @@ class ArtifactScreen(ConsoleScreen):
         return path
 
 
-_NEEDS_SUBJECT = ("open", "load", "unload", "reload", "probe", "update", "history", "copy")
+_NEEDS_SUBJECT = ("open", "load", "unload", "reload", "probe", "update", "history", "trust", "copy")

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
-from console.records import Report
+from console.records import Explanation, Report
 from console.safe_text import safe
-from console.ui import text
+from console.ui.widgets.explained import question_lines
+from console.ui.widgets.text_pane import TextPane
 
 
 class ConfirmScreen(ModalScreen[bool]):
@@ -54,39 +53,57 @@ class ConfirmScreen(ModalScreen[bool]):
 
 
 class TypedYesScreen(ModalScreen[str]):
-    """Shows what an artifact names, and takes a typed `yes`; answers with why it was accepted, empty for no."""
+    """Shows what an artifact names and what of it is new, and takes a typed `yes`; empty is the answer no."""
 
-    BINDINGS = [Binding("escape", "refuse", show=False)]
+    BINDINGS = [
+        Binding("escape", "refuse", show=False),
+        Binding("down", "look(1)", show=False),
+        Binding("up", "look(-1)", show=False),
+        Binding("pagedown", "look(8)", show=False),
+        Binding("pageup", "look(-8)", show=False),
+    ]
     AUTO_FOCUS = "Input"
 
-    def __init__(self, question: str, reasons: Sequence[str], *, word: str = "yes") -> None:
+    def __init__(self, question: str, told: Explanation, *, word: str = "yes") -> None:
         super().__init__()
         self._question = Content(question)
-        self._reasons = tuple(reasons)
+        self._told = told
         self._word = word
 
     @classmethod
-    def of_report(cls, report: Report) -> TypedYesScreen:
+    def of_report(cls, report: Report, told: Explanation) -> TypedYesScreen:
         """The question for an artifact that trust wants reviewed."""
-        reasons = [safe(reason.detail, 300) for reason in report.judgement.reasons]
-        return cls(f"Load {safe(report.artifact.path)}? It names what is not on the list of known names.", reasons)
+        return cls(f"Load {safe(report.artifact.path)}? {safe(told.headline)}", told)
 
     def compose(self) -> ComposeResult:
-        """The question, the reasons, and the line to type on."""
-        bullet = text.sign("·")
+        """The question, what is behind it, and the line to type on."""
         with Vertical(classes="dialog wide"):
             yield Static(self._question, classes="question")
-            with VerticalScroll(classes="reasons", can_focus=False):
-                for reason in self._reasons:
-                    yield Static(Content(f"{bullet} {reason}"), classes="reason")
-            yield Static(
-                Content(
-                    "Loading runs this code, inside the sandbox. Your answer is recorded and holds for these bytes."
-                ),
-                classes="detail",
-            )
-            yield Static(Content(f"Type {self._word} and press enter to load it, esc to leave it alone."))
+            yield TextPane(id="reasons")
+            yield Static(Content(_RECORDED), classes="detail")
+            yield Static(self._keys(), classes="keys")
             yield Input(placeholder=self._word, classes="typed")
+
+    def _keys(self) -> Content:
+        return Content.assemble(
+            "Type ",
+            (self._word, "bold $accent"),
+            " and press ",
+            ("enter", "bold $accent"),
+            " to load it, ",
+            ("esc", "bold $accent"),
+            " to leave it alone",
+        )
+
+    def on_resize(self) -> None:
+        """Wrap for this width, as high as it needs to be and there is room for."""
+        self.call_after_refresh(self._fill)
+
+    def _fill(self) -> None:
+        pane = self.query_one(TextPane)
+        lines = question_lines(self._told, pane.scrollable_content_region.width)
+        pane.styles.height = max(1, min(len(lines), self.size.height - _REST))
+        pane.show(lines, keep_place=True)
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
@@ -95,6 +112,16 @@ class TypedYesScreen(ModalScreen[str]):
         else:
             self.query_one(Input).value = ""
 
+    def action_look(self, lines: int) -> None:
+        """Read on, or back."""
+        pane = self.query_one(TextPane)
+        pane.scroll_to(y=pane.scroll_offset.y + lines, animate=False, immediate=True)
+
     def action_refuse(self) -> None:
         """Leave it alone."""
         self.dismiss("")
+
+
+_RECORDED = "Loading runs this code, inside the sandbox. Your answer is recorded and holds for exactly these bytes."
+_REST = 16
+"""Lines of the dialog, and around it, that are not the text to read."""

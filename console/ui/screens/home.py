@@ -92,7 +92,7 @@ class HomeScreen(ArtifactScreen):
             case "error":
                 return ("errors", "reload", "open", "history", "filter")
             case "blocked" | "damaged" | "skipped" | "unknown":
-                return ("open", "next-problem", "filter", "sort", "events")
+                return ("open", "trust", "next-problem", "filter", "events")
         return ("open", "load", "probe", "update", "history")
 
     def engine_changed(self, events: Sequence[Event]) -> None:

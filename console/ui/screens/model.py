@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 from textual import on
 from textual.containers import Container
 from textual.widget import Widget
 
-from console.records import Event
+from console.errors import ConsoleError
+from console.records import Event, Verdict
 from console.ui.keys import EVERYWHERE, bindings_at
 from console.ui.panes.lists import ErrorsPane, VersionsPane
 from console.ui.panes.live import LivePane, stepped_batch, stepped_rate
@@ -91,6 +93,13 @@ class ModelScreen(ArtifactScreen):
         """Open the first tab, and make sure that the facts are there."""
         self.engine.look_at((self._about,))
         await self._open(self._tab)
+        self.run_worker(self._explain(), group="explain", exclusive=True)
+
+    async def _explain(self) -> None:
+        """Have the history looked at for what is new; a file that cannot be read says so itself."""
+        with suppress(ConsoleError):
+            await self.engine.explain(self._about)
+        self.engine_changed(())
 
     def on_screen_suspend(self) -> None:
         """Another screen is on top: nothing moves."""
@@ -121,6 +130,8 @@ class ModelScreen(ArtifactScreen):
                 return ("open", "reload", "copy", "back")
             case "versions":
                 return ("open", "rollback", "back")
+        if self.row is not None and self.row.artifact.verdict is not Verdict.SAFE:
+            return ("trust", "load", "reload", "probe", "unload", "history")
         return ("load", "reload", "probe", "unload", "update", "history")
 
     def can(self, action: str) -> bool:
@@ -134,7 +145,7 @@ class ModelScreen(ArtifactScreen):
             pane = self._panes.get(self._tab)
             return isinstance(pane, VersionsPane) and pane.chosen is not None and not pane.chosen.current
         if action == "open":
-            return self._tab in ("errors", "versions")
+            return self._tab in ("overview", "errors", "versions")
         return super().can(action)
 
     async def _open(self, tab: str) -> None:
@@ -239,12 +250,14 @@ class ModelScreen(ArtifactScreen):
 
     @on(LineList.Chosen)
     def do_open(self) -> None:
-        """The failure's whole account, or the history with what can be done there."""
+        """The failure's whole account, the history with what can be done there, or all about the verdict."""
         pane = self._panes.get(self._tab)
         if isinstance(pane, ErrorsPane) and pane.chosen is not None:
             self.console_app.show_errors(self._about, pane.chosen)
         elif isinstance(pane, VersionsPane) and pane.chosen is not None:
             self.console_app.show_history(self._about)
+        elif isinstance(pane, OverviewPane):
+            self.do_trust()
 
     def do_rollback(self) -> None:
         """Put the version under the cursor back, after asking."""

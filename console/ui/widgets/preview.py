@@ -10,8 +10,9 @@ from textual.content import Content
 from textual.widget import Widget
 
 from backends.base import ModelEntry
-from console.records import Failure, Inspection, Report, Verdict, WorkerState, WorkerView
+from console.records import Explanation, Failure, Inspection, Report, Verdict, WorkerState, WorkerView
 from console.safe_text import safe
+from console.trust.since import news
 from console.ui import text
 from console.ui.rows import Row
 from console.ui.widgets.spark import spark
@@ -63,13 +64,13 @@ def describe(engine: Engine, row: Row, width: int) -> list[Line]:
     if artifact.problem is not None:
         return [_said("✖", "failure", "cannot be read", artifact.problem)]
     if artifact.verdict in (Verdict.BLOCKED, Verdict.DAMAGED, Verdict.UNSUPPORTED):
-        return [*lines, *_refused(report, row)]
+        return [*lines, *_refused(engine, row)]
     if worker is not None and worker.state is WorkerState.ERROR:
         return [*lines, *_dead(engine, row)]
     if worker is not None and worker.state is not WorkerState.ENDED:
         return [*lines, *_living(engine, row, width)]
     if artifact.verdict is Verdict.REVIEW:
-        return [*lines, *_review(report)]
+        return [*lines, *_review(engine, row)]
     return [*lines, *_resting(engine, report, row)]
 
 
@@ -128,27 +129,36 @@ def _said(glyph: str, role: str, word: str, sentence: str) -> Line:
     )
 
 
-def _refused(report: Report | None, row: Row) -> list[Line]:
-    verdict = text.trust(row.artifact)
-    reasons = report.judgement.reasons if report is not None else ()
-    if not reasons:
+def _refused(engine: Engine, row: Row) -> list[Line]:
+    verdict, told = text.trust(row.artifact), engine.known_explanation(row.path)
+    if told is None:
         return [_said(verdict.glyph, verdict.role, verdict.word, row.artifact.why)]
-    lines = [_said(verdict.glyph, verdict.role, verdict.word, reasons[0].detail)]
-    where = [f"byte {reasons[0].offset:,}"] if reasons[0].offset is not None else []
-    if len(reasons) > 1:
-        where.append(f"{len(reasons) - 1} more, enter shows all")
-    lines.append(Content.styled(text.joined(where) or "It is not loaded by anybody.", "$quiet"))
-    return lines
+    lines = [_said(verdict.glyph, verdict.role, verdict.word, told.headline)]
+    return [*lines, Content.assemble(_evidence(told), _keys("", ("t", " tells all of it")))]
 
 
-def _review(report: Report | None) -> list[Line]:
-    reasons = report.judgement.reasons if report is not None else ()
-    detail = reasons[0].detail if reasons else "it names what is not on the list of known names"
-    more = f"{len(reasons) - 1} more · " if len(reasons) > 1 else ""
+def _review(engine: Engine, row: Row) -> list[Line]:
+    told = engine.known_explanation(row.path)
+    headline = told.headline if told is not None else row.artifact.why
+    evidence = _evidence(told) if told is not None else Content("")
     return [
-        _said("?", "attention", "review", detail),
-        _keys(f"{text.sign(more)}press ", ("enter", " to read all of it, "), ("l", " to load it after a typed yes")),
+        _said("?", "attention", "review", headline),
+        Content.assemble(evidence, _keys("", ("t", " tells all of it, "), ("l", " loads it after a typed yes"))),
     ]
+
+
+def _evidence(told: Explanation) -> Line:
+    """`posix.system, byte 867 · new since the last version · 2 more · `: what stands behind the worst point."""
+    if not told.points:
+        return Content("")
+    point = told.points[0]
+    first = point.mentions[0] if point.mentions else None
+    parts = [", ".join(safe(part, 80) for part in (first.name, first.where) if part)] if first is not None else []
+    if first is not None and first.new:
+        parts.append("new since the last version")
+    if len(told.points) > 1:
+        parts.append(f"{len(told.points) - 1} more")
+    return Content.styled("".join(text.sign(f"{part} · ") for part in parts if part), "$quiet")
 
 
 def _keys(start: str, *pairs: tuple[str, str]) -> Line:
@@ -182,10 +192,17 @@ def _living(engine: Engine, row: Row, width: int) -> list[Line]:
         return [Content.assemble((f"{text.sign('◐')} loading", "bold $accent"), f"  {phase}")]
     lines = [_worker(worker), _measured(engine, row, width)]
     if row.artifact.changed:
-        lines.append(_keys("the file has other bytes than the worker; press ", ("r", " to load them")))
+        lines.append(_keys("press ", ("r", f" to load the file, which holds other bytes now{_news(engine, row.path)}")))
     else:
         lines.append(_last_error(engine, row.path))
     return lines
+
+
+def _news(engine: Engine, path: str) -> str:
+    told = engine.known_explanation(path)
+    if told is None or told.since is None or not told.since.changes:
+        return ""
+    return f": {text.sign(safe(news(told.since), 200))}"
 
 
 def _worker(worker: WorkerView) -> Line:
