@@ -300,8 +300,12 @@ class Engine:
         """
         return await self._fleet.load(path, at=at, accept=accept)
 
+    async def set_copies(self, path: str, count: int) -> WorkerView:
+        """Have this many workers answer for a loaded artifact. Raises Usage, Failed, and what `load` raises."""
+        return await self._fleet.set_copies(path, count)
+
     async def unload(self, path: str) -> None:
-        """End the worker of an artifact."""
+        """End the workers of an artifact."""
         await self._live.stop(path)
         await self._fleet.unload(path)
 

@@ -415,7 +415,9 @@ class WorkerView:
     """A loaded (or loading, or dead) model, as screens see it.
 
     `digest` names the bytes it holds; `phases` maps a load phase to milliseconds; `phase` is the one that runs;
-    `since` is when `state` began; `selftest` has what was tried in the sandbox before loading, active where denied.
+    `since` is when `state` began; `copies` is how many workers are wanted and `pids` are those that answer, the one
+    of `pid` first; memory and processor time are of all of them. `selftest` has what was tried in the sandbox before
+    loading, active where denied.
     """
 
     path: str
@@ -436,6 +438,8 @@ class WorkerView:
     retry_at: float | None = None
     last_failure: int | None = None
     notes: tuple[str, ...] = ()
+    copies: int = 1
+    pids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from console.errors import ConsoleError, Failed, Refused
 from console.events import Bus
+from console.loading.copies import Copies, drain
 from console.loading.failures import Failures
 from console.loading.slot import Slot
 from console.loading.starting import Started, Starter
@@ -19,9 +20,6 @@ from console.worker.model import Worker
 from console.worker.process import ChildProcess
 
 T = TypeVar("T")
-
-DRAIN_S = 10.0
-"""How long the requests of a replaced worker may take to end."""
 
 
 class Fleet:
@@ -46,7 +44,7 @@ class Fleet:
         self._availability = availability
         self._restarts = restarts
         self._slots: dict[str, Slot] = {}
-        self._leaving: set[asyncio.Task[None]] = set()
+        self._copies = Copies(starter, self._ended, lambda *told: self._tell(*told[:3], severity=told[3]))
 
     # seen from outside
 
@@ -76,9 +74,10 @@ class Fleet:
     async def ask(self, path: str, question: Callable[[Worker], Awaitable[T]]) -> T:
         """Put a question to the worker of a path; what goes wrong is kept among the failures."""
         slot = self.slot(path)
-        worker = slot.worker
+        worker = slot.least_busy()
         assert worker is not None
         slot.asking += 1
+        worker.asked += 1
         try:
             return await question(worker)
         except ConsoleError as error:
@@ -86,13 +85,15 @@ class Fleet:
             raise
         finally:
             slot.asking -= 1
+            worker.asked -= 1
 
     def measured(self, path: str, memory: Memory, cpu: float | None) -> None:
         """Take over one reading of a worker's memory and processor time (percent of one core)."""
         slot = self._slots.get(path)
         if slot is not None and slot.worker is not None:
             slot.show(memory=memory, cpu=cpu)
-            slot.worker.child.memory = memory
+            if not slot.more:
+                slot.worker.child.memory = memory
 
     # changes
 
@@ -119,6 +120,13 @@ class Fleet:
         slot.deaths = 0
         return await self._replace(slot, slot.view.at, accept, beside=self._availability(path))
 
+    async def set_copies(self, path: str, count: int) -> WorkerView:
+        """Have this many workers answer for a path. Raises Usage, Failed, and what `load` raises."""
+        slot = self.slot(path)
+        slot.deaths = 0
+        await self._copies.set(slot, count)
+        return slot.view
+
     async def unload(self, path: str) -> None:
         """End the worker of a path; nothing happens where there is none."""
         slot = self._slots.get(path)
@@ -128,10 +136,11 @@ class Fleet:
         if slot.worker is not None:
             slot.show(state=WorkerState.DRAINING)
             self._tell(slot, "worker.draining", f"{path} is being unloaded")
+            self._copies.dismiss(slot)
             await drain(slot.worker)
         if self._slots.get(path) is slot:
             del self._slots[path]
-        slot.show(state=WorkerState.ENDED, pid=None)
+        slot.show(state=WorkerState.ENDED, pid=None, pids=())
         self._tell(slot, "worker.ended", f"{path} was unloaded")
 
     async def close(self) -> None:
@@ -139,7 +148,8 @@ class Fleet:
         slots, self._slots = list(self._slots.values()), {}
         for slot in slots:
             slot.retire()
-        await asyncio.gather(*(slot.worker.end() for slot in slots if slot.worker is not None), *self._leaving)
+        await asyncio.gather(*(worker.end() for slot in slots for worker in slot.workers))
+        await self._copies.close()
 
     # loading
 
@@ -176,17 +186,15 @@ class Fleet:
     async def _end_old(self, slot: Slot) -> None:
         if slot.worker is not None:
             old, slot.worker = slot.worker, None
-            slot.tables.clear()
+            self._copies.dismiss(slot)
             await old.end()
 
     def _take_over(self, slot: Slot, started: Started, at: str) -> WorkerView:
         """The new worker answers from now on; the old one, if there is one, finishes what it was asked and ends."""
         old, slot.worker = slot.worker, started.worker
         if old is not None:
-            leaving = asyncio.ensure_future(drain(old))
-            self._leaving.add(leaving)
-            leaving.add_done_callback(self._leaving.discard)
-        slot.tables.clear()
+            slot.more.append(old)
+        self._copies.dismiss(slot)
         slot.identity = started.identity
         started.worker.child.on_end.append(lambda child: self._ended(slot, child))
         loaded = started.loaded
@@ -195,6 +203,7 @@ class Fleet:
             since=time.time(),
             at=at,
             pid=started.worker.child.pid,
+            pids=(started.worker.child.pid,),
             digest=started.digest,
             phase="",
             phases=loaded.phases,
@@ -207,6 +216,7 @@ class Fleet:
             notes=(*loaded.notes, *loaded.warnings),
         )
         self._tell(slot, "worker.ready", f"{slot.view.path} is ready", severity="ok")
+        self._copies.refill(slot)
         if started.later is not None:
             started.later.add_done_callback(lambda later: self._digested(slot, started, later))
         return slot.view
@@ -234,16 +244,20 @@ class Fleet:
 
     def _ended(self, slot: Slot, child: ChildProcess) -> None:
         """A worker is gone that nobody ended: keep why, and start it again after a while, unless that was too often."""
-        if slot.worker is None or slot.worker.child is not child or not slot.wanted:
+        if not slot.wanted or all(one.child is not child for one in slot.workers):
             return
-        slot.worker = None
-        slot.tables.clear()
+        others = self._copies.lost(slot, child)
         failure = child.death_failure("idle", None)
         if not slot.asking:
             self._keep(slot, Failed(failure.message, failure=failure))
         wait = slot.count_death() if self._restarts else None
         text = f"{slot.view.path}: {failure.message}"
-        slot.show(state=WorkerState.ERROR, pid=None, memory=None, cpu=None, restarts=slot.deaths)
+        slot.show(restarts=slot.deaths)
+        if others:
+            self._copy_ended(slot, text, wait)
+            return
+        slot.worker = None
+        slot.show(state=WorkerState.ERROR, pid=None, pids=(), memory=None, cpu=None)
         if wait is None:
             slot.show(retry_at=None, notes=(f"it died {slot.deaths} times in a row and is left alone until you retry",))
             self._tell(slot, "worker.abandoned", f"{text}; it is left alone until you retry", severity="failure")
@@ -251,6 +265,16 @@ class Fleet:
         slot.show(retry_at=time.time() + wait)
         self._tell(slot, "worker.error", f"{text}; it starts again in {wait:g} s", severity="failure")
         slot.restart = asyncio.ensure_future(self._start_again(slot, wait))
+
+    def _copy_ended(self, slot: Slot, text: str, wait: float | None) -> None:
+        """The others answer on; the one that died comes back after a while, unless that was too often."""
+        if wait is None:
+            slot.copies = len(slot.workers)
+            self._copies.show(slot)
+            self._tell(slot, "worker.copies", f"{text}; it is not started again", severity="failure")
+        else:
+            self._tell(slot, "worker.copies", f"{text}; another one starts in {wait:g} s", severity="failure")
+            self._copies.refill(slot, wait)
 
     async def _start_again(self, slot: Slot, wait: float) -> None:
         await asyncio.sleep(wait)
@@ -273,9 +297,3 @@ class Fleet:
 
     def _tell(self, slot: Slot, kind: str, text: str, *, severity: str = "info") -> None:
         self._bus.emit(kind, slot.view.path, text, severity=severity)
-
-
-async def drain(worker: Worker) -> None:
-    """Let a worker finish what it was asked, for a while, then end it."""
-    await worker.child.quiet(DRAIN_S)
-    await worker.end()

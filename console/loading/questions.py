@@ -11,7 +11,7 @@ from dataclasses import replace
 from console.errors import BadInput, Usage
 from console.loading.fleet import Fleet
 from console.loading.slot import Table
-from console.records import DataFile, Json, Outcome
+from console.records import Json, Outcome
 from console.store.recipe import Recipe
 from console.worker.model import Worker
 
@@ -35,21 +35,20 @@ class Questions:
     async def table(self, path: str, data: str | None, target: str | None = None) -> Table:
         """The data file open in the worker, opened when it is not yet. Raises BadInput, Usage, Failed."""
         named, column = self.data_of(path, data, target)
-        slot = self._fleet.slot(path)
-        known = slot.tables.get((named, column))
+        return await self._fleet.ask(path, lambda worker: self._opened(path, worker, named, column))
+
+    async def _opened(self, path: str, worker: Worker, named: str, column: str | None) -> Table:
+        """The data file open in this worker."""
+        tables = self._fleet.slot(path).tables_of(worker)
+        known = tables.get((named, column))
         if known is not None:
             return known
-
-        async def opened(worker: Worker) -> tuple[int, DataFile]:
-            fd = await asyncio.to_thread(open_data_file, named)
-            try:
-                return await worker.open_data(fd, os.path.basename(named), target=column, deadline=self._deadline_s)
-            finally:
-                os.close(fd)
-
-        handle, file = await self._fleet.ask(path, opened)
-        table = Table(handle, replace(file, path=named))
-        slot.tables[(named, column)] = table
+        fd = await asyncio.to_thread(open_data_file, named)
+        try:
+            handle, file = await worker.open_data(fd, os.path.basename(named), target=column, deadline=self._deadline_s)
+        finally:
+            os.close(fd)
+        table = tables[(named, column)] = Table(handle, replace(file, path=named))
         return table
 
     async def predict(
@@ -71,32 +70,44 @@ class Questions:
             return await self._fleet.ask(
                 path, lambda worker: worker.call_rows(typed, methods=methods, deadline=self._deadline_s)
             )
-        table = await self.table(path, data, target)
-        return await self._fleet.ask(
-            path,
-            lambda worker: worker.call(
+        named, column = self.data_of(path, data, target)
+
+        async def called(worker: Worker) -> Outcome:
+            table = await self._opened(path, worker, named, column)
+            return await worker.call(
                 table.handle, start, stop, methods=methods, outputs=outputs, score=score, deadline=self._deadline_s
-            ),
-        )
+            )
+
+        return await self._fleet.ask(path, called)
 
     async def sample(self, path: str, data: str | None, start: int, count: int) -> list[dict[str, Json]]:
         """Rows of a data file as they go into the model, by column; the target, if there is one, under its name."""
-        table = await self.table(path, data)
-        rows, truth = await self._fleet.ask(path, lambda worker: worker.sample_rows(table.handle, start, count))
-        if truth is None or table.file.target is None:
-            return rows
-        return [{**row, table.file.target: value} for row, value in zip(rows, truth, strict=True)]
+        named, column = self.data_of(path, data, None)
+
+        async def sampled(worker: Worker) -> list[dict[str, Json]]:
+            table = await self._opened(path, worker, named, column)
+            rows, truth = await worker.sample_rows(table.handle, start, count)
+            if truth is None or table.file.target is None:
+                return rows
+            return [{**row, table.file.target: value} for row, value in zip(rows, truth, strict=True)]
+
+        return await self._fleet.ask(path, sampled)
 
     async def evaluate(
         self, path: str, data: str | None, target: str | None, metric: str | None = None
     ) -> tuple[str, int, dict[str, float]]:
         """Task, rows and metrics on a data file with a target."""
-        table = await self.table(path, data, target)
-        if table.file.target is None and not _unsupervised(self._fleet.slot(path).view.methods):
-            raise Usage(f"evaluating {path} needs the column to predict", hint="name it with --target or in the recipe")
-        return await self._fleet.ask(
-            path, lambda worker: worker.evaluate(table.handle, metric=metric, deadline=self._deadline_s)
-        )
+        named, column = self.data_of(path, data, target)
+
+        async def evaluated(worker: Worker) -> tuple[str, int, dict[str, float]]:
+            table = await self._opened(path, worker, named, column)
+            if table.file.target is None and not _unsupervised(self._fleet.slot(path).view.methods):
+                raise Usage(
+                    f"evaluating {path} needs the column to predict", hint="name it with --target or in the recipe"
+                )
+            return await worker.evaluate(table.handle, metric=metric, deadline=self._deadline_s)
+
+        return await self._fleet.ask(path, evaluated)
 
 
 def _unsupervised(methods: Sequence[str]) -> bool:

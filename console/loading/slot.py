@@ -6,6 +6,7 @@ import asyncio
 import time
 from dataclasses import dataclass, field, replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from console.records import DataFile, FileIdentity, WorkerState, WorkerView
 from console.worker.model import Worker
@@ -30,15 +31,20 @@ class Table:
 
 @dataclass(eq=False)
 class Slot:
-    """The worker of one path. `wanted` is true from load to unload; `lock` lets one change at a time through."""
+    """The worker of one path, and `more` of the same content where copies are wanted.
+
+    `wanted` is true from load to unload; `lock` lets one change at a time through.
+    """
 
     view: WorkerView
     worker: Worker | None = None
+    more: list[Worker] = field(default_factory=list)
+    copies: int = 1
     identity: FileIdentity | None = None
     wanted: bool = True
     asking: int = 0
     deaths: int = 0
-    tables: dict[tuple[str, str | None], Table] = field(default_factory=dict)
+    tables: WeakKeyDictionary[Worker, dict[tuple[str, str | None], Table]] = field(default_factory=WeakKeyDictionary)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     restart: asyncio.Task[None] | None = None
 
@@ -46,6 +52,20 @@ class Slot:
     def answers(self) -> bool:
         """Whether a request can be sent now."""
         return self.worker is not None and self.worker.child.alive and self.view.state is WorkerState.READY
+
+    @property
+    def workers(self) -> list[Worker]:
+        """All that hold the content, the first one first."""
+        return [] if self.worker is None else [self.worker, *self.more]
+
+    def least_busy(self) -> Worker | None:
+        """The worker that answers the fewest questions now, the first of several such."""
+        alive = [one for one in self.workers if one.child.alive]
+        return min(alive, key=lambda one: one.asked, default=self.worker)
+
+    def tables_of(self, worker: Worker) -> dict[tuple[str, str | None], Table]:
+        """The data files open in this worker, by file and target."""
+        return self.tables.setdefault(worker, {})
 
     def show(self, **changes: Any) -> WorkerView:
         """Change what is seen; a new state begins now."""

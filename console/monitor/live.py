@@ -13,7 +13,7 @@ from console.loading.questions import Questions
 from console.monitor.memory import MemorySampler, Readings
 from console.monitor.probe import Prober
 from console.monitor.series import Recorder
-from console.records import Event, Memory, Outcome, ProbePlan, ProbeState
+from console.records import Event, Memory, Outcome, ProbePlan, ProbeState, WorkerState, WorkerView
 
 _MARKS = {
     "worker.ready": "load",
@@ -41,6 +41,9 @@ class Live:
         self._probers: dict[str, Prober] = {}
         self._running: dict[str, asyncio.Task[ProbeState]] = {}
         self._unsubscribe = bus.subscribe(self._hear)
+        for view in fleet.views().values():
+            if view.state is WorkerState.READY:
+                self._follow(view)
 
     def recorder(self, path: str) -> Recorder | None:
         """The measurements of one path, None where nothing was ever loaded."""
@@ -118,11 +121,16 @@ class Live:
             self._sampler.hurry(path, False)
             self._bus.emit("probe.stopped", path, f"the probe of {path} ended: {prober.state().stopped_why}")
 
+    def _follow(self, view: WorkerView) -> None:
+        """Measure a worker, with its copies, from now on."""
+        if view.pid is not None:
+            self._recorders.setdefault(view.path, Recorder())
+            self._sampler.watch(view.path, view.pid, *view.pids[1:], fast=view.path in self._running)
+
     def _hear(self, event: Event) -> None:
         path, view = event.subject, self._fleet.view(event.subject)
-        if event.kind == "worker.ready" and view is not None and view.pid is not None:
-            self._recorders.setdefault(path, Recorder())
-            self._sampler.watch(path, view.pid, fast=path in self._running)
+        if event.kind in ("worker.ready", "worker.copies") and view is not None:
+            self._follow(view)
         elif event.kind == "worker.ended" or (event.kind in _DEATHS and (view is None or view.pid is None)):
             self._sampler.forget(path)
             if path in self._recorders:

@@ -28,10 +28,11 @@ _GONE = (psutil.Error, OSError)
 
 @dataclass(slots=True)
 class _Tree:
-    """One worker: its process, its children as last seen, and what was read of it."""
+    """One worker: its process, its copies, the children of both as last seen, and what was read of it."""
 
     process: psutil.Process
     fast: bool = False
+    copies: list[psutil.Process] = field(default_factory=list)
     children: list[psutil.Process] = field(default_factory=list)
     pss: int | None = None
     private: int | None = None
@@ -55,15 +56,19 @@ class MemorySampler:
         self._closed = False
         self._thread: threading.Thread | None = None
 
-    def watch(self, key: str, pid: int, *, fast: bool = False) -> None:
-        """Read the tree of `pid` from now on, in place of whatever `key` named before; a dead one is ignored."""
+    def watch(self, key: str, pid: int, *more: int, fast: bool = False) -> None:
+        """Read the tree of `pid` from now on, in place of whatever `key` named before; a dead one is ignored.
+
+        The trees of `more` are added to it: copies of one worker are read as one, with PSS as their true sum.
+        """
         try:
             process = psutil.Process(pid)
         except _GONE:
             self.forget(key)
             return
+        copies = [found for found in map(_process, more) if found is not None]
         with self._changed:
-            self._trees[key] = _Tree(process, fast)
+            self._trees[key] = _Tree(process, fast, copies=copies)
             if self._thread is None and not self._closed:
                 self._thread = threading.Thread(target=self._run, name="memory-sampler", daemon=True)
                 self._thread.start()
@@ -127,7 +132,7 @@ class MemorySampler:
         now = self._clock()
         if tree.slow_at == 0.0 or now - tree.slow_at >= SLOW_S * 0.9:
             tree.slow_at = now
-            tree.children = tree.process.children(recursive=True)
+            tree.children = [*_below(tree.copies), *tree.process.children(recursive=True)]
             tree.pss, tree.private, tree.peak = _slow(tree.process, tree.children)
         rss = tree.process.memory_info().rss
         if not rss:
@@ -140,6 +145,24 @@ class MemorySampler:
             except _GONE:
                 continue
         return Memory(rss, tree.pss, tree.private, tree.peak), _percent(tree.cpu, now, seconds)
+
+
+def _process(pid: int) -> psutil.Process | None:
+    try:
+        return psutil.Process(pid)
+    except _GONE:
+        return None
+
+
+def _below(roots: list[psutil.Process]) -> list[psutil.Process]:
+    """Those that live, with their children."""
+    found = []
+    for root in roots:
+        try:
+            found += [root, *root.children(recursive=True)]
+        except _GONE:
+            continue
+    return found
 
 
 def _slow(process: psutil.Process, children: list[psutil.Process]) -> tuple[int | None, int | None, int | None]:

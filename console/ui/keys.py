@@ -57,6 +57,7 @@ ACTIONS: tuple[Action, ...] = (
         "reload", ("r",), "reload", "Load the file as it is now beside the old one, or try again", "Run", _ABOUT_ONE
     ),
     Action("probe", ("p",), "probe", "Start or stop driving the model with its data", "Run", _ABOUT_ONE),
+    Action("copies", ("w",), "copies", "Choose how many workers answer for the model", "Run", ("model",)),
     Action("faster", (">",), "faster", "Raise the rate of the probe", "Run", ("model",)),
     Action("slower", ("<",), "slower", "Lower the rate of the probe", "Run", ("model",)),
     Action("larger", (")",), "larger batch", "Send more rows in each request", "Run", ("model",)),

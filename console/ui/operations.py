@@ -12,6 +12,7 @@ from console.safe_text import safe
 from console.ui import text
 from console.ui.host import Host
 from console.ui.screens.confirm import ConfirmScreen, TypedYesScreen
+from console.ui.screens.copies import CopiesScreen
 
 _LIVING = (WorkerState.LOADING, WorkerState.WARMING, WorkerState.READY, WorkerState.DRAINING)
 _LOADABLE = (Verdict.SAFE, Verdict.REVIEW)
@@ -42,6 +43,8 @@ class Operations:
                 return living
             case "reload":
                 return state in (WorkerState.READY, WorkerState.ERROR)
+            case "copies":
+                return state is WorkerState.READY
             case "probe":
                 return artifact.verdict in _LOADABLE or artifact.verdict is None
             case "update":
@@ -59,6 +62,10 @@ class Operations:
     def reload(self, path: str) -> None:
         """Load the file as it is now; after an error, try again."""
         self._start(path, "starting", self._reload(path))
+
+    def copies(self, path: str) -> None:
+        """Have another number of workers, after asking how many."""
+        self._start(path, "", self._copies(path))
 
     def toggle_probe(self, path: str) -> None:
         """Start driving the model, loading it first; or stop."""
@@ -120,6 +127,12 @@ class Operations:
             )
         else:
             await self._with_yes(path, partial(engine.reload, path))
+
+    async def _copies(self, path: str) -> None:
+        worker = self._app.engine.worker(path)
+        wanted = await self._app.push_screen_wait(CopiesScreen(path, worker.copies if worker is not None else 1))
+        if wanted is not None:
+            await self._app.engine.set_copies(path, wanted)
 
     async def _with_yes(self, path: str, call: Callable[..., Awaitable[object]]) -> bool:
         """Make the call; where trust wants a review, ask for a typed yes and call again with it."""

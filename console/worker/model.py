@@ -66,6 +66,8 @@ class Worker:
 
     def __init__(self, child: ChildProcess, start_ms: float = 0.0) -> None:
         self.child = child
+        self.asked = 0
+        """Questions that are being put to it; whoever chooses among workers counts here."""
         self._start_ms = start_ms
         self._placement = Placement(child.pid)
 

@@ -220,7 +220,7 @@ def _worker(worker: WorkerView | None, width: int) -> list[Content]:
     )
     rows = [
         ("state", f"{worker.state} for {text.span(max(0.0, time.time() - worker.since))}"),
-        ("process", str(worker.pid) if worker.pid is not None else ""),
+        ("process", _processes(worker)),
         ("phase", safe(worker.phase, 60)),
         ("memory", held),
         ("cpu", f"{worker.cpu:.0f} % of one core" if worker.cpu is not None else ""),
@@ -229,6 +229,14 @@ def _worker(worker: WorkerView | None, width: int) -> list[Content]:
         ("notes", "; ".join(safe(note, 200) for note in worker.notes)),
     ]
     return [*pairs(rows, width), *_phases(worker, width)]
+
+
+def _processes(worker: WorkerView) -> str:
+    """The process, or those of all copies and how many of the wanted ones they are."""
+    if worker.copies == 1:
+        return str(worker.pid) if worker.pid is not None else ""
+    pids = ", ".join(map(str, worker.pids))
+    return f"{pids} ({len(worker.pids)} of {worker.copies} copies)"
 
 
 def _phases(worker: WorkerView, width: int) -> list[Content]:

@@ -205,6 +205,10 @@ class ModelScreen(ArtifactScreen):
         if self._tab == "overview":
             self._show("live")
 
+    def do_copies(self) -> None:
+        """More workers of the model, or fewer."""
+        self.console_app.operations.copies(self._about)
+
     def do_pause(self) -> None:
         """Hold the charts, or let them go."""
         if isinstance(pane := self._panes.get("live"), LivePane):

@@ -207,7 +207,8 @@ def _news(engine: Engine, path: str) -> str:
 
 def _worker(worker: WorkerView) -> Line:
     """`pid 4242 · up 3m · sandbox 7 of 8 · 3.5 % of a core`."""
-    parts = [f"pid {worker.pid}" if worker.pid else "", f"up {text.span(max(0.0, time.time() - worker.since))}"]
+    copies = f"{len(worker.pids)} of {worker.copies} copies" if worker.copies > 1 else ""
+    parts = [f"pid {worker.pid}" if worker.pid else "", copies, f"up {text.span(max(0.0, time.time() - worker.since))}"]
     if worker.layers:
         parts.append(f"sandbox {sum(layer.active for layer in worker.layers.values())} of {len(worker.layers)}")
     if worker.cpu is not None:
