@@ -220,6 +220,11 @@ class Engine:
         return self._watching.scanning
 
     @property
+    def uninspected(self) -> int:
+        """How many artifacts wait for their inspection in the background."""
+        return self._survey.waiting
+
+    @property
     def offline(self) -> str | None:
         """Why the store cannot be seen at the moment."""
         return self._watching.offline
