@@ -92,7 +92,7 @@ class Engine:
             unseals=self._unsealing.unsealed,
             limit=settings.seal_mb << 20,
         )
-        past = Past(root, inspect_in(self._inspectors), self._book.judge)
+        past = Past(root, inspect_in(self._inspectors), self._book.judge, self._unsealing.unsealed)
         self._explaining = Explaining(past, self._book.explain, self.bus)
         starter = self._starter = Starter(
             self._facts,

@@ -52,7 +52,11 @@ def report(found: Report) -> dict[str, Json]:
         "digest": artifact.digest,
         "modified": artifact.modified,
     }
-    tail: dict[str, Json] = {"trust": judgement(found.judgement), "recipe": artifact.recipe}
+    tail: dict[str, Json] = {
+        "trust": judgement(found.judgement),
+        "recipe": artifact.recipe,
+        "sealed": "age" if artifact.sealed else None,
+    }
     return head | _facts(found.inspection) | tail
 
 

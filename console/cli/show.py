@@ -50,6 +50,8 @@ def _facts(report: Report, told: Explanation, at: str) -> Iterable[str]:
     yield f"{artifact.path}   {report.judgement.verdict}"
     yield from explained.lines(told)
     yield f"format      {artifact.format or 'unknown'}{' in ' + artifact.compression if artifact.compression else ''}"
+    if artifact.sealed:
+        yield "sealed      age"
     yield f"size        {size_words(artifact.size)}"
     if artifact.digest:
         yield f"digest      {artifact.digest}"

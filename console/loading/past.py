@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from console.errors import ConsoleError
-from console.loading.facts import CannotInspect, Inspects, Judges
+from console.loading.facts import CannotInspect, Inspects, Judges, Unseals, never_sealed
 from console.records import Artifact, Report, Since, Verdict
 from console.store.history import open_version
 from console.store.replaced import Replaced, replaced_by_console
@@ -28,12 +28,14 @@ class Past:
     what it was: many programs replace one by deleting it first.
     """
 
-    def __init__(self, root: Path, inspect: Inspects, judge: Judges) -> None:
+    def __init__(self, root: Path, inspect: Inspects, judge: Judges, unseals: Unseals = never_sealed) -> None:
         self._root = root
         self._inspect = inspect
         self._judge = judge
+        self._unseals = unseals
         self._store = SeenContents(root)
         self._unsaved: dict[str, Contents] = {}
+        self._never_saved: OrderedDict[str, Contents] = OrderedDict()
         self._saving: asyncio.Task[None] | None = None
         self._replaced: OrderedDict[tuple[str, str], Seen] = OrderedDict()
 
@@ -44,11 +46,11 @@ class Past:
         if current is not None and _same(current, now):
             if now.digest != current.digest or now.verdict != current.verdict:
                 kept = replace(current, digest=now.digest or current.digest, verdict=now.verdict)
-                self._put(path, kept, previous)
+                self._put(report.artifact, kept, previous)
             return None
         since = None if current is None else difference(current, now)
         if report.judgement.verdict not in _UNREAD:
-            self._put(path, now, current)
+            self._put(report.artifact, now, current)
         return since
 
     def last(self, report: Report) -> Since | None:
@@ -76,7 +78,7 @@ class Past:
         self._store.close()
 
     def _known(self, path: str) -> tuple[Seen | None, Seen | None]:
-        contents = self._unsaved.get(path) or self._store.get(path)
+        contents = self._never_saved.get(path) or self._unsaved.get(path) or self._store.get(path)
         if contents is None:
             return None, None
         try:
@@ -84,8 +86,15 @@ class Past:
         except (ValueError, TypeError):
             return None, None
 
-    def _put(self, path: str, current: Seen, previous: Seen | None) -> None:
-        self._unsaved[path] = Contents(to_json(current), None if previous is None else to_json(previous))
+    def _put(self, row: Artifact, current: Seen, previous: Seen | None) -> None:
+        contents = Contents(to_json(current), None if previous is None else to_json(previous))
+        if row.sealed:
+            self._never_saved[row.path] = contents
+            while len(self._never_saved) > KEPT:
+                self._never_saved.popitem(last=False)
+            return
+        self._never_saved.pop(row.path, None)
+        self._unsaved[row.path] = contents
         if self._saving is None:
             self._saving = asyncio.ensure_future(self._save_soon())
 
@@ -108,6 +117,9 @@ class Past:
             return known
         content = await asyncio.to_thread(open_version, self._root, path, found.version)
         with content:
+            plain = await self._unseals(content)
+            if plain is not None:
+                content.become(plain)
             inspection = await self._inspect(content.fd, path)
         judgement = self._judge(inspection, found.digest)
         row = Artifact(path, content.size, found.when, digest=found.digest)

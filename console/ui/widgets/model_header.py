@@ -49,6 +49,7 @@ def _state(row: Row) -> Content:
 def _bytes(row: Row) -> Content:
     artifact = row.artifact
     packed = safe(artifact.format or "", 24) + (f" in {safe(artifact.compression, 24)}" if artifact.compression else "")
+    packed += " sealed with age" if artifact.sealed and artifact.format != "age" else ""
     digest = (artifact.digest or "").removeprefix("sha256:")
     words = [packed, text.size(artifact.size), f"changed {text.ago(artifact.modified)}"]
     words.append(f"sha256 {safe(digest)[:12]}" if digest else "")

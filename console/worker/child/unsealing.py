@@ -6,7 +6,6 @@ it has answered. The identity comes as an open file and stays in this process, w
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import io
 import os
@@ -14,13 +13,11 @@ from collections.abc import Sequence
 from typing import Any, Optional
 
 from console.worker.child.main import Answer, Refusal, Request, Service
+from console.worker.child.privileges import PR_SET_DUMPABLE, prctl
 
 PR_GET_DUMPABLE = 3
-PR_SET_DUMPABLE = 4
 IDENTITY_CAP = 64 << 10
 BUFFER = 1 << 20
-
-_libc = ctypes.CDLL(None)
 
 
 class Unsealing(Service):
@@ -29,7 +26,7 @@ class Unsealing(Service):
 
     def __init__(self) -> None:
         super().__init__()
-        _libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+        prctl(PR_SET_DUMPABLE, 0)
         self.operations = {"unseal": self.unseal, "seal": self.seal}
 
     def unseal(self, request: Request) -> Answer:
@@ -44,7 +41,7 @@ class Unsealing(Service):
             raise _refusal(str(error)) from None
         except OSError as error:
             raise _trouble(error) from None
-        return {"size": writer.done(), "dumpable": _libc.prctl(PR_GET_DUMPABLE, 0, 0, 0, 0)}, b""
+        return {"size": writer.done(), "dumpable": prctl(PR_GET_DUMPABLE)}, b""
 
     def seal(self, request: Request) -> Answer:
         """Encrypt the whole file to every recipient."""
