@@ -63,6 +63,10 @@ FINDING_CODES: tuple[FindingCode, ...] = (
     FindingCode("encrypted-member", "deceit", "a member of an archive claims to be encrypted"),
     FindingCode("unsafe-path", "deceit", "a member of an archive leads out of it or is a link"),
     FindingCode("prefix-data", "deceit", "bytes before the first member of an archive"),
+    # PyTorch files
+    FindingCode("torch-storage", "damaged", "a tensor's numbers are missing, cut off or of another size"),
+    FindingCode("torch-script", "code", "a TorchScript program: code beside the numbers"),
+    FindingCode("torch-module", "note", "the source text of a module class, which PyTorch only compares"),
     # HDF5 files
     FindingCode("hdf5-external-link", "code", "a link that leads to another file"),
     FindingCode("hdf5-external-storage", "code", "an array whose values lie in another file"),

@@ -73,7 +73,10 @@ class Names:
 
 
 class PickleMachine(PickleReader):
-    """Runs one pickle stream. `spans` is what reads joblib's raw arrays, None where the reader knows of none."""
+    """Runs one pickle stream. `spans` is what reads joblib's raw arrays, None where the reader knows of none.
+
+    `persistent` gives the value of a persistent id, or None for one that it does not know; None where there are none.
+    """
 
     def __init__(
         self,
@@ -86,6 +89,7 @@ class PickleMachine(PickleReader):
         super().__init__(source, budget, findings)
         self.names = names
         self.spans = spans
+        self.persistent: Optional[Callable[[Value], Value]] = None
         self.protocol = 0
         self.start = 0
         self.abandoned: Optional[int] = None
@@ -620,9 +624,11 @@ class PickleMachine(PickleReader):
         self.stack.append(Opaque("persistent id"))
 
     def _binpersid(self) -> None:
-        self.stack.pop()
-        self.report("persistent-id", "a persistent id", self.offset - 1)
-        self.stack.append(Opaque("persistent id"))
+        persistent_id = self.stack.pop()
+        known = self.persistent(persistent_id) if self.persistent is not None else None
+        if known is None:
+            self.report("persistent-id", "a persistent id", self.offset - 1)
+        self.stack.append(Opaque("persistent id") if known is None else known)
 
     def _next_buffer(self) -> None:
         self.report("out-of-band", "a buffer that is not in the file", self.offset - 1)

@@ -36,7 +36,7 @@ class Walk:
 
     `roots` has the abstract root of each complete stream. `joblib` is true when arrays stand between the opcodes.
     `regions` tile the bytes that were walked, in order, and `arrays` are those between the opcodes; `complete` is true
-    when the regions are the whole file and no budget ran out.
+    when the regions are the whole file and no budget ran out. `end` is where the last byte that was walked ends.
     """
 
     roots: list[Value] = field(default_factory=list)
@@ -49,11 +49,23 @@ class Walk:
     opcodes: int = 0
     joblib: bool = False
     complete: bool = False
+    end: int = 0
 
 
-def walk(source: Source, budget: Optional[Budget] = None, offset: int = 0) -> Walk:
-    """Walk every pickle from `offset` to the end of the file. Raises OSError; all else is a finding of the result."""
-    return _Walker(source, budget or Budget(), offset).walk()
+def walk(
+    source: Source,
+    budget: Optional[Budget] = None,
+    offset: int = 0,
+    streams: Optional[int] = None,
+    persistent: Optional[Callable[[Value], Value]] = None,
+) -> Walk:
+    """Walk every pickle from `offset` to the end of the file, or just so many `streams` of a format that has others.
+
+    `persistent` is what the format knows of persistent ids, see PickleMachine. Raises OSError; all else is a finding of
+    the result.
+    """
+    walker = _Walker(source, budget or Budget(), offset)
+    return walker.walk(streams, persistent)
 
 
 class _Walker:
@@ -72,10 +84,12 @@ class _Walker:
             self._arrays.append(array)
         return array
 
-    def walk(self) -> Walk:
+    def walk(self, streams: Optional[int], persistent: Optional[Callable[[Value], Value]]) -> Walk:
+        """See the function of this name."""
         result, machine = self._result, self._machine
+        machine.persistent = persistent
         try:
-            result.complete = self._streams() and all(each.code != "limit" for each in result.findings)
+            result.complete = self._streams(streams) and all(each.code != "limit" for each in result.findings)
         except Stopped as stop:
             result.findings.append(finding(stop.code, str(stop), stop.offset))
             if stop.code != "raw-span" and machine.lost_wrapper():
@@ -89,10 +103,11 @@ class _Walker:
         result.opcodes = self._budget.spent
         result.globals = tuple(self._names.found.values())
         result.names = tuple(self._use(known) for known in result.globals)
-        result.regions = self._regions(min(machine.offset, machine.size))
+        result.end = min(machine.offset, machine.size)
+        result.regions = self._regions(result.end)
         return result
 
-    def _streams(self) -> bool:
+    def _streams(self, wanted: Optional[int]) -> bool:
         machine, roots = self._machine, self._result.roots
         offset, size = self._first, self._machine.size
         while True:
@@ -101,6 +116,8 @@ class _Walker:
             offset = machine.offset
             if machine.abandoned is not None:
                 self._tell_names(partial(self._follow, [machine.abandoned]))
+            if len(roots) == wanted:
+                return True
             if offset >= size:
                 break
             if not looks_like_pickle(machine.source.read(offset, 4096)):

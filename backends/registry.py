@@ -7,7 +7,7 @@ import os
 from dataclasses import replace
 from typing import Any, Optional
 
-from backends import envelopes, pickle_opcodes
+from backends import envelopes, pickle_opcodes, torch_names
 from backends.base import Backend, Inspection, LoadedModel, Source, Unsupported
 from backends.findings import finding
 
@@ -29,6 +29,7 @@ _MODULES: dict[str, str] = {
     "keras-weights": "backends.keras",
     "keras": "backends.keras",
     "hdf5-data": "backends.hdf5_data",
+    "torch": "backends.torch_files",
 }
 """Format name to module; a module lists its backends in `BACKENDS`."""
 
@@ -39,7 +40,8 @@ _SUFFIXES: dict[str, tuple[str, ...]] = {
     "npy": (".npy",),
     "npz": (".npz",),
     "hdf5": (".h5", ".hdf5", ".he5", ".keras"),
-    "zip": (".zip", ".npz", ".keras", ".pt", ".pth"),
+    "zip": (".zip", ".npz", ".keras"),
+    "torch": (".pt", ".pth", ".bin", ".ckpt", ".tar", ".model", ".zip", ".pkl", ".pickle"),
 }
 """Extensions that are honest for each family of formats; any other known model extension is a mismatch."""
 
@@ -77,9 +79,9 @@ def _family(head: bytes, compression: Optional[str] = None) -> tuple[str, ...]:
     if head.startswith(NPY_MAGIC):
         return ("npy",)
     if head.startswith(ZIP_MAGIC):
-        return ("npz", "keras")
+        return ("torch", "npz", "keras")
     if pickle_opcodes.looks_like_pickle(head):
-        return ("joblib", "pickle")
+        return ("torch", "joblib", "pickle") if torch_names.is_legacy(head) else ("joblib", "pickle")
     return ()
 
 
@@ -108,11 +110,11 @@ def inspect(source: Source) -> Inspection:
         except ModuleNotFoundError as error:
             raise Unsupported(f"reading this format needs the Python package {error.name}") from None
     extra = []
-    mismatch = _mismatch(source.name, family)
+    mismatch = _mismatch(source.name, inspection.format, family)
     if mismatch:
         hides = inspection.format in ("pickle", "joblib") and not source.name.lower().endswith((".pt", ".pth", ".zip"))
         extra.append(finding("disguised-pickle" if hides else "extension-mismatch", mismatch))
-    if compression is None and family[0] not in ("keras", "npz") and _ends_as_zip(source):
+    if compression is None and not head.startswith(ZIP_MAGIC) and _ends_as_zip(source):
         extra.append(finding("polyglot", f"{inspection.format} that is also a zip archive"))
     return replace(inspection, findings=inspection.findings + tuple(extra)) if extra else inspection
 
@@ -153,11 +155,11 @@ def _worth_inspecting(head: bytes) -> bool:
     return bool(_family(head))
 
 
-def _mismatch(name: str, family: tuple[str, ...]) -> str:
+def _mismatch(name: str, format_name: str, family: tuple[str, ...]) -> str:
     stem, extension = os.path.splitext(name.lower())
     if extension in _COMPRESSION_SUFFIXES:
         extension = os.path.splitext(stem)[1]
-    kind = "keras" if extension == ".keras" and "keras" in family else family[0]
+    kind = format_name if format_name in ("torch", "npz", "keras") else family[0]
     group = {"joblib": "pickle", "keras": "zip"}.get(kind, kind)
     if extension not in _KNOWN_SUFFIXES or extension in _SUFFIXES[group]:
         return ""
@@ -178,5 +180,9 @@ def _ends_as_zip(source: Source) -> bool:
 def _unsupported(source: Source, compression: Optional[str], head: bytes) -> str:
     if source.size == 0:
         return "the file is empty"
+    if head[257:262] == b"ustar":
+        return (
+            "a tar archive, as PyTorch before 0.1.10 wrote them: load it with a PyTorch of its time and save it again"
+        )
     inside = f" inside {compression} compression" if compression else ""
     return f"no known model format{inside}: it starts with {head[:8].hex(' ')}"

@@ -5,26 +5,33 @@ Format: PKWARE APPNOTE 6.3.10. The directory is read by zipfile; members are com
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import struct
 import zipfile
+from collections.abc import Iterator
 
 from backends.base import Damaged, Finding, Source
 from backends.envelopes import FREE_BYTES, MAX_RATIO
 from backends.findings import finding
 
-__all__ = ["check_members", "open_zip", "read_member"]
+__all__ = ["check_members", "member_source", "open_zip", "read_member"]
 
 _MAX_DIRECTORY = 16 << 20
+_MAX_UNPACKED = 1 << 30
 _ENCRYPTED = 0x1
 _LOCAL = struct.Struct("<4s5H3I2H")
+_RECORD_32 = struct.Struct("<4s4H2IH")
+_RECORD_64 = struct.Struct("<4sQ2H2I4Q")
+_TAIL = 65557
+"""The longest end of an archive: directory record and comment."""
 
 
 def open_zip(source: Source) -> zipfile.ZipFile:
     """The archive's directory. Raises Damaged (no directory, or one too large to be honest)."""
-    tail_at = max(0, source.size - 65557)
-    tail = source.read(tail_at, 65557)
+    tail_at = max(0, source.size - _TAIL)
+    tail = source.read(tail_at, _TAIL)
     end = tail.rfind(b"PK\x05\x06")
     if end < 0 or len(tail) < end + 22:
         raise Damaged("the archive has no directory: it is cut off", offset=source.size)
@@ -44,6 +51,8 @@ def check_members(source: Source, archive: zipfile.ZipFile) -> list[Finding]:
     first = min((info.header_offset for info in infos), default=0)
     if first > 0 or (infos and source.read(0, 4) != b"PK\x03\x04"):
         found.append(finding("prefix-data", f"{first} bytes stand before the first member", 0))
+    found.extend(_directory(source))
+    found.extend(_overlaps(infos))
     for info in infos:
         shown = info.filename[:200]
         if info.filename in seen:
@@ -58,6 +67,42 @@ def check_members(source: Source, archive: zipfile.ZipFile) -> list[Finding]:
             found.append(finding("decompression-bomb", detail, info.header_offset))
         found.extend(_compare(source, info))
     return found
+
+
+def _directory(source: Source) -> list[Finding]:
+    """What stands behind the directory, and whether its two forms (of 32 and of 64 bits) say the same."""
+    tail_at = max(0, source.size - _TAIL)
+    tail = source.read(tail_at, _TAIL)
+    end = tail.rfind(b"PK\x05\x06")
+    if end < 0 or len(tail) < end + 22:
+        return []
+    found = []
+    rest = len(tail) - end - 22 - int.from_bytes(tail[end + 20 : end + 22], "little")
+    if rest:
+        found.append(finding("trailing-bytes", f"{rest} bytes follow the archive's directory", tail_at + end + 22))
+    locator = tail[end - 20 : end] if end >= 20 else b""
+    if locator[:4] == b"PK\x06\x07":
+        record = source.read(int.from_bytes(locator[8:16], "little"), _RECORD_64.size)
+        small = _RECORD_32.unpack(tail[end : end + _RECORD_32.size])
+        large = _RECORD_64.unpack(record) if len(record) == _RECORD_64.size else (b"",)
+        if large[0] != b"PK\x06\x06" or not _agree(small[4:7], large[7:10]):
+            found.append(finding("member-mismatch", "the archive's two directory records disagree", tail_at + end))
+    return found
+
+
+def _agree(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
+    """Entries, size and offset: the short record may leave each to the long one by all bits set."""
+    return all(each in (other, limit) for each, other, limit in zip(small, large, (0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF)))
+
+
+def _overlaps(infos: list[zipfile.ZipInfo]) -> list[Finding]:
+    """Members that share bytes: how a small archive unpacks to anything, and how two readers see two files."""
+    placed = sorted(infos, key=lambda info: info.header_offset)
+    for info, following in zip(placed, placed[1:]):
+        if info.header_offset + _LOCAL.size + info.compress_size > following.header_offset:
+            detail = f"the members {info.filename[:100]!r} and {following.filename[:100]!r} share bytes"
+            return [finding("member-mismatch", detail, following.header_offset)]
+    return []
 
 
 def _leads_out(info: zipfile.ZipInfo) -> bool:
@@ -81,8 +126,11 @@ def _compare(source: Source, info: zipfile.ZipInfo) -> list[Finding]:
         wrong.append("name")
     if method != info.compress_type or (flags ^ info.flag_bits) & _ENCRYPTED:
         wrong.append("method or flags")
-    streamed, large = flags & 0x8, 0xFFFFFFFF in (packed, size)
-    if not streamed and not large and (packed, size) != (info.compress_size, info.file_size):
+    streamed = flags & 0x8
+    if 0xFFFFFFFF in (packed, size):
+        extra = source.read(at + _LOCAL.size + name_length, extra_length)
+        size, packed = _sizes_64(extra, size, packed)
+    if not streamed and (packed, size) != (info.compress_size, info.file_size):
         wrong.append("size")
     if at + _LOCAL.size + name_length + extra_length + info.compress_size > source.size:
         wrong.append("end")
@@ -92,6 +140,20 @@ def _compare(source: Source, info: zipfile.ZipInfo) -> list[Finding]:
     return [finding("member-mismatch", detail, at)]
 
 
+def _sizes_64(extra: bytes, size: int, packed: int) -> tuple[int, int]:
+    """The sizes in 64 bits that a local header's extra field has in place of those with all bits set."""
+    at = 0
+    while at + 4 <= len(extra):
+        kind, length = struct.unpack_from("<2H", extra, at)
+        if kind == 1:
+            values = [int.from_bytes(extra[start : start + 8], "little") for start in range(at + 4, at + 4 + length, 8)]
+            size = values.pop(0) if size == 0xFFFFFFFF and values else size
+            packed = values.pop(0) if packed == 0xFFFFFFFF and values else packed
+            break
+        at += 4 + length
+    return size, packed
+
+
 def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> bytes:
     """At most `limit` bytes of a member, from its start. Raises Damaged."""
     try:
@@ -99,3 +161,51 @@ def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> 
             return member.read(limit)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError, OSError) as error:
         raise Damaged(f"the member {os.path.basename(info.filename)[:200]!r} cannot be read: {error}") from None
+
+
+class _Window(Source):
+    """A stretch of another source, as a source of its own."""
+
+    def __init__(self, whole: Source, start: int, size: int) -> None:
+        super().__init__(whole.fd, whole.name, size)
+        self._start = start
+
+    def read(self, offset: int, length: int) -> bytes:
+        length = max(0, min(length, self.size - offset))
+        data = os.pread(self.fd, length, self._start + offset) if length else b""
+        self.bytes_read += len(data)
+        return data
+
+
+@contextlib.contextmanager
+def member_source(source: Source, archive: zipfile.ZipFile, name: str) -> Iterator[Source]:
+    """A member as a source: in place where it is stored as it is, else unpacked into memory under a cap.
+
+    Raises Damaged, OSError.
+    """
+    info = archive.getinfo(name)
+    if info.compress_type == zipfile.ZIP_STORED:
+        header = source.read(info.header_offset, 30)
+        start = (
+            info.header_offset + 30 + int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
+        )
+        if info.file_size != info.compress_size or start + info.file_size > source.size:
+            raise Damaged(f"{name} reaches beyond the end of the archive")
+        yield _Window(source, start, info.file_size)
+        return
+    fd = _unpacked(archive, info)
+    try:
+        yield Source(fd, name)
+    finally:
+        os.close(fd)
+
+
+def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
+    limit = min(_MAX_UNPACKED, max(FREE_BYTES, MAX_RATIO * info.compress_size))
+    data = read_member(archive, info, limit + 1)
+    if len(data) > limit:
+        raise Damaged(f"{info.filename} unpacks to more than {limit} bytes")
+    fd = os.memfd_create("member", os.MFD_CLOEXEC)
+    with os.fdopen(os.dup(fd), "wb") as out:
+        out.write(data)
+    return fd

@@ -188,6 +188,48 @@ def npz(*members: tuple[str, bytes]) -> bytes:
     return file.getvalue()
 
 
+def two_directories(marker: str) -> bytes:
+    """An archive whose short directory record leads to one member, and whose long one to another."""
+    first, second = npz(("a.npy", array_file())), npz(("a.npy", npy_objects(marker)))
+    at_first, at_second = (struct.unpack_from("<I", each, len(each) - 6)[0] for each in (first, second))
+    directory = first[at_first:-22]
+    moved = bytearray(second[at_second:-22])
+    struct.pack_into("<I", moved, 42, at_first)
+    data = first[:at_first] + second[:at_second] + directory + bytes(moved)
+    start = at_first + at_second + len(directory)
+    record = struct.pack("<4sQ2H2I4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, 1, 1, len(moved), start)
+    locator = struct.pack("<4sIQI", b"PK\x06\x07", 0, len(data), 1)
+    short = struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, 1, 1, len(directory), at_first + at_second, 0)
+    return data + record + locator + short
+
+
+def large_local_size(_: str) -> bytes:
+    """A member whose own header hides another size in its 64-bit field."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive, archive.open("a.npy", "w", force_zip64=True) as member:
+        member.write(array_file())
+    size = len(array_file())
+    return replaced(file.getvalue(), struct.pack("<2H2Q", 1, 16, size, size), struct.pack("<2H2Q", 1, 16, 9, 9), 1)
+
+
+def shared_bytes(_: str) -> bytes:
+    """Two members of the directory that are the same bytes of the archive."""
+    data = npz(("a.npy", array_file()))
+    start = struct.unpack_from("<I", data, len(data) - 6)[0]
+    entry = data[start:-22]
+    short = struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, 2, 2, 2 * len(entry), start, 0)
+    return data[:start] + entry + replaced(entry, b"a.npy", b"b.npy") + short
+
+
+def symlink(_: str) -> bytes:
+    info = zipfile.ZipInfo("a.npy")
+    info.create_system, info.external_attr = 3, 0o120777 << 16
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(info, "/etc/passwd")
+    return file.getvalue()
+
+
 def array_file() -> bytes:
     file = io.BytesIO()
     np.save(file, np.arange(3.0))
@@ -473,6 +515,10 @@ SAMPLES: tuple[Sample, ...] = (
         suffix=".npz",
     ),
     Sample("78 prefix data", lambda m: PROTO + evil(m) + STOP + npz(("a.npy", array_file())), SYSTEM, ("polyglot",)),
+    Sample("79 two directories", two_directories, ("posix.system",), ("member-mismatch",), ".npz"),
+    Sample("79 large size", large_local_size, codes=("member-mismatch",), suffix=".npz"),
+    Sample("79 members share bytes", shared_bytes, codes=("member-mismatch",), suffix=".npz"),
+    Sample("80 symlink", symlink, codes=("unsafe-path",), suffix=".npz"),
     Sample("80 path leads out", lambda m: npz(("../../x.npy", array_file())), codes=("unsafe-path",), suffix=".npz"),
     Sample("80 absolute path", lambda m: npz(("/etc/x.npy", array_file())), codes=("unsafe-path",), suffix=".npz"),
     Sample("81 pickle named npz", lambda m: PROTO + evil(m) + STOP, SYSTEM, ("disguised-pickle",), suffix=".npz"),

@@ -111,13 +111,9 @@ def _unlisted(use: NameUse) -> str:
 
 
 def weighed_findings(inspection: Inspection) -> Iterator[tuple[Verdict, Finding]]:
-    """Findings by their own verdicts; PyTorch keeps tensors by persistent id, so there one is no deceit."""
-    of_torch = any(use.module.partition(".")[0] == "torch" for use in inspection.names)
+    """Findings by their own verdicts."""
     for found in inspection.findings:
-        verdict = verdict_of_finding(found.code)
-        if found.code == "persistent-id" and of_torch:
-            verdict = Verdict.REVIEW
-        yield verdict, found
+        yield verdict_of_finding(found.code), found
 
 
 def _findings(inspection: Inspection) -> Iterator[tuple[Verdict, Reason]]:

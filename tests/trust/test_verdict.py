@@ -219,12 +219,11 @@ def test_only_notes_leave_a_file_safe() -> None:
     assert verdict_of_finding("a code nobody has heard of") is Verdict.BLOCKED
 
 
-def test_a_persistent_id_is_deceit_but_where_torch_keeps_its_tensors() -> None:
+def test_a_persistent_id_that_no_container_explains_is_deceit() -> None:
     facts = Inspection("pickle", complete=True, findings=(finding("persistent-id", "a persistent id"),))
     assert judge(facts, Policy()).verdict is Verdict.BLOCKED
     torch = replace(facts, names=(NameUse("torch._utils", "_rebuild_tensor_v2", 1),))
-    assert judge(torch, Policy()).verdict is Verdict.REVIEW
-    assert judge(replace(facts, names=(NameUse("torchy", "x", 1),)), Policy()).verdict is Verdict.BLOCKED
+    assert judge(torch, Policy()).verdict is Verdict.BLOCKED
 
 
 def test_an_incomplete_walk_is_never_safe() -> None:

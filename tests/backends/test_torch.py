@@ -1,0 +1,125 @@
+"""PyTorch's containers: honest ones are told whole, and nothing that hides in one is missed."""
+
+from __future__ import annotations
+
+import io
+import os
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from backends import registry
+from backends.base import Inspection, NotLoadable, Source, Unsupported
+from console.records import Verdict
+from console.trust.policy import Policy
+from console.trust.verdict import judge, judge_error
+from tests import torch_files as made
+from tests.hostile import name, text
+
+
+def inspect(path: Path, data: bytes) -> Inspection:
+    path.write_bytes(data)
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return registry.inspect(Source(fd, path.name))
+    finally:
+        os.close(fd)
+
+
+HONEST = made.state_dict(made.pid())
+OLD = made.state_dict(made.pid(view=True))
+
+
+@pytest.mark.parametrize("data", [made.archive(HONEST), made.legacy(OLD)], ids=["archive", "legacy"])
+def test_an_honest_file_is_safe_and_shown_but_not_run(data: bytes, tmp_path: Path) -> None:
+    found = inspect(tmp_path / "model.pt", data)
+    assert (found.format, found.complete, found.loadable) == ("torch", True, False)
+    assert found.findings == ()
+    assert [(each.name, each.shape, each.dtype, each.bytes) for each in found.arrays] == [
+        ("weight", (2, 3), "float32", 24)
+    ]
+    assert found.n_weights == 6
+    assert {str(use) for use in found.names} == {
+        "collections.OrderedDict", "torch._utils._rebuild_tensor_v2", "torch.FloatStorage",
+    }  # fmt: skip
+    judged = judge(found, Policy())
+    assert judged.verdict is Verdict.SAFE
+    assert "not-loadable" in {reason.code for reason in judged.reasons}
+    with pytest.raises(NotLoadable, match="PyTorch"):
+        registry.backend("torch").load(Source(0, size=0))
+
+
+def test_a_module_pickled_whole_is_reviewed_by_its_name(tmp_path: Path) -> None:
+    found = inspect(tmp_path / "m.pt", made.archive(made.state_dict(made.pid(), text("net") + name("mynet", "Net"))))
+    assert judge(found, Policy()).verdict is Verdict.REVIEW
+    assert [use.place for use in found.names if str(use) == "mynet.Net"] == ["member archive/data.pkl"]
+
+
+BLOCKED = {
+    "named in the archive": made.archive(made.state_dict(made.pid(), made.EVIL)),
+    "named in the legacy file": made.legacy(made.state_dict(made.pid(view=True), made.EVIL)),
+    "persistent id of another kind": made.archive(made.state_dict(made.pid(tag="module"))),
+    "storage type that is none": made.archive(made.state_dict(made.pid(kind=name("torch", "load")))),
+    "storage type that is a string": made.archive(made.state_dict(made.pid(kind=text("FloatStorage")))),
+    "negative count": made.archive(made.state_dict(made.pid(count=-1))),
+    "legacy id in an archive": made.archive(OLD),
+    "archive's id in a legacy file": made.legacy(HONEST),
+    "arrays of numpy beside": made.archive(HONEST, **{"x.npy": b"\x93NUMPY"}),
+    "bad checksum": made.archive(HONEST).replace(b"weight", b"weighT", 1),
+    "prefix": b"\x80\x02N." + made.archive(HONEST),
+    "names disagree": made.archive(HONEST).replace(b"archive/data.pkl", b"archive/dato.pkl", 1),
+}
+"""What must be blocked, each for a reason of its own."""
+
+
+@pytest.mark.parametrize("data", BLOCKED.values(), ids=list(BLOCKED))
+def test_a_hostile_container_is_blocked(data: bytes, tmp_path: Path) -> None:
+    found = inspect(tmp_path / "model.pt", data)
+    assert judge(found, Policy()).verdict is Verdict.BLOCKED, found.findings
+
+
+DAMAGED = {
+    "numbers missing": (made.archive(made.state_dict(made.pid("1"))), "torch-storage"),
+    "numbers cut": (made.archive(HONEST, bytes(20)), "torch-storage"),
+    "legacy numbers cut": (made.legacy(OLD, numbers=bytes(20)), "truncated"),
+    "legacy count differs": (made.legacy(OLD, count=5), "torch-storage"),
+    "legacy key unknown": (made.legacy(OLD, keys=("7",)), "torch-storage"),
+    "legacy keys odd": (made.legacy(OLD, keys=[1]), "malformed"),
+    "legacy cut": (made.legacy(OLD)[:60], "truncated"),
+}
+
+
+@pytest.mark.parametrize(("data", "code"), DAMAGED.values(), ids=list(DAMAGED))
+def test_a_broken_container_is_damaged(data: bytes, code: str, tmp_path: Path) -> None:
+    found = inspect(tmp_path / "model.pt", data)
+    assert code in {each.code for each in found.findings}
+    assert not found.complete
+    assert judge(found, Policy()).verdict is Verdict.DAMAGED
+
+
+def test_bytes_after_the_last_storage_are_told(tmp_path: Path) -> None:
+    found = inspect(tmp_path / "model.pt", made.legacy(OLD) + b"more")
+    assert [each.code for each in found.findings] == ["trailing-bytes"]
+    assert judge(found, Policy()).verdict is Verdict.REVIEW
+
+
+def test_code_beside_the_numbers_is_reviewed(tmp_path: Path) -> None:
+    found = inspect(tmp_path / "model.pt", made.archive(HONEST, **{"code/__torch__.py": b"def forward(): pass"}))
+    assert [each.code for each in found.findings] == ["torch-script"]
+    assert judge(found, Policy()).verdict is Verdict.REVIEW
+
+
+def test_a_torch_pickle_outside_its_container_is_blocked(tmp_path: Path) -> None:
+    found = inspect(tmp_path / "data.pkl", HONEST)
+    assert "persistent-id" in {each.code for each in found.findings}
+    assert judge(found, Policy()).verdict is Verdict.BLOCKED
+
+
+def test_a_tar_of_old_is_unsupported_and_says_what_to_do(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as whole:
+        whole.addfile(tarfile.TarInfo("sys_info"))
+    with pytest.raises(Unsupported, match=r"PyTorch before 0\.1\.10") as refused:
+        inspect(tmp_path / "model.pt", file.getvalue())
+    assert judge_error(refused.value).verdict is Verdict.UNSUPPORTED

@@ -1,0 +1,59 @@
+"""Files as PyTorch writes them, put together without PyTorch: torch/serialization.py, `_save` and `_legacy_save`."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import struct
+import zipfile
+
+from tests.hostile import call, integer, name, old_name, text
+
+__all__ = ["archive", "legacy", "pid", "state_dict", "tensor"]
+
+MAGIC = 0x1950A86A20F9469CFC6C
+
+
+def pid(
+    key: str = "0", count: int = 6, kind: bytes | None = None, *, view: bool = False, tag: str = "storage"
+) -> bytes:
+    """A storage by its persistent id; with `view` as PyTorch before 1.6 wrote it."""
+    inside = text(tag) + (kind or old_name("torch", "FloatStorage")) + text(key) + text("cpu") + integer(count)
+    return b"(" + inside + (b"N" if view else b"") + b"tQ"
+
+
+def tensor(storage: bytes) -> bytes:
+    """A float tensor of shape 2 × 3 on that storage."""
+    hooks = call("collections", "OrderedDict")
+    return call(
+        "torch._utils", "_rebuild_tensor_v2", storage, b"K\x00", b"K\x02K\x03\x86", b"K\x03K\x01\x86", b"\x89", hooks
+    )
+
+
+def state_dict(storage: bytes, extra: bytes = b"") -> bytes:
+    """A pickle of an ordered dict with one tensor; `extra` is a further key and value."""
+    return b"\x80\x02" + call("collections", "OrderedDict") + b"(" + text("weight") + tensor(storage) + extra + b"u."
+
+
+def archive(data: bytes, numbers: bytes = bytes(24), **members: bytes) -> bytes:
+    """The zip archive around that pickle; `members` are further ones, under `archive/`."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as whole:
+        whole.writestr("archive/data.pkl", data)
+        whole.writestr("archive/byteorder", b"little")
+        whole.writestr("archive/data/0", numbers)
+        whole.writestr("archive/version", b"3\n")
+        for member, content in members.items():
+            whole.writestr(f"archive/{member}", content)
+    return file.getvalue()
+
+
+def legacy(data: bytes, count: int = 6, numbers: bytes = bytes(24), keys: object = ("0",)) -> bytes:
+    """Five pickles and the numbers."""
+    system = {"protocol_version": 1001, "little_endian": True, "type_sizes": {"short": 2, "int": 4, "long": 4}}
+    parts = [pickle.dumps(MAGIC, 2), pickle.dumps(1001, 2), pickle.dumps(system, 2), data]
+    parts.append(pickle.dumps(list(keys) if isinstance(keys, tuple) else keys, 2))
+    return b"".join(parts) + struct.pack("<q", count) + numbers
+
+
+EVIL = text("hook") + name("os", "system")
