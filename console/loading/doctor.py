@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
 from console import __version__
 from console.config import STORE_DIR, cache_dir, config_dir, state_dir
 from console.errors import ConsoleError
-from console.records import Json
+from console.loading.remedies import next_steps
+from console.records import Json, Layer
 from console.store.mounts import file_system_of
 from console.worker.launcher import Launcher
 
@@ -32,7 +34,7 @@ _INOTIFY = Path("/proc/sys/fs/inotify/max_user_watches")
 
 
 async def examine(root: Path, launcher: Launcher, why_read_only: str) -> dict[str, Json]:
-    """Everything by topic. A sandboxed child is started to hear from it which layers hold."""
+    """Everything by topic. A sandboxed child is started to hear from it which layers hold, and what it is denied."""
     return {
         "versions": versions(),
         "machine": {
@@ -42,7 +44,7 @@ async def examine(root: Path, launcher: Launcher, why_read_only: str) -> dict[st
             "terminal": os.environ.get("TERM"),
             "inotify_watches": _number(_INOTIFY),
         },
-        "sandbox": await _layers(launcher),
+        **await _sandbox(launcher),
         "limits": {"memory_bytes": launcher.limits.memory, "open_files": launcher.limits.files},
         "store": {
             "path": str(root),
@@ -69,16 +71,20 @@ def versions() -> dict[str, Json]:
     return found
 
 
-async def _layers(launcher: Launcher) -> dict[str, Json]:
+async def _sandbox(launcher: Launcher) -> dict[str, Json]:
+    """Topics `sandbox` (layers), `selftest` (what was tried in it) and `next_steps` (layer to what would give it)."""
     try:
         child = await launcher.spawn("worker", label="doctor")
     except ConsoleError as error:
-        return {"error": error.message}
-    layers: dict[str, Json] = {
-        name: {"active": layer.active, "evidence": layer.evidence} for name, layer in child.layers.items()
-    }
+        return {"sandbox": {"error": error.message}, "selftest": {}, "next_steps": {}}
+    layers, selftest = child.layers, child.selftest
     await child.end()
-    return layers
+    steps: dict[str, Json] = {**next_steps(layers)}
+    return {"sandbox": _plain(layers), "selftest": _plain(selftest), "next_steps": steps}
+
+
+def _plain(layers: Mapping[str, Layer]) -> dict[str, Json]:
+    return {name: {"active": layer.active, "evidence": layer.evidence} for name, layer in layers.items()}
 
 
 def _number(path: Path) -> int | None:

@@ -143,6 +143,21 @@ async def matrix(python: str, attacks: Sequence[str] = (), columns: Sequence[str
         ground.close()
 
 
+async def whole(python: str) -> dict[str, str]:
+    """What every attack won against the whole sandbox although the layer that is meant to stop it is active."""
+    launcher, ground = Launcher(), Ground()
+    try:
+        await launcher.warm(python, MODULES).warmed()
+        tries = await Trials(launcher, ground, python).all(ATTACKS, SandboxPlan())
+    finally:
+        await launcher.close()
+        ground.close()
+    meant = {words: MEANT[words] for words, tried in tries.items() if tried.won}
+    return {
+        words: tries[words].outcome for words, name in meant.items() if not name or tries[words].layers[name].active
+    }
+
+
 def _row(words: str, bare: Try, alone: dict[str, Try]) -> Row:
     holders = tuple(name for name in ORDER if not alone[name].won and alone[name].layers[name].active)
     return Row(words, bare.outcome, holders if bare.won else ())
@@ -199,8 +214,12 @@ def main() -> None:
     """Print the tables: as this user, and where this is root also as another user and as an ordinary one."""
     parser = argparse.ArgumentParser(prog="python -m tests.worker.containment", description=__doc__)
     parser.add_argument("--json", action="store_true", help="one table, as this user with this interpreter")
+    parser.add_argument("--whole", action="store_true", help="only what the whole sandbox fails to stop, as JSON")
     parser.add_argument("--attack", action="append", default=[], help="only this one")
     arguments = parser.parse_args()
+    if arguments.whole:
+        json.dump(asyncio.run(whole(sys.executable)), sys.stdout)
+        return
     if arguments.json:
         json.dump([asdict(row) for row in asyncio.run(matrix(sys.executable, arguments.attack))], sys.stdout)
         return
