@@ -232,6 +232,7 @@ _TOLD = frozenset(
     (
         "store.offline",
         "store.online",
+        "store.unsettled",
         "artifact.changed",
         "worker.ready",
         "worker.error",

@@ -39,6 +39,7 @@ class Feeder:
         self.settings = Settings()
         self.bus = Bus()
         self.scanning = False
+        self.uninspected = 0
         self.offline: str | None = None
         self.revision = 0
         self.rows = {artifact.path: artifact for artifact in artifacts}

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _PRODUCT = "model-console"
 _LEAST_PLACE = 28
+_WORTH_TELLING = 100
+"""So many artifacts must wait for their inspection before the line says so."""
 _WORDS = (
     ("probing", "ok", 3),
     ("ready", "ok", 4),
@@ -98,8 +100,12 @@ class StatusLine(Widget):
         for word, role, weight in _WORDS:
             if number := rows.counts[word]:
                 counts.append((weight, Content.styled(f"{number} {word}", role_style(role))))
+        total, waiting = len(rows.by_path), engine.uninspected
         if engine.scanning:
             counts.append((6, Content.styled("scanning", "$accent")))
+        elif waiting >= _WORTH_TELLING:
+            done = f"inspected {max(0, total - waiting):,} of {total:,}"
+            counts.append((6, Content.styled(done, "$accent")))
         if engine.offline is not None:
             counts.append((10, Content.styled(" OFFLINE ", "bold reverse $error")))
         if engine.read_only:
