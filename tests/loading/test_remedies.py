@@ -1,0 +1,74 @@
+"""What doctor tells an operator to do about a missing layer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from console.loading.doctor import examine
+from console.loading.remedies import next_steps
+from console.records import Layer
+from console.worker.launcher import Launcher
+from console.worker.limits import LAYERS
+
+OFF = Layer(False, "not to be had")
+
+
+def machine(root: Path, **files: str) -> Path:
+    """A directory that holds these files of /proc and /sys; `__` stands for a slash."""
+    for name, text in files.items():
+        path = root / name.replace("__", "/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("files", "word"),
+    [
+        (
+            {"proc__sys__kernel__apparmor_restrict_unprivileged_userns": "1\n"},
+            "apparmor_restrict_unprivileged_userns=0",
+        ),
+        ({"proc__sys__kernel__unprivileged_userns_clone": "0\n"}, "unprivileged_userns_clone=1"),
+        ({"proc__sys__user__max_user_namespaces": "0\n"}, "max_user_namespaces"),
+        ({}, "allow user namespaces"),
+    ],
+)
+def test_namespaces_of_an_ordinary_user(tmp_path: Path, files: dict[str, str], word: str) -> None:
+    assert word in next_steps({"namespaces": OFF}, machine(tmp_path, **files), uid=1000)["namespaces"]
+
+
+def test_layers_of_root_and_of_the_kernel(tmp_path: Path) -> None:
+    root = machine(tmp_path, sys__kernel__security__lsm="capability,yama,apparmor")
+    steps = next_steps(dict.fromkeys(LAYERS, OFF), root, uid=0)
+    assert "CAP_SYS_ADMIN" in steps["namespaces"]
+    assert steps["landlock"] == "start the kernel with `lsm=landlock,capability,yama,apparmor`"
+    assert "every user can read" in steps["user"]
+    assert "/sys/fs/cgroup" in steps["cgroup"]
+
+
+def test_a_group_for_an_ordinary_user(tmp_path: Path) -> None:
+    assert "administrator" in next_steps({"cgroup": OFF}, tmp_path, uid=1000)["cgroup"]
+    (tmp_path / "run/systemd/system").mkdir(parents=True)
+    assert "Delegate=yes" in next_steps({"cgroup": OFF}, tmp_path, uid=1000)["cgroup"]
+
+
+def test_nothing_is_advised_where_nothing_is_missing() -> None:
+    assert next_steps(dict.fromkeys(LAYERS, Layer(True, "on"))) == {}
+
+
+async def test_doctor_shows_layers_tests_and_steps(tmp_path: Path) -> None:
+    launcher = Launcher()
+    try:
+        found = await examine(tmp_path, launcher, "")
+    finally:
+        await launcher.close()
+    layers, tests, steps = found["sandbox"], found["selftest"], found["next_steps"]
+    assert isinstance(layers, dict)
+    assert isinstance(tests, dict)
+    assert isinstance(steps, dict)
+    assert tuple(layers) == LAYERS
+    assert set(tests) == {"canary", "write", "socket", "fork", "exec", "signal"}
+    assert set(steps) <= set(layers)
