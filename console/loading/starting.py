@@ -184,7 +184,7 @@ def _inside(place: str, other: str) -> bool:
 def _with_facts(error: ConsoleError, judged: Judged, python: str | None) -> ConsoleError:
     """The error with a hint that knows what the file says of itself, and what became of it meanwhile."""
     if judged.bytes.shrank:
-        why = f"{judged.bytes.name} shrank underneath its worker: somebody is writing to it"
+        why = f"{judged.bytes.name} shrank underneath its worker, so its numbers are gone"
         return Conflict(why, failure=error.failure, hint="load it again when it is at rest")
     if error.failure is not None and judged.inspection is not None:
         versions = dict(judged.inspection.library_versions)

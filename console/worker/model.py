@@ -16,6 +16,7 @@ from console.worker import shared
 from console.worker.failures import error_of, new_failure, texts
 from console.worker.launcher import Launcher
 from console.worker.limits import Limits, SandboxPlan
+from console.worker.mapped import MappedFile
 from console.worker.placement import Placement
 from console.worker.process import ChildProcess
 from console.worker.shared import Buffer
@@ -120,7 +121,10 @@ class Worker:
                 on_phase(str(head.get("phase", "")), _numbers(head.get("phases")))
 
         fields = {"format": format, "at": at, "imports": list(imports), "name": name}
-        fds = (fd,) if file is None else (fd, file)
+        fds: tuple[int, ...] = (fd,)
+        if file is not None:
+            fds = (fd, file)
+            self.child.mapped = MappedFile(file, os.fstat(fd).st_size)
         head, _body = await self.child.request("load", fields, body=plan, fds=fds, deadline=deadline, on_event=on_event)
         loaded = self._checked(_loaded, head)
         return replace(loaded, phases={"start": self._start_ms, **loaded.phases})

@@ -17,6 +17,7 @@ from console.worker.exits import Exit, OomCounters, is_stopped, resident_bytes
 from console.worker.failures import error_of, from_frame, new_failure
 from console.worker.groups import Group
 from console.worker.line import Line
+from console.worker.mapped import MappedFile
 from console.worker.output import OutputRing
 from console.worker.wire import Head, WireError
 
@@ -61,11 +62,13 @@ class ChildProcess:
         self.layers: dict[str, Layer] = {}
         self.selftest: dict[str, Layer] = {}
         self.sandbox_ms: tuple[float, ...] = ()
+        """Milliseconds of its layers, of its self-test, and of the console's part in both."""
         self.group = Group()
         self.python = ""
         self.scratch = ""
         self.memory: Memory | None = None
         self.memory_limit: int | None = None
+        self.mapped: MappedFile | None = None
         self.exit: Exit | None = None
         self.ended = asyncio.Event()
         self.on_end: list[Callable[[ChildProcess], None]] = []
@@ -279,6 +282,8 @@ class ChildProcess:
         for number in list(self._pending):
             pending = self._pending[number]
             self._answer(number, error_of(self.death_failure(pending.phase, pending.input)))
+        if self.mapped is not None:
+            self.mapped.close()
         self.ended.set()
         for call in self.on_end:
             call(self)
@@ -321,6 +326,8 @@ class ChildProcess:
         oom = OomCounters.read().since(self._oom) if self.exit.signal == signal.SIGKILL else ""
         if oom:
             return "out-of-memory", f"was killed by the kernel because {oom}"
+        if self.exit.signal == signal.SIGBUS and self.mapped is not None and self.mapped.shrank:
+            return "file-shrank", "ended because the file that its numbers are mapped from shrank underneath it"
         if self.exit.signal is not None and self._no_memory_left():
             return "out-of-memory", f"ran out of its memory limit and died: {self.exit.words}"
         if self.exit.signal == signal.SIGKILL:
