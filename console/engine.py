@@ -45,6 +45,7 @@ from console.records import (
     Standing,
     UpdatePlan,
     UpdateProgress,
+    Verdict,
     Version,
     WorkerView,
 )
@@ -253,6 +254,8 @@ class Engine:
         report = await self._facts.report(await self._watching.row(path), digest=digest)
         self._watching.learn(report.artifact, self._fingerprint())
         self._explaining.take(report)
+        if report.inspection is not None and report.judgement.verdict is Verdict.SAFE:
+            self._launcher.expect(use.module for use in report.inspection.names)
         return report
 
     async def explain(self, path: str) -> Explanation:

@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 
@@ -70,6 +70,11 @@ class Launcher:
                 lambda: self.spawn("zygote", label="zygote", python=path, sandbox=plan), modules
             )
         return self._zygotes[path]
+
+    def expect(self, modules: Iterable[str]) -> None:
+        """Models that name these modules may be loaded soon by the console's own interpreter."""
+        if sys.executable in self._zygotes:
+            self._zygotes[sys.executable].expect(modules)
 
     async def spawn(
         self,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 
 from console.errors import ConsoleError
 from console.worker.exits import Exit
@@ -41,6 +42,10 @@ PRELOAD = (
 )
 """What most models need; what is not installed is skipped."""
 
+PACKAGES = frozenset(name.partition(".")[0] for name in PRELOAD) - {"console", "backends"}
+"""Packages known to import without starting threads, which would forbid to fork."""
+MODULES_CAP = 256
+
 WARM_DEADLINE = 120.0
 FORK_DEADLINE = 10.0
 BACKOFF = (0.0, 1.0, 1.0, 2.0, 3.0, 5.0, 8.0)
@@ -53,7 +58,9 @@ class Zygote:
 
     def __init__(self, start: Start, modules: Sequence[str] = PRELOAD) -> None:
         self._start = start
-        self._modules = tuple(modules)
+        self._modules = dict.fromkeys(modules)
+        self._imported: set[str] = set()
+        self._importing: asyncio.Task[None] | None = None
         self._child: ChildProcess | None = None
         self._warm = asyncio.Event()
         self._keeping = asyncio.get_running_loop().create_task(self._keep())
@@ -67,6 +74,14 @@ class Zygote:
     def pid(self) -> int | None:
         """The process, once there is one."""
         return self._child.pid if self._child else None
+
+    def expect(self, modules: Iterable[str]) -> None:
+        """Models that name these modules may be loaded soon: import those of known packages too, in the background."""
+        known = [name for name in modules if name.partition(".")[0] in PACKAGES]
+        self._modules.update(dict.fromkeys(known[: max(0, MODULES_CAP - len(self._modules))]))
+        idle = self._importing is None or self._importing.done()
+        if self.ready and idle and self._modules.keys() - self._imported:
+            self._importing = asyncio.get_running_loop().create_task(self._import())
 
     async def warmed(self) -> None:
         """Wait until it is ready."""
@@ -95,8 +110,10 @@ class Zygote:
 
     async def close(self) -> None:
         """Stop keeping it; the launcher ends the process with all others."""
-        self._keeping.cancel()
-        await asyncio.gather(self._keeping, return_exceptions=True)
+        tasks = [task for task in (self._keeping, self._importing) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _keep(self) -> None:
         failures = 0
@@ -105,13 +122,24 @@ class Zygote:
             failures += 1
             try:
                 self._child = await self._start()
-                await self._child.request("preload", {"modules": list(self._modules)}, deadline=WARM_DEADLINE)
+                self._imported.clear()
+                await self._preload(self._child)
             except ConsoleError:
                 continue
             self._warm.set()
             failures = 0
             await self._child.ended.wait()
             self._warm.clear()
+
+    async def _import(self) -> None:
+        with suppress(ConsoleError):
+            while self._child is not None and self._modules.keys() - self._imported:
+                await self._preload(self._child)
+
+    async def _preload(self, child: ChildProcess) -> None:
+        wanted = [name for name in self._modules if name not in self._imported]
+        await child.request("preload", {"modules": wanted}, deadline=WARM_DEADLINE)
+        self._imported.update(wanted)
 
 
 def _parent_of(pid: int) -> int:

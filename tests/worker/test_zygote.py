@@ -94,3 +94,13 @@ async def test_a_file_given_to_a_fork_is_its_own(launcher: Launcher, open_file: 
     for _ in range(3):
         assert (await worker.load(fd, "pickle")).model_class == "builtins.list"
     assert os.lseek(fd, 0, os.SEEK_CUR) == 0
+
+
+async def test_what_models_name_is_imported_before_they_are_loaded(launcher: Launcher, evil: Load) -> None:
+    zygote = await warmed(launcher)
+    launcher.expect(["json.tool", "sklearn.isotonic", "numpy.no_such_module"])
+    await until(lambda: "sklearn.isotonic" in zygote._imported)
+    worker = await Worker.start(launcher, "forked", fresh=False)
+    seen = "[name in __import__('sys').modules for name in ('sklearn.isotonic', 'json.tool')]"
+    await worker.load(evil(predicting(seen)), "pickle")
+    assert (await worker.call_rows([[1]])).outputs == {"predict": [True, False]}

@@ -6,6 +6,7 @@ import gc
 import importlib
 import os
 import sys
+from contextlib import suppress
 from typing import NoReturn
 
 from console.worker.child.main import Answer, Refusal, Request, Service, serve
@@ -31,6 +32,7 @@ class Forking(Service):
                 importlib.import_module(name)
             except ImportError:
                 missing.append(name)
+        _rehearse()
         gc.collect()
         gc.freeze()
         return {"missing": missing, "threads": _threads()}, b""
@@ -68,6 +70,16 @@ def become(kind: str, control: int, out: int, err: int) -> NoReturn:
     if numpy_random is not None:
         numpy_random.seed()
     serve(kind, control)
+
+
+def _rehearse() -> None:
+    """Fit and ask a tiny model: what libraries do once, at their first use, is then done for every fork."""
+    if "sklearn.linear_model" not in sys.modules:
+        return
+    numpy = sys.modules["numpy"]
+    inputs = numpy.eye(2)
+    with suppress(Exception):
+        sys.modules["sklearn.linear_model"].LogisticRegression().fit(inputs, [0, 1]).predict(inputs)
 
 
 def _threads() -> int:
