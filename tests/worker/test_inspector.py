@@ -112,3 +112,16 @@ async def test_a_pool_works_on_several_at_once(launcher: Launcher, model_file: i
     assert len(launcher.children) == 2
     await inspectors.close()
     assert not launcher.children
+
+
+async def test_idle_ones_are_ended(launcher: Launcher, model_file: int) -> None:
+    inspectors = Inspectors(launcher, 2, idle_seconds=0.05)
+    await asyncio.gather(*(inspectors.inspect(model_file, "model.pkl") for _ in range(2)))
+    assert launcher.children
+    await until(lambda: not launcher.children)
+    assert (await inspectors.inspect(model_file, "model.pkl")).format == "pickle"
+
+
+async def test_there_is_one_for_each_core_unless_told_otherwise(launcher: Launcher) -> None:
+    assert Inspectors(launcher).count == min(16, len(os.sched_getaffinity(0)))
+    assert Inspectors(launcher, 3).count == 3

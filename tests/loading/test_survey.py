@@ -1,0 +1,106 @@
+"""What nobody has inspected yet is inspected in the order an operator would want."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+
+from console.errors import BadInput
+from console.loading.shelf import Shelf
+from console.loading.survey import Survey
+from console.records import Artifact, Judgement, Report, Verdict
+
+DAY = 86_400.0
+
+
+class Desk:
+    """Inspects what it is given, in turn, and says when; the first look waits until it may go on."""
+
+    def __init__(self, rows: list[Artifact], width: int = 1) -> None:
+        self.shelf = Shelf()
+        self.shelf.put(rows)
+        self.survey = Survey(self.shelf, self.inspect, width=width)
+        self.order: list[str] = []
+        self.at_once = 0
+        self.most = 0
+        self.may_go = asyncio.Event()
+        self.all_busy = asyncio.Event()
+        self._width = width
+
+    async def inspect(self, path: str) -> Report:
+        self.order.append(path)
+        self.at_once += 1
+        self.most = max(self.most, self.at_once)
+        if self.at_once == self._width:
+            self.all_busy.set()
+        await self.may_go.wait()
+        await asyncio.sleep(0)
+        self.at_once -= 1
+        if path.startswith("broken"):
+            raise BadInput(f"{path} cannot be read")
+        row = self.shelf.get(path)
+        assert row is not None
+        self.shelf.put([replace(row, verdict=Verdict.SAFE)])
+        return Report(row, None, Judgement(Verdict.SAFE))
+
+
+def row(path: str, size: int = 10, age: float = 0.0) -> Artifact:
+    return Artifact(path, size, time.time() - age)
+
+
+async def started(desk: Desk) -> asyncio.Task[None]:
+    work = asyncio.create_task(desk.survey.drain())
+    await desk.all_busy.wait()
+    return work
+
+
+async def test_what_changed_lately_comes_first_and_of_one_day_the_small_before_the_large() -> None:
+    desk = Desk([row("old", 1, 9 * DAY), row("large", 10**9), row("small", 5), row("older", 1, 4000 * DAY)])
+    desk.may_go.set()
+    await desk.survey.drain()
+    assert desk.order == ["small", "large", "old", "older"]
+    assert desk.survey.waiting == 0
+
+
+async def test_what_is_on_the_screen_overtakes_the_rest() -> None:
+    desk = Desk([row(f"m{number}", number) for number in range(50)])
+    work = await started(desk)
+    assert desk.survey.waiting == 50
+    desk.survey.look_at(["m40", "m41"])
+    desk.may_go.set()
+    await work
+    assert desk.order[:4] == ["m0", "m40", "m41", "m1"]
+    assert sorted(desk.order) == sorted(f"m{number}" for number in range(50))
+
+
+async def test_as_many_at_once_as_it_is_wide_and_none_twice() -> None:
+    desk = Desk([row(f"m{number}") for number in range(20)], width=3)
+    work = await started(desk)
+    desk.survey.look_at(["m0", "m1", "m2"])
+    desk.may_go.set()
+    await work
+    assert desk.most == 3
+    assert len(desk.order) == len(set(desk.order)) == 20
+
+
+async def test_what_cannot_be_inspected_is_tried_again_only_when_it_changed() -> None:
+    desk = Desk([row("broken"), row("fine")])
+    desk.may_go.set()
+    await desk.survey.drain()
+    desk.shelf.touch()
+    await desk.survey.drain()
+    assert sorted(desk.order) == ["broken", "fine"]
+    desk.shelf.put([row("broken", 11)])
+    await desk.survey.drain()
+    assert desk.order.count("broken") == 2
+
+
+async def test_it_ends_in_the_middle_when_the_console_does() -> None:
+    desk = Desk([row(f"m{number}") for number in range(10_000)], width=2)
+    work = asyncio.create_task(desk.survey.run())
+    await desk.all_busy.wait()
+    work.cancel()
+    await asyncio.gather(work, return_exceptions=True)
+    assert work.cancelled()
+    assert len(desk.order) == 2
