@@ -53,7 +53,8 @@ FINDING_CODES: tuple[FindingCode, ...] = (
     FindingCode("out-of-band", "damaged", "refers to buffers that are not in the file"),
     # arrays
     FindingCode("raw-span", "deceit", "raw array bytes that break joblib's layout"),
-    FindingCode("legacy-wrapper", "code", "an array that joblib before 0.10 keeps in another file"),
+    FindingCode("legacy-wrapper", "code", "an array that is read from another file, wherever that lies"),
+    FindingCode("legacy-companion", "code", "an array that joblib before 0.10 keeps in a file beside this one"),
     FindingCode("array-size", "deceit", "an array announces more bytes than the file has"),
     FindingCode("array-header", "damaged", "the header of a numpy file is not valid"),
     FindingCode("object-array", "note", "an array of Python objects: a pickle inside"),

@@ -594,7 +594,9 @@ class PickleMachine(PickleReader):
         target.state, target.known = state, None
         role = _role(target)
         if role == "legacy-wrapper":
-            self.report("legacy-wrapper", "an array that stands in another file", self.offset - 1)
+            companion = _companion(target)
+            detail = f"an array that stands in another file{f', {companion!r} beside it' if companion else ''}"
+            self.report("legacy-companion" if companion else "legacy-wrapper", detail, self.offset - 1)
         elif role == "wrapper" and self.spans is not None:
             self.stack[-1] = None
             if self.memo.get(self.wrapper_index) is target:
@@ -655,6 +657,16 @@ def _role(made: Instance) -> str:
         first = made.args[0]
         return first.role if type(first) is Global else ""
     return role
+
+
+def _companion(wrapper: Instance) -> str:
+    """The file in the same directory that joblib before 0.10 kept this array in; "" for any other way to a file."""
+    callee, state = wrapper.callee, wrapper.state
+    filename = state.get("filename") if type(state) is DictValue else None
+    known = type(callee) is Global and callee.name in ("NDArrayWrapper", "ZNDArrayWrapper")
+    if type(filename) is not str or not known or filename in (".", "..") or re.search(r"[/\\\0]", filename):
+        return ""
+    return filename[:200]
 
 
 def _short_text(value: Value) -> Value:

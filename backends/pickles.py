@@ -25,6 +25,9 @@ from backends.splicing import plan_of
 
 __all__ = ["BACKENDS", "PickleBackend", "inspect_pickle"]
 
+_OUTSIDE = ("legacy-wrapper", "legacy-companion", "persistent-id", "out-of-band")
+"""Findings of what is not in the file: it cannot be loaded from its bytes alone."""
+
 
 def inspect_pickle(source: Source, budget: Optional[Budget] = None) -> Inspection:
     """The facts of a pickle or joblib file, compressed or not; `format` says which of the two it is.
@@ -65,7 +68,7 @@ def _inspection(opened: Opened, walked: Walk, facts: Facts) -> Inspection:
     if opened.compression:
         facts.details["opened_bytes"] = opened.source.size
     complete = walked.complete and opened.complete and not cut
-    legacy = any(each.code in ("legacy-wrapper", "persistent-id", "out-of-band") for each in findings)
+    outside = any(each.code in _OUTSIDE for each in findings)
     return Inspection(
         format="joblib" if walked.joblib else "pickle",
         compression=opened.compression,
@@ -78,7 +81,7 @@ def _inspection(opened: Opened, walked: Walk, facts: Facts) -> Inspection:
         arrays=tuple(facts.arrays),
         n_weights=facts.n_weights,
         complete=complete,
-        loadable=complete and not legacy,
+        loadable=complete and not outside,
         findings=findings,
         details=facts.details,
     )

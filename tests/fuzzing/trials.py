@@ -201,7 +201,7 @@ class _Child:
                 load(data, partial(self._say, "asked", engine))
                 ending = "whole"
             except Exception as error:
-                ending = f"{type(error).__name__} {''.join(c for c in str(error)[:40] if c.isalpha() or c == ' ')}"
+                ending = type(error).__name__
             self._say("ended", engine, ending)
         self._say("done")
 

@@ -42,6 +42,7 @@ RELEASES = {
 ELDER = {
     ("numpy.random", "__RandomState_ctor"),
     ("numpy.random", "__randomstate_ctor"),
+    ("numpy.matrixlib.defmatrix", "matrix"),
     ("copyreg", "__newobj__"),
     ("copy_reg", "__newobj__"),
     ("__builtin__", "int"),
