@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Optional
 
@@ -16,6 +17,9 @@ _SMALLEST = 1 << 9
 _LARGEST = 1 << 18
 _PADDING = bytes(16)
 _ARGUMENT = 8
+_LOOK = 1 << 15
+"""Opcodes between two looks at the memory."""
+_PAGE = os.sysconf("SC_PAGE_SIZE")
 MAX_LINE = 1 << 16
 MAX_TEXT_LINE = 1 << 26
 
@@ -39,6 +43,7 @@ class Budget:
         seconds: float = 5.0,
         kept: int = 64 << 20,
         findings: int = 1000,
+        memory: int = 1 << 30,
     ) -> None:
         self.opcodes = opcodes
         self.memo = memo
@@ -46,16 +51,32 @@ class Budget:
         self.kept = kept
         self.findings = findings
         self.seconds = seconds
+        self.memory = memory
         self.spent = 0
+        self._resident = _resident()
+        self._next_look = _LOOK
         self._deadline = time.monotonic() + seconds
 
     def spend(self, opcodes: int, offset: int) -> None:
-        """Count opcodes. Raises Stopped when they, or the time, run out."""
+        """Count opcodes. Raises Stopped when they, the time or the memory run out."""
         self.spent += opcodes
         if self.spent > self.opcodes:
             raise Stopped("limit", f"more than {self.opcodes} opcodes", offset)
         if time.monotonic() > self._deadline:
             raise Stopped("limit", f"the walk took longer than {self.seconds:g} seconds", offset)
+        if self.spent >= self._next_look:
+            self._next_look = self.spent + _LOOK
+            if _resident() - self._resident > self.memory:
+                raise Stopped("limit", f"the walk took more than {self.memory >> 20} MiB of memory", offset)
+
+
+def _resident() -> int:
+    """Bytes of memory this process holds; 0 where the system does not tell."""
+    try:
+        with open("/proc/self/statm", "rb") as file:
+            return int(file.read().split()[1]) * _PAGE
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 class PickleReader:
@@ -174,6 +195,8 @@ class PickleReader:
         if stop < 0:
             span = self.long_line("bytes", MAX_LINE)
             return self.source.read(span.offset, span.length)
+        if stop - start > MAX_LINE:
+            raise Stopped("limit", f"a line of more than {MAX_LINE} bytes", self.offset)
         self.position = stop + 1
         return self.data[start:stop]
 
@@ -184,6 +207,7 @@ class PickleReader:
         """
         start = offset = self.offset
         while offset - start <= limit:
+            self.budget.spend(0, offset)
             chunk = self.source.read(offset, _LARGEST)
             if not chunk:
                 self.report("truncated", "the file ends in the middle of a line", start)

@@ -167,19 +167,27 @@ def test_every_truncation_is_told() -> None:
         assert result.findings
 
 
-@pytest.mark.parametrize(
-    ("budget", "data"),
-    [
-        (Budget(opcodes=5000), b"\x80\x04" + b"N0" * 10_000 + b"N."),
-        (Budget(memo=1000), b"\x80\x04N" + b"\x94" * 5000 + b"."),
-        (Budget(depth=100), b"\x80\x04" + b"(" * 200 + b"t" * 200 + b"."),
-        (Budget(seconds=0), b"\x80\x04" + b"N0" * 10_000 + b"N."),
-    ],
-)
-def test_a_budget_that_runs_out_is_a_finding(budget: Budget, data: bytes) -> None:
-    result = walked(data, budget)
+BUDGETS: dict[str, tuple[dict[str, Any], bytes]] = {
+    "opcodes": ({"opcodes": 5000}, b"\x80\x04" + b"N0" * 10_000 + b"N."),
+    "memo": ({"memo": 1000}, b"\x80\x04N" + b"\x94" * 5000 + b"."),
+    "depth": ({"depth": 100}, b"\x80\x04" + b"(" * 200 + b"t" * 200 + b"."),
+    "time": ({"seconds": 0}, b"\x80\x04" + b"N0" * 10_000 + b"N."),
+    "time in a line": ({"seconds": 0}, b"V" + b"x" * (1 << 20) + b"\n0N."),
+    "memory": ({"memory": 16 << 20}, b"\x80\x04" + b"}" * 1_000_000 + b"N."),
+    "names": ({}, b"".join(b"cm\nn%d\n" % number for number in range(10_001)) + b"."),
+    "length of a name": ({}, b"c" + b"x" * (1 << 17) + b"\nx\n."),
+    "length of a name in a large file": ({}, b"c" + b"x" * (1 << 21) + b"\nx\n."),
+    "streams": ({}, b"\x80\x04N." * 1001),
+    "memo index": ({}, b"\x80\x04Nr\xff\xff\xff\xff."),
+}
+
+
+@pytest.mark.parametrize(("limits", "data"), BUDGETS.values(), ids=list(BUDGETS))
+def test_a_budget_that_runs_out_is_a_finding(limits: dict[str, Any], data: bytes) -> None:
+    result = walked(data, Budget(**limits))
     assert not result.complete
     assert [each.code for each in result.findings] == ["limit"]
+    assert all(each.offset is not None and each.detail for each in result.findings)
 
 
 def test_raw_arrays_are_stepped_over_unread(tmp_path: Path) -> None:
