@@ -58,6 +58,15 @@ def test_the_console_process_imports_nothing_that_could_run_a_model() -> None:
     assert not loaded_after([*modules, "sample_models"]) & HEAVY
 
 
+def test_nothing_is_imported_before_the_first_picture_that_it_does_not_need() -> None:
+    code = "import json, sys, console.__main__, console.ui.run, console.ui.app; print(json.dumps([*sys.modules]))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    found = set(json.loads(done.stdout))
+    rooms = ("engine", "loading", "store", "worker", "trust", "monitor", "update", "ui.panes", "ui.rows")
+    assert not {name for name in found if name.startswith(tuple(f"console.{room}" for room in rooms))}
+    assert not found & {"sqlite3", "watchdog", "psutil", "tomllib", "logging", "importlib.metadata"}
+
+
 def test_commands_do_without_the_screens() -> None:
     modules = [name for name in console_modules("console") if not name.startswith("console.ui")]
     assert not loaded_after(modules) & {"textual", "rich"}

@@ -6,7 +6,7 @@ import select
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,16 +19,16 @@ from console.errors import ConsoleError
 from console.records import Event, Layer
 from console.safe_text import safe
 from console.ui import text
-from console.ui.follow import Follower
 from console.ui.navigation import Navigator
-from console.ui.operations import Operations
-from console.ui.rows import Rows
 from console.ui.screens.base import ConsoleScreen
 from console.ui.screens.boot import BootScreen
 from console.ui.themes import DARK, DEFAULT_VARIABLES, THEMES
 
 if TYPE_CHECKING:
     from console.engine import Engine
+    from console.ui.follow import Follower
+    from console.ui.operations import Operations
+    from console.ui.rows import Rows
 
 Opener = Callable[[], Awaitable["Engine"]]
 
@@ -53,8 +53,6 @@ class ConsoleApp(Navigator):
         self.settings = settings or Settings()
         super().__init__()
         self.root = root
-        self.rows = Rows()
-        self.operations = Operations(self)
         self.crash_file: Path | None = None
         self._told: dict[tuple[str, str], float] = {}
         self._opener = opener
@@ -65,6 +63,20 @@ class ConsoleApp(Navigator):
         self.theme = self.settings.theme if self.settings.theme in THEMES else DARK.name
         self.animation_level = "none"
         text.use_ascii(self.settings.ascii)
+
+    @cached_property
+    def rows(self) -> Rows:
+        """What the table shows."""
+        from console.ui.rows import Rows
+
+        return Rows()
+
+    @cached_property
+    def operations(self) -> Operations:
+        """What the keys about one artifact do."""
+        from console.ui.operations import Operations
+
+        return Operations(self)
 
     @property
     def engine(self) -> Engine:
@@ -103,6 +115,7 @@ class ConsoleApp(Navigator):
             self.exit(None, 128 + signal.SIGHUP)
 
     async def _open(self) -> None:
+        from console.ui.follow import Follower
         from console.ui.screens.home import HomeScreen
 
         try:

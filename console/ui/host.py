@@ -20,7 +20,10 @@ T = TypeVar("T")
 class Host(Protocol):
     """Engine and rows, and the few things only an application can do: run, ask, say."""
 
-    rows: Rows
+    @property
+    def rows(self) -> Rows:
+        """What the table shows."""
+        ...
 
     @property
     def engine(self) -> Engine:

@@ -11,8 +11,6 @@ from console.records import Report, UpdatePlan, Verdict, Version, WorkerState
 from console.safe_text import safe
 from console.ui import text
 from console.ui.host import Host
-from console.ui.screens.confirm import ConfirmScreen, TypedYesScreen
-from console.ui.screens.copies import CopiesScreen
 
 _LIVING = (WorkerState.LOADING, WorkerState.WARMING, WorkerState.READY, WorkerState.DRAINING)
 _LOADABLE = (Verdict.SAFE, Verdict.REVIEW)
@@ -128,8 +126,15 @@ class Operations:
         else:
             await self._with_yes(path, partial(engine.reload, path))
 
+    async def _confirmed(self, question: str, detail: str, *, yes: str) -> bool:
+        from console.ui.screens.confirm import ConfirmScreen
+
+        return await self._app.push_screen_wait(ConfirmScreen(question, detail, yes=yes))
+
     async def _copies(self, path: str) -> None:
         worker = self._app.engine.worker(path)
+        from console.ui.screens.copies import CopiesScreen
+
         wanted = await self._app.push_screen_wait(CopiesScreen(path, worker.copies if worker is not None else 1))
         if wanted is not None:
             await self._app.engine.set_copies(path, wanted)
@@ -140,6 +145,8 @@ class Operations:
             await call()
         except NeedsReview:
             self.settled(path)
+            from console.ui.screens.confirm import TypedYesScreen
+
             report, told = await self._app.engine.report(path), await self._app.engine.explain(path)
             why = await self._app.push_screen_wait(TypedYesScreen.of_report(report, told))
             if not why:
@@ -170,7 +177,7 @@ class Operations:
         if probe is not None and probe.running:
             question = f"Unload {safe(path)} while its probe is running?"
             detail = f"{probe.calls} calls so far. Its worker ends and its memory is given back."
-            if not await self._app.push_screen_wait(ConfirmScreen(question, detail, yes="Unload")):
+            if not await self._confirmed(question, detail, yes="Unload"):
                 return
         await engine.unload(path)
 
@@ -179,7 +186,7 @@ class Operations:
         detail = (
             f"From {text.clock(version.when)}, {safe(version.why, 120)}. What stands there now is kept as a version."
         )
-        if await self._app.push_screen_wait(ConfirmScreen(question, detail, yes="Roll back")):
+        if await self._confirmed(question, detail, yes="Roll back"):
             self.run(path, self._app.engine.rollback(path, version.version), "swapping")
 
     async def _probe(self, path: str) -> None:

@@ -45,8 +45,12 @@ class Shell(Host, Protocol):
     """A host that also has the operations, the way to the other screens, and the frame around them all."""
 
     root: Path
-    operations: Operations
     theme: str
+
+    @property
+    def operations(self) -> Operations:
+        """What the keys about one artifact do."""
+        ...
 
     def arrange(self, **order: object) -> None:
         """Sort or filter anew, in the background."""

@@ -9,14 +9,14 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widget import Widget
 
-from console.records import Event
 from console.ui.keys import BY_ID
-from console.ui.shell import Shell
 from console.ui.widgets.footer import Footer
 from console.ui.widgets.status import StatusLine
 
 if TYPE_CHECKING:
     from console.engine import Engine
+    from console.records import Event
+    from console.ui.shell import Shell
 
 
 class ConsoleScreen(Screen[None]):

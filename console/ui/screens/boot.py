@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from console.errors import ConsoleError
 from console.safe_text import safe
 from console.ui.keys import EVERYWHERE, bindings_at
 from console.ui.screens.base import ConsoleScreen
+
+if TYPE_CHECKING:
+    from console.errors import ConsoleError
 
 _BEFORE_OPEN = ("quit", "help")
 
