@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import platform
+import re
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import psutil
@@ -11,12 +16,15 @@ import pytest
 
 from console.errors import ConsoleError
 from console.worker.child import landlock, seccomp
-from console.worker.launcher import Launcher
-from console.worker.limits import LAYERS, SandboxPlan
+from console.worker.child.privileges import prctl
+from console.worker.launcher import Launcher, environment
+from console.worker.limits import LAYERS, PACKAGE_ROOT, SandboxPlan
 from console.worker.model import Worker
+from tests.worker.ground import everyones_python
 from tests.worker.payloads import Load, until
 
 OS = "__import__('os')"
+PR_GET_DUMPABLE = 3
 
 
 def gone(pid: int) -> bool:
@@ -86,15 +94,73 @@ async def test_threads_still_work(worker: Worker, evil: Load) -> None:
     assert (await attempt(worker, evil, pool)).endswith("['1', '2']")
 
 
-async def test_the_environment_is_our_list(launcher: Launcher, evil: Load, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SECRET_TOKEN", "abc")
-    monkeypatch.setenv("LD_PRELOAD", "")
-    monkeypatch.setenv("PYTHONPATH", "/somewhere")
-    worker = await Worker.start(launcher, "model")
+@pytest.mark.parametrize("fresh", [True, False])
+async def test_the_environment_is_our_list(
+    launcher: Launcher, evil: Load, monkeypatch: pytest.MonkeyPatch, fresh: bool
+) -> None:
+    for name in ("SECRET_TOKEN", "AWS_SECRET_ACCESS_KEY", "PYTHONPATH", "LD_LIBRARY_PATH", "SSH_AUTH_SOCK", "DISPLAY"):
+        monkeypatch.setenv(name, "/somewhere")
+    monkeypatch.setenv("TZ", "UTC")
+    if not fresh:
+        await launcher.warm(modules=("console.worker.child.model", "backends.pickles")).warmed()
+    worker = await Worker.start(launcher, "model", fresh=fresh)
     found = await attempt(worker, evil, f"sorted({OS}.environ)")
-    assert "OMP_NUM_THREADS" in found
-    assert "HDF5_PLUGIN_PRELOAD" in found
-    assert not any(name in found for name in ("SECRET", "LD_", "PYTHON", "TEXTUAL"))
+    names = set(re.findall(r"'([^']+)'", found))
+    assert names <= {*environment(""), "LC_CTYPE"}
+    assert names >= {"HOME", "TMPDIR", "TZ", "OMP_NUM_THREADS", "HDF5_PLUGIN_PRELOAD"}
+    assert worker.child.scratch in await attempt(worker, evil, f"{OS}.environ['HOME'] + {OS}.environ['TMPDIR']")
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+async def test_an_operator_sees_which_process_serves_what(launcher: Launcher, fresh: bool) -> None:
+    zygote = launcher.warm(modules=("console.worker.child.model", "backends.pickles"))
+    await zygote.warmed()
+    child = await launcher.spawn("worker", label="churn/rf\x1b[31m", fresh=fresh)
+    assert psutil.Process(child.pid).cmdline()[0] == "model-console worker churn/rf\\x1b[31m"
+    assert psutil.Process(child.pid).name() == "mc-worker"
+    assert psutil.Process(zygote.pid).cmdline()[0] == "model-console zygote zygote"
+
+
+def stuck_console(python: str) -> subprocess.Popen[str]:
+    """A console whose one worker is busy for good; it prints the worker's process id."""
+    program = f"""
+import asyncio, os, pickle
+from console.worker.launcher import Launcher
+from console.worker.model import Worker
+from tests.worker.payloads import Payload
+async def main():
+    worker = await Worker.start(Launcher(), "stuck", python={python!r})
+    print(worker.child.pid, flush=True)
+    fd = os.memfd_create("model")
+    os.write(fd, pickle.dumps(Payload("__import__('time').sleep(1000)")))
+    await worker.load(fd, "pickle")
+asyncio.run(main())
+"""
+    return subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=PACKAGE_ROOT)
+
+
+async def test_a_busy_worker_dies_with_a_killed_console() -> None:
+    with tempfile.TemporaryDirectory(prefix="everyones-") as directory:
+        os.chmod(directory, 0o755)
+        other, _why = everyones_python(Path(directory))
+        for python in filter(None, (sys.executable, other)):
+            with stuck_console(python) as console:
+                assert console.stdout is not None
+                worker = int(console.stdout.readline())
+                console.kill()
+            await until(lambda worker=worker: gone(worker))  # type: ignore[misc]
+
+
+async def test_the_console_cannot_be_looked_into(launcher: Launcher) -> None:
+    assert prctl(PR_GET_DUMPABLE) == 0
+    await launcher.spawn("worker")
+
+
+def test_no_code_of_the_console_turns_a_layer_off() -> None:
+    for path in sorted(Path(PACKAGE_ROOT, "console").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            named = {keyword.arg for keyword in node.keywords} if isinstance(node, ast.Call) else set()
+            assert not named & (set(LAYERS) - {"limits"}), f"{path}: {named}"
 
 
 async def test_descriptors_and_stdin(launcher: Launcher, evil: Load) -> None:
