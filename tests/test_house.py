@@ -64,7 +64,7 @@ def test_nothing_is_imported_before_the_first_picture_that_it_does_not_need() ->
     found = set(json.loads(done.stdout))
     rooms = ("engine", "loading", "store", "worker", "trust", "monitor", "update", "ui.panes", "ui.rows")
     assert not {name for name in found if name.startswith(tuple(f"console.{room}" for room in rooms))}
-    assert not found & {"sqlite3", "watchdog", "psutil", "tomllib", "logging", "importlib.metadata"}
+    assert not found & {"sqlite3", "watchdog", "psutil", "tomllib", "importlib.metadata"}
 
 
 def test_commands_do_without_the_screens() -> None:
