@@ -92,8 +92,8 @@ def open_tree(source: Source, limits: Limits = LIMITS) -> Iterator[Tree]:
             tree = Tree(file, limits, source.size)
         with file:
             yield tree
-        if source.plan is not None and not isinstance(source, Frozen):
-            source.plan = tree.plan()
+            if source.plan is not None and not isinstance(source, Frozen):
+                source.plan = tree.plan()
 
 
 def text_of(value: Any) -> Optional[str]:

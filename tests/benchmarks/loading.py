@@ -1,0 +1,154 @@
+"""Loading: a 200-tree forest beside joblib and pickle, and models of 1 GB up to their first prediction."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pickle
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import psutil
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+
+from backends import registry
+from backends.base import Source
+from backends.frozen import Frozen
+from backends.load_plan import LoadPlan
+from console.config import Settings
+from console.engine import Engine
+from tests.benchmarks import figures
+from tests.benchmarks.figures import Figure
+
+FOREST = {"forest.joblib": 0, "forest.z.joblib": ("zlib", 3)}
+LARGE = {
+    "kept": "1 GB kept beside the coefficients, not touched by a prediction",
+    "used": "1 GB of coefficients, all touched by the first prediction",
+}
+PHASES = ("judge", "start", "read", "warm")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure and print."""
+    parser = figures.parser(__doc__)
+    parser.add_argument("--megabytes", type=int, default=1000, help="size of the large models")
+    arguments = parser.parse_args(argv)
+    with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR", "/var/tmp")) as scratch:
+        root = Path(scratch)
+        build(root, arguments.megabytes)
+        found = [*reading(root, arguments.runs), *asyncio.run(starting(root, arguments.runs))]
+    figures.show(found, as_json=arguments.json)
+
+
+def build(root: Path, megabytes: int) -> None:
+    """A forest of 30 inputs in three forms, and two linear models with much to hold in each of three formats."""
+    random = np.random.default_rng(0)
+    X = random.normal(size=(569, 30))
+    y = X[:, 0] + X[:, 1] + 0.3 * random.normal(size=569) > 0
+    forest = RandomForestClassifier(200, random_state=0).fit(X, y)
+    for name, compress in FOREST.items():
+        joblib.dump(forest, root / name, compress=compress)
+    (root / "forest.pkl").write_bytes(pickle.dumps(forest, 5))
+    numbers = np.ones((100, megabytes * 1250))
+    kept = LogisticRegression().fit(X, y)
+    kept.kept_ = numbers
+    used = LogisticRegression().fit(X[:, :2], y)
+    used.coef_, used.intercept_, used.classes_ = numbers, np.zeros(100), np.arange(100)
+    used.n_features_in_ = numbers.shape[1]
+    for name, model in (("kept", kept), ("used", used)):
+        joblib.dump(model, root / f"{name}.joblib")
+        (root / f"{name}.pkl").write_bytes(pickle.dumps(model, 5))
+        with (root / f"{name}.h5").open("w+b") as file:
+            registry.save(model, "hdf5", file.fileno())
+
+
+def reading(root: Path, runs: int) -> list[Figure]:
+    """The forest read in this process, each way in turn."""
+    ways: dict[str, Callable[[], Any]] = {
+        "forest: pickle.load": lambda: pickle.loads((root / "forest.pkl").read_bytes())
+    }
+    for name in FOREST:
+        ways[f"{name}: joblib.load"] = lambda name=name: joblib.load(root / name)  # type: ignore[misc]
+        ways[f"{name}: by plan"] = planned(root / name)
+    taken: dict[str, list[float]] = defaultdict(list)
+    for turn in range(-2, runs):
+        for name, read in ways.items():
+            begun = time.perf_counter()
+            read()
+            if turn >= 0:
+                taken[name].append(1000 * (time.perf_counter() - begun))
+    return [Figure(name, "ms", tuple(values), "forest: pickle.load") for name, values in taken.items()]
+
+
+def planned(path: Path) -> Callable[[], Any]:
+    """How a worker reads a small file: sealed, with the plan of its inspection."""
+    fd = os.open(path, os.O_RDONLY)
+    source = Source(fd, path.name)
+    source.plan = LoadPlan()
+    registry.inspect(source)
+    plan = source.plan.to_bytes()
+    return lambda: registry.load(Frozen(fd, path.name, plan), "joblib").model
+
+
+async def starting(root: Path, runs: int) -> list[Figure]:
+    """From the request to a worker that has made its first prediction, sandbox and judgement included."""
+    names = ["forest.joblib", "forest.pkl", *(f"{name}{end}" for name in LARGE for end in (".joblib", ".h5", ".pkl"))]
+    taken: dict[str, list[float]] = defaultdict(list)
+    engine = await Engine.open(root, Settings(), watch=False, records=False)
+    try:
+        await engine._launcher.warm().warmed()
+        for turn in range(-1, runs):
+            for name in names:
+                for what, value in (await _one(engine, name)).items():
+                    if turn >= 0:
+                        taken[f"{name}: {what}"].append(value)
+        memory = await _second_copy(engine)
+    finally:
+        await engine.close()
+    return [
+        *(Figure(name, "ms", tuple(values)) for name, values in taken.items()),
+        Figure("kept.joblib: PSS that a second worker adds", "MB", (memory,)),
+    ]
+
+
+async def _one(engine: Engine, name: str) -> dict[str, float]:
+    begun = time.perf_counter()
+    view = await engine.load(name)
+    whole = 1000 * (time.perf_counter() - begun)
+    await engine.unload(name)
+    return {
+        **{phase: view.phases[phase] for phase in PHASES if phase in view.phases},
+        "load to first prediction": whole,
+    }
+
+
+async def _second_copy(engine: Engine) -> float:
+    """What the sum of all processes' PSS grows by when a second worker loads the large file, less an empty one's."""
+    judged = [await engine._facts.seal(name) for name in ("forest.joblib", "kept.joblib", "kept.joblib")]
+    sums = []
+    workers = []
+    for one in judged:
+        at = one.inspection.models[0].at if one.inspection else ""
+        before = _pss()
+        workers.append(await engine._starter.start_judged("model", one, at, {}))
+        sums.append(_pss() - before)
+    for started, one in zip(workers, judged, strict=True):
+        await started.worker.end()
+        one.bytes.close()
+    return sums[2]
+
+
+def _pss() -> float:
+    children = psutil.Process().children(recursive=True)
+    return sum(child.memory_full_info().pss for child in children) / 1e6
+
+
+if __name__ == "__main__":
+    main()
