@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from console.config import Settings
 from console.errors import ConsoleError, Refused
 from console.events import Bus
+from console.loading.admission import Admission
 from console.loading.explaining import Explaining
 from console.loading.facts import Facts
 from console.loading.failures import Failures
@@ -61,6 +62,8 @@ if TYPE_CHECKING:
     from console.monitor.live import Live
     from console.monitor.series import Recorder
     from console.trust.audit import AuditCheck, AuditEntry
+    from console.trust.policy import Policy
+    from console.trust.roles import Permission
     from console.update.service import Updates
 
 
@@ -90,6 +93,7 @@ class Engine:
             self._book.judge,
             self._fingerprint,
             self._book.pins,
+            digest_first=self._book.digest_first,
             unseals=self._unsealing.unsealed,
             limit=settings.seal_mb << 20,
         )
@@ -98,7 +102,7 @@ class Engine:
         starter = self._starter = Starter(
             self._facts,
             self._launcher,
-            self._book.consent,
+            Admission(self._book, self._signing.signed),
             self._book.note,
             self._recipes.python,
             settings.load_deadline_s,
@@ -166,10 +170,14 @@ class Engine:
 
         Until `begin` is called (which is done here unless told otherwise) only the first rows of the index are known.
 
-        Without `records` nothing is written to the store's audit log. Raises BadInput for a policy that cannot be read.
+        Without `records` nothing is written to the store's audit log. Raises BadInput for a policy that cannot be read,
+        Refused where this user has no role in the store.
         """
         engine = cls(root, settings, read_only=read_only, records=records, restarts=watch)
-        if watch:
+        await engine._book.allow("look")
+        if not watch:
+            await engine._book.opened()
+        else:
             await engine._watching.remember(engine._fingerprint())
             if begin:
                 engine.begin()
@@ -184,6 +192,10 @@ class Engine:
         await self._watching.remember_all()
         if not self.read_only:
             await self._recover()
+        try:
+            await self._book.opened()
+        except ConsoleError as error:
+            self.bus.emit("store.unrecorded", "", error.message, severity="failure")
         self._watching.start(self.settings.reconcile_s)
         self._background.append(asyncio.ensure_future(self._survey.run()))
         self._launcher.warm()
@@ -207,6 +219,17 @@ class Engine:
         except ConsoleError as error:
             self.read_only, self.why_read_only = True, error.message
             self.bus.emit("store.unsettled", "", f"{error.message}; nothing can be changed", severity="failure")
+
+    # who may do what
+
+    @property
+    def permission(self) -> Permission:
+        """The role of this user, and where it comes from."""
+        return self._book.permission
+
+    def policy(self) -> Policy:
+        """What the policy files say, which of them count, and what is mandatory."""
+        return self._book.policy
 
     # what is there
 
@@ -306,23 +329,28 @@ class Engine:
 
         Raises NeedsReview, Refused, BadInput, Failed.
         """
+        await self._may("load", path)
         return await self._fleet.load(path, at=at, accept=accept)
 
     async def set_copies(self, path: str, count: int) -> WorkerView:
         """Have this many workers answer for a loaded artifact. Raises Usage, Failed, and what `load` raises."""
+        await self._may("load", path)
         return await self._fleet.set_copies(path, count)
 
     async def unload(self, path: str) -> None:
         """End the workers of an artifact."""
+        await self._may("unload", path)
         await self._live.stop(path)
         await self._fleet.unload(path)
 
     async def reload(self, path: str, *, accept: str | None = None) -> WorkerView:
         """Load what the file holds now in place of what is loaded. Raises like `load`."""
+        await self._may("reload", path)
         return await self._fleet.reload(path, accept=accept)
 
     async def retry(self, path: str) -> WorkerView:
         """Start a worker again that died, or that was left alone. Raises like `load`."""
+        await self._may("reload", path)
         return await self._fleet.reload(path)
 
     async def open_data(self, path: str, data: str | None, target: str | None = None) -> DataFile:
@@ -353,6 +381,7 @@ class Engine:
         self, path: str, *, data: str | None = None, target: str | None = None
     ) -> tuple[str, int, dict[str, float]]:
         """Task, rows and metrics of a loaded artifact on a data file. Raises Usage, BadInput, Failed."""
+        await self._may("evaluate", path)
         metric = self._recipes.of(path).gate.metric
         return await self._questions.evaluate(path, data, target, metric)
 
@@ -360,6 +389,7 @@ class Engine:
         self, path: str, to: str, out: Path, *, at: str = "", accept: str | None = None
     ) -> dict[str, Json]:
         """Write the loaded artifact to `out` in another format and check that it answers alike."""
+        await self._may("convert", path)
         return await self._updates.convert(path, to, out, at=at, accept=accept)
 
     # who vouches for it, who can read it
@@ -369,7 +399,7 @@ class Engine:
 
         Returns its public line and path to digest. Raises Refused, BadInput, Failed.
         """
-        self._may_write()
+        await self._may("sign", path, writes=True)
         return await self._signing.sign(path, key)
 
     async def verify(self, path: str, keys: Sequence[str] = ()) -> tuple[Standing, ...]:
@@ -386,18 +416,19 @@ class Engine:
 
         `replace` removes the artifact afterwards. Raises Refused, BadInput, Conflict, Failed.
         """
-        self._may_write()
+        await self._may("seal", path, writes=True)
         return await self._at_rest.seal(path, recipients, out, replace=replace)
 
     async def unseal(self, path: str, identity: Path | None, out: Path) -> int:
         """Write what a sealed artifact holds to a new file; its size. Raises Refused, BadInput, Failed."""
-        self._may_write()
+        await self._may("unseal", path, writes=True)
         return await self._at_rest.unseal(path, identity, out)
 
     # probe
 
     async def start_probe(self, path: str, plan: ProbePlan | None = None, seconds: float | None = None) -> ProbeState:
         """Drive a loaded artifact with rows of a data file. Raises Usage, BadInput, Failed."""
+        await self._may("probe", path)
         if plan is None:
             data, target = self._questions.data_of(path, None, None)
             plan = ProbePlan(data, rate=self.settings.probe_rate, target=target)
@@ -439,9 +470,10 @@ class Engine:
 
     async def doctor(self) -> dict[str, Json]:
         """Versions, sandbox layers with their evidence, limits and paths."""
-        from console.loading.doctor import examine
+        from console.loading.doctor import examine, policy_shown
 
-        return await examine(self.root, self._launcher, self.why_read_only)
+        found = await examine(self.root, self._launcher, self.why_read_only)
+        return {**found, "policy": policy_shown(self._book.policy, self._book.permission)}
 
     # update
 
@@ -456,7 +488,7 @@ class Engine:
 
         Raises Refused, BadInput, Usage, Failed.
         """
-        self._may_write()
+        await self._may("update", plan.path, writes=True)
         return await self._updates.run(plan)
 
     def progress(self, path: str) -> UpdateProgress | None:
@@ -465,6 +497,7 @@ class Engine:
 
     async def cancel_update(self, path: str) -> None:
         """End an update that runs; nothing is changed by it."""
+        await self._may("update", path)
         await self._updates.cancel(path)
 
     def pending(self, path: str) -> Comparison | None:
@@ -473,11 +506,12 @@ class Engine:
 
     async def promote(self, path: str, why: str) -> Version:
         """Put the waiting candidate in place, atomically. Raises Refused, Conflict, Failed."""
-        self._may_write()
+        await self._may("promote", path, writes=True)
         return await self._updates.promote(path, why)
 
     async def discard(self, path: str) -> None:
         """Let go of the waiting candidate."""
+        await self._may("discard", path)
         await self._updates.discard(path)
 
     async def history(self, path: str) -> tuple[Version, ...]:
@@ -486,7 +520,7 @@ class Engine:
 
     async def rollback(self, path: str, version: int | None = None) -> Version:
         """Promote an old version (None: the one before). Raises Refused, BadInput, Conflict, Failed."""
-        self._may_write()
+        await self._may("rollback", path, writes=True)
         return await self._updates.rollback(path, version)
 
     # inside
@@ -495,8 +529,10 @@ class Engine:
         """Changes whenever what is known of an unchanged file could."""
         return f"{self._book.fingerprint()}-{self._unsealing.fingerprint()}"
 
-    def _may_write(self) -> None:
-        if self.read_only:
+    async def _may(self, action: str, path: str, *, writes: bool = False) -> None:
+        """Raises Refused where the user's role, or read-only mode, says no."""
+        await self._book.allow(action, path)
+        if writes and self.read_only:
             raise Refused(f"this console is read-only: {self.why_read_only}")
 
     def _hear(self, event: Event) -> None:

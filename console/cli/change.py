@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import shlex
 import sys
 from collections.abc import Callable, Iterable
 
@@ -13,8 +14,9 @@ from console.cli.output import Output, columns, size_words
 from console.engine import Engine
 from console.errors import Failed
 from console.events import Bus
-from console.records import Candidate, Comparison, Event, Version
+from console.records import Candidate, Comparison, Event, UpdatePlan, Version
 from console.safe_text import safe
+from console.store.recipe import Recipe
 
 
 async def update(arguments: argparse.Namespace, output: Output) -> int:
@@ -22,6 +24,8 @@ async def update(arguments: argparse.Namespace, output: Output) -> int:
     async with opened(arguments.artifact, records=True) as store:
         engine, path = store.engine, store.artifact
         plan = await engine.plan_update(path, data=absolute(arguments.data), target=arguments.target, at=arguments.at)
+        for line in _intended(plan, engine.recipe(path)):
+            output.say(line)
         stop = _narrate(engine.bus, output)
         try:
             found = await engine.update(plan)
@@ -60,6 +64,16 @@ async def _decided(engine: Engine, found: Comparison, arguments: argparse.Namesp
     await engine.discard(path)
     output.say(f"discarded: {reason}")
     return None
+
+
+def _intended(plan: UpdatePlan, recipe: Recipe) -> Iterable[str]:
+    """What is about to be run, before it is: a recipe may have come with the store."""
+    measured = f", measured on {plan.holdout}" if plan.holdout else ""
+    yield f"{plan.path} is trained ({plan.mode}) on {plan.data}{measured}"
+    if plan.command:
+        yield f"the recipe's command runs in the sandbox: {shlex.join(plan.command)}"
+    if recipe.environment.python:
+        yield f"the recipe's interpreter runs it: {recipe.environment.python}"
 
 
 def _narrate(bus: Bus, output: Output) -> Callable[[], None]:

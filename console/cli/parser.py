@@ -121,9 +121,9 @@ def _looking(commands: Commands) -> None:
     doctor.add_argument("store", metavar="STORE", nargs="?", default=".")
     doctor.set_defaults(run="show:doctor")
     audit = _add(commands, "audit", "Read the audit log of a store, or verify its chain.", "audit verify /srv/models")
-    audit.add_argument("what", nargs="?", choices=("show", "verify"), default="show")
-    audit.add_argument("store", metavar="STORE", nargs="?", default=".")
-    audit.set_defaults(run="show:audit")
+    audit.add_argument("what", nargs="?", metavar="show|verify", default="show", help="read it, or check its chain")
+    audit.add_argument("store", metavar="STORE", nargs="?")
+    audit.set_defaults(run="audit:audit")
 
 
 def _loads(parser: Parser) -> None:

@@ -1,4 +1,4 @@
-"""Commands that only look: ls, inspect, history, doctor, audit."""
+"""Commands that only look: ls, inspect, history, doctor."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from console.cli import explained, shapes
 from console.cli.opening import opened
 from console.cli.output import Output, columns, size_words
 from console.cli.sweep import inspect_directory, table
-from console.errors import BadInput, Failed
+from console.errors import BadInput
 from console.records import Artifact, Explanation, Json, Report, Verdict
 
 _READABLE = (Verdict.SAFE, Verdict.REVIEW, Verdict.BLOCKED)
@@ -123,49 +123,3 @@ def _tree(value: Json, indent: str = "") -> Iterable[str]:
         else:
             shown = ", ".join(map(str, item)) if isinstance(item, list) else "unknown" if item is None else item
             yield f"{indent}{key:<{width}}  {shown}"
-
-
-async def audit(arguments: argparse.Namespace, output: Output) -> int:
-    """The audit log, or the check of its chain."""
-    async with opened(arguments.store, records=False) as store:
-        if arguments.what == "verify":
-            check = store.engine.audit_verify()
-            value: dict[str, Json] = {
-                "ok": check.ok,
-                "entries": check.entries,
-                "problem": check.problem,
-                "line": check.line,
-                "repaired": check.repaired,
-            }
-            if not check.ok and not output.as_json:
-                raise Failed(f"the audit log is broken at line {check.line}: {check.problem}")
-            output.data(value, lambda: [f"{check.entries} entries, the chain is whole"])
-            return 0 if check.ok else Failed.exit_code
-        entries = store.engine.audit_entries()
-        listed: list[Json] = [
-            {
-                "seq": entry.seq,
-                "when": entry.when,
-                "who": entry.who,
-                "action": entry.action,
-                "artifact": entry.artifact,
-                "digest": entry.digest,
-                "result": entry.result,
-                "detail": entry.detail,
-                "hash": entry.hash,
-            }
-            for entry in entries
-        ]
-        rows = [
-            (
-                time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.when)),
-                str(entry.who.get("user") or entry.who.get("uid") or ""),
-                entry.action,
-                entry.artifact,
-                (entry.digest or "")[:19],
-                entry.result,
-            )
-            for entry in entries
-        ]
-        output.data(listed, lambda: columns(("WHEN", "WHO", "ACTION", "ARTIFACT", "DIGEST", "RESULT"), rows))
-    return 0

@@ -15,6 +15,8 @@ from console.errors import ConsoleError
 from console.loading.remedies import next_steps
 from console.records import Json, Layer
 from console.store.mounts import file_system_of
+from console.trust.policy import Policy
+from console.trust.roles import Permission
 from console.worker.launcher import Launcher
 
 LIBRARIES = (
@@ -53,6 +55,30 @@ async def examine(root: Path, launcher: Launcher, why_read_only: str) -> dict[st
             "read_only": why_read_only or None,
         },
         "paths": {"config": str(config_dir()), "cache": str(cache_dir()), "state": str(state_dir())},
+    }
+
+
+def policy_shown(policy: Policy, permission: Permission) -> dict[str, Json]:
+    """The policy files and whether they count, what is mandatory, and what this user may do."""
+    files: dict[str, Json] = {}
+    for source in policy.sources:
+        ignored = f"not followed for {', '.join(source.ignored)}" if source.ignored else "followed"
+        files[source.path] = f"{ignored}; it belongs to {source.owner}" + (
+            f": {source.distrusted}" * bool(source.distrusted)
+        )
+    demands = [
+        name for name, wanted in (("signature", policy.require_signature), ("pin", policy.require_pin)) if wanted
+    ]
+    return {
+        "files": files or None,
+        "trusted": [*sorted(policy.trusted)],
+        "pins": len(policy.pins),
+        "keys": [*policy.keys],
+        "required": [*demands],
+        "mandatory_layers": [*sorted(policy.mandatory)],
+        "role": permission.role.word,
+        "role_by": permission.source,
+        "groups": {role: list(names) for role, names in permission.groups.items() if names} or None,
     }
 
 

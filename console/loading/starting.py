@@ -8,16 +8,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from importlib import metadata
 
-from console.errors import BadInput, Conflict, ConsoleError, NeedsReview, Refused, Usage
+from console.errors import Conflict, ConsoleError, Refused, Usage
+from console.loading.admission import Admission
 from console.loading.digesting import Digesting
 from console.loading.facts import Facts, Judged
 from console.records import FileIdentity, Inspection, Judgement, Verdict
 from console.worker.hints import hint_for
 from console.worker.launcher import Launcher
 from console.worker.model import Loaded, Worker
-
-Consents = Callable[[str, Judgement, str, str], Awaitable[None]]
-"""Records the operator's yes to a content that needs one: path, judgement, digest, why. Raises Refused."""
 
 Records = Callable[[str, str, str | None, str], Awaitable[None]]
 """Writes one line of the audit log: action, path, digest, result."""
@@ -55,14 +53,14 @@ class Starter:
         self,
         facts: Facts,
         launcher: Launcher,
-        consent: Consents,
+        admission: Admission,
         record: Records,
         python: Callable[[str], str | None],
         deadline_s: float,
     ) -> None:
         self._facts = facts
         self._launcher = launcher
-        self._consent = consent
+        self._admission = admission
         self._record = record
         self._python = python
         self._deadline_s = deadline_s
@@ -73,17 +71,17 @@ class Starter:
         """Start a worker for what the file holds now. Raises NeedsReview, Refused, BadInput, Failed."""
         began = time.perf_counter()
         on_phase("judge", {}, None)
+        await self._admission.refresh()
         judged = await self._facts.seal(path)
         with judged.bytes:
             try:
-                await self._admit(path, judged, accept)
+                await self._admission.admit(path, judged, accept)
                 await self._record("load", path, judged.bytes.digest, "intent")
                 phases = {"judge": (time.perf_counter() - began) * 1e3}
                 started = await self._start(path, judged, at, phases, on_phase)
-            except NeedsReview:
-                raise
             except ConsoleError as error:
-                await self._record("load", path, judged.bytes.digest, f"{error.code}: {judged.judgement.verdict}")
+                result = error.message if isinstance(error, Refused) else f"{error.code}: {judged.judgement.verdict}"
+                await self._record("load", path, judged.bytes.digest, result)
                 raise
         if started.later is None:
             await self._record("load", path, started.digest, "loaded")
@@ -130,6 +128,7 @@ class Starter:
         worker = await Worker.start(self._launcher, path, fresh=fresh, python=python)
         phases = {**phases, "start": (time.perf_counter() - began) * 1e3}
         try:
+            notes = self._admission.layers(path, judged.judgement, worker.child.layers)
             loaded = await worker.load(
                 memory,
                 inspection.format,
@@ -145,23 +144,8 @@ class Starter:
         except BaseException:
             worker.child.kill()
             raise
-        loaded = replace(loaded, phases={**phases, **loaded.phases})
+        loaded = replace(loaded, phases={**phases, **loaded.phases}, notes=(*notes, *loaded.notes))
         return Started(worker, loaded, content.digest, content.identity, judged.judgement, encrypted=content.encrypted)
-
-    async def _admit(self, path: str, judged: Judged, accept: str | None) -> None:
-        """Let through what may be loaded. Raises NeedsReview, Refused, BadInput."""
-        judgement, inspection = judged.judgement, judged.inspection
-        why = "; ".join(reason.detail for reason in judgement.reasons[:3]) or str(judgement.verdict)
-        if judgement.verdict in (Verdict.DAMAGED, Verdict.UNSUPPORTED) or inspection is None:
-            raise BadInput(f"{path} is {judgement.verdict}: {why}")
-        if judgement.verdict is Verdict.BLOCKED:
-            raise Refused(f"{path} is blocked: {why}", hint="nothing in it was run")
-        if not inspection.loadable:
-            raise BadInput(f"{path} can be inspected but not run: loading {inspection.format} files comes later")
-        if judgement.verdict is Verdict.REVIEW and judgement.pinned is None:
-            if accept is None:
-                raise NeedsReview(f"{path} needs your review before it is loaded: {why}", hint="accept it and say why")
-            await self._consent(path, judgement, judged.bytes.digest or "", accept)
 
 
 def place_in(path: str, inspection: Inspection) -> str:

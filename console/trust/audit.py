@@ -102,11 +102,12 @@ class Audit:
         """Every readable record, oldest first; a damaged line is left to `verify`. Raises BadInput."""
         return tuple(entry for line in self._lines() if (entry := parse(line)) is not None)
 
-    def last(self, word: str) -> AuditEntry | None:
-        """The newest record whose detail holds this key. Raises BadInput."""
+    def last(self, word: str, uid: int | None = None) -> AuditEntry | None:
+        """The newest record whose detail holds this key, of that user where one is named. Raises BadInput."""
         mark, found = f'"{word}":'.encode("ascii"), None
         for line in self._lines():
-            if mark in line and (entry := parse(line)) is not None and word in entry.detail:
+            entry = parse(line) if mark in line else None
+            if entry is not None and word in entry.detail and uid in (None, entry.who.get("uid")):
                 found = entry
         return found
 

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from backends.base import Json
 from console.trust.people import name_of_user
@@ -28,7 +28,10 @@ _LATEST = 253_402_300_799.0
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One record. `who` holds the kernel's login id beside the user id; `detail` what only this action has."""
+    """One record. `who` holds the kernel's login id beside the user id; `detail` what only this action has.
+
+    `log` says whether it stands in the store's log or in the user's own.
+    """
 
     seq: int
     when: float
@@ -39,6 +42,7 @@ class AuditEntry:
     result: str
     hash: str
     detail: dict[str, Json] = field(default_factory=dict)
+    log: Literal["store", "own"] = "store"
 
 
 def identity() -> dict[str, Json]:

@@ -48,7 +48,17 @@ from console.trust import names
 from console.trust.people import name_of_user
 from console.trust.policy_file import DIGEST, LAYERS, POLICY_FILE, Pin, PolicyFile, add_pin, read_policy
 
-__all__ = ["DEFAULT_MANDATORY", "LAYERS", "POLICY_FILE", "Pin", "Policy", "Source", "accept", "load_policy"]
+__all__ = [
+    "DEFAULT_MANDATORY",
+    "LAYERS",
+    "POLICY_FILE",
+    "Pin",
+    "Policy",
+    "Source",
+    "accept",
+    "load_policy",
+    "policy_files",
+]
 
 DEFAULT_MANDATORY = frozenset(("no_new_privs", "landlock", "seccomp"))
 """What must hold an artifact under review where no policy says otherwise: no new powers, no files, no system calls
@@ -57,10 +67,15 @@ beyond what a model needs. Namespaces are left out: many containers and distribu
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A policy file that was read. `distrusted` says why what it would loosen does not count; `ignored` names that."""
+    """A policy file that was read. `distrusted` says why what it would loosen does not count; `ignored` names that.
+
+    `own` marks the user's; `digest` changes with every byte of it.
+    """
 
     path: str
     owner: str
+    own: bool
+    digest: str
     distrusted: str = ""
     ignored: tuple[str, ...] = ()
 
@@ -97,19 +112,14 @@ class Policy:
         pins = (pin.digest for pin in self.pins)
         return _fingerprint([names.data_fingerprint(), *sorted(self.trusted), *sorted(told), *pins])
 
-    def content(self) -> str:
-        """Changes with anything the files say that counts: what the audit log compares."""
-        said = (
-            sorted(self.trusted),
-            [pin.digest for pin in self.pins],
-            sorted(self.mandatory),
-            (self.require_signature, self.require_pin),
-            self.keys,
-            sorted(self.roles.items()),
-            [sorted(own.items()) for own in self.own_roles],
-            self.interpreters,
-        )
-        return _fingerprint([repr(said)])
+    def digest(self, *, own: bool) -> str:
+        """Changes with the user's own file, or with the store's; "" where there is none."""
+        return next((source.digest for source in self.sources if source.own is own), "")
+
+
+def policy_files(store: Path, user_dir: Path | None = None) -> tuple[Path, Path]:
+    """Where the user's own file and the store's lie."""
+    return (user_dir or config_dir()) / POLICY_FILE, store / STORE_DIR / POLICY_FILE
 
 
 def load_policy(store: Path | None, user_dir: Path | None = None) -> Policy:
@@ -195,7 +205,8 @@ def _source(file: PolicyFile, distrusted: str, *, own: bool) -> Source:
     ignored = [key for key, value in loosens.items() if value and distrusted]
     if file.interpreters and not own:
         ignored.append("recipes.interpreters")
-    return Source(str(file.path), name_of_user(file.owner), distrusted, tuple(ignored))
+    digest = _fingerprint([file.text])
+    return Source(str(file.path), name_of_user(file.owner), own, digest, distrusted, tuple(ignored))
 
 
 def _fingerprint(parts: list[str]) -> str:

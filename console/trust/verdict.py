@@ -99,8 +99,23 @@ def _names(uses: Iterable[NameUse], policy: Policy) -> Iterator[tuple[Verdict, R
         found = names.danger(*key)
         if found is not None:
             yield Verdict.BLOCKED, Reason("dangerous-name", f"{use} could {found.could}", use.offset)
-        elif key not in listed and str(use) not in policy.trusted:
+        elif key in listed:
+            continue
+        elif str(use) in policy.trusted:
+            where = policy.trusted_in.get(str(use), "the policy")
+            yield Verdict.SAFE, Reason("trusted-by-policy", f"{use} is trusted by {where}", use.offset)
+        else:
             yield Verdict.REVIEW, Reason("unlisted-name", _unlisted(use), use.offset)
+            yield from _not_followed(use, policy)
+
+
+def _not_followed(use: NameUse, policy: Policy) -> Iterator[tuple[Verdict, Reason]]:
+    """That a policy file would trust a name, and why its word does not count."""
+    where = policy.untrusted_in.get(str(use))
+    source = next((one for one in policy.sources if one.path == where), None)
+    if source is not None:
+        text = f"{where} would trust {use}, but it is not followed: {source.distrusted}"
+        yield Verdict.REVIEW, Reason("policy-not-followed", text, use.offset)
 
 
 def _unlisted(use: NameUse) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from console.errors import Failed, NeedsReview, Refused
+from console.loading.admission import require_layers
 from console.loading.facts import Judged
 from console.records import Mode, UpdatePlan, Verdict
 from console.store.sealed import OpenedFile, SealedBytes, identity_of, seal
@@ -73,13 +74,15 @@ async def make(
     table: int,
     *,
     python: str | None,
+    mandatory: frozenset[str],
     hold_back: bool,
     on_progress: Progress,
 ) -> Made:
     """Train a candidate for the model at `at` of the admitted bytes `current` on the open table `table`.
 
-    `python` is an interpreter that was admitted, None for the console's own.
-    Cancelling ends the trainer. Raises what the trainer raises (ChildFailed, ChildRefused), Failed.
+    `python` is an interpreter that was admitted, None for the console's own; `mandatory` are the layers without which
+    what is under review is not trained. Cancelling ends the trainer.
+    Raises what the trainer raises (ChildFailed, ChildRefused), Refused, Failed.
     """
     assert current.inspection is not None
     command = plan.mode is Mode.COMMAND
@@ -92,6 +95,7 @@ async def make(
     trainer = await Trainer.start(launcher, plan.path, fresh=fresh, python=python, readable=readable, forks=command)
     file = candidate_file(os.path.basename(plan.path))
     try:
+        require_layers(plan.path, current.judgement, trainer.child.layers, mandatory)
         trained: Trained | None = None
         if command:
             suffix = os.path.splitext(plan.path)[1]

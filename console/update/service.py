@@ -37,6 +37,7 @@ class Updates:
     ) -> None:
         self._root = root
         self._bus = bus
+        self._book = book
         self._replacing = Replacing(root, facts, starter, recipes, book, fleet, bus)
         self._converting = Converting(root, facts, starter, recipes.or_default)
         self._updater = Updater(root, facts, starter, recipes, book, launcher, self._replacing, unsealing, bus)
@@ -88,4 +89,6 @@ class Updates:
 
     async def convert(self, path: str, to: str, out: Path, *, at: str, accept: str | None) -> dict[str, Json]:
         """Write the model in another format to a new file. Raises NeedsReview, Refused, BadInput, Failed."""
-        return await self._converting.convert(path, to, out, at=at, accept=accept)
+        done = await self._converting.convert(path, to, out, at=at, accept=accept)
+        await self._book.note("convert", path, str(done["digest"]), f"written as {to}", out=str(out))
+        return done

@@ -181,6 +181,7 @@ class Updater:
 
     async def _update(self, plan: UpdatePlan) -> Comparison:
         path = plan.path
+        await self._book.refresh()
         recipe = self._recipes.of(path)
         python = self._recipes.python(path)
         self._show(path, "judging the current model")
@@ -254,6 +255,7 @@ class Updater:
             at,
             table,
             python=python,
+            mandatory=self._book.policy.mandatory,
             hold_back=hold_back,
             on_progress=on_progress,
         )

@@ -1,0 +1,111 @@
+"""The command that reads the audit log of a store, or checks its chain."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterable
+
+from console.cli.opening import Opened, opened
+from console.cli.output import Output, columns
+from console.errors import Failed, Usage
+from console.records import Json
+from console.trust.audit import AuditCheck, AuditEntry
+
+_WORDS = ("show", "verify")
+
+
+async def audit(arguments: argparse.Namespace, output: Output) -> int:
+    """The audit log with what the user's own log has of this store, or the check of both chains."""
+    what, store = _asked(arguments)
+    async with opened(store, records=False) as opened_store:
+        return _verify(opened_store, output) if what == "verify" else _show(opened_store, output)
+
+
+def _asked(arguments: argparse.Namespace) -> tuple[str, str]:
+    """Word and store; a store may stand alone. Raises Usage."""
+    if arguments.what in _WORDS:
+        return arguments.what, arguments.store or "."
+    if arguments.store is not None:
+        raise Usage(f"'{arguments.what}' is neither show nor verify", hint="see model-console audit --help")
+    return "show", arguments.what
+
+
+def _verify(store: Opened, output: Output) -> int:
+    check = store.engine.audit_verify()
+    value: dict[str, Json] = {
+        "ok": check.ok,
+        "entries": check.entries,
+        "problem": check.problem,
+        "line": check.line,
+        "repaired": check.repaired,
+        "mirrored": check.mirrored,
+        "note": check.note,
+    }
+    if not check.ok and not output.as_json:
+        at = f" at line {check.line}" if check.line else ""
+        raise Failed(f"the audit log is broken{at}: {check.problem}")
+    output.data(value, lambda: _found(check))
+    return 0 if check.ok else Failed.exit_code
+
+
+def _found(check: AuditCheck) -> Iterable[str]:
+    yield f"{check.entries} entries, the chain is whole"
+    if check.repaired:
+        yield f"{check.repaired} torn by a crash and marked"
+    if check.note:
+        yield check.note
+    if check.entries and not check.mirrored:
+        yield "you wrote none of them, so that records cut off its end would not show"
+
+
+def _show(store: Opened, output: Output) -> int:
+    entries = store.engine.audit_entries()
+    output.data([_json(entry) for entry in entries], lambda: _tables(entries))
+    return 0
+
+
+def _tables(entries: Iterable[AuditEntry]) -> Iterable[str]:
+    found = list(entries)
+    own = [entry for entry in found if entry.log == "own"]
+    yield from _table(entry for entry in found if entry.log == "store")
+    if own:
+        yield ""
+        yield "in your own log, of what was not to be written in the store:"
+        yield from _table(own)
+
+
+def _json(entry: AuditEntry) -> Json:
+    return {
+        "seq": entry.seq,
+        "when": entry.when,
+        "who": entry.who,
+        "action": entry.action,
+        "artifact": entry.artifact,
+        "digest": entry.digest,
+        "result": entry.result,
+        "detail": entry.detail,
+        "hash": entry.hash,
+        "log": entry.log,
+    }
+
+
+def _table(entries: Iterable[AuditEntry]) -> Iterable[str]:
+    rows = [
+        (
+            time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.when)),
+            _who(entry.who),
+            entry.action,
+            entry.artifact,
+            (entry.digest or "")[:19],
+            entry.result,
+        )
+        for entry in entries
+    ]
+    return columns(("WHEN", "WHO", "ACTION", "ARTIFACT", "DIGEST", "RESULT"), rows)
+
+
+def _who(who: dict[str, Json]) -> str:
+    """The user, and by which login where the kernel knows another."""
+    user, login = who.get("user") or who.get("uid") or "", who.get("login")
+    return str(user) if login in (None, who.get("uid")) else f"{user} (login {login})"

@@ -1,0 +1,223 @@
+"""What must hold before something is loaded: policy, pins, signatures, layers, and the record of all of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import joblib
+import pytest
+
+from console.config import STORE_DIR, Settings
+from console.engine import Engine
+from console.errors import BadInput, ConsoleError, NeedsReview, Refused
+from console.loading.admission import missing_layers, require_layers
+from console.records import Json, Judgement, Layer, Verdict
+from tests.loading.conftest import model
+
+NAME = "ipaddress.IPv4Address"
+
+
+@pytest.fixture
+async def quiet(store: Path, isolated: Path) -> AsyncIterator[Engine]:
+    """An engine that follows nothing."""
+    opened = await Engine.open(store, Settings(), watch=False)
+    yield opened
+    await opened.close()
+
+
+def say(directory: Path, text: str) -> Path:
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / "policy.toml"
+    path.write_text(text)
+    return path
+
+
+def results(engine: Engine, action: str) -> list[str]:
+    return [entry.result for entry in engine.audit_entries() if entry.action == action]
+
+
+async def test_a_policy_changed_while_the_store_is_open_counts_at_the_next_load(quiet: Engine, store: Path) -> None:
+    with pytest.raises(NeedsReview):
+        await quiet.load("review.pkl")
+    path = say(store / STORE_DIR, f'trusted = ["{NAME}"]\n')
+    await quiet.load("review.pkl")
+    report = await quiet.report("review.pkl")
+    reason = next(one for one in report.judgement.reasons if one.code == "trusted-by-policy")
+    assert reason.detail == f"{NAME} is trusted by {path}"
+    assert report.judgement.verdict is Verdict.SAFE
+    await quiet.unload("review.pkl")
+    path.write_text("trusted = [")
+    with pytest.raises(BadInput, match=r"policy\.toml"):
+        await quiet.load("review.pkl")
+    path.unlink()
+    with pytest.raises(NeedsReview):
+        await quiet.load("review.pkl")
+    assert results(quiet, "policy") == [
+        "the store's policy is followed from now on",
+        "the store's policy was changed outside the console",
+    ]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs to give a file away")
+async def test_a_strangers_policy_trusts_nothing_and_is_told_of(store: Path, isolated: Path) -> None:
+    path = say(store / STORE_DIR, f'trusted = ["{NAME}"]\n[require]\npin = true\n')
+    os.chown(path, 12345, 12345)
+    engine = await Engine.open(store, Settings(), watch=False)
+    try:
+        with pytest.raises(NeedsReview):
+            await engine.load("review.pkl")
+        with pytest.raises(NeedsReview, match="is not pinned"):
+            await engine.load("a.joblib")
+        report = await engine.report("review.pkl")
+        assert "policy-not-followed" in {reason.code for reason in report.judgement.reasons}
+        told = [event.text for event in engine.bus.recent() if event.kind == "trust.policy"]
+        assert any("not followed for trusted" in text and "user 12345" in text for text in told)
+        shown = (await engine.doctor())["policy"]
+        assert isinstance(shown, dict)
+        assert "not followed for trusted" in str(shown["files"])
+        assert shown["required"] == ["pin"]
+    finally:
+        await engine.close()
+
+
+async def test_a_demanded_pin_keeps_out_what_is_safe_until_somebody_accepts_it(quiet: Engine, store: Path) -> None:
+    say(store / STORE_DIR, "[require]\npin = true\n")
+    with pytest.raises(NeedsReview, match="is not pinned") as caught:
+        await quiet.load("a.joblib")
+    assert "--accept" in str(caught.value.hint)
+    await quiet.load("a.joblib", accept="our nightly job wrote it")
+    await quiet.unload("a.joblib")
+    await quiet.load("a.joblib")
+    await quiet.unload("a.joblib")
+    joblib.dump(model(1), store / "a.joblib")
+    with pytest.raises(NeedsReview, match="is not pinned"):
+        await quiet.load("a.joblib")
+    assert any(text.startswith("a.joblib is not pinned") for text in results(quiet, "load"))
+
+
+async def test_a_demanded_signature_keeps_out_what_nobody_signed(quiet: Engine, store: Path, isolated: Path) -> None:
+    pytest.importorskip("cryptography")
+    from console.trust.signing import generate
+
+    public = generate(isolated / "key.pem")
+    say(isolated / "config" / "model-console", "[require]\nsignature = true\n")
+    with pytest.raises(Refused, match="names no key"):
+        await quiet.load("a.joblib")
+    say(isolated / "config" / "model-console", f'[require]\nsignature = true\n[signing]\nkeys = ["{public}"]\n')
+    with pytest.raises(Refused, match="none of its keys signed") as caught:
+        await quiet.load("a.joblib", accept="please")
+    assert not isinstance(caught.value, NeedsReview)
+    assert "model-console sign" in str(caught.value.hint)
+    await quiet.sign("a.joblib", isolated / "key.pem")
+    await quiet.load("a.joblib")
+    joblib.dump(model(1), store / "a.joblib")
+    with pytest.raises(Refused, match="none of its keys signed"):
+        await quiet.reload("a.joblib")
+
+
+ON, OFF = Layer(True, "so says the kernel"), Layer(False, "this kernel has none")
+SAFE, REVIEW = Judgement(Verdict.SAFE, ()), Judgement(Verdict.REVIEW, ())
+
+
+def test_a_review_never_runs_without_a_mandatory_layer() -> None:
+    mandatory = frozenset(["landlock", "seccomp"])
+    require_layers("m.pkl", REVIEW, {"landlock": ON, "seccomp": ON}, mandatory)
+    require_layers("m.pkl", SAFE, {"landlock": OFF}, mandatory)
+    with pytest.raises(Refused) as caught:
+        require_layers("m.pkl", REVIEW, {"landlock": OFF, "seccomp": ON}, mandatory)
+    assert "m.pkl is not loaded" in caught.value.message
+    assert "the mandatory layer landlock (this kernel has none)" in caught.value.message
+    assert "doctor" in str(caught.value.hint)
+    assert "seccomp (this sandbox has no such layer)" in missing_layers({"landlock": ON}, mandatory)
+
+
+@pytest.mark.parametrize("layer", ["landlock", "seccomp"])
+async def test_a_layer_switched_off_stops_a_review_and_is_told_of_with_what_is_safe(
+    store: Path, isolated: Path, layer: str
+) -> None:
+    engine = await Engine.open(store, Settings(), watch=False)
+    engine._launcher.sandbox = replace(engine._launcher.sandbox, **{layer: False})  # type: ignore[arg-type]
+    try:
+        with pytest.raises(Refused, match=f"mandatory layer {layer}"):
+            await engine.load("review.pkl", accept="our own")
+        assert engine.worker("review.pkl") is None
+        view = await engine.load("a.joblib")
+        assert any(layer in note for note in view.notes)
+        assert any(event.kind == "trust.layers" and layer in event.text for event in engine.bus.recent())
+        say(isolated / "config" / "model-console", "[sandbox]\nmandatory = []\n")
+        await engine.load("review.pkl")
+    finally:
+        await engine.close()
+
+
+async def test_what_is_not_recorded_in_the_store_stands_in_the_users_own_log(store: Path, isolated: Path) -> None:
+    engine = await Engine.open(store, Settings(), watch=False, records=False)
+    try:
+        await engine.load("a.joblib")
+        entries = engine.audit_entries()
+        assert [(entry.action, entry.result, entry.log) for entry in entries] == [
+            ("load", "intent", "own"),
+            ("load", "loaded", "own"),
+        ]
+        assert engine.audit_verify().ok
+    finally:
+        await engine.close()
+    assert not (store / STORE_DIR).exists()
+
+
+MARK = "4242.4242"
+WORD = "s3cr3t-of-a-row"
+
+
+async def test_no_row_target_or_local_ever_reaches_a_log(store: Path, isolated: Path) -> None:
+    lines = ["f0,f1,f2,y", *(f"{MARK},{n % 5},{n % 3},{n % 2}" for n in range(30))]
+    (store / "rows.csv").write_text("\n".join(lines) + "\n")
+    (store / "words.csv").write_text(f"f0,f1,f2,y\n{WORD},1,2,{WORD}\n")
+    (store / "a.recipe.toml").write_text('[data]\ntrain = "rows.csv"\ntarget = "y"\n')
+    engine = await Engine.open(store, Settings())
+    try:
+        await engine.load("a.joblib")
+        await engine.predict("a.joblib", rows=[[4242.4242, 0.0, 0.0]])
+        await engine.predict("a.joblib", data=str(store / "rows.csv"), target="y")
+        typed: list[Json] = [[WORD, WORD, WORD], {"f0": WORD}]
+        for row in typed:
+            with pytest.raises(ConsoleError):
+                await engine.predict("a.joblib", rows=[row])
+        for target in ("y", "f1"):
+            with pytest.raises(ConsoleError):
+                await engine.predict("a.joblib", data=str(store / "words.csv"), target=target)
+        await engine.start_probe("a.joblib", seconds=0.2)
+        await engine.probe_finished("a.joblib")
+        plan = await engine.plan_update("a.joblib")
+        await engine.update(plan)
+        await engine.promote("a.joblib", "better on Tuesdays")
+        with pytest.raises(ConsoleError):
+            await engine.update(replace(plan, data=str(store / "words.csv"), holdout=None))
+    finally:
+        await engine.close()
+    await asyncio.to_thread(_nothing_told, isolated, store)
+
+
+def _nothing_told(isolated: Path, store: Path) -> None:
+    sources = {store / "rows.csv", store / "words.csv"}
+    files = [path for path in isolated.rglob("*") if path.is_file() and path not in sources]
+    assert any(path.name == "audit.jsonl" for path in files)
+    for path in files:
+        content = path.read_bytes()
+        assert MARK.encode() not in content, path
+        assert WORD.encode() not in content, path
+
+
+async def test_every_refusal_names_what_it_is_about(quiet: Engine) -> None:
+    with pytest.raises(NeedsReview):
+        await quiet.load("review.pkl")
+    (entry,) = quiet.audit_entries()
+    assert entry.action == "load"
+    assert entry.result.startswith("review.pkl needs your review")
+    assert entry.digest is not None
+    assert json.dumps(entry.who)
