@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from backends import registry
 from backends.base import Inspection, Source
@@ -32,7 +33,7 @@ class Taken:
         """As a worker opens it."""
         return Frozen(self.memory, "model", self.plan.to_bytes(), self.file if self.plan.raw else None)
 
-    def load(self, at: str = "") -> object:
+    def load(self, at: str = "") -> Any:
         """The model, as a worker builds it."""
         return registry.load(self.source(), self.inspection.format, at).model
 

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import joblib
 import numpy as np
@@ -90,7 +91,7 @@ async def engine(request: pytest.FixtureRequest, twins: Twins) -> AsyncIterator[
     await opened.close()
 
 
-def load_here(judged: Judged) -> object:
+def load_here(judged: Judged) -> Any:
     """What a worker does with the bytes it is handed."""
     assert judged.inspection is not None
     memory, *file = judged.bytes.handed
@@ -175,7 +176,7 @@ async def test_what_was_judged_is_loaded_after_the_file_changed(engine: Engine, 
             with pytest.raises(Damaged, match="shrank underneath"):
                 load_here(judged)
         else:
-            found, _ = load_here(judged)  # type: ignore[misc]
+            found, _ = load_here(judged)
             assert found.predict([[1.0, 2.0, 3.0]]).shape == (1,)
     assert not twins.marker.exists()
 
