@@ -1,6 +1,6 @@
 """How long numbers take to a model in another process: one write, shared memory, and data files seen in place.
 
-Each way ends when the model has touched every page. `one write` is the floor: the bytes into fresh memory, nothing else.
+Each way ends when the model has touched every page. `one write` is the floor: the bytes into fresh memory, no more.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy
@@ -47,7 +48,7 @@ async def measured(megabytes: int, runs: int) -> list[Figure]:
     return [Figure(way, "ms", tuple(taken[1:]), floor) for way, taken in seconds.items()]
 
 
-def _files(directory: Path, numbers: numpy.ndarray) -> dict[str, Path]:
+def _files(directory: Path, numbers: Any) -> dict[str, Path]:
     files = {"npy": directory / "data.npy", "contiguous HDF5": directory / "data.h5"}
     numpy.save(files["npy"], numbers)
     with h5py.File(files["contiguous HDF5"], "w") as file:
@@ -62,15 +63,15 @@ async def _load(worker: Worker, directory: Path) -> None:
     os.close(fd)
 
 
-def _ways(worker: Worker, numbers: numpy.ndarray, files: dict[str, Path]) -> dict[str, Callable[[], Awaitable[None]]]:
+def _ways(worker: Worker, numbers: Any, files: dict[str, Path]) -> dict[str, Callable[[], Awaitable[None]]]:
     size = numbers.nbytes
 
     async def one_write() -> None:
-        fd = shared.written(numbers)
+        fd = shared.written(numbers.data)
         os.close(fd)
 
     async def through_memory() -> None:
-        await worker.call_array("<f8", numbers.shape, memoryview(numbers).cast("B"), deadline=600.0)
+        await worker.call_array("<f8", numbers.shape, numbers.data.cast("B"), deadline=600.0)
 
     def in_place(path: Path) -> Callable[[], Awaitable[None]]:
         async def run() -> None:

@@ -133,7 +133,7 @@ def raw_parts(results: dict[str, Any], counts: list[int], worker_ns: int) -> lis
     """The answers of a call for several, each with the rows that were its own: heads and bodies in their order."""
     places, arrays = raw_arrays(results)
     total = sum(counts)
-    if any(len(array) != total for array in arrays):
+    if any(not hasattr(result, "shape") or result.shape[:1] != (total,) for result in results.values()):
         raise Refusal("apart", "the answers do not tell whose they are")
     answers = []
     begin = 0

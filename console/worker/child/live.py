@@ -12,8 +12,11 @@ from console.worker.child.jsonable import jsonable
 from console.worker.wire import METHODS
 
 CLASSES_CAP = 10_000
-_ACROSS_ROWS = frozenset({"DummyClassifier", "FunctionTransformer"})
-"""Estimators of scikit-learn whose answer for a row depends on the call: at random, or by a function of somebody's."""
+_ACROSS_ROWS = frozenset(
+    {"DummyClassifier", "FunctionTransformer", "NMF", "MiniBatchNMF", "SparsePCA", "MiniBatchSparsePCA"}
+)
+"""Estimators of scikit-learn whose answer for a row depends on the call: drawn at random, by a function of somebody's,
+iterated until all rows of the call have converged, or of another shape for a single row."""
 _LIBRARIES = ("numpy", "scipy", "sklearn", "joblib", "pandas", "h5py", "xgboost", "lightgbm", "catboost", "torch")
 
 

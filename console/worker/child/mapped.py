@@ -33,7 +33,7 @@ def npy(source: Source) -> Optional[Any]:
 
 def dataset(source: Source, item: Any) -> Optional[Any]:
     """A dataset of an HDF5 file that is stored contiguously; None for what is to be read."""
-    if item.chunks is not None or item.file.userblock_size or item.id.get_create_plist().get_nfilters():
+    if item.chunks is not None or item.id.get_create_plist().get_nfilters():
         return None
     offset = item.id.get_offset()
     return None if offset is None else array(source, offset, item.shape, item.dtype)

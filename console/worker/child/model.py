@@ -167,11 +167,16 @@ class Serving(Service):
         counts = [request.fields["shape"][0] for request in requests]
         shape = (sum(counts), *fields["shape"][1:])
         rows = calls.array_from(b"".join(request.body for request in requests), fields["dtype"], shape)
-        found, elapsed = self._run(rows, self._asked(fields), None)
+        asked = self._asked(fields)
+        try:
+            found, elapsed = self._run(rows, asked, None)
+            parts = calls.raw_parts(found, counts, int(elapsed * 1e6))
+        except Refusal:
+            self._row_wise -= frozenset(asked)
+            raise
         self._learn(fields, shape[0], elapsed)
-        if tracebacks.drain_warnings():
-            raise Refusal("apart", "which of them is warned of is told by asking each")
-        return calls.raw_parts(found, counts, int(elapsed * 1e6))
+        warnings = tracebacks.drain_warnings()
+        return [({**head, "warnings": warnings} if warnings else head, body) for head, body in parts]
 
     def _key(self, head: Head) -> Optional[Key]:
         """What a request can share a call with: array calls of row-wise methods on rows of the same width and dtype."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import tokenize
 import zipfile
 from dataclasses import dataclass
 from typing import Any, Optional
@@ -17,6 +18,8 @@ BYTES_CAP = 4 << 30
 TARGET_NAMES = ("y", "target", "label", "labels")
 """Arrays of these names in an npz or HDF5 file are the target, where no other is named."""
 INPUT_NAMES = ("X", "x", "data", "features", "inputs")
+_MALFORMED = (ValueError, EOFError, SyntaxError, tokenize.TokenError)
+"""What numpy raises for headers that are none."""
 NAME_ARRAYS = ("feature_names", "columns")
 
 
@@ -154,7 +157,7 @@ def _npy(source: Source) -> Any:
     try:
         found = mapped.npy(source)
         return numpy.load(source.file(), allow_pickle=False) if found is None else found
-    except (ValueError, EOFError, OSError) as error:
+    except (*_MALFORMED, OSError) as error:
         raise bad(source, f"cannot be read as npy: {error}") from None
 
 
@@ -167,7 +170,7 @@ def _npz(source: Source) -> dict[str, Any]:
             raise bad(source, f"unpacks to {total} bytes; a table may have {BYTES_CAP}")
         with numpy.load(source.file(), allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
+    except (*_MALFORMED, OSError, zipfile.BadZipFile) as error:
         raise bad(source, f"cannot be read as npz: {error}") from None
 
 

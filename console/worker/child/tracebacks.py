@@ -170,6 +170,7 @@ def collect_warnings() -> None:
     """From now on warnings are kept for the next answer instead of going to stderr, every time they are raised."""
     for category in (UserWarning, RuntimeWarning, FutureWarning):
         warnings.simplefilter("always", category)
+    warnings.filterwarnings("ignore", message="X does not have valid feature names")  # raw arrays cannot have any
     warnings.showwarning = _record
 
 
