@@ -360,11 +360,14 @@ SAMPLES: tuple[Sample, ...] = (
     named("37 torch.load", "torch", "load", text("/dev/null")),
     named("38 load_svmlight_file", "sklearn.datasets", "load_svmlight_file", text("/dev/null")),
     named("38 openml", "sklearn.datasets._openml", "_open_openml_url", text("/dev/null")),
+    named("38 testing", "sklearn.utils._testing", "raise_sysexit"),
+    named("40 f2py", "numpy.f2py", "compile", text("x")),
     named("40 runstring", "numpy.testing._private.utils", "runstring", text("1"), b"}"),
     named("40 memmap", "numpy", "memmap", text("/dev/null")),
     named("40 fromfile", "numpy", "fromfile", text("/dev/null")),
     named("41 write_text", "pathlib", "PosixPath.write_text", text("/dev/null")),
     named("41 file handler", "logging", "FileHandler", text("/dev/null")),
+    named("41 tarfile", "tarfile", "open", text("/dev/null")),
     named("41 zipfile", "zipfile", "main", b"]"),
     named("41 uuid", "uuid", "_get_command_stdout", text("true")),
     Sample("42 python 2", lambda m: b"c__builtin__\neval\n(S'1'\ntR.", ("__builtin__.eval",)),
@@ -522,5 +525,36 @@ SAMPLES: tuple[Sample, ...] = (
     Sample("80 path leads out", lambda m: npz(("../../x.npy", array_file())), codes=("unsafe-path",), suffix=".npz"),
     Sample("80 absolute path", lambda m: npz(("/etc/x.npy", array_file())), codes=("unsafe-path",), suffix=".npz"),
     Sample("81 pickle named npz", lambda m: PROTO + evil(m) + STOP, SYSTEM, ("disguised-pickle",), suffix=".npz"),
+    *(
+        Sample(f"81 pickle named {end}", lambda m: PROTO + evil(m) + STOP, SYSTEM, ("disguised-pickle",), suffix=end)
+        for end in (".onnx", ".h5", ".safetensors", ".npy", ".csv", ".keras")
+    ),
+    Sample("81 joblib named onnx", dumped(), ("posix.system",), ("disguised-pickle",), suffix=".onnx"),
+    Sample(
+        "82 pickle and zip",
+        lambda m: PROTO + b"N." + npz(("archive/data.pkl", PROTO + evil(m) + STOP)),
+        codes=("polyglot",),
+    ),
+    Sample("82 pdf and zip", lambda m: b"%PDF-1.4\n" + npz(("a.npy", npy_objects(m))), codes=("unsupported",)),
+    Sample(
+        "82 torch and npz",
+        lambda m: npz(("a.npy", array_file()), ("archive/data.pkl", PROTO + evil(m) + STOP)),
+        SYSTEM,
+        ("polyglot",),
+        suffix=".npz",
+    ),
+    Sample("83 torch tar", lambda m: bytes(257) + b"ustar\x0000" + bytes(248), codes=("unsupported",), suffix=".pt"),
+    *(
+        Sample(title, lambda m: b"\x08\x07\x12\x04test:\x00", codes=("unsupported",), suffix=".onnx")
+        for title in ("95 onnx external", "96 onnx dims", "97 onnx loop", "98 onnx deep")
+    ),
+    Sample(
+        "99 safetensors",
+        lambda m: (
+            struct.pack("<Q", 64) + b'{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}'.ljust(64) + bytes(8)
+        ),
+        codes=("unsupported",),
+        suffix=".safetensors",
+    ),
 )
 """One or more samples for each entry of the catalogue that the pickle family reads; titles start with its number."""
