@@ -7,6 +7,8 @@ import unicodedata
 
 _KEEP_LINES = "\n"
 _MARKS_IN_A_ROW = 2
+_STEERING = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+"""Categories of characters that steer a terminal, hide, or stand for nothing."""
 
 
 def safe(text: object, limit: int = 500, *, lines: bool = False) -> str:
@@ -33,10 +35,23 @@ def safe(text: object, limit: int = 500, *, lines: bool = False) -> str:
             out.append(char)
         elif lines and char == "\t":
             out.append("    ")
-        elif category in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"):
+        elif category in _STEERING:
             out.append(_escape(char))
         else:
             out.append(char)
+    return "".join(out)
+
+
+def safe_signs(text: str) -> str:
+    """`text` with one sign for each of its characters, for a line with a cursor: what steers is `�`."""
+    if text.isascii() and text.isprintable():
+        return text
+    out: list[str] = []
+    marks = 0
+    for char in text:
+        category = unicodedata.category(char)
+        marks = marks + 1 if category in ("Mn", "Me") else 0
+        out.append("�" if category in _STEERING or marks > _MARKS_IN_A_ROW else char)
     return "".join(out)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -47,10 +48,10 @@ HOSTILE = (
 )
 
 
-def hostile_store() -> Feeder:
+def hostile_store(texts: Sequence[str] = HOSTILE) -> Feeder:
     """Every text of every record is one of the hostile ones."""
     feeder = Feeder()
-    for number, text in enumerate(HOSTILE):
+    for number, text in enumerate(texts):
         path = f"{number}{text}.pkl"
         verdict = list(Verdict)[number % len(Verdict)]
         row = Artifact(

@@ -117,3 +117,11 @@ def test_signs_can_be_ascii() -> None:
         assert text.cut_middle("abcdefghij", 6).isascii()
     finally:
         text.use_ascii(False)
+
+
+def test_a_line_to_type_on_keeps_one_sign_for_each_character() -> None:
+    odd = "a\x1b[31m\u202e\udcff" + "e\u0301\u0301\u0301" + "幅\n"
+    shown = safe_signs(odd)
+    assert len(shown) == len(odd)
+    assert shown == "a�[31m��e\u0301\u0301�幅�"
+    assert safe_signs("churn/data.csv") == "churn/data.csv"

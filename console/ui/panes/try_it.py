@@ -21,6 +21,7 @@ from console.ui import text
 from console.ui.panes.answer import answer_lines
 from console.ui.rows import Row
 from console.ui.widgets.keyvalue import pairs, paragraph, value_text
+from console.ui.widgets.line_input import LineInput
 from console.ui.widgets.pixels import half_blocks, image_side, scale_for, shades
 from console.ui.widgets.text_pane import TextPane
 
@@ -76,7 +77,7 @@ class TryPane(Vertical):
         with Horizontal():
             yield self._inputs
             yield self._answer
-        yield Input(id="typed")
+        yield LineInput(id="typed")
 
     @property
     def typing(self) -> bool:

@@ -13,6 +13,7 @@ from textual.widgets import Button, Input, Static
 from console.records import Explanation, Report
 from console.safe_text import safe
 from console.ui.widgets.explained import question_lines
+from console.ui.widgets.line_input import LineInput
 from console.ui.widgets.text_pane import TextPane
 
 
@@ -82,7 +83,7 @@ class TypedYesScreen(ModalScreen[str]):
             yield TextPane(id="reasons")
             yield Static(Content(_RECORDED), classes="detail")
             yield Static(self._keys(), classes="keys")
-            yield Input(placeholder=self._word, classes="typed")
+            yield LineInput(placeholder=self._word, classes="typed")
 
     def _keys(self) -> Content:
         return Content.assemble(
@@ -95,15 +96,17 @@ class TypedYesScreen(ModalScreen[str]):
             " to leave it alone",
         )
 
-    def on_resize(self) -> None:
-        """Wrap for this width, as high as it needs to be and there is room for."""
-        self.call_after_refresh(self._fill)
-
-    def _fill(self) -> None:
-        pane = self.query_one(TextPane)
-        lines = question_lines(self._told, pane.scrollable_content_region.width)
-        pane.styles.height = max(1, min(len(lines), self.size.height - _REST))
+    def on_mount(self) -> None:
+        """Put the text in, as high as it needs to be and there is room for."""
+        pane, (width, height) = self.query_one(TextPane), self.app.size
+        lines = question_lines(self._told, min(_WIDEST, width * 92 // 100) - _BESIDE)
+        pane.styles.height = max(1, min(len(lines), height - _REST))
         pane.show(lines, keep_place=True)
+
+    def on_resize(self) -> None:
+        """Wrap for another width."""
+        if self.is_mounted:
+            self.on_mount()
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
@@ -123,5 +126,7 @@ class TypedYesScreen(ModalScreen[str]):
 
 
 _RECORDED = "Loading runs this code, inside the sandbox. Your answer is recorded and holds for exactly these bytes."
+_WIDEST, _BESIDE = 92, 8
+"""Cells of a wide dialog, and how many of them its edges and the scrollbar take."""
 _REST = 16
 """Lines of the dialog, and around it, that are not the text to read."""

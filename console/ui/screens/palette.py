@@ -17,6 +17,7 @@ from console.ui import text
 from console.ui.keys import EVERYWHERE, Action, actions_at, shown_keys
 from console.ui.screens.base import ConsoleScreen
 from console.ui.themes import THEMES
+from console.ui.widgets.line_input import LineInput
 from console.ui.widgets.line_list import Item, LineList
 
 _MOST = 200
@@ -48,7 +49,7 @@ class PaletteScreen(ModalScreen[Callable[[], None] | None]):
     def compose(self) -> ComposeResult:
         """The line, and the list below it."""
         with Vertical(classes="dialog palette"):
-            yield Input(placeholder="an action, a model or a theme", classes="typed")
+            yield LineInput(placeholder="an action, a model or a theme", classes="typed")
             yield LineList()
             yield Static("", classes="hint", markup=False)
 

@@ -23,6 +23,7 @@ from console.ui.keys import EVERYWHERE, bindings_at
 from console.ui.screens.base import ConsoleScreen
 from console.ui.screens.confirm import ConfirmScreen
 from console.ui.widgets.comparison import comparison_lines
+from console.ui.widgets.line_input import LineInput
 from console.ui.widgets.text_pane import TextPane
 
 PLAN, RUNNING, COMPARED = "plan", "running", "compared"
@@ -61,8 +62,8 @@ class UpdateScreen(ConsoleScreen):
         files = DataFiles(self.engine.root)
         plan = Vertical(
             Static("", id="plan-words", markup=False),
-            Horizontal(Static("data", classes="label"), Input(id="data", suggester=files), classes="field"),
-            Horizontal(Static("target", classes="label"), Input(id="target"), classes="field"),
+            Horizontal(Static("data", classes="label"), LineInput(id="data", suggester=files), classes="field"),
+            Horizontal(Static("target", classes="label"), LineInput(id="target"), classes="field"),
             Static("", id="plan-more", markup=False),
             Horizontal(Button("Retrain", id="retrain", classes="answer"), classes="answers"),
             id=PLAN,

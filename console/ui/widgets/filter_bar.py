@@ -10,6 +10,8 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
 
+from console.ui.widgets.line_input import LineInput
+
 
 class FilterBar(Horizontal):
     """Hidden until it is opened; tells each change at once, and whether it was kept (`enter`) or dropped (`esc`)."""
@@ -47,7 +49,7 @@ class FilterBar(Horizontal):
     def compose(self) -> ComposeResult:
         """The sign, the line, and what the pattern found."""
         yield Static(Content("/ "), classes="prompt")
-        yield Input(placeholder=self._placeholder, select_on_focus=False)
+        yield LineInput(placeholder=self._placeholder, select_on_focus=False)
         yield Static("", classes="note", markup=False)
 
     @property
