@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from console.records import Verdict, WorkerState, WorkerView
+from console.safe_text import safe_signs
 from console.ui import text
 from tests.ui.demo_records import artifact
 
