@@ -127,13 +127,13 @@ class Frozen(Source):
         return self._maps[fd]
 
 
-def private_map(fd: int, size: int) -> Any:
-    """`size` bytes of a file: writable where the limits of this process allow for a copy of all of it, else read-only.
+def private_map(fd: int, size: int, writable: bool = True) -> Any:
+    """`size` bytes of a file. Writable only where the limits of this process allow for a private copy of all of it.
 
     Raises OSError, Damaged where the file is shorter.
     """
     try:
-        return mmap.mmap(fd, size, access=mmap.ACCESS_COPY)
+        return mmap.mmap(fd, size, access=mmap.ACCESS_COPY if writable else mmap.ACCESS_READ)
     except ValueError:
         raise Damaged("the file shrank underneath") from None
     except OSError:

@@ -12,7 +12,7 @@ from backends.envelopes import open_envelope, sniff
 from backends.frozen import Frozen, private_map
 from backends.pickle_opcodes import looks_like_pickle
 from backends.pickle_walk import walk
-from backends.pickles import inspect_pickle
+from backends.pickles import inspect_pickle, no_collection
 
 __all__ = ["BACKENDS", "JoblibBackend"]
 
@@ -63,11 +63,12 @@ class JoblibBackend:
         with open_envelope(source) as opened:
             if not opened.complete:
                 raise NotLoadable(f"the {opened.compression} compression cannot be opened whole")
-            memory = private_map(opened.source.fd, opened.source.size)
+            memory = private_map(opened.source.fd, opened.source.size, writable=not source.plan.raw)
         after = time.perf_counter()
         phases = {"decompress": after - started} if opened.compression else {}
         try:
-            root = load_spliced(source, memory)
+            with no_collection():
+                root = load_spliced(source, memory)
         except UnicodeDecodeError as error:
             raise NotLoadable("it holds text that Python 2 wrote, which joblib cannot read: save it again") from error
         phases["unpickle"] = time.perf_counter() - after

@@ -23,7 +23,7 @@ from backends.pickle_reader import Budget
 from backends.pickle_walk import Walk, walk
 from backends.splicing import plan_of
 
-__all__ = ["BACKENDS", "PickleBackend", "inspect_pickle"]
+__all__ = ["BACKENDS", "PickleBackend", "inspect_pickle", "no_collection"]
 
 _OUTSIDE = ("legacy-wrapper", "legacy-companion", "persistent-id", "out-of-band")
 """Findings of what is not in the file: it cannot be loaded from its bytes alone."""
@@ -42,7 +42,7 @@ def inspect_pickle(source: Source, budget: Optional[Budget] = None) -> Inspectio
             loadable=False,
             findings=(finding("legacy-zfile", "compressed by joblib before 0.10; save it again with a newer joblib"),),
         )
-    with open_envelope(source) as opened, _no_collection():
+    with open_envelope(source) as opened, no_collection():
         walked = walk(opened.source, budget)
         if source.plan is not None:
             source.plan = plan_of(walked, opened.compression is not None)
@@ -50,8 +50,8 @@ def inspect_pickle(source: Source, budget: Optional[Budget] = None) -> Inspectio
 
 
 @contextlib.contextmanager
-def _no_collection() -> Iterator[None]:
-    """Keep the cycle collector away from tens of thousands of values that all live until the end."""
+def no_collection() -> Iterator[None]:
+    """Keep the cycle collector away from tens of thousands of values that all stay."""
     collecting = gc.isenabled()
     gc.disable()
     try:
@@ -112,7 +112,8 @@ class PickleBackend:
                 raise NotLoadable(f"the {opened.compression} compression cannot be opened whole")
             after = time.perf_counter()
             phases = {"decompress": after - started} if opened.compression else {}
-            roots = self._unpickle(opened.source)
+            with no_collection():
+                roots = self._unpickle(opened.source)
             phases["unpickle"] = time.perf_counter() - after
         root = roots[0] if len(roots) == 1 else roots
         return LoadedModel(resolve(root, at), self.name, at, phases)

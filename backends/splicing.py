@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import io
 import pickle
-from typing import Any, Optional
+from math import prod
+from typing import Any
 
 from backends.base import Damaged
 from backends.frozen import Frozen
@@ -36,10 +37,11 @@ def _piece(array: RawArray) -> Piece:
 
 
 def load_spliced(source: Frozen, opened: Any) -> Any:
-    """The root object of the joblib file `source`, whose bytes but for raw ones lie in `opened`, a writable buffer.
+    """The root object of the joblib file `source`, whose bytes but for raw ones lie in the buffer `opened`.
 
-    Arrays are writable, as joblib gives them, but share memory with the file until they are written to. Raises
-    Damaged where the plan and an array's own header differ, and whatever the classes in the file raise.
+    Arrays are writable, as joblib gives them, but share memory with the file until they are written to (those in a
+    buffer that cannot be written are copied). Raises Damaged where the plan and an array's own header differ, and
+    whatever the classes in the file raise.
     """
     assert source.plan is not None
     pieces = source.plan.pieces
@@ -69,10 +71,13 @@ class _Unpickler(pickle.Unpickler):
         assert source.plan is not None
         self.taken = 0
         self._numpy = numpy
+        self._ndarray = numpy.ndarray
+        self._has_hook = hasattr(numpy.ndarray, "__array_prepare__")
         self._native = getattr(joblib.numpy_pickle, "_ensure_native_byte_order", lambda array: array)
         self._pieces = source.plan.pieces
         self._source = source
         self._opened = opened
+        self._writable = not memoryview(opened).readonly
 
     def persistent_load(self, pid: Any) -> Any:
         """The array that stands where its wrapper, just built, says."""
@@ -84,35 +89,29 @@ class _Unpickler(pickle.Unpickler):
         if piece.kind == OBJECTS:
             array = pickle.loads(self._opened[piece.offset : piece.offset + piece.length])
         elif piece.kind == NUMBERS:
-            array = self._array(wrapper, piece)
+            array = self._array(wrapper.__dict__, piece)
         else:
             raise Damaged("the load plan is not one of a joblib file", offset=piece.at)
         if not array.dtype.isnative:
             array = self._native(array)
-        return _as_subclass(array, wrapper.subclass, self._numpy)
+        return _as_subclass(array, wrapper.subclass, self._numpy) if self._has_hook else array
 
-    def _array(self, wrapper: Any, piece: Piece) -> Any:
-        dtype, shape, order = wrapper.dtype, wrapper.shape, wrapper.order
-        count = 1
-        for length in shape:
-            count *= length
-        if dtype.hasobject or count * dtype.itemsize != piece.length or self._start(wrapper, piece) != piece.offset:
-            raise Damaged("the load plan and an array disagree", offset=piece.at)
-        memory = self._source.numbers(piece) if piece.raw else self._opened
-        array = self._numpy.ndarray(shape, dtype, memory, piece.offset, None, order)
-        flags = array.flags
-        return array if flags.aligned and (flags.writeable or piece.raw) else array.copy(order)
-
-    def _start(self, wrapper: Any, piece: Piece) -> int:
-        """Where joblib would start to read the array's bytes."""
-        if getattr(wrapper, "numpy_array_alignment_bytes", None) is None:
-            return piece.at
-        padding: int = self._opened[piece.at]
-        return piece.at + 1 + padding
+    def _array(self, header: dict[str, Any], piece: Piece) -> Any:
+        """The array that a wrapper with these attributes stands for, if it is the one of the plan."""
+        at, offset, length, _, raw = piece
+        dtype, shape = header["dtype"], header["shape"]
+        if header.get("numpy_array_alignment_bytes") is not None:
+            at += 1 + self._opened[at]
+        if at != offset or prod(shape) * dtype.itemsize != length or dtype.hasobject:
+            raise Damaged("the load plan and an array disagree", offset=offset)
+        memory = self._source.numbers(piece) if raw else self._opened
+        array = self._ndarray(shape, dtype, memory, offset, None, header["order"])
+        keep = raw or self._writable
+        return array if keep and offset % dtype.alignment == 0 else array.copy(header["order"])
 
 
-def _as_subclass(array: Any, subclass: Optional[type], numpy: Any) -> Any:
+def _as_subclass(array: Any, subclass: Any, numpy: Any) -> Any:
     """The array as the class it had, by the hook that numpy had before 2.0; joblib does the same and no more."""
-    if not hasattr(array, "__array_prepare__") or subclass in (numpy.ndarray, numpy.memmap):
+    if subclass in (numpy.ndarray, numpy.memmap):
         return array
     return numpy.core.multiarray._reconstruct(subclass, (0,), "b").__array_prepare__(array)
