@@ -325,7 +325,7 @@ def _others_line(given: dict[str, Any]) -> object:
 
 
 def _line() -> socket.socket:
-    return socket.socket(fileno=os.dup(max(_sockets())))
+    return socket.socket(fileno=os.dup(min(_sockets())))
 
 
 def _frame(head: bytes) -> bytes:

@@ -95,6 +95,8 @@ class Trials:
         return Try(outcome, layers)
 
     async def _worker(self, plan: SandboxPlan) -> Worker:
+        """Forked, so that it also holds what its zygote held; some attacks cost the zygote its life."""
+        await self._launcher.warm(self._python, MODULES).warmed()
         return await Worker.start(
             self._launcher, "hostile", fresh=False, python=self._python, limits=LIMITS, sandbox=plan
         )
@@ -125,7 +127,6 @@ async def matrix(python: str, attacks: Sequence[str] = (), columns: Sequence[str
     attacks = attacks or list(ATTACKS)
     launcher, ground = Launcher(), Ground()
     try:
-        await launcher.warm(python, MODULES).warmed()
         trials = Trials(launcher, ground, python)
         bare = await trials.all(attacks, only())
         alone = {name: await trials.all(attacks, only(name, *NEEDS.get(name, ()))) for name in ORDER}
@@ -147,7 +148,6 @@ async def whole(python: str) -> dict[str, str]:
     """What every attack won against the whole sandbox although the layer that is meant to stop it is active."""
     launcher, ground = Launcher(), Ground()
     try:
-        await launcher.warm(python, MODULES).warmed()
         tries = await Trials(launcher, ground, python).all(ATTACKS, SandboxPlan())
     finally:
         await launcher.close()

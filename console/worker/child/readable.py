@@ -19,7 +19,7 @@ FILES = (".py", ".so")
 def main() -> None:
     """Try both and print what was found."""
     root, scratch, uid, gid = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-    sys.path.append(root)
+    sys.path.insert(0, root)
     from console.worker.child import landlock, privileges
 
     sys.path.remove(root)
