@@ -103,6 +103,10 @@ async def history(arguments: argparse.Namespace, output: Output) -> int:
     return 0
 
 
+DENIED = ("denied", "open  ")
+"""Words for what was tried in a sandboxed child."""
+
+
 async def doctor(arguments: argparse.Namespace, output: Output) -> int:
     """What this installation is and can do: versions, sandbox layers with their proofs, limits, paths."""
     async with opened(arguments.store, records=False) as store:
@@ -111,15 +115,15 @@ async def doctor(arguments: argparse.Namespace, output: Output) -> int:
     return 0
 
 
-def _tree(value: Json, indent: str = "") -> Iterable[str]:
+def _tree(value: Json, indent: str = "", words: tuple[str, str] = ("on ", "off")) -> Iterable[str]:
     items = value.items() if isinstance(value, dict) else ()
     width = max((len(key) for key, _ in items), default=0)
     for key, item in items:
         if isinstance(item, dict) and set(item) == {"active", "evidence"}:
-            yield f"{indent}{key:<{width}}  {'on ' if item['active'] else 'off'}  {item['evidence']}"
+            yield f"{indent}{key:<{width}}  {words[0] if item['active'] else words[1]}  {item['evidence']}"
         elif isinstance(item, dict):
             yield f"{indent}{key}"
-            yield from _tree(item, indent + "  ")
+            yield from _tree(item, indent + "  ", DENIED if key == "selftest" else words)
         else:
             shown = ", ".join(map(str, item)) if isinstance(item, list) else "unknown" if item is None else item
             yield f"{indent}{key:<{width}}  {shown}"
