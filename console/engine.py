@@ -227,6 +227,15 @@ class Engine:
         """The role of this user, and where it comes from."""
         return self._book.permission
 
+    @property
+    def role(self) -> str:
+        """What this user may do, in a word: view, operate or administer."""
+        return self._book.permission.role.word
+
+    def refusal(self, action: str) -> str | None:
+        """Why an action is not this user's, as a sentence; None where it is."""
+        return self._book.permission.refusal(action)
+
     def policy(self) -> Policy:
         """What the policy files say, which of them count, and what is mandatory."""
         return self._book.policy

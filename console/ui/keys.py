@@ -16,7 +16,8 @@ class Action:
     """Something an operator can ask for. Places name a screen ("home") or a kind of widget ("list", "text").
 
     `label` is the footer's word, `help` the sentence of help screen and palette; `writes` marks what read-only mode
-    takes away, `dangerous` what asks first. The method that does it is `do_<id>` with dashes as underscores.
+    takes away, `dangerous` what asks first, `needs` which permission it takes. The method that does it is `do_<id>`
+    with dashes as underscores.
     """
 
     id: str
@@ -27,6 +28,7 @@ class Action:
     places: tuple[str, ...]
     writes: bool = False
     dangerous: bool = False
+    needs: str = ""
 
 
 _ABOUT_ONE = ("home", "model")
@@ -49,26 +51,47 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("back", ("escape",), "back", "Go back; on the first screen, drop the filter", "Move", (EVERYWHERE,)),
     Action("next-problem", ("!",), "next problem", "Go to the next model that needs a person", "Move", ("home",)),
-    Action("load", ("l",), "load", "Load the model into a sandboxed worker of its own", "Run", _ABOUT_ONE),
     Action(
-        "unload", ("x",), "unload", "End the model's worker and give its memory back", "Run", _ABOUT_ONE, dangerous=True
+        "load", ("l",), "load", "Load the model into a sandboxed worker of its own", "Run", _ABOUT_ONE, needs="load"
     ),
     Action(
-        "reload", ("r",), "reload", "Load the file as it is now beside the old one, or try again", "Run", _ABOUT_ONE
+        "unload",
+        ("x",),
+        "unload",
+        "End the model's worker and give its memory back",
+        "Run",
+        _ABOUT_ONE,
+        dangerous=True,
+        needs="unload",
     ),
-    Action("probe", ("p",), "probe", "Start or stop driving the model with its data", "Run", _ABOUT_ONE),
+    Action(
+        "reload",
+        ("r",),
+        "reload",
+        "Load the file as it is now beside the old one, or try again",
+        "Run",
+        _ABOUT_ONE,
+        needs="reload",
+    ),
+    Action("probe", ("p",), "probe", "Start or stop driving the model with its data", "Run", _ABOUT_ONE, needs="probe"),
     Action("copies", ("w",), "copies", "Choose how many workers answer for the model", "Run", ("model",)),
-    Action("faster", (">",), "faster", "Raise the rate of the probe", "Run", ("model",)),
-    Action("slower", ("<",), "slower", "Lower the rate of the probe", "Run", ("model",)),
-    Action("larger", (")",), "larger batch", "Send more rows in each request", "Run", ("model",)),
-    Action("smaller", ("(",), "smaller batch", "Send fewer rows in each request", "Run", ("model",)),
+    Action("faster", (">",), "faster", "Raise the rate of the probe", "Run", ("model",), needs="probe"),
+    Action("slower", ("<",), "slower", "Lower the rate of the probe", "Run", ("model",), needs="probe"),
+    Action("larger", (")",), "larger batch", "Send more rows in each request", "Run", ("model",), needs="probe"),
+    Action("smaller", ("(",), "smaller batch", "Send fewer rows in each request", "Run", ("model",), needs="probe"),
     Action("pause", ("space",), "pause", "Hold the charts still; measuring goes on", "Run", ("model",)),
     Action("zoom-in", ("+",), "zoom in", "Show a shorter stretch of time", "Run", ("model",)),
     Action("zoom-out", ("-",), "zoom out", "Show a longer stretch of time", "Run", ("model",)),
-    Action("previous-row", ("left",), "row before", "Predict the row before", "Run", ("model",)),
-    Action("next-row", ("right",), "next row", "Predict the next row of the data", "Run", ("model",)),
+    Action("previous-row", ("left",), "row before", "Predict the row before", "Run", ("model",), needs="predict"),
+    Action("next-row", ("right",), "next row", "Predict the next row of the data", "Run", ("model",), needs="predict"),
     Action(
-        "edit-row", ("i",), "type a row", "Type a row, starting from the one shown, and predict it", "Run", ("model",)
+        "edit-row",
+        ("i",),
+        "type a row",
+        "Type a row, starting from the one shown, and predict it",
+        "Run",
+        ("model",),
+        needs="predict",
     ),
     Action(
         "update",
@@ -78,9 +101,17 @@ ACTIONS: tuple[Action, ...] = (
         "Update",
         _ABOUT_ONE,
         writes=True,
+        needs="update",
     ),
     Action(
-        "retrain", ("enter",), "retrain", "Start the retraining as it is set out", "Update", ("update",), writes=True
+        "retrain",
+        ("enter",),
+        "retrain",
+        "Start the retraining as it is set out",
+        "Update",
+        ("update",),
+        writes=True,
+        needs="update",
     ),
     Action(
         "promote",
@@ -91,9 +122,30 @@ ACTIONS: tuple[Action, ...] = (
         ("update",),
         writes=True,
         dangerous=True,
+        needs="promote",
     ),
-    Action("discard", ("D",), "discard", "Drop the candidate", "Update", ("update",), writes=True, dangerous=True),
-    Action("cancel", ("X",), "cancel", "Stop the running update", "Update", ("update",), writes=True, dangerous=True),
+    Action(
+        "discard",
+        ("D",),
+        "discard",
+        "Drop the candidate",
+        "Update",
+        ("update",),
+        writes=True,
+        dangerous=True,
+        needs="discard",
+    ),
+    Action(
+        "cancel",
+        ("X",),
+        "cancel",
+        "Stop the running update",
+        "Update",
+        ("update",),
+        writes=True,
+        dangerous=True,
+        needs="update",
+    ),
     Action("history", ("h",), "history", "Show the versions of the model", "Update", _ABOUT_ONE),
     Action(
         "rollback",
@@ -104,6 +156,7 @@ ACTIONS: tuple[Action, ...] = (
         ("history", "model"),
         writes=True,
         dangerous=True,
+        needs="rollback",
     ),
     Action("errors", ("e",), "errors", "Show what failed, with its traceback", "Look", (EVERYWHERE,)),
     Action("events", ("v",), "events", "Show what happened and who did it", "Look", (EVERYWHERE,)),

@@ -27,6 +27,7 @@ from console.records import (
 from console.store.recipe import Recipe
 from console.trust.explain import explain
 from console.trust.policy import Policy
+from console.trust.roles import Permission, Role
 
 
 class Feeder:
@@ -36,6 +37,7 @@ class Feeder:
         self.root = root
         self.read_only = False
         self.why_read_only = ""
+        self.permission = Permission(Role.ADMINISTER, "ada", {}, "the permissions of the files")
         self.settings = Settings()
         self.bus = Bus()
         self.scanning = False
@@ -56,6 +58,13 @@ class Feeder:
         self.compared: dict[str, Comparison] = {}
         self.asked: list[tuple[str, ...]] = []
         self.closed = False
+
+    @property
+    def role(self) -> str:
+        return self.permission.role.word
+
+    def refusal(self, action: str) -> str | None:
+        return self.permission.refusal(action)
 
     def begin(self) -> None:
         self.begun = True

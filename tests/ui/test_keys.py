@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from console.trust.roles import NEEDS, Permission, Role
 from console.ui.keys import ACTIONS, BY_ID, EVERYWHERE, bindings_at, markdown
 from console.ui.screens.base import ConsoleScreen
 from console.ui.screens.errors import ErrorsScreen
@@ -81,3 +82,25 @@ async def test_read_only_takes_away_what_writes() -> None:
         await console.press("P", "D")
         assert isinstance(console.app.screen, UpdateScreen)
     assert feeder.asked == []
+
+
+async def test_who_may_only_view_keeps_the_keys_that_look_and_is_told_why_of_the_others() -> None:
+    feeder = demo()
+    feeder.permission = Permission(Role.VIEW, "ada", {"operate": ("ml-oncall",)}, "the policy")
+    async with console_on(feeder) as console:
+        screen = console.app.screen
+        for action in ("load", "unload", "probe", "update"):
+            assert not screen.allowed(action)  # type: ignore[attr-defined]
+        assert screen.allowed("history")  # type: ignore[attr-defined]
+        assert "may view" in console.picture()
+        await console.press("l")
+        told = next(iter(console.app._notifications))
+        assert told.message.endswith("loading needs the role operate (group ml-oncall)")
+        await console.press("u")
+        assert isinstance(console.app.screen, HomeScreen)
+    assert feeder.asked == []
+
+
+def test_every_permission_that_an_action_needs_is_in_the_table_of_roles() -> None:
+    assert {action.needs for action in ACTIONS if action.needs} <= set(NEEDS)
+    assert all(action.needs for action in ACTIONS if action.writes)

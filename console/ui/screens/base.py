@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widget import Widget
 
+from console.errors import Refused
 from console.ui.keys import BY_ID
 from console.ui.widgets.footer import Footer
 from console.ui.widgets.status import StatusLine
@@ -88,22 +89,34 @@ class ConsoleScreen(Screen[None]):
             self.refresh_frame()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Take away what read-only mode forbids and what makes no sense now."""
+        """Take away what makes no sense now; what role or read-only mode forbid is let through to say so."""
         if action != "do" or not parameters:
             return True
-        return self.allowed(str(parameters[0]))
+        return self.allowed(str(parameters[0])) or self._refusal(str(parameters[0])) is not None
 
     def allowed(self, action_id: str) -> bool:
         """Whether this screen can do the action now."""
-        action = BY_ID[action_id]
-        if action.writes and self.engine.read_only:
-            return False
-        return hasattr(self, f"do_{action_id.replace('-', '_')}") and self.can(action_id)
+        return self._has(action_id) and self._refusal(action_id) is None and self.can(action_id)
 
     def action_do(self, action_id: str) -> None:
-        """Run an action of the table."""
-        if self.allowed(action_id):
+        """Run an action of the table, or say why it is not this user's."""
+        refusal = self._refusal(action_id)
+        if refusal is not None:
+            self.console_app.say_error(Refused(refusal))
+        elif self.allowed(action_id):
             getattr(self, f"do_{action_id.replace('-', '_')}")()
+
+    def _has(self, action_id: str) -> bool:
+        return hasattr(self, f"do_{action_id.replace('-', '_')}")
+
+    def _refusal(self, action_id: str) -> str | None:
+        """Why role or read-only mode forbid an action that this screen has; None where they do not."""
+        action = BY_ID[action_id]
+        if not (action.needs or action.writes) or not self._has(action_id) or not self.console_app.is_open:
+            return None
+        if action.writes and self.engine.read_only:
+            return f"this console is read-only: {self.engine.why_read_only}"
+        return self.engine.refusal(action.needs) if action.needs else None
 
     def do_back(self) -> None:
         """Back to the screen before."""

@@ -108,6 +108,8 @@ class StatusLine(Widget):
             counts.append((6, Content.styled(done, "$accent")))
         if engine.offline is not None:
             counts.append((10, Content.styled(" OFFLINE ", "bold reverse $error")))
+        if engine.role != "administer":
+            counts.append((8, Content.styled(f"may {engine.role}", "$warning")))
         if engine.read_only:
             counts.append((9, Content.styled(" READ-ONLY ", "bold reverse $warning")))
         if layers := app.sandbox_layers():
