@@ -12,7 +12,18 @@ from typing import Any, Optional
 
 from backends.base import Source
 
-__all__ = ["DictValue", "Global", "Instance", "Opaque", "RawArray", "SetValue", "Span", "Value", "literal_words"]
+__all__ = [
+    "DictValue",
+    "Global",
+    "Instance",
+    "Opaque",
+    "RawArray",
+    "SetValue",
+    "Span",
+    "Value",
+    "kind",
+    "literal_words",
+]
 
 Value = Any
 """None, bool, int, float, str, bytes, tuple, list, or one of the classes below."""
@@ -185,3 +196,25 @@ def _words(value: Value, deeper: bool = True) -> str:
             return f"[{', '.join(items)}]"
         return f"({', '.join(items)}{',' if len(value) == 1 else ''})"
     return "…"
+
+
+_WORDS: dict[type, str] = {
+    Instance: "a computed object",
+    DictValue: "a dict",
+    SetValue: "a set",
+    RawArray: "an array",
+    Opaque: "an outside object",
+    Span: "a long string",
+    str: "a string",
+    bytes: "bytes",
+    list: "a list",
+    tuple: "a tuple",
+    type(None): "None",
+}
+
+
+def kind(value: Value) -> str:
+    """A value in two or three words, for findings."""
+    if type(value) is Global:
+        return f"the name {value}"
+    return _WORDS.get(type(value), "a number")

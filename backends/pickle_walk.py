@@ -11,7 +11,8 @@ from typing import Callable, Optional
 from backends.base import Finding, NameUse, Source
 from backends.findings import finding
 from backends.joblib_spans import read_span
-from backends.pickle_machine import Names, PickleMachine
+from backends.pickle_machine import PickleMachine
+from backends.pickle_names import Names
 from backends.pickle_opcodes import looks_like_pickle
 from backends.pickle_reader import Budget, Stopped
 from backends.pickle_values import Global, Instance, RawArray, Value, literal_words

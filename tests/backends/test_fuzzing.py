@@ -5,16 +5,27 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
+from backends import registry
 from backends.base import Source
 from backends.pickle_walk import walk
+from console.records import Verdict
+from console.trust.policy import Policy
+from console.trust.verdict import judge
+from tests import hostile
 from tests.fuzzing.campaign import faults
+from tests.fuzzing.mutation import opcodes
 from tests.fuzzing.references import ENGINES
 from tests.fuzzing.trials import Outcome, facts
 
@@ -90,3 +101,18 @@ def test_a_name_that_the_walk_does_not_list_is_a_fault() -> None:
     found.walked["names"] = []
     assert [fault.partition(";")[0] for fault in faults(found)] == [f"missed: {engine}" for engine in ENGINES]
     assert faults(Outcome(fault="the walk was lost after 12.0 s, wait status 9"))
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4, 5])
+def test_a_payload_between_any_two_opcodes_is_never_safe(protocol: int) -> None:
+    rows = np.random.RandomState(0).rand(10, 2)
+    honest = pickle.dumps(make_pipeline(StandardScaler(), LogisticRegression()).fit(rows, np.arange(10) % 2), protocol)
+    parts, payload = opcodes(honest), hostile.evil("/nonexistent/marker") + b"0"
+    assert judged(honest) is Verdict.SAFE
+    for at in range(1, len(parts)):
+        assert judged(b"".join([*parts[:at], payload, *parts[at:]])) is Verdict.BLOCKED, at
+
+
+def judged(data: bytes) -> Verdict:
+    with opened(data) as source:
+        return judge(registry.inspect(source), Policy()).verdict

@@ -13,7 +13,7 @@ import backends
 __all__ = ["traced"]
 
 Result = TypeVar("Result")
-_FILES = ("pickle_", "joblib_spans", "value_graph")
+_FILES = ("pickle_", "joblib_spans")
 _ROOT = str(Path(backends.__file__).parent)
 
 

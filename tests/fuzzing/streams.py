@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from backends.pickle_opcodes import OPCODES
-from tests import hostile
+from tests import hostile, torch_files
 
 __all__ = ["CODES", "framed", "grow", "piece", "seeds"]
 
@@ -73,6 +73,8 @@ def seeds() -> list[bytes]:
         found += [dumped(value, protocol) for value in values]
         found += [dumped(value, protocol, aligned=False) for value in values]
     found.append(dumped(values[1], 4, ("zlib", 3)))
+    tensor = torch_files.state_dict(torch_files.pid(view=True))
+    found += [torch_files.archive(torch_files.state_dict(torch_files.pid())), torch_files.legacy(tensor)]
     marker = "/nonexistent/marker"
     return found + [each.build(marker) for each in hostile.SAMPLES if each.title[:2] not in _COSTLY]
 

@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from backends import registry
 from backends.base import ArtifactError, Source
 from backends.pickle_walk import Walk, walk
-from backends.pickles import inspect_pickle
 from console.worker.child import landlock, sandbox, seccomp
 from tests.fuzzing.coverage import traced
 from tests.fuzzing.references import ENGINES
@@ -215,7 +215,7 @@ class _Child:
                 result = walk(source)
             told.update(facts(result))
             with contextlib.suppress(ArtifactError):
-                inspect_pickle(Source(self._file))
+                registry.inspect(Source(self._file, "model.pkl"))
         except BaseException:
             told["fault"] = traceback.format_exc()[-1500:]
         features = {f"{name}:{first}:{second}" for name, first, second in steps}

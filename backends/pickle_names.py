@@ -1,0 +1,66 @@
+"""The names of a pickle, and what some of them mean to joblib: after a wrapper's BUILD it reads an array."""
+
+from __future__ import annotations
+
+import re
+
+from backends.pickle_reader import Stopped
+from backends.pickle_values import DictValue, Global, Instance, Value
+
+__all__ = ["Names", "companion", "makes_wrappers", "role"]
+
+MAX_NAMES = 10_000
+
+_ROLES = {
+    ("joblib.numpy_pickle", "NumpyArrayWrapper"): "wrapper",
+    ("sklearn.externals.joblib.numpy_pickle", "NumpyArrayWrapper"): "wrapper",
+    ("copy_reg", "_reconstructor"): "reconstructor",
+    ("copyreg", "_reconstructor"): "reconstructor",
+}
+
+_WRAPPERS = frozenset(("NumpyArrayWrapper", "NDArrayWrapper", "ZNDArrayWrapper"))
+"""Classes after whose BUILD joblib reads an array, whatever module they were fetched from."""
+
+
+class Names:
+    """The globals of a file, one object for each, in order of appearance."""
+
+    def __init__(self) -> None:
+        self.found: dict[tuple[str, str], Global] = {}
+
+    def get(self, module: str, name: str, offset: int) -> Global:
+        """The Global of this name; its first use sets its offset. Raises Stopped when there are too many."""
+        known = self.found.get((module, name))
+        if known is None:
+            if len(self.found) >= MAX_NAMES:
+                raise Stopped("limit", f"more than {MAX_NAMES} globals", offset)
+            meaning = _ROLES.get((module, name), "")
+            if not meaning and name.rpartition(".")[2] in _WRAPPERS:
+                meaning = "legacy-wrapper"
+            known = self.found[module, name] = Global(module, name, offset, meaning)
+        return known
+
+
+def makes_wrappers(callee: Value) -> bool:
+    """Whether a call of this gives an array wrapper in one of the ways that picklers write."""
+    return type(callee) is Global and bool(callee.role)
+
+
+def role(made: Instance) -> str:
+    """The role of the class that an object is of."""
+    callee = made.callee
+    named = callee.role if type(callee) is Global else ""
+    if named == "reconstructor" and type(made.args) is tuple and made.args:
+        first = made.args[0]
+        return first.role if type(first) is Global else ""
+    return named
+
+
+def companion(wrapper: Instance) -> str:
+    """The file in the same directory that joblib before 0.10 kept this array in; "" for any other way to a file."""
+    callee, state = wrapper.callee, wrapper.state
+    filename = state.get("filename") if type(state) is DictValue else None
+    known = type(callee) is Global and callee.name in ("NDArrayWrapper", "ZNDArrayWrapper")
+    if type(filename) is not str or not known or filename in (".", "..") or re.search(r"[/\\\0]", filename):
+        return ""
+    return filename[:200]

@@ -1,0 +1,222 @@
+"""What a pickle's opcodes do to the stack, the marks, the memo and the containers on it.
+
+The memo is emulated exactly: PUT, BINPUT and LONG_BINPUT write where they say, MEMOIZE at the memo's length.
+"""
+
+from __future__ import annotations
+
+from backends.base import Finding, Source
+from backends.pickle_opcodes import LINE_CHECKS
+from backends.pickle_reader import Budget, PickleReader, Stopped
+from backends.pickle_values import DictValue, Instance, SetValue, Value, kind
+
+__all__ = ["PickleStack", "spent"]
+
+_MAX_EXPANSION = 1_000_000
+
+
+class PickleStack(PickleReader):
+    """The opcodes that move values without naming or calling anything; each method is one opcode."""
+
+    def __init__(self, source: Source, budget: Budget, findings: list[Finding]) -> None:
+        super().__init__(source, budget, findings)
+        self.stack: list[Value] = []
+        self.marks: list[list[Value]] = []
+        self.memo: dict[int, Value] = {}
+        self._expansions: dict[int, tuple[int, Value]] = {}
+
+    def _mark(self) -> None:
+        self.marks.append(self.stack)
+        self.stack = []
+        if len(self.marks) > self.budget.depth:
+            raise Stopped("limit", f"nested deeper than {self.budget.depth}", self.offset)
+
+    def _pop_mark(self) -> list[Value]:
+        items = self.stack
+        self.stack = self.marks.pop()
+        return items
+
+    def _pop(self) -> None:
+        if self.stack:
+            self.stack.pop()
+        else:
+            self._pop_mark()
+
+    def _dup(self) -> None:
+        self.stack.append(self.stack[-1])
+
+    def _memoize(self) -> None:
+        memo = self.memo
+        memo[len(memo)] = self.stack[-1]
+
+    def _binput(self) -> None:
+        position = self.position
+        self.position = position + 1
+        self.memo[self.data[position]] = self.stack[-1]
+
+    def _long_binput(self) -> None:
+        self._remember(self._fixed(4))
+
+    def _put(self) -> None:
+        index = self._index("PUT")
+        if index >= 0:
+            self._remember(index)
+
+    def _index(self, name: str) -> int:
+        """A memo index as both unpicklers understand it, however it is spelled; -1 where they give up."""
+        line = self.line()
+        if not LINE_CHECKS[name].match(line):
+            self.report("odd-literal", f"{name} argument {line[:40]!r}")
+        try:
+            return max(-1, int(line.partition(b"\0")[0]))
+        except ValueError:
+            return -1
+
+    def _remember(self, index: int) -> None:
+        if index > 2 * self.budget.memo:
+            self.report("limit", f"memo entry {index}, for which an unpickler would set aside memory")
+        self.memo[index] = self.stack[-1]
+
+    def _binget(self) -> None:
+        position = self.position
+        self.position = position + 1
+        self.stack.append(self.memo[self.data[position]])
+
+    def _long_binget(self) -> None:
+        self.stack.append(self.memo[self._fixed(4)])
+
+    def _get(self) -> None:
+        self.stack.append(self.memo[self._index("GET")])
+
+    def _fixed(self, length: int) -> int:
+        position = self.position
+        self.position = position + length
+        return int.from_bytes(self.data[position : position + length], "little")
+
+    def _checked(self, name: str) -> bytes:
+        """A text argument in its canonical spelling; anything else is reported and read as nothing."""
+        line = self.line()
+        if not LINE_CHECKS[name].match(line):
+            self.report("odd-literal", f"{name} argument {line[:40]!r}")
+            return b""
+        return line
+
+    # containers
+
+    def _empty_tuple(self) -> None:
+        self.stack.append(())
+
+    def _tuple(self) -> None:
+        self._push_tuple(tuple(self._pop_mark()))
+
+    def _tuple1(self) -> None:
+        self._push_tuple((self.stack.pop(),))
+
+    def _tuple2(self) -> None:
+        last = self.stack.pop()
+        self._push_tuple((self.stack.pop(), last))
+
+    def _tuple3(self) -> None:
+        stack = self.stack
+        last, middle, first = stack.pop(), stack.pop(), stack.pop()
+        self._push_tuple((first, middle, last))
+
+    def _push_tuple(self, value: tuple[Value, ...]) -> None:
+        self.stack.append(value)
+        for item in value:
+            if type(item) is tuple and item:
+                self._expand(value)
+                return
+
+    def _expand(self, value: tuple[Value, ...]) -> None:
+        """Report tuples that hold shared tuples in so many ways that hashing them would never end."""
+        known = self._expansions
+        total = 1
+        for item in value:
+            entry = known.get(id(item)) if type(item) is tuple else None
+            total += entry[0] if entry else 1
+        if total > _MAX_EXPANSION:
+            raise Stopped("exponential", f"a tuple that unfolds to over {_MAX_EXPANSION} parts", self.offset)
+        known[id(value)] = (total, value)
+
+    def _empty_list(self) -> None:
+        self.stack.append([])
+
+    def _list(self) -> None:
+        items = self._pop_mark()
+        self.stack.append(items)
+
+    def _append(self) -> None:
+        item = self.stack.pop()
+        target = self.stack[-1]
+        if type(target) is list:
+            target.append(item)
+        else:
+            self._extend(target, [item])
+
+    def _appends(self) -> None:
+        items = self._pop_mark()
+        target = self.stack[-1]
+        if type(target) is list:
+            target.extend(items)
+        else:
+            self._extend(target, items)
+
+    def _extend(self, target: Value, items: list[Value]) -> None:
+        if type(target) is not Instance:
+            self.report("odd-build", f"appends to {kind(target)}")
+        elif target.items is None:
+            target.items = list(items)
+        else:
+            target.items.extend(items)
+
+    def _empty_dict(self) -> None:
+        self.stack.append(DictValue([]))
+
+    def _dict(self) -> None:
+        items = self._pop_mark()
+        if len(items) % 2:
+            raise Stopped("malformed", "a dict with a key that has no value", self.offset)
+        self.stack.append(DictValue(items))
+
+    def _setitem(self) -> None:
+        value = self.stack.pop()
+        key = self.stack.pop()
+        self._set_items([key, value])
+
+    def _setitems(self) -> None:
+        items = self._pop_mark()
+        if len(items) % 2:
+            raise Stopped("malformed", "a key without a value", self.offset)
+        self._set_items(items)
+
+    def _set_items(self, items: list[Value]) -> None:
+        target = self.stack[-1]
+        if type(target) is DictValue:
+            target.flat.extend(items)
+        elif type(target) is Instance:
+            if target.pairs is None:
+                target.pairs = []
+            target.pairs.extend(items)
+        else:
+            self.report("odd-build", f"sets items of {kind(target)}")
+
+    def _empty_set(self) -> None:
+        self.stack.append(SetValue([], False))
+
+    def _additems(self) -> None:
+        items = self._pop_mark()
+        target = self.stack[-1]
+        if type(target) is SetValue and not target.frozen:
+            target.items.extend(items)
+        else:
+            self._extend(target, items)
+
+    def _frozenset(self) -> None:
+        items = self._pop_mark()
+        self.stack.append(SetValue(items, True))
+
+
+def spent(index: int) -> int:
+    """Where a memo entry goes that nothing may read again: the memo keeps its length, no opcode has such an index."""
+    return -2 - index
