@@ -152,6 +152,7 @@ class Engine:
             self._launcher,
             self._fleet,
             self._unsealing,
+            self._signing.signed,
             self.bus,
         )
 

@@ -29,12 +29,12 @@ async def update(arguments: argparse.Namespace, output: Output) -> int:
         stop = _narrate(engine.bus, output)
         try:
             found = await engine.update(plan)
+            if not output.as_json:
+                for line in _side_by_side(found):
+                    print(line)
+            promoted = await _decided(engine, found, arguments, output)
         finally:
             stop()
-        if not output.as_json:
-            for line in _side_by_side(found):
-                print(line)
-        promoted = await _decided(engine, found, arguments, output)
         output.data(shapes.comparison(found, promoted), lambda: [_outcome(found, promoted)])
     return 0 if promoted else Failed.exit_code
 
@@ -118,7 +118,11 @@ def _outcome(found: Comparison, promoted: Version | None) -> str:
 async def rollback(arguments: argparse.Namespace, output: Output) -> int:
     """Put an old version back in place."""
     async with opened(arguments.artifact, records=True) as store:
-        version = await store.engine.rollback(store.artifact, arguments.to)
+        stop = _narrate(store.engine.bus, output)
+        try:
+            version = await store.engine.rollback(store.artifact, arguments.to)
+        finally:
+            stop()
     output.data(
         {"version": version.version, "digest": version.digest},
         lambda: [f"version {version.version} ({version.digest[:19]}) is in place"],

@@ -255,6 +255,7 @@ _TOLD = frozenset(
         "update.promoted",
         "update.failed",
         "update.discarded",
+        "update.unsigned",
         "history.rolled-back",
         "trust.accepted",
         "trust.changed",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from console.errors import ConsoleError, Failed, Refused
 from console.events import Bus
+from console.loading.admission import Signers
 from console.loading.facts import Facts
 from console.loading.fleet import Fleet
 from console.loading.recipes import Recipes
@@ -25,7 +26,15 @@ class Replacing:
     """Replaces artifacts of one store; blocking file work runs in threads, verification back on the event loop."""
 
     def __init__(
-        self, root: Path, facts: Facts, starter: Starter, recipes: Recipes, book: Book, fleet: Fleet, bus: Bus
+        self,
+        root: Path,
+        facts: Facts,
+        starter: Starter,
+        recipes: Recipes,
+        book: Book,
+        fleet: Fleet,
+        signed: Signers,
+        bus: Bus,
     ) -> None:
         self._root = root
         self._facts = facts
@@ -33,6 +42,7 @@ class Replacing:
         self._recipes = recipes
         self._book = book
         self._fleet = fleet
+        self._signed = signed
         self._bus = bus
 
     async def history(self, path: str) -> tuple[Version, ...]:
@@ -65,7 +75,7 @@ class Replacing:
             lambda: publish(self._root, path, content, promotion, replaces=replaces, verify=verify),
         )
         self._bus.emit("update.promoted", path, f"{path} is now version {version.version}: {why}", severity="ok")
-        await self._taken_up(path)
+        await self._taken_up(path, version.digest)
         return version
 
     async def rollback(self, path: str, number: int | None) -> Version:
@@ -79,7 +89,7 @@ class Replacing:
             "rollback", path, None, lambda: rollback(self._root, path, number, promotion, verify=verify)
         )
         self._bus.emit("history.rolled-back", path, f"{path} is back at version {version.version}", severity="ok")
-        await self._taken_up(path)
+        await self._taken_up(path, version.digest)
         return version
 
     def _promotion(self, path: str, why: str, metrics: Mapping[str, float], replaced: Mapping[str, float]) -> Promotion:
@@ -119,11 +129,24 @@ class Replacing:
                 raise Failed(message, hint=error.hint, failure=error.failure) from None
             await started.worker.end()
 
-    async def _taken_up(self, path: str) -> None:
-        """A loaded worker gets the new content; that it could not is told by the fleet, the promotion stands."""
+    async def _taken_up(self, path: str, digest: str) -> None:
+        """A loaded worker gets the new content; that it could not is told by the fleet, the promotion stands.
+
+        Where the policy demands a signature that is not there yet, what is loaded stays.
+        """
         self._facts.forget(path)
+        if await self._lacks_signature(path, digest):
+            text = f"{path} is not signed as it is now: sign it before it can be loaded again"
+            self._bus.emit("update.unsigned", path, text, severity="attention")
+            return
         if self._fleet.view(path) is not None:
             try:
                 await self._fleet.reload(path)
             except ConsoleError as error:
                 self._bus.emit("worker.error", path, f"{path} was not reloaded: {error}", severity="failure")
+
+    async def _lacks_signature(self, path: str, digest: str) -> bool:
+        try:
+            return self._book.policy.require_signature and await self._signed(path, digest) is None
+        except ConsoleError:
+            return True

@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 from console.events import Bus
+from console.loading.admission import Signers
 from console.loading.facts import Facts
 from console.loading.fleet import Fleet
 from console.loading.recipes import Recipes
@@ -33,12 +34,13 @@ class Updates:
         launcher: Launcher,
         fleet: Fleet,
         unsealing: Unsealing,
+        signed: Signers,
         bus: Bus,
     ) -> None:
         self._root = root
         self._bus = bus
         self._book = book
-        self._replacing = Replacing(root, facts, starter, recipes, book, fleet, bus)
+        self._replacing = Replacing(root, facts, starter, recipes, book, fleet, signed, bus)
         self._converting = Converting(root, facts, starter, recipes.or_default)
         self._updater = Updater(root, facts, starter, recipes, book, launcher, self._replacing, unsealing, bus)
 

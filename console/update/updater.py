@@ -188,6 +188,7 @@ class Updater:
         current = await self._facts.seal(path)
         with current.bytes, _open_data(plan) as data:
             admit(path, current)
+            await self._starter.admit(path, current)
             self._check_sealed(plan, current)
             assert current.inspection is not None
             digest = current.bytes.digest

@@ -20,6 +20,7 @@ from console.engine import Engine
 from console.errors import BadInput, ConsoleError, NeedsReview, Refused
 from console.records import Json, Verdict
 from console.store.sealed import digest_of, open_artifact
+from console.store.seen import SeenContents
 from console.trust.identity import generate_identity
 from tests.loading.conftest import model, until
 
@@ -309,6 +310,7 @@ async def test_no_cache_keeps_a_word_of_what_was_read(root: Path, settings: Sett
         await engine.predict("a.joblib.age", rows=ROWS)
     finally:
         await engine.close()
+    assert SeenContents(root).get("a.joblib.age") is None
     written = files_beneath(tmp_path)
     secret = written.pop(settings.sealing.identity).splitlines()[-1]
     for path, content in written.items():
