@@ -70,7 +70,7 @@ class Worker:
         self.asked = 0
         """Questions that are being put to it; whoever chooses among workers counts here."""
         self._start_ms = start_ms
-        self._placement = Placement(child.pid)
+        self.placement = Placement(child.pid)
 
     @classmethod
     async def start(
@@ -297,9 +297,9 @@ class Worker:
 
     def _place(self, seconds: float) -> None:
         if self.child.alone:
-            self._placement.alone(seconds)
+            self.placement.alone(seconds)
         else:
-            self._placement.release()
+            self.placement.release()
 
     def _checked(self, convert: Callable[[Head], T], head: Head) -> T:
         try:
