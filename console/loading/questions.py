@@ -71,6 +71,21 @@ class Questions:
                 path, lambda worker: worker.call_rows(typed, methods=methods, deadline=self._deadline_s)
             )
         named, column = self.data_of(path, data, target)
+        return await self.rows(path, named, column, start, stop, methods=methods, outputs=outputs, score=score)
+
+    async def rows(
+        self,
+        path: str,
+        named: str,
+        column: str | None,
+        start: int,
+        stop: int | None,
+        *,
+        methods: Sequence[str] = (),
+        outputs: bool = True,
+        score: bool = False,
+    ) -> Outcome:
+        """Answers for rows of the data file of this name with this target, as `data_of` gives them."""
 
         async def called(worker: Worker) -> Outcome:
             table = await self._opened(path, worker, named, column)

@@ -57,22 +57,16 @@ class Live:
     async def start(self, path: str, plan: ProbePlan, seconds: float | None = None) -> ProbeState:
         """Begin to drive a loaded model, in place of a probe that runs. Raises Failed, BadInput, Usage."""
         await self.stop(path)
-        table = await self._questions.table(path, plan.data, plan.target)
+        data, target = self._questions.data_of(path, plan.data, plan.target)
+        table = await self._questions.table(path, data, target)
         methods = (plan.method,) if plan.method else ()
         judged = table.file.target is not None
 
         async def call(start: int, batch: int) -> Outcome:
-            outcome = await self._questions.predict(
-                path,
-                data=plan.data,
-                target=plan.target,
-                start=start,
-                stop=start + batch,
-                methods=methods,
-                outputs=False,
-                score=judged,
+            outcome = await self._questions.rows(
+                path, data, target, start, start + batch, methods=methods, outputs=False, score=judged
             )
-            return replace(outcome, score=mean_score(outcome))
+            return replace(outcome, score=mean_score(outcome)) if judged else outcome
 
         recorder = self._recorders.setdefault(path, Recorder())
         prober = Prober(plan, table.file.rows, call, recorder, alive=lambda: self._fleet.answers(path))

@@ -60,7 +60,7 @@ def encode(head: Head, body: bytes = b"") -> bytes:
     text = _packed(head)
     mark = _PACKED
     if text is None:
-        text = json.dumps(head, separators=(",", ":"), allow_nan=False).encode("utf-8", "surrogatepass")
+        text = _ENCODER.encode(head).encode("utf-8", "surrogatepass")
         mark = 0
     if len(text) > HEAD_CAP or len(body) > BODY_CAP:
         raise WireError(f"frame too large: head {len(text)} bytes, body {len(body)} bytes")
@@ -138,6 +138,10 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)
+
+
 class Decoder:
     """Turns a stream of chunks into frames; holds at most one frame's bytes."""
 
@@ -185,7 +189,7 @@ def _frames(data: bytes | bytearray) -> tuple[list[tuple[Head, bytes]], int]:
 
 def _parsed(text: bytes) -> Head:
     try:
-        head = json.loads(text.decode("utf-8", "surrogatepass"), parse_constant=_no_constant)
+        head = _DECODER.decode(text.decode("utf-8", "surrogatepass"))
     except (ValueError, RecursionError) as error:
         raise WireError(f"head is not JSON: {type(error).__name__}") from None
     if not isinstance(head, dict):
