@@ -17,7 +17,6 @@ from console.ui.text import Status
 Key = tuple[Any, ...]
 """(0, value, path) where the column has a value, (1, path) where it has none: those come last in either order."""
 
-_RUN = 2048
 _FEW = 64
 """So many differences are always taken one by one, and the fiftieth part of the rows shown is."""
 
@@ -249,20 +248,21 @@ class Rows:
         outdated: Callable[[], bool] = lambda: False,
     ) -> tuple[list[str], int]:
         """The paths of what is to be shown, in order, and how many of them have a value in the column."""
-        value = SORTS[column]
-        runs: list[list[Key]] = [[]]
-        for row in rows.values():
+        kept: list[str] = []
+        for path, row in rows.items():
             if wanted.keeps(row):
-                runs[-1].append(_key(value(row), row.path))
-                if len(runs[-1]) == _RUN:
-                    runs.append([])
+                kept.append(path)
             if await pace.step() and outdated():
                 return [], 0
+        value = SORTS[column]
+
+        def key(path: str) -> Key:
+            return _key(value(rows[path]), path)
+
         order: list[str] = []
-        known = 0
-        async for key in in_order(runs, pace):
-            order.append(key[-1])
-            known += key[0] == 0
+        async for path in in_order(kept, key, pace):
+            order.append(path)
+        known = bisect_left(order, (1,), key=key)
         return order, known
 
     def _measure(self, artifact: Artifact) -> None:

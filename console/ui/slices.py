@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from bisect import bisect_left
-from collections.abc import AsyncIterator, Sequence
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 SLICE_SECONDS = 0.004
@@ -14,6 +14,7 @@ _QUIET_SECONDS = 0.0002
 _QUIET_PASSES = 3
 _MOST_PASSES = 500
 _LOOK_EVERY = 64
+_BUCKET = 2_048
 _SAMPLES = 16
 
 
@@ -48,22 +49,21 @@ async def _give_way() -> None:
             return
 
 
-async def in_order(runs: Sequence[list[Any]], pace: Pace) -> AsyncIterator[Any]:
-    """Everything in these runs, sorted: each run by itself, then bucket by bucket what lies between two samples.
+async def in_order(items: Sequence[Any], key: Callable[[Any], Any], pace: Pace) -> AsyncIterator[Any]:
+    """The items sorted by their keys, which must differ.
 
-    No single step sorts more than about a run's worth. The runs are used up.
+    They are dealt into buckets between the keys of a sample, and each bucket is sorted by itself: no single step is
+    long, and no more keys are held than those of one bucket; a hundred thousand would cost more than the items do.
     """
-    for run in runs:
-        run.sort()
-        await pace.step(weigh=True)
-    samples = sorted(key for run in runs for key in run[:: max(1, len(run) // _SAMPLES)])
+    samples = sorted(key(item) for item in items[:: max(1, _BUCKET // _SAMPLES)])
     bounds = samples[_SAMPLES::_SAMPLES]
-    starts = [0] * len(runs)
-    for bound in (*bounds, None):
-        ends = [len(run) if bound is None else bisect_left(run, bound) for run in runs]
-        bucket = [key for run, start, end in zip(runs, starts, ends, strict=True) for key in run[start:end]]
-        bucket.sort()
-        starts = ends
-        for key in bucket:
-            yield key
+    buckets: list[list[Any]] = [[] for _ in range(len(bounds) + 1)]
+    for item in items:
+        buckets[bisect_right(bounds, key(item))].append(item)
+        await pace.step()
+    for number, bucket in enumerate(buckets):
+        bucket.sort(key=key)
+        for item in bucket:
+            yield item
+        buckets[number] = []
         await pace.step(weigh=True)
