@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.config import Settings
-from console.errors import ConsoleError, Refused
+from console.errors import BadInput, ConsoleError, Refused
 from console.events import Bus
 from console.loading.admission import Admission
 from console.loading.explaining import Explaining
@@ -293,6 +293,8 @@ class Engine:
 
     async def explain(self, path: str) -> Explanation:
         """A verdict in plain words, and how the content differs from the one before it. Raises BadInput."""
+        with suppress(BadInput):
+            await self._book.refresh()
         return await self._explaining.of(await self.report(path))
 
     def known_explanation(self, path: str) -> Explanation | None:

@@ -16,6 +16,8 @@ __all__ = ["Admission", "Signers", "missing_layers", "require_layers"]
 Signers = Callable[[str, str], Awaitable[Signed | None]]
 """Who of the keys that the policy trusts signed this content: path, digest."""
 
+_UNPINNED = "is not pinned, and the policy lets nothing be loaded that nobody has accepted"
+
 
 class Admission:
     """Decides by the policy in `book`; `signed` tells who signed a content. Every no names the next step."""
@@ -49,9 +51,15 @@ class Admission:
         if accept is None:
             text = f"needs your review before it is loaded: {why}"
             if not review:
-                text = "is not pinned, and the policy lets nothing be loaded that nobody has accepted"
+                text = _UNPINNED
             raise NeedsReview(f"{path} {text}", hint='inspect it, then accept it and say why (--accept "why")')
         await self._book.consent(path, judgement, digest, accept)
+
+    async def demanded(self, path: str, digest: str) -> None:
+        """Hold back a content that lacks the signature or the pin that the policy demands. Raises Refused."""
+        await self._require_signature(path, digest)
+        if self._book.policy.require_pin and self._book.policy.pin(digest) is None:
+            raise NeedsReview(f"{path} {_UNPINNED}", hint="load it once and accept it")
 
     def layers(self, path: str, judgement: Judgement, active: Mapping[str, Layer]) -> tuple[str, ...]:
         """What is to be told of a worker without a mandatory layer. Raises Refused where it must not be used."""

@@ -70,7 +70,7 @@ def policy_shown(policy: Policy, permission: Permission) -> dict[str, Json]:
         name for name, wanted in (("signature", policy.require_signature), ("pin", policy.require_pin)) if wanted
     ]
     return {
-        "files": files or None,
+        "files": files,
         "trusted": [*sorted(policy.trusted)],
         "pins": len(policy.pins),
         "keys": [*policy.keys],
@@ -78,7 +78,7 @@ def policy_shown(policy: Policy, permission: Permission) -> dict[str, Json]:
         "mandatory_layers": [*sorted(policy.mandatory)],
         "role": permission.role.word,
         "role_by": permission.source,
-        "groups": {role: list(names) for role, names in permission.groups.items() if names} or None,
+        "groups": {role: list(names) for role, names in permission.groups.items() if names},
     }
 
 

@@ -47,7 +47,7 @@ def silent(phase: str, finished: dict[str, float], worker: Worker | None) -> Non
 
 class Starter:
     """Starts workers. `python` names the interpreter a path's recipe asks for, None for the console's own, or raises
-    Refused."""
+    Refused; `admission` decides what is let in."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class Starter:
     ) -> None:
         self._facts = facts
         self._launcher = launcher
-        self._admission = admission
+        self.admission = admission
         self._record = record
         self._python = python
         self._deadline_s = deadline_s
@@ -71,11 +71,11 @@ class Starter:
         """Start a worker for what the file holds now. Raises NeedsReview, Refused, BadInput, Failed."""
         began = time.perf_counter()
         on_phase("judge", {}, None)
-        await self._admission.refresh()
+        await self.admission.refresh()
         judged = await self._facts.seal(path)
         with judged.bytes:
             try:
-                await self._admission.admit(path, judged, accept)
+                await self.admission.admit(path, judged, accept)
                 await self._record("load", path, judged.bytes.digest, "intent")
                 phases = {"judge": (time.perf_counter() - began) * 1e3}
                 started = await self._start(path, judged, at, phases, on_phase)
@@ -132,7 +132,7 @@ class Starter:
         worker = await Worker.start(self._launcher, path, fresh=fresh, python=python)
         phases = {**phases, "start": (time.perf_counter() - began) * 1e3}
         try:
-            notes = self._admission.layers(path, judged.judgement, worker.child.layers)
+            notes = self.admission.layers(path, judged.judgement, worker.child.layers)
             loaded = await worker.load(
                 memory,
                 inspection.format,

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from console.errors import ConsoleError, Failed, Refused
+from console.errors import Conflict, ConsoleError, Failed, Refused
 from console.events import Bus
 from console.loading.admission import Signers
 from console.loading.facts import Facts
@@ -100,7 +100,8 @@ class Replacing:
         try:
             version = await asyncio.to_thread(work)
         except ConsoleError as error:
-            await self._book.note(action, path, digest, f"{error.code}: {error.message}")
+            ours = isinstance(error, (Refused, Conflict))
+            await self._book.note(action, path, digest, f"{error.code}: {error.message}" if ours else error.code)
             raise
         await self._book.note(action, path, version.digest, "done", version=version.version)
         return version

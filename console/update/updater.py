@@ -194,6 +194,7 @@ class Updater:
             digest = current.bytes.digest
             if digest is None:
                 digest = await asyncio.to_thread(digest_of, current.bytes)
+            await self._starter.admission.demanded(path, digest)
             at = plan.at or place_in(path, current.inspection)
             await self._book.note("update", path, digest, "intent", mode=str(plan.mode), data=plan.data)
             hold_back = not data.own_holdout and plan.mode is not Mode.COMMAND

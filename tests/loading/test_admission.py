@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +23,7 @@ from console.records import Json, Judgement, Layer, Verdict
 from tests.loading.conftest import model
 
 NAME = "ipaddress.IPv4Address"
+HOUSE = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -98,6 +102,9 @@ async def test_a_demanded_pin_keeps_out_what_is_safe_until_somebody_accepts_it(q
     with pytest.raises(NeedsReview, match="is not pinned"):
         await quiet.load("a.joblib")
     assert any(text.startswith("a.joblib is not pinned") for text in results(quiet, "load"))
+    plan = await quiet.plan_update("a.joblib", data=str(store / "rows.npy"), target="y")
+    with pytest.raises(NeedsReview, match="is not pinned"):
+        await quiet.update(plan)
 
 
 async def test_a_demanded_signature_keeps_out_what_nobody_signed(quiet: Engine, store: Path, isolated: Path) -> None:
@@ -168,6 +175,46 @@ async def test_what_is_not_recorded_in_the_store_stands_in_the_users_own_log(sto
     finally:
         await engine.close()
     assert not (store / STORE_DIR).exists()
+
+
+LOOKING = """
+import asyncio, sys
+from pathlib import Path
+from console.config import Settings
+from console.engine import Engine
+
+async def look():
+    engine = await Engine.open(Path(sys.argv[1]), Settings(reconcile_s=0.2), read_only=True)
+    while engine.scanning:
+        await asyncio.sleep(0.05)
+    await engine.scan()
+    await engine.load("a.joblib")
+    await engine.predict("a.joblib", rows=[[1.0, 2.0, 3.0]])
+    await engine.history("a.joblib")
+    for wrong in (engine.load("review.pkl", accept="yes"), engine.rollback("a.joblib")):
+        try:
+            await wrong
+        except Exception as error:
+            print(error)
+    engine.audit_verify()
+    await engine.close()
+
+asyncio.run(look())
+"""
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+def test_read_only_mode_opens_nothing_of_the_store_for_writing(store: Path, isolated: Path) -> None:
+    log = isolated / "calls"
+    watched = "trace=open,openat,openat2,mkdir,mkdirat,rename,renameat,renameat2,unlink,unlinkat,truncate,fchmodat"
+    command = ["strace", "-f", "-y", "-qq", "-s", "4096", "-o", str(log), "-e", watched, sys.executable, "-c", LOOKING]
+    done = subprocess.run([*command, str(store)], capture_output=True, text=True, cwd=HOUSE, timeout=100)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("read-only") == 2
+    calls = [line for line in log.read_text(errors="replace").splitlines() if str(store) in line]
+    assert any("a.joblib" in line for line in calls)
+    changing = ("O_RDWR", "O_WRONLY", "O_CREAT", "mkdir", "rename", "unlink", "truncate", "fchmodat")
+    assert [line for line in calls if any(word in line for word in changing)] == []
 
 
 MARK = "4242.4242"

@@ -96,6 +96,25 @@ async def test_what_the_users_own_policy_lists_may_be_run(booby: Path, marker: P
     assert marker.exists()  # noqa: ASYNC240
 
 
+def test_a_recipes_command_is_shown_before_it_runs_and_runs_in_an_update_alone(
+    booby: Path, marker: Path, isolated: Path, run: Run
+) -> None:
+    command = f'["/bin/sh", "-c", "touch {marker}"]'
+    (booby / "a.recipe.toml").write_text(f'[data]\ntrain = "rows.csv"\ntarget = "y"\n[retrain]\ncommand = {command}\n')
+    artifact = str(booby / "a.joblib")
+    for words in (
+        ("inspect", artifact),
+        ("ls", str(booby)),
+        ("evaluate", artifact),
+        ("probe", artifact, "--seconds", "0.1"),
+    ):
+        assert f"touch {marker}" not in run(*words).err
+    done = run("update", artifact, "--yes")
+    assert done.code != 0
+    assert f"the recipe's command runs in the sandbox: /bin/sh -c 'touch {marker}'" in done.err.splitlines()[1]
+    assert not marker.exists()
+
+
 def elsewhere(tmp_path: Path) -> Path:
     found = tmp_path / "elsewhere"
     found.mkdir()
