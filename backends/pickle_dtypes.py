@@ -13,7 +13,7 @@ from typing import Optional
 
 from backends.pickle_values import DictValue, Global, Instance, Value
 
-__all__ = ["DType", "literal_dtype", "read_dtype", "structured"]
+__all__ = ["DType", "hides_objects", "literal_dtype", "read_dtype", "structured"]
 
 _LITERAL = re.compile(r"([<>|=]?)([?biufcmMSUVaO])([0-9]{0,9})\Z")
 _NATIVE = {
@@ -110,6 +110,21 @@ def read_dtype(value: Value, depth: int = 0) -> DType:
     return known
 
 
+class _HiddenObjects(ValueError):
+    """The flags of a dtype do not tell of the Python objects in it: its bytes would be taken for addresses."""
+
+
+def hides_objects(value: Instance) -> bool:
+    """Whether this dtype holds objects and says it does not (or the other way round)."""
+    try:
+        read_dtype(value)
+    except _HiddenObjects:
+        return True
+    except ValueError:
+        pass
+    return False
+
+
 def _is_dtype(callee: Global) -> bool:
     return callee.module in ("numpy", "numpy.core.multiarray", "numpy._core.multiarray") and callee.name == "dtype"
 
@@ -120,8 +135,8 @@ def _is_flag(value: Value) -> bool:
 
 def _with_state(literal: str, state: tuple[Value, ...], depth: int) -> DType:
     order, subarray, names, fields, itemsize = state[1:6]
-    flags = state[7] if len(state) > 7 else 0
-    if not (type(order) is str and order in "<>|=" and type(itemsize) is int and type(flags) is int):
+    flags = state[7] if len(state) > 7 else None
+    if not (type(order) is str and order in "<>|=" and type(itemsize) is int and type(flags) in (int, type(None))):
         raise ValueError("a dtype with an odd state")
     base = literal_dtype(literal, "<" if order == "=" else order)
     if subarray is None and names is None and fields is None:
@@ -130,14 +145,14 @@ def _with_state(literal: str, state: tuple[Value, ...], depth: int) -> DType:
         raise ValueError("a structured dtype whose sizes disagree")
     inner = _subarray(subarray, itemsize, depth) if subarray is not None else _fields(names, fields, itemsize, depth)
     made = structured(inner, itemsize)
-    if made.objects != bool(flags & _HAS_OBJECT):
-        raise ValueError("a structured dtype whose flags hide objects")
+    if flags is not None and made.objects != bool(flags & _HAS_OBJECT):
+        raise _HiddenObjects("a structured dtype whose flags hide objects")
     return made
 
 
-def _plain(base: DType, itemsize: int, flags: int, metadata: Value) -> DType:
-    if bool(flags & _HAS_OBJECT) != base.objects:
-        raise ValueError("a dtype whose flags hide objects")
+def _plain(base: DType, itemsize: int, flags: Optional[int], metadata: Value) -> DType:
+    if flags is not None and bool(flags & _HAS_OBJECT) != base.objects:
+        raise _HiddenObjects("a dtype whose flags hide objects")
     if base.kind in "SUV" and itemsize != base.itemsize:
         raise ValueError("a dtype whose sizes disagree")
     unit = _unit(metadata) if base.kind in "mM" else ""

@@ -11,17 +11,20 @@ import sys
 from typing import Callable, Optional
 
 from backends.base import Finding, Source
+from backends.pickle_dtypes import hides_objects
 from backends.pickle_literals import KEEP, PickleLiterals
 from backends.pickle_names import Names, companion, makes_wrappers, role
 from backends.pickle_opcodes import OPCODES
 from backends.pickle_reader import Budget, Stopped
 from backends.pickle_stack import spent
-from backends.pickle_values import Global, Instance, Opaque, RawArray, Span, Value, kind
+from backends.pickle_values import DictValue, Global, Instance, Opaque, RawArray, Span, Value, kind
 
 __all__ = ["PickleMachine"]
 
 _STOP = ord(".")
 _ROUND = 2048
+_PLAIN_ATTRIBUTES = frozenset(("__doc__", "__module__", "__name__", "__qualname__", "__wrapped__", "__annotations__"))
+"""Attributes with double underscores that only describe."""
 _PLAIN_NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\Z", re.ASCII)
 
 
@@ -207,6 +210,7 @@ class PickleMachine(PickleLiterals):
         if target.state is not None:
             self.report("odd-build", "sets the state of an object for the second time", self.offset - 1)
         target.state, target.known = state, None
+        self._check_state(target, state)
         named = role(target)
         if named == "legacy-wrapper":
             beside = companion(target)
@@ -220,6 +224,16 @@ class PickleMachine(PickleLiterals):
             if not known or sys.getrefcount(target) > 2:
                 raise Stopped("raw-span", "an array's wrapper is used for something else", self.offset - 1)
             self.stack[-1] = self.spans(self, target)
+
+    def _check_state(self, target: Instance, state: Value) -> None:
+        """Report state that numpy would take for an address in memory, or Python for another class."""
+        for part in state if type(state) is tuple else (state,):
+            if type(part) is DictValue:
+                for key in part.flat[::2]:
+                    if type(key) is str and key[:2] == "__" and key[-2:] == "__" and key not in _PLAIN_ATTRIBUTES:
+                        self.report("odd-build", f"sets {key[:60]} of an object", self.offset - 1)
+        if type(target.callee) is Global and target.callee.name == "dtype" and hides_objects(target):
+            self.report("odd-build", "a dtype whose flags hide that it holds objects", self.offset - 1)
 
     # references to the outside
 

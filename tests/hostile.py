@@ -303,6 +303,42 @@ SAMPLES: tuple[Sample, ...] = (
         ("method-override",),
     ),
     Sample(
+        "12 build of an address",
+        lambda m: (
+            PROTO
+            + name("numpy", "asarray")
+            + LOGISTIC
+            + b"}"
+            + text("__array_interface__")
+            + b"}"
+            + text("data")
+            + b"K\x08\x89\x86ssb\x85R."
+        ),
+        codes=("odd-build",),
+    ),
+    Sample(
+        "12 build of another class",
+        lambda m: PROTO + LOGISTIC + b"N}" + text("__class__") + name("numpy", "ndarray") + b"s\x86b.",
+        codes=("odd-build",),
+    ),
+    Sample(
+        "12 build of a dtype that hides objects",
+        lambda m: (
+            PROTO
+            + name("numpy", "dtype")
+            + text("V8")
+            + b"\x89\x88\x87R(K\x03"
+            + text("|")
+            + b"N"
+            + text("a")
+            + b"\x85}"
+            + text("a")
+            + dtype("O8").replace(b"K\x00tb", b"K\x3ftb")
+            + b"K\x00\x86sK\x08K\x01K\x00tb."
+        ),
+        codes=("odd-build",),
+    ),
+    Sample(
         "12 build on a class",
         lambda m: (
             PROTO + name("sklearn.linear_model", "Ridge") + b"N}" + text("fit") + name("os", "system") + b"s\x86b."
