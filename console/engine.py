@@ -6,7 +6,7 @@ Everything it hands out is a plain record; what happens is told on `bus`. All of
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property, partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from console.loading.past import Past
 from console.loading.questions import Questions
 from console.loading.recipes import Recipes
 from console.loading.record import Book
+from console.loading.remedies import next_steps
 from console.loading.shelf import Shelf
 from console.loading.starting import Starter
 from console.loading.survey import Survey
@@ -39,6 +40,7 @@ from console.records import (
     Explanation,
     Failure,
     Json,
+    Layer,
     Outcome,
     ProbePlan,
     ProbeState,
@@ -479,6 +481,10 @@ class Engine:
     def audit_verify(self) -> AuditCheck:
         """Check the chain of the audit log."""
         return self._book.verify()
+
+    def sandbox_remedies(self, layers: Mapping[str, Layer]) -> dict[str, str]:
+        """What would give each layer that is missing, by its name."""
+        return next_steps(layers)
 
     async def doctor(self) -> dict[str, Json]:
         """Versions, sandbox layers with their evidence, limits and paths."""

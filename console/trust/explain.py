@@ -26,7 +26,13 @@ _KINDS = {
     "note": "",
 }
 _SCRIPT = "names what was defined in a script that the file does not contain"
-_OF_REASONS = {"incomplete": Verdict.REVIEW, "not-loadable": Verdict.SAFE, "refit": Verdict.SAFE}
+_OF_REASONS = {
+    "incomplete": Verdict.REVIEW,
+    "not-loadable": Verdict.SAFE,
+    "policy-not-followed": Verdict.REVIEW,
+    "refit": Verdict.SAFE,
+    "trusted-by-policy": Verdict.SAFE,
+}
 """What reasons that stand behind no name and no finding make of a file by themselves."""
 _HEADLINES = {
     Verdict.SAFE: "Every byte was read, and it names nothing but what models need.",
@@ -123,6 +129,8 @@ def _mention(use: NameUse, found: Inspection, new: bool) -> Mention:
     words = "named, not called"
     if use.called:
         words = f"called with {use.arguments}" if use.arguments else "called"
+    if not str(use).isascii():
+        words += f", spelled {ascii(str(use))[1:-1]}"
     where = _where(use, found, at)
     return Mention(str(use), words, where, use.offset, use.place, at, use.called, use.arguments, new)
 
@@ -193,6 +201,8 @@ def _headline(judgement: Judgement, points: tuple[Point, ...], unlisted: tuple[N
         return f"Loading it runs code of {', '.join(shown[:3])}{rest}, which this console does not know."
     if judgement.verdict is Verdict.BLOCKED and any(KINDS.get(one.code) == "limit" for one in points):
         return "It is too large, too deep or too slow to be read to its end, so nobody can say what it would do."
+    if judgement.verdict is Verdict.SAFE and any(one.code == "trusted-by-policy" for one in points):
+        return "Every byte was read, and every name in it is one that models need or that the policy trusts."
     return _HEADLINES[judgement.verdict]
 
 

@@ -70,7 +70,7 @@ def danger(module: str, name: str) -> Danger | None:
             return found
     last = name.rpartition(".")[2]
     if last in _TELLING:
-        return Danger(last, "run code or a command: libraries hand on functions of this name")
+        return Danger(last, "run code or a command, whatever library hands it on")
     if last in _MODULES:
         return Danger(last, f"hand on the module {last}, and with it everything in it")
     return None

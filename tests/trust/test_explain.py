@@ -89,7 +89,9 @@ def test_an_unlisted_name_says_what_it_would_take() -> None:
     assert told.policy == 'trusted = ["ipaddress.IPv4Address"]'
     assert len(told.takes) == 2
     trusting = Policy(trusted=frozenset({"ipaddress.IPv4Address"}))
-    assert explained(pickle.dumps({"model": model(), "origin": IPv4Address(1)}), trusting).points == ()
+    trusted = explained(pickle.dumps({"model": model(), "origin": IPv4Address(1)}), trusting)
+    assert [point.code for point in trusted.points] == ["trusted-by-policy"]
+    assert "the policy trusts" in trusted.headline
 
 
 def test_an_unlisted_part_of_a_known_library_is_not_called_unknown() -> None:
@@ -215,3 +217,9 @@ def test_news_of_what_is_gone_or_only_grew() -> None:
     assert news(difference(Seen(1.0, 5, names={"a.b": "called"}), Seen(2.0, 9))) == "no longer names a.b"
     assert news(difference(Seen(1.0, 5), Seen(2.0, 9))) == "size 5 → 9"
     assert news(difference(Seen(1.0, 5, parameters={"C": "1"}), Seen(2.0, 9, parameters={"C": "2"}))) == "C 1 → 2"
+
+
+def test_a_name_that_only_looks_like_another_is_spelled_out() -> None:
+    told = explained(b"\x80\x04\x8c\x03" + "\u043es".encode() + b"\x8c\x06system\x93)R.").points[0].mentions[0]
+    assert told.name == "\u043es.system"
+    assert told.use.endswith("spelled \\u043es.system")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,7 @@ class Feeder:
         self.recorders: dict[str, Any] = {}
         self.explanations: dict[str, Explanation] = {}
         self.layers: dict[str, Layer] = {}
+        self.remedy = "start it where control groups can be written"
         self.failed: list[Failure] = []
         self.versions: dict[str, tuple[Version, ...]] = {}
         self.plans: dict[str, UpdatePlan | ConsoleError] = {}
@@ -105,6 +106,9 @@ class Feeder:
         if found is None:
             raise BadInput(f"there is no {path}")
         return found
+
+    def sandbox_remedies(self, layers: Mapping[str, Layer]) -> dict[str, str]:
+        return {name: self.remedy for name, layer in layers.items() if not layer.active}
 
     async def doctor(self) -> dict[str, Json]:
         return {

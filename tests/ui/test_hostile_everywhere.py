@@ -65,7 +65,7 @@ class HostileFeeder(Feeder):
         super().__init__()
         self.__dict__.update(hostile_store(texts).__dict__)
         self.texts = itertools.cycle(texts)
-        self.coverage = self.why_read_only = self.text
+        self.coverage = self.why_read_only = self.remedy = self.text
         for path, view in self.views.items():
             self.views[path] = replace(
                 view,

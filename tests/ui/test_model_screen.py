@@ -41,7 +41,7 @@ class Answering(Feeder):
             "predict": [0],
             "predict_proba": [[0.93, 0, 0.01, 0, 0, 0.03, 0.02, 0, 0.01, 0]],
         }
-        self.refusal: BadInput | None = None
+        self.bad_data: BadInput | None = None
         classes = tuple(range(10))
         self.views[FOREST] = replace(
             self.views[FOREST],
@@ -54,8 +54,8 @@ class Answering(Feeder):
         return Recipe()
 
     async def open_data(self, path: str, data: str | None, target: str | None = None) -> DataFile:
-        if self.refusal is not None:
-            raise self.refusal
+        if self.bad_data is not None:
+            raise self.bad_data
         return DataFile("/srv/models/churn/data/holdout.csv", 360, (), "label")
 
     async def sample_rows(self, path: str, data: str | None, start: int, count: int) -> list[dict[str, Json]]:
@@ -179,7 +179,7 @@ async def test_a_typed_row_is_predicted() -> None:
 
 async def test_data_that_does_not_fit_is_explained_where_the_answer_would_stand() -> None:
     feeder = Answering()
-    feeder.refusal = BadInput("holdout.csv does not fit the model (missing: 'age')", hint="name another file")
+    feeder.bad_data = BadInput("holdout.csv does not fit the model (missing: 'age')", hint="name another file")
     async with model(feeder, tab="try") as (driver, _):
         await driver.until(lambda: "'age'" in driver.picture())
 

@@ -22,7 +22,7 @@ HARMLESS = frozenset(
 """Functions whose answer is made of our own words or has been through `safe`."""
 NUMBERS = frozenset(
     """version calls restarts state pid rows done total rate batch count n_features outputs on_change policy id line
-    _place""".split()  # noqa: SIM905
+    role _place""".split()  # noqa: SIM905
 )
 """Fields of records that are numbers, enumerations or words of the console's own."""
 

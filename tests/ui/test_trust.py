@@ -97,6 +97,7 @@ async def test_the_sandbox_of_a_worker_says_what_is_missing_first_and_why() -> N
     assert "8 of 9 layers hold" in picture
     assert picture.index("✖ cgroup") < picture.index("✔ descriptors")
     assert "the control groups here are read-only" in picture
+    assert "start it where control groups can be written" in picture
     assert "tried inside, before it saw a byte of the model" in picture
     assert "socket(2) gave EPERM" in picture
 

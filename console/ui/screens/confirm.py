@@ -111,7 +111,7 @@ class TypedYesScreen(ModalScreen[str]):
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
         if event.value.strip().lower() == self._word.lower():
-            self.dismiss("accepted on the screen after reading what it names")
+            self.dismiss("on the screen, after reading what it names")
         else:
             self.query_one(Input).value = ""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from textual.containers import Container
 from textual.content import Content
@@ -31,8 +32,18 @@ _FOR = {
     "socket": "opening a socket",
     "fork": "starting a process",
     "write": "writing outside its scratch directory",
+    "exec": "running another program",
+    "signal": "sending the console a signal",
 }
 _NAME = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What holds one worker, and what was tried in it."""
+
+    layers: Mapping[str, Layer]
+    selftest: Mapping[str, Layer]
 
 
 class SandboxScreen(ConsoleScreen):
@@ -46,7 +57,8 @@ class SandboxScreen(ConsoleScreen):
     def __init__(self, path: str | None = None) -> None:
         super().__init__()
         self._path = path
-        self._tried: dict[str, Layer] | str | None = None
+        self._tried: Tried | str | None = None
+        self._steps: tuple[Mapping[str, Layer], dict[str, str]] = {}, {}
 
     @property
     def crumbs(self) -> Sequence[str]:
@@ -78,8 +90,9 @@ class SandboxScreen(ConsoleScreen):
 
     async def _try(self) -> None:
         try:
-            found = layers_in((await self.engine.doctor()).get("sandbox"))
-            self._tried = found or "No layer was told."
+            found = await self.engine.doctor()
+            tried = Tried(layers_in(found.get("sandbox")), layers_in(found.get("selftest")))
+            self._tried = tried if tried.layers else "No layer was told."
         except ConsoleError as error:
             self._tried = error.message
         self._show()
@@ -93,14 +106,19 @@ class SandboxScreen(ConsoleScreen):
             return
         name = "sandbox of every new worker" if worker is None else f"sandbox of {safe(worker.path, 60)}"
         frame.border_title = Content(name)
-        if worker is not None:
-            lines = sandbox_lines(worker.layers, worker.selftest, width)
-        elif isinstance(self._tried, dict):
-            lines = sandbox_lines(self._tried, {}, width)
+        held = Tried(worker.layers, worker.selftest) if worker is not None else self._tried
+        if isinstance(held, Tried):
+            lines = sandbox_lines(held, self._next_steps(held.layers), width)
         else:
             words = self._tried or text.sign("starting a worker to see what holds it …")
             lines = paragraph(safe(words), width, style="$quiet")
         pane.show(lines, keep_place=True)
+
+    def _next_steps(self, layers: Mapping[str, Layer]) -> dict[str, str]:
+        """What would give the missing layers, looked up once for the same layers."""
+        if self._steps[0] != layers:
+            self._steps = layers, self.engine.sandbox_remedies(layers)
+        return self._steps[1]
 
     def do_sandbox(self) -> None:
         """The same key closes it."""
@@ -122,13 +140,14 @@ def layers_in(found: Json) -> dict[str, Layer]:
     return layers
 
 
-def sandbox_lines(layers: Mapping[str, Layer], selftest: Mapping[str, Layer], width: int) -> list[Content]:
+def sandbox_lines(held: Tried, steps: Mapping[str, str], width: int) -> list[Content]:
     """What is missing first, then what holds; last what a worker tried before it saw a byte of the model."""
+    layers, selftest = held.layers, held.selftest
     missing = {name: layer for name, layer in layers.items() if not layer.active}
     head = f"{len(layers) - len(missing)} of {len(layers)} layers hold"
     lines = [*paragraph(head, width, style="bold"), Content("")]
     for name, layer in (*missing.items(), *((name, layer) for name, layer in layers.items() if layer.active)):
-        lines += _layer(name, layer, width)
+        lines += _layer(name, layer, width, steps.get(name, ""))
     if selftest:
         head = "tried inside, before it saw a byte of the model"
         lines += [Content(""), *paragraph(head, width, style="bold"), Content("")]
@@ -137,7 +156,7 @@ def sandbox_lines(layers: Mapping[str, Layer], selftest: Mapping[str, Layer], wi
     return lines
 
 
-def _layer(name: str, layer: Layer, width: int) -> list[Content]:
+def _layer(name: str, layer: Layer, width: int, step: str = "") -> list[Content]:
     glyph = (text.sign("✔"), "$success") if layer.active else (text.sign("✖"), "bold $warning")
     start = Content.assemble(glyph, " ", (safe(name, 40)[: _NAME - 1].ljust(_NAME), "" if layer.active else "bold"))
     purpose, evidence = _FOR.get(name, ""), safe(layer.evidence, 400)
@@ -145,7 +164,7 @@ def _layer(name: str, layer: Layer, width: int) -> list[Content]:
         purpose = f"what it is for: {purpose}"
     said = [(purpose, "$foreground"), (evidence, "$quiet")]
     if not layer.active:
-        said = [(evidence, "$warning"), (purpose, "$quiet")]
+        said = [(evidence, "$warning"), (safe(step, 400), "$foreground"), (purpose, "$quiet")]
     room = max(16, width - _NAME - 2)
     parts = [part for words, style in said if words for part in Content.styled(words, style).wrap(room)]
     margin = Content(" " * (_NAME + 2))
