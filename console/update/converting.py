@@ -10,7 +10,7 @@ from pathlib import Path
 from console.errors import BadInput, ConsoleError, Failed, Refused
 from console.loading.facts import Facts
 from console.loading.questions import open_data_file
-from console.loading.starting import Starter
+from console.loading.starting import Records, Starter
 from console.records import Json
 from console.store.new_file import write_new
 from console.store.recipe import Recipe
@@ -21,11 +21,14 @@ from console.worker.model import Saved, Worker
 class Converting:
     """Converts artifacts of one store; `recipe` tells which rows the two are compared on."""
 
-    def __init__(self, root: Path, facts: Facts, starter: Starter, recipe: Callable[[str], Recipe]) -> None:
+    def __init__(
+        self, root: Path, facts: Facts, starter: Starter, recipe: Callable[[str], Recipe], record: Records
+    ) -> None:
         self._root = root
         self._facts = facts
         self._starter = starter
         self._recipe = recipe
+        self._record = record
 
     async def convert(self, path: str, to: str, out: Path, *, at: str, accept: str | None) -> dict[str, Json]:
         """Write the model in `path` to the new file `out` as format `to`.
@@ -51,6 +54,8 @@ class Converting:
             await started.worker.end()
         with content:
             judged = await self._facts.judge_bytes(content)
+            if started.encrypted:
+                await self._record("unseal", path, started.digest, f"converted, open, to {out}")
             digest = None if started.encrypted else await asyncio.to_thread(digest_of, content)
             await asyncio.to_thread(write_new, out, content, 0o600 if started.encrypted else None)
         return {

@@ -41,7 +41,7 @@ class Updates:
         self._bus = bus
         self._book = book
         self._replacing = Replacing(root, facts, starter, recipes, book, fleet, signed, bus)
-        self._converting = Converting(root, facts, starter, recipes.or_default)
+        self._converting = Converting(root, facts, starter, recipes.or_default, book.note)
         self._updater = Updater(root, facts, starter, recipes, book, launcher, self._replacing, unsealing, bus)
 
     async def recover(self) -> None:

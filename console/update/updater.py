@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from console.errors import Conflict, ConsoleError, Failed, Refused
+from console.errors import Conflict, ConsoleError, Failed
 from console.events import Bus
 from console.loading.facts import Facts, Judged
 from console.loading.questions import open_data_file
@@ -23,6 +23,7 @@ from console.store.recipe import Recipe
 from console.store.sealed import SealedBytes, digest_of, identity_of
 from console.update.compare import Side, changes, describe
 from console.update.gate import judge_gate, main_metric
+from console.update.keeping import as_kept, check_sealable
 from console.update.making import Made, admit, admit_candidate, make
 from console.update.measuring import Measurement, Rows, measure
 from console.update.plan import plan_update
@@ -189,7 +190,7 @@ class Updater:
         with current.bytes, _open_data(plan) as data:
             admit(path, current)
             await self._starter.admit(path, current)
-            self._check_sealed(plan, current)
+            check_sealable(plan, current, self._unsealing.recipients)
             assert current.inspection is not None
             digest = current.bytes.digest
             if digest is None:
@@ -199,7 +200,7 @@ class Updater:
             await self._book.note("update", path, digest, "intent", mode=str(plan.mode), data=plan.data)
             hold_back = not data.own_holdout and plan.mode is not Mode.COMMAND
             made = await self._make(plan, python, current, at, data.train, hold_back)
-            content = await self._as_kept(current, made)
+            content = await as_kept(made, current, self._unsealing)
             try:
                 comparison = await self._compare(
                     plan, recipe, current, digest, made, content.digest or "", at, data, hold_back
@@ -215,31 +216,6 @@ class Updater:
         self._waiting[path] = _Waiting(comparison, content, at, digest)
         await self._told_outcome(comparison)
         return comparison
-
-    def _check_sealed(self, plan: UpdatePlan, current: Judged) -> None:
-        """Raise Refused where the candidate of a sealed artifact could not be kept sealed."""
-        if not current.bytes.encrypted:
-            return
-        if not self._unsealing.recipients:
-            raise Refused(
-                f"{plan.path} is sealed, and nothing says for whom a new content is to be sealed",
-                hint='name them in config.toml: [sealing] recipients = ["age1…"]',
-            )
-        if plan.mode is Mode.COMMAND:
-            raise Refused(
-                f"{plan.path} is sealed, and a training command would write its candidate open to the disk",
-                hint="use another mode of [retrain]",
-            )
-
-    async def _as_kept(self, current: Judged, made: Made) -> SealedBytes:
-        """The candidate as it is put in place: sealed for the recipients where the current content is."""
-        if not current.bytes.encrypted:
-            return made.content
-        try:
-            return await self._unsealing.sealed(made.content, self._unsealing.recipients)
-        except BaseException:
-            made.content.close()
-            raise
 
     async def _make(
         self, plan: UpdatePlan, python: str | None, current: Judged, at: str, table: int, hold_back: bool

@@ -271,6 +271,7 @@ async def test_it_is_written_open_only_outside_of_the_store(root: Path, settings
             with pytest.raises(Refused, match="would write it open into the store"):
                 await engine.convert("a.joblib.age", "hdf5", out)
         done = await engine.convert("a.joblib.age", "hdf5", tmp_path / "a.h5")
+        assert "converted, open" in [one for one in engine.audit_entries() if one.action == "unseal"][-1].result
     finally:
         await engine.close()
     assert not (root / "a.h5").exists()
