@@ -14,7 +14,7 @@ from bisect import bisect_left
 from typing import Any, Optional
 
 from backends.base import Damaged, NotLoadable, Source
-from backends.load_plan import DATASET, NUMBERS, LoadPlan, Piece
+from backends.load_plan import DATASET, RAW_KINDS, LoadPlan, Piece
 
 __all__ = ["RAW_FROM", "Freezing", "Frozen", "private_map"]
 
@@ -65,8 +65,7 @@ class Freezing(Source):
         """Choose from the plan what stays in the file, and copy everything else. Raises as `read` does."""
         if not self.plan.inside:
             pieces = (
-                each._replace(raw=each.kind in (NUMBERS, DATASET) and each.length >= raw_from)
-                for each in self.plan.pieces
+                each._replace(raw=each.kind in RAW_KINDS and each.length >= raw_from) for each in self.plan.pieces
             )
             self.plan = LoadPlan(tuple(pieces))
         for start, stop in self.plan.sealed(self.size):
@@ -110,6 +109,14 @@ class Frozen(Source):
     def dataset(self, offset: Optional[int]) -> Optional[Piece]:
         """The piece of the HDF5 dataset whose bytes start at `offset`, None where the plan tells of none."""
         return self._datasets.get(offset) if offset is not None else None
+
+    def copied(self, piece: Piece) -> bytes:
+        """The bytes of a piece in memory of their own. Raises Damaged when the file has become shorter, OSError."""
+        fd = self._file if piece.raw and self._file is not None else self.fd
+        data = Source(fd, size=self.size).read(piece.offset, piece.length)
+        if len(data) != piece.length:
+            raise Damaged("the file shrank underneath", offset=piece.offset)
+        return data
 
     def numbers(self, piece: Piece) -> Any:
         """The memory that holds a piece, from the start of the file on: private, so that writing changes no file.

@@ -13,6 +13,7 @@ from backends.frozen import Frozen, private_map
 from backends.pickle_opcodes import looks_like_pickle
 from backends.pickle_walk import walk
 from backends.pickles import inspect_pickle, no_collection
+from backends.splicing import load_spliced
 
 __all__ = ["BACKENDS", "JoblibBackend"]
 
@@ -57,8 +58,6 @@ class JoblibBackend:
         return LoadedModel(resolve(root, at), self.name, at, phases)
 
     def _load_planned(self, source: Frozen, at: str) -> LoadedModel:
-        from backends.splicing import load_spliced
-
         started = time.perf_counter()
         with open_envelope(source) as opened:
             if not opened.complete:

@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Iterator
 from typing import NamedTuple
 
-__all__ = ["DATASET", "MAX_PIECES", "NUMBERS", "OBJECTS", "LoadPlan", "Piece"]
+__all__ = ["BUFFER", "DATASET", "MAX_PIECES", "NUMBERS", "OBJECTS", "RAW_KINDS", "TEXT", "LoadPlan", "Piece"]
 
 NUMBERS = 0
 """The bytes of an array between the opcodes of a joblib file."""
@@ -22,7 +22,13 @@ DATASET = 2
 BUFFER = 3
 """The bytes of an array in a plain pickle; `at` is where their opcode stands."""
 
+TEXT = 4
+"""Like NUMBERS, of text: always sealed."""
+
 MAX_PIECES = 500_000
+RAW_KINDS = (NUMBERS, DATASET, BUFFER)
+"""What may stay in a file that is not sealed."""
+_KINDS = (*RAW_KINDS, OBJECTS, TEXT)
 _RAW = 1 << 8
 _INSIDE = 1
 
@@ -105,10 +111,10 @@ class LoadPlan:
 def _check(pieces: tuple[Piece, ...], inside: bool, size: int) -> None:
     here = 0
     for at, offset, length, kind, raw in pieces:
-        if not (here <= at <= offset and length >= 0) or kind not in (NUMBERS, OBJECTS, DATASET, BUFFER):
+        if not (here <= at <= offset and length >= 0) or kind not in _KINDS:
             raise ValueError("a load plan whose pieces are out of order")
         here = offset + length
-        if raw and (inside or kind == OBJECTS):
+        if raw and (inside or kind not in RAW_KINDS):
             raise ValueError("a load plan that leaves out what has to be sealed")
         if not inside and here > size:
             raise ValueError("a load plan that leaves the file")

@@ -10,7 +10,10 @@ from typing import Callable, Optional
 
 from backends.base import Finding, NameUse, Source
 from backends.findings import finding
+from backends.frozen import Freezing
 from backends.joblib_spans import read_span
+from backends.load_plan import Piece
+from backends.pickle_buffers import BufferMachine
 from backends.pickle_machine import PickleMachine
 from backends.pickle_names import Names
 from backends.pickle_opcodes import looks_like_pickle
@@ -36,7 +39,8 @@ class Walk:
     """What the walk of one file found.
 
     `roots` has the abstract root of each complete stream. `joblib` is true when arrays stand between the opcodes.
-    `regions` tile the bytes that were walked, in order, and `arrays` are those between the opcodes; `complete` is true
+    `regions` tile the bytes that were walked, in order, and `arrays` are those between the opcodes, `buffers`
+    (of a file that is being frozen) the byte strings that hold an array's numbers; `complete` is true
     when the regions are the whole file and no budget ran out. `end` is where the last byte that was walked ends.
     """
 
@@ -46,6 +50,7 @@ class Walk:
     findings: list[Finding] = field(default_factory=list)
     regions: list[Region] = field(default_factory=list)
     arrays: list[RawArray] = field(default_factory=list)
+    buffers: list[Piece] = field(default_factory=list)
     protocol: int = 0
     opcodes: int = 0
     joblib: bool = False
@@ -77,7 +82,8 @@ class _Walker:
         self._budget = budget
         self._first = offset
         self._starts: list[int] = []
-        self._machine = PickleMachine(source, budget, self._result.findings, self._names, self._span)
+        machine = BufferMachine if isinstance(source, Freezing) else PickleMachine
+        self._machine = machine(source, budget, self._result.findings, self._names, self._span)
 
     def _span(self, machine: PickleMachine, wrapper: Instance) -> RawArray:
         array = read_span(machine, wrapper)
@@ -97,6 +103,8 @@ class _Walker:
                 machine.report("raw-span", "an array's wrapper is used for something else")
             if stop.code == "raw-span":
                 self._tell_names(machine.resume)
+        if isinstance(machine, BufferMachine):
+            result.buffers = machine.buffers
         result.joblib = bool(self._arrays) or any(
             known.role.endswith("wrapper") for known in self._names.found.values()
         )

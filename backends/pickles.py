@@ -18,10 +18,11 @@ from backends.base import Inspection, LoadedModel, NotLoadable, Source, resolve
 from backends.envelopes import Opened, open_envelope, sniff
 from backends.estimators import Facts, read_facts
 from backends.findings import finding
+from backends.frozen import Frozen, private_map
 from backends.pickle_opcodes import looks_like_pickle
 from backends.pickle_reader import Budget
 from backends.pickle_walk import Walk, walk
-from backends.splicing import plan_of
+from backends.splicing import load_spliced, plan_of
 
 __all__ = ["BACKENDS", "PickleBackend", "inspect_pickle", "no_collection"]
 
@@ -128,6 +129,8 @@ class PickleBackend:
 
     def _all(self, source: Source, encoding: str) -> list[Any]:
         """Every pickle of the file, one after another."""
+        if isinstance(source, Frozen) and source.plan.raw:
+            return [load_spliced(source, private_map(source.fd, source.size, writable=False), encoding)]
         roots = []
         with source.file(1 << 20) as file:
             while file.tell() < source.size:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -225,3 +226,67 @@ def test_two_datasets_over_the_same_bytes_are_not_mapped(tmp_path: Path, memory:
     pieces = (first._replace(length=first.length - 8), *taken.plan.pieces[1:])
     with frozen(path) as again, pytest.raises(Damaged, match="disagree"):
         registry.load(Frozen(again.memory, "m", LoadPlan(pieces).to_bytes(), again.file), "hdf5")
+
+
+class Callee:
+    """Pickles into a call with this argument."""
+
+    def __init__(self, callee: Any, *args: Any) -> None:
+        self.call = callee, args
+
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
+        return self.call
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_numbers_of_a_plain_pickle_stay_in_the_file(tmp_path: Path, protocol: int) -> None:
+    path = tmp_path / "a.pkl"
+    model = LogisticRegression().fit(X, Y)
+    model.large_ = np.arange(4e4)
+    model.fortran_ = np.asfortranarray(np.arange(4e4, dtype="f4").reshape(200, 200))
+    model.dates_ = np.arange(2e4).astype("M8[s]")
+    model.texts_ = np.array([f"word {number}" for number in range(9000)])
+    model.again_ = model.large_
+    path.write_bytes(pickle.dumps(model, protocol))
+    with frozen(path) as taken:
+        raw = {piece.length for piece in taken.plan.raw}
+        assert raw == (set() if protocol == 2 else {320_000, 160_000})
+        again = taken.load()
+        assert pickle.dumps(again, protocol) == path.read_bytes()
+        assert again.large_ is again.again_
+        assert again.large_.flags.writeable
+        assert again.large_.flags.aligned
+        path.write_bytes(bytes(path.stat().st_size))
+        rewritten = taken.load()
+        assert rewritten.large_.any() == (protocol == 2)
+        assert rewritten.texts_.tolist() == model.texts_.tolist()
+        assert np.array_equal(rewritten.predict(X), model.predict(X))
+        if raw:
+            os.truncate(path, 1000)
+            with pytest.raises(Damaged, match="shrank underneath"):
+                taken.load()
+
+
+def test_byte_strings_that_are_no_numbers_are_sealed(tmp_path: Path) -> None:
+    path = tmp_path / "a.pkl"
+    data = bytes(range(256)) * 1000
+    for content in (
+        pickle.dumps(data, 4),
+        pickle.dumps([data, np.arange(3)], 4),
+        pickle.dumps(Callee(bytes.hex, data), 4),
+        pickle.dumps(Callee(np.frombuffer, data), 5),
+        pickle.dumps(np.array(["text"] * 20_000), 4),
+        shared_bytes(4),
+        shared_bytes(5),
+    ):
+        path.write_bytes(content)
+        with frozen(path) as taken:
+            assert not taken.plan.raw, content[:200]
+
+
+def shared_bytes(protocol: int) -> bytes:
+    """A pickle whose array and a bare byte string are one and the same."""
+    stream = pickle.dumps(np.arange(5e4), protocol)
+    head = {4: b"B", 5: b"\x96"}[protocol] + (400_000).to_bytes({4: 4, 5: 8}[protocol], "little")
+    end = stream.index(head) + len(head) + 400_000
+    return stream[:end] + b"q\xfe" + stream[end:-1] + b"0h\xfe."
