@@ -266,7 +266,6 @@ class ChildProcess:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         self._group_kills = self.group.oom_kills()
-        self.group.kill()
         self.exit = await self._reap()
         os.close(self._pidfd)
         self._pidfd = -1
