@@ -107,10 +107,6 @@ class Starter:
         await self._record("load", path, digest, "loaded" if digest else "loaded; ended before its digest was known")
         return digest
 
-    async def admit(self, path: str, judged: Judged) -> None:
-        """Let through what may be loaded without another word of anybody. Raises NeedsReview, Refused, BadInput."""
-        await self._admission.admit(path, judged, None)
-
     async def close(self) -> None:
         """Give up the digests that are not known yet."""
         await self._digesting.close()

@@ -189,7 +189,6 @@ class Updater:
         current = await self._facts.seal(path)
         with current.bytes, _open_data(plan) as data:
             admit(path, current)
-            await self._starter.admit(path, current)
             check_sealable(plan, current, self._unsealing.recipients)
             assert current.inspection is not None
             digest = current.bytes.digest
