@@ -52,6 +52,7 @@ class Catalog:
         self._root_identity: tuple[int, int] | None = None
         self._lister = Lister(-1, self._prefix, sniff)
         self._looking = False
+        self._walked: dict[str, Directory] = {}
         self._learned: dict[str, Artifact] = {}
         self._lock = threading.Lock()
 
@@ -125,7 +126,7 @@ class Catalog:
         When `cancelled` says so, the look ends early and nothing is committed.
         """
         with self._at_root():
-            fresh: dict[str, Directory] = {}
+            fresh = self._walked = {}
             yield from self._walk("", fresh, cancelled)
             if cancelled():
                 return Changes()
@@ -160,6 +161,25 @@ class Catalog:
             self._settle_data(fresh, set(fresh) | gone)
             return self._commit(fresh, set(fresh) | gone)
 
+    def glance(self, directories: Iterable[str]) -> Changes:
+        """Look again at single directories in the middle of a `scan`, which need not be waited for: between two of its
+        batches, by the thread that scans. What is new in them beside files is left to the scan."""
+        found: dict[str, tuple[Directory, Directory]] = {}
+        for directory in directories:
+            old = self._known.get(directory)
+            if old is not None:
+                found[directory] = old, self._look(directory)
+        data = _named(self._known.values())
+        with self._lock:
+            for directory, (old, new) in found.items():
+                new.children, new.recipes = old.children, old.recipes
+                for path in data & new.rows.keys():
+                    del new.rows[path]
+                self._known[directory] = new
+                if directory in self._walked:
+                    self._walked[directory] = new
+        return joined(diff(old.rows, new.rows) for old, new in found.values())
+
     def _existing(self, directory: str) -> str:
         """The directory itself, or the nearest one above it that is known and still there: what is new is found from
         above, so that every known directory is its parent's child."""
@@ -187,6 +207,7 @@ class Catalog:
             yield
         finally:
             self._looking = False
+            self._walked = {}
             self._learned.clear()
             os.close(root)
 

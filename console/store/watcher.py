@@ -7,7 +7,7 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,8 @@ _ROOT_EVERY = 1.0
 _POLL_EVERY = 10.0
 _COST_FACTOR = 30.0
 _RESCAN_FACTOR = 4.0
+_GLANCES = 32
+"""So many directories at most are looked at between two batches of a scan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ class Watcher:
         self._thread = threading.Thread(target=self._run, name="store-watcher", daemon=True)
         self._wake = threading.Condition()
         self._pending: dict[str, _Pending] = {}
+        self._glanced: dict[str, _Pending] = {}
         self._settling = Settling(catalog)
         self._stopping = False
         self._notices: Notices | None = None
@@ -177,6 +180,7 @@ class Watcher:
         self._stop_notices()
         with self._wake:
             self._pending.clear()
+            self._glanced.clear()
         self._settling.clear()
         if not self._offline:
             self._offline = error.message
@@ -188,9 +192,11 @@ class Watcher:
         begun = time.monotonic()
         with self._wake:
             self._reconcile_at = float("inf")
-            waiting, self._pending = self._pending, {}
-        at_rest = {os.path.join(name, one) for name, pending in waiting.items() for one in pending.at_rest}
+            at_rest = _at_rest(self._pending)
         self._scan(at_rest)
+        with self._wake:
+            self._pending = {name: one for name, one in self._pending.items() if one.due > begun} | self._glanced
+            self._glanced = {}
         if self._notices is None or not self._notices.alive():
             self._start_notices()
             if self._notices is not None:
@@ -217,6 +223,7 @@ class Watcher:
             fresh = {row.path: row for row in batch if self._catalog.row(row.path) is None}
             told.update(fresh)
             self._emit(Changes(added=tuple(fresh.values())))
+            self._glance()
         if self._stopping:
             return
         missing = tuple(path for path in told if self._catalog.row(path) is None)
@@ -226,19 +233,29 @@ class Watcher:
 
     # single directories
 
+    def _glance(self) -> None:
+        """Tell of what changed in files while a long scan goes on; what else is new there is looked for after it."""
+        looked = self._take_due(_GLANCES)
+        if looked:
+            self._emit(self._settling.sort(self._catalog.glance(looked), _at_rest(looked)))
+            self._glanced |= looked
+
+    def _take_due(self, most: int | None = None) -> dict[str, _Pending]:
+        now = time.monotonic()
+        with self._wake:
+            due = [name for name, one in self._pending.items() if one.due <= now]
+            return {name: self._pending.pop(name) for name in due[:most]}
+
     def _look_where_due(self, now: float) -> None:
         if now < self._not_before:
             return
-        with self._wake:
-            due = [name for name, one in self._pending.items() if one.due <= now]
-            looked = {name: self._pending.pop(name) for name in due}
+        looked = self._take_due()
         directories = {*looked, *(os.path.dirname(path) for path in self._settling.due())}
         if not directories:
             return
         changes = self._catalog.rescan(directories)
         self._not_before = time.monotonic() + _RESCAN_FACTOR * (time.monotonic() - now)
-        at_rest = {os.path.join(name, one) for name, pending in looked.items() for one in pending.at_rest}
-        self._emit(self._settling.sort(changes, at_rest))
+        self._emit(self._settling.sort(changes, _at_rest(looked)))
 
     # notices
 
@@ -303,6 +320,11 @@ class Watcher:
             self._loop.call_soon_threadsafe(listener, *what)
         except RuntimeError:
             self._stopping = True
+
+
+def _at_rest(pending: Mapping[str, _Pending]) -> set[str]:
+    """The files that were closed or moved in since."""
+    return {os.path.join(name, file) for name, one in pending.items() for file in one.at_rest}
 
 
 def _suspended() -> float:

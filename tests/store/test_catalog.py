@@ -327,3 +327,43 @@ def test_data_that_a_recipe_names_never_shows_up_not_even_for_a_moment(store: Pa
     for _ in range(2):
         shown = [row.path for batch in catalog.scan() for row in batch]
         assert shown == ["m/model.pkl"]
+
+
+def test_a_glance_tells_of_a_change_before_the_scan_ends(store: Path) -> None:
+    for number in range(30):
+        (store / f"d{number:02}").mkdir()
+        put(store, *(f"d{number:02}/{one}.pkl" for one in range(40)))
+    catalog = Catalog(store)
+    catalog.scan_all()
+    batches = catalog.scan()
+    next(batches)
+    put(store, "d00/0.pkl", "d29/0.pkl", "d29/new.pkl", data=MODEL + MODEL)
+    (store / "d29/1.pkl").unlink()
+    told = catalog.glance(["d00", "d29", "never"])
+    assert {row.path for row in told.changed} == {"d00/0.pkl", "d29/0.pkl"}
+    assert [row.path for row in told.added] == ["d29/new.pkl"]
+    assert told.removed == ("d29/1.pkl",)
+    rest = None
+    try:
+        while True:
+            next(batches)
+    except StopIteration as end:
+        rest = end.value
+    assert rest == Changes()
+    assert catalog.rows()["d00/0.pkl"].size == 2 * len(MODEL)
+
+
+def test_a_glance_keeps_data_out_and_leaves_new_directories_to_the_scan(store: Path) -> None:
+    put(store, *(f"a/{one}.pkl" for one in range(600)))
+    put(store, "b/rows.npz")
+    (store / "b/m.recipe.toml").write_text('[data]\nholdout = "rows.npz"\n')
+    catalog = Catalog(store)
+    catalog.scan_all()
+    batches = catalog.scan()
+    next(batches)
+    put(store, "b/rows.npz", "b/c/m.pkl", data=MODEL + MODEL)
+    assert not catalog.glance(["b"])
+    for _ in batches:
+        pass
+    assert "b/c/m.pkl" in catalog.rows()
+    assert "b/rows.npz" not in catalog.rows()
