@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -24,6 +25,7 @@ from console.engine import Engine
 from console.errors import Conflict, ConsoleError
 from console.loading.facts import Facts, Judged
 from console.records import Verdict
+from console.store.sealed import digest_of
 from console.worker.limits import SandboxPlan
 from tests.loading import swapping
 from tests.loading.conftest import model
@@ -193,6 +195,30 @@ def changed(twins: Twins, change: str) -> None:
         twins.path.write_bytes(evil)
     elif change == "linked":
         twins.path.symlink_to(twins.evil)
+
+
+@pytest.mark.parametrize("engine", [0], indirect=True)
+async def test_the_digest_comes_first_where_the_policy_asks_for_it(engine: Engine, twins: Twins) -> None:
+    engine._facts._digest_first = lambda: True
+    judged = await engine._facts.seal("m.joblib")
+    judged.bytes.close()
+    assert judged.bytes.digest == f"sha256:{hashlib.sha256(twins.good.read_bytes()).hexdigest()}"
+
+
+@pytest.mark.parametrize("engine", [0], indirect=True)
+async def test_a_digest_is_that_of_what_was_sealed(engine: Engine, twins: Twins) -> None:
+    judged = await engine._facts.seal("m.joblib")
+    with judged.bytes:
+        before = digest_of(judged.bytes)
+        kept = os.stat(twins.path)
+        data = bytearray(twins.good.read_bytes())
+        at = data.index(b"LogisticRegression")
+        data[at : at + 5] = b"Evil!"
+        with twins.path.open("r+b") as file:
+            file.write(data)
+        os.utime(twins.path, ns=(kept.st_atime_ns, kept.st_mtime_ns))
+        twins.path.unlink()
+        assert digest_of(judged.bytes) == before
 
 
 async def test_workers_of_a_large_file_that_changes(twins: Twins) -> None:
