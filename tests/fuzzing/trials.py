@@ -28,8 +28,10 @@ __all__ = ["Outcome", "Trials", "facts"]
 
 MEMORY = 768 << 20
 """What the child may take beyond what it starts with."""
-WALK_SECONDS = 12.0
-"""The walk's own budget of time (5 s each for walk and facts), and a little for starting and ending."""
+WALK_SECONDS = 11.0
+"""Processor time: the walk's own budget (5 s each for walk and facts), and a little for starting and ending."""
+PATIENCE_SECONDS = 60.0
+"""After so long a child is taken for hung, however busy the machine is."""
 REFERENCE_SECONDS = 2.0
 _LINE = 1 << 22
 
@@ -88,7 +90,7 @@ class Trials:
             view = view[os.write(self._to, view) :]
         outcome, started = Outcome(), time.monotonic()
         while True:
-            answer = self._answer(WALK_SECONDS if outcome.walked is None else REFERENCE_SECONDS)
+            answer = self._answer(PATIENCE_SECONDS if outcome.walked is None else REFERENCE_SECONDS)
             if outcome.walked is None:
                 outcome.seconds = time.monotonic() - started
             if answer is None:
@@ -190,8 +192,11 @@ class _Child:
     def _trial(self, data: bytes) -> None:
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, data, 0)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        before, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
         told, features = self._walked()
+        seconds = time.process_time() - started
+        if seconds > WALK_SECONDS and not told["fault"]:
+            told["fault"] = f"the walk took {seconds:.1f} s"
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
         if grown > 256 << 10 and not told["fault"]:
             told["fault"] = f"the walk took {grown >> 10} MiB"
