@@ -195,7 +195,7 @@ class Watcher:
             at_rest = _at_rest(self._pending)
         self._scan(at_rest)
         with self._wake:
-            self._pending = {name: one for name, one in self._pending.items() if one.due > begun} | self._glanced
+            self._pending = self._glanced | {name: one for name, one in self._pending.items() if one.due > begun}
             self._glanced = {}
         if self._notices is None or not self._notices.alive():
             self._start_notices()

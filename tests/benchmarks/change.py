@@ -46,7 +46,7 @@ def measure(root: Path, cache: Path, artifact: Path, runs: int) -> list[Figure]:
     sizes = random.sample(range(LEAST, 999), runs)
     with Program(console(root), env={"XDG_CACHE_HOME": str(cache)}) as program:
         program.wait_for(artifact.stem)
-        program.settle(3.0, 30.0)
+        program.rest()
         for number, size in enumerate(sizes):
             way = WAYS[number % len(WAYS)]
             since = len(program.output)

@@ -57,7 +57,9 @@ def table(figures: Sequence[Figure]) -> Iterable[str]:
     width = max(len(one.name) for one in figures)
     yield f"{'':{width}}  {'runs':>5} {'median':>9} {'min':>9} {'p99':>9} {'max':>9}  unit    ratio"
     for one in figures:
-        numbers = " ".join(f"{value:9.2f}" for value in (one.median, min(one.values), one.quantile(0.99), max(one.values)))
+        numbers = " ".join(
+            f"{value:9.2f}" for value in (one.median, min(one.values), one.quantile(0.99), max(one.values))
+        )
         ratio = ratio_of(one, figures)
         yield f"{one.name:{width}}  {len(one.values):5} {numbers}  {one.unit:6}  {'' if ratio is None else f'{ratio:.2f}'}"
 

@@ -31,7 +31,13 @@ class Program:
         self._master, slave = pty.openpty()
         columns, lines = size
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-        environ = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", "PYTHONPATH": str(ROOT), **(env or {})}
+        environ = {
+            **os.environ,
+            "TERM": "xterm-256color",
+            "COLORTERM": "truecolor",
+            "PYTHONPATH": str(ROOT),
+            **(env or {}),
+        }
         environ.pop("NO_COLOR", None)
         self.output = bytearray()
         self.started = time.perf_counter()
@@ -95,6 +101,16 @@ class Program:
             if time.perf_counter() > end:
                 raise TimeoutError(f"{words!r} never came; the end of it all: {bytes(self.output[-600:])!r}")
             self.read(0.2)
+
+    def rest(self, seconds: float = PATIENCE) -> None:
+        """Read until it has hardly used the processor for a while: what runs in its background has ended too."""
+        end = time.monotonic() + seconds
+        process, quiet = psutil.Process(self.pid), 0
+        while quiet < 4 and time.monotonic() < end:
+            before = sum(process.cpu_times()[:2])
+            self.settle(0.5, 0.5)
+            time.sleep(0.2)
+            quiet = quiet + 1 if sum(process.cpu_times()[:2]) - before < 0.05 else 0
 
     def settle(self, quiet: float = 0.5, seconds: float = PATIENCE) -> None:
         """Read until nothing came for a while."""

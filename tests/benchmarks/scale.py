@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from console.store.catalog import Catalog
@@ -41,9 +41,10 @@ def measure(root: Path, cache: Path, artifacts: int, runs: int) -> list[Figure]:
     for _ in range(runs):
         with Program(console(root), env={"XDG_CACHE_HOME": str(cache)}) as program:
             program.wait_for(Path(stores.place(0, artifacts, 1)).stem)
-            program.settle(2.0)
+            program.rest()
             taken.setdefault("memory (PSS), at rest", []).append(pss_mb(program.pid))
             _keys(program, taken)
+            program.rest()
             taken.setdefault("memory (PSS), after the keys", []).append(pss_mb(program.pid))
     figures_ = [Figure(name, "MB" if "PSS" in name else "ms", tuple(values)) for name, values in taken.items()]
     return [*figures_, Figure("a look at every file (one thread)", "ms", tuple(_scan(root) for _ in range(runs)))]
@@ -65,8 +66,7 @@ def _keys(program: Program, taken: dict[str, list[float]]) -> None:
             sent = program.press(letter)
             note("key to paint, while all rows are filtered", 1000 * (_grown(program, since) - sent))
             program.settle(KEY_REPEAT_S, KEY_REPEAT_S)
-        since = len(program.output)
-        sent = program.press("\r")
+        program.press("\r")
         program.settle(0.3)
         program.press(ESCAPE)
         program.settle(0.4)
@@ -105,13 +105,6 @@ def pss_mb(pid: int) -> float:
     text = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii")
     found = re.search(r"^Pss:\s+(\d+) kB", text, re.MULTILINE)
     return int(found[1]) * 1024 / 1e6 if found else float("nan")
-
-
-def timed(work: Callable[[], object]) -> float:
-    """Milliseconds of one call."""
-    begun = time.perf_counter()
-    work()
-    return 1000 * (time.perf_counter() - begun)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,9 @@ def build(root: Path, artifacts: int, directories: int) -> Path:
         return root
     data = model_bytes()
     for number in range(directories):
-        (root / place(number * artifacts // directories, artifacts, directories)).parent.mkdir(parents=True, exist_ok=True)
+        (root / place(number * artifacts // directories, artifacts, directories)).parent.mkdir(
+            parents=True, exist_ok=True
+        )
     for number in range(artifacts):
         (root / place(number, artifacts, directories)).write_bytes(data)
     done.touch()

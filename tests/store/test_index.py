@@ -106,3 +106,19 @@ def test_a_cache_that_cannot_be_written_is_done_without(store: Path, tmp_path: P
     index = Index(store, tmp_path / "file" / "below")
     assert index.load("p").rows == []
     assert not index.save([ROW])
+
+
+def test_the_first_page_holds_what_a_sorted_screen_shows_first(index: Index) -> None:
+    names = [f"{letter}{number:03}.pkl" for letter in ("b", "A", "c") for number in range(40)]
+    index.save([replace(ROW, path=name) for name in names], {"A-mark": IDENTITY}, policy="p")
+    pages = [*index.pages("p", first=30)]
+    assert [row.path for row in pages[0].rows] == sorted(names, key=str.casefold)[:29]
+    assert pages[0].marks == {"A-mark": IDENTITY}
+    assert [row.path for page in pages for row in page.rows] == sorted(names, key=str.casefold)
+
+
+def test_rows_share_what_they_have_alike(index: Index) -> None:
+    index.save([replace(ROW, path=f"{number}.pkl") for number in range(3)], policy="p")
+    first, second, third = index.load("p").rows
+    assert first.model_class is second.model_class is third.model_class
+    assert first.steps is second.steps

@@ -99,3 +99,52 @@ async def test_a_hundred_thousand_rows_leave_the_loop_free_while_they_are_arrang
     beside.cancel()
     assert len(rows) == 1000
     assert rows.path_at(0) == "m/099999"
+
+
+async def test_an_order_nobody_waits_for_any_more_is_given_up() -> None:
+    rows = Rows()
+    base = row("x")
+    await rows.replace_all(
+        replace(base, artifact=replace(base.artifact, path=f"m/{number:05}")) for number in range(20_000)
+    )
+    assert not await rows.arrange(wanted=Filter("99$"), outdated=lambda: True)
+    assert len(rows) == 20_000
+    assert not rows.filter
+    assert await rows.arrange(wanted=Filter("99$"), outdated=lambda: False)
+    assert len(rows) == 200
+
+
+async def test_a_worker_is_kept_with_its_row_and_forgotten_with_it() -> None:
+    rows = Rows()
+    await rows.replace_all([row("a"), row("b", p99=3.0)])
+    assert rows.by_path["b"].p99 == 3.0
+    rows.put(row("a", p99=1.0))
+    rows.put(row("b"))
+    assert [one.p99 for one in rows.window(0, 2)] == [1.0, None]
+    rows.drop("a")
+    assert rows.by_path.get("a") is None
+    rows.put(row("a"))
+    assert rows.by_path["a"].worker is None
+
+
+@pytest.mark.slow
+async def test_a_key_waits_for_no_sorting_of_a_hundred_thousand_rows() -> None:
+    """A chain of many small steps, as a key press is one, gets through within a few slices."""
+    rows = Rows()
+    base = row("x")
+    await rows.replace_all(
+        replace(base, artifact=replace(base.artifact, path=f"m/{n * 7919 % 100_000:06}")) for n in range(100_000)
+    )
+    work = asyncio.create_task(rows.arrange(sort="size"))
+    loop = asyncio.get_running_loop()
+    chains = 0
+    while not work.done():
+        pulses = asyncio.Event()
+
+        def step(left: int, pulses: asyncio.Event = pulses) -> None:
+            loop.call_soon(step, left - 1) if left else pulses.set()
+
+        step(50)
+        await pulses.wait()
+        chains += 1
+    assert chains > 20
