@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import stat
 import struct
@@ -57,8 +58,12 @@ def abi() -> int:
     return max(0, result)
 
 
+@functools.lru_cache(maxsize=1)
 def library_paths(root: str) -> list[str]:
-    """Where this interpreter, its packages (editable ones included) and the console's own code are read from."""
+    """Where this interpreter, its packages (editable ones included) and the console's own code are read from.
+
+    Kept, since it takes longest of all in a process that has mapped many libraries: a zygote looks for all its forks.
+    """
     paths = {sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix}
     paths.update(path for path in sys.path if path)
     paths.update(os.path.join(root, package) for package in ("backends", "console"))
@@ -68,7 +73,16 @@ def library_paths(root: str) -> list[str]:
         if isinstance(mapping, dict):
             paths.update(path for path in mapping.values() if isinstance(path, str))
     paths.update(mapped_directories())
-    return sorted(path for path in paths if os.path.isabs(path) and path != "/")
+    return _topmost(path for path in paths if os.path.isabs(path) and path != "/")
+
+
+def _topmost(paths: Iterable[str]) -> list[str]:
+    """The real paths without those that lie below another of them."""
+    kept: list[str] = []
+    for path in sorted({os.path.realpath(path) + "/" for path in paths}):
+        if not kept or not path.startswith(kept[-1]):
+            kept.append(path)
+    return [path.rstrip("/") for path in kept]
 
 
 def mapped_directories() -> Iterable[str]:

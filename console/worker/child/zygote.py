@@ -9,6 +9,7 @@ import sys
 from contextlib import suppress
 from typing import NoReturn
 
+from console.worker.child import landlock
 from console.worker.child.main import Answer, Refusal, Request, Service, serve
 from console.worker.child.privileges import PR_SET_DUMPABLE, prctl
 
@@ -33,6 +34,8 @@ class Forking(Service):
             except ImportError:
                 missing.append(name)
         _rehearse()
+        landlock.library_paths.cache_clear()
+        landlock.library_paths(os.path.dirname(sys.modules["console"].__path__[0]))
         gc.collect()
         gc.freeze()
         return {"missing": missing, "threads": _threads()}, b""
