@@ -89,7 +89,8 @@ class Signing:
             return Standing(path, digest, "changed", detail)
         if found.claimed(path, digest):
             return Standing(path, digest, "unknown-key", "it is signed by no key that is trusted")
-        return Standing(path, digest, "unsigned", "nobody signed it")
+        broken = "".join(f"; {one.file} is no signature: {one.why}" for one in found.refused[:1])
+        return Standing(path, digest, "unsigned", f"nobody signed it{broken}")
 
     def _digest(self, path: str, progress: Progress) -> str:
         progress(path)

@@ -107,13 +107,14 @@ def private_key(path: Path) -> Ed25519PrivateKey:
 
     text = read_secret(path, "the private key")
     try:
-        key: Ed25519PrivateKey = serialization.load_pem_private_key(text, password=None)
+        found = serialization.load_pem_private_key(text, password=None)
     except TypeError:
         raise BadInput(f"the private key {path} is locked by a passphrase, which is not supported") from None
     except (ValueError, UnsupportedAlgorithm):
         raise BadInput(f"{path} holds no private key", hint="make one with keygen") from None
-    if not isinstance(key, ed25519.Ed25519PrivateKey):
+    if not isinstance(found, ed25519.Ed25519PrivateKey):
         raise BadInput(f"the private key {path} is of another kind than Ed25519", hint="make one with keygen")
+    key: Ed25519PrivateKey = found
     return key
 
 

@@ -91,7 +91,7 @@ def test_what_was_signed_is_verified_until_it_changes(run: Run, store: Path, tmp
     assert other.json[0]["state"] == "unknown-key"
     assert run("verify", str(store / "sub"), "--key", stranger, "--key", line).code == 0
     done = json.loads(run("audit", "show", str(store), "--json").out)
-    assert [entry["action"] for entry in done] == ["sign", "sign"]
+    assert [entry["artifact"] for entry in done if entry["action"] == "sign"] == ["a.joblib", "sub/b.joblib"]
 
 
 def test_a_copy_under_another_name_is_not_signed(run: Run, store: Path, tmp_path: Path) -> None:
@@ -102,6 +102,8 @@ def test_a_copy_under_another_name_is_not_signed(run: Run, store: Path, tmp_path
     assert run("verify", str(store / "a.joblib")).code == 0
     found = run("verify", str(store / "c.joblib"), "--json")
     assert (found.code, found.json[0]["state"]) == (1, "unsigned")
+    (store / ".model-console" / "signatures" / "9.dsse.json").write_text("{}")
+    assert "9.dsse.json is no signature: its payload is not" in run("verify", str(store / "c.joblib")).out
 
 
 def test_a_key_in_the_store_itself_counts_for_nothing(run: Run, store: Path, tmp_path: Path) -> None:

@@ -295,7 +295,7 @@ async def test_sealing_keeps_the_mode_and_replaces_only_what_was_read(root: Path
             await engine.seal("rows.npy", ["age1nobody"])
         with pytest.raises(ConsoleError, match="is not sealed"):
             await engine.unseal("rows.npy", None, root / "x")
-        actions = [(entry.action, entry.digest) for entry in engine.audit_entries()]
+        actions = [(one.action, one.digest) for one in engine.audit_entries() if one.action != "policy"]
     finally:
         await engine.close()
     assert actions == [("seal", digest), ("seal", digest)]
