@@ -58,8 +58,8 @@ class _Found:
         if header.dtype.itemsize:
             self.n_weights += header.dtype.numbers * (header.nbytes // header.dtype.itemsize)
 
-    def add_pickle(self, walked: Walk, facts: Facts, name: str) -> None:
-        self.findings.append(finding("object-array", f"{name or 'the array'} holds Python objects: a pickle"))
+    def add_pickle(self, walked: Walk, facts: Facts, name: str, offset: int) -> None:
+        self.findings.append(finding("object-array", f"{name or 'the array'} holds Python objects: a pickle", offset))
         self.findings.extend((*walked.findings, *facts.findings))
         self.names.extend(replace(use, place=f"member {name}") if name else use for use in walked.names)
         self.models.extend(facts.models)
@@ -112,7 +112,7 @@ class NpyBackend:
             header = parse_header(inner.read(0, HEAD))
             if header.dtype.objects:
                 walked = walk(inner, offset=header.offset)
-                found.add_pickle(walked, read_facts(walked.roots), "")
+                found.add_pickle(walked, read_facts(walked.roots), "", header.offset)
             else:
                 _check_size(found, header, inner.size, "")
                 found.add("", header)
@@ -163,7 +163,7 @@ class NpzBackend:
             found.complete = not found.findings
             infos = archive.infolist()
             if len(infos) > _MAX_MEMBERS:
-                found.report("limit", f"{len(infos)} members; the first {_MAX_MEMBERS} were read")
+                found.report("limit", f"{len(infos)} members; the first {_MAX_MEMBERS} were read", 0)
             refused = {each.offset for each in found.findings}
             for info in infos[:_MAX_MEMBERS]:
                 if info.header_offset not in refused:
@@ -218,7 +218,7 @@ def _objects(found: _Found, archive: zipfile.ZipFile, info: zipfile.ZipInfo, hea
         with io.FileIO(fd, "wb", closefd=False) as file:
             file.write(data)
         walked = walk(Source(fd, name), offset=header.offset)
-        found.add_pickle(walked, read_facts(walked.roots), name)
+        found.add_pickle(walked, read_facts(walked.roots), name, info.header_offset)
     finally:
         os.close(fd)
 

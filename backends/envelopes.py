@@ -172,9 +172,9 @@ class Opened:
             os.close(self.source.fd)
             self._owned = False
 
-    def report(self, code: str, detail: str) -> None:
+    def report(self, code: str, detail: str, offset: int) -> None:
         """Note something that kept the envelope from being opened as its writer would have it."""
-        self.findings.append(finding(code, detail))
+        self.findings.append(finding(code, detail, offset))
         self.complete = False
 
 
@@ -205,21 +205,23 @@ def _decompress(source: Source, decompressor: _Decompressor, opened: Opened, max
         if decompressor.needs_input:
             data = _next_chunk(source, taken)
             if not data:
-                opened.report("damaged-compression", f"the {opened.compression} stream is cut off after {taken} bytes")
+                detail = f"the {opened.compression} stream is cut off after {taken} bytes"
+                opened.report("damaged-compression", detail, taken)
                 return written
             taken += len(data)
         try:
             out = decompressor.decompress(data, _CHUNK * 4)
         except _ERRORS as error:
-            opened.report("damaged-compression", f"the {opened.compression} stream is damaged: {error}")
+            opened.report("damaged-compression", f"the {opened.compression} stream is damaged: {error}", taken)
             return written
         written += _write(fd, out)
         if written > max_bytes or (written > FREE_BYTES and written > MAX_RATIO * taken):
-            opened.report("decompression-bomb", f"{taken} bytes opened to more than {written}")
+            opened.report("decompression-bomb", f"{taken} bytes opened to more than {written}", taken)
             return written
     rest = len(decompressor.unused_data or b"") + source.size - taken
     if rest:
-        opened.report("several-members", f"{rest} bytes follow the end of the {opened.compression} stream")
+        detail = f"{rest} bytes follow the end of the {opened.compression} stream"
+        opened.report("several-members", detail, source.size - rest)
     return written
 
 

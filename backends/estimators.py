@@ -96,10 +96,10 @@ def read_facts(roots: list[Value], seconds: float = 5.0) -> Facts:
     deadline = time.monotonic() + seconds
     for count, node in enumerate(visit(roots)):
         if node.depth >= MAX_DEPTH:
-            facts.findings.append(finding("limit", f"values nested deeper than {MAX_DEPTH}"))
+            facts.findings.append(finding("limit", f"values nested deeper than {MAX_DEPTH}", 0))
             break
         if count % 64 == 0 and time.monotonic() > deadline:
-            facts.findings.append(finding("limit", f"telling the facts took longer than {seconds:g} seconds"))
+            facts.findings.append(finding("limit", f"telling the facts took longer than {seconds:g} seconds", 0))
             break
         array = read_array(node.value)
         if array is not None:
@@ -174,7 +174,7 @@ def _check_methods(facts: Facts, node: Node, kind: Optional[Global], values: dic
         suspicious = name in _METHODS or (name.startswith("__") and name.endswith("__"))
         if suspicious and _may_be_called(values[name]) and len(facts.findings) < MAX_MODELS:
             what = f"{kind or 'an object'} gets {to_json(values[name])} as its {name}"
-            facts.findings.append(finding("method-override", f"{what} at '{place(node)}'"))
+            facts.findings.append(finding("method-override", f"{what} at '{place(node)}'", kind.offset if kind else 0))
 
 
 def _may_be_called(value: Value) -> bool:

@@ -41,7 +41,9 @@ def inspect_pickle(source: Source, budget: Optional[Budget] = None) -> Inspectio
             "joblib",
             compression="zfile",
             loadable=False,
-            findings=(finding("legacy-zfile", "compressed by joblib before 0.10; save it again with a newer joblib"),),
+            findings=(
+                finding("legacy-zfile", "compressed by joblib before 0.10; save it again with a newer joblib", 0),
+            ),
         )
     with open_envelope(source) as opened, no_collection():
         walked = walk(opened.source, budget)

@@ -113,9 +113,10 @@ def inspect(source: Source) -> Inspection:
     mismatch = _mismatch(source.name, inspection.format, family)
     if mismatch:
         hides = inspection.format in ("pickle", "joblib") and not source.name.lower().endswith((".pt", ".pth", ".zip"))
-        extra.append(finding("disguised-pickle" if hides else "extension-mismatch", mismatch))
-    if compression is None and not head.startswith(ZIP_MAGIC) and _ends_as_zip(source):
-        extra.append(finding("polyglot", f"{inspection.format} that is also a zip archive"))
+        extra.append(finding("disguised-pickle" if hides else "extension-mismatch", mismatch, 0))
+    record = _zip_record(source) if compression is None and not head.startswith(ZIP_MAGIC) else None
+    if record is not None:
+        extra.append(finding("polyglot", f"{inspection.format} that is also a zip archive", record))
     return replace(inspection, findings=inspection.findings + tuple(extra)) if extra else inspection
 
 
@@ -166,15 +167,17 @@ def _mismatch(name: str, format_name: str, family: tuple[str, ...]) -> str:
     return f"named {extension}, but the content is {'pickle' if group == 'pickle' else group}"
 
 
-def _ends_as_zip(source: Source) -> bool:
-    """Whether a zip reader would accept the file: an end-of-directory record in its last 64 KiB that points inside."""
-    tail = source.read(max(0, source.size - 65557), 65557)
+def _zip_record(source: Source) -> Optional[int]:
+    """Where a zip reader would find its directory record: in the last 64 KiB; None where it would find none."""
+    tail_at = max(0, source.size - 65557)
+    tail = source.read(tail_at, 65557)
     at = tail.rfind(b"PK\x05\x06")
     if at < 0 or len(tail) - at < 22:
-        return False
+        return None
     entries = int.from_bytes(tail[at + 10 : at + 12], "little")
     comment = int.from_bytes(tail[at + 20 : at + 22], "little")
-    return entries > 0 and at + 22 + comment <= len(tail) and b"PK\x01\x02" in tail
+    whole = entries > 0 and at + 22 + comment <= len(tail) and b"PK\x01\x02" in tail
+    return tail_at + at if whole else None
 
 
 def _unsupported(source: Source, compression: Optional[str], head: bytes) -> str:

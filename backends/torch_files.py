@@ -122,9 +122,9 @@ def _refuse() -> NoReturn:
 
 def _inspection(walked: Walk, storages: _Storages, root: Value, found: list[Finding], details: dict[str, Json]) -> Any:
     if storages.modules:
-        found.append(finding("torch-module", f"{storages.modules} classes come with their source text"))
+        found.append(finding("torch-module", f"{storages.modules} classes come with their source text", 0))
     if storages.odd:
-        found.append(finding("torch-storage", f"{storages.odd} storages are described in two ways"))
+        found.append(finding("torch-storage", f"{storages.odd} storages are described in two ways", 0))
     arrays = _tensors(root)
     details.update(protocol=walked.protocol, opcodes=walked.opcodes, storages=len(storages.found))
     broken = any(each.code not in ("torch-module", "torch-script") for each in found)
@@ -157,10 +157,11 @@ def _archive(source: Source) -> Inspection:
         for storage in storages.found.values():
             found.extend(_sized(storage, members.get(f"{root}data/{storage.key}")))
         if f"{root}constants.pkl" in members or any(name.startswith(f"{root}code/") for name in members):
-            found.append(finding("torch-script", "the archive is a TorchScript program: it holds code"))
+            found.append(finding("torch-script", "the archive is a TorchScript program: it holds code", 0))
         others = [name for name in members if name.endswith(".npy") or name in ("config.json", "metadata.json")]
         if others:
-            found.append(finding("polyglot", f"an archive of PyTorch that also holds {others[0][:200]!r}"))
+            detail = f"an archive of PyTorch that also holds {others[0][:200]!r}"
+            found.append(finding("polyglot", detail, members[others[0]].header_offset))
     details: dict[str, Json] = {"container": "zip", "members": len(members)}
     model: Inspection = _inspection(walked, storages, walked.roots[0] if walked.roots else None, found, details)
     return model
@@ -186,7 +187,7 @@ def _checked(archive: zipfile.ZipFile, infos: list[zipfile.ZipInfo]) -> list[Fin
 def _sized(storage: _Storage, info: Optional[zipfile.ZipInfo]) -> list[Finding]:
     need = storage.count * storage.itemsize
     if info is None:
-        return [finding("torch-storage", f"the numbers of storage {storage.key[:100]!r} are not in the archive")]
+        return [finding("torch-storage", f"the numbers of storage {storage.key[:100]!r} are not in the archive", 0)]
     if info.file_size != need:
         detail = f"storage {storage.key[:100]!r} needs {need} bytes and has {info.file_size}"
         return [finding("torch-storage", detail, info.header_offset)]

@@ -38,6 +38,7 @@ def test_a_hostile_file_is_named_and_never_run(sample: Sample, tmp_path: Path) -
     else:
         named, found = {str(each) for each in inspection.names}, {each.code for each in inspection.findings}
         complete = inspection.complete
+        assert all(each.offset is not None and each.detail for each in inspection.findings)
     assert not marker.exists()
     assert time.monotonic() - started < 20
     assert set(sample.names) <= named
