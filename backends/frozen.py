@@ -21,6 +21,7 @@ __all__ = ["RAW_FROM", "Freezing", "Frozen", "private_map"]
 RAW_FROM = 64 << 10
 """Arrays of at least so many bytes are left in a large file; smaller ones are sealed with everything around them."""
 _CHUNK = 1 << 20
+_READ = 1 << 30
 
 
 class Freezing(Source):
@@ -110,13 +111,25 @@ class Frozen(Source):
         """The piece of the HDF5 dataset whose bytes start at `offset`, None where the plan tells of none."""
         return self._datasets.get(offset) if offset is not None else None
 
-    def copied(self, piece: Piece) -> bytes:
-        """The bytes of a piece in memory of their own. Raises Damaged when the file has become shorter, OSError."""
+    def copied(self, piece: Piece, writable: bool) -> Any:
+        """The bytes of a piece in memory of their own: `bytes`, or writable memory.
+
+        Raises Damaged when the file has become shorter, OSError.
+        """
         fd = self._file if piece.raw and self._file is not None else self.fd
-        data = Source(fd, size=self.size).read(piece.offset, piece.length)
-        if len(data) != piece.length:
-            raise Damaged("the file shrank underneath", offset=piece.offset)
-        return data
+        if not writable:
+            data = Source(fd, size=self.size).read(piece.offset, piece.length)
+            if len(data) < piece.length:
+                raise Damaged("the file shrank underneath", offset=piece.offset)
+            return data
+        memory, done = mmap.mmap(-1, piece.length, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS), 0
+        with memoryview(memory) as view:
+            while done < piece.length:
+                count = os.preadv(fd, [view[done : done + _READ]], piece.offset + done)
+                if not count:
+                    raise Damaged("the file shrank underneath", offset=piece.offset + done)
+                done += count
+        return memory
 
     def numbers(self, piece: Piece) -> Any:
         """The memory that holds a piece, from the start of the file on: private, so that writing changes no file.

@@ -100,14 +100,13 @@ class _Unpickler(pickle.Unpickler):
         return _as_subclass(array, wrapper.subclass, self._numpy) if self._has_hook else array
 
     def _bytes(self, piece: Piece) -> Any:
-        """What the opcode at the piece would have put on the stack."""
+        """What the opcode at the piece would have put on the stack (of a bytearray, as much as numpy needs)."""
         opcode = self._opened[piece.at]
         width = {_BINBYTES: 4, _BINBYTES8: 8, _BYTEARRAY8: 8}.get(opcode, 0)
         start = piece.at + 1 + width
         if not width or start != piece.offset or _length(self._opened, piece.at + 1, width) != piece.length:
             raise Damaged("the load plan and a byte string disagree", offset=piece.at)
-        data = self._source.copied(piece)
-        return bytearray(data) if opcode == _BYTEARRAY8 else data
+        return self._source.copied(piece, writable=opcode == _BYTEARRAY8)
 
     def _array(self, header: dict[str, Any], piece: Piece) -> Any:
         """The array that a wrapper with these attributes stands for, if it is the one of the plan."""
