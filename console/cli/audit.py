@@ -68,9 +68,9 @@ def _show(store: Opened, output: Output) -> int:
 def _tables(entries: Iterable[AuditEntry]) -> Iterable[str]:
     found = list(entries)
     own = [entry for entry in found if entry.log == "own"]
-    yield from _table(entry for entry in found if entry.log == "store")
+    if len(found) > len(own) or not own:
+        yield from _table(entry for entry in found if entry.log == "store")
     if own:
-        yield ""
         yield "in your own log, of what was not to be written in the store:"
         yield from _table(own)
 

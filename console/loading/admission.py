@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING
 
 from console.errors import BadInput, NeedsReview, Refused
 from console.loading.facts import Judged
 from console.loading.record import Book
 from console.records import Judgement, Layer, Verdict
-from console.trust.signatures import Signed
+
+if TYPE_CHECKING:
+    from console.trust.signatures import Signed
 
 __all__ = ["Admission", "Signers", "missing_layers", "require_layers"]
 
 
-Signers = Callable[[str, str], Awaitable[Signed | None]]
+Signers = Callable[[str, str], "Awaitable[Signed | None]"]
 """Who of the keys that the policy trusts signed this content: path, digest."""
 
 _UNPINNED = "is not pinned, and the policy lets nothing be loaded that nobody has accepted"
