@@ -13,6 +13,7 @@ from console.records import DataFile, Json, Outcome, Signature
 from console.store.recipe import Recipe
 from console.ui.app import ConsoleApp
 from console.ui.panes.live import LivePane
+from console.ui.screens.copies import CopiesScreen
 from console.ui.screens.errors import ErrorsScreen
 from console.ui.screens.home import HomeScreen
 from console.ui.screens.model import ModelScreen
@@ -64,6 +65,10 @@ class Answering(Feeder):
     async def predict(self, path: str, **wanted: Any) -> Outcome:
         self.asked.append(("predict", str(wanted.get("start")), str(wanted.get("rows"))))
         return Outcome(1, self.outputs, 0.82, 1.1)
+
+    async def set_copies(self, path: str, count: int) -> None:
+        self.asked.append(("set_copies", path, str(count)))
+        self.views[path] = replace(self.views[path], copies=count, pids=tuple(range(4242, 4242 + count)))
 
     def set_probe(self, path: str, *, rate: float | None = None, batch: int | None = None) -> None:
         self.asked.append(("set_probe", str(rate), str(batch)))
@@ -148,6 +153,25 @@ async def test_the_probe_line_and_its_keys() -> None:
         assert "held; measuring goes on" in driver.picture()
         await driver.press("space", "minus")
         assert "held" not in driver.picture()
+
+
+async def test_w_asks_how_many_copies_there_shall_be() -> None:
+    feeder = Answering()
+    async with model(feeder) as (driver, _):
+        await driver.press("w")
+        await driver.on(CopiesScreen)
+        await driver.press("escape")
+        assert feeder.asked == []
+        await driver.press("w")
+        await driver.on(CopiesScreen)
+        await driver.press("j", "j", "enter")
+        await driver.until(lambda: feeder.asked == [("set_copies", FOREST, "3")])
+        feeder.say("worker.copies", FOREST)
+        await driver.until(lambda: "4242, 4243, 4244 (3 of 3 copies)" in driver.picture())
+        await driver.press("w")
+        await driver.on(CopiesScreen)
+        await driver.press("2")
+        await driver.until(lambda: feeder.asked[-1] == ("set_copies", FOREST, "2"))
 
 
 async def test_a_row_of_pixels_stands_beside_its_answer_and_its_truth() -> None:
