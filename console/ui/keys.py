@@ -74,7 +74,9 @@ ACTIONS: tuple[Action, ...] = (
         needs="reload",
     ),
     Action("probe", ("p",), "probe", "Start or stop driving the model with its data", "Run", _ABOUT_ONE, needs="probe"),
-    Action("copies", ("w",), "copies", "Choose how many workers answer for the model", "Run", ("model",)),
+    Action(
+        "copies", ("w",), "copies", "Choose how many workers answer for the model", "Run", ("model",), needs="load"
+    ),
     Action("faster", (">",), "faster", "Raise the rate of the probe", "Run", ("model",), needs="probe"),
     Action("slower", ("<",), "slower", "Lower the rate of the probe", "Run", ("model",), needs="probe"),
     Action("larger", (")",), "larger batch", "Send more rows in each request", "Run", ("model",), needs="probe"),

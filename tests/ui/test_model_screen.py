@@ -157,7 +157,7 @@ async def test_the_probe_line_and_its_keys() -> None:
 
 async def test_w_asks_how_many_copies_there_shall_be() -> None:
     feeder = Answering()
-    async with model(feeder) as (driver, _):
+    async with model(feeder, size=(100, 60)) as (driver, _):
         await driver.press("w")
         await driver.on(CopiesScreen)
         await driver.press("escape")
