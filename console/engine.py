@@ -16,6 +16,7 @@ from console.config import Settings
 from console.errors import BadInput, ConsoleError, Refused
 from console.events import Bus
 from console.loading.admission import Admission
+from console.loading.compiled import Compiled
 from console.loading.explaining import Explaining
 from console.loading.facts import Facts
 from console.loading.failures import Failures
@@ -46,6 +47,7 @@ from console.records import (
     ProbeState,
     Report,
     Standing,
+    Twinned,
     UpdatePlan,
     UpdateProgress,
     Verdict,
@@ -108,6 +110,7 @@ class Engine:
             self._book.note,
             self._recipes.python,
             settings.load_deadline_s,
+            Compiled(root).give,
         )
         self._fleet = Fleet(
             starter,
@@ -405,6 +408,31 @@ class Engine:
         """Write the loaded artifact to `out` in another format and check that it answers alike."""
         await self._may("convert", path)
         return await self._updates.convert(path, to, out, at=at, accept=accept)
+
+    async def accelerate(
+        self, path: str, *, data: str | None = None, at: str = "", accept: str | None = None
+    ) -> Twinned:
+        """Make an ONNX twin of an artifact and compare it; it waits for `keep_twin` or `discard_twin`.
+
+        Raises Usage, NeedsReview, Refused, BadInput, Failed.
+        """
+        await self._may("accelerate", path, writes=True)
+        return await self._updates.accelerating.compare(path, data=data, at=at, accept=accept)
+
+    async def keep_twin(self, path: str) -> None:
+        """Have the twin that waits answer where it is faster, from the next load on. Raises Failed."""
+        await self._may("accelerate", path, writes=True)
+        await self._updates.accelerating.keep(path)
+
+    async def discard_twin(self, path: str) -> None:
+        """Let go of the twin that waits."""
+        await self._updates.accelerating.discard(path)
+
+    async def drop_twin(self, path: str) -> bool:
+        """Remove the twin of what an artifact holds now; whether there was one. Raises BadInput, Failed."""
+        await self._may("accelerate", path, writes=True)
+        report = await self.report(path, digest=True)
+        return await self._updates.accelerating.drop(path, report.artifact.digest or "")
 
     # who vouches for it, who can read it
 

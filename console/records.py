@@ -43,6 +43,8 @@ __all__ = [
     "Signature",
     "Since",
     "Standing",
+    "TwinTiming",
+    "Twinned",
     "UpdatePlan",
     "UpdateProgress",
     "Verdict",
@@ -520,6 +522,34 @@ class Comparison:
     changed: tuple[tuple[str, str, str], ...] = ()
     metric: str | None = None
     seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class TwinTiming:
+    """Milliseconds that one call on so many rows takes a model and its ONNX twin."""
+
+    method: str
+    rows: int
+    model_ms: float
+    twin_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Twinned:
+    """How an ONNX twin compares with its model on `rows` rows.
+
+    `differing` rows have another label; `largest` is the largest difference of a number. `routes` maps a method to the
+    ranges of rows, both ends included, that the twin answers. `size` is in bytes.
+    """
+
+    dtype: str
+    rows: int
+    differing: int
+    largest: float
+    timings: tuple[TwinTiming, ...]
+    routes: dict[str, tuple[tuple[int, int], ...]]
+    versions: dict[str, str] = field(default_factory=dict)
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)

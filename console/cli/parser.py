@@ -172,6 +172,17 @@ def _running(commands: Commands) -> None:
     convert.add_argument("--to", required=True, metavar="FORMAT", help="pickle, joblib or hdf5")
     convert.add_argument("--out", metavar="FILE", help="where to (else beside the artifact)")
     convert.set_defaults(run="run:convert")
+    accelerate = _add(
+        commands,
+        "accelerate",
+        "Make an ONNX twin, compare it with the model, and have it answer where it is faster.",
+        "accelerate wine/forest.joblib --yes",
+    )
+    _loads(accelerate)
+    accelerate.add_argument("--data", metavar="FILE", help="rows to compare on (else what the recipe names)")
+    accelerate.add_argument("--yes", action="store_true", help="keep the twin without asking")
+    accelerate.add_argument("--drop", action="store_true", help="remove the twin instead")
+    accelerate.set_defaults(run="accelerate:accelerate")
 
 
 def _changing(commands: Commands) -> None:

@@ -20,6 +20,9 @@ from console.worker.model import Loaded, Worker
 Records = Callable[[str, str, str | None, str], Awaitable[None]]
 """Writes one line of the audit log: action, path, digest, result."""
 
+Compiled = Callable[[Worker, str, str], Awaitable[tuple[str, ...]]]
+"""Gives a worker what was compiled of its content (digest, place in the file), and tells what is to be noted of it."""
+
 OnPhase = Callable[[str, dict[str, float], Worker | None], None]
 """Hears as each phase of a start begins: its name, the milliseconds of those that have ended, the worker."""
 
@@ -29,7 +32,7 @@ class Started:
     """A worker with its model, and the content it holds.
 
     The `digest` of a large file may not be known yet: then `later` gives it, or None when the worker ended first.
-    `encrypted` = the file is encrypted at rest.
+    `encrypted` = the file is encrypted at rest; `at` = the place of the model in it.
     """
 
     worker: Worker
@@ -39,6 +42,7 @@ class Started:
     judgement: Judgement
     later: asyncio.Task[str | None] | None = None
     encrypted: bool = False
+    at: str = ""
 
 
 def silent(phase: str, finished: dict[str, float], worker: Worker | None) -> None:
@@ -57,8 +61,10 @@ class Starter:
         record: Records,
         python: Callable[[str], str | None],
         deadline_s: float,
+        compiled: Compiled,
     ) -> None:
         self._facts = facts
+        self._compiled = compiled
         self._launcher = launcher
         self.admission = admission
         self._record = record
@@ -83,6 +89,9 @@ class Starter:
                 result = error.message if isinstance(error, Refused) else f"{error.code}: {judged.judgement.verdict}"
                 await self._record("load", path, judged.bytes.digest, result)
                 raise
+        if started.digest is not None:
+            notes = await self._compiled(started.worker, started.digest, started.at)
+            started = replace(started, loaded=replace(started.loaded, notes=(*started.loaded.notes, *notes)))
         if started.later is None:
             await self._record("load", path, started.digest, "loaded")
         return started
@@ -145,7 +154,15 @@ class Starter:
             worker.child.kill()
             raise
         loaded = replace(loaded, phases={**phases, **loaded.phases}, notes=(*notes, *loaded.notes))
-        return Started(worker, loaded, content.digest, content.identity, judged.judgement, encrypted=content.encrypted)
+        return Started(
+            worker,
+            loaded,
+            content.digest,
+            content.identity,
+            judged.judgement,
+            encrypted=content.encrypted,
+            at=at,
+        )
 
 
 def place_in(path: str, inspection: Inspection) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from console.errors import BadInput, Failed
 from console.store.sealed import SealedBytes
 
-__all__ = ["write_new"]
+__all__ = ["copy_into", "write_new"]
 
 
 def write_new(out: Path, content: SealedBytes, mode: int | None = None) -> None:
@@ -24,7 +24,7 @@ def write_new(out: Path, content: SealedBytes, mode: int | None = None) -> None:
     except OSError as error:
         raise BadInput(f"{out} cannot be written: {error.strerror}") from None
     try:
-        _copy(content, fd)
+        copy_into(content, fd)
         if mode is not None:
             os.fchmod(fd, mode)
         os.fsync(fd)
@@ -35,7 +35,8 @@ def write_new(out: Path, content: SealedBytes, mode: int | None = None) -> None:
         os.close(fd)
 
 
-def _copy(content: SealedBytes, fd: int) -> None:
+def copy_into(content: SealedBytes, fd: int) -> None:
+    """Append the bytes to an open file, copied by the kernel. Raises OSError."""
     done = 0
     while done < content.size:
         sent = os.sendfile(fd, content.fd, done, content.size - done)

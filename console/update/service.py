@@ -15,6 +15,7 @@ from console.loading.starting import Starter
 from console.loading.unsealing import Unsealing
 from console.records import Comparison, Json, UpdatePlan, UpdateProgress, Version
 from console.store import recovery
+from console.update.accelerating import Accelerating
 from console.update.converting import Converting
 from console.update.replacing import Replacing
 from console.update.updater import Updater
@@ -41,6 +42,7 @@ class Updates:
         self._bus = bus
         self._book = book
         self._replacing = Replacing(root, facts, starter, recipes, book, fleet, signed, bus)
+        self.accelerating = Accelerating(root, starter, recipes.or_default, book.note)
         self._converting = Converting(root, facts, starter, recipes.or_default, book.note)
         self._updater = Updater(root, facts, starter, recipes, book, launcher, self._replacing, unsealing, bus)
 
@@ -51,6 +53,7 @@ class Updates:
 
     async def close(self) -> None:
         """End what runs and let go of the candidates."""
+        await self.accelerating.close()
         await self._updater.close()
 
     def plan(self, path: str, data: str | None, target: str | None, at: str = "") -> UpdatePlan:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import mmap
+import os
 import time
 from typing import Any, Optional
 
@@ -14,6 +15,7 @@ from console.worker.child import calls, live, metrics, results, tracebacks
 from console.worker.child.batching import Batching, Key
 from console.worker.child.main import Answer, Refusal, Request, Service
 from console.worker.child.tables import Table, read_table
+from console.worker.child.twin import Twin
 from console.worker.wire import DTYPES, Frame, Head, Receiver
 
 COMPARED_ROWS = 500
@@ -28,6 +30,7 @@ class Serving(Service):
         self.model: Any = None
         self.tables: dict[int, Table] = {}
         self._changes: list[live.Change] = []
+        self._twin: Optional[Twin] = None
         self._batching = Batching(self._key)
         self._row_wise: frozenset[str] = frozenset()
         self._methods: tuple[str, ...] = ()
@@ -45,6 +48,8 @@ class Serving(Service):
             "evaluate": self.evaluate,
             "write_outputs": self.write_outputs,
             "save": self.save,
+            "make_twin": self.make_twin,
+            "use_twin": self.use_twin,
         }
         tracebacks.collect_warnings()
 
@@ -213,6 +218,25 @@ class Serving(Service):
             found = convert(model, fields["format"], request.fds[0], X, **(fields.get("options") or {}))
         return self._with_warnings(dict(found)), b""
 
+    def make_twin(self, request: Request) -> Answer:
+        """data, one descriptor → how the twin compares, as `twinning.make` tells; its bytes go into the file."""
+        from console.worker.child import twinning  # brings the converter, which few workers need
+
+        rows = self.table(request.fields["data"]).X
+        with live.as_trained(self._changes):
+            data, found = twinning.make(self._loaded(), rows)
+        os.write(request.fds[0], data)
+        tracebacks.drain_warnings()
+        return {**found, "size": len(data)}, b""
+
+    def use_twin(self, request: Request) -> Answer:
+        """routes, one descriptor (the twin's sealed bytes) → dtype; from here on it answers where it is faster."""
+        source = Source(request.fds[0], "")
+        routes = {name: [tuple(ends) for ends in ranges] for name, ranges in request.fields["routes"].items()}
+        self._twin = Twin(source.read(0, source.size), self._loaded(), routes)
+        tracebacks.drain_warnings()
+        return {"dtype": self._twin.dtype}, b""
+
     def describe_input(self) -> Optional[str]:
         """Kind, shape and dtypes of the rows that were being answered."""
         return None if self.input is None else calls.describe_input(self.input)
@@ -245,7 +269,8 @@ class Serving(Service):
             method = calls.method(model, name)
             given = (rows, truth) if name == "score" else (rows,)
             begun = time.perf_counter_ns()
-            found[name] = method(*given)
+            answer = None if self._twin is None else self._twin.call(name, rows)
+            found[name] = method(*given) if answer is None else answer
             elapsed += time.perf_counter_ns() - begun
         self.phase = "answer"
         return found, elapsed / 1e6

@@ -1,0 +1,76 @@
+"""The command that makes an ONNX twin, shows how it compares, and keeps it on the operator's word."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Iterable
+
+from console.cli.opening import absolute, opened
+from console.cli.output import Output, columns, size_words
+from console.records import Json, Twinned
+from console.safe_text import safe
+
+__all__ = ["accelerate"]
+
+
+async def accelerate(arguments: argparse.Namespace, output: Output) -> int:
+    """Make, compare and keep a twin; `--drop` removes the one there is."""
+    async with opened(arguments.artifact, records=True) as store:
+        engine, path = store.engine, store.artifact
+        if arguments.drop:
+            gone = await engine.drop_twin(path)
+            output.data({"dropped": gone}, lambda: ["the twin is removed" if gone else f"{path} has no twin"])
+            return 0
+        data = absolute(arguments.data)
+        output.say(f"{safe(path)} is converted, compared and timed")
+        found = await engine.accelerate(path, data=data, at=arguments.at, accept=arguments.accept)
+        if not output.as_json:
+            print("\n".join(_table(found)))
+        kept = arguments.yes or await _asked(path)
+        await (engine.keep_twin(path) if kept else engine.discard_twin(path))
+        output.data({"kept": kept, **_shape(found)}, lambda: [_outcome(found, kept)])
+    return 0
+
+
+async def _asked(path: str) -> bool:
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    print(f"Have the twin answer for {safe(path)} where it is faster? [y/N] ", end="", file=sys.stderr, flush=True)
+    answer = await asyncio.to_thread(sys.stdin.readline)
+    return answer.strip().lower() in ("y", "yes")
+
+
+def _table(found: Twinned) -> Iterable[str]:
+    rows = [
+        (one.method, f"{one.rows:,}", f"{one.model_ms:.3f}", f"{one.twin_ms:.3f}", f"{one.model_ms / one.twin_ms:.1f}x")
+        for one in found.timings
+    ]
+    header = ("METHOD", "ROWS", "MODEL MS", "TWIN MS", "FASTER")
+    yield from columns(header, rows, right=header[1:])
+    yield f"{found.dtype}: {found.differing:,} of {found.rows:,} labels differ, numbers by at most {found.largest:.2g}"
+
+
+def _outcome(found: Twinned, kept: bool) -> str:
+    if not kept:
+        return "the twin is not kept; --yes keeps it"
+    ends = [f"{method} of {low:,} to {high:,} rows" for method, ranges in found.routes.items() for low, high in ranges]
+    words = ", ".join(ends) or "nothing: it is faster nowhere"
+    return f"kept ({size_words(found.size)}); from the next load on the twin answers {safe(words, 300)}"
+
+
+def _shape(found: Twinned) -> dict[str, Json]:
+    timings: list[Json] = [
+        {"method": one.method, "rows": one.rows, "model_ms": one.model_ms, "twin_ms": one.twin_ms}
+        for one in found.timings
+    ]
+    return {
+        "dtype": found.dtype,
+        "rows": found.rows,
+        "differing": found.differing,
+        "largest": found.largest,
+        "timings": timings,
+        "routes": {method: [list(ends) for ends in ranges] for method, ranges in found.routes.items()},
+        "size": found.size,
+    }

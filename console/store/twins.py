@@ -1,0 +1,171 @@
+"""ONNX twins kept beside the artifacts they were made of: `.model-console/twins/<artifact's digest>.onnx` and `.json`.
+
+A twin is bound to one content of an artifact by digest, and its own bytes by another, both in the record. A record
+that somebody else than root or this user made counts for nothing: a store may have come from anywhere.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from console.errors import BadInput, ConsoleError, Failed
+from console.records import Twinned, TwinTiming
+from console.store import sealed
+from console.store.new_file import copy_into
+from console.store.own_files import OwnFiles, sync_directory
+
+__all__ = ["StoredTwin", "find", "keep", "remove"]
+
+DIRECTORY = "twins"
+_RECORD_CAP = 1 << 20
+_TWIN_CAP = 1 << 31
+_FRESH = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_AGAIN = "make it again with `model-console accelerate`"
+_SAME_OWNER = "was made by somebody else"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTwin:
+    """A twin's sealed bytes, the caller's to close, and how it compared when it was made."""
+
+    bytes: sealed.SealedBytes
+    found: Twinned
+
+
+def keep(root: Path, artifact_digest: str, at: str, content: sealed.SealedBytes, found: Twinned, who: str) -> None:
+    """Record a twin for the model at `at` of one content, in place of an older one. Raises Failed."""
+    name = _name(artifact_digest)
+    record = {"artifact": artifact_digest, "at": at, "twin": content.digest, "who": who, **asdict(found)}
+    try:
+        with OwnFiles(root, create=True) as own:
+            directory = own.directory(DIRECTORY, create=True)
+            try:
+                _write(directory, f"{name}.onnx", own.file_mode, content)
+                _write(directory, f"{name}.json", own.file_mode, json.dumps(record, indent=1).encode())
+            finally:
+                os.close(directory)
+    except OSError as error:
+        raise Failed(f"the twin cannot be kept in {root}: {error.strerror or error}") from None
+
+
+def remove(root: Path, artifact_digest: str) -> bool:
+    """Forget the twin of a content; whether there was one. Raises Failed."""
+    gone = False
+    try:
+        with OwnFiles(root) as own:
+            directory = own.directory(DIRECTORY)
+            try:
+                for suffix in (".json", ".onnx"):
+                    try:
+                        os.unlink(_name(artifact_digest) + suffix, dir_fd=directory)
+                        gone = True
+                    except FileNotFoundError:
+                        continue
+                sync_directory(directory)
+            finally:
+                os.close(directory)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise Failed(f"the twin cannot be removed from {root}: {error.strerror or error}") from None
+    return gone
+
+
+def find(root: Path, artifact_digest: str, at: str) -> StoredTwin | None:
+    """The twin of one content, None where there is none. Raises BadInput for one that must not be used."""
+    name = _name(artifact_digest)
+    try:
+        with OwnFiles(root) as own:
+            directory = own.directory(DIRECTORY)
+            try:
+                record = _record(directory, f"{name}.json")
+                if record.get("artifact") != artifact_digest or record.get("at") != at:
+                    return None
+                return _opened(directory, f"{name}.onnx", record)
+            finally:
+                os.close(directory)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise BadInput(f"the twin cannot be read: {error.strerror or error}") from None
+
+
+def _name(artifact_digest: str) -> str:
+    return artifact_digest.removeprefix("sha256:")
+
+
+def _write(directory: int, name: str, mode: int, data: sealed.SealedBytes | bytes) -> None:
+    temporary = f".{name}.{os.getpid()}.tmp"
+    fd = os.open(temporary, _FRESH, 0o600, dir_fd=directory)
+    try:
+        try:
+            if isinstance(data, bytes):
+                sealed.write_all(fd, data)
+            else:
+                copy_into(data, fd)
+            os.fchmod(fd, mode)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        os.replace(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
+    except OSError:
+        os.unlink(temporary, dir_fd=directory)
+        raise
+    sync_directory(directory)
+
+
+def _own(fd: int, what: str, cap: int) -> int:
+    """The size of a plain file of root's or this user's. Raises BadInput."""
+    status = os.fstat(fd)
+    if not stat.S_ISREG(status.st_mode) or status.st_size > cap:
+        raise BadInput(f"the twin's {what} is not a plain file of at most {cap} bytes")
+    if status.st_uid not in (0, os.geteuid()):
+        raise BadInput(f"the twin's {what} {_SAME_OWNER}", hint="make one of your own with `model-console accelerate`")
+    return status.st_size
+
+
+def _record(directory: int, name: str) -> dict[str, Any]:
+    fd = os.open(name, _READ, dir_fd=directory)
+    try:
+        record = json.loads(os.read(fd, _own(fd, "record", _RECORD_CAP)))
+    except (ValueError, RecursionError):
+        raise BadInput("the twin's record is not JSON", hint=_AGAIN) from None
+    finally:
+        os.close(fd)
+    if not isinstance(record, dict):
+        raise BadInput("the twin's record is not an object", hint=_AGAIN)
+    return record
+
+
+def _opened(directory: int, name: str, record: dict[str, Any]) -> StoredTwin:
+    found = _twinned(record)
+    fd = os.open(name, _READ, dir_fd=directory)
+    with sealed.OpenedFile(fd, sealed.identity_of(os.fstat(fd)), name) as opened:
+        _own(fd, "file", _TWIN_CAP)
+        content = sealed.seal(opened, limit=_TWIN_CAP)
+    if content.digest != record.get("twin"):
+        content.close()
+        raise BadInput("the twin's bytes are not those that were recorded", hint=_AGAIN)
+    return StoredTwin(content, found)
+
+
+def _twinned(record: dict[str, Any]) -> Twinned:
+    try:
+        return Twinned(
+            str(record["dtype"]),
+            int(record["rows"]),
+            int(record["differing"]),
+            float(record["largest"]),
+            tuple(TwinTiming(**one) for one in record["timings"]),
+            {str(name): tuple((int(low), int(high)) for low, high in ends) for name, ends in record["routes"].items()},
+            {str(name): str(version) for name, version in record["versions"].items()},
+            int(record["size"]),
+        )
+    except (ConsoleError, KeyError, TypeError, ValueError, AttributeError):
+        raise BadInput("the twin's record is incomplete", hint=_AGAIN) from None

@@ -1,0 +1,122 @@
+"""Having a model answer faster: an ONNX twin is made and compared in a worker, and kept when the operator says yes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from console.errors import BadInput, ConsoleError, Failed, Refused, Usage
+from console.loading.questions import open_data_file
+from console.loading.starting import Records, Starter
+from console.records import Twinned
+from console.store import twins
+from console.store.recipe import Recipe
+from console.store.roots import user_name
+from console.store.sealed import SealedBytes, digest_of, frozen, identity_of, new_memory
+from console.worker.twins import make_twin
+
+__all__ = ["Accelerating"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A twin that waits for the operator's word."""
+
+    digest: str
+    at: str
+    content: SealedBytes
+    found: Twinned
+
+
+class Accelerating:
+    """Makes and keeps the twins of one store; `recipe` tells which rows they are compared on."""
+
+    def __init__(self, root: Path, starter: Starter, recipe: Callable[[str], Recipe], record: Records) -> None:
+        self._root = root
+        self._starter = starter
+        self._recipe = recipe
+        self._record = record
+        self._waiting: dict[str, _Waiting] = {}
+
+    async def compare(self, path: str, *, data: str | None, at: str, accept: str | None) -> Twinned:
+        """Make a twin of the artifact and compare it; it waits for `keep` or `discard`.
+
+        Raises Usage without rows, NeedsReview, Refused, BadInput, Failed (no twin answers alike).
+        """
+        recipe = self._recipe(path).data
+        named = data or recipe.holdout or recipe.train
+        if named is None:
+            raise Usage(f"no rows to compare {path} on", hint="name some with --data, or in the recipe's [data]")
+        await self.discard(path)
+        started = await self._starter.start(path, at, accept)
+        memory = new_memory("twin")
+        try:
+            if started.encrypted:
+                raise Refused(f"{path} is sealed, and a twin would lie open in the store", hint="`unseal` it first")
+            digest = started.digest or await self._later(started.later, path)
+            fd = await asyncio.to_thread(open_data_file, named)
+            try:
+                handle, _file = await started.worker.open_data(fd, os.path.basename(named), target=recipe.target)
+            finally:
+                os.close(fd)
+            found = await self._made(path, make_twin(started.worker, memory, handle))
+            await started.worker.end()
+            made = os.fstat(memory)
+            content = SealedBytes(frozen(memory, "twin"), identity_of(made), made.st_size, None, True, "twin")
+            content.digest = await asyncio.to_thread(digest_of, content)
+        finally:
+            os.close(memory)
+            await started.worker.end()
+        self._waiting[path] = _Waiting(digest, started.at, content, found)
+        return found
+
+    async def keep(self, path: str) -> None:
+        """Record the twin that waits: from the next load on it answers where it is faster. Raises Failed."""
+        waiting = self._waiting.pop(path, None)
+        if waiting is None:
+            raise Failed(f"no twin of {path} waits", hint="make one with `model-console accelerate`")
+        with waiting.content as content:
+            await asyncio.to_thread(
+                twins.keep, self._root, waiting.digest, waiting.at, content, waiting.found, user_name()
+            )
+        await self._record("accelerate", path, waiting.digest, f"twin {content.digest}")
+
+    async def discard(self, path: str) -> None:
+        """Let go of the twin that waits, if one does."""
+        waiting = self._waiting.pop(path, None)
+        if waiting is not None:
+            waiting.content.close()
+
+    async def drop(self, path: str, digest: str) -> bool:
+        """Remove the twin of a content; whether there was one. Raises Failed."""
+        gone = await asyncio.to_thread(twins.remove, self._root, digest)
+        if gone:
+            await self._record("accelerate", path, digest, "twin removed")
+        return gone
+
+    async def close(self) -> None:
+        """Let go of all that wait."""
+        for path in list(self._waiting):
+            await self.discard(path)
+
+    async def _made(self, path: str, making: Awaitable[Twinned]) -> Twinned:
+        try:
+            return await making
+        except ConsoleError as error:
+            if error.failure is not None and error.failure.code == "missing":
+                raise BadInput(
+                    f"{path} cannot be accelerated: {error.failure.message}",
+                    hint="pip install 'model-console[accelerate]'",
+                ) from None
+            if error.failure is not None and error.failure.code == "no-twin":
+                raise Failed(f"{path} cannot be accelerated: {error.failure.message}") from None
+            raise
+
+    async def _later(self, later: asyncio.Task[str | None] | None, path: str) -> str:
+        digest = await later if later is not None else None
+        if digest is None:
+            raise Failed(f"the digest of {path} is not known, so that a twin cannot be bound to it")
+        return digest
