@@ -11,7 +11,7 @@ from typing import Any
 SLICE_SECONDS = 0.004
 """How long the event loop is kept at a stretch."""
 _QUIET_SECONDS = 0.0002
-_QUIET_PASSES = 3
+_QUIET_PASSES = 20
 _MOST_PASSES = 500
 _LOOK_EVERY = 64
 _BUCKET = 2_048

@@ -61,7 +61,8 @@ def table(figures: Sequence[Figure]) -> Iterable[str]:
             f"{value:9.2f}" for value in (one.median, min(one.values), one.quantile(0.99), max(one.values))
         )
         ratio = ratio_of(one, figures)
-        yield f"{one.name:{width}}  {len(one.values):5} {numbers}  {one.unit:6}  {'' if ratio is None else f'{ratio:.2f}'}"
+        told = "" if ratio is None else f"{ratio:.2f}"
+        yield f"{one.name:{width}}  {len(one.values):5} {numbers}  {one.unit:6}  {told}"
 
 
 def ratio_of(one: Figure, figures: Iterable[Figure]) -> float | None:

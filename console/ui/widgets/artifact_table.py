@@ -235,11 +235,12 @@ class ArtifactTable(ScrollView, can_focus=True):
         if size != self.virtual_size:
             self.virtual_size = size
         self._hold_cursor()
-        self._lay_out()
+        width, height = self.size
+        self._lay_out(width)
         now = time.time()
-        for line in range(self.size.height):
+        for line in range(height):
             if self._drawn.get(line) != self._fingerprint(line, now):
-                self.refresh(Region(0, line, self.size.width, 1))
+                self.refresh(Region(0, line, width, 1))
 
     def _hold_cursor(self) -> None:
         """A row that went away leaves the cursor where it was; the first rows get the cursor."""
@@ -267,7 +268,7 @@ class ArtifactTable(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """One line on the screen: the titles, or the row that is scrolled there."""
         width = self.size.width
-        self._lay_out()
+        self._lay_out(width)
         now = time.time()
         self._drawn[y] = self._fingerprint(y, now)
         if y == 0:
@@ -320,12 +321,12 @@ class ArtifactTable(ScrollView, can_focus=True):
             return self._style("plain") + over + Style(bold=name == "name")
         return self._style(name) + over
 
-    def _lay_out(self) -> None:
+    def _lay_out(self, width: int) -> None:
         """Columns follow the width and the longest texts."""
-        now = (self.size.width, self._rows.widest["model"], self._rows.widest["class"])
+        now = (width, self._rows.widest["model"], self._rows.widest["class"])
         if now != self._layout_for:
             self._layout_for = now
-            self._layout = layout(self.size.width, self._rows.widest)
+            self._layout = layout(width, self._rows.widest)
 
     def _style(self, name: str) -> Style:
         style = self._styles.get(name)
