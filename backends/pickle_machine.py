@@ -149,6 +149,9 @@ class PickleMachine(PickleLiterals):
             self.stack.append(self._name(module, name, offset))
         else:
             self.report("computed-name", f"a global named by {kind(module)} and {kind(name)}", offset)
+            likely, part = _given_text(module), _given_text(name)
+            if likely and part:
+                self._name(likely, part, offset)
             self.stack.append(Opaque("a global with a computed name"))
 
     def _name(self, module: str, name: str, offset: int) -> Global:
@@ -267,6 +270,13 @@ class PickleMachine(PickleLiterals):
 
     def _readonly_buffer(self) -> None:
         self.stack[-1]
+
+
+def _given_text(value: Value) -> str:
+    """A text, or the first text that a call was given: what many functions give back; "" where there is none."""
+    if type(value) is Instance and type(value.args) is tuple:
+        value = next((item for item in value.args if type(item) is str), "")
+    return value if type(value) is str else ""
 
 
 def _short_text(value: Value) -> Value:

@@ -414,6 +414,12 @@ SAMPLES: tuple[Sample, ...] = (
     ),
     Sample("43 look-alike", lambda m: PROTO + call("\u043es", "system") + STOP, codes=("odd-name",)),
     Sample("43 line feed in a name", lambda m: PROTO + call("os\n", "system") + STOP, codes=("odd-name",)),
+    Sample(
+        "43 name from a function",
+        lambda m: PROTO + call("builtins", "str", text("os")) + text("system") + b"\x93" + touch(m) + b"\x85R.",
+        SYSTEM,
+        ("computed-name",),
+    ),
     Sample("43 name not a string", lambda m: PROTO + b"K\x01" + text("system") + b"\x93.", codes=("computed-name",)),
     Sample("44 hash bomb", hash_bomb, codes=("exponential",)),
     Sample("45 deep list", lambda m: PROTO + b"]" * 200_000 + b"a" * 199_999 + STOP, codes=("limit",)),

@@ -84,6 +84,7 @@ FOUND = {
     "memo index with a NUL": b"\x8c\x02osp1\0x\n0g1\n\x8c\x06system\x93.",
     "integer of another base": b"I0x10\nL0o7L\nF1_0\n" + SYSTEM,
     "line end missing": b"cos\nsystem",
+    "behind a name that a function gave back": b"\x80\x04(cnumpy\namax\nVos\no\x8c\x06system\x93)R.",
 }
 """Streams in which a name was once not listed."""
 

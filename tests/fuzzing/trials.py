@@ -50,14 +50,17 @@ class Outcome:
         """By engine, the names that were asked for and that the walk did not list.
 
         A file that names joblib's array wrapper is read by joblib's unpickler alone, by the console too; where raw
-        arrays break joblib's layout (for which the file is blocked), nobody knows where the opcodes go on.
+        arrays break joblib's layout, nobody knows where the opcodes go on; and a name that is computed while loading is
+        known to nobody before. For each of these the file is blocked.
         """
         if self.walked is None:
             return {}
         named = {tuple(pair) for pair in self.walked["names"]}
         skipped: set[str] = set()
+        codes = {code for code, _ in self.walked["findings"]}
+        if "computed-name" in codes:
+            skipped = {"joblib"}
         if self.walked["joblib"]:
-            codes = {code for code, _ in self.walked["findings"]}
             skipped = set(ENGINES) if codes & {"raw-span", "frame", "trailing-bytes"} else set(ENGINES) - {"joblib"}
         missed = {engine: names - named for engine, names in self.asked.items() if engine not in skipped}
         return {engine: names for engine, names in missed.items() if names}
