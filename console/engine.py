@@ -42,6 +42,7 @@ from console.records import (
     Failure,
     Json,
     Layer,
+    Memory,
     Outcome,
     ProbePlan,
     ProbeState,
@@ -488,6 +489,13 @@ class Engine:
         """Wait until a probe ends by itself; its summary. Raises Failed."""
         return await self._live.finished(path)
 
+    async def memory(self, path: str) -> Memory | None:
+        """The memory of what is loaded, read now; None where nothing is."""
+        from console.monitor.memory import read_once
+
+        view = self._fleet.view(path)
+        return None if view is None else await asyncio.to_thread(read_once, *view.pids)
+
     def probe(self, path: str) -> ProbeState | None:
         """The probe that runs, or ran last."""
         return self._live.probe(path)
@@ -587,6 +595,8 @@ class Engine:
         if event.kind == "worker.ready":
             view = self._fleet.view(event.subject)
             row = self._shelf.get(event.subject)
+            if view is not None:
+                self._live.follow(view)
             if view is not None and row is not None:
                 self._shelf.mark_changed(event.subject, row.digest is not None and row.digest != view.digest)
         if event.kind == "artifact.changed" and (report := self.known_report(event.subject)) is not None:

@@ -13,7 +13,7 @@ from console.cli import shapes
 from console.cli.opening import Opened, absolute, opened
 from console.cli.output import Output, columns, size_words
 from console.errors import BadInput
-from console.records import Json, Measured, ProbePlan, ProbeState, WorkerView
+from console.records import Json, Measured, Memory, ProbePlan, ProbeState, WorkerView
 
 _BATCH = 256
 """Rows in one request, so that an answer stays far below the cap of a frame."""
@@ -41,7 +41,7 @@ async def predict(arguments: argparse.Namespace, output: Output) -> int:
             times.append(outcome.worker_ms)
             for name, values in outcome.outputs.items():
                 outputs.setdefault(name, []).extend(values if isinstance(values, list) else [values])
-        view = engine.worker(path)
+        view, memory = engine.worker(path), await engine.memory(path)
     if arguments.out:
         _write(Path(arguments.out), outputs)
         output.say(f"{stop} rows written to {arguments.out}")
@@ -49,7 +49,7 @@ async def predict(arguments: argparse.Namespace, output: Output) -> int:
         "rows": stop,
         "outputs": dict(outputs),
         "latency_ms": shapes.quantiles(times),
-        **_worker(view),
+        **_worker(view, memory),
     }
     output.data(value, lambda: [] if arguments.out else _lines(outputs))
     return 0
@@ -60,10 +60,10 @@ def _recorded(arguments: argparse.Namespace) -> bool | None:
     return True if arguments.accept is not None else None
 
 
-def _worker(view: WorkerView | None) -> dict[str, Json]:
+def _worker(view: WorkerView | None, memory: Memory | None) -> dict[str, Json]:
     return {
         "load_ms": dict(view.phases) if view else {},
-        "memory": shapes.memory(view.memory if view else None),
+        "memory": shapes.memory(memory),
         "worker": {"pid": view.pid if view else None, "sandbox": shapes.layers(view.layers if view else {})},
     }
 

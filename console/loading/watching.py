@@ -149,7 +149,7 @@ class Watching:
                 self._compare_soon(row)
         for path in changes.removed:
             self._removed(path)
-        self._young = {path for path in self._young if (row := self._shelf.get(path)) is not None and row.settling}
+        self._young = {path for path in self._young if (seen := self._shelf.get(path)) is not None and seen.settling}
         if changes and self.scanning:
             self._bus.emit("store.scanning", "", f"{len(self._shelf)} artifacts so far")
 

@@ -43,7 +43,7 @@ class Live:
         self._unsubscribe = bus.subscribe(self._hear)
         for view in fleet.views().values():
             if view.state is WorkerState.READY:
-                self._follow(view)
+                self.follow(view)
 
     def recorder(self, path: str) -> Recorder | None:
         """The measurements of one path, None where nothing was ever loaded."""
@@ -115,7 +115,7 @@ class Live:
             self._sampler.hurry(path, False)
             self._bus.emit("probe.stopped", path, f"the probe of {path} ended: {prober.state().stopped_why}")
 
-    def _follow(self, view: WorkerView) -> None:
+    def follow(self, view: WorkerView) -> None:
         """Measure a worker, with its copies, from now on."""
         if view.pid is not None:
             self._recorders.setdefault(view.path, Recorder())
@@ -124,7 +124,7 @@ class Live:
     def _hear(self, event: Event) -> None:
         path, view = event.subject, self._fleet.view(event.subject)
         if event.kind in ("worker.ready", "worker.copies") and view is not None:
-            self._follow(view)
+            self.follow(view)
         elif event.kind == "worker.ended" or (event.kind in _DEATHS and (view is None or view.pid is None)):
             self._sampler.forget(path)
             if path in self._recorders:

@@ -147,6 +147,18 @@ class MemorySampler:
         return Memory(rss, tree.pss, tree.private, tree.peak), _percent(tree.cpu, now, seconds)
 
 
+def read_once(*pids: int) -> Memory | None:
+    """One reading of these trees together, on the caller's thread; None when none of them lives."""
+    trees = _below([found for found in map(_process, pids) if found is not None])
+    if not trees:
+        return None
+    try:
+        rss = sum(process.memory_info().rss for process in trees)
+        return Memory(rss, *_slow(trees[0], trees[1:])) if rss else None
+    except _GONE:
+        return None
+
+
 def _process(pid: int) -> psutil.Process | None:
     try:
         return psutil.Process(pid)
