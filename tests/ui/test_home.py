@@ -254,3 +254,13 @@ async def test_a_hundred_thousand_rows_scroll_and_filter() -> None:
         await console.until(lambda: 0 < len(console.app.rows) < 10)
         await console.press("enter")
         assert selected(console) == "team-976/model-099653.pkl"
+
+
+async def test_the_line_on_top_tells_how_far_the_inspection_got() -> None:
+    feeder = Feeder(artifact(f"m{number:03}.pkl", 10, 1.0, "pickle", "X", None) for number in range(300))
+    feeder.uninspected = 200
+    async with console_on(feeder, size=(160, 40)) as console:
+        await console.until(lambda: "inspected 100 of 300" in console.picture())
+        feeder.uninspected = 40
+        feeder.say("artifact.inspected", "m000.pkl")
+        await console.until(lambda: "inspected" not in console.picture())
