@@ -25,6 +25,8 @@ from console.worker.wire import Head, WireError, size_of
 
 T = TypeVar("T")
 
+FEW_ROWS = 256
+"""Requests of more rows than this may take long: the worker is free to run anywhere before it gets them."""
 INLINE_CAP = 256 << 10
 """Rows of more bytes than this go through shared memory."""
 
@@ -136,6 +138,7 @@ class Worker:
 
         Raises ChildRefused with code `columns` and `details["differences"]`: [{column, problem, expected, found}].
         """
+        self.placement.release()
         head, _body = await self.child.request(
             "open_data", {"name": name, "target": target}, fds=(fd,), deadline=deadline, input=f"the file {name}"
         )
@@ -169,7 +172,7 @@ class Worker:
             "outputs": outputs,
             "score": score,
         }
-        return await self._call("call", fields, deadline)
+        return await self._call("call", fields, deadline, None if stop is None else stop - start)
 
     async def call_rows(
         self,
@@ -181,7 +184,7 @@ class Worker:
     ) -> Outcome:
         """Run rows an operator typed: lists of values (named by `columns`, or in the model's order) or plain texts."""
         fields = {"rows": list(rows), "columns": list(columns) if columns else None, "methods": list(methods)}
-        return await self._call("call_rows", fields, deadline)
+        return await self._call("call_rows", fields, deadline, len(rows))
 
     async def evaluate(
         self, data: int, *, metric: str | None = None, held_back: bool = False, deadline: float = 120.0
@@ -192,6 +195,7 @@ class Worker:
         keeps from fitting.
         """
         fields = {"data": data, "metrics": [metric] if metric else [], "held_back": held_back}
+        self.placement.release()
         head, _body = await self.child.request("evaluate", fields, deadline=deadline)
         return self._checked(lambda said: (_string(said["task"]), int(said["rows"]), _numbers(said["metrics"])), head)
 
@@ -215,11 +219,13 @@ class Worker:
         if isinstance(numbers, int) or len(numbers) > INLINE_CAP:
             head, answer = await self._call_shared(fields, numbers, deadline, given)
         else:
+            few = self._few(shape[0] if shape else None)
             begun = time.perf_counter()
             head, answer = await self.child.submit(
                 "call_array", fields, body=bytes(numbers), deadline=deadline, input=given
             )
-            self._place(time.perf_counter() - begun)
+            if few:
+                self.placement.alone(time.perf_counter() - begun)
         try:
             return _raw(head, answer), answer, head["worker_ns"] / 1e6
         except (Malformed, WireError, KeyError, TypeError, ValueError) as error:
@@ -229,6 +235,7 @@ class Worker:
         self, fields: Head, numbers: Buffer | int, deadline: float, given: str
     ) -> tuple[Head, Buffer]:
         """The same with rows and answers in shared memory; a memfd of the caller's stays the caller's."""
+        self.placement.release()
         rows = numbers if isinstance(numbers, int) else await asyncio.to_thread(shared.written, numbers)
         try:
             answers = shared.empty()
@@ -263,7 +270,7 @@ class Worker:
     ) -> Outcome:
         """Predict rows of an open table into the empty, writable file `fd` as `csv`, `json` or `npy`."""
         fields = {"data": data, "start": start, "stop": stop, "methods": list(methods), "form": form}
-        return await self._call("write_outputs", fields, deadline, (fd,))
+        return await self._call("write_outputs", fields, deadline, fds=(fd,))
 
     async def save(
         self,
@@ -279,6 +286,7 @@ class Worker:
         Both are asked the first rows of the open table `data` (random rows without one).
         """
         fields = {"format": format, "data": data, "options": options or {}}
+        self.placement.release()
         head, _body = await self.child.request("save", fields, fds=(fd,), deadline=deadline)
         return self._checked(
             lambda said: Saved(texts(said["compared"]), texts(said["differences"]), int(said["rows"])), head
@@ -288,18 +296,23 @@ class Worker:
         """Unload: end the process and wait until it is gone."""
         await self.child.end()
 
-    async def _call(self, op: str, fields: Head, deadline: float, fds: Sequence[int] = ()) -> Outcome:
+    async def _call(
+        self, op: str, fields: Head, deadline: float, rows: int | None = None, fds: Sequence[int] = ()
+    ) -> Outcome:
+        few = self._few(rows)
         begun = time.perf_counter()
         head, _body = await self.child.request(op, fields, fds=fds, deadline=deadline)
         seconds = time.perf_counter() - begun
-        self._place(seconds)
+        if few:
+            self.placement.alone(seconds)
         return self._checked(lambda said: _outcome(said, seconds * 1e3), head)
 
-    def _place(self, seconds: float) -> None:
-        if self.child.alone:
-            self.placement.alone(seconds)
-        else:
+    def _few(self, rows: int | None) -> bool:
+        """Whether a request is small and comes alone; before any other the worker is let go wherever there is room."""
+        few = rows is not None and rows <= FEW_ROWS and self.child.alone
+        if not few:
             self.placement.release()
+        return few
 
     def _checked(self, convert: Callable[[Head], T], head: Head) -> T:
         try:

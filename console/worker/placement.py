@@ -43,6 +43,9 @@ class Placement:
 
     def alone(self, seconds: float) -> None:
         """A request that no other overlapped took so long."""
+        if seconds > LONG_S and self._cpu is not None:
+            self.release()
+            return
         self._block.append(seconds)
         if len(self._block) >= BLOCK:
             median = statistics.median(self._block)
@@ -50,7 +53,7 @@ class Placement:
             self._consider(median)
 
     def release(self) -> None:
-        """Requests overlap: run anywhere."""
+        """Requests overlap, or a long one comes: run anywhere."""
         self._block.clear()
         if self._cpu is not None:
             self._put(None)

@@ -54,6 +54,16 @@ def test_it_is_free_where_near_is_no_faster_and_when_requests_overlap(process: i
     assert os.sched_getaffinity(process) == ALL
 
 
+@pytest.mark.skipif(len(ALL) < 2, reason="one processor only")
+def test_one_long_request_sets_it_free(process: int) -> None:
+    placement = Placement(process)
+    block(placement, 200e-6)
+    assert len(os.sched_getaffinity(process)) == 1
+    placement.alone(1.0)
+    assert placement.cpu is None
+    assert os.sched_getaffinity(process) == ALL
+
+
 def test_long_requests_and_ended_processes_are_left_alone(process: int) -> None:
     placement = Placement(process)
     for _ in range(10):
