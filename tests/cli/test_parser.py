@@ -15,7 +15,7 @@ from tests.cli.running import Run
 
 EXPECTED = {
     "ls", "inspect", "predict", "evaluate", "probe", "update", "history", "rollback",
-    "watch", "convert", "doctor", "audit", "demo", "completion",
+    "accelerate", "watch", "convert", "doctor", "audit", "demo", "completion",
     "keygen", "sign", "verify", "seal", "unseal",
 }  # fmt: skip
 
