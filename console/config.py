@@ -54,7 +54,7 @@ class Settings:
 
     theme: str = ""
     mouse: bool = True
-    fps: int = 20
+    fps: int = 60
     ascii: bool = False
     read_only: bool = False
     memory_mb: int = 8192

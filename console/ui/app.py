@@ -10,9 +10,11 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rich.console import RenderableType
 from rich.text import Text
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
+from textual.theme import Theme
 
 from console.config import Settings, state_dir
 from console.errors import ConsoleError
@@ -22,6 +24,7 @@ from console.ui import text
 from console.ui.navigation import Navigator
 from console.ui.screens.base import ConsoleScreen
 from console.ui.screens.boot import BootScreen
+from console.ui.terminal import Pace, PacedDriver
 from console.ui.themes import DARK, DEFAULT_VARIABLES, THEMES
 
 if TYPE_CHECKING:
@@ -51,10 +54,11 @@ class ConsoleApp(Navigator):
 
     def __init__(self, root: Path, opener: Opener, settings: Settings | None = None) -> None:
         self.settings = settings or Settings()
-        super().__init__()
+        super().__init__(driver_class=PacedDriver)
         self.root = root
         self.crash_file: Path | None = None
         self._told: dict[tuple[str, str], float] = {}
+        self._unpaced = Pace()
         self._opener = opener
         self._engine: Engine | None = None
         self._follower: Follower | None = None
@@ -89,6 +93,22 @@ class ConsoleApp(Navigator):
     def is_open(self) -> bool:
         """Whether the store is open."""
         return self._engine is not None
+
+    @property
+    def pace(self) -> Pace:
+        """How fast the terminal takes what is drawn; a picture that goes to no terminal is taken at once."""
+        return self._driver.pace if isinstance(self._driver, PacedDriver) else self._unpaced
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        """Show a picture; while the terminal is slow only the newest one, once the ones before have been taken."""
+        if self.pace.late:
+            screen.refresh()
+        else:
+            super()._display(screen, renderable)
+
+    def get_theme(self, theme_name: str) -> Theme | None:
+        """A theme by name; asked for each line that is drawn, and so without the list of all themes."""
+        return THEMES.get(theme_name) or super().get_theme(theme_name)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our own colours, for themes that do not know them."""

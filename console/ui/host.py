@@ -13,6 +13,7 @@ from console.ui.rows import Rows
 
 if TYPE_CHECKING:
     from console.engine import Engine
+    from console.ui.terminal import Pace
 
 T = TypeVar("T")
 
@@ -28,6 +29,11 @@ class Host(Protocol):
     @property
     def engine(self) -> Engine:
         """What the screens talk to."""
+        ...
+
+    @property
+    def pace(self) -> Pace:
+        """How fast the terminal takes what is drawn."""
         ...
 
     def touch(self, path: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -18,6 +18,7 @@ from console.ui.widgets.charts_panel import ChartsPanel
 
 if TYPE_CHECKING:
     from console.engine import Engine
+    from console.ui.host import Host
 
 _ALIVE = (WorkerState.LOADING, WorkerState.WARMING, WorkerState.READY, WorkerState.DRAINING)
 RATES = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
@@ -45,6 +46,10 @@ class LivePane(Vertical):
         """Charts and probe."""
         yield self.charts
         yield self._probe
+
+    def on_mount(self) -> None:
+        """Move at the terminal's pace."""
+        self.charts.pace = cast("Host", self.app).pace
 
     def on_resize(self) -> None:
         """The charts show another stretch of time."""

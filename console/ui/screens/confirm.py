@@ -12,12 +12,13 @@ from textual.widgets import Button, Input, Static
 
 from console.records import Explanation, Report
 from console.safe_text import safe
+from console.ui.screens.paced import Paced
 from console.ui.widgets.explained import question_lines
 from console.ui.widgets.line_input import LineInput
 from console.ui.widgets.text_pane import TextPane
 
 
-class ConfirmScreen(ModalScreen[bool]):
+class ConfirmScreen(ModalScreen[bool], Paced[bool]):
     """A question that names its thing. Cancel has the focus; `esc` and `n` are no, `y` is yes."""
 
     BINDINGS = [
@@ -53,7 +54,7 @@ class ConfirmScreen(ModalScreen[bool]):
         self.dismiss(yes)
 
 
-class TypedYesScreen(ModalScreen[str]):
+class TypedYesScreen(ModalScreen[str], Paced[str]):
     """Shows what an artifact names and what of it is new, and takes a typed `yes`; empty is the answer no."""
 
     BINDINGS = [

@@ -12,12 +12,13 @@ from textual.widgets import Static
 
 from console.safe_text import safe
 from console.ui import text
+from console.ui.screens.paced import Paced
 from console.ui.widgets.line_list import LineList
 
 CHOICES = (1, 2, 3, 4, 6, 8)
 
 
-class CopiesScreen(ModalScreen[int | None]):
+class CopiesScreen(ModalScreen[int | None], Paced[int | None]):
     """Numbers to choose from; answers with the chosen one, None for none. A digit chooses at once."""
 
     BINDINGS = [

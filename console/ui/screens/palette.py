@@ -16,6 +16,7 @@ from console.safe_text import safe
 from console.ui import text
 from console.ui.keys import EVERYWHERE, Action, actions_at, shown_keys
 from console.ui.screens.base import ConsoleScreen
+from console.ui.screens.paced import Paced
 from console.ui.themes import THEMES
 from console.ui.widgets.line_input import LineInput
 from console.ui.widgets.line_list import Item, LineList
@@ -24,7 +25,7 @@ _MOST = 200
 """Lines the list takes; who looks for more types more."""
 
 
-class PaletteScreen(ModalScreen[Callable[[], None] | None]):
+class PaletteScreen(ModalScreen[Callable[[], None] | None], Paced[Callable[[], None] | None]):
     """A line to type on and what matches: words in any order, anywhere in the name."""
 
     BINDINGS = [

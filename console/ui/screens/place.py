@@ -15,6 +15,7 @@ from textual.widgets import Static
 from backends.base import ModelEntry
 from console.safe_text import safe
 from console.ui import text
+from console.ui.screens.paced import Paced
 from console.ui.widgets.line_list import LineList
 
 
@@ -30,7 +31,7 @@ def _within(place: str, other: str) -> bool:
     return place != other and place.startswith((other + ".", other + "["))
 
 
-class PlaceScreen(ModalScreen[str | None]):
+class PlaceScreen(ModalScreen[str | None], Paced[str | None]):
     """The models of a file; answers with the place of the chosen one, None for none."""
 
     BINDINGS = [Binding("escape,q", "leave", show=False), Binding("enter", "choose", show=False)]

@@ -7,6 +7,7 @@ from textual.containers import Grid
 from textual.timer import Timer
 
 from console.monitor.series import Recorder
+from console.ui.terminal import Pace
 from console.ui.text import is_ascii
 from console.ui.widgets.axis import Unit
 from console.ui.widgets.chart import Chart
@@ -71,6 +72,7 @@ class ChartsPanel(Grid):
         self._clock: Timer | None = None
         self._frame = 0
         self.paused = False
+        self.pace = Pace()
         self.dot_seconds = 0.5
 
     def compose(self) -> ComposeResult:
@@ -95,7 +97,9 @@ class ChartsPanel(Grid):
                 self._clock.pause()
 
     def tick(self) -> None:
-        """One frame."""
+        """One frame, if the terminal is not behind."""
+        if not self.pace.due():
+            return
         self._frame += 1
         for chart in self._charts:
             chart.tick(readout=self._frame % _FRAMES_PER_READOUT == 0)

@@ -1,0 +1,19 @@
+"""Painting at the pace of the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from textual.screen import Screen, ScreenResultType
+
+if TYPE_CHECKING:
+    from console.ui.host import Host
+
+
+class Paced(Screen[ScreenResultType]):
+    """A screen that is painted only when the terminal has taken what was painted before: nothing is lost, as what has
+    changed meanwhile is painted then."""
+
+    def _on_timer_update(self) -> None:
+        if not cast("Host", self.app).pace.behind:
+            super()._on_timer_update()

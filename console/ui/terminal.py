@@ -1,0 +1,142 @@
+"""What goes to the terminal, in few bytes, and how fast it is taken.
+
+A terminal can be slow: a serial line, a relay, a multiplexer that is busy. Textual hands its output to a thread with a
+queue of thirty writes and blocks when that is full. Here nothing is painted while the terminal has not taken what it
+was given before, so that the queue never holds more than one picture; what moves by itself (`Pace.due`) backs off
+further, so that there is room for the answer to a key.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from typing import IO, TYPE_CHECKING, Any, cast
+
+from textual.drivers.linux_driver import LinuxDriver
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+LATE_S = 0.05
+"""So long a write may be under way before the terminal counts as slow."""
+_LONGEST_S = 4.0
+_QUICKER = 0.9
+_AT_ONCE_S = 0.05
+
+_SGR = re.compile(r"(\x1b\[[\d;]*m)")
+_MOVED_ON = re.compile(r"\x1b\[\d+;\d+H\n?(?=\x1b\[\d+;\d+H)")
+_ONLY_MOVES = re.compile(r"(?:\x1b\[\d+;\d+H\n?)*")
+_RESET = "\x1b[0m"
+
+
+class Pace:
+    """Counts what was given to the terminal (on the event loop) and what it has taken (in the thread that writes)."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._given = self._taken = 0
+        self._since = 0.0
+        self._period = 0.0
+        self._next = 0.0
+
+    def give(self) -> None:
+        """One more write."""
+        if not self.behind:
+            self._since = self._clock()
+        self._given += 1
+
+    def take(self, writes: int) -> None:
+        """So many writes in all have been taken."""
+        self._taken = writes
+
+    @property
+    def behind(self) -> bool:
+        """Whether something is still under way: no picture before that."""
+        return self._taken < self._given
+
+    @property
+    def late(self) -> bool:
+        """Whether it has been under way for longer than a terminal that keeps up would need."""
+        return self.behind and self._clock() - self._since > LATE_S
+
+    @property
+    def period(self) -> float:
+        """Seconds between two pictures of what moves by itself; 0 is as often as asked."""
+        return self._period
+
+    def due(self) -> bool:
+        """Whether what moves by itself may be drawn now: seldom while the terminal is slow, soon again afterwards."""
+        now = self._clock()
+        if now < self._next:
+            return False
+        if self.late:
+            self._period = min(_LONGEST_S, max(0.2, 2 * self._period))
+        else:
+            self._period = 0.0 if self._period < _AT_ONCE_S else _QUICKER * self._period
+        self._next = now + self._period
+        return not self.behind
+
+
+class PacedDriver(LinuxDriver):
+    """Textual's driver, with its output made lean and followed to the terminal."""
+
+    def __init__(self, app: App[Any], **options: Any) -> None:
+        super().__init__(app, **options)
+        self.pace = Pace()
+        self._file = cast("Any", Followed(cast("IO[str]", self._file), self.pace))
+
+    def write(self, data: str) -> None:
+        """Queue a write."""
+        self.pace.give()
+        super().write(data)
+
+
+class Followed:
+    """The terminal as the writing thread sees it."""
+
+    def __init__(self, file: IO[str], pace: Pace) -> None:
+        self._file = file
+        self._pace = pace
+        self._writes = 0
+
+    def write(self, data: str) -> int:
+        """Write as few bytes as say the same."""
+        self._writes += 1
+        return self._file.write(lean(data))
+
+    def flush(self) -> None:
+        """Return when the terminal has taken everything."""
+        self._file.flush()
+        self._pace.take(self._writes)
+
+    def fileno(self) -> int:
+        """The terminal's descriptor."""
+        return self._file.fileno()
+
+
+def lean(data: str) -> str:
+    """The same picture without moves that another move follows, and without styles that are in force already.
+
+    Rich ends each piece of text with a reset and begins the next with its whole style; the compositor ends each piece
+    with a move to where it ends.
+    """
+    found: list[str] = []
+    asked = now = ""
+    for place, part in enumerate(_SGR.split(_MOVED_ON.sub("", data))):
+        if place % 2:
+            asked = part if part == _RESET else asked + part
+            continue
+        if asked != now and not _ONLY_MOVES.fullmatch(part):
+            found.append(_change(now, asked))
+            now = asked
+        found.append(part)
+    return "".join([*found, _change(now, asked)])
+
+
+def _change(now: str, asked: str) -> str:
+    """What leads from one style to another; a style is all that was said since the last reset, that one included."""
+    if not asked.startswith(_RESET):
+        return asked[len(now) :]
+    known = now if now == _RESET or (asked.startswith(now) and now.startswith(_RESET)) else ""
+    return asked[len(known) :]
