@@ -6,7 +6,7 @@ Everything it hands out is a plain record; what happens is told on `bus`. All of
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property, partial
 from pathlib import Path
@@ -411,14 +411,21 @@ class Engine:
         return await self._updates.convert(path, to, out, at=at, accept=accept)
 
     async def accelerate(
-        self, path: str, *, data: str | None = None, at: str = "", accept: str | None = None
+        self,
+        path: str,
+        *,
+        data: str | None = None,
+        at: str = "",
+        accept: str | None = None,
+        on_phase: Callable[[str], None] = lambda phase: None,
     ) -> Twinned:
         """Make an ONNX twin of an artifact and compare it; it waits for `keep_twin` or `discard_twin`.
 
+        `on_phase` hears what is being done.
         Raises Usage, NeedsReview, Refused, BadInput, Failed.
         """
         await self._may("accelerate", path, writes=True)
-        return await self._updates.accelerating.compare(path, data=data, at=at, accept=accept)
+        return await self._updates.accelerating.compare(path, data=data, at=at, accept=accept, on_phase=on_phase)
 
     async def keep_twin(self, path: str) -> None:
         """Have the twin that waits answer where it is faster, from the next load on. Raises Failed."""

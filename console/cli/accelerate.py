@@ -24,8 +24,13 @@ async def accelerate(arguments: argparse.Namespace, output: Output) -> int:
             output.data({"dropped": gone}, lambda: ["the twin is removed" if gone else f"{path} has no twin"])
             return 0
         data = absolute(arguments.data)
-        output.say(f"{safe(path)} is converted, compared and timed")
-        found = await engine.accelerate(path, data=data, at=arguments.at, accept=arguments.accept)
+        found = await engine.accelerate(
+            path,
+            data=data,
+            at=arguments.at,
+            accept=arguments.accept,
+            on_phase=lambda phase: output.say(f"{safe(path)}: {safe(phase)}"),
+        )
         if not output.as_json:
             print("\n".join(_table(found)))
         kept = arguments.yes or await _asked(path)

@@ -20,8 +20,8 @@ from console.worker.model import Loaded, Worker
 Records = Callable[[str, str, str | None, str], Awaitable[None]]
 """Writes one line of the audit log: action, path, digest, result."""
 
-Compiled = Callable[[Worker, str, str], Awaitable[tuple[str, ...]]]
-"""Gives a worker what was compiled of its content (digest, place in the file), and tells what is to be noted of it."""
+Compiled = Callable[[Worker, str, str], Awaitable[None]]
+"""Gives a worker what was compiled of its content (digest, place in the file)."""
 
 OnPhase = Callable[[str, dict[str, float], Worker | None], None]
 """Hears as each phase of a start begins: its name, the milliseconds of those that have ended, the worker."""
@@ -90,8 +90,7 @@ class Starter:
                 await self._record("load", path, judged.bytes.digest, result)
                 raise
         if started.digest is not None:
-            notes = await self._compiled(started.worker, started.digest, started.at)
-            started = replace(started, loaded=replace(started.loaded, notes=(*started.loaded.notes, *notes)))
+            await self._compiled(started.worker, started.digest, started.at)
         if started.later is None:
             await self._record("load", path, started.digest, "loaded")
         return started
@@ -106,14 +105,16 @@ class Starter:
         except BaseException:
             self._digesting.give_up(taking)
             raise
-        later = asyncio.create_task(self._told(path, taking, started.worker))
+        later = asyncio.create_task(self._told(path, taking, started))
         self._telling.add(later)
         later.add_done_callback(self._telling.discard)
         return replace(started, later=later)
 
-    async def _told(self, path: str, taking: asyncio.Task[str], worker: Worker) -> str | None:
-        digest = await self._digesting.of_worker(taking, worker.child)
+    async def _told(self, path: str, taking: asyncio.Task[str], started: Started) -> str | None:
+        digest = await self._digesting.of_worker(taking, started.worker.child)
         await self._record("load", path, digest, "loaded" if digest else "loaded; ended before its digest was known")
+        if digest is not None:
+            await self._compiled(started.worker, digest, started.at)
         return digest
 
     async def close(self) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from console.errors import BadInput, Conflict, Failed
 from console.records import Version
-from console.store import history, sealed, swap
+from console.store import history, sealed, swap, twins
 from console.store.history import AS_FOUND, FROM_OUTSIDE, Versions
 from console.store.journal import Journal, Operation
 from console.store.own_files import OwnFiles, artifact_lock
@@ -78,12 +78,19 @@ def publish(
                 operation = _plan(path, content, promotion, Versions(journal.of(path)), replaces, old)
                 site = Site(own, directory, os.path.basename(path), operation)
                 done = _replace(site, journal, content, old, verify, mode)
-            history.prune(own, Versions(journal.of(path)), path, promotion.keep)
+            _prune(own, Versions(journal.of(path)), path, promotion.keep)
         finally:
             os.close(directory)
     return Version(
         done.version, done.new, done.when, done.who, done.why, done.size, current=True, metrics=dict(done.metrics)
     )
+
+
+def _prune(own: OwnFiles, known: Versions, path: str, keep: int) -> None:
+    """Let go of surplus versions, and of what was compiled of them."""
+    surplus = {known.entries[version].digest for version in history.prune(own, known, path, keep)}
+    if surplus:
+        twins.forget(own, surplus)
 
 
 def rollback(

@@ -1,7 +1,8 @@
 """ONNX twins kept beside the artifacts they were made of: `.model-console/twins/<artifact's digest>.onnx` and `.json`.
 
 A twin is bound to one content of an artifact by digest, and its own bytes by another, both in the record. A record
-that somebody else than root or this user made counts for nothing: a store may have come from anywhere.
+counts only with the mark of this user's own console: a store may have come from anywhere, and a signed model with a
+twin of somebody else's beside it would answer what they want.
 """
 
 from __future__ import annotations
@@ -9,17 +10,20 @@ from __future__ import annotations
 import json
 import os
 import stat
+import time
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from console.errors import BadInput, ConsoleError, Failed
 from console.records import Twinned, TwinTiming
-from console.store import sealed
+from console.store import own_key, sealed
 from console.store.new_file import copy_into
 from console.store.own_files import OwnFiles, sync_directory
 
-__all__ = ["StoredTwin", "find", "keep", "remove"]
+__all__ = ["StoredTwin", "find", "forget", "keep", "remove"]
 
 DIRECTORY = "twins"
 _RECORD_CAP = 1 << 20
@@ -27,7 +31,6 @@ _TWIN_CAP = 1 << 31
 _FRESH = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _AGAIN = "make it again with `model-console accelerate`"
-_SAME_OWNER = "was made by somebody else"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,9 @@ class StoredTwin:
 def keep(root: Path, artifact_digest: str, at: str, content: sealed.SealedBytes, found: Twinned, who: str) -> None:
     """Record a twin for the model at `at` of one content, in place of an older one. Raises Failed."""
     name = _name(artifact_digest)
-    record = {"artifact": artifact_digest, "at": at, "twin": content.digest, "who": who, **asdict(found)}
+    told = {"artifact": artifact_digest, "at": at, "twin": content.digest, "who": who, "when": time.time()}
+    record: dict[str, Any] = {**told, **asdict(found)}
+    record["mark"] = own_key.tag(_marked(record))
     try:
         with OwnFiles(root, create=True) as own:
             directory = own.directory(DIRECTORY, create=True)
@@ -55,18 +60,12 @@ def keep(root: Path, artifact_digest: str, at: str, content: sealed.SealedBytes,
 
 
 def remove(root: Path, artifact_digest: str) -> bool:
-    """Forget the twin of a content; whether there was one. Raises Failed."""
-    gone = False
+    """Remove the twin of a content; whether there was one. Raises Failed."""
     try:
         with OwnFiles(root) as own:
             directory = own.directory(DIRECTORY)
             try:
-                for suffix in (".json", ".onnx"):
-                    try:
-                        os.unlink(_name(artifact_digest) + suffix, dir_fd=directory)
-                        gone = True
-                    except FileNotFoundError:
-                        continue
+                gone = _unlink(directory, artifact_digest)
                 sync_directory(directory)
             finally:
                 os.close(directory)
@@ -75,6 +74,19 @@ def remove(root: Path, artifact_digest: str) -> bool:
     except OSError as error:
         raise Failed(f"the twin cannot be removed from {root}: {error.strerror or error}") from None
     return gone
+
+
+def forget(own: OwnFiles, artifact_digests: Iterable[str]) -> None:
+    """Remove the twins of contents that are no longer kept. Raises OSError."""
+    try:
+        directory = own.directory(DIRECTORY)
+    except FileNotFoundError:
+        return
+    try:
+        for digest in artifact_digests:
+            _unlink(directory, digest)
+    finally:
+        os.close(directory)
 
 
 def find(root: Path, artifact_digest: str, at: str) -> StoredTwin | None:
@@ -100,6 +112,22 @@ def _name(artifact_digest: str) -> str:
     return artifact_digest.removeprefix("sha256:")
 
 
+def _unlink(directory: int, artifact_digest: str) -> bool:
+    """Remove the files of a twin, the record first; whether there was one."""
+    gone = False
+    for suffix in (".json", ".onnx"):
+        with suppress(FileNotFoundError):
+            os.unlink(_name(artifact_digest) + suffix, dir_fd=directory)
+            gone = True
+    return gone
+
+
+def _marked(record: dict[str, Any]) -> bytes:
+    """The bytes of a record that its mark is on: all but the mark."""
+    plain = {name: value for name, value in record.items() if name != "mark"}
+    return b"ONNX twin\n" + json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()
+
+
 def _write(directory: int, name: str, mode: int, data: sealed.SealedBytes | bytes) -> None:
     temporary = f".{name}.{os.getpid()}.tmp"
     fd = os.open(temporary, _FRESH, 0o600, dir_fd=directory)
@@ -120,26 +148,26 @@ def _write(directory: int, name: str, mode: int, data: sealed.SealedBytes | byte
     sync_directory(directory)
 
 
-def _own(fd: int, what: str, cap: int) -> int:
-    """The size of a plain file of root's or this user's. Raises BadInput."""
+def _size(fd: int, what: str, cap: int) -> int:
+    """The size of a plain file. Raises BadInput."""
     status = os.fstat(fd)
     if not stat.S_ISREG(status.st_mode) or status.st_size > cap:
         raise BadInput(f"the twin's {what} is not a plain file of at most {cap} bytes")
-    if status.st_uid not in (0, os.geteuid()):
-        raise BadInput(f"the twin's {what} {_SAME_OWNER}", hint="make one of your own with `model-console accelerate`")
     return status.st_size
 
 
 def _record(directory: int, name: str) -> dict[str, Any]:
     fd = os.open(name, _READ, dir_fd=directory)
     try:
-        record = json.loads(os.read(fd, _own(fd, "record", _RECORD_CAP)))
+        record = json.loads(os.read(fd, _size(fd, "record", _RECORD_CAP)))
     except (ValueError, RecursionError):
         raise BadInput("the twin's record is not JSON", hint=_AGAIN) from None
     finally:
         os.close(fd)
     if not isinstance(record, dict):
         raise BadInput("the twin's record is not an object", hint=_AGAIN)
+    if not own_key.is_own(_marked(record), str(record.get("mark"))):
+        raise BadInput("this user's console did not make it", hint=_AGAIN)
     return record
 
 
@@ -147,7 +175,7 @@ def _opened(directory: int, name: str, record: dict[str, Any]) -> StoredTwin:
     found = _twinned(record)
     fd = os.open(name, _READ, dir_fd=directory)
     with sealed.OpenedFile(fd, sealed.identity_of(os.fstat(fd)), name) as opened:
-        _own(fd, "file", _TWIN_CAP)
+        _size(fd, "file", _TWIN_CAP)
         content = sealed.seal(opened, limit=_TWIN_CAP)
     if content.digest != record.get("twin"):
         content.close()

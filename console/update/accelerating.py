@@ -16,6 +16,7 @@ from console.store import twins
 from console.store.recipe import Recipe
 from console.store.roots import user_name
 from console.store.sealed import SealedBytes, digest_of, frozen, identity_of, new_memory
+from console.worker.model import Worker
 from console.worker.twins import make_twin
 
 __all__ = ["Accelerating"]
@@ -41,8 +42,10 @@ class Accelerating:
         self._record = record
         self._waiting: dict[str, _Waiting] = {}
 
-    async def compare(self, path: str, *, data: str | None, at: str, accept: str | None) -> Twinned:
-        """Make a twin of the artifact and compare it; it waits for `keep` or `discard`.
+    async def compare(
+        self, path: str, *, data: str | None, at: str, accept: str | None, on_phase: Callable[[str], None]
+    ) -> Twinned:
+        """Make a twin of the artifact and compare it; it waits for `keep` or `discard`. `on_phase` hears what is done.
 
         Raises Usage without rows, NeedsReview, Refused, BadInput, Failed (no twin answers alike).
         """
@@ -50,26 +53,21 @@ class Accelerating:
         named = data or recipe.holdout or recipe.train
         if named is None:
             raise Usage(f"no rows to compare {path} on", hint="name some with --data, or in the recipe's [data]")
-        await self.discard(path)
+        on_phase("loading")
         started = await self._starter.start(path, at, accept)
         memory = new_memory("twin")
         try:
             if started.encrypted:
                 raise Refused(f"{path} is sealed, and a twin would lie open in the store", hint="`unseal` it first")
             digest = started.digest or await self._later(started.later, path)
-            fd = await asyncio.to_thread(open_data_file, named)
-            try:
-                handle, _file = await started.worker.open_data(fd, os.path.basename(named), target=recipe.target)
-            finally:
-                os.close(fd)
-            found = await self._made(path, make_twin(started.worker, memory, handle))
+            handle = await _rows(started.worker, named, recipe.target)
+            found = await self._made(path, make_twin(started.worker, memory, handle, on_phase))
             await started.worker.end()
-            made = os.fstat(memory)
-            content = SealedBytes(frozen(memory, "twin"), identity_of(made), made.st_size, None, True, "twin")
-            content.digest = await asyncio.to_thread(digest_of, content)
+            content = await _frozen(memory)
         finally:
             os.close(memory)
             await started.worker.end()
+        await self.discard(path)
         self._waiting[path] = _Waiting(digest, started.at, content, found)
         return found
 
@@ -116,7 +114,29 @@ class Accelerating:
             raise
 
     async def _later(self, later: asyncio.Task[str | None] | None, path: str) -> str:
-        digest = await later if later is not None else None
+        digest = await asyncio.shield(later) if later is not None else None
         if digest is None:
             raise Failed(f"the digest of {path} is not known, so that a twin cannot be bound to it")
         return digest
+
+
+async def _rows(worker: Worker, named: str, target: str | None) -> int:
+    """The data file of this name, open in the worker. Raises BadInput, ChildRefused."""
+    fd = await asyncio.to_thread(open_data_file, named)
+    try:
+        handle, _file = await worker.open_data(fd, os.path.basename(named), target=target)
+    finally:
+        os.close(fd)
+    return handle
+
+
+async def _frozen(memory: int) -> SealedBytes:
+    """What a child has written into memory of ours, read-only from here on, with its digest."""
+    made = os.fstat(memory)
+    content = SealedBytes(frozen(memory, "twin"), identity_of(made), made.st_size, None, True, "twin")
+    try:
+        content.digest = await asyncio.to_thread(digest_of, content)
+    except BaseException:
+        content.close()
+        raise
+    return content

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from console.records import Twinned, TwinTiming
 from console.worker.failures import error_of, new_failure
 from console.worker.model import Worker
+from console.worker.wire import Head
 
 __all__ = ["make_twin", "use_twin"]
 
 DEADLINE = 900.0
 
 
-async def make_twin(worker: Worker, fd: int, data: int) -> Twinned:
+async def make_twin(worker: Worker, fd: int, data: int, on_phase: Callable[[str], None]) -> Twinned:
     """Have the loaded model converted into the empty file `fd` and compared on rows like those of the open table.
 
+    `on_phase` hears what is being done.
     Raises ChildRefused with code `no-twin` where no twin answers alike, `missing` without the converter.
     """
-    head, _body = await worker.child.request("make_twin", {"data": data}, fds=(fd,), deadline=DEADLINE)
+
+    def on_event(head: Head) -> None:
+        on_phase(str(head.get("phase", ""))[:100])
+
+    head, _body = await worker.child.request(
+        "make_twin", {"data": data}, fds=(fd,), deadline=DEADLINE, on_event=on_event
+    )
     try:
         return _twinned(head)
     except (KeyError, TypeError, ValueError) as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import mmap
-import os
 import time
 from typing import Any, Optional
 
@@ -180,8 +179,7 @@ class Serving(Service):
             self._row_wise -= frozenset(asked)
             raise
         self._learn(fields, shape[0], elapsed)
-        warnings = tracebacks.drain_warnings()
-        return [({**head, "warnings": warnings} if warnings else head, body) for head, body in parts]
+        return [(self._with_warnings(head), body) for head, body in parts]
 
     def _key(self, head: Head) -> Optional[Key]:
         """What a request can share a call with: array calls of row-wise methods on rows of the same width and dtype."""
@@ -193,8 +191,9 @@ class Serving(Service):
         return tuple(methods or ()), dtype, tuple(shape[1:])
 
     def _learn(self, fields: Head, rows: int, elapsed_ms: float) -> None:
+        """What a call costs; one that the model and its twin both answered costs more than the next will."""
         key = self._key(fields)
-        if key is not None:
+        if key is not None and (self._twin is None or not self._twin.compared):
             self._batching.cost(key).learn(rows, elapsed_ms / 1e3)
 
     def write_outputs(self, request: Request) -> Answer:
@@ -223,9 +222,9 @@ class Serving(Service):
         from console.worker.child import twinning  # brings the converter, which few workers need
 
         rows = self.table(request.fields["data"]).X
-        with live.as_trained(self._changes):
-            data, found = twinning.make(self._loaded(), rows)
-        os.write(request.fds[0], data)
+        data, found = twinning.make(self._loaded(), rows, lambda phase: request.event("phase", phase=phase))
+        with open(request.fds[0], "wb", closefd=False) as file:
+            file.write(data)
         tracebacks.drain_warnings()
         return {**found, "size": len(data)}, b""
 
@@ -276,7 +275,10 @@ class Serving(Service):
         return found, elapsed / 1e6
 
     def _with_warnings(self, head: dict[str, Any]) -> dict[str, Any]:
+        """The head with what was warned of since the last one, and once with why the twin was switched off."""
         warnings = tracebacks.drain_warnings()
+        if self._twin is not None and self._twin.off is not None:
+            head, self._twin = {**head, "note": self._twin.off}, None
         return {**head, "warnings": warnings} if warnings else head
 
     def _warm(self, signature: dict[str, Any]) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from statistics import median
 from typing import Any
 
+from console.worker.child.edges import ROWS, compared_rows
 from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
 from console.worker.child.twin import METHODS, TOLERANCE, Routes, Twin, difference
@@ -15,32 +16,31 @@ from console.worker.child.twin import METHODS, TOLERANCE, Routes, Twin, differen
 __all__ = ["make"]
 
 SIZES = (1, 10, 100, 1_000, 10_000, 100_000)
-ROWS = 100_000
-CHUNK = 5_000
 COMPARE_SECONDS = 30.0
 TIMING_SECONDS = 1.0
 TURNS, LEAST_TURNS = 41, 4
 SLOWEST_MS = 250.0
 """Ten times as many rows are not timed once a call of both takes longer than this."""
-THRESHOLDS = 4_096
 MARGIN = 0.95
 """A batch size is the twin's only where it takes at most this share of the model's own time."""
 
 
-def make(model: Any, rows: Any) -> tuple[bytes, dict[str, Any]]:
+def make(model: Any, rows: Any, tell: Callable[[str], None]) -> tuple[bytes, dict[str, Any]]:
     """The bytes of a twin, and how it compares: dtype, rows, differing, largest, timings, routes, versions.
 
-    `rows` are real ones of the model's own. float64 is tried first, then float32; the first twin whose labels are all
-    the same is taken. Raises Refusal for a model that cannot be converted, or of which no twin agrees.
+    `rows` are real ones of the model's own; `tell` hears what is being done. float64 is tried first, then float32; the
+    first twin whose labels are all the same is taken. Raises Refusal for a model that cannot be converted, of which no
+    twin agrees, or whose twin is faster nowhere.
     """
     X = _numbers(model, rows)
-    compared = list(_compared_rows(model, X))
     refused = []
     for dtype in ("float64", "float32"):
         try:
+            tell(f"converting to {dtype}")
             data = _convert(model, X.shape[1], dtype)
             twin = Twin(data, model, {})
-            agreement = _agreement(model, twin, compared)
+            tell(f"comparing in {dtype}")
+            agreement = _agreement(model, twin, compared_rows(model, X))
         except Refusal as error:
             if error.code == "missing":
                 raise
@@ -52,19 +52,29 @@ def make(model: Any, rows: Any) -> tuple[bytes, dict[str, Any]]:
                 f" numbers by up to {agreement['largest']:.2g}"
             )
             continue
+        tell("timing")
         timings, routes = _timed(model, twin, X)
+        if not any(routes.values()):
+            raise Refusal("no-twin", "its ONNX twin answers alike, but is faster at no number of rows")
         return data, {"dtype": dtype, **agreement, "timings": timings, "routes": routes, "versions": _versions()}
     raise Refusal("no-twin", "no ONNX twin answers like this model: " + "; ".join(refused))
 
 
 def _numbers(model: Any, rows: Any) -> Any:
+    """Real rows as float64, those left out that no twin answers: with numbers missing or infinite."""
     numpy = importlib.import_module("numpy")
     if not callable(attribute(model, "predict")) or attribute(model, "n_features_in_") is None:
-        raise Refusal("no-twin", f"only classifiers and regressors have twins, and this is a {type(model).__name__}")
-    X = numpy.asarray(rows)
-    if X.ndim != 2 or X.dtype.kind not in "fiu" or not len(X):
+        raise Refusal("no-twin", f"only models that predict from a table have twins, not a {type(model).__name__}")
+    if isinstance(attribute(model, "classes_"), list):
+        raise Refusal("no-twin", "it answers several labels for each row, and a twin answers one")
+    X = numpy.asarray(rows[:ROWS])
+    if X.ndim != 2 or X.dtype.kind not in "fiu":
         raise Refusal("no-twin", "a twin takes a table of numbers alone, and this model takes something else")
-    return X.astype("float64")
+    X = X.astype("float64")
+    X = X[numpy.isfinite(X).all(axis=1)]
+    if not len(X):
+        raise Refusal("no-twin", "in every row to compare on a number is missing")
+    return X
 
 
 def _convert(model: Any, width: int, dtype: str) -> bytes:
@@ -74,85 +84,32 @@ def _convert(model: Any, width: int, dtype: str) -> bytes:
     except ImportError:
         raise Refusal("missing", "skl2onnx is not installed for the interpreter of this model") from None
     tensor = types.DoubleTensorType if dtype == "float64" else types.FloatTensorType
-    options = {"zipmap": False} if attribute(model, "classes_") is not None else None
+    entry = [("X", tensor([None, width]))]
     try:
-        made = skl2onnx.to_onnx(model, initial_types=[("X", tensor([None, width]))], options=options)
+        try:
+            made = skl2onnx.to_onnx(model, initial_types=entry, options={"zipmap": False})
+        except NameError:  # no such option: it answers no maps anyway
+            made = skl2onnx.to_onnx(model, initial_types=entry)
+        return made.SerializeToString()  # type: ignore[no-any-return]
     except Exception as error:
         first = (str(error).strip().splitlines() or [""])[0][:200]
         raise Refusal("no-twin", f"skl2onnx cannot convert it ({type(error).__name__}: {first})") from None
-    return made.SerializeToString()  # type: ignore[no-any-return]
 
 
-def _compared_rows(model: Any, X: Any) -> Iterator[Any]:
-    """Chunks of real rows, real rows with noise, and rows moved onto what decides: thresholds and their neighbours."""
-    numpy = importlib.import_module("numpy")
-    random = numpy.random.default_rng(0)
-    spread = X.std(axis=0) + 1e-9
-    edges = _edges(model, X)
-    for begin in range(0, ROWS, CHUNK):
-        rows = X[random.integers(0, len(X), CHUNK)] if begin or len(X) < CHUNK else X[:CHUNK].copy()
-        if begin:
-            rows = rows + random.normal(size=rows.shape) * spread * random.choice([0.0, 0.01, 0.3], (CHUNK, 1))
-        if begin % (2 * CHUNK):
-            columns = random.integers(0, X.shape[1], CHUNK)
-            values = edges[columns, random.integers(0, edges.shape[1], CHUNK)]
-            rows[numpy.arange(CHUNK), columns] = values
-        yield rows
-
-
-def _edges(model: Any, X: Any) -> Any:
-    """For each feature the values at which an answer may turn, and their nearest neighbours: (features, values)."""
-    numpy = importlib.import_module("numpy")
-    random = numpy.random.default_rng(1)
-    by_feature: list[list[float]] = [[] for _ in range(X.shape[1])]
-    for features, thresholds in _splits(model):
-        for feature, threshold in zip(features, thresholds):
-            if 0 <= feature < len(by_feature) and len(by_feature[feature]) < THRESHOLDS:
-                by_feature[feature].append(float(threshold))
-    edges = numpy.empty((X.shape[1], 3 * THRESHOLDS))
-    for feature, known in enumerate(by_feature):
-        column = X[:, feature]
-        known = known or [*column[:THRESHOLDS], 0.0, -0.0, column.min(), column.max(), 10 * column.max()]
-        values = random.choice(numpy.asarray(known, dtype="float64"), THRESHOLDS)
-        single = values.astype("float32").astype("float64")
-        values = numpy.where(random.random(THRESHOLDS) < 0.5, values, single)
-        edges[feature] = numpy.concatenate(
-            [values, numpy.nextafter(values, numpy.inf), numpy.nextafter(values, -numpy.inf)]
-        )
-    return edges
-
-
-def _splits(model: Any) -> Iterator[tuple[Any, Any]]:
-    """Feature and threshold arrays of every tree in a model of scikit-learn's that splits its own inputs."""
-    tree = attribute(model, "tree_")
-    if tree is not None:
-        yield tree.feature, tree.threshold
-    predictors = attribute(model, "_predictors") or ()
-    for grown in predictors:
-        for one in grown:
-            yield one.nodes["feature_idx"], one.nodes["num_threshold"]
-    for below in _flat(attribute(model, "estimators_")):
-        yield from _splits(below)
-
-
-def _flat(estimators: Any) -> Iterator[Any]:
-    if isinstance(estimators, (list, tuple)) or hasattr(estimators, "ravel"):
-        for one in estimators.ravel() if hasattr(estimators, "ravel") else estimators:
-            yield one[1] if isinstance(one, tuple) else one
-
-
-def _agreement(model: Any, twin: Twin, chunks: list[Any]) -> dict[str, Any]:
+def _agreement(model: Any, twin: Twin, chunks: Iterable[Any]) -> dict[str, Any]:
     """Rows compared, rows whose labels differ, and the largest difference of a number."""
     begun = time.monotonic()
     methods = _methods(model)
     rows = differing = 0
     largest = 0.0
-    for chunk in chunks:
-        given = twin.cast(chunk)
+    for number, chunk in enumerate(chunks):
+        rows_of = chunk.astype("float32") if twin.dtype == "float32" and number % 4 == 3 else chunk
+        given = twin.cast(rows_of)
         for name in methods:
-            expected, found = _asked(model, name, chunk), twin.run(name, given)
+            expected, found = _asked(model, name, rows_of), _answered(twin, name, given)
             if expected.shape != found.shape:
                 raise Refusal("no-twin", f"the twin answers {name} in the shape {found.shape}, not {expected.shape}")
+            twin.like(name, expected)
             if expected.dtype.kind == "f":
                 largest = max(largest, difference(expected, found))
             else:
@@ -161,6 +118,14 @@ def _agreement(model: Any, twin: Twin, chunks: list[Any]) -> dict[str, Any]:
         if time.monotonic() - begun > COMPARE_SECONDS:
             break
     return {"rows": rows, "differing": differing, "largest": largest}
+
+
+def _answered(twin: Twin, name: str, given: Any) -> Any:
+    try:
+        return twin.run(name, given)
+    except Exception as error:
+        first = (str(error).strip().splitlines() or [""])[0][:200]
+        raise Refusal("no-twin", f"ONNX Runtime cannot run it ({type(error).__name__}: {first})") from None
 
 
 def _methods(model: Any) -> tuple[str, ...]:
