@@ -13,7 +13,7 @@ from typing import Optional
 
 from backends.pickle_values import DictValue, Global, Instance, Value
 
-__all__ = ["DType", "hides_objects", "literal_dtype", "read_dtype", "structured"]
+__all__ = ["DType", "hides_objects", "is_record", "literal_dtype", "read_dtype", "structured"]
 
 _LITERAL = re.compile(r"([<>|=]?)([?biufcmMSUVaO])([0-9]{0,9})\Z")
 _NATIVE = {
@@ -99,15 +99,23 @@ def read_dtype(value: Value, depth: int = 0) -> DType:
     if type(value) is not Instance or type(value.callee) is not Global or not _is_dtype(value.callee):
         raise ValueError("a dtype that numpy.dtype does not make")
     args, state = value.args, value.state
-    if type(args) is not tuple or len(args) not in (1, 3) or type(args[0]) is not str or value.kwargs is not None:
+    if type(args) is not tuple or len(args) not in (1, 3) or value.kwargs is not None:
         raise ValueError("a dtype made from something else than a literal")
     if len(args) == 3 and not (_is_flag(args[1]) and _is_flag(args[2])):
         raise ValueError("a dtype with odd flags")
     if state is not None and (type(state) is not tuple or not 7 <= len(state) <= 9):
         raise ValueError("a dtype with an odd state")
-    known = literal_dtype(args[0]) if state is None else _with_state(args[0], state, depth)
+    literal = f"V{state[5]}" if state is not None and is_record(args[0]) else args[0]
+    if type(literal) is not str:
+        raise ValueError("a dtype made from something else than a literal")
+    known = literal_dtype(literal) if state is None else _with_state(literal, state, depth)
     value.known = known
     return known
+
+
+def is_record(value: Value) -> bool:
+    """Whether a dtype made from this is one of records: numpy names the class of its elements, not their size."""
+    return type(value) is Global and value.module == "numpy" and value.name in ("record", "void")
 
 
 class _HiddenObjects(ValueError):

@@ -11,6 +11,7 @@ import sys
 from typing import Callable, Optional
 
 from backends.base import Finding, Source
+from backends.pickle_calls import forged_array, odd_call, odd_state
 from backends.pickle_dtypes import hides_objects
 from backends.pickle_literals import KEEP, PickleLiterals
 from backends.pickle_names import Names, companion, makes_wrappers, role
@@ -197,6 +198,9 @@ class PickleMachine(PickleLiterals):
                 misused = type(item) is Global and item.role == "wrapper" and not makes_wrappers(callee)
                 if misused or (item is self.wrapper and item is not None):
                     raise Stopped("raw-span", f"gives joblib's array wrapper to {kind(callee)}", self.offset - 1)
+            odd = odd_call(callee, args, kwargs) if type(callee) is Global else ""
+            if odd:
+                self.report("odd-call", odd, self.offset - 1)
         made = Instance(callee, args, kwargs, new)
         if self.spans is not None and type(callee) is Global and callee.role and role(made) == "wrapper":
             if self.wrapper is not None:
@@ -212,6 +216,8 @@ class PickleMachine(PickleLiterals):
             return
         if target.state is not None:
             self.report("odd-build", "sets the state of an object for the second time", self.offset - 1)
+        if target.known is not None:
+            self.report("odd-build", "sets the state of a dtype that an array was made with", self.offset - 1)
         target.state, target.known = state, None
         self._check_state(target, state)
         named = role(target)
@@ -237,6 +243,12 @@ class PickleMachine(PickleLiterals):
                         self.report("odd-build", f"sets {key[:60]} of an object", self.offset - 1)
         if type(target.callee) is Global and target.callee.name == "dtype" and hides_objects(target):
             self.report("odd-build", "a dtype whose flags hide that it holds objects", self.offset - 1)
+        odd = "" if role(target).endswith("wrapper") else odd_state(target)
+        if odd:
+            self.report("odd-call", odd, self.offset - 1)
+        forged = forged_array(target)
+        if forged:
+            self.report("odd-build", forged, self.offset - 1)
 
     # references to the outside
 

@@ -1,0 +1,168 @@
+"""Files that name nothing but what every model names, and are hostile all the same: none of them is safe."""
+
+from __future__ import annotations
+
+import functools
+import io
+import os
+import pickle
+import struct
+from collections import Counter, OrderedDict, defaultdict, deque
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+from uuid import UUID
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.preprocessing import FunctionTransformer
+
+from backends import registry
+from backends.base import ArtifactError, Source
+from console.records import Judgement, Verdict
+from console.trust.policy import Policy
+from console.trust.verdict import judge, judge_error
+from tests.hostile import call, name, text
+
+
+def judged(data: bytes, called: str = "model.pkl") -> Judgement:
+    fd = os.memfd_create("model", os.MFD_CLOEXEC)
+    try:
+        with io.FileIO(fd, "wb", closefd=False) as file:
+            file.write(data)
+        try:
+            return judge(registry.inspect(Source(fd, called)), Policy())
+        except ArtifactError as error:
+            return judge_error(error)
+    finally:
+        os.close(fd)
+
+
+def number(value: int) -> bytes:
+    return b"\x8a\x09" + value.to_bytes(9, "little", signed=True)
+
+
+def group(*items: bytes) -> bytes:
+    return b"(" + b"".join(items) + b"t"
+
+
+def data(value: bytes) -> bytes:
+    return b"B" + struct.pack("<I", len(value)) + value
+
+
+def dtype(literal: str, state: bytes = b"") -> bytes:
+    made = call("numpy", "dtype", text(literal), b"\x89", b"\x88")
+    return made + state + b"b" if state else made
+
+
+OBJECTS = dtype("O8", group(number(3), text("|"), b"NNN", number(-1), number(-1), number(63)))
+POINTERS = dtype("O8", group(number(3), text("|"), b"NNN", number(-1), number(-1), number(1)))
+
+
+def record(inner: bytes, offset: int, flags: int) -> bytes:
+    """The state of a dtype of one field."""
+    fields = b"}" + text("a") + group(inner, number(offset)) + b"s"
+    return group(number(3), text("|"), b"N", group(text("a")), fields, number(8), number(1), number(flags))
+
+
+def array(length: int, kind: bytes, content: bytes) -> bytes:
+    made = call("numpy._core.multiarray", "_reconstruct", name("numpy", "ndarray"), group(number(0)), data(b"b"))
+    return made + group(number(1), group(number(length)), kind, b"\x89", content) + b"b"
+
+
+HUGE = number(1 << 40)
+ADDRESS = data(b"A" * 8)
+ONE = group(number(1))
+PARTIAL = call("functools", "partial", name("builtins", "dict"))
+
+CALLS: dict[str, bytes] = {
+    "an array of given addresses": call("numpy", "ndarray", ONE, OBJECTS, ADDRESS),
+    "a record array of given addresses": call("numpy.rec", "recarray", ONE, OBJECTS, ADDRESS),
+    "an array made as an object": name("numpy", "ndarray") + group(ONE, OBJECTS, ADDRESS) + b"\x81",
+    "an array made by copyreg": call("copyreg", "__newobj__", name("numpy", "ndarray"), ONE, OBJECTS, ADDRESS),
+    "a scalar of a given address": call("numpy._core.multiarray", "scalar", OBJECTS, ADDRESS),
+    "a buffer of given addresses": call("numpy._core.numeric", "_frombuffer", ADDRESS, OBJECTS, ONE, text("C")),
+    "a field beyond its record": call(
+        "numpy._core.multiarray", "scalar", dtype("V8", record(dtype("f8"), 1 << 30, 16)), ADDRESS
+    ),
+    "a huge blank array": call(
+        "numpy._core.multiarray", "_reconstruct", name("numpy", "ndarray"), group(HUGE), data(b"d")
+    ),
+    "a huge bytearray": call("builtins", "bytearray", HUGE),
+    "huge bytes of Python 2": call("__builtin__", "bytes", HUGE),
+    "a list of a range": call("builtins", "list", call("builtins", "range", HUGE)),
+    "an endless deque": call("collections", "deque", call("builtins", "range", HUGE), number(0)),
+    "a huge fraction": call("fractions", "Fraction", text("1e1000000000")),
+    "text of an object": call("builtins", "str", call("sklearn.pipeline", "Pipeline")),
+    "a function of numpy": call("numpy", "identity", number(1 << 20)),
+    "a ufunc that writes": call("numpy", "add", number(1), number(2)),
+    "a metric": call("sklearn.metrics._classification", "accuracy_score", b"]", b"]"),
+    "a check": call("sklearn.utils.validation", "check_array", b"]"),
+    "another codec": call("_codecs", "encode", text("flfgrz"), text("rot13")),
+    "a call by numpy.random": call("numpy.random._pickle", "__generator_ctor", HUGE, name("builtins", "bytearray")),
+    "an object by numpy.random": call("numpy.random._pickle", "__bit_generator_ctor", name("builtins", "dict")),
+    "a partial of a constructor": call("functools", "partial", name("builtins", "bytearray"), HUGE),
+    "a partial set to another": PARTIAL + group(name("builtins", "bytearray"), group(HUGE), b"}", b"}") + b"b",
+    "a default that calls": call("collections", "defaultdict", call("functools", "partial", name("numpy", "identity"))),
+    "arguments by name": name("builtins", "dict") + b")}" + text("a") + b"K\x01s\x92",
+    "a class of arrays to be called later": name("sklearn.preprocessing._function_transformer", "FunctionTransformer")
+    + b")\x81}" + text("func") + name("numpy", "ndarray") + b"sb",
+}  # fmt: skip
+
+MEMORY: dict[str, bytes] = {
+    "a dtype changed after its array": b"(" + dtype("V8") + b"\x94" + array(1, b"h\x00", ADDRESS) + b"h\x00"
+    + record(OBJECTS, 0, 27) + b"bl",
+    "fewer objects than announced": array(100_000, OBJECTS, b"]K\x01a"),
+    "bytes for objects": array(1, POINTERS, ADDRESS),
+    "bytes for records of objects": array(1, dtype("V8", record(OBJECTS, 0, 1)), ADDRESS),
+    "a field beyond its array": array(1, dtype("V8", record(dtype("f8"), 1 << 30, 16)), ADDRESS),
+    "fewer bytes than announced": array(100_000, dtype("f8"), ADDRESS),
+}  # fmt: skip
+"""What numpy would read beyond, or take for addresses."""
+
+
+@pytest.mark.parametrize("title", CALLS)
+def test_a_known_name_called_as_no_pickler_does_is_not_safe(title: str) -> None:
+    found = judged(b"\x80\x04" + CALLS[title] + b".")
+    assert found.verdict in (Verdict.REVIEW, Verdict.BLOCKED)
+    assert "odd-call" in {reason.code for reason in found.reasons}
+
+
+@pytest.mark.parametrize("title", MEMORY)
+def test_an_array_that_is_not_what_it_announces_is_blocked(title: str) -> None:
+    found = judged(b"\x80\x04" + MEMORY[title] + b".")
+    assert found.verdict is Verdict.BLOCKED
+    assert "odd-build" in {reason.code for reason in found.reasons}
+
+
+HONEST: list[Any] = [
+    [b"", b"abc", bytearray(), bytearray(b"\xff\x00"), "", "é", 1 << 80, 1.5, 2j, True, None, Ellipsis, range(3)],
+    [{1, 2}, frozenset((3,)), slice(1, None, 2), OrderedDict(a=1), Counter("aab"), deque([1], 3), deque()],
+    [defaultdict(list, a=[1]), defaultdict(None), Decimal("1.50"), Fraction(1, 3), UUID(int=7)],
+    [date(2020, 1, 2), datetime(2020, 1, 2, tzinfo=UTC), timedelta(3), timezone(timedelta(hours=1), "x")],
+    [FunctionTransformer(np.log1p), functools.partial(np.clip, a_min=0), functools.partial(np.add, 1)],
+    [np.zeros(3, kind) for kind in "bBhHiIlLqQefdgFDG?"],
+    [np.array(["a", "bcd"]), np.array([b"a"]), np.array(["a", None, 1], object), np.array([], object), np.array(3)],
+    [np.array([{}, [1]], object), np.zeros((2, 0)), np.asfortranarray(np.ones((2, 3))), np.array(["", ""])],
+    [np.datetime64("2020-01-01"), np.array(["2020"], "M8[D]"), np.timedelta64(3, "s"), np.array([1], "m8[ns]")],
+    [np.array([(1, "x", None)], [("a", "f8"), ("b", "U3"), ("c", "O")]), np.zeros(2, [("a", "i4", (2, 3))])],
+    [np.zeros(2, np.dtype([("a", "i1"), ("b", "f8")], align=True)), np.rec.array([(1, 2.0)], names="a,b")],
+    [np.float32(1), np.int64(2), np.bool_(True), np.str_("x"), np.bytes_(b"x"), np.bytes_(b""), np.complex64(1)],
+    [np.ma.array([1, 2], mask=[0, 1]), np.ma.array(["a", None], mask=[0, 1], dtype=object), np.matrix([[1, 2]])],
+    [np.random.RandomState(0), np.random.default_rng(0), np.random.SeedSequence(1), np.random.MT19937(1)],
+    [np.random.Generator(np.random.Philox(1)), np.random.SFC64(2), np.poly1d([1, 2]), np.dtype("f8"), np.float64],
+]
+
+
+@pytest.mark.parametrize("protocol", [0, 1, 2, 3, 4, 5, "joblib"])
+@pytest.mark.parametrize("index", range(len(HONEST)))
+def test_what_picklers_write_is_no_odd_call(index: int, protocol: Any) -> None:
+    if protocol == "joblib":
+        file = io.BytesIO()
+        joblib.dump(HONEST[index], file)
+        found = judged(file.getvalue())
+    else:
+        found = judged(pickle.dumps(HONEST[index], protocol))
+    assert found.verdict is Verdict.SAFE, found.reasons
