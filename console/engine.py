@@ -96,7 +96,7 @@ class Engine:
             inspect_in(self._inspectors),
             plan_in(self._inspectors),
             self._book.judge,
-            self._fingerprint,
+            self.fingerprint,
             self._book.pins,
             digest_first=self._book.digest_first,
             unseals=self._unsealing.unsealed,
@@ -185,7 +185,7 @@ class Engine:
         if not watch:
             await engine._book.opened()
         else:
-            await engine._watching.remember(engine._fingerprint())
+            await engine._watching.remember(engine.fingerprint())
             if begin:
                 engine.begin()
         return engine
@@ -291,7 +291,7 @@ class Engine:
     async def report(self, path: str, *, digest: bool = False) -> Report:
         """What is known of one artifact, inspected when it is not. Raises BadInput."""
         report = await self._facts.report(await self._watching.row(path), digest=digest)
-        self._watching.learn(report.artifact, self._fingerprint())
+        self._watching.learn(report.artifact, self.fingerprint())
         self._explaining.take(report)
         if report.inspection is not None and report.judgement.verdict is Verdict.SAFE:
             self._launcher.expect(use.module for use in report.inspection.names)
@@ -586,7 +586,7 @@ class Engine:
 
     # inside
 
-    def _fingerprint(self) -> str:
+    def fingerprint(self) -> str:
         """Changes whenever what is known of an unchanged file could."""
         return f"{self._book.fingerprint()}-{self._unsealing.fingerprint()}"
 

@@ -6,8 +6,10 @@ through `console.safe_text`. Times are seconds since the epoch, durations millis
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from functools import lru_cache
 from struct import Struct
 from typing import Any
 
@@ -29,6 +31,7 @@ __all__ = [
     "Inspection",
     "Json",
     "Judgement",
+    "Known",
     "Layer",
     "Measured",
     "Memory",
@@ -126,6 +129,12 @@ class FileIdentity(bytes):
         return _field(self, 3)
 
     @property
+    def modified(self) -> float:
+        """The same in seconds, to the last bit as os.stat_result.st_mtime."""
+        seconds, nanoseconds = divmod(self.modified_ns, 10**9)
+        return seconds + 1e-9 * nanoseconds
+
+    @property
     def changed_ns(self) -> int:
         """When anything of it was last changed."""
         return _field(self, 4)
@@ -158,22 +167,16 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
-class Artifact:
-    """A row of the catalogue. `path` is relative to the store, as os.fsdecode gives it.
+class Known:
+    """What is known of a file beside where it lies and which it is. Most files of a store have it alike, and share it.
 
-    What is not known yet is None: `format` until it was sniffed, `model_class` and `verdict` until it was inspected.
-    `settling` = still being written; `problem` = why the file itself cannot be read (a link, a FIFO, EACCES).
-    `changed` is true while a loaded worker holds other bytes than the file has now. `sealed` = encrypted at rest:
-    `size` and `digest` are those of the file, `format` and the rest of what is in it.
+    `size` and `modified` are None where the file's identity tells them.
     """
 
-    path: str
-    size: int
-    modified: float
-    identity: FileIdentity | None = None
+    size: int | None = None
+    modified: float | None = None
     format: str | None = None
     compression: str | None = None
-    digest: str | None = None
     model_class: str | None = None
     steps: tuple[str, ...] = ()
     n_models: int = 0
@@ -184,6 +187,131 @@ class Artifact:
     changed: bool = False
     recipe: str | None = None
     sealed: bool = False
+
+
+_MOST_KNOWN = 4_096
+_known: Callable[..., Known] = lru_cache(_MOST_KNOWN)(Known)
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Artifact:
+    """A row of the catalogue. `path` is relative to the store, as os.fsdecode gives it.
+
+    What is not known yet is None: `format` until it was sniffed, `model_class` and `verdict` until it was inspected.
+    Of one encrypted at rest, `size` and `digest` are those of the file, `format` and the rest of what is in it.
+    A store may have a hundred thousand of these: kept for each is what only it has.
+    """
+
+    path: str
+    identity: FileIdentity | None
+    digest: str | None
+    known: Known
+
+    def __init__(
+        self,
+        path: str,
+        size: int,
+        modified: float,
+        identity: FileIdentity | None = None,
+        digest: str | None = None,
+        **known: Any,
+    ) -> None:
+        """`known` are the other fields of `Known`. Raises TypeError for one it does not have."""
+        if identity is None or identity.size != size:
+            known["size"] = size
+        if identity is None or identity.modified != modified:
+            known["modified"] = modified
+        _place(self, "path", path)
+        _place(self, "identity", identity)
+        _place(self, "digest", digest)
+        _place(self, "known", _known(**known))
+
+    def replace(self, **changes: Any) -> Artifact:
+        """The same with other values, as `dataclasses.replace` does it."""
+        now = {
+            "path": self.path,
+            "identity": self.identity,
+            "digest": self.digest,
+            **{name: getattr(self, name) for name in _KNOWN},
+            **changes,
+        }
+        return Artifact(**now)
+
+    @property
+    def size(self) -> int:
+        """How many bytes the file has."""
+        size = self.known.size
+        return size if size is not None else self.identity.size if self.identity is not None else 0
+
+    @property
+    def modified(self) -> float:
+        """When its bytes were last written."""
+        modified = self.known.modified
+        return modified if modified is not None else self.identity.modified if self.identity is not None else 0.0
+
+    @property
+    def format(self) -> str | None:
+        """What kind of file it is, None until it was looked into."""
+        return self.known.format
+
+    @property
+    def compression(self) -> str | None:
+        """How its bytes are packed."""
+        return self.known.compression
+
+    @property
+    def model_class(self) -> str | None:
+        """The class of the model in it."""
+        return self.known.model_class
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The classes of a pipeline's steps, in order."""
+        return self.known.steps
+
+    @property
+    def n_models(self) -> int:
+        """How many models are in it."""
+        return self.known.n_models
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """What trust says of it."""
+        return self.known.verdict
+
+    @property
+    def why(self) -> str:
+        """The first reason for that."""
+        return self.known.why
+
+    @property
+    def settling(self) -> bool:
+        """Whether it is still being written."""
+        return self.known.settling
+
+    @property
+    def problem(self) -> str | None:
+        """Why the file itself cannot be read (a link, a FIFO, EACCES)."""
+        return self.known.problem
+
+    @property
+    def changed(self) -> bool:
+        """Whether a loaded worker holds other bytes than the file has now."""
+        return self.known.changed
+
+    @property
+    def recipe(self) -> str | None:
+        """The recipe beside it."""
+        return self.known.recipe
+
+    @property
+    def sealed(self) -> bool:
+        """Whether it is encrypted at rest."""
+        return self.known.sealed
+
+
+_KNOWN = tuple(one.name for one in fields(Known))
+_place = object.__setattr__
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from console.records import Artifact, FileIdentity, Inspection, Judgement, Reason, Report, Verdict
@@ -123,7 +123,7 @@ class Facts:
 
     async def _look_inside(self, row: Artifact, opened: OpenedFile, digest: bool) -> Report | None:
         """The report of an artifact that is encrypted at rest, None of any other."""
-        row = replace(row, sealed=True, format="age")
+        row = row.replace(sealed=True, format="age")
         try:
             plain = await self._unseals(opened)
         except CannotInspect as trouble:
@@ -177,7 +177,7 @@ class Facts:
     def _keep(
         self, row: Artifact, opened: OpenedFile, inspection: Inspection | None, judgement: Judgement, digest: str | None
     ) -> Report:
-        row = replace(row, identity=opened.identity, size=opened.identity.size, digest=digest)
+        row = row.replace(identity=opened.identity, size=opened.identity.size, digest=digest)
         report = Report(described(row, inspection, judgement), inspection, judgement)
         self._reports[row.path] = (opened.identity, self._fingerprint(), report)
         self._reports.move_to_end(row.path)
@@ -190,9 +190,8 @@ def described(row: Artifact, inspection: Inspection | None, judgement: Judgement
     """The row with the short form of its facts and judgement."""
     why = judgement.reasons[0].detail if judgement.reasons else ""
     if inspection is None:
-        return replace(row, verdict=judgement.verdict, why=why, format=row.format or "?")
-    return replace(
-        row,
+        return row.replace(verdict=judgement.verdict, why=why, format=row.format or "?")
+    return row.replace(
         format=inspection.format,
         compression=inspection.compression,
         model_class=inspection.model_class,

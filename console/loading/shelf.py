@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from console.records import Artifact
 
@@ -33,7 +32,7 @@ class Shelf:
         """Add or replace rows; the mark that a worker holds other bytes stays."""
         for row in rows:
             old = self._rows.get(row.path)
-            self._rows[row.path] = replace(row, changed=True) if old is not None and old.changed else row
+            self._rows[row.path] = row.replace(changed=True) if old is not None and old.changed else row
         self.touch()
 
     def drop(self, paths: Iterable[str]) -> None:
@@ -46,7 +45,7 @@ class Shelf:
         """Say whether a loaded worker holds other bytes than the file."""
         row = self._rows.get(path)
         if row is not None and row.changed != changed:
-            self._rows[path] = replace(row, changed=changed)
+            self._rows[path] = row.replace(changed=changed)
             self.touch()
 
     def touch(self) -> None:

@@ -17,6 +17,7 @@ from console.records import Artifact
 from console.store.catalog import Catalog, row_of
 from console.store.changes import Changes
 from console.store.index import Index, Remembered
+from console.store.syscalls import give_memory_back
 from console.store.watcher import Coverage, Listener, Watcher
 
 SAVE_AFTER_S = 1.0
@@ -53,6 +54,7 @@ class Watching:
     async def remember(self, fingerprint: str) -> None:
         """Start from what the last session knew of this store: the first screen of it at once."""
         self.scanning = True
+        give_memory_back()
         self._index = Index(self._root)
         self._pages = self._index.pages(fingerprint, FIRST_ROWS)
         await self._remember_page()

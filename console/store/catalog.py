@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from console.errors import ConsoleError
@@ -110,7 +109,7 @@ class Catalog:
             old = rows.get(path)
             if old is None or old.settling == settling:
                 return None
-            row = rows[path] = replace(old, settling=settling)
+            row = rows[path] = old.replace(settling=settling)
             return row
 
     @property
@@ -309,4 +308,4 @@ def _named(directories: Iterable[Directory]) -> set[str]:
 
 def _joined(facts: Artifact, seen: Artifact) -> Artifact:
     """What an inspection learnt of a file, with what was last seen of the file itself."""
-    return replace(facts, settling=seen.settling, problem=seen.problem, recipe=seen.recipe)
+    return facts.replace(settling=seen.settling, problem=seen.problem, recipe=seen.recipe)

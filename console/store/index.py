@@ -12,7 +12,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -165,7 +165,7 @@ def _put(base: sqlite3.Connection, rows: Iterable[Artifact], marks: Mapping[str,
 def _columns(row: Artifact, policy: str) -> tuple[object, ...]:
     """One row; what was read from a file that is encrypted at rest is not written down."""
     if row.sealed:
-        row = replace(row, format="age", compression=None, model_class=None, steps=(), n_models=0, verdict=None, why="")
+        row = row.replace(format="age", compression=None, model_class=None, steps=(), n_models=0, verdict=None, why="")
     facts = json.dumps([getattr(row, name) for name in _FACTS])
     recipe = None if row.recipe is None else os.fsencode(row.recipe)
     return (*_key(row.path), bytes(row.identity or b""), row.modified, row.digest, recipe, facts, policy)

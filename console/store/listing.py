@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from backends.registry import may_hold_model
@@ -93,7 +93,7 @@ class Lister:
         beside = self._recipe_of(entry.name, beneath, found) if found.recipes else None
         row = old.rows.get(path)
         if row is not None and _is_same(row.identity, status):
-            found.rows[row.path] = row if row.recipe == beside else replace(row, recipe=beside)
+            found.rows[row.path] = row if row.recipe == beside else row.replace(recipe=beside)
             return
         mark = old.marks.get(path)
         if mark is not None and _is_same(mark, status):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pickle
-from dataclasses import replace
 from pathlib import Path
 
 from sklearn.linear_model import LogisticRegression
 
-from console.events import Bus
-from console.loading.record import Book
+from console.config import Settings
+from console.engine import Engine
 from console.records import Verdict
 from console.store.catalog import Catalog
 from console.store.index import Index
@@ -53,9 +53,18 @@ def remember(root: Path, cache: Path) -> None:
     catalog = Catalog(root)
     catalog.scan_all()
     rows = [
-        replace(row, format="pickle", model_class=MODEL_CLASS, n_models=1, verdict=Verdict.SAFE)
+        row.replace(format="pickle", model_class=MODEL_CLASS, n_models=1, verdict=Verdict.SAFE)
         for row in catalog.rows().values()
     ]
     index = Index(root)
-    index.replace(rows, catalog.marks(), policy=Book(root, Bus(), writable=False).fingerprint())
+    index.replace(rows, catalog.marks(), policy=asyncio.run(_fingerprint(root)))
     index.close()
+
+
+async def _fingerprint(root: Path) -> str:
+    """What a console that opens this store holds against the index: all is inspected anew where it differs."""
+    engine = await Engine.open(root, Settings(), watch=False, records=False)
+    try:
+        return engine.fingerprint()
+    finally:
+        await engine.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import replace
 
 from console.errors import BadInput
 from console.loading.shelf import Shelf
@@ -41,7 +40,7 @@ class Desk:
             raise BadInput(f"{path} cannot be read")
         row = self.shelf.get(path)
         assert row is not None
-        self.shelf.put([replace(row, verdict=Verdict.SAFE)])
+        self.shelf.put([row.replace(verdict=Verdict.SAFE)])
         return Report(row, None, Judgement(Verdict.SAFE))
 
 

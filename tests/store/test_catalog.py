@@ -163,23 +163,21 @@ def test_an_untouched_file_is_looked_into_once(store: Path) -> None:
 
 
 def test_what_was_learnt_stays_until_the_file_changes(store: Path) -> None:
-    from dataclasses import replace
 
     put(store, "a.pkl")
     catalog = Catalog(store)
     catalog.scan_all()
     row = catalog.rows()["a.pkl"]
-    assert catalog.learn(replace(row, model_class="x.Y"))
+    assert catalog.learn(row.replace(model_class="x.Y"))
     assert not catalog.scan_all()
     assert catalog.rows()["a.pkl"].model_class == "x.Y"
     put(store, "a.pkl", data=MODEL + b"more")
     catalog.scan_all()
     assert catalog.rows()["a.pkl"].model_class is None
-    assert not catalog.learn(replace(row, model_class="x.Y"))
+    assert not catalog.learn(row.replace(model_class="x.Y"))
 
 
 def test_what_is_learnt_during_a_scan_is_not_lost(store: Path) -> None:
-    from dataclasses import replace
 
     for number in range(40):
         put(store, *(f"{number}/{one}.pkl" for one in range(40)))
@@ -187,10 +185,10 @@ def test_what_is_learnt_during_a_scan_is_not_lost(store: Path) -> None:
     for look in range(2):
         batches = catalog.scan()
         row = next(batches)[0]
-        assert catalog.learn(replace(row, model_class=f"x.Y{look}"))
+        assert catalog.learn(row.replace(model_class=f"x.Y{look}"))
         list(batches)
         assert catalog.rows()[row.path].model_class == f"x.Y{look}"
-    assert not catalog.learn(replace(row, path="never.pkl"))
+    assert not catalog.learn(row.replace(path="never.pkl"))
 
 
 def test_directories_that_come_and_go(store: Path) -> None:

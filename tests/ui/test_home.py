@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
 import pytest
 
@@ -75,7 +74,7 @@ async def test_only_the_lines_that_changed_are_painted_again(monkeypatch: pytest
         table(console).revise()
         await console.pilot.pause()
         assert painted == []
-        feeder.put(replace(feeder.rows["iris/svm.pkl"], size=9_000_000))
+        feeder.put(feeder.rows["iris/svm.pkl"].replace(size=9_000_000))
         await console.until(lambda: "8.6M" in console.picture())
         assert set(painted) == {7}
         painted.clear()

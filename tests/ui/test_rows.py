@@ -79,7 +79,7 @@ async def test_filters() -> None:
 async def test_a_hundred_thousand_rows_leave_the_loop_free_while_they_are_arranged() -> None:
     rows = Rows()
     base = row("x")
-    many = [replace(base, artifact=replace(base.artifact, path=f"m/{n * 7919 % 100_000:06}")) for n in range(100_000)]
+    many = [replace(base, artifact=base.artifact.replace(path=f"m/{n * 7919 % 100_000:06}")) for n in range(100_000)]
     turns = 0
 
     async def others() -> None:
@@ -105,7 +105,7 @@ async def test_an_order_nobody_waits_for_any_more_is_given_up() -> None:
     rows = Rows()
     base = row("x")
     await rows.replace_all(
-        replace(base, artifact=replace(base.artifact, path=f"m/{number:05}")) for number in range(20_000)
+        replace(base, artifact=base.artifact.replace(path=f"m/{number:05}")) for number in range(20_000)
     )
     assert not await rows.arrange(wanted=Filter("99$"), outdated=lambda: True)
     assert len(rows) == 20_000
@@ -133,7 +133,7 @@ async def test_a_key_waits_for_no_sorting_of_a_hundred_thousand_rows() -> None:
     rows = Rows()
     base = row("x")
     await rows.replace_all(
-        replace(base, artifact=replace(base.artifact, path=f"m/{n * 7919 % 100_000:06}")) for n in range(100_000)
+        replace(base, artifact=base.artifact.replace(path=f"m/{n * 7919 % 100_000:06}")) for n in range(100_000)
     )
     work = asyncio.create_task(rows.arrange(sort="size"))
     loop = asyncio.get_running_loop()
