@@ -28,7 +28,7 @@ from backends.estimators import Facts, read_facts
 from backends.findings import finding
 from backends.npy import HEAD, MAGIC, NpyHeader, parse_header
 from backends.pickle_walk import Walk, walk
-from backends.zip_rules import check_members, open_zip, read_member
+from backends.zip_rules import check_contents, check_members, open_zip, read_member
 
 __all__ = ["BACKENDS", "NpyBackend", "NpzBackend"]
 
@@ -159,7 +159,7 @@ class NpzBackend:
     def inspect(self, source: Source) -> Inspection:
         """Every array of the archive. Raises Damaged, Unsupported, OSError."""
         with open_envelope(source) as opened, open_zip(opened.source) as archive:
-            found = _Found(findings=check_members(opened.source, archive))
+            found = _Found(findings=[*check_members(opened.source, archive), *check_contents(archive)])
             found.complete = not found.findings
             infos = archive.infolist()
             if len(infos) > _MAX_MEMBERS:
@@ -195,6 +195,7 @@ def _member(found: _Found, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> N
             others = found.details.setdefault("other_members", [])
             if isinstance(others, list):
                 others.append(info.filename[:200])
+            found.report("unread-member", f"the member {info.filename[:200]!r} is no array", info.header_offset)
             return
         header = parse_header(head)
         if header.dtype.objects:

@@ -25,6 +25,8 @@ MAX_RATIO = 200
 """The most bytes out for a byte in, once FREE_BYTES are out."""
 FREE_BYTES = 64 << 20
 _CHUNK = 1 << 16
+_GZIP_MORE = 0x04 | 0x10
+"""Flags of a gzip header with an extra field or a comment (RFC 1952), which neither gzip nor joblib writes."""
 _TRAILER = 64
 """The last bytes are fed one by one, so that a wrong checksum does not take what came before it away."""
 
@@ -189,6 +191,8 @@ def open_envelope(source: Source, max_bytes: int = MAX_BYTES) -> Opened:
     decompressor = _decompressor(compression)
     fd = os.memfd_create(f"opened {compression}", os.MFD_CLOEXEC)
     opened = Opened(Source(fd, source.name, 0), compression, owned=True)
+    if compression == "gzip" and int.from_bytes(source.read(3, 1), "little") & _GZIP_MORE:
+        opened.report("trailing-bytes", "the gzip header holds bytes that no reader of models looks at", 10)
     try:
         opened.source.size = _decompress(source, decompressor, opened, max_bytes)
     except BaseException:

@@ -64,6 +64,7 @@ FINDING_CODES: tuple[FindingCode, ...] = (
     FindingCode("member-mismatch", "deceit", "an archive's directory and its members disagree"),
     FindingCode("encrypted-member", "deceit", "a member of an archive claims to be encrypted"),
     FindingCode("unsafe-path", "deceit", "a member of an archive leads out of it or is a link"),
+    FindingCode("unread-member", "code", "a member of an archive that belongs to nothing in it"),
     FindingCode("prefix-data", "deceit", "bytes before the first member of an archive"),
     # PyTorch files
     FindingCode("torch-storage", "damaged", "a tensor's numbers are missing, cut off or of another size"),

@@ -9,11 +9,12 @@ from typing import NamedTuple
 from backends.base import Damaged, Inspection, Source
 from backends.findings import finding
 from backends.registry import backend
-from backends.zip_rules import check_members, member_source, open_zip, read_member
+from backends.zip_rules import check_contents, check_members, member_source, open_zip, read_member
 
 __all__ = ["Archive", "inspect_archive"]
 
 _MAX_TEXT = 64 * 1024 * 1024
+_TEXTS = ("config.json", "metadata.json")
 _WEIGHTS = ("model.weights.h5", "model.weights.npz")
 
 
@@ -28,7 +29,11 @@ class Archive(NamedTuple):
 def inspect_archive(source: Source) -> Archive:
     """Read an archive's parts without Keras. Raises Damaged for what no zip reader could open, OSError."""
     with open_zip(source) as archive:
-        findings = check_members(source, archive)
+        findings = [*check_members(source, archive), *check_contents(archive)]
+        for info in archive.infolist():
+            if info.filename not in (*_TEXTS, *_WEIGHTS) and not info.filename.startswith("assets/"):
+                detail = f"nothing reads the member {info.filename[:200]!r}"
+                findings.append(finding("unread-member", detail, info.header_offset))
         config, metadata = _text(archive, "config.json"), _text(archive, "metadata.json")
         name = next((each for each in _WEIGHTS if each in archive.namelist()), None)
         if name is None:

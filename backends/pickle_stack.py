@@ -177,6 +177,7 @@ class PickleStack(PickleReader):
         items = self._pop_mark()
         if len(items) % 2:
             raise Stopped("malformed", "a dict with a key that has no value", self.offset)
+        self._check_keys(items[::2])
         self.stack.append(DictValue(items))
 
     def _setitem(self) -> None:
@@ -193,6 +194,7 @@ class PickleStack(PickleReader):
     def _set_items(self, items: list[Value]) -> None:
         target = self.stack[-1]
         if type(target) is DictValue:
+            self._check_keys(items[::2])
             target.flat.extend(items)
         elif type(target) is Instance:
             if target.pairs is None:
@@ -207,6 +209,7 @@ class PickleStack(PickleReader):
     def _additems(self) -> None:
         items = self._pop_mark()
         target = self.stack[-1]
+        self._check_keys(items)
         if type(target) is SetValue and not target.frozen:
             target.items.extend(items)
         else:
@@ -214,7 +217,14 @@ class PickleStack(PickleReader):
 
     def _frozenset(self) -> None:
         items = self._pop_mark()
+        self._check_keys(items)
         self.stack.append(SetValue(items, True))
+
+    def _check_keys(self, keys: list[Value]) -> None:
+        """Report a key that Python cannot hash: loading ends there, whatever was run before."""
+        for key in keys:
+            if type(key) is list or type(key) is DictValue or (type(key) is SetValue and not key.frozen):
+                self.report("odd-literal", f"{kind(key)} as a key of a dict or a member of a set")
 
 
 def spent(index: int) -> int:

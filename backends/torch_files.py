@@ -7,8 +7,8 @@ numbers by a persistent id, `('storage', type, key, location, count)`; nothing e
 
 from __future__ import annotations
 
+import itertools
 import zipfile
-import zlib
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn, Optional
 
@@ -18,15 +18,17 @@ from backends.findings import finding
 from backends.pickle_values import DictValue, Global, Instance, Value
 from backends.pickle_walk import Walk, walk
 from backends.torch_names import DTYPES, MAGIC, REBUILDERS, STORAGES, is_legacy, is_storage
-from backends.zip_rules import check_members, member_source, open_zip
+from backends.zip_rules import check_contents, check_members, member_source, open_zip
 
 __all__ = ["BACKENDS", "TorchBackend"]
 
 _PROTOCOL = 1001
 _STREAMS = 5
 _MAX_TENSORS = 100_000
-_MAX_CHECKED = 64 << 20
-"""Members up to this size have their checksum compared."""
+_MAX_TOLD = 20
+_MEMBERS = ("data.pkl", "version", "byteorder", "constants.pkl", ".data/serialization_id", ".format_version",
+            ".storage_alignment")  # fmt: skip
+"""What stands in every archive beside the storages."""
 
 
 def _archive_root(names: list[str]) -> Optional[str]:
@@ -153,7 +155,8 @@ def _archive(source: Source) -> Inspection:
         with member_source(source, archive, f"{root}data.pkl") as member:
             walked = walk(member, streams=None, persistent=storages)
         walked.names = tuple(replace(use, place=f"member {root}data.pkl") for use in walked.names)
-        found.extend(_checked(archive, list(members.values())))
+        found.extend(check_contents(archive))
+        found.extend(_unread(root, members, storages))
         for storage in storages.found.values():
             found.extend(_sized(storage, members.get(f"{root}data/{storage.key}")))
         if f"{root}constants.pkl" in members or any(name.startswith(f"{root}code/") for name in members):
@@ -167,21 +170,15 @@ def _archive(source: Source) -> Inspection:
     return model
 
 
-def _checked(archive: zipfile.ZipFile, infos: list[zipfile.ZipInfo]) -> list[Finding]:
-    """Members whose bytes do not have the checksum that the directory gives."""
-    found = []
-    for info in infos:
-        if info.file_size > _MAX_CHECKED or info.flag_bits & 1:
-            continue
-        try:
-            with archive.open(info) as member:
-                wrong = zlib.crc32(member.read(_MAX_CHECKED)) != info.CRC
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError, OSError, zlib.error):
-            wrong = True
-        if wrong:
-            detail = f"the member {info.filename[:200]!r} does not have its checksum"
-            found.append(finding("member-mismatch", detail, info.header_offset))
-    return found
+def _unread(root: str, members: dict[str, zipfile.ZipInfo], storages: _Storages) -> list[Finding]:
+    """Members that PyTorch does not write, or that no tensor reads."""
+    known = {f"{root}{name}" for name in _MEMBERS} | {f"{root}data/{key}" for key in storages.found}
+    others = (name for name in members if name not in known and not name.startswith(f"{root}code/"))
+    return [
+        finding("unread-member", f"nothing reads the member {name[:200]!r}", members[name].header_offset)
+        for name in itertools.islice(others, _MAX_TOLD)
+        if not name.endswith("/")
+    ]
 
 
 def _sized(storage: _Storage, info: Optional[zipfile.ZipInfo]) -> list[Finding]:

@@ -10,16 +10,19 @@ import os
 import stat
 import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 
 from backends.base import Damaged, Finding, Source
 from backends.envelopes import FREE_BYTES, MAX_RATIO
 from backends.findings import finding
 
-__all__ = ["check_members", "member_source", "open_zip", "read_member"]
+__all__ = ["check_contents", "check_members", "member_source", "open_zip", "read_member"]
 
 _MAX_DIRECTORY = 16 << 20
 _MAX_UNPACKED = 1 << 30
+_MAX_CHECKED = 64 << 20
+"""Members up to this size have their checksum compared."""
 _ENCRYPTED = 0x1
 _LOCAL = struct.Struct("<4s5H3I2H")
 _RECORD_32 = struct.Struct("<4s4H2IH")
@@ -66,6 +69,23 @@ def check_members(source: Source, archive: zipfile.ZipFile) -> list[Finding]:
             detail = f"the member {shown!r} opens from {info.compress_size} to {info.file_size} bytes"
             found.append(finding("decompression-bomb", detail, info.header_offset))
         found.extend(_compare(source, info))
+    return found
+
+
+def check_contents(archive: zipfile.ZipFile) -> list[Finding]:
+    """Members whose bytes do not have the checksum that the directory gives."""
+    found = []
+    for info in archive.infolist():
+        if info.file_size > _MAX_CHECKED or info.flag_bits & _ENCRYPTED:
+            continue
+        try:
+            with archive.open(info) as member:
+                wrong = zlib.crc32(member.read(_MAX_CHECKED)) != info.CRC
+        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError, OSError, zlib.error):
+            wrong = True
+        if wrong:
+            detail = f"the member {info.filename[:200]!r} does not have its checksum"
+            found.append(finding("member-mismatch", detail, info.header_offset))
     return found
 
 
@@ -118,7 +138,7 @@ def _compare(source: Source, info: zipfile.ZipInfo) -> list[Finding]:
     header = source.read(at, _LOCAL.size)
     if len(header) < _LOCAL.size or header[:4] != b"PK\x03\x04":
         return [finding("member-mismatch", f"no member stands where {info.filename[:200]!r} should", at)]
-    _, _, flags, method, _, _, _, packed, size, name_length, extra_length = _LOCAL.unpack(header)
+    _, _, flags, method, _, _, checksum, packed, size, name_length, extra_length = _LOCAL.unpack(header)
     name = source.read(at + _LOCAL.size, name_length)
     encoding = "utf-8" if flags & 0x800 else "cp437"
     wrong = []
@@ -132,6 +152,8 @@ def _compare(source: Source, info: zipfile.ZipInfo) -> list[Finding]:
         size, packed = _sizes_64(extra, size, packed)
     if not streamed and (packed, size) != (info.compress_size, info.file_size):
         wrong.append("size")
+    if not streamed and checksum != info.CRC:
+        wrong.append("checksum")
     if at + _LOCAL.size + name_length + extra_length + info.compress_size > source.size:
         wrong.append("end")
     if not wrong:

@@ -556,7 +556,7 @@ SAMPLES: tuple[Sample, ...] = (
     Sample(
         "77 bad checksum",
         lambda m: replaced(npz(("a.npy", npy_objects(m))), b"touch ", b"touch\t"),
-        codes=("array-header",),
+        codes=("member-mismatch",),
         suffix=".npz",
     ),
     Sample("78 prefix data", lambda m: PROTO + evil(m) + STOP + npz(("a.npy", array_file())), SYSTEM, ("polyglot",)),

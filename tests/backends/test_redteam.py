@@ -7,6 +7,8 @@ import io
 import os
 import pickle
 import struct
+import zipfile
+import zlib
 from collections import Counter, OrderedDict, defaultdict, deque
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -148,9 +150,13 @@ HONEST: list[Any] = [
     [np.array([{}, [1]], object), np.zeros((2, 0)), np.asfortranarray(np.ones((2, 3))), np.array(["", ""])],
     [np.datetime64("2020-01-01"), np.array(["2020"], "M8[D]"), np.timedelta64(3, "s"), np.array([1], "m8[ns]")],
     [np.array([(1, "x", None)], [("a", "f8"), ("b", "U3"), ("c", "O")]), np.zeros(2, [("a", "i4", (2, 3))])],
-    [np.zeros(2, np.dtype([("a", "i1"), ("b", "f8")], align=True)), np.rec.array([(1, 2.0)], names="a,b")],
+    [np.zeros(2, np.dtype([("a", "i1"), ("b", "f8")], align=True)), np.zeros(1, [("a", "i4")]).view(np.recarray)],
     [np.float32(1), np.int64(2), np.bool_(True), np.str_("x"), np.bytes_(b"x"), np.bytes_(b""), np.complex64(1)],
-    [np.ma.array([1, 2], mask=[0, 1]), np.ma.array(["a", None], mask=[0, 1], dtype=object), np.matrix([[1, 2]])],
+    [
+        np.ma.array([1, 2], mask=np.array([False, True])),
+        np.ma.array(["a", None], mask=np.array([False, True]), dtype=object),
+        np.matrix([[1, 2]]),
+    ],
     [np.random.RandomState(0), np.random.default_rng(0), np.random.SeedSequence(1), np.random.MT19937(1)],
     [np.random.Generator(np.random.Philox(1)), np.random.SFC64(2), np.poly1d([1, 2]), np.dtype("f8"), np.float64],
 ]
@@ -166,3 +172,60 @@ def test_what_picklers_write_is_no_odd_call(index: int, protocol: Any) -> None:
     else:
         found = judged(pickle.dumps(HONEST[index], protocol))
     assert found.verdict is Verdict.SAFE, found.reasons
+
+
+PICKLE = b"\x80\x04" + call("os", "system", text("true")) + b"."
+ARRAY = io.BytesIO()
+np.save(ARRAY, np.zeros(1))
+
+
+def archive(*members: tuple[str, bytes]) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as made:
+        for called, content in members:
+            made.writestr(called, content)
+    return file.getvalue()
+
+
+def tensors(*members: tuple[str, bytes]) -> bytes:
+    return archive(("a/data.pkl", b"\x80\x02}."), ("a/version", b"3\n"), *members)
+
+
+ARCHIVES: dict[str, tuple[bytes, str]] = {
+    "a pickle beside arrays": (archive(("a.npy", ARRAY.getvalue()), ("b.pkl", PICKLE)), "m.npz"),
+    "a pickle named as an array": (archive(("a.npy", ARRAY.getvalue()), ("b.npy", PICKLE)), "m.npz"),
+    "an archive beside arrays": (archive(("a.npy", ARRAY.getvalue()), ("b.npz", archive(("c", b"")))), "m.npz"),
+    "another pickle in a torch file": (tensors(("a/other.pkl", PICKLE)), "m.pt"),
+    "another archive root in a torch file": (tensors(("b/data.pkl", PICKLE)), "m.pt"),
+    "a data.pkl of other letters": (tensors(("a/DATA.PKL", PICKLE)), "m.pt"),
+    "a storage that nothing reads": (tensors(("a/data/0", PICKLE)), "m.pt"),
+}
+
+
+@pytest.mark.parametrize("title", ARCHIVES)
+def test_a_member_that_nothing_reads_is_not_safe(title: str) -> None:
+    content, called = ARCHIVES[title]
+    found = judged(content, called)
+    assert found.verdict in (Verdict.REVIEW, Verdict.BLOCKED)
+    assert "unread-member" in {reason.code for reason in found.reasons}
+
+
+def test_a_members_own_checksum_is_compared() -> None:
+    content = bytearray(archive(("a.npy", ARRAY.getvalue())))
+    content[14] ^= 0xFF
+    assert judged(bytes(content), "m.npz").verdict is Verdict.BLOCKED
+
+
+def test_bytes_in_a_gzip_header_are_not_passed_over() -> None:
+    packer = zlib.compressobj(6, zlib.DEFLATED, -15)
+    packed = packer.compress(b"\x80\x04N.") + packer.flush()
+    check = struct.pack("<2I", zlib.crc32(b"\x80\x04N."), 4)
+    plain = b"\x1f\x8b\x08\0" + bytes(6) + packed + check
+    extra = b"\x1f\x8b\x08\x04" + bytes(6) + struct.pack("<H", len(PICKLE)) + PICKLE + packed + check
+    assert judged(plain).verdict is Verdict.SAFE
+    assert judged(extra).verdict is Verdict.REVIEW
+
+
+@pytest.mark.parametrize("stream", [b"}]Ns.", b"(]Nd.", b"\x8f(}\x90.", b"(\x8f\x91."])
+def test_a_key_that_cannot_be_hashed_is_not_safe(stream: bytes) -> None:
+    assert judged(b"\x80\x04" + stream).verdict is Verdict.BLOCKED
