@@ -12,7 +12,10 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
+from typing import Any
 
+Record = dict[str, Any]
 LIBRARIES = ("textual", "numpy", "scikit-learn", "joblib")
 
 
@@ -46,32 +49,30 @@ def parser(words: str | None) -> argparse.ArgumentParser:
 
 def show(figures: Sequence[Figure], *, as_json: bool) -> None:
     """Print all of them."""
+    records = [as_record(one, figures) for one in figures]
     if as_json:
-        print(json.dumps({"machine": machine(), "figures": [as_record(one, figures) for one in figures]}, indent=2))
+        print(json.dumps({"machine": machine(), "figures": records}, indent=2))
     else:
-        print("\n".join(table(figures)))
+        print("\n".join(table(records)))
 
 
-def table(figures: Sequence[Figure]) -> Iterable[str]:
+def table(records: Sequence[Record]) -> Iterable[str]:
     """One line a figure: runs, median, least, p99, most, and the ratio to the one beside it."""
-    width = max(len(one.name) for one in figures)
+    width = max((len(str(one["name"])) for one in records), default=0)
     yield f"{'':{width}}  {'runs':>5} {'median':>9} {'min':>9} {'p99':>9} {'max':>9}  unit    ratio"
-    for one in figures:
-        numbers = " ".join(
-            f"{value:9.2f}" for value in (one.median, min(one.values), one.quantile(0.99), max(one.values))
-        )
-        ratio = ratio_of(one, figures)
-        told = "" if ratio is None else f"{ratio:.2f}"
-        yield f"{one.name:{width}}  {len(one.values):5} {numbers}  {one.unit:6}  {told}"
+    for one in records:
+        numbers = " ".join(f"{one[part]:9.2f}" for part in ("median", "min", "p99", "max"))
+        ratio = "" if one["ratio"] is None else f"{one['ratio']:.2f}"
+        yield f"{one['name']:{width}}  {one['runs']:5} {numbers}  {one['unit']:6}  {ratio}".rstrip()
 
 
 def ratio_of(one: Figure, figures: Iterable[Figure]) -> float | None:
     """Its median by that of the figure beside it."""
     other = next((other for other in figures if other.name == one.beside), None)
-    return None if other is None else one.median / other.median
+    return None if other is None or not other.median else one.median / other.median
 
 
-def as_record(one: Figure, figures: Iterable[Figure]) -> dict[str, object]:
+def as_record(one: Figure, figures: Iterable[Figure]) -> Record:
     """A figure as JSON."""
     return {
         "name": one.name,
@@ -92,7 +93,9 @@ def machine() -> dict[str, object]:
         "date": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "cores": len(os.sched_getaffinity(0)),
         "processor": _processor(),
+        "governor": _governor(),
         "system": platform.platform(),
+        "load": [round(one, 2) for one in os.getloadavg()],
         "python": platform.python_version(),
         "versions": {name: version(name) for name in LIBRARIES},
     }
@@ -104,3 +107,11 @@ def _processor() -> str:
             return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
     except OSError:
         return platform.machine()
+
+
+def _governor() -> str | None:
+    """How the first processor's clock is governed; None where the system does not say (a virtual machine's)."""
+    try:
+        return Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").read_text("ascii").strip()
+    except OSError:
+        return None

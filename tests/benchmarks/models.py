@@ -11,6 +11,7 @@ from typing import Any
 from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 from console.worker.launcher import Launcher
 from console.worker.model import Worker
@@ -24,7 +25,8 @@ def inputs() -> tuple[Any, Any]:
 
 def logistic_regression() -> Any:
     """The cheapest model to ask."""
-    return LogisticRegression(max_iter=10_000).fit(*inputs())
+    with threadpool_limits(1):
+        return LogisticRegression(max_iter=10_000).fit(*inputs())
 
 
 def forest() -> Any:

@@ -74,6 +74,10 @@ class Program:
             child.kill()
         os.close(self._master)
 
+    def processor_seconds(self) -> float:
+        """What it has used of the processor so far, its children apart."""
+        return sum(psutil.Process(self.pid).cpu_times()[:2])
+
     def press(self, keys: str) -> float:
         """Send keys; the time they were sent."""
         sent = time.perf_counter()
@@ -111,6 +115,15 @@ class Program:
             self.settle(0.5, 0.5)
             time.sleep(0.2)
             quiet = quiet + 1 if sum(process.cpu_times()[:2]) - before < 0.05 else 0
+
+    def sip(self, seconds: float, rate: float) -> None:
+        """Take no more than `rate` bytes a second, as a slow line does."""
+        end = time.perf_counter() + seconds
+        while (now := time.perf_counter()) < end:
+            size = max(1, round(rate / 50))
+            if select.select([self._master], [], [], 0)[0]:
+                self.output += os.read(self._master, size)
+            time.sleep(max(0.0, now + 1 / 50 - time.perf_counter()))
 
     def settle(self, quiet: float = 0.5, seconds: float = PATIENCE) -> None:
         """Read until nothing came for a while."""

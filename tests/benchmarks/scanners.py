@@ -1,6 +1,6 @@
 """This console beside other scanners of model files, on one corpus: what each flags, passes, or gives up on.
 
-    python -m tests.benchmarks.scanners --envs DIR [--json FILE]
+    python -m tests.benchmarks.scanners --envs DIR [--json]
 
 Each scanner is installed into an environment of its own below DIR and asked through its programming interface, one
 file after another in one process, with its own defaults. Hostile files are the project's catalogue, whose payload only
@@ -22,6 +22,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from tests.benchmarks import figures
+from tests.benchmarks.figures import Figure
 from tests.estimators import fit_all_estimators
 from tests.hostile import SAMPLES
 
@@ -230,7 +232,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--envs", type=Path, required=True, help="where the scanners' environments are kept")
     parser.add_argument("--also", type=Path, help="a directory of files known to be benign")
-    parser.add_argument("--json", type=Path, help="write the rows there, too")
+    parser.add_argument("--json", action="store_true", help="write JSON to stdout")
     parser.add_argument("--list", action="store_true", help="name each hostile file that was not caught")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
@@ -238,22 +240,42 @@ def main() -> None:
         if given.also:
             benign += sorted(path for path in given.also.rglob("*") if path.is_file())
         print(f"{len(hostile)} hostile and {len(benign)} benign files", file=sys.stderr)
-        rows = []
-        asked = [("model-console", Path(sys.executable), _OURS)]
-        asked += [(one.name, environment(one, given.envs), one.setup) for one in SCANNERS]
-        for name, python, setup in asked:
-            answers = ask_all(python, setup, [*hostile, *benign])
+        rows, times = [], []
+        notes: list[str] = []
+        for name, answers in asked(given.envs, [*hostile, *benign], notes):
             rows.append(row_of(name, answers, hostile, benign))
+            times.append(Figure(name, "ms", tuple(1e3 * took for _said, took in answers.values()), "model-console"))
             print(rows[-1], file=sys.stderr)
             if given.list:
-                for number, path in enumerate(hostile):
-                    if answers[str(path)][0] != "flagged":
-                        print(f"  {name}: {answers[str(path)][0]} {SAMPLES[number].title}", file=sys.stderr)
-        print(table(rows))
-        if given.json:
-            given.json.write_text(json.dumps([asdict(row) for row in rows], indent=1))
+                list_missed(name, answers, hostile)
         if (Path(scratch) / "marker").exists():
-            print("a scanner executed a payload: the marker file exists", file=sys.stderr)
+            notes.append("a scanner executed a payload: the marker file exists")
+    notes = [*table(rows).splitlines(), *notes]
+    if given.json:
+        records = [figures.as_record(one, times) for one in times]
+        told = {"machine": figures.machine(), "figures": records, "rows": [asdict(row) for row in rows], "notes": notes}
+        print(json.dumps(told, indent=1))
+    else:
+        print("\n".join(notes))
+
+
+def asked(envs: Path, paths: Sequence[Path], notes: list[str]) -> Iterable[tuple[str, dict[str, tuple[str, float]]]]:
+    """What each scanner said, this console first; one that cannot be installed is noted."""
+    yield "model-console", ask_all(Path(sys.executable), _OURS, paths)
+    for one in SCANNERS:
+        try:
+            python = environment(one, envs)
+        except (OSError, subprocess.CalledProcessError) as error:
+            notes.append(f"{one.name} could not be installed: {error}")
+        else:
+            yield one.name, ask_all(python, one.setup, paths)
+
+
+def list_missed(name: str, answers: dict[str, tuple[str, float]], hostile: Sequence[Path]) -> None:
+    """Name each hostile file that was not flagged."""
+    for number, path in enumerate(hostile):
+        if answers[str(path)][0] != "flagged":
+            print(f"  {name}: {answers[str(path)][0]} {SAMPLES[number].title}", file=sys.stderr)
 
 
 if __name__ == "__main__":
