@@ -74,8 +74,16 @@ ACTIONS: tuple[Action, ...] = (
         needs="reload",
     ),
     Action("probe", ("p",), "probe", "Start or stop driving the model with its data", "Run", _ABOUT_ONE, needs="probe"),
+    Action("copies", ("w",), "copies", "Choose how many workers answer for the model", "Run", ("model",), needs="load"),
     Action(
-        "copies", ("w",), "copies", "Choose how many workers answer for the model", "Run", ("model",), needs="load"
+        "accelerate",
+        ("A",),
+        "accelerate",
+        "Make a compiled copy, compare it, and have it answer where it is faster",
+        "Run",
+        ("model",),
+        writes=True,
+        needs="accelerate",
     ),
     Action("faster", (">",), "faster", "Raise the rate of the probe", "Run", ("model",), needs="probe"),
     Action("slower", ("<",), "slower", "Lower the rate of the probe", "Run", ("model",), needs="probe"),

@@ -45,7 +45,7 @@ class Operations:
                 return state is WorkerState.READY
             case "probe":
                 return artifact.verdict in _LOADABLE or artifact.verdict is None
-            case "update":
+            case "update" | "accelerate":
                 return artifact.verdict in _LOADABLE
         return True
 
@@ -64,6 +64,10 @@ class Operations:
     def copies(self, path: str) -> None:
         """Have another number of workers, after asking how many."""
         self._start(path, "", self._copies(path))
+
+    def accelerate(self, path: str) -> None:
+        """Make a compiled copy, and keep it when the operator says so."""
+        self._start(path, "", self._accelerate(path))
 
     def toggle_probe(self, path: str) -> None:
         """Start driving the model, loading it first; or stop."""
@@ -138,6 +142,34 @@ class Operations:
         wanted = await self._app.push_screen_wait(CopiesScreen(path, worker.copies if worker is not None else 1))
         if wanted is not None:
             await self._app.engine.set_copies(path, wanted)
+
+    async def _accelerate(self, path: str) -> None:
+        engine = self._app.engine
+        worker = engine.worker(path)
+        place = worker.at if worker is not None else await self._place(await engine.report(path))
+        if place is None:
+            return
+        kept = False
+
+        async def compared(accept: str | None = None) -> None:
+            nonlocal kept
+            from console.ui.screens.accelerate import AccelerateScreen
+
+            screen = AccelerateScreen(
+                path, lambda hear: engine.accelerate(path, at=place, accept=accept, on_phase=hear)
+            )
+            answer = await self._app.push_screen_wait(screen)
+            if isinstance(answer, NeedsReview):
+                raise answer
+            kept = answer
+
+        await self._with_yes(path, compared)
+        if not kept:
+            await engine.discard_twin(path)
+            return
+        await engine.keep_twin(path)
+        loaded = worker is not None and worker.state in _LIVING
+        self._app.say(f"The copy of {path} answers from the next load on" + ("; r reloads it" if loaded else ""))
 
     async def _with_yes(self, path: str, call: Callable[..., Awaitable[object]]) -> bool:
         """Make the call; where trust wants a review, ask for a typed yes and call again with it."""

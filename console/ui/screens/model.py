@@ -209,6 +209,10 @@ class ModelScreen(ArtifactScreen):
         """More workers of the model, or fewer."""
         self.console_app.operations.copies(self._about)
 
+    def do_accelerate(self) -> None:
+        """A compiled copy that answers where it is faster."""
+        self.console_app.operations.accelerate(self._about)
+
     def do_pause(self) -> None:
         """Hold the charts, or let them go."""
         if isinstance(pane := self._panes.get("live"), LivePane):

@@ -1,0 +1,134 @@
+"""A compiled copy of a model: made while one looks on, compared in a table, and kept or not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Iterator
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Button, Static
+
+from console.errors import ConsoleError, NeedsReview
+from console.records import Twinned, TwinTiming
+from console.safe_text import safe
+from console.ui import text
+from console.ui.screens.paced import Paced
+
+Make = Callable[[Callable[[str], None]], Awaitable[Twinned]]
+"""Makes a twin, and tells what is being done."""
+
+
+class AccelerateScreen(ModalScreen[bool | NeedsReview], Paced[bool | NeedsReview]):
+    """What is being done, then how both compare. Cancel has the focus; leaving before the end stops the making."""
+
+    BINDINGS = [
+        Binding("escape,n,q", "answer(False)", show=False),
+        Binding("y", "answer(True)", show=False),
+        Binding("left,h", "app.focus_previous", show=False),
+        Binding("right,l", "app.focus_next", show=False),
+    ]
+    AUTO_FOCUS = "#no"
+
+    def __init__(self, path: str, make: Make) -> None:
+        super().__init__()
+        self._path = path
+        self._make = make
+        self._phase = "starting"
+        self._begun = time.monotonic()
+        self._found: Twinned | None = None
+        self._ended = False
+
+    def compose(self) -> ComposeResult:
+        """The question, the progress or the table, and the answers."""
+        with Vertical(classes="dialog wide"):
+            yield Static(Content(f"A compiled copy of {safe(self._path)}"), classes="question")
+            yield Static(id="told")
+            with Horizontal(classes="answers"):
+                yield Button(Content("Cancel"), id="no", classes="answer")
+                yield Button(Content("Use it"), id="yes", classes="answer")
+
+    def on_mount(self) -> None:
+        """Begin."""
+        self.query_one("#yes").display = False
+        self.set_interval(0.25, self._show_progress)
+        self._show_progress()
+        self.run_worker(self._run(), group="accelerate", exclusive=True)
+
+    async def _run(self) -> None:
+        try:
+            self._found = await self._make(self._hear)
+        except NeedsReview as review:
+            self.dismiss(review)
+            return
+        except ConsoleError as error:
+            self.query_one("#no", Button).label = Content("Close")
+            self._end([Content(safe(one, 600)) for one in (error.message, error.hint) if one])
+            return
+        lines = [*comparison(self._found), Content(""), _outcome(self._found)]
+        self.query_one(".question", Static).update(
+            Content(f"Have a compiled copy of {safe(self._path)} answer where it is faster?")
+        )
+        self.query_one("#yes").display = True
+        self._end(lines)
+
+    def _hear(self, phase: str) -> None:
+        self._phase = phase
+        self._show_progress()
+
+    def _show_progress(self) -> None:
+        if not self._ended and self.is_mounted:
+            seconds = text.span(time.monotonic() - self._begun)
+            words = f"{safe(self._phase, 60)} {text.sign('·')} {seconds}"
+            why = "Converted to ONNX in a sandbox, then compared and timed beside the model; leaving stops it."
+            self._told([Content.styled(words, "bold"), Content(""), Content(why)])
+
+    def _end(self, lines: list[Content]) -> None:
+        self._ended = True
+        self._told(lines)
+
+    def _told(self, lines: list[Content]) -> None:
+        self.query_one("#told", Static).update(Content("\n").join(lines))
+
+    @on(Button.Pressed)
+    def _pressed(self, event: Button.Pressed) -> None:
+        self.action_answer(event.button.id == "yes")
+
+    def action_answer(self, yes: bool) -> None:
+        """Close with an answer; there is nothing to say yes to before the table is there."""
+        if not yes or self._found is not None:
+            self.dismiss(yes)
+
+
+def comparison(found: Twinned) -> Iterator[Content]:
+    """A line for each number of rows: what a call takes model and copy, and how much faster the copy is."""
+    methods = list(dict.fromkeys(one.method for one in found.timings))
+    yield Content.styled(" " * 7 + "".join(f"   {safe(name, 22):>22}" for name in methods), "bold")
+    yield Content.styled(f"{'rows':>7}" + f"   {'model':>7} {'copy':>7} {'faster':>6}" * len(methods), "$quiet")
+    by_place = {(one.method, one.rows): one for one in found.timings}
+    for rows in dict.fromkeys(one.rows for one in found.timings):
+        cells = [_cells(by_place.get((name, rows))) for name in methods]
+        yield Content.assemble(f"{rows:>7,}", *cells)
+
+
+def _cells(one: TwinTiming | None) -> Content:
+    if one is None:
+        return Content(" " * 25)
+    times = one.model_ms / one.twin_ms if one.twin_ms > 0 else 0.0
+    words = f"{times:,.0f}x" if times >= 10 else f"{times:.1f}x"
+    faster = Content.styled(f"{words:>6}", "bold $accent" if times > 1 else "$quiet")
+    return Content.assemble(f"   {text.milliseconds(one.model_ms):>7} {text.milliseconds(one.twin_ms):>7} ", faster)
+
+
+def _outcome(found: Twinned) -> Content:
+    ends = [ends for ranges in found.routes.values() for ends in ranges]
+    low, high = min((low for low, _high in ends), default=0), max((high for _low, high in ends), default=0)
+    return Content(
+        f"On {found.rows:,} rows no label differs, and numbers by at most {found.largest:.1g} ({safe(found.dtype)})."
+        f" The copy answers calls of {low:,} to {high:,} rows from the next load on;"
+        " every thousandth of its answers is checked."
+    )
