@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LATE_S = 0.05
 """So long a write may be under way before the terminal counts as slow."""
 _LONGEST_S = 4.0
-_QUICKER = 0.9
+_QUICKER = 0.7
 _AT_ONCE_S = 0.05
 
 _SGR = re.compile(r"(\x1b\[[\d;]*m)")

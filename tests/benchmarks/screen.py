@@ -116,10 +116,10 @@ def _driven(program: Program, taken: Taken) -> None:
     program.press(ESCAPE)
     program.settle(0.4, 1.0)
     for _ in range(12):
-        for key, words in (("j", "second/lr"), ("k", "first/lr")):
+        for key, words in (("j", "▌"), ("k", "▌")):
             _key(program, taken, "key to the next row", key, words)
     for _ in range(6):
-        for key, words in (("v", "is being probed"), (ESCAPE, "second/lr"), ("?", "Move down")):
+        for key, words in (("v", "is being probed"), (ESCAPE, "MODEL"), ("?", "Move down")):
             _key(program, taken, "key to another screen", key, words)
         program.press(ESCAPE)
         _pass(program, 0.4)

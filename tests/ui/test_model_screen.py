@@ -17,6 +17,7 @@ from console.ui.screens.copies import CopiesScreen
 from console.ui.screens.errors import ErrorsScreen
 from console.ui.screens.home import HomeScreen
 from console.ui.screens.model import ModelScreen
+from console.ui.widgets.line_list import LineList
 from tests.ui.demo_records import demo
 from tests.ui.driving import Driver, console_on
 from tests.ui.feeder import Feeder
@@ -169,7 +170,8 @@ async def test_w_asks_how_many_copies_there_shall_be() -> None:
         feeder.say("worker.copies", FOREST)
         await driver.until(lambda: "4242, 4243, 4244 (3 of 3 copies)" in driver.picture())
         await driver.press("w")
-        await driver.on(CopiesScreen)
+        chooser = await driver.on(CopiesScreen)
+        assert chooser.query_one(LineList).key == "3"
         await driver.press("2")
         await driver.until(lambda: feeder.asked[-1] == ("set_copies", FOREST, "2"))
 

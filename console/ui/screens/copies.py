@@ -52,6 +52,7 @@ class CopiesScreen(ModalScreen[int | None], Paced[int | None]):
             words = text.count(number, "worker")
             lines.append((str(number), Content.assemble((words, "bold"), "  as now" if number == self._now else "")))
         numbers.show(lines)
+        numbers.select(str(self._now))
         numbers.styles.height = len(choices)
 
     def action_take(self, number: int) -> None:
