@@ -122,12 +122,13 @@ class _Facts:
         return list(found.items())
 
     def overrides(self) -> list[tuple[str, Node]]:
-        """State that puts an object or a function in the place of a method."""
+        """State that puts an object or a function in the place of a method, or anything in that of a special one."""
         found: list[tuple[str, Node]] = []
         for node in self._root.below():
             if "_sklearn_version" in node.members:
                 names = [name for name in node.members if name in _METHODS or name.startswith("__")]
-                found.extend((name, node) for name in names if node.members[name].kind in _NOT_DATA)
+                odd = (name for name in names if node.members[name].kind in _NOT_DATA or name.startswith("__"))
+                found.extend((name, node) for name in odd)
         return found
 
     def models(self, root: Node, at: str) -> list[ModelEntry]:

@@ -7,6 +7,7 @@ Python bytecode; `module` is imported by Keras, so any module outside a few of K
 
 from __future__ import annotations
 
+import builtins
 import functools
 import re
 from dataclasses import dataclass, field
@@ -29,6 +30,9 @@ _SHOWN = (
     "output_dim", "return_sequences", "axis", "target_shape", "num_heads", "key_dim", "alpha", "size", "dilation_rate",
 )  # fmt: skip
 _CODE = ("Lambda", "__lambda__", "TFOpLambda", "SlicingOpLambda")
+_OUTSIDE = ("TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer")
+"""Layers whose code or weights Keras loads from elsewhere."""
+_PYTHON = frozenset(dir(builtins)) - {"abs", "max", "min", "pow", "round", "sum"}
 _MAX_NODES = 200_000
 _MAX_LAYERS = 10_000
 
@@ -167,6 +171,14 @@ def _note_object(model: KerasModel, entry: dict[str, Json], said: set[tuple[str,
     place = f" '{label}'" if isinstance(label, str) else ""
     if name in _CODE[:2] or (isinstance(inner, dict) and inner.get("function_type") == "lambda"):
         model.findings.append(finding("keras-lambda", f"the layer{place} ({name}) carries Python bytecode"))
+    elif name in _CODE:
+        model.findings.append(finding("keras-lambda", f"the layer{place} ({name}) calls an operation by its name"))
+    elif name in _OUTSIDE:
+        model.findings.append(finding("keras-foreign", f"the layer{place} ({name}) loads a model from elsewhere"))
+    words = inner.get("vocabulary") if isinstance(inner, dict) else None
+    if isinstance(words, str):
+        detail = f"the layer{place} ({name}) reads the file {words[:200]!r}"
+        model.findings.append(finding("keras-foreign", detail))
     if name == "function":
         _note_function(model, entry, said)
         return
@@ -186,7 +198,8 @@ def _note_object(model: KerasModel, entry: dict[str, Json], said: set[tuple[str,
 
 def _note_function(model: KerasModel, entry: dict[str, Json], said: set[tuple[str, str]]) -> None:
     module, named = entry.get("module"), entry.get("config")
-    inside = not isinstance(module, str) or module in ("", "builtins") or _MODULE.fullmatch(module)
+    plain = not isinstance(module, str) or module in ("", "builtins")
+    inside = named not in _PYTHON if plain else _MODULE.fullmatch(str(module))
     if not inside and (str(module), str(named)) not in said:
         said.add((str(module), str(named)))
         model.names.append(NameUse(str(module), str(named), 0, False))

@@ -7,7 +7,7 @@ import os
 from dataclasses import replace
 from typing import Any, Optional
 
-from backends import envelopes, pickle_opcodes, torch_names
+from backends import envelopes, hdf5_frame, pickle_opcodes, torch_names
 from backends.base import Backend, Inspection, LoadedModel, Source, Unsupported
 from backends.findings import finding
 
@@ -114,6 +114,8 @@ def inspect(source: Source) -> Inspection:
     if mismatch:
         hides = inspection.format in ("pickle", "joblib") and not source.name.lower().endswith((".pt", ".pth", ".zip"))
         extra.append(finding("disguised-pickle" if hides else "extension-mismatch", mismatch, 0))
+    if compression is None and family[:1] == ("hdf5",):
+        extra.extend(hdf5_frame.surroundings(source))
     record = _zip_record(source) if compression is None and not head.startswith(ZIP_MAGIC) else None
     if record is not None:
         extra.append(finding("polyglot", f"{inspection.format} that is also a zip archive", record))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import json
 import os
 import pickle
 import struct
@@ -13,12 +14,15 @@ from collections import Counter, OrderedDict, defaultdict, deque
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import h5py
 import joblib
 import numpy as np
 import pytest
+from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import FunctionTransformer
 
 from backends import registry
@@ -229,3 +233,55 @@ def test_bytes_in_a_gzip_header_are_not_passed_over() -> None:
 @pytest.mark.parametrize("stream", [b"}]Ns.", b"(]Nd.", b"\x8f(}\x90.", b"(\x8f\x91."])
 def test_a_key_that_cannot_be_hashed_is_not_safe(stream: bytes) -> None:
     assert judged(b"\x80\x04" + stream).verdict is Verdict.BLOCKED
+
+
+def hdf5(userblock: int = 0) -> bytes:
+    file = io.BytesIO()
+    with h5py.File(file, "w", userblock_size=userblock) as made:
+        made["x"] = np.zeros(3)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("userblock", [0, 512, 2048])
+def test_bytes_behind_an_hdf5_file_are_not_passed_over(userblock: int) -> None:
+    assert judged(hdf5(userblock), "m.h5").verdict is Verdict.SAFE
+    assert judged(hdf5(userblock) + bytes(100), "m.h5").verdict is Verdict.SAFE
+    found = judged(hdf5(userblock) + PICKLE, "m.h5")
+    assert (found.verdict, found.reasons[0].code) == (Verdict.REVIEW, "trailing-bytes")
+
+
+@pytest.mark.parametrize(("block", "verdict"), [(PICKLE, Verdict.BLOCKED), (b"MATLAB 7.3 MAT-file", Verdict.REVIEW)])
+def test_what_stands_before_an_hdf5_file_is_told(block: bytes, verdict: Verdict) -> None:
+    assert judged(block + hdf5(512)[len(block) :], "m.h5").verdict is verdict
+
+
+KERAS: dict[str, dict[str, object]] = {
+    "an operation by its name": {"class_name": "TFOpLambda", "config": {"name": "a", "function": "io.write_file"}},
+    "a saved model": {"class_name": "TFSMLayer", "config": {"name": "a", "filepath": "/x"}},
+    "a vocabulary in a file": {"class_name": "StringLookup", "config": {"name": "a", "vocabulary": "/etc/passwd"}},
+    "a function of Python": {
+        "class_name": "Dense",
+        "config": {"units": 1, "activation": {"module": "builtins", "class_name": "function", "config": "eval"}},
+    },
+}
+
+
+@pytest.mark.parametrize("title", KERAS)
+def test_a_keras_layer_that_reaches_out_is_not_safe(title: str) -> None:
+    file = io.BytesIO()
+    with h5py.File(file, "w") as made:
+        layers = {"name": "s", "layers": [KERAS[title]]}
+        made.attrs["model_config"] = json.dumps({"class_name": "Sequential", "config": layers})
+        made.create_group("model_weights")
+    assert judged(file.getvalue(), "m.h5").verdict in (Verdict.REVIEW, Verdict.BLOCKED)
+
+
+@pytest.mark.parametrize("attribute", ["__class__", "__setstate__"])
+def test_an_hdf5_model_that_sets_a_special_attribute_is_not_safe(attribute: str, tmp_path: Path) -> None:
+    path = tmp_path / "m.h5"
+    with path.open("wb") as file:
+        registry.save(LinearRegression().fit([[0.0], [1.0]], [0.0, 1.0]), "hdf5", file.fileno())
+    assert judged(path.read_bytes(), "m.h5").verdict is Verdict.SAFE
+    with h5py.File(path, "r+") as made:
+        made["model"].attrs[attribute] = "x"
+    assert judged(path.read_bytes(), "m.h5").verdict is Verdict.REVIEW

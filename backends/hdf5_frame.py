@@ -1,0 +1,42 @@
+"""What stands before and behind the bytes that an HDF5 file calls its own; other readers may find a file there.
+
+Format: the superblock of the HDF5 File Format Specification 3.0, II.A: it starts at byte 0, 512, 1024, … and gives the
+base address and the end of the file.
+"""
+
+from __future__ import annotations
+
+from backends.base import Finding, Source
+from backends.findings import finding
+from backends.pickle_opcodes import looks_like_pickle
+
+__all__ = ["surroundings"]
+
+_MAGIC = b"\x89HDF\r\n\x1a\n"
+_PLACES = (0, 512, 1024, 2048)
+_BASE_AT = {0: 24, 1: 28, 2: 12, 3: 12}
+"""Version of the superblock to where its base address stands; the end of the file is two addresses further."""
+_LOOK = 4096
+
+
+def surroundings(source: Source) -> list[Finding]:
+    """A user block that holds something, and bytes behind the end that the superblock gives. Raises OSError."""
+    start = next((place for place in _PLACES if source.read(place, 8) == _MAGIC), None)
+    if start is None:
+        return []
+    found = []
+    block = source.read(0, start)
+    if block.strip(b"\0"):
+        both = looks_like_pickle(block) or block.startswith((b"PK\x03\x04", b"\x93NUMPY"))
+        detail = f"{start} bytes stand before the HDF5 file{' and can be read as another model' if both else ''}"
+        found.append(finding("polyglot" if both else "trailing-bytes", detail, 0))
+    head = source.read(start, 64)
+    at = _BASE_AT.get(head[8])
+    if at is None or head[13 if head[8] < 2 else 9] != 8:
+        return found
+    base, end = (int.from_bytes(head[place : place + 8], "little") for place in (at, at + 16))
+    end = base + end if base and source.size == base + end else end
+    behind = source.read(end, _LOOK) if end < source.size else b""
+    if behind.strip(b"\0"):
+        found.append(finding("trailing-bytes", f"{source.size - end} bytes follow the end of the HDF5 file", end))
+    return found
