@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -56,6 +58,8 @@ COLUMNS: tuple[Column, ...] = (
 _GAP = 2
 _WIDEST_GAP = 4
 _MARGIN = 2
+_STRIPS_KEPT = 128
+_BOLD = Style(bold=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,16 @@ def cells(row: Row, now: float) -> dict[str, Cell]:
         "p99": ((text.milliseconds(row.p99), "plain"),),
         "rss": ((text.size(row.rss), "plain"),),
     }
+
+
+def _fitted(cell: Cell, column: Column, room: int) -> Cell:
+    """The pieces of a cell in exactly `room` cells; what is too long is cut."""
+    length = sum(cell_len(piece) for piece, _ in cell)
+    if length > room:
+        cell = text.cut_pieces(cell, room, middle=column.name == "model")
+        length = sum(cell_len(piece) for piece, _ in cell)
+    pad = (" " * (room - length), "plain")
+    return (pad, *cell) if column.right else (*cell, pad)
 
 
 def _quieter(role: str) -> str:
@@ -187,7 +201,8 @@ class ArtifactTable(ScrollView, can_focus=True):
         self._last_index = 0
         self._drawn: dict[int, object] = {}
         self._flashing: dict[str, object] = {}
-        self._styles: dict[str, Style] = {}
+        self._styles: dict[tuple[str, str], Style] = {}
+        self._strips: dict[str | int, tuple[object, Strip]] = {}
         self._layout = layout(80, {})
         self._layout_for: object = None
 
@@ -265,18 +280,41 @@ class ArtifactTable(ScrollView, can_focus=True):
         age = text.ago(row.artifact.modified, now)
         return (row, cursor, row.path in self._flashing, age, self._layout, self.has_focus if cursor else False)
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Lines as they are: there is no border, padding or tint for which textual would go over each of them again."""
+        filters, background = self.get_line_filters(), self.background_colors[1]
+        width, now = self.size.width, time.time()
+        self._lay_out(width)
+        found = []
+        for y in crop.line_range:
+            strip = self._line(y, now)
+            for one in filters:
+                strip = strip.apply_filter(one, background)
+            found.append(strip if crop.column_span == (0, width) else strip.crop(*crop.column_span))
+        return found
+
+    def _line(self, y: int, now: float) -> Strip:
+        """A line as it was drawn last, wherever it stood then, or drawn anew where it would be another one."""
+        made_from = self._drawn[y] = self._fingerprint(y, now)
+        index = self.scroll_offset.y + y - 1
+        place = self._rows.path_at(index) if y > 0 and index < len(self._rows) else y
+        kept_from, strip = self._strips.get(place, (None, None))
+        if strip is None or kept_from != made_from:
+            if len(self._strips) >= _STRIPS_KEPT:
+                self._strips.clear()
+            strip = self.render_line(y)
+            self._strips[place] = made_from, strip
+        return strip
+
     def render_line(self, y: int) -> Strip:
         """One line on the screen: the titles, or the row that is scrolled there."""
         width = self.size.width
-        self._lay_out(width)
-        now = time.time()
-        self._drawn[y] = self._fingerprint(y, now)
         if y == 0:
             return self._header(width)
         index = self.scroll_offset.y + y - 1
         if index >= len(self._rows):
             return Strip.blank(width, self._style("plain"))
-        return self._row_strip(self._rows.at(index), width, now)
+        return self._row_strip(self._rows.at(index), width, time.time())
 
     def _header(self, width: int) -> Strip:
         style = self._style("header")
@@ -286,7 +324,7 @@ class ArtifactTable(ScrollView, can_focus=True):
             arrow = text.sign("↓" if self._rows.reverse else "↑") if sorted_by else ""
             title = column.title + arrow
             title = title.rjust(room) if column.right else title.ljust(room)
-            lit = self._style("mark") + Style(bold=True) if sorted_by else style
+            lit = self._style("mark") + _BOLD if sorted_by else style
             segments.append(Segment(title, lit + Style(meta={"sort": column.name})))
             if position < len(self._layout.columns) - 1:
                 segments.append(Segment(" " * self._layout.gap, style))
@@ -294,32 +332,19 @@ class ArtifactTable(ScrollView, can_focus=True):
 
     def _row_strip(self, row: Row, width: int, now: float) -> Strip:
         cursor = row.path == self._path
-        over = self._style("cursor") if cursor else self._style("flash") if row.path in self._flashing else Style()
-        base = self._style("plain") + over
+        over = "cursor" if cursor else "flash" if row.path in self._flashing else ""
         said = cells(row, now)
         mark = text.sign("▌") if cursor else " "
-        segments = [Segment(mark.ljust(_MARGIN), self._over("mark", over))]
+        pieces = [(mark.ljust(_MARGIN), "mark")]
         for position, (column, room) in enumerate(self._layout.columns):
-            segments += self._cell(said[column.name], column, room, over)
+            pieces += _fitted(said[column.name], column, room)
             if position < len(self._layout.columns) - 1:
-                segments.append(Segment(" " * self._layout.gap, base))
-        return Strip(segments).adjust_cell_length(width, base)
-
-    def _cell(self, cell: Cell, column: Column, room: int, over: Style) -> list[Segment]:
-        """The pieces of a cell in exactly `room` cells; what is too long is cut."""
-        length = sum(cell_len(piece) for piece, _ in cell)
-        if length > room:
-            cell = text.cut_pieces(cell, room, middle=column.name == "model")
-            length = sum(cell_len(piece) for piece, _ in cell)
-        pad = Segment(" " * (room - length), self._style("plain") + over)
-        drawn = [Segment(piece, self._over(style, over)) for piece, style in cell if piece]
-        return [pad, *drawn] if column.right else [*drawn, pad]
-
-    def _over(self, name: str, over: Style) -> Style:
-        """A style under the cursor or the flash; where the cursor is a reversal, colours would become patches."""
-        if over.reverse:
-            return self._style("plain") + over + Style(bold=name == "name")
-        return self._style(name) + over
+                pieces.append((" " * self._layout.gap, "plain"))
+        segments = [
+            Segment("".join(words for words, _ in alike), self._style(name, over))
+            for name, alike in groupby((piece for piece in pieces if piece[0]), key=itemgetter(1))
+        ]
+        return Strip(segments).adjust_cell_length(width, self._style("plain", over))
 
     def _lay_out(self, width: int) -> None:
         """Columns follow the width and the longest texts."""
@@ -328,18 +353,30 @@ class ArtifactTable(ScrollView, can_focus=True):
             self._layout_for = now
             self._layout = layout(width, self._rows.widest)
 
-    def _style(self, name: str) -> Style:
-        style = self._styles.get(name)
+    def _style(self, name: str, over: str = "") -> Style:
+        """A style, under the cursor or the flash where `over` says so; looked up once for each theme."""
+        style = self._styles.get((name, over))
         if style is None:
-            style = self._styles[name] = self.get_component_rich_style(f"table--{name}", partial=True)
-            if name not in ("cursor", "flash"):
-                style = self._styles[name] = self.rich_style + style
+            style = self._styles[name, over] = self._mixed(name, over)
         return style
+
+    def _mixed(self, name: str, over: str) -> Style:
+        style = self.rich_style + self._component(name)
+        if not over:
+            return style
+        above = self._component(over)
+        if above.reverse:  # colours would become patches
+            return self._style("plain") + above + Style(bold=name == "name")
+        return style + above
+
+    def _component(self, name: str) -> Style:
+        return self.get_component_rich_style(f"table--{name}", partial=True)
 
     def notify_style_update(self) -> None:
         """Another theme: colours are looked up again."""
         super().notify_style_update()
         self._styles.clear()
+        self._strips.clear()
         self._drawn.clear()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
@@ -349,6 +386,7 @@ class ArtifactTable(ScrollView, can_focus=True):
 
     def on_resize(self) -> None:
         """Another size: everything is drawn anew."""
+        self._strips.clear()
         self._drawn.clear()
         self.revise()
         index = self.index
