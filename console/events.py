@@ -13,11 +13,16 @@ Listener = Callable[[Event], None]
 
 
 class Bus:
-    """Hands every event to every listener at once, on the event loop's own thread."""
+    """Hands every event to every listener at once, on the event loop's own thread.
 
-    def __init__(self, keep: int = 500) -> None:
+    Events of the kinds in `passing` are not kept: a survey of a large store has one for each file, and what an operator
+    looks for would be lost among them.
+    """
+
+    def __init__(self, keep: int = 500, passing: frozenset[str] = frozenset({"artifact.inspected"})) -> None:
         self._listeners: list[Listener] = []
         self._recent: deque[Event] = deque(maxlen=keep)
+        self._passing = passing
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` with every event from now on; returns the way to stop that."""
@@ -32,7 +37,8 @@ class Bus:
     def emit(self, kind: str, subject: str, text: str, *, severity: str = "info", **data: Any) -> Event:
         """Publish one event. `severity` is "info", "ok", "attention" or "failure"."""
         event = Event(kind, time.time(), subject, text, severity, data)
-        self._recent.append(event)
+        if kind not in self._passing:
+            self._recent.append(event)
         for listener in tuple(self._listeners):
             listener(event)
         return event
