@@ -21,6 +21,7 @@ import socket
 import struct
 from collections import deque
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Optional
 
 HEAD_CAP = 16 << 20
@@ -44,7 +45,11 @@ _CALL, _ANSWER = 1, 2
 _CALL_HEAD = struct.Struct("!BBBBQ")
 _ANSWER_HEAD = struct.Struct("!BBQQ")
 _PLACE_HEAD = struct.Struct("!BBB")
+_FORM_ENDS, _FORM_GOES_ON = _SIZES.size + 4, _SIZES.size + _CALL_HEAD.size
+"""Where the number stands in the frame of a call."""
 _SIDES = tuple(struct.Struct(f"!{count}Q") for count in range(SIDES_CAP + 1))
+_REPEATED_CAP = 256
+"""So many heads that only differ from one before in numbers are known by heart, if they are as short as this."""
 _CALL_FIELDS = frozenset({"op", "id", "dtype", "shape", "methods"})
 _ANSWER_FIELDS = frozenset({"id", "worker_ns", "arrays"})
 
@@ -78,14 +83,36 @@ def _packed(head: Head) -> Optional[bytes]:
             return fixed + _SIDES[len(shape)].pack(*shape)
         if head.keys() == _ANSWER_FIELDS:
             places = head["arrays"]
-            parts = [_ANSWER_HEAD.pack(_ANSWER, len(places), head["id"], head["worker_ns"])]
-            for name, dtype, shape in places:
-                parts.append(_PLACE_HEAD.pack(_METHOD_INDEX[name], _DTYPE_INDEX[dtype], len(shape)))
-                parts.append(_SIDES[len(shape)].pack(*shape))
-            return b"".join(parts)
+            fixed = _ANSWER_HEAD.pack(_ANSWER, len(places), head["id"], head["worker_ns"])
+            return fixed + _packed_places(tuple(places))
     except (KeyError, IndexError, TypeError, struct.error):
         pass
     return None
+
+
+@lru_cache(maxsize=_REPEATED_CAP)
+def _packed_places(places: tuple[tuple[str, str, tuple[int, ...]], ...]) -> bytes:
+    parts = []
+    for name, dtype, shape in places:
+        parts.append(_PLACE_HEAD.pack(_METHOD_INDEX[name], _DTYPE_INDEX[dtype], len(shape)))
+        parts.append(_SIDES[len(shape)].pack(*shape))
+    return b"".join(parts)
+
+
+def packed_call(fields: Head, body_size: int) -> Optional[bytes]:
+    """The frame of a call, but for its body and with the number 0; None where it has no packed form."""
+    head = _packed({**fields, "id": 0})
+    return None if head is None else _SIZES.pack(_PACKED | len(head), body_size) + head
+
+
+def call_form(frame: bytes) -> bytes:
+    """What a frame of a packed call has in common with all of the same sizes, dtype, shape and methods."""
+    return frame[:_FORM_ENDS] + frame[_FORM_GOES_ON : _FORM_GOES_ON + 8 * frame[_FORM_ENDS - 1]]
+
+
+def call_number(frame: bytes) -> int:
+    """The number in a frame of a packed call."""
+    return int.from_bytes(frame[_FORM_ENDS:_FORM_GOES_ON], "big")
 
 
 def _unpacked(text: bytes) -> Head:
@@ -110,7 +137,13 @@ def _unpacked_answer(text: bytes) -> Head:
     kind, count, number, spent = _ANSWER_HEAD.unpack_from(text)
     if kind != _ANSWER:
         raise WireError(f"packed head of unknown kind {kind}")
-    places, at = [], _ANSWER_HEAD.size
+    rest = text[_ANSWER_HEAD.size :]
+    places = _repeated_places(rest, count) if len(rest) <= _REPEATED_CAP else _unpacked_places(rest, count)
+    return {"id": number, "worker_ns": spent, "arrays": list(places)}
+
+
+def _unpacked_places(text: bytes, count: int) -> tuple[tuple[str, str, tuple[int, ...]], ...]:
+    places, at = [], 0
     for _ in range(count):
         method, dtype, sides = _PLACE_HEAD.unpack_from(text, at)
         shape = _SIDES[sides].unpack_from(text, at + _PLACE_HEAD.size)
@@ -118,7 +151,10 @@ def _unpacked_answer(text: bytes) -> Head:
         places.append((METHODS[method], DTYPES[dtype], shape))
     if at != len(text):
         raise WireError("packed head of an answer is malformed")
-    return {"id": number, "worker_ns": spent, "arrays": places}
+    return tuple(places)
+
+
+_repeated_places = lru_cache(maxsize=_REPEATED_CAP)(_unpacked_places)
 
 
 def size_of(dtype: str, shape: Sequence[int]) -> int:
@@ -234,6 +270,25 @@ class Receiver:
                 raise EOFError
         return self._next()
 
+    def chunk(self) -> bytes:
+        """What one read brings, if nothing was read that was not handed out; it must be given to `feed` or answered.
+
+        Raises EOFError like `receive`.
+        """
+        if self._ready or self._fds or self._decoder.partial:
+            return b""
+        data = self._chunk()
+        if not data:
+            raise EOFError
+        if self._fds:
+            self.feed(data)
+            return b""
+        return data
+
+    def feed(self, data: bytes) -> None:
+        """Take what was read as the next of the stream. Raises WireError."""
+        self._ready.extend(self._decoder.feed(data))
+
     def peek(self) -> Optional[Head]:
         """The head of the next frame, if it was read already."""
         return self._ready[0][0] if self._ready else None
@@ -247,15 +302,19 @@ class Receiver:
 
     def _read(self) -> bool:
         """Take one chunk from the socket; whether there was one."""
+        data = self._chunk()
+        if data:
+            self._ready.extend(self._decoder.feed(data))
+        return bool(data)
+
+    def _chunk(self) -> bytes:
         data, ancillary, _flags, _address = self._sock.recvmsg(READ_SIZE, _SPACE)
         for level, kind, payload in ancillary:
             if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
                 received = array.array("i")
                 received.frombytes(payload[: len(payload) - len(payload) % received.itemsize])
                 self._fds.extend(received)
-        if data:
-            self._ready.extend(self._decoder.feed(data))
-        return bool(data)
+        return data
 
     def _next(self) -> Frame:
         head, body = self._ready.popleft()

@@ -13,7 +13,7 @@ import traceback
 from typing import Any, Callable, NoReturn, Optional
 
 from console.worker.child import sandbox, selftest, title, tracebacks
-from console.worker.wire import Frame, Head, Receiver, WireError, encode, send
+from console.worker.wire import Frame, Head, Receiver, WireError, call_number, encode, send
 
 KINDS: dict[str, str] = {
     "inspector": "console.worker.child.inspect:Inspecting",
@@ -23,6 +23,9 @@ KINDS: dict[str, str] = {
     "zygote": "console.worker.child.zygote:Forking",
 }
 """Kind to the class that serves it, imported when the child becomes one."""
+
+RENEW_S = 0.1
+"""Limits of processor time count whole seconds: requests that begin within this time of each other share one."""
 
 Answer = tuple[Head, bytes]
 
@@ -69,9 +72,18 @@ class Service:
         self.phase = ""
         self.input: Any = None
 
+    @property
+    def crowded(self) -> bool:
+        """Whether several requests are on their way at a time: then `next` is asked at once."""
+        return False
+
     def describe_input(self) -> Optional[str]:
         """What runs was given: shape and dtypes in words, never values."""
         return None if self.input is None else str(self.input)
+
+    def again(self, frame: bytes) -> Optional[bytes]:
+        """The frame that answers one like those before; None where it is not such a one, or the answer is unlike."""
+        return None
 
     def next(self, receiver: Receiver) -> list[Frame]:
         """The next request, or several that `together` answers. Raises EOFError and WireError."""
@@ -96,6 +108,8 @@ def serve(kind: str, descriptor: int) -> NoReturn:
     try:
         service = _start(kind, sock, receiver)
         while True:
+            if not service.crowded:
+                _repeats(sock, receiver, service)
             requests = [Request(sock, *frame) for frame in service.next(receiver)]
             if len(requests) == 1 or not _reply_together(sock, requests, service):
                 for request in requests:
@@ -105,6 +119,34 @@ def serve(kind: str, descriptor: int) -> NoReturn:
     except BaseException:
         traceback.print_exc()
         os._exit(70)
+
+
+def _repeats(sock: socket.socket, receiver: Receiver, service: Service) -> None:
+    """Answer what is like requests before with as little ado as can be, until something else comes."""
+    data = receiver.chunk()
+    while data:
+        _renew_cpu_limit()
+        try:
+            answer = service.again(data)
+        except BaseException as error:
+            answer = encode({**_failure(error, service), "id": call_number(data)})
+        if answer is None:
+            receiver.feed(data)
+            return
+        sock.sendall(answer)
+        data = receiver.chunk()
+
+
+_renewed = 0.0
+
+
+def _renew_cpu_limit() -> None:
+    """Give the next request its processor time, unless it was given less than a moment ago."""
+    global _renewed
+    now = time.monotonic()
+    if now - _renewed > RENEW_S:
+        sandbox.renew_cpu_limit()
+        _renewed = now
 
 
 def _next(sock: socket.socket, receiver: Receiver) -> Request:
@@ -133,7 +175,7 @@ def _start(kind: str, sock: socket.socket, receiver: Receiver) -> Service:
 def _reply(sock: socket.socket, request: Request, service: Service) -> None:
     operation = service.operations.get(request.op)
     service.phase, service.input = request.op, None
-    sandbox.renew_cpu_limit()
+    _renew_cpu_limit()
     try:
         if operation is None:
             raise Refusal("protocol", f"this child does not know the operation '{request.op}'")
@@ -152,7 +194,7 @@ def _reply(sock: socket.socket, request: Request, service: Service) -> None:
 
 def _reply_together(sock: socket.socket, requests: list[Request], service: Service) -> bool:
     """Answer several requests by one call and with one write; whether that was possible."""
-    sandbox.renew_cpu_limit()
+    _renew_cpu_limit()
     try:
         answers = service.together(requests)
         data = b"".join(encode({**head, "id": one.id}, body) for one, (head, body) in zip(requests, answers))
