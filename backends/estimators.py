@@ -14,13 +14,14 @@ from backends.base import ArrayInfo, Finding, Json, ModelEntry, Signature
 from backends.findings import finding
 from backends.pickle_arrays import read_array, read_scalar
 from backends.pickle_values import DictValue, Global, Instance, SetValue, Span, Value
-from backends.value_graph import MAX_DEPTH, Node, attributes, place, visit
+from backends.value_graph import MAX_DEPTH, Node, attributes, place, unfolds, visit
 from backends.value_json import JsonBudget, class_of, labels, to_json
 
 __all__ = ["Facts", "read_facts"]
 
 MAX_MODELS = 1000
 MAX_ARRAYS = 10_000
+_MAX_UNFOLDED = 1_000_000_000
 _DATA = Path(__file__).with_name("data") / "sklearn_parameters.json"
 _PLAIN_PACKAGES = frozenset(
     [
@@ -118,6 +119,8 @@ def read_facts(roots: list[Value], seconds: float = 5.0) -> Facts:
                 if models <= MAX_MODELS:
                     facts.models.append(_entry(node, kind, values, facts.words))
                 main = main or node.value
+    if any(unfolds([root], _MAX_UNFOLDED) for root in roots):
+        facts.findings.append(finding("exponential", f"containers that unfold to over {_MAX_UNFOLDED} parts", 0))
     _root_facts(facts, roots, main)
     _left_out(facts, models, arrays)
     return facts

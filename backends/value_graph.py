@@ -12,13 +12,14 @@ from typing import NamedTuple, Optional
 from backends.pickle_arrays import read_array
 from backends.pickle_values import DictValue, Instance, RawArray, SetValue, Value
 
-__all__ = ["MAX_DEPTH", "Node", "attributes", "place", "visit"]
+__all__ = ["MAX_DEPTH", "Node", "attributes", "place", "unfolds", "visit"]
 
 MAX_DEPTH = 10_000
 _MAX_PLACE = 200
 _MAX_ATTRIBUTES = 4000
 _PLAIN_STEP = re.compile(r"[^\W\d][\w -]*\Z")
 _CONTAINERS = frozenset((list, tuple, DictValue, SetValue, Instance, RawArray))
+_PLAIN = frozenset((list, tuple, DictValue, SetValue))
 _OPEN_KEYS = frozenset(
     [
         "steps",
@@ -134,6 +135,35 @@ def _unravel(index: int, shape: tuple[int, ...], fortran: bool) -> tuple[int, ..
         steps.append(index % length if length else 0)
         index //= length or 1
     return tuple(steps if fortran else steps[::-1])
+
+
+def unfolds(roots: list[Value], limit: int) -> bool:
+    """Whether plain containers share parts in so many ways that writing them out would take more than `limit` items.
+
+    Only containers that hold containers count: shared data of models is held by few, and then unfolds to little.
+    """
+    sizes: dict[int, int] = {}
+    stack: list[tuple[Value, bool]] = [(root, False) for root in roots]
+    while stack:
+        value, left = stack.pop()
+        if left:
+            total = 1 + sum(sizes.get(id(item), 0) for item in _plain(value))
+            if total > limit:
+                return True
+            sizes[id(value)] = total
+        elif id(value) not in sizes:
+            sizes[id(value)] = 0
+            stack.append((value, True))
+            stack.extend((item, False) for item in _plain(value))
+    return False
+
+
+def _plain(value: Value) -> list[Value]:
+    """The plain containers directly in one."""
+    items = value.flat if type(value) is DictValue else value.items if type(value) is SetValue else value
+    if type(items) not in (list, tuple):
+        return []
+    return [item for item in items if type(item) in _PLAIN]
 
 
 def place(node: Node) -> str:
