@@ -41,6 +41,7 @@ class Measurement:
 MEASUREMENTS = (
     Measurement("round_trip"),
     Measurement("callers"),
+    Measurement("accelerated"),
     Measurement("transfer", quick=("--runs", "2", "--megabytes", "100")),
     Measurement("start", ("--runs", "40"), ("--runs", "5")),
     Measurement("sandbox"),
