@@ -181,10 +181,16 @@ def _answering(process: subprocess.Popen[bytes], port: int, one: Server, body: s
     """Asks one row over a kept connection; returned once that works."""
     end = time.monotonic() + PATIENCE_S
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    headers = {"Content-Type": "application/json"}
 
     def ask() -> bytes:
-        connection.request("POST", one.path, body, {"Content-Type": "application/json"})
-        answer = connection.getresponse()
+        try:
+            connection.request("POST", one.path, body, headers)
+            answer = connection.getresponse()
+        except ConnectionError:  # kept for longer than the server keeps it
+            connection.close()
+            connection.request("POST", one.path, body, headers)
+            answer = connection.getresponse()
         told = answer.read()
         if answer.status != 200:
             raise OSError(f"answered {answer.status}: {told[:200]!r}")
