@@ -140,11 +140,11 @@ def _repeats(sock: socket.socket, receiver: Receiver, service: Service) -> None:
 _renewed = 0.0
 
 
-def _renew_cpu_limit() -> None:
-    """Give the next request its processor time, unless it was given less than a moment ago."""
+def _renew_cpu_limit(*, at_once: bool = False) -> None:
+    """Give the next request its processor time, unless it was given less than a moment ago (a fork inherits when)."""
     global _renewed
     now = time.monotonic()
-    if now - _renewed > RENEW_S:
+    if at_once or now - _renewed > RENEW_S:
         sandbox.renew_cpu_limit()
         _renewed = now
 
@@ -159,6 +159,7 @@ def _start(kind: str, sock: socket.socket, receiver: Receiver) -> Service:
     title.show(kind, str(request.fields.get("label") or ""))
     begun = time.perf_counter()
     layers = sandbox.enter(request.fields, sock.fileno(), kind, request.fds)
+    _renew_cpu_limit(at_once=True)
     layered = time.perf_counter()
     tried = {} if kind == "zygote" else selftest.run(request.fields)
     spent = [(layered - begun) * 1e3, (time.perf_counter() - layered) * 1e3]
