@@ -12,7 +12,6 @@ import http.client
 import json
 import os
 import pickle
-import signal
 import socket
 import statistics
 import subprocess
@@ -25,6 +24,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from console.worker.launcher import Launcher
 from tests.benchmarks import figures, models
@@ -172,8 +173,11 @@ def served(one: Server, envs: Path, model: bytes, row: list[float]) -> Iterator[
         try:
             yield _answering(process, port, one, json.dumps(one.body(row)))
         finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            with suppress(psutil.NoSuchProcess):
+                for child in psutil.Process(process.pid).children(recursive=True):
+                    with suppress(psutil.NoSuchProcess):
+                        child.kill()
+            process.kill()
             process.wait()
 
 
