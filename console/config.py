@@ -50,6 +50,7 @@ class Settings:
     `memory_mb` caps one worker's address space, `cpu_seconds` its processor time per request, `deadline_s` one
     request, `load_deadline_s` one load; files up to `seal_mb` MiB are copied into sealed memory before they are loaded,
     of larger ones everything but their raw numbers is; `reconcile_s` is the pace of the full comparison with the disk.
+    `warm` keeps a process with the libraries loaded, about 100 MB, that workers are forked from in milliseconds.
     """
 
     theme: str = ""
@@ -64,6 +65,7 @@ class Settings:
     reconcile_s: float = 30.0
     sample_hz: float = 10.0
     probe_rate: float = 20.0
+    warm: bool = True
     sealing: Sealing = field(default_factory=Sealing)
 
 

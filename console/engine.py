@@ -205,7 +205,8 @@ class Engine:
             self.bus.emit("store.unrecorded", "", error.message, severity="failure")
         self._watching.start(self.settings.reconcile_s)
         self._background.append(asyncio.ensure_future(self._survey.run()))
-        self._launcher.warm()
+        if self.settings.warm:
+            self._launcher.warm()
 
     async def close(self) -> None:
         """End everything that was started; never raises."""

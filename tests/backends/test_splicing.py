@@ -152,6 +152,7 @@ def test_every_estimator_in_the_other_forms(tmp_path: Path, protocol: int, compr
     test_every_estimator_is_what_joblib_makes_of_it(tmp_path, protocol, compress)
 
 
+@pytest.mark.slow
 def test_every_estimator_answers_with_all_of_its_numbers_mapped(tmp_path: Path) -> None:
     answered = 0
     for name, model, inputs in fit_all_estimators():

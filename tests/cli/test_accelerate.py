@@ -27,6 +27,7 @@ def store(tmp_path: Path) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_a_twin_is_compared_shown_and_kept_only_on_the_operators_word(run: Run, store: Path) -> None:
     asked = ("accelerate", str(store / "tree.joblib"), "--data", str(store / "rows.npy"))
     shown = run(*asked)

@@ -158,6 +158,7 @@ def test_sealed_and_back(run: Run, store: Path, tmp_path: Path) -> None:
     assert run("convert", str(sealed), "--to", "hdf5").code == 3
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("strace") is None or os.geteuid() != 0, reason="takes strace, as root")
 def test_the_kernel_sees_no_secret_go_where_it_should_not(run: Run, store: Path, tmp_path: Path) -> None:
     """Every read and write of every process while a sealed artifact is loaded and asked.

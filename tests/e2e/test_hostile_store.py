@@ -58,6 +58,7 @@ def paths(root: Path) -> Iterator[str]:
     return (str(root / name) for name in sorted(os.listdir(root)) if name.endswith(".pkl"))
 
 
+@pytest.mark.slow
 def test_what_commands_print_is_harmless_and_their_json_is_text(run: Run, hostile: Path) -> None:
     listed = run("ls", str(hostile))
     inspected = [run("inspect", path) for path in paths(hostile)]

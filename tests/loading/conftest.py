@@ -44,7 +44,7 @@ def store(tmp_path: Path) -> Path:
 @pytest.fixture
 async def engine(store: Path, isolated: Path) -> AsyncIterator[Engine]:
     """An engine that follows the store."""
-    opened = await Engine.open(store, Settings(reconcile_s=1.0))
+    opened = await Engine.open(store, Settings(reconcile_s=1.0, warm=False))
     yield opened
     await opened.close()
 

@@ -184,7 +184,7 @@ from console.config import Settings
 from console.engine import Engine
 
 async def look():
-    engine = await Engine.open(Path(sys.argv[1]), Settings(reconcile_s=0.2), read_only=True)
+    engine = await Engine.open(Path(sys.argv[1]), Settings(reconcile_s=0.2, warm=False), read_only=True)
     while engine.scanning:
         await asyncio.sleep(0.05)
     await engine.scan()
@@ -203,6 +203,7 @@ asyncio.run(look())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
 def test_read_only_mode_opens_nothing_of_the_store_for_writing(store: Path, isolated: Path) -> None:
     log = isolated / "calls"
@@ -226,7 +227,7 @@ async def test_no_row_target_or_local_ever_reaches_a_log(store: Path, isolated: 
     (store / "rows.csv").write_text("\n".join(lines) + "\n")
     (store / "words.csv").write_text(f"f0,f1,f2,y\n{WORD},1,2,{WORD}\n")
     (store / "a.recipe.toml").write_text('[data]\ntrain = "rows.csv"\ntarget = "y"\n')
-    engine = await Engine.open(store, Settings())
+    engine = await Engine.open(store, Settings(warm=False))
     try:
         await engine.load("a.joblib")
         await engine.predict("a.joblib", rows=[[4242.4242, 0.0, 0.0]])

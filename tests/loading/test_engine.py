@@ -22,10 +22,10 @@ from tests.loading.conftest import model, until
 
 
 async def test_a_second_start_knows_the_store_before_it_looks(store: Path, isolated: Path) -> None:
-    first = await Engine.open(store, Settings())
+    first = await Engine.open(store, Settings(warm=False))
     await until(first, lambda: all(row.verdict for row in first.artifacts()) and len(first.artifacts()) == 3)
     await first.close()
-    second = await Engine.open(store, Settings())
+    second = await Engine.open(store, Settings(warm=False))
     known = {row.path: row.verdict for row in second.artifacts()}
     await second.close()
     assert known == {"a.joblib": Verdict.SAFE, "b.pkl": Verdict.SAFE, "review.pkl": Verdict.REVIEW}
@@ -127,7 +127,7 @@ async def test_a_worker_that_keeps_dying_is_left_alone(engine: Engine, monkeypat
 
 
 async def test_nothing_is_left_behind(store: Path, isolated: Path) -> None:
-    engine = await Engine.open(store, Settings())
+    engine = await Engine.open(store, Settings(warm=False))
     await engine.load("a.joblib")
     children = psutil.Process().children(recursive=True)
     assert children

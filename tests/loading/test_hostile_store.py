@@ -67,7 +67,7 @@ def test_no_command_runs_an_interpreter_of_the_store(
 
 async def test_the_console_does_not_run_it_either(booby: Path, marker: Path, isolated: Path) -> None:
     (booby / "a.recipe.toml").write_text("[reload]\non_change = 'reload'\n")
-    engine = await Engine.open(booby, Settings(reconcile_s=0.5))
+    engine = await Engine.open(booby, Settings(reconcile_s=0.5, warm=False))
     try:
         await engine.load("a.joblib")
         (booby / "a.recipe.toml").write_text(
@@ -138,7 +138,7 @@ async def test_a_pipe_in_place_of_our_own_files_blocks_nothing(store: Path, isol
     (store / STORE_DIR).mkdir()
     os.mkfifo(store / STORE_DIR / name)
     with suppress(ConsoleError):
-        engine = await Engine.open(store, Settings(reconcile_s=0.5))
+        engine = await Engine.open(store, Settings(reconcile_s=0.5, warm=False))
         try:
             await until(engine, lambda: len(engine.artifacts()) == 3)
             await engine.load("review.pkl", accept="our own")

@@ -32,7 +32,7 @@ ROWS: list[Json] = [[5.0, 0.0, 0.0], [-5.0, 0.0, 0.0]]
 def settings(tmp_path: Path, isolated: Path) -> Settings:
     path = tmp_path / "identity.txt"
     recipient = generate_identity(path)
-    return Settings(reconcile_s=1.0, sealing=Sealing(str(path), (recipient,), 64))
+    return Settings(reconcile_s=1.0, warm=False, sealing=Sealing(str(path), (recipient,), 64))
 
 
 def sealed(content: bytes, settings: Settings) -> bytes:
@@ -98,7 +98,7 @@ async def test_it_is_shown_judged_and_asked_like_the_open_one(root: Path, settin
 
 
 async def test_without_an_identity_it_says_what_to_name(root: Path, settings: Settings) -> None:
-    engine = await engine_on(root, Settings())
+    engine = await engine_on(root, Settings(warm=False))
     try:
         rows = {row.path: row for row in await engine.scan()}
         with pytest.raises(BadInput, match=r"unsupported: it is sealed; name an identity file in .*config\.toml"):

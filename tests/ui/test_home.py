@@ -240,6 +240,7 @@ async def test_enter_opens_the_model() -> None:
         await console.until(lambda: not isinstance(console.app.screen, ModelScreen))
 
 
+@pytest.mark.slow
 async def test_a_hundred_thousand_rows_scroll_and_filter() -> None:
     feeder = Feeder(
         artifact(f"team-{n % 977:03}/model-{n:06}.pkl", n, n, "pickle", "a.B", None) for n in range(100_000)

@@ -21,7 +21,7 @@ async def shown(driver: Driver, path: str) -> ModelScreen:
 
 
 async def test_a_model_is_driven_watched_and_tried(demo_copy: Path) -> None:
-    engine = await Engine.open(demo_copy, Settings())
+    engine = await Engine.open(demo_copy, Settings(warm=False))
     async with console_on(engine, (120, 36)) as driver:
         screen = await shown(driver, DIGITS)
         await driver.press("p")
@@ -44,7 +44,7 @@ async def test_a_model_is_driven_watched_and_tried(demo_copy: Path) -> None:
 
 async def test_what_a_model_raises_stands_among_its_errors(demo_copy: Path) -> None:
     path = "trouble/raises.joblib"
-    engine = await Engine.open(demo_copy, Settings())
+    engine = await Engine.open(demo_copy, Settings(warm=False))
     async with console_on(engine, (120, 36)) as driver:
         await driver.until(lambda: engine.known_report(path) is not None)
         await engine.load(path, accept="a test")

@@ -76,6 +76,7 @@ async def test_filters() -> None:
     assert rows.index("churn/rf") is None
 
 
+@pytest.mark.slow
 async def test_a_hundred_thousand_rows_leave_the_loop_free_while_they_are_arranged() -> None:
     rows = Rows()
     base = row("x")

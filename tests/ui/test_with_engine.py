@@ -43,7 +43,7 @@ def store(demo_copy: Path) -> Path:
 @pytest_asyncio.fixture
 async def engine(store: Path) -> AsyncIterator[Engine]:
     """An engine on that store."""
-    opened = await Engine.open(store, Settings())
+    opened = await Engine.open(store, Settings(warm=False))
     yield opened
     await opened.close()
 

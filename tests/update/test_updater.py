@@ -144,6 +144,7 @@ async def test_a_foreign_change_in_between_is_a_conflict_and_kept(engine: Engine
     await engine.discard(path)
 
 
+@pytest.mark.slow
 async def test_what_was_accepted_stays_so_through_an_update(engine: Engine, place: Place) -> None:
     path = place("review.pkl", {"model": poor(), "origin": IPv4Address(1)})
     plan = await engine.plan_update(path)
