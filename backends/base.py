@@ -162,8 +162,11 @@ class Source:
         self.plan: Optional[LoadPlan] = None
 
     def read(self, offset: int, length: int) -> bytes:
-        """Bytes at `offset`; fewer than `length` only at the end of the file. Raises OSError."""
-        length = max(0, min(length, self.size - offset))
+        """Bytes at `offset`; fewer than `length` only where there is no file: behind its end, before its start.
+
+        Raises OSError.
+        """
+        length = max(0, min(length, self.size - offset)) if offset >= 0 else 0
         parts = []
         while length:
             part = os.pread(self.fd, length, offset)

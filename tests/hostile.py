@@ -203,6 +203,14 @@ def two_directories(marker: str) -> bytes:
     return data + record + locator + short
 
 
+def before_the_start(_: str) -> bytes:
+    """An npz whose directory claims to stand further on, so that its member would begin before the file."""
+    data = bytearray(npz(("a.npy", array_file())))
+    end = data.rindex(b"PK\5\6")
+    struct.pack_into("<I", data, end + 16, struct.unpack_from("<I", data, end + 16)[0] + 1000)
+    return bytes(data)
+
+
 def large_local_size(_: str) -> bytes:
     """A member whose own header hides another size in its 64-bit field."""
     file = io.BytesIO()
@@ -561,6 +569,7 @@ SAMPLES: tuple[Sample, ...] = (
     ),
     Sample("78 prefix data", lambda m: PROTO + evil(m) + STOP + npz(("a.npy", array_file())), SYSTEM, ("polyglot",)),
     Sample("79 two directories", two_directories, ("posix.system",), ("member-mismatch",), ".npz"),
+    Sample("79 before the start", before_the_start, codes=("member-mismatch",), suffix=".npz"),
     Sample("79 large size", large_local_size, codes=("member-mismatch",), suffix=".npz"),
     Sample("79 members share bytes", shared_bytes, codes=("member-mismatch",), suffix=".npz"),
     Sample("80 symlink", symlink, codes=("unsafe-path",), suffix=".npz"),
