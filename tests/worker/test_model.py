@@ -220,7 +220,6 @@ async def test_a_worker_kept_near_is_let_go_before_it_gets_much_to_do(launcher: 
         for _ in range(2):
             await worker.call(handle, 0, 1)
         worker.placement._put(min(everywhere))
-        await worker.call(handle, 0, 1)
         assert os.sched_getaffinity(worker.child.pid) == {min(everywhere)}
         await many()
         assert os.sched_getaffinity(worker.child.pid) == everywhere
