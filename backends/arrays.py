@@ -119,7 +119,7 @@ class NpyBackend:
             found.details["shape"] = list(header.shape)
             return found.inspection(self.name, opened)
 
-    def load(self, source: Source, at: str = "", mmap_mode: Optional[str] = None) -> LoadedModel:
+    def load(self, source: Source, at: str = "") -> LoadedModel:
         """Always raises NotLoadable: an array answers nothing."""
         _refuse()
 
@@ -170,7 +170,7 @@ class NpzBackend:
                     _member(found, archive, info)
             return found.inspection(self.name, opened)
 
-    def load(self, source: Source, at: str = "", mmap_mode: Optional[str] = None) -> LoadedModel:
+    def load(self, source: Source, at: str = "") -> LoadedModel:
         """Always raises NotLoadable: arrays answer nothing."""
         _refuse()
 

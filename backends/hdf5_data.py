@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NoReturn, Optional
+from typing import Any, NoReturn
 
 import h5py
 
@@ -40,7 +40,7 @@ class Hdf5Data:
             details={"arrays_left_out": len(arrays) - _LISTED_ARRAYS} if len(arrays) > _LISTED_ARRAYS else {},
         )
 
-    def load(self, source: Source, at: str = "", mmap_mode: Optional[str] = None) -> LoadedModel:
+    def load(self, source: Source, at: str = "") -> LoadedModel:
         """Refuse: there is no model inside."""
         self._refuse()
 

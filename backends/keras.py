@@ -31,7 +31,7 @@ class _Inspected:
     name = ""
     suffix = ""
 
-    def load(self, source: Source, at: str = "", mmap_mode: Optional[str] = None) -> LoadedModel:
+    def load(self, source: Source, at: str = "") -> LoadedModel:
         """Refuse, and say what to do instead."""
         self._refuse()
 

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property, partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -107,7 +108,7 @@ class Engine:
         starter = self._starter = Starter(
             self._facts,
             self._launcher,
-            Admission(self._book, self._signing.signed),
+            Admission(self._book, lambda path, digest: self._signing.signed(path, digest)),
             self._book.note,
             self._recipes.python,
             settings.load_deadline_s,
@@ -123,7 +124,6 @@ class Engine:
         self._questions = Questions(self._fleet, self._recipes.of, settings.deadline_s)
         self._watching = Watching(root, self._shelf, self._facts, self._fleet, self._recipes, self.bus)
         self._survey = Survey(self._shelf, self.report, width=self._inspectors.count)
-        self._starter = starter
         self._background: list[asyncio.Task[None]] = []
         self._unsubscribe = self.bus.subscribe(self._hear)
 
@@ -207,6 +207,7 @@ class Engine:
         self._background.append(asyncio.ensure_future(self._survey.run()))
         if self.settings.warm:
             self._launcher.warm()
+        await asyncio.to_thread(import_module, "console.monitor.live")
 
     async def close(self) -> None:
         """End everything that was started; never raises."""
@@ -603,11 +604,11 @@ class Engine:
         if event.kind == "worker.ready":
             view = self._fleet.view(event.subject)
             row = self._shelf.get(event.subject)
-            if view is not None:
-                self._live.follow(view)
             if view is not None and row is not None:
                 self._shelf.mark_changed(event.subject, row.digest is not None and row.digest != view.digest)
         if event.kind == "artifact.changed" and (report := self.known_report(event.subject)) is not None:
             self._explaining.take(report)
         if event.kind.startswith("worker."):
             self._shelf.touch()
+        if event.kind.startswith("worker.") or "_live" in self.__dict__:
+            self._live.hear(event)

@@ -16,6 +16,7 @@ from typing import Any
 from backends.base import Inspection, Json, Signature
 
 __all__ = [
+    "LAYERS",
     "Artifact",
     "Candidate",
     "Change",
@@ -410,6 +411,20 @@ class Standing:
     key_id: str | None = None
     who: str | None = None
     when: str | None = None
+
+
+LAYERS = (
+    "descriptors",
+    "terminal",
+    "limits",
+    "cgroup",
+    "namespaces",
+    "user",
+    "no_new_privs",
+    "landlock",
+    "seccomp",
+)
+"""The layers of the sandbox, in the order in which a child puts them on."""
 
 
 @dataclass(frozen=True, slots=True)

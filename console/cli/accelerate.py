@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
-import sys
 from collections.abc import Iterable
 
 from console.cli.opening import absolute, opened
-from console.cli.output import Output, columns, size_words
+from console.cli.output import Output, asked, columns, size_words
 from console.records import Json, Twinned
 from console.safe_text import safe
 
@@ -32,19 +30,11 @@ async def accelerate(arguments: argparse.Namespace, output: Output) -> int:
             on_phase=lambda phase: output.say(f"{safe(path)}: {safe(phase)}"),
         )
         if not output.as_json:
-            print("\n".join(_table(found)))
-        kept = arguments.yes or await _asked(path)
+            output.lines(_table(found))
+        kept = bool(arguments.yes or await asked(f"Have the twin answer for {path} where it is faster?"))
         await (engine.keep_twin(path) if kept else engine.discard_twin(path))
         output.data({"kept": kept, **_shape(found)}, lambda: [_outcome(found, kept)])
     return 0
-
-
-async def _asked(path: str) -> bool:
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return False
-    print(f"Have the twin answer for {safe(path)} where it is faster? [y/N] ", end="", file=sys.stderr, flush=True)
-    answer = await asyncio.to_thread(sys.stdin.readline)
-    return answer.strip().lower() in ("y", "yes")
 
 
 def _table(found: Twinned) -> Iterable[str]:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import shlex
-import sys
 from collections.abc import Callable, Iterable
 
 from console.cli import shapes
 from console.cli.opening import absolute, opened
-from console.cli.output import Output, columns, size_words
+from console.cli.output import Output, asked, columns, size_words
 from console.engine import Engine
 from console.errors import Failed
 from console.events import Bus
@@ -51,16 +49,15 @@ async def _decided(engine: Engine, found: Comparison, arguments: argparse.Namesp
         return await engine.promote(path, arguments.why or "update --yes: there was no gate to pass")
     missed = next((result for result in found.gate if not result.passed), None)
     reason = f"{missed.condition} ({missed.detail})" if missed else "no gate is set, so that it takes a person's word"
-    if not arguments.yes and sys.stdin.isatty() and sys.stderr.isatty():
+    if not arguments.yes:
         word = "The gate passed" if found.passed and found.gate else f"The gate did not pass: {safe(reason, 200)}"
-        question = f"{word}. Promote {safe(path)}? [y/N] "
-        print(question, end="", file=sys.stderr, flush=True)
-        answer = await asyncio.to_thread(sys.stdin.readline)
-        if answer.strip().lower() in ("y", "yes"):
+        answer = await asked(f"{word}. Promote {path}?")
+        if answer:
             return await engine.promote(path, arguments.why or "said yes at the prompt")
-        reason = "the operator said no"
-    elif found.passed and found.gate:
-        reason = "it passed; --yes would have promoted it"
+        if answer is not None:
+            reason = "the operator said no"
+        elif found.passed and found.gate:
+            reason = "it passed; --yes would have promoted it"
     await engine.discard(path)
     output.say(f"discarded: {reason}")
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import sys
@@ -55,6 +56,15 @@ class Output:
                 self.say(line)
         if error.hint or (error.failure and error.failure.hint):
             self.say(f"hint: {error.hint or (error.failure and error.failure.hint)}")
+
+
+async def asked(question: str) -> bool | None:
+    """Whether the operator says yes; None where nobody sits at a terminal. The question is made safe here."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return None
+    print(f"{safe(question, 0)} [y/N] ", end="", file=sys.stderr, flush=True)
+    answer = await asyncio.to_thread(sys.stdin.readline)
+    return answer.strip().lower() in ("y", "yes")
 
 
 class Items:

@@ -13,7 +13,7 @@ from console.loading.questions import Questions
 from console.monitor.memory import MemorySampler, Readings
 from console.monitor.probe import Prober
 from console.monitor.series import Recorder
-from console.records import Event, Memory, Outcome, ProbePlan, ProbeState, WorkerState, WorkerView
+from console.records import Event, Memory, Outcome, ProbePlan, ProbeState, WorkerView
 
 _MARKS = {
     "worker.ready": "load",
@@ -26,7 +26,7 @@ _DEATHS = ("worker.error", "worker.abandoned")
 
 
 class Live:
-    """Listens to the bus, so that recorders follow the workers; `measured` takes each reading of a path."""
+    """Is told what happens by `hear`, so that recorders follow the workers; `measured` takes each reading of a path."""
 
     def __init__(
         self, fleet: Fleet, questions: Questions, bus: Bus, measured: Callable[[str, Memory, float | None], None]
@@ -40,10 +40,6 @@ class Live:
         self._recorders: dict[str, Recorder] = {}
         self._probers: dict[str, Prober] = {}
         self._running: dict[str, asyncio.Task[ProbeState]] = {}
-        self._unsubscribe = bus.subscribe(self._hear)
-        for view in fleet.views().values():
-            if view.state is WorkerState.READY:
-                self.follow(view)
 
     def recorder(self, path: str) -> Recorder | None:
         """The measurements of one path, None where nothing was ever loaded."""
@@ -102,7 +98,6 @@ class Live:
 
     async def close(self) -> None:
         """Stop probes and readings."""
-        self._unsubscribe()
         tasks = list(self._running.values())
         for task in tasks:
             task.cancel()
@@ -115,16 +110,17 @@ class Live:
             self._sampler.hurry(path, False)
             self._bus.emit("probe.stopped", path, f"the probe of {path} ended: {prober.state().stopped_why}")
 
-    def follow(self, view: WorkerView) -> None:
+    def _follow(self, view: WorkerView) -> None:
         """Measure a worker, with its copies, from now on."""
         if view.pid is not None:
             self._recorders.setdefault(view.path, Recorder())
             self._sampler.watch(view.path, view.pid, *view.pids[1:], fast=view.path in self._running)
 
-    def _hear(self, event: Event) -> None:
+    def hear(self, event: Event) -> None:
+        """Take note of what happened to a worker, and of what else a chart marks."""
         path, view = event.subject, self._fleet.view(event.subject)
         if event.kind in ("worker.ready", "worker.copies") and view is not None:
-            self.follow(view)
+            self._follow(view)
         elif event.kind == "worker.ended" or (event.kind in _DEATHS and (view is None or view.pid is None)):
             self._sampler.forget(path)
             if path in self._recorders:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from console.durable import write_all
 from console.errors import BadInput, ConsoleError, Failed
 from console.records import Version
 from console.store import sealed, syscalls
@@ -266,7 +267,7 @@ def copy_bytes(source: int, directory: int, name: str) -> None:
     try:
         offset = 0
         while part := os.pread(source, 2**20, offset):
-            sealed.write_all(fd, part)
+            write_all(fd, part)
             offset += len(part)
         os.fsync(fd)
     except BaseException:

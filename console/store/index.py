@@ -9,19 +9,16 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from console.config import cache_dir, store_key
 from console.records import Artifact, FileIdentity, Verdict
+from console.store.cache_file import CacheFile
 
 SCHEMA = 2
-_Result = TypeVar("_Result")
 _BUSY_SECONDS = 2.0
 _CREATE = """
 CREATE TABLE IF NOT EXISTS files (
@@ -37,7 +34,6 @@ SELECT folded, path, identity, modified, digest, recipe, facts, policy FROM file
 WHERE (folded, path) > (?, ?) ORDER BY folded, path LIMIT ?
 """
 _PAGE_ROWS = 2_000
-_CACHE_KB = 512
 _TEXTS_KEPT = 4_096
 
 
@@ -55,9 +51,9 @@ class Index:
     """The index of the store at `root`. Usable from any thread; never raises for trouble with its own file."""
 
     def __init__(self, root: Path, directory: Path | None = None) -> None:
-        self._path = (directory or cache_dir() / store_key(root)) / "index.sqlite"
-        self._lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
+        self._file = CacheFile(
+            root, directory, "index.sqlite", table="files", create=_CREATE, schema=SCHEMA, busy_s=_BUSY_SECONDS
+        )
 
     def load(self, policy: str) -> Remembered:
         """Everything remembered; verdicts reached under another policy than `policy` are left out."""
@@ -71,7 +67,7 @@ class Index:
         """The same page by page, in the order of a screen sorted by path: the first page is of `first` rows."""
         reader = _Reader(policy)
         after, count = (b"", b""), first
-        while (page := self._attempt(partial(reader.page, after=after, count=count))) is not None:
+        while (page := self._file.attempt(partial(reader.page, after=after, count=count))) is not None:
             yield page
             if page.last is None:
                 return
@@ -95,7 +91,7 @@ class Index:
                 _put(base, rows, marks or {}, policy)
             return True
 
-        return bool(self._attempt(work))
+        return bool(self._file.attempt(work))
 
     def replace(self, rows: Iterable[Artifact], marks: Mapping[str, FileIdentity], *, policy: str = "") -> bool:
         """Remember exactly this, after a full scan."""
@@ -107,54 +103,11 @@ class Index:
                 _put(base, rows, marks, policy)
             return True
 
-        return bool(self._attempt(work))
+        return bool(self._file.attempt(work))
 
     def close(self) -> None:
         """Give the file back."""
-        with self._lock:
-            self._close()
-
-    def _close(self) -> None:
-        if self._connection is not None:
-            with suppress(sqlite3.Error):
-                self._connection.close()
-            self._connection = None
-
-    def _attempt(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result | None:
-        with self._lock:
-            for _ in range(2):
-                try:
-                    return work(self._open())
-                except sqlite3.OperationalError as error:
-                    if "locked" in str(error) or "readonly" in str(error) or "unable to open" in str(error):
-                        return None
-                    self._drop()
-                except (sqlite3.DatabaseError, ValueError, TypeError, KeyError):
-                    self._drop()
-                except OSError:
-                    return None
-            return None
-
-    def _open(self) -> sqlite3.Connection:
-        if self._connection is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            base = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, check_same_thread=False)
-            self._connection = base
-            base.execute("PRAGMA journal_mode=WAL")
-            base.execute("PRAGMA synchronous=OFF")
-            base.execute(f"PRAGMA cache_size=-{_CACHE_KB}")
-            if base.execute("PRAGMA user_version").fetchone()[0] != SCHEMA:
-                with base:
-                    base.execute("DROP TABLE IF EXISTS files")
-                    base.execute(_CREATE)
-                    base.execute(f"PRAGMA user_version={SCHEMA}")
-        return self._connection
-
-    def _drop(self) -> None:
-        self._close()
-        for suffix in ("", "-wal", "-shm"):
-            with suppress(OSError):
-                os.unlink(f"{self._path}{suffix}")
+        self._file.close()
 
 
 def _put(base: sqlite3.Connection, rows: Iterable[Artifact], marks: Mapping[str, FileIdentity], policy: str) -> None:

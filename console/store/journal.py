@@ -16,8 +16,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+from console.durable import write_all
 from console.errors import Failed
-from console.store import sealed
 from console.store.own_files import JOURNAL, OwnFiles, locked, sync_directory
 
 OPEN_STATES = ("intent", "staged", "committed")
@@ -130,7 +130,7 @@ class Journal:
         os.ftruncate(fd, start)
         os.lseek(fd, start, os.SEEK_SET)
         try:
-            sealed.write_all(fd, line)
+            write_all(fd, line)
             if durable:
                 os.fsync(fd)
                 if start == 0:

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from console.durable import write_all
 from console.errors import BadInput, Conflict, Failed
 from console.records import Version
 from console.store import history, sealed, swap, twins
@@ -238,7 +239,7 @@ def _write(fd: int, content: SealedBytes) -> None:
         part = os.pread(content.fd, min(_CHUNK, content.size - offset), offset)
         if not part:
             break
-        sealed.write_all(fd, part)
+        write_all(fd, part)
         offset += len(part)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from console.errors import Conflict, Failed
 from console.store import syscalls
 from console.store.own_files import OwnFiles, artifact_lock, sync_directory
-from console.store.sealed import OpenedFile
+from console.store.sealed import OpenedFile, is_still
 
 __all__ = ["remove"]
 
@@ -29,7 +29,7 @@ def remove(root: Path, opened: OpenedFile) -> None:
         directory = own.parent_of(opened.name)
         try:
             _rename(directory, name, aside)
-            if not _is_same(directory, aside, opened):
+            if not is_still(os.stat(aside, dir_fd=directory, follow_symlinks=False), opened):
                 _rename(directory, aside, name)
                 raise Conflict(f"{opened.name} changed meanwhile, so it was not removed")
             os.unlink(aside, dir_fd=directory)
@@ -38,18 +38,6 @@ def remove(root: Path, opened: OpenedFile) -> None:
             raise Failed(f"{opened.name} could not be removed: {error.strerror}") from None
         finally:
             os.close(directory)
-
-
-def _is_same(directory: int, name: str, opened: OpenedFile) -> bool:
-    """Renaming moves the time of change on, so that it tells nothing here."""
-    found = os.stat(name, dir_fd=directory, follow_symlinks=False)
-    was = opened.identity
-    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns) == (
-        was.device,
-        was.inode,
-        was.size,
-        was.modified_ns,
-    )
 
 
 def _rename(directory: int, old: str, new: str) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 
 from backends.load_plan import LoadPlan
+from console.durable import write_all
 from console.errors import BadInput, Conflict, Failed
 from console.records import FileIdentity
 from console.store import syscalls
@@ -133,6 +134,18 @@ class SealedBytes(_Holder):
 def identity_of(status: os.stat_result) -> FileIdentity:
     """The identity of a file from its stat."""
     return FileIdentity(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def is_still(status: os.stat_result, opened: OpenedFile) -> bool:
+    """Whether a file is the opened one, unchanged; the time of the inode's change does not count: renames and links
+    move it."""
+    was = opened.identity
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns) == (
+        was.device,
+        was.inode,
+        was.size,
+        was.modified_ns,
+    )
 
 
 def problem_of(status: os.stat_result) -> str | None:
@@ -337,13 +350,6 @@ def _keep(memory: int, data: memoryview, name: str) -> None:
         write_all(memory, data)
     except OSError as error:
         raise Failed(f"{name} cannot be copied into sealed memory: {error.strerror}") from None
-
-
-def write_all(fd: int, data: memoryview | bytes) -> None:
-    """Write every byte, however the kernel cuts it. Raises OSError."""
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(fd, rest) :]
 
 
 def frozen(memory: int, name: str) -> int:

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import threading
 import zlib
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
-from console.config import cache_dir, store_key
+from console.store.cache_file import CacheFile
 
 SCHEMA = 1
 PATHS_CAP = 500_000
@@ -24,7 +21,6 @@ RECORD_CAP = 256 << 10
 """Bytes of one record, unpacked; a longer one is not kept."""
 _BUSY_SECONDS = 0.2
 _CREATE = "CREATE TABLE IF NOT EXISTS seen (path BLOB PRIMARY KEY, current BLOB, previous BLOB) WITHOUT ROWID"
-_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +35,13 @@ class SeenContents:
     """The records of the store at `root`. Usable from any thread; never raises for trouble with its own file."""
 
     def __init__(self, root: Path, directory: Path | None = None) -> None:
-        self._path = (directory or cache_dir() / store_key(root)) / "seen.sqlite"
-        self._lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
+        self._file = CacheFile(
+            root, directory, "seen.sqlite", table="seen", create=_CREATE, schema=SCHEMA, busy_s=_BUSY_SECONDS
+        )
 
     def get(self, path: str) -> Contents | None:
         """The records of one path, None where it was never seen."""
-        if self._connection is None and not self._path.exists():
-            return None
-        return self._attempt(lambda base: _get(base, os.fsencode(path)))
+        return self._file.attempt(lambda base: _get(base, os.fsencode(path))) if self._file.there else None
 
     def put(self, contents: Iterable[tuple[str, Contents]]) -> bool:
         """Keep these records; False when they cannot be written."""
@@ -67,50 +61,11 @@ class SeenContents:
                     base.execute("DELETE FROM seen WHERE path IN (SELECT path FROM seen LIMIT ?)", (surplus,))
             return True
 
-        return bool(self._attempt(work))
+        return bool(self._file.attempt(work))
 
     def close(self) -> None:
         """Give the file back."""
-        with self._lock:
-            self._close()
-
-    def _close(self) -> None:
-        if self._connection is not None:
-            with suppress(sqlite3.Error):
-                self._connection.close()
-            self._connection = None
-
-    def _attempt(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result | None:
-        with self._lock:
-            try:
-                return work(self._open())
-            except sqlite3.OperationalError:
-                self._close()
-            except (sqlite3.DatabaseError, zlib.error, ValueError):
-                self._drop()
-            except OSError:
-                self._close()
-            return None
-
-    def _open(self) -> sqlite3.Connection:
-        if self._connection is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            base = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, check_same_thread=False)
-            self._connection = base
-            base.execute("PRAGMA journal_mode=WAL")
-            base.execute("PRAGMA synchronous=OFF")
-            if base.execute("PRAGMA user_version").fetchone()[0] != SCHEMA:
-                with base:
-                    base.execute("DROP TABLE IF EXISTS seen")
-                    base.execute(_CREATE)
-                    base.execute(f"PRAGMA user_version={SCHEMA}")
-        return self._connection
-
-    def _drop(self) -> None:
-        self._close()
-        for suffix in ("", "-wal", "-shm"):
-            with suppress(OSError):
-                os.unlink(f"{self._path}{suffix}")
+        self._file.close()
 
 
 def _get(base: sqlite3.Connection, path: bytes) -> Contents | None:
@@ -127,4 +82,7 @@ def _packed(record: str | None) -> bytes | None:
 def _unpacked(packed: object) -> str:
     if not isinstance(packed, bytes):
         raise ValueError("no record")
-    return zlib.decompressobj().decompress(packed, RECORD_CAP).decode("ascii")
+    try:
+        return zlib.decompressobj().decompress(packed, RECORD_CAP).decode("ascii")
+    except zlib.error:
+        raise ValueError("no record") from None

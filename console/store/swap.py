@@ -12,7 +12,7 @@ from console.errors import BadInput, Conflict, Failed
 from console.store import history, sealed, syscalls
 from console.store.journal import Operation
 from console.store.own_files import CONFLICTS, OwnFiles, sync_directory
-from console.store.sealed import OpenedFile
+from console.store.sealed import OpenedFile, is_still
 
 _UNSUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM)
 
@@ -179,22 +179,11 @@ def _link_first(site: Site) -> None:
 def _put_over(site: Site, old: OpenedFile) -> None:
     """Rename over the artifact, for file systems without exchange: its content is retained before, checked after."""
     history.retain(site.own, site.directory, site.name, site.operation)
-    if not _is_still(os.stat(site.name, dir_fd=site.directory, follow_symlinks=False), old):
+    if not is_still(os.stat(site.name, dir_fd=site.directory, follow_symlinks=False), old):
         raise site.conflict()
     os.rename(site.tmp, site.name, src_dir_fd=site.directory, dst_dir_fd=site.directory)
-    if not _is_still(os.fstat(old.fd), old):
+    if not is_still(os.fstat(old.fd), old):
         raise site.conflict()
-
-
-def _is_still(status: os.stat_result, old: OpenedFile) -> bool:
-    """Whether it is the same content; the time of the inode's change does not count, since links move it."""
-    known = old.identity
-    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns) == (
-        known.device,
-        known.inode,
-        known.size,
-        known.modified_ns,
-    )
 
 
 def _restore(site: Site, old: OpenedFile) -> None:

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from console.durable import put, put_bytes
 from console.errors import BadInput, ConsoleError, Failed
 from console.records import Twinned, TwinTiming
 from console.store import own_key, sealed
@@ -28,7 +29,6 @@ __all__ = ["StoredTwin", "find", "forget", "keep", "remove"]
 DIRECTORY = "twins"
 _RECORD_CAP = 1 << 20
 _TWIN_CAP = 1 << 31
-_FRESH = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _AGAIN = "make it again with `model-console accelerate`"
 
@@ -51,8 +51,8 @@ def keep(root: Path, artifact_digest: str, at: str, content: sealed.SealedBytes,
         with OwnFiles(root, create=True) as own:
             directory = own.directory(DIRECTORY, create=True)
             try:
-                _write(directory, f"{name}.onnx", own.file_mode, content)
-                _write(directory, f"{name}.json", own.file_mode, json.dumps(record, indent=1).encode())
+                put(directory, f"{name}.onnx", lambda fd: copy_into(content, fd), own.file_mode)
+                put_bytes(directory, f"{name}.json", json.dumps(record, indent=1).encode(), own.file_mode)
             finally:
                 os.close(directory)
     except OSError as error:
@@ -126,26 +126,6 @@ def _marked(record: dict[str, Any]) -> bytes:
     """The bytes of a record that its mark is on: all but the mark."""
     plain = {name: value for name, value in record.items() if name != "mark"}
     return b"ONNX twin\n" + json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()
-
-
-def _write(directory: int, name: str, mode: int, data: sealed.SealedBytes | bytes) -> None:
-    temporary = f".{name}.{os.getpid()}.tmp"
-    fd = os.open(temporary, _FRESH, 0o600, dir_fd=directory)
-    try:
-        try:
-            if isinstance(data, bytes):
-                sealed.write_all(fd, data)
-            else:
-                copy_into(data, fd)
-            os.fchmod(fd, mode)
-            os.fsync(fd)
-        finally:
-            os.close(fd)
-        os.replace(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
-    except OSError:
-        os.unlink(temporary, dir_fd=directory)
-        raise
-    sync_directory(directory)
 
 
 def _size(fd: int, what: str, cap: int) -> int:

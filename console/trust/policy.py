@@ -46,11 +46,10 @@ from console.config import STORE_DIR, config_dir
 from console.errors import BadInput, Failed
 from console.trust import names
 from console.trust.people import name_of_user
-from console.trust.policy_file import DIGEST, LAYERS, POLICY_FILE, Pin, PolicyFile, add_pin, read_policy
+from console.trust.policy_file import DIGEST, POLICY_FILE, Pin, PolicyFile, add_pin, read_policy
 
 __all__ = [
     "DEFAULT_MANDATORY",
-    "LAYERS",
     "POLICY_FILE",
     "Pin",
     "Policy",

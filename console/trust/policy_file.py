@@ -17,25 +17,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from backends.base import Json
+from console.durable import put_bytes
 from console.errors import BadInput
+from console.records import LAYERS
 from console.trust import names
 
-__all__ = ["DIGEST", "LAYERS", "POLICY_FILE", "Pin", "PolicyFile", "add_pin", "read_policy"]
+__all__ = ["DIGEST", "POLICY_FILE", "Pin", "PolicyFile", "add_pin", "read_policy"]
 
 POLICY_FILE = "policy.toml"
-LAYERS = (
-    "descriptors",
-    "terminal",
-    "limits",
-    "cgroup",
-    "namespaces",
-    "user",
-    "no_new_privs",
-    "landlock",
-    "seccomp",
-)
-"""The layers of the sandbox, in the order in which a child puts them on."""
-
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _SIZE_CAP = 4 << 20
 _KEY_BYTES = 32
@@ -102,7 +91,8 @@ def add_pin(path: Path, pin: Pin, *, links: bool = False) -> None:
         found = _read_in(directory, path)
         before = found.text if found else ""
         gap = "" if not before else "\n" if before.endswith("\n") else "\n\n"
-        _replace(directory, path.name, before + gap + _block(pin), found)
+        mode = found.mode if found else 0o640
+        put_bytes(directory, path.name, (before + gap + _block(pin)).encode("utf-8"), mode)
 
 
 @contextlib.contextmanager
@@ -153,25 +143,6 @@ def _locked(directory: int) -> Iterator[None]:
         yield
     finally:
         os.close(fd)
-
-
-def _replace(directory: int, name: str, text: str, before: PolicyFile | None) -> None:
-    temporary = f".{name}.{os.getpid()}.tmp"
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(temporary, dir_fd=directory)
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640, dir_fd=directory)
-    try:
-        with os.fdopen(fd, "wb") as file:
-            if before is not None:
-                os.fchmod(fd, before.mode)
-            file.write(text.encode("utf-8"))
-            file.flush()
-            os.fsync(fd)
-        os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
-    except OSError:
-        os.unlink(temporary, dir_fd=directory)
-        raise
-    os.fsync(directory)
 
 
 class _Reader:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from console.config import STORE_DIR
+from console.durable import put_bytes
 from console.errors import BadInput, Failed
 from console.trust.signing import Envelope, Malformed, Statement, key_id, parse_envelope, parse_statement, signer_of
 
@@ -122,22 +123,10 @@ def keep(root: Path, envelope: bytes) -> Path:
     if len(envelope) > FILE_CAP:
         raise BadInput(f"these are too many contents for one signature of at most {FILE_CAP >> 20} MiB")
     name = f"{time.time_ns():020d}-{secrets.token_hex(4)}{SUFFIX}"
-    temporary = f".{name}.tmp"
     try:
         _make(root)
         with _directory(root) as directory:
-            fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640, dir_fd=directory)
-            try:
-                with os.fdopen(fd, "wb") as file:
-                    file.write(envelope)
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
-            except BaseException:
-                with suppress(FileNotFoundError):
-                    os.unlink(temporary, dir_fd=directory)
-                raise
-            os.fsync(directory)
+            put_bytes(directory, name, envelope, 0o640)
     except OSError as error:
         raise Failed(f"cannot keep the signature in {root / STORE_DIR}: {error.strerror or error}") from None
     return root / STORE_DIR / SIGNATURES_DIR / name

@@ -6,9 +6,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from console.records import Layer
+from console.records import LAYERS, Layer
 from console.worker.identity import Identity
-from console.worker.limits import LAYERS, Limits
+from console.worker.limits import Limits
 
 TEXT_CAP = 500
 _NAMESPACES = ("net", "ipc", "uts")

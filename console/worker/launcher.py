@@ -87,12 +87,11 @@ class Launcher:
         python: str | None = None,
         limits: Limits | None = None,
         sandbox: SandboxPlan | None = None,
-        files: Sequence[int] = (),
     ) -> ChildProcess:
         """Start a child of this kind and put it into its sandbox.
 
         `fresh` asks for a new interpreter (what is not `safe` must have one), `python` for the one at that path.
-        `label` names the artifact in failures; `files` are open files it may open again by name, for mmap.
+        `label` names the artifact in failures.
         Raises ChildFailed when it cannot be started.
         """
         if self._closing:
@@ -109,7 +108,7 @@ class Launcher:
             message = f"cannot start {path}: {error.strerror or error}"
             raise error_of(new_failure(label, "start", "start", message)) from None
         self._adopt(child, scratch)
-        await self._enter_sandbox(child, limits or self.limits, plan, identity, files)
+        await self._enter_sandbox(child, limits or self.limits, plan, identity)
         return child
 
     async def close(self) -> None:
@@ -174,16 +173,14 @@ class Launcher:
 
         return ChildProcess(kind, label, process.pid, pidfd, channels.ours, channels.readers, reap)
 
-    async def _enter_sandbox(
-        self, child: ChildProcess, limits: Limits, plan: SandboxPlan, identity: Identity, files: Sequence[int]
-    ) -> None:
+    async def _enter_sandbox(self, child: ChildProcess, limits: Limits, plan: SandboxPlan, identity: Identity) -> None:
         child.memory_limit = limits.memory
         begun = time.perf_counter()
         grouping = asyncio.create_task(self._grouped(child, limits, plan))
         fields = self._frame(child, limits, plan, identity)
         before = time.perf_counter() - begun
         try:
-            head, _body = await child.request("start", fields, fds=files, deadline=START_DEADLINE)
+            head, _body = await child.request("start", fields, deadline=START_DEADLINE)
             begun = time.perf_counter()
             ours = await grouping
         except BaseException:

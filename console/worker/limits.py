@@ -9,20 +9,6 @@ PACKAGE_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(_
 """The directory that holds the packages `console` and `backends`."""
 
 
-LAYERS = (
-    "descriptors",
-    "terminal",
-    "limits",
-    "cgroup",
-    "namespaces",
-    "user",
-    "no_new_privs",
-    "landlock",
-    "seccomp",
-)
-"""The layers of the sandbox, in the order they are put on; each is a field of SandboxPlan."""
-
-
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Resource limits of one child, set with setrlimit before any library is imported.

@@ -84,16 +84,10 @@ class Worker:
         python: str | None = None,
         limits: Limits | None = None,
         sandbox: SandboxPlan | None = None,
-        files: Sequence[int] = (),
     ) -> Worker:
-        """A sandboxed worker without a model yet; `fresh` must be true for what is not `safe`.
-
-        A file that is to be memory-mapped must be among `files`, since the sandbox denies opening others.
-        """
+        """A sandboxed worker without a model yet; `fresh` must be true for what is not `safe`."""
         begun = time.perf_counter()
-        child = await launcher.spawn(
-            "worker", label=label, fresh=fresh, python=python, limits=limits, sandbox=sandbox, files=files
-        )
+        child = await launcher.spawn("worker", label=label, fresh=fresh, python=python, limits=limits, sandbox=sandbox)
         return cls(child, (time.perf_counter() - begun) * 1e3)
 
     async def load(

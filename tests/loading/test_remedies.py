@@ -8,9 +8,8 @@ import pytest
 
 from console.loading.doctor import examine
 from console.loading.remedies import next_steps
-from console.records import Layer
+from console.records import LAYERS, Layer
 from console.worker.launcher import Launcher
-from console.worker.limits import LAYERS
 
 OFF = Layer(False, "not to be had")
 

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from console.errors import ConsoleError
-from console.records import Layer
+from console.records import LAYERS, Layer
 from console.worker.launcher import Launcher
-from console.worker.limits import LAYERS, PACKAGE_ROOT, Limits, SandboxPlan
+from console.worker.limits import PACKAGE_ROOT, Limits, SandboxPlan
 from console.worker.model import Worker
 from tests.worker.attacks import ATTACKS, FATAL, MEANT
 from tests.worker.ground import SETUID, Ground, everyones_python

@@ -20,12 +20,12 @@ from sklearn.tree import DecisionTreeClassifier
 
 from backends import registry
 from backends.base import Source
-from console.records import Verdict
+from console.records import LAYERS, Verdict
 from console.trust.policy import Policy
 from console.trust.verdict import judge
 from console.worker.failures import ChildFailed
 from console.worker.launcher import Launcher
-from console.worker.limits import LAYERS, SandboxPlan
+from console.worker.limits import SandboxPlan
 from console.worker.model import Worker
 from console.worker.trainer import Candidate, Trainer
 from tests.worker.containment import LOST, Trials, as_nobody, matrix, whole, without

@@ -15,10 +15,11 @@ import psutil
 import pytest
 
 from console.errors import ConsoleError
+from console.records import LAYERS
 from console.worker.child import landlock, seccomp
 from console.worker.child.privileges import prctl
 from console.worker.launcher import Launcher, environment
-from console.worker.limits import LAYERS, PACKAGE_ROOT, SandboxPlan
+from console.worker.limits import PACKAGE_ROOT, SandboxPlan
 from console.worker.model import Worker
 from tests.worker.ground import everyones_python
 from tests.worker.payloads import Load, until

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Iterator
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
@@ -17,6 +16,7 @@ from console.errors import ConsoleError, NeedsReview
 from console.records import Twinned, TwinTiming
 from console.safe_text import safe
 from console.ui import text
+from console.ui.screens.confirm import ANSWERS
 from console.ui.screens.paced import Paced
 
 Make = Callable[[Callable[[str], None]], Awaitable[Twinned]]
@@ -26,12 +26,7 @@ Make = Callable[[Callable[[str], None]], Awaitable[Twinned]]
 class AccelerateScreen(ModalScreen[bool | NeedsReview], Paced[bool | NeedsReview]):
     """What is being done, then how both compare. Cancel has the focus; leaving before the end stops the making."""
 
-    BINDINGS = [
-        Binding("escape,n,q", "answer(False)", show=False),
-        Binding("y", "answer(True)", show=False),
-        Binding("left,h", "app.focus_previous", show=False),
-        Binding("right,l", "app.focus_next", show=False),
-    ]
+    BINDINGS = ANSWERS
     AUTO_FOCUS = "#no"
 
     def __init__(self, path: str, make: Make) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
@@ -17,16 +17,19 @@ from console.ui.widgets.explained import question_lines
 from console.ui.widgets.line_input import LineInput
 from console.ui.widgets.text_pane import TextPane
 
+ANSWERS: list[BindingType] = [
+    Binding("escape,n,q", "answer(False)", show=False),
+    Binding("y", "answer(True)", show=False),
+    Binding("left,h", "app.focus_previous", show=False),
+    Binding("right,l", "app.focus_next", show=False),
+]
+"""The keys of a question: its screen has `action_answer(yes)` and buttons side by side."""
+
 
 class ConfirmScreen(ModalScreen[bool], Paced[bool]):
     """A question that names its thing. Cancel has the focus; `esc` and `n` are no, `y` is yes."""
 
-    BINDINGS = [
-        Binding("escape,n,q", "answer(False)", show=False),
-        Binding("y", "answer(True)", show=False),
-        Binding("left,h", "app.focus_previous", show=False),
-        Binding("right,l", "app.focus_next", show=False),
-    ]
+    BINDINGS = ANSWERS
     AUTO_FOCUS = "#no"
 
     def __init__(self, question: str, detail: str = "", *, yes: str = "Yes") -> None:

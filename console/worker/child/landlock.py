@@ -94,11 +94,10 @@ def mapped_directories() -> Iterable[str]:
                 yield "/" + os.path.dirname(path)
 
 
-def restrict(read: Iterable[str], write: Iterable[str], files: Iterable[int] = (), *, programs: bool = False) -> str:
+def restrict(read: Iterable[str], write: Iterable[str], *, programs: bool = False) -> str:
     """Deny this thread and its descendants every other file, TCP, and signals to outsiders. Raises OSError.
 
-    `files` are open files that may be opened again to read. With `programs` what may be read may also be executed,
-    what may be written never.
+    With `programs` what may be read may also be executed, what may be written never.
     """
     version = abi()
     if version < 1:
@@ -116,8 +115,6 @@ def restrict(read: Iterable[str], write: Iterable[str], files: Iterable[int] = (
             _allow(ruleset, path, handled & (_READ | EXECUTE if programs else _READ))
         for path in write:
             _allow(ruleset, path, handled & ~1)
-        for fd in files:
-            _allow_open(ruleset, fd, handled & READ_FILE)
         _allow(ruleset, "/dev/null", handled & (READ_FILE | WRITE_FILE))
         _call(_RESTRICT_SELF, ctypes.c_int(ruleset), ctypes.c_uint(0))
     finally:

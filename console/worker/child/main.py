@@ -158,13 +158,11 @@ def _start(kind: str, sock: socket.socket, receiver: Receiver) -> Service:
     request = _next(sock, receiver)
     title.show(kind, str(request.fields.get("label") or ""))
     begun = time.perf_counter()
-    layers = sandbox.enter(request.fields, sock.fileno(), kind, request.fds)
+    layers = sandbox.enter(request.fields, sock.fileno(), kind)
     _renew_cpu_limit(at_once=True)
     layered = time.perf_counter()
     tried = {} if kind == "zygote" else selftest.run(request.fields)
     spent = [(layered - begun) * 1e3, (time.perf_counter() - layered) * 1e3]
-    for fd in request.fds:
-        os.close(fd)
     module, _, name = KINDS[kind].partition(":")
     service: Service = getattr(importlib.import_module(module), name)()
     python = ".".join(str(part) for part in sys.version_info[:3])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import resource
 import socket
-from collections.abc import Sequence
 from typing import Any, Callable, Optional
 
 from console.worker.child import landlock, namespaces, seccomp
@@ -19,12 +18,10 @@ KILLED_FIRST = 500
 _cpu_seconds = 0
 
 
-def enter(config: dict[str, Any], control: int, kind: str, files: Sequence[int] = ()) -> dict[str, list[Any]]:
+def enter(config: dict[str, Any], control: int, kind: str) -> dict[str, list[Any]]:
     """Put every layer on that the plan asks for; layer name to [active, evidence or reason].
 
-    `files` are open files that may be opened again for reading (memory-mapping libraries open by name). The layer
-    `cgroup` is the console's to put on, before it sends `config`.
-
+    The layer `cgroup` is the console's to put on, before it sends `config`.
     Landlock and seccomp bind only the calling thread and what comes after it: this runs before any library can start
     threads. A zygote keeps its powers, since each of its forks has to give up its own.
     """
@@ -33,13 +30,13 @@ def enter(config: dict[str, Any], control: int, kind: str, files: Sequence[int] 
     os.environ.update(HOME=scratch, TMPDIR=scratch)
     counted = _processes(limits, user)
     layers: list[tuple[str, Callable[[], str]]] = [
-        ("descriptors", lambda: close_descriptors({control, *files})),
+        ("descriptors", lambda: close_descriptors({control})),
         ("terminal", no_terminal),
         ("limits", lambda: set_limits(limits, counted)),
         ("namespaces", lambda: apart(limits)),
         ("user", lambda: give_up(user)),
         ("no_new_privs", no_new_privileges),
-        ("landlock", lambda: confine_files(plan, config["root"], scratch, files)),
+        ("landlock", lambda: confine_files(plan, config["root"], scratch)),
         ("seccomp", lambda: filter_calls(plan)),
     ]
     if kind == "zygote":
@@ -67,8 +64,7 @@ def close_descriptors(keep: set[int]) -> str:
     extra = [fd for fd in left if fd > 2 and fd not in keep and os.path.exists(f"/proc/self/fd/{fd}")]
     if extra:
         raise OSError(0, f"descriptors {extra} are still open")
-    files = f", {len(keep) - 1} given files" if len(keep) > 1 else ""
-    return f"nothing is open but the standard streams and the control socket{files}"
+    return "nothing is open but the standard streams and the control socket"
 
 
 def no_terminal() -> str:
@@ -145,10 +141,10 @@ def renew_cpu_limit() -> None:
         resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
 
 
-def confine_files(plan: dict[str, Any], root: str, scratch: str, files: Sequence[int]) -> str:
+def confine_files(plan: dict[str, Any], root: str, scratch: str) -> str:
     """Read libraries, write the scratch directory, touch nothing else; proven by trying."""
     read = [*landlock.SYSTEM_READ, *landlock.library_paths(root), *plan["readable"]]
-    evidence = landlock.restrict(read, [scratch, *plan["writable"]], files, programs=bool(plan["forks"]))
+    evidence = landlock.restrict(read, [scratch, *plan["writable"]], programs=bool(plan["forks"]))
     try:
         os.listdir("/")
     except PermissionError:
