@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
 from rich.text import Text
+from textual.css.query import NoMatches
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.theme import Theme
@@ -246,6 +247,11 @@ class ConsoleApp(Navigator):
             ):
                 return
         self.exit(0)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """A screen that was being built when the console was ended finds nothing of its own: that is no defect."""
+        if not (self._exit and isinstance(error, NoMatches)):
+            super()._handle_exception(error)
 
     def failed_by_itself(self, error: Exception) -> None:
         """A defect of ours in the background ends the console as one in a screen does."""
