@@ -45,6 +45,14 @@ class Driver:
             await self.pilot.pause()
             await asyncio.sleep(0.01)
 
+    async def ended(self) -> None:
+        """Wait until the console has stopped."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + PATIENCE_SECONDS
+        while self.app.is_running:
+            assert loop.time() < end, "it does not end"
+            await asyncio.sleep(0)
+
     async def on(self, screen: type[Any]) -> Any:
         """Wait until a screen of this kind is on top; the screen."""
         await self.until(lambda: isinstance(self.app.screen, screen) and self.app.screen.is_mounted, screen.__name__)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from console.ui.crash import write_crash
 from console.ui.screens.home import HomeScreen
 from console.ui.screens.palette import PaletteScreen
 from tests.ui.demo_records import demo
-from tests.ui.driving import PATIENCE_SECONDS, console_on
+from tests.ui.driving import console_on
 
 
 def test_the_account_has_frames_but_no_values(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,11 +55,9 @@ async def test_a_defect_ends_the_console_with_one_sentence(capsys: pytest.Captur
 async def test_an_end_asked_for_while_a_screen_is_being_built_is_no_defect() -> None:
     async with console_on(demo()) as console:
         app = console.app
-        await console.on(HomeScreen)
-        app.push_screen(PaletteScreen(app.screen))
+        home = await console.on(HomeScreen)
+        app.push_screen(PaletteScreen(home))
         app.exit(None, 143)
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while app.is_running:
-                await asyncio.sleep(0)
+        await console.ended()
     assert app.return_code == 143
     assert list(state_dir().glob("crash-*.txt")) == []
