@@ -207,6 +207,14 @@ class Status:
         return f"{sign(self.glyph)} {self.word}"
 
 
+_ROLE_STYLE = {"ok": "$success", "attention": "$warning", "failure": "$error", "busy": "$accent", "quiet": "$quiet"}
+
+
+def role_style(role: str) -> str:
+    """The colour of a role, as a style a Content understands."""
+    return _ROLE_STYLE[role]
+
+
 UNREADABLE = Status("✖", "skipped", "failure", 2)
 _WORKER = {
     WorkerState.LOADING: Status("◐", "loading", "busy", 4),

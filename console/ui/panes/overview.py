@@ -22,7 +22,6 @@ from console.ui.rows import Row
 from console.ui.screens.place import outermost
 from console.ui.widgets.explained import brief_lines
 from console.ui.widgets.keyvalue import pairs, paragraph, section, value_text
-from console.ui.widgets.status import role_style
 from console.ui.widgets.text_pane import TextPane
 
 if TYPE_CHECKING:
@@ -172,8 +171,8 @@ def _arrays(found: Inspection, width: int) -> list[Content]:
 def _trust(told: Explanation | None, row: Row, width: int) -> list[Content]:
     status = text.trust(row.artifact)
     if told is None or row.artifact.verdict is None:
-        return [Content.styled(str(status), role_style(status.role))]
-    return [Content.styled(str(status), f"bold {role_style(status.role)}"), *brief_lines(told, width)]
+        return [Content.styled(str(status), text.role_style(status.role))]
+    return [Content.styled(str(status), f"bold {text.role_style(status.role)}"), *brief_lines(told, width)]
 
 
 def _libraries(report: Report | None, width: int) -> list[Content]:

@@ -15,7 +15,6 @@ from console.ui import text
 from console.ui.keys import EVERYWHERE, bindings_at
 from console.ui.screens.base import ConsoleScreen
 from console.ui.widgets.explained import full_lines
-from console.ui.widgets.status import role_style
 from console.ui.widgets.text_pane import TextPane
 
 
@@ -79,7 +78,7 @@ class TrustScreen(ConsoleScreen):
             pane.show([Content.styled(text.sign("reading …"), "$quiet")])
             return
         status = text.trust(row.artifact)
-        title = Content.styled(str(status), f"bold {role_style(status.role)}")
+        title = Content.styled(str(status), f"bold {text.role_style(status.role)}")
         if frame.border_title != title:
             frame.border_title = title
             frame.border_subtitle = Content(text.cut_middle(safe(row.path), 60))

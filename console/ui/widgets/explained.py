@@ -11,7 +11,6 @@ from console.safe_text import safe
 from console.trust.since import change_words
 from console.ui import text
 from console.ui.widgets.keyvalue import paragraph
-from console.ui.widgets.status import role_style
 
 FEW = 3
 """Points, mentions and changes told where an explanation is not the only thing on the screen."""
@@ -63,7 +62,7 @@ def question_lines(told: Explanation, width: int) -> list[Content]:
 def point_lines(point: Point, width: int, most: int) -> list[Content]:
     """A point under its glyph, and the names behind it."""
     status = text.verdict_status(point.verdict)
-    lines = _under(text.sign(status.glyph), role_style(status.role), Content(safe(point.title, 400)), width)
+    lines = _under(text.sign(status.glyph), text.role_style(status.role), Content(safe(point.title, 400)), width)
     if point.text and most > 1:
         lines += paragraph(safe(point.text, 400), width, _INDENT, "$quiet")
     return lines + _mentions(point, width, most)

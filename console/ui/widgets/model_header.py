@@ -8,7 +8,6 @@ from textual.widget import Widget
 from console.safe_text import safe
 from console.ui import text
 from console.ui.rows import Row
-from console.ui.widgets.status import role_style
 
 
 class ModelHeader(Widget):
@@ -34,11 +33,11 @@ class ModelHeader(Widget):
 
 def _state(row: Row) -> Content:
     status, trust = row.status, text.trust(row.artifact)
-    parts: list[tuple[str, str]] = [(str(status), f"bold {role_style(status.role)}"), ("   ", "")]
+    parts: list[tuple[str, str]] = [(str(status), f"bold {text.role_style(status.role)}"), ("   ", "")]
     name = text.class_words(row.artifact) or ("reading …" if row.artifact.verdict is None else "no model was read")
     parts += [(text.sign(name), "bold $foreground"), ("   ", "")]
     if trust.word and trust.word != status.word:
-        parts.append((str(trust), role_style(trust.role)))
+        parts.append((str(trust), text.role_style(trust.role)))
     if row.worker is not None and row.worker.at:
         parts.append((f"   at {safe(row.worker.at, 60)}", "$quiet"))
     if row.artifact.changed:

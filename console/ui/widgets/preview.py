@@ -16,7 +16,6 @@ from console.trust.since import news
 from console.ui import text
 from console.ui.rows import Row
 from console.ui.widgets.spark import spark
-from console.ui.widgets.status import role_style
 
 if TYPE_CHECKING:
     from console.engine import Engine
@@ -126,7 +125,7 @@ def _libraries(found: Inspection) -> list[tuple[str, str]]:
 
 def _said(glyph: str, role: str, word: str, sentence: str) -> Line:
     return Content.assemble(
-        (f"{text.sign(glyph)} {safe(word, 40)}", f"bold {role_style(role)}"), "  ", safe(sentence, 400)
+        (f"{text.sign(glyph)} {safe(word, 40)}", f"bold {text.role_style(role)}"), "  ", safe(sentence, 400)
     )
 
 

@@ -27,12 +27,6 @@ _WORDS = (
     ("damaged", "failure", 2),
 )
 """Words of the status that are counted, with role and importance."""
-_ROLE_STYLE = {"ok": "$success", "attention": "$warning", "failure": "$error", "busy": "$accent", "quiet": "$quiet"}
-
-
-def role_style(role: str) -> str:
-    """The colour of a role, as a style a Content understands."""
-    return _ROLE_STYLE[role]
 
 
 class StatusLine(Widget):
@@ -99,7 +93,7 @@ class StatusLine(Widget):
         counts = [(5, Content.styled(text.count(len(rows.by_path), "model"), "$foreground"))]
         for word, role, weight in _WORDS:
             if number := rows.counts[word]:
-                counts.append((weight, Content.styled(f"{number} {word}", role_style(role))))
+                counts.append((weight, Content.styled(f"{number} {word}", text.role_style(role))))
         total, waiting = len(rows.by_path), engine.uninspected
         if engine.scanning:
             counts.append((6, Content.styled("scanning", "$accent")))
