@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import fcntl
+import itertools
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
 
 import sample_models
+
+for _library in ("OMP", "OPENBLAS", "MKL"):  # before numpy comes in; threads that spin over toy data cost most of it
+    os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
 
 ROOT = Path(__file__).parents[1]
 REAL = "MODEL_CONSOLE_REAL_ARTIFACTS"
@@ -36,10 +41,17 @@ def pytest_report_header() -> str:
     return f"real artifacts: {os.environ.get(REAL) or f'left out, {REAL} is not set'}"
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home directory for each test, made when it is written to."""
+    above = tmp_path_factory.mktemp("homes")
+    return (above / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def own_directories(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def own_directories(homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings, caches and state of the user who runs the tests are neither read nor written."""
-    home = tmp_path_factory.mktemp("xdg")
+    home = next(homes)
     for name in ("CONFIG", "CACHE", "STATE", "DATA"):
         monkeypatch.setenv(f"XDG_{name}_HOME", str(home / name.lower()))
 
