@@ -148,18 +148,21 @@ class Engine:
     @cached_property
     def _updates(self) -> Updates:
         from console.update.service import Updates
+        from console.update.workshop import Workshop
 
         return Updates(
-            self.root,
-            self._facts,
-            self._starter,
-            self._recipes,
-            self._book,
-            self._launcher,
-            self._fleet,
-            self._unsealing,
-            self._signing.signed,
-            self.bus,
+            Workshop(
+                self.root,
+                self._facts,
+                self._starter,
+                self._recipes,
+                self._book,
+                self._launcher,
+                self._fleet,
+                self._unsealing,
+                self._signing.signed,
+                self.bus,
+            )
         )
 
     @classmethod

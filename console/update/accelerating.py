@@ -6,16 +6,14 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from console.errors import BadInput, ConsoleError, Failed, Refused, Usage
 from console.loading.questions import open_data_file
-from console.loading.starting import Records, Starter
 from console.records import Twinned
 from console.store import twins
-from console.store.recipe import Recipe
 from console.store.roots import user_name
 from console.store.sealed import SealedBytes, digest_of, frozen, identity_of, new_memory
+from console.update.workshop import Workshop
 from console.worker.model import Worker
 from console.worker.twins import make_twin
 
@@ -33,13 +31,10 @@ class _Waiting:
 
 
 class Accelerating:
-    """Makes and keeps the twins of one store; `recipe` tells which rows they are compared on."""
+    """Makes and keeps the twins of one store; the recipe tells which rows they are compared on."""
 
-    def __init__(self, root: Path, starter: Starter, recipe: Callable[[str], Recipe], record: Records) -> None:
-        self._root = root
-        self._starter = starter
-        self._recipe = recipe
-        self._record = record
+    def __init__(self, shop: Workshop) -> None:
+        self._shop = shop
         self._waiting: dict[str, _Waiting] = {}
 
     async def compare(
@@ -49,12 +44,12 @@ class Accelerating:
 
         Raises Usage without rows, NeedsReview, Refused, BadInput, Failed (no twin answers alike).
         """
-        recipe = self._recipe(path).data
+        recipe = self._shop.recipes.or_default(path).data
         named = data or recipe.holdout or recipe.train
         if named is None:
             raise Usage(f"no rows to compare {path} on", hint="name some with --data, or in the recipe's [data]")
         on_phase("loading")
-        started = await self._starter.start(path, at, accept)
+        started = await self._shop.starter.start(path, at, accept)
         memory = new_memory("twin")
         try:
             if started.encrypted:
@@ -78,9 +73,9 @@ class Accelerating:
             raise Failed(f"no twin of {path} waits", hint="make one with `model-console accelerate`")
         with waiting.content as content:
             await asyncio.to_thread(
-                twins.keep, self._root, waiting.digest, waiting.at, content, waiting.found, user_name()
+                twins.keep, self._shop.root, waiting.digest, waiting.at, content, waiting.found, user_name()
             )
-        await self._record("accelerate", path, waiting.digest, f"twin {content.digest}")
+        await self._shop.book.note("accelerate", path, waiting.digest, f"twin {content.digest}")
 
     async def discard(self, path: str) -> None:
         """Let go of the twin that waits, if one does."""
@@ -90,9 +85,9 @@ class Accelerating:
 
     async def drop(self, path: str, digest: str) -> bool:
         """Remove the twin of a content; whether there was one. Raises Failed."""
-        gone = await asyncio.to_thread(twins.remove, self._root, digest)
+        gone = await asyncio.to_thread(twins.remove, self._shop.root, digest)
         if gone:
-            await self._record("accelerate", path, digest, "twin removed")
+            await self._shop.book.note("accelerate", path, digest, "twin removed")
         return gone
 
     async def close(self) -> None:

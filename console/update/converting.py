@@ -4,31 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 from console.errors import BadInput, ConsoleError, Failed, Refused
-from console.loading.facts import Facts
 from console.loading.questions import open_data_file
-from console.loading.starting import Records, Starter
 from console.records import Json
 from console.store.new_file import write_new
-from console.store.recipe import Recipe
 from console.store.sealed import SealedBytes, digest_of, frozen, identity_of, new_memory
+from console.update.workshop import Workshop
 from console.worker.model import Saved, Worker
 
 
 class Converting:
-    """Converts artifacts of one store; `recipe` tells which rows the two are compared on."""
+    """Converts artifacts of one store; the recipe tells which rows the two are compared on."""
 
-    def __init__(
-        self, root: Path, facts: Facts, starter: Starter, recipe: Callable[[str], Recipe], record: Records
-    ) -> None:
-        self._root = root
-        self._facts = facts
-        self._starter = starter
-        self._recipe = recipe
-        self._record = record
+    def __init__(self, shop: Workshop) -> None:
+        self._shop = shop
 
     async def convert(self, path: str, to: str, out: Path, *, at: str, accept: str | None) -> dict[str, Json]:
         """Write the model in `path` to the new file `out` as format `to`.
@@ -38,7 +29,7 @@ class Converting:
         """
         if await asyncio.to_thread(os.path.lexists, out):
             raise BadInput(f"{out} is there already", hint="name another file with --out")
-        started = await self._starter.start(path, at, accept)
+        started = await self._shop.starter.start(path, at, accept)
         memory = new_memory("converted")
         try:
             if started.encrypted:
@@ -53,9 +44,9 @@ class Converting:
             os.close(memory)
             await started.worker.end()
         with content:
-            judged = await self._facts.judge_bytes(content)
+            judged = await self._shop.facts.judge_bytes(content)
             if started.encrypted:
-                await self._record("unseal", path, started.digest, f"converted, open, to {out}")
+                await self._shop.book.note("unseal", path, started.digest, f"converted, open, to {out}")
             digest = None if started.encrypted else await asyncio.to_thread(digest_of, content)
             await asyncio.to_thread(write_new, out, content, 0o600 if started.encrypted else None)
         return {
@@ -70,7 +61,7 @@ class Converting:
 
     def _check_outside(self, path: str, out: Path) -> None:
         """Raise Refused where a file would lie open in the store that holds it sealed."""
-        if Path(os.path.realpath(out.parent)).is_relative_to(os.path.realpath(self._root)):
+        if Path(os.path.realpath(out.parent)).is_relative_to(os.path.realpath(self._shop.root)):
             raise Refused(
                 f"{path} is sealed, and converting it would write it open into the store",
                 hint="name a place outside of the store with --out, or `unseal` it and convert that",
@@ -81,7 +72,7 @@ class Converting:
 
     async def _rows(self, worker: Worker, path: str) -> int | None:
         """The recipe's rows open in the worker, None where it names none that fit."""
-        data = self._recipe(path).data
+        data = self._shop.recipes.or_default(path).data
         named = data.holdout or data.train
         if named is None:
             return None

@@ -5,45 +5,22 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from console.errors import Conflict, ConsoleError, Failed, Refused
-from console.events import Bus
-from console.loading.admission import Signers
-from console.loading.facts import Facts
-from console.loading.fleet import Fleet
-from console.loading.recipes import Recipes
-from console.loading.record import Book
-from console.loading.starting import Starter
 from console.records import Verdict, Version
 from console.store import history
 from console.store.publish import Promotion, publish, rollback
 from console.store.roots import user_name
 from console.store.sealed import SealedBytes, identity_of
+from console.update.workshop import Workshop
 
 
 class Replacing:
     """Replaces artifacts of one store; blocking file work runs in threads, verification back on the event loop."""
 
-    def __init__(
-        self,
-        root: Path,
-        facts: Facts,
-        starter: Starter,
-        recipes: Recipes,
-        book: Book,
-        fleet: Fleet,
-        signed: Signers,
-        bus: Bus,
-    ) -> None:
-        self._root = root
-        self._facts = facts
-        self._starter = starter
-        self._recipes = recipes
-        self._book = book
-        self._fleet = fleet
-        self._signed = signed
-        self._bus = bus
+    def __init__(self, shop: Workshop) -> None:
+        self._shop = shop
+        self._root = shop.root
 
     async def history(self, path: str) -> tuple[Version, ...]:
         """The versions of an artifact, newest first. Raises BadInput, Failed."""
@@ -67,33 +44,33 @@ class Replacing:
         """
         promotion = self._promotion(path, why, metrics, replaced_metrics)
         verify = self._verifier(path, at, accepted)
-        await self._book.note("promote", path, content.digest, "intent", replaces=replaces, why=why)
+        await self._shop.book.note("promote", path, content.digest, "intent", replaces=replaces, why=why)
         version = await self._recorded(
             "promote",
             path,
             content.digest,
             lambda: publish(self._root, path, content, promotion, replaces=replaces, verify=verify),
         )
-        self._bus.emit("update.promoted", path, f"{path} is now version {version.version}: {why}", severity="ok")
+        self._shop.bus.emit("update.promoted", path, f"{path} is now version {version.version}: {why}", severity="ok")
         await self._taken_up(path, version.digest)
         return version
 
     async def rollback(self, path: str, number: int | None) -> Version:
         """Promote an old version (None: the one before the current). Raises BadInput, Conflict, Refused, Failed."""
         why = "rollback" if number is None else f"rollback to version {number}"
-        view = self._fleet.view(path)
+        view = self._shop.fleet.view(path)
         verify = self._verifier(path, view.at if view is not None else "", accepted=True)
         promotion = self._promotion(path, why, {}, {})
-        await self._book.note("rollback", path, None, "intent", version=number)
+        await self._shop.book.note("rollback", path, None, "intent", version=number)
         version = await self._recorded(
             "rollback", path, None, lambda: rollback(self._root, path, number, promotion, verify=verify)
         )
-        self._bus.emit("history.rolled-back", path, f"{path} is back at version {version.version}", severity="ok")
+        self._shop.bus.emit("history.rolled-back", path, f"{path} is back at version {version.version}", severity="ok")
         await self._taken_up(path, version.digest)
         return version
 
     def _promotion(self, path: str, why: str, metrics: Mapping[str, float], replaced: Mapping[str, float]) -> Promotion:
-        keep = self._recipes.or_default(path).keep.versions
+        keep = self._shop.recipes.or_default(path).keep.versions
         return Promotion(user_name(), why, metrics=metrics, replaced_metrics=replaced, keep=keep)
 
     async def _recorded(self, action: str, path: str, digest: str | None, work: Callable[[], Version]) -> Version:
@@ -101,9 +78,9 @@ class Replacing:
             version = await asyncio.to_thread(work)
         except ConsoleError as error:
             ours = isinstance(error, (Refused, Conflict))
-            await self._book.note(action, path, digest, f"{error.code}: {error.message}" if ours else error.code)
+            await self._shop.book.note(action, path, digest, f"{error.code}: {error.message}" if ours else error.code)
             raise
-        await self._book.note(action, path, version.digest, "done", version=version.version)
+        await self._shop.book.note(action, path, version.digest, "done", version=version.version)
         return version
 
     def _verifier(self, path: str, at: str, accepted: bool) -> Callable[[int], None]:
@@ -119,12 +96,12 @@ class Replacing:
         status = os.fstat(fd)
         written = SealedBytes(os.dup(fd), identity_of(status), status.st_size, None, False, path)
         with written:
-            judged = await self._facts.judge_bytes(written)
+            judged = await self._shop.facts.judge_bytes(written)
             verdict = judged.judgement.verdict
             if verdict is not Verdict.SAFE and not (accepted and verdict is Verdict.REVIEW):
                 raise Refused(f"the new content of {path} is {verdict}, so it was not put in place")
             try:
-                started = await self._starter.start_judged(path, judged, at, {})
+                started = await self._shop.starter.start_judged(path, judged, at, {})
             except ConsoleError as error:
                 message = f"the new content of {path} does not load, so it was not put in place: {error.message}"
                 raise Failed(message, hint=error.hint, failure=error.failure) from None
@@ -135,19 +112,19 @@ class Replacing:
 
         Where the policy demands a signature that is not there yet, what is loaded stays.
         """
-        self._facts.forget(path)
+        self._shop.facts.forget(path)
         if await self._lacks_signature(path, digest):
             text = f"{path} is not signed as it is now: sign it before it can be loaded again"
-            self._bus.emit("update.unsigned", path, text, severity="attention")
+            self._shop.bus.emit("update.unsigned", path, text, severity="attention")
             return
-        if self._fleet.view(path) is not None:
+        if self._shop.fleet.view(path) is not None:
             try:
-                await self._fleet.reload(path)
+                await self._shop.fleet.reload(path)
             except ConsoleError as error:
-                self._bus.emit("worker.error", path, f"{path} was not reloaded: {error}", severity="failure")
+                self._shop.bus.emit("worker.error", path, f"{path} was not reloaded: {error}", severity="failure")
 
     async def _lacks_signature(self, path: str, digest: str) -> bool:
         try:
-            return self._book.policy.require_signature and await self._signed(path, digest) is None
+            return self._shop.book.policy.require_signature and await self._shop.signed(path, digest) is None
         except ConsoleError:
             return True

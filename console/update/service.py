@@ -5,51 +5,29 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from console.events import Bus
-from console.loading.admission import Signers
-from console.loading.facts import Facts
-from console.loading.fleet import Fleet
-from console.loading.recipes import Recipes
-from console.loading.record import Book
-from console.loading.starting import Starter
-from console.loading.unsealing import Unsealing
 from console.records import Comparison, Json, UpdatePlan, UpdateProgress, Version
 from console.store import recovery
 from console.update.accelerating import Accelerating
 from console.update.converting import Converting
 from console.update.replacing import Replacing
 from console.update.updater import Updater
-from console.worker.launcher import Launcher
+from console.update.workshop import Workshop
 
 
 class Updates:
     """One store's updates: at most one runs and one candidate waits for each path."""
 
-    def __init__(
-        self,
-        root: Path,
-        facts: Facts,
-        starter: Starter,
-        recipes: Recipes,
-        book: Book,
-        launcher: Launcher,
-        fleet: Fleet,
-        unsealing: Unsealing,
-        signed: Signers,
-        bus: Bus,
-    ) -> None:
-        self._root = root
-        self._bus = bus
-        self._book = book
-        self._replacing = Replacing(root, facts, starter, recipes, book, fleet, signed, bus)
-        self.accelerating = Accelerating(root, starter, recipes.or_default, book.note)
-        self._converting = Converting(root, facts, starter, recipes.or_default, book.note)
-        self._updater = Updater(root, facts, starter, recipes, book, launcher, self._replacing, unsealing, bus)
+    def __init__(self, shop: Workshop) -> None:
+        self._shop = shop
+        self._replacing = Replacing(shop)
+        self.accelerating = Accelerating(shop)
+        self._converting = Converting(shop)
+        self._updater = Updater(shop, self._replacing)
 
     async def recover(self) -> None:
         """Settle what a crash left half done, before anything else is changed."""
-        for done in await asyncio.to_thread(recovery.recover, self._root):
-            self._bus.emit("history.recovered", done.path, f"{done.path}: {done.text}", severity="attention")
+        for done in await asyncio.to_thread(recovery.recover, self._shop.root):
+            self._shop.bus.emit("history.recovered", done.path, f"{done.path}: {done.text}", severity="attention")
 
     async def close(self) -> None:
         """End what runs and let go of the candidates."""
@@ -95,5 +73,5 @@ class Updates:
     async def convert(self, path: str, to: str, out: Path, *, at: str, accept: str | None) -> dict[str, Json]:
         """Write the model in another format to a new file. Raises NeedsReview, Refused, BadInput, Failed."""
         done = await self._converting.convert(path, to, out, at=at, accept=accept)
-        await self._book.note("convert", path, str(done["digest"]), f"written as {to}", out=str(out))
+        await self._shop.book.note("convert", path, str(done["digest"]), f"written as {to}", out=str(out))
         return done

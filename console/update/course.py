@@ -1,0 +1,126 @@
+"""The course of one update: judge, train, judge again, measure both on the same rows, hold against the gate."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from console.loading.facts import Judged
+from console.records import Comparison, GateResult, UpdatePlan, UpdateProgress
+from console.store.recipe import Gate
+from console.store.sealed import SealedBytes
+from console.update.admitting import admit_candidate
+from console.update.compare import Side, changes, describe
+from console.update.gate import judge_gate, main_metric
+from console.update.ground import Ground, open_data, prepared
+from console.update.making import Made, make
+from console.update.measuring import Measurement, Rows, measure
+from console.update.workshop import Workshop
+
+__all__ = ["Course", "Waiting"]
+
+Telling = Callable[[UpdateProgress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A candidate that waits for promote or discard; `replaces` is the digest it was compared with."""
+
+    comparison: Comparison
+    content: SealedBytes
+    at: str
+    replaces: str
+
+
+class Course:
+    """One update, from the plan to a candidate that waits; `tell` hears where it stands."""
+
+    def __init__(self, shop: Workshop, plan: UpdatePlan, tell: Telling) -> None:
+        self._shop = shop
+        self._plan = plan
+        self._tell = tell
+        self._began = time.time()
+
+    async def run(self) -> Waiting:
+        """Make a candidate and compare it, for whoever closes its content.
+
+        Raises NeedsReview, Refused, BadInput, Conflict, Failed.
+        """
+        shop, path = self._shop, self._plan.path
+        await shop.book.refresh()
+        gate, python = shop.recipes.of(path).gate, shop.recipes.python(path)
+        self._show("judging the current model")
+        current = await shop.facts.seal(path)
+        with current.bytes, open_data(self._plan) as data:
+            ground = await prepared(shop, self._plan, current, data)
+            await shop.book.note(
+                "update", path, ground.digest, "intent", mode=str(self._plan.mode), data=self._plan.data
+            )
+            self._show("starting the trainer")
+            made = await make(shop, ground, python, self._trained)
+            content = await made.kept(shop, sealed=current.bytes.encrypted)
+            try:
+                comparison = await self._compared(ground, gate, made, content.digest or "")
+                data.check_unchanged()
+            except BaseException:
+                content.close()
+                raise
+            finally:
+                if content is not made.content:
+                    made.content.close()
+        return Waiting(comparison, content, ground.at, ground.digest)
+
+    async def _compared(self, ground: Ground, gate: Gate, made: Made, digest: str) -> Comparison:
+        """Both models beside each other; `digest` is of the candidate as it would be put in place."""
+        path = self._plan.path
+        self._show("judging the candidate")
+        candidate = await self._shop.facts.judge_bytes(made.content)
+        admit_candidate(path, ground.current, candidate)
+        self._show("measuring both models")
+        rows = Rows(ground.data.measured, ground.data.name, self._plan.target, ground.hold_back)
+        before, after = await measure(self._shop.starter, path, ground.current, candidate, ground.at, rows, gate.metric)
+        old = describe(_side(ground.current, ground.digest, before), ground.at)
+        new = describe(_side(candidate, digest, after), ground.at)
+        results, passed = judge_gate(gate, old, new)
+        if new.digest == ground.digest:
+            same = GateResult("another content", False, "training gave exactly the bytes that are in place already")
+            results, passed = (*results, same), False
+        return Comparison(
+            path=path,
+            when=time.time(),
+            task=after.task,
+            rows=after.rows,
+            current=old,
+            candidate=new,
+            gate=results,
+            passed=passed,
+            held_out=ground.data.own_holdout,
+            changed=changes(old, new),
+            metric=main_metric(gate, new),
+            seconds=made.trained.seconds if made.trained else time.time() - self._began,
+        )
+
+    def _trained(self, phase: str, done: int | None, total: int | None, text: str) -> None:
+        self._show(_PHASES.get(phase, phase), done, total, text)
+
+    def _show(self, phase: str, done: int | None = None, total: int | None = None, note: str = "") -> None:
+        self._tell(UpdateProgress(self._plan.path, phase, self._began, done, total, note))
+
+
+_PHASES = {
+    "load": "loading the current model",
+    "read": "reading the training rows",
+    "check": "checking the training rows",
+    "fit": "training",
+    "save": "writing the candidate",
+    "command": "running the training command",
+}
+"""What the trainer's phases are called on the screen."""
+
+
+def _side(judged: Judged, digest: str, measured: Measurement) -> Side:
+    assert judged.inspection is not None
+    return Side(
+        digest, judged.bytes.size, judged.inspection, judged.judgement, measured.metrics, tuple(measured.latencies)
+    )
