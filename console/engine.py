@@ -280,7 +280,7 @@ class Engine:
         return self._watching.coverage
 
     def artifacts(self) -> tuple[Artifact, ...]:
-        """All rows, unsorted; the same tuple until something changes."""
+        """All rows, in order of path."""
         return self._shelf.rows()
 
     def artifact(self, path: str) -> Artifact | None:

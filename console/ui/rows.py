@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from console.by_path import ByPath
 from console.records import Artifact, ProbeState, WorkerView
 from console.ui import text
 from console.ui.slices import Pace, in_order
@@ -110,8 +111,8 @@ class Filter:
 class Rows:
     """All rows by path, and the order of those shown. Changed by one task only; read by everybody in between.
 
-    A store may hold a hundred thousand artifacts of which the screen shows fifty: kept are the artifacts and an order
-    of paths. A `Row` is made when one is looked at, and kept only where there is more to it than its artifact.
+    A store may hold a hundred thousand artifacts of which the screen shows fifty: kept are the artifacts, by path and
+    in the order shown. A `Row` is made when one is looked at, and kept only where there is more to it.
     """
 
     def __init__(self) -> None:
@@ -121,9 +122,9 @@ class Rows:
         self.sort = "model"
         self.reverse = False
         self.filter = Filter()
-        self._artifacts: dict[str, Artifact] = {}
+        self._artifacts = ByPath()
         self._busy: dict[str, Row] = {}
-        self._order: list[str] = []
+        self._order: list[Artifact] = []
         self._known = 0
 
     def __len__(self) -> int:
@@ -132,17 +133,15 @@ class Rows:
     @property
     def by_path(self) -> Mapping[str, Row]:
         """Every row, those hidden by the filter included."""
-        return _ByPath(self._artifacts, self._busy)
+        return _Rows(self._artifacts, self._busy)
 
     def path_at(self, index: int) -> str:
         """The path of the row at `index` of the shown order. Raises IndexError."""
-        if self.reverse and 0 <= index < self._known:
-            index = self._known - 1 - index
-        return self._order[index]
+        return self._artifact_at(index).path
 
     def at(self, index: int) -> Row:
         """The row at `index` of the shown order. Raises IndexError."""
-        return self.by_path[self.path_at(index)]
+        return self._row(self._artifact_at(index))
 
     def index(self, path: str) -> int | None:
         """Where a path is shown, None where the filter hides it."""
@@ -160,18 +159,23 @@ class Rows:
         """Add or replace one row and keep the order."""
         key = self._key(row) if self.filter.keeps(row) else None
         old = self.by_path.get(row.path)
+        place = None
         if old is not None:
             self.counts[old.status.word] -= 1
-            if self._key(old) != key:
-                self._unlist(old)
+            place = self._place(old)
+            if place is not None and self._key(old) != key:
+                self._unlist(place)
+                place = None
         self.counts[row.status.word] += 1
         self._measure(row.artifact)
-        self._artifacts[row.path] = row.artifact
+        self._artifacts.put(row.artifact)
         self._busy.pop(row.path, None)
         if row.is_busy:
             self._busy[row.path] = row
-        if key is not None and (old is None or self._place(row) is None):
-            self._order.insert(bisect_left(self._order, key, key=self._key_of), row.path)
+        if place is not None:
+            self._order[place] = row.artifact
+        elif key is not None:
+            self._order.insert(bisect_left(self._order, key, key=self._key_of), row.artifact)
             self._known += key[0] == 0
 
     def drop(self, path: str) -> None:
@@ -179,19 +183,21 @@ class Rows:
         row = self.by_path.get(path)
         if row is not None:
             self.counts[row.status.word] -= 1
-            self._unlist(row)
-            del self._artifacts[path]
+            place = self._place(row)
+            if place is not None:
+                self._unlist(place)
+            self._artifacts.drop(path)
             self._busy.pop(path, None)
 
     async def replace_all(self, rows: Iterable[Row]) -> None:
         """Take over a full listing: few differences one by one, many by sorting anew, yielding in between."""
         pace, old = Pace(), self.by_path
         few = max(_FEW, len(self._order) // 50)
-        artifacts: dict[str, Artifact] = {}
+        artifacts = ByPath()
         busy: dict[str, Row] = {}
         changed: list[Row] = []
         for row in rows:
-            artifacts[row.path] = row.artifact
+            artifacts.put(row.artifact)
             if row.is_busy:
                 busy[row.path] = row
             if len(changed) <= few and old.get(row.path) != row:
@@ -207,13 +213,14 @@ class Rows:
             self.put(row)
             await pace.step()
 
-    async def _start_over(self, artifacts: dict[str, Artifact], busy: dict[str, Row], pace: Pace) -> None:
+    async def _start_over(self, artifacts: ByPath, busy: dict[str, Row], pace: Pace) -> None:
+        rows = _Rows(artifacts, busy)
         counts: Counter[str] = Counter()
-        for row in _ByPath(artifacts, busy).values():
+        for row in rows.all():
             counts[row.status.word] += 1
             self._measure(row.artifact)
             await pace.step()
-        order = await self._ordered(_ByPath(artifacts, busy), self.sort, self.filter, pace)
+        order = await self._ordered(rows, self.sort, self.filter, pace)
         self._artifacts, self._busy, self.counts = artifacts, busy, counts
         self._order, self._known = order
 
@@ -231,7 +238,7 @@ class Rows:
         """
         column, chosen = sort or self.sort, self.filter if wanted is None else wanted
         if column != self.sort or wanted is not None:
-            order = await self._ordered(self.by_path, column, chosen, Pace(), outdated)
+            order = await self._ordered(_Rows(self._artifacts, self._busy), column, chosen, Pace(), outdated)
             if outdated():
                 return False
             self.sort, self.filter = column, chosen
@@ -241,27 +248,27 @@ class Rows:
 
     async def _ordered(
         self,
-        rows: Mapping[str, Row],
+        rows: _Rows,
         column: str,
         wanted: Filter,
         pace: Pace,
         outdated: Callable[[], bool] = lambda: False,
-    ) -> tuple[list[str], int]:
-        """The paths of what is to be shown, in order, and how many of them have a value in the column."""
-        kept: list[str] = []
-        for path, row in rows.items():
+    ) -> tuple[list[Artifact], int]:
+        """What is to be shown, in order, and how many of it have a value in the column."""
+        kept: list[Artifact] = []
+        for row in rows.all():
             if wanted.keeps(row):
-                kept.append(path)
+                kept.append(row.artifact)
             if await pace.step() and outdated():
                 return [], 0
         value = SORTS[column]
 
-        def key(path: str) -> Key:
-            return _key(value(rows[path]), path)
+        def key(artifact: Artifact) -> Key:
+            return _key(value(rows.of(artifact)), artifact.path)
 
-        order: list[str] = []
-        async for path in in_order(kept, key, pace):
-            order.append(path)
+        order: list[Artifact] = []
+        async for artifact in in_order(kept, key, pace):
+            order.append(artifact)
         known = bisect_left(order, (1,), key=key)
         return order, known
 
@@ -273,27 +280,41 @@ class Rows:
     def _key(self, row: Row) -> Key:
         return _key(SORTS[self.sort](row), row.path)
 
-    def _key_of(self, path: str) -> Key:
-        return self._key(self._busy.get(path) or Row(self._artifacts[path]))
+    def _key_of(self, artifact: Artifact) -> Key:
+        return self._key(self._row(artifact))
+
+    def _row(self, artifact: Artifact) -> Row:
+        return self._busy.get(artifact.path) or Row(artifact)
+
+    def _artifact_at(self, index: int) -> Artifact:
+        if self.reverse and 0 <= index < self._known:
+            index = self._known - 1 - index
+        return self._order[index]
 
     def _place(self, row: Row) -> int | None:
         """Where a row that is known stands in the order, None where it is not shown."""
         index = bisect_left(self._order, self._key(row), key=self._key_of)
-        return index if index < len(self._order) and self._order[index] == row.path else None
+        return index if index < len(self._order) and self._order[index].path == row.path else None
 
-    def _unlist(self, row: Row) -> None:
-        index = self._place(row)
-        if index is not None:
-            del self._order[index]
-            self._known -= index < self._known
+    def _unlist(self, index: int) -> None:
+        del self._order[index]
+        self._known -= index < self._known
 
 
-class _ByPath(Mapping[str, Row]):
+class _Rows(Mapping[str, Row]):
     """Rows made as they are asked for."""
 
-    def __init__(self, artifacts: dict[str, Artifact], busy: dict[str, Row]) -> None:
+    def __init__(self, artifacts: ByPath, busy: dict[str, Row]) -> None:
         self._artifacts = artifacts
         self._busy = busy
+
+    def of(self, artifact: Artifact) -> Row:
+        """The row of one of the artifacts."""
+        return self._busy.get(artifact.path) or Row(artifact)
+
+    def all(self) -> Iterator[Row]:
+        """Every row, without looking each up."""
+        return map(self.of, self._artifacts.values())
 
     def __len__(self) -> int:
         return len(self._artifacts)
@@ -305,8 +326,7 @@ class _ByPath(Mapping[str, Row]):
         return path in self._artifacts
 
     def __getitem__(self, path: str) -> Row:
-        artifact = self._artifacts[path]
-        return self._busy.get(path) or Row(artifact)
+        return self.of(self._artifacts[path])
 
 
 def _key(value: Any, path: str) -> Key:
