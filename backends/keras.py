@@ -10,6 +10,7 @@ import json
 import math
 import zipfile
 from dataclasses import replace
+from functools import partial
 from typing import Any, Callable, NoReturn, Optional
 
 from backends.base import ArrayInfo, Backend, Damaged, Inspection, Json, LoadedModel, NotLoadable, Signature, Source
@@ -138,10 +139,18 @@ def _json(text: Optional[str], where: str) -> Json:
     if text is None or len(text) > _MAX_CONFIG:
         raise Damaged(f"{where} cannot be read")
     try:
-        parsed: Json = json.loads(text)
+        parsed: Json = json.loads(text, object_pairs_hook=partial(_mapping, where))
     except (ValueError, RecursionError) as error:
         raise Damaged(f"{where} is not valid JSON: {error}") from error
     return parsed
+
+
+def _mapping(where: str, pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    """A JSON object. Raises Damaged where a key stands twice: readers differ on which of them counts."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise Damaged(f"{where} gives a key of an object twice")
+    return found
 
 
 def _layer_details(model: KerasModel, by_layer: dict[str, list[ArrayInfo]]) -> dict[str, Json]:

@@ -7,7 +7,6 @@ Python bytecode; `module` is imported by Keras, so any module outside a few of K
 
 from __future__ import annotations
 
-import builtins
 import functools
 import re
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from backends.findings import finding
 
 __all__ = ["KerasModel", "Layer", "find_code", "read_config", "read_training"]
 
-_DATA = Path(__file__).with_name("data") / "keras_classes.txt"
+_DATA = Path(__file__).with_name("data")
 _MODULE = re.compile(
     r"(tf_keras|tensorflow\.(python\.)?keras|keras)(\.(_tf_keras|src|engine|api))*"
     r"(\.(layers|models|initializers|optimizers|losses|metrics|regularizers|constraints|activations|random|"
@@ -32,7 +31,21 @@ _SHOWN = (
 _CODE = ("Lambda", "__lambda__", "TFOpLambda", "SlicingOpLambda")
 _OUTSIDE = ("TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer")
 """Layers whose code or weights Keras loads from elsewhere."""
-_PYTHON = frozenset(dir(builtins)) - {"abs", "max", "min", "pow", "round", "sum"}
+_VALUES = frozenset(
+    (
+        "__keras_tensor__",
+        "__tensor__",
+        "__numpy__",
+        "__bytes__",
+        "__ellipsis__",
+        "__slice__",
+        "__complex__",
+        "__tuple__",
+    )
+)
+"""What stands in the place of a class where Keras writes a plain value."""
+_FILES = ("vocabulary", "vocabulary_file", "filepath", "file_path", "filename", "fname", "origin")
+"""Settings that name a file or an address when they are a text."""
 _MAX_NODES = 200_000
 _MAX_LAYERS = 10_000
 
@@ -61,8 +74,9 @@ class KerasModel:
 
 
 @functools.cache
-def _known_classes() -> frozenset[str]:
-    lines = _DATA.read_text(encoding="ascii").splitlines()
+def _known(kind: str) -> frozenset[str]:
+    """The names of Keras's own "classes" or "functions": exactly these, since Keras would resolve dotted ones too."""
+    lines = (_DATA / f"keras_{kind}.txt").read_text(encoding="ascii").splitlines()
     return frozenset(line for line in lines if line and line[0] != "#")
 
 
@@ -159,6 +173,8 @@ def find_code(model: KerasModel, config: Json) -> None:
             waiting.extend(reversed(list(here.values())))
             if isinstance(here.get("class_name"), str):
                 _note_object(model, here, said)
+            elif "class_name" in here:
+                model.findings.append(finding("keras-foreign", "an object whose class is no name"))
             if here.get("safe_mode") is False:
                 model.findings.append(finding("keras-foreign", "the configuration switches Keras's safe mode off"))
 
@@ -175,18 +191,21 @@ def _note_object(model: KerasModel, entry: dict[str, Json], said: set[tuple[str,
         model.findings.append(finding("keras-lambda", f"the layer{place} ({name}) calls an operation by its name"))
     elif name in _OUTSIDE:
         model.findings.append(finding("keras-foreign", f"the layer{place} ({name}) loads a model from elsewhere"))
-    words = inner.get("vocabulary") if isinstance(inner, dict) else None
-    if isinstance(words, str):
-        detail = f"the layer{place} ({name}) reads the file {words[:200]!r}"
-        model.findings.append(finding("keras-foreign", detail))
+    for words in (inner.get(key) for key in _FILES) if isinstance(inner, dict) else ():
+        if isinstance(words, str):
+            detail = f"the layer{place} ({name}) reads the file {words[:200]!r}"
+            model.findings.append(finding("keras-foreign", detail))
     if name == "function":
         _note_function(model, entry, said)
         return
-    if isinstance(module, str) and module not in ("", "builtins"):
-        foreign = _MODULE.fullmatch(module) is None
-    else:
-        module = ""
-        foreign = name.replace("Custom>", "", 1) not in _known_classes() and not name.startswith("__")
+    plain = not isinstance(module, str) or module in ("", "builtins")
+    module = "" if plain else str(module)
+    known = (
+        name in (*_VALUES, *_CODE)
+        if plain and name[:2] == "__"
+        else name.replace("Custom>", "", 1) in _known("classes")
+    )
+    foreign = not known or (not plain and _MODULE.fullmatch(module) is None)
     if isinstance(registered, str) and ">" in registered:
         foreign = True
     if foreign and (module, name) not in said:
@@ -199,7 +218,7 @@ def _note_object(model: KerasModel, entry: dict[str, Json], said: set[tuple[str,
 def _note_function(model: KerasModel, entry: dict[str, Json], said: set[tuple[str, str]]) -> None:
     module, named = entry.get("module"), entry.get("config")
     plain = not isinstance(module, str) or module in ("", "builtins")
-    inside = named not in _PYTHON if plain else _MODULE.fullmatch(str(module))
+    inside = str(named) in _known("functions") and (plain or _MODULE.fullmatch(str(module)) is not None)
     if not inside and (str(module), str(named)) not in said:
         said.add((str(module), str(named)))
         model.names.append(NameUse(str(module), str(named), 0, False))

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from backends.base import Damaged, Inspection, Source
 from backends.findings import finding
+from backends.pickle_opcodes import looks_like_pickle
 from backends.registry import backend
 from backends.zip_rules import check_contents, check_members, member_source, open_zip, read_member
 
@@ -34,6 +35,9 @@ def inspect_archive(source: Source) -> Archive:
             if info.filename not in (*_TEXTS, *_WEIGHTS) and not info.filename.startswith("assets/"):
                 detail = f"nothing reads the member {info.filename[:200]!r}"
                 findings.append(finding("unread-member", detail, info.header_offset))
+            elif info.filename.startswith("assets/") and looks_like_pickle(_head(archive, info)):
+                detail = f"the member {info.filename[:200]!r} is a pickle"
+                findings.append(finding("nested-pickle", detail, info.header_offset))
         config, metadata = _text(archive, "config.json"), _text(archive, "metadata.json")
         name = next((each for each in _WEIGHTS if each in archive.namelist()), None)
         if name is None:
@@ -54,6 +58,14 @@ def inspect_archive(source: Source) -> Archive:
             findings=(*findings, *weights.findings),
         ),
     )
+
+
+def _head(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """The first bytes of a member; none of one that cannot be read, which is told elsewhere."""
+    try:
+        return read_member(archive, info, 4096)
+    except Damaged:
+        return b""
 
 
 def _text(archive: zipfile.ZipFile, name: str) -> str:
