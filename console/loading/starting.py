@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from importlib import metadata
 
 from console.errors import Conflict, ConsoleError, Refused, Usage
 from console.loading.admission import Admission
@@ -191,6 +190,8 @@ def _with_facts(error: ConsoleError, judged: Judged, python: str | None) -> Cons
     if error.failure is not None and judged.inspection is not None:
         versions = dict(judged.inspection.library_versions)
         if python is None:
+            from importlib import metadata
+
             versions["running scikit-learn"] = metadata.version("scikit-learn")
         hint = hint_for(error.failure, versions) or error.failure.hint
         error.failure = replace(error.failure, hint=hint, digest=judged.bytes.digest)

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from console.errors import ConsoleError
@@ -80,11 +81,18 @@ class Catalog:
         """Start from what an index remembers, so that untouched files need no second look inside; page by page,
         before the first look."""
         with self._lock:
-            known = self._known
             for row in rows:
-                known.setdefault(os.path.dirname(row.path), Directory()).rows[row.path] = row
+                self._of(row.path).rows[row.path] = row
             for path, identity in marks.items():
-                known.setdefault(os.path.dirname(path), Directory()).marks[path] = identity
+                self._of(path).marks[path] = identity
+
+    def _of(self, path: str) -> Directory:
+        """The directory of a path, made where it is not known."""
+        name = os.path.dirname(path)
+        found = self._known.get(name)
+        if found is None:
+            found = self._known[name] = Directory()
+        return found
 
     def learn(self, row: Artifact) -> bool:
         """Keep what an inspection found of a file; false when the file is another one by now.
@@ -151,7 +159,7 @@ class Catalog:
                 if directory in fresh:
                     continue
                 old = self._known.get(directory, _NOTHING)
-                fresh[directory] = self._look(directory)
+                fresh[directory] = self._look_again(directory)
                 for child in fresh[directory].children:
                     if child not in self._known:
                         for _ in self._walk(child, fresh, lambda: False):
@@ -167,7 +175,7 @@ class Catalog:
         for directory in directories:
             old = self._known.get(directory)
             if old is not None:
-                found[directory] = old, self._look(directory)
+                found[directory] = old, self._look(directory, old)
         data = _named(self._known.values())
         with self._lock:
             for directory, (old, new) in found.items():
@@ -230,7 +238,7 @@ class Catalog:
         data = _named(self._known.values())
         while waiting and not cancelled():
             directory = waiting.pop()
-            found = fresh[directory] = self._look(directory)
+            found = fresh[directory] = self._look_again(directory)
             waiting.extend(reversed(found.children))
             data |= _named((found,))
             batch.extend(row for path, row in found.rows.items() if path not in data)
@@ -240,8 +248,13 @@ class Catalog:
         if batch:
             yield batch
 
-    def _look(self, directory: str) -> Directory:
-        old = self._known.get(directory, _NOTHING)
+    def _look_again(self, directory: str) -> Directory:
+        """What is in a directory now: what was known of it where that is the same, since a store has thousands."""
+        old = self._known.get(directory)
+        found = self._look(directory, old or _NOTHING)
+        return old if old == found else found
+
+    def _look(self, directory: str, old: Directory) -> Directory:
         try:
             return self._lister.look(directory, old)
         except OSError as error:
@@ -262,13 +275,13 @@ class Catalog:
         for path in before - now:
             directory = os.path.dirname(path)
             if directory not in fresh and directory in self._known:
-                fresh[directory] = self._look(directory)
+                fresh[directory] = self._look_again(directory)
         for path in now:
             directory = os.path.dirname(path)
             if directory not in fresh and path in self._known.get(directory, _NOTHING).rows:
-                fresh[directory] = self._look(directory)
-            if directory in fresh:
-                fresh[directory].rows.pop(path, None)
+                fresh[directory] = self._look_again(directory)
+            if directory in fresh and path in (rows := fresh[directory].rows):
+                fresh[directory] = replace(fresh[directory], rows={one: rows[one] for one in rows if one != path})
 
     # the root
 
