@@ -1,21 +1,49 @@
-"""A small real store, an engine on it, and a way to wait for what happens."""
+"""A small real store, an engine on it, and a way to wait for what happens.
+
+All tests here share one event loop, and with it one zygote.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import pickle
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from ipaddress import IPv4Address
 from pathlib import Path
 
 import joblib
 import numpy as np
 import pytest
+import pytest_asyncio
 from sklearn.linear_model import LogisticRegression
 
 from console.config import Settings
 from console.engine import Engine
 from console.records import Event
+from console.worker.launcher import Launcher
+from console.worker.zygote import Zygote
+from tests.warm import lend
+
+HERE = Path(__file__).parent
+
+Opening = Callable[..., Awaitable[Engine]]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One event loop for all of a worker's tests."""
+    for item in items:
+        if item.path.parent == HERE and pytest_asyncio.is_async_test(item):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def zygote() -> AsyncIterator[Zygote]:
+    """Libraries loaded, ready to fork."""
+    launcher = Launcher()
+    found = launcher.warm()
+    await found.warmed()
+    yield found
+    await launcher.close()
 
 
 def model(seed: int = 0) -> LogisticRegression:
@@ -42,9 +70,21 @@ def store(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def engine(store: Path, isolated: Path) -> AsyncIterator[Engine]:
+def opening(zygote: Zygote) -> Opening:
+    """Opens engines that fork from the common zygote."""
+
+    async def opened(root: Path, settings: Settings | None = None, **options: bool) -> Engine:
+        engine = await Engine.open(root, settings or Settings(warm=False), **options)
+        lend(zygote, engine)
+        return engine
+
+    return opened
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def engine(store: Path, isolated: Path, opening: Opening) -> AsyncIterator[Engine]:
     """An engine that follows the store."""
-    opened = await Engine.open(store, Settings(reconcile_s=1.0, warm=False))
+    opened = await opening(store, Settings(reconcile_s=1.0, warm=False))
     yield opened
     await opened.close()
 

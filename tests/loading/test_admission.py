@@ -14,22 +14,23 @@ from pathlib import Path
 
 import joblib
 import pytest
+import pytest_asyncio
 
-from console.config import STORE_DIR, Settings
+from console.config import STORE_DIR
 from console.engine import Engine
 from console.errors import BadInput, ConsoleError, NeedsReview, Refused
 from console.loading.admission import missing_layers, require_layers
 from console.records import Json, Judgement, Layer, Verdict
-from tests.loading.conftest import model
+from tests.loading.conftest import Opening, model
 
 NAME = "ipaddress.IPv4Address"
 HOUSE = Path(__file__).parents[2]
 
 
-@pytest.fixture
-async def quiet(store: Path, isolated: Path) -> AsyncIterator[Engine]:
+@pytest_asyncio.fixture(loop_scope="session")
+async def quiet(store: Path, isolated: Path, opening: Opening) -> AsyncIterator[Engine]:
     """An engine that follows nothing."""
-    opened = await Engine.open(store, Settings(), watch=False)
+    opened = await opening(store, watch=False)
     yield opened
     await opened.close()
 
@@ -68,10 +69,10 @@ async def test_a_policy_changed_while_the_store_is_open_counts_at_the_next_load(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs to give a file away")
-async def test_a_strangers_policy_trusts_nothing_and_is_told_of(store: Path, isolated: Path) -> None:
+async def test_a_strangers_policy_trusts_nothing_and_is_told_of(store: Path, isolated: Path, opening: Opening) -> None:
     path = say(store / STORE_DIR, f'trusted = ["{NAME}"]\n[require]\npin = true\n')
     os.chown(path, 12345, 12345)
-    engine = await Engine.open(store, Settings(), watch=False)
+    engine = await opening(store, watch=False)
     try:
         with pytest.raises(NeedsReview):
             await engine.load("review.pkl")
@@ -145,9 +146,9 @@ def test_a_review_never_runs_without_a_mandatory_layer() -> None:
 
 @pytest.mark.parametrize("layer", ["landlock", "seccomp"])
 async def test_a_layer_switched_off_stops_a_review_and_is_told_of_with_what_is_safe(
-    store: Path, isolated: Path, layer: str
+    store: Path, isolated: Path, layer: str, opening: Opening
 ) -> None:
-    engine = await Engine.open(store, Settings(), watch=False)
+    engine = await opening(store, watch=False)
     engine._launcher.sandbox = replace(engine._launcher.sandbox, **{layer: False})  # type: ignore[arg-type]
     try:
         with pytest.raises(Refused, match=f"mandatory layer {layer}"):
@@ -162,8 +163,10 @@ async def test_a_layer_switched_off_stops_a_review_and_is_told_of_with_what_is_s
         await engine.close()
 
 
-async def test_what_is_not_recorded_in_the_store_stands_in_the_users_own_log(store: Path, isolated: Path) -> None:
-    engine = await Engine.open(store, Settings(), watch=False, records=False)
+async def test_what_is_not_recorded_in_the_store_stands_in_the_users_own_log(
+    store: Path, isolated: Path, opening: Opening
+) -> None:
+    engine = await opening(store, watch=False, records=False)
     try:
         await engine.load("a.joblib")
         entries = engine.audit_entries()
@@ -222,12 +225,12 @@ MARK = "4242.4242"
 WORD = "s3cr3t-of-a-row"
 
 
-async def test_no_row_target_or_local_ever_reaches_a_log(store: Path, isolated: Path) -> None:
+async def test_no_row_target_or_local_ever_reaches_a_log(store: Path, isolated: Path, opening: Opening) -> None:
     lines = ["f0,f1,f2,y", *(f"{MARK},{n % 5},{n % 3},{n % 2}" for n in range(30))]
     (store / "rows.csv").write_text("\n".join(lines) + "\n")
     (store / "words.csv").write_text(f"f0,f1,f2,y\n{WORD},1,2,{WORD}\n")
     (store / "a.recipe.toml").write_text('[data]\ntrain = "rows.csv"\ntarget = "y"\n')
-    engine = await Engine.open(store, Settings(warm=False))
+    engine = await opening(store)
     try:
         await engine.load("a.joblib")
         await engine.predict("a.joblib", rows=[[4242.4242, 0.0, 0.0]])

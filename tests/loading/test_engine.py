@@ -127,9 +127,10 @@ async def test_a_worker_that_keeps_dying_is_left_alone(engine: Engine, monkeypat
 
 
 async def test_nothing_is_left_behind(store: Path, isolated: Path) -> None:
+    before = psutil.Process().children(recursive=True)
     engine = await Engine.open(store, Settings(warm=False))
     await engine.load("a.joblib")
-    children = psutil.Process().children(recursive=True)
+    children = set(psutil.Process().children(recursive=True)) - set(before)
     assert children
     await engine.close()
     _gone, alive = psutil.wait_procs(children, timeout=10)

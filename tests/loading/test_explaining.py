@@ -12,7 +12,7 @@ import joblib
 from console.config import Settings
 from console.engine import Engine
 from console.records import Event, Explanation, Verdict
-from tests.loading.conftest import model, until
+from tests.loading.conftest import Opening, model, until
 
 
 class Payload:
@@ -98,14 +98,16 @@ async def test_a_loaded_file_that_changes_is_told_too(engine: Engine, store: Pat
     await until(engine, lambda: [one for one in engine.bus.recent() if one.kind == "trust.changed"])
 
 
-async def test_what_the_console_replaced_is_told_from_the_history(store: Path, isolated: Path) -> None:
+async def test_what_the_console_replaced_is_told_from_the_history(
+    store: Path, isolated: Path, opening: Opening
+) -> None:
     """A console that never saw the old content, as under another user, reads it from the history."""
     (store / "rows.csv").write_text("a,b,c,y\n" + "".join(f"{n},{n % 7},{-n},{int(n > 15)}\n" for n in range(30)))
     (store / "a.recipe.toml").write_text(
         '[data]\ntrain = "rows.csv"\nholdout = "rows.csv"\ntarget = "y"\n[gate]\nmetric = "accuracy"\nat_least = 0.0\n'
     )
     joblib.dump(model(), store / "a.joblib")
-    engine = await Engine.open(store, Settings(), watch=False)
+    engine = await opening(store, watch=False)
     try:
         await engine.update(await engine.plan_update("a.joblib"))
         await engine.promote("a.joblib", "test")

@@ -20,7 +20,7 @@ from console.store.recovery import recover
 from console.store.roots import place_of
 from tests.cli.conftest import run as run
 from tests.cli.running import Run
-from tests.loading.conftest import model, until
+from tests.loading.conftest import Opening, model, until
 
 RECIPE = '[data]\ntrain = "rows.csv"\nholdout = "rows.csv"\ntarget = "y"\n[environment]\npython = "{python}"\n'
 
@@ -65,9 +65,9 @@ def test_no_command_runs_an_interpreter_of_the_store(
     assert not marker.exists()
 
 
-async def test_the_console_does_not_run_it_either(booby: Path, marker: Path, isolated: Path) -> None:
+async def test_the_console_does_not_run_it_either(booby: Path, marker: Path, isolated: Path, opening: Opening) -> None:
     (booby / "a.recipe.toml").write_text("[reload]\non_change = 'reload'\n")
-    engine = await Engine.open(booby, Settings(reconcile_s=0.5, warm=False))
+    engine = await opening(booby, Settings(reconcile_s=0.5, warm=False))
     try:
         await engine.load("a.joblib")
         (booby / "a.recipe.toml").write_text(

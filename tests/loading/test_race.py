@@ -16,6 +16,7 @@ from typing import Any
 import joblib
 import numpy as np
 import pytest
+import pytest_asyncio
 
 from backends import registry
 from backends.base import Damaged
@@ -28,7 +29,7 @@ from console.records import Verdict
 from console.store.sealed import digest_of
 from console.worker.limits import SandboxPlan
 from tests.loading import swapping
-from tests.loading.conftest import model
+from tests.loading.conftest import Opening, model
 
 WAYS = ("link", "rename", "write")
 
@@ -84,7 +85,7 @@ def twins(tmp_path: Path, isolated: Path) -> Twins:
     return found
 
 
-@pytest.fixture(params=[64, 0], ids=["small", "large"])
+@pytest_asyncio.fixture(params=[64, 0], ids=["small", "large"], loop_scope="session")
 async def engine(request: pytest.FixtureRequest, twins: Twins) -> AsyncIterator[Engine]:
     """An engine whose workers are not confined, so that what runs can leave its mark; with 0 every file is large."""
     opened = await Engine.open(twins.path.parent, Settings(seal_mb=request.param), watch=False)
@@ -221,10 +222,9 @@ async def test_a_digest_is_that_of_what_was_sealed(engine: Engine, twins: Twins)
         assert digest_of(judged.bytes) == before
 
 
-async def test_workers_of_a_large_file_that_changes(twins: Twins) -> None:
-    opened = await Engine.open(twins.path.parent, Settings(seal_mb=0), watch=False)
+async def test_workers_of_a_large_file_that_changes(twins: Twins, opening: Opening) -> None:
+    opened = await opening(twins.path.parent, Settings(seal_mb=0), watch=False)
     try:
-        await opened._launcher.warm().warmed()
         digest = await the_digest_comes_when_it_is_known(opened, twins)
         await a_worker_whose_file_changed_meanwhile_is_ended(opened, twins)
         await a_file_that_shrank_before_it_was_loaded(opened, twins)

@@ -16,13 +16,12 @@ import pytest
 from pyrage import decrypt, encrypt, x25519
 
 from console.config import Sealing, Settings
-from console.engine import Engine
 from console.errors import BadInput, ConsoleError, NeedsReview, Refused
 from console.records import Json, Verdict
 from console.store.sealed import digest_of, open_artifact
 from console.store.seen import SeenContents
 from console.trust.identity import generate_identity
-from tests.loading.conftest import model, until
+from tests.loading.conftest import Opening, model, until
 
 MARKER = "hushed-7f3a91c2d4"
 ROWS: list[Json] = [[5.0, 0.0, 0.0], [-5.0, 0.0, 0.0]]
@@ -69,12 +68,8 @@ def root(tmp_path: Path, settings: Settings) -> Path:
     return root
 
 
-async def engine_on(root: Path, settings: Settings, *, watch: bool = False) -> Engine:
-    return await Engine.open(root, settings, watch=watch)
-
-
-async def test_it_is_shown_judged_and_asked_like_the_open_one(root: Path, settings: Settings) -> None:
-    engine = await engine_on(root, settings)
+async def test_it_is_shown_judged_and_asked_like_the_open_one(root: Path, settings: Settings, opening: Opening) -> None:
+    engine = await opening(root, settings, watch=False)
     try:
         rows = {row.path: row for row in await engine.scan()}
         report, other = [await engine.report(path, digest=True) for path in ("a.joblib.age", "open.joblib")]
@@ -97,8 +92,8 @@ async def test_it_is_shown_judged_and_asked_like_the_open_one(root: Path, settin
     assert score[1] == 120
 
 
-async def test_without_an_identity_it_says_what_to_name(root: Path, settings: Settings) -> None:
-    engine = await engine_on(root, Settings(warm=False))
+async def test_without_an_identity_it_says_what_to_name(root: Path, settings: Settings, opening: Opening) -> None:
+    engine = await opening(root, Settings(warm=False), watch=False)
     try:
         rows = {row.path: row for row in await engine.scan()}
         with pytest.raises(BadInput, match=r"unsupported: it is sealed; name an identity file in .*config\.toml"):
@@ -109,14 +104,16 @@ async def test_without_an_identity_it_says_what_to_name(root: Path, settings: Se
     row = rows["a.joblib.age"]
     assert (row.format, row.verdict, row.sealed) == ("age", Verdict.UNSUPPORTED, True)
     assert report.artifact.digest is not None
-    again = await engine_on(root, settings)
+    again = await opening(root, settings, watch=False)
     try:
         assert {one.path: one.verdict for one in await again.scan()}["a.joblib.age"] is Verdict.SAFE
     finally:
         await again.close()
 
 
-async def test_an_identity_that_cannot_serve_is_named_with_the_reason(root: Path, settings: Settings) -> None:
+async def test_an_identity_that_cannot_serve_is_named_with_the_reason(
+    root: Path, settings: Settings, opening: Opening
+) -> None:
     file = Path(settings.sealing.identity)
     stranger = file.with_name("stranger.txt")
     generate_identity(stranger)
@@ -129,7 +126,9 @@ async def test_an_identity_that_cannot_serve_is_named_with_the_reason(root: Path
         file.with_name("absent.txt"): "absent.txt: No such file",
     }
     for path, words in cases.items():
-        engine = await engine_on(root, replace(settings, sealing=replace(settings.sealing, identity=str(path))))
+        engine = await opening(
+            root, replace(settings, sealing=replace(settings.sealing, identity=str(path))), watch=False
+        )
         try:
             report = await engine.report("a.joblib.age")
             with pytest.raises(BadInput):
@@ -140,13 +139,13 @@ async def test_an_identity_that_cannot_serve_is_named_with_the_reason(root: Path
         assert words in report.judgement.reasons[0].detail
 
 
-async def test_cut_and_changed_files_are_damaged(root: Path, settings: Settings) -> None:
+async def test_cut_and_changed_files_are_damaged(root: Path, settings: Settings, opening: Opening) -> None:
     whole = sealed(b"x" * 200_000, settings)
     changed = bytearray(whole)
     changed[-30] ^= 4
     for name, content in {"cut": whole[:-70_000], "cut1": whole[:-1], "changed": bytes(changed)}.items():
         (root / f"{name}.joblib.age").write_bytes(content)
-    engine = await engine_on(root, settings)
+    engine = await opening(root, settings, watch=False)
     try:
         rows = {row.path: row for row in await engine.scan()}
         for name in ("cut", "cut1", "changed"):
@@ -157,7 +156,9 @@ async def test_cut_and_changed_files_are_damaged(root: Path, settings: Settings)
         await engine.close()
 
 
-async def test_what_is_inside_is_judged_as_if_it_lay_open(root: Path, settings: Settings, tmp_path: Path) -> None:
+async def test_what_is_inside_is_judged_as_if_it_lay_open(
+    root: Path, settings: Settings, tmp_path: Path, opening: Opening
+) -> None:
     marker = tmp_path / "ran"
 
     class Payload:
@@ -169,7 +170,7 @@ async def test_what_is_inside_is_judged_as_if_it_lay_open(root: Path, settings: 
     (root / "review.pkl.age").write_bytes(sealed(reviewed, settings))
     (root / "text.age").write_bytes(sealed(b"no model at all", settings))
     (root / "twice.pkl.age").write_bytes(sealed(sealed(reviewed, settings), settings))
-    engine = await engine_on(root, settings)
+    engine = await opening(root, settings, watch=False)
     try:
         rows = {row.path: row for row in await engine.scan()}
         assert rows["evil.pkl.age"].verdict is Verdict.BLOCKED
@@ -188,9 +189,9 @@ async def test_what_is_inside_is_judged_as_if_it_lay_open(root: Path, settings: 
     assert not marker.exists()
 
 
-async def test_one_that_unfolds_to_too_much_is_named(root: Path, settings: Settings) -> None:
+async def test_one_that_unfolds_to_too_much_is_named(root: Path, settings: Settings, opening: Opening) -> None:
     (root / "large.joblib.age").write_bytes(sealed(bytes(2 << 20), settings))
-    engine = await engine_on(root, replace(settings, sealing=replace(settings.sealing, limit_mb=1)))
+    engine = await opening(root, replace(settings, sealing=replace(settings.sealing, limit_mb=1)), watch=False)
     try:
         report = await engine.report("large.joblib.age")
     finally:
@@ -199,9 +200,9 @@ async def test_one_that_unfolds_to_too_much_is_named(root: Path, settings: Setti
     assert "larger than the 1 MiB" in report.judgement.reasons[0].detail
 
 
-async def test_a_new_content_is_noticed_and_reloaded(root: Path, settings: Settings) -> None:
+async def test_a_new_content_is_noticed_and_reloaded(root: Path, settings: Settings, opening: Opening) -> None:
     (root / "a.recipe.toml").write_text('[reload]\non_change = "reload"\n')
-    engine = await engine_on(root, settings, watch=True)
+    engine = await opening(root, settings)
     try:
         before = await engine.load("a.joblib.age")
         other = root / ".new"
@@ -221,8 +222,8 @@ async def test_a_new_content_is_noticed_and_reloaded(root: Path, settings: Setti
     assert told.headline
 
 
-async def test_it_is_updated_sealed_and_its_history_is(root: Path, settings: Settings) -> None:
-    engine = await engine_on(root, settings)
+async def test_it_is_updated_sealed_and_its_history_is(root: Path, settings: Settings, opening: Opening) -> None:
+    engine = await opening(root, settings, watch=False)
     try:
         found = await engine.update(await engine.plan_update("a.joblib.age"))
         assert found.candidate.digest != found.current.digest if found.current else False
@@ -243,9 +244,9 @@ async def test_it_is_updated_sealed_and_its_history_is(root: Path, settings: Set
 
 
 async def test_an_update_that_could_not_be_kept_sealed_is_refused_before_it_is_trained(
-    root: Path, settings: Settings
+    root: Path, settings: Settings, opening: Opening
 ) -> None:
-    engine = await engine_on(root, replace(settings, sealing=replace(settings.sealing, recipients=())))
+    engine = await opening(root, replace(settings, sealing=replace(settings.sealing, recipients=())), watch=False)
     try:
         with pytest.raises(Refused, match="nothing says for whom"):
             await engine.update(await engine.plan_update("a.joblib.age"))
@@ -255,7 +256,7 @@ async def test_an_update_that_could_not_be_kept_sealed_is_refused_before_it_is_t
     (root / "a.recipe.toml").write_text(
         '[data]\ntrain = "train.csv"\ntarget = "y"\n[retrain]\ncommand = ["true", "{candidate}"]\n'
     )
-    engine = await engine_on(root, settings)
+    engine = await opening(root, settings, watch=False)
     try:
         with pytest.raises(Refused, match="a training command would write its candidate open"):
             await engine.update(await engine.plan_update("a.joblib.age"))
@@ -263,8 +264,10 @@ async def test_an_update_that_could_not_be_kept_sealed_is_refused_before_it_is_t
         await engine.close()
 
 
-async def test_it_is_written_open_only_outside_of_the_store(root: Path, settings: Settings, tmp_path: Path) -> None:
-    engine = await engine_on(root, settings)
+async def test_it_is_written_open_only_outside_of_the_store(
+    root: Path, settings: Settings, tmp_path: Path, opening: Opening
+) -> None:
+    engine = await opening(root, settings, watch=False)
     try:
         for out in (root / "a.h5", root / "sub" / ".." / "a.h5"):
             (root / "sub").mkdir(exist_ok=True)
@@ -279,10 +282,12 @@ async def test_it_is_written_open_only_outside_of_the_store(root: Path, settings
     assert done["verdict"] == "safe"
 
 
-async def test_sealing_keeps_the_mode_and_replaces_only_what_was_read(root: Path, settings: Settings) -> None:
+async def test_sealing_keeps_the_mode_and_replaces_only_what_was_read(
+    root: Path, settings: Settings, opening: Opening
+) -> None:
     (root / "open.joblib").chmod(0o640)
     content = (root / "open.joblib").read_bytes()
-    engine = await engine_on(root, settings)
+    engine = await opening(root, settings, watch=False)
     try:
         path, digest = await engine.seal("open.joblib", settings.sealing.recipients, replace=True)
         assert not (root / "open.joblib").exists()
@@ -302,9 +307,11 @@ async def test_sealing_keeps_the_mode_and_replaces_only_what_was_read(root: Path
     assert not [name for name in os.listdir(root) if name.startswith(".mc-")]
 
 
-async def test_no_cache_keeps_a_word_of_what_was_read(root: Path, settings: Settings, tmp_path: Path) -> None:
+async def test_no_cache_keeps_a_word_of_what_was_read(
+    root: Path, settings: Settings, tmp_path: Path, opening: Opening
+) -> None:
     (root / "open.joblib").unlink()
-    engine = await engine_on(root, settings, watch=True)
+    engine = await opening(root, settings)
     try:
         await until(engine, lambda: (row := engine.artifact("a.joblib.age")) is not None and row.verdict)
         await engine.load("a.joblib.age")

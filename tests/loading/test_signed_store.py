@@ -7,12 +7,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
-from console.config import Settings, config_dir
+from console.config import config_dir
 from console.engine import Engine
 from console.errors import Refused
 from console.records import Event
 from console.trust.signing import generate
+from tests.loading.conftest import Opening
 
 
 @pytest.fixture
@@ -25,12 +27,12 @@ def key(tmp_path: Path, isolated: Path) -> Path:
     return path
 
 
-@pytest.fixture
-async def engine(store: Path, key: Path) -> AsyncIterator[Engine]:
+@pytest_asyncio.fixture(loop_scope="session")
+async def engine(store: Path, key: Path, opening: Opening) -> AsyncIterator[Engine]:
     lines = ["p,q,r,y", *(f"{n / 40 - 1},{n % 7},{n % 3},{int(n > 40)}" for n in range(80))]
     (store / "train.csv").write_text("\n".join(lines))
     (store / "a.recipe.toml").write_text('[data]\ntrain = "train.csv"\ntarget = "y"\n')
-    opened = await Engine.open(store, Settings(), watch=False)
+    opened = await opening(store, watch=False)
     yield opened
     await opened.close()
 
