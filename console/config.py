@@ -50,7 +50,8 @@ class Settings:
     `memory_mb` caps one worker's address space, `cpu_seconds` its processor time per request, `deadline_s` one
     request, `load_deadline_s` one load; files up to `seal_mb` MiB are copied into sealed memory before they are loaded,
     of larger ones everything but their raw numbers is; `reconcile_s` is the pace of the full comparison with the disk.
-    `warm` keeps a process with the libraries loaded, about 100 MB, that workers are forked from in milliseconds.
+    `warm` keeps a process with the libraries loaded, about 100 MB, that workers are forked from in milliseconds, and
+    one such fork that stands ready, about 10 MB.
     """
 
     theme: str = ""

@@ -28,6 +28,7 @@ from console.loading.questions import Questions
 from console.loading.recipes import Recipes
 from console.loading.record import Book
 from console.loading.remedies import next_steps
+from console.loading.remembered import Remembered
 from console.loading.shelf import Shelf
 from console.loading.starting import Starter
 from console.loading.survey import Survey
@@ -95,7 +96,7 @@ class Engine:
         self._facts = Facts(
             root,
             inspect_in(self._inspectors),
-            plan_in(self._inspectors),
+            Remembered(plan_in(self._inspectors)),
             self._book.judge,
             self.fingerprint,
             self._book.pins,
@@ -209,7 +210,7 @@ class Engine:
         self._watching.start(self.settings.reconcile_s)
         self._background.append(asyncio.ensure_future(self._survey.run()))
         if self.settings.warm:
-            self._launcher.warm()
+            self._launcher.stand_by()
         await asyncio.to_thread(import_module, "console.monitor.live")
 
     async def close(self) -> None:

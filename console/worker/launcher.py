@@ -25,10 +25,12 @@ from console.worker.identity import Identities, Identity
 from console.worker.limits import PACKAGE_ROOT, Limits, SandboxPlan
 from console.worker.process import ChildProcess
 from console.worker.scratch import Scratch
+from console.worker.standby import Standby
 from console.worker.wire import Head
 from console.worker.zygote import PRELOAD, Zygote
 
 START_DEADLINE = 30.0
+REHEARSE_DEADLINE = 30.0
 BOOT = os.path.join(PACKAGE_ROOT, "console", "worker", "boot.py")
 
 _ENVIRONMENT = {
@@ -61,6 +63,8 @@ class Launcher:
         self._closing = False
         be_opaque()
         self._zygotes: dict[str, Zygote] = {}
+        self._standby: Standby | None = None
+        self._standing: tuple[Limits, SandboxPlan] | None = None
 
     def warm(self, python: str | None = None, modules: Sequence[str] = PRELOAD) -> Zygote:
         """Have a zygote for this interpreter with these modules, from now on; it becomes ready in the background."""
@@ -72,6 +76,12 @@ class Launcher:
                 lambda: self.spawn("zygote", label="zygote", python=path, sandbox=plan), modules
             )
         return self._zygotes[path]
+
+    def stand_by(self) -> Standby:
+        """Have a zygote of the console's own interpreter, and a fork of it that stands ready to become a worker."""
+        if self._standby is None:
+            self._standby = Standby(self.warm(), self._stand)
+        return self._standby
 
     def expect(self, modules: Iterable[str]) -> None:
         """Models that name these modules may be loaded soon by the console's own interpreter."""
@@ -98,6 +108,15 @@ class Launcher:
             raise error_of(new_failure(label, "start", "ended", "the console is closing"))
         path = python or sys.executable
         plan = sandbox or self.sandbox
+        if kind == "worker" and not fresh and path == sys.executable:
+            standing = self._taken(limits or self.limits, plan, label)
+            if standing is not None:
+                return standing
+        return await self._spawned(kind, label, path, fresh, limits or self.limits, plan)
+
+    async def _spawned(
+        self, kind: str, label: str, path: str, fresh: bool, limits: Limits, plan: SandboxPlan
+    ) -> ChildProcess:
         identity = await self._identity(kind, path, plan)
         scratch = self._scratch.new(identity.uid)
         try:
@@ -108,12 +127,34 @@ class Launcher:
             message = f"cannot start {path}: {error.strerror or error}"
             raise error_of(new_failure(label, "start", "start", message)) from None
         self._adopt(child, scratch)
-        await self._enter_sandbox(child, limits or self.limits, plan, identity)
+        await self._enter_sandbox(child, limits, plan, identity)
+        return child
+
+    def _taken(self, limits: Limits, plan: SandboxPlan, label: str) -> ChildProcess | None:
+        """The child that stands ready, if it is confined as this one has to be."""
+        if self._standby is None or self._standing != (limits, plan):
+            return None
+        child = self._standby.take()
+        if child is not None:
+            child.claim(label)
+        return child
+
+    async def _stand(self) -> ChildProcess | None:
+        """A fork that has loaded and asked models of our own."""
+        self._standing = self.limits, self.sandbox
+        try:
+            child = await self._spawned("worker", "", sys.executable, False, *self._standing)
+        except ConsoleError:
+            return None
+        with suppress(ConsoleError):
+            await child.request("rehearse", deadline=REHEARSE_DEADLINE)
         return child
 
     async def close(self) -> None:
         """End every child and remove their scratch directories."""
         self._closing = True
+        if self._standby is not None:
+            await self._standby.close()
         await asyncio.gather(*(zygote.close() for zygote in self._zygotes.values()))
         await asyncio.gather(*(child.end() for child in tuple(self.children)))
         await self._identities.close()
@@ -142,6 +183,9 @@ class Launcher:
         except (ConsoleError, OSError):
             channels.close_ours()
             return None
+        except BaseException:
+            channels.close_ours()
+            raise
         finally:
             channels.close_theirs()
         return ChildProcess(kind, label, pid, pidfd, channels.ours, channels.readers, reap)

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from backends.base import Json, Signature
 from console.errors import ConsoleError
 from console.records import DataFile, Outcome
+from console.safe_text import safe
 from console.worker import shared
 from console.worker.failures import error_of, new_failure, texts
 from console.worker.launcher import Launcher
@@ -116,7 +117,8 @@ class Worker:
             if on_phase is not None:
                 on_phase(str(head.get("phase", "")), _numbers(head.get("phases")))
 
-        fields = {"format": format, "at": at, "imports": list(imports), "name": name}
+        label = safe(self.child.label, 200)
+        fields = {"format": format, "at": at, "imports": list(imports), "name": name, "label": label}
         fds: tuple[int, ...] = (fd,)
         if file is not None:
             fds = (fd, file)

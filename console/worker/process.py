@@ -109,6 +109,11 @@ class ChildProcess:
         """Whether the requests of late came one at a time."""
         return self._alone >= ALONE
 
+    def claim(self, label: str) -> None:
+        """From now on it works for the artifact of this name; what went before is none of its failures."""
+        self.label = label
+        self._oom = OomCounters.read()
+
     def stderr_tail(self) -> str:
         """The last of what it wrote to stderr."""
         return self._stderr.text()

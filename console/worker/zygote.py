@@ -63,6 +63,8 @@ class Zygote:
         self._importing: asyncio.Task[None] | None = None
         self._child: ChildProcess | None = None
         self._warm = asyncio.Event()
+        self.on_import: list[Callable[[], object]] = []
+        """Called when its forks will have more imported than those before."""
         self._keeping = asyncio.get_running_loop().create_task(self._keep())
 
     @property
@@ -140,6 +142,8 @@ class Zygote:
         wanted = [name for name in self._modules if name not in self._imported]
         await child.request("preload", {"modules": wanted}, deadline=WARM_DEADLINE)
         self._imported.update(wanted)
+        for hear in self.on_import:
+            hear()
 
 
 def _parent_of(pid: int) -> int:

@@ -103,7 +103,8 @@ async def starting(root: Path, runs: int) -> list[Figure]:
     taken: dict[str, list[float]] = defaultdict(list)
     engine = await Engine.open(root, Settings(), watch=False, records=False)
     try:
-        await engine._launcher.warm().warmed()
+        standby = engine._launcher.stand_by()
+        await standby.ready()
         for turn in range(-1, runs):
             for name in names:
                 for what, value in (await _one(engine, name)).items():

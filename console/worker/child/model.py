@@ -10,7 +10,7 @@ from typing import Any, Optional
 from backends import registry
 from backends.base import Source
 from backends.frozen import Frozen
-from console.worker.child import calls, live, metrics, results, tracebacks
+from console.worker.child import calls, live, metrics, results, title, tracebacks
 from console.worker.child.batching import Batching, Key
 from console.worker.child.main import Answer, Refusal, Request, Service
 from console.worker.child.repeats import Repeats
@@ -40,6 +40,7 @@ class Serving(Service):
         self._since = 0.0
         self._last_table = 0
         self.operations = {
+            "rehearse": self.rehearse,
             "load": self.load,
             "open_data": self.open_data,
             "close_data": self.close_data,
@@ -55,13 +56,24 @@ class Serving(Service):
         }
         tracebacks.collect_warnings()
 
+    def rehearse(self, request: Request) -> Answer:
+        """Nothing → nothing; what the first load and the first call do once is done with models of our own."""
+        from console.worker.child import rehearsal  # brings the walk, which a worker that is given a model needs not
+
+        try:
+            rehearsal.run()
+        finally:
+            tracebacks.drain_warnings()
+        return {}, b""
+
     def load(self, request: Request) -> Answer:
-        """format, at, imports, name → class, methods, signature, phases, versions.
+        """format, at, imports, name, label → class, methods, signature, phases, versions.
 
         The body is the load plan; the descriptors are sealed memory and, where the plan leaves raw numbers out of it,
         the file they are mapped from.
         """
         fields = request.fields
+        title.show("worker", str(fields.get("label") or ""))
         self._phases = {}
         self._begin(request, "import")
         for name in fields.get("imports") or ():

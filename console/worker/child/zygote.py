@@ -9,7 +9,7 @@ import sys
 from contextlib import suppress
 from typing import NoReturn
 
-from console.worker.child import landlock
+from console.worker.child import landlock, rehearsal
 from console.worker.child.main import Answer, Refusal, Request, Service, serve
 from console.worker.child.privileges import PR_SET_DUMPABLE, prctl
 
@@ -33,7 +33,8 @@ class Forking(Service):
                 importlib.import_module(name)
             except ImportError:
                 missing.append(name)
-        _rehearse()
+        with suppress(Exception):
+            rehearsal.make()
         landlock.library_paths.cache_clear()
         landlock.library_paths(os.path.dirname(sys.modules["console"].__path__[0]))
         gc.collect()
@@ -73,16 +74,6 @@ def become(kind: str, control: int, out: int, err: int) -> NoReturn:
     if numpy_random is not None:
         numpy_random.seed()
     serve(kind, control)
-
-
-def _rehearse() -> None:
-    """Fit and ask a tiny model: what libraries do once, at their first use, is then done for every fork."""
-    if "sklearn.linear_model" not in sys.modules:
-        return
-    numpy = sys.modules["numpy"]
-    inputs = numpy.eye(2)
-    with suppress(Exception):
-        sys.modules["sklearn.linear_model"].LogisticRegression().fit(inputs, [0, 1]).predict(inputs)
 
 
 def _threads() -> int:
