@@ -61,9 +61,16 @@ def _state(wrapper: Instance) -> dict[str, Value]:
     alignment = state.get("numpy_array_alignment_bytes")
     if type(state["order"]) is not str or state["order"] not in ("C", "F") or type(state["subclass"]) is not Global:
         raise ValueError("its wrapper has odd attributes")
+    if not _is_array_class(state["subclass"]):
+        raise ValueError("an array of a class that is none of numpy's")
     if alignment is not None and not (type(alignment) is int and 1 <= alignment <= 255):
         raise ValueError("an odd alignment")
     return state
+
+
+def _is_array_class(subclass: Global) -> bool:
+    """Whether joblib could make an array of it; classes of other packages are told by their names."""
+    return subclass.module not in ("builtins", "__builtin__") and not subclass.module.startswith("sklearn")
 
 
 def _shape(value: Value) -> tuple[int, ...]:

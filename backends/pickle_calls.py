@@ -13,7 +13,7 @@ import re
 from typing import Callable, Optional
 
 from backends.pickle_arrays import read_array
-from backends.pickle_dtypes import is_record, read_dtype
+from backends.pickle_dtypes import is_record, literal_dtype, read_dtype
 from backends.pickle_values import DictValue, Global, Instance, RawArray, SetValue, Span, Value
 
 __all__ = ["forged_array", "odd_call", "odd_state"]
@@ -22,6 +22,7 @@ _TEXT = (str, bytes, Span)
 _PLAIN = (str, bytes, Span, int, float, bool, complex, type(None))
 _GROUPS = (list, tuple, DictValue, SetValue)
 _MAX_TEXT = 10_000
+_MAX_NUMBER = 1 << 31
 _FRACTION = re.compile(r"-?[0-9]+(?:/[0-9]+)?\Z")
 _MULTIARRAY = ("numpy.core.multiarray", "numpy._core.multiarray")
 _PACKAGES = ("numpy", "scipy", "sklearn", "_loss")
@@ -101,13 +102,17 @@ def _reconstructor(args: tuple[Value, ...]) -> bool:
     """`copyreg._reconstructor`: class, the built-in class below it, and a plain value of that."""
     if len(args) != 3 or type(args[0]) is not Global or type(args[1]) is not Global:
         return False
-    if args[1].module not in ("builtins", "__builtin__"):
-        return False
-    return type(args[2]) in _PLAIN or type(args[2]) in _GROUPS or _is_call(args[2], "_codecs", ("encode",))
+    check = _BASES.get(args[1].name) if args[1].module in ("builtins", "__builtin__") else None
+    return check is not None and check(args[2])
 
 
 def _dtype(args: tuple[Value, ...]) -> bool:
-    return len(args) in (1, 3) and (type(args[0]) is str or is_record(args[0]))
+    if len(args) not in (1, 3):
+        return False
+    try:
+        return is_record(args[0]) or (type(args[0]) is str and literal_dtype(args[0]) is not None)
+    except ValueError:
+        return False
 
 
 def _blank_array(args: tuple[Value, ...]) -> bool:
@@ -155,16 +160,46 @@ def _one_class(args: tuple[Value, ...]) -> bool:
     return len(args) == 1 and type(args[0]) is Global
 
 
+def _tree(args: tuple[Value, ...]) -> bool:
+    """`Tree`: how many features, how many classes each output has, how many outputs: it reads as many as it is told."""
+    classes = read_array(args[1]) if len(args) == 3 else None
+    return classes is not None and _few_numbers((args[0], args[2])) and args[2] == classes.size
+
+
+def _few_numbers(args: tuple[Value, ...]) -> bool:
+    """Nothing, or the numbers of a loss or a boundary; a class of Python is made of nothing and given its state."""
+    return len(args) <= 2 and all(
+        type(item) in (float, bool) or (type(item) is int and abs(item) < _MAX_NUMBER) for item in args
+    )
+
+
+def _ufunc(args: tuple[Value, ...]) -> bool:
+    """`_ufunc_reconstruct`, how numpy before 1.17 names a ufunc: a module and a name, written out."""
+    return len(args) == 2 and all(type(item) is str for item in args)
+
+
 def _cython(args: tuple[Value, ...]) -> bool:
     return len(args) == 3 and type(args[0]) is Global and type(args[1]) is int and type(args[2]) in (tuple, type(None))
 
+
+_BASES: dict[str, Callable[[Value], bool]] = {
+    "object": lambda value: value is None,
+    **dict.fromkeys(("list", "tuple", "dict", "set", "frozenset"), lambda value: type(value) in _GROUPS),
+    **dict.fromkeys(
+        ("int", "long", "float", "complex", "bool"), lambda value: type(value) in (int, float, complex, bool)
+    ),
+    **dict.fromkeys(("str", "unicode"), lambda value: type(value) in _TEXT),
+    **dict.fromkeys(("bytes", "bytearray"), lambda value: type(value) in _TEXT or _is_bytes(value)),
+}
+"""The built-in classes below others, and what value of them a pickler writes."""
 
 _ARRAYS = frozenset(("ndarray", "recarray", "record", "matrix", "MaskedArray", "array", "asarray"))
 _WORDS = ("bool", "int", "long", "float", "complex", "str", "unicode")
 _BUILTINS: dict[str, Check] = {
     **dict.fromkeys(_WORDS, _all((str, Span, int, float, bool), 2)),
     **dict.fromkeys(("bytes", "bytearray"), _text_bytes),
-    **dict.fromkeys(("list", "tuple", "set", "frozenset", "dict"), _all(_GROUPS, 1)),
+    **dict.fromkeys(("set", "frozenset"), _all(_GROUPS, 1)),
+    **dict.fromkeys(("list", "tuple", "dict"), _all((), 0)),
     **dict.fromkeys(("range", "xrange", "slice"), _all((int, type(None)), 3)),
     "object": _all((), 0),
     "FutureWarning": _all((str,), 1),
@@ -189,9 +224,12 @@ _FUNCTIONS: dict[str, Check] = {
     "scalar": _scalar,
     "_frombuffer": _from_buffer,
     "newObj": _one_class,
+    "_ufunc_reconstruct": _ufunc,
     **dict.fromkeys(("__bit_generator_ctor", "__generator_ctor", "__randomstate_ctor", "__RandomState_ctor"), _random),
 }
 """Functions of the packages that their picklers do call."""
+_CLASSES: dict[str, Check] = {"Tree": _tree, "_ImputerTriplet": lambda args: len(args) == 3}
+"""Classes of the packages that are made with more than a few numbers."""
 
 
 def _check(callee: Global) -> Optional[Check]:
@@ -206,7 +244,9 @@ def _check(callee: Global) -> Optional[Check]:
         return _cython
     if name in _ARRAYS:
         return _never
-    return _FUNCTIONS.get(name) or (None if _CLASS.match(name) else _never)
+    if _CLASS.match(name):
+        return _CLASSES.get(name, _few_numbers)
+    return _FUNCTIONS.get(name, _never)
 
 
 def _never(args: tuple[Value, ...]) -> bool:
@@ -233,15 +273,50 @@ def odd_call(callee: Global, args: Value, kwargs: Value = None) -> str:
 
 
 def odd_state(target: Instance) -> str:
-    """In words what is odd about the state just set: what a partial calls, or a class of arrays kept to be called."""
+    """In words what is odd about the state just set: what a partial calls, a class of arrays kept to be called, a
+    state that is computed (so that nobody has seen what it sets)."""
     state = target.state
+    if type(state) is Instance and _is_packed(target.callee):
+        return "sets a state that is computed, not written"
     if type(state) is tuple and type(target.callee) is Global and str(target.callee) == "functools.partial":
         return "" if len(state) == 4 and _partial(state[:1]) else "a partial of something else than a function"
     for part in state if type(state) is tuple else (state,):
+        if type(part) is Instance and type(state) is tuple and len(state) == 2 and _like_dict(part):
+            return "sets attributes from a computed mapping"
         if type(part) is DictValue:
             for value in part.flat[1::2]:
-                if type(value) is Global and value.name in _ARRAYS and value.module.partition(".")[0] == "numpy":
+                if type(value) is Global and _kept_to_call(value):
                     return f"keeps {value}, as no model does"
+    return _odd_dtype(target)
+
+
+def _is_packed(callee: Value) -> bool:
+    """Whether the name belongs to a package whose pickling is known."""
+    package = callee.module.partition(".")[0] if type(callee) is Global else ""
+    return package in (*_PACKAGES, "functools", "collections", "copyreg", "copy_reg")
+
+
+def _like_dict(value: Instance) -> bool:
+    """Whether a call gives a mapping or a sequence whose content decides which attributes are set."""
+    callee = value.callee
+    if value.pairs is not None or type(callee) is not Global:
+        return True
+    if callee.name == "_reconstructor" and type(value.args) is tuple and len(value.args) == 3:
+        return value.args[2] is not None
+    return callee.module in ("builtins", "__builtin__", "collections")
+
+
+def _kept_to_call(value: Global) -> bool:
+    return value.module.partition(".")[0] == "numpy" and (value.name in _ARRAYS or value.name in _FUNCTIONS)
+
+
+def _odd_dtype(target: Instance) -> str:
+    if type(target.callee) is not Global or target.callee.name != "dtype":
+        return ""
+    try:
+        read_dtype(target)
+    except ValueError as error:
+        return str(error)
     return ""
 
 

@@ -107,6 +107,8 @@ class PickleMachine(PickleLiterals):
             self.abandoned = self.frame_end
         if self.wrapper is not None:
             self.report("raw-span", "an array's wrapper that never became an array", offset - 1)
+        if self.marks or len(self.stack) > 1:
+            self.report("odd-literal", "values are left over at its end", offset - 1)
         self.frame_end = None
         self.budget.spend(opcodes, offset)
         return self.stack.pop()
@@ -185,7 +187,7 @@ class PickleMachine(PickleLiterals):
         args = tuple(self._pop_mark())
         self.stack.append(self._called(callee, args, new=True))
 
-    def _called(self, callee: Value, args: Value, kwargs: Value = None, new: bool = False) -> Instance:
+    def _called(self, callee: Value, args: Value, kwargs: Value = None, new: bool = False) -> Value:
         if type(callee) is Global:
             if not callee.called:
                 callee.called, callee.arguments = True, args
@@ -202,11 +204,20 @@ class PickleMachine(PickleLiterals):
             if odd:
                 self.report("odd-call", odd, self.offset - 1)
         made = Instance(callee, args, kwargs, new)
+        if type(args) is tuple:
+            self._weigh(made, args)
         if self.spans is not None and type(callee) is Global and callee.role and role(made) == "wrapper":
             if self.wrapper is not None:
                 raise Stopped("raw-span", "an array wrapper within an array wrapper", self.offset - 1)
             self.wrapper, self.wrapper_index = made, len(self.memo)
-        return made
+        return self._ufunc(args) if type(callee) is Global and callee.name == "_ufunc_reconstruct" else made
+
+    def _ufunc(self, args: Value) -> Value:
+        """What numpy before 1.17 imports by the module and name it is given: a global like those of other opcodes."""
+        if type(args) is tuple and len(args) == 2 and type(args[0]) is str and type(args[1]) is str:
+            return self._name(args[0], args[1], self.offset - 1)
+        self.report("computed-name", "a ufunc whose name is no plain string", self.offset - 1)
+        return Opaque("a global with a computed name")
 
     def _build(self) -> None:
         state = self.stack.pop()

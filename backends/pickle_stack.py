@@ -8,7 +8,7 @@ from __future__ import annotations
 from backends.base import Finding, Source
 from backends.pickle_opcodes import LINE_CHECKS
 from backends.pickle_reader import Budget, PickleReader, Stopped
-from backends.pickle_values import DictValue, Instance, SetValue, Value, kind
+from backends.pickle_values import DictValue, Instance, RawArray, SetValue, Value, kind
 
 __all__ = ["PickleStack", "spent"]
 
@@ -123,21 +123,26 @@ class PickleStack(PickleReader):
 
     def _push_tuple(self, value: tuple[Value, ...]) -> None:
         self.stack.append(value)
-        for item in value:
-            if type(item) is tuple and item:
-                self._expand(value)
-                return
+        self._weigh(value, value)
 
-    def _expand(self, value: tuple[Value, ...]) -> None:
-        """Report tuples that hold shared tuples in so many ways that hashing them would never end."""
+    def _weigh(self, made: Value, parts: tuple[Value, ...]) -> None:
+        """Report what holds shared parts in so many ways that hashing or comparing it would never end.
+
+        `made` is a tuple, or the object a call makes of these parts, which may be one as well.
+        """
         known = self._expansions
+        for item in parts:
+            if (type(item) is tuple and item) or id(item) in known:
+                break
+        else:
+            return
         total = 1
-        for item in value:
-            entry = known.get(id(item)) if type(item) is tuple else None
+        for item in parts:
+            entry = known.get(id(item))
             total += entry[0] if entry else 1
         if total > _MAX_EXPANSION:
             raise Stopped("exponential", f"a tuple that unfolds to over {_MAX_EXPANSION} parts", self.offset)
-        known[id(value)] = (total, value)
+        known[id(made)] = (total, made)
 
     def _empty_list(self) -> None:
         self.stack.append([])
@@ -218,12 +223,14 @@ class PickleStack(PickleReader):
     def _frozenset(self) -> None:
         items = self._pop_mark()
         self._check_keys(items)
-        self.stack.append(SetValue(items, True))
+        made = SetValue(items, True)
+        self.stack.append(made)
+        self._weigh(made, tuple(items))
 
     def _check_keys(self, keys: list[Value]) -> None:
         """Report a key that Python cannot hash: loading ends there, whatever was run before."""
         for key in keys:
-            if type(key) is list or type(key) is DictValue or (type(key) is SetValue and not key.frozen):
+            if type(key) in (list, DictValue, RawArray) or (type(key) is SetValue and not key.frozen):
                 self.report("odd-literal", f"{kind(key)} as a key of a dict or a member of a set")
 
 

@@ -19,7 +19,6 @@ _MAX_PLACE = 200
 _MAX_ATTRIBUTES = 4000
 _PLAIN_STEP = re.compile(r"[^\W\d][\w -]*\Z")
 _CONTAINERS = frozenset((list, tuple, DictValue, SetValue, Instance, RawArray))
-_PLAIN = frozenset((list, tuple, DictValue, SetValue))
 _OPEN_KEYS = frozenset(
     [
         "steps",
@@ -138,32 +137,38 @@ def _unravel(index: int, shape: tuple[int, ...], fortran: bool) -> tuple[int, ..
 
 
 def unfolds(roots: list[Value], limit: int) -> bool:
-    """Whether plain containers share parts in so many ways that writing them out would take more than `limit` items.
+    """Whether containers and objects share parts in so many ways that writing them out would take over `limit` items.
 
-    Only containers that hold containers count: shared data of models is held by few, and then unfolds to little.
+    Only what holds containers or objects counts: shared data of models is held by few, and then unfolds to little.
     """
     sizes: dict[int, int] = {}
     stack: list[tuple[Value, bool]] = [(root, False) for root in roots]
     while stack:
         value, left = stack.pop()
         if left:
-            total = 1 + sum(sizes.get(id(item), 0) for item in _plain(value))
+            total = 1 + sum(sizes.get(id(item), 0) for item in _held(value))
             if total > limit:
                 return True
             sizes[id(value)] = total
         elif id(value) not in sizes:
             sizes[id(value)] = 0
             stack.append((value, True))
-            stack.extend((item, False) for item in _plain(value))
+            stack.extend((item, False) for item in _held(value))
     return False
 
 
-def _plain(value: Value) -> list[Value]:
-    """The plain containers directly in one."""
-    items = value.flat if type(value) is DictValue else value.items if type(value) is SetValue else value
-    if type(items) not in (list, tuple):
-        return []
-    return [item for item in items if type(item) in _PLAIN]
+def _held(value: Value) -> list[Value]:
+    """The containers and objects directly in one."""
+    if type(value) in (list, tuple):
+        return [item for item in value if type(item) in _CONTAINERS]
+    if type(value) is DictValue:
+        return [item for item in value.flat if type(item) in _CONTAINERS]
+    if type(value) is SetValue:
+        return [item for item in value.items if type(item) in _CONTAINERS]
+    if type(value) is Instance:
+        parts = (value.args, value.state, value.kwargs, *(value.items or ()), *(value.pairs or ()))
+        return [item for item in parts if type(item) in _CONTAINERS]
+    return [value.objects] if type(value) is RawArray and type(value.objects) in _CONTAINERS else []
 
 
 def place(node: Node) -> str:

@@ -290,5 +290,5 @@ def test_an_hdf5_model_that_sets_a_special_attribute_is_not_safe(attribute: str,
 @pytest.mark.parametrize("empty", [b"]", b"}"])
 def test_lists_that_share_their_parts_without_end_are_not_safe(empty: bytes) -> None:
     doubled = b"".join(b"]\x94(h" + bytes([level]) + b"h" + bytes([level]) + b"e" for level in range(40))
-    assert judged(b"\x80\x04" + empty + b"\x94" + doubled + b".").verdict is Verdict.BLOCKED
-    assert judged(b"\x80\x04" + empty + b"\x94" + doubled[: 8 * 5] + b".").verdict is Verdict.SAFE
+    assert judged(b"\x80\x04(" + empty + b"\x94" + doubled + b"t.").verdict is Verdict.BLOCKED
+    assert judged(b"\x80\x04(" + empty + b"\x94" + doubled[: 8 * 5] + b"t.").verdict is Verdict.SAFE

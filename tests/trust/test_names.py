@@ -54,7 +54,7 @@ def test_python_2_spellings_lead_to_listed_names() -> None:
         ("numpy", "load"),
         ("numpy", "memmap"),
         ("numpy", "fromfile"),
-        ("numpy.core", "_ufunc_reconstruct"),
+        ("numpy._core", "_ufunc_reconstruct"),
         ("numpy.ctypeslib", "load_library"),
         ("joblib", "load"),
         ("joblib.numpy_pickle", "load"),
