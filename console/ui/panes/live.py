@@ -14,6 +14,7 @@ from console.records import Measured, ProbeState, WorkerState
 from console.safe_text import safe
 from console.ui import text
 from console.ui.rows import Row
+from console.ui.widgets.backdrop import Backdrop
 from console.ui.widgets.charts_panel import ChartsPanel
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ RATES = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
 """Rates the keys step through, in requests a second; 0 is as fast as it goes and comes after the last."""
 
 
-class LivePane(Vertical):
+class LivePane(Vertical, Backdrop):
     """Charts above, two lines about the probe below."""
 
     DEFAULT_CSS = """

@@ -20,6 +20,7 @@ from console.safe_text import safe
 from console.ui import text
 from console.ui.rows import Row
 from console.ui.screens.place import outermost
+from console.ui.widgets.backdrop import Backdrop
 from console.ui.widgets.explained import brief_lines
 from console.ui.widgets.keyvalue import pairs, paragraph, section, value_text
 from console.ui.widgets.text_pane import TextPane
@@ -33,7 +34,7 @@ _BAR = 20
 _NEVER_LOADED = (Verdict.BLOCKED, Verdict.DAMAGED, Verdict.UNSUPPORTED)
 
 
-class OverviewPane(Horizontal):
+class OverviewPane(Horizontal, Backdrop):
     """One column, or two where there is room."""
 
     DEFAULT_CSS = (

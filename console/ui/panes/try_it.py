@@ -20,6 +20,7 @@ from console.safe_text import safe
 from console.ui import text
 from console.ui.panes.answer import answer_lines
 from console.ui.rows import Row
+from console.ui.widgets.backdrop import Backdrop
 from console.ui.widgets.keyvalue import pairs, paragraph, value_text
 from console.ui.widgets.line_input import LineInput
 from console.ui.widgets.pixels import half_blocks, image_side, scale_for, shades
@@ -42,7 +43,7 @@ class Tried:
     trouble: str = ""
 
 
-class TryPane(Vertical):
+class TryPane(Vertical, Backdrop):
     """Input at the left, answer at the right, a line to type on below."""
 
     DEFAULT_CSS = """

@@ -11,6 +11,7 @@ from textual.widget import Widget
 from console.errors import Refused
 from console.ui.keys import BY_ID
 from console.ui.screens.paced import Paced
+from console.ui.widgets.backdrop import Backdrop
 from console.ui.widgets.footer import Footer
 from console.ui.widgets.status import StatusLine
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from console.ui.shell import Shell
 
 
-class ConsoleScreen(Paced[None]):
+class ConsoleScreen(Paced[None], Backdrop):
     """A full screen. A subclass names its `PLACE`, takes its BINDINGS from the action table and has `do_<id>` methods.
 
     `subject` is the path of the artifact the screen is about, None where it is about none.

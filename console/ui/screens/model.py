@@ -18,6 +18,7 @@ from console.ui.panes.overview import OverviewPane
 from console.ui.panes.try_it import TryPane
 from console.ui.rows import Row
 from console.ui.screens.base import ArtifactScreen
+from console.ui.widgets.backdrop import Backdrop
 from console.ui.widgets.line_list import LineList
 from console.ui.widgets.model_header import ModelHeader
 from console.ui.widgets.tab_line import TabLine
@@ -44,6 +45,10 @@ _ONLY_IN = {
 _PROBING = ("faster", "slower", "larger", "smaller")
 
 
+class Panes(Container, Backdrop):
+    """Where the open tab stands."""
+
+
 class ModelScreen(ArtifactScreen):
     """Header, tabs, and the open tab's pane; a pane is made when it is first looked at."""
 
@@ -61,7 +66,7 @@ class ModelScreen(ArtifactScreen):
         self._panes: dict[str, Pane] = {}
         self._header = ModelHeader()
         self._tabs = TabLine(TABS)
-        self._place = Container(id="panes")
+        self._place = Panes(id="panes")
 
     @property
     def subject(self) -> str | None:

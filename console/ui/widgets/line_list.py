@@ -53,6 +53,7 @@ class LineList(ScrollView, can_focus=True):
         super().__init__(id=id)
         self._items: tuple[Item, ...] = ()
         self._index = 0
+        self._fitted = Size(0, 0)
 
     @property
     def key(self) -> Hashable:
@@ -88,7 +89,10 @@ class LineList(ScrollView, can_focus=True):
                 self._move_to(index)
 
     def on_resize(self) -> None:
-        """Another size."""
+        """Another size; what was hidden and is seen again stays as it is."""
+        if self._fitted == self.size:
+            return
+        self._fitted = self.size
         self.virtual_size = Size(max(1, self.size.width), len(self._items))
         self._bring_into_sight()
         self.refresh()

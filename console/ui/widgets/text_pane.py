@@ -121,9 +121,10 @@ class TextPane(ScrollView, can_focus=True):
         self._find()
 
     def on_resize(self) -> None:
-        """Another width wraps anew."""
-        self._wrap()
-        self.refresh()
+        """Another width wraps anew; what was hidden and is seen again at the same width stays as it is."""
+        if self._wrapped_for != self.scrollable_content_region.width:
+            self._wrap()
+            self.refresh()
 
     def render_line(self, y: int) -> Strip:
         """One line of the screen."""
