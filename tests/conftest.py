@@ -19,6 +19,8 @@ import sample_models
 for _library in ("OMP", "OPENBLAS", "MKL"):  # before numpy comes in; threads that spin over toy data cost most of it
     os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
 
+pytest_plugins = ["tests.warm"]
+
 ROOT = Path(__file__).parents[1]
 REAL = "MODEL_CONSOLE_REAL_ARTIFACTS"
 

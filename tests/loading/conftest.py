@@ -1,13 +1,13 @@
 """A small real store, an engine on it, and a way to wait for what happens.
 
-All tests here share one event loop, and with it one zygote.
+All tests here run in the event loop of the zygote that engines are lent.
 """
 
 from __future__ import annotations
 
 import asyncio
 import pickle
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -20,13 +20,9 @@ from sklearn.linear_model import LogisticRegression
 from console.config import Settings
 from console.engine import Engine
 from console.records import Event
-from console.worker.launcher import Launcher
-from console.worker.zygote import Zygote
-from tests.warm import lend
+from tests.warm import Opening
 
 HERE = Path(__file__).parent
-
-Opening = Callable[..., Awaitable[Engine]]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -34,16 +30,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.parent == HERE and pytest_asyncio.is_async_test(item):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def zygote() -> AsyncIterator[Zygote]:
-    """Libraries loaded, ready to fork."""
-    launcher = Launcher()
-    found = launcher.warm()
-    await found.warmed()
-    yield found
-    await launcher.close()
 
 
 def model(seed: int = 0) -> LogisticRegression:
@@ -67,18 +53,6 @@ def store(tmp_path: Path) -> Path:
     np.save(root / "rows.npy", rows)
     (root / "a.recipe.toml").write_text('[data]\nholdout = "rows.npy"\n')
     return root
-
-
-@pytest.fixture
-def opening(zygote: Zygote) -> Opening:
-    """Opens engines that fork from the common zygote."""
-
-    async def opened(root: Path, settings: Settings | None = None, **options: bool) -> Engine:
-        engine = await Engine.open(root, settings or Settings(warm=False), **options)
-        lend(zygote, engine)
-        return engine
-
-    return opened
 
 
 @pytest_asyncio.fixture(loop_scope="session")

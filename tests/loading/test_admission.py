@@ -21,7 +21,8 @@ from console.engine import Engine
 from console.errors import BadInput, ConsoleError, NeedsReview, Refused
 from console.loading.admission import missing_layers, require_layers
 from console.records import Json, Judgement, Layer, Verdict
-from tests.loading.conftest import Opening, model
+from tests.loading.conftest import model
+from tests.warm import Opening
 
 NAME = "ipaddress.IPv4Address"
 HOUSE = Path(__file__).parents[2]

@@ -12,7 +12,8 @@ import joblib
 from console.config import Settings
 from console.engine import Engine
 from console.records import Event, Explanation, Verdict
-from tests.loading.conftest import Opening, model, until
+from tests.loading.conftest import model, until
+from tests.warm import Opening
 
 
 class Payload:

@@ -20,7 +20,8 @@ from console.store.recovery import recover
 from console.store.roots import place_of
 from tests.cli.conftest import run as run
 from tests.cli.running import Run
-from tests.loading.conftest import Opening, model, until
+from tests.loading.conftest import model, until
+from tests.warm import Opening
 
 RECIPE = '[data]\ntrain = "rows.csv"\nholdout = "rows.csv"\ntarget = "y"\n[environment]\npython = "{python}"\n'
 

@@ -29,7 +29,8 @@ from console.records import Verdict
 from console.store.sealed import digest_of
 from console.worker.limits import SandboxPlan
 from tests.loading import swapping
-from tests.loading.conftest import Opening, model
+from tests.loading.conftest import model
+from tests.warm import Opening
 
 WAYS = ("link", "rename", "write")
 

@@ -21,7 +21,8 @@ from console.records import Json, Verdict
 from console.store.sealed import digest_of, open_artifact
 from console.store.seen import SeenContents
 from console.trust.identity import generate_identity
-from tests.loading.conftest import Opening, model, until
+from tests.loading.conftest import model, until
+from tests.warm import Opening
 
 MARKER = "hushed-7f3a91c2d4"
 ROWS: list[Json] = [[5.0, 0.0, 0.0], [-5.0, 0.0, 0.0]]

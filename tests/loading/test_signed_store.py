@@ -14,7 +14,7 @@ from console.engine import Engine
 from console.errors import Refused
 from console.records import Event
 from console.trust.signing import generate
-from tests.loading.conftest import Opening
+from tests.warm import Opening
 
 
 @pytest.fixture

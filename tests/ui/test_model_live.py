@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from console.config import Settings
-from console.engine import Engine
+import pytest
+
 from console.ui.screens.model import ModelScreen
 from tests.ui.driving import Driver, console_on
+from tests.warm import Opening
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 DIGITS = "digits/mlp.h5"
 
@@ -20,8 +23,8 @@ async def shown(driver: Driver, path: str) -> ModelScreen:
     return screen
 
 
-async def test_a_model_is_driven_watched_and_tried(demo_copy: Path) -> None:
-    engine = await Engine.open(demo_copy, Settings(warm=False))
+async def test_a_model_is_driven_watched_and_tried(demo_copy: Path, opening: Opening) -> None:
+    engine = await opening(demo_copy)
     async with console_on(engine, (120, 36)) as driver:
         screen = await shown(driver, DIGITS)
         await driver.press("p")
@@ -42,9 +45,9 @@ async def test_a_model_is_driven_watched_and_tried(demo_copy: Path) -> None:
         assert probe.errors == 0
 
 
-async def test_what_a_model_raises_stands_among_its_errors(demo_copy: Path) -> None:
+async def test_what_a_model_raises_stands_among_its_errors(demo_copy: Path, opening: Opening) -> None:
     path = "trouble/raises.joblib"
-    engine = await Engine.open(demo_copy, Settings(warm=False))
+    engine = await opening(demo_copy)
     async with console_on(engine, (120, 36)) as driver:
         await driver.until(lambda: engine.known_report(path) is not None)
         await engine.load(path, accept="a test")

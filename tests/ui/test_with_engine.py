@@ -13,7 +13,6 @@ import pytest_asyncio
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 
-from console.config import Settings
 from console.engine import Engine
 from console.records import WorkerState
 from console.ui.screens.confirm import ConfirmScreen, TypedYesScreen
@@ -24,6 +23,9 @@ from console.ui.screens.place import PlaceScreen
 from console.ui.screens.update import UpdateScreen
 from console.ui.widgets.text_pane import TextPane
 from tests.ui.driving import Driver, console_on
+from tests.warm import Opening
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 @pytest.fixture
@@ -40,10 +42,10 @@ def store(demo_copy: Path) -> Path:
     return demo_copy
 
 
-@pytest_asyncio.fixture
-async def engine(store: Path) -> AsyncIterator[Engine]:
+@pytest_asyncio.fixture(loop_scope="session")
+async def engine(store: Path, opening: Opening) -> AsyncIterator[Engine]:
     """An engine on that store."""
-    opened = await Engine.open(store, Settings(warm=False))
+    opened = await opening(store)
     yield opened
     await opened.close()
 

@@ -1,4 +1,4 @@
-"""One engine for all updates of a module, so that one zygote serves them; each test brings artifacts of its own."""
+"""One engine for all updates of a module, in the loop of the zygote that serves it; each test has its own artifacts."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pandas
 import pytest
 import pytest_asyncio
 
-from console.config import Settings
 from console.engine import Engine
+from tests.warm import Opening
 
 RANDOM = np.random.RandomState(3)
 X = RANDOM.rand(300, 3)
@@ -29,8 +29,8 @@ def frame(start: int = 0, stop: int = 300, y: Any = Y) -> pandas.DataFrame:
     return pandas.DataFrame(X, columns=NAMES).assign(y=y)[start:stop]
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Engine]:
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def engine(tmp_path_factory: pytest.TempPathFactory, opening: Opening) -> AsyncIterator[Engine]:
     """An engine on an empty store with rows to train on and to measure on."""
     home = tmp_path_factory.mktemp("update")
     root = home / "store"
@@ -40,7 +40,7 @@ async def engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Engi
     with pytest.MonkeyPatch.context() as patch:
         for name in ("CONFIG", "CACHE", "STATE", "DATA"):
             patch.setenv(f"XDG_{name}_HOME", str(home / name.lower()))
-        opened = await Engine.open(root, Settings(), watch=False)
+        opened = await opening(root, watch=False)
         yield opened
         await opened.close()
 

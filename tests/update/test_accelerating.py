@@ -18,7 +18,7 @@ from tests.update.conftest import NAMES, Place, Y, frame
 
 pytest.importorskip("onnxruntime")
 pytest.importorskip("skl2onnx")
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 def forest(seed: int = 0) -> RandomForestClassifier:

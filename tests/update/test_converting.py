@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 
-from console.config import Settings
-from console.engine import Engine
 from console.errors import BadInput
+from tests.warm import Opening
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 @pytest.fixture
@@ -24,8 +25,8 @@ def forest(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("to", ["pickle", "joblib", "hdf5"])
-async def test_a_converted_file_answers_alike_and_keeps_the_parameters(forest: Path, to: str) -> None:
-    engine = await Engine.open(forest, Settings(), watch=False, records=False)
+async def test_a_converted_file_answers_alike_and_keeps_the_parameters(forest: Path, to: str, opening: Opening) -> None:
+    engine = await opening(forest, watch=False, records=False)
     try:
         told = await engine.convert("forest.joblib", to, forest / f"new.{to}")
         report = await engine.report(f"new.{to}", digest=True)
@@ -38,10 +39,10 @@ async def test_a_converted_file_answers_alike_and_keeps_the_parameters(forest: P
     assert told["verdict"] == "safe"
 
 
-async def test_a_file_that_is_there_is_never_overwritten(forest: Path) -> None:
+async def test_a_file_that_is_there_is_never_overwritten(forest: Path, opening: Opening) -> None:
     out = forest / "mine.pkl"
     out.write_bytes(b"mine")
-    engine = await Engine.open(forest, Settings(), watch=False, records=False)
+    engine = await opening(forest, watch=False, records=False)
     try:
         with pytest.raises(BadInput, match="is there already"):
             await engine.convert("forest.joblib", "pickle", out)
@@ -50,8 +51,8 @@ async def test_a_file_that_is_there_is_never_overwritten(forest: Path) -> None:
     assert out.read_bytes() == b"mine"
 
 
-async def test_a_format_that_cannot_hold_the_model_leaves_nothing(forest: Path) -> None:
-    engine = await Engine.open(forest, Settings(), watch=False, records=False)
+async def test_a_format_that_cannot_hold_the_model_leaves_nothing(forest: Path, opening: Opening) -> None:
+    engine = await opening(forest, watch=False, records=False)
     try:
         with pytest.raises(BadInput):
             await engine.convert("forest.joblib", "hdf5-weights", forest / "new.h5")

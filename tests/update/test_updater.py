@@ -24,7 +24,7 @@ from console.errors import BadInput, Conflict, Failed, NeedsReview, Refused, Usa
 from console.records import Event, Mode, Verdict
 from tests.update.conftest import Place, frame
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 DATA = '[data]\ntrain = "train.csv"\nholdout = "hold.csv"\ntarget = "y"\n'
 GATE = '[gate]\nmetric = "accuracy"\nat_least = 0.8\nnot_worse_by = 0.05\nmax_latency_ratio = 20\n'
