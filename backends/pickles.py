@@ -26,6 +26,8 @@ from backends.splicing import load_spliced, plan_of
 
 __all__ = ["BACKENDS", "PickleBackend", "inspect_pickle", "no_collection"]
 
+_WINDOW = 1 << 16
+"""Bytes read at a time: a window that the allocator can keep is not paid for in page faults, each time anew."""
 _OUTSIDE = ("legacy-wrapper", "legacy-companion", "persistent-id", "out-of-band")
 """Findings of what is not in the file: it cannot be loaded from its bytes alone."""
 
@@ -134,7 +136,7 @@ class PickleBackend:
         if isinstance(source, Frozen) and source.plan.raw:
             return [load_spliced(source, private_map(source.fd, source.size, writable=False), encoding)]
         roots = []
-        with source.file(1 << 20) as file:
+        with source.file(_WINDOW) as file:
             while file.tell() < source.size:
                 roots.append(pickle.Unpickler(file, encoding=encoding).load())
         return roots

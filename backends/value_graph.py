@@ -112,8 +112,9 @@ def _parts(node: Node) -> Iterator[Node]:
     state = value.state
     if type(state) is DictValue:
         for at in range(0, len(state.flat) - 1, 2):
-            key = state.flat[at]
-            yield Node(state.flat[at + 1], node, key, depth, type(key) is str and key in _OPEN_KEYS)
+            if type(state.flat[at + 1]) in _CONTAINERS:
+                key = state.flat[at]
+                yield Node(state.flat[at + 1], node, key, depth, type(key) is str and key in _OPEN_KEYS)
     else:
         yield Node(state, node, None, depth, False)
     yield Node(value.args, node, None, depth, False)
@@ -142,18 +143,20 @@ def unfolds(roots: list[Value], limit: int) -> bool:
     Only what holds containers or objects counts: shared data of models is held by few, and then unfolds to little.
     """
     sizes: dict[int, int] = {}
-    stack: list[tuple[Value, bool]] = [(root, False) for root in roots]
+    stack: list[tuple[Value, Optional[list[Value]]]] = [(root, None) for root in roots]
     while stack:
-        value, left = stack.pop()
-        if left:
-            total = 1 + sum(sizes.get(id(item), 0) for item in _held(value))
+        value, parts = stack.pop()
+        if parts is not None:
+            total = 1 + sum(sizes.get(id(item), 0) for item in parts)
             if total > limit:
                 return True
             sizes[id(value)] = total
         elif id(value) not in sizes:
-            sizes[id(value)] = 0
-            stack.append((value, True))
-            stack.extend((item, False) for item in _held(value))
+            parts = _held(value)
+            sizes[id(value)] = 0 if parts else 1
+            if parts:
+                stack.append((value, parts))
+                stack.extend((item, None) for item in parts if id(item) not in sizes)
     return False
 
 
