@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
+from textual.geometry import Size
 from textual.widgets import Static
 
 from console.records import Measured, ProbeState, WorkerState
@@ -42,6 +43,7 @@ class LivePane(Vertical, Backdrop):
         self._probe = Static(id="probe")
         self._said: tuple[Content, ...] = ()
         self._row: Row | None = None
+        self._fitted = Size(0, 0)
 
     def compose(self) -> ComposeResult:
         """Charts and probe."""
@@ -54,7 +56,9 @@ class LivePane(Vertical, Backdrop):
 
     def on_resize(self) -> None:
         """The charts show another stretch of time."""
-        self.call_after_refresh(self.revise, self._row)
+        if self.size != self._fitted:
+            self._fitted = self.size
+            self.call_after_refresh(self.revise, self._row)
 
     def revise(self, row: Row | None) -> None:
         """Follow the artifact's recorder, and say what the probe does."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
+from textual.geometry import Size
 
 from backends.base import Inspection
 from console.errors import ConsoleError
@@ -46,6 +47,7 @@ class OverviewPane(Horizontal, Backdrop):
         self._engine = engine
         self._path = path
         self._row: Row | None = None
+        self._fitted = Size(0, 0)
         self._what = TextPane(id="what")
         self._how = TextPane(id="how")
 
@@ -56,7 +58,9 @@ class OverviewPane(Horizontal, Backdrop):
 
     def on_resize(self) -> None:
         """Wrap for another width."""
-        self.revise(self._row)
+        if self.size != self._fitted:
+            self._fitted = self.size
+            self.revise(self._row)
 
     def revise(self, row: Row | None) -> None:
         """Bring the text up to date; the reader's place stays."""

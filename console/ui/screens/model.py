@@ -164,6 +164,7 @@ class ModelScreen(ArtifactScreen):
                 "versions": lambda: VersionsPane(self.engine, self._about),
             }
             self._panes[tab] = makers[tab]()
+            self._panes[tab].display = False
             await self._place.mount(self._panes[tab])
         for name, pane in self._panes.items():
             pane.display = name == tab

@@ -1,4 +1,4 @@
-"""What stands behind other widgets: nothing but a background, the same strip for each line, however often it is drawn."""
+"""What stands behind other widgets: nothing but a background, one strip for all lines, however often it is drawn."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from textual.widget import Widget
 
 
 class Backdrop(Widget):
-    """Mixed into containers without border, behind what they are. The compositor asks each for all its lines, those that are covered
-    included: here they cost nothing."""
+    """Mixed into containers without border, behind what they are.
+
+    The compositor asks each container for all its lines, those that are covered included: here they cost nothing.
+    """
 
     _blank: tuple[int, Style, Strip] | None = None
 
@@ -24,4 +26,3 @@ class Backdrop(Widget):
                 strip = strip.apply_filter(one, self.background_colors[1])
             known = self._blank = (crop.width, style, strip)
         return [known[2]] * crop.height
-

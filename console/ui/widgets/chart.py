@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from textwrap import wrap
+from typing import ClassVar
 
 from rich.segment import Segment
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.events import Resize
+from textual.geometry import Size
 from textual.message import Message
 from textual.renderables.digits import DIGITS, DIGITS3X3_BOLD
 from textual.strip import Strip
 
 from console.monitor.series import Recorder
-from console.ui.widgets.inked import Inked, refresh_changed
+from console.ui.widgets.inked import INK_CLASSES, INK_CSS, Inked, refresh_changed
 from console.ui.widgets.live_column import LiveColumn
 from console.ui.widgets.plot import Cell, Ink
 from console.ui.widgets.window import ChartSpec, Window
@@ -40,6 +42,7 @@ class ChartBody(Inked):
         self.hint = ""
         self.now_word = "now"
         self._lines: list[Strip] | None = None
+        self._fitted: Size | None = None
 
     def revise(self) -> None:
         """Bring the rows up to date; those that stay as they are, blank or filled, are not sent to the terminal."""
@@ -50,7 +53,10 @@ class ChartBody(Inked):
             refresh_changed(self, before, self._lines)
 
     def on_resize(self, event: Resize) -> None:
-        """Fit the window to the cells there are."""
+        """Fit the window to the cells there are; seen again at the same size it is caught up with by the next frame."""
+        if event.size == self._fitted:
+            return
+        self._fitted = event.size
         self._window.resize(event.size.height - 1, event.size.width - GUTTER)
         self.post_message(self.Fitted())
 
@@ -118,9 +124,13 @@ class Readout(Inked):
         super().__init__()
         self._window = window
         self._lines: list[tuple[str, str]] = []
+        self._fitted: Size | None = None
 
     def on_resize(self) -> None:
         """Another width is another room for figures."""
+        if self.size == self._fitted:
+            return
+        self._fitted = self.size
         self.post_message(ChartBody.Fitted())
 
     def revise(self, recorder: Recorder | None) -> None:
@@ -159,7 +169,9 @@ class Readout(Inked):
 class Chart(Horizontal):
     """A chart of one recorder. `tick` is called by whoever owns the paint clock; nothing here has a timer."""
 
-    DEFAULT_CSS = """
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(INK_CLASSES)
+    DEFAULT_CSS = (
+        """
     Chart {
         height: 1fr;
         border-top: solid $line;
@@ -167,8 +179,10 @@ class Chart(Horizontal):
         border-title-align: left;
         padding: 0 1 0 0;
         &.-plain { border-top: ascii $line; }
-    }
-    """
+"""
+        + INK_CSS
+        + "}"
+    )
 
     def __init__(self, spec: ChartSpec, *, plain: bool = False) -> None:
         super().__init__(id=f"chart-{spec.id}", classes="-plain" if plain else "")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 from rich.style import Style
 from textual.geometry import Region
@@ -21,28 +20,28 @@ _CLASSES = {
 }
 
 
-class Inked(Widget):
-    """A widget that paints with inks."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {*_CLASSES.values(), "ink--axis", "ink--value", "ink--quiet"}
-    DEFAULT_CSS = """
-    Inked {
-        & > .ink--faint { color: $accent 40%; }
-        & > .ink--fill { color: $accent 65%; }
+INK_CLASSES = frozenset({*_CLASSES.values(), "ink--axis", "ink--value", "ink--quiet"})
+"""The component classes of what holds inked parts. The parts ask it: styles are worked out once, not once a part."""
+INK_CSS = """
+    & > .ink--faint { color: $accent 40%; }
+    & > .ink--fill { color: $accent 65%; }
+    & > .ink--line { color: $accent; text-style: bold; }
+    & > .ink--alarm { color: $error; text-style: bold; }
+    & > .ink--beyond { color: $warning; text-style: bold; }
+    & > .ink--mark { color: $warning; }
+    & > .ink--axis { color: $quiet; }
+    & > .ink--quiet { color: $quiet; }
+    & > .ink--value { color: $foreground; text-style: bold; }
+    &:ansi {
+        & > .ink--faint { color: $accent; text-style: dim; }
+        & > .ink--fill { color: $accent; }
         & > .ink--line { color: $accent; text-style: bold; }
-        & > .ink--alarm { color: $error; text-style: bold; }
-        & > .ink--beyond { color: $warning; text-style: bold; }
-        & > .ink--mark { color: $warning; }
-        & > .ink--axis { color: $quiet; }
-        & > .ink--quiet { color: $quiet; }
-        & > .ink--value { color: $foreground; text-style: bold; }
-        &:ansi {
-            & > .ink--faint { color: $accent; text-style: dim; }
-            & > .ink--fill { color: $accent; }
-            & > .ink--line { color: $accent; text-style: bold; }
-        }
     }
-    """
+"""
+
+
+class Inked(Widget):
+    """A part of a chart that paints with the chart's inks."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,10 +60,14 @@ class Inked(Widget):
         """The style of "axis", "value" or "quiet"."""
         return self._style(f"ink--{name}")
 
+    @property
+    def _chart(self) -> Widget:
+        return self.parent if isinstance(self.parent, Widget) else self
+
     def _style(self, name: str) -> Style:
         known = self._styles_known.get(name)
         if known is None:
-            known = self.get_component_rich_style(name) if name else self.rich_style
+            known = self._chart.get_component_rich_style(name) if name else self.rich_style
             self._styles_known[name] = known
         return known
 
