@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import socket
 from collections import deque
 from collections.abc import Callable, Sequence
+from time import perf_counter
 
-from console.worker.wire import FDS_CAP, READ_SIZE, Decoder, Head, WireError, encode
+from console.worker.wire import AWAKE_READ_SIZE, FDS_CAP, READ_SIZE, Decoder, Head, WireError, encode
 
 QUEUE_CAP = 256 << 20
 """Bytes that may wait for a child that does not read."""
@@ -35,6 +37,8 @@ class Line:
         self._blocked = False
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(sock, self._readable)
+        self._poll = select.poll()
+        self._poll.register(sock, select.POLLIN)
         self.open = True
 
     def send(self, head: Head, body: bytes = b"", fds: Sequence[int] = (), *, gather: bool = False) -> None:
@@ -43,13 +47,20 @@ class Line:
         With `gather` it leaves together with all others of this turn of the event loop, so that the child finds them
         in one read.
         """
-        if not self.open:
-            raise WireError("the line is closed")
         if len(fds) > FDS_CAP:
             raise WireError(f"{len(fds)} descriptors in one frame")
-        data = encode({**head, "fds": len(fds)} if fds else head, body)
+        self.send_frame(encode({**head, "fds": len(fds)} if fds else head, body), fds, gather=gather)
+
+    def send_frame(self, data: bytes, fds: Sequence[int] = (), *, gather: bool = False) -> None:
+        """The same for a frame that is made already. Raises WireError."""
+        if not self.open:
+            raise WireError("the line is closed")
         if self._queued + len(data) > QUEUE_CAP:
             raise WireError("the child does not read what it is sent")
+        if not (gather or fds or self._waiting or self._gathered or len(data) > READ_SIZE):
+            data = self._sent_at_once(data)
+            if not data:
+                return
         self._queued += len(data)
         if gather and not fds:
             if not self._gathered:
@@ -60,6 +71,14 @@ class Line:
         self._waiting.append((memoryview(data), tuple(os.dup(fd) for fd in fds)))
         if not self._blocked:
             self._writable()
+
+    def _sent_at_once(self, data: bytes) -> bytes:
+        """Send as much as the child has room for; what is left of it, which was not sent."""
+        try:
+            sent = self._sock.send(data)
+        except OSError:
+            return data
+        return data[sent:]
 
     def _flush(self) -> None:
         """Put what was gathered behind what waits."""
@@ -91,6 +110,30 @@ class Line:
                 self._blocked = False
                 self._loop.remove_writer(self._sock)
 
+    def hold(self, seconds: float, *, awake: bool) -> None:
+        """Read what comes as soon as it comes, in place of the event loop, for so many seconds at most.
+
+        `awake`: without going to sleep meanwhile; otherwise waiting ends with the millisecond.
+        """
+        if awake:
+            self._hold_awake(seconds)
+        elif self.open and self._poll.poll(seconds * 1e3):
+            self.read()
+
+    def _hold_awake(self, seconds: float) -> None:
+        until, receive = perf_counter() + seconds, self._sock.recv
+        while self.open:
+            try:
+                data = receive(AWAKE_READ_SIZE)
+            except BlockingIOError:
+                if perf_counter() > until:
+                    return
+            except OSError:
+                return
+            else:
+                self._take(data)
+                return
+
     def _readable(self) -> None:
         self.read()
 
@@ -104,6 +147,10 @@ class Line:
             return False
         except OSError:
             data = b""
+        return self._take(data)
+
+    def _take(self, data: bytes) -> bool:
+        """Hand on the frames of what was read, nothing being the end; whether it was not."""
         if not data:
             self._end("")
             return False

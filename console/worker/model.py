@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from time import perf_counter
 from typing import Any, TypeVar
 
 from backends.base import Json, Signature
@@ -15,9 +15,11 @@ from console.records import DataFile, Outcome
 from console.safe_text import safe
 from console.worker import shared
 from console.worker.failures import error_of, new_failure, texts
+from console.worker.forms import CallForm, Forms
 from console.worker.launcher import Launcher
 from console.worker.limits import Limits, SandboxPlan
 from console.worker.mapped import MappedFile
+from console.worker.packed import METHODS, ROW_RANGE
 from console.worker.placement import Placement
 from console.worker.process import ChildProcess
 from console.worker.shared import Buffer
@@ -25,6 +27,7 @@ from console.worker.strict import Malformed, signature_from
 from console.worker.wire import Head, WireError, size_of
 
 T = TypeVar("T")
+_METHODS = frozenset(METHODS)
 
 FEW_ROWS = 256
 """Requests of more rows than this may take long: the worker is free to run anywhere before it gets them."""
@@ -73,6 +76,7 @@ class Worker:
         self.asked = 0
         """Questions that are being put to it; whoever chooses among workers counts here."""
         self._start_ms = start_ms
+        self._forms = Forms()
         self.placement = Placement(child.pid)
 
     @classmethod
@@ -87,9 +91,9 @@ class Worker:
         sandbox: SandboxPlan | None = None,
     ) -> Worker:
         """A sandboxed worker without a model yet; `fresh` must be true for what is not `safe`."""
-        begun = time.perf_counter()
+        begun = perf_counter()
         child = await launcher.spawn("worker", label=label, fresh=fresh, python=python, limits=limits, sandbox=sandbox)
-        return cls(child, (time.perf_counter() - begun) * 1e3)
+        return cls(child, (perf_counter() - begun) * 1e3)
 
     async def load(
         self,
@@ -160,15 +164,30 @@ class Worker:
         Without `outputs` only times (and scores) come back. `score` compares with the target: `correct` and `rows`
         for classes, sums of absolute and squared error for numbers.
         """
-        fields = {
-            "data": data,
-            "start": start,
-            "stop": stop,
-            "methods": list(methods),
-            "outputs": outputs,
-            "score": score,
-        }
-        return await self._call("call", fields, deadline, None if stop is None else stop - start)
+        if stop is None or not 0 <= start <= stop or not _METHODS.issuperset(methods):
+            fields = {"data": data, "start": start, "stop": stop, "methods": list(methods)}
+            return await self._call("call", {**fields, "outputs": outputs, "score": score}, deadline)
+        methods = tuple(methods)
+        form = self._forms.table(data, methods, outputs, score)
+        begun = perf_counter()
+        head, _body = await self._ask(form, ROW_RANGE.pack(start, stop), methods, deadline, stop - start)
+        spent = perf_counter() - begun
+        return self._checked(lambda said: _outcome(said, spent * 1e3), head)
+
+    async def _ask(
+        self, form: CallForm, end: bytes, methods: tuple[str, ...], deadline: float, rows: int
+    ) -> tuple[Head, bytes]:
+        """Make one call whose form is known; where that is a small one that comes alone, learn how best to wait."""
+        phase = methods[0] if methods else "predict"
+        placement = self.placement
+        if rows > FEW_ROWS or not self.child.alone:
+            placement.release()
+            return await self.child.call(form, end, phase, deadline, None)
+        begun = perf_counter()
+        placement.asked(begun)
+        answer = await self.child.call(form, end, phase, deadline, placement)
+        placement.alone(begun, perf_counter())
+        return answer
 
     async def call_rows(
         self,
@@ -180,7 +199,7 @@ class Worker:
     ) -> Outcome:
         """Run rows an operator typed: lists of values (named by `columns`, or in the model's order) or plain texts."""
         fields = {"rows": list(rows), "columns": list(columns) if columns else None, "methods": list(methods)}
-        return await self._call("call_rows", fields, deadline, len(rows))
+        return await self._call("call_rows", fields, deadline)
 
     async def evaluate(
         self, data: int, *, metric: str | None = None, held_back: bool = False, deadline: float = 120.0
@@ -210,27 +229,24 @@ class Worker:
         the model. Small calls that wait while the model is busy share one call of it, where its answer for a row does
         not depend on others; each fails for itself. What is large goes through shared memory both ways.
         """
-        fields = {"dtype": dtype, "shape": tuple(shape), "methods": list(methods)}
-        given = f"raw array {fields['shape']} {dtype}"
+        shape, methods = tuple(shape), tuple(methods)
         if isinstance(numbers, int) or len(numbers) > INLINE_CAP:
-            head, answer = await self._call_shared(fields, numbers, deadline, given)
+            head, answer = await self._call_shared(dtype, shape, methods, numbers, deadline)
         else:
-            few = self._few(shape[0] if shape else None)
-            begun = time.perf_counter()
-            head, answer = await self.child.submit(
-                "call_array", fields, body=bytes(numbers), deadline=deadline, input=given
-            )
-            if few:
-                self.placement.alone(time.perf_counter() - begun)
+            form = self._forms.array(dtype, shape, methods, len(numbers))
+            rows = shape[0] if shape else FEW_ROWS
+            head, answer = await self._ask(form, bytes(numbers), methods, deadline, rows)
         try:
             return _raw(head, answer), answer, head["worker_ns"] / 1e6
         except (Malformed, WireError, KeyError, TypeError, ValueError) as error:
             raise self._malformed(error) from None
 
     async def _call_shared(
-        self, fields: Head, numbers: Buffer | int, deadline: float, given: str
+        self, dtype: str, shape: tuple[int, ...], methods: tuple[str, ...], numbers: Buffer | int, deadline: float
     ) -> tuple[Head, Buffer]:
         """The same with rows and answers in shared memory; a memfd of the caller's stays the caller's."""
+        fields = {"dtype": dtype, "shape": shape, "methods": list(methods)}
+        given = f"raw array {shape} {dtype}"
         self.placement.release()
         rows = numbers if isinstance(numbers, int) else await asyncio.to_thread(shared.written, numbers)
         try:
@@ -292,23 +308,13 @@ class Worker:
         """Unload: end the process and wait until it is gone."""
         await self.child.end()
 
-    async def _call(
-        self, op: str, fields: Head, deadline: float, rows: int | None = None, fds: Sequence[int] = ()
-    ) -> Outcome:
-        few = self._few(rows)
-        begun = time.perf_counter()
+    async def _call(self, op: str, fields: Head, deadline: float, fds: Sequence[int] = ()) -> Outcome:
+        """A call of any size, that may take long: the worker is let go wherever there is room."""
+        self.placement.release()
+        begun = perf_counter()
         head, _body = await self.child.request(op, fields, fds=fds, deadline=deadline)
-        seconds = time.perf_counter() - begun
-        if few:
-            self.placement.alone(seconds)
-        return self._checked(lambda said: _outcome(said, seconds * 1e3), head)
-
-    def _few(self, rows: int | None) -> bool:
-        """Whether a request is small and comes alone; before any other the worker is let go wherever there is room."""
-        few = rows is not None and rows <= FEW_ROWS and self.child.alone
-        if not few:
-            self.placement.release()
-        return few
+        spent = perf_counter() - begun
+        return self._checked(lambda said: _outcome(said, spent * 1e3), head)
 
     def _checked(self, convert: Callable[[Head], T], head: Head) -> T:
         try:

@@ -1,9 +1,15 @@
-"""Where a worker runs: beside the console's own thread while one small request after another goes to it.
+"""Where a worker runs while one small request after another goes to it, and how the console waits meanwhile.
 
-Waking the other processor can cost more than all else of a small request (60 to 90 µs on a virtual machine, against
-15 for a change of task on the same one), and which of the two happens is the scheduler's luck. So while requests come
-one at a time the worker is tried on the console's processor and left where the round trips were shorter. As soon as
-requests overlap it is free to run anywhere: then both have work at the same time.
+What a small request costs is mostly the wake-up of whoever sleeps: a processor that has halted takes 50 to 100 µs to be
+woken on a virtual machine, and finds its caches cold. Which is why there are three ways:
+
+    FREE    the worker runs wherever the kernel puts it: while requests overlap, are long, or nothing is known
+    NEAR    both run on one processor, which goes from one to the other without being halted
+    APART   each has a processor of its own, and for a moment neither goes to sleep: only while requests come so fast
+            after each other that the wait is shorter than a sleep would be
+
+Which is best depends on the machine and on what else runs there, so it is tried: a block of round trips each way, and
+the best one stays until the next trial. Trials become ever rarer.
 """
 
 from __future__ import annotations
@@ -11,15 +17,30 @@ from __future__ import annotations
 import os
 import statistics
 from contextlib import suppress
+from enum import Enum, auto
 
-BLOCK = 32
-"""Round trips that are compared with as many elsewhere."""
+BLOCK = 24
+"""Round trips of one way that are compared with as many of another."""
 BETTER = 0.95
-"""Staying near must shorten the round trip to this part of it."""
+"""Another way must shorten the round trip to this part of it."""
 LONG_S = 5e-3
 """A round trip that takes longer has nothing to gain."""
+HELD_S = 0.5e-3
+"""A round trip that takes longer is waited for in the event loop."""
+GAP_S = 150e-6
+"""Requests that follow the answer before them sooner than this come fast. A child stays awake for longer than this."""
+FAST = 3
+"""So many of them in a row are a series, which more of them will follow."""
 STAY_CAP = 64
 """Blocks between two trials, at most: they double as long as nothing overlaps."""
+
+
+class Way(Enum):
+    """Where it runs, and whether somebody stays awake."""
+
+    FREE = auto()
+    NEAR = auto()
+    APART = auto()
 
 
 class Placement:
@@ -30,64 +51,103 @@ class Placement:
         self._home: set[int] = set()
         with suppress(OSError):
             self._home = os.sched_getaffinity(pid)
-        self._cpu: int | None = None
+        self._cpus = self._home
         self._block: list[float] = []
-        self._free_s = 0.0
-        self._stay = self._left = 1
-        self._on_trial = False
+        self._ended = 0.0
+        self._series = self._quick = 0
+        self._expected = 0.0
+        self._trials = _Trials(())
+        self.way = Way.FREE
 
     @property
-    def cpu(self) -> int | None:
-        """The processor it is kept on, None while it is free."""
-        return self._cpu
+    def awake(self) -> bool:
+        """Whether console and worker stay awake between the requests of now."""
+        return self.way is Way.APART and self._series >= FAST
 
-    def alone(self, seconds: float) -> None:
-        """A request that no other overlapped took so long."""
-        if seconds > LONG_S and self._cpu is not None:
+    @property
+    def seconds(self) -> float:
+        """For how long to wait for the answer to a request without a turn of the event loop; 0 where it takes long."""
+        return HELD_S if 0.0 < self._expected < HELD_S else 0.0
+
+    def asked(self, now: float) -> None:
+        """A small request is about to be sent that no other overlaps."""
+        if now - self._ended < GAP_S:
+            self._series += 1
+            self._quick += 1
+        else:
+            self._series = 0
+
+    def alone(self, begun: float, ended: float) -> None:
+        """It took from then to then (`perf_counter`)."""
+        seconds = ended - begun
+        self._ended = ended
+        if seconds > LONG_S and self.way is not Way.FREE:
             self.release()
             return
         self._block.append(seconds)
         if len(self._block) >= BLOCK:
-            median = statistics.median(self._block)
+            self._expected = statistics.median(self._block)
+            self._consider(self._expected)
             self._block.clear()
-            self._consider(median)
+            self._quick = 0
 
     def release(self) -> None:
         """Requests overlap, or a long one comes: run anywhere."""
-        self._block.clear()
-        if self._cpu is not None:
-            self._put(None)
-            self._on_trial = False
-            self._stay = self._left = 1
+        if self._block or self._series or self.way is not Way.FREE:
+            self._block.clear()
+            self._series = self._quick = 0
+            self._trials = _Trials(())
+            self._go(Way.FREE)
 
     def _consider(self, median: float) -> None:
-        """One block has ended: a trial is decided, what stands is kept for some blocks more and then tried again."""
-        self._left -= 1
-        if self._on_trial:
-            self._on_trial = False
-            self._left = self._stay = min(STAY_CAP, 2 * self._stay)
-            if median > self._free_s * BETTER:
-                self._put(None)
-        elif self._left > 0:
-            if self._cpu is not None:
-                self._put(_own_cpu())
-        elif self._cpu is not None:
-            self._put(None)
-            self._left = 1
-        elif median < LONG_S and len(self._home) > 1:
-            self._free_s = median
-            self._put(_own_cpu())
-            self._on_trial = self._cpu is not None
+        """One block has ended."""
+        ways = self._ways()
+        if self._trials.ways != ways:
+            self._trials = _Trials(ways)
+        self._go(self._trials.next(self.way, median) if median < LONG_S else Way.FREE)
 
-    def _put(self, cpu: int | None) -> None:
-        if cpu == self._cpu:
-            return
-        try:
-            os.sched_setaffinity(self._pid, self._home if cpu is None else {cpu})
-            self._cpu = cpu
-        except OSError:
-            self._home = set()
-            self._cpu = None
+    def _ways(self) -> tuple[Way, ...]:
+        """What may be tried at this pace."""
+        if len(self._home) < 2:
+            return (Way.FREE,)
+        return (Way.NEAR, Way.APART) if 2 * self._quick > BLOCK else (Way.FREE, Way.NEAR)
+
+    def _go(self, way: Way) -> None:
+        cpus = self._home
+        if way is not Way.FREE:
+            own = _own_cpu()
+            cpus = self._home - {own} if way is Way.APART else self._home & {own}
+        if cpus and cpus != self._cpus:
+            try:
+                os.sched_setaffinity(self._pid, cpus)
+                self._cpus = cpus
+            except OSError:
+                self._home = set()
+                way = Way.FREE
+        self.way = way if cpus else Way.FREE
+
+
+class _Trials:
+    """Which of several ways to go next: each in turn, then the best for ever longer."""
+
+    def __init__(self, ways: tuple[Way, ...]) -> None:
+        self.ways = ways
+        self._medians: dict[Way, float] = {}
+        self._stay = self._left = 1
+
+    def next(self, way: Way, median: float) -> Way:
+        """The way after a block that went this way and had this median."""
+        if way in self.ways:
+            self._medians[way] = median
+        untried = [one for one in self.ways if one not in self._medians]
+        if untried:
+            return untried[0]
+        best = min(self.ways, key=lambda one: self._medians[one] * (BETTER if one is way else 1.0))
+        self._left -= 1
+        if self._left <= 0:
+            self._stay = self._left = min(STAY_CAP, 2 * self._stay)
+            self._medians = {best: self._medians[best]}
+        return best
 
 
 def _own_cpu() -> int | None:

@@ -10,11 +10,14 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Protocol
 
+from console.errors import ConsoleError
 from console.records import Failure, Layer, Memory
 from console.worker.deadlines import Deadlines
 from console.worker.exits import Exit, OomCounters, is_stopped, resident_bytes
 from console.worker.failures import error_of, from_frame, new_failure
+from console.worker.forms import CallForm
 from console.worker.groups import Group
 from console.worker.line import Line
 from console.worker.mapped import MappedFile
@@ -39,13 +42,28 @@ OnEvent = Callable[[Head], None]
 OnNote = Callable[[str], None]
 
 
-@dataclass(eq=False)
+class Hold(Protocol):
+    """How the answer to a small call is waited for: for so many seconds at once, and then in the event loop.
+
+    `awake`: neither side goes to sleep meanwhile, and another call follows soon.
+    """
+
+    @property
+    def seconds(self) -> float:
+        """0 where the event loop goes on at once."""
+
+    @property
+    def awake(self) -> bool:
+        """Costs both processors, and the time of two wake-ups less."""
+
+
+@dataclass(eq=False, slots=True)
 class _Pending:
     future: asyncio.Future[tuple[Head, bytes]]
     phase: str
     seconds: float
     on_event: OnEvent | None = None
-    input: str | None = None
+    input: str | CallForm | None = None
 
 
 class ChildProcess:
@@ -157,19 +175,65 @@ class ChildProcess:
         if not self.alive:
             raise error_of(self.death_failure(phase, input))
         if self.busy >= IN_FLIGHT_CAP:
-            message = f"{self.busy} requests wait for this {self.kind} already"
-            raise error_of(new_failure(self.label, phase, "busy", message))
+            raise self._too_many(phase)
         self._last_id += 1
         number = self._last_id
         self._alone = 0 if self._pending else self._alone + 1
         try:
             self._line.send({**(fields or {}), "op": op, "id": number}, body, fds, gather=not self.alone)
         except WireError as error:
-            raise error_of(new_failure(self.label, phase, "protocol", f"cannot send the request: {error}")) from None
-        future: asyncio.Future[tuple[Head, bytes]] = self._loop.create_future()
-        self._pending[number] = _Pending(future, phase, deadline, on_event, input)
-        self._deadlines.add(number, deadline)
-        return future
+            raise self._not_sent(phase, error) from None
+        return self._expect(number, _Pending(self._loop.create_future(), phase, deadline, on_event, input))
+
+    async def call(
+        self, form: CallForm, end: bytes, phase: str, deadline: float, hold: Hold | None
+    ) -> tuple[Head, bytes]:
+        """A call whose frame is known but for its end; answers and raises as `request` does.
+
+        While it is the only one, `hold` says for how long its answer is waited for before the event loop goes on; it
+        has had a turn while the child was at work, where both stay awake.
+        """
+        if not self.alive:
+            raise error_of(self.death_failure(phase, str(form)))
+        if len(self._pending) >= IN_FLIGHT_CAP:
+            raise self._too_many(phase)
+        self._last_id = number = self._last_id + 1
+        self._alone = 0 if self._pending else self._alone + 1
+        alone = self._alone >= ALONE
+        awake = alone and hold is not None and hold.awake
+        try:
+            self._line.send_frame(form.frame(number, end, soon=awake), gather=not alone)
+        except WireError as error:
+            raise self._not_sent(phase, error) from None
+        future = self._expect(number, _Pending(self._loop.create_future(), phase, deadline, None, form))
+        if alone and hold is not None and hold.seconds:
+            if awake:
+                await self._turn(future)
+            if len(self._pending) == 1 and not future.done():
+                self._line.hold(hold.seconds, awake=awake)
+        return await future
+
+    @staticmethod
+    async def _turn(future: asyncio.Future[tuple[Head, bytes]]) -> None:
+        """Let the event loop go round once."""
+        try:
+            await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            future.cancel()
+            raise
+
+    def _expect(self, number: int, pending: _Pending) -> asyncio.Future[tuple[Head, bytes]]:
+        """An answer to this number comes within its deadline."""
+        self._pending[number] = pending
+        self._deadlines.add(number, pending.seconds)
+        return pending.future
+
+    def _not_sent(self, phase: str, error: WireError) -> ConsoleError:
+        return error_of(new_failure(self.label, phase, "protocol", f"cannot send the request: {error}"))
+
+    def _too_many(self, phase: str) -> ConsoleError:
+        message = f"{self.busy} requests wait for this {self.kind} already"
+        return error_of(new_failure(self.label, phase, "busy", message))
 
     async def quiet(self, seconds: float) -> None:
         """Wait until nothing it was asked is unanswered, for `seconds` at most."""
@@ -299,7 +363,8 @@ class ChildProcess:
             shutil.rmtree(self.scratch, ignore_errors=True)
         for number in list(self._pending):
             pending = self._pending[number]
-            self._answer(number, error_of(self.death_failure(pending.phase, pending.input)))
+            given = None if pending.input is None else str(pending.input)
+            self._answer(number, error_of(self.death_failure(pending.phase, given)))
         if self.mapped is not None:
             self.mapped.close()
         self.ended.set()

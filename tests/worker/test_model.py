@@ -20,6 +20,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from console.worker.failures import ChildFailed, ChildRefused
 from console.worker.launcher import Launcher
 from console.worker.model import Loaded, Worker
+from console.worker.placement import Way
 from tests.frozen import frozen
 from tests.worker.payloads import Load, OpenFile, predicting
 
@@ -219,7 +220,7 @@ async def test_a_worker_kept_near_is_let_go_before_it_gets_much_to_do(launcher: 
     for many in (lambda: worker.call(handle), lambda: worker.call_array("<f8", (300, 3), bytes(300 * 24))):
         for _ in range(2):
             await worker.call(handle, 0, 1)
-        worker.placement._put(min(everywhere))
-        assert os.sched_getaffinity(worker.child.pid) == {min(everywhere)}
+        worker.placement._go(Way.NEAR)
+        assert len(os.sched_getaffinity(worker.child.pid)) == 1
         await many()
         assert os.sched_getaffinity(worker.child.pid) == everywhere

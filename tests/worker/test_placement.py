@@ -1,4 +1,4 @@
-"""Where a worker runs: near while that is faster, free as soon as requests overlap."""
+"""Where a worker runs: whichever way is faster, and free as soon as requests overlap."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from console.worker.placement import BLOCK, Placement
+from console.worker.placement import BLOCK, FAST, GAP_S, HELD_S, Placement, Way
 
 ALL = os.sched_getaffinity(0)
 
@@ -22,56 +22,91 @@ def process() -> Iterator[int]:
         child.kill()
 
 
-def block(placement: Placement, seconds: float) -> None:
+def block(placement: Placement, seconds: float, gap: float = 0.0) -> Way:
+    """One block of round trips that take so long each, with such a gap between them; the way to go then."""
+    now = 100.0
     for _ in range(BLOCK):
-        placement.alone(seconds)
+        placement.asked(now)
+        placement.alone(now, now + seconds)
+        now += seconds + gap
+    return placement.way
+
+
+def driven(process: int, blocks: int, seconds: dict[Way, float], gap: float) -> list[Way]:
+    """The ways a worker goes whose round trips take so long each way."""
+    placement = Placement(process)
+    return [block(placement, seconds[placement.way], gap) for _ in range(blocks)]
+
+
+SLOWLY = 20e-3
 
 
 @pytest.mark.skipif(len(ALL) < 2, reason="one processor only")
-def test_it_stays_near_while_that_is_faster_and_tries_again_ever_later(process: int) -> None:
-    placement = Placement(process)
-    near = []
-    for _ in range(40):
-        block(placement, 100e-6 if placement.cpu is not None else 200e-6)
-        near.append(placement.cpu is not None)
-        assert os.sched_getaffinity(process) == ({placement.cpu} if placement.cpu is not None else ALL)
-    assert near[0]
-    assert near[:12].count(False) > near[-12:].count(False)
-    assert near.count(True) > 30
+@pytest.mark.parametrize("best", [Way.FREE, Way.NEAR])
+def test_the_best_way_stays_and_the_other_is_tried_ever_later(process: int, best: Way) -> None:
+    seconds = {Way.FREE: 200e-6, Way.NEAR: 200e-6, best: 100e-6}
+    ways = driven(process, 60, seconds, SLOWLY)
+    assert Way.APART not in ways
+    others = [index for index, way in enumerate(ways) if way is not best]
+    assert 2 < len(others) < 10
+    assert others[-1] - others[-2] > others[1] - others[0]
 
 
 @pytest.mark.skipif(len(ALL) < 2, reason="one processor only")
-def test_it_is_free_where_near_is_no_faster_and_when_requests_overlap(process: int) -> None:
+@pytest.mark.parametrize("best", [Way.NEAR, Way.APART])
+def test_only_requests_that_follow_at_once_are_answered_by_a_worker_that_stays_awake(process: int, best: Way) -> None:
+    seconds = {Way.FREE: 300e-6, Way.NEAR: 200e-6, Way.APART: 200e-6, best: 100e-6}
+    ways = driven(process, 60, seconds, GAP_S / 2)
+    assert ways.count(best) > 50
     placement = Placement(process)
-    for _ in range(40):
-        block(placement, 100e-6)
-    assert placement.cpu is None
+    for _ in range(3):
+        block(placement, seconds[placement.way])
+    placement.way = Way.APART
+    placement.asked(1e6)
+    assert not placement.awake
+    for _ in range(FAST):
+        placement.alone(1e6, 1e6 + 1e-4)
+        placement.asked(1e6 + 1.1e-4)
+    assert placement.awake
+
+
+@pytest.mark.skipif(len(ALL) < 2, reason="one processor only")
+def test_where_it_runs_is_what_the_way_says(process: int) -> None:
     placement = Placement(process)
-    block(placement, 200e-6)
-    assert len(os.sched_getaffinity(process)) == 1
+    seconds = {Way.FREE: 300e-6, Way.NEAR: 100e-6, Way.APART: 100e-6}
+    for _ in range(12):
+        way = block(placement, seconds[placement.way])
+        assert len(os.sched_getaffinity(process)) == {Way.NEAR: 1, Way.APART: len(ALL) - 1}[way]
     placement.release()
-    assert placement.cpu is None
+    assert placement.way is Way.FREE
     assert os.sched_getaffinity(process) == ALL
 
 
 @pytest.mark.skipif(len(ALL) < 2, reason="one processor only")
 def test_one_long_request_sets_it_free(process: int) -> None:
     placement = Placement(process)
-    block(placement, 200e-6)
-    assert len(os.sched_getaffinity(process)) == 1
-    placement.alone(1.0)
-    assert placement.cpu is None
+    assert block(placement, 200e-6, SLOWLY) is Way.NEAR
+    placement.alone(0.0, 1.0)
+    assert placement.way is Way.FREE
     assert os.sched_getaffinity(process) == ALL
+
+
+def test_only_short_answers_are_waited_for_at_once(process: int) -> None:
+    placement = Placement(process)
+    assert placement.seconds == 0
+    block(placement, HELD_S / 2)
+    assert placement.seconds > 0
+    for _ in range(2):
+        block(placement, HELD_S * 2)
+    assert placement.seconds == 0
 
 
 def test_long_requests_and_ended_processes_are_left_alone(process: int) -> None:
     placement = Placement(process)
     for _ in range(10):
-        block(placement, 20e-3)
-        assert placement.cpu is None
+        assert block(placement, 20e-3) is Way.FREE
     os.kill(process, 9)
     os.waitpid(process, 0)
     for _ in range(4):
-        block(placement, 100e-6)
-    assert placement.cpu is None
+        assert block(placement, 100e-6) is Way.FREE
     Placement(process).release()

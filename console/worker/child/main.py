@@ -13,7 +13,8 @@ import traceback
 from typing import Any, Callable, NoReturn, Optional
 
 from console.worker.child import sandbox, selftest, title, tracebacks
-from console.worker.wire import Frame, Head, Receiver, WireError, call_number, encode, send
+from console.worker.packed import call_number, followed
+from console.worker.wire import Frame, Head, Receiver, WireError, encode, send
 
 KINDS: dict[str, str] = {
     "inspector": "console.worker.child.inspect:Inspecting",
@@ -26,6 +27,8 @@ KINDS: dict[str, str] = {
 
 RENEW_S = 0.1
 """Limits of processor time count whole seconds: requests that begin within this time of each other share one."""
+AWAKE_S = 250e-6
+"""For so long a child does not go to sleep after an answer that another call was to follow soon."""
 
 Answer = tuple[Head, bytes]
 
@@ -134,7 +137,7 @@ def _repeats(sock: socket.socket, receiver: Receiver, service: Service) -> None:
             receiver.feed(data)
             return
         sock.sendall(answer)
-        data = receiver.chunk()
+        data = receiver.chunk(AWAKE_S if followed(data) else 0.0)
 
 
 _renewed = 0.0

@@ -16,7 +16,8 @@ from console.worker.child.main import Answer, Refusal, Request, Service
 from console.worker.child.repeats import Repeats
 from console.worker.child.tables import Table, read_table
 from console.worker.child.twin import Twin
-from console.worker.wire import DTYPES, Frame, Head, Receiver, call_number, encode
+from console.worker.packed import call_number, table_call
+from console.worker.wire import DTYPES, Frame, Head, Receiver, encode
 
 COMPARED_ROWS = 500
 TABLES_CAP = 8
@@ -131,16 +132,23 @@ class Serving(Service):
         """data, start, stop, methods, outputs, score → rows, worker_ms, and what was asked for."""
         fields = request.fields
         table, start, stop = self.table(fields["data"]), fields.get("start") or 0, fields.get("stop")
-        methods = self._asked(fields)
-        truth = table.truth(start, stop) if fields.get("score") or "score" in methods else None
+        score = bool(fields.get("score"))
+        head, found = self._called(table, start, stop, self._asked(fields), score=score)
+        if fields.get("outputs", True):
+            head["outputs"] = {name: calls.column(result) for name, result in found.items()}
+        return head, b""
+
+    def _called(
+        self, table: Table, start: int, stop: Optional[int], methods: Any, *, score: bool
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The answer for rows of a table but for its outputs, and those."""
+        truth = table.truth(start, stop) if score or "score" in methods else None
         rows = table.slice(start, stop)
         found, elapsed = self._run(rows, methods, truth)
         head: dict[str, Any] = {"rows": calls.count(rows), "worker_ms": elapsed}
-        if fields.get("outputs", True):
-            head["outputs"] = {name: calls.column(result) for name, result in found.items()}
-        if fields.get("score"):
+        if score:
             head["score"] = calls.score(truth, next(iter(found.values())))
-        return self._with_warnings(head), b""
+        return self._with_warnings(head), found
 
     def evaluate(self, request: Request) -> Answer:
         """data, metrics, held_back → task, rows, metrics on the whole table or on its rows held back from fitting."""
@@ -186,16 +194,28 @@ class Serving(Service):
         return self._batching.crowded
 
     def again(self, frame: bytes) -> Optional[bytes]:
-        """The answer to an array call like one before."""
+        """The answer to an array call like one before, or to a call of rows of a table that wants no outputs."""
         known = self._repeats.find(frame)
         if known is None:
-            return None
+            return self._again_of_table(frame)
         found, elapsed = self._run(known.rows(frame), known.methods, None)
         if known.key is not None and known.counted() and not (self._twin and self._twin.compared):
             self._batching.cost(known.key).learn(known.shape[0], elapsed / 1e3)
-        places, arrays = calls.raw_arrays(found)
-        head = {"id": call_number(frame), "worker_ns": int(elapsed * 1e6), "arrays": places}
-        return encode(self._with_warnings(head), b"".join([array.tobytes() for array in arrays]))
+        return known.framed(call_number(frame), int(elapsed * 1e6), found, self._with_warnings({}))
+
+    def _again_of_table(self, frame: bytes) -> Optional[bytes]:
+        asked = table_call(frame)
+        if asked is None:
+            return None
+        number, methods, outputs, score, data, start, stop = asked
+        if outputs or data not in self.tables or self.model is None:
+            return None
+        self.phase, self.input = "call", None
+        head = self._called(self.tables[data], start, stop, methods or self._asked({}), score=score)[0]
+        try:
+            return encode({**head, "id": number})
+        except ValueError:
+            return None
 
     def next(self, receiver: Receiver) -> list[Frame]:
         """The next request, with others that one call of the model can answer."""
