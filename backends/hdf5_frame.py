@@ -16,7 +16,8 @@ _MAGIC = b"\x89HDF\r\n\x1a\n"
 _PLACES = (0, 512, 1024, 2048)
 _BASE_AT = {0: 24, 1: 28, 2: 12, 3: 12}
 """Version of the superblock to where its base address stands; the end of the file is two addresses further."""
-_LOOK = 4096
+_LOOK = 1 << 16
+_MOST = 16 << 20
 
 
 def surroundings(source: Source) -> list[Finding]:
@@ -36,7 +37,14 @@ def surroundings(source: Source) -> list[Finding]:
         return found
     base, end = (int.from_bytes(head[place : place + 8], "little") for place in (at, at + 16))
     end = base + end if base and source.size == base + end else end
-    behind = source.read(end, _LOOK) if end < source.size else b""
-    if behind.strip(b"\0"):
+    if _holds_something(source, end):
         found.append(finding("trailing-bytes", f"{source.size - end} bytes follow the end of the HDF5 file", end))
     return found
+
+
+def _holds_something(source: Source, start: int) -> bool:
+    """Whether a byte that is not zero stands from here on, as far as zeros are worth reading."""
+    for offset in range(start, min(source.size, start + _MOST), _LOOK):
+        if source.read(offset, _LOOK).strip(b"\0"):
+            return True
+    return source.size > start + _MOST

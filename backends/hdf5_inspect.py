@@ -11,6 +11,7 @@ import h5py
 from backends.base import Inspection, Json, ModelEntry, NameUse, Signature
 from backends.findings import finding
 from backends.hdf5_allowed import is_allowed
+from backends.hdf5_calls import odd_nodes
 from backends.hdf5_layout import ITEM_KINDS, LAYOUT, MODEL, NAMED_FIELDS, split_name
 from backends.hdf5_nodes import Node, read_model
 from backends.hdf5_tree import Tree, text_of
@@ -55,6 +56,8 @@ def inspect_own(tree: Tree) -> Inspection:
     unlisted = facts.unlisted()
     for role_name, node in unlisted:
         tree.findings.append(finding("hdf5-unlisted-name", f"{node.path} names {role_name}", node.address))
+    for odd, node in odd_nodes(root):
+        tree.findings.append(finding("odd-call", f"{node.path} {odd}", node.address))
     for name, node in facts.overrides():
         tree.findings.append(finding("method-override", f"{node.path} is given a {name} of its own", node.address))
     return Inspection(

@@ -19,6 +19,7 @@ import numpy as np
 from backends.base import ArrayInfo, Damaged, Finding, Source
 from backends.findings import finding
 from backends.frozen import RAW_FROM, Frozen
+from backends.hdf5_pickles import pickles_in
 from backends.load_plan import DATASET, MAX_PIECES, LoadPlan, Piece
 
 __all__ = ["Limits", "Member", "Tree", "damage_as_errors", "open_tree", "text_of"]
@@ -189,13 +190,21 @@ class Tree:
         if depth > self.limits.depth:
             self.report("limit", f"{group.name} lies deeper than {self.limits.depth} levels", group)
             return
+        self._look_for_pickles(group)
         for member in self.members(group):
             if member.kind == "soft":
                 self.report("hdf5-link", f"{group.name.rstrip('/')}/{member.name} points at {member.target}")
             elif member.kind in ("group", "dataset"):
+                if member.kind == "dataset":
+                    self._look_for_pickles(member.target)
                 yield member.target.name, member.target
                 if member.kind == "group":
                     yield from self.walk(member.target, depth + 1)
+
+    def _look_for_pickles(self, obj: Any) -> None:
+        readable = isinstance(obj, h5py.Dataset) and self.check_dataset(obj)
+        for detail in pickles_in(obj, readable):
+            self.report("nested-pickle", f"{obj.name} {detail}", obj)
 
     def check_dataset(self, dataset: Any) -> bool:
         """Whether a dataset can be read safely; reports external storage, virtual ones, filters, shape bombs, once."""

@@ -18,7 +18,7 @@ from backends.findings import finding
 from backends.pickle_values import DictValue, Global, Instance, Value
 from backends.pickle_walk import Walk, walk
 from backends.torch_names import DTYPES, MAGIC, REBUILDERS, STORAGES, is_legacy, is_storage
-from backends.zip_rules import check_contents, check_members, member_source, open_zip
+from backends.zip_rules import check_contents, check_members, member_source, open_zip, read_member
 
 __all__ = ["BACKENDS", "TorchBackend"]
 
@@ -26,6 +26,7 @@ _PROTOCOL = 1001
 _STREAMS = 5
 _MAX_TENSORS = 100_000
 _MAX_TOLD = 20
+_NOTE = 100
 _MEMBERS = ("data.pkl", "version", "byteorder", "constants.pkl", ".data/serialization_id", ".format_version",
             ".storage_alignment")  # fmt: skip
 """What stands in every archive beside the storages."""
@@ -157,6 +158,7 @@ def _archive(source: Source) -> Inspection:
         walked.names = tuple(replace(use, place=f"member {root}data.pkl") for use in walked.names)
         found.extend(check_contents(archive))
         found.extend(_unread(root, members, storages))
+        found.extend(_odd_notes(archive, root, members))
         for storage in storages.found.values():
             found.extend(_sized(storage, members.get(f"{root}data/{storage.key}")))
         if f"{root}constants.pkl" in members or any(name.startswith(f"{root}code/") for name in members):
@@ -179,6 +181,18 @@ def _unread(root: str, members: dict[str, zipfile.ZipInfo], storages: _Storages)
         for name in itertools.islice(others, _MAX_TOLD)
         if not name.endswith("/")
     ]
+
+
+def _odd_notes(archive: zipfile.ZipFile, root: str, members: dict[str, zipfile.ZipInfo]) -> list[Finding]:
+    """Members that hold a number or a word (version, byte order) and nothing else in an honest archive."""
+    found = []
+    for name in (f"{root}{each}" for each in _MEMBERS if not each.endswith(".pkl")):
+        info = members.get(name)
+        if info is not None and not read_member(archive, info, _NOTE + 1).strip().isalnum():
+            found.append(finding("unread-member", f"{name!r} holds more than a word", info.header_offset))
+        elif info is not None and info.file_size > _NOTE:
+            found.append(finding("unread-member", f"{name!r} holds {info.file_size} bytes", info.header_offset))
+    return found
 
 
 def _sized(storage: _Storage, info: Optional[zipfile.ZipInfo]) -> list[Finding]:

@@ -27,6 +27,10 @@ _ENCRYPTED = 0x1
 _LOCAL = struct.Struct("<4s5H3I2H")
 _RECORD_32 = struct.Struct("<4s4H2IH")
 _RECORD_64 = struct.Struct("<4sQ2H2I4Q")
+_FIELDS = (0x0001, 0x000A, 0x4246, 0x5455, 0x5855, 0x7855, 0x7875)
+"""Kinds of extra fields (APPNOTE 4.5, Info-ZIP's extrafld.txt): zip64, NTFS times, PyTorch's padding, Unix."""
+_DESCRIPTORS = (12, 16, 20, 24)
+"""Sizes of what follows a member that was written as a stream."""
 _TAIL = 65557
 """The longest end of an archive: directory record and comment."""
 
@@ -56,6 +60,7 @@ def check_members(source: Source, archive: zipfile.ZipFile) -> list[Finding]:
         found.append(finding("prefix-data", f"{first} bytes stand before the first member", 0))
     found.extend(_directory(source))
     found.extend(_overlaps(infos))
+    found.extend(_beside(source, archive))
     for info in infos:
         shown = info.filename[:200]
         if info.filename in seen:
@@ -123,6 +128,41 @@ def _overlaps(infos: list[zipfile.ZipInfo]) -> list[Finding]:
             detail = f"the members {info.filename[:100]!r} and {following.filename[:100]!r} share bytes"
             return [finding("member-mismatch", detail, following.header_offset)]
     return []
+
+
+def _beside(source: Source, archive: zipfile.ZipFile) -> list[Finding]:
+    """Bytes that belong to no member: comments, fields of unknown kinds, and what stands between members."""
+    found = []
+    if archive.comment:
+        found.append(finding("trailing-bytes", f"the archive has a comment of {len(archive.comment)} bytes"))
+    placed = sorted(archive.infolist(), key=lambda info: info.header_offset)
+    starts = [info.header_offset for info in placed[1:]] + [archive.start_dir]
+    for info, following in zip(placed, starts):
+        shown, at = repr(info.filename[:200]), info.header_offset
+        header = source.read(at, _LOCAL.size)
+        if len(header) < _LOCAL.size:
+            continue
+        name_length, extra_length = _LOCAL.unpack(header)[-2:]
+        inside = source.read(at + _LOCAL.size + name_length, extra_length)
+        if info.comment or not (_fields_known(info.extra) and _fields_known(inside)):
+            found.append(finding("trailing-bytes", f"the member {shown} has a comment or a field of its own", at))
+        rest = following - (at + _LOCAL.size + name_length + extra_length + info.compress_size)
+        if rest < 0:
+            found.append(finding("member-mismatch", f"the member {shown} reaches into the next one", at))
+        elif rest and not (info.flag_bits & 0x8 and rest in _DESCRIPTORS):
+            found.append(finding("trailing-bytes", f"{rest} bytes behind the member {shown} belong to nothing", at))
+    return found
+
+
+def _fields_known(extra: bytes) -> bool:
+    """Whether an extra field holds only sizes, times, owners and the padding that PyTorch writes."""
+    at = 0
+    while at + 4 <= len(extra):
+        kind, length = struct.unpack_from("<2H", extra, at)
+        if kind not in _FIELDS:
+            return False
+        at += 4 + length
+    return at == len(extra) or not extra[at:].strip(b"\0")
 
 
 def _leads_out(info: zipfile.ZipInfo) -> bool:
