@@ -227,8 +227,10 @@ class Engine:
 
     async def _recover(self) -> None:
         """Settle what a crash left; where that cannot be told, nothing may be changed."""
+        from console.update.recovering import settle
+
         try:
-            await self._updates.recover()
+            await settle(self.root, self.bus)
         except ConsoleError as error:
             self.read_only, self.why_read_only = True, error.message
             self.bus.emit("store.unsettled", "", f"{error.message}; nothing can be changed", severity="failure")

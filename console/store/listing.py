@@ -92,7 +92,7 @@ class Lister:
             return
         beside = self._recipe_of(entry.name, beneath, found) if found.recipes else None
         row = old.rows.get(path)
-        if row is not None and _is_same(row.identity, status):
+        if row is not None and _is_same(row.packed, status):
             found.rows[row.path] = row if row.recipe == beside else row.replace(recipe=beside)
             return
         mark = old.marks.get(path)
@@ -131,7 +131,7 @@ class Lister:
             os.close(fd)
 
 
-def _is_same(identity: FileIdentity | None, status: os.stat_result) -> bool:
+def _is_same(identity: bytes | None, status: os.stat_result) -> bool:
     return identity == sealed.identity_of(status)
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 from console.records import Comparison, Json, UpdatePlan, UpdateProgress, Version
-from console.store import recovery
 from console.update.accelerating import Accelerating
 from console.update.converting import Converting
 from console.update.replacing import Replacing
@@ -23,11 +21,6 @@ class Updates:
         self.accelerating = Accelerating(shop)
         self._converting = Converting(shop)
         self._updater = Updater(shop, self._replacing)
-
-    async def recover(self) -> None:
-        """Settle what a crash left half done, before anything else is changed."""
-        for done in await asyncio.to_thread(recovery.recover, self._shop.root):
-            self._shop.bus.emit("history.recovered", done.path, f"{done.path}: {done.text}", severity="attention")
 
     async def close(self) -> None:
         """End what runs and let go of the candidates."""

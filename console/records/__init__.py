@@ -1,0 +1,78 @@
+"""The plain records that cross the house: frozen, serialisable, without behaviour.
+
+Text in them that came from outside (names, messages, tracebacks) is as it was found; whoever shows it passes it
+through `console.safe_text`. Times are seconds since the epoch, durations milliseconds, sizes bytes.
+"""
+
+from __future__ import annotations
+
+from backends.base import Inspection, Json, Signature
+from console.records.artifacts import Artifact, FileIdentity, Known, Verdict
+from console.records.events import Event
+from console.records.failures import ExceptionInfo, Failure, Frame
+from console.records.trust import Change, Explanation, Judgement, Mention, Point, Reason, Report, Since, Standing
+from console.records.updates import (
+    Candidate,
+    Comparison,
+    GateResult,
+    Mode,
+    Twinned,
+    TwinTiming,
+    UpdatePlan,
+    UpdateProgress,
+    Version,
+)
+from console.records.workers import (
+    LAYERS,
+    DataFile,
+    Layer,
+    Measured,
+    Memory,
+    Outcome,
+    ProbePlan,
+    ProbeState,
+    WorkerState,
+    WorkerView,
+)
+
+__all__ = [
+    "LAYERS",
+    "Artifact",
+    "Candidate",
+    "Change",
+    "Comparison",
+    "DataFile",
+    "Event",
+    "ExceptionInfo",
+    "Explanation",
+    "Failure",
+    "FileIdentity",
+    "Frame",
+    "GateResult",
+    "Inspection",
+    "Json",
+    "Judgement",
+    "Known",
+    "Layer",
+    "Measured",
+    "Memory",
+    "Mention",
+    "Mode",
+    "Outcome",
+    "Point",
+    "ProbePlan",
+    "ProbeState",
+    "Reason",
+    "Report",
+    "Signature",
+    "Since",
+    "Standing",
+    "TwinTiming",
+    "Twinned",
+    "UpdatePlan",
+    "UpdateProgress",
+    "Verdict",
+    "Version",
+    "WorkerState",
+    "WorkerView",
+]

@@ -1,0 +1,56 @@
+"""What went wrong in a child."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from console.records.workers import Memory
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame of a traceback; `text` is the source line."""
+
+    file: str
+    line: int
+    function: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ExceptionInfo:
+    """One exception of a chain. `relation` says how it follows the one before: "", "cause", "context", "group"."""
+
+    type: str
+    message: str
+    frames: tuple[Frame, ...] = ()
+    notes: tuple[str, ...] = ()
+    relation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Something that went wrong in a child, as it stays on the errors screen after the worker is gone.
+
+    `chain` has the exception that ended it last; `exit` says how a dead child ended, in words; `input` what it was
+    given (shape and dtypes, never values); `stderr` its last words. The same thing again only raises `count`, and
+    `last` is when.
+    """
+
+    id: int
+    when: float
+    artifact: str
+    phase: str
+    code: str
+    message: str
+    type: str | None = None
+    chain: tuple[ExceptionInfo, ...] = ()
+    exit: str | None = None
+    warnings: tuple[str, ...] = ()
+    stderr: str = ""
+    input: str | None = None
+    hint: str | None = None
+    memory: Memory | None = None
+    digest: str | None = None
+    count: int = 1
+    last: float | None = None

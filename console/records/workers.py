@@ -1,0 +1,144 @@
+"""What is loaded: workers, what they are asked, and how they answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from backends.base import Json, Signature
+
+
+class WorkerState(StrEnum):
+    """The life of a worker, in order; `error` may follow any."""
+
+    LOADING = "loading"
+    WARMING = "warming"
+    READY = "ready"
+    DRAINING = "draining"
+    ENDED = "ended"
+    ERROR = "error"
+
+
+LAYERS = (
+    "descriptors",
+    "terminal",
+    "limits",
+    "cgroup",
+    "namespaces",
+    "user",
+    "no_new_privs",
+    "landlock",
+    "seccomp",
+)
+"""The layers of the sandbox, in the order in which a child puts them on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One sandbox layer: whether it is on, and how we know (or why it is not)."""
+
+    active: bool
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """One reading of a worker tree, in bytes; None where the kernel does not tell."""
+
+    rss: int
+    pss: int | None = None
+    private: int | None = None
+    peak: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """A table a child has opened: rows, and columns as (name, dtype)."""
+
+    path: str
+    rows: int
+    columns: tuple[tuple[str, str], ...] = ()
+    target: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Quantiles of a set of durations in milliseconds."""
+
+    p50: float
+    p90: float
+    p99: float
+    max: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The answer to one predict request. `outputs` maps a name ("predict", "predict_proba", …) to one value a row."""
+
+    rows: int
+    outputs: dict[str, Json]
+    worker_ms: float
+    round_trip_ms: float
+    warnings: tuple[str, ...] = ()
+    score: dict[str, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProbePlan:
+    """How a loaded model is driven: `rate` in requests a second (0 = as fast as it goes), `batch` in rows."""
+
+    data: str
+    rate: float = 10.0
+    batch: int = 1
+    method: str | None = None
+    target: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeState:
+    """A probe that runs, or ran: what it does and what it has counted."""
+
+    plan: ProbePlan
+    running: bool
+    started: float
+    calls: int = 0
+    rows: int = 0
+    errors: int = 0
+    rate: float = 0.0
+    worker: Measured | None = None
+    round_trip: Measured | None = None
+    score: dict[str, float] | None = None
+    stopped_why: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerView:
+    """A loaded (or loading, or dead) model, as screens see it.
+
+    `digest` names the bytes it holds; `phases` maps a load phase to milliseconds; `phase` is the one that runs;
+    `since` is when `state` began; `copies` is how many workers are wanted and `pids` are those that answer, the one
+    of `pid` first; memory and processor time are of all of them. `selftest` has what was tried in the sandbox before
+    loading, active where denied.
+    """
+
+    path: str
+    state: WorkerState
+    since: float
+    at: str = ""
+    pid: int | None = None
+    digest: str | None = None
+    phase: str = ""
+    phases: dict[str, float] = field(default_factory=dict)
+    methods: tuple[str, ...] = ()
+    signature: Signature = field(default_factory=Signature)
+    layers: dict[str, Layer] = field(default_factory=dict)
+    selftest: dict[str, Layer] = field(default_factory=dict)
+    memory: Memory | None = None
+    cpu: float | None = None
+    restarts: int = 0
+    retry_at: float | None = None
+    last_failure: int | None = None
+    notes: tuple[str, ...] = ()
+    copies: int = 1
+    pids: tuple[int, ...] = ()
