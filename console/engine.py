@@ -24,6 +24,7 @@ from console.loading.failures import Failures
 from console.loading.fleet import Fleet
 from console.loading.inspecting import inspect_in, plan_in
 from console.loading.past import Past
+from console.loading.preparing import Preparing
 from console.loading.questions import Questions
 from console.loading.recipes import Recipes
 from console.loading.record import Book
@@ -125,6 +126,7 @@ class Engine:
         self._questions = Questions(self._fleet, self._recipes.of, settings.deadline_s)
         self._watching = Watching(root, self._shelf, self._facts, self._fleet, self._recipes, self.bus)
         self._survey = Survey(self._shelf, self.report, width=self._inspectors.count)
+        self._preparing = Preparing(self._shelf, self._facts.seal)
         self._background: list[asyncio.Task[None]] = []
         self._unsubscribe = self.bus.subscribe(self._hear)
 
@@ -220,7 +222,7 @@ class Engine:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
         made = [part for name in ("_live", "_updates") if (part := self.__dict__.get(name)) is not None]
-        parts = (*made, self._watching, self._explaining, self._starter, self._fleet)
+        parts = (*made, self._preparing, self._watching, self._explaining, self._starter, self._fleet)
         for part in (*parts, self._inspectors, self._launcher):
             with suppress(ConsoleError, OSError):
                 await part.close()
@@ -335,6 +337,10 @@ class Engine:
     def look_at(self, paths: Sequence[str]) -> None:
         """These rows are on the screen: inspect them before the others."""
         self._survey.look_at(paths)
+
+    def stand_on(self, path: str) -> None:
+        """The operator's cursor is on this row: what it takes to load it is found out beforehand."""
+        self._preparing.look_at(path)
 
     def recipe(self, path: str) -> Recipe:
         """The recipe of one artifact. Raises BadInput with file and line."""

@@ -118,6 +118,9 @@ class Feeder:
     def look_at(self, paths: Sequence[str]) -> None:
         self.looked_at = tuple(paths)
 
+    def stand_on(self, path: str) -> None:
+        """Nothing is prepared here."""
+
     def workers(self) -> dict[str, WorkerView]:
         return dict(self.views)
 

@@ -105,8 +105,14 @@ class HomeScreen(ArtifactScreen):
         self.table.revise()
         self._say_empty()
         self._frame_words()
-        self.query_one(Preview).show(self.engine, self.table.selected)
+        self._preview()
         self.engine.look_at(self.table.visible_paths)
+
+    def _preview(self) -> None:
+        selected = self.table.selected
+        self.query_one(Preview).show(self.engine, selected)
+        if selected is not None:
+            self.engine.stand_on(selected.path)
 
     def _tick(self) -> None:
         self.table.revise()
@@ -138,7 +144,7 @@ class HomeScreen(ArtifactScreen):
 
     @on(ArtifactTable.Moved)
     def _moved(self) -> None:
-        self.query_one(Preview).show(self.engine, self.table.selected)
+        self._preview()
         self.refresh_frame()
 
     @on(ArtifactTable.Chosen)

@@ -97,6 +97,7 @@ class ModelScreen(ArtifactScreen):
     async def on_mount(self) -> None:
         """Open the first tab, and make sure that the facts are there."""
         self.engine.look_at((self._about,))
+        self.engine.stand_on(self._about)
         await self._open(self._tab)
         self.run_worker(self._explain(), group="explain", exclusive=True)
 
