@@ -165,10 +165,10 @@ def test_shared_values_do_not_unfold_without_bound() -> None:
     shared: list[Any] = [1] * 200
     for _ in range(6):
         shared = [shared] * 200
-    started = time.monotonic()
+    started = time.process_time()
     inspection = inspected(written(LogisticRegression(class_weight={"a": shared}), "pickle 4"))
     assert inspection.model_class == "sklearn.linear_model._logistic.LogisticRegression"
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10
     assert "<…>" in str(inspection.parameters["class_weight"])
 
 

@@ -32,26 +32,27 @@ from tests.fuzzing.trials import Outcome, facts
 ROOT = Path(__file__).parents[2]
 
 
-def fuzz(seconds: int, seed: int, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tests.fuzzing", "--seconds", str(seconds), "--seed", str(seed)]
-    command += ["--corpus", str(tmp_path)]
+def fuzz(*, executions: int, seconds: int, seed: int, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.fuzzing", "--seconds", str(seconds), "--executions", str(executions)]
+    command += ["--seed", str(seed), "--corpus", str(tmp_path)]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=seconds + 100, check=False)
     assert ended.stdout, ended.stderr
     report = json.loads(ended.stdout)
     assert report["findings"] == [], [path.read_text() for path in tmp_path.glob("findings/*.txt")]
     assert ended.returncode == 0, ended.stderr
-    assert report["executions"] > 200
+    assert report["executions"] == executions or report["seconds"] >= seconds
     assert report["features"] > 500
 
 
-def test_a_few_seconds_of_fuzzing_find_nothing(tmp_path: Path) -> None:
-    fuzz(10, 1, tmp_path)
+@pytest.mark.timeout(300)
+def test_a_thousand_fuzzed_inputs_find_nothing(tmp_path: Path) -> None:
+    fuzz(executions=1000, seconds=180, seed=1, tmp_path=tmp_path)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_minute_of_fuzzing_finds_nothing(tmp_path: Path) -> None:
-    fuzz(60, 2, tmp_path)
+    fuzz(executions=10**9, seconds=60, seed=2, tmp_path=tmp_path)
 
 
 @contextlib.contextmanager

@@ -129,10 +129,10 @@ def test_damage_of_any_kind_is_a_finding_and_costs_little(seed: int) -> None:
             at = rng.randrange(len(data))
             data[at] = rng.randrange(256)
         data = data[: rng.randrange(len(data)) + 1] if rng.random() < 0.5 else data
-        started = time.monotonic()
+        started = time.process_time()
         with opened(bytes(data)) as source, contextlib.suppress(ArtifactError):
             inspect_pickle(source)
-        assert time.monotonic() - started < 8
+        assert time.process_time() - started < 8
 
 
 @pytest.mark.parametrize("seed", range(4))

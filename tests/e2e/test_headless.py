@@ -212,13 +212,13 @@ def test_a_failing_model_is_told_with_its_cause(run: Run, demo_store: Path, path
 
 
 def test_convert_writes_a_model_that_answers_alike(run: Run, demo_store: Path, tmp_path: Path) -> None:
-    out = tmp_path / "forest.h5"
-    done = run("convert", str(demo_store / "wine/forest.joblib"), "--to", "hdf5", "--out", str(out), "--json")
+    out = tmp_path / "ridge.h5"
+    done = run("convert", str(demo_store / "diabetes/ridge.pkl"), "--to", "hdf5", "--out", str(out), "--json")
     assert done.code == 0, done.err
-    data = str(demo_store / "wine/data/wine-holdout.csv")
+    data = str(demo_store / "diabetes/data/diabetes-holdout.csv")
     answers = [
-        run("predict", str(model), "--data", data, "--target", "cultivar", "--json").json["outputs"]
-        for model in (demo_store / "wine/forest.joblib", out)
+        run("predict", str(model), "--data", data, "--target", "progression", "--json").json["outputs"]
+        for model in (demo_store / "diabetes/ridge.pkl", out)
     ]
     assert answers[0] == answers[1]
 
@@ -291,7 +291,7 @@ def test_an_interrupted_probe_ends_with_130_and_leaves_no_child(demo_store: Path
         assert json.loads(probe.stdout.readline())["second"] == 1
         children = Path(f"/proc/{probe.pid}/task/{probe.pid}/children").read_text().split()
         probe.send_signal(number)
-        _, err = probe.communicate(timeout=20)
+        _, err = probe.communicate(timeout=60)
     assert probe.returncode == 130
     assert "Traceback" not in err
     assert children
@@ -303,7 +303,7 @@ def test_a_reader_that_leaves_early_is_no_error(demo_store: Path) -> None:
         assert probe.stdout is not None
         probe.stdout.readline()
         probe.stdout.close()
-        assert probe.wait(timeout=20) == 0
+        assert probe.wait(timeout=60) == 0
         assert probe.stderr is not None
         assert "Traceback" not in probe.stderr.read()
 
@@ -320,7 +320,7 @@ def test_watch_tells_of_a_change_as_a_json_line(demo_copy: Path) -> None:
             if event["subject"] == "new.pkl":
                 break
         watch.send_signal(signal.SIGINT)
-        watch.communicate(timeout=20)
+        watch.communicate(timeout=60)
     assert seen[-1] in ("artifact.added", "artifact.settling", "artifact.changed")
     assert watch.returncode == 130
 

@@ -35,10 +35,9 @@ def steering(text: str) -> list[str]:
 
 
 def shown(console: Terminal, keys: str) -> None:
-    """Press a key and take what comes."""
+    """Press a key and take all that comes of it."""
     console.press(keys)
-    for _ in range(3):
-        console.read(0.2)
+    console.settle()
 
 
 @pytest.mark.parametrize("size", [(80, 24), pytest.param((200, 50), marks=pytest.mark.slow)])

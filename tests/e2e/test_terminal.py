@@ -14,7 +14,7 @@ import sys
 import termios
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -74,6 +74,22 @@ class Terminal:
             self.read(0.2)
         self.note_children()
 
+    def settle(self) -> None:
+        """Read until the console has taken every key and was seen with nothing to do a few times."""
+        end, rested = time.monotonic() + PATIENCE, 0
+        while rested < 3:
+            assert time.monotonic() < end, "it does not come to rest"
+            self.read(0.05)
+            rested += self._rests()
+
+    def _rests(self) -> bool:
+        (unread,) = struct.unpack("i", fcntl.ioctl(self.slave, termios.FIONREAD, bytes(4)))
+        states = set()
+        for task in Path(f"/proc/{self.process.pid}/task").glob("*/stat"):
+            with suppress(OSError):
+                states.add(task.read_text().rpartition(")")[2].split()[0])
+        return not unread and states <= {"S", "Z"}
+
     def note_children(self) -> None:
         """Remember every process below the console."""
         self.children |= {child.pid for child in psutil.Process(self.process.pid).children(recursive=True)}
@@ -98,7 +114,7 @@ class Terminal:
     def assert_no_child(self) -> None:
         """Every process that was below the console is gone."""
         assert self.children
-        end = time.monotonic() + 10
+        end = time.monotonic() + PATIENCE
         while left := [pid for pid in self.children if psutil.pid_exists(pid) and _runs(pid)]:
             assert time.monotonic() < end, f"still there: {left}"
             select.select([], [], [], 0.05)

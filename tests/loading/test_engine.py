@@ -133,7 +133,7 @@ async def test_nothing_is_left_behind(store: Path, isolated: Path) -> None:
     children = set(psutil.Process().children(recursive=True)) - set(before)
     assert children
     await engine.close()
-    _gone, alive = psutil.wait_procs(children, timeout=10)
+    _gone, alive = psutil.wait_procs(children, timeout=60)
     assert alive == []
 
 

@@ -191,7 +191,7 @@ async def test_stop_wakes_a_probe_that_waits_for_a_distant_request() -> None:
     task = asyncio.create_task(prober.run())
     await answered.wait()
     prober.stop()
-    state = await asyncio.wait_for(task, 5)
+    state = await asyncio.wait_for(task, 60)
     assert state.stopped_why == "stopped by the operator"
 
 

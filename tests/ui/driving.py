@@ -15,7 +15,7 @@ from console.config import Settings
 from console.ui.app import ConsoleApp
 from console.ui.screens.home import HomeScreen
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 
 
 class Driver:

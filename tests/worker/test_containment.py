@@ -228,7 +228,7 @@ async def test_nothing_of_a_child_outlives_it(launcher: Launcher, open_file: Ope
     group = worker.child.group.directories[0][0]
     assert str(grandchild[0]) in (group / "cgroup.procs").read_text().split()
     await worker.end()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while group.exists():
             launcher._groups.end(worker.child.group)
             await asyncio.sleep(0)
