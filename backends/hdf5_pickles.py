@@ -46,7 +46,11 @@ def _is_pickle(data: bytes) -> bool:
 def _attribute_names(obj: Any) -> list[str]:
     if h5py.h5a.get_num_attrs(obj.id) > _MAX_ATTRIBUTES:
         return []
-    return [name for name in obj.attrs if obj.attrs.get_id(name).get_storage_size() <= _MAX_ATTRIBUTE]
+    return [name for name in obj.attrs if _size(obj.attrs.get_id(name)) <= _MAX_ATTRIBUTE]
+
+
+def _size(attribute: Any) -> int:
+    return int(attribute.get_space().get_simple_extent_npoints() * attribute.get_type().get_size())
 
 
 def _attribute(obj: Any, name: str) -> bytes:

@@ -107,6 +107,7 @@ def test_pickles_in_an_hdf5_file_are_told(title: str) -> None:
 def test_numbers_are_no_pickles(byte: int) -> None:
     data = np.full(5000, byte, np.uint8)
     assert judged(hdf5(lambda made: made.create_dataset("x", data=data)), "m.h5").verdict is Verdict.SAFE
+    assert judged(hdf5(lambda made: made.attrs.__setitem__("none", h5py.Empty("f8"))), "m.h5").verdict is Verdict.SAFE
     text = "city\nBern\nLima\n" * 100
     assert judged(hdf5(lambda made: made.attrs.__setitem__("notes", text)), "m.h5").verdict is Verdict.SAFE
 
