@@ -119,8 +119,16 @@ def _driven(program: Program, taken: Taken) -> None:
         for key, words in (("j", "▌"), ("k", "▌")):
             _key(program, taken, "key to the next row", key, words)
     for _ in range(6):
-        for key, words in (("v", "is being probed"), (ESCAPE, "MODEL"), ("?", "Move down")):
+        for key, words in (("v", "is being probed"), ("?", "Move down")):
             _key(program, taken, "key to another screen", key, words)
+            _key(program, taken, "key esc back to the table", ESCAPE, "MODEL")
+        _key(program, taken, "key to the palette", ":", "Go to the next model")
+        program.press(ESCAPE)
+        _pass(program, 0.4)
+        program.press("/")
+        _pass(program, 0.4)
+        for key, words in (("l", "filter l:"), ("r", "filter lr:"), ("\x7f", "filter l:")):
+            _key(program, taken, "key typed into the filter", key, words)
         program.press(ESCAPE)
         _pass(program, 0.4)
 

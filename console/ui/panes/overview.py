@@ -19,6 +19,7 @@ from console.errors import ConsoleError
 from console.records import Explanation, Report, Verdict, WorkerView
 from console.safe_text import safe
 from console.ui import text
+from console.ui.panes.lately import lately_lines
 from console.ui.rows import Row
 from console.ui.screens.place import outermost
 from console.ui.widgets.backdrop import Backdrop
@@ -75,7 +76,8 @@ class OverviewPane(Horizontal, Backdrop):
         file = file_lines(report, column)
         worker = worker_lines(self._engine, row, column)
         self._how.display = two
-        self._what.show(file if two else [*trust, *file, *worker], keep_place=True)
+        lately = lately_lines(self._engine, self._path, column)
+        self._what.show([*file, *lately] if two else [*trust, *file, *worker, *lately], keep_place=True)
         if two:
             self._how.show([*trust, *worker], keep_place=True)
 

@@ -10,18 +10,10 @@ from textual.content import Content
 from textual.widget import Widget
 
 from console.records import Event
-from console.safe_text import safe
-from console.ui import text
+from console.ui.event_words import event_line
 from console.ui.keys import EVERYWHERE, bindings_at
 from console.ui.screens.base import ConsoleScreen
 from console.ui.widgets.line_list import LineList
-
-_SIGNS = {
-    "info": ("·", "$quiet"),
-    "ok": ("✔", "$success"),
-    "attention": ("▲", "$warning"),
-    "failure": ("✖", "$error"),
-}
 
 
 class EventsScreen(ConsoleScreen):
@@ -88,18 +80,3 @@ class EventsScreen(ConsoleScreen):
             self.console_app.open_model(event.subject)
         else:
             self.console_app.say(f"{event.subject} is no longer in the store")
-
-
-def event_line(event: Event) -> Content:
-    """`14:03:59  ✔  churn/rf is ready after 412 ms`, the subject set off."""
-    glyph, style = _SIGNS.get(event.severity, _SIGNS["info"])
-    words = safe(event.text or event.kind, 400)
-    subject = safe(event.subject)
-    line = Content.assemble((text.clock(event.when), "$quiet"), "  ", (text.sign(glyph), style), "  ", words)
-    start = words.find(subject) if subject else -1
-    if start >= 0:
-        offset = len(line) - len(words) + start
-        return line.stylize("bold", offset, offset + len(subject))
-    if subject:
-        return line + Content.styled(f"  {subject}", "bold")
-    return line

@@ -99,7 +99,7 @@ class LineList(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """One line of the screen."""
-        number, width = self.scroll_offset.y + y, self.size.width
+        number, width = self.scroll_offset.y + y, self.scrollable_content_region.width
         base = self.visual_style
         if number >= len(self._items):
             return Strip.blank(width, base.rich_style)

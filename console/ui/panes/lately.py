@@ -1,0 +1,47 @@
+"""What was measured of one artifact last, and what happened to it: the quiet end of its overview."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+
+from console.records import Measured, ProbeState
+from console.safe_text import safe
+from console.ui import text
+from console.ui.event_words import event_line
+from console.ui.widgets.keyvalue import pairs, section
+
+if TYPE_CHECKING:
+    from console.engine import Engine
+
+_MOST = 12
+"""Events that are listed."""
+
+
+def lately_lines(engine: Engine, path: str, width: int) -> list[Content]:
+    """The figures of the last probe, and the newest events first."""
+    probe = engine.probe(path)
+    about = (event for event in reversed(engine.bus.recent()) if event.subject == path)
+    happened = [event_line(event).truncate(width, ellipsis=True) for event in islice(about, _MOST)]
+    return [
+        *section("last measured", _measured(probe, width) if probe is not None else []),
+        *section("lately", happened),
+    ]
+
+
+def _measured(probe: ProbeState, width: int) -> list[Content]:
+    rows = [
+        ("calls", text.joined([f"{probe.calls:,}", f"{probe.rate:.3g}/s", f"{probe.errors:,} errors"])),
+        ("in worker", _spread(probe.worker)),
+        ("round trip", _spread(probe.round_trip)),
+        *((safe(name, 12), text.number(value)) for name, value in (probe.score or {}).items()),
+    ]
+    return pairs(rows, width)
+
+
+def _spread(measured: Measured | None) -> str:
+    if measured is None:
+        return ""
+    return text.joined([f"p50 {text.milliseconds(measured.p50)}", f"p99 {text.milliseconds(measured.p99)}"])
