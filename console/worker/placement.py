@@ -19,20 +19,22 @@ import statistics
 from contextlib import suppress
 from enum import Enum, auto
 
-BLOCK = 24
+BLOCK = 16
 """Round trips of one way that are compared with as many of another."""
 BETTER = 0.95
 """Another way must shorten the round trip to this part of it."""
 LONG_S = 5e-3
 """A round trip that takes longer has nothing to gain."""
+LONG_TOO_OFTEN = 6
+"""Some of them may be the machine's doing, so many in a row are not."""
 HELD_S = 0.5e-3
 """A round trip that takes longer is waited for in the event loop."""
 GAP_S = 150e-6
 """Requests that follow the answer before them sooner than this come fast. A child stays awake for longer than this."""
 FAST = 3
 """So many of them in a row are a series, which more of them will follow."""
-STAY_CAP = 64
-"""Blocks between two trials, at most: they double as long as nothing overlaps."""
+STAY_FIRST, STAY_CAP = 4, 64
+"""Blocks between two trials, at first and at most: they double as long as nothing overlaps."""
 
 
 class Way(Enum):
@@ -54,7 +56,7 @@ class Placement:
         self._cpus = self._home
         self._block: list[float] = []
         self._ended = 0.0
-        self._series = self._quick = 0
+        self._series = self._quick = self._long = 0
         self._expected = 0.0
         self._trials = _Trials(())
         self.way = Way.FREE
@@ -81,9 +83,12 @@ class Placement:
         """It took from then to then (`perf_counter`)."""
         seconds = ended - begun
         self._ended = ended
-        if seconds > LONG_S and self.way is not Way.FREE:
+        self._long = self._long + 1 if seconds > LONG_S else 0
+        if self._long >= LONG_TOO_OFTEN and self.way is not Way.FREE:
             self.release()
             return
+        if self.way is Way.APART and seconds > 2 * self._expected:
+            self._go(Way.APART)
         self._block.append(seconds)
         if len(self._block) >= BLOCK:
             self._expected = statistics.median(self._block)
@@ -113,6 +118,7 @@ class Placement:
         return (Way.NEAR, Way.APART) if 2 * self._quick > BLOCK else (Way.FREE, Way.NEAR)
 
     def _go(self, way: Way) -> None:
+        """Put it there, as seen from where the console runs now: it may have moved onto the worker's processor."""
         cpus = self._home
         if way is not Way.FREE:
             own = _own_cpu()
@@ -133,7 +139,7 @@ class _Trials:
     def __init__(self, ways: tuple[Way, ...]) -> None:
         self.ways = ways
         self._medians: dict[Way, float] = {}
-        self._stay = self._left = 1
+        self._stay = self._left = STAY_FIRST
 
     def next(self, way: Way, median: float) -> Way:
         """The way after a block that went this way and had this median."""
