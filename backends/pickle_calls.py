@@ -193,8 +193,12 @@ _BASES: dict[str, Callable[[Value], bool]] = {
 }
 """The built-in classes below others, and what value of them a pickler writes."""
 
-_ARRAYS = frozenset(("ndarray", "recarray", "record", "matrix", "MaskedArray", "array", "asarray"))
+_ARRAYS = frozenset(
+    ("ndarray", "recarray", "record", "matrix", "MaskedArray", "array", "asarray", "memmap", "chararray")
+)
 _WORDS = ("bool", "int", "long", "float", "complex", "str", "unicode")
+_STRINGS = (("numpy", "StringDType"), ("numpy", "_convert_to_stringdtype_kwargs"))
+_PATHS = ("PosixPath", "PurePosixPath", "PureWindowsPath", "WindowsPath")
 _BUILTINS: dict[str, Check] = {
     **dict.fromkeys(_WORDS, _all((str, Span, int, float, bool), 2)),
     **dict.fromkeys(("bytes", "bytearray"), _text_bytes),
@@ -215,6 +219,7 @@ _NAMED: dict[tuple[str, str], Check] = {
     ("functools", "partial"): _partial,
     ("_codecs", "encode"): _codec,
     ("uuid", "UUID"): _all((str,), 1),
+    **dict.fromkeys(((module, name) for module in ("pathlib", "pathlib._local") for name in _PATHS), _all((str,), 100)),
     **dict.fromkeys(((module, "_reconstructor") for module in ("copyreg", "copy_reg")), _reconstructor),
 }
 _FUNCTIONS: dict[str, Check] = {
@@ -320,6 +325,13 @@ def _odd_dtype(target: Instance) -> str:
     return ""
 
 
+def _of_strings(state: Value) -> bool:
+    """Whether this is the state of an array of numpy's StringDType, whose maker is no listed name."""
+    kind = state[2] if type(state) is tuple and len(state) == 5 else None
+    callee = kind.callee if type(kind) is Instance else None
+    return type(callee) is Global and (callee.module.partition(".")[0], callee.name) in _STRINGS
+
+
 def forged_array(target: Instance) -> str:
     """In words why numpy would read beyond the objects that an array was given, or take bytes for their addresses.
 
@@ -329,7 +341,7 @@ def forged_array(target: Instance) -> str:
         return ""
     array = read_array(target)
     if array is None:
-        return "an array that numpy would not write"
+        return "" if _of_strings(target.state) else "an array that numpy would not write"
     if type(array.data) is RawArray or not array.dtype.objects:
         known = type(array.data) is bytes or (type(array.data) is Span and array.data.encoding == "bytes")
         given = len(array.data) if type(array.data) is bytes else array.data.length if known else array.nbytes

@@ -191,6 +191,8 @@ class PickleMachine(PickleLiterals):
         if type(callee) is Global:
             if not callee.called:
                 callee.called, callee.arguments = True, args
+            if callee.name == "__newobj__" and type(args) is tuple and args and type(args[0]) is Global:
+                args[0].called = True
         else:
             self.report("computed-callee", f"calls {kind(callee)}", self.offset - 1)
         if type(args) is not tuple:

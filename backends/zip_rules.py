@@ -134,7 +134,8 @@ def _beside(source: Source, archive: zipfile.ZipFile) -> list[Finding]:
     """Bytes that belong to no member: comments, fields of unknown kinds, and what stands between members."""
     found = []
     if archive.comment:
-        found.append(finding("trailing-bytes", f"the archive has a comment of {len(archive.comment)} bytes"))
+        detail = f"the archive has a comment of {len(archive.comment)} bytes"
+        found.append(finding("trailing-bytes", detail, max(0, source.size - len(archive.comment))))
     placed = sorted(archive.infolist(), key=lambda info: info.header_offset)
     starts = [info.header_offset for info in placed[1:]] + [archive.start_dir]
     for info, following in zip(placed, starts):
@@ -143,14 +144,15 @@ def _beside(source: Source, archive: zipfile.ZipFile) -> list[Finding]:
         if len(header) < _LOCAL.size:
             continue
         name_length, extra_length = _LOCAL.unpack(header)[-2:]
-        inside = source.read(at + _LOCAL.size + name_length, extra_length)
-        if info.comment or not (_fields_known(info.extra) and _fields_known(inside)):
-            found.append(finding("trailing-bytes", f"the member {shown} has a comment or a field of its own", at))
-        rest = following - (at + _LOCAL.size + name_length + extra_length + info.compress_size)
-        if rest < 0:
-            found.append(finding("member-mismatch", f"the member {shown} reaches into the next one", at))
-        elif rest and not (info.flag_bits & 0x8 and rest in _DESCRIPTORS):
-            found.append(finding("trailing-bytes", f"{rest} bytes behind the member {shown} belong to nothing", at))
+        fields = at + _LOCAL.size + name_length
+        if info.comment or not all(map(_fields_known, (info.extra, source.read(fields, extra_length)))):
+            found.append(finding("trailing-bytes", f"the member {shown} has a comment or a field of its own", fields))
+        end = fields + extra_length + info.compress_size
+        if following < end:
+            found.append(finding("member-mismatch", f"the member {shown} reaches into what follows it", at))
+        elif following > end and not (info.flag_bits & 0x8 and following - end in _DESCRIPTORS):
+            detail = f"{following - end} bytes behind the member {shown} belong to nothing"
+            found.append(finding("trailing-bytes", detail, end))
     return found
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-__all__ = ["Danger", "allowed", "danger", "data_fingerprint", "modern"]
+__all__ = ["Danger", "allowed", "danger", "data_fingerprint", "harmless_uncalled", "modern"]
 
 _DATA = Path(__file__).with_name("data")
 _ALLOWED = ("allowed.txt", "allowed_torch.txt")
@@ -31,6 +31,15 @@ class Danger:
 
     entry: str
     could: str
+
+
+_ARRAY_CLASSES = frozenset((("numpy", "memmap"), ("numpy.core.memmap", "memmap"), ("numpy._core.memmap", "memmap")))
+"""Classes that open a file when they are called, and that arrays mapped from one name without calling them."""
+
+
+def harmless_uncalled(module: str, name: str) -> bool:
+    """Whether a dangerous name does nothing where it only tells of which class an array was."""
+    return (module, name) in _ARRAY_CLASSES
 
 
 @functools.cache

@@ -96,6 +96,8 @@ def _names(uses: Iterable[NameUse], policy: Policy) -> Iterator[tuple[Verdict, R
         if key in seen:
             continue
         seen.add(key)
+        if names.harmless_uncalled(*key) and not use.called:
+            continue
         found = names.danger(*key)
         if found is not None:
             yield Verdict.BLOCKED, Reason("dangerous-name", f"{use} could {found.could}", use.offset)

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import pickle
+from pathlib import Path, PurePosixPath
+
+import joblib
 import numpy as np
 import pytest
+from sklearn.feature_selection import SelectKBest, f_regression, mutual_info_classif
 
 from console.records import Verdict
 from tests.backends.test_redteam import HUGE, OBJECTS, data, dtype, group, judged, number, record
@@ -127,3 +133,39 @@ def test_an_array_of_a_class_that_is_no_array_is_blocked() -> None:
 
 def test_a_dtype_that_holds_objects_and_says_so_is_no_alarm() -> None:
     assert judged(b"\x80\x04" + OBJECTS + b".").verdict is Verdict.SAFE
+
+
+def test_arrays_that_were_mapped_and_old_ones_of_text_are_no_alarm(tmp_path: Path) -> None:
+    mapped = np.memmap(tmp_path / "m", np.float64, "w+", shape=(10,))
+    file = io.BytesIO()
+    joblib.dump({"a": mapped}, file)
+    assert judged(file.getvalue(), "m.joblib").verdict is Verdict.SAFE
+    assert judged(pickle.dumps(mapped)).verdict is Verdict.SAFE
+    assert judged(pickle.dumps(np.char.array(["a"]))).verdict is Verdict.SAFE
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        call("numpy", "memmap", text("/etc/passwd")),
+        name("numpy", "memmap") + group(text("/etc/passwd")) + b"\x81",
+        call("copyreg", "__newobj__", name("numpy", "memmap"), text("/etc/passwd")),
+    ],
+)
+def test_mapping_a_file_is_blocked(made: bytes) -> None:
+    assert judged(b"\x80\x04" + made + b".").verdict is Verdict.BLOCKED
+
+
+def test_a_mapping_class_kept_to_be_called_is_told() -> None:
+    assert judged(b"\x80\x04" + MODEL + mapping("func", name("numpy", "memmap")) + b"b.").verdict in UNSAFE
+    assert judged(b"\x80\x04" + call("functools", "partial", name("numpy", "memmap")) + b".").verdict in UNSAFE
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4])
+def test_paths_and_functions_that_select_features_are_no_alarm(protocol: int) -> None:
+    kept = [PurePosixPath("/a/b"), SelectKBest(f_regression), SelectKBest(mutual_info_classif)]
+    assert judged(pickle.dumps(kept, protocol)).verdict is Verdict.SAFE
+
+
+def test_an_array_of_strings_of_any_length_is_reviewed_by_its_name() -> None:
+    assert judged(pickle.dumps(np.array(["a"], np.dtypes.StringDType()))).verdict is Verdict.REVIEW

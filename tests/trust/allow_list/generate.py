@@ -52,6 +52,29 @@ ELDER = {
 }
 """Names of the same harmless constructors that only older picklers wrote."""
 
+SCORES = (
+    "chi2",
+    "f_classif",
+    "f_regression",
+    "f_oneway",
+    "r_regression",
+    "mutual_info_classif",
+    "mutual_info_regression",
+)
+PARAMETERS = {
+    *(("sklearn.feature_selection._univariate_selection", name) for name in SCORES[:5]),
+    *(("sklearn.feature_selection.univariate_selection", name) for name in SCORES[:4]),
+    *(
+        (f"sklearn.feature_selection.{module}", name)
+        for module in ("_mutual_info", "mutual_info_")
+        for name in SCORES[5:]
+    ),
+    *(("pathlib", name) for name in ("PosixPath", "PurePosixPath", "PureWindowsPath", "WindowsPath")),
+    *(("pathlib._local", name) for name in ("PosixPath", "PurePosixPath", "PureWindowsPath", "WindowsPath")),
+    *((module, "chararray") for module in ("numpy", "numpy.char", "numpy.core.defchararray")),
+}
+"""Functions that select features, and values beside a model, which the fitted toy objects do not have."""
+
 UNWANTED = ("scipy._lib.", "sklearn.externals.", "sklearn.utils.", "sklearn._config", "joblib.parallel")
 """Modules whose names come along without being part of a fitted model, apart from NEEDED."""
 
@@ -97,7 +120,7 @@ def wanted(module: str, name: str) -> bool:
     """Whether a collected name belongs on the list."""
     if names.danger(module, name) is not None or "." in name:
         return False
-    return (module, name) in NEEDED | ELDER or not (module + ".").startswith(
+    return (module, name) in NEEDED | ELDER | PARAMETERS or not (module + ".").startswith(
         tuple(f"{each.rstrip('.')}." for each in UNWANTED)
     )
 
@@ -106,7 +129,7 @@ def main() -> None:
     """Collect, merge, write; print what was left out."""
     work = Path(sys.argv[1])
     work.mkdir(parents=True, exist_ok=True)
-    found = set(ELDER)
+    found = ELDER | PARAMETERS
     told = []
     for release in RELEASES:
         answer = collect(release, work)
