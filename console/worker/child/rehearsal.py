@@ -7,7 +7,6 @@ the next model in.
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 from typing import Any, NamedTuple
@@ -42,24 +41,25 @@ def make() -> None:
     """Fit and ask two tiny models, and keep them as files; nothing where scikit-learn is not there."""
     if _models or "sklearn.ensemble" not in sys.modules or "joblib" not in sys.modules:
         return
-    numpy, joblib = sys.modules["numpy"], sys.modules["joblib"]
+    numpy = sys.modules["numpy"]
     inputs, labels = numpy.eye(8, 30), [0, 1] * 4
-    for model in (
-        sys.modules["sklearn.linear_model"].LogisticRegression(),
-        sys.modules["sklearn.ensemble"].RandomForestClassifier(4, random_state=0),
-    ):
+    linear = sys.modules["sklearn.linear_model"].LogisticRegression()
+    forest = sys.modules["sklearn.ensemble"].RandomForestClassifier(4, random_state=0)
+    for model in (linear, forest):
         model.fit(inputs, labels).predict(inputs)
-        file = io.BytesIO()
-        joblib.dump(model, file)
-        _models.append(_as_file(file.getvalue()))
+        _models.append(_as_file(model, "joblib"))
+    if "h5py" in sys.modules:
+        _models.append(_as_file(linear, "hdf5"))
 
 
-def _as_file(data: bytes) -> _Model:
-    fd = _memory(data)
+def _as_file(model: Any, format_name: str) -> _Model:
+    fd = os.memfd_create("rehearsal", os.MFD_CLOEXEC)
     try:
+        registry.save(model, format_name, fd)
         source = Source(fd)
         source.plan = LoadPlan()
-        return _Model(registry.inspect(source).format, data, source.plan.to_bytes())
+        found = registry.inspect(source).format
+        return _Model(found, source.read(0, source.size), source.plan.to_bytes())
     finally:
         os.close(fd)
 
