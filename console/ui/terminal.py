@@ -8,11 +8,16 @@ further, so that there is room for the answer to a key.
 
 from __future__ import annotations
 
+import codecs
+import os
 import re
+import selectors
 import time
 from collections.abc import Callable
 from typing import IO, TYPE_CHECKING, Any, cast
 
+from textual import constants
+from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 
 if TYPE_CHECKING:
@@ -23,6 +28,8 @@ LATE_S = 0.05
 _LONGEST_S = 4.0
 _QUICKER = 0.7
 _AT_ONCE_S = 0.05
+_LOOK_S = 0.1
+"""How often the end of the driver is looked for while nothing is typed."""
 
 _SGR = re.compile(r"(\x1b\[[\d;]*m)")
 _MOVED_ON = re.compile(r"\x1b\[\d+;\d+H\n?(?=\x1b\[\d+;\d+H)")
@@ -90,6 +97,26 @@ class PacedDriver(LinuxDriver):
         """Queue a write."""
         self.pace.give()
         super().write(data)
+
+    def run_input_thread(self) -> None:
+        """Read keys until the driver ends.
+
+        Textual looks every tenth of a second whether a lone escape was one; after input this looks as soon as it can
+        be told, since `esc` is the key that goes back on every screen.
+        """
+        parser, wait = XTermParser(), _LOOK_S
+        decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        with selectors.SelectSelector() as selector:
+            selector.register(self.fileno, selectors.EVENT_READ)
+            while not self.exit_event.is_set():
+                ready = bool(selector.select(wait))
+                wait = constants.ESCAPE_DELAY + 0.001 if ready else _LOOK_S
+                data = os.read(self.fileno, 4096) if ready else b""
+                if ready and not data:
+                    self.exit_event.wait(_LOOK_S)
+                events = [*parser.feed(decode(data))] if data else []
+                for event in (*events, *parser.tick()):
+                    self.process_message(event)
 
 
 class Followed:

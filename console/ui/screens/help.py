@@ -29,6 +29,7 @@ class HelpScreen(ConsoleScreen):
     def __init__(self, place: str) -> None:
         super().__init__()
         self._place = place
+        self._filled_for = 0
 
     @property
     def crumbs(self) -> Sequence[str]:
@@ -40,11 +41,19 @@ class HelpScreen(ConsoleScreen):
         yield Container(TextPane(), id="help-frame", classes="frame")
         yield FilterBar("find a key or a word")
 
+    def on_mount(self) -> None:
+        """There from the first picture on."""
+        self.query_one("#help-frame").border_title = Content(f"keys of the {self._place} screen, then the others")
+        self._fill(self.app.size.width)
+
     def on_resize(self) -> None:
         """One column or two."""
-        frame = self.query_one("#help-frame")
-        frame.border_title = Content(f"keys of the {self._place} screen, then the others")
-        self.query_one(TextPane).show(key_lines(self._place, self.size.width - 6), keep_place=True)
+        self._fill(self.size.width)
+
+    def _fill(self, width: int) -> None:
+        if width != self._filled_for:
+            self._filled_for = width
+            self.query_one(TextPane).show(key_lines(self._place, width - 6), keep_place=True)
 
     def do_help(self) -> None:
         """The same key closes it."""

@@ -128,6 +128,7 @@ class TextPane(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """One line of the screen."""
+        self._wrap()
         number = self.scroll_offset.y + y
         base = self.visual_style
         if number >= len(self._wrapped):
