@@ -24,8 +24,24 @@ pytest_plugins = ["tests.warm"]
 ROOT = Path(__file__).parents[1]
 REAL = "MODEL_CONSOLE_REAL_ARTIFACTS"
 
+TOY_MODELS = (
+    "Stochastic Optimizer:UserWarning:sklearn",
+    "The max_iter was reached:UserWarning:sklearn",
+    "The `probability` parameter was deprecated:FutureWarning:sklearn",
+    "Attribute `prob[AB]_` was deprecated:FutureWarning:sklearn",
+    "Class PassiveAggressive:FutureWarning:sklearn",
+    "Field onnx.AttributeProto.ints.*Expected an int, got a boolean:DeprecationWarning:onnx",
+)
+"""What libraries warn of when models are fitted in no time, or are of a kind that has been renamed meanwhile."""
+
 hypothesis.settings.register_profile("everyday", derandomize=True)
 hypothesis.settings.load_profile("everyday")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Say nothing about toy models."""
+    for warning in TOY_MODELS:
+        config.addinivalue_line("filterwarnings", f"ignore:{warning}")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
