@@ -294,7 +294,7 @@ class Engine:
 
     async def scan(self) -> tuple[Artifact, ...]:
         """One look at the whole store with every artifact inspected. Raises StoreOffline."""
-        await self._watching.scan()
+        await self._watching.scan(self.fingerprint())
         await self._survey.drain()
         return self._shelf.rows()
 

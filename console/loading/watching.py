@@ -92,8 +92,13 @@ class Watching:
         self._watcher = Watcher(self._catalog, listener, asyncio.get_running_loop(), reconcile_s=reconcile_s)
         self._watcher.start()
 
-    async def scan(self) -> None:
-        """One look at the whole store, without following it. Raises StoreOffline."""
+    async def scan(self, fingerprint: str) -> None:
+        """One look at the whole store, without following it, from what an earlier session left. Raises StoreOffline."""
+        index = Index(self._root)
+        if index.there:
+            self._index, self._pages = index, index.pages(fingerprint)
+            while await self._remember_page():
+                pass
         self.take(await asyncio.to_thread(self._catalog.scan_all))
 
     async def row(self, path: str) -> Artifact:

@@ -55,6 +55,11 @@ class Index:
             root, directory, "index.sqlite", table="files", create=_CREATE, schema=SCHEMA, busy_s=_BUSY_SECONDS
         )
 
+    @property
+    def there(self) -> bool:
+        """Whether an earlier session left anything to start from."""
+        return self._file.there
+
     def load(self, policy: str) -> Remembered:
         """Everything remembered; verdicts reached under another policy than `policy` are left out."""
         found = Remembered()
