@@ -136,8 +136,15 @@ async def test_no_screen_lets_hostile_text_through(size: tuple[int, int]) -> Non
     assert feeder.asked == []
 
 
+EVERYDAY = (0, 2, 5, 6, 8)
+"""One of each sort: control sequences, markup, characters that hide, that are none, and wide ones."""
+
+
 @pytest.mark.usefixtures("still_clock")
-@pytest.mark.parametrize("number", range(len(HOSTILE)))
+@pytest.mark.parametrize(
+    "number",
+    [pytest.param(number, marks=[] if number in EVERYDAY else [pytest.mark.slow]) for number in range(len(HOSTILE))],
+)
 async def test_nothing_about_one_hostile_model_gets_through(number: int) -> None:
     feeder = hostile_store()
     path = next(name for name in feeder.rows if name.startswith(str(number)))

@@ -110,6 +110,16 @@ async def test_the_overview_says_what_it_is_and_whether_it_can_be_trusted() -> N
             assert words in seen
 
 
+async def test_the_overview_ends_with_the_last_measurements_and_what_happened_lately() -> None:
+    feeder = Answering()
+    async with model(feeder, size=(160, 48)) as (driver, _):
+        assert "p50 0.81 ms" in driver.picture()
+        feeder.say("worker.ready", FOREST, f"{FOREST} has come back", "ok")
+        feeder.say("worker.ready", "iris/svm.pkl", "another has come back", "ok")
+        await driver.until(lambda: "has come back" in driver.picture().partition("lately")[2])
+        assert "another" not in driver.picture().partition("lately")[2]
+
+
 async def test_a_blocked_file_says_what_it_would_have_done_and_where() -> None:
     async with model(Answering(), "inbox/unknown.pkl", size=(80, 24)) as (driver, _):
         seen = driver.picture()

@@ -222,6 +222,25 @@ async def test_help_lists_the_table_and_closes_with_its_own_key() -> None:
         await console.on(HomeScreen)
 
 
+async def test_a_line_that_is_cut_says_so_before_the_scrollbar() -> None:
+    async with console_on(demo(), size=(80, 24)) as console:
+        await console.press("colon")
+        await console.on(PaletteScreen)
+        await console.until(lambda: "unload" in console.picture())
+        line = next(line for line in console.picture().splitlines() if "End the model's worker" in line)
+        assert "…" in line
+
+
+async def test_help_wraps_beside_the_keys() -> None:
+    async with console_on(demo(), size=(80, 24)) as console:
+        await console.press("question_mark")
+        await console.on(HelpScreen)
+        await console.until(lambda: "or try" in console.picture())
+        lines = console.picture().splitlines()
+        number = next(number for number, line in enumerate(lines) if "or try" in line)
+        assert lines[number + 1].index("again") == lines[number].index("Load the file")
+
+
 async def test_the_palette_finds_actions_models_and_themes() -> None:
     async with console_on(demo()) as console:
         await console.press("colon")

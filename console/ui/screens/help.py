@@ -87,15 +87,15 @@ class HelpScreen(ConsoleScreen):
 
 def key_lines(place: str, width: int) -> list[Content]:
     """The whole table as text, in two columns where there is room."""
-    blocks = [_block(group, place, named=width >= _WITH_NAMES) for group in GROUPS]
-    if width < _TWO_COLUMNS:
+    column = width // 2 if width >= _TWO_COLUMNS else width
+    blocks = [_block(group, place, column - 2, named=width >= _WITH_NAMES) for group in GROUPS]
+    if column == width:
         return [line for block in blocks for line in block]
     total = sum(len(block) for block in blocks)
     left: list[Content] = []
     right: list[Content] = []
     for block in blocks:
         (left if len(left) < total / 2 else right).extend(block)
-    column = width // 2
     height = max(len(left), len(right))
     left += [Content("")] * (height - len(left))
     right += [Content("")] * (height - len(right))
@@ -105,20 +105,22 @@ def key_lines(place: str, width: int) -> list[Content]:
     ]
 
 
-def _block(group: str, place: str, *, named: bool) -> list[Content]:
-    lines = [_line(action, place, named=named) for action in ACTIONS if action.group == group]
+def _block(group: str, place: str, width: int, *, named: bool) -> list[Content]:
+    actions = [action for action in ACTIONS if action.group == group]
+    lines = [line for action in actions for line in _about(action, place, width, named=named)]
     return [Content.styled(group.upper(), "bold $quiet"), *lines, Content("")]
 
 
-def _line(action: Action, place: str, *, named: bool) -> Content:
-    """Keys, name (where there is room: `named`) and what it does."""
+def _about(action: Action, place: str, width: int, *, named: bool) -> list[Content]:
+    """Keys, name (where there is room: `named`) and what it does, wrapped beside them."""
     here = bool({place, EVERYWHERE, "list", "text"} & set(action.places))
     where = "" if here else f"  ({', '.join(action.places)})"
     asks = "  asks first" if action.dangerous else ""
-    return Content.assemble(
+    head = Content.assemble(
         (f"  {shown_keys(action):<16}", "bold $accent" if here else "$quiet"),
         (f"{action.label:<16}" if named else "", "bold" if here else "$quiet"),
-        (action.help, "$foreground" if here else "$quiet"),
-        (asks, "$warning"),
-        (where, "$quiet"),
     )
+    words = Content.assemble((action.help, "$foreground" if here else "$quiet"), (asks, "$warning"), (where, "$quiet"))
+    first, *rest = words.wrap(max(20, width - head.cell_length))
+    margin = Content(" " * head.cell_length)
+    return [head + first.rstrip(), *(margin + part.rstrip() for part in rest)]
