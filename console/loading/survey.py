@@ -92,12 +92,14 @@ class Survey:
         return row.verdict is None and not row.settling and self._failed.get(row.path) != row
 
     async def _one(self, row: Artifact) -> None:
+        failed = False
         try:
             await self._inspect(row.path)
         except ConsoleError:
-            current = self._shelf.get(row.path)
-            if current is not None:
-                self._failed[row.path] = current
+            failed = True
+        current = self._shelf.get(row.path)
+        if current is not None and (failed or (current.verdict is None and current.identity == row.identity)):
+            self._failed[row.path] = current
 
 
 def _by_priority(rows: list[Artifact], now: float) -> list[str]:

@@ -40,7 +40,8 @@ class Desk:
             raise BadInput(f"{path} cannot be read")
         row = self.shelf.get(path)
         assert row is not None
-        self.shelf.put([row.replace(verdict=Verdict.SAFE)])
+        empty = path.startswith("empty")
+        self.shelf.put([row.replace(verdict=None if empty else Verdict.SAFE, problem="is empty" if empty else None)])
         return Report(row, None, Judgement(Verdict.SAFE))
 
 
@@ -93,6 +94,13 @@ async def test_what_cannot_be_inspected_is_tried_again_only_when_it_changed() ->
     desk.shelf.put([row("broken", 11)])
     await desk.survey.drain()
     assert desk.order.count("broken") == 2
+
+
+async def test_what_is_no_file_to_inspect_is_looked_at_once() -> None:
+    desk = Desk([row("empty"), row("fine")])
+    desk.may_go.set()
+    await asyncio.wait_for(desk.survey.drain(), 10)
+    assert sorted(desk.order) == ["empty", "fine"]
 
 
 async def test_it_ends_in_the_middle_when_the_console_does() -> None:
