@@ -14,6 +14,7 @@ the best one stays until the next trial. Trials become ever rarer.
 
 from __future__ import annotations
 
+import math
 import os
 import statistics
 from contextlib import suppress
@@ -23,9 +24,11 @@ BLOCK = 16
 """Round trips of one way that are compared with as many of another."""
 BETTER = 0.95
 """Another way must shorten the round trip to this part of it."""
+LOOK, WORSE = 4, 1.5
+"""After so many round trips a way is given up that has taken so many times as long."""
 LONG_S = 5e-3
 """A round trip that takes longer has nothing to gain."""
-LONG_TOO_OFTEN = 6
+LONG_TOO_OFTEN = 4
 """Some of them may be the machine's doing, so many in a row are not."""
 HELD_S = 0.5e-3
 """A round trip that takes longer is waited for in the event loop."""
@@ -33,7 +36,7 @@ GAP_S = 150e-6
 """Requests that follow the answer before them sooner than this come fast. A child stays awake for longer than this."""
 FAST = 3
 """So many of them in a row are a series, which more of them will follow."""
-STAY_FIRST, STAY_CAP = 4, 64
+STAY_FIRST, STAY_CAP = 4, 256
 """Blocks between two trials, at first and at most: they double as long as nothing overlaps."""
 
 
@@ -90,9 +93,8 @@ class Placement:
         if self.way is Way.APART and seconds > 2 * self._expected:
             self._go(Way.APART)
         self._block.append(seconds)
-        if len(self._block) >= BLOCK:
-            self._expected = statistics.median(self._block)
-            self._consider(self._expected)
+        if len(self._block) >= BLOCK or (len(self._block) == LOOK and self._trials.hopeless(self.way, self._block)):
+            self._consider()
             self._block.clear()
             self._quick = 0
 
@@ -104,18 +106,25 @@ class Placement:
             self._trials = _Trials(())
             self._go(Way.FREE)
 
-    def _consider(self, median: float) -> None:
+    def _consider(self) -> None:
         """One block has ended."""
-        ways = self._ways()
+        self._expected = median = statistics.median(self._block)
+        quick = 2 * self._quick > len(self._block)
+        if median >= LONG_S:
+            self._go(Way.FREE)
+            return
+        if self.way is Way.APART and not quick:
+            median, quick = math.inf, True
+        ways = self._ways(quick=quick)
         if self._trials.ways != ways:
             self._trials = _Trials(ways)
-        self._go(self._trials.next(self.way, median) if median < LONG_S else Way.FREE)
+        self._go(self._trials.next(self.way, median))
 
-    def _ways(self) -> tuple[Way, ...]:
+    def _ways(self, *, quick: bool) -> tuple[Way, ...]:
         """What may be tried at this pace."""
         if len(self._home) < 2:
             return (Way.FREE,)
-        return (Way.NEAR, Way.APART) if 2 * self._quick > BLOCK else (Way.FREE, Way.NEAR)
+        return (Way.NEAR, Way.APART) if quick else (Way.FREE, Way.NEAR)
 
     def _go(self, way: Way) -> None:
         """Put it there, as seen from where the console runs now: it may have moved onto the worker's processor."""
@@ -134,7 +143,11 @@ class Placement:
 
 
 class _Trials:
-    """Which of several ways to go next: each in turn, then the best for ever longer."""
+    """Which of several ways to go next: each in turn, then the best for ever longer.
+
+    Staying awake where others want the processor too costs them time, and this process its turn: a trial of that which
+    is lost is not soon repeated.
+    """
 
     def __init__(self, ways: tuple[Way, ...]) -> None:
         self.ways = ways
@@ -150,10 +163,17 @@ class _Trials:
             return untried[0]
         best = min(self.ways, key=lambda one: self._medians[one] * (BETTER if one is way else 1.0))
         self._left -= 1
-        if self._left <= 0:
+        if way is Way.APART and best is not way:
+            self._stay = self._left = min(STAY_CAP, 4 * self._stay)
+        elif self._left <= 0:
             self._stay = self._left = min(STAY_CAP, 2 * self._stay)
             self._medians = {best: self._medians[best]}
         return best
+
+    def hopeless(self, way: Way, block: list[float]) -> bool:
+        """Whether all but one of these round trips were much longer than another way's."""
+        others = [median for one, median in self._medians.items() if one is not way]
+        return way in self.ways and bool(others) and sorted(block)[1] > WORSE * min(others)
 
 
 def _own_cpu() -> int | None:

@@ -42,6 +42,19 @@ SLOWLY = 20e-3
 
 
 @pytest.mark.skipif(len(ALL) < 2, reason="one processor only")
+def test_staying_awake_is_given_up_soon_and_for_long_where_others_want_the_processor(process: int) -> None:
+    placement, awake, now = Placement(process), 0, 100.0
+    seconds = {Way.FREE: 300e-6, Way.NEAR: 200e-6, Way.APART: 2e-3}
+    for _ in range(200 * BLOCK):
+        placement.asked(now)
+        awake += placement.way is Way.APART
+        end = now + seconds[placement.way]
+        placement.alone(now, end)
+        now = end + (0.0 if placement.way is not Way.APART else 1e-3)
+    assert 0 < awake < 10 * BLOCK
+
+
+@pytest.mark.skipif(len(ALL) < 2, reason="one processor only")
 @pytest.mark.parametrize("best", [Way.FREE, Way.NEAR])
 def test_the_best_way_stays_and_the_other_is_tried_ever_later(process: int, best: Way) -> None:
     seconds = {Way.FREE: 200e-6, Way.NEAR: 200e-6, best: 100e-6}
