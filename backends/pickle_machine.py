@@ -24,6 +24,7 @@ __all__ = ["PickleMachine"]
 
 _STOP = ord(".")
 _ROUND = 2048
+_LONGEST_NAME = 1 << 16
 _PLAIN_ATTRIBUTES = frozenset(("__doc__", "__module__", "__name__", "__qualname__", "__wrapped__", "__annotations__"))
 """Attributes with double underscores that only describe."""
 _PLAIN_NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\Z", re.ASCII)
@@ -159,7 +160,8 @@ class PickleMachine(PickleLiterals):
 
     def _name(self, module: str, name: str, offset: int) -> Global:
         known = self.names.get(module, name, offset)
-        if known.offset == offset and not (_PLAIN_NAME.match(module) and _PLAIN_NAME.match(name)):
+        plain = len(module) + len(name) <= KEEP and _PLAIN_NAME.match(module) and _PLAIN_NAME.match(name)
+        if known.offset == offset and not plain:
             self.report("odd-name", f"the global {module!r} {name!r}"[:300], offset)
         return known
 
@@ -305,7 +307,9 @@ def _given_text(value: Value) -> str:
 
 
 def _short_text(value: Value) -> Value:
-    """The text of a span that was only not kept because much else was; any other value is returned as it is."""
-    if type(value) is Span and value.encoding != "bytes" and value.length <= KEEP:
-        return value.source.read(value.offset, value.length).decode(value.encoding, "surrogatepass")
-    return value
+    """The text of a span that can be a name, if a very long one; any other value is returned as it is."""
+    if type(value) is not Span or value.encoding == "bytes" or value.length > _LONGEST_NAME:
+        return value
+    if value.encoding == "escaped":
+        return value.read(value.length)
+    return value.source.read(value.offset, value.length).decode(value.encoding, "surrogatepass")

@@ -10,6 +10,8 @@ from backends.pickle_values import DictValue, Global, Instance, Value
 __all__ = ["Names", "companion", "makes_wrappers", "role"]
 
 MAX_NAMES = 10_000
+_MAX_LENGTH = 8 << 20
+"""Characters of all names together."""
 
 _ROLES = {
     ("joblib.numpy_pickle", "NumpyArrayWrapper"): "wrapper",
@@ -27,6 +29,7 @@ class Names:
 
     def __init__(self) -> None:
         self.found: dict[tuple[str, str], Global] = {}
+        self._length = 0
 
     def get(self, module: str, name: str, offset: int) -> Global:
         """The Global of this name; its first use sets its offset. Raises Stopped when there are too many."""
@@ -34,6 +37,9 @@ class Names:
         if known is None:
             if len(self.found) >= MAX_NAMES:
                 raise Stopped("limit", f"more than {MAX_NAMES} globals", offset)
+            self._length += len(module) + len(name)
+            if self._length > _MAX_LENGTH:
+                raise Stopped("limit", f"globals whose names are longer than {_MAX_LENGTH} characters", offset)
             meaning = _ROLES.get((module, name), "")
             if not meaning and name.rpartition(".")[2] in _WRAPPERS:
                 meaning = "legacy-wrapper"

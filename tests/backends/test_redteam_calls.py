@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from sklearn.feature_selection import SelectKBest, f_regression, mutual_info_classif
 
+from backends import registry
+from backends.base import Source
 from console.records import Verdict
 from tests.backends.test_redteam import HUGE, OBJECTS, data, dtype, group, judged, number, record
 from tests.hostile import call, name, text, wrapper
@@ -169,3 +171,32 @@ def test_paths_and_functions_that_select_features_are_no_alarm(protocol: int) ->
 
 def test_an_array_of_strings_of_any_length_is_reviewed_by_its_name() -> None:
     assert judged(pickle.dumps(np.array(["a"], np.dtypes.StringDType()))).verdict is Verdict.REVIEW
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        text("a" * 9000),
+        b"V" + b"a" * 9000 + b"\n",
+        b"S'" + b"a" * 9000 + b"'\n",
+        b"T" + (9000).to_bytes(4, "little") + b"a" * 9000,
+    ],
+)
+def test_a_very_long_name_is_listed_and_blocked(spelled: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "m.pkl"
+    path.write_bytes(b"\x80\x04" + spelled + text("b") + b"\x93.")
+    with path.open("rb") as file:
+        inspection = registry.inspect(Source(file.fileno(), path.name))
+    assert [(use.module, use.name) for use in inspection.names] == [("a" * 9000, "b")]
+    assert judged(path.read_bytes()).verdict is Verdict.BLOCKED
+
+
+def test_names_without_end_are_a_limit(tmp_path: Path) -> None:
+    made = b"".join(text(f"{number:05}" + "a" * 60_000) + text("b") + b"\x930" for number in range(200))
+    path = tmp_path / "m.pkl"
+    path.write_bytes(b"\x80\x04" + made + b"N.")
+    with path.open("rb") as file:
+        inspection = registry.inspect(Source(file.fileno(), path.name))
+    assert "limit" in {found.code for found in inspection.findings}
+    assert len(inspection.names) < 200
+    assert judged(path.read_bytes()).verdict is Verdict.BLOCKED
