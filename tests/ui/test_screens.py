@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual.widgets import Input
 
 from console.config import state_dir
 from console.errors import Usage
-from console.records import UpdatePlan, UpdateProgress
+from console.records import UpdatePlan, UpdateProgress, Verdict
 from console.ui.screens.confirm import ConfirmScreen
 from console.ui.screens.errors import ErrorsScreen
 from console.ui.screens.events import EventsScreen
@@ -20,7 +21,7 @@ from console.ui.screens.palette import PaletteScreen
 from console.ui.screens.update import UpdateScreen
 from console.ui.widgets.line_list import LineList
 from console.ui.widgets.text_pane import TextPane
-from tests.ui.demo_records import COMPARED, NOW, RAISED, demo
+from tests.ui.demo_records import COMPARED, NOW, RAISED, artifact, demo
 from tests.ui.driving import console_on
 from tests.ui.feeder import Feeder
 
@@ -259,6 +260,20 @@ async def test_the_palette_finds_actions_models_and_themes() -> None:
         await console.press("enter")
         screen = await console.on(ModelScreen)
         assert screen.subject == "segments/kmeans.h5"
+
+
+async def test_the_palette_runs_what_was_typed_also_while_a_large_store_is_searched() -> None:
+    feeder = demo()
+    for number in range(9_000):
+        path = f"zoo/{number // 100:03}/model-of-a-directory-with-a-long-name-{number:05}.joblib"
+        feeder.rows[path] = artifact(path, 1, 1, "joblib", None, Verdict.SAFE)
+    async with console_on(feeder) as console:
+        await console.press("colon")
+        palette = await console.on(PaletteScreen)
+        palette.query_one(Input).value = "long-name-08999"
+        await console.press("enter")
+        screen = await console.on(ModelScreen)
+        assert screen.subject.endswith("08999.joblib")
 
 
 async def test_data_files_are_completed_from_the_store(tmp_path: Path) -> None:

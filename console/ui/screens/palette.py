@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
 
 from textual import on
 from textual.app import ComposeResult
@@ -11,7 +14,9 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
+from textual.worker import WorkerCancelled
 
+from console.records import Artifact
 from console.safe_text import safe
 from console.ui import text
 from console.ui.keys import EVERYWHERE, Action, actions_at, shown_keys
@@ -23,6 +28,8 @@ from console.ui.widgets.line_list import Item, LineList
 
 _MOST = 200
 """Lines the list takes; who looks for more types more."""
+_AT_ONCE = 2_000
+"""Names looked at in one turn of the event loop: about three milliseconds."""
 
 
 class PaletteScreen(ModalScreen[Callable[[], None] | None], Paced[Callable[[], None] | None]):
@@ -58,54 +65,53 @@ class PaletteScreen(ModalScreen[Callable[[], None] | None], Paced[Callable[[], N
         """Everything, to begin with."""
         self.query_one(LineList).can_focus = False
         self.query_one(".dialog").border_title = Content("command")
-        self._fill("")
+        self._search("")
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
-        self._fill(event.value)
+        self._search(event.value)
 
     @on(Input.Submitted)
-    def _submitted(self) -> None:
+    async def _submitted(self) -> None:
+        with suppress(WorkerCancelled):
+            await self._searching.wait()
         self._run()
 
     @on(LineList.Chosen)
     def _clicked(self) -> None:
         self._run()
 
-    def _fill(self, wanted: str) -> None:
+    def _search(self, wanted: str) -> None:
+        self._searching = self.run_worker(self._fill(wanted), group="search", exclusive=True)
+
+    async def _fill(self, wanted: str) -> None:
+        """Show what matches; over a large store it takes several turns of the event loop."""
         words = wanted.casefold().split()
         items: list[Item] = []
-        for item in self._all():
-            said = item[1].plain.casefold()
-            if all(word in said for word in words):
-                items.append(item)
+        for number, (said, key, shown) in enumerate(self._all(), 1):
+            known = said.casefold()
+            if all(word in known for word in words):
+                items.append((key, shown()))
                 if len(items) >= _MOST:
                     break
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
         found = self.query_one(LineList)
         found.show(items)
         found.action_do("top")
         self.query_one(".hint", Static).update(Content("" if items else "nothing has that name"))
 
-    def _all(self) -> Iterator[Item]:
+    def _all(self) -> Iterator[tuple[str, tuple[str, str], Callable[[], Content]]]:
+        """What each is found by, what it is, and how its line is drawn."""
         for action in self._actions.values():
             keys = shown_keys(action, first=True)
-            yield (
-                ("action", action.id),
-                Content.assemble(
-                    (f"{keys:<6}", "bold $accent"), (f"{action.label:<16}", "bold"), (action.help, "$quiet")
-                ),
-            )
+            said = f"{keys} {action.label} {action.help}"
+            yield said, ("action", action.id), partial(_action_line, keys, action)
         for name in THEMES:
-            yield ("theme", name), Content.assemble(("theme ".ljust(6), "$quiet"), (name, "bold"))
-        for path, row in self._below.console_app.rows.by_path.items():
-            yield (
-                ("model", path),
-                Content.assemble(
-                    ("model ".ljust(6), "$quiet"),
-                    (text.cut_middle(safe(path), 50), "bold"),
-                    (f"  {text.class_words(row.artifact)}", "$quiet"),
-                ),
-            )
+            yield f"theme {name}", ("theme", name), partial(_line, "theme", name)
+        for artifact in self._below.engine.artifacts():
+            said = f"model {artifact.path} {text.class_words(artifact)}"
+            yield said, ("model", artifact.path), partial(_model_line, artifact)
 
     def _run(self) -> None:
         key = self.query_one(LineList).key
@@ -128,3 +134,15 @@ class PaletteScreen(ModalScreen[Callable[[], None] | None], Paced[Callable[[], N
     def action_leave(self) -> None:
         """Nothing."""
         self.dismiss(None)
+
+
+def _action_line(keys: str, action: Action) -> Content:
+    return Content.assemble((f"{keys:<6}", "bold $accent"), (f"{action.label:<16}", "bold"), (action.help, "$quiet"))
+
+
+def _model_line(artifact: Artifact) -> Content:
+    return _line("model", text.cut_middle(safe(artifact.path), 50), f"  {text.class_words(artifact)}")
+
+
+def _line(kind: str, name: str, more: str = "") -> Content:
+    return Content.assemble((f"{kind:<6}", "$quiet"), (name, "bold"), (more, "$quiet"))
