@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Optional, Protocol, Union
 
@@ -30,6 +31,7 @@ __all__ = [
     "Signature",
     "Source",
     "Unsupported",
+    "outermost",
     "resolve",
 ]
 
@@ -111,6 +113,15 @@ class ModelEntry:
     parameters: dict[str, Json] = field(default_factory=dict)
     version: Optional[str] = None
     steps: tuple[str, ...] = ()
+
+
+def outermost(models: Sequence[ModelEntry]) -> tuple[ModelEntry, ...]:
+    """The estimators that are no part of another one in the same file."""
+    return tuple(model for model in models if not any(_inside(model.at, other.at) for other in models))
+
+
+def _inside(place: str, other: str) -> bool:
+    return place != other and place.startswith(other) and (not other or place[len(other)] in ".[")
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
+from backends.base import outermost
 from console.errors import Conflict, ConsoleError, Refused, Usage
 from console.loading.admission import Admission
 from console.loading.digesting import Digesting
@@ -170,16 +171,12 @@ def place_in(path: str, inspection: Inspection) -> str:
 
     Raises Usage that lists the places when the file holds several.
     """
-    tops = [one for one in inspection.models if not any(_inside(one.at, other.at) for other in inspection.models)]
+    tops = outermost(inspection.models)
     known = [one for one in tops if one.version is not None] or tops
     if len(known) > 1:
         places = ", ".join(one.at for one in known[:8])
         raise Usage(f"{path} holds {len(known)} models: {places}", hint="choose one of them (--at PLACE)")
     return known[0].at if known else ""
-
-
-def _inside(place: str, other: str) -> bool:
-    return place != other and place.startswith(other) and (not other or place[len(other)] in ".[")
 
 
 def _with_facts(error: ConsoleError, judged: Judged, python: str | None) -> ConsoleError:

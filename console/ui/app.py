@@ -236,7 +236,7 @@ class ConsoleApp(Navigator):
         self.run_worker(self._leave(), group="leave", exclusive=True)
 
     async def _leave(self) -> None:
-        from console.ui.screens.confirm import ConfirmScreen
+        from console.ui.dialogs.confirm import ConfirmScreen
 
         engine = self.engine
         lost = [path for path in self.rows.by_path if engine.progress(path) or engine.pending(path)]

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any
 
+from backends.base import outermost
 from console.errors import ConsoleError, NeedsReview, Refused
 from console.records import Report, UpdatePlan, Verdict, Version, WorkerState
 from console.safe_text import safe
@@ -131,13 +132,13 @@ class Operations:
             await self._with_yes(path, partial(engine.reload, path))
 
     async def _confirmed(self, question: str, detail: str, *, yes: str) -> bool:
-        from console.ui.screens.confirm import ConfirmScreen
+        from console.ui.dialogs.confirm import ConfirmScreen
 
         return await self._app.push_screen_wait(ConfirmScreen(question, detail, yes=yes))
 
     async def _copies(self, path: str) -> None:
         worker = self._app.engine.worker(path)
-        from console.ui.screens.copies import CopiesScreen
+        from console.ui.dialogs.copies import CopiesScreen
 
         wanted = await self._app.push_screen_wait(CopiesScreen(path, worker.copies if worker is not None else 1))
         if wanted is not None:
@@ -153,7 +154,7 @@ class Operations:
 
         async def compared(accept: str | None = None) -> None:
             nonlocal kept
-            from console.ui.screens.accelerate import AccelerateScreen
+            from console.ui.dialogs.accelerate import AccelerateScreen
 
             screen = AccelerateScreen(
                 path, lambda hear: engine.accelerate(path, at=place, accept=accept, on_phase=hear)
@@ -177,7 +178,7 @@ class Operations:
             await call()
         except NeedsReview:
             self.settled(path)
-            from console.ui.screens.confirm import TypedYesScreen
+            from console.ui.dialogs.confirm import TypedYesScreen
 
             report, told = await self._app.engine.report(path), await self._app.engine.explain(path)
             why = await self._app.push_screen_wait(TypedYesScreen.of_report(report, told))
@@ -196,7 +197,7 @@ class Operations:
 
     async def _place(self, report: Report) -> str | None:
         """Where in the file the model stands; asks when there are several; None when the operator backs out."""
-        from console.ui.screens.place import PlaceScreen, outermost
+        from console.ui.dialogs.place import PlaceScreen
 
         models = outermost(report.inspection.models) if report.inspection is not None else ()
         if len(models) < 2:

@@ -2,49 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Protocol
 
-from console.records import Event, Layer
-from console.ui.host import Host
+from console.records import Event
+from console.ui.framed import Outer
 from console.ui.operations import Operations
 
 
-class Framed(Protocol):
-    """A screen as the widgets of its frame see it."""
+class Shell(Outer, Protocol):
+    """A host that also has the operations and the way to the other screens."""
 
-    @property
-    def console_app(self) -> Shell:
-        """The application."""
-        ...
-
-    @property
-    def crumbs(self) -> Sequence[str]:
-        """Where the operator is, after the store's name."""
-        ...
-
-    def footer_actions(self) -> Sequence[str]:
-        """The ids of the actions that matter here and now."""
-        ...
-
-    def can(self, action: str) -> bool:
-        """Whether an action makes sense now."""
-        ...
-
-    def allowed(self, action: str) -> bool:
-        """Whether an action is there at all: read-only mode takes some away."""
-        ...
-
-    def action_do(self, action: str) -> None:
-        """Do it."""
-        ...
-
-
-class Shell(Host, Protocol):
-    """A host that also has the operations, the way to the other screens, and the frame around them all."""
-
-    root: Path
     theme: str
 
     @property
@@ -62,10 +29,6 @@ class Shell(Host, Protocol):
 
     def copy(self, what: str, name: str) -> None:
         """Put text where the operator can paste it."""
-        ...
-
-    def sandbox_layers(self) -> Mapping[str, Layer]:
-        """The layers of the worker with the fewest active ones."""
         ...
 
     def open_model(self, path: str) -> None:
@@ -102,11 +65,6 @@ class Shell(Host, Protocol):
 
     def show_palette(self) -> None:
         """Everything by name."""
-        ...
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the store is open."""
         ...
 
     def leave(self) -> None:

@@ -11,8 +11,8 @@ import pytest
 from console.errors import ConsoleError, Failed, NeedsReview, Usage
 from console.records import Twinned, TwinTiming
 from console.trust.roles import Permission, Role
-from console.ui.screens.accelerate import AccelerateScreen
-from console.ui.screens.confirm import TypedYesScreen
+from console.ui.dialogs.accelerate import AccelerateScreen
+from console.ui.dialogs.confirm import TypedYesScreen
 from console.ui.screens.model import ModelScreen
 from tests.ui.driving import Driver
 from tests.ui.test_model_screen import FOREST, Answering, model

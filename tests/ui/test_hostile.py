@@ -27,9 +27,9 @@ from console.records import (
     WorkerState,
     WorkerView,
 )
+from console.ui.dialogs.confirm import TypedYesScreen
+from console.ui.dialogs.place import PlaceScreen
 from console.ui.keys import BY_ID
-from console.ui.screens.confirm import TypedYesScreen
-from console.ui.screens.place import PlaceScreen
 from tests.ui.demo_records import NOW
 from tests.ui.driving import Driver, console_on
 from tests.ui.feeder import Feeder

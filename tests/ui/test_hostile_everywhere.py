@@ -35,10 +35,10 @@ from console.records import (
     Verdict,
 )
 from console.store.recipe import Recipe
-from console.ui.screens.confirm import ConfirmScreen, TypedYesScreen
+from console.ui.dialogs.confirm import ConfirmScreen, TypedYesScreen
+from console.ui.dialogs.place import PlaceScreen
 from console.ui.screens.home import HomeScreen
 from console.ui.screens.model import TABS, ModelScreen
-from console.ui.screens.place import PlaceScreen
 from tests.ui.demo_records import NOW, recorded
 from tests.ui.driving import Driver, console_on
 from tests.ui.feeder import Feeder

@@ -12,8 +12,8 @@ from console.errors import BadInput
 from console.records import DataFile, Json, Outcome, Signature
 from console.store.recipe import Recipe
 from console.ui.app import ConsoleApp
+from console.ui.dialogs.copies import CopiesScreen
 from console.ui.panes.live import LivePane
-from console.ui.screens.copies import CopiesScreen
 from console.ui.screens.errors import ErrorsScreen
 from console.ui.screens.home import HomeScreen
 from console.ui.screens.model import ModelScreen

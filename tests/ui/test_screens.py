@@ -10,7 +10,7 @@ from textual.widgets import Input
 from console.config import state_dir
 from console.errors import Usage
 from console.records import UpdatePlan, UpdateProgress, Verdict
-from console.ui.screens.confirm import ConfirmScreen
+from console.ui.dialogs.confirm import ConfirmScreen
 from console.ui.screens.errors import ErrorsScreen
 from console.ui.screens.events import EventsScreen
 from console.ui.screens.help import HelpScreen

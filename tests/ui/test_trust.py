@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from console.records import Layer
-from console.ui.screens.confirm import TypedYesScreen
+from console.ui.dialogs.confirm import TypedYesScreen
 from console.ui.screens.home import HomeScreen
 from console.ui.screens.model import ModelScreen
 from console.ui.screens.sandbox import SandboxScreen, layers_in

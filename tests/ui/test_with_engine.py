@@ -15,11 +15,11 @@ from sklearn.linear_model import LogisticRegression
 
 from console.engine import Engine
 from console.records import WorkerState
-from console.ui.screens.confirm import ConfirmScreen, TypedYesScreen
+from console.ui.dialogs.confirm import ConfirmScreen, TypedYesScreen
+from console.ui.dialogs.place import PlaceScreen
 from console.ui.screens.errors import ErrorsScreen
 from console.ui.screens.history import HistoryScreen
 from console.ui.screens.home import HomeScreen
-from console.ui.screens.place import PlaceScreen
 from console.ui.screens.update import UpdateScreen
 from console.ui.widgets.text_pane import TextPane
 from tests.ui.driving import Driver, console_on

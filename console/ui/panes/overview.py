@@ -14,14 +14,13 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.geometry import Size
 
-from backends.base import Inspection
+from backends.base import Inspection, outermost
 from console.errors import ConsoleError
 from console.records import Explanation, Report, Verdict, WorkerView
 from console.safe_text import safe
 from console.ui import text
 from console.ui.panes.lately import lately_lines
 from console.ui.rows import Row
-from console.ui.screens.place import outermost
 from console.ui.widgets.backdrop import Backdrop
 from console.ui.widgets.explained import brief_lines
 from console.ui.widgets.keyvalue import pairs, paragraph, section, value_text

@@ -10,7 +10,7 @@ from textual.widget import Widget
 
 from console.errors import Refused
 from console.ui.keys import BY_ID
-from console.ui.screens.paced import Paced
+from console.ui.paced import Paced
 from console.ui.widgets.backdrop import Backdrop
 from console.ui.widgets.footer import Footer
 from console.ui.widgets.status import StatusLine

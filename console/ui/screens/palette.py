@@ -20,8 +20,8 @@ from console.records import Artifact
 from console.safe_text import safe
 from console.ui import text
 from console.ui.keys import EVERYWHERE, Action, actions_at, shown_keys
+from console.ui.paced import Paced
 from console.ui.screens.base import ConsoleScreen
-from console.ui.screens.paced import Paced
 from console.ui.themes import THEMES
 from console.ui.widgets.line_input import LineInput
 from console.ui.widgets.line_list import Item, LineList

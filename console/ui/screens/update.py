@@ -19,9 +19,9 @@ from console.records import Event, UpdatePlan, UpdateProgress
 from console.safe_text import safe
 from console.ui import text
 from console.ui.data_files import DataFiles
+from console.ui.dialogs.confirm import ConfirmScreen
 from console.ui.keys import EVERYWHERE, bindings_at
 from console.ui.screens.base import ConsoleScreen
-from console.ui.screens.confirm import ConfirmScreen
 from console.ui.widgets.comparison import comparison_lines
 from console.ui.widgets.line_input import LineInput
 from console.ui.widgets.text_pane import TextPane

@@ -12,7 +12,7 @@ from textual.widget import Widget
 from console.ui.keys import BY_ID, shown_keys
 
 if TYPE_CHECKING:
-    from console.ui.shell import Framed
+    from console.ui.framed import Framed
 
 _ALWAYS = ("command", "help")
 

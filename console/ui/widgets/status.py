@@ -12,7 +12,7 @@ from console.safe_text import safe
 from console.ui import text
 
 if TYPE_CHECKING:
-    from console.ui.shell import Framed
+    from console.ui.framed import Framed
 
 _PRODUCT = "model-console"
 _LEAST_PLACE = 28

@@ -15,20 +15,8 @@ from textual.widgets import Static
 from backends.base import ModelEntry
 from console.safe_text import safe
 from console.ui import text
-from console.ui.screens.paced import Paced
+from console.ui.paced import Paced
 from console.ui.widgets.line_list import LineList
-
-
-def outermost(models: Sequence[ModelEntry]) -> tuple[ModelEntry, ...]:
-    """The estimators that are no part of another one in the same file."""
-    places = {model.at for model in models}
-    if "" in places:
-        return tuple(model for model in models if not model.at)
-    return tuple(model for model in models if not any(_within(model.at, other) for other in places))
-
-
-def _within(place: str, other: str) -> bool:
-    return place != other and place.startswith((other + ".", other + "["))
 
 
 class PlaceScreen(ModalScreen[str | None], Paced[str | None]):

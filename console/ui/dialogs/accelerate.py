@@ -16,8 +16,8 @@ from console.errors import ConsoleError, NeedsReview
 from console.records import Twinned, TwinTiming
 from console.safe_text import safe
 from console.ui import text
-from console.ui.screens.confirm import ANSWERS
-from console.ui.screens.paced import Paced
+from console.ui.dialogs.confirm import ANSWERS
+from console.ui.paced import Paced
 
 Make = Callable[[Callable[[str], None]], Awaitable[Twinned]]
 """Makes a twin, and tells what is being done."""

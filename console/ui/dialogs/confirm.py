@@ -12,7 +12,7 @@ from textual.widgets import Button, Input, Static
 
 from console.records import Explanation, Report
 from console.safe_text import safe
-from console.ui.screens.paced import Paced
+from console.ui.paced import Paced
 from console.ui.widgets.explained import question_lines
 from console.ui.widgets.line_input import LineInput
 from console.ui.widgets.text_pane import TextPane
