@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from backends.base import ModelEntry
 from console.errors import BadInput
-from console.records import DataFile, Json, Outcome, Signature
+from console.records import DataFile, Inspection, Json, Judgement, Outcome, Report, Signature, Verdict
 from console.store.recipe import Recipe
 from console.ui.app import ConsoleApp
 from console.ui.dialogs.copies import CopiesScreen
 from console.ui.panes.live import LivePane
+from console.ui.panes.overview import file_lines
 from console.ui.screens.errors import ErrorsScreen
 from console.ui.screens.home import HomeScreen
 from console.ui.screens.model import ModelScreen
@@ -108,6 +110,18 @@ async def test_the_overview_says_what_it_is_and_whether_it_can_be_trusted() -> N
             "64 ms",
         ):
             assert words in seen
+
+
+def test_a_forest_is_one_line_and_not_a_hundred() -> None:
+    trees = (
+        ModelEntry(f"estimators_[{number}]", "sklearn.tree._classes.DecisionTreeClassifier") for number in range(100)
+    )
+    other = ModelEntry("estimators_[100]", "sklearn.svm._classes.SVC")
+    models = (ModelEntry("", "sklearn.ensemble._forest.RandomForestClassifier"), *trees, other)
+    report = Report(demo().rows["churn/rf.joblib"], Inspection("joblib", models=models), Judgement(Verdict.SAFE))
+    lines = [line.plain.split() for line in file_lines(report, 80)]
+    assert ["estimators_[0]…[99]", "DecisionTreeClassifier,", "100", "of", "them"] in lines
+    assert ["estimators_[100]", "SVC"] in lines
 
 
 async def test_the_overview_ends_with_the_last_measurements_and_what_happened_lately() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import platform
+import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
+from itertools import groupby, islice
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
@@ -14,7 +16,7 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.geometry import Size
 
-from backends.base import Inspection, outermost
+from backends.base import Inspection, ModelEntry, outermost
 from console.errors import ConsoleError
 from console.records import Explanation, Report, Verdict, WorkerView
 from console.safe_text import safe
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 _TWO_COLUMNS = 110
 _MOST = 200
+_INDEX = re.compile(r"\[[\d, ]+\]$")
 _BAR = 20
 _NEVER_LOADED = (Verdict.BLOCKED, Verdict.DAMAGED, Verdict.UNSUPPORTED)
 
@@ -132,11 +135,21 @@ def _model(report: Report, found: Inspection, width: int) -> list[Content]:
 def _models(found: Inspection, width: int) -> list[Content]:
     if len(found.models) < 2:
         return []
-    shown = [(safe(one.at, 60) or "the root", text.short_class(one.class_name)) for one in found.models[:_MOST]]
+    shown = list(islice(_alike(found.models), _MOST))
     lines = pairs(shown, width, min(width // 2, max(len(at) for at, _ in shown) + 2))
     if len(outermost(found.models)) > 1:
         lines += paragraph("l asks which of them to load.", width, style="$quiet")
     return lines
+
+
+def _alike(models: Sequence[ModelEntry]) -> Iterator[tuple[str, str]]:
+    """Places and classes of the models of a file; those of one class in one list are told in one line."""
+    for (place, name), group in groupby(models, lambda one: (_INDEX.sub("", one.at), text.short_class(one.class_name))):
+        found = [safe(one.at, 60) for one in group]
+        if len(found) == 1:
+            yield found[0] or "the root", name
+        else:
+            yield f"{found[0]}{text.sign('…')}{found[-1][len(safe(place)) :]}", f"{name}, {len(found)} of them"
 
 
 def _parameters(found: Inspection, width: int) -> list[Content]:
