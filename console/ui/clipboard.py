@@ -71,7 +71,8 @@ async def _feed(command: tuple[str, ...], text: str) -> bool:
     except OSError:
         return False
     try:
-        await asyncio.wait_for(process.communicate(text.encode("utf-8", "backslashreplace")), _TOOL_SECONDS)
+        async with asyncio.timeout(_TOOL_SECONDS):
+            await process.communicate(text.encode("utf-8", "backslashreplace"))
     except (TimeoutError, BrokenPipeError, ConnectionResetError):
         if process.returncode is None:
             process.kill()

@@ -97,7 +97,8 @@ class Follower:
     async def _woken(self) -> None:
         """Sleep until something happens; measured values are a reason while something is loaded and looked at."""
         try:
-            await asyncio.wait_for(self._wake.wait(), LIVE_SECONDS if self._live else None)
+            async with asyncio.timeout(LIVE_SECONDS if self._live else None):
+                await self._wake.wait()
         except TimeoutError:
             return
         self._wake.clear()

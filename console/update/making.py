@@ -55,7 +55,8 @@ async def make(shop: Workshop, ground: Ground, python: str | None, on_progress: 
     fresh = command or judgement.verdict is not Verdict.SAFE
     if not fresh:
         with suppress(TimeoutError):
-            await asyncio.wait_for(shop.launcher.warm(python).warmed(), ZYGOTE_S)
+            async with asyncio.timeout(ZYGOTE_S):
+                await shop.launcher.warm(python).warmed()
     trainer = await Trainer.start(
         shop.launcher, plan.path, fresh=fresh, python=python, readable=readable, forks=command
     )

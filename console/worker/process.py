@@ -262,7 +262,8 @@ class ChildProcess:
             self._line.close()
             if not self.busy:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self.ended.wait(), CLOSE_SECONDS)
+                    async with asyncio.timeout(CLOSE_SECONDS):
+                        await self.ended.wait()
             self._signal(signal.SIGKILL)
         await self.ended.wait()
 

@@ -156,6 +156,16 @@ async def test_ignored_sigterm_does_not_keep_it(worker: Worker, evil: Load) -> N
     assert (await asleep).code == "ended"
 
 
+async def test_who_waits_for_an_end_can_be_cancelled_in_the_moment_it_comes(worker: Worker) -> None:
+    waiting = asyncio.create_task(worker.child.end())
+    await asyncio.sleep(0)
+    worker.child.ended.set()
+    worker.child.ended.clear()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+
 async def test_every_request_in_flight_is_told(worker: Worker, evil: Load) -> None:
     first = worker.child.submit("load", {"format": "pickle"}, fds=(evil("__import__('os')._exit(7)"),))
     rest = [worker.child.submit("call_rows", {"rows": [[1]]}) for _ in range(5)]
