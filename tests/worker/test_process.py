@@ -160,10 +160,10 @@ async def test_who_waits_for_an_end_can_be_cancelled_in_the_moment_it_comes(work
     waiting = asyncio.create_task(worker.child.end())
     await asyncio.sleep(0)
     worker.child.ended.set()
-    worker.child.ended.clear()
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
+    worker.child.ended.clear()
 
 
 async def test_every_request_in_flight_is_told(worker: Worker, evil: Load) -> None:
