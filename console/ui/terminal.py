@@ -98,8 +98,13 @@ class PacedDriver(LinuxDriver):
         self.pace.give()
         super().write(data)
 
+    def close(self) -> None:
+        """Let no thread outlive the driver, not even where the terminal's end kept it from being stopped in order."""
+        self.exit_event.set()
+        super().close()
+
     def run_input_thread(self) -> None:
-        """Read keys until the driver ends.
+        """Read keys until the driver ends or the terminal is gone.
 
         Textual looks every tenth of a second whether a lone escape was one; after input this looks as soon as it can
         be told, since `esc` is the key that goes back on every screen.
@@ -113,7 +118,7 @@ class PacedDriver(LinuxDriver):
                 wait = constants.ESCAPE_DELAY + 0.001 if ready else _LOOK_S
                 data = os.read(self.fileno, 4096) if ready else b""
                 if ready and not data:
-                    self.exit_event.wait(_LOOK_S)
+                    return
                 events = [*parser.feed(decode(data))] if data else []
                 for event in (*events, *parser.tick()):
                     self.process_message(event)
