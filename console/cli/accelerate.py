@@ -18,11 +18,11 @@ async def accelerate(arguments: argparse.Namespace, output: Output) -> int:
     async with opened(arguments.artifact, records=True) as store:
         engine, path = store.engine, store.artifact
         if arguments.drop:
-            gone = await engine.drop_twin(path)
+            gone = await engine.twins.drop(path)
             output.data({"dropped": gone}, lambda: ["the twin is removed" if gone else f"{path} has no twin"])
             return 0
         data = absolute(arguments.data)
-        found = await engine.accelerate(
+        found = await engine.twins.compare(
             path,
             data=data,
             at=arguments.at,
@@ -32,7 +32,7 @@ async def accelerate(arguments: argparse.Namespace, output: Output) -> int:
         if not output.as_json:
             output.lines(_table(found))
         kept = bool(arguments.yes or await asked(f"Have the twin answer for {path} where it is faster?"))
-        await (engine.keep_twin(path) if kept else engine.discard_twin(path))
+        await (engine.twins.keep(path) if kept else engine.twins.discard(path))
         output.data({"kept": kept, **_shape(found)}, lambda: [_outcome(found, kept)])
     return 0
 

@@ -32,7 +32,7 @@ def _asked(arguments: argparse.Namespace) -> tuple[str, str]:
 
 
 def _verify(store: Opened, output: Output) -> int:
-    check = store.engine.audit_verify()
+    check = store.engine.book.verify()
     value: dict[str, Json] = {
         "ok": check.ok,
         "entries": check.entries,
@@ -60,7 +60,7 @@ def _found(check: AuditCheck) -> Iterable[str]:
 
 
 def _show(store: Opened, output: Output) -> int:
-    entries = store.engine.audit_entries()
+    entries = store.engine.book.entries()
     output.data([_json(entry) for entry in entries], lambda: _tables(entries))
     return 0
 

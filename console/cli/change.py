@@ -21,12 +21,12 @@ async def update(arguments: argparse.Namespace, output: Output) -> int:
     """Retrain, compare, and promote what passes the gate or what the operator says yes to."""
     async with opened(arguments.artifact, records=True) as store:
         engine, path = store.engine, store.artifact
-        plan = await engine.plan_update(path, data=absolute(arguments.data), target=arguments.target, at=arguments.at)
-        for line in _intended(plan, engine.recipe(path)):
+        plan = engine.updates.plan(path, data=absolute(arguments.data), target=arguments.target, at=arguments.at)
+        for line in _intended(plan, engine.recipes.of(path)):
             output.say(line)
         stop = _narrate(engine.bus, output)
         try:
-            found = await engine.update(plan)
+            found = await engine.updates.run(plan)
             if not output.as_json:
                 for line in _side_by_side(found):
                     print(line)
@@ -44,21 +44,21 @@ async def _decided(engine: Engine, found: Comparison, arguments: argparse.Namesp
     """
     path = found.path
     if arguments.yes and found.passed:
-        return await engine.promote(path, arguments.why or "update --yes: the gate passed")
-    if arguments.yes and not engine.recipe(path).gate.conditions and all(one.passed is None for one in found.gate):
-        return await engine.promote(path, arguments.why or "update --yes: there was no gate to pass")
+        return await engine.updates.promote(path, arguments.why or "update --yes: the gate passed")
+    if arguments.yes and not engine.recipes.of(path).gate.conditions and all(one.passed is None for one in found.gate):
+        return await engine.updates.promote(path, arguments.why or "update --yes: there was no gate to pass")
     missed = next((result for result in found.gate if not result.passed), None)
     reason = f"{missed.condition} ({missed.detail})" if missed else "no gate is set, so that it takes a person's word"
     if not arguments.yes:
         word = "The gate passed" if found.passed and found.gate else f"The gate did not pass: {safe(reason, 200)}"
         answer = await asked(f"{word}. Promote {path}?")
         if answer:
-            return await engine.promote(path, arguments.why or "said yes at the prompt")
+            return await engine.updates.promote(path, arguments.why or "said yes at the prompt")
         if answer is not None:
             reason = "the operator said no"
         elif found.passed and found.gate:
             reason = "it passed; --yes would have promoted it"
-    await engine.discard(path)
+    await engine.updates.discard(path)
     output.say(f"discarded: {reason}")
     return None
 
@@ -117,7 +117,7 @@ async def rollback(arguments: argparse.Namespace, output: Output) -> int:
     async with opened(arguments.artifact, records=True) as store:
         stop = _narrate(store.engine.bus, output)
         try:
-            version = await store.engine.rollback(store.artifact, arguments.to)
+            version = await store.engine.updates.rollback(store.artifact, arguments.to)
         finally:
             stop()
     output.data(

@@ -53,7 +53,7 @@ class Opened:
     async def load(self, arguments: argparse.Namespace) -> WorkerView:
         """Load the artifact. Raises NeedsReview with the words to type, Refused, BadInput, Failed."""
         try:
-            return await self.engine.load(self.artifact, at=arguments.at, accept=arguments.accept)
+            return await self.engine.models.load(self.artifact, at=arguments.at, accept=arguments.accept)
         except NeedsReview as error:
             raise NeedsReview(
                 error.message,

@@ -25,12 +25,12 @@ async def predict(arguments: argparse.Namespace, output: Output) -> int:
         engine, path = store.engine, store.artifact
         await store.load(arguments)
         data = absolute(arguments.data)
-        table = await engine.open_data(path, data, arguments.target)
+        table = await engine.questions.open_data(path, data, arguments.target)
         outputs: dict[str, list[Json]] = {}
         times: list[float] = []
         stop = table.rows if arguments.rows is None else min(table.rows, arguments.rows)
         for start in range(0, stop, _BATCH):
-            outcome = await engine.predict(
+            outcome = await engine.questions.predict(
                 path,
                 data=data,
                 target=arguments.target,
@@ -41,7 +41,7 @@ async def predict(arguments: argparse.Namespace, output: Output) -> int:
             times.append(outcome.worker_ms)
             for name, values in outcome.outputs.items():
                 outputs.setdefault(name, []).extend(values if isinstance(values, list) else [values])
-        view, memory = engine.worker(path), await engine.memory(path)
+        view, memory = engine.models.view(path), await engine.live.memory(path)
     if arguments.out:
         _write(Path(arguments.out), outputs)
         output.say(f"{stop} rows written to {arguments.out}")
@@ -105,7 +105,7 @@ async def evaluate(arguments: argparse.Namespace, output: Output) -> int:
     """Measure the answers against the truth in a data file."""
     async with opened(arguments.artifact, records=_recorded(arguments)) as store:
         await store.load(arguments)
-        task, rows, metrics = await store.engine.evaluate(
+        task, rows, metrics = await store.engine.questions.evaluate(
             store.artifact, data=absolute(arguments.data), target=arguments.target
         )
     value: dict[str, Json] = {"task": task, "rows": rows, "metrics": dict(metrics)}
@@ -123,7 +123,7 @@ async def probe(arguments: argparse.Namespace, output: Output) -> int:
     async with opened(arguments.artifact, records=_recorded(arguments)) as store:
         await store.load(arguments)
         state = await _probed(store, arguments, output)
-        view = store.engine.worker(store.artifact)
+        view = store.engine.models.view(store.artifact)
         value: dict[str, Json] = {
             "summary": True,
             "calls": state.calls,
@@ -141,10 +141,10 @@ async def probe(arguments: argparse.Namespace, output: Output) -> int:
 
 async def _probed(store: Opened, arguments: argparse.Namespace, output: Output) -> ProbeState:
     engine, path = store.engine, store.artifact
-    table = await engine.open_data(path, absolute(arguments.data), arguments.target)
+    table = await engine.questions.open_data(path, absolute(arguments.data), arguments.target)
     plan = ProbePlan(table.path, rate=arguments.rate, batch=arguments.batch, target=table.target)
-    await engine.start_probe(path, plan, seconds=arguments.seconds)
-    finished = asyncio.ensure_future(engine.probe_finished(path))
+    await engine.live.start(path, plan, seconds=arguments.seconds)
+    finished = asyncio.ensure_future(engine.live.finished(path))
     started = asyncio.get_running_loop().time()
     second = 1
     try:
@@ -153,7 +153,7 @@ async def _probed(store: Opened, arguments: argparse.Namespace, output: Output) 
             done, _ = await asyncio.wait([finished], timeout=wait)
             if done:
                 return finished.result()
-            _tick(engine.probe(path), engine.worker(path), second, output)
+            _tick(engine.live.probe(path), engine.models.view(path), second, output)
             second += 1
     finally:
         finished.cancel()
@@ -189,7 +189,7 @@ async def convert(arguments: argparse.Namespace, output: Output) -> int:
     async with opened(arguments.artifact, records=_recorded(arguments)) as store:
         out = _converted_path(Path(arguments.artifact), arguments.to, arguments.out)
         try:
-            found = await store.engine.convert(
+            found = await store.engine.updates.convert(
                 store.artifact, arguments.to, out, at=arguments.at, accept=arguments.accept
             )
         except FileExistsError:

@@ -33,7 +33,7 @@ async def keygen(arguments: argparse.Namespace, output: Output) -> int:
 async def sign(arguments: argparse.Namespace, output: Output) -> int:
     """Sign what an artifact holds now, or every artifact of a directory."""
     async with opened(arguments.artifact, records=True) as store:
-        line, subjects = await store.engine.sign(store.path, _path(arguments.key))
+        line, subjects = await store.engine.signing.sign(store.path, _path(arguments.key))
     from console.trust.signing import key_id
 
     signed: list[Json] = [{"path": path, "digest": digest} for path, digest in subjects.items()]
@@ -47,7 +47,7 @@ async def sign(arguments: argparse.Namespace, output: Output) -> int:
 async def verify(arguments: argparse.Namespace, output: Output) -> int:
     """Check that every artifact is signed; 1 when one is not."""
     async with opened(arguments.artifact, records=False) as store:
-        found = await store.engine.verify(store.path, tuple(arguments.key or ()))
+        found = await store.engine.signing.verify(store.path, tuple(arguments.key or ()))
     output.data([_standing(one) for one in found], lambda: columns(_HEADERS, [_row(one) for one in found]))
     wrong = sum(one.state != "signed" for one in found)
     if wrong:
@@ -79,8 +79,8 @@ async def seal(arguments: argparse.Namespace, output: Output) -> int:
     """Write an artifact encrypted for its recipients."""
     out = _path(arguments.out) if arguments.out else None
     async with opened(arguments.artifact, records=True) as store:
-        before = [one for one in await store.engine.history(store.artifact) if not one.current]
-        path, digest = await store.engine.seal(store.artifact, arguments.to, out, replace=arguments.replace)
+        before = [one for one in await store.engine.updates.history(store.artifact) if not one.current]
+        path, digest = await store.engine.at_rest.seal(store.artifact, arguments.to, out, replace=arguments.replace)
     shown = os.fspath(path)
     output.data({"path": shown, "digest": digest, "recipients": list(arguments.to)}, lambda: [f"sealed {shown}"])
     if not arguments.replace:
@@ -95,7 +95,7 @@ async def unseal(arguments: argparse.Namespace, output: Output) -> int:
     identity = _path(arguments.identity) if arguments.identity else None
     out = _path(arguments.out)
     async with opened(arguments.artifact, records=True) as store:
-        size = await store.engine.unseal(store.artifact, identity, out)
+        size = await store.engine.at_rest.unseal(store.artifact, identity, out)
     output.data({"path": str(out), "size": size}, lambda: [f"written {out}, {size_words(size)}, not sealed"])
     return 0
 

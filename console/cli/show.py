@@ -19,7 +19,7 @@ _READABLE = (Verdict.SAFE, Verdict.REVIEW, Verdict.BLOCKED)
 async def ls(arguments: argparse.Namespace, output: Output) -> int:
     """Every artifact of a store, inspected, none of them run."""
     async with opened(arguments.store, records=False) as store:
-        rows = _beneath(await store.engine.scan(), store.path)
+        rows = _beneath(await store.engine.artifacts.scan(), store.path)
         output.data([shapes.row(artifact) for artifact in rows], lambda: table(rows))
     return 0
 
@@ -29,8 +29,8 @@ async def inspect(arguments: argparse.Namespace, output: Output) -> int:
     async with opened(arguments.artifact, records=False) as store:
         engine = store.engine
         if store.path and not (engine.root / store.path).is_dir():
-            report = await engine.report(store.path, digest=arguments.digest)
-            told = await engine.explain(store.path)
+            report = await engine.artifacts.report(store.path, digest=arguments.digest)
+            told = await engine.artifacts.explain(store.path)
             output.data(_json(report, told), lambda: _facts(report, told, arguments.at))
             return 0 if report.judgement.verdict in _READABLE else BadInput.exit_code
         return await inspect_directory(store, arguments, output)
@@ -84,7 +84,7 @@ def _listed(names: tuple[str, ...] | None) -> str:
 async def history(arguments: argparse.Namespace, output: Output) -> int:
     """The retained versions of an artifact, newest first."""
     async with opened(arguments.artifact, records=False) as store:
-        versions = await store.engine.history(store.artifact)
+        versions = await store.engine.updates.history(store.artifact)
         rows = [
             (
                 ("* " if version.current else "  ") + str(version.version),
@@ -110,7 +110,7 @@ DENIED = ("denied", "open  ")
 async def doctor(arguments: argparse.Namespace, output: Output) -> int:
     """What this installation is and can do: versions, sandbox layers with their proofs, limits, paths."""
     async with opened(arguments.store, records=False) as store:
-        found = await store.engine.doctor()
+        found = await store.engine.doctor.examine()
     output.data(found, lambda: _tree(found))
     return 0
 

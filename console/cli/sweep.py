@@ -28,11 +28,11 @@ async def inspect_directory(store: Opened, arguments: argparse.Namespace, output
     items = output.items() if output.as_json else None
     block: list[Artifact] = []
     headed = False
-    async for report in store.engine.inspect_beneath(store.path, digest=arguments.digest):
+    async for report in store.engine.artifacts.beneath(store.path, digest=arguments.digest):
         counts[report.judgement.verdict] += 1
         codes.add(code_of(report))
         if items is not None:
-            told = explained.trust_json(store.engine.explained(report))
+            told = explained.trust_json(store.engine.artifacts.explained(report))
             items.add(shapes.report(report) | {"trust": shapes.judgement(report.judgement) | told})
             continue
         block.append(report.artifact)

@@ -12,6 +12,7 @@ from pathlib import Path
 from console import __version__
 from console.config import STORE_DIR, cache_dir, config_dir, state_dir
 from console.errors import ConsoleError
+from console.loading.record import Book
 from console.loading.remedies import next_steps
 from console.records import Json, Layer
 from console.store.mounts import file_system_of
@@ -35,8 +36,29 @@ LIBRARIES = (
 _INOTIFY = Path("/proc/sys/fs/inotify/max_user_watches")
 
 
+class Doctor:
+    """Looks at the machine, the store at `root` and what the console's children are held in."""
+
+    def __init__(self, root: Path, launcher: Launcher, book: Book) -> None:
+        self._root = root
+        self._launcher = launcher
+        self._book = book
+
+    async def examine(self) -> dict[str, Json]:
+        """Everything by topic: versions, sandbox layers with their evidence, limits, paths and the policy.
+
+        A sandboxed child is started to hear from it which layers hold, and what it is denied.
+        """
+        found = await examine(self._root, self._launcher, self._book.why_read_only)
+        return {**found, "policy": policy_shown(self._book.policy, self._book.permission)}
+
+    def remedies(self, layers: Mapping[str, Layer]) -> dict[str, str]:
+        """What would give each layer that is missing, by its name."""
+        return next_steps(layers)
+
+
 async def examine(root: Path, launcher: Launcher, why_read_only: str) -> dict[str, Json]:
-    """Everything by topic. A sandboxed child is started to hear from it which layers hold, and what it is denied."""
+    """All but the policy, by topic."""
     return {
         "versions": versions(),
         "machine": {

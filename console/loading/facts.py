@@ -50,7 +50,8 @@ class Judged:
 
 
 class Facts:
-    """Reports by path, kept while the file's identity and the policy's fingerprint stay the same.
+    """Reports by path, kept while the file's identity and the `fingerprint` stay the same, which changes whenever what
+    is known of an unchanged file could.
 
     Judging needs a digest only where a pin could count, so `pins` tells whether the policy holds any, and
     `digest_first` whether it lets nothing be loaded whose digest is not known. Files of more than `limit` bytes are
@@ -69,6 +70,7 @@ class Facts:
         unseals: Unseals = never_sealed,
         limit: int = SEAL_LIMIT,
     ) -> None:
+        self.fingerprint = fingerprint
         self._root = root
         self._plan = plan
         self._digest_first = digest_first
@@ -77,14 +79,13 @@ class Facts:
         self._pins = pins
         self._inspect = inspect
         self._judge = judge
-        self._fingerprint = fingerprint
         self._reports: OrderedDict[str, tuple[FileIdentity, str, Report]] = OrderedDict()
         self._running: dict[tuple[str, bool], asyncio.Task[Report]] = {}
 
     def known(self, path: str, identity: FileIdentity | None) -> Report | None:
         """The report of one path, if the file is still the one it tells of."""
         kept = self._reports.get(path)
-        if kept is None or kept[0] != identity or kept[1] != self._fingerprint():
+        if kept is None or kept[0] != identity or kept[1] != self.fingerprint():
             return None
         return kept[2]
 
@@ -179,7 +180,7 @@ class Facts:
     ) -> Report:
         row = row.replace(identity=opened.identity, size=opened.identity.size, digest=digest)
         report = Report(described(row, inspection, judgement), inspection, judgement)
-        self._reports[row.path] = (opened.identity, self._fingerprint(), report)
+        self._reports[row.path] = (opened.identity, self.fingerprint(), report)
         self._reports.move_to_end(row.path)
         while len(self._reports) > KEPT:
             self._reports.popitem(last=False)

@@ -10,8 +10,9 @@ from dataclasses import replace
 
 from console.errors import BadInput, Usage
 from console.loading.fleet import Fleet
+from console.loading.record import Book
 from console.loading.slot import Table
-from console.records import Json, Outcome
+from console.records import DataFile, Json, Outcome
 from console.store.recipe import Recipe
 from console.worker.model import Worker
 
@@ -19,8 +20,9 @@ from console.worker.model import Worker
 class Questions:
     """Asks the workers of a fleet; `recipe` tells which data a path is probed with when nobody names any."""
 
-    def __init__(self, fleet: Fleet, recipe: Callable[[str], Recipe], deadline_s: float) -> None:
+    def __init__(self, fleet: Fleet, book: Book, recipe: Callable[[str], Recipe], deadline_s: float) -> None:
         self._fleet = fleet
+        self._book = book
         self._recipe = recipe
         self._deadline_s = deadline_s
 
@@ -32,10 +34,13 @@ class Questions:
             raise Usage(f"{path} has no recipe that names data", hint="name a data file (csv, parquet, npy, npz or h5)")
         return named, target or recipe.data.target
 
-    async def table(self, path: str, data: str | None, target: str | None = None) -> Table:
-        """The data file open in the worker, opened when it is not yet. Raises BadInput, Usage, Failed."""
+    async def open_data(self, path: str, data: str | None, target: str | None = None) -> DataFile:
+        """Open a data file (None: the recipe's) in the worker, where it is not yet.
+
+        Raises BadInput with the differences of the columns, Usage, Failed.
+        """
         named, column = self.data_of(path, data, target)
-        return await self._fleet.ask(path, lambda worker: self._opened(path, worker, named, column))
+        return (await self._fleet.ask(path, lambda worker: self._opened(path, worker, named, column))).file
 
     async def _opened(self, path: str, worker: Worker, named: str, column: str | None) -> Table:
         """The data file open in this worker."""
@@ -64,7 +69,7 @@ class Questions:
         outputs: bool = True,
         score: bool = False,
     ) -> Outcome:
-        """Answers for rows `start` to `stop` of a data file, or for `rows` that were typed."""
+        """Answers for rows `start` to `stop` of a data file, or for typed `rows`. Raises BadInput, Usage, Failed."""
         if rows is not None:
             typed = rows
             return await self._fleet.ask(
@@ -109,9 +114,14 @@ class Questions:
         return await self._fleet.ask(path, sampled)
 
     async def evaluate(
-        self, path: str, data: str | None, target: str | None, metric: str | None = None
+        self, path: str, *, data: str | None = None, target: str | None = None
     ) -> tuple[str, int, dict[str, float]]:
-        """Task, rows and metrics on a data file with a target."""
+        """Task, rows and metrics on a data file with a target; the metric of the recipe's gate is among them.
+
+        Raises Refused, Usage, BadInput, Failed.
+        """
+        await self._book.allow("evaluate", path)
+        metric = self._recipe(path).gate.metric
         named, column = self.data_of(path, data, target)
 
         async def evaluated(worker: Worker) -> tuple[str, int, dict[str, float]]:

@@ -23,13 +23,17 @@ _Identity = tuple[int, int, int, int, int] | None
 
 
 class Book:
-    """Judges by the policy as last read; writes consents and audit lines in the store where `writable`, else what was
-    done goes into the user's own log."""
+    """Judges by the policy as last read, and says who may do what; writes consents and audit lines in the store.
 
-    def __init__(self, root: Path, bus: Bus, *, writable: bool) -> None:
+    Without `records`, or where `why_read_only` says why nothing may be changed, what was done goes into the user's own
+    log instead.
+    """
+
+    def __init__(self, root: Path, bus: Bus, *, why_read_only: str = "", records: bool = True) -> None:
+        self.why_read_only = why_read_only
         self._root = root
         self._bus = bus
-        self._writable = writable
+        self._writable = records and not why_read_only
         self._audit = Audit(root)
         self._own_audit = Audit(root, own=True)
         self._files = self._identities()
@@ -99,14 +103,32 @@ class Book:
 
     # roles and consent
 
-    async def allow(self, action: str, path: str = "") -> None:
-        """Let the user do this, or put on record that they may not. Raises Refused with the role it takes."""
-        refusal = self._permission.refusal(action)
-        if refusal is None:
-            return
-        with suppress(Failed):
-            await self.note(action, path, None, f"refused: {refusal}")
-        raise Refused(refusal, hint="ask somebody who has that role")
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing in the store may be changed, whoever asks."""
+        return bool(self.why_read_only)
+
+    @property
+    def role(self) -> str:
+        """What this user may do, in a word: view, operate or administer."""
+        return self._permission.role.word
+
+    def refusal(self, action: str) -> str | None:
+        """Why an action is not this user's, as a sentence; None where it is."""
+        return self._permission.refusal(action)
+
+    async def allow(self, action: str, path: str = "", *, writes: bool = False) -> None:
+        """Let the user do this, or put on record that they may not; with `writes` it changes something in the store.
+
+        Raises Refused with the role it takes, or with why nothing may be changed.
+        """
+        refusal = self.refusal(action)
+        if refusal is not None:
+            with suppress(Failed):
+                await self.note(action, path, None, f"refused: {refusal}")
+            raise Refused(refusal, hint="ask somebody who has that role")
+        if writes and self.read_only:
+            raise Refused(f"this console is read-only: {self.why_read_only}")
 
     async def consent(self, path: str, judgement: Judgement, digest: str, why: str) -> None:
         """Pin a content the operator said yes to. Raises Refused where that is not theirs to say, Failed."""

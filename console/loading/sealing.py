@@ -10,7 +10,7 @@ from pathlib import Path
 
 from console.errors import BadInput, Conflict, Refused
 from console.loading.facts import CannotInspect
-from console.loading.starting import Records
+from console.loading.record import Book
 from console.loading.unsealing import Unsealing
 from console.records import Verdict
 from console.store.kinds import is_sealed
@@ -28,17 +28,20 @@ SUFFIX = ".age"
 class AtRest:
     """Seals and unseals files of the store at `root`; what is in them is read by children alone."""
 
-    def __init__(self, root: Path, unsealing: Unsealing, record: Records) -> None:
+    def __init__(self, root: Path, unsealing: Unsealing, book: Book) -> None:
         self._root = root
         self._unsealing = unsealing
-        self._record = record
+        self._book = book
 
-    async def seal(self, path: str, recipients: Sequence[str], out: Path | None, *, replace: bool) -> tuple[Path, str]:
+    async def seal(
+        self, path: str, recipients: Sequence[str], out: Path | None = None, *, replace: bool = False
+    ) -> tuple[Path, str]:
         """Write the artifact sealed for the recipients: to `out`, or beside it with `.age`. The file and its digest.
 
         With `replace` the open file is removed once the sealed one is durable, unless it changed meanwhile. Raises
-        BadInput, Conflict (the new file is there already), Failed.
+        Refused, BadInput, Conflict (the new file is there already), Failed.
         """
+        await self._book.allow("seal", path, writes=True)
         target = out or self._root / f"{path}{SUFFIX}"
         if await asyncio.to_thread(os.path.lexists, target):
             raise BadInput(f"{target} is there already", hint="name another file with --out")
@@ -48,10 +51,12 @@ class AtRest:
                 raise BadInput(f"{path} is sealed already")
             content = await self._unsealing.sealed(opened, recipients)
             with content:
-                await self._record("seal", path, content.digest, "intent")
+                await self._book.note("seal", path, content.digest, "intent")
                 await asyncio.to_thread(self._replace, opened, target, content, replace)
                 digest = content.digest or ""
-        await self._record("seal", path, digest, f"sealed as {target}" + (", the open file removed" if replace else ""))
+        await self._book.note(
+            "seal", path, digest, f"sealed as {target}" + (", the open file removed" if replace else "")
+        )
         return target, digest
 
     async def unseal(self, path: str, identity: Path | None, out: Path) -> int:
@@ -59,6 +64,7 @@ class AtRest:
 
         `identity` is a file to use in place of that in the settings. Raises BadInput, Refused, Failed.
         """
+        await self._book.allow("unseal", path, writes=True)
         opened = await asyncio.to_thread(open_artifact, self._root, path)
         with opened:
             try:
@@ -69,9 +75,9 @@ class AtRest:
         if plain is None:
             raise BadInput(f"{path} is not sealed")
         with plain:
-            await self._record("unseal", path, plain.digest, "intent")
+            await self._book.note("unseal", path, plain.digest, "intent")
             await asyncio.to_thread(write_new, out, plain, 0o600)
-            await self._record("unseal", path, plain.digest, f"written open to {out}")
+            await self._book.note("unseal", path, plain.digest, f"written open to {out}")
             return plain.size
 
     def _replace(self, opened: OpenedFile, target: Path, content: SealedBytes, remove_open: bool) -> None:

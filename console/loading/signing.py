@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from console.errors import BadInput, ConsoleError, Failed, Usage
-from console.loading.starting import Records
+from console.loading.record import Book
 from console.records import Standing
 from console.store.catalog import Catalog
 from console.store.roots import user_name
@@ -26,16 +26,15 @@ def silent(path: str) -> None:
 
 
 class Signing:
-    """The signatures of one store. `keys` are the public keys that the policy trusts; what is signed is recorded."""
+    """The signatures of one store, by the public keys that the policy trusts; what is signed is recorded."""
 
-    def __init__(self, root: Path, keys: Callable[[], tuple[str, ...]], record: Records) -> None:
+    def __init__(self, root: Path, book: Book) -> None:
         self._root = root
-        self._keys = keys
-        self._record = record
+        self._book = book
 
     async def signed(self, path: str, digest: str) -> Signed | None:
         """Who of the policy's keys signed this content as this artifact. Raises BadInput, Failed."""
-        keys = self._keys()
+        keys = self._book.keys()
         return await asyncio.to_thread(verified, self._root, path, digest, keys) if keys else None
 
     async def sign(self, beneath: str, key: Path, progress: Progress = silent) -> tuple[str, dict[str, str]]:
@@ -44,14 +43,15 @@ class Signing:
         Returns the public line of the key and path to digest. Raises BadInput when one cannot be read: then nothing
         is signed; Refused for a key that others may read, Conflict, Failed.
         """
+        await self._book.allow("sign", beneath, writes=True)
         line, subjects = await asyncio.to_thread(self._sign, beneath, key, progress)
         for path, digest in subjects.items():
-            await self._record("sign", path, digest, f"signed by {signing.key_id(line)}")
+            await self._book.note("sign", path, digest, f"signed by {signing.key_id(line)}")
         return line, subjects
 
     async def verify(self, beneath: str, keys: Sequence[str] = (), progress: Progress = silent) -> tuple[Standing, ...]:
         """How each artifact there stands with its signatures by these keys (none: the policy's). Raises Usage."""
-        return await asyncio.to_thread(self._verify, beneath, tuple(keys) or self._keys(), progress)
+        return await asyncio.to_thread(self._verify, beneath, tuple(keys) or self._book.keys(), progress)
 
     def _sign(self, beneath: str, key: Path, progress: Progress) -> tuple[str, dict[str, str]]:
         private = signing.private_key(key)

@@ -13,7 +13,7 @@ from console.loading.facts import Facts
 from console.loading.fleet import Fleet
 from console.loading.recipes import Recipes
 from console.loading.shelf import Shelf
-from console.records import Artifact
+from console.records import Artifact, Event
 from console.store.catalog import Catalog, row_of
 from console.store.changes import Changes
 from console.store.index import Index, Remembered
@@ -33,7 +33,6 @@ class Watching:
     def __init__(self, root: Path, shelf: Shelf, facts: Facts, fleet: Fleet, recipes: Recipes, bus: Bus) -> None:
         self.scanning = False
         self.offline: str | None = None
-        self.coverage = ""
         self._root = root
         self._shelf = shelf
         self._facts = facts
@@ -51,12 +50,12 @@ class Watching:
         self._fingerprint = ""
         self._saving: asyncio.Task[None] | None = None
 
-    async def remember(self, fingerprint: str) -> None:
+    async def remember(self) -> None:
         """Start from what the last session knew of this store: the first screen of it at once."""
         self.scanning = True
         give_memory_back()
         self._index = Index(self._root)
-        self._pages = self._index.pages(fingerprint, FIRST_ROWS)
+        self._pages = self._index.pages(self._facts.fingerprint(), FIRST_ROWS)
         await self._remember_page()
 
     async def remember_all(self) -> None:
@@ -92,11 +91,11 @@ class Watching:
         self._watcher = Watcher(self._catalog, listener, asyncio.get_running_loop(), reconcile_s=reconcile_s)
         self._watcher.start()
 
-    async def scan(self, fingerprint: str) -> None:
+    async def scan(self) -> None:
         """One look at the whole store, without following it, from what an earlier session left. Raises StoreOffline."""
         index = Index(self._root)
         if index.there:
-            self._index, self._pages = index, index.pages(fingerprint)
+            self._index, self._pages = index, index.pages(self._facts.fingerprint())
             while await self._remember_page():
                 pass
         self.take(await asyncio.to_thread(self._catalog.scan_all))
@@ -106,13 +105,13 @@ class Watching:
         known = self._shelf.get(path)
         return known if known is not None else await asyncio.to_thread(row_of, self._root, path)
 
-    def learn(self, row: Artifact, fingerprint: str) -> None:
+    def learn(self, row: Artifact) -> None:
         """Take over what an inspection found."""
         if self._catalog.learn(row):
             self._shelf.put([row])
             self._bus.emit("artifact.inspected", row.path, f"{row.path} is {row.verdict}")
             self._learned[row.path] = row
-            self._fingerprint = fingerprint
+            self._fingerprint = self._facts.fingerprint()
             if self._index is not None and self._saving is None:
                 self._saving = asyncio.ensure_future(self._save_soon())
 
@@ -140,6 +139,15 @@ class Watching:
         learned, self._learned = self._learned, {}
         removed, self._gone = self._gone, set()
         index.save(learned.values(), self._catalog.marks(), removed, policy=self._fingerprint)
+
+    def hear(self, event: Event) -> None:
+        """Take note of what happened to a worker: its row says whether it holds what the file holds."""
+        if event.kind == "worker.ready":
+            view, row = self._fleet.view(event.subject), self._shelf.get(event.subject)
+            if view is not None and row is not None:
+                self._shelf.mark_changed(event.subject, row.digest is not None and row.digest != view.digest)
+        if event.kind.startswith("worker."):
+            self._shelf.touch()
 
     # what the watcher says
 
@@ -200,7 +208,6 @@ class Watching:
         self._bus.emit("store.online", "", f"the store {self._root} is back", severity="ok")
 
     def _covers(self, coverage: Coverage) -> None:
-        self.coverage = coverage.text
         if coverage.mode != "events":
             self._bus.emit("store.coverage", "", coverage.text, severity="attention")
 

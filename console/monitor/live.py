@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 
 from console.errors import Failed
 from console.events import Bus
 from console.loading.fleet import Fleet
 from console.loading.questions import Questions
-from console.monitor.memory import MemorySampler, Readings
+from console.loading.record import Book
+from console.monitor.memory import MemorySampler, Readings, read_once
 from console.monitor.probe import Prober
 from console.monitor.series import Recorder
 from console.records import Event, Memory, Outcome, ProbePlan, ProbeState, WorkerView
@@ -26,15 +26,17 @@ _DEATHS = ("worker.error", "worker.abandoned")
 
 
 class Live:
-    """Is told what happens by `hear`, so that recorders follow the workers; `measured` takes each reading of a path."""
+    """Is told what happens by `hear`, so that recorders follow the workers; the fleet hears of each reading.
 
-    def __init__(
-        self, fleet: Fleet, questions: Questions, bus: Bus, measured: Callable[[str, Memory, float | None], None]
-    ) -> None:
+    `rate` is that of a probe that nobody planned, in calls a second.
+    """
+
+    def __init__(self, fleet: Fleet, questions: Questions, book: Book, bus: Bus, rate: float) -> None:
         self._fleet = fleet
         self._questions = questions
+        self._book = book
         self._bus = bus
-        self._measured = measured
+        self._rate = rate
         self._loop = asyncio.get_running_loop()
         self._sampler = MemorySampler(self._hand_over)
         self._recorders: dict[str, Recorder] = {}
@@ -50,13 +52,25 @@ class Live:
         prober = self._probers.get(path)
         return None if prober is None else prober.state()
 
-    async def start(self, path: str, plan: ProbePlan, seconds: float | None = None) -> ProbeState:
-        """Begin to drive a loaded model, in place of a probe that runs. Raises Failed, BadInput, Usage."""
+    async def memory(self, path: str) -> Memory | None:
+        """The memory of what is loaded, read now; None where nothing is."""
+        view = self._fleet.view(path)
+        return None if view is None else await asyncio.to_thread(read_once, *view.pids)
+
+    async def start(self, path: str, plan: ProbePlan | None = None, seconds: float | None = None) -> ProbeState:
+        """Begin to drive a loaded model, in place of a probe that runs; without a plan with the recipe's rows.
+
+        Raises Refused, Failed, BadInput, Usage.
+        """
+        await self._book.allow("probe", path)
+        if plan is None:
+            named, column = self._questions.data_of(path, None, None)
+            plan = ProbePlan(named, rate=self._rate, target=column)
         await self.stop(path)
         data, target = self._questions.data_of(path, plan.data, plan.target)
-        table = await self._questions.table(path, data, target)
+        file = await self._questions.open_data(path, data, target)
         methods = (plan.method,) if plan.method else ()
-        judged = table.file.target is not None
+        judged = file.target is not None
 
         async def call(start: int, batch: int) -> Outcome:
             outcome = await self._questions.rows(
@@ -65,7 +79,7 @@ class Live:
             return replace(outcome, score=mean_score(outcome)) if judged else outcome
 
         recorder = self._recorders.setdefault(path, Recorder())
-        prober = Prober(plan, table.file.rows, call, recorder, alive=lambda: self._fleet.answers(path))
+        prober = Prober(plan, file.rows, call, recorder, alive=lambda: self._fleet.answers(path))
         self._probers[path] = prober
         self._running[path] = asyncio.ensure_future(prober.run(seconds))
         self._running[path].add_done_callback(lambda _: self._ended(path, prober))
@@ -139,7 +153,7 @@ class Live:
         for path, (memory, cpu) in readings.items():
             if path in self._recorders:
                 self._recorders[path].reading(memory, cpu)
-                self._measured(path, memory, cpu)
+                self._fleet.measured(path, memory, cpu)
 
 
 def mean_score(outcome: Outcome) -> dict[str, float] | None:

@@ -225,7 +225,7 @@ class ConsoleApp(Navigator):
 
     def sandbox_layers(self) -> Mapping[str, Layer]:
         """The layers of the worker with the fewest active ones; none are known while nothing is loaded."""
-        layers = [worker.layers for worker in self.engine.workers().values() if worker.layers]
+        layers = [worker.layers for worker in self.engine.models.views().values() if worker.layers]
         return min(layers, key=lambda one: sum(layer.active for layer in one.values()), default={})
 
     def leave(self) -> None:
@@ -238,8 +238,8 @@ class ConsoleApp(Navigator):
     async def _leave(self) -> None:
         from console.ui.dialogs.confirm import ConfirmScreen
 
-        engine = self.engine
-        lost = [path for path in self.rows.by_path if engine.progress(path) or engine.pending(path)]
+        updates = self.engine.updates
+        lost = [path for path in self.rows.by_path if updates.progress(path) or updates.pending(path)]
         if lost:
             question = f"Quit and give up the update of {safe(lost[0])}?"
             if not await self.push_screen_wait(

@@ -55,11 +55,11 @@ class Follower:
     async def catch_up(self) -> None:
         """Take over everything the engine knows."""
         engine, rows = self._app.engine, self._app.rows
-        workers = engine.workers()
+        workers = engine.models.views()
         self._live = {path for path, worker in workers.items() if worker.state is not WorkerState.ENDED}
         await rows.replace_all(
             self._row(artifact.path) or Row(artifact) if artifact.path in self._live else Row(artifact)
-            for artifact in engine.artifacts()
+            for artifact in engine.artifacts.rows()
         )
 
     def _heard(self, event: Event) -> None:
@@ -119,11 +119,11 @@ class Follower:
 
     def _row(self, path: str) -> Row | None:
         engine = self._app.engine
-        artifact = engine.artifact(path)
+        artifact = engine.artifacts.row(path)
         if artifact is None:
             return None
-        worker = engine.worker(path)
-        probe = engine.probe(path) if worker is not None else None
+        worker = engine.models.view(path)
+        probe = engine.live.probe(path) if worker is not None else None
         return Row(artifact, worker, probe, self._app.operations.pending.get(path, ""))
 
     def _ended(self, task: asyncio.Task[None]) -> None:

@@ -30,7 +30,7 @@ class Operations:
     def possible(self, action: str, path: str) -> bool:
         """Whether an action makes sense for the artifact as it is now."""
         engine = self._app.engine
-        artifact, worker = engine.artifact(path), engine.worker(path)
+        artifact, worker = engine.artifacts.row(path), engine.models.view(path)
         state = worker.state if worker is not None else None
         living = state in _LIVING
         if artifact is None:
@@ -72,9 +72,9 @@ class Operations:
 
     def toggle_probe(self, path: str) -> None:
         """Start driving the model, loading it first; or stop."""
-        probe = self._app.engine.probe(path)
+        probe = self._app.engine.live.probe(path)
         if probe is not None and probe.running:
-            self._start(path, "", self._app.engine.stop_probe(path))
+            self._start(path, "", self._app.engine.live.stop(path))
         else:
             self._start(path, "starting", self._probe(path))
 
@@ -112,24 +112,24 @@ class Operations:
 
     async def _load(self, path: str) -> bool:
         engine = self._app.engine
-        report = await engine.report(path)
+        report = await engine.artifacts.report(path)
         place = await self._place(report)
         if place is None:
             return False
-        return await self._with_yes(path, partial(engine.load, path, at=place))
+        return await self._with_yes(path, partial(engine.models.load, path, at=place))
 
     async def _reload(self, path: str) -> None:
-        engine = self._app.engine
-        worker = engine.worker(path)
+        models = self._app.engine.models
+        worker = models.view(path)
         if worker is not None and worker.state is WorkerState.ERROR:
             await self._with_yes(
                 path,
                 lambda accept=None: (
-                    engine.retry(path) if accept is None else engine.load(path, at=worker.at, accept=accept)
+                    models.reload(path) if accept is None else models.load(path, at=worker.at, accept=accept)
                 ),
             )
         else:
-            await self._with_yes(path, partial(engine.reload, path))
+            await self._with_yes(path, partial(models.reload, path))
 
     async def _confirmed(self, question: str, detail: str, *, yes: str) -> bool:
         from console.ui.dialogs.confirm import ConfirmScreen
@@ -137,17 +137,17 @@ class Operations:
         return await self._app.push_screen_wait(ConfirmScreen(question, detail, yes=yes))
 
     async def _copies(self, path: str) -> None:
-        worker = self._app.engine.worker(path)
+        worker = self._app.engine.models.view(path)
         from console.ui.dialogs.copies import CopiesScreen
 
         wanted = await self._app.push_screen_wait(CopiesScreen(path, worker.copies if worker is not None else 1))
         if wanted is not None:
-            await self._app.engine.set_copies(path, wanted)
+            await self._app.engine.models.set_copies(path, wanted)
 
     async def _accelerate(self, path: str) -> None:
         engine = self._app.engine
-        worker = engine.worker(path)
-        place = worker.at if worker is not None else await self._place(await engine.report(path))
+        worker = engine.models.view(path)
+        place = worker.at if worker is not None else await self._place(await engine.artifacts.report(path))
         if place is None:
             return
         kept = False
@@ -157,7 +157,7 @@ class Operations:
             from console.ui.dialogs.accelerate import AccelerateScreen
 
             screen = AccelerateScreen(
-                path, lambda hear: engine.accelerate(path, at=place, accept=accept, on_phase=hear)
+                path, lambda hear: engine.twins.compare(path, at=place, accept=accept, on_phase=hear)
             )
             answer = await self._app.push_screen_wait(screen)
             if isinstance(answer, NeedsReview):
@@ -166,9 +166,9 @@ class Operations:
 
         await self._with_yes(path, compared)
         if not kept:
-            await engine.discard_twin(path)
+            await engine.twins.discard(path)
             return
-        await engine.keep_twin(path)
+        await engine.twins.keep(path)
         loaded = worker is not None and worker.state in _LIVING
         self._app.say(f"The copy of {path} answers from the next load on" + ("; r reloads it" if loaded else ""))
 
@@ -180,7 +180,8 @@ class Operations:
             self.settled(path)
             from console.ui.dialogs.confirm import TypedYesScreen
 
-            report, told = await self._app.engine.report(path), await self._app.engine.explain(path)
+            artifacts = self._app.engine.artifacts
+            report, told = await artifacts.report(path), await artifacts.explain(path)
             why = await self._app.push_screen_wait(TypedYesScreen.of_report(report, told))
             if not why:
                 return False
@@ -189,7 +190,7 @@ class Operations:
 
     async def _update(self, plan: UpdatePlan) -> None:
         try:
-            await self._app.engine.update(plan)
+            await self._app.engine.updates.run(plan)
         except ConsoleError as error:
             self.update_errors[plan.path] = error
             if isinstance(error, Refused):
@@ -206,13 +207,13 @@ class Operations:
 
     async def _unload(self, path: str) -> None:
         engine = self._app.engine
-        probe = engine.probe(path)
+        probe = engine.live.probe(path)
         if probe is not None and probe.running:
             question = f"Unload {safe(path)} while its probe is running?"
             detail = f"{probe.calls} calls so far. Its worker ends and its memory is given back."
             if not await self._confirmed(question, detail, yes="Unload"):
                 return
-        await engine.unload(path)
+        await engine.models.unload(path)
 
     async def _roll_back(self, path: str, version: Version) -> None:
         question = f"Put version {version.version} of {safe(path)} back in place?"
@@ -220,11 +221,11 @@ class Operations:
             f"From {text.clock(version.when)}, {safe(version.why, 120)}. What stands there now is kept as a version."
         )
         if await self._confirmed(question, detail, yes="Roll back"):
-            self.run(path, self._app.engine.rollback(path, version.version), "swapping")
+            self.run(path, self._app.engine.updates.rollback(path, version.version), "swapping")
 
     async def _probe(self, path: str) -> None:
         engine = self._app.engine
-        worker = engine.worker(path)
+        worker = engine.models.view(path)
         if (worker is None or worker.state not in _LIVING) and not await self._load(path):
             return
-        await engine.start_probe(path)
+        await engine.live.start(path)

@@ -38,12 +38,19 @@ class Accelerating:
         self._waiting: dict[str, _Waiting] = {}
 
     async def compare(
-        self, path: str, *, data: str | None, at: str, accept: str | None, on_phase: Callable[[str], None]
+        self,
+        path: str,
+        *,
+        data: str | None = None,
+        at: str = "",
+        accept: str | None = None,
+        on_phase: Callable[[str], None] = lambda phase: None,
     ) -> Twinned:
         """Make a twin of the artifact and compare it; it waits for `keep` or `discard`. `on_phase` hears what is done.
 
         Raises Usage without rows, NeedsReview, Refused, BadInput, Failed (no twin answers alike).
         """
+        await self._shop.book.allow("accelerate", path, writes=True)
         recipe = self._shop.recipes.or_default(path).data
         named = data or recipe.holdout or recipe.train
         if named is None:
@@ -67,7 +74,8 @@ class Accelerating:
         return found
 
     async def keep(self, path: str) -> None:
-        """Record the twin that waits: from the next load on it answers where it is faster. Raises Failed."""
+        """Record the twin that waits: from the next load on it answers where it is faster. Raises Refused, Failed."""
+        await self._shop.book.allow("accelerate", path, writes=True)
         waiting = self._waiting.pop(path, None)
         if waiting is None:
             raise Failed(f"no twin of {path} waits", hint="make one with `model-console accelerate`")
@@ -83,8 +91,10 @@ class Accelerating:
         if waiting is not None:
             waiting.content.close()
 
-    async def drop(self, path: str, digest: str) -> bool:
-        """Remove the twin of a content; whether there was one. Raises Failed."""
+    async def drop(self, path: str) -> bool:
+        """Remove the twin of what an artifact holds now; whether there was one. Raises Refused, BadInput, Failed."""
+        await self._shop.book.allow("accelerate", path, writes=True)
+        digest = (await self._shop.artifacts.report(path, digest=True)).artifact.digest or ""
         gone = await asyncio.to_thread(twins.remove, self._shop.root, digest)
         if gone:
             await self._shop.book.note("accelerate", path, digest, "twin removed")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from console.events import Bus
 from console.loading.admission import Signers
+from console.loading.artifacts import Artifacts
 from console.loading.facts import Facts
 from console.loading.fleet import Fleet
 from console.loading.recipes import Recipes
@@ -23,6 +24,7 @@ class Workshop:
     """The rooms of one store's engine that updates, conversions and replacements work in; none of them owns one."""
 
     root: Path
+    artifacts: Artifacts
     facts: Facts
     starter: Starter
     recipes: Recipes

@@ -44,8 +44,8 @@ async def measured(runs: int) -> list[Figure]:
         try:
             plain = await _loaded(engine)
             before = _resident(plain)
-            found = await engine.accelerate(PATH)
-            await engine.keep_twin(PATH)
+            found = await engine.twins.compare(PATH)
+            await engine.twins.keep(PATH)
             other = await Engine.open(Path(directory), Settings(), watch=False, records=False)
             try:
                 twinned = await _loaded(other)
@@ -66,7 +66,7 @@ def _build(store: Path, model: Any, rows: Any) -> None:
 
 async def _loaded(engine: Engine) -> Worker:
     """The worker of the store's only model."""
-    await engine.load(PATH)
+    await engine.models.load(PATH)
     worker = engine._fleet.slot(PATH).worker
     assert worker is not None
     return worker

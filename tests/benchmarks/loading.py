@@ -126,9 +126,9 @@ async def starting(root: Path, runs: int) -> list[Figure]:
 
 async def _one(engine: Engine, name: str) -> dict[str, float]:
     begun = time.perf_counter()
-    view = await engine.load(name)
+    view = await engine.models.load(name)
     whole = 1000 * (time.perf_counter() - begun)
-    await engine.unload(name)
+    await engine.models.unload(name)
     return {
         **{phase: view.phases[phase] for phase in PHASES if phase in view.phases},
         "load to first prediction": whole,

@@ -31,7 +31,7 @@ async def measured(runs: int) -> list[Figure]:
         store.mkdir()
         joblib.dump(models.logistic_regression(), store / NAME)
         engine = await Engine.open(store, Settings())
-        await engine.report(NAME)
+        await engine.artifacts.report(NAME)
         zygote, standby = engine._launcher.warm(), engine._launcher.stand_by()
         taken: dict[str, list[float]] = {}
         for _ in range(runs + 1):
@@ -45,12 +45,12 @@ async def measured(runs: int) -> list[Figure]:
 async def _once(engine: Engine, zygote: int) -> dict[str, float]:
     row = models.inputs()[0][0].tolist()
     spent, begun = _processor(zygote) + time.thread_time() * 1e3, time.perf_counter()
-    view = await engine.load(NAME)
+    view = await engine.models.load(NAME)
     loaded = time.perf_counter()
-    await engine.predict(NAME, rows=[row])
+    await engine.questions.predict(NAME, rows=[row])
     ended = time.perf_counter()
     spent = _processor(zygote) + time.thread_time() * 1e3 + _processor(view.pid or 0) - spent
-    await engine.unload(NAME)
+    await engine.models.unload(NAME)
     phases = {f"  {name}": value for name, value in view.phases.items() if "." not in name}
     return {
         "load to first prediction": (ended - begun) * 1e3,

@@ -65,6 +65,6 @@ async def _fingerprint(root: Path) -> str:
     """What a console that opens this store holds against the index: all is inspected anew where it differs."""
     engine = await Engine.open(root, Settings(), watch=False, records=False)
     try:
-        return engine.fingerprint()
+        return engine._facts.fingerprint()
     finally:
         await engine.close()

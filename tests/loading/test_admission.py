@@ -44,25 +44,25 @@ def say(directory: Path, text: str) -> Path:
 
 
 def results(engine: Engine, action: str) -> list[str]:
-    return [entry.result for entry in engine.audit_entries() if entry.action == action]
+    return [entry.result for entry in engine.book.entries() if entry.action == action]
 
 
 async def test_a_policy_changed_while_the_store_is_open_counts_at_the_next_load(quiet: Engine, store: Path) -> None:
     with pytest.raises(NeedsReview):
-        await quiet.load("review.pkl")
+        await quiet.models.load("review.pkl")
     path = say(store / STORE_DIR, f'trusted = ["{NAME}"]\n')
-    await quiet.load("review.pkl")
-    report = await quiet.report("review.pkl")
+    await quiet.models.load("review.pkl")
+    report = await quiet.artifacts.report("review.pkl")
     reason = next(one for one in report.judgement.reasons if one.code == "trusted-by-policy")
     assert reason.detail == f"{NAME} is trusted by {path}"
     assert report.judgement.verdict is Verdict.SAFE
-    await quiet.unload("review.pkl")
+    await quiet.models.unload("review.pkl")
     path.write_text("trusted = [")
     with pytest.raises(BadInput, match=r"policy\.toml"):
-        await quiet.load("review.pkl")
+        await quiet.models.load("review.pkl")
     path.unlink()
     with pytest.raises(NeedsReview):
-        await quiet.load("review.pkl")
+        await quiet.models.load("review.pkl")
     assert results(quiet, "policy") == [
         "the store's policy is followed from now on",
         "the store's policy was changed outside the console",
@@ -76,14 +76,14 @@ async def test_a_strangers_policy_trusts_nothing_and_is_told_of(store: Path, iso
     engine = await opening(store, watch=False)
     try:
         with pytest.raises(NeedsReview):
-            await engine.load("review.pkl")
+            await engine.models.load("review.pkl")
         with pytest.raises(NeedsReview, match="is not pinned"):
-            await engine.load("a.joblib")
-        report = await engine.report("review.pkl")
+            await engine.models.load("a.joblib")
+        report = await engine.artifacts.report("review.pkl")
         assert "policy-not-followed" in {reason.code for reason in report.judgement.reasons}
         told = [event.text for event in engine.bus.recent() if event.kind == "trust.policy"]
         assert any("not followed for trusted" in text and "user 12345" in text for text in told)
-        shown = (await engine.doctor())["policy"]
+        shown = (await engine.doctor.examine())["policy"]
         assert isinstance(shown, dict)
         assert "not followed for trusted" in str(shown["files"])
         assert shown["required"] == ["pin"]
@@ -94,19 +94,19 @@ async def test_a_strangers_policy_trusts_nothing_and_is_told_of(store: Path, iso
 async def test_a_demanded_pin_keeps_out_what_is_safe_until_somebody_accepts_it(quiet: Engine, store: Path) -> None:
     say(store / STORE_DIR, "[require]\npin = true\n")
     with pytest.raises(NeedsReview, match="is not pinned") as caught:
-        await quiet.load("a.joblib")
+        await quiet.models.load("a.joblib")
     assert "--accept" in str(caught.value.hint)
-    await quiet.load("a.joblib", accept="our nightly job wrote it")
-    await quiet.unload("a.joblib")
-    await quiet.load("a.joblib")
-    await quiet.unload("a.joblib")
+    await quiet.models.load("a.joblib", accept="our nightly job wrote it")
+    await quiet.models.unload("a.joblib")
+    await quiet.models.load("a.joblib")
+    await quiet.models.unload("a.joblib")
     joblib.dump(model(1), store / "a.joblib")
     with pytest.raises(NeedsReview, match="is not pinned"):
-        await quiet.load("a.joblib")
+        await quiet.models.load("a.joblib")
     assert any(text.startswith("a.joblib is not pinned") for text in results(quiet, "load"))
-    plan = await quiet.plan_update("a.joblib", data=str(store / "rows.npy"), target="y")
+    plan = quiet.updates.plan("a.joblib", data=str(store / "rows.npy"), target="y")
     with pytest.raises(NeedsReview, match="is not pinned"):
-        await quiet.update(plan)
+        await quiet.updates.run(plan)
 
 
 async def test_a_demanded_signature_keeps_out_what_nobody_signed(quiet: Engine, store: Path, isolated: Path) -> None:
@@ -116,17 +116,17 @@ async def test_a_demanded_signature_keeps_out_what_nobody_signed(quiet: Engine, 
     public = generate(isolated / "key.pem")
     say(isolated / "config" / "model-console", "[require]\nsignature = true\n")
     with pytest.raises(Refused, match="names no key"):
-        await quiet.load("a.joblib")
+        await quiet.models.load("a.joblib")
     say(isolated / "config" / "model-console", f'[require]\nsignature = true\n[signing]\nkeys = ["{public}"]\n')
     with pytest.raises(Refused, match="none of its keys signed") as caught:
-        await quiet.load("a.joblib", accept="please")
+        await quiet.models.load("a.joblib", accept="please")
     assert not isinstance(caught.value, NeedsReview)
     assert "model-console sign" in str(caught.value.hint)
-    await quiet.sign("a.joblib", isolated / "key.pem")
-    await quiet.load("a.joblib")
+    await quiet.signing.sign("a.joblib", isolated / "key.pem")
+    await quiet.models.load("a.joblib")
     joblib.dump(model(1), store / "a.joblib")
     with pytest.raises(Refused, match="none of its keys signed"):
-        await quiet.reload("a.joblib")
+        await quiet.models.reload("a.joblib")
 
 
 ON, OFF = Layer(True, "so says the kernel"), Layer(False, "this kernel has none")
@@ -153,13 +153,13 @@ async def test_a_layer_switched_off_stops_a_review_and_is_told_of_with_what_is_s
     engine._launcher.sandbox = replace(engine._launcher.sandbox, **{layer: False})  # type: ignore[arg-type]
     try:
         with pytest.raises(Refused, match=f"mandatory layer {layer}"):
-            await engine.load("review.pkl", accept="our own")
-        assert engine.worker("review.pkl") is None
-        view = await engine.load("a.joblib")
+            await engine.models.load("review.pkl", accept="our own")
+        assert engine.models.view("review.pkl") is None
+        view = await engine.models.load("a.joblib")
         assert any(layer in note for note in view.notes)
         assert any(event.kind == "trust.layers" and layer in event.text for event in engine.bus.recent())
         say(isolated / "config" / "model-console", "[sandbox]\nmandatory = []\n")
-        await engine.load("review.pkl")
+        await engine.models.load("review.pkl")
     finally:
         await engine.close()
 
@@ -169,13 +169,13 @@ async def test_what_is_not_recorded_in_the_store_stands_in_the_users_own_log(
 ) -> None:
     engine = await opening(store, watch=False, records=False)
     try:
-        await engine.load("a.joblib")
-        entries = engine.audit_entries()
+        await engine.models.load("a.joblib")
+        entries = engine.book.entries()
         assert [(entry.action, entry.result, entry.log) for entry in entries] == [
             ("load", "intent", "own"),
             ("load", "loaded", "own"),
         ]
-        assert engine.audit_verify().ok
+        assert engine.book.verify().ok
     finally:
         await engine.close()
     assert not (store / STORE_DIR).exists()
@@ -189,18 +189,18 @@ from console.engine import Engine
 
 async def look():
     engine = await Engine.open(Path(sys.argv[1]), Settings(reconcile_s=0.2, warm=False), read_only=True)
-    while engine.scanning:
+    while engine.artifacts.scanning:
         await asyncio.sleep(0.05)
-    await engine.scan()
-    await engine.load("a.joblib")
-    await engine.predict("a.joblib", rows=[[1.0, 2.0, 3.0]])
-    await engine.history("a.joblib")
-    for wrong in (engine.load("review.pkl", accept="yes"), engine.rollback("a.joblib")):
+    await engine.artifacts.scan()
+    await engine.models.load("a.joblib")
+    await engine.questions.predict("a.joblib", rows=[[1.0, 2.0, 3.0]])
+    await engine.updates.history("a.joblib")
+    for wrong in (engine.models.load("review.pkl", accept="yes"), engine.updates.rollback("a.joblib")):
         try:
             await wrong
         except Exception as error:
             print(error)
-    engine.audit_verify()
+    engine.book.verify()
     await engine.close()
 
 asyncio.run(look())
@@ -233,23 +233,23 @@ async def test_no_row_target_or_local_ever_reaches_a_log(store: Path, isolated: 
     (store / "a.recipe.toml").write_text('[data]\ntrain = "rows.csv"\ntarget = "y"\n')
     engine = await opening(store)
     try:
-        await engine.load("a.joblib")
-        await engine.predict("a.joblib", rows=[[4242.4242, 0.0, 0.0]])
-        await engine.predict("a.joblib", data=str(store / "rows.csv"), target="y")
+        await engine.models.load("a.joblib")
+        await engine.questions.predict("a.joblib", rows=[[4242.4242, 0.0, 0.0]])
+        await engine.questions.predict("a.joblib", data=str(store / "rows.csv"), target="y")
         typed: list[Json] = [[WORD, WORD, WORD], {"f0": WORD}]
         for row in typed:
             with pytest.raises(ConsoleError):
-                await engine.predict("a.joblib", rows=[row])
+                await engine.questions.predict("a.joblib", rows=[row])
         for target in ("y", "f1"):
             with pytest.raises(ConsoleError):
-                await engine.predict("a.joblib", data=str(store / "words.csv"), target=target)
-        await engine.start_probe("a.joblib", seconds=0.2)
-        await engine.probe_finished("a.joblib")
-        plan = await engine.plan_update("a.joblib")
-        await engine.update(plan)
-        await engine.promote("a.joblib", "better on Tuesdays")
+                await engine.questions.predict("a.joblib", data=str(store / "words.csv"), target=target)
+        await engine.live.start("a.joblib", seconds=0.2)
+        await engine.live.finished("a.joblib")
+        plan = engine.updates.plan("a.joblib")
+        await engine.updates.run(plan)
+        await engine.updates.promote("a.joblib", "better on Tuesdays")
         with pytest.raises(ConsoleError):
-            await engine.update(replace(plan, data=str(store / "words.csv"), holdout=None))
+            await engine.updates.run(replace(plan, data=str(store / "words.csv"), holdout=None))
     finally:
         await engine.close()
     await asyncio.to_thread(_nothing_told, isolated, store)
@@ -267,8 +267,8 @@ def _nothing_told(isolated: Path, store: Path) -> None:
 
 async def test_every_refusal_names_what_it_is_about(quiet: Engine) -> None:
     with pytest.raises(NeedsReview):
-        await quiet.load("review.pkl")
-    (entry,) = quiet.audit_entries()
+        await quiet.models.load("review.pkl")
+    (entry,) = quiet.book.entries()
     assert entry.action == "load"
     assert entry.result.startswith("review.pkl needs your review")
     assert entry.digest is not None

@@ -18,26 +18,26 @@ from tests.loading.conftest import model, until
 
 
 def pids(engine: Engine) -> tuple[int, ...]:
-    view = engine.worker("a.joblib")
+    view = engine.models.view("a.joblib")
     return () if view is None else view.pids
 
 
 async def test_copies_share_the_requests_and_are_read_as_one(engine: Engine) -> None:
-    await engine.load("a.joblib")
-    alone = await engine.predict("a.joblib")
-    view = await engine.set_copies("a.joblib", 3)
+    await engine.models.load("a.joblib")
+    alone = await engine.questions.predict("a.joblib")
+    view = await engine.models.set_copies("a.joblib", 3)
     assert (view.copies, len(set(view.pids)), view.pids[0]) == (3, 3, view.pid)
-    outcomes = await asyncio.gather(*(engine.predict("a.joblib") for _ in range(9)))
+    outcomes = await asyncio.gather(*(engine.questions.predict("a.joblib") for _ in range(9)))
     assert all(one.outputs == alone.outputs for one in outcomes)
     slot = engine._fleet.slot("a.joblib")
     assert len(slot.tables) == 3
     fewest = min(psutil.Process(pid).memory_info().rss for pid in view.pids)
-    await until(engine, lambda: engine.series("a.joblib") is not None)
+    await until(engine, lambda: engine.live.recorder("a.joblib") is not None)
     await read(engine, lambda rss: rss > 2 * fewest)
-    await engine.set_copies("a.joblib", 1)
+    await engine.models.set_copies("a.joblib", 1)
     await gone(view.pids[1:])
     assert pids(engine) == view.pids[:1]
-    assert (await engine.predict("a.joblib")).outputs == alone.outputs
+    assert (await engine.questions.predict("a.joblib")).outputs == alone.outputs
 
 
 async def read(engine: Engine, holds: object) -> None:
@@ -45,7 +45,7 @@ async def read(engine: Engine, holds: object) -> None:
     assert callable(holds)
     async with asyncio.timeout(30):
         while True:
-            view = engine.worker("a.joblib")
+            view = engine.models.view("a.joblib")
             if view is not None and view.memory is not None and holds(view.memory.rss):
                 return
             await asyncio.sleep(0.05)
@@ -59,38 +59,38 @@ async def gone(numbers: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("which", [0, 1])
 async def test_the_death_of_one_leaves_the_other_answering(engine: Engine, which: int) -> None:
-    await engine.load("a.joblib")
-    before = (await engine.set_copies("a.joblib", 2)).pids
+    await engine.models.load("a.joblib")
+    before = (await engine.models.set_copies("a.joblib", 2)).pids
     os.kill(before[which], signal.SIGKILL)
     await until(engine, lambda: before[which] not in pids(engine))
     assert before[1 - which] in pids(engine)
-    assert (await engine.predict("a.joblib")).rows == 20
+    assert (await engine.questions.predict("a.joblib")).rows == 20
     await until(engine, lambda: len(pids(engine)) == 2)
-    view = engine.worker("a.joblib")
+    view = engine.models.view("a.joblib")
     assert view is not None
     assert (view.state, view.restarts, view.pid) == (WorkerState.READY, 1, before[1 - which])
-    assert "SIGKILL" in engine.failures()[-1].message
+    assert "SIGKILL" in engine.failures.all()[-1].message
 
 
 async def test_a_content_that_changed_gets_no_copy_until_it_is_reloaded(engine: Engine, store: Path) -> None:
-    await engine.load("a.joblib")
+    await engine.models.load("a.joblib")
     joblib.dump(model(5), store / "new")
     os.replace(store / "new", store / "a.joblib")
     with pytest.raises(Failed, match="has changed"):
-        await engine.set_copies("a.joblib", 2)
+        await engine.models.set_copies("a.joblib", 2)
     assert len(pids(engine)) == 1
-    await engine.reload("a.joblib")
-    assert len((await engine.set_copies("a.joblib", 2)).pids) == 2
-    await engine.reload("a.joblib")
+    await engine.models.reload("a.joblib")
+    assert len((await engine.models.set_copies("a.joblib", 2)).pids) == 2
+    await engine.models.reload("a.joblib")
     await until(engine, lambda: len(pids(engine)) == 2)
-    await engine.unload("a.joblib")
-    assert engine.worker("a.joblib") is None
+    await engine.models.unload("a.joblib")
+    assert engine.models.view("a.joblib") is None
 
 
 async def test_numbers_that_cannot_be(engine: Engine) -> None:
     with pytest.raises(Failed, match="not loaded"):
-        await engine.set_copies("a.joblib", 2)
-    await engine.load("a.joblib")
+        await engine.models.set_copies("a.joblib", 2)
+    await engine.models.load("a.joblib")
     for count in (0, 17):
         with pytest.raises(Usage, match="between 1 and 16"):
-            await engine.set_copies("a.joblib", count)
+            await engine.models.set_copies("a.joblib", count)

@@ -23,37 +23,39 @@ from tests.loading.conftest import model, until
 
 async def test_a_second_start_knows_the_store_before_it_looks(store: Path, isolated: Path) -> None:
     first = await Engine.open(store, Settings(warm=False))
-    await until(first, lambda: all(row.verdict for row in first.artifacts()) and len(first.artifacts()) == 3)
+    await until(first, lambda: all(row.verdict for row in first.artifacts.rows()) and len(first.artifacts.rows()) == 3)
     await first.close()
     second = await Engine.open(store, Settings(warm=False))
-    known = {row.path: row.verdict for row in second.artifacts()}
+    known = {row.path: row.verdict for row in second.artifacts.rows()}
     await second.close()
     assert known == {"a.joblib": Verdict.SAFE, "b.pkl": Verdict.SAFE, "review.pkl": Verdict.REVIEW}
 
 
 async def test_several_models_answer_side_by_side(engine: Engine) -> None:
-    await asyncio.gather(engine.load("a.joblib"), engine.load("b.pkl"))
+    await asyncio.gather(engine.models.load("a.joblib"), engine.models.load("b.pkl"))
     rows: list[Json] = [[5.0, 0.0, 0.0], [-5.0, 0.0, 0.0]]
-    a, b = await asyncio.gather(engine.predict("a.joblib", rows=rows), engine.predict("b.pkl", rows=rows))
+    a, b = await asyncio.gather(
+        engine.questions.predict("a.joblib", rows=rows), engine.questions.predict("b.pkl", rows=rows)
+    )
     assert a.outputs["predict"] == [True, False]
     assert b.rows == 2
-    pids = {view.pid for view in engine.workers().values()}
+    pids = {view.pid for view in engine.models.views().values()}
     assert len(pids) == 2
     assert os.getpid() not in pids
 
 
 async def test_what_needs_review_loads_on_a_recorded_yes_only(engine: Engine, store: Path) -> None:
     with pytest.raises(NeedsReview, match=r"ipaddress\.IPv4Address"):
-        await engine.load("review.pkl")
-    assert engine.worker("review.pkl") is None
-    await engine.load("review.pkl", accept="our own")
-    outcome = await engine.predict("review.pkl", rows=[[0.0, 0.0, 5.0]])
+        await engine.models.load("review.pkl")
+    assert engine.models.view("review.pkl") is None
+    await engine.models.load("review.pkl", accept="our own")
+    outcome = await engine.questions.predict("review.pkl", rows=[[0.0, 0.0, 5.0]])
     assert outcome.outputs["predict"] == [True]
-    await engine.unload("review.pkl")
-    await engine.load("review.pkl")
-    actions = [(entry.action, entry.result.split(":")[0]) for entry in engine.audit_entries()]
+    await engine.models.unload("review.pkl")
+    await engine.models.load("review.pkl")
+    actions = [(entry.action, entry.result.split(":")[0]) for entry in engine.book.entries()]
     assert ("accept", "review") in actions
-    assert engine.audit_verify().ok
+    assert engine.book.verify().ok
 
 
 async def test_blocked_and_damaged_files_are_refused_and_not_run(engine: Engine, store: Path, tmp_path: Path) -> None:
@@ -66,47 +68,47 @@ async def test_blocked_and_damaged_files_are_refused_and_not_run(engine: Engine,
     (store / "evil.pkl").write_bytes(pickle.dumps(Payload()))
     (store / "cut.pkl").write_bytes((store / "b.pkl").read_bytes()[:-40])
     with pytest.raises(Refused, match="blocked"):
-        await engine.load("evil.pkl", accept="please")
+        await engine.models.load("evil.pkl", accept="please")
     with pytest.raises(BadInput, match="damaged"):
-        await engine.load("cut.pkl")
+        await engine.models.load("cut.pkl")
     assert not marker.exists()
 
 
 async def test_a_changed_file_is_marked_with_both_digests_and_reloaded_beside(engine: Engine, store: Path) -> None:
-    before = await engine.load("a.joblib")
+    before = await engine.models.load("a.joblib")
     joblib.dump(model(1), store / "new")
     os.replace(store / "new", store / "a.joblib")
-    await until(engine, lambda: (row := engine.artifact("a.joblib")) and row.changed)
-    row = engine.artifact("a.joblib")
+    await until(engine, lambda: (row := engine.artifacts.row("a.joblib")) and row.changed)
+    row = engine.artifacts.row("a.joblib")
     assert row is not None
     assert row.digest not in (None, before.digest)
-    after = await engine.reload("a.joblib")
+    after = await engine.models.reload("a.joblib")
     assert after.digest == row.digest
     assert after.pid != before.pid
-    await until(engine, lambda: (row := engine.artifact("a.joblib")) and not row.changed)
-    assert (await engine.predict("a.joblib", rows=[[0.0, 5.0, 0.0]])).outputs["predict"] == [True]
+    await until(engine, lambda: (row := engine.artifacts.row("a.joblib")) and not row.changed)
+    assert (await engine.questions.predict("a.joblib", rows=[[0.0, 5.0, 0.0]])).outputs["predict"] == [True]
 
 
 async def test_the_old_model_answers_when_the_new_one_cannot_be_loaded(engine: Engine, store: Path) -> None:
-    before = await engine.load("a.joblib")
+    before = await engine.models.load("a.joblib")
     (store / "a.joblib").write_bytes(b"\x80\x05garbage")
     with pytest.raises(ConsoleError):
-        await engine.reload("a.joblib")
-    view = engine.worker("a.joblib")
+        await engine.models.reload("a.joblib")
+    view = engine.models.view("a.joblib")
     assert view is not None
     assert view.state is WorkerState.READY
     assert view.pid == before.pid
     assert "still answers" in view.notes[0]
-    assert (await engine.predict("a.joblib", rows=[[5.0, 0.0, 0.0]])).outputs["predict"] == [True]
+    assert (await engine.questions.predict("a.joblib", rows=[[5.0, 0.0, 0.0]])).outputs["predict"] == [True]
 
 
 async def test_a_killed_worker_is_explained_and_started_again(engine: Engine) -> None:
-    view = await engine.load("a.joblib")
+    view = await engine.models.load("a.joblib")
     assert view.pid is not None
     os.kill(view.pid, signal.SIGKILL)
-    await until(engine, lambda: (now := engine.worker("a.joblib")) and now.state is WorkerState.ERROR)
-    await until(engine, lambda: (now := engine.worker("a.joblib")) and now.state is WorkerState.READY)
-    assert "SIGKILL" in (engine.failures()[-1].exit or "")
+    await until(engine, lambda: (now := engine.models.view("a.joblib")) and now.state is WorkerState.ERROR)
+    await until(engine, lambda: (now := engine.models.view("a.joblib")) and now.state is WorkerState.READY)
+    assert "SIGKILL" in (engine.failures.all()[-1].exit or "")
     assert not psutil.pid_exists(view.pid)
 
 
@@ -114,22 +116,22 @@ async def test_a_worker_that_keeps_dying_is_left_alone(engine: Engine, monkeypat
     monkeypatch.setattr(slot, "BACKOFF_S", (0.0,))
     monkeypatch.setattr(slot, "GIVE_UP_AFTER", 1)
     for _ in range(2):
-        await until(engine, lambda: (now := engine.worker("a.joblib")) is None or now.state is WorkerState.READY)
-        view = await engine.load("a.joblib")
+        await until(engine, lambda: (now := engine.models.view("a.joblib")) is None or now.state is WorkerState.READY)
+        view = await engine.models.load("a.joblib")
         assert view.pid is not None
         os.kill(view.pid, signal.SIGKILL)
-        await until(engine, lambda: (now := engine.worker("a.joblib")) and now.state is WorkerState.ERROR)
-    left = engine.worker("a.joblib")
+        await until(engine, lambda: (now := engine.models.view("a.joblib")) and now.state is WorkerState.ERROR)
+    left = engine.models.view("a.joblib")
     assert left is not None
     assert left.retry_at is None
     assert "left alone" in left.notes[0]
-    assert (await engine.reload("a.joblib")).state is WorkerState.READY
+    assert (await engine.models.reload("a.joblib")).state is WorkerState.READY
 
 
 async def test_nothing_is_left_behind(store: Path, isolated: Path) -> None:
     before = psutil.Process().children(recursive=True)
     engine = await Engine.open(store, Settings(warm=False))
-    await engine.load("a.joblib")
+    await engine.models.load("a.joblib")
     children = set(psutil.Process().children(recursive=True)) - set(before)
     assert children
     await engine.close()
@@ -138,54 +140,54 @@ async def test_nothing_is_left_behind(store: Path, isolated: Path) -> None:
 
 
 async def test_a_store_that_vanishes_keeps_its_rows_and_workers(engine: Engine, store: Path) -> None:
-    await engine.load("a.joblib")
+    await engine.models.load("a.joblib")
     os.rename(store, store.with_name("away"))
-    await until(engine, lambda: engine.offline)
-    assert len(engine.artifacts()) == 3
-    assert (await engine.predict("a.joblib", rows=[[5.0, 0.0, 0.0]])).rows == 1
+    await until(engine, lambda: engine.artifacts.offline)
+    assert len(engine.artifacts.rows()) == 3
+    assert (await engine.questions.predict("a.joblib", rows=[[5.0, 0.0, 0.0]])).rows == 1
     os.rename(store.with_name("away"), store)
-    await until(engine, lambda: engine.offline is None)
+    await until(engine, lambda: engine.artifacts.offline is None)
 
 
 async def test_without_an_older_version_there_is_nothing_to_roll_back_to(engine: Engine, store: Path) -> None:
     before = (store / "a.joblib").read_bytes()
     with pytest.raises(BadInput):
-        await engine.rollback("a.joblib")
+        await engine.updates.rollback("a.joblib")
     assert (store / "a.joblib").read_bytes() == before
 
 
 async def test_a_recipe_may_have_a_changed_file_reloaded_at_once(engine: Engine, store: Path) -> None:
     (store / "b.recipe.toml").write_text('[reload]\non_change = "reload"\npolicy = "resource"\n')
-    before = await engine.load("b.pkl")
+    before = await engine.models.load("b.pkl")
     shutil.copy(store / "a.joblib", store / "new")
     os.replace(store / "new", store / "b.pkl")
     await until(
         engine,
-        lambda: (now := engine.worker("b.pkl")) and now.state is WorkerState.READY and now.digest != before.digest,
+        lambda: (now := engine.models.view("b.pkl")) and now.state is WorkerState.READY and now.digest != before.digest,
     )
-    row = engine.artifact("b.pkl")
+    row = engine.artifacts.row("b.pkl")
     assert row is not None
     assert not row.changed
 
 
 async def test_a_probe_measures_and_survives_the_death_of_its_worker(engine: Engine) -> None:
-    view = await engine.load("a.joblib")
-    await engine.start_probe("a.joblib")
-    state = engine.probe("a.joblib")
+    view = await engine.models.load("a.joblib")
+    await engine.live.start("a.joblib")
+    state = engine.live.probe("a.joblib")
     assert state is not None
     assert state.running
     assert view.pid is not None
     os.kill(view.pid, signal.SIGKILL)
-    await until(engine, lambda: (now := engine.worker("a.joblib")) and now.state is WorkerState.ERROR)
-    await until(engine, lambda: (now := engine.worker("a.joblib")) and now.state is WorkerState.READY)
-    state = engine.probe("a.joblib")
+    await until(engine, lambda: (now := engine.models.view("a.joblib")) and now.state is WorkerState.ERROR)
+    await until(engine, lambda: (now := engine.models.view("a.joblib")) and now.state is WorkerState.READY)
+    state = engine.live.probe("a.joblib")
     assert state is not None
     assert state.running
-    done = await engine.stop_probe("a.joblib")
+    done = await engine.live.stop("a.joblib")
     assert done is not None
     assert not done.running
 
 
 async def test_a_question_to_what_is_not_loaded_says_what_to_do(engine: Engine) -> None:
     with pytest.raises(Failed, match="not loaded"):
-        await engine.predict("a.joblib", rows=[[0.0, 0.0, 0.0]])
+        await engine.questions.predict("a.joblib", rows=[[0.0, 0.0, 0.0]])

@@ -45,7 +45,7 @@ async def looked_at(store: Path, path: str) -> tuple[Explanation, list[Event]]:
     """A session that looks once."""
     engine = await Engine.open(store, Settings(), watch=False, records=False)
     try:
-        told = await engine.explain(path)
+        told = await engine.artifacts.explain(path)
         return told, [event for event in engine.bus.recent() if event.kind == "trust.changed"]
     finally:
         await engine.close()
@@ -84,17 +84,17 @@ async def test_a_file_that_could_not_be_read_takes_nobodys_place(store: Path, is
 
 
 async def test_a_change_under_an_open_console_is_an_event(engine: Engine, store: Path) -> None:
-    await until(engine, lambda: engine.artifact("b.pkl") and engine.artifact("b.pkl").verdict)  # type: ignore[union-attr]
+    await until(engine, lambda: engine.artifacts.row("b.pkl") and engine.artifacts.row("b.pkl").verdict)  # type: ignore[union-attr]
     replaced(store / "b.pkl", {"m": model(1), "x": Payload()})
     await until(engine, lambda: [one for one in engine.bus.recent() if one.kind == "trust.changed"])
-    told = engine.known_explanation("b.pkl")
+    told = engine.artifacts.known_explanation("b.pkl")
     assert told is not None
     assert told.headline.startswith("Loading it calls posix.system")
 
 
 async def test_a_loaded_file_that_changes_is_told_too(engine: Engine, store: Path) -> None:
-    await engine.load("b.pkl")
-    await engine.explain("b.pkl")
+    await engine.models.load("b.pkl")
+    await engine.artifacts.explain("b.pkl")
     replaced(store / "b.pkl", {"m": model(1), "x": Payload()})
     await until(engine, lambda: [one for one in engine.bus.recent() if one.kind == "trust.changed"])
 
@@ -110,8 +110,8 @@ async def test_what_the_console_replaced_is_told_from_the_history(
     joblib.dump(model(), store / "a.joblib")
     engine = await opening(store, watch=False)
     try:
-        await engine.update(await engine.plan_update("a.joblib"))
-        await engine.promote("a.joblib", "test")
+        await engine.updates.run(engine.updates.plan("a.joblib"))
+        await engine.updates.promote("a.joblib", "test")
     finally:
         await engine.close()
     forget(isolated)
@@ -122,5 +122,5 @@ async def test_what_the_console_replaced_is_told_from_the_history(
 
 
 async def test_an_explanation_is_made_once(engine: Engine) -> None:
-    told = await engine.explain("a.joblib")
-    assert engine.known_explanation("a.joblib") is told
+    told = await engine.artifacts.explain("a.joblib")
+    assert engine.artifacts.known_explanation("a.joblib") is told

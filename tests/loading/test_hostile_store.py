@@ -70,14 +70,14 @@ async def test_the_console_does_not_run_it_either(booby: Path, marker: Path, iso
     (booby / "a.recipe.toml").write_text("[reload]\non_change = 'reload'\n")
     engine = await opening(booby, Settings(reconcile_s=0.5, warm=False))
     try:
-        await engine.load("a.joblib")
+        await engine.models.load("a.joblib")
         (booby / "a.recipe.toml").write_text(
             "[reload]\non_change = 'reload'\n[environment]\npython = 'env/bin/python'\n"
         )
         joblib.dump(model(1), booby / "a.joblib")
         await until(engine, lambda: any("through the store" in one.text for one in engine.bus.recent()))
         with pytest.raises(Refused, match="through the store"):
-            await engine.retry("a.joblib")
+            await engine.models.reload("a.joblib")
     finally:
         await engine.close()
     assert not marker.exists()  # noqa: ASYNC240
@@ -90,7 +90,7 @@ async def test_what_the_users_own_policy_lists_may_be_run(booby: Path, marker: P
     engine = await Engine.open(booby, Settings(), watch=False)
     try:
         with pytest.raises(ConsoleError) as caught:
-            await engine.load("a.joblib")
+            await engine.models.load("a.joblib")
         assert not isinstance(caught.value, Refused)
     finally:
         await engine.close()
@@ -141,8 +141,8 @@ async def test_a_pipe_in_place_of_our_own_files_blocks_nothing(store: Path, isol
     with suppress(ConsoleError):
         engine = await Engine.open(store, Settings(reconcile_s=0.5, warm=False))
         try:
-            await until(engine, lambda: len(engine.artifacts()) == 3)
-            await engine.load("review.pkl", accept="our own")
+            await until(engine, lambda: len(engine.artifacts.rows()) == 3)
+            await engine.models.load("review.pkl", accept="our own")
         finally:
             await engine.close()
 
@@ -159,7 +159,7 @@ async def test_a_link_in_place_of_our_own_files_is_not_written_through(
     with suppress(ConsoleError):
         engine = await Engine.open(store, Settings(), watch=False)
         try:
-            await engine.load("review.pkl", accept="our own")
+            await engine.models.load("review.pkl", accept="our own")
         finally:
             await engine.close()
     assert victim.read_text() == "mine\n"

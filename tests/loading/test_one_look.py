@@ -18,7 +18,7 @@ def indexes(top: Path) -> list[Path]:
 
 async def test_it_inspects_only_what_an_earlier_session_did_not(store: Path, isolated: Path) -> None:
     first = await Engine.open(store, Settings(warm=False))
-    await until(first, lambda: len(first.artifacts()) == 3 and all(row.verdict for row in first.artifacts()))
+    await until(first, lambda: len(first.artifacts.rows()) == 3 and all(row.verdict for row in first.artifacts.rows()))
     await first.close()
     assert indexes(isolated)
     (store / "b.pkl").unlink()
@@ -27,7 +27,7 @@ async def test_it_inspects_only_what_an_earlier_session_did_not(store: Path, iso
     inspected: list[str] = []
     look.bus.subscribe(lambda event: inspected.append(event.subject) if event.kind == "artifact.inspected" else None)
     try:
-        found = {row.path: row.verdict for row in await look.scan()}
+        found = {row.path: row.verdict for row in await look.artifacts.scan()}
     finally:
         await look.close()
     assert inspected == ["new.pkl"]
@@ -39,7 +39,7 @@ async def test_it_inspects_only_what_an_earlier_session_did_not(store: Path, iso
 async def test_where_no_session_was_it_leaves_no_index(store: Path, isolated: Path) -> None:
     look = await Engine.open(store, Settings(warm=False), watch=False, records=False)
     try:
-        assert len(await look.scan()) == 3
+        assert len(await look.artifacts.scan()) == 3
     finally:
         await look.close()
     assert not indexes(isolated)

@@ -85,14 +85,14 @@ async def test_a_load_takes_up_what_was_prepared_but_only_for_these_bytes(engine
         return await plan(fd, name, **options)
 
     engine._inspectors.plan = counted  # type: ignore[method-assign, assignment]
-    await until(engine, lambda: (found := engine.artifact("a.joblib")) is not None and found.verdict)
-    engine.stand_on("a.joblib")
-    await asyncio.gather(*engine._preparing._tasks)
+    await until(engine, lambda: (found := engine.artifacts.row("a.joblib")) is not None and found.verdict)
+    engine.artifacts.stand_on("a.joblib")
+    await asyncio.gather(*engine.artifacts._preparing._tasks)
     assert asked == ["a.joblib"]
-    first = await engine.load("a.joblib")
+    first = await engine.models.load("a.joblib")
     assert asked == ["a.joblib"]
-    await engine.unload("a.joblib")
+    await engine.models.unload("a.joblib")
     joblib.dump(model(2), store / "a.joblib")
-    second = await engine.load("a.joblib")
+    second = await engine.models.load("a.joblib")
     assert asked == ["a.joblib", "a.joblib"]
     assert first.digest != second.digest

@@ -153,12 +153,12 @@ async def worker_race(engine: Engine, twins: Twins, tries: int) -> None:
         with twins.swapped(how):
             for _ in range(-(-tries // len(WAYS))):
                 try:
-                    await engine.load("m.joblib", at="[0]")
+                    await engine.models.load("m.joblib", at="[0]")
                 except ConsoleError:
                     continue
                 finally:
                     assert not twins.marker.exists()
-                await engine.unload("m.joblib")
+                await engine.models.unload("m.joblib")
 
 
 async def test_the_evil_twin_would_leave_its_mark(engine: Engine, twins: Twins) -> None:
@@ -232,7 +232,7 @@ async def test_workers_of_a_large_file_that_changes(twins: Twins, opening: Openi
         await a_file_that_shrinks_under_its_worker(opened, twins)
     finally:
         await opened.close()
-    entries = [(one.action, one.result, one.digest) for one in opened.audit_entries()]
+    entries = [(one.action, one.result, one.digest) for one in opened.book.entries()]
     assert ("load", "loaded", digest) in entries
 
 
@@ -269,7 +269,7 @@ async def a_file_that_shrinks_under_its_worker(opened: Engine, twins: Twins) -> 
     wide = joblib.load(twins.good)[0]
     wide.coef_, wide.intercept_, wide.classes_ = np.vstack([wide.coef_] * 5000), np.zeros(5000), np.arange(5000)
     joblib.dump(wide, twins.path)
-    await opened.load("m.joblib")
+    await opened.models.load("m.joblib")
     with twins.path.open("r+b") as file:
         file.truncate(100)
     with pytest.raises(ConsoleError, match="shrank underneath"):

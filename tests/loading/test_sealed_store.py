@@ -72,13 +72,13 @@ def root(tmp_path: Path, settings: Settings) -> Path:
 async def test_it_is_shown_judged_and_asked_like_the_open_one(root: Path, settings: Settings, opening: Opening) -> None:
     engine = await opening(root, settings, watch=False)
     try:
-        rows = {row.path: row for row in await engine.scan()}
-        report, other = [await engine.report(path, digest=True) for path in ("a.joblib.age", "open.joblib")]
-        view = await engine.load("a.joblib.age")
-        answer = await engine.predict("a.joblib.age", rows=ROWS)
-        await engine.load("open.joblib")
-        expected = await engine.predict("open.joblib", rows=ROWS)
-        score = await engine.evaluate("a.joblib.age", data=str(root / "train.csv"), target="y")
+        rows = {row.path: row for row in await engine.artifacts.scan()}
+        report, other = [await engine.artifacts.report(path, digest=True) for path in ("a.joblib.age", "open.joblib")]
+        view = await engine.models.load("a.joblib.age")
+        answer = await engine.questions.predict("a.joblib.age", rows=ROWS)
+        await engine.models.load("open.joblib")
+        expected = await engine.questions.predict("open.joblib", rows=ROWS)
+        score = await engine.questions.evaluate("a.joblib.age", data=str(root / "train.csv"), target="y")
     finally:
         await engine.close()
     row = rows["a.joblib.age"]
@@ -96,10 +96,10 @@ async def test_it_is_shown_judged_and_asked_like_the_open_one(root: Path, settin
 async def test_without_an_identity_it_says_what_to_name(root: Path, settings: Settings, opening: Opening) -> None:
     engine = await opening(root, Settings(warm=False), watch=False)
     try:
-        rows = {row.path: row for row in await engine.scan()}
+        rows = {row.path: row for row in await engine.artifacts.scan()}
         with pytest.raises(BadInput, match=r"unsupported: it is sealed; name an identity file in .*config\.toml"):
-            await engine.load("a.joblib.age")
-        report = await engine.report("a.joblib.age", digest=True)
+            await engine.models.load("a.joblib.age")
+        report = await engine.artifacts.report("a.joblib.age", digest=True)
     finally:
         await engine.close()
     row = rows["a.joblib.age"]
@@ -107,7 +107,7 @@ async def test_without_an_identity_it_says_what_to_name(root: Path, settings: Se
     assert report.artifact.digest is not None
     again = await opening(root, settings, watch=False)
     try:
-        assert {one.path: one.verdict for one in await again.scan()}["a.joblib.age"] is Verdict.SAFE
+        assert {one.path: one.verdict for one in await again.artifacts.scan()}["a.joblib.age"] is Verdict.SAFE
     finally:
         await again.close()
 
@@ -131,9 +131,9 @@ async def test_an_identity_that_cannot_serve_is_named_with_the_reason(
             root, replace(settings, sealing=replace(settings.sealing, identity=str(path))), watch=False
         )
         try:
-            report = await engine.report("a.joblib.age")
+            report = await engine.artifacts.report("a.joblib.age")
             with pytest.raises(BadInput):
-                await engine.load("a.joblib.age")
+                await engine.models.load("a.joblib.age")
         finally:
             await engine.close()
         assert report.judgement.verdict is Verdict.UNSUPPORTED
@@ -148,11 +148,11 @@ async def test_cut_and_changed_files_are_damaged(root: Path, settings: Settings,
         (root / f"{name}.joblib.age").write_bytes(content)
     engine = await opening(root, settings, watch=False)
     try:
-        rows = {row.path: row for row in await engine.scan()}
+        rows = {row.path: row for row in await engine.artifacts.scan()}
         for name in ("cut", "cut1", "changed"):
             assert rows[f"{name}.joblib.age"].verdict is Verdict.DAMAGED, name
             with pytest.raises(BadInput, match="damaged"):
-                await engine.load(f"{name}.joblib.age")
+                await engine.models.load(f"{name}.joblib.age")
     finally:
         await engine.close()
 
@@ -173,16 +173,16 @@ async def test_what_is_inside_is_judged_as_if_it_lay_open(
     (root / "twice.pkl.age").write_bytes(sealed(sealed(reviewed, settings), settings))
     engine = await opening(root, settings, watch=False)
     try:
-        rows = {row.path: row for row in await engine.scan()}
+        rows = {row.path: row for row in await engine.artifacts.scan()}
         assert rows["evil.pkl.age"].verdict is Verdict.BLOCKED
         assert rows["text.age"].verdict is Verdict.UNSUPPORTED
         assert rows["twice.pkl.age"].verdict is Verdict.UNSUPPORTED
         with pytest.raises(Refused, match="blocked"):
-            await engine.load("evil.pkl.age", accept="please")
+            await engine.models.load("evil.pkl.age", accept="please")
         with pytest.raises(NeedsReview, match=r"ipaddress\.IPv4Address"):
-            await engine.load("review.pkl.age")
-        view = await engine.load("review.pkl.age", accept="our own")
-        accepted = next(entry for entry in engine.audit_entries() if entry.action == "accept")
+            await engine.models.load("review.pkl.age")
+        view = await engine.models.load("review.pkl.age", accept="our own")
+        accepted = next(entry for entry in engine.book.entries() if entry.action == "accept")
     finally:
         await engine.close()
     with open_artifact(root, "review.pkl.age") as file:
@@ -194,7 +194,7 @@ async def test_one_that_unfolds_to_too_much_is_named(root: Path, settings: Setti
     (root / "large.joblib.age").write_bytes(sealed(bytes(2 << 20), settings))
     engine = await opening(root, replace(settings, sealing=replace(settings.sealing, limit_mb=1)), watch=False)
     try:
-        report = await engine.report("large.joblib.age")
+        report = await engine.artifacts.report("large.joblib.age")
     finally:
         await engine.close()
     assert report.judgement.verdict is Verdict.UNSUPPORTED
@@ -205,18 +205,18 @@ async def test_a_new_content_is_noticed_and_reloaded(root: Path, settings: Setti
     (root / "a.recipe.toml").write_text('[reload]\non_change = "reload"\n')
     engine = await opening(root, settings)
     try:
-        before = await engine.load("a.joblib.age")
+        before = await engine.models.load("a.joblib.age")
         other = root / ".new"
         other.write_bytes(sealed(dumped(model(1)), settings))
         other.rename(root / "a.joblib.age")
 
         def reloaded() -> bool:
-            view = engine.worker("a.joblib.age")
+            view = engine.models.view("a.joblib.age")
             return view is not None and view.digest not in (None, before.digest)
 
         await until(engine, reloaded)
-        answer = await engine.predict("a.joblib.age", rows=[[0.0, 5.0, 0.0]])
-        told = await engine.explain("a.joblib.age")
+        answer = await engine.questions.predict("a.joblib.age", rows=[[0.0, 5.0, 0.0]])
+        told = await engine.artifacts.explain("a.joblib.age")
     finally:
         await engine.close()
     assert answer.outputs["predict"] == [True]
@@ -226,14 +226,14 @@ async def test_a_new_content_is_noticed_and_reloaded(root: Path, settings: Setti
 async def test_it_is_updated_sealed_and_its_history_is(root: Path, settings: Settings, opening: Opening) -> None:
     engine = await opening(root, settings, watch=False)
     try:
-        found = await engine.update(await engine.plan_update("a.joblib.age"))
+        found = await engine.updates.run(engine.updates.plan("a.joblib.age"))
         assert found.candidate.digest != found.current.digest if found.current else False
-        version = await engine.promote("a.joblib.age", "newer")
+        version = await engine.updates.promote("a.joblib.age", "newer")
         with open_artifact(root, "a.joblib.age") as file:
             assert version.digest == found.candidate.digest == digest_of(file)
         assert MARKER.encode() not in opened(root / "a.joblib.age", settings)
-        await engine.rollback("a.joblib.age")
-        history = await engine.history("a.joblib.age")
+        await engine.updates.rollback("a.joblib.age")
+        history = await engine.updates.history("a.joblib.age")
     finally:
         await engine.close()
     assert MARKER.encode() in opened(root / "a.joblib.age", settings)
@@ -250,8 +250,8 @@ async def test_an_update_that_could_not_be_kept_sealed_is_refused_before_it_is_t
     engine = await opening(root, replace(settings, sealing=replace(settings.sealing, recipients=())), watch=False)
     try:
         with pytest.raises(Refused, match="nothing says for whom"):
-            await engine.update(await engine.plan_update("a.joblib.age"))
-        assert not [entry for entry in engine.audit_entries() if entry.result == "intent"]
+            await engine.updates.run(engine.updates.plan("a.joblib.age"))
+        assert not [entry for entry in engine.book.entries() if entry.result == "intent"]
     finally:
         await engine.close()
     (root / "a.recipe.toml").write_text(
@@ -260,7 +260,7 @@ async def test_an_update_that_could_not_be_kept_sealed_is_refused_before_it_is_t
     engine = await opening(root, settings, watch=False)
     try:
         with pytest.raises(Refused, match="a training command would write its candidate open"):
-            await engine.update(await engine.plan_update("a.joblib.age"))
+            await engine.updates.run(engine.updates.plan("a.joblib.age"))
     finally:
         await engine.close()
 
@@ -273,9 +273,9 @@ async def test_it_is_written_open_only_outside_of_the_store(
         for out in (root / "a.h5", root / "sub" / ".." / "a.h5"):
             (root / "sub").mkdir(exist_ok=True)
             with pytest.raises(Refused, match="would write it open into the store"):
-                await engine.convert("a.joblib.age", "hdf5", out)
-        done = await engine.convert("a.joblib.age", "hdf5", tmp_path / "a.h5")
-        assert "converted, open" in [one for one in engine.audit_entries() if one.action == "unseal"][-1].result
+                await engine.updates.convert("a.joblib.age", "hdf5", out)
+        done = await engine.updates.convert("a.joblib.age", "hdf5", tmp_path / "a.h5")
+        assert "converted, open" in [one for one in engine.book.entries() if one.action == "unseal"][-1].result
     finally:
         await engine.close()
     assert not (root / "a.h5").exists()
@@ -290,18 +290,18 @@ async def test_sealing_keeps_the_mode_and_replaces_only_what_was_read(
     content = (root / "open.joblib").read_bytes()
     engine = await opening(root, settings, watch=False)
     try:
-        path, digest = await engine.seal("open.joblib", settings.sealing.recipients, replace=True)
+        path, digest = await engine.at_rest.seal("open.joblib", settings.sealing.recipients, replace=True)
         assert not (root / "open.joblib").exists()
         assert path == root / "open.joblib.age"
         assert path.stat().st_mode & 0o777 == 0o640
         assert opened(path, settings) == content
         with pytest.raises(BadInput, match="is sealed already"):
-            await engine.seal("open.joblib.age", settings.sealing.recipients)
+            await engine.at_rest.seal("open.joblib.age", settings.sealing.recipients)
         with pytest.raises(BadInput, match="no recipient"):
-            await engine.seal("rows.npy", ["age1nobody"])
+            await engine.at_rest.seal("rows.npy", ["age1nobody"])
         with pytest.raises(ConsoleError, match="is not sealed"):
-            await engine.unseal("rows.npy", None, root / "x")
-        actions = [(one.action, one.digest) for one in engine.audit_entries() if one.action != "policy"]
+            await engine.at_rest.unseal("rows.npy", None, root / "x")
+        actions = [(one.action, one.digest) for one in engine.book.entries() if one.action != "policy"]
     finally:
         await engine.close()
     assert actions == [("seal", digest), ("seal", digest)]
@@ -314,9 +314,9 @@ async def test_no_cache_keeps_a_word_of_what_was_read(
     (root / "open.joblib").unlink()
     engine = await opening(root, settings)
     try:
-        await until(engine, lambda: (row := engine.artifact("a.joblib.age")) is not None and row.verdict)
-        await engine.load("a.joblib.age")
-        await engine.predict("a.joblib.age", rows=ROWS)
+        await until(engine, lambda: (row := engine.artifacts.row("a.joblib.age")) is not None and row.verdict)
+        await engine.models.load("a.joblib.age")
+        await engine.questions.predict("a.joblib.age", rows=ROWS)
     finally:
         await engine.close()
     assert SeenContents(root).get("a.joblib.age") is None

@@ -39,37 +39,37 @@ async def engine(store: Path, key: Path, opening: Opening) -> AsyncIterator[Engi
 
 async def test_only_what_is_signed_as_it_is_now_is_loaded(engine: Engine, store: Path, key: Path) -> None:
     with pytest.raises(Refused, match="demands a signature"):
-        await engine.load("a.joblib")
+        await engine.models.load("a.joblib")
     with pytest.raises(Refused, match="demands a signature"):
-        await engine.update(await engine.plan_update("a.joblib"))
-    await engine.sign("a.joblib", key)
-    await engine.load("a.joblib")
-    await engine.unload("a.joblib")
+        await engine.updates.run(engine.updates.plan("a.joblib"))
+    await engine.signing.sign("a.joblib", key)
+    await engine.models.load("a.joblib")
+    await engine.models.unload("a.joblib")
     os.replace(store / "b.pkl", store / "a.joblib")
     with pytest.raises(Refused, match="demands a signature"):
-        await engine.load("a.joblib")
+        await engine.models.load("a.joblib")
 
 
 async def test_a_promoted_content_waits_for_its_signature_and_the_old_one_answers(engine: Engine, key: Path) -> None:
     told: list[Event] = []
     engine.bus.subscribe(told.append)
-    await engine.sign("a.joblib", key)
-    before = await engine.load("a.joblib")
-    await engine.update(await engine.plan_update("a.joblib"))
-    version = await engine.promote("a.joblib", "newer")
+    await engine.signing.sign("a.joblib", key)
+    before = await engine.models.load("a.joblib")
+    await engine.updates.run(engine.updates.plan("a.joblib"))
+    version = await engine.updates.promote("a.joblib", "newer")
     unsigned = [event for event in told if event.kind == "update.unsigned"]
     assert len(unsigned) == 1
     assert "sign it before it can be loaded again" in unsigned[0].text
-    view = engine.worker("a.joblib")
+    view = engine.models.view("a.joblib")
     assert view is not None
     assert view.digest == before.digest
-    assert (await engine.predict("a.joblib", rows=[[5.0, 0.0, 0.0]])).rows == 1
+    assert (await engine.questions.predict("a.joblib", rows=[[5.0, 0.0, 0.0]])).rows == 1
     with pytest.raises(Refused, match="demands a signature"):
-        await engine.reload("a.joblib")
-    await engine.sign("a.joblib", key)
-    assert (await engine.reload("a.joblib")).digest == version.digest
-    back = await engine.rollback("a.joblib")
-    view = engine.worker("a.joblib")
+        await engine.models.reload("a.joblib")
+    await engine.signing.sign("a.joblib", key)
+    assert (await engine.models.reload("a.joblib")).digest == version.digest
+    back = await engine.updates.rollback("a.joblib")
+    view = engine.models.view("a.joblib")
     assert view is not None
     assert view.digest == back.digest == before.digest
     assert len([event for event in told if event.kind == "update.unsigned"]) == 1

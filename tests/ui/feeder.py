@@ -29,9 +29,34 @@ from console.trust.explain import explain
 from console.trust.policy import Policy
 from console.trust.roles import Permission, Role
 
+ROOMS: dict[str, dict[str, str]] = {
+    "book": {},
+    "artifacts": {"rows": "all_artifacts", "row": "artifact"},
+    "models": {"views": "all_workers", "view": "worker"},
+    "questions": {},
+    "live": {"start": "start_probe", "stop": "stop_probe", "set": "set_probe", "recorder": "series"},
+    "updates": {"run": "update", "cancel": "cancel_update"},
+    "twins": {"compare": "accelerate", "keep": "keep_twin", "discard": "discard_twin"},
+    "recipes": {"of": "recipe"},
+    "failures": {"all": "all_failures"},
+    "doctor": {},
+}
+"""The engine's rooms, and what a feeder calls what they are asked, where it has another word."""
+
+
+class Room:
+    """One room of the engine, as far as a feeder can stand for it: `calls` are the feeder's own words for its names."""
+
+    def __init__(self, feeder: Feeder, **calls: str) -> None:
+        self._feeder = feeder
+        self._calls = calls
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._feeder, self._calls.get(name, name))
+
 
 class Feeder:
-    """Holds records and hands them out by the engine's reading methods; what is asked of it is noted in `asked`."""
+    """Holds records and hands them out in rooms like the engine's; what is asked of it is noted in `asked`."""
 
     def __init__(self, artifacts: Iterable[Artifact] = (), *, root: Path = Path("/srv/models")) -> None:
         self.root = root
@@ -60,6 +85,11 @@ class Feeder:
         self.asked: list[tuple[str, ...]] = []
         self.closed = False
 
+    def __getattr__(self, name: str) -> Room:
+        if name in ROOMS:
+            return Room(self, **ROOMS[name])
+        raise AttributeError(name)
+
     @property
     def role(self) -> str:
         return self.permission.role.word
@@ -73,7 +103,7 @@ class Feeder:
     async def close(self) -> None:
         self.closed = True
 
-    def artifacts(self) -> tuple[Artifact, ...]:
+    def all_artifacts(self) -> tuple[Artifact, ...]:
         return tuple(self.rows.values())
 
     def artifact(self, path: str) -> Artifact | None:
@@ -107,10 +137,10 @@ class Feeder:
             raise BadInput(f"there is no {path}")
         return found
 
-    def sandbox_remedies(self, layers: Mapping[str, Layer]) -> dict[str, str]:
+    def remedies(self, layers: Mapping[str, Layer]) -> dict[str, str]:
         return {name: self.remedy for name, layer in layers.items() if not layer.active}
 
-    async def doctor(self) -> dict[str, Json]:
+    async def examine(self) -> dict[str, Json]:
         return {
             "sandbox": {name: {"active": one.active, "evidence": one.evidence} for name, one in self.layers.items()}
         }
@@ -121,7 +151,7 @@ class Feeder:
     def stand_on(self, path: str) -> None:
         """Nothing is prepared here."""
 
-    def workers(self) -> dict[str, WorkerView]:
+    def all_workers(self) -> dict[str, WorkerView]:
         return dict(self.views)
 
     def worker(self, path: str) -> WorkerView | None:
@@ -136,7 +166,7 @@ class Feeder:
     def recipe(self, path: str) -> Recipe:
         return Recipe()
 
-    def failures(self) -> tuple[Failure, ...]:
+    def all_failures(self) -> tuple[Failure, ...]:
         return tuple(self.failed)
 
     def progress(self, path: str) -> UpdateProgress | None:
@@ -148,7 +178,7 @@ class Feeder:
     async def history(self, path: str) -> tuple[Version, ...]:
         return self.versions.get(path, ())
 
-    async def plan_update(self, path: str, *, data: str | None = None, target: str | None = None) -> UpdatePlan:
+    def plan(self, path: str, *, data: str | None = None, target: str | None = None) -> UpdatePlan:
         plan = self.plans.get(path, Usage(f"there is nothing to train {path} on"))
         if isinstance(plan, ConsoleError):
             raise plan
@@ -165,9 +195,6 @@ class Feeder:
 
     async def reload(self, path: str) -> None:
         self.asked.append(("reload", path))
-
-    async def retry(self, path: str) -> None:
-        self.asked.append(("retry", path))
 
     async def start_probe(self, path: str, plan: Any = None) -> None:
         self.asked.append(("start_probe", path))

@@ -65,7 +65,7 @@ class HostileFeeder(Feeder):
         super().__init__()
         self.__dict__.update(hostile_store(texts).__dict__)
         self.texts = itertools.cycle(texts)
-        self.coverage = self.why_read_only = self.remedy = self.text
+        self.why_read_only = self.remedy = self.text
         for path, view in self.views.items():
             self.views[path] = replace(
                 view,
@@ -116,7 +116,7 @@ class HostileFeeder(Feeder):
     async def open_data(self, path: str, data: str | None, target: str | None = None) -> DataFile:
         return DataFile(self.text, 3, ((self.text, self.text),), self.text)
 
-    async def sample_rows(self, path: str, data: str | None, start: int, count: int) -> list[dict[str, Json]]:
+    async def sample(self, path: str, data: str | None, start: int, count: int) -> list[dict[str, Json]]:
         return [{self.text: self.text, self.text: [self.text, 1.0]}]
 
     async def predict(self, path: str, **wanted: Any) -> Outcome:
@@ -124,7 +124,7 @@ class HostileFeeder(Feeder):
             raise Failed(self.text, hint=self.text)
         return Outcome(1, {"predict": [self.text], self.text: [[self.text, 0.5]]}, 0.8, 1.1, (self.text,))
 
-    async def plan_update(self, path: str, *, data: str | None = None, target: str | None = None) -> UpdatePlan:
+    def plan(self, path: str, *, data: str | None = None, target: str | None = None) -> UpdatePlan:
         return UpdatePlan(path, self.text, self.text, self.text, command=(self.text, self.text), at=self.text)
 
 

@@ -16,7 +16,7 @@ DIGITS = "digits/mlp.h5"
 
 
 async def shown(driver: Driver, path: str) -> ModelScreen:
-    await driver.until(lambda: driver.app.engine.known_report(path) is not None, f"facts of {path}")
+    await driver.until(lambda: driver.app.engine.artifacts.known_report(path) is not None, f"facts of {path}")
     driver.app.push_screen(ModelScreen(path))
     screen = await driver.on(ModelScreen)
     assert isinstance(screen, ModelScreen)
@@ -30,16 +30,16 @@ async def test_a_model_is_driven_watched_and_tried(demo_copy: Path, opening: Ope
         await driver.press("p")
         await driver.until(lambda: screen.tab == "live" and "accuracy" in driver.picture(), "a driven model")
         await driver.until(lambda: "ms" in driver.picture() and "MB" in driver.picture(), "measured values")
-        recorder = engine.series(DIGITS)
+        recorder = engine.live.recorder(DIGITS)
         assert recorder is not None
         await driver.until(lambda: recorder.latest("pss"), "memory of the worker")
         await driver.press(">", ")")
-        await driver.until(lambda: (probe := engine.probe(DIGITS)) is not None and probe.plan.batch == 2)
+        await driver.until(lambda: (probe := engine.live.probe(DIGITS)) is not None and probe.plan.batch == 2)
         await driver.press("p", "3")
         await driver.until(lambda: "▀" in driver.picture() and "right" in driver.picture(), "a digit and its answer")
         await driver.press("right")
         await driver.until(lambda: "row 2 of" in driver.picture())
-        probe = engine.probe(DIGITS)
+        probe = engine.live.probe(DIGITS)
         assert probe is not None
         assert not probe.running
         assert probe.errors == 0
@@ -49,10 +49,10 @@ async def test_what_a_model_raises_stands_among_its_errors(demo_copy: Path, open
     path = "trouble/raises.joblib"
     engine = await opening(demo_copy)
     async with console_on(engine, (120, 36)) as driver:
-        await driver.until(lambda: engine.known_report(path) is not None)
-        await engine.load(path, accept="a test")
+        await driver.until(lambda: engine.artifacts.known_report(path) is not None)
+        await engine.models.load(path, accept="a test")
         screen = await shown(driver, path)
         await driver.press("3")
-        await driver.until(lambda: any(failure.artifact == path for failure in engine.failures()), "a failure")
+        await driver.until(lambda: any(failure.artifact == path for failure in engine.failures.all()), "a failure")
         await driver.press("4")
         await driver.until(lambda: screen.tab == "errors" and "predict" in driver.picture())

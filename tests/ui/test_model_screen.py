@@ -62,7 +62,7 @@ class Answering(Feeder):
             raise self.bad_data
         return DataFile("/srv/models/churn/data/holdout.csv", 360, (), "label")
 
-    async def sample_rows(self, path: str, data: str | None, start: int, count: int) -> list[dict[str, Json]]:
+    async def sample(self, path: str, data: str | None, start: int, count: int) -> list[dict[str, Json]]:
         return [{**self.data, "label": self.truth}]
 
     async def predict(self, path: str, **wanted: Any) -> Outcome:

@@ -58,7 +58,7 @@ async def on_row(console: Driver, path: str) -> None:
 
 
 def state(engine: Engine, path: str) -> WorkerState | None:
-    worker = engine.worker(path)
+    worker = engine.models.view(path)
     return worker.state if worker is not None else None
 
 
@@ -69,7 +69,7 @@ async def test_load_choose_review_and_unload(engine: Engine) -> None:
         await console.on(PlaceScreen)
         await console.press("j", "enter")
         await console.until(lambda: state(engine, "own/two.pkl") is WorkerState.READY)
-        worker = engine.worker("own/two.pkl")
+        worker = engine.models.view("own/two.pkl")
         assert worker is not None
         assert "second" in worker.at
         await on_row(console, "own/odd.pkl")
@@ -113,7 +113,7 @@ async def test_a_dead_worker_is_named_and_its_account_one_key_away(engine: Engin
     async with console_on(engine) as console:
         await on_row(console, "trouble/dies.joblib")
         await console.press("p")
-        await console.until(lambda: engine.failures(), "a failure")
+        await console.until(lambda: engine.failures.all(), "a failure")
         await console.press("e")
         await console.on(ErrorsScreen)
         await console.until(lambda: "SIGSEGV" in console.widget(TextPane).plain, "the cause")
@@ -129,7 +129,7 @@ async def test_retrain_compare_promote_and_roll_back(engine: Engine) -> None:
         await console.on(UpdateScreen)
         await console.until(lambda: "churn-train.csv" in console.picture())
         await console.press("enter")
-        await console.until(lambda: engine.pending(path) is not None, "a comparison")
+        await console.until(lambda: engine.updates.pending(path) is not None, "a comparison")
         await console.until(lambda: "roc_auc" in console.picture())
         assert (engine.root / path).read_bytes() == before
         await console.press("P")

@@ -28,8 +28,8 @@ def forest(tmp_path: Path) -> Path:
 async def test_a_converted_file_answers_alike_and_keeps_the_parameters(forest: Path, to: str, opening: Opening) -> None:
     engine = await opening(forest, watch=False, records=False)
     try:
-        told = await engine.convert("forest.joblib", to, forest / f"new.{to}")
-        report = await engine.report(f"new.{to}", digest=True)
+        told = await engine.updates.convert("forest.joblib", to, forest / f"new.{to}")
+        report = await engine.artifacts.report(f"new.{to}", digest=True)
     finally:
         await engine.close()
     assert told["compared"] == ["predict", "predict_proba"]
@@ -45,7 +45,7 @@ async def test_a_file_that_is_there_is_never_overwritten(forest: Path, opening: 
     engine = await opening(forest, watch=False, records=False)
     try:
         with pytest.raises(BadInput, match="is there already"):
-            await engine.convert("forest.joblib", "pickle", out)
+            await engine.updates.convert("forest.joblib", "pickle", out)
     finally:
         await engine.close()
     assert out.read_bytes() == b"mine"
@@ -55,7 +55,7 @@ async def test_a_format_that_cannot_hold_the_model_leaves_nothing(forest: Path, 
     engine = await opening(forest, watch=False, records=False)
     try:
         with pytest.raises(BadInput):
-            await engine.convert("forest.joblib", "hdf5-weights", forest / "new.h5")
+            await engine.updates.convert("forest.joblib", "hdf5-weights", forest / "new.h5")
     finally:
         await engine.close()
     assert not (forest / "new.h5").exists()

@@ -47,11 +47,11 @@ async def test_from_training_to_promotion_and_back(engine: Engine, place: Place)
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.5)).fit(rows[["a", "b", "c"]], rows["y"])
     path = place("round.joblib", model, DATA + GATE, compress=("zlib", 3))
     before = (engine.root / path).read_bytes()
-    view = await engine.load(path)
+    view = await engine.models.load(path)
     events = heard(engine)
-    plan = await engine.plan_update(path)
+    plan = engine.updates.plan(path)
     assert (plan.mode, plan.target) == (Mode.FIT, "y")
-    comparison = await engine.update(plan)
+    comparison = await engine.updates.run(plan)
     assert comparison.passed, comparison.gate
     assert [result.passed for result in comparison.gate] == [True, True, True]
     assert (comparison.task, comparison.rows, comparison.held_out) == ("classification", 100, True)
@@ -63,26 +63,26 @@ async def test_from_training_to_promotion_and_back(engine: Engine, place: Place)
     assert comparison.candidate.judgement.verdict is Verdict.SAFE
     assert comparison.candidate.parameters["logisticregression__C"] == 0.5
     assert comparison.changed == ()
-    assert engine.pending(path) == comparison
+    assert engine.updates.pending(path) == comparison
     assert (engine.root / path).read_bytes() == before
-    assert engine.progress(path) is None
+    assert engine.updates.progress(path) is None
     phases = [event.text for event in events if event.kind == "update.progress"]
     assert any("training" in text for text in phases)
 
-    version = await engine.promote(path, "more rows")
+    version = await engine.updates.promote(path, "more rows")
     assert (version.version, version.why, version.digest) == (2, "more rows", comparison.candidate.digest)
     assert version.metrics == comparison.candidate.metrics
-    assert engine.pending(path) is None
+    assert engine.updates.pending(path) is None
     assert joblib.load(engine.root / path).get_params()["logisticregression__C"] == 0.5
     assert (engine.root / path).read_bytes()[:1] == b"\x78"
-    after = engine.worker(path)
+    after = engine.models.view(path)
     assert after is not None
     assert (after.digest, after.pid != view.pid) == (version.digest, True)
 
-    back = await engine.rollback(path)
+    back = await engine.updates.rollback(path)
     assert back.version == 1
     assert (engine.root / path).read_bytes() == before
-    actions = [(entry.action, entry.result) for entry in engine.audit_entries() if entry.artifact == path]
+    actions = [(entry.action, entry.result) for entry in engine.book.entries() if entry.artifact == path]
     assert actions[2:] == [
         ("update", "intent"),
         ("update", "compared: gate passed"),
@@ -93,27 +93,27 @@ async def test_from_training_to_promotion_and_back(engine: Engine, place: Place)
         ("rollback", "done"),
         *actions[10:],
     ]
-    assert engine.audit_verify().ok
-    await engine.unload(path)
+    assert engine.book.verify().ok
+    await engine.models.unload(path)
 
 
 async def test_without_a_hold_out_a_fifth_is_kept_back_and_said(engine: Engine, place: Place) -> None:
     path = place("nohold.pkl", poor(), '[data]\ntrain = "train.csv"\ntarget = "y"\n')
-    comparison = await engine.update(await engine.plan_update(path))
+    comparison = await engine.updates.run(engine.updates.plan(path))
     assert (comparison.rows, comparison.held_out) == (40, False)
     assert not comparison.passed
     assert "your word" in comparison.gate[0].detail
-    await engine.discard(path)
-    assert engine.pending(path) is None
+    await engine.updates.discard(path)
+    assert engine.updates.pending(path) is None
     with pytest.raises(Failed, match="no candidate"):
-        await engine.promote(path, "gone")
+        await engine.updates.promote(path, "gone")
 
 
 async def test_a_model_in_a_holder_is_replaced_at_its_place(engine: Engine, place: Place) -> None:
     path = place("holder.pkl", {"model": poor(C=2.0), "threshold": 0.3, "labels": ("no", "yes")})
-    comparison = await engine.update(await engine.plan_update(path))
+    comparison = await engine.updates.run(engine.updates.plan(path))
     assert str(comparison.candidate.model_class).endswith("LogisticRegression")
-    await engine.promote(path, "holder")
+    await engine.updates.promote(path, "holder")
     with (engine.root / path).open("rb") as file:
         new = pickle.load(file)
     assert (new["threshold"], new["labels"], new["model"].C) == (0.3, ("no", "yes"), 2.0)
@@ -125,38 +125,38 @@ async def test_an_hdf5_artifact_stays_one(engine: Engine, place: Place) -> None:
     with (engine.root / "own.h5").open("w+b") as file:
         registry.save(poor(), "hdf5", file.fileno())
     (engine.root / path).unlink()
-    comparison = await engine.update(await engine.plan_update("own.h5"))
-    await engine.promote("own.h5", "more rows")
-    report = await engine.report("own.h5", digest=True)
+    comparison = await engine.updates.run(engine.updates.plan("own.h5"))
+    await engine.updates.promote("own.h5", "more rows")
+    report = await engine.artifacts.report("own.h5", digest=True)
     assert report.inspection is not None
     assert (report.inspection.format, report.artifact.digest) == ("hdf5", comparison.candidate.digest)
 
 
 async def test_a_foreign_change_in_between_is_a_conflict_and_kept(engine: Engine, place: Place) -> None:
     path = place("conflict.pkl", poor())
-    await engine.update(await engine.plan_update(path))
+    await engine.updates.run(engine.updates.plan(path))
     foreign = pickle.dumps(poor(C=99.0))
     (engine.root / path).write_bytes(foreign)
     with pytest.raises(Conflict, match="no longer what the candidate was compared with"):
-        await engine.promote(path, "late")
+        await engine.updates.promote(path, "late")
     assert (engine.root / path).read_bytes() == foreign
-    assert engine.pending(path) is not None
-    await engine.discard(path)
+    assert engine.updates.pending(path) is not None
+    await engine.updates.discard(path)
 
 
 @pytest.mark.slow
 async def test_what_was_accepted_stays_so_through_an_update(engine: Engine, place: Place) -> None:
     path = place("review.pkl", {"model": poor(), "origin": IPv4Address(1)})
-    plan = await engine.plan_update(path)
+    plan = engine.updates.plan(path)
     with pytest.raises(NeedsReview, match="IPv4Address"):
-        await engine.update(plan)
-    await engine.load(path, accept="ours")
-    await engine.unload(path)
-    comparison = await engine.update(plan)
+        await engine.updates.run(plan)
+    await engine.models.load(path, accept="ours")
+    await engine.models.unload(path)
+    comparison = await engine.updates.run(plan)
     assert comparison.candidate.judgement is not None
     assert comparison.candidate.judgement.verdict is Verdict.REVIEW
-    await engine.promote(path, "more rows")
-    report = await engine.report(path, digest=True)
+    await engine.updates.promote(path, "more rows")
+    report = await engine.artifacts.report(path, digest=True)
     assert report.artifact.digest == comparison.candidate.digest
     assert "more rows" in str(report.judgement.pinned)
 
@@ -176,9 +176,9 @@ async def test_hostile_artifacts_are_not_trained(engine: Engine, place: Place, t
     blocked = place("blocked.pkl", {"model": poor(), "more": Marker(marker)})
     cached = place("cached.pkl", Pipeline([("m", poor())], memory=str(tmp_path)))
     with pytest.raises(Refused, match=r"system"):
-        await engine.update(await engine.plan_update(blocked))
+        await engine.updates.run(engine.updates.plan(blocked))
     with pytest.raises(Refused, match="memory"):
-        await engine.update(await engine.plan_update(cached))
+        await engine.updates.run(engine.updates.plan(cached))
     assert not marker.exists()
 
 
@@ -190,8 +190,8 @@ async def test_a_hostile_candidate_is_neither_loaded_nor_promoted(engine: Engine
     path = place("commanded.pkl", poor(), recipe)
     before = (engine.root / path).read_bytes()
     with pytest.raises(Refused, match="blocked"):
-        await engine.update(await engine.plan_update(path))
-    assert engine.pending(path) is None
+        await engine.updates.run(engine.updates.plan(path))
+    assert engine.updates.pending(path) is None
     assert (engine.root / path).read_bytes() == before
     assert not marker.exists()
 
@@ -206,11 +206,11 @@ async def test_the_operators_own_program_makes_the_candidate(engine: Engine, pla
     recipe = DATA + GATE + '[retrain]\ncommand = ["python", "own.py", "--out", "{candidate}"]\n'
     path = place("program.pkl", poor(), recipe)
     events = heard(engine)
-    comparison = await engine.update(await engine.plan_update(path))
+    comparison = await engine.updates.run(engine.updates.plan(path))
     assert comparison.passed, comparison.gate
     assert ("C", "1.0", "50.0") in comparison.changed
     assert any(event.data.get("note") == "read 200" for event in events)
-    await engine.promote(path, "own program")
+    await engine.updates.promote(path, "own program")
 
 
 async def test_partial_fit_and_warm_start(engine: Engine, place: Place) -> None:
@@ -218,18 +218,18 @@ async def test_partial_fit_and_warm_start(engine: Engine, place: Place) -> None:
     sgd = SGDClassifier(loss="log_loss", random_state=0).fit(rows[["a", "b", "c"]], rows["y"])
     path = place("partial.pkl", sgd, DATA + '[retrain]\nmode = "partial_fit"\n')
     events = heard(engine)
-    await engine.update(await engine.plan_update(path))
+    await engine.updates.run(engine.updates.plan(path))
     assert any(event.data.get("total") == 20 for event in events if event.kind == "update.progress")
     forest = RandomForestClassifier(10, random_state=0, n_jobs=-1).fit(rows[["a", "b", "c"]], rows["y"])
     path = place("warm.pkl", forest, DATA + '[retrain]\nmode = "warm_start"\n')
-    comparison = await engine.update(await engine.plan_update(path))
+    comparison = await engine.updates.run(engine.updates.plan(path))
     assert comparison.changed == (("n_estimators", "10", "11"),)
     assert comparison.candidate.parameters["n_jobs"] == -1
 
 
 async def test_a_transformer_is_measured_by_its_way_back(engine: Engine, place: Place) -> None:
     path = place("pca.joblib", PCA(2, random_state=0).fit(frame(0, 12)[["a", "b", "c"]]))
-    comparison = await engine.update(await engine.plan_update(path))
+    comparison = await engine.updates.run(engine.updates.plan(path))
     assert (comparison.task, comparison.metric) == ("transformation", "mean_squared_error")
     assert comparison.candidate.latency is not None
     assert comparison.candidate.latency.count == 60
@@ -237,12 +237,12 @@ async def test_a_transformer_is_measured_by_its_way_back(engine: Engine, place: 
 
 async def test_training_again_on_the_same_rows_is_no_other_content(engine: Engine, place: Place) -> None:
     path = place("same.pkl", poor(), DATA + GATE)
-    await engine.update(await engine.plan_update(path))
-    await engine.promote(path, "once")
-    comparison = await engine.update(await engine.plan_update(path))
+    await engine.updates.run(engine.updates.plan(path))
+    await engine.updates.promote(path, "once")
+    comparison = await engine.updates.run(engine.updates.plan(path))
     assert not comparison.passed
     assert "exactly the bytes" in comparison.gate[-1].detail
-    await engine.discard(path)
+    await engine.updates.discard(path)
 
 
 @pytest.mark.parametrize(
@@ -260,17 +260,17 @@ async def test_rows_that_cannot_be_used_change_nothing(
     frame(0, 50, y=1).to_csv(engine.root / "one-class.csv", index=False)
     frame(0, 50).drop(columns="b").to_csv(engine.root / "columns.csv", index=False)
     path = place("rows.pkl", poor())
-    plan = await engine.plan_update(path, data=str(engine.root / data), target=target)
+    plan = engine.updates.plan(path, data=str(engine.root / data), target=target)
     with pytest.raises(BadInput, match=words):
-        await engine.update(plan)
-    assert engine.pending(path) is None
-    assert engine.progress(path) is None
+        await engine.updates.run(plan)
+    assert engine.updates.pending(path) is None
+    assert engine.updates.progress(path) is None
 
 
 async def test_a_missing_plan_says_what_to_name(engine: Engine, place: Place) -> None:
     path = place("bare.pkl", poor(), "# nothing")
     with pytest.raises(Usage, match="nothing to train"):
-        await engine.plan_update(path)
+        engine.updates.plan(path)
 
 
 async def test_cancelling_ends_the_trainer_and_changes_nothing(engine: Engine, place: Place) -> None:
@@ -284,25 +284,25 @@ async def test_cancelling_ends_the_trainer_and_changes_nothing(engine: Engine, p
             training.set()
 
     stop = engine.bus.subscribe(hear)
-    plan = await engine.plan_update(path)
-    task = asyncio.ensure_future(engine.update(plan))
+    plan = engine.updates.plan(path)
+    task = asyncio.ensure_future(engine.updates.run(plan))
     await asyncio.wait_for(training.wait(), 60)
     stop()
     with pytest.raises(Failed, match="being updated already"):
-        await engine.update(plan)
-    progress = engine.progress(path)
+        await engine.updates.run(plan)
+    progress = engine.updates.progress(path)
     assert progress is not None
     assert progress.phase == "training"
     trainers = [child for child in engine._launcher.children if child.kind == "trainer"]
     assert len(trainers) == 1
     assert psutil.pid_exists(trainers[0].pid)
-    await engine.cancel_update(path)
+    await engine.updates.cancel(path)
     with pytest.raises(Failed, match="cancelled; nothing was changed"):
         await task
     assert trainers[0].ended.is_set()
     assert not psutil.pid_exists(trainers[0].pid)
     assert (engine.root / path).read_bytes() == before
-    assert engine.progress(path) is None
+    assert engine.updates.progress(path) is None
 
 
 async def test_a_data_file_that_changes_meanwhile_is_noticed(engine: Engine, place: Place) -> None:
@@ -315,6 +315,6 @@ async def test_a_data_file_that_changes_meanwhile_is_noticed(engine: Engine, pla
 
     stop = engine.bus.subscribe(hear)
     with pytest.raises(Conflict, match="changed while they were used"):
-        await engine.update(await engine.plan_update(path))
+        await engine.updates.run(engine.updates.plan(path))
     stop()
-    assert engine.pending(path) is None
+    assert engine.updates.pending(path) is None

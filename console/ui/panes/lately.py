@@ -22,7 +22,7 @@ _MOST = 12
 
 def lately_lines(engine: Engine, path: str, width: int) -> list[Content]:
     """The figures of the last probe, and the newest events first."""
-    probe = engine.probe(path)
+    probe = engine.live.probe(path)
     about = (event for event in reversed(engine.bus.recent()) if event.subject == path)
     happened = [event_line(event).truncate(width, ellipsis=True) for event in islice(about, _MOST)]
     return [

@@ -59,7 +59,7 @@ class ErrorsPane(Vertical, Backdrop):
 
     def revise(self, row: Row | None) -> None:
         """Bring the list up to date."""
-        failures = [one for one in reversed(self._engine.failures()) if one.artifact == self._path]
+        failures = [one for one in reversed(self._engine.failures.all()) if one.artifact == self._path]
         self._failures = tuple(failures)
         self._list.display = self._detail.display = bool(failures)
         self._nothing.display = not failures
@@ -115,7 +115,7 @@ class VersionsPane(Vertical, Backdrop):
         words = "No older version is kept yet: the first update keeps the current one."
         versions: tuple[Version, ...] = ()
         try:
-            versions = await self._engine.history(self._path)
+            versions = await self._engine.updates.history(self._path)
         except ConsoleError as error:
             words = safe(error.message)
         self._list.display = self._detail.display = bool(versions)

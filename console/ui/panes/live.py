@@ -64,9 +64,9 @@ class LivePane(Vertical, Backdrop):
         """Follow the artifact's recorder, and say what the probe does."""
         self._row = row
         alive = row is not None and row.worker is not None and row.worker.state in _ALIVE
-        self.charts.show(self._engine.series(self._path), _hint(row))
+        self.charts.show(self._engine.live.recorder(self._path), _hint(row))
         self.run(alive)
-        lines = probe_lines(self._engine.probe(self._path), row, self.charts)
+        lines = probe_lines(self._engine.live.probe(self._path), row, self.charts)
         if lines != self._said:
             self._said = lines
             self._probe.update(Content("\n").join(lines), layout=False)

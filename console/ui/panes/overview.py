@@ -73,8 +73,8 @@ class OverviewPane(Horizontal, Backdrop):
             return
         two = width >= _TWO_COLUMNS
         column = (width // 2 - 1 if two else width) - 3
-        report = self._engine.known_report(self._path)
-        trust = trust_lines(report, self._engine.known_explanation(self._path), row, column)
+        report = self._engine.artifacts.known_report(self._path)
+        trust = trust_lines(report, self._engine.artifacts.known_explanation(self._path), row, column)
         file = file_lines(report, column)
         worker = worker_lines(self._engine, row, column)
         self._how.display = two
@@ -290,7 +290,7 @@ def _recipe(engine: Engine, row: Row, width: int) -> list[Content]:
     if row.artifact.recipe is None:
         return paragraph("none; data and target are asked for when they are needed", width, style="$quiet")
     try:
-        recipe = engine.recipe(row.path)
+        recipe = engine.recipes.of(row.path)
     except ConsoleError as error:
         return paragraph(safe(error.message), width, style="$error")
     gate = recipe.gate

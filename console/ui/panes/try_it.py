@@ -143,12 +143,12 @@ class TryPane(Vertical, Backdrop):
         truth: Json = None
         try:
             if self._file is None:
-                self._file = await engine.open_data(path, None)
+                self._file = await engine.questions.open_data(path, None)
             index = min(index, max(0, self._file.rows - 1))
-            rows = await engine.sample_rows(path, None, index, 1)
+            rows = await engine.questions.sample(path, None, index, 1)
             inputs = dict(rows[0]) if rows else {}
             truth = inputs.pop(self._file.target, None) if self._file.target else None
-            outcome = await engine.predict(path, start=index, stop=index + 1, methods=self._methods())
+            outcome = await engine.questions.predict(path, start=index, stop=index + 1, methods=self._methods())
             self._tried = Tried(index, inputs, truth, outcome)
         except ConsoleError as error:
             trouble = f"{error.message}\n{error.hint}" if error.hint else error.message
@@ -161,7 +161,7 @@ class TryPane(Vertical, Backdrop):
             {"text": row} if isinstance(row, str) else dict(zip(_names(like, row), row, strict=True))
         )
         try:
-            outcome = await self._engine.predict(self._path, rows=[row], methods=self._methods())
+            outcome = await self._engine.questions.predict(self._path, rows=[row], methods=self._methods())
             self._tried = Tried(None, inputs, None, outcome)
         except ConsoleError as error:
             self._tried = Tried(None, inputs, None, None, error.message)

@@ -115,9 +115,9 @@ class ConsoleScreen(Paced[None], Backdrop):
         action = BY_ID[action_id]
         if not (action.needs or action.writes) or not self._has(action_id) or not self.console_app.is_open:
             return None
-        if action.writes and self.engine.read_only:
-            return f"this console is read-only: {self.engine.why_read_only}"
-        return self.engine.refusal(action.needs) if action.needs else None
+        if action.writes and self.engine.book.read_only:
+            return f"this console is read-only: {self.engine.book.why_read_only}"
+        return self.engine.book.refusal(action.needs) if action.needs else None
 
     def do_back(self) -> None:
         """Back to the screen before."""

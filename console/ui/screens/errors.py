@@ -66,7 +66,7 @@ class ErrorsScreen(ConsoleScreen):
 
     def on_mount(self) -> None:
         """Open the failure that was asked for."""
-        failures = self.engine.failures()
+        failures = self.engine.failures.all()
         wanted = self._wanted
         if wanted is None and self._path is not None:
             wanted = next((one.id for one in reversed(failures) if one.artifact == self._path), None)
@@ -78,7 +78,7 @@ class ErrorsScreen(ConsoleScreen):
 
     def engine_changed(self, events: Sequence[Event]) -> None:
         """A new failure comes on top; what is read stays where it is."""
-        failures = self.engine.failures()
+        failures = self.engine.failures.all()
         listed = self.query_one(LineList)
         listed.show([(one.id, failure_title(one, listed.size.width)) for one in reversed(failures)])
         self.query_one("#errors").set_class(not failures, "nothing")
@@ -91,7 +91,7 @@ class ErrorsScreen(ConsoleScreen):
     def can(self, action: str) -> bool:
         """Nothing can be searched, copied or saved where nothing failed."""
         if action in ("open", "search", "copy", "save", "next-failure", "previous-failure"):
-            return bool(self.engine.failures())
+            return bool(self.engine.failures.all())
         if action in ("next-match", "previous-match"):
             return bool(self.is_built and self.query_one(TextPane).where)
         return True
@@ -100,7 +100,7 @@ class ErrorsScreen(ConsoleScreen):
         if not self.is_built:
             return None
         key = self.query_one(LineList).key
-        return next((one for one in self.engine.failures() if one.id == key), None)
+        return next((one for one in self.engine.failures.all() if one.id == key), None)
 
     def _open(self, *, keep_place: bool = False) -> None:
         failure = self._shown()
@@ -142,7 +142,7 @@ class ErrorsScreen(ConsoleScreen):
         bar = self.query_one(FilterBar)
         if bar.has_class("open"):
             self._search_closed(FilterBar.Closed("", False))
-        elif self.query_one(TextPane).has_focus and len(self.engine.failures()) > 1:
+        elif self.query_one(TextPane).has_focus and len(self.engine.failures.all()) > 1:
             self.query_one(LineList).focus()
         else:
             super().do_back()

@@ -76,7 +76,7 @@ class EventsScreen(ConsoleScreen):
             return
         if event.kind == "failure.added":
             self.console_app.show_errors(event.subject, event.data.get("failure"))
-        elif self.engine.artifact(event.subject) is not None:
+        elif self.engine.artifacts.row(event.subject) is not None:
             self.console_app.open_model(event.subject)
         else:
             self.console_app.say(f"{event.subject} is no longer in the store")

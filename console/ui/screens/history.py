@@ -63,7 +63,7 @@ class HistoryScreen(ConsoleScreen):
 
     async def _load(self) -> None:
         try:
-            versions = await self.engine.history(self._path)
+            versions = await self.engine.updates.history(self._path)
         except ConsoleError as error:
             self.console_app.say_error(error)
             versions = ()

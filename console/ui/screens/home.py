@@ -106,13 +106,13 @@ class HomeScreen(ArtifactScreen):
         self._say_empty()
         self._frame_words()
         self._preview()
-        self.engine.look_at(self.table.visible_paths)
+        self.engine.artifacts.look_at(self.table.visible_paths)
 
     def _preview(self) -> None:
         selected = self.table.selected
         self.query_one(Preview).show(self.engine, selected)
         if selected is not None:
-            self.engine.stand_on(selected.path)
+            self.engine.artifacts.stand_on(selected.path)
 
     def _tick(self) -> None:
         self.table.revise()
@@ -133,8 +133,8 @@ class HomeScreen(ArtifactScreen):
 
     def _say_empty(self) -> None:
         """An empty table says why, and what to do."""
-        rows, engine = self.console_app.rows, self.engine
-        words = empty_words(self.console_app.root, engine.offline, engine.scanning, bool(rows.filter))
+        rows, artifacts = self.console_app.rows, self.engine.artifacts
+        words = empty_words(self.console_app.root, artifacts.offline, artifacts.scanning, bool(rows.filter))
         empty = not len(rows)
         self.query_one("#empty", Static).display = empty
         self.table.display = not empty
@@ -153,7 +153,7 @@ class HomeScreen(ArtifactScreen):
 
     @on(ArtifactTable.Seen)
     def _seen(self, message: ArtifactTable.Seen) -> None:
-        self.engine.look_at(message.paths)
+        self.engine.artifacts.look_at(message.paths)
 
     @on(ArtifactTable.SortWanted)
     def _sort_wanted(self, message: ArtifactTable.SortWanted) -> None:

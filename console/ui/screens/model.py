@@ -96,15 +96,15 @@ class ModelScreen(ArtifactScreen):
 
     async def on_mount(self) -> None:
         """Open the first tab, and make sure that the facts are there."""
-        self.engine.look_at((self._about,))
-        self.engine.stand_on(self._about)
+        self.engine.artifacts.look_at((self._about,))
+        self.engine.artifacts.stand_on(self._about)
         await self._open(self._tab)
         self.run_worker(self._explain(), group="explain", exclusive=True)
 
     async def _explain(self) -> None:
         """Have the history looked at for what is new; a file that cannot be read says so itself."""
         with suppress(ConsoleError):
-            await self.engine.explain(self._about)
+            await self.engine.artifacts.explain(self._about)
         self.engine_changed(())
 
     def on_screen_suspend(self) -> None:
@@ -118,7 +118,7 @@ class ModelScreen(ArtifactScreen):
             return
         row = self.row
         self._header.show(row, self._about)
-        failed = sum(failure.artifact == self._about for failure in self.engine.failures())
+        failed = sum(failure.artifact == self._about for failure in self.engine.failures.all())
         self._tabs.show(self._tab, {"errors": failed})
         self._panes[self._tab].revise(row)
 
@@ -145,7 +145,7 @@ class ModelScreen(ArtifactScreen):
         if action in _ONLY_IN:
             return _ONLY_IN[action] == self._tab
         if action in _PROBING:
-            probe = self.engine.probe(self._about)
+            probe = self.engine.live.probe(self._about)
             return probe is not None and probe.running
         if action == "rollback":
             pane = self._panes.get(self._tab)
@@ -286,13 +286,13 @@ class ModelScreen(ArtifactScreen):
             self.engine_changed(())
 
     def _change(self, rate: int, batch: int) -> None:
-        probe = self.engine.probe(self._about)
+        probe = self.engine.live.probe(self._about)
         if probe is None or not probe.running:
             return
         if rate:
-            self.engine.set_probe(self._about, rate=stepped_rate(probe.plan.rate, rate))
+            self.engine.live.set(self._about, rate=stepped_rate(probe.plan.rate, rate))
         if batch:
-            self.engine.set_probe(self._about, batch=stepped_batch(probe.plan.batch, batch))
+            self.engine.live.set(self._about, batch=stepped_batch(probe.plan.batch, batch))
         self.engine_changed(())
 
     def _step(self, by: int) -> None:

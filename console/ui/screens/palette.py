@@ -109,7 +109,7 @@ class PaletteScreen(ModalScreen[Callable[[], None] | None], Paced[Callable[[], N
             yield said, ("action", action.id), partial(_action_line, keys, action)
         for name in THEMES:
             yield f"theme {name}", ("theme", name), partial(_line, "theme", name)
-        for artifact in self._below.engine.artifacts():
+        for artifact in self._below.engine.artifacts.rows():
             said = f"model {artifact.path} {text.class_words(artifact)}"
             yield said, ("model", artifact.path), partial(_model_line, artifact)
 

@@ -84,13 +84,13 @@ class SandboxScreen(ConsoleScreen):
         self._show()
 
     def _worker(self) -> WorkerView | None:
-        workers = [one for one in self.engine.workers().values() if one.layers]
+        workers = [one for one in self.engine.models.views().values() if one.layers]
         own = next((one for one in workers if one.path == self._path), None)
         return own or min(workers, key=lambda one: sum(layer.active for layer in one.layers.values()), default=None)
 
     async def _try(self) -> None:
         try:
-            found = await self.engine.doctor()
+            found = await self.engine.doctor.examine()
             tried = Tried(layers_in(found.get("sandbox")), layers_in(found.get("selftest")))
             self._tried = tried if tried.layers else "No layer was told."
         except ConsoleError as error:
@@ -117,7 +117,7 @@ class SandboxScreen(ConsoleScreen):
     def _next_steps(self, layers: Mapping[str, Layer]) -> dict[str, str]:
         """What would give the missing layers, looked up once for the same layers."""
         if self._steps[0] != layers:
-            self._steps = layers, self.engine.sandbox_remedies(layers)
+            self._steps = layers, self.engine.doctor.remedies(layers)
         return self._steps[1]
 
     def do_sandbox(self) -> None:

@@ -63,7 +63,7 @@ class TrustScreen(ConsoleScreen):
 
     async def _load(self) -> None:
         try:
-            await self.engine.explain(self._path)
+            await self.engine.artifacts.explain(self._path)
         except ConsoleError as error:
             self.console_app.say_error(error)
         self._show()
@@ -73,7 +73,7 @@ class TrustScreen(ConsoleScreen):
             return
         frame, pane = self.query_one("#trust-frame"), self.query_one(TextPane)
         width = pane.scrollable_content_region.width
-        row, told = self.console_app.rows.by_path.get(self._path), self.engine.known_explanation(self._path)
+        row, told = self.console_app.rows.by_path.get(self._path), self.engine.artifacts.known_explanation(self._path)
         if row is None or told is None or width <= 0:
             pane.show([Content.styled(text.sign("reading …"), "$quiet")])
             return
@@ -90,7 +90,7 @@ class TrustScreen(ConsoleScreen):
 
     def do_copy(self) -> None:
         """The line for a policy, where there is one; else all of the text."""
-        told = self.engine.known_explanation(self._path)
+        told = self.engine.artifacts.known_explanation(self._path)
         if told is not None and told.policy:
             self.console_app.copy(told.policy, "line for policy.toml")
         else:

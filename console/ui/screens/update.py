@@ -84,9 +84,9 @@ class UpdateScreen(ConsoleScreen):
     @property
     def stage(self) -> str:
         """Which panel is true now."""
-        if self.engine.progress(self._path) is not None:
+        if self.engine.updates.progress(self._path) is not None:
             return RUNNING
-        return COMPARED if self.engine.pending(self._path) is not None else PLAN
+        return COMPARED if self.engine.updates.pending(self._path) is not None else PLAN
 
     def footer_actions(self) -> Sequence[str]:
         """What the stage asks for."""
@@ -112,7 +112,7 @@ class UpdateScreen(ConsoleScreen):
         if stage == RUNNING:
             self._tell_progress()
         elif stage == COMPARED:
-            comparison = self.engine.pending(self._path)
+            comparison = self.engine.updates.pending(self._path)
             if comparison is not None:
                 self.query_one(TextPane).show(comparison_lines(comparison), keep_place=not moved)
             if moved:
@@ -128,7 +128,7 @@ class UpdateScreen(ConsoleScreen):
     async def _read_plan(self) -> None:
         """Ask the engine what an update would do; what is missing is asked of the operator."""
         try:
-            self._plan = await self.engine.plan_update(self._path)
+            self._plan = self.engine.updates.plan(self._path)
         except ConsoleError as error:
             self._tell_plan(error)
             self._focus("#data")
@@ -178,7 +178,7 @@ class UpdateScreen(ConsoleScreen):
         return [Content.assemble((f"{name:<10}", "$quiet"), safe(value, 300)) for name, value in pairs]
 
     def _tell_progress(self) -> None:
-        progress = self.engine.progress(self._path)
+        progress = self.engine.updates.progress(self._path)
         if progress is not None:
             self.query_one("#progress", Static).update(
                 Content("\n").join(progress_lines(progress, self.size.width - 8))
@@ -206,7 +206,7 @@ class UpdateScreen(ConsoleScreen):
         if plan is None or data != self._shortened(plan.data):
             full = str(self.engine.root / data) if data else None
             try:
-                plan = await self.engine.plan_update(self._path, data=full, target=target or None)
+                plan = self.engine.updates.plan(self._path, data=full, target=target or None)
             except ConsoleError as error:
                 self._tell_plan(error)
                 return
@@ -216,13 +216,11 @@ class UpdateScreen(ConsoleScreen):
     def do_cancel(self) -> None:
         """Stop the training, after asking."""
         question = f"Stop the update of {safe(self._path)}?"
-        self._ask(
-            question, "What it has done so far is lost; the current model stays as it is.", "Stop it", "cancel_update"
-        )
+        self._ask(question, "What it has done so far is lost; the current model stays as it is.", "Stop it", "cancel")
 
     def do_promote(self) -> None:
         """Put the candidate in place, after asking."""
-        comparison = self.engine.pending(self._path)
+        comparison = self.engine.updates.pending(self._path)
         if comparison is None:
             return
         question = f"Replace {safe(self._path)} with the candidate of {text.clock(comparison.when)}?"
@@ -248,8 +246,10 @@ class UpdateScreen(ConsoleScreen):
         def answered(said: bool | None) -> None:
             if not said:
                 return
-            engine, path = self.engine, self._path
-            work = engine.promote(path, "promoted on the screen") if call == "promote" else getattr(engine, call)(path)
+            updates, path = self.engine.updates, self._path
+            work = (
+                updates.promote(path, "promoted on the screen") if call == "promote" else getattr(updates, call)(path)
+            )
             self.console_app.operations.run(path, work, "swapping" if call == "promote" else "")
 
         self.app.push_screen(ConfirmScreen(question, detail, yes=yes), answered)

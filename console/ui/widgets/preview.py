@@ -57,7 +57,7 @@ class Preview(Widget):
 
 def describe(engine: Engine, row: Row, width: int) -> list[Line]:
     """The lines for one row, the most important first."""
-    report = engine.known_report(row.path)
+    report = engine.artifacts.known_report(row.path)
     lines = [facts_line(report, row)]
     artifact, worker = row.artifact, row.worker
     if artifact.problem is not None:
@@ -130,7 +130,7 @@ def _said(glyph: str, role: str, word: str, sentence: str) -> Line:
 
 
 def _refused(engine: Engine, row: Row) -> list[Line]:
-    verdict, told = text.trust(row.artifact), engine.known_explanation(row.path)
+    verdict, told = text.trust(row.artifact), engine.artifacts.known_explanation(row.path)
     if told is None:
         return [_said(verdict.glyph, verdict.role, verdict.word, row.artifact.why)]
     lines = [_said(verdict.glyph, verdict.role, verdict.word, told.headline)]
@@ -138,7 +138,7 @@ def _refused(engine: Engine, row: Row) -> list[Line]:
 
 
 def _review(engine: Engine, row: Row) -> list[Line]:
-    told = engine.known_explanation(row.path)
+    told = engine.artifacts.known_explanation(row.path)
     headline = told.headline if told is not None else row.artifact.why
     evidence = _evidence(told) if told is not None else Content("")
     return [
@@ -170,7 +170,7 @@ def _keys(start: str, *pairs: tuple[str, str]) -> Line:
 
 def last_failure(engine: Engine, path: str) -> Failure | None:
     """The newest failure of an artifact that is still kept."""
-    return next((failure for failure in reversed(engine.failures()) if failure.artifact == path), None)
+    return next((failure for failure in reversed(engine.failures.all()) if failure.artifact == path), None)
 
 
 def _dead(engine: Engine, row: Row) -> list[Line]:
@@ -199,7 +199,7 @@ def _living(engine: Engine, row: Row, width: int) -> list[Line]:
 
 
 def _news(engine: Engine, path: str) -> str:
-    told = engine.known_explanation(path)
+    told = engine.artifacts.known_explanation(path)
     if told is None or told.since is None or not told.since.changes:
         return ""
     return f": {text.sign(safe(news(told.since), 200))}"
@@ -219,7 +219,7 @@ def _worker(worker: WorkerView) -> Line:
 
 
 def _measured(engine: Engine, row: Row, width: int) -> Line:
-    recorder = engine.series(row.path)
+    recorder = engine.live.recorder(row.path)
     room = max(6, min(28, (width - 70) // 2))
     recent = recorder.recent() if recorder is not None else None
     recent = recent or (row.probe.worker if row.probe is not None else None)

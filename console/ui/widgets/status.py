@@ -94,17 +94,17 @@ class StatusLine(Widget):
         for word, role, weight in _WORDS:
             if number := rows.counts[word]:
                 counts.append((weight, Content.styled(f"{number} {word}", text.role_style(role))))
-        total, waiting = len(rows.by_path), engine.uninspected
-        if engine.scanning:
+        total, waiting = len(rows.by_path), engine.artifacts.uninspected
+        if engine.artifacts.scanning:
             counts.append((6, Content.styled("scanning", "$accent")))
         elif waiting >= _WORTH_TELLING:
             done = f"inspected {max(0, total - waiting):,} of {total:,}"
             counts.append((6, Content.styled(done, "$accent")))
-        if engine.offline is not None:
+        if engine.artifacts.offline is not None:
             counts.append((10, Content.styled(" OFFLINE ", "bold reverse $error")))
-        if engine.role != "administer":
-            counts.append((8, Content.styled(f"may {engine.role}", "$warning")))
-        if engine.read_only:
+        if engine.book.role != "administer":
+            counts.append((8, Content.styled(f"may {engine.book.role}", "$warning")))
+        if engine.book.read_only:
             counts.append((9, Content.styled(" READ-ONLY ", "bold reverse $warning")))
         if layers := app.sandbox_layers():
             active = sum(layer.active for layer in layers.values())

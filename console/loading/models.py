@@ -1,0 +1,53 @@
+"""What an operator has done with one model: it is loaded, multiplied, loaded anew and let go of."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from console.loading.fleet import Fleet
+from console.loading.record import Book
+from console.records import WorkerView
+
+
+class Models:
+    """The loaded models as an operator may ask for them; the fleet also acts by itself, which takes nobody's leave.
+
+    `before_unload` ends what still drives a model.
+    """
+
+    def __init__(self, fleet: Fleet, book: Book, before_unload: Callable[[str], Awaitable[object]]) -> None:
+        self._fleet = fleet
+        self._book = book
+        self._before_unload = before_unload
+
+    def views(self) -> dict[str, WorkerView]:
+        """What is loaded, loading or dead, by path."""
+        return self._fleet.views()
+
+    def view(self, path: str) -> WorkerView | None:
+        """The same of one path."""
+        return self._fleet.view(path)
+
+    async def load(self, path: str, *, at: str = "", accept: str | None = None) -> WorkerView:
+        """Load an artifact; `accept` is why the operator says yes to one under review.
+
+        Raises NeedsReview, Refused, BadInput, Failed.
+        """
+        await self._book.allow("load", path)
+        return await self._fleet.load(path, at=at, accept=accept)
+
+    async def set_copies(self, path: str, count: int) -> WorkerView:
+        """Have this many workers answer for a loaded artifact. Raises Usage, Failed, and what `load` raises."""
+        await self._book.allow("load", path)
+        return await self._fleet.set_copies(path, count)
+
+    async def reload(self, path: str, *, accept: str | None = None) -> WorkerView:
+        """Load what the file holds now in place of what is loaded, or of a worker that died. Raises like `load`."""
+        await self._book.allow("reload", path)
+        return await self._fleet.reload(path, accept=accept)
+
+    async def unload(self, path: str) -> None:
+        """End the workers of an artifact. Raises Refused."""
+        await self._book.allow("unload", path)
+        await self._before_unload(path)
+        await self._fleet.unload(path)
