@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 
 from console.durable import write_all
@@ -20,32 +20,19 @@ AS_FOUND = "as found"
 FROM_OUTSIDE = "changed outside the console"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What the journal tells of one content of an artifact."""
-
-    version: int
-    digest: str
-    when: float
-    who: str
-    why: str
-    size: int
-    metrics: dict[str, float] = field(default_factory=dict)
-
-
 class Versions:
     """What the journal knows of one artifact: `entries` by version, the one promoted last standing last, and which is
-    `current` as far as it knows."""
+    `current` as far as it knows. None of them is marked as current: what is in place is for the disk to say."""
 
     def __init__(self, operations: Iterable[Operation]) -> None:
-        self.entries: dict[int, Entry] = {}
-        self.current: Entry | None = None
+        self.entries: dict[int, Version] = {}
+        self.current: Version | None = None
         self.last: Operation | None = None
         for one in operations:
             if one.old and one.old_version not in self.entries:
-                found = (one.old_version, one.old, one.old_when, "", one.old_why, one.old_size, one.old_metrics)
-                self.entries[one.old_version] = Entry(*found)
-            entry = Entry(one.version, one.new, one.when, one.who, one.why, one.size, one.metrics)
+                found = (one.old_version, one.old, one.old_when, "", one.old_why, one.old_size)
+                self.entries[one.old_version] = Version(*found, metrics=one.old_metrics)
+            entry = Version(one.version, one.new, one.when, one.who, one.why, one.size, metrics=one.metrics)
             self.entries.pop(one.version, None)
             self.entries[one.version] = self.current = entry
             self.last = one
@@ -82,8 +69,7 @@ def versions(root: Path, path: str, *, live_digest: str | None = None) -> tuple[
         current = known.number_of(digest) if digest else 0
         for number, entry in known.entries.items():
             if number == current or known.name_of(number) in kept:
-                shown = (entry.digest, entry.when, entry.who, entry.why, entry.size, number == current, entry.metrics)
-                found.append(Version(number, *shown))
+                found.append(replace(entry, current=number == current))
         if digest and current not in known.entries:
             why = FROM_OUTSIDE if known.entries else AS_FOUND
             found.append(Version(current, digest, when, "", why, size, True))
