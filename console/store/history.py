@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -91,14 +91,12 @@ def _live(own: OwnFiles, path: str, known: Versions, digest: str | None) -> tupl
 
 
 def _kept(own: OwnFiles, path: str) -> frozenset[str]:
-    try:
-        fd = own.directory(HISTORY, artifact_key(path))
-    except OSError:
-        return frozenset()
-    try:
-        return frozenset(os.listdir(fd))
-    finally:
-        os.close(fd)
+    with ExitStack() as opened:
+        try:
+            directory = opened.enter_context(own.directory(HISTORY, artifact_key(path)))
+        except OSError:
+            return frozenset()
+        return frozenset(os.listdir(directory))
 
 
 def open_version(root: Path, path: str, version: int) -> SealedBytes:
@@ -111,11 +109,8 @@ def open_version(root: Path, path: str, version: int) -> SealedBytes:
         if version not in known.entries or known.name_of(version) not in _kept(own, path):
             raise BadInput(f"{path} has no retained version {version}", hint="`history` lists the versions there are")
         entry = known.entries[version]
-        directory = own.directory(HISTORY, artifact_key(path))
-        try:
+        with own.directory(HISTORY, artifact_key(path)) as directory:
             return _checked(directory, known.name_of(version), f"version {version} of {path}", entry.digest)
-        finally:
-            os.close(directory)
 
 
 def _checked(directory: int, name: str, words: str, digest: str) -> SealedBytes:
@@ -150,56 +145,45 @@ def retain(own: OwnFiles, directory: int, name: str, operation: Operation) -> No
     A copy that shares blocks where the file system can; else a second name of the file when nobody else has one (the
     caller takes the first away), else a copy of the bytes.
     """
-    target = own.directory(HISTORY, artifact_key(operation.path), create=True)
     kept, partial = file_name(operation.old_version, operation.old), f".{operation.op}.part"
-    source = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=directory)
-    try:
-        if _holds(target, kept, operation.old):
-            return
-        if not _clone(source, target, partial) and not _link(source, directory, name, target, partial):
-            copy_bytes(source, target, partial)
-        if not _holds(target, partial, operation.old):
-            raise Failed(f"{operation.path} was being written to while its old content was retained")
-        os.rename(partial, kept, src_dir_fd=target, dst_dir_fd=target)
-        sync_directory(target)
-    except BaseException:
-        with suppress(OSError):
-            _discard(target, partial)
-        raise
-    finally:
-        os.close(source)
-        os.close(target)
+    with own.directory(HISTORY, artifact_key(operation.path), create=True) as target:
+        source = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=directory)
+        try:
+            if _holds(target, kept, operation.old):
+                return
+            if not _clone(source, target, partial) and not _link(source, directory, name, target, partial):
+                copy_bytes(source, target, partial)
+            if not _holds(target, partial, operation.old):
+                raise Failed(f"{operation.path} was being written to while its old content was retained")
+            os.rename(partial, kept, src_dir_fd=target, dst_dir_fd=target)
+            sync_directory(target)
+        except BaseException:
+            with suppress(OSError):
+                _discard(target, partial)
+            raise
+        finally:
+            os.close(source)
 
 
 def settle(own: OwnFiles, operation: Operation) -> None:
     """The replacement is certain: nobody may write to the retained content any more."""
-    with suppress(OSError, BadInput):
-        directory = own.directory(HISTORY, artifact_key(operation.path))
-        try:
-            kept = file_name(operation.old_version, operation.old)
-            with sealed.open_artifact(directory, kept, empty_ok=True) as opened:
-                os.fchmod(opened.fd, 0o444)
-        finally:
-            os.close(directory)
+    with suppress(OSError, BadInput), own.directory(HISTORY, artifact_key(operation.path)) as directory:
+        kept = file_name(operation.old_version, operation.old)
+        with sealed.open_artifact(directory, kept, empty_ok=True) as opened:
+            os.fchmod(opened.fd, 0o444)
 
 
 def unlink_shared(own: OwnFiles, directory: int, name: str, operation: Operation) -> None:
     """After an undone replacement: let go of a version that is the very file in place, not a copy. Raises OSError."""
     if not operation.old:
         return
-    try:
-        target = own.directory(HISTORY, artifact_key(operation.path))
-    except FileNotFoundError:
-        return
-    try:
+    with suppress(FileNotFoundError), own.directory(HISTORY, artifact_key(operation.path)) as target:
         for kept in (file_name(operation.old_version, operation.old), f".{operation.op}.part"):
             with suppress(FileNotFoundError):
                 live = os.stat(name, dir_fd=directory, follow_symlinks=False)
                 mine = os.stat(kept, dir_fd=target, follow_symlinks=False)
                 if os.path.samestat(live, mine):
                     os.unlink(kept, dir_fd=target)
-    finally:
-        os.close(target)
 
 
 def _holds(directory: int, name: str, digest: str) -> bool:
@@ -272,10 +256,7 @@ def prune(own: OwnFiles, known: Versions, path: str, keep: int) -> tuple[int, ..
     surplus = tuple(retained[max(0, keep - 1) :])
     if not surplus:
         return ()
-    directory = own.directory(HISTORY, artifact_key(path))
-    try:
+    with own.directory(HISTORY, artifact_key(path)) as directory:
         for version in surplus:
             _discard(directory, known.name_of(version))
-    finally:
-        os.close(directory)
     return surplus

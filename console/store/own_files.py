@@ -7,7 +7,7 @@ import fcntl
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
@@ -71,8 +71,16 @@ class OwnFiles:
         """The mode of new files here."""
         return self.mode & 0o666
 
-    def directory(self, *names: str, create: bool = False) -> int:
-        """A descriptor of a directory under the own one. Raises FileNotFoundError where there is none."""
+    @contextmanager
+    def directory(self, *names: str, create: bool = False) -> Iterator[int]:
+        """A descriptor of a directory under the own one, to its end. Raises FileNotFoundError where there is none."""
+        fd = self._directory(names, create)
+        try:
+            yield fd
+        finally:
+            os.close(fd)
+
+    def _directory(self, names: Sequence[str], create: bool) -> int:
         if self.fd < 0:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), STORE_DIR)
         here = os.dup(self.fd)
@@ -119,12 +127,12 @@ class Busy(Failed):
 @contextmanager
 def artifact_lock(own: OwnFiles, path: str, *, wait: float) -> Iterator[None]:
     """Be the only one who replaces this artifact, in any process. Raises Busy after `wait` seconds, OSError."""
-    directory = own.directory(HISTORY, artifact_key(path), create=True)
-    try:
-        with locked(directory, "lock", own.file_mode, wait=wait, busy=f"another process is replacing {path} right now"):
-            yield
-    finally:
-        os.close(directory)
+    busy = f"another process is replacing {path} right now"
+    with (
+        own.directory(HISTORY, artifact_key(path), create=True) as directory,
+        locked(directory, "lock", own.file_mode, wait=wait, busy=busy),
+    ):
+        yield
 
 
 @contextmanager

@@ -136,12 +136,9 @@ def swap_back(site: Site) -> None:
 
 def set_aside(site: Site) -> None:
     """Keep what lies at the temporary name in `conflicts/`, since it is somebody's. Raises OSError."""
-    target = site.own.directory(CONFLICTS, create=True)
-    try:
+    with site.own.directory(CONFLICTS, create=True) as target:
         os.rename(site.tmp, f"{site.operation.op}-{site.name}"[:200], src_dir_fd=site.directory, dst_dir_fd=target)
         sync_directory(target)
-    finally:
-        os.close(target)
 
 
 def _exchanged(site: Site) -> bool:

@@ -48,13 +48,9 @@ def keep(root: Path, artifact_digest: str, at: str, content: sealed.SealedBytes,
     record: dict[str, Any] = {**told, **asdict(found)}
     record["mark"] = own_key.tag(_marked(record))
     try:
-        with OwnFiles(root, create=True) as own:
-            directory = own.directory(DIRECTORY, create=True)
-            try:
-                put(directory, f"{name}.onnx", lambda fd: copy_into(content, fd), own.file_mode)
-                put_bytes(directory, f"{name}.json", json.dumps(record, indent=1).encode(), own.file_mode)
-            finally:
-                os.close(directory)
+        with OwnFiles(root, create=True) as own, own.directory(DIRECTORY, create=True) as directory:
+            put(directory, f"{name}.onnx", lambda fd: copy_into(content, fd), own.file_mode)
+            put_bytes(directory, f"{name}.json", json.dumps(record, indent=1).encode(), own.file_mode)
     except OSError as error:
         raise Failed(f"the twin cannot be kept in {root}: {error.strerror or error}") from None
 
@@ -62,13 +58,9 @@ def keep(root: Path, artifact_digest: str, at: str, content: sealed.SealedBytes,
 def remove(root: Path, artifact_digest: str) -> bool:
     """Remove the twin of a content; whether there was one. Raises Failed."""
     try:
-        with OwnFiles(root) as own:
-            directory = own.directory(DIRECTORY)
-            try:
-                gone = _unlink(directory, artifact_digest)
-                sync_directory(directory)
-            finally:
-                os.close(directory)
+        with OwnFiles(root) as own, own.directory(DIRECTORY) as directory:
+            gone = _unlink(directory, artifact_digest)
+            sync_directory(directory)
     except FileNotFoundError:
         return False
     except OSError as error:
@@ -78,30 +70,20 @@ def remove(root: Path, artifact_digest: str) -> bool:
 
 def forget(own: OwnFiles, artifact_digests: Iterable[str]) -> None:
     """Remove the twins of contents that are no longer kept. Raises OSError."""
-    try:
-        directory = own.directory(DIRECTORY)
-    except FileNotFoundError:
-        return
-    try:
+    with suppress(FileNotFoundError), own.directory(DIRECTORY) as directory:
         for digest in artifact_digests:
             _unlink(directory, digest)
-    finally:
-        os.close(directory)
 
 
 def find(root: Path, artifact_digest: str, at: str) -> StoredTwin | None:
     """The twin of one content, None where there is none. Raises BadInput for one that must not be used."""
     name = _name(artifact_digest)
     try:
-        with OwnFiles(root) as own:
-            directory = own.directory(DIRECTORY)
-            try:
-                record = _record(directory, f"{name}.json")
-                if record.get("artifact") != artifact_digest or record.get("at") != at:
-                    return None
-                return _opened(directory, f"{name}.onnx", record)
-            finally:
-                os.close(directory)
+        with OwnFiles(root) as own, own.directory(DIRECTORY) as directory:
+            record = _record(directory, f"{name}.json")
+            if record.get("artifact") != artifact_digest or record.get("at") != at:
+                return None
+            return _opened(directory, f"{name}.onnx", record)
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -208,8 +208,8 @@ def test_recovery_does_not_reach_through_links_in_the_history(store: Path, tmp_p
     victim.write_text("mine\n")
     victim.chmod(0o600)
     with OwnFiles(store, create=True) as own:
-        os.close(own.directory(HISTORY, artifact_key("a.joblib"), create=True))
-        kept = store / STORE_DIR / HISTORY / artifact_key("a.joblib") / f"1-{'a' * 64}"
+        with own.directory(HISTORY, artifact_key("a.joblib"), create=True):
+            kept = store / STORE_DIR / HISTORY / artifact_key("a.joblib") / f"1-{'a' * 64}"
         kept.symlink_to(victim)
         (store / ".mc-op1.tmp").symlink_to(victim)
         (store / STORE_DIR / "journal.jsonl").write_bytes(encode(dataclasses.replace(STEP, state="committed")))
