@@ -126,13 +126,7 @@ async def probe(arguments: argparse.Namespace, output: Output) -> int:
         view = store.engine.models.view(store.artifact)
         value: dict[str, Json] = {
             "summary": True,
-            "calls": state.calls,
-            "rows": state.rows,
-            "rate_hz": state.rate,
-            "errors": state.errors,
-            "latency_ms": shapes.measured(state.worker),
-            "round_trip_ms": shapes.measured(state.round_trip),
-            "memory": shapes.memory(view.memory if view else None),
+            **shapes.probe(state, view),
             "score": None if state.score is None else dict(state.score),
         }
         output.line(value, _progress(state, view) + f"  ({state.stopped_why or 'done'})")
@@ -162,16 +156,7 @@ async def _probed(store: Opened, arguments: argparse.Namespace, output: Output) 
 def _tick(state: ProbeState | None, view: WorkerView | None, second: int, output: Output) -> None:
     if state is None:
         return
-    value: dict[str, Json] = {
-        "second": second,
-        "calls": state.calls,
-        "rows": state.rows,
-        "rate_hz": state.rate,
-        "errors": state.errors,
-        "latency_ms": shapes.measured(state.worker),
-        "round_trip_ms": shapes.measured(state.round_trip),
-        "memory": shapes.memory(view.memory if view else None),
-    }
+    value: dict[str, Json] = {"second": second, **shapes.probe(state, view)}
     output.line(value, f"{second:>4} s  {_progress(state, view)}")
 
 

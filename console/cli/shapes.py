@@ -15,8 +15,10 @@ from console.records import (
     Layer,
     Measured,
     Memory,
+    ProbeState,
     Report,
     Version,
+    WorkerView,
 )
 
 
@@ -101,6 +103,19 @@ def _array(array: ArrayInfo) -> Json:
 def measured(found: Measured | None) -> Json:
     """Quantiles in milliseconds; null where nothing was measured."""
     return None if found is None else {"p50": found.p50, "p90": found.p90, "p99": found.p99, "max": found.max}
+
+
+def probe(state: ProbeState, view: WorkerView | None) -> dict[str, Json]:
+    """What a probe has driven and measured so far."""
+    return {
+        "calls": state.calls,
+        "rows": state.rows,
+        "rate_hz": state.rate,
+        "errors": state.errors,
+        "latency_ms": measured(state.worker),
+        "round_trip_ms": measured(state.round_trip),
+        "memory": memory(view.memory if view else None),
+    }
 
 
 def memory(found: Memory | None) -> Json:
