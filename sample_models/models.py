@@ -22,11 +22,13 @@ from sklearn.svm import SVC
 from sample_models import data, place
 
 
-def _recipe(train: str, holdout: str, target: str | None, *more: str) -> str:
-    lines = ["[data]", f'train = "{train}"', f'holdout = "{holdout}"']
+def _recipe(root: Path, model: str, table: str, target: str | None, *more: str) -> None:
+    """Write a model's recipe; `data/` beside it holds the two parts of its `table`, whose ending tells their format."""
+    stem, _, ending = table.partition(".")
+    lines = ["[data]", f'train = "data/{stem}-train.{ending}"', f'holdout = "data/{stem}-holdout.{ending}"']
     if target:
         lines.append(f'target = "{target}"')
-    return "\n".join([*lines, *more]) + "\n"
+    place.text(root, f"{model}.recipe.toml", "\n".join([*lines, *more]) + "\n")
 
 
 def _gate(metric: str, at_least: float, not_worse_by: float) -> str:
@@ -70,18 +72,15 @@ def churn(root: Path) -> None:
     model = Pipeline([("columns", columns), ("clf", LogisticRegression(C=10.0))])
     model.fit(frame[numbers + categories][:100], frame["churned"][:100])
     place.save(root, "churn/lr.joblib", model)
-    place.text(
+    _recipe(
         root,
-        "churn/lr.recipe.toml",
-        _recipe(
-            "data/churn-train.csv",
-            "data/churn-holdout.csv",
-            "churned",
-            '\n[retrain]\nmode = "fit"\n\n[retrain.search]\nstrategy = "grid"\nscoring = "roc_auc"',
-            "parameters.clf__C = [0.01, 0.1, 1.0, 10.0]",
-            _gate("roc_auc", 0.75, 0.005) + "\nmax_latency_ratio = 3.0",
-            "\n[watch]\np99_ms = 50\nrss_mb = 900\nerror_rate = 0.01\n\n[keep]\nversions = 10",
-        ),
+        "churn/lr",
+        "churn.csv",
+        "churned",
+        '\n[retrain]\nmode = "fit"\n\n[retrain.search]\nstrategy = "grid"\nscoring = "roc_auc"',
+        "parameters.clf__C = [0.01, 0.1, 1.0, 10.0]",
+        _gate("roc_auc", 0.75, 0.005) + "\nmax_latency_ratio = 3.0",
+        "\n[watch]\np99_ms = 50\nrss_mb = 900\nerror_rate = 0.01\n\n[keep]\nversions = 10",
     )
 
 
@@ -90,11 +89,7 @@ def fraud(root: Path) -> None:
     X, y = _generated(root, "fraud/data/payments", data.FRAUD_COLUMNS, data.payments(5000), train=4000)
     model = HistGradientBoostingClassifier(max_iter=60, max_leaf_nodes=15, random_state=0).fit(X, y)
     place.pickled(root, "fraud/boosting.pkl", model)
-    place.text(
-        root,
-        "fraud/boosting.recipe.toml",
-        _recipe("data/payments-train.csv", "data/payments-holdout.csv", "fraud", _gate("roc_auc", 0.85, 0.01)),
-    )
+    _recipe(root, "fraud/boosting", "payments.csv", "fraud", _gate("roc_auc", 0.85, 0.01))
 
 
 def wine(root: Path) -> None:
@@ -102,11 +97,7 @@ def wine(root: Path) -> None:
     X, y = _shipped(root, "wine/data/wine", datasets.load_wine(), train=130, target="cultivar")
     model = RandomForestClassifier(n_estimators=120, random_state=0).fit(X, y)
     place.save(root, "wine/forest.joblib", model, compress=("zlib", 3))
-    place.text(
-        root,
-        "wine/forest.recipe.toml",
-        _recipe("data/wine-train.csv", "data/wine-holdout.csv", "cultivar", _gate("accuracy", 0.9, 0.03)),
-    )
+    _recipe(root, "wine/forest", "wine.csv", "cultivar", _gate("accuracy", 0.9, 0.03))
 
 
 def diabetes(root: Path) -> None:
@@ -114,11 +105,7 @@ def diabetes(root: Path) -> None:
     X, y = _shipped(root, "diabetes/data/diabetes", datasets.load_diabetes(), train=340, target="progression")
     model = make_pipeline(StandardScaler(), Ridge(alpha=30.0)).fit(X, y)
     place.pickled(root, "diabetes/ridge.pkl", model, protocol=2)
-    place.text(
-        root,
-        "diabetes/ridge.recipe.toml",
-        _recipe("data/diabetes-train.csv", "data/diabetes-holdout.csv", "progression", _gate("r2", 0.3, 0.02)),
-    )
+    _recipe(root, "diabetes/ridge", "diabetes.csv", "progression", _gate("r2", 0.3, 0.02))
 
 
 def cancer(root: Path) -> None:
@@ -126,11 +113,7 @@ def cancer(root: Path) -> None:
     X, y = _shipped(root, "cancer/data/cancer", datasets.load_breast_cancer(), train=420, target="benign")
     model = make_pipeline(StandardScaler(), SVC(C=2.0)).fit(X, y)
     place.save(root, "cancer/svm.joblib", model, compress=("xz", 3))
-    place.text(
-        root,
-        "cancer/svm.recipe.toml",
-        _recipe("data/cancer-train.csv", "data/cancer-holdout.csv", "benign", _gate("accuracy", 0.93, 0.01)),
-    )
+    _recipe(root, "cancer/svm", "cancer.csv", "benign", _gate("accuracy", 0.93, 0.01))
 
 
 def digits(root: Path) -> None:
@@ -141,11 +124,7 @@ def digits(root: Path) -> None:
     place.save(root, "digits/mlp.h5", model)
     for name, rows in (("train", slice(0, 1400)), ("holdout", slice(1400, None))):
         np.savez_compressed(place.new(root, f"digits/data/digits-{name}.npz"), X=images[rows], y=labels[rows])
-    place.text(
-        root,
-        "digits/mlp.recipe.toml",
-        _recipe("data/digits-train.npz", "data/digits-holdout.npz", "y", _gate("accuracy", 0.85, 0.02)),
-    )
+    _recipe(root, "digits/mlp", "digits.npz", "y", _gate("accuracy", 0.85, 0.02))
 
 
 def iris(root: Path) -> None:
@@ -156,7 +135,7 @@ def iris(root: Path) -> None:
     place.split(root, "iris/data/iris", columns, bunch.data[order].tolist(), train=110)
     model = KMeans(n_clusters=3, n_init=5, random_state=0).fit(place.named(bunch.data[order][:110], columns))
     place.save(root, "iris/kmeans.h5", model)
-    place.text(root, "iris/kmeans.recipe.toml", _recipe("data/iris-train.csv", "data/iris-holdout.csv", None))
+    _recipe(root, "iris/kmeans", "iris.csv", None)
 
 
 def sentiment(root: Path) -> None:
@@ -166,11 +145,7 @@ def sentiment(root: Path) -> None:
     model = make_pipeline(TfidfVectorizer(ngram_range=(1, 2), min_df=2), LogisticRegression(C=2.0))
     model.fit([row[0] for row in part], np.array([row[1] for row in part], dtype=object))
     place.save(root, "reviews/sentiment.joblib", model, compress=("gzip", 3))
-    place.text(
-        root,
-        "reviews/sentiment.recipe.toml",
-        _recipe("data/reviews-train.csv", "data/reviews-holdout.csv", "mood", _gate("accuracy", 0.8, 0.02)),
-    )
+    _recipe(root, "reviews/sentiment", "reviews.csv", "mood", _gate("accuracy", 0.8, 0.02))
 
 
 def movies(root: Path) -> None:
@@ -181,9 +156,7 @@ def movies(root: Path) -> None:
     place.save(root, "movies/recommender.joblib", model)
     np.save(place.new(root, "movies/data/ratings-train.npy"), stars[:400])
     np.save(place.new(root, "movies/data/ratings-holdout.npy"), stars[400:])
-    place.text(
-        root, "movies/recommender.recipe.toml", _recipe("data/ratings-train.npy", "data/ratings-holdout.npy", None)
-    )
+    _recipe(root, "movies/recommender", "ratings.npy", None)
 
 
 def housing(root: Path) -> None:
@@ -191,17 +164,7 @@ def housing(root: Path) -> None:
     X, y = _generated(root, "housing/data/flats", data.HOUSING_COLUMNS, data.flats(1600), train=1200)
     model = GradientBoostingRegressor(n_estimators=60, random_state=0).fit(X, y)
     place.save(root, "housing/prices.joblib", model, compress=("bz2", 3))
-    place.text(
-        root,
-        "housing/prices.recipe.toml",
-        _recipe(
-            "data/flats-train.csv",
-            "data/flats-holdout.csv",
-            "price_k",
-            '\n[retrain]\nmode = "warm_start"',
-            _gate("r2", 0.7, 0.01),
-        ),
-    )
+    _recipe(root, "housing/prices", "flats.csv", "price_k", '\n[retrain]\nmode = "warm_start"', _gate("r2", 0.7, 0.01))
 
 
 def sensors(root: Path) -> None:
@@ -209,16 +172,13 @@ def sensors(root: Path) -> None:
     X, y = _generated(root, "sensors/data/readings", data.SENSOR_COLUMNS, data.readings(3000), train=2400)
     model = SGDClassifier(loss="log_loss", average=True, random_state=0, max_iter=5, tol=None).fit(X[:300], y[:300])
     place.pickled(root, "sensors/online.pkl", model)
-    place.text(
+    _recipe(
         root,
-        "sensors/online.recipe.toml",
-        _recipe(
-            "data/readings-train.csv",
-            "data/readings-holdout.csv",
-            "fault",
-            '\n[retrain]\nmode = "partial_fit"',
-            _gate("accuracy", 0.8, 0.01),
-        ),
+        "sensors/online",
+        "readings.csv",
+        "fault",
+        '\n[retrain]\nmode = "partial_fit"',
+        _gate("accuracy", 0.8, 0.01),
     )
 
 
