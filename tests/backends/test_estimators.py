@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-import os
 import pickle
 import time
 from typing import Any
@@ -17,9 +16,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from backends import registry
-from backends.base import Inspection, Source, resolve
+from backends.base import resolve
 from tests.estimators import SKIPPED, fit_all_estimators
+from tests.inspecting import inspect_bytes
 
 FORMS = ("pickle 0", "pickle 2", "pickle 4", "pickle 5", "joblib raw", "joblib zlib", "joblib xz")
 
@@ -31,16 +30,6 @@ def written(model: Any, form: str) -> bytes:
     file = io.BytesIO()
     joblib.dump(model, file, compress=0 if how == "raw" else (how, 3))
     return file.getvalue()
-
-
-def inspected(data: bytes) -> Inspection:
-    fd = os.memfd_create("model", os.MFD_CLOEXEC)
-    try:
-        with io.FileIO(fd, "wb", closefd=False) as file:
-            file.write(data)
-        return registry.inspect(Source(fd, "model.joblib"))
-    finally:
-        os.close(fd)
 
 
 def as_json(value: Any) -> Any:
@@ -73,7 +62,7 @@ def test_every_estimator_is_read_as_it_is(form: str) -> None:
     wrong = {}
     fitted = fit_all_estimators()
     for name, model, _ in fitted:
-        inspection = inspected(written(model, form))
+        inspection = inspect_bytes(written(model, form))
         facts = (
             inspection.model_class == f"{type(model).__module__}.{type(model).__qualname__}",
             inspection.models[0].at == "" and inspection.models[0].version == sklearn.__version__,
@@ -90,7 +79,7 @@ def test_every_estimator_is_read_as_it_is(form: str) -> None:
 
 def test_signature_of_every_estimator() -> None:
     for name, model, _ in fit_all_estimators():
-        signature = inspected(written(model, "joblib raw")).signature
+        signature = inspect_bytes(written(model, "joblib raw")).signature
         assert signature.n_features == getattr(model, "n_features_in_", None), name
         classes = getattr(model, "classes_", None)
         if isinstance(classes, np.ndarray):
@@ -100,7 +89,7 @@ def test_signature_of_every_estimator() -> None:
 def test_array_facts_are_those_of_the_arrays() -> None:
     model = make_pipeline(StandardScaler(), LogisticRegression()).fit(np.random.RandomState(0).rand(20, 3), [0, 1] * 10)
     for form in FORMS:
-        inspection = inspected(written(model, form))
+        inspection = inspect_bytes(written(model, form))
         for info in inspection.arrays:
             array = resolve(model, info.name)
             assert (info.shape, info.dtype, info.bytes) == (array.shape, str(array.dtype), array.nbytes)
@@ -113,7 +102,7 @@ def test_every_estimator_of_a_container_is_listed_with_a_place_that_resolves() -
     inner = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y)
     root = {"model": inner, "odd key's [x]": [LogisticRegression(C=3).fit(X, y)], 7: (StandardScaler().fit(X), "note")}
     for form in FORMS:
-        inspection = inspected(written(root, form))
+        inspection = inspect_bytes(written(root, form))
         found = {entry.at: entry.class_name for entry in inspection.models}
         assert inspection.model_class == "sklearn.pipeline.Pipeline"
         assert len(found) == 5
@@ -129,7 +118,7 @@ def test_feature_names_and_text_classes_are_told() -> None:
     frame = pandas.DataFrame({"age": [1.0, 2.0, 3.0, 4.0], "größe": [4.0, 3.0, 2.0, 1.0]})
     model = make_pipeline(StandardScaler(), LogisticRegression()).fit(frame, ["no", "yes", "no", "yes"])
     for form in FORMS:
-        signature = inspected(written(model, form)).signature
+        signature = inspect_bytes(written(model, form)).signature
         assert signature.feature_names == ("age", "größe")
         assert signature.classes == ("no", "yes")
         assert (signature.n_features, signature.outputs) == (2, 1)
@@ -140,7 +129,7 @@ def test_classes_that_cannot_be_imported_are_listed_just_the_same() -> None:
         b"\x80\x04}X\x05\x00\x00\x00modelX\x08\x00\x00\x00__main__X\x0e\x00\x00\x00LSTMClassifier\x93)\x81}"
         b"(X\x05\x00\x00\x00unitsK\x20X\x07\x00\x00\x00_hiddenK\x01X\x07\x00\x00\x00fitted_K\x02ubs."
     )
-    inspection = inspected(data)
+    inspection = inspect_bytes(data)
     assert inspection.model_class == "__main__.LSTMClassifier"
     assert [(entry.at, entry.parameters) for entry in inspection.models] == [("model", {"units": 32})]
     assert inspection.library_versions == {}
@@ -149,7 +138,7 @@ def test_classes_that_cannot_be_imported_are_listed_just_the_same() -> None:
 def test_odd_parameter_values_stay_json() -> None:
     model = FunctionTransformer(func=np.log1p, kw_args={"a": float("nan"), "b": np.float64(2), "c": np.zeros((3, 4))})
     model.inverse_func = float
-    told = inspected(written(model, "pickle 5")).parameters
+    told = inspect_bytes(written(model, "pickle 5")).parameters
     assert told["func"] == "<function numpy.log1p>"
     assert told["inverse_func"] == "<class builtins.float>"
     assert told["kw_args"] == {"a": "nan", "b": 2.0, "c": "<array float64 (3, 4)>"}
@@ -158,7 +147,7 @@ def test_odd_parameter_values_stay_json() -> None:
 def test_a_callable_in_the_place_of_a_method_is_a_finding() -> None:
     model = LogisticRegression()
     model.predict = print
-    assert [each.code for each in inspected(written(model, "pickle 4")).findings] == ["method-override"]
+    assert [each.code for each in inspect_bytes(written(model, "pickle 4")).findings] == ["method-override"]
 
 
 def test_shared_values_do_not_unfold_without_bound() -> None:
@@ -166,7 +155,7 @@ def test_shared_values_do_not_unfold_without_bound() -> None:
     for _ in range(6):
         shared = [shared] * 200
     started = time.process_time()
-    inspection = inspected(written(LogisticRegression(class_weight={"a": shared}), "pickle 4"))
+    inspection = inspect_bytes(written(LogisticRegression(class_weight={"a": shared}), "pickle 4"))
     assert inspection.model_class == "sklearn.linear_model._logistic.LogisticRegression"
     assert time.process_time() - started < 10
     assert "<…>" in str(inspection.parameters["class_weight"])
@@ -175,7 +164,7 @@ def test_shared_values_do_not_unfold_without_bound() -> None:
 def test_cycles_and_depth_are_survived() -> None:
     cycle: list[Any] = [LogisticRegression()]
     cycle.append(cycle)
-    assert [entry.at for entry in inspected(written(cycle, "pickle 5")).models] == ["[0]"]
-    deep = inspected(b"\x80\x04" + b"]" * 20_000 + b"a" * 19_999 + b".")
+    assert [entry.at for entry in inspect_bytes(written(cycle, "pickle 5")).models] == ["[0]"]
+    deep = inspect_bytes(b"\x80\x04" + b"]" * 20_000 + b"a" * 19_999 + b".")
     assert not deep.complete
     assert [each.code for each in deep.findings] == ["limit"]

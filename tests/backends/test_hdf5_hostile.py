@@ -17,18 +17,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from backends import registry
 from backends.base import Damaged, Inspection, NotLoadable, Source
 from backends.hdf5 import Hdf5
 from backends.hdf5_tree import Limits, Tree, damage_as_errors, open_tree
+from tests.inspecting import inspect_file
 
 ROOT = Path(__file__).resolve().parents[2]
 CANARY = b"canary: these bytes must never be read\n" * 10
-
-
-def inspect(path: Path) -> Inspection:
-    with path.open("rb") as file:
-        return registry.inspect(Source(file.fileno(), path.name))
 
 
 def load(path: Path) -> Any:
@@ -85,7 +80,7 @@ def test_values_of_other_files_are_told_and_never_read(model: Path, canary: Path
     with h5py.File(model, "r+") as file:
         add(file, canary)
     os.utime(canary, (1, 1))
-    facts = inspect(model)
+    facts = inspect_file(model)
     assert code in codes(facts)
     assert not facts.loadable
     assert not facts.complete
@@ -100,7 +95,7 @@ def test_the_same_in_a_file_of_data(tmp_path: Path, model: Path, canary: Path, a
     with h5py.File(model, "r+") as file:
         add(file, canary)
         del file.attrs["format"]
-    facts = inspect(model)
+    facts = inspect_file(model)
     assert facts.format == "hdf5-data"
     assert facts.findings
     assert not facts.complete
@@ -110,7 +105,7 @@ def test_soft_link_loops_are_shown_and_not_followed(tmp_path: Path) -> None:
     path = tmp_path / "loop.h5"
     with h5py.File(path, "w") as file:
         file["a"], file["b"] = h5py.SoftLink("/b"), h5py.SoftLink("/a")
-    facts = inspect(path)
+    facts = inspect_file(path)
     assert [found.detail for found in facts.findings] == ["/a points at /b", "/b points at /a"]
 
 
@@ -121,7 +116,7 @@ def test_a_circle_of_hard_links_ends(tmp_path: Path) -> None:
         file["a/b/up"] = file["a"]
         file["a/b/root"] = file["/"]
         file["a/data"] = np.arange(3)
-    facts = inspect(path)
+    facts = inspect_file(path)
     assert codes(facts) == {"hdf5-hard-link"}
     assert [info.name for info in facts.arrays] == ["/a/data"]
 
@@ -130,7 +125,7 @@ def test_a_shape_bomb_is_told_without_allocating(tmp_path: Path, model: Path) ->
     with h5py.File(model, "r+") as file:
         del file["/model/steps/standardscaler/mean_"]
         file["/model/steps/standardscaler"].create_dataset("mean_", (2**40,), "f8", chunks=(1024,))
-    facts = inspect(model)
+    facts = inspect_file(model)
     assert "hdf5-shape-bomb" in codes(facts)
     with pytest.raises(Damaged, match="announces"):
         load(model)
@@ -145,7 +140,7 @@ def test_an_unknown_filter_names_what_is_needed(model: Path) -> None:
         plist.set_filter(32099, h5py.h5z.FLAG_OPTIONAL, ())
         space = h5py.h5s.create_simple((3,))
         h5py.h5d.create(group.id, b"mean_", h5py.h5t.IEEE_F64LE, space, plist)
-    facts = inspect(model)
+    facts = inspect_file(model)
     assert "hdf5-filter" in codes(facts)
     with pytest.raises(NotLoadable, match="hdf5plugin"):
         load(model)
@@ -177,7 +172,7 @@ def test_names_with_control_characters_come_as_they_are(tmp_path: Path) -> None:
     with h5py.File(path, "w") as file:
         file["\x1b]0;pwn\x07"] = np.arange(3)
         file.attrs["\x1b]0;pwn\x07"] = "x"
-    assert inspect(path).arrays[0].name == "/\x1b]0;pwn\x07"
+    assert inspect_file(path).arrays[0].name == "/\x1b]0;pwn\x07"
 
 
 def test_names_that_are_no_utf_8_do_not_break_the_walk(tmp_path: Path) -> None:
@@ -185,7 +180,7 @@ def test_names_that_are_no_utf_8_do_not_break_the_walk(tmp_path: Path) -> None:
     with h5py.File(path, "w") as file:
         h5py.h5g.create(file.id, b"\xff\xfe bad")
         file["good"] = np.arange(3)
-    assert [info.name for info in inspect(path).arrays] == ["/good"]
+    assert [info.name for info in inspect_file(path).arrays] == ["/good"]
 
 
 @pytest.mark.parametrize("cut", range(97))
@@ -195,7 +190,7 @@ def test_a_file_cut_anywhere_is_damaged(model: Path, tmp_path: Path, cut: int) -
     for end in range(8 + cut * 97 % len(data), len(data), 97 * 97):
         short.write_bytes(data[:end])
         with pytest.raises(Damaged) as caught:
-            inspect(short)
+            inspect_file(short)
         assert "\n" not in str(caught.value)
 
 

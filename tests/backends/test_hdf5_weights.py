@@ -24,15 +24,11 @@ from backends import registry
 from backends.base import Damaged, Inspection, NotLoadable, Source
 from backends.convert import compare_outputs
 from backends.hdf5_weights import Hdf5Weights
+from tests.inspecting import inspect_file
 
 X = np.random.default_rng(0).normal(size=(60, 4))
 TWO = np.where(X[:, 0] > 0, "yes", "no")
 THREE = np.digitize(X[:, 0], [-0.5, 0.5])
-
-
-def inspect(path: Path) -> Inspection:
-    with path.open("rb") as file:
-        return registry.inspect(Source(file.fileno(), path.name))
 
 
 def load(path: Path) -> Any:
@@ -91,7 +87,7 @@ def test_a_textbook_file_is_read_as_it_was_written(tmp_path: Path) -> None:
     path = textbook(
         tmp_path / "chapter.h5", [model.coef_, model.intercept_], **{"class": "sklearn.linear_model.LogisticRegression"}
     )
-    facts = inspect(path)
+    facts = inspect_file(path)
     assert facts.format == "hdf5-weights"
     assert facts.model_class == "sklearn.linear_model.LogisticRegression"
     assert [info.shape for info in facts.arrays] == [(3, 4), (3,)]
@@ -117,7 +113,7 @@ def test_labels_and_parameters_beside_the_weights_are_used(tmp_path: Path) -> No
     model = load(path)
     assert model.C == 3.0
     assert set(model.predict(X)) == {7, 9}
-    assert inspect(path).signature.classes == (7, 9)
+    assert inspect_file(path).signature.classes == (7, 9)
 
 
 @pytest.mark.parametrize(
@@ -134,14 +130,14 @@ def test_labels_and_parameters_beside_the_weights_are_used(tmp_path: Path) -> No
 )
 def test_what_does_not_fit_is_refused_in_words(tmp_path: Path, weights: Any, attributes: Any, told: str) -> None:
     path = textbook(tmp_path / "odd.h5", weights, **attributes)
-    facts = inspect(path)
+    facts = inspect_file(path)
     assert facts.format == "hdf5-weights"
     with pytest.raises(NotLoadable, match=told):
         load(path)
 
 
 def test_a_foreign_class_is_named_and_not_loadable(tmp_path: Path) -> None:
-    facts = inspect(textbook(tmp_path / "evil.h5", [np.ones(3)], **{"class": "os.system"}))
+    facts = inspect_file(textbook(tmp_path / "evil.h5", [np.ones(3)], **{"class": "os.system"}))
     assert not facts.loadable
     assert [found.code for found in facts.findings] == ["hdf5-unlisted-name"]
     assert [str(use) for use in facts.names] == ["os.system"]
@@ -153,7 +149,7 @@ def test_weights_in_another_file_are_not_read(tmp_path: Path) -> None:
         file["model/weights"].create_dataset("weight_1", (3,), "u1", external=[("/etc/hostname", 0, 3)])
     with pytest.raises(Damaged, match="other files"):
         load(path)
-    facts = inspect(path)
+    facts = inspect_file(path)
     assert [found.code for found in facts.findings] == ["hdf5-external-storage"]
     assert not facts.loadable
 
@@ -162,7 +158,7 @@ def test_labels_in_another_file_are_not_read(tmp_path: Path) -> None:
     path = textbook(tmp_path / "labels.h5", [np.ones((1, 4)), np.zeros(1)], **{"class": "LogisticRegression"})
     with h5py.File(path, "r+") as file:
         file["model"].create_dataset("classes", (2,), "u1", external=[("/etc/hostname", 0, 2)])
-    assert inspect(path).signature.classes is None
+    assert inspect_file(path).signature.classes is None
     with pytest.raises(Damaged, match="other files"):
         load(path)
 

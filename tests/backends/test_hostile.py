@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -10,19 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from backends import registry
-from backends.base import ArtifactError, Inspection, Source
+from backends.base import ArtifactError, Inspection
 from tests.hostile import SAMPLES, Sample
+from tests.inspecting import inspect_file
 
 
 def inspect_bytes(tmp_path: Path, data: bytes, suffix: str = ".pkl") -> Inspection:
     path = tmp_path / f"model{suffix}"
     path.write_bytes(data)
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return registry.inspect(Source(fd, path.name))
-    finally:
-        os.close(fd)
+    return inspect_file(path)
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=[sample.title for sample in SAMPLES])

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
-from backends import registry
-from backends.base import Inspection, Source
 from console.records import Verdict
 from console.trust.policy import Policy
 from console.trust.verdict import judge
 from tests import hostile
+from tests.inspecting import inspect_file
 
 DATA = Path(__file__).parents[1] / "data" / "joblib_legacy"
 FILES = sorted(path.name for path in DATA.glob("joblib_*"))
-
-
-def inspect(path: Path) -> Inspection:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return registry.inspect(Source(fd, path.name))
-    finally:
-        os.close(fd)
 
 
 def expected(name: str) -> tuple[Verdict, set[str]]:
@@ -37,7 +27,7 @@ def expected(name: str) -> tuple[Verdict, set[str]]:
 
 @pytest.mark.parametrize("name", FILES)
 def test_an_honest_file_of_old_is_no_alarm(name: str) -> None:
-    found = inspect(DATA / name)
+    found = inspect_file(DATA / name)
     judged = judge(found, Policy())
     verdict, reasons = expected(name)
     assert judged.verdict is verdict, judged.reasons
@@ -52,7 +42,7 @@ def test_they_are_all_there() -> None:
 
 @pytest.mark.parametrize("filename", ["x.npy", "a b.npy_01.npy"])
 def test_a_companion_beside_is_reviewed_and_never_loaded(filename: str, tmp_path: Path) -> None:
-    found = inspect(companion(tmp_path, hostile.text(filename)))
+    found = inspect_file(companion(tmp_path, hostile.text(filename)))
     assert [each.code for each in found.findings] == ["legacy-companion"]
     assert judge(found, Policy()).verdict is Verdict.REVIEW
     assert not found.loadable
@@ -60,13 +50,13 @@ def test_a_companion_beside_is_reviewed_and_never_loaded(filename: str, tmp_path
 
 @pytest.mark.parametrize("filename", ["../x.npy", "/etc/x.npy", "sub/x.npy", "..", "a\\b", "a\0b", ""])
 def test_a_companion_elsewhere_is_blocked(filename: str, tmp_path: Path) -> None:
-    found = inspect(companion(tmp_path, hostile.text(filename)))
+    found = inspect_file(companion(tmp_path, hostile.text(filename)))
     assert [each.code for each in found.findings] == ["legacy-wrapper"]
     assert judge(found, Policy()).verdict is Verdict.BLOCKED
 
 
 def test_a_companion_whose_name_is_no_text_is_blocked(tmp_path: Path) -> None:
-    assert judge(inspect(companion(tmp_path, b"K\x01")), Policy()).verdict is Verdict.BLOCKED
+    assert judge(inspect_file(companion(tmp_path, b"K\x01")), Policy()).verdict is Verdict.BLOCKED
 
 
 def companion(tmp_path: Path, filename: bytes) -> Path:

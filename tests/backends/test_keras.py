@@ -15,11 +15,7 @@ import pytest
 from backends import registry
 from backends.base import Damaged, Inspection, NotLoadable, Source, Unsupported
 from backends.keras_config import read_config
-
-
-def inspect(path: Path) -> Inspection:
-    with path.open("rb") as file:
-        return registry.inspect(Source(file.fileno(), path.name))
+from tests.inspecting import inspect_file
 
 
 def dense(name: str, units: int, **settings: Any) -> dict[str, Any]:
@@ -89,7 +85,7 @@ def rows(facts: Inspection) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_legacy_model_tells_layers_shapes_and_training(tmp_path: Path, chunked: bool) -> None:
-    facts = inspect(legacy(tmp_path / "m.h5", SEQUENTIAL, chunked))
+    facts = inspect_file(legacy(tmp_path / "m.h5", SEQUENTIAL, chunked))
     assert (facts.format, facts.model_class) == ("keras-h5", "keras.Sequential")
     assert [(row["name"], row["class"], row["units"], row["parameters"]) for row in rows(facts)] == [
         ("first", "Dense", 5, 25), ("second", "Dense", 2, 12),
@@ -111,7 +107,7 @@ def test_layer_names_split_over_attributes_are_joined(tmp_path: Path) -> None:
         for number in range(3):
             file.attrs[f"layer_names{number}"] = [f"layer_{number}_{index}".encode() for index in range(2)]
         file["layer_1_0/layer_1_0/kernel:0"] = np.zeros((2, 2))
-    facts = inspect(path)
+    facts = inspect_file(path)
     assert facts.format == "keras-weights"
     assert [row["name"] for row in rows(facts)] == [f"layer_{n}_{i}" for n in range(3) for i in range(2)]
     assert facts.n_weights == 4
@@ -120,7 +116,7 @@ def test_layer_names_split_over_attributes_are_joined(tmp_path: Path) -> None:
 def test_keras_3_weights_leave_the_optimizer_out_of_the_count(tmp_path: Path) -> None:
     path = tmp_path / "model.weights.h5"
     keras3_weights(path)
-    facts = inspect(path)
+    facts = inspect_file(path)
     assert facts.format == "keras-weights"
     assert facts.n_weights == 37
     assert len(facts.arrays) == 5
@@ -129,7 +125,7 @@ def test_keras_3_weights_leave_the_optimizer_out_of_the_count(tmp_path: Path) ->
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_an_archive_tells_the_same(tmp_path: Path, compression: int) -> None:
     config = {**SEQUENTIAL, "module": "keras", "compile_config": {"loss": "mse", "optimizer": "adam"}}
-    facts = inspect(archive(tmp_path / "m.keras", config, compression))
+    facts = inspect_file(archive(tmp_path / "m.keras", config, compression))
     assert (facts.format, facts.model_class, facts.n_weights) == ("keras", "keras.Sequential", 37)
     assert [row["parameters"] for row in rows(facts)] == [25, 12]
     assert facts.library_versions == {"keras": "3.9.2"}
@@ -143,11 +139,11 @@ def test_an_archive_cut_short_or_without_weights_is_told(tmp_path: Path) -> None
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises((Damaged, Unsupported)):
-        inspect(path)
+        inspect_file(path)
     with zipfile.ZipFile(path, "w") as out:
         out.writestr("metadata.json", "{}")
         out.writestr("config.json", json.dumps(SEQUENTIAL))
-    facts = inspect(path)
+    facts = inspect_file(path)
     assert {found.code for found in facts.findings} == {"malformed"}
     assert not facts.complete
 
@@ -213,7 +209,7 @@ def with_layers(*layers: Any) -> dict[str, Any]:
 def test_code_that_a_configuration_brings_in_is_told(
     tmp_path: Path, layer: Any, code: str, names: list[str], layout: Any
 ) -> None:
-    facts = inspect(layout(tmp_path / ("m.h5" if layout is legacy else "m.keras"), with_layers(layer)))
+    facts = inspect_file(layout(tmp_path / ("m.h5" if layout is legacy else "m.keras"), with_layers(layer)))
     assert {found.code for found in facts.findings} == {code}
     assert [str(use).lstrip(".") for use in facts.names] == names
 
@@ -269,7 +265,7 @@ def test_a_configuration_that_is_no_json_is_damaged(tmp_path: Path, text: str) -
     with h5py.File(path, "r+", libver="latest") as file:
         file.attrs["model_config"] = text[:60_000]
     with pytest.raises(Damaged, match="model_config"):
-        inspect(path)
+        inspect_file(path)
 
 
 def test_loading_says_that_it_comes_later_and_what_to_do(tmp_path: Path) -> None:
@@ -285,7 +281,7 @@ def test_links_to_other_files_are_told_and_not_followed(tmp_path: Path) -> None:
     with h5py.File(path, "r+") as file:
         del file["model_weights"]
         file["model_weights"] = h5py.ExternalLink("/etc/hostname", "/x")
-    facts = inspect(path)
+    facts = inspect_file(path)
     assert {found.code for found in facts.findings} == {"hdf5-external-link"}
     assert facts.n_weights == 0
 
@@ -294,7 +290,7 @@ def test_hdf5_without_a_model_lists_its_arrays(tmp_path: Path) -> None:
     path = tmp_path / "data.h5"
     with h5py.File(path, "w") as file:
         file["X"], file["group/y"] = np.zeros((10, 3)), np.zeros(10, "i4")
-    facts = inspect(path)
+    facts = inspect_file(path)
     assert (facts.format, facts.model_class, facts.loadable) == ("hdf5-data", None, False)
     assert [(info.name, info.shape, info.dtype, info.bytes) for info in facts.arrays] == [
         ("/X", (10, 3), "float64", 240), ("/group/y", (10,), "int32", 40),

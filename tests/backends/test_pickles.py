@@ -14,6 +14,7 @@ from sklearn.ensemble import RandomForestClassifier
 from backends import registry
 from backends.base import LoadedModel, NotLoadable, Source, Unsupported
 from backends.joblibs import COMPRESS
+from tests.inspecting import inspect_file
 
 
 @pytest.fixture(scope="module")
@@ -43,20 +44,12 @@ def load(path: Path, name: str, at: str = "") -> LoadedModel:
         os.close(fd)
 
 
-def inspect(path: Path) -> Any:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        return registry.inspect(Source(fd, path.name))
-    finally:
-        os.close(fd)
-
-
 @pytest.mark.parametrize("protocol", range(6))
 def test_pickle_round_trip(forest: Any, path: Path, protocol: int) -> None:
     save(forest, path, "pickle", protocol=protocol)
     loaded = load(path, "pickle")
     X = np.random.RandomState(1).rand(20, 4)
-    assert inspect(path).format == "pickle"
+    assert inspect_file(path).format == "pickle"
     assert np.array_equal(loaded.model.predict_proba(X), forest.predict_proba(X))
     assert set(loaded.phases) == {"unpickle"}
 
@@ -64,7 +57,7 @@ def test_pickle_round_trip(forest: Any, path: Path, protocol: int) -> None:
 @pytest.mark.parametrize("compress", COMPRESS)
 def test_joblib_round_trip(forest: Any, path: Path, compress: str) -> None:
     save({"model": forest}, path, "joblib", compress=compress)
-    inspection = inspect(path)
+    inspection = inspect_file(path)
     assert (inspection.format, inspection.compression) == ("joblib", None if compress == "raw" else compress)
     assert inspection.complete
     assert inspection.models[0].at == "model"
@@ -81,7 +74,7 @@ def test_an_unknown_compression_is_refused(forest: Any, path: Path) -> None:
 def test_compressed_plain_pickles(path: Path, method: str) -> None:
     module = __import__(method)
     path.write_bytes(module.compress(pickle.dumps({"a": [1, 2]})))
-    inspection = inspect(path)
+    inspection = inspect_file(path)
     assert (inspection.format, inspection.compression) == ("pickle", {"lzma": "xz"}.get(method, method))
     assert load(path, "pickle").model == {"a": [1, 2]}
 
@@ -111,10 +104,10 @@ def test_identify_tells_the_formats_apart(forest: Any, path: Path) -> None:
         os.close(fd)
     path.write_text("a,b,c\n1,2,3\n")
     with pytest.raises(Unsupported, match="no known model format"):
-        inspect(path)
+        inspect_file(path)
     path.write_bytes(b"")
     with pytest.raises(Unsupported, match="the file is empty"):
-        inspect(path)
+        inspect_file(path)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,7 @@ from typing import NamedTuple
 import joblib
 import pytest
 
-from backends import registry
-from backends.base import Inspection, Source
+from tests.inspecting import inspect_file
 
 
 class Expected(NamedTuple):
@@ -110,14 +109,6 @@ LEGACY = sorted(
 )
 
 
-def inspect(path: Path) -> Inspection:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return registry.inspect(Source(fd, path.name))
-    finally:
-        os.close(fd)
-
-
 @pytest.mark.real
 @pytest.mark.parametrize("expected", EXPECTED, ids=[each.path for each in EXPECTED])
 def test_a_file_of_the_wild_is_told_right(expected: Expected) -> None:
@@ -127,7 +118,7 @@ def test_a_file_of_the_wild_is_told_right(expected: Expected) -> None:
     found = [path for path in Path(root).rglob(Path(expected.path).name) if str(path).endswith(expected.path)]
     if not found:
         pytest.skip(f"{expected.path} is not there")
-    inspection = inspect(found[0])
+    inspection = inspect_file(found[0])
     assert (inspection.format, inspection.compression) == (expected.format, expected.compression)
     assert inspection.complete
     assert inspection.model_class == expected.model_class
@@ -139,7 +130,7 @@ def test_a_file_of_the_wild_is_told_right(expected: Expected) -> None:
 @pytest.mark.parametrize("path", LEGACY, ids=[path.name for path in LEGACY])
 def test_what_joblib_wrote_since_0_10_is_read_whole(path: Path) -> None:
     """joblib ships them with its own tests: Python 2.7 to 3.6, numpy 1.6 to 1.11, six compressions."""
-    inspection = inspect(path)
+    inspection = inspect_file(path)
     assert inspection.format == "joblib"
     assert inspection.complete
     assert not inspection.findings

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import tarfile
 from pathlib import Path
 
@@ -16,15 +15,12 @@ from console.trust.policy import Policy
 from console.trust.verdict import judge, judge_error
 from tests import torch_files as made
 from tests.hostile import name, text
+from tests.inspecting import inspect_file
 
 
 def inspect(path: Path, data: bytes) -> Inspection:
     path.write_bytes(data)
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return registry.inspect(Source(fd, path.name))
-    finally:
-        os.close(fd)
+    return inspect_file(path)
 
 
 HONEST = made.state_dict(made.pid())

@@ -15,14 +15,14 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from backends import registry
-from backends.base import ArtifactError, Inspection, Source
+from backends.base import ArtifactError
 from console.records import Artifact, Change, Explanation, Judgement, Report, Verdict
 from console.trust.explain import explain
 from console.trust.policy import Pin, Policy
 from console.trust.since import Seen, difference, from_json, news, seen_of, to_json
 from console.trust.verdict import judge, judge_error
 from tests.hostile import SAMPLES, Sample
+from tests.inspecting import inspect_bytes
 
 DIGEST = "sha256:" + "ab" * 32
 
@@ -37,17 +37,8 @@ class Payload:
         return self.function, self.arguments
 
 
-def inspect(data: bytes, name: str = "model.pkl") -> Inspection:
-    fd = os.memfd_create("test")
-    try:
-        os.write(fd, data)
-        return registry.inspect(Source(fd, name))
-    finally:
-        os.close(fd)
-
-
 def report(data: bytes, policy: Policy | None = None, path: str = "model.pkl") -> Report:
-    found = inspect(data, path)
+    found = inspect_bytes(data, path)
     return Report(Artifact(path, len(data), 1.0), found, judge(found, policy or Policy()))
 
 
@@ -107,7 +98,7 @@ def test_a_class_of_a_script_has_no_policy_line() -> None:
 
 
 def test_an_accepted_content_says_who_accepted_it() -> None:
-    found = inspect(pickle.dumps(IPv4Address(1)))
+    found = inspect_bytes(pickle.dumps(IPv4Address(1)))
     policy = Policy(pins=(Pin(DIGEST, "ada", "2026-05-01", "ours"),))
     told = explain(found, judge(found, policy, DIGEST), policy)
     assert told.headline == "It was accepted by ada on 2026-05-01: ours."
@@ -143,7 +134,7 @@ def test_parameters_classes_and_libraries_that_changed_are_told() -> None:
 
 def test_a_long_parameter_that_changed_at_its_end_is_told() -> None:
     words = ["x" * 300 + end for end in "ab"]
-    found = inspect(pickle.dumps(model()))
+    found = inspect_bytes(pickle.dumps(model()))
     seen = [
         seen_of(Report(Artifact("a", 1, 1), replace(found, models=(), parameters={"p": word}), _SAFE), 0.0)
         for word in words
@@ -181,7 +172,7 @@ def test_the_same_content_has_no_changes() -> None:
 def test_every_hostile_sample_is_explained(sample: Sample, tmp_path: Path) -> None:
     name = f"model{sample.suffix}"
     try:
-        found = inspect(sample.build(str(tmp_path / "marker")), name)
+        found = inspect_bytes(sample.build(str(tmp_path / "marker")), name)
     except ArtifactError as error:
         judgement = judge_error(error)
         told = explain(None, judgement, Policy())

@@ -43,6 +43,7 @@ from console.trust.verdict import (
 )
 from tests.estimators import fit_all_estimators
 from tests.hostile import SAMPLES, Sample
+from tests.inspecting import inspect_bytes
 
 DIGEST = "sha256:" + "ef" * 32
 X = np.random.RandomState(0).rand(30, 3)
@@ -63,17 +64,8 @@ class OwnTransformer:
     """A class of the operator's own, in a module that is on no list."""
 
 
-def inspect(data: bytes, name: str = "model.pkl") -> Inspection:
-    fd = os.memfd_create("test")
-    try:
-        os.write(fd, data)
-        return registry.inspect(Source(fd, name))
-    finally:
-        os.close(fd)
-
-
 def verdict(data: bytes, name: str = "model.pkl", policy: Policy | None = None) -> Judgement:
-    return judge(inspect(data, name), policy or Policy())
+    return judge(inspect_bytes(data, name), policy or Policy())
 
 
 def joblib_bytes(model: Any, **options: Any) -> bytes:
@@ -195,12 +187,12 @@ def test_trusting_a_name_never_opens_a_dangerous_one() -> None:
 
 def test_a_pin_is_told_for_review_only() -> None:
     policy = Policy(pins=(Pin(DIGEST, "ada", "2026-05-01", "ours"),))
-    own = inspect(pickle.dumps(OwnTransformer()))
+    own = inspect_bytes(pickle.dumps(OwnTransformer()))
     assert judge(own, policy, DIGEST).pinned == "ada on 2026-05-01: ours"
     assert judge(own, policy, DIGEST).verdict is Verdict.REVIEW
     assert judge(own, policy, "sha256:" + "00" * 32).pinned is None
     assert judge(own, policy).pinned is None
-    assert judge(inspect(pickle.dumps(Payload(os.system, "x"))), policy, DIGEST).pinned is None
+    assert judge(inspect_bytes(pickle.dumps(Payload(os.system, "x"))), policy, DIGEST).pinned is None
 
 
 @pytest.mark.parametrize("code", [entry.code for entry in FINDING_CODES])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 from typing import Any
 
@@ -12,26 +11,21 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from backends import registry
-from backends.base import Inspection, Source
 from console.records import Candidate, Judgement, Verdict
 from console.update.compare import Side, changes, describe, quantiles
+from tests.inspecting import inspect_bytes
 
 X = np.random.RandomState(0).rand(40, 3)
 Y = np.arange(40) % 2
 
 
-def inspect(model: Any) -> Inspection:
-    fd = os.memfd_create("test")
-    try:
-        os.write(fd, pickle.dumps(model))
-        return registry.inspect(Source(fd, "model.pkl"))
-    finally:
-        os.close(fd)
-
-
 def described(model: Any, at: str = "", verdict: Verdict = Verdict.SAFE) -> Candidate:
-    return describe(Side("sha256:1", 10, inspect(model), Judgement(verdict), {"accuracy": 1.0}, (1.0, 2.0, 3.0)), at)
+    return describe(
+        Side(
+            "sha256:1", 10, inspect_bytes(pickle.dumps(model)), Judgement(verdict), {"accuracy": 1.0}, (1.0, 2.0, 3.0)
+        ),
+        at,
+    )
 
 
 def pipe(**parameters: Any) -> Any:

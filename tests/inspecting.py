@@ -1,0 +1,23 @@
+"""Artifacts inspected as an inspector does it, in the test's own process."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from backends import registry
+from backends.base import Inspection, Source
+
+
+def inspect_file(path: Path) -> Inspection:
+    """What a file is found to hold."""
+    with path.open("rb") as file:
+        return registry.inspect(Source(file.fileno(), path.name))
+
+
+def inspect_bytes(data: bytes, name: str = "model.pkl") -> Inspection:
+    """What these bytes are found to hold, as a file of this name."""
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        return registry.inspect(Source(file.fileno(), name))
