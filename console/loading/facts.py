@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from console.records import Artifact, FileIdentity, Inspection, Judgement, Reason, Report, Verdict
-from console.store.sealed import SEAL_LIMIT, OpenedFile, SealedBytes, digest_of, open_artifact, seal
+from console.store.opening import OpenedFile, open_artifact
+from console.store.sealed import SEAL_LIMIT, SealedBytes, digest_of, seal
 
 KEPT = 512
 

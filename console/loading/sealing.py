@@ -15,10 +15,11 @@ from console.loading.unsealing import Unsealing
 from console.records import Verdict
 from console.store.kinds import is_sealed
 from console.store.new_file import write_new
+from console.store.opening import OpenedFile, identity_of, open_artifact
 from console.store.publish import Promotion, publish
 from console.store.remove import remove
 from console.store.roots import user_name
-from console.store.sealed import OpenedFile, SealedBytes, identity_of, open_artifact
+from console.store.sealed import SealedBytes
 
 __all__ = ["AtRest"]
 

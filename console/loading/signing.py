@@ -11,8 +11,9 @@ from console.errors import BadInput, ConsoleError, Failed, Usage
 from console.loading.record import Book
 from console.records import Standing
 from console.store.catalog import Catalog
+from console.store.opening import open_artifact
 from console.store.roots import user_name
-from console.store.sealed import digest_of, open_artifact
+from console.store.sealed import digest_of
 from console.trust import signing
 from console.trust.signatures import Signatures, Signed, keep, verified
 

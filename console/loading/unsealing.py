@@ -16,7 +16,8 @@ from console.errors import BadInput, ConsoleError, Refused
 from console.loading.facts import CannotInspect
 from console.records import Verdict
 from console.store.kinds import is_sealed, unsealed_name
-from console.store.sealed import HEAD, OpenedFile, SealedBytes, digest_of, frozen, identity_of, new_memory, seal
+from console.store.opening import HEAD, OpenedFile, identity_of
+from console.store.sealed import SealedBytes, digest_of, frozen, new_memory, seal
 from console.trust.secret_files import open_secret
 from console.worker import unsealer
 from console.worker.launcher import Launcher

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from console.errors import ConsoleError
 from console.records import Artifact, FileIdentity
-from console.store import sealed
+from console.store import opening
 from console.store.changes import Changes, diff, joined, same_on_disk
 from console.store.kinds import may_be_artifact
 from console.store.listing import GONE, Directory, Lister, row_of
@@ -264,7 +264,7 @@ class Catalog:
                 return Directory()
             if error.errno not in (errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG):
                 return old
-            problem = f"directory {sealed.words_of(error)}"
+            problem = f"directory {opening.words_of(error)}"
             return Directory({directory: Artifact(directory, 0, 0.0, problem=problem)})
 
     def _settle_data(self, fresh: dict[str, Directory], replaced: set[str]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from console.durable import write_all
 from console.errors import BadInput, ConsoleError, Failed
 from console.records import Version
-from console.store import sealed, syscalls
+from console.store import opening, sealed, syscalls
 from console.store.journal import Journal, Operation
 from console.store.own_files import HISTORY, OwnFiles, artifact_key, sync_directory
 from console.store.sealed import SealedBytes
@@ -79,7 +79,7 @@ def versions(root: Path, path: str, *, live_digest: str | None = None) -> tuple[
 def _live(own: OwnFiles, path: str, known: Versions, digest: str | None) -> tuple[str, int, float]:
     """Digest, size and time of the content in place; an empty digest where there is none."""
     try:
-        opened = sealed.open_artifact(own.root_fd, path, empty_ok=True)
+        opened = opening.open_artifact(own.root_fd, path, empty_ok=True)
     except BadInput:
         return "", 0, 0.0
     with opened:
@@ -115,7 +115,7 @@ def open_version(root: Path, path: str, version: int) -> SealedBytes:
 
 def _checked(directory: int, name: str, words: str, digest: str) -> SealedBytes:
     try:
-        opened = sealed.open_artifact(directory, name)
+        opened = opening.open_artifact(directory, name)
     except ConsoleError as error:
         raise Failed(f"{words} cannot be read: {error.message}") from None
     with opened:
@@ -169,7 +169,7 @@ def settle(own: OwnFiles, operation: Operation) -> None:
     """The replacement is certain: nobody may write to the retained content any more."""
     with suppress(OSError, BadInput), own.directory(HISTORY, artifact_key(operation.path)) as directory:
         kept = file_name(operation.old_version, operation.old)
-        with sealed.open_artifact(directory, kept, empty_ok=True) as opened:
+        with opening.open_artifact(directory, kept, empty_ok=True) as opened:
             os.fchmod(opened.fd, 0o444)
 
 
@@ -188,7 +188,7 @@ def unlink_shared(own: OwnFiles, directory: int, name: str, operation: Operation
 
 def _holds(directory: int, name: str, digest: str) -> bool:
     try:
-        with sealed.open_artifact(directory, name, empty_ok=True) as opened:
+        with opening.open_artifact(directory, name, empty_ok=True) as opened:
             return sealed.digest_of(opened) == digest
     except ConsoleError:
         return False

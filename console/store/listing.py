@@ -12,7 +12,7 @@ from pathlib import Path
 from backends.registry import may_hold_model
 from console.errors import BadInput
 from console.records import Artifact, FileIdentity
-from console.store import recipe, sealed
+from console.store import opening, recipe
 from console.store.kinds import is_hidden, is_named_as_model, may_be_opened
 
 HEAD = 4096
@@ -74,7 +74,7 @@ class Lister:
             return
         if not stat.S_ISREG(status.st_mode):
             return
-        identity = sealed.identity_of(status)
+        identity = opening.identity_of(status)
         known = old.recipes.get(path)
         if known is None or known[0] != identity:
             named = recipe.data_paths(Path(self._prefix + path))
@@ -88,7 +88,7 @@ class Lister:
             status = entry.stat(follow_symlinks=False)
         except OSError as error:
             if error.errno not in GONE:
-                found.rows[path] = Artifact(path, 0, 0.0, problem=sealed.words_of(error))
+                found.rows[path] = Artifact(path, 0, 0.0, problem=opening.words_of(error))
             return
         beside = self._recipe_of(entry.name, beneath, found) if found.recipes else None
         row = old.rows.get(path)
@@ -99,8 +99,8 @@ class Lister:
         if mark is not None and _is_same(mark, status):
             found.marks[path] = mark
             return
-        identity = sealed.identity_of(status)
-        problem = sealed.problem_of(status)
+        identity = opening.identity_of(status)
+        problem = opening.problem_of(status)
         if problem is None:
             verdict = self._look_inside(path)
             problem = None if isinstance(verdict, bool) else verdict
@@ -120,19 +120,19 @@ class Lister:
     def _look_inside(self, path: str) -> bool | str:
         """Whether a model may be in the file, or why it cannot be told."""
         try:
-            fd = sealed.open_beneath(self._root, path)
+            fd = opening.open_beneath(self._root, path)
         except OSError as error:
-            return sealed.words_of(error)
+            return opening.words_of(error)
         try:
             return self._sniff(os.pread(fd, HEAD, 0))
         except OSError as error:
-            return sealed.words_of(error)
+            return opening.words_of(error)
         finally:
             os.close(fd)
 
 
 def _is_same(identity: bytes | None, status: os.stat_result) -> bool:
-    return identity == sealed.identity_of(status)
+    return identity == opening.identity_of(status)
 
 
 def rows_beneath(root: Path, top: str, sniff: Callable[[bytes], bool] = may_hold_model) -> Iterator[list[Artifact]]:
@@ -141,7 +141,7 @@ def rows_beneath(root: Path, top: str, sniff: Callable[[bytes], bool] = may_hold
     Nothing is remembered and nothing left out because a recipe calls it data. Raises BadInput when `top` cannot be
     listed.
     """
-    base = sealed.open_root(root)
+    base = opening.open_root(root)
     try:
         lister = Lister(base, os.fspath(root).rstrip("/") + "/", sniff)
         waiting = [top]
@@ -151,9 +151,9 @@ def rows_beneath(root: Path, top: str, sniff: Callable[[bytes], bool] = may_hold
                 found = lister.look(directory, Directory())
             except OSError as error:
                 if directory == top:
-                    raise BadInput(f"{root / top} {sealed.words_of(error)}") from None
+                    raise BadInput(f"{root / top} {opening.words_of(error)}") from None
                 if error.errno not in GONE:
-                    yield [Artifact(directory, 0, 0.0, problem=f"directory {sealed.words_of(error)}")]
+                    yield [Artifact(directory, 0, 0.0, problem=f"directory {opening.words_of(error)}")]
                 continue
             waiting.extend(reversed(found.children))
             yield [found.rows[path] for path in sorted(found.rows)]
@@ -167,13 +167,13 @@ def row_of(root: Path, path: str) -> Artifact:
     try:
         status = os.lstat(whole)
     except OSError as error:
-        raise BadInput(f"{path} {sealed.words_of(error)}") from None
+        raise BadInput(f"{path} {opening.words_of(error)}") from None
     beside = recipe.recipe_path(whole)
     return Artifact(
         path,
         status.st_size,
         status.st_mtime,
-        identity=sealed.identity_of(status),
-        problem=sealed.problem_of(status),
+        identity=opening.identity_of(status),
+        problem=opening.problem_of(status),
         recipe=None if beside is None else os.path.relpath(beside, root),
     )

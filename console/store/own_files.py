@@ -14,7 +14,7 @@ from pathlib import Path
 
 from console.config import STORE_DIR
 from console.errors import Failed
-from console.store import sealed
+from console.store import opening
 
 JOURNAL = "journal.jsonl"
 HISTORY = "history"
@@ -38,14 +38,14 @@ class OwnFiles:
 
     def __init__(self, root: Path, *, create: bool = False) -> None:
         self.root = root
-        self.root_fd = sealed.open_root(root)
+        self.root_fd = opening.open_root(root)
         self.fd = -1
         try:
             self.mode = stat.S_IMODE(os.fstat(self.root_fd).st_mode) & 0o2777 | 0o700
             if create:
                 self._make(self.root_fd, STORE_DIR)
             try:
-                self.fd = sealed.open_beneath(self.root_fd, STORE_DIR, _DIRECTORY)
+                self.fd = opening.open_beneath(self.root_fd, STORE_DIR, _DIRECTORY)
             except FileNotFoundError:
                 if create:
                     raise
@@ -98,7 +98,7 @@ class OwnFiles:
 
     def parent_of(self, path: str) -> int:
         """A descriptor of the directory that holds the artifact."""
-        return sealed.open_beneath(self.root_fd, os.path.dirname(path) or ".", _DIRECTORY)
+        return opening.open_beneath(self.root_fd, os.path.dirname(path) or ".", _DIRECTORY)
 
     def _make(self, parent: int, name: str) -> None:
         try:

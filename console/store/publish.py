@@ -14,12 +14,13 @@ from pathlib import Path
 from console.durable import write_all
 from console.errors import BadInput, Conflict, Failed
 from console.records import Version
-from console.store import history, sealed, swap, twins
+from console.store import history, opening, sealed, swap, twins
 from console.store.history import AS_FOUND, FROM_OUTSIDE, Versions
 from console.store.journal import Journal, Operation
+from console.store.opening import OpenedFile
 from console.store.own_files import OwnFiles, artifact_lock
 from console.store.recovery import identity_at, recover_path
-from console.store.sealed import OpenedFile, SealedBytes
+from console.store.sealed import SealedBytes
 from console.store.swap import Site
 
 Verify = Callable[[int], None]
@@ -131,7 +132,7 @@ def _current(directory: int, path: str, replaces: str | None) -> Iterator[Opened
         yield None
         return
     try:
-        opened = sealed.open_artifact(directory, name, empty_ok=True)
+        opened = opening.open_artifact(directory, name, empty_ok=True)
     except BadInput as error:
         raise Conflict(f"{path} cannot be replaced: {error.message}") from None
     with opened:
@@ -253,7 +254,7 @@ def _verified(fd: int, verify: Verify) -> None:
 
 def digest_written(fd: int) -> str:
     """The digest of everything in an open file of ours."""
-    return sealed.digest_of(OpenedFile(fd, sealed.identity_of(os.fstat(fd)), "the temporary file"))
+    return sealed.digest_of(OpenedFile(fd, opening.identity_of(os.fstat(fd)), "the temporary file"))
 
 
 def _umask() -> int:

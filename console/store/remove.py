@@ -9,8 +9,8 @@ from pathlib import Path
 
 from console.errors import Conflict, Failed
 from console.store import syscalls
+from console.store.opening import OpenedFile, is_still
 from console.store.own_files import OwnFiles, artifact_lock, sync_directory
-from console.store.sealed import OpenedFile, is_still
 
 __all__ = ["remove"]
 

@@ -9,10 +9,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from console.errors import BadInput, Conflict, Failed
-from console.store import history, sealed, syscalls
+from console.store import history, opening, sealed, syscalls
 from console.store.journal import Operation
+from console.store.opening import OpenedFile, is_still
 from console.store.own_files import CONFLICTS, OwnFiles, sync_directory
-from console.store.sealed import OpenedFile, is_still
 
 _UNSUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM)
 
@@ -49,14 +49,14 @@ def digest_at(directory: int, name: str) -> str | None:
     """The digest of the regular file of this name; None where there is nothing, "" where it is something else or is
     being written to. Raises OSError where it cannot be told."""
     try:
-        fd = sealed.open_beneath(directory, name)
+        fd = opening.open_beneath(directory, name)
     except FileNotFoundError:
         return None
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENXIO, errno.ENODEV):
             return ""
         raise
-    with OpenedFile(fd, sealed.identity_of(os.fstat(fd)), name) as opened:
+    with OpenedFile(fd, opening.identity_of(os.fstat(fd)), name) as opened:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             return ""
         try:

@@ -20,7 +20,7 @@ from typing import Any
 from console.durable import put, put_bytes
 from console.errors import BadInput, ConsoleError, Failed
 from console.records import Twinned, TwinTiming
-from console.store import own_key, sealed
+from console.store import opening, own_key, sealed
 from console.store.new_file import copy_into
 from console.store.own_files import OwnFiles, sync_directory
 
@@ -136,7 +136,7 @@ def _record(directory: int, name: str) -> dict[str, Any]:
 def _opened(directory: int, name: str, record: dict[str, Any]) -> StoredTwin:
     found = _twinned(record)
     fd = os.open(name, _READ, dir_fd=directory)
-    with sealed.OpenedFile(fd, sealed.identity_of(os.fstat(fd)), name) as opened:
+    with opening.OpenedFile(fd, opening.identity_of(os.fstat(fd)), name) as opened:
         _size(fd, "file", _TWIN_CAP)
         content = sealed.seal(opened, limit=_TWIN_CAP)
     if content.digest != record.get("twin"):

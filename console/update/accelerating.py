@@ -11,8 +11,9 @@ from console.errors import BadInput, ConsoleError, Failed, Refused, Usage
 from console.loading.questions import open_data_file
 from console.records import Twinned
 from console.store import twins
+from console.store.opening import identity_of
 from console.store.roots import user_name
-from console.store.sealed import SealedBytes, digest_of, frozen, identity_of, new_memory
+from console.store.sealed import SealedBytes, digest_of, frozen, new_memory
 from console.update.workshop import Workshop
 from console.worker.model import Worker
 from console.worker.twins import make_twin

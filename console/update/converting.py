@@ -10,7 +10,8 @@ from console.errors import BadInput, ConsoleError, Failed, Refused
 from console.loading.questions import open_data_file
 from console.records import Json
 from console.store.new_file import write_new
-from console.store.sealed import SealedBytes, digest_of, frozen, identity_of, new_memory
+from console.store.opening import identity_of
+from console.store.sealed import SealedBytes, digest_of, frozen, new_memory
 from console.update.workshop import Workshop
 from console.worker.model import Saved, Worker
 

@@ -13,7 +13,8 @@ from console.loading.facts import Judged
 from console.loading.questions import open_data_file
 from console.loading.starting import place_in
 from console.records import FileIdentity, Mode, UpdatePlan
-from console.store.sealed import digest_of, identity_of
+from console.store.opening import identity_of
+from console.store.sealed import digest_of
 from console.update.admitting import admit, check_sealable
 from console.update.workshop import Workshop
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from console.errors import Failed
 from console.loading.admission import require_layers
 from console.records import Mode, Verdict
-from console.store.sealed import OpenedFile, SealedBytes, identity_of, seal
+from console.store.opening import OpenedFile, identity_of
+from console.store.sealed import SealedBytes, seal
 from console.update.ground import Ground
 from console.update.workshop import Workshop
 from console.worker.trainer import Candidate, Progress, Trained, Trainer, candidate_file

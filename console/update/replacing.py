@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping
 from console.errors import Conflict, ConsoleError, Failed, Refused
 from console.records import Verdict, Version
 from console.store import history
+from console.store.opening import identity_of
 from console.store.publish import Promotion, publish, rollback
 from console.store.roots import user_name
-from console.store.sealed import SealedBytes, identity_of
+from console.store.sealed import SealedBytes
 from console.update.workshop import Workshop
 
 

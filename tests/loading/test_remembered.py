@@ -11,7 +11,8 @@ from backends.base import ArrayInfo, Inspection
 from console.loading.facts import CannotInspect
 from console.loading.remembered import Remembered, weight
 from console.records import Verdict
-from console.store.sealed import SealedBytes, digest_of, open_artifact, seal
+from console.store.opening import open_artifact
+from console.store.sealed import SealedBytes, digest_of, seal
 
 Sealing = Callable[[bytes, str], SealedBytes]
 

@@ -18,7 +18,8 @@ from pyrage import decrypt, encrypt, x25519
 from console.config import Sealing, Settings
 from console.errors import BadInput, ConsoleError, NeedsReview, Refused
 from console.records import Json, Verdict
-from console.store.sealed import digest_of, open_artifact
+from console.store.opening import open_artifact
+from console.store.sealed import digest_of
 from console.store.seen import SeenContents
 from console.trust.identity import generate_identity
 from tests.loading.conftest import model, until

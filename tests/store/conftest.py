@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from console.store import sealed
+from console.store import opening, sealed
 
 HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parent.parent
@@ -93,7 +93,7 @@ def content(tmp_path: Path) -> Callable[[bytes], sealed.SealedBytes]:
 
     def make(data: bytes) -> sealed.SealedBytes:
         (tmp_path / "candidate").write_bytes(data)
-        with sealed.open_artifact(tmp_path, "candidate") as opened:
+        with opening.open_artifact(tmp_path, "candidate") as opened:
             return sealed.seal(opened)
 
     return make

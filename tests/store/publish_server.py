@@ -12,7 +12,7 @@ import traceback
 from pathlib import Path
 
 from console.errors import ConsoleError
-from console.store import publish, recovery, sealed
+from console.store import opening, publish, recovery, sealed
 
 
 def act(request: dict[str, str]) -> None:
@@ -24,7 +24,7 @@ def act(request: dict[str, str]) -> None:
         publish.rollback(root, request["path"], int(request["content"]), promotion)
     else:
         source = Path(request["content"])
-        with sealed.open_artifact(source.parent, source.name) as opened, sealed.seal(opened) as content:
+        with opening.open_artifact(source.parent, source.name) as opened, sealed.seal(opened) as content:
             publish.publish(root, request["path"], content, promotion, replaces=request["replaces"] or None)
 
 

@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 )
 
 from console.errors import BadInput, Conflict, Failed
-from console.store import history, publish, recovery, sealed
+from console.store import history, opening, publish, recovery, sealed
 
 PATH = "m.pkl"
 DATA = st.sampled_from([bytes([65 + n]) * (n + 1) for n in range(6)])
@@ -57,7 +57,7 @@ class Publishing(RuleBasedStateMachine):
 
     def _content(self, data: bytes) -> sealed.SealedBytes:
         (self.base / "candidate").write_bytes(data)
-        with sealed.open_artifact(self.base, "candidate") as opened:
+        with opening.open_artifact(self.base, "candidate") as opened:
             return sealed.seal(opened)
 
     def _took_effect(self, new: bytes) -> None:

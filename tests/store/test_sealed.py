@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from console.errors import BadInput, Conflict, Failed
-from console.store import sealed, syscalls
+from console.store import opening, sealed, syscalls
 
 
 def digest(data: bytes) -> str:
@@ -20,7 +20,7 @@ def digest(data: bytes) -> str:
 def test_sealed_bytes_are_the_files_and_cannot_be_changed(store: Path) -> None:
     data = os.urandom(3 * 2**20 + 17)
     (store / "m.pkl").write_bytes(data)
-    with sealed.open_artifact(store, "m.pkl") as opened, sealed.seal(opened) as content:
+    with opening.open_artifact(store, "m.pkl") as opened, sealed.seal(opened) as content:
         (store / "m.pkl").write_bytes(b"other")
         assert content.sealed
         assert content.size == len(data)
@@ -34,7 +34,7 @@ def test_sealed_bytes_are_the_files_and_cannot_be_changed(store: Path) -> None:
 
 def test_a_large_file_is_passed_as_it_is(store: Path) -> None:
     (store / "m.pkl").write_bytes(b"x" * 100)
-    with sealed.open_artifact(store, "m.pkl") as opened, sealed.seal(opened, limit=99) as content:
+    with opening.open_artifact(store, "m.pkl") as opened, sealed.seal(opened, limit=99) as content:
         assert (content.sealed, content.digest, content.size) == (False, None, 100)
         seen: list[tuple[int, int]] = []
         assert sealed.digest_of(content, progress=lambda done, total: seen.append((done, total))) == digest(b"x" * 100)
@@ -63,13 +63,13 @@ def test_a_file_that_changes_while_it_is_copied_is_not_sealed(store: Path, act: 
                 file.write(b"y")
         os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
-    with sealed.open_artifact(store, "m.pkl") as opened, pytest.raises(Conflict):
+    with opening.open_artifact(store, "m.pkl") as opened, pytest.raises(Conflict):
         sealed.seal(opened, progress=change)
 
 
 def test_reading_can_be_cancelled(store: Path) -> None:
     (store / "m.pkl").write_bytes(b"x")
-    with sealed.open_artifact(store, "m.pkl") as opened, pytest.raises(Failed, match="cancelled"):
+    with opening.open_artifact(store, "m.pkl") as opened, pytest.raises(Failed, match="cancelled"):
         sealed.digest_of(opened, cancelled=lambda: True)
 
 
@@ -115,7 +115,7 @@ def test_what_is_no_regular_file_of_the_store_is_refused_in_a_sentence(
     if steps:
         monkeypatch.setattr(syscalls, "_SYS_OPENAT2", 99999)
     with pytest.raises(BadInput, match=words) as caught:
-        sealed.open_artifact(hostile, path)
+        opening.open_artifact(hostile, path)
     assert caught.value.message.count("\n") == 0
     links = [f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd")]
     assert not [link for link in links if os.path.lexists(link) and os.readlink(link).startswith(str(hostile))]
@@ -125,9 +125,9 @@ def test_what_is_no_regular_file_of_the_store_is_refused_in_a_sentence(
 def test_a_regular_file_opens_either_way(hostile: Path, steps: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if steps:
         monkeypatch.setattr(syscalls, "_SYS_OPENAT2", 99999)
-    with sealed.open_artifact(hostile, "in/m.pkl") as opened:
+    with opening.open_artifact(hostile, "in/m.pkl") as opened:
         assert os.read(opened.fd, 9) == b"x"
-        assert opened.identity == sealed.identity_of((hostile / "in" / "m.pkl").stat())
+        assert opened.identity == opening.identity_of((hostile / "in" / "m.pkl").stat())
 
 
 def test_a_socket_is_refused(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,14 +135,14 @@ def test_a_socket_is_refused(store: Path, monkeypatch: pytest.MonkeyPatch) -> No
     with socket.socket(socket.AF_UNIX) as one:
         one.bind("s.pkl")
         with pytest.raises(BadInput, match="not a regular file"):
-            sealed.open_artifact(store, "s.pkl")
+            opening.open_artifact(store, "s.pkl")
 
 
 @pytest.mark.parametrize("name", [b"\xff\xfe.pkl", b"new\nline.pkl", b"\x1b]0;x\x07.pkl", b"-rf", b"n" * 255])
 def test_hostile_names_are_names(store: Path, name: bytes) -> None:
     path = os.fsdecode(name)
     (store / path).write_bytes(b"x")
-    with sealed.open_artifact(store, path) as opened, sealed.seal(opened) as content:
+    with opening.open_artifact(store, path) as opened, sealed.seal(opened) as content:
         assert content.digest == digest(b"x")
 
 
@@ -168,7 +168,7 @@ def test_a_link_swapped_in_between_never_leads_out(store: Path, tmp_path: Path) 
         while tries < 1000 or not (refused and b"good" in read):
             tries += 1
             try:
-                with sealed.open_artifact(store, "m.pkl") as opened:
+                with opening.open_artifact(store, "m.pkl") as opened:
                     read.add(os.read(opened.fd, 20))
             except BadInput:
                 refused += 1

@@ -183,7 +183,7 @@ async def test_a_write_through_a_map_is_found_by_the_comparison(seen: Seen, stor
 
 
 def sealed_identity(path: Path) -> object:
-    from console.store.sealed import identity_of
+    from console.store.opening import identity_of
 
     return identity_of(path.stat())
 
