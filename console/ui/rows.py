@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.by_path import ByPath
-from console.records import Artifact, ProbeState, WorkerView
+from console.records import Artifact, ProbeState, Verdict, WorkerView
 from console.ui import text
 from console.ui.slices import Pace, in_order
 from console.ui.text import Status
@@ -18,6 +18,7 @@ from console.ui.text import Status
 Key = tuple[Any, ...]
 """(0, value, path) where the column has a value, (1, path) where it has none: those come last in either order."""
 
+_REFUSED = (Verdict.BLOCKED, Verdict.DAMAGED, Verdict.UNSUPPORTED)
 _FEW = 64
 """So many differences are always taken one by one, and the fiftieth part of the rows shown is."""
 
@@ -47,6 +48,11 @@ class Row:
         if self.pending:
             return Status("◐", self.pending, "busy", 4)
         return text.status(self.artifact, self.worker, self.probe)
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether nothing is loaded and nothing will be: the file is blocked, damaged or of no known format."""
+        return self.worker is None and self.artifact.verdict in _REFUSED
 
     @property
     def p99(self) -> float | None:

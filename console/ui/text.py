@@ -123,8 +123,8 @@ def number(value: float | None) -> str:
 
 
 def count(number_of: int, noun: str) -> str:
-    """`1 model`, `3 models`."""
-    return f"{number_of} {noun}" if number_of == 1 else f"{number_of} {noun}s"
+    """`1 model`, `3,000 models`."""
+    return f"{number_of} {noun}" if number_of == 1 else f"{number_of:,} {noun}s"
 
 
 def cut_middle(text: str, width: int) -> str:

@@ -62,7 +62,8 @@ class AccelerateScreen(ModalScreen[bool | NeedsReview], Paced[bool | NeedsReview
             return
         except ConsoleError as error:
             self.query_one("#no", Button).label = Content("Close")
-            self._end([Content(safe(one, 600)) for one in (error.message, error.hint) if one])
+            hint = [Content.styled(safe(error.hint, 600), "$quiet")] if error.hint else []
+            self._end([Content(safe(error.message, 600)), *hint])
             return
         lines = [*comparison(self._found), Content(""), _outcome(self._found)]
         self.query_one(".question", Static).update(
@@ -102,8 +103,8 @@ class AccelerateScreen(ModalScreen[bool | NeedsReview], Paced[bool | NeedsReview
 def comparison(found: Twinned) -> Iterator[Content]:
     """A line for each number of rows: what a call takes model and copy, and how much faster the copy is."""
     methods = list(dict.fromkeys(one.method for one in found.timings))
-    yield Content.styled(" " * 7 + "".join(f"   {safe(name, 22):>22}" for name in methods), "bold")
-    yield Content.styled(f"{'rows':>7}" + f"   {'model':>7} {'copy':>7} {'faster':>6}" * len(methods), "$quiet")
+    yield Content.styled(" " * 7 + "".join(f"    {safe(name, 24):>24}" for name in methods), "bold")
+    yield Content.styled(f"{'rows':>7}" + f"    {'model':>7}  {'copy':>7}  {'faster':>6}" * len(methods), "$quiet")
     by_place = {(one.method, one.rows): one for one in found.timings}
     for rows in dict.fromkeys(one.rows for one in found.timings):
         cells = [_cells(by_place.get((name, rows))) for name in methods]
@@ -112,11 +113,11 @@ def comparison(found: Twinned) -> Iterator[Content]:
 
 def _cells(one: TwinTiming | None) -> Content:
     if one is None:
-        return Content(" " * 25)
+        return Content(" " * 28)
     times = one.model_ms / one.twin_ms if one.twin_ms > 0 else 0.0
     words = f"{times:,.0f}x" if times >= 10 else f"{times:.1f}x"
     faster = Content.styled(f"{words:>6}", "bold $accent" if times > 1 else "$quiet")
-    return Content.assemble(f"   {text.milliseconds(one.model_ms):>7} {text.milliseconds(one.twin_ms):>7} ", faster)
+    return Content.assemble(f"    {text.milliseconds(one.model_ms):>7}  {text.milliseconds(one.twin_ms):>7}  ", faster)
 
 
 def _outcome(found: Twinned) -> Content:

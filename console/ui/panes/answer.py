@@ -9,7 +9,7 @@ from textual.content import Content
 from console.records import Json, Outcome
 from console.safe_text import safe
 from console.ui import text
-from console.ui.widgets.keyvalue import answer_text, paragraph, value_text
+from console.ui.widgets.keyvalue import answer_text, pairs, paragraph, value_text
 
 _LABEL = 11
 _MOST_CLASSES = 10
@@ -20,7 +20,7 @@ def answer_lines(outcome: Outcome | None, truth: Json, classes: Sequence[Json] |
     """The answer to one row. `classes` are the labels the columns of `predict_proba` stand for."""
     if outcome is None:
         return []
-    lines = []
+    lines: list[Content] = []
     if "predict" in outcome.outputs:
         lines += _said(_only(outcome.outputs["predict"]), truth)
     shares = _only(outcome.outputs.get("predict_proba"))
@@ -29,8 +29,8 @@ def answer_lines(outcome: Outcome | None, truth: Json, classes: Sequence[Json] |
     for name in ("decision_function", "transform"):
         value = _only(outcome.outputs.get(name))
         if value is not None:
-            words = Content.assemble((f"{name} ", "$quiet"), value_text(value, 400))
-            lines += [Content(""), *paragraph(words, width)]
+            label = max(_LABEL, len(name) + 2)
+            lines += [*([Content("")] if lines else []), *pairs([(name, value_text(value, 400))], width, label)]
     lines += [Content(""), _took(outcome)]
     for warning in outcome.warnings[:2]:
         lines += paragraph(safe(warning, 200), width, style="$warning")

@@ -33,10 +33,10 @@ def lately_lines(engine: Engine, path: str, width: int) -> list[Content]:
 
 def _measured(probe: ProbeState, width: int) -> list[Content]:
     rows = [
-        ("calls", text.joined([f"{probe.calls:,}", f"{probe.rate:.3g}/s", f"{probe.errors:,} errors"])),
+        ("calls", text.joined([f"{probe.calls:,}", f"{probe.rate:.3g}/s", text.count(probe.errors, "error")])),
         ("in worker", _spread(probe.worker)),
         ("round trip", _spread(probe.round_trip)),
-        *((safe(name, 12), text.number(value)) for name, value in (probe.score or {}).items()),
+        *((safe(name, 60), text.number(value)) for name, value in (probe.score or {}).items()),
     ]
     return pairs(rows, width)
 

@@ -24,6 +24,7 @@ from console.ui.widgets.versions import VersionList, version_lines
 if TYPE_CHECKING:
     from console.engine import Engine
 
+_PHASE = 12
 _LIST_CSS = """
     & > #nothing { height: 1fr; content-align: center middle; color: $quiet; }
     & > LineList { max-height: 40%; }
@@ -64,7 +65,8 @@ class ErrorsPane(Vertical, Backdrop):
         self._list.display = self._detail.display = bool(failures)
         self._nothing.display = not failures
         self._list.styles.height = max(1, len(failures))
-        self._list.show([(one.id, failure_line(one)) for one in failures])
+        phase = max((len(safe(one.phase, _PHASE)) for one in failures), default=0)
+        self._list.show([(one.id, failure_line(one, phase)) for one in failures])
         self._explain()
 
     @on(LineList.Moved)
@@ -126,11 +128,11 @@ class VersionsPane(Vertical, Backdrop):
         self._explain()
 
 
-def failure_line(failure: Failure) -> Content:
-    """When, in which phase, what."""
+def failure_line(failure: Failure, phase: int) -> Content:
+    """When, in which phase (in so many cells), what."""
     what = failure.exit or (f"{failure.type}: {failure.message}" if failure.type else failure.message)
     return Content.assemble(
         (f"{text.ago(failure.when):<9}", "$quiet"),
-        (f"{safe(failure.phase, 12):<9}", "$error"),
+        (f"{safe(failure.phase, _PHASE):<{phase}}  ", "$error"),
         safe(what, 300),
     )

@@ -102,11 +102,11 @@ def probe_lines(probe: ProbeState | None, row: Row | None, charts: ChartsPanel) 
     words = [
         f"{asked}, reached {probe.rate:.3g}/s",
         f"batch {plan.batch}",
-        f"{probe.calls:,} calls",
-        f"{probe.rows:,} rows" if plan.batch > 1 or probe.rows != probe.calls else "",
+        text.count(probe.calls, "call"),
+        text.count(probe.rows, "row") if plan.batch > 1 or probe.rows != probe.calls else "",
     ]
     line = Content.assemble((f"{text.sign(glyph)} probe ", style), text.joined(words))
-    line += Content.styled(text.sign(" · ") + f"{probe.errors:,} errors", "$error" if probe.errors else "$quiet")
+    line += Content.styled(text.sign(" · ") + text.count(probe.errors, "error"), "$error" if probe.errors else "$quiet")
     for name, value in (probe.score or {}).items():
         line += Content.assemble((text.sign(" · ") + f"{safe(name, 30)} ", "$quiet"), (text.number(value), "bold"))
     if not probe.running and probe.stopped_why:
@@ -136,6 +136,8 @@ def _quantiles(name: str, measured: Measured | None) -> str:
 
 
 def _idle(row: Row | None) -> str:
+    if row is not None and row.is_refused:
+        return f"{row.status.word}: it is not loaded, t says why"
     if row is not None and row.worker is not None and row.worker.state is WorkerState.ERROR:
         return "the worker has ended: e says why, r tries again"
     if row is None or row.worker is None or row.worker.state not in _ALIVE:
@@ -144,8 +146,10 @@ def _idle(row: Row | None) -> str:
 
 
 def _hint(row: Row | None) -> str:
+    if row is not None and row.is_refused:
+        return f"{row.status.word}: t says why"
     if row is None or row.worker is None or row.worker.state is WorkerState.ENDED:
-        return "l loads the model, p drives it"
+        return "l loads it, p drives it"
     if row.worker.state is WorkerState.ERROR:
-        return "the worker has ended: e says why, r tries again"
-    return "p drives the model" if row.worker.state is WorkerState.READY else "loading"
+        return "it has ended: r tries again"
+    return "p drives it" if row.worker.state is WorkerState.READY else "loading"

@@ -96,7 +96,7 @@ def file_lines(report: Report | None, width: int) -> list[Content]:
         *section("parameters", _parameters(found, width)),
         *section("signature", _signature(found, width)),
         *section("arrays", _arrays(found, width)),
-        *section("details", pairs(((safe(k, 30), value_text(v)) for k, v in found.details.items()), width)),
+        *section("details", _details(found, width)),
     ]
 
 
@@ -175,16 +175,25 @@ def _signature(found: Inspection, width: int) -> list[Content]:
 
 
 def _arrays(found: Inspection, width: int) -> list[Content]:
-    rows = []
-    for array in found.arrays[:_MOST]:
-        shape = " x ".join(str(side) for side in array.shape) or "scalar"
-        rows.append((safe(array.name, 60), f"{shape}  {safe(array.dtype, 30)}  {text.size(array.bytes)}"))
-    if not rows:
+    arrays = found.arrays[:_MOST]
+    if not arrays:
         return []
+    shapes = [" x ".join(str(side) for side in array.shape) or "scalar" for array in arrays]
+    kinds = [safe(array.dtype, 30) for array in arrays]
+    wide, kind_wide = max(map(len, shapes)), max(map(len, kinds))
+    rows = [
+        (safe(array.name, 60), f"{shape:<{wide}}  {kind:<{kind_wide}}  {text.size(array.bytes):>4}")
+        for array, shape, kind in zip(arrays, shapes, kinds, strict=True)
+    ]
     lines = pairs(rows, width, min(width // 2, max(len(name) for name, _ in rows) + 2))
     if len(found.arrays) > _MOST:
         lines.append(Content.styled(f"and {len(found.arrays) - _MOST} more", "$quiet"))
     return lines
+
+
+def _details(found: Inspection, width: int) -> list[Content]:
+    """What the format has to say besides, without what it says nothing in."""
+    return pairs(((safe(name, 30), value_text(value)) for name, value in found.details.items() if value != ""), width)
 
 
 def _trust(told: Explanation | None, row: Row, width: int) -> list[Content]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -24,11 +25,13 @@ from console.ui.widgets.backdrop import Backdrop
 from console.ui.widgets.keyvalue import pairs, paragraph, value_text
 from console.ui.widgets.line_input import LineInput
 from console.ui.widgets.pixels import half_blocks, image_side, scale_for, shades
-from console.ui.widgets.text_pane import TextPane
+from console.ui.widgets.text_pane import Hanging, TextPane, wrapped
 
 if TYPE_CHECKING:
     from console.engine import Engine
 
+_LEAST_VALUE = 14
+"""Cells that the values of a row keep beside long names."""
 _PREFERRED = ("predict", "predict_proba", "decision_function", "transform")
 
 
@@ -50,8 +53,9 @@ class TryPane(Vertical, Backdrop):
     TryPane { height: 1fr; }
     TryPane #place { height: 1; }
     TryPane Horizontal { height: 1fr; margin-top: 1; }
-    TryPane #inputs { width: 1fr; }
-    TryPane #answer { width: 2fr; height: 1fr; max-width: 50; margin-left: 2; }
+    TryPane #inputs { width: 1fr; max-width: 72; }
+    TryPane #answer { width: 1fr; height: 1fr; max-width: 50; margin-left: 2; }
+    TryPane #answer.nothing { display: none; }
     TryPane Input {
         display: none; height: 2; border: none; border-top: solid $accent; padding: 0; background: $background;
         &:focus { border: none; border-top: solid $accent; }
@@ -181,17 +185,17 @@ class TryPane(Vertical, Backdrop):
             return
         self._place.update(self._place_words(), layout=False)
         tried = self._tried
+        self._answer.set_class(tried is None, "nothing")
         if tried is None:
-            self._inputs.show(paragraph(self._waiting(), max(20, self.size.width - 4), style="$quiet"))
-            self._answer.update(Content(""), layout=False)
+            self._inputs.show([self._waiting()])
             return
-        width = max(16, self._inputs.size.width - 2)
+        width = max(16, self._inputs.text_width)
         self._inputs.show(self._picture(tried.inputs, width) or _values(tried.inputs, width))
         worker = self._row.worker if self._row is not None else None
         classes = worker.signature.classes if worker is not None else None
         lines = answer_lines(tried.outcome, tried.truth, classes, max(16, self._answer.size.width))
         if tried.trouble:
-            lines = paragraph(safe(tried.trouble, 600, lines=True), max(16, self._answer.size.width), style="$error")
+            lines = trouble_lines(tried.trouble, max(16, self._answer.size.width))
         self._answer.update(Content("\n").join(lines[: max(1, self._answer.size.height or 1)]), layout=False)
 
     def _place_words(self) -> Content:
@@ -199,7 +203,9 @@ class TryPane(Vertical, Backdrop):
         hints = [
             part for key, word in keys for part in ((f"{text.sign(key)} ", "bold $accent"), (f"{word}  ", "$quiet"))
         ]
-        if self._tried is None or (self._tried.index is not None and self._file is None):
+        if self._tried is None:
+            return Content("")
+        if self._tried.index is not None and self._file is None:
             return Content.assemble(*hints)
         if self._tried.index is None:
             return Content.assemble(("a row typed by hand   ", "bold"), *hints)
@@ -208,11 +214,19 @@ class TryPane(Vertical, Backdrop):
             (f"row {self._tried.index + 1:,}", "bold"), (f" of {rows:,}  {safe(name, 40)}   ", "$quiet"), *hints
         )
 
-    def _waiting(self) -> str:
-        worker = self._row.worker if self._row is not None else None
-        if worker is None or worker.state in (WorkerState.ENDED, WorkerState.ERROR):
-            return "l loads the model; then a row of its data stands here, and beside it what the model says."
-        return "asking the model …"
+    def _waiting(self) -> Content:
+        row = self._row
+        if row is not None and row.is_refused:
+            return Content.assemble(
+                (str(row.status), text.role_style(row.status.role)),
+                (": it is not loaded, ", "$quiet"),
+                ("t", "bold $accent"),
+                (" says why", "$quiet"),
+            )
+        if row is None or row.worker is None or row.worker.state in (WorkerState.ENDED, WorkerState.ERROR):
+            rest = " loads the model; then a row of its data stands here, and beside it what the model says"
+            return Content.assemble(("l", "bold $accent"), (rest, "$quiet"))
+        return Content.styled(text.sign("asking the model …"), "$quiet")
 
     def _picture(self, inputs: dict[str, Json], width: int) -> list[Content]:
         values = _flat(inputs)
@@ -225,6 +239,13 @@ class TryPane(Vertical, Backdrop):
         _, _, paper, pen = self._inputs.colors
         scale = scale_for(side, width, max(side // 2, self._inputs.size.height))
         return half_blocks(numbers, side, scale, paper, pen)
+
+
+def trouble_lines(trouble: str, width: int) -> list[Content]:
+    """Why there is no answer, and in the lines behind it what to do."""
+    what, *rest = safe(trouble, 600, lines=True).split("\n")
+    said = Hanging(Content.assemble((f"{text.sign('✖')} ", "bold $error"), (what, "$error")), 2)
+    return [*wrapped(said, width), *(line for more in rest for line in paragraph(more, width, 2, "$quiet"))]
 
 
 def typed_line(inputs: dict[str, Json]) -> str:
@@ -277,6 +298,7 @@ def _values(inputs: dict[str, Json], width: int) -> list[Content]:
     names = (
         list(inputs) if len(inputs) == len(values) and list(inputs) != ["x"] else [str(i) for i in range(len(values))]
     )
-    label = min(width // 2, max((len(name) for name in names), default=8) + 2)
-    shown = ((safe(name, label), value_text(value)) for name, value in zip(names, values, strict=True))
+    names = [safe(name) for name in names]
+    label = min(max(width // 2, width - _LEAST_VALUE), max((cell_len(name) for name in names), default=8) + 2)
+    shown = ((name, value_text(value)) for name, value in zip(names, values, strict=True))
     return pairs(shown, width, label)

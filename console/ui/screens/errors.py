@@ -60,7 +60,7 @@ class ErrorsScreen(ConsoleScreen):
         yield Container(
             Container(LineList(id="failures"), id="failures-frame", classes="frame"),
             Container(TextPane(id="account"), id="account-frame", classes="frame"),
-            id="errors",
+            id="accounts",
         )
         yield FilterBar("find in this account")
 
@@ -80,8 +80,8 @@ class ErrorsScreen(ConsoleScreen):
         """A new failure comes on top; what is read stays where it is."""
         failures = self.engine.failures.all()
         listed = self.query_one(LineList)
-        listed.show([(one.id, failure_title(one, listed.size.width)) for one in reversed(failures)])
-        self.query_one("#errors").set_class(not failures, "nothing")
+        listed.show([(one.id, failure_title(one, listed.text_width)) for one in reversed(failures)])
+        self.query_one("#accounts").set_class(not failures, "nothing")
         self._open(keep_place=True)
 
     def on_resize(self) -> None:

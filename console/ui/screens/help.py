@@ -16,6 +16,8 @@ from console.ui.widgets.text_pane import TextPane
 
 _TWO_COLUMNS = 130
 _WITH_NAMES = 96
+_KEYS, _NAMES = 13, 16
+"""Cells of the columns of keys and of names, with the blanks behind them."""
 
 
 class HelpScreen(ConsoleScreen):
@@ -114,13 +116,24 @@ def _block(group: str, place: str, width: int, *, named: bool) -> list[Content]:
 def _about(action: Action, place: str, width: int, *, named: bool) -> list[Content]:
     """Keys, name (where there is room: `named`) and what it does, wrapped beside them."""
     here = bool({place, EVERYWHERE, "list", "text"} & set(action.places))
-    where = "" if here else f"  ({', '.join(action.places)})"
-    asks = "  asks first" if action.dangerous else ""
+    where = f"({', '.join(action.places)})"
     head = Content.assemble(
-        (f"  {shown_keys(action):<16}", "bold $accent" if here else "$quiet"),
-        (f"{action.label:<16}" if named else "", "bold" if here else "$quiet"),
+        (f"  {shown_keys(action):<{_KEYS}}", "bold $accent" if here else "$quiet"),
+        (f"{action.label:<{_NAMES}}" if named else "", "bold" if here else "$quiet"),
     )
-    words = Content.assemble((action.help, "$foreground" if here else "$quiet"), (asks, "$warning"), (where, "$quiet"))
-    first, *rest = words.wrap(max(20, width - head.cell_length))
+    room = max(20, width - head.cell_length)
+    lines = list(Content.styled(action.help, "$foreground" if here else "$quiet").wrap(room))
+    for note in (("asks first", "$warning") if action.dangerous else None, None if here else (where, "$quiet")):
+        if note is not None:
+            _append(lines, Content.styled(*note), room)
     margin = Content(" " * head.cell_length)
-    return [head + first.rstrip(), *(margin + part.rstrip() for part in rest)]
+    return [(margin if number else head) + part for number, part in enumerate(lines)]
+
+
+def _append(lines: list[Content], note: Content, room: int) -> None:
+    """Put a note behind the last line, or whole on one of its own."""
+    longer = lines[-1].rstrip() + Content("  ") + note
+    if longer.cell_length <= room:
+        lines[-1] = longer
+    else:
+        lines.append(note)

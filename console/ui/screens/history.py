@@ -68,6 +68,7 @@ class HistoryScreen(ConsoleScreen):
             self.console_app.say_error(error)
             versions = ()
         self.query_one(VersionList).show_versions(versions)
+        self.query_one("#versions-frame").set_class(not versions, "nothing")
         self._explain()
         self.refresh_frame()
 

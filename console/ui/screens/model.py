@@ -125,7 +125,10 @@ class ModelScreen(ArtifactScreen):
     def footer_actions(self) -> Sequence[str]:
         """What the open tab is for, then what the state of the model asks for."""
         state = self.row.status.word if self.row is not None else ""
+        refused = self.row is not None and self.row.is_refused
         match self._tab:
+            case "live" | "try" if refused:
+                return ("trust", "events", "back")
             case "live" if state == "probing":
                 return ("probe", "faster", "slower", "larger", "pause", "zoom-out")
             case "live":
@@ -137,6 +140,8 @@ class ModelScreen(ArtifactScreen):
             case "versions":
                 return ("open", "rollback", "back")
         if self.row is not None and self.row.artifact.verdict is not Verdict.SAFE:
+            if self.row.is_refused:
+                return ("trust", "errors", "events", "history", "back")
             return ("trust", "load", "reload", "probe", "unload", "history")
         return ("load", "reload", "probe", "unload", "update", "history")
 
@@ -262,6 +267,11 @@ class ModelScreen(ArtifactScreen):
         """Type a row."""
         if isinstance(pane := self._panes.get("try"), TryPane):
             pane.edit()
+
+    @on(LineList.Moved)
+    def _moved(self) -> None:
+        """What can be done with one line of a list need not be possible with the next."""
+        self.refresh_frame()
 
     @on(LineList.Chosen)
     def do_open(self) -> None:

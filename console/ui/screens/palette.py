@@ -59,7 +59,7 @@ class PaletteScreen(ModalScreen[Callable[[], None] | None], Paced[Callable[[], N
         with Vertical(classes="dialog palette"):
             yield LineInput(placeholder="an action, a model or a theme", classes="typed")
             yield LineList()
-            yield Static("", classes="hint", markup=False)
+            yield Static(Content("nothing has that name"), classes="hint nothing")
 
     def on_mount(self) -> None:
         """Everything, to begin with."""
@@ -73,13 +73,22 @@ class PaletteScreen(ModalScreen[Callable[[], None] | None], Paced[Callable[[], N
 
     @on(Input.Submitted)
     async def _submitted(self) -> None:
-        with suppress(WorkerCancelled):
-            await self._searching.wait()
+        await self._found()
         self._run()
 
     @on(LineList.Chosen)
-    def _clicked(self) -> None:
-        self._run()
+    async def _clicked(self, message: LineList.Chosen) -> None:
+        """Run what was clicked on, if what is typed by now still finds it."""
+        await self._found()
+        listed = self.query_one(LineList)
+        listed.select(message.key)
+        if listed.key == message.key:
+            self._run()
+
+    async def _found(self) -> None:
+        """Wait until the list shows what was typed."""
+        with suppress(WorkerCancelled):
+            await self._searching.wait()
 
     def _search(self, wanted: str) -> None:
         self._searching = self.run_worker(self._fill(wanted), group="search", exclusive=True)
@@ -99,7 +108,7 @@ class PaletteScreen(ModalScreen[Callable[[], None] | None], Paced[Callable[[], N
         found = self.query_one(LineList)
         found.show(items)
         found.action_do("top")
-        self.query_one(".hint", Static).update(Content("" if items else "nothing has that name"))
+        self.query_one(".hint").set_class(bool(items), "nothing")
 
     def _all(self) -> Iterator[tuple[str, tuple[str, str], Callable[[], Content]]]:
         """What each is found by, what it is, and how its line is drawn."""

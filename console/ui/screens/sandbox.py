@@ -101,7 +101,7 @@ class SandboxScreen(ConsoleScreen):
         if not self.is_built:
             return
         frame, pane, worker = self.query_one("#sandbox-frame"), self.query_one(TextPane), self._worker()
-        width = pane.scrollable_content_region.width
+        width = pane.text_width
         if width <= 0:
             return
         name = "sandbox of every new worker" if worker is None else f"sandbox of {safe(worker.path, 60)}"

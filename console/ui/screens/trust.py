@@ -72,7 +72,7 @@ class TrustScreen(ConsoleScreen):
         if not self.is_built:
             return
         frame, pane = self.query_one("#trust-frame"), self.query_one(TextPane)
-        width = pane.scrollable_content_region.width
+        width = pane.text_width
         row, told = self.console_app.rows.by_path.get(self._path), self.engine.artifacts.known_explanation(self._path)
         if row is None or told is None or width <= 0:
             pane.show([Content.styled(text.sign("reading …"), "$quiet")])

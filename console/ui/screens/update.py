@@ -14,7 +14,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Button, ContentSwitcher, Input, Static
 
-from console.errors import ConsoleError
+from console.errors import ConsoleError, Usage
 from console.records import Event, UpdatePlan, UpdateProgress
 from console.safe_text import safe
 from console.ui import text
@@ -32,6 +32,9 @@ _FOOTERS = {
     RUNNING: ("cancel", "events", "back"),
     COMPARED: ("promote", "discard", "copy", "history", "back"),
 }
+
+_WHERE = "Type the path of the training data below, or write [data] train = … into the recipe."
+"""What this screen says where a command would name its options."""
 
 
 class UpdateScreen(ConsoleScreen):
@@ -153,8 +156,9 @@ class UpdateScreen(ConsoleScreen):
         words: list[Content] = []
         if error is not None:
             words.append(Content.assemble((f"{text.sign('✖')} ", "$error"), (safe(error.message, 600), "bold")))
-            if error.hint:
-                words.append(Content.styled(safe(error.hint, 300), "$quiet"))
+            hint = _WHERE if isinstance(error, Usage) and self._plan is None else error.hint
+            if hint:
+                words.append(Content.styled(safe(hint, 300), "$quiet"))
         else:
             words.append(
                 Content(
@@ -175,13 +179,13 @@ class UpdateScreen(ConsoleScreen):
         pairs.append(("mode", " ".join(plan.command) if plan.command else str(plan.mode)))
         if plan.at:
             pairs.append(("place", plan.at))
-        return [Content.assemble((f"{name:<10}", "$quiet"), safe(value, 300)) for name, value in pairs]
+        return [Content.assemble((f"{name:<11}", "$quiet"), safe(value, 300)) for name, value in pairs]
 
     def _tell_progress(self) -> None:
         progress = self.engine.updates.progress(self._path)
         if progress is not None:
             self.query_one("#progress", Static).update(
-                Content("\n").join(progress_lines(progress, self.size.width - 8))
+                Content("\n").join(progress_lines(progress, self.size.width - 6))
             )
 
     @on(Input.Submitted)

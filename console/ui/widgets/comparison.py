@@ -9,27 +9,28 @@ from textual.content import Content
 from console.records import Candidate, Comparison, GateResult
 from console.safe_text import safe
 from console.ui import text
+from console.ui.widgets.text_pane import Hanging, Line
 
 _LESS_IS_BETTER = ("error", "loss", "brier", "deviance", "latency", "p50", "p99", "distance")
-_NAME, _VALUE = 26, 12
+_MOST_NAME, _VALUE = 26, 11
 _NOISE = 0.15
 """The share by which two measurements of the same latency may differ."""
 
 
-def comparison_lines(comparison: Comparison) -> list[Content]:
-    """All of a comparison, the verdict of the gate first."""
+def comparison_lines(comparison: Comparison) -> list[Line]:
+    """All of a comparison, the verdict of the gate and its reasons first."""
     return [
         *_verdict(comparison),
         Content(""),
-        *_numbers(comparison),
-        Content(""),
         *_gate(comparison),
+        Content(""),
+        *_numbers(comparison),
         Content(""),
         *_changes(comparison),
     ]
 
 
-def _verdict(comparison: Comparison) -> Iterator[Content]:
+def _verdict(comparison: Comparison) -> Iterator[Line]:
     rows = f"{comparison.rows:,} {'held-out' if comparison.held_out else 'training'} rows"
     spent = f"{text.span(comparison.seconds)} of work" if comparison.seconds >= 1 else ""
     if not comparison.gate:
@@ -38,23 +39,25 @@ def _verdict(comparison: Comparison) -> Iterator[Content]:
         word = (f"{text.sign('✔')} the candidate meets the gate", "bold $success")
     else:
         word = (f"{text.sign('✖')} the candidate does not meet the gate", "bold $error")
-    yield Content.assemble(word, ("   " + text.joined([safe(comparison.task), rows, spent]), "$quiet"))
+    facts = ("   " + text.joined([safe(comparison.task), rows, spent]), "$quiet")
+    yield Hanging(Content.assemble(word, facts), len(word[0]) + 3)
     if not comparison.held_out:
         yield Content.styled("There is no hold-out: both were measured on rows the candidate has seen.", "$warning")
 
 
 def _numbers(comparison: Comparison) -> Iterator[Content]:
     old, new = comparison.current, comparison.candidate
-    yield Content.styled(
-        f"{'':<{_NAME}}{'current':>{_VALUE}}{'candidate':>{_VALUE}}{'change':>{_VALUE}}", "bold $quiet"
-    )
-    for name in dict.fromkeys([*(old.metrics if old else ()), *new.metrics]):
+    names = list(dict.fromkeys([*(old.metrics if old else ()), *new.metrics]))
+    wide = max(len(safe(name, _MOST_NAME)) for name in ("latency p50", *names))
+    yield Content.styled(f"{'':<{wide}}{'current':>{_VALUE}}{'candidate':>{_VALUE}}{'change':>{_VALUE}}", "bold $quiet")
+    for name in names:
         before = old.metrics.get(name) if old else None
-        decides = name == comparison.metric
-        yield _row(safe(name, _NAME - 2), before, new.metrics.get(name), text.number, _better(name), bold=decides)
-    for word, pick in (("latency p50", "p50"), ("latency p99", "p99")):
-        yield _row(word, _latency(old, pick), _latency(new, pick), text.milliseconds, -1, noise=_NOISE)
-    yield _row("size", float(old.size) if old else None, float(new.size), text.size, 0)
+        said, decides = f"{safe(name, _MOST_NAME):<{wide}}", name == comparison.metric
+        yield _row(said, before, new.metrics.get(name), text.number, _better(name), bold=decides)
+    for pick in ("p50", "p99"):
+        said = f"{'latency ' + pick:<{wide}}"
+        yield _row(said, _latency(old, pick), _latency(new, pick), text.milliseconds, -1, noise=_NOISE)
+    yield _row(f"{'size':<{wide}}", float(old.size) if old else None, float(new.size), text.size, 0)
 
 
 def _latency(side: Candidate | None, quantile: str) -> float | None:
@@ -75,7 +78,7 @@ def _row(
     bold: bool = False,
     noise: float = 0.0,
 ) -> Content:
-    """One line of numbers; `better` is 1 or -1 for the direction that is, `noise` the share that means nothing."""
+    """One line of numbers behind a padded name. `better` is the sign of a good change, `noise` what share means none."""
     change, style = "", "$quiet"
     if before is not None and after is not None and after != before:
         delta = after - before
@@ -85,21 +88,24 @@ def _row(
     elif before is not None and before == after:
         change = "same"
     return Content.assemble(
-        (f"{name:<{_NAME}}", "bold" if bold else "$foreground"),
+        (name, "bold" if bold else "$foreground"),
         (f"{said(before) if before is not None else '':>{_VALUE}}", "$quiet"),
         (f"{said(after) if after is not None else '':>{_VALUE}}", "bold"),
         (f"{change:>{_VALUE}}", style),
     )
 
 
-def _gate(comparison: Comparison) -> Iterator[Content]:
+def _gate(comparison: Comparison) -> Iterator[Line]:
+    """Each condition with its mark, what is not met first; what was found hangs in a column of its own."""
     yield Content.styled("gate", "bold $quiet")
     if not comparison.gate:
         yield Content("  The recipe names no condition. Whether it goes in place is your word alone.")
-    for result in comparison.gate:
-        yield Content.assemble(
-            "  ", _mark(result), f" {safe(result.condition)}", (f"   {safe(result.detail, 300)}", "$quiet")
-        )
+    results = sorted(comparison.gate, key=lambda result: (result.passed is True, result.passed is None))
+    marked = [Content.assemble("  ", _mark(result), f" {safe(result.condition, 60)}") for result in results]
+    column = max((condition.cell_length for condition in marked), default=0) + 3
+    for condition, result in zip(marked, results, strict=True):
+        condition = condition.pad_right(column - condition.cell_length)
+        yield Hanging(condition + Content.styled(safe(result.detail, 300), "$quiet"), len(condition))
 
 
 def _mark(result: GateResult) -> tuple[str, str]:
@@ -108,15 +114,16 @@ def _mark(result: GateResult) -> tuple[str, str]:
     return (text.sign("✔"), "$success") if result.passed else (text.sign("✖"), "$error")
 
 
-def _changes(comparison: Comparison) -> Iterator[Content]:
+def _changes(comparison: Comparison) -> Iterator[Line]:
     yield Content.styled("what changed in the file", "bold $quiet")
     if not comparison.changed:
         yield Content.styled("  class, parameters and versions are the same", "$quiet")
     width = min(40, max((len(safe(what)) for what, _, _ in comparison.changed), default=0))
     for what, before, after in comparison.changed:
-        yield Content.assemble(
+        line = Content.assemble(
             (f"  {safe(what, 40):<{width}}  ", "$foreground"),
             (safe(before, 80), "$quiet"),
             (text.sign(" → "), "$quiet"),
             (safe(after, 80), "bold"),
         )
+        yield Hanging(line, width + 4)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from rich.cells import cell_len
 from textual.content import Content
 
 from console.safe_text import safe
+from console.ui import text
 
 LABEL = 13
 """Cells a name has, with the blank behind it."""
@@ -22,7 +24,8 @@ def pairs(rows: Iterable[tuple[str, Value]], width: int, label: int = LABEL) -> 
         content = value if isinstance(value, Content) else Content(value)
         if not content.plain:
             continue
-        start = Content.styled(name[: label - 1].ljust(label), "$quiet")
+        said = text.cut_middle(name, label - 2)
+        start = Content.styled(said + " " * (label - cell_len(said)), "$quiet")
         for part in content.wrap(max(8, width - label)):
             lines.append(start + part.rstrip())
             start = Content(" " * label)
@@ -34,9 +37,9 @@ def section(title: str, lines: Sequence[Content]) -> list[Content]:
     return [Content.styled(title, "bold $accent"), *lines, Content("")] if lines else []
 
 
-def paragraph(text: Value, width: int, indent: int = 0, style: str = "") -> list[Content]:
+def paragraph(words: Value, width: int, indent: int = 0, style: str = "") -> list[Content]:
     """A sentence wrapped to the width."""
-    content = text if isinstance(text, Content) else Content.styled(text, style)
+    content = words if isinstance(words, Content) else Content.styled(words, style)
     margin = Content(" " * indent)
     return [margin + part.rstrip() for part in content.wrap(max(8, width - indent))]
 

@@ -18,6 +18,11 @@ from console.ui.keys import bindings_at
 Item = tuple[Hashable, Content]
 """What a line stands for, and what it says."""
 
+_MARK = 2
+"""Cells before each line, for the cursor."""
+_GAP = 1
+"""Cells between a line and the scrollbar."""
+
 
 class LineList(ScrollView, can_focus=True):
     """The cursor belongs to a key: it stays on its thing when others come before it."""
@@ -59,6 +64,11 @@ class LineList(ScrollView, can_focus=True):
     def key(self) -> Hashable:
         """What the cursor is on; None when the list is empty."""
         return self._items[self._index][0] if self._items else None
+
+    @property
+    def text_width(self) -> int:
+        """Cells a line has between the mark and the scrollbar."""
+        return max(1, self.scrollable_content_region.width - _MARK - _GAP)
 
     @property
     def at_top(self) -> bool:
@@ -104,11 +114,11 @@ class LineList(ScrollView, can_focus=True):
         if number >= len(self._items):
             return Strip.blank(width, base.rich_style)
         over = base
-        mark = "  "
+        mark = " " * _MARK
         if number == self._index:
             over = self.get_visual_style("list--cursor")
-            mark = text.sign("▌").ljust(2)
-        line = self._items[number][1].truncate(max(1, width - 2), ellipsis=True)
+            mark = text.sign("▌").ljust(_MARK)
+        line = self._items[number][1].truncate(self.text_width, ellipsis=True)
         line = Content.styled(mark, "$accent") + line
         return Strip(line.render_segments(over)).adjust_cell_length(width, over.rich_style)
 

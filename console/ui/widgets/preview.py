@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Line = Content
 _SPARK_SECONDS = 0.5
+_LEAST_TITLE = 8
 
 
 class Preview(Widget):
@@ -42,7 +43,8 @@ class Preview(Widget):
     def show(self, engine: Engine, row: Row | None) -> None:
         """Say what is known of `row` now; repaint only if that is something else than before."""
         lines = tuple(describe(engine, row, self.content_size.width)) if row is not None else ()
-        title = Content(safe(row.path)) if row is not None else Content("")
+        room = max(_LEAST_TITLE, self.content_size.width - 2)
+        title = Content(text.cut_middle(safe(row.path), room) if row is not None else "")
         if lines != self._lines:
             self._lines = lines
             self.refresh()

@@ -16,14 +16,15 @@ if TYPE_CHECKING:
 
 _PRODUCT = "model-console"
 _LEAST_PLACE = 28
+_LEAST_ROOT, _LEAST_CRUMB = 6, 8
 _WORTH_TELLING = 100
 """So many artifacts must wait for their inspection before the line says so."""
 _WORDS = (
-    ("probing", "ok", 3),
+    ("probing", "ok", 4),
     ("ready", "ok", 4),
     ("changed", "attention", 7),
     ("error", "failure", 8),
-    ("blocked", "failure", 2),
+    ("blocked", "failure", 3),
     ("damaged", "failure", 2),
 )
 """Words of the status that are counted, with role and importance."""
@@ -74,9 +75,10 @@ class StatusLine(Widget):
         elif cell_len(root) + behind <= room or not crumbs:
             parts.append((text.cut_middle(root, max(8, room)), "bold $accent"))
         else:
-            parts.append((text.cut_middle(root, max(6, room - behind)), "$quiet"))
+            parts.append((text.cut_middle(root, max(_LEAST_ROOT, room - behind)), "$quiet"))
         for crumb in crumbs:
-            parts += [(line, "$quiet"), (text.cut_middle(crumb, max(8, room // 2)), "bold $foreground")]
+            most = room - _LEAST_ROOT - behind + cell_len(crumb)
+            parts += [(line, "$quiet"), (text.cut_middle(crumb, max(_LEAST_CRUMB, most)), "bold $foreground")]
         return Content.assemble(*parts)
 
     @staticmethod

@@ -35,10 +35,10 @@ class TabLine(Widget):
         for name, action_id in self._actions.items():
             action = BY_ID[action_id]
             here = name == self._active
-            key = Content.styled(f" {shown_keys(action, first=True)} ", "$accent" if not here else "bold $accent")
+            key = Content.styled(f"{shown_keys(action, first=True)} ", "$accent" if not here else "bold $accent")
             word = Content.styled(action.label, "bold underline $foreground" if here else "$quiet")
             tab = key + word
             if count := self._counts.get(name):
                 tab += Content.styled(f" {count}", "$error")
-            parts.append((tab + " ").stylize(Style.from_meta({"@click": f"screen.do('{action_id}')"})))
+            parts.append((tab + "  ").stylize(Style.from_meta({"@click": f"screen.do('{action_id}')"})))
         return Content(" ").join(parts)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Iterator, Sequence
+from typing import ClassVar, NamedTuple
 
 from textual.content import Content
 from textual.geometry import Region, Size
@@ -17,10 +17,24 @@ from console.ui.keys import bindings_at
 
 _LONGEST = 20_000
 """Lines kept of a text; what is beyond that is not for reading on a screen."""
+_GAP = 1
+"""Cells between the text and its scrollbar."""
+_LEAST_BESIDE, _STEP = 16, 2
+"""Where fewer cells than these are left, a line hangs so many under its own start instead."""
+
+
+class Hanging(NamedTuple):
+    """A line whose continuation stands under the character number `under` when it has to be wrapped."""
+
+    line: Content
+    under: int
+
+
+Line = Content | Hanging
 
 
 class TextPane(ScrollView, can_focus=True):
-    """Shows lines of Content. `search` marks every match and goes to the first; `go` to the next or the one before."""
+    """Shows lines of text. `search` marks every match and goes to the first; `go` to the next or the one before."""
 
     BINDINGS = bindings_at("text")
     COMPONENT_CLASSES: ClassVar[set[str]] = {"pane--match", "pane--here"}
@@ -38,14 +52,19 @@ class TextPane(ScrollView, can_focus=True):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
-        self._lines: tuple[Content, ...] = ()
+        self._lines: tuple[Line, ...] = ()
         self._wrapped: list[Content] = []
         self._wrapped_for = 0
         self._expression: re.Pattern[str] | None = None
         self._matches: list[tuple[int, int, int]] = []
         self._here = 0
 
-    def show(self, lines: Sequence[Content], *, keep_place: bool = False) -> None:
+    @property
+    def text_width(self) -> int:
+        """Cells a line has; what is wrapped for them needs no wrapping here."""
+        return max(0, self.scrollable_content_region.width - _GAP)
+
+    def show(self, lines: Sequence[Line], *, keep_place: bool = False) -> None:
         """Another text; from its top, unless it is the old one brought up to date."""
         lines = tuple(lines[:_LONGEST])
         if lines == self._lines:
@@ -68,7 +87,7 @@ class TextPane(ScrollView, can_focus=True):
     @property
     def plain(self) -> str:
         """The text as it is copied: unwrapped, without colours."""
-        return "\n".join(line.plain.rstrip() for line in self._lines)
+        return "\n".join((line.line if isinstance(line, Hanging) else line).plain.rstrip() for line in self._lines)
 
     def search(self, pattern: str) -> int:
         """Mark every match of a regular expression (taken literally if it is none); how many there are."""
@@ -112,17 +131,17 @@ class TextPane(ScrollView, can_focus=True):
                         self._matches.append((number, match.start(), match.end()))
 
     def _wrap(self) -> None:
-        width = self.scrollable_content_region.width
+        width = self.text_width
         if width <= 0 or self._wrapped_for == width:
             return
         self._wrapped_for = width
-        self._wrapped = [part for line in self._lines for part in (line.wrap(width) if line else [line])]
+        self._wrapped = [part for line in self._lines for part in wrapped(line, width)]
         self.virtual_size = Size(width, len(self._wrapped))
         self._find()
 
     def on_resize(self) -> None:
         """Another width wraps anew; what was hidden and is seen again at the same width stays as it is."""
-        if self._wrapped_for != self.scrollable_content_region.width:
+        if self._wrapped_for != self.text_width:
             self._wrap()
             self.refresh()
 
@@ -160,3 +179,17 @@ class TextPane(ScrollView, can_focus=True):
             self.scroll_to(y=0, animate=False, immediate=True)
         elif action_id == "bottom":
             self.scroll_to(y=len(self._wrapped), animate=False, immediate=True)
+
+
+def wrapped(line: Line, width: int) -> Iterator[Content]:
+    """A line in pieces of at most `width` cells."""
+    if not isinstance(line, Hanging):
+        yield from line.wrap(width) if line else [line]
+        return
+    head, rest = line.line.divide([line.under])
+    if width - head.cell_length < _LEAST_BESIDE:
+        plain = line.line.plain
+        head, rest = line.line.divide([len(plain) - len(plain.lstrip()) + _STEP])
+    margin = Content(" " * head.cell_length)
+    for number, part in enumerate(rest.wrap(max(1, width - head.cell_length))):
+        yield (margin if number else head) + part.rstrip()

@@ -9,6 +9,7 @@ from textual.content import Content
 from console.records import ExceptionInfo, Failure, Frame
 from console.safe_text import safe
 from console.ui import text
+from console.ui.widgets.text_pane import Hanging, Line
 
 _RELATIONS = {
     "cause": "which was the direct cause of:",
@@ -19,7 +20,7 @@ _LIBRARY = ("/site-packages/", "/dist-packages/", "/lib/python")
 _STDERR_LINES = 200
 
 
-def failure_lines(failure: Failure) -> list[Content]:
+def failure_lines(failure: Failure) -> list[Line]:
     """All of a failure, ready for a text pane."""
     return [*_head(failure), *_chain(failure.chain), *_surroundings(failure)]
 
@@ -35,7 +36,7 @@ def failure_title(failure: Failure, width: int) -> Content:
     )
 
 
-def _head(failure: Failure) -> Iterator[Content]:
+def _head(failure: Failure) -> Iterator[Line]:
     what = failure.exit or (f"{failure.type}: {failure.message}" if failure.type else failure.message)
     yield Content.assemble(
         (f"{text.sign('✖')} {safe(failure.phase)} failed", "bold $error"), "  ", (_line(what), "bold")
@@ -45,10 +46,11 @@ def _head(failure: Failure) -> Iterator[Content]:
     yield Content.assemble((safe(failure.artifact), "bold"), (f"  {text.clock(failure.when)}", "$quiet"))
     if failure.hint:
         yield Content("")
-        yield Content.assemble((text.sign("→ "), "bold $success"), (_line(failure.hint, 2000), "$success"))
+        arrow = text.sign("→ ")
+        yield Hanging(Content.assemble((arrow, "bold $success"), (_line(failure.hint, 2000), "$success")), len(arrow))
 
 
-def _chain(chain: Iterable[ExceptionInfo]) -> Iterator[Content]:
+def _chain(chain: Iterable[ExceptionInfo]) -> Iterator[Line]:
     for number, exception in enumerate(chain):
         yield Content("")
         if number:
@@ -61,21 +63,23 @@ def _chain(chain: Iterable[ExceptionInfo]) -> Iterator[Content]:
             yield from _frame(frame)
 
 
-def _frame(frame: Frame) -> Iterator[Content]:
+def _frame(frame: Frame) -> Iterator[Line]:
     library = any(part in frame.file for part in _LIBRARY)
     place = "$quiet" if library else "$accent"
-    yield Content.assemble(
+    where = Content.assemble(
         "  ",
         (safe(frame.file), place),
         (f":{frame.line}", place),
         ("  in ", "$quiet"),
         (safe(frame.function), "bold" if not library else "$quiet"),
     )
+    yield Hanging(where, 2)
     if frame.text.strip():
-        yield Content.assemble("      ", (_line(frame.text.strip(), 400), "$quiet" if library else "$foreground"))
+        source = _line(frame.text.strip(), 400)
+        yield Hanging(Content.assemble("      ", (source, "$quiet" if library else "$foreground")), 6)
 
 
-def _surroundings(failure: Failure) -> Iterator[Content]:
+def _surroundings(failure: Failure) -> Iterator[Line]:
     if failure.input:
         yield from _titled("input", [Content(_line(failure.input))])
     if failure.memory is not None:
@@ -86,18 +90,18 @@ def _surroundings(failure: Failure) -> Iterator[Content]:
         yield from _titled("warnings", [line for warning in failure.warnings for line in _block(warning, "$warning")])
     if failure.stderr.strip():
         lines = failure.stderr.rstrip("\n").split("\n")[-_STDERR_LINES:]
-        yield from _titled("last words (stderr)", [Content("  " + safe(line, 2000)) for line in lines])
+        yield from _titled("last words (stderr)", [Hanging(Content("  " + safe(line, 2000)), 2) for line in lines])
 
 
-def _titled(title: str, lines: Iterable[Content]) -> Iterator[Content]:
+def _titled(title: str, lines: Iterable[Line]) -> Iterator[Line]:
     yield Content("")
     yield Content.styled(title, "bold $quiet")
     yield from lines
 
 
-def _block(words: str, style: str) -> Iterator[Content]:
+def _block(words: str, style: str) -> Iterator[Line]:
     for line in safe(words, 4000, lines=True).split("\n"):
-        yield Content.assemble("  ", (line, style))
+        yield Hanging(Content.assemble("  ", (line, style)), 2)
 
 
 def _line(words: str, limit: int = 1000) -> str:

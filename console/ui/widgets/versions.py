@@ -10,6 +10,9 @@ from console.records import Version
 from console.safe_text import safe
 from console.ui import text
 from console.ui.widgets.line_list import LineList
+from console.ui.widgets.text_pane import Hanging, Line
+
+_LABEL = 9
 
 
 class VersionList(LineList):
@@ -28,25 +31,30 @@ class VersionList(LineList):
         """Newest first, as the engine gives them."""
         self._versions = tuple(versions)
         who = max((len(safe(one.who, 16)) for one in versions), default=0)
-        self.show([(one.version, _line(one, who)) for one in versions])
+        metric = max((len(_metric(one)) for one in versions), default=0)
+        self.show([(one.version, _line(one, who, metric)) for one in versions])
 
 
-def _line(version: Version, who: int) -> Content:
+def _line(version: Version, who: int, metric: int) -> Content:
+    """A version in columns as wide as the list needs them; one that no version fills is left out."""
     mark = (f"{text.sign('●')} current", "$success") if version.current else (" " * 9, "")
-    name, value = next(iter(version.metrics.items()), ("", 0.0))
-    metric = f"{safe(name, 24)} {text.number(value)}" if name else ""
     return Content.assemble(
         mark,
         (f"  {version.version:>3}", "bold"),
         (f"  {text.ago(version.when):>8}", "$quiet"),
-        f"  {safe(version.who, 16):<{who}}",
-        (f"  {metric:<18}", "$foreground"),
+        f"  {safe(version.who, 16):<{who}}" if who else "",
+        (f"  {_metric(version):<{metric}}" if metric else "", "$foreground"),
         (f"  {safe(version.digest).removeprefix('sha256:')[:8]}", "$quiet"),
         f"  {safe(version.why, 120)}",
     )
 
 
-def version_lines(version: Version) -> list[Content]:
+def _metric(version: Version) -> str:
+    name, value = next(iter(version.metrics.items()), ("", 0.0))
+    return f"{safe(name, 24)} {text.number(value)}" if name else ""
+
+
+def version_lines(version: Version) -> list[Line]:
     """All that is known of one version."""
     facts = [
         ("version", f"{version.version}{' (in place now)' if version.current else ''}"),
@@ -56,7 +64,9 @@ def version_lines(version: Version) -> list[Content]:
         ("size", text.size(version.size)),
         ("digest", safe(version.digest)),
     ]
-    lines = [Content.assemble((f"{name:<9}", "$quiet"), value) for name, value in facts]
+    lines: list[Line] = [
+        Hanging(Content.assemble((f"{name:<{_LABEL}}", "$quiet"), value), _LABEL) for name, value in facts if value
+    ]
     if version.metrics:
         lines += [Content(""), Content.styled("metrics when it was put in place", "bold $quiet")]
         width = max(len(safe(name)) for name in version.metrics)
