@@ -10,7 +10,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from time import perf_counter
 
-from console.worker.wire import AWAKE_READ_SIZE, FDS_CAP, READ_SIZE, Decoder, Head, WireError, encode
+from console.worker.mailbox import Mailbox
+from console.worker.wire import AWAKE_READ_SIZE, BELL, FDS_CAP, READ_SIZE, Decoder, Head, WireError, encode
 
 QUEUE_CAP = 256 << 20
 """Bytes that may wait for a child that does not read."""
@@ -40,6 +41,8 @@ class Line:
         self._poll = select.poll()
         self._poll.register(sock, select.POLLIN)
         self.open = True
+        self.mailbox: Mailbox | None = None
+        """Where frames may lie too, once the child knows of it."""
 
     def send(self, head: Head, body: bytes = b"", fds: Sequence[int] = (), *, gather: bool = False) -> None:
         """Queue one frame; `fds` are duplicated, so the caller may close its own. Raises WireError.
@@ -71,6 +74,26 @@ class Line:
         self._waiting.append((memoryview(data), tuple(os.dup(fd) for fd in fds)))
         if not self._blocked:
             self._writable()
+
+    def post(self, data: bytes) -> None:
+        """The same for the frame of a call whose answer is held for awake; `rest` must follow. Raises WireError."""
+        mailbox = self.mailbox
+        if mailbox is None or self._waiting or self._gathered:
+            self.send_frame(data)
+            return
+        mailbox.watch()
+        if not mailbox.put(data):
+            self.send_frame(data)
+        elif mailbox.overlooked:
+            self.send_frame(BELL)
+
+    def rest(self) -> None:
+        """From now on frames come through the socket alone, but for one that has come already."""
+        self._take_left(None if self.mailbox is None else self.mailbox.leave())
+
+    def _take_left(self, frame: bytes | None) -> None:
+        if frame is not None and self.open:
+            self._take(frame)
 
     def _sent_at_once(self, data: bytes) -> bytes:
         """Send as much as the child has room for; what is left of it, which was not sent."""
@@ -121,8 +144,12 @@ class Line:
             self.read()
 
     def _hold_awake(self, seconds: float) -> None:
-        until, receive = perf_counter() + seconds, self._sock.recv
+        until, receive, mailbox = perf_counter() + seconds, self._sock.recv, self.mailbox
         while self.open:
+            frame = None if mailbox is None else mailbox.look()
+            if frame is not None:
+                self._take(frame)
+                return
             try:
                 data = receive(AWAKE_READ_SIZE)
             except BlockingIOError:
@@ -160,7 +187,10 @@ class Line:
             self._end(str(error))
             return False
         for head, body in frames:
-            self._on_frame(head, body)
+            if "bell" not in head:
+                self._on_frame(head, body)
+            elif self.mailbox is not None:
+                self._take_left(self.mailbox.take())
         return True
 
     def close(self) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from time import perf_counter
 from typing import Any, TypeVar
 
@@ -77,6 +78,7 @@ class Worker:
         """Questions that are being put to it; whoever chooses among workers counts here."""
         self._start_ms = start_ms
         self._forms = Forms()
+        self._shares = False
         self.placement = Placement(child.pid)
 
     @classmethod
@@ -183,6 +185,9 @@ class Worker:
         if rows > FEW_ROWS or not self.child.alone:
             placement.release()
             return await self.child.call(form, end, phase, deadline, None)
+        if placement.awake and not self._shares:
+            self._shares = True
+            await self.child.share_mailbox()
         begun = perf_counter()
         placement.asked(begun)
         answer = await self.child.call(form, end, phase, deadline, placement)
@@ -349,15 +354,25 @@ def _data(said: Head, name: str) -> tuple[int, DataFile]:
 
 def _raw(said: Head, answer: Buffer) -> list[RawArray]:
     """The places of the arrays, which must fill the answer exactly."""
-    places = []
+    places = said["arrays"]
+    arrays, size = _repeated_arrays(places) if isinstance(places, tuple) else _arrays(places)
+    if size != len(answer):
+        raise Malformed(f"{len(answer)} bytes for arrays of {size}")
+    return list(arrays)
+
+
+def _arrays(places: Any) -> tuple[tuple[RawArray, ...], int]:
+    """The arrays one behind another, and the bytes that all of them take."""
+    arrays = []
     offset = 0
-    for name, dtype, shape in said["arrays"]:
+    for name, dtype, shape in places:
         size = size_of(_string(dtype), shape)
-        places.append(RawArray(_string(name), dtype, tuple(shape), offset, size))
+        arrays.append(RawArray(_string(name), dtype, tuple(shape), offset, size))
         offset += size
-    if offset != len(answer):
-        raise Malformed(f"{len(answer)} bytes for arrays of {offset}")
-    return places
+    return tuple(arrays), offset
+
+
+_repeated_arrays = lru_cache(maxsize=FEW_ROWS)(_arrays)
 
 
 def _sample(said: Head) -> tuple[list[dict[str, Json]], list[Json] | None]:

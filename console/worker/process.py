@@ -14,12 +14,14 @@ from typing import Protocol
 
 from console.errors import ConsoleError
 from console.records import Failure, Layer, Memory
+from console.worker import mailbox
 from console.worker.deadlines import Deadlines
 from console.worker.exits import Exit, OomCounters, is_stopped, resident_bytes
 from console.worker.failures import error_of, from_frame, new_failure
 from console.worker.forms import CallForm
 from console.worker.groups import Group
 from console.worker.line import Line
+from console.worker.mailbox import Mailbox
 from console.worker.mapped import MappedFile
 from console.worker.output import OutputRing
 from console.worker.wire import Head, WireError
@@ -202,16 +204,41 @@ class ChildProcess:
         alone = self._alone >= ALONE
         awake = alone and hold is not None and hold.awake
         try:
-            self._line.send_frame(form.frame(number, end, soon=awake), gather=not alone)
+            frame = form.frame(number, end, soon=awake)
+            if awake:
+                self._line.post(frame)
+            else:
+                self._line.send_frame(frame, gather=not alone)
         except WireError as error:
             raise self._not_sent(phase, error) from None
         future = self._expect(number, _Pending(self._loop.create_future(), phase, deadline, None, form))
-        if alone and hold is not None and hold.seconds:
-            if awake:
-                await self._turn(future)
-            if len(self._pending) == 1 and not future.done():
-                self._line.hold(hold.seconds, awake=awake)
+        if awake and hold is not None:
+            await self._held_awake(future, hold.seconds)
+        elif alone and hold is not None and hold.seconds:
+            self._line.hold(hold.seconds, awake=False)
         return await future
+
+    async def _held_awake(self, future: asyncio.Future[tuple[Head, bytes]], seconds: float) -> None:
+        """Wait for an answer without going to sleep; the event loop goes round once meanwhile."""
+        try:
+            await self._turn(future)
+            if seconds and len(self._pending) == 1 and not future.done():
+                self._line.hold(seconds, awake=True)
+        finally:
+            self._line.rest()
+
+    async def share_mailbox(self) -> None:
+        """Let calls that follow fast on each other go through shared memory; where that cannot be, nothing changes."""
+        with suppress(OSError, ValueError, ConsoleError):
+            fd = mailbox.created()
+            if fd is None:
+                return
+            try:
+                box = Mailbox(fd, console=True)
+                await self.request("mailbox", fds=(fd,))
+                self._line.mailbox = box
+            finally:
+                os.close(fd)
 
     @staticmethod
     async def _turn(future: asyncio.Future[tuple[Head, bytes]]) -> None:

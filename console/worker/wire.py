@@ -19,9 +19,22 @@ from collections.abc import Sequence
 from time import perf_counter
 from typing import Optional
 
+from console.worker.mailbox import Mailbox
 from console.worker.packed import DTYPES, METHODS, PACKED, SIZES, Head, WireError, packed, size_of, unpacked
 
-__all__ = ["DTYPES", "METHODS", "Decoder", "Frame", "Head", "Receiver", "WireError", "encode", "send", "size_of"]
+__all__ = [
+    "BELL",
+    "DTYPES",
+    "METHODS",
+    "Decoder",
+    "Frame",
+    "Head",
+    "Receiver",
+    "WireError",
+    "encode",
+    "send",
+    "size_of",
+]
 
 HEAD_CAP = 16 << 20
 BODY_CAP = 64 << 20
@@ -50,6 +63,10 @@ def _no_constant(name: str) -> None:
 
 _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 _DECODER = json.JSONDecoder(parse_constant=_no_constant)
+
+
+BELL = encode({"bell": True})
+"""Wakes a side that may have gone to sleep before it saw what lies in its mailbox; it says nothing else."""
 
 
 class Decoder:
@@ -131,6 +148,8 @@ class Receiver:
         self._fds: list[int] = []
         self._poll = select.poll()
         self._poll.register(sock, select.POLLIN)
+        self.mailbox: Optional[Mailbox] = None
+        """Where frames lie too, once the console has said so."""
 
     def receive(self) -> Frame:
         """The next frame with its descriptors, as many as its head counts under `fds`.
@@ -153,18 +172,32 @@ class Receiver:
         if self._ready or self._fds or self._decoder.partial:
             return b""
         data = self._chunk_awake(awake) if awake else None
+        if data is None and self.mailbox is not None:
+            data = self.mailbox.leave()
         if data is None:
             data = self._chunk()
         if not data:
             raise EOFError
-        if self._fds:
+        if self._fds or data.startswith(BELL):
             self.feed(data)
             return b""
         return data
 
+    def settle(self) -> None:
+        """From now on frames come through the socket alone. Raises WireError."""
+        left = None if self.mailbox is None else self.mailbox.leave()
+        if left is not None:
+            self.feed(left)
+
     def feed(self, data: bytes) -> None:
-        """Take what was read as the next of the stream. Raises WireError."""
-        self._ready.extend(self._decoder.feed(data))
+        """Take what was read as the next of the stream, and what lies in the mailbox at a bell. Raises WireError."""
+        for frame in self._decoder.feed(data):
+            if "bell" not in frame[0]:
+                self._ready.append(frame)
+                continue
+            left = None if self.mailbox is None else self.mailbox.take()
+            if left is not None:
+                self._ready.extend(Decoder().feed(left))
 
     def peek(self) -> Optional[Head]:
         """The head of the next frame, if it was read already."""
@@ -181,13 +214,17 @@ class Receiver:
         """Take one chunk from the socket; whether there was one."""
         data = self._chunk()
         if data:
-            self._ready.extend(self._decoder.feed(data))
+            self.feed(data)
         return bool(data)
 
     def _chunk_awake(self, seconds: float) -> Optional[bytes]:
-        """What comes within so many seconds, if anything does."""
+        """What comes within so many seconds, be it through the mailbox or the socket, if anything does."""
         until = perf_counter() + seconds
+        mailbox = self.mailbox
         while True:
+            frame = None if mailbox is None else mailbox.look()
+            if frame is not None:
+                return frame
             try:
                 return self._chunk(AWAKE_READ_SIZE, socket.MSG_DONTWAIT)
             except BlockingIOError:

@@ -13,8 +13,9 @@ import traceback
 from typing import Any, Callable, NoReturn, Optional
 
 from console.worker.child import sandbox, selftest, title, tracebacks
+from console.worker.mailbox import Mailbox
 from console.worker.packed import call_number, followed
-from console.worker.wire import Frame, Head, Receiver, WireError, encode, send
+from console.worker.wire import BELL, Frame, Head, Receiver, WireError, encode, send
 
 KINDS: dict[str, str] = {
     "inspector": "console.worker.child.inspect:Inspecting",
@@ -74,6 +75,12 @@ class Service:
         self.operations: dict[str, Operation] = {}
         self.phase = ""
         self.input: Any = None
+        self.mailbox: Optional[Mailbox] = None
+
+    def share_mailbox(self, request: Request) -> Answer:
+        """One descriptor → nothing; frames may go through that memory from now on. Raises OSError, ValueError."""
+        self.mailbox = Mailbox(request.fds[0], console=False)
+        return {}, b""
 
     @property
     def crowded(self) -> bool:
@@ -126,6 +133,7 @@ def serve(kind: str, descriptor: int) -> NoReturn:
 
 def _repeats(sock: socket.socket, receiver: Receiver, service: Service) -> None:
     """Answer what is like requests before with as little ado as can be, until something else comes."""
+    receiver.mailbox = service.mailbox
     data = receiver.chunk()
     while data:
         _renew_cpu_limit()
@@ -135,9 +143,21 @@ def _repeats(sock: socket.socket, receiver: Receiver, service: Service) -> None:
             answer = encode({**_failure(error, service), "id": call_number(data)})
         if answer is None:
             receiver.feed(data)
-            return
+            break
+        awake = AWAKE_S if followed(data) else 0.0
+        _send_again(sock, receiver.mailbox, answer, watch=bool(awake))
+        data = receiver.chunk(awake)
+    receiver.settle()
+
+
+def _send_again(sock: socket.socket, mailbox: Optional[Mailbox], answer: bytes, *, watch: bool) -> None:
+    """Answer where the console looks; it learns first whether the next is looked for in the mailbox."""
+    if mailbox is not None and watch:
+        mailbox.watch()
+    if mailbox is None or not mailbox.put(answer):
         sock.sendall(answer)
-        data = receiver.chunk(AWAKE_S if followed(data) else 0.0)
+    elif mailbox.overlooked:
+        sock.sendall(BELL)
 
 
 _renewed = 0.0

@@ -54,6 +54,7 @@ class Serving(Service):
             "save": self.save,
             "make_twin": self.make_twin,
             "use_twin": self.use_twin,
+            "mailbox": self.share_mailbox,
         }
         tracebacks.collect_warnings()
 
