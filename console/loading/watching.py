@@ -17,8 +17,9 @@ from console.records import Artifact, Event
 from console.store.catalog import Catalog, row_of
 from console.store.changes import Changes
 from console.store.index import Index, Remembered
+from console.store.noticing import Coverage
 from console.store.syscalls import give_memory_back
-from console.store.watcher import Coverage, Listener, Watcher
+from console.store.watcher import Listener, Watcher
 
 SAVE_AFTER_S = 1.0
 FIRST_ROWS = 200

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
@@ -12,26 +11,19 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from console.errors import ConsoleError
 from console.records import Artifact, FileIdentity
 from console.store import opening
 from console.store.changes import Changes, diff, joined, same_on_disk
 from console.store.kinds import may_be_artifact
 from console.store.listing import GONE, Directory, Lister, row_of
+from console.store.presence import Root
 
-__all__ = ["Catalog", "Changes", "StoreOffline", "diff", "row_of", "same_on_disk"]
+__all__ = ["Catalog", "Changes", "diff", "row_of", "same_on_disk"]
 
 Cancelled = Callable[[], bool]
 
 _BATCH_ROWS = 512
 _BATCH_SECONDS = 0.05
-
-
-class StoreOffline(ConsoleError):
-    """The store's directory is not there, or not the one it was; what is known of it stays as it is."""
-
-    code = "store-offline"
-    exit_code = 4
 
 
 _NOTHING = Directory()
@@ -46,12 +38,11 @@ class Catalog:
 
     def __init__(self, root: Path, *, sniff: Callable[[bytes], bool] = may_be_artifact) -> None:
         self.root = root
+        self._root = Root(root)
         self._sniff = sniff
         self._prefix = os.fspath(root).rstrip("/") + "/"
         self._known: dict[str, Directory] = {}
-        self._root_identity: tuple[int, int] | None = None
         self._lister = Lister(-1, self._prefix, sniff)
-        self._looking = False
         self._walked: dict[str, Directory] = {}
         self._learned: dict[str, Artifact] = {}
         self._lock = threading.Lock()
@@ -100,12 +91,12 @@ class Catalog:
         What is learnt during a look is kept beside and joined with what that look finds.
         """
         with self._lock:
-            if self._looking:
+            if self._root.looking:
                 self._learned[row.path] = row
             directory = self._known.get(os.path.dirname(row.path), _NOTHING)
             old = directory.rows.get(row.path)
             if old is None:
-                return self._looking
+                return self._root.looking
             if old.identity == row.identity:
                 directory.rows[row.path] = _joined(row, old)
             return old.identity == row.identity
@@ -123,7 +114,11 @@ class Catalog:
     @property
     def root_identity(self) -> tuple[int, int] | None:
         """Device and inode of the directory that is the store, None before the first look."""
-        return self._root_identity
+        return self._root.identity
+
+    def check_root(self) -> None:
+        """Make sure that the store is there and the one it was. Raises StoreOffline."""
+        self._root.check()
 
     # looking at the disk
 
@@ -203,23 +198,17 @@ class Catalog:
 
     @contextmanager
     def _at_root(self) -> Iterator[None]:
-        """The time of one look: the root checked, and held open no longer than that, since it may be unmounted."""
-        self.check_root()
+        """The time of one look; what was learnt meanwhile counts no longer than that."""
         try:
-            root = os.open(self.root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        except OSError as error:
-            raise self._offline(error) from None
-        self._lister, self._looking = Lister(root, self._prefix, self._sniff), True
-        try:
-            yield
+            with self._root.held() as root:
+                self._lister = Lister(root, self._prefix, self._sniff)
+                yield
         finally:
-            self._looking = False
             self._walked = {}
             self._learned.clear()
-            os.close(root)
 
     def _commit(self, fresh: dict[str, Directory], replaced: set[str]) -> Changes:
-        self.check_root()
+        self._root.check()
         with self._lock:
             for path, row in self._learned.items():
                 rows = fresh.get(os.path.dirname(path), _NOTHING).rows
@@ -259,7 +248,7 @@ class Catalog:
             return self._lister.look(directory, old)
         except OSError as error:
             if not directory:
-                raise self._offline(error) from None
+                raise self._root.offline(error) from None
             if error.errno in GONE:
                 return Directory()
             if error.errno not in (errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG):
@@ -282,36 +271,6 @@ class Catalog:
                 fresh[directory] = self._look_again(directory)
             if directory in fresh and path in (rows := fresh[directory].rows):
                 fresh[directory] = replace(fresh[directory], rows={one: rows[one] for one in rows if one != path})
-
-    # the root
-
-    def check_root(self) -> None:
-        """Make sure that the store is there and the one it was. Raises StoreOffline.
-
-        Another directory in its place is taken for the store as soon as something is in it: an empty one is what
-        an unmounted file system leaves behind.
-        """
-        try:
-            status = os.stat(self.root)
-            if not stat.S_ISDIR(status.st_mode):
-                raise StoreOffline(f"the store {self.root} is no longer a directory")
-            identity = (status.st_dev, status.st_ino)
-            if self._root_identity not in (None, identity) and not os.listdir(self.root):
-                raise StoreOffline(
-                    f"the store {self.root} was replaced by an empty directory", hint="is it still mounted?"
-                )
-        except OSError as error:
-            raise self._offline(error) from None
-        if not self._looking:
-            self._root_identity = identity
-        elif identity != self._root_identity:
-            raise StoreOffline(f"the store {self.root} was replaced while it was being read")
-
-    def _offline(self, error: OSError) -> StoreOffline:
-        hint = "is it still mounted, or was it renamed?"
-        if error.errno in (errno.EACCES, errno.EPERM):
-            hint = "this user may not read it"
-        return StoreOffline(f"the store {self.root} cannot be reached: {error.strerror}", hint=hint)
 
 
 def _named(directories: Iterable[Directory]) -> set[str]:

@@ -9,16 +9,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from console.records import Artifact
-from console.store.catalog import Catalog, StoreOffline
+from console.store.catalog import Catalog
 from console.store.changes import Changes
-from console.store.mounts import file_system_of, is_remote
+from console.store.noticing import Coverage, Noticing
+from console.store.presence import StoreOffline
 from console.store.settling import Settling
-
-if TYPE_CHECKING:
-    from console.store.observer import Notices
 
 _DEBOUNCE = 0.2
 _DEBOUNCE_AT_REST = 0.05
@@ -28,16 +26,6 @@ _COST_FACTOR = 30.0
 _RESCAN_FACTOR = 4.0
 _GLANCES = 32
 """So many directories at most are looked at between two batches of a scan."""
-
-
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """How changes are noticed: `mode` is "events", "partly" or "polling"; `text` says it in a sentence."""
-
-    mode: str
-    directories: int
-    watched: int
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +71,13 @@ class Watcher:
         self._glanced: dict[str, _Pending] = {}
         self._settling = Settling(catalog)
         self._stopping = False
-        self._notices: Notices | None = None
+        self._noticing = Noticing(catalog.root, self._noticed, self.reconcile)
         self._offline = ""
         self._root: tuple[int, int] | None = None
         self._reconcile_at = 0.0
         self._root_at = 0.0
         self._not_before = 0.0
         self._slept = _suspended()
-        self._why_polling = ""
         self._coverage = Coverage("polling", 0, 0, "")
 
     # for the owner
@@ -130,7 +117,7 @@ class Watcher:
                 self._step()
                 self._sleep()
         finally:
-            self._stop_notices()
+            self._noticing.stop()
 
     def _step(self) -> None:
         now = time.monotonic()
@@ -169,15 +156,15 @@ class Watcher:
             self._tell(self._listener.online)
         suspended = _suspended()
         if self._catalog.root_identity != self._root:
-            self._stop_notices()
+            self._noticing.stop()
             self._root = self._catalog.root_identity
             self._reconcile_at = 0.0
-        elif suspended - self._slept > 1.0 or (self._notices is not None and not self._notices.alive()):
+        elif suspended - self._slept > 1.0 or self._noticing.died:
             self._reconcile_at = 0.0
         self._slept = suspended
 
     def _go_offline(self, error: StoreOffline) -> None:
-        self._stop_notices()
+        self._noticing.stop()
         with self._wake:
             self._pending.clear()
             self._glanced.clear()
@@ -197,10 +184,8 @@ class Watcher:
         with self._wake:
             self._pending = self._glanced | {name: one for name, one in self._pending.items() if one.due > begun}
             self._glanced = {}
-        if self._notices is None or not self._notices.alive():
-            self._start_notices()
-            if self._notices is not None:
-                self._scan(set())
+        if not self._noticing.alive and self._noticing.start():
+            self._scan(set())
         if self._stopping:
             return
         cost = time.monotonic() - begun
@@ -259,27 +244,6 @@ class Watcher:
 
     # notices
 
-    def _start_notices(self) -> None:
-        self._stop_notices()
-        kind = file_system_of(self._catalog.root)
-        if is_remote(kind):
-            self._why_polling = f"on {kind}, other machines' changes make no notice"
-            return
-        from console.store.observer import Notices
-
-        notices = Notices(self._catalog.root, self._noticed, self.reconcile)
-        try:
-            self._why_polling = notices.start() or ""
-        except OSError as error:
-            self._why_polling = f"no change notices: {error.strerror or error}"
-        if not self._why_polling:
-            self._notices = notices
-
-    def _stop_notices(self) -> None:
-        notices, self._notices = self._notices, None
-        if notices is not None:
-            notices.stop()
-
     def _noticed(self, directory: str, name: str, at_rest: bool | None) -> None:
         due = time.monotonic() + (_DEBOUNCE_AT_REST if at_rest else _DEBOUNCE)
         with self._wake:
@@ -294,17 +258,7 @@ class Watcher:
             self._wake.notify()
 
     def _measure_coverage(self) -> None:
-        directories = self._catalog.directories()
-        watched = min(directories, self._notices.watches()) if self._notices is not None else 0
-        if self._notices is None:
-            now = Coverage(
-                "polling", directories, 0, f"{self._why_polling}; the store is compared with the disk regularly"
-            )
-        elif watched < directories:
-            text = f"{watched} of {directories} directories have change notices, the rest is compared regularly"
-            now = Coverage("partly", directories, watched, text)
-        else:
-            now = Coverage("events", directories, watched, f"all {directories} directories have change notices")
+        now = self._noticing.coverage(self._catalog.directories())
         if now != self._coverage:
             self._coverage = now
             self._tell(self._listener.coverage, now)

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from console.records import Artifact
-from console.store.catalog import Catalog, Changes, StoreOffline
+from console.store.catalog import Catalog, Changes
+from console.store.presence import StoreOffline
 
 MODEL = pickle.dumps({"a": list(range(20))}, 4)
 

@@ -17,9 +17,10 @@ from pathlib import Path
 import pytest
 
 from console.records import Artifact
-from console.store import mounts, settling, watcher
+from console.store import mounts, noticing, settling, watcher
 from console.store.catalog import Catalog, Changes
-from console.store.watcher import Coverage, Listener, Watcher
+from console.store.noticing import Coverage
+from console.store.watcher import Listener, Watcher
 
 MODEL = pickle.dumps({"a": list(range(20))}, 4)
 PATIENCE = 20.0
@@ -268,7 +269,7 @@ async def test_a_burst_of_events_is_told_in_the_end(seen: Seen, store: Path) -> 
 
 
 async def test_an_observer_that_died_is_replaced(seen: Seen, store: Path) -> None:
-    seen.watcher._notices._observer.stop()  # type: ignore[attr-defined]
+    seen.watcher._noticing._notices._observer.stop()  # type: ignore[attr-defined]
     scans = seen.told.count("scanned")
     await seen.until(lambda: seen.told.count("scanned") > scans)
     (store / "after.pkl").write_bytes(MODEL)
@@ -276,7 +277,7 @@ async def test_an_observer_that_died_is_replaced(seen: Seen, store: Path) -> Non
 
 
 async def test_a_remote_file_system_is_polled(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watcher, "file_system_of", lambda path: "nfs4")
+    monkeypatch.setattr(noticing, "file_system_of", lambda path: "nfs4")
     monkeypatch.setattr(watcher, "_POLL_EVERY", 0.1)
     (store / "old.pkl").write_bytes(MODEL)
     told = Seen()

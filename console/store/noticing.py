@@ -1,0 +1,82 @@
+"""Change notices of a store, where its file system gives any, and how far they reach."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from console.store.mounts import file_system_of, is_remote
+
+if TYPE_CHECKING:
+    from console.store.observer import Noticed, Notices
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How changes are noticed: `mode` is "events", "partly" or "polling"; `text` says it in a sentence."""
+
+    mode: str
+    directories: int
+    watched: int
+    text: str
+
+
+class Noticing:
+    """The observer of the tree at `root`, started and stopped as the store comes and goes, by one thread.
+
+    `noticed` is told where to look and `lost` that notices were lost, both on the observer's threads.
+    """
+
+    def __init__(self, root: Path, noticed: Noticed, lost: Callable[[], None]) -> None:
+        self._root = root
+        self._noticed = noticed
+        self._lost = lost
+        self._notices: Notices | None = None
+        self._why_polling = ""
+
+    @property
+    def alive(self) -> bool:
+        """Whether notices come."""
+        return self._notices is not None and self._notices.alive()
+
+    @property
+    def died(self) -> bool:
+        """Whether they came and ended by themselves."""
+        return self._notices is not None and not self._notices.alive()
+
+    def start(self) -> bool:
+        """Begin, anew where they came before; whether there are any."""
+        self.stop()
+        kind = file_system_of(self._root)
+        if is_remote(kind):
+            self._why_polling = f"on {kind}, other machines' changes make no notice"
+            return False
+        from console.store.observer import Notices
+
+        notices = Notices(self._root, self._noticed, self._lost)
+        try:
+            self._why_polling = notices.start() or ""
+        except OSError as error:
+            self._why_polling = f"no change notices: {error.strerror or error}"
+        if not self._why_polling:
+            self._notices = notices
+        return self._notices is not None
+
+    def stop(self) -> None:
+        """End them; harmless where there are none."""
+        notices, self._notices = self._notices, None
+        if notices is not None:
+            notices.stop()
+
+    def coverage(self, directories: int) -> Coverage:
+        """How far they reach in a store of so many directories."""
+        if self._notices is None:
+            text = f"{self._why_polling}; the store is compared with the disk regularly"
+            return Coverage("polling", directories, 0, text)
+        watched = min(directories, self._notices.watches())
+        if watched < directories:
+            text = f"{watched} of {directories} directories have change notices, the rest is compared regularly"
+            return Coverage("partly", directories, watched, text)
+        return Coverage("events", directories, watched, f"all {directories} directories have change notices")
