@@ -78,7 +78,7 @@ def _row(
     bold: bool = False,
     noise: float = 0.0,
 ) -> Content:
-    """One line of numbers behind a padded name. `better` is the sign of a good change, `noise` what share means none."""
+    """One line of numbers behind a padded name. `better` is the sign of a good change, `noise` a share that is none."""
     change, style = "", "$quiet"
     if before is not None and after is not None and after != before:
         delta = after - before
