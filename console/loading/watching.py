@@ -6,6 +6,7 @@ import asyncio
 import gc
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from console.errors import ConsoleError
 from console.events import Bus
@@ -17,9 +18,11 @@ from console.records import Artifact, Event
 from console.store.catalog import Catalog, row_of
 from console.store.changes import Changes
 from console.store.index import Index, Remembered
-from console.store.noticing import Coverage
 from console.store.syscalls import give_memory_back
-from console.store.watcher import Listener, Watcher
+
+if TYPE_CHECKING:
+    from console.store.noticing import Coverage
+    from console.store.watcher import Watcher
 
 SAVE_AFTER_S = 1.0
 FIRST_ROWS = 200
@@ -82,6 +85,8 @@ class Watching:
 
     def start(self, reconcile_s: float) -> None:
         """Scan, then follow the disk until `close`."""
+        from console.store.watcher import Listener, Watcher
+
         listener = Listener(
             changed=self.take,
             scanned=self._scanned,
