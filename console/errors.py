@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from console.records import Failure
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from console.records import Failure
 
 
 class ConsoleError(Exception):

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from console.errors import ConsoleError
-from console.records import ExceptionInfo, Failure, Json
 from console.safe_text import safe
+
+if TYPE_CHECKING:
+    from console.records import ExceptionInfo, Failure, Json
 
 _NEW_LINE = "\n"
 _UNITS = ("B", "K", "M", "G", "T")
+
+
+def as_text(value: Json, indent: int | None = None) -> str:
+    """JSON, whose writer the console itself can do without."""
+    import json
+
+    return json.dumps(value, indent=indent)
 
 
 class Output:
@@ -25,7 +34,7 @@ class Output:
     def data(self, value: Json, human: Callable[[], Iterable[str]]) -> None:
         """The answer: `value` as JSON, or the lines of `human`, which are made safe here."""
         if self.as_json:
-            print(json.dumps(value, indent=2))
+            print(as_text(value, indent=2))
         else:
             self.lines(human())
 
@@ -40,7 +49,7 @@ class Output:
 
     def line(self, value: Json, human: str) -> None:
         """One line of a stream, sent off at once."""
-        print(json.dumps(value) if self.as_json else safe(human, 0), flush=True)
+        print(as_text(value) if self.as_json else safe(human, 0), flush=True)
 
     def say(self, sentence: str) -> None:
         """A word on what goes on."""
@@ -49,7 +58,7 @@ class Output:
     def error(self, error: ConsoleError) -> None:
         """What could not be done, with the child's own traceback where there is one."""
         if self.as_json:
-            print(json.dumps({"error": error_json(error)}, indent=2), flush=True)
+            print(as_text({"error": error_json(error)}, indent=2), flush=True)
         self.say(f"model-console: {error.message.partition(_NEW_LINE)[0]}")
         if error.failure is not None and not self.as_json:
             for line in failure_lines(error.failure):
@@ -75,7 +84,7 @@ class Items:
 
     def add(self, value: Json) -> None:
         """One more."""
-        print(self._before + json.dumps(value), end="")
+        print(self._before + as_text(value), end="")
         self._before = ",\n"
 
     def end(self) -> None:

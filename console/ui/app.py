@@ -19,7 +19,6 @@ from textual.theme import Theme
 
 from console.config import Settings, state_dir
 from console.errors import ConsoleError
-from console.records import Event, Layer
 from console.safe_text import safe
 from console.ui import text
 from console.ui.navigation import Navigator
@@ -30,6 +29,7 @@ from console.ui.themes import DARK, DEFAULT_VARIABLES, THEMES
 
 if TYPE_CHECKING:
     from console.engine import Engine
+    from console.records import Event, Layer
     from console.ui.follow import Follower
     from console.ui.operations import Operations
     from console.ui.rows import Rows

@@ -11,9 +11,9 @@ from typing import Any
 
 from console.by_path import ByPath
 from console.records import Artifact, ProbeState, Verdict, WorkerView
-from console.ui import text
+from console.ui import states
 from console.ui.slices import Pace, in_order
-from console.ui.text import Status
+from console.ui.states import Status
 
 Key = tuple[Any, ...]
 """(0, value, path) where the column has a value, (1, path) where it has none: those come last in either order."""
@@ -47,7 +47,7 @@ class Row:
         """The state that matters most."""
         if self.pending:
             return Status("◐", self.pending, "busy", 4)
-        return text.status(self.artifact, self.worker, self.probe)
+        return states.status(self.artifact, self.worker, self.probe)
 
     @property
     def is_refused(self) -> bool:
@@ -70,11 +70,11 @@ class Row:
 SORTS: dict[str, Callable[[Row], Any]] = {
     "state": lambda row: row.status.rank,
     "model": lambda row: row.path.casefold(),
-    "class": lambda row: text.class_words(row.artifact).casefold() or None,
+    "class": lambda row: states.class_words(row.artifact).casefold() or None,
     "format": lambda row: row.artifact.format,
     "size": lambda row: row.artifact.size,
     "changed": lambda row: -row.artifact.modified,
-    "trust": lambda row: text.trust(row.artifact).rank,
+    "trust": lambda row: states.trust(row.artifact).rank,
     "p99": lambda row: row.p99,
     "rss": lambda row: row.rss,
 }
@@ -109,7 +109,7 @@ class Filter:
         if self._expression is None:
             return True
         artifact = row.artifact
-        kind = text.class_words(artifact)
+        kind = states.class_words(artifact)
         words = f"{artifact.path}\n{kind}\n{artifact.format}\n{row.status.word}\n{artifact.verdict}"
         return (self._expression.search(words[:400]) is not None) != self._invert
 
@@ -281,7 +281,7 @@ class Rows:
     def _measure(self, artifact: Artifact) -> None:
         widest = self.widest
         widest["model"] = max(widest["model"], len(artifact.path))
-        widest["class"] = max(widest["class"], len(text.class_words(artifact)))
+        widest["class"] = max(widest["class"], len(states.class_words(artifact)))
 
     def _key(self, row: Row) -> Key:
         return _key(SORTS[self.sort](row), row.path)

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from console.records import Verdict, WorkerState, WorkerView
 from console.safe_text import safe_signs
-from console.ui import text
+from console.ui import states, text
 from tests.ui.demo_records import artifact
 
 
@@ -90,22 +90,22 @@ def test_a_class_is_said_with_its_last_step() -> None:
     row = artifact(
         "a", 1, 0, "pickle", "sklearn.pipeline.Pipeline", None, steps=("a.B", "sklearn.linear_model._x.Ridge")
     )
-    assert text.class_words(row) == "Pipeline › Ridge"
+    assert states.class_words(row) == "Pipeline › Ridge"
 
 
 def test_the_state_that_matters_most_is_said() -> None:
     row = artifact("a", 1, 0, "pickle", "X", Verdict.SAFE, changed=True)
     ready = WorkerView("a", WorkerState.READY, 0.0)
-    assert text.status(row, ready).word == "changed"
-    assert text.status(row, WorkerView("a", WorkerState.ERROR, 0.0)).word == "error"
-    assert text.status(row, WorkerView("a", WorkerState.ENDED, 0.0)).word == "on disk"
-    assert text.status(row, None).word == "on disk"
-    assert text.status(artifact("a", 1, 0, "pickle", None, Verdict.BLOCKED), None).word == "blocked"
+    assert states.status(row, ready).word == "changed"
+    assert states.status(row, WorkerView("a", WorkerState.ERROR, 0.0)).word == "error"
+    assert states.status(row, WorkerView("a", WorkerState.ENDED, 0.0)).word == "on disk"
+    assert states.status(row, None).word == "on disk"
+    assert states.status(artifact("a", 1, 0, "pickle", None, Verdict.BLOCKED), None).word == "blocked"
 
 
 def test_every_status_has_glyph_word_and_colour() -> None:
     for state in WorkerState:
-        said = text.status(artifact("a", 1, 0, "pickle", "X", Verdict.SAFE), WorkerView("a", state, 0.0))
+        said = states.status(artifact("a", 1, 0, "pickle", "X", Verdict.SAFE), WorkerView("a", state, 0.0))
         assert said.glyph
         assert said.word
         assert said.role

@@ -20,7 +20,7 @@ from backends.base import Inspection, ModelEntry, outermost
 from console.errors import ConsoleError
 from console.records import Explanation, Report, Verdict, WorkerView
 from console.safe_text import safe
-from console.ui import text
+from console.ui import states, text
 from console.ui.panes.lately import lately_lines
 from console.ui.rows import Row
 from console.ui.widgets.backdrop import Backdrop
@@ -197,7 +197,7 @@ def _details(found: Inspection, width: int) -> list[Content]:
 
 
 def _trust(told: Explanation | None, row: Row, width: int) -> list[Content]:
-    status = text.trust(row.artifact)
+    status = states.trust(row.artifact)
     if told is None or row.artifact.verdict is None:
         return [Content.styled(str(status), text.role_style(status.role))]
     return [Content.styled(str(status), f"bold {text.role_style(status.role)}"), *brief_lines(told, width)]

@@ -18,7 +18,7 @@ from textual.worker import WorkerCancelled
 
 from console.records import Artifact
 from console.safe_text import safe
-from console.ui import text
+from console.ui import states, text
 from console.ui.keys import EVERYWHERE, Action, actions_at, shown_keys
 from console.ui.paced import Paced
 from console.ui.screens.base import ConsoleScreen
@@ -119,7 +119,7 @@ class PaletteScreen(ModalScreen[Callable[[], None] | None], Paced[Callable[[], N
         for name in THEMES:
             yield f"theme {name}", ("theme", name), partial(_line, "theme", name)
         for artifact in self._below.engine.artifacts.rows():
-            said = f"model {artifact.path} {text.class_words(artifact)}"
+            said = f"model {artifact.path} {states.class_words(artifact)}"
             yield said, ("model", artifact.path), partial(_model_line, artifact)
 
     def _run(self) -> None:
@@ -150,7 +150,7 @@ def _action_line(keys: str, action: Action) -> Content:
 
 
 def _model_line(artifact: Artifact) -> Content:
-    return _line("model", text.cut_middle(safe(artifact.path), 50), f"  {text.class_words(artifact)}")
+    return _line("model", text.cut_middle(safe(artifact.path), 50), f"  {states.class_words(artifact)}")
 
 
 def _line(kind: str, name: str, more: str = "") -> Content:

@@ -11,7 +11,7 @@ from textual.widget import Widget
 from console.errors import ConsoleError
 from console.records import Event
 from console.safe_text import safe
-from console.ui import text
+from console.ui import states, text
 from console.ui.keys import EVERYWHERE, bindings_at
 from console.ui.screens.base import ConsoleScreen
 from console.ui.widgets.explained import full_lines
@@ -77,7 +77,7 @@ class TrustScreen(ConsoleScreen):
         if row is None or told is None or width <= 0:
             pane.show([Content.styled(text.sign("reading …"), "$quiet")])
             return
-        status = text.trust(row.artifact)
+        status = states.trust(row.artifact)
         title = Content.styled(str(status), f"bold {text.role_style(status.role)}")
         if frame.border_title != title:
             frame.border_title = title

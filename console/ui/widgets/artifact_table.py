@@ -20,7 +20,7 @@ from textual.strip import Strip
 
 from console.records import Verdict
 from console.safe_text import safe
-from console.ui import text
+from console.ui import states, text
 from console.ui.keys import bindings_at
 from console.ui.rows import Row, Rows
 
@@ -94,12 +94,12 @@ def layout(width: int, wanted: Mapping[str, int]) -> Layout:
 
 def cells(row: Row, now: float) -> dict[str, Cell]:
     """What each column says of a row, before it is cut to its width."""
-    artifact, state, trust = row.artifact, row.status, text.trust(row.artifact)
+    artifact, state, trust = row.artifact, row.status, states.trust(row.artifact)
     folder, slash, name = safe(artifact.path).rpartition("/")
     stem, dot, suffix = name.rpartition(".")
     fresh = now - artifact.modified < _FRESH_SECONDS
     refused = artifact.verdict is Verdict.BLOCKED and artifact.why
-    known = "" if refused else text.class_words(artifact)
+    known = "" if refused else states.class_words(artifact)
     described: Cell = ((known, "plain"),) if known else ((safe(artifact.problem or artifact.why), "quiet"),)
     return {
         "state": ((f"{text.sign(state.glyph)} ", state.role), (state.word, state.role)),

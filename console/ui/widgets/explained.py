@@ -9,7 +9,7 @@ from textual.content import Content
 from console.records import Change, Explanation, Mention, Point, Since, Verdict
 from console.safe_text import safe
 from console.trust.since import change_words
-from console.ui import text
+from console.ui import states, text
 from console.ui.widgets.keyvalue import paragraph
 
 FEW = 3
@@ -61,7 +61,7 @@ def question_lines(told: Explanation, width: int) -> list[Content]:
 
 def point_lines(point: Point, width: int, most: int) -> list[Content]:
     """A point under its glyph, and the names behind it."""
-    status = text.verdict_status(point.verdict)
+    status = states.verdict_status(point.verdict)
     lines = _under(text.sign(status.glyph), text.role_style(status.role), Content(safe(point.title, 400)), width)
     if point.text and most > 1:
         lines += paragraph(safe(point.text, 400), width, _INDENT, "$quiet")

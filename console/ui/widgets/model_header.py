@@ -6,7 +6,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from console.safe_text import safe
-from console.ui import text
+from console.ui import states, text
 from console.ui.rows import Row
 
 
@@ -32,9 +32,9 @@ class ModelHeader(Widget):
 
 
 def _state(row: Row) -> Content:
-    status, trust = row.status, text.trust(row.artifact)
+    status, trust = row.status, states.trust(row.artifact)
     parts: list[tuple[str, str]] = [(str(status), f"bold {text.role_style(status.role)}"), ("   ", "")]
-    name = text.class_words(row.artifact) or ("reading …" if row.artifact.verdict is None else "no model was read")
+    name = states.class_words(row.artifact) or ("reading …" if row.artifact.verdict is None else "no model was read")
     parts += [(text.sign(name), "bold $foreground"), ("   ", "")]
     if trust.word and trust.word != status.word:
         parts.append((str(trust), text.role_style(trust.role)))

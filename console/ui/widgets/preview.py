@@ -13,7 +13,7 @@ from backends.base import ModelEntry
 from console.records import Explanation, Failure, Inspection, Report, Verdict, WorkerState, WorkerView
 from console.safe_text import safe
 from console.trust.since import news
-from console.ui import text
+from console.ui import states, text
 from console.ui.rows import Row
 from console.ui.widgets.spark import spark
 
@@ -132,7 +132,7 @@ def _said(glyph: str, role: str, word: str, sentence: str) -> Line:
 
 
 def _refused(engine: Engine, row: Row) -> list[Line]:
-    verdict, told = text.trust(row.artifact), engine.artifacts.known_explanation(row.path)
+    verdict, told = states.trust(row.artifact), engine.artifacts.known_explanation(row.path)
     if told is None:
         return [_said(verdict.glyph, verdict.role, verdict.word, row.artifact.why)]
     lines = [_said(verdict.glyph, verdict.role, verdict.word, told.headline)]

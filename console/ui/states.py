@@ -1,0 +1,87 @@
+"""What state a model is in and what is thought of it, as glyph, word and role: one list for all screens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from console.records import Artifact, ProbeState, Verdict, WorkerState, WorkerView
+from console.ui.text import short_class, sign
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Glyph, word and role (`ok`, `busy`, `attention`, `failure`, `quiet`); `rank` orders by need of a person."""
+
+    glyph: str
+    word: str
+    role: str
+    rank: int
+
+    def __str__(self) -> str:
+        return f"{sign(self.glyph)} {self.word}"
+
+
+UNREADABLE = Status("✖", "skipped", "failure", 2)
+_WORKER = {
+    WorkerState.LOADING: Status("◐", "loading", "busy", 4),
+    WorkerState.WARMING: Status("◐", "warming", "busy", 4),
+    WorkerState.READY: Status("●", "ready", "ok", 6),
+    WorkerState.DRAINING: Status("◐", "draining", "busy", 4),
+    WorkerState.ERROR: Status("✖", "error", "failure", 0),
+}
+_REST = {
+    Verdict.BLOCKED: Status("✖", "blocked", "failure", 3),
+    Verdict.DAMAGED: Status("✖", "damaged", "failure", 3),
+    Verdict.UNSUPPORTED: Status("–", "unknown", "quiet", 8),
+}
+CHANGED = Status("▲", "changed", "attention", 1)
+PROBING = Status("▶", "probing", "ok", 5)
+SETTLING = Status("◌", "settling", "busy", 4)
+ON_DISK = Status("○", "on disk", "quiet", 7)
+
+
+def status(artifact: Artifact, worker: WorkerView | None, probe: ProbeState | None = None) -> Status:
+    """The one state of a row that matters most."""
+    if worker is not None and worker.state is not WorkerState.ENDED:
+        if artifact.changed and worker.state is WorkerState.READY:
+            return CHANGED
+        if worker.state is WorkerState.READY and probe is not None and probe.running:
+            return PROBING
+        return _WORKER[worker.state]
+    if artifact.problem is not None:
+        return UNREADABLE
+    if artifact.settling:
+        return SETTLING
+    if artifact.verdict in _REST:
+        return _REST[artifact.verdict]
+    return ON_DISK
+
+
+_TRUST = {
+    None: Status("…", "reading", "quiet", 3),
+    Verdict.SAFE: Status("✔", "safe", "ok", 5),
+    Verdict.REVIEW: Status("?", "review", "attention", 2),
+    Verdict.BLOCKED: Status("✖", "blocked", "failure", 0),
+    Verdict.DAMAGED: Status("✖", "damaged", "failure", 1),
+    Verdict.UNSUPPORTED: Status("–", "unknown", "quiet", 4),
+}
+
+
+def verdict_status(verdict: Verdict) -> Status:
+    """A verdict as glyph, word and role."""
+    return _TRUST[verdict]
+
+
+def trust(artifact: Artifact) -> Status:
+    """The verdict as glyph, word and role."""
+    if artifact.verdict is None and (artifact.problem or artifact.settling):
+        return Status("–", "", "quiet", 4)
+    return _TRUST[artifact.verdict]
+
+
+def class_words(artifact: Artifact) -> str:
+    """The class as a person says it: `Pipeline › LogisticRegression`; what a bad file names in brackets."""
+    name = short_class(artifact.model_class)
+    if artifact.steps and name:
+        return sign(f"{name} › {short_class(artifact.steps[-1])}")
+    return name
