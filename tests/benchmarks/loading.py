@@ -1,4 +1,4 @@
-"""Loading: a 200-tree forest beside joblib and pickle, and models of 1 GB up to their first prediction."""
+"""Loading: a forest and compressed models beside joblib and pickle, models of 1 GB up to their first prediction."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pickle
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,8 @@ LARGE = {
     "kept": "1 GB kept beside the coefficients, not touched by a prediction",
     "used": "1 GB of coefficients, all touched by the first prediction",
 }
+COMPRESSED = {"numbers.z.joblib": ("zlib", 3), "numbers.bz2.joblib": ("bz2", 3), "numbers.h5": "gzip"}
+"""Models of a tenth of that size, compressed."""
 PHASES = ("judge", "start", "read", "warm")
 
 
@@ -43,7 +45,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR", "/var/tmp")) as scratch:
         root = Path(scratch)
         build(root, arguments.megabytes)
-        found = [*reading(root, arguments.runs), *asyncio.run(starting(root, arguments.runs))]
+        found = [
+            *reading(root, arguments.runs),
+            *decompressing(root, arguments.runs),
+            *asyncio.run(starting(root, arguments.runs)),
+        ]
     figures.show(found, as_json=arguments.json)
 
 
@@ -67,6 +73,18 @@ def build(root: Path, megabytes: int) -> None:
         (root / f"{name}.pkl").write_bytes(pickle.dumps(model, 5))
         with (root / f"{name}.h5").open("w+b") as file:
             registry.save(model, "hdf5", file.fileno())
+    compressed(root, LogisticRegression().fit(X, y), np.round(random.normal(size=megabytes * 12_500), 2))
+
+
+def compressed(root: Path, model: Any, numbers: Any) -> None:
+    """A model that keeps these numbers, in each compression."""
+    model.kept_ = numbers
+    for name, compress in COMPRESSED.items():
+        if name.endswith(".joblib"):
+            joblib.dump(model, root / name, compress=compress)
+        else:
+            with (root / name).open("w+b") as file:
+                registry.save(model, "hdf5", file.fileno(), compression=compress)
 
 
 def reading(root: Path, runs: int) -> list[Figure]:
@@ -77,6 +95,12 @@ def reading(root: Path, runs: int) -> list[Figure]:
     for name in FOREST:
         ways[f"{name}: joblib.load"] = lambda name=name: joblib.load(root / name)  # type: ignore[misc]
         ways[f"{name}: by plan"] = planned(root / name)
+    taken = in_turn(ways, runs)
+    return [Figure(name, "ms", values, "forest: pickle.load") for name, values in taken.items()]
+
+
+def in_turn(ways: Mapping[str, Callable[[], Any]], runs: int) -> dict[str, tuple[float, ...]]:
+    """The milliseconds each takes, one after another, but for the first two turns."""
     taken: dict[str, list[float]] = defaultdict(list)
     for turn in range(-2, runs):
         for name, read in ways.items():
@@ -84,7 +108,7 @@ def reading(root: Path, runs: int) -> list[Figure]:
             read()
             if turn >= 0:
                 taken[name].append(1000 * (time.perf_counter() - begun))
-    return [Figure(name, "ms", tuple(values), "forest: pickle.load") for name, values in taken.items()]
+    return {name: tuple(values) for name, values in taken.items()}
 
 
 def planned(path: Path) -> Callable[[], Any]:
@@ -92,9 +116,36 @@ def planned(path: Path) -> Callable[[], Any]:
     fd = os.open(path, os.O_RDONLY)
     source = Source(fd, path.name)
     source.plan = LoadPlan()
-    registry.inspect(source)
+    format_name = registry.inspect(source).format
     plan = source.plan.to_bytes()
-    return lambda: registry.load(Frozen(fd, path.name, plan), "joblib").model
+    return lambda: registry.load(Frozen(fd, path.name, plan), format_name).model
+
+
+def decompressing(root: Path, runs: int) -> list[Figure]:
+    """Compressed models read in this process, each way in turn: with all processors, with one, by joblib itself."""
+    found = []
+    for name in COMPRESSED:
+        by_plan = planned(root / name)
+        ways = {f"{name}: by plan": by_plan, f"{name}: by plan, one processor": alone(by_plan)}
+        if name.endswith(".joblib"):
+            ways[f"{name}: joblib.load"] = lambda name=name: joblib.load(root / name)  # type: ignore[misc]
+        beside = list(ways)[-1]
+        found += [Figure(way, "ms", values, beside) for way, values in in_turn(ways, runs).items()]
+    return found
+
+
+def alone(read: Callable[[], Any]) -> Callable[[], Any]:
+    """The same where this thread, and those it starts, may use one processor only."""
+
+    def reads() -> Any:
+        allowed = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, {min(allowed)})
+        try:
+            return read()
+        finally:
+            os.sched_setaffinity(0, allowed)
+
+    return reads
 
 
 async def starting(root: Path, runs: int) -> list[Figure]:
@@ -103,7 +154,12 @@ async def starting(root: Path, runs: int) -> list[Figure]:
     One turn is left out, so the console knows these bytes: it takes their digest and asks no inspector again. A worker
     stands ready each time.
     """
-    names = ["forest.joblib", "forest.pkl", *(f"{name}{end}" for name in LARGE for end in (".joblib", ".h5", ".pkl"))]
+    names = [
+        "forest.joblib",
+        "forest.pkl",
+        *(f"{name}{end}" for name in LARGE for end in (".joblib", ".h5", ".pkl")),
+        *COMPRESSED,
+    ]
     taken: dict[str, list[float]] = defaultdict(list)
     engine = await Engine.open(root, Settings(), watch=False, records=False)
     try:
