@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from textual.binding import Binding, BindingType
 
+from console.ui import text
+
 EVERYWHERE = "everywhere"
 """A place whose actions every full screen answers."""
 
@@ -219,7 +221,8 @@ _KEY_NAMES = {
     "+": "plus",
     "-": "minus",
 }
-_SHOWN = {"escape": "esc", "down": "↓", "up": "↑", "left": "←", "right": "→", "pagedown": "pgdn", "pageup": "pgup"}
+_SHORT = {"escape": "esc", "pagedown": "pgdn", "pageup": "pgup"}
+_SHOWN = {**_SHORT, "down": "↓", "up": "↑", "left": "←", "right": "→"}
 
 
 def actions_at(place: str) -> Iterator[Action]:
@@ -241,7 +244,8 @@ def bindings_at(*places: str) -> list[BindingType]:
 def shown_keys(action: Action, *, first: bool = False) -> str:
     """The keys of an action as a person reads them: `j ↓`."""
     keys = action.keys[:1] if first else action.keys
-    return " ".join(_SHOWN.get(key, key) for key in keys)
+    names = _SHORT if text.is_ascii() else _SHOWN
+    return " ".join(names.get(key, key) for key in keys)
 
 
 def markdown() -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from console.trust.roles import NEEDS, Permission, Role
-from console.ui.keys import ACTIONS, BY_ID, EVERYWHERE, bindings_at, markdown
+from console.ui import text
+from console.ui.keys import ACTIONS, BY_ID, EVERYWHERE, bindings_at, markdown, shown_keys
 from console.ui.screens.base import ConsoleScreen
 from console.ui.screens.errors import ErrorsScreen
 from console.ui.screens.events import EventsScreen
@@ -104,3 +105,12 @@ async def test_who_may_only_view_keeps_the_keys_that_look_and_is_told_why_of_the
 def test_every_permission_that_an_action_needs_is_in_the_table_of_roles() -> None:
     assert {action.needs for action in ACTIONS if action.needs} <= set(NEEDS)
     assert all(action.needs for action in ACTIONS if action.writes)
+
+
+def test_keys_are_named_in_words_where_there_are_no_arrows() -> None:
+    text.use_ascii(True)
+    try:
+        assert shown_keys(BY_ID["down"]) == "j down"
+        assert "".join(map(shown_keys, ACTIONS)).isascii()
+    finally:
+        text.use_ascii(False)

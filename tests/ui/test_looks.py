@@ -132,6 +132,20 @@ async def test_a_refused_file_is_offered_no_load() -> None:
             assert "t why" in seen.splitlines()[-1]
 
 
+async def test_charts_say_what_happened_while_another_tab_was_open() -> None:
+    path, feeder = "trouble/worker-dies.joblib", demo()
+    ended = feeder.views.pop(path)
+    async with console_on(feeder, size=SMALL) as console:
+        await opened(console, path, "2")
+        await console.until(lambda: console.picture().count("l loads it, p drives it") == 4)
+        await console.press("3")
+        await console.until(lambda: console.app.screen.query_one("#try").display)
+        feeder.views[path] = ended
+        feeder.say("worker.error", path, "it died", "failure")
+        await console.press("2")
+        await console.until(lambda: console.picture().count("ended: r tries again") == 4)
+
+
 async def test_the_name_of_a_model_is_whole_where_there_is_room_for_it() -> None:
     path = "legacy/forest-of-the-quarter-before-the-last.joblib"
     feeder = Feeder([artifact(path, 1, 1, "joblib", None, Verdict.SAFE)])

@@ -151,5 +151,5 @@ def _hint(row: Row | None) -> str:
     if row is None or row.worker is None or row.worker.state is WorkerState.ENDED:
         return "l loads it, p drives it"
     if row.worker.state is WorkerState.ERROR:
-        return "it has ended: r tries again"
+        return "ended: r tries again"
     return "p drives it" if row.worker.state is WorkerState.READY else "loading"

@@ -53,8 +53,11 @@ class ChartBody(Inked):
             refresh_changed(self, before, self._lines)
 
     def on_resize(self, event: Resize) -> None:
-        """Fit the window to the cells there are; seen again at the same size it is caught up with by the next frame."""
-        if event.size == self._fitted:
+        """Fit the window to the cells there are; seen again at the same size it is caught up with by the next frame.
+
+        What was to be drawn while it was hidden is drawn now: a chart of nothing alive has no next frame.
+        """
+        if event.size == self._fitted and self._lines is not None:
             return
         self._fitted = event.size
         self._window.resize(event.size.height - 1, event.size.width - GUTTER)
@@ -63,6 +66,10 @@ class ChartBody(Inked):
     def notify_style_update(self) -> None:
         """Another theme: nothing painted stays."""
         super().notify_style_update()
+        self.forget()
+
+    def forget(self) -> None:
+        """What was drawn is no longer what there is to see."""
         self._lines = None
 
     def render_line(self, y: int) -> Strip:
@@ -235,6 +242,7 @@ class Chart(Horizontal):
     def paint(self) -> None:
         """Draw everything as it stands, even while paused."""
         if not self._body.size or not self._readout.size:
+            self._body.forget()
             return
         if self.recorder is not None:
             self.window.advance(self.recorder)
