@@ -275,7 +275,7 @@ def test_no_thread_is_left_and_small_files_start_none(monkeypatch: pytest.Monkey
 @pytest.mark.filterwarnings("error")
 def test_where_no_thread_can_be_started_one_opens_it() -> None:
     data = bz2_of(PARTS[:3])
-    usual = threading.stack_size(1 << 46)
+    usual = threading.stack_size(1 << 47)
     try:
         with pytest.raises(RuntimeError):
             threading.Thread(target=print).start()
