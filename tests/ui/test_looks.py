@@ -144,6 +144,7 @@ async def test_charts_say_what_happened_while_another_tab_was_open() -> None:
         feeder.say("worker.error", path, "it died", "failure")
         await console.press("2")
         await console.until(lambda: console.picture().count("ended: r tries again") == 4)
+        assert "r reload" in console.picture().splitlines()[-1]
 
 
 async def test_the_name_of_a_model_is_whole_where_there_is_room_for_it() -> None:

@@ -129,6 +129,8 @@ class ModelScreen(ArtifactScreen):
         match self._tab:
             case "live" | "try" if refused:
                 return ("trust", "events", "back")
+            case "live" if state == "error":
+                return ("errors", "reload", "probe", "back")
             case "live" if state == "probing":
                 return ("probe", "faster", "slower", "larger", "pause", "zoom-out")
             case "live":
