@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +41,8 @@ _TOLD_AGAIN_SECONDS = 15.0
 """How long the same kind of news of the same artifact is not told again."""
 _TERMINAL_SECONDS = 5.0
 """How often the terminal is looked for."""
+_QUIET_SECONDS = 0.5
+"""How often it is looked whether nobody waits."""
 _TOAST_SECONDS = {"information": 5.0, "warning": 8.0, "error": 10.0}
 
 
@@ -151,6 +153,22 @@ class ConsoleApp(Navigator):
         self._follower.start()
         await self.push_screen(HomeScreen())
         self.call_after_refresh(self._engine.begin)
+        self.set_interval(_QUIET_SECONDS, partial(self._use_quiet, self._quiet_work()))
+
+    def _use_quiet(self, work: Iterator[None]) -> None:
+        """Do one step of what somebody would wait for later, if nobody waits now."""
+        if self.pace.quiet and not self.engine.artifacts.scanning:
+            next(work, None)
+
+    def _quiet_work(self) -> Iterator[None]:
+        yield from self.build_ahead()
+        if not self.is_headless:
+            from console.ui import tidy
+
+            tidy.begin()
+            while True:
+                yield
+                tidy.look()
 
     async def on_unmount(self) -> None:
         """End every child, whatever way the console ends."""

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from typing import TYPE_CHECKING, cast
 
+from textual.events import Idle
+from textual.geometry import Size
 from textual.reactive import var
 from textual.screen import Screen, ScreenResultType
 
@@ -13,9 +17,21 @@ if TYPE_CHECKING:
     from console.ui.host import Host
 
 
+_REST_S = 0.01
+"""Between two pictures of an answer: what comes in this time is painted together."""
+
+
 class Paced(Screen[ScreenResultType]):
     """A screen that is painted only when the terminal has taken what was painted before: nothing is lost, as what has
-    changed meanwhile is painted then."""
+    changed meanwhile is painted then.
+
+    What moves by itself is painted with the ticks of Textual's own timer. What follows a key is painted as soon as
+    there is nothing else to do: an answer in two pictures would wait a whole tick for the second.
+    """
+
+    _hurried: asyncio.TimerHandle | None = None
+    _painted = 0.0
+    _arranging = False
 
     focused: var[Widget | None] = var(None)
     """What has the focus. Its coming and going repaints what it comes to and goes from, not the whole screen."""
@@ -23,3 +39,37 @@ class Paced(Screen[ScreenResultType]):
     def _on_timer_update(self) -> None:
         if not cast("Host", self.app).pace.behind:
             super()._on_timer_update()
+            self._painted = time.monotonic()
+
+    def _refresh_layout(self, size: Size | None = None, scroll: bool = False) -> None:
+        self._arranging = True
+        try:
+            super()._refresh_layout(size, scroll)
+        finally:
+            self._arranging = False
+
+    def _compositor_refresh(self) -> None:
+        """Paint, unless this would only be painted over: the whole screen is to be painted once it is arranged."""
+        if self._arranging and self._repaint_required and self.is_current:
+            self.check_idle()
+        else:
+            super()._compositor_refresh()
+
+    def _on_screen_suspend(self) -> None:
+        """What is put on top has covered it, or shows it behind itself: neither asks for another picture of it."""
+        self._repaint_required = False
+
+    async def _on_idle(self, event: Idle) -> None:
+        if self._hurried is None and self.is_current and cast("Host", self.app).pace.answering and self._has_news:
+            wait = max(0.0, self._painted + _REST_S - time.monotonic())
+            self._hurried = asyncio.get_running_loop().call_later(wait, self._hurry)
+
+    @property
+    def _has_news(self) -> bool:
+        """Whether the screen is not as it was painted last."""
+        return bool(self._layout_required or self._scroll_required or self._repaint_required or self._dirty_widgets)
+
+    def _hurry(self) -> None:
+        self._hurried = None
+        if self.is_running:
+            self._on_timer_update()

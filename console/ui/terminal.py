@@ -19,10 +19,16 @@ from typing import IO, TYPE_CHECKING, Any, cast
 from textual import constants
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
+from textual.events import Key, MouseDown, MouseUp
 
 if TYPE_CHECKING:
     from textual.app import App
+    from textual.message import Message
 
+ANSWERING_S = 0.3
+"""So long after a key or a click what is drawn is taken for its answer."""
+QUIET_S = 0.6
+"""So long after a key another one is likely."""
 LATE_S = 0.05
 """So long a write may be under way before the terminal counts as slow."""
 _LONGEST_S = 4.0
@@ -46,6 +52,21 @@ class Pace:
         self._since = 0.0
         self._period = 0.0
         self._next = 0.0
+        self._asked = -ANSWERING_S
+
+    def asked(self) -> None:
+        """The operator pressed something (in the thread that reads)."""
+        self._asked = self._clock()
+
+    @property
+    def answering(self) -> bool:
+        """Whether the operator waits for what is drawn now."""
+        return self._clock() - self._asked < ANSWERING_S
+
+    @property
+    def quiet(self) -> bool:
+        """Whether the operator has pressed nothing for a while."""
+        return self._clock() - self._asked > QUIET_S
 
     def give(self) -> None:
         """One more write."""
@@ -97,6 +118,12 @@ class PacedDriver(LinuxDriver):
         """Queue a write."""
         self.pace.give()
         super().write(data)
+
+    def process_message(self, message: Message) -> None:
+        """Hand on what the operator did."""
+        if isinstance(message, Key | MouseDown | MouseUp):
+            self.pace.asked()
+        super().process_message(message)
 
     def close(self) -> None:
         """Let no thread outlive the driver, not even where the terminal's end kept it from being stopped in order."""

@@ -90,7 +90,7 @@ async def test_the_filter_is_live_and_goes_with_escape() -> None:
         assert "churn/rf" not in console.picture()
         await console.press("enter")
         assert not console.widget(FilterBar).has_class("open")
-        assert "filter trouble: 2 of 12" in console.picture()
+        await console.until(lambda: "filter trouble: 2 of 12" in console.picture())
         await console.press("j")
         assert selected(console) == "trouble/worker-dies.joblib"
         await console.press("escape")

@@ -90,6 +90,18 @@ def test_what_moves_by_itself_backs_off_and_comes_back() -> None:
     assert drawn > 400
 
 
+def test_what_follows_a_key_is_an_answer_and_quiet_comes_later() -> None:
+    now = 100.0
+    pace = Pace(lambda: now)
+    assert (pace.answering, pace.quiet) == (False, True)
+    pace.asked()
+    assert (pace.answering, pace.quiet) == (True, False)
+    now += 0.5
+    assert (pace.answering, pace.quiet) == (False, False)
+    now += 0.5
+    assert (pace.answering, pace.quiet) == (False, True)
+
+
 def test_a_terminal_that_takes_nothing_does_not_stop_the_console(tmp_path: Path) -> None:
     heart = tmp_path / "heart"
 
@@ -100,7 +112,7 @@ def test_a_terminal_that_takes_nothing_does_not_stop_the_console(tmp_path: Path)
             time.sleep(0.01)
 
     with Program([sys.executable, "-m", "tests.ui.beating_console", str(heart)], size=(120, 40)) as program:
-        program.wait_for("churn/rf.joblib")
+        program.wait_for("probing")
         program.settle(0.3)
         for _ in range(15):
             for key in ("v", "\x1b"):

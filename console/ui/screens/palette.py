@@ -44,15 +44,26 @@ class PaletteScreen(ModalScreen[Callable[[], None] | None], Paced[Callable[[], N
     ]
     AUTO_FOCUS = "Input"
 
-    def __init__(self, below: ConsoleScreen) -> None:
+    def __init__(self) -> None:
         super().__init__()
+        self._below: ConsoleScreen | None = None
+        self._actions: dict[str, Action] = {}
+
+    def begin(self, below: ConsoleScreen) -> None:
+        """Offer what can be done on the screen below, with nothing typed yet."""
         self._below = below
-        self._actions: dict[str, Action] = {
+        self._actions = {
             action.id: action
             for place in (below.PLACE, EVERYWHERE)
             for action in actions_at(place)
             if below.allowed(action.id) and action.id not in ("command", "back")
         }
+        typed = self.query_one_optional(Input)
+        if typed is not None:
+            with typed.prevent(Input.Changed):
+                typed.value = ""
+            typed.focus()
+            self._search("")
 
     def compose(self) -> ComposeResult:
         """The line, and the list below it."""
@@ -118,16 +129,19 @@ class PaletteScreen(ModalScreen[Callable[[], None] | None], Paced[Callable[[], N
             yield said, ("action", action.id), partial(_action_line, keys, action)
         for name in THEMES:
             yield f"theme {name}", ("theme", name), partial(_line, "theme", name)
+        if self._below is None:
+            return
         for artifact in self._below.engine.artifacts.rows():
             said = f"model {artifact.path} {states.class_words(artifact)}"
             yield said, ("model", artifact.path), partial(_model_line, artifact)
 
     def _run(self) -> None:
         key = self.query_one(LineList).key
-        app, below = self._below.console_app, self._below
+        below = self._below
         self.dismiss(None)
-        if not isinstance(key, tuple):
+        if below is None or not isinstance(key, tuple):
             return
+        app = below.console_app
         kind, what = key
         if kind == "action":
             below.call_later(below.action_do, what)
