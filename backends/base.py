@@ -162,8 +162,13 @@ class Inspection:
 class Source:
     """Bounded, read-only view of an open regular file by descriptor; it never moves the descriptor's own position.
 
-    `plan` is where an inspection notes the arrays it passed, None where nobody asked for that.
+    `plan` is where an inspection notes the arrays it passed, None where nobody asked for that. `into` is an empty file
+    in memory for what a compression around the bytes holds: in the end all of it, or nothing where it cannot be loaded
+    from there. `opened` = that is what these bytes are, so nobody looks for another compression around them.
     """
+
+    opened = False
+    into: Optional[int] = None
 
     def __init__(self, fd: int, name: str = "", size: Optional[int] = None) -> None:
         self.fd = fd

@@ -189,17 +189,18 @@ class Opened:
         self.complete = False
 
 
-def open_envelope(source: Source, max_bytes: int = MAX_BYTES) -> Opened:
-    """Open the compression around a file into anonymous memory. Raises Unsupported, OSError.
+def open_envelope(source: Source, max_bytes: int = MAX_BYTES, into: Optional[int] = None) -> Opened:
+    """Open the compression around a file into anonymous memory, or `into` an empty file that stays the caller's.
 
-    Nothing is copied where there is none. Damage, bombs and further members are findings of the result.
+    Nothing is copied where there is none. Damage, bombs and further members are findings of the result. Raises
+    Unsupported, OSError.
     """
-    compression = sniff(source.read(0, 16))
+    compression = None if source.opened else sniff(source.read(0, 16))
     if compression is None:
         return Opened(source)
     decompressor = _decompressor(compression)
-    fd = os.memfd_create(f"opened {compression}", os.MFD_CLOEXEC)
-    opened = Opened(Source(fd, source.name, 0), compression, owned=True)
+    fd = os.memfd_create(f"opened {compression}", os.MFD_CLOEXEC) if into is None else into
+    opened = Opened(Source(fd, source.name, 0), compression, owned=into is None)
     if compression == "gzip" and int.from_bytes(source.read(3, 1), "little") & _GZIP_MORE:
         opened.report("trailing-bytes", "the gzip header holds bytes that no reader of models looks at", 10)
     try:

@@ -86,12 +86,17 @@ class Freezing(Source):
 class Frozen(Source):
     """Sealed memory with the plan of what is in it, and the `file` that raw pieces are mapped from (None: no raw ones).
 
-    Raises ValueError for a plan that does not fit.
+    `opened` = the memory is what a compression held, and the plan that of the compressed file. Raises
+    ValueError for a plan that does not fit.
     """
 
-    def __init__(self, fd: int, name: str = "", plan: bytes = b"", file: Optional[int] = None) -> None:
+    def __init__(
+        self, fd: int, name: str = "", plan: bytes = b"", file: Optional[int] = None, *, opened: bool = False
+    ) -> None:
         super().__init__(fd, name)
-        self.plan: LoadPlan = LoadPlan.from_bytes(plan, self.size)
+        self.opened = opened
+        found = LoadPlan.from_bytes(plan, self.size)
+        self.plan: LoadPlan = found.unwrapped(self.size) if opened else found
         self._file = file
         self._raw = self.plan.raw
         self._offsets = [piece.offset for piece in self._raw]

@@ -7,7 +7,7 @@ import os
 import time
 from typing import Any
 
-from backends.base import Inspection, LoadedModel, NotLoadable, Source, resolve
+from backends.base import Damaged, Inspection, LoadedModel, NotLoadable, Source, resolve
 from backends.envelopes import open_envelope, sniff
 from backends.frozen import Frozen, private_map
 from backends.pickle_opcodes import looks_like_pickle
@@ -48,6 +48,8 @@ class JoblibBackend:
         """
         if isinstance(source, Frozen) and source.plan:
             return self._load_planned(source, at)
+        if source.opened:
+            raise Damaged("what a compression held, without the load plan of its arrays")
         started = time.perf_counter()
         import joblib
 

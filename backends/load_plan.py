@@ -74,6 +74,11 @@ class LoadPlan:
         if here < size:
             yield here, size
 
+    def unwrapped(self, size: int) -> LoadPlan:
+        """The plan for `size` bytes that are what the compression held. Raises ValueError for pieces outside them."""
+        _check(self.pieces, False, size)
+        return LoadPlan(self.pieces)
+
     def to_bytes(self) -> bytes:
         """The plan as little-endian int64: a word of flags, then at, offset, length and kind of each piece."""
         numbers = array("q", [_INSIDE if self.inside else 0])

@@ -47,11 +47,15 @@ def inspect_pickle(source: Source, budget: Optional[Budget] = None) -> Inspectio
                 finding("legacy-zfile", "compressed by joblib before 0.10; save it again with a newer joblib", 0),
             ),
         )
-    with open_envelope(source) as opened, no_collection():
+    with open_envelope(source, into=source.into) as opened, no_collection():
         walked = walk(opened.source, budget)
         if source.plan is not None:
             source.plan = plan_of(walked, opened.compression is not None)
-        return _inspection(opened, walked, read_facts(walked.roots))
+        inspection = _inspection(opened, walked, read_facts(walked.roots))
+        by_us = inspection.loadable and (source.plan or not walked.joblib)
+        if opened.compression and source.into is not None and not by_us:
+            os.ftruncate(source.into, 0)
+        return inspection
 
 
 @contextlib.contextmanager

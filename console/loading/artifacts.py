@@ -52,7 +52,7 @@ class Artifacts:
         self._shelf = Shelf()
         self._watching = Watching(root, self._shelf, facts, fleet, recipes, bus)
         self._survey = Survey(self._shelf, self.report, width=width)
-        self._preparing = Preparing(self._shelf, facts.seal)
+        self._preparing = Preparing(self._shelf, partial(facts.seal, to_load=True), facts.kept)
 
     # the rows
 

@@ -26,7 +26,7 @@ class Digesting:
         The task raises Conflict when the file changed, BadInput when it cannot be read, Failed when it was given up.
         """
         skeleton = os.dup(content.skeleton) if content.skeleton >= 0 else -1
-        own = replace(content, fd=os.dup(content.fd), skeleton=skeleton)
+        own = replace(content, fd=os.dup(content.fd), skeleton=skeleton, opened=-1)
         stop = threading.Event()
         task = asyncio.create_task(self._take(own, stop))
         self._running[task] = stop

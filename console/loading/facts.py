@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from console.loading.kept_opened import KeptOpened
 from console.records import Artifact, FileIdentity, Inspection, Judgement, Reason, Report, Verdict
 from console.store.opening import OpenedFile, open_artifact
 from console.store.sealed import SEAL_LIMIT, SealedBytes, digest_of, seal
@@ -52,7 +53,7 @@ class Judged:
 
 class Facts:
     """Reports by path, kept while the file's identity and the `fingerprint` stay the same, which changes whenever what
-    is known of an unchanged file could.
+    is known of an unchanged file could. `kept` is what was opened of a file before its load.
 
     Judging needs a digest only where a pin could count, so `pins` tells whether the policy holds any, and
     `digest_first` whether it lets nothing be loaded whose digest is not known. Files of more than `limit` bytes are
@@ -72,6 +73,7 @@ class Facts:
         limit: int = SEAL_LIMIT,
     ) -> None:
         self.fingerprint = fingerprint
+        self.kept = KeptOpened()
         self._root = root
         self._plan = plan
         self._digest_first = digest_first
@@ -137,9 +139,13 @@ class Facts:
             inspection, judgement = await self._look(plain.fd, plain.name, plain.digest)
             return self._keep(row, opened, inspection, judgement, plain.digest)
 
-    async def seal(self, path: str) -> Judged:
-        """Freeze the bytes at `path` and judge just those. Raises BadInput, Conflict; the caller closes them."""
+    async def seal(self, path: str, *, to_load: bool = False) -> Judged:
+        """Freeze the bytes at `path` and judge just those; `to_load` = they are loaded now, and closed after that.
+
+        Raises BadInput, Conflict; the caller closes them.
+        """
         sealed = await asyncio.to_thread(self._seal, path)
+        sealed.to_load = to_load
         try:
             return await self.judge_bytes(sealed)
         except BaseException:
@@ -157,6 +163,7 @@ class Facts:
             if plain is not None:
                 content.become(plain)
             inspection = await self._plan(content)
+            self.kept.give(content)
         except CannotInspect as trouble:
             return Judged(content, None, Judgement(trouble.verdict, (trouble.reason,)))
         judgement = self._judge(inspection, content.digest)

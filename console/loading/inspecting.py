@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from console.errors import ConsoleError
 from console.loading.facts import CannotInspect
 from console.records import Inspection, Verdict
-from console.store.freezing import freeze
+from console.store.freezing import freeze, keep_opened, memory_to_open
 from console.store.sealed import SealedBytes
 from console.worker.inspector import Inspectors
 
@@ -17,14 +17,15 @@ _VERDICTS = {"unsupported": Verdict.UNSUPPORTED, "not-loadable": Verdict.UNSUPPO
 
 def plan_in(inspectors: Inspectors) -> Callable[[SealedBytes], Awaitable[Inspection]]:
     """A function that has bytes inspected so that they can be loaded: it gives them their plan, and a skeleton where
-    they are not sealed."""
+    they are not sealed; what is to be loaded at once also keeps what was in its compression."""
 
     async def plan(content: SealedBytes) -> Inspection:
         name = os.path.basename(content.name)
         found: list[Inspection] = []
+        opened = memory_to_open(content)
 
         async def fill(memory: int | None, room: int) -> bytes:
-            inspection, plan = await inspectors.plan(content.fd, name, memory=memory, room=room)
+            inspection, plan = await inspectors.plan(content.fd, name, memory=memory, room=room, opened=opened)
             found.append(inspection)
             return plan
 
@@ -33,8 +34,13 @@ def plan_in(inspectors: Inspectors) -> Callable[[SealedBytes], Awaitable[Inspect
                 content.plan = await fill(None, 0)
             else:
                 await freeze(content, fill)
+            if opened is not None:
+                keep_opened(content, opened)
         except ConsoleError as error:
             raise _cannot_inspect(error) from None
+        finally:
+            if opened is not None:
+                os.close(opened)
         return found[-1]
 
     return plan

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from console.errors import ConsoleError
 from console.loading.facts import Judged
+from console.loading.kept_opened import KeptOpened
 from console.loading.shelf import Shelf
 from console.records import FileIdentity, Verdict
 
@@ -23,14 +24,16 @@ Seals = Callable[[str], Awaitable[Judged]]
 
 
 class Preparing:
-    """Has one artifact at a time sealed and judged, which leaves what its inspector told (see `Remembered`).
+    """Has one artifact at a time sealed and judged, which leaves what its inspector told (see `Remembered`) and, as
+    long as it is looked at, what it opened.
 
     It decides nothing: a load seals and judges anew. What is not safe is not prepared, since it needs a word first.
     """
 
-    def __init__(self, shelf: Shelf, seals: Seals) -> None:
+    def __init__(self, shelf: Shelf, seals: Seals, kept: KeptOpened) -> None:
         self._shelf = shelf
         self._seals = seals
+        self._kept = kept
         self._about: tuple[str, FileIdentity | None] | None = None
         self._waiting: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -53,16 +56,20 @@ class Preparing:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._kept.drop()
 
     async def _prepare(self, path: str) -> None:
+        about = self._about
         await asyncio.sleep(REST_S)
         self._waiting = None
-        with suppress(ConsoleError):
-            (await self._seals(path)).bytes.close()
+        with suppress(ConsoleError), (await self._seals(path)).bytes as content:
+            if self._about == about:
+                self._kept.put(content)
 
     def _give_up(self) -> None:
         """Forget one that was only passed by; one that is being judged goes on."""
         self._about = None
+        self._kept.drop()
         if self._waiting is not None:
             self._waiting.cancel()
             self._waiting = None

@@ -78,7 +78,7 @@ class Starter:
         began = time.perf_counter()
         on_phase("judge", {}, None)
         await self.admission.refresh()
-        judged = await self._facts.seal(path)
+        judged = await self._facts.seal(path, to_load=True)
         with judged.bytes:
             try:
                 await self.admission.admit(path, judged, accept)
@@ -134,7 +134,8 @@ class Starter:
         began = time.perf_counter()
         on_phase("start", phases, None)
         content = judged.bytes
-        memory, *file = content.handed
+        opened = content.opened >= 0
+        memory, *file = (content.opened,) if opened else content.handed
         worker = await Worker.start(self._launcher, path, fresh=fresh, python=python)
         phases = {**phases, "start": (time.perf_counter() - began) * 1e3}
         try:
@@ -145,6 +146,7 @@ class Starter:
                 at,
                 file=file[0] if file else None,
                 plan=content.plan,
+                opened=opened,
                 deadline=self._deadline_s,
                 on_phase=lambda phase, finished: on_phase(phase, {**phases, **finished}, worker),
             )

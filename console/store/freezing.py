@@ -1,14 +1,21 @@
-"""Freezing a large file without copying it all: its inspector fills the memory, this side makes and seals it."""
+"""Memory that an inspector fills, and that this side makes and seals: for a large file that is frozen without copying
+it all, and for what a compression holds, so that nobody opens it a second time."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
+from backends.envelopes import sniff
+from console.errors import Failed
 from console.store.sealed import SealedBytes, frozen, new_memory
 
-__all__ = ["freeze"]
+__all__ = ["OPENED_LIMIT", "freeze", "keep_opened", "memory_to_open"]
+
+OPENED_LIMIT = 1 << 30
+"""What opens to more bytes is opened again by whoever loads it: memory is not held for that long."""
 
 _LEAST = 256 << 20
 
@@ -28,6 +35,31 @@ async def freeze(content: SealedBytes, fill: Fill) -> None:
         content.skeleton, content.plan = frozen(memory, content.name), plan
     finally:
         os.close(memory)
+
+
+def memory_to_open(content: SealedBytes) -> int | None:
+    """Empty memory for what a compression in `content` holds, the caller's to close; None where none is needed or to
+    be had."""
+    if content.to_load:
+        with suppress(Failed, OSError):
+            if sniff(os.pread(content.fd, 16, 0)) is not None:
+                return new_memory(f"opened {os.path.basename(content.name)}")
+    return None
+
+
+def keep_opened(content: SealedBytes, memory: int) -> None:
+    """Give `content` what its inspector put there, sealed.
+
+    It goes without where that is nothing, too much, or memory that somebody could still write to.
+    """
+    if os.fstat(memory).st_size == 0:
+        return
+    with suppress(Failed):
+        sealed = frozen(memory, content.name)
+        if os.fstat(sealed).st_size <= min(OPENED_LIMIT, room()):
+            content.opened = sealed
+        else:
+            os.close(sealed)
 
 
 def room() -> int:

@@ -38,6 +38,9 @@ class SealedBytes(Holder):
     Judging a file that is not sealed gives it a `skeleton` (-1 before): sealed memory of its size that holds everything
     but the raw numbers of large arrays. A child loads from what is `handed` to it and the inspector's `plan` of where
     arrays lie (`backends.load_plan`), never from a file alone. Whoever hands such bytes on hands them on as they are.
+
+    Bytes that are loaded as soon as they are judged (`to_load`) may get what their inspector found in a compression
+    around them: `opened`, sealed memory of its own (-1 = the child opens the compression).
     """
 
     fd: int
@@ -49,6 +52,8 @@ class SealedBytes(Holder):
     encrypted: bool = False
     skeleton: int = -1
     plan: bytes = b""
+    to_load: bool = False
+    opened: int = -1
 
     def __enter__(self) -> SealedBytes:
         return self
@@ -57,8 +62,9 @@ class SealedBytes(Holder):
         """Take over the bytes of another in place of its own, which are given back; the other is left without any."""
         self.close()
         for one in fields(other):
-            setattr(self, one.name, getattr(other, one.name))
-        other.fd = other.skeleton = -1
+            if one.name != "to_load":
+                setattr(self, one.name, getattr(other, one.name))
+        other.fd = other.skeleton = other.opened = -1
 
     @property
     def handed(self) -> tuple[int, ...]:
@@ -83,6 +89,9 @@ class SealedBytes(Holder):
         if self.skeleton >= 0:
             skeleton, self.skeleton = self.skeleton, -1
             os.close(skeleton)
+        if self.opened >= 0:
+            opened, self.opened = self.opened, -1
+            os.close(opened)
 
 
 def seal(

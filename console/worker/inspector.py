@@ -21,7 +21,8 @@ BYTES_A_SECOND = 50 << 20
 """What a slow disk gives, for files of which much has to be copied."""
 FILES_EACH = 5_000
 """A child is replaced after this many files, so that nothing a file left behind in it stays for long."""
-
+HANDED_LIKE_A_FILE = 64 << 10
+"""Bytes of memory filled for others that wear a child as one file does: its control group keeps bearing them."""
 
 IDLE_SECONDS = 20.0
 """A child that nobody needed for so long is ended: its memory is worth more than the start of another."""
@@ -38,8 +39,8 @@ def fitting() -> int:
 @dataclass(slots=True)
 class _Idle:
     child: ChildProcess
-    used: int
-    since: float
+    used: int = 0
+    since: float = 0.0
 
 
 class Inspectors:
@@ -68,22 +69,34 @@ class Inspectors:
         return inspection
 
     async def plan(
-        self, fd: int, name: str = "", *, memory: int | None = None, room: int = 0, deadline: float = DEADLINE
+        self,
+        fd: int,
+        name: str = "",
+        *,
+        memory: int | None = None,
+        room: int = 0,
+        opened: int | None = None,
+        deadline: float = DEADLINE,
     ) -> tuple[Inspection, bytes]:
         """The facts of `fd`, and the load plan of where its arrays lie (see `backends.load_plan`).
 
         With `memory`, an empty memfd of the file's size, the file is read only through a copy made there once, of at
-        most `room` bytes, which in the end holds everything but what the plan calls raw. Raises as `inspect` does.
+        most `room` bytes, which in the end holds everything but what the plan calls raw. `opened`, an empty memfd,
+        gets what a compression holds; it stays empty where a worker has to open that for itself. Raises as `inspect`
+        does.
         """
-        fields = {"name": name, "plan": True, "room": room}
-        fds = (fd,) if memory is None else (fd, memory)
+        fields = {"name": name, "plan": True, "room": room, "opened": opened is not None}
+        fds = tuple(one for one in (fd, memory, opened) if one is not None)
         seconds = deadline + os.fstat(fd).st_size / BYTES_A_SECOND
         inspection, plan = await self._ask(fields, fds, name, seconds)
         return inspection, plan
 
     async def _ask(self, fields: Head, fds: Sequence[int], name: str, deadline: float) -> tuple[Inspection, bytes]:
-        async with self._child(name) as child:
+        async with self._child(name) as one:
+            child = one.child
             head, body = await child.request("inspect", fields, fds=fds, deadline=deadline, input=f"the file {name}")
+            if fields.get("opened"):
+                one.used += os.fstat(fds[-1]).st_size // HANDED_LIKE_A_FILE
             try:
                 LoadPlan.from_bytes(body, os.fstat(fds[0]).st_size)
                 return inspection_from(head.get("inspection")), body
@@ -105,35 +118,38 @@ class Inspectors:
             pass
 
     @asynccontextmanager
-    async def _child(self, name: str) -> AsyncIterator[ChildProcess]:
+    async def _child(self, name: str) -> AsyncIterator[_Idle]:
         """One inspector for one file. A caller that goes away in the middle takes the inspector with it."""
         async with self._turns:
-            child, used = await self._take()
+            one = await self._take()
+            child = one.child
             child.label = name
             try:
-                yield child
+                yield one
             except asyncio.CancelledError:
                 child.kill()
                 raise
             finally:
-                if child.alive and used + 1 < FILES_EACH:
-                    self._keep(child, used + 1)
+                one.used += 1
+                if child.alive and one.used < FILES_EACH:
+                    self._keep(one)
                 else:
                     child.kill()
 
-    async def _take(self) -> tuple[ChildProcess, int]:
+    async def _take(self) -> _Idle:
         while self._idle:
             one = self._idle.pop()
             if one.child.alive:
-                return one.child, one.used
+                return one
         child = await self._launcher.spawn("inspector", label="inspector")
         with suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, child.pid, NICENESS)
-        return child, 0
+        return _Idle(child)
 
-    def _keep(self, child: ChildProcess, used: int) -> None:
+    def _keep(self, one: _Idle) -> None:
         loop = asyncio.get_running_loop()
-        self._idle.append(_Idle(child, used, loop.time()))
+        one.since = loop.time()
+        self._idle.append(one)
         if self._timer is None:
             self._timer = loop.call_later(self._idle_seconds, self._retire)
 

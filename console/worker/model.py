@@ -106,6 +106,7 @@ class Worker:
         name: str = "",
         file: int | None = None,
         plan: bytes = b"",
+        opened: bool = False,
         imports: Sequence[str] = (),
         deadline: float = 300.0,
         on_phase: Callable[[str, dict[str, float]], None] | None = None,
@@ -113,7 +114,7 @@ class Worker:
         """Load the model at `at` in the file `fd`. `imports` names modules to import first, as a phase of its own.
 
         `plan` tells where arrays lie, and `file` is what those are mapped from that are not in `fd` (see
-        `SealedBytes.handed`).
+        `SealedBytes.handed`). `opened` = `fd` holds what the file's compression held.
 
         Phases are start, import, read (with its parts as `read.…`) and warm; `on_phase(phase, finished)` runs as
         each begins, with the milliseconds of those that have ended.
@@ -124,7 +125,7 @@ class Worker:
                 on_phase(str(head.get("phase", "")), _numbers(head.get("phases")))
 
         label = safe(self.child.label, 200)
-        fields = {"format": format, "at": at, "imports": list(imports), "name": name, "label": label}
+        fields = {"format": format, "at": at, "imports": list(imports), "name": name, "label": label, "opened": opened}
         fds: tuple[int, ...] = (fd,)
         if file is not None:
             fds = (fd, file)

@@ -24,6 +24,7 @@ from backends.frozen import Frozen
 from backends.load_plan import LoadPlan
 from console.config import Settings
 from console.engine import Engine
+from console.loading.inspecting import plan_in
 from tests.benchmarks import figures
 from tests.benchmarks.figures import Figure
 
@@ -49,6 +50,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             *reading(root, arguments.runs),
             *decompressing(root, arguments.runs),
             *asyncio.run(starting(root, arguments.runs)),
+            *asyncio.run(first_loads(root, arguments.runs)),
         ]
     figures.show(found, as_json=arguments.json)
 
@@ -178,6 +180,24 @@ async def starting(root: Path, runs: int) -> list[Figure]:
         *(Figure(name, "ms", tuple(values)) for name, values in taken.items()),
         Figure("kept.joblib: PSS that a second worker adds", "MB", (memory,)),
     ]
+
+
+async def first_loads(root: Path, runs: int) -> list[Figure]:
+    """From the request to the first prediction of compressed models whose bytes the console has not judged before."""
+    taken: dict[str, list[float]] = defaultdict(list)
+    engine = await Engine.open(root, Settings(), watch=False, records=False)
+    try:
+        engine._facts._plan = plan_in(engine._inspectors)
+        standby = engine._launcher.stand_by()
+        for turn in range(-1, runs):
+            for name in COMPRESSED:
+                await standby.ready()
+                for what, value in (await _one(engine, name)).items():
+                    if turn >= 0:
+                        taken[f"{name}: first load, {what}"].append(value)
+    finally:
+        await engine.close()
+    return [Figure(name, "ms", tuple(values)) for name, values in taken.items()]
 
 
 async def _one(engine: Engine, name: str) -> dict[str, float]:

@@ -10,6 +10,7 @@ from console.engine import Engine
 from console.errors import BadInput
 from console.loading import preparing
 from console.loading.facts import Judged
+from console.loading.kept_opened import KeptOpened
 from console.loading.preparing import Preparing
 from console.loading.shelf import Shelf
 from console.records import Artifact, FileIdentity, Verdict
@@ -42,7 +43,7 @@ async def test_who_passes_by_prepares_nothing_and_who_stays_prepares_once(monkey
     monkeypatch.setattr(preparing, "REST_S", 0.01)
     shelf, seals = Shelf(), Seals()
     shelf.put([row("a"), row("b"), row("c")])
-    found = Preparing(shelf, seals)
+    found = Preparing(shelf, seals, KeptOpened())
     for path in ("a", "b", "c", "c"):
         found.look_at(path)
     await seals.hear()
@@ -64,7 +65,7 @@ async def test_what_is_not_safe_or_large_or_sealed_is_left_alone(
     monkeypatch.setattr(preparing, "REST_S", 0.01)
     shelf, seals = Shelf(), Seals()
     shelf.put([other, row("b")])
-    found = Preparing(shelf, seals)
+    found = Preparing(shelf, seals, KeptOpened())
     for path in ("x", "no such path"):
         found.look_at(path)
         assert not found._tasks

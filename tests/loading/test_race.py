@@ -98,15 +98,16 @@ async def engine(request: pytest.FixtureRequest, twins: Twins) -> AsyncIterator[
 def load_here(judged: Judged) -> Any:
     """What a worker does with the bytes it is handed."""
     assert judged.inspection is not None
-    memory, *file = judged.bytes.handed
-    source = Frozen(memory, "m.joblib", judged.bytes.plan, *file)
+    opened = judged.bytes.opened >= 0
+    memory, *file = (judged.bytes.opened,) if opened else judged.bytes.handed
+    source = Frozen(memory, "m.joblib", judged.bytes.plan, *file, opened=opened)
     return registry.load(source, judged.inspection.format).model
 
 
 async def one_try(facts: Facts) -> str:
     """Judge what stands at the name, and load it if it is safe; what came of it in a word."""
     try:
-        judged = await facts.seal("m.joblib")
+        judged = await facts.seal("m.joblib", to_load=True)
     except ConsoleError as error:
         return error.code
     with judged.bytes:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import pickle
 import signal
+import zlib
 from pathlib import Path
 
 import numpy
@@ -13,6 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from console.worker import inspector
 from console.worker.failures import ChildFailed, ChildRefused
 from console.worker.inspector import Inspectors
 from console.worker.launcher import Launcher
@@ -125,3 +127,20 @@ async def test_idle_ones_are_ended(launcher: Launcher, model_file: int) -> None:
 async def test_there_is_one_for_each_core_unless_told_otherwise(launcher: Launcher) -> None:
     assert Inspectors(launcher).count == min(16, len(os.sched_getaffinity(0)))
     assert Inspectors(launcher, 3).count == 3
+
+
+async def test_memory_that_was_filled_for_others_wears_one_out(
+    launcher: Launcher, open_file: OpenFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = pickle.dumps(bytes(100_000))
+    fd = open_file(zlib.compress(data), "model.pkl")
+    inspectors = Inspectors(launcher)
+    for bytes_each, left in ((len(data), 1), (len(data) // inspector.FILES_EACH, 0)):
+        monkeypatch.setattr(inspector, "HANDED_LIKE_A_FILE", bytes_each)
+        memory = os.memfd_create("opened", os.MFD_CLOEXEC)
+        try:
+            await inspectors.plan(fd, "model.pkl", opened=memory)
+            assert os.pread(memory, len(data) + 1, 0) == data
+        finally:
+            os.close(memory)
+        await until(lambda left=left: len(launcher.children) == left)  # type: ignore[misc]

@@ -17,7 +17,7 @@ ITEMS_CAP = 20_000
 
 
 class Inspecting(Service):
-    """Operation `inspect` (name, plan, room, one or two descriptors) → `inspection`, and the load plan as body."""
+    """Operation `inspect` (name, plan, room, opened, up to three descriptors) → `inspection`; the load plan as body."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -27,14 +27,16 @@ class Inspecting(Service):
         """Facts of the file behind the first descriptor, and with `plan` where its arrays lie.
 
         A second descriptor is memory of the same size, empty: the file is then read through a copy made there, of at
-        most `room` bytes. Raises Damaged, Unsupported, NotLoadable, OSError.
+        most `room` bytes. With `opened` the last one is empty memory for what a compression holds: nothing is left
+        there that cannot be loaded from it. Raises Damaged, Unsupported, NotLoadable, OSError.
         """
         name = str(request.fields.get("name", ""))
-        source = Source(request.fds[0], name)
-        if len(request.fds) > 1:
-            source = Freezing(request.fds[0], request.fds[1], name, int(request.fields["room"]))
-        elif request.fields.get("plan"):
+        fd, *memory = request.fds
+        into = memory.pop() if request.fields.get("opened") else None
+        source = Freezing(fd, memory[0], name, int(request.fields["room"])) if memory else Source(fd, name)
+        if request.fields.get("plan") and not memory:
             source.plan = LoadPlan()
+        source.into = into
         found = registry.inspect(source)
         if isinstance(source, Freezing):
             source.finish()

@@ -69,10 +69,10 @@ class Serving(Service):
         return {}, b""
 
     def load(self, request: Request) -> Answer:
-        """format, at, imports, name, label → class, methods, signature, phases, versions.
+        """format, at, imports, name, label, opened → class, methods, signature, phases, versions.
 
         The body is the load plan; the descriptors are sealed memory and, where the plan leaves raw numbers out of it,
-        the file they are mapped from.
+        the file they are mapped from. With `opened` that memory is what the file's compression held.
         """
         fields = request.fields
         title.show("worker", str(fields.get("label") or ""))
@@ -81,7 +81,8 @@ class Serving(Service):
         for name in fields.get("imports") or ():
             importlib.import_module(name)
         self._begin(request, "read")
-        source = Frozen(request.fds[0], str(fields.get("name", "")), request.body, *request.fds[1:])
+        opened = bool(fields.get("opened"))
+        source = Frozen(request.fds[0], str(fields.get("name", "")), request.body, *request.fds[1:], opened=opened)
         loaded = registry.load(source, fields["format"], fields.get("at") or "")
         self.model = loaded.model
         self._bound.clear()
