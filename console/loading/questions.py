@@ -69,7 +69,11 @@ class Questions:
         outputs: bool = True,
         score: bool = False,
     ) -> Outcome:
-        """Answers for rows `start` to `stop` of a data file, or for typed `rows`. Raises BadInput, Usage, Failed."""
+        """Answers for rows `start` to `stop` of a data file, or for typed `rows`.
+
+        Raises Refused, BadInput, Usage, Failed.
+        """
+        await self._book.allow("predict", path)
         if rows is not None:
             typed = rows
             return await self._fleet.ask(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
 
 from backends.base import ArtifactError, Finding, Inspection, Json, NameUse, Unsupported
 from backends.findings import KINDS
@@ -68,8 +69,17 @@ def judge(inspection: Inspection, policy: Policy, digest: str | None = None) -> 
     weighed.sort(key=lambda pair: SEVERITY.index(pair[0]))
     verdict = weighed[0][0] if weighed else Verdict.SAFE
     pin = policy.pin(digest) if verdict is Verdict.REVIEW else None
-    pinned = f"{pin.who} on {pin.when}: {pin.why}" if pin else None
+    pinned = f"{pin.who} on {_day(pin.when)}: {pin.why}" if pin else None
     return Judgement(verdict, _capped([reason for _verdict, reason in weighed]), pinned)
+
+
+def _day(when: str) -> str:
+    """`2026-05-01 10:00 UTC` of a time as the policy writes it; another spelling stays as it is."""
+    try:
+        then = datetime.fromisoformat(when)
+    except ValueError:
+        return when
+    return then.strftime("%Y-%m-%d %H:%M UTC") if then.utcoffset() == timedelta() else when
 
 
 def judge_error(error: ArtifactError) -> Judgement:

@@ -189,6 +189,8 @@ def test_a_pin_is_told_for_review_only() -> None:
     policy = Policy(pins=(Pin(DIGEST, "ada", "2026-05-01", "ours"),))
     own = inspect_bytes(pickle.dumps(OwnTransformer()))
     assert judge(own, policy, DIGEST).pinned == "ada on 2026-05-01: ours"
+    timed = Policy(pins=(Pin(DIGEST, "ada", "2026-05-01T10:00:59+00:00", "ours"),))
+    assert judge(own, timed, DIGEST).pinned == "ada on 2026-05-01 10:00 UTC: ours"
     assert judge(own, policy, DIGEST).verdict is Verdict.REVIEW
     assert judge(own, policy, "sha256:" + "00" * 32).pinned is None
     assert judge(own, policy).pinned is None
