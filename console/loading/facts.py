@@ -208,6 +208,7 @@ def described(row: Artifact, inspection: Inspection | None, judgement: Judgement
         n_models=len(inspection.models),
         verdict=judgement.verdict,
         why=why,
+        accepted=judgement.pinned is not None,
     )
 
 

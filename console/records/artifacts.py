@@ -103,6 +103,7 @@ class Known:
     n_models: int = 0
     verdict: Verdict | None = None
     why: str = ""
+    accepted: bool = False
     settling: bool = False
     problem: str | None = None
     changed: bool = False
@@ -213,6 +214,11 @@ class Artifact:
     def why(self) -> str:
         """The first reason for that."""
         return self.known.why
+
+    @property
+    def accepted(self) -> bool:
+        """Whether an operator has accepted this content, for which it needed a review."""
+        return self.known.accepted
 
     @property
     def settling(self) -> bool:

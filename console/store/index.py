@@ -18,7 +18,7 @@ from typing import Any
 from console.records import Artifact, FileIdentity, Verdict
 from console.store.cache_file import CacheFile
 
-SCHEMA = 2
+SCHEMA = 3
 _BUSY_SECONDS = 2.0
 _CREATE = """
 CREATE TABLE IF NOT EXISTS files (
@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS files (
     PRIMARY KEY (folded, path)
 ) WITHOUT ROWID
 """
-_FACTS = ("format", "compression", "model_class", "steps", "n_models", "verdict", "why", "problem", "sealed")
+_FACTS = ("format", "compression", "model_class", "steps", "n_models", "verdict", "why", "accepted", "problem", "sealed")
 """What many files have alike: kept as one text, read once for each text."""
 _PUT = "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _PAGE = """
@@ -123,7 +123,8 @@ def _put(base: sqlite3.Connection, rows: Iterable[Artifact], marks: Mapping[str,
 def _columns(row: Artifact, policy: str) -> tuple[object, ...]:
     """One row; what was read from a file that is encrypted at rest is not written down."""
     if row.sealed:
-        row = row.replace(format="age", compression=None, model_class=None, steps=(), n_models=0, verdict=None, why="")
+        row = row.replace(format="age", compression=None, model_class=None, steps=(), n_models=0)
+        row = row.replace(verdict=None, why="", accepted=False)
     facts = json.dumps([getattr(row, name) for name in _FACTS])
     recipe = None if row.recipe is None else os.fsencode(row.recipe)
     return (*_key(row.path), bytes(row.identity or b""), row.modified, row.digest, recipe, facts, policy)
@@ -162,7 +163,7 @@ class _Reader:
             known = dict(zip(_FACTS, json.loads(text), strict=True))
             known["steps"] = tuple(known["steps"])
             if known["verdict"] is None or not judged:
-                known["verdict"], known["why"] = None, ""
+                known["verdict"], known["why"], known["accepted"] = None, "", False
             else:
                 known["verdict"] = Verdict(known["verdict"])
             if len(self._known) >= _TEXTS_KEPT:

@@ -67,6 +67,10 @@ _TRUST = {
 }
 
 
+_ACCEPTED = Status("✔", "review", "ok", 4)
+"""Somebody has reviewed it."""
+
+
 def verdict_status(verdict: Verdict) -> Status:
     """A verdict as glyph, word and role."""
     return _TRUST[verdict]
@@ -76,7 +80,7 @@ def trust(artifact: Artifact) -> Status:
     """The verdict as glyph, word and role."""
     if artifact.verdict is None and (artifact.problem or artifact.settling):
         return Status("–", "", "quiet", 4)
-    return _TRUST[artifact.verdict]
+    return _ACCEPTED if artifact.accepted else _TRUST[artifact.verdict]
 
 
 def class_words(artifact: Artifact) -> str:

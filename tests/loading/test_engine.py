@@ -53,6 +53,8 @@ async def test_what_needs_review_loads_on_a_recorded_yes_only(engine: Engine, st
     assert outcome.outputs["predict"] == [True]
     await engine.models.unload("review.pkl")
     await engine.models.load("review.pkl")
+    row = (await engine.artifacts.report("review.pkl")).artifact
+    assert (row.verdict, row.accepted) == (Verdict.REVIEW, True)
     actions = [(entry.action, entry.result.split(":")[0]) for entry in engine.book.entries()]
     assert ("accept", "review") in actions
     assert engine.book.verify().ok

@@ -23,6 +23,7 @@ ROW = Artifact(
     n_models=2,
     verdict=Verdict.REVIEW,
     why="names x",
+    accepted=True,
     recipe="d/m.recipe.toml",
 )
 
@@ -43,7 +44,7 @@ def test_rows_come_back_as_they_were(index: Index) -> None:
 
 def test_a_verdict_of_another_policy_is_not_remembered(index: Index) -> None:
     index.save([ROW], policy="p")
-    assert index.load("q").rows == [ROW.replace(verdict=None, why="")]
+    assert index.load("q").rows == [ROW.replace(verdict=None, why="", accepted=False)]
 
 
 def test_paths_are_replaced_and_forgotten(index: Index) -> None:

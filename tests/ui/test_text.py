@@ -111,6 +111,13 @@ def test_every_status_has_glyph_word_and_colour() -> None:
         assert said.role
 
 
+def test_what_was_accepted_asks_for_nobody_any_more() -> None:
+    row = artifact("a", 1, 0, "pickle", "X", Verdict.REVIEW)
+    assert (states.trust(row).glyph, states.trust(row).role) == ("?", "attention")
+    accepted = states.trust(row.replace(accepted=True))
+    assert (accepted.glyph, accepted.word, accepted.role) == ("✔", "review", "ok")
+
+
 def test_signs_can_be_ascii() -> None:
     text.use_ascii(True)
     try:
