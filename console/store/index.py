@@ -26,7 +26,18 @@ CREATE TABLE IF NOT EXISTS files (
     PRIMARY KEY (folded, path)
 ) WITHOUT ROWID
 """
-_FACTS = ("format", "compression", "model_class", "steps", "n_models", "verdict", "why", "accepted", "problem", "sealed")
+_FACTS = (
+    "format",
+    "compression",
+    "model_class",
+    "steps",
+    "n_models",
+    "verdict",
+    "why",
+    "accepted",
+    "problem",
+    "sealed",
+)
 """What many files have alike: kept as one text, read once for each text."""
 _PUT = "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _PAGE = """
