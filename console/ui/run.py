@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from console.config import Settings
 from console.errors import Usage
+from console.ui import tidy
 
 COLOURLESS = "ansi-dark"
 """The theme for NO_COLOR: of the themes only those of the terminal's own colours can do without any."""
@@ -31,6 +32,7 @@ def run(root: Path, settings: Settings, *, read_only: bool = False) -> int:
         os.environ["TEXTUAL_THEME"] = COLOURLESS
         settings = replace(settings, theme=COLOURLESS)
     sys.setswitchinterval(_SWITCH_SECONDS)
+    tidy.wait()
     from console.ui.app import ConsoleApp
 
     async def open_engine() -> Engine:

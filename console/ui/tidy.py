@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import gc
 
+_OBJECTS = 700
+"""More objects than before by so many: the youngest are looked at."""
 _DUE, _OVERDUE = 10, 60
 """Collections of the younger objects after which all are looked at: in a quiet moment, and at the latest."""
+_AT_START = 50_000
+
+
+def wait() -> None:
+    """Leave garbage alone while all is built: hardly any of it can go."""
+    gc.set_threshold(_AT_START, _DUE, _OVERDUE)
 
 
 def begin() -> None:
     """What is there now stays until the end and is never looked at again; of the rest, the moment is chosen here."""
-    gc.collect()
+    gc.collect(1)
     gc.freeze()
-    youngest, younger, _all = gc.get_threshold()
-    gc.set_threshold(youngest, younger, _OVERDUE)
+    gc.set_threshold(_OBJECTS, _DUE, _OVERDUE)
 
 
 def look() -> None:

@@ -14,9 +14,12 @@ def ring():
     node = Node(); node.self = node
     return node
 kept = ring()
+tidy.wait()
+assert gc.get_threshold()[0] > 10_000
 tidy.begin()
 frozen = gc.get_freeze_count()
 assert frozen > 1000, frozen
+assert gc.get_threshold()[0] < 10_000
 assert gc.get_threshold()[2] > 10
 looked = []
 gc.callbacks.append(lambda phase, info: looked.append(info["generation"]) if phase == "stop" else None)
