@@ -25,8 +25,8 @@ class Paced(Screen[ScreenResultType]):
     """A screen that is painted only when the terminal has taken what was painted before: nothing is lost, as what has
     changed meanwhile is painted then.
 
-    What moves by itself is painted with the ticks of Textual's own timer. What follows a key is painted as soon as
-    there is nothing else to do: an answer in two pictures would wait a whole tick for the second.
+    What moves by itself is painted with the ticks of Textual's own timer. What comes first, and what follows a key, is
+    painted as soon as there is nothing else to do: an answer in two pictures would wait a whole tick for the second.
     """
 
     _hurried: asyncio.TimerHandle | None = None
@@ -60,9 +60,14 @@ class Paced(Screen[ScreenResultType]):
         self._repaint_required = False
 
     async def _on_idle(self, event: Idle) -> None:
-        if self._hurried is None and self.is_current and cast("Host", self.app).pace.answering and self._has_news:
+        if self._hurried is None and self.is_current and self._is_awaited and self._has_news:
             wait = max(0.0, self._painted + _REST_S - time.monotonic())
             self._hurried = asyncio.get_running_loop().call_later(wait, self._hurry)
+
+    @property
+    def _is_awaited(self) -> bool:
+        """Whether the next picture is an answer, or the first one."""
+        return not self._painted or cast("Host", self.app).pace.answering
 
     @property
     def _has_news(self) -> bool:
