@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, cast
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
-from textual.geometry import Size
 from textual.widgets import Static
 
 from console.records import Measured, ProbeState, WorkerState
@@ -43,7 +42,6 @@ class LivePane(Vertical, Backdrop):
         self._probe = Static(id="probe")
         self._said: tuple[Content, ...] = ()
         self._row: Row | None = None
-        self._fitted = Size(0, 0)
 
     def compose(self) -> ComposeResult:
         """Charts and probe."""
@@ -54,11 +52,9 @@ class LivePane(Vertical, Backdrop):
         """Move at the terminal's pace."""
         self.charts.pace = cast("Host", self.app).pace
 
-    def on_resize(self) -> None:
+    def on_chart_body_fitted(self) -> None:
         """The charts show another stretch of time."""
-        if self.size != self._fitted:
-            self._fitted = self.size
-            self.call_after_refresh(self.revise, self._row)
+        self.revise(self._row)
 
     def revise(self, row: Row | None) -> None:
         """Follow the artifact's recorder, and say what the probe does."""
