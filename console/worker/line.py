@@ -78,7 +78,7 @@ class Line:
     def post(self, data: bytes) -> None:
         """The same for the frame of a call whose answer is held for awake; `rest` must follow. Raises WireError."""
         mailbox = self.mailbox
-        if mailbox is None or self._waiting or self._gathered:
+        if mailbox is None or self._waiting or self._gathered or not self.open:
             self.send_frame(data)
             return
         mailbox.watch()
@@ -89,10 +89,11 @@ class Line:
 
     def rest(self) -> None:
         """From now on frames come through the socket alone, but for one that has come already."""
-        self._take_left(None if self.mailbox is None else self.mailbox.leave())
+        if self.open and self.mailbox is not None:
+            self._take_left(self.mailbox.leave())
 
     def _take_left(self, frame: bytes | None) -> None:
-        if frame is not None and self.open:
+        if frame is not None:
             self._take(frame)
 
     def _sent_at_once(self, data: bytes) -> bytes:
@@ -189,7 +190,7 @@ class Line:
         for head, body in frames:
             if "bell" not in head:
                 self._on_frame(head, body)
-            elif self.mailbox is not None:
+            elif self.open and self.mailbox is not None:
                 self._take_left(self.mailbox.take())
         return True
 
@@ -201,6 +202,8 @@ class Line:
         self._loop.remove_reader(self._sock)
         self._loop.remove_writer(self._sock)
         self._sock.close()
+        if self.mailbox is not None:
+            self.mailbox.close()
         for _data, fds in self._waiting:
             _close(fds)
         self._waiting.clear()

@@ -52,14 +52,22 @@ class Mailbox:
     """One side's view of the two slots; `fd` stays the caller's. Raises OSError and ValueError for another memory."""
 
     def __init__(self, fd: int, *, console: bool) -> None:
-        memory = memoryview(mmap.mmap(fd, 2 * SLOT))
+        self._map = mmap.mmap(fd, 2 * SLOT)
+        memory = memoryview(self._map)
         own, other = (0, SLOT) if console else (SLOT, 0)
         self._out = memory[own : own + SLOT]
         self._in = memory[other : other + SLOT]
+        memory.release()
         self._out_words, self._in_words = self._out.cast("Q"), self._in.cast("Q")
         self._sent = self._taken = 0
         self._watching = False
         self._fence = threading.Lock()
+
+    def close(self) -> None:
+        """Give the memory back, and the descriptor that a map keeps; nothing may be asked after that."""
+        for view in (self._out_words, self._in_words, self._out, self._in):
+            view.release()
+        self._map.close()
 
     def put(self, frame: bytes) -> bool:
         """Lay down a frame where the other side looks; whether it does, and there is room for it."""

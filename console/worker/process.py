@@ -234,9 +234,9 @@ class ChildProcess:
             if fd is None:
                 return
             try:
-                box = Mailbox(fd, console=True)
                 await self.request("mailbox", fds=(fd,))
-                self._line.mailbox = box
+                if self.alive:
+                    self._line.mailbox = Mailbox(fd, console=True)
             finally:
                 os.close(fd)
 

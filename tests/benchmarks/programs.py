@@ -38,7 +38,8 @@ class Program:
             "PYTHONPATH": str(ROOT),
             **(env or {}),
         }
-        environ.pop("NO_COLOR", None)
+        for name in ("NO_COLOR", "COLUMNS", "LINES"):
+            environ.pop(name, None)
         self.output = bytearray()
         self.started = time.perf_counter()
         self._process = subprocess.Popen(

@@ -34,6 +34,8 @@ class Terminal:
         self.size(*size, slave)
         self.before = termios.tcgetattr(slave)
         environ = {**os.environ, "TERM": "xterm-256color", "PYTHONPATH": str(ROOT)}
+        for name in ("COLUMNS", "LINES"):
+            environ.pop(name, None)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "console", str(store), *options],
             stdin=slave, stdout=slave, stderr=slave, cwd=ROOT, env=environ, start_new_session=True,

@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 
 import pytest
 import pytest_asyncio
@@ -31,39 +32,43 @@ pytestmark = pytest.mark.skipif(os.uname().machine != "x86_64", reason="only whe
 Sides = tuple[Mailbox, Mailbox]
 
 
-def sides() -> Sides:
+@contextmanager
+def sides() -> Iterator[Sides]:
     """The console's side and the child's of one mailbox."""
     fd = mailbox.created()
     assert fd is not None
+    both = Mailbox(fd, console=True), Mailbox(fd, console=False)
+    os.close(fd)
     try:
-        return Mailbox(fd, console=True), Mailbox(fd, console=False)
+        yield both
     finally:
-        os.close(fd)
+        for one in both:
+            one.close()
 
 
 @given(st.lists(st.tuples(st.booleans(), st.binary(min_size=1, max_size=300))))
 def test_what_is_put_is_taken_once_by_the_other_side(frames: list[tuple[bool, bytes]]) -> None:
-    console, child = sides()
-    console.watch()
-    child.watch()
-    for down, frame in frames:
-        writer, reader = (console, child) if down else (child, console)
-        assert writer.put(frame)
-        assert not writer.overlooked
-        assert reader.look() == frame
-        assert (reader.take(), writer.take()) == (None, None)
+    with sides() as (console, child):
+        console.watch()
+        child.watch()
+        for down, frame in frames:
+            writer, reader = (console, child) if down else (child, console)
+            assert writer.put(frame)
+            assert not writer.overlooked
+            assert reader.look() == frame
+            assert (reader.take(), writer.take()) == (None, None)
 
 
 def test_nothing_is_put_where_nobody_looks_or_no_room_is() -> None:
-    console, child = sides()
-    assert not console.put(b"frame")
-    child.watch()
-    assert not console.put(bytes(FRAME_CAP + 1))
-    assert console.put(bytes(FRAME_CAP))
-    assert child.leave() == bytes(FRAME_CAP)
-    assert console.overlooked
-    assert not console.put(b"frame")
-    assert child.take() is None
+    with sides() as (console, child):
+        assert not console.put(b"frame")
+        child.watch()
+        assert not console.put(bytes(FRAME_CAP + 1))
+        assert console.put(bytes(FRAME_CAP))
+        assert child.leave() == bytes(FRAME_CAP)
+        assert console.overlooked
+        assert not console.put(b"frame")
+        assert child.take() is None
 
 
 def test_a_frame_that_claims_to_be_larger_than_its_room_ends_with_it() -> None:
@@ -74,6 +79,7 @@ def test_a_frame_that_claims_to_be_larger_than_its_room_ends_with_it() -> None:
     os.pwrite(fd, struct.pack("<Q", 1), SLOT)
     os.close(fd)
     found = console.take()
+    console.close()
     assert found is not None
     assert len(found) == FRAME_CAP
 
@@ -126,6 +132,7 @@ def test_a_reader_that_goes_to_sleep_again_and_again_misses_nothing() -> None:
             if not select.select([back], [], [], 20.0)[0] or os.read(back, 1) != b"x":
                 reader.kill()
                 pytest.fail(f"frame {number} was not seen")
+    box.close()
     for one in (fd, line, tell, back, answer):
         os.close(one)
     assert (reader.returncode, 0 < slept < total) == (0, True)
@@ -143,57 +150,57 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
 def test_at_a_bell_a_child_finds_what_lies_there_and_what_came_behind(
     pair: tuple[socket.socket, socket.socket],
 ) -> None:
-    console, child = sides()
-    receiver = Receiver(pair[1])
-    receiver.mailbox = child
-    child.watch()
-    console.put(encode({"op": "first"}))
-    pair[0].sendall(BELL + encode({"op": "second"}) + BELL)
-    assert [receiver.receive()[0]["op"] for _ in range(2)] == ["first", "second"]
-    assert receiver.wait(0.0) is None
+    with sides() as (console, child):
+        receiver = Receiver(pair[1])
+        receiver.mailbox = child
+        child.watch()
+        console.put(encode({"op": "first"}))
+        pair[0].sendall(BELL + encode({"op": "second"}) + BELL)
+        assert [receiver.receive()[0]["op"] for _ in range(2)] == ["first", "second"]
+        assert receiver.wait(0.0) is None
 
 
 def test_a_child_that_is_awake_looks_in_both_places(pair: tuple[socket.socket, socket.socket]) -> None:
-    console, child = sides()
-    receiver = Receiver(pair[1])
-    receiver.mailbox = child
-    child.watch()
-    console.put(b"by mailbox")
-    assert receiver.chunk(10.0) == b"by mailbox"
-    pair[0].sendall(b"by socket")
-    assert receiver.chunk(10.0) == b"by socket"
-    receiver.settle()
-    assert not console.put(b"too late")
+    with sides() as (console, child):
+        receiver = Receiver(pair[1])
+        receiver.mailbox = child
+        child.watch()
+        console.put(b"by mailbox")
+        assert receiver.chunk(10.0) == b"by mailbox"
+        pair[0].sendall(b"by socket")
+        assert receiver.chunk(10.0) == b"by socket"
+        receiver.settle()
+        assert not console.put(b"too late")
 
 
 async def test_the_console_finds_an_answer_however_it_came(pair: tuple[socket.socket, socket.socket]) -> None:
     found: list[Head] = []
-    console, child = sides()
-    line = Line(pair[0], lambda head, _body: found.append(head), lambda _reason: None)
-    line.mailbox = console
-    child.watch()
-    line.post(encode({"op": "asked"}))
-    assert child.look() == encode({"op": "asked"})
-    assert child.put(encode({"id": 1}))
-    line.hold(10.0, awake=True)
-    pair[1].sendall(encode({"id": 2}))
-    line.hold(10.0, awake=True)
-    assert child.put(encode({"id": 3}))
-    line.rest()
-    assert not child.put(encode({"id": 4}))
-    line.close()
-    assert [head["id"] for head in found] == [1, 2, 3]
+    with sides() as (console, child):
+        line = Line(pair[0], lambda head, _body: found.append(head), lambda _reason: None)
+        line.mailbox = console
+        child.watch()
+        line.post(encode({"op": "asked"}))
+        assert child.look() == encode({"op": "asked"})
+        assert child.put(encode({"id": 1}))
+        line.hold(10.0, awake=True)
+        pair[1].sendall(encode({"id": 2}))
+        line.hold(10.0, awake=True)
+        assert child.put(encode({"id": 3}))
+        line.rest()
+        assert not child.put(encode({"id": 4}))
+        line.close()
+        assert [head["id"] for head in found] == [1, 2, 3]
 
 
 async def test_a_frame_for_a_child_that_went_to_sleep_comes_through_the_socket(
     pair: tuple[socket.socket, socket.socket],
 ) -> None:
-    console, child = sides()
-    line = Line(pair[0], lambda _head, _body: None, lambda _reason: None)
-    line.mailbox = console
-    line.post(encode({"op": "asked"}))
-    line.close()
-    assert (child.take(), pair[1].recv(100)) == (None, encode({"op": "asked"}))
+    with sides() as (console, child):
+        line = Line(pair[0], lambda _head, _body: None, lambda _reason: None)
+        line.mailbox = console
+        line.post(encode({"op": "asked"}))
+        line.close()
+        assert (child.take(), pair[1].recv(100)) == (None, encode({"op": "asked"}))
 
 
 @pytest_asyncio.fixture
@@ -213,6 +220,18 @@ async def test_calls_are_answered_whatever_the_pause_before_them(worker: Worker)
         await asyncio.sleep((number % 7) * 1e-4)
         assert await double(worker, number) == pytest.approx(2 * number, abs=1e-9)
     assert not worker.child.busy
+
+
+async def test_a_worker_that_ends_leaves_no_descriptor() -> None:
+    launcher = Launcher()
+    before = len(os.listdir("/proc/self/fd"))
+    found = await served(launcher, LinearRegression().fit([[0.0], [1.0]], [0.0, 2.0]), "line")
+    found.placement = Kept(found.child.pid, Way.APART)
+    for _ in range(5):
+        await double(found, 1.0)
+    assert found.child._line.mailbox is not None
+    await launcher.close()
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 async def test_what_does_not_fit_goes_through_the_socket_in_between(worker: Worker) -> None:
