@@ -153,7 +153,8 @@ class ConsoleApp(Navigator):
         self._follower.start()
         await self.push_screen(HomeScreen())
         self.call_after_refresh(self._engine.begin)
-        self.set_interval(_QUIET_SECONDS, partial(self._use_quiet, self._quiet_work()))
+        if not self.is_headless:
+            self.set_interval(_QUIET_SECONDS, partial(self._use_quiet, self._quiet_work()))
 
     def _use_quiet(self, work: Iterator[None]) -> None:
         """Do one step of what somebody would wait for later, if nobody waits now."""
@@ -161,14 +162,13 @@ class ConsoleApp(Navigator):
             next(work, None)
 
     def _quiet_work(self) -> Iterator[None]:
-        yield from self.build_ahead()
-        if not self.is_headless:
-            from console.ui import tidy
+        from console.ui import tidy
 
-            tidy.begin()
-            while True:
-                yield
-                tidy.look()
+        yield from self.build_ahead()
+        tidy.begin()
+        while True:
+            yield
+            tidy.look()
 
     async def on_unmount(self) -> None:
         """End every child, whatever way the console ends."""

@@ -247,6 +247,16 @@ async def test_what_stays_built_begins_anew_each_time_it_is_opened() -> None:
         assert helped.query_one(TextPane).scroll_offset.y == 0
 
 
+async def test_what_is_built_ahead_is_what_is_opened() -> None:
+    async with console_on(demo()) as console:
+        assert len([None for _step in console.app.build_ahead()]) > 3
+        ahead = [one for one in console.app._installed_screens.values() if isinstance(one, EventsScreen)]
+        await console.until(lambda: ahead[0].is_built)
+        await console.press("v")
+        assert [await console.on(EventsScreen)] == ahead
+        assert "12 artifacts found" in console.picture()
+
+
 async def test_a_screen_that_stays_built_can_be_opened_above_itself() -> None:
     async with console_on(demo()) as console:
         await console.press("v")
