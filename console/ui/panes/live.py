@@ -95,18 +95,20 @@ def probe_lines(probe: ProbeState | None, row: Row | None, charts: ChartsPanel) 
     plan = probe.plan
     glyph, style = ("▶", "bold $success") if probe.running else ("○", "bold $quiet")
     asked = f"{plan.rate:g}/s" if plan.rate else "as fast as it goes"
-    words = [
-        f"{asked}, reached {probe.rate:.3g}/s",
-        f"batch {plan.batch}",
-        text.count(probe.calls, "call"),
-        text.count(probe.rows, "row") if plan.batch > 1 or probe.rows != probe.calls else "",
+    told = [
+        (0, Content.assemble((f"{text.sign(glyph)} probe ", style), f"{asked}, reached {probe.rate:.3g}/s")),
+        (3, Content(f"batch {plan.batch}")),
+        (4, Content(text.count(probe.calls, "call"))),
     ]
-    line = Content.assemble((f"{text.sign(glyph)} probe ", style), text.joined(words))
-    line += Content.styled(text.sign(" · ") + text.count(probe.errors, "error"), "$error" if probe.errors else "$quiet")
+    if plan.batch > 1 or probe.rows != probe.calls:
+        told.append((5, Content(text.count(probe.rows, "row"))))
+    errors = Content.styled(text.count(probe.errors, "error"), "$error" if probe.errors else "$quiet")
+    told.append((1 if probe.errors else 6, errors))
     for name, value in (probe.score or {}).items():
-        line += Content.assemble((text.sign(" · ") + f"{safe(name, 30)} ", "$quiet"), (text.number(value), "bold"))
+        told.append((2, Content.assemble((f"{safe(name, 30)} ", "$quiet"), (text.number(value), "bold"))))
     if not probe.running and probe.stopped_why:
-        line += Content.styled(text.sign(" · ") + safe(probe.stopped_why, 100), "$quiet")
+        told.append((1, Content.styled(safe(probe.stopped_why, 100), "$quiet")))
+    line = _most_of(told, charts.size.width - 2)
     figures = [
         Content.styled(words, "$quiet")
         for words in (_quantiles("worker", probe.worker), _quantiles("round trip", probe.round_trip))
@@ -115,6 +117,14 @@ def probe_lines(probe: ProbeState | None, row: Row | None, charts: ChartsPanel) 
     file = Content.styled(safe(os.path.basename(plan.data), 40), "$quiet")
     order = [sight, *figures, file] if charts.paused else [*figures, sight, file]
     return line, _fitting(order, charts.size.width - 2)
+
+
+def _most_of(parts: list[tuple[int, Content]], width: int) -> Content:
+    """The parts side by side in their order, without those of the highest numbers where there is no room."""
+    dot = Content.styled(text.sign(" · "), "$quiet")
+    while len(parts) > 1 and dot.join([part for _rank, part in parts]).cell_length > width:
+        parts.remove(max(parts, key=lambda one: one[0]))
+    return dot.join([part for _rank, part in parts])
 
 
 def _fitting(parts: list[Content], width: int) -> Content:
