@@ -246,7 +246,7 @@ async def test_a_hundred_thousand_rows_scroll_and_filter() -> None:
         artifact(f"team-{n % 977:03}/model-{n:06}.pkl", n, n, "pickle", "a.B", None) for n in range(100_000)
     )
     async with console_on(feeder, settings=Settings()) as console:
-        assert "100000 models" in console.picture()
+        assert "100,000 models" in console.picture()
         await console.press("G")
         assert selected(console) == "team-976/model-099653.pkl"
         await console.press("slash")

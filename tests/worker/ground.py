@@ -22,6 +22,11 @@ MUCH = 512 << 20
 MANY = 200
 
 
+def _maps(pid: int) -> str:
+    """The memory of a process; nothing of one that is dying."""
+    return Path(f"/proc/{pid}/maps").read_text()
+
+
 class Ground:
     """One directory of targets; `close` removes all of it."""
 
@@ -63,6 +68,8 @@ class Ground:
 
     def given(self) -> dict[str, Any]:
         """What an attacker would know."""
+        while not (maps := _maps(self.victim().pid)):
+            self.victim().wait()
         victim = self.victim().pid
         return {
             "secret": str(self.secret),
@@ -73,7 +80,7 @@ class Ground:
             "port": self._tcp.getsockname()[1],
             "console": os.getpid(),
             "victim": victim,
-            "victim_address": int(Path(f"/proc/{victim}/maps").read_text().partition("-")[0], 16),
+            "victim_address": int(maps.partition("-")[0], 16),
             "setuid": self.setuid,
             "much": MUCH,
             "many": MANY,
