@@ -68,9 +68,10 @@ class Ground:
 
     def given(self) -> dict[str, Any]:
         """What an attacker would know."""
-        while not (maps := _maps(self.victim().pid)):
-            self.victim().wait()
-        victim = self.victim().pid
+        victim = self.victim()
+        while not (maps := _maps(victim.pid)):
+            victim.wait()
+            victim = self.victim()
         return {
             "secret": str(self.secret),
             "home": str(self.home),
@@ -79,7 +80,7 @@ class Ground:
             "abstract": f"\0ground-{os.getpid()}",
             "port": self._tcp.getsockname()[1],
             "console": os.getpid(),
-            "victim": victim,
+            "victim": victim.pid,
             "victim_address": int(maps.partition("-")[0], 16),
             "setuid": self.setuid,
             "much": MUCH,
