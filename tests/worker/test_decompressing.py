@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -39,18 +39,18 @@ def compressed(tmp_path: Path) -> Path:
     return path
 
 
-async def goes_back_to(pid: int, threads: int) -> bool:
+def goes_back_to(pid: int, threads: int) -> bool:
     """Whether so many threads are left: one that was waited for is seen by the kernel a moment longer."""
-    end = asyncio.get_running_loop().time() + 10
-    while tasks(pid) != threads and asyncio.get_running_loop().time() < end:
-        await asyncio.sleep(0.01)
+    end = time.monotonic() + 10
+    while tasks(pid) != threads and time.monotonic() < end:
+        time.sleep(0.01)
     return tasks(pid) == threads
 
 
 async def test_threads_run_in_the_sandbox(worker: Worker, evil: Load) -> None:
     fd = evil(f"type(str({MEETING}), (), {{}})()")
     assert (await worker.load(fd, "pickle")).model_class.endswith("[0, 1]")
-    assert await goes_back_to(worker.child.pid, 1)
+    assert goes_back_to(worker.child.pid, 1)
 
 
 async def test_inspector_and_worker_read_it_and_no_thread_is_left(launcher: Launcher, compressed: Path) -> None:
@@ -60,11 +60,11 @@ async def test_inspector_and_worker_read_it_and_no_thread_is_left(launcher: Laun
         assert found.complete
         assert found.compression == "bz2"
         (child,) = launcher.children
-        assert await goes_back_to(child.pid, 1)
+        assert goes_back_to(child.pid, 1)
         assert LoadPlan.from_bytes(plan, os.fstat(file.fileno()).st_size).inside
         worker = await Worker.start(launcher, "model.joblib")
         before = tasks(worker.child.pid)
         loaded = await worker.load(file.fileno(), "joblib", plan=plan)
     assert loaded.phases["read.decompress"] > 0
-    assert await goes_back_to(worker.child.pid, before)
+    assert goes_back_to(worker.child.pid, before)
     await inspectors.close()
