@@ -33,6 +33,7 @@ __all__ = [
     "Unsupported",
     "outermost",
     "resolve",
+    "write_all",
 ]
 
 Json = Union[None, bool, int, float, str, "list[Json]", "dict[str, Json]"]
@@ -221,6 +222,14 @@ class _SourceFile(io.RawIOBase):
         view[: len(data)] = data
         self._position += len(data)
         return len(data)
+
+
+def write_all(fd: int, data: bytes) -> int:
+    """Write all of it, however little is taken at a time; how many bytes that is. Raises OSError."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+    return len(data)
 
 
 @dataclass

@@ -10,12 +10,11 @@ anything else is met, nothing counts.
 from __future__ import annotations
 
 import bz2
-import os
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Callable, NamedTuple
 
-from backends.base import Source
+from backends.base import Source, write_all
 from backends.parallel import Irregular, in_order
 
 __all__ = ["open_bz2"]
@@ -52,17 +51,10 @@ def open_bz2(source: Source, fd: int, threads: int, allowed: Callable[[int, int]
             combined = ((combined << 1 | combined >> 31) & 0xFFFFFFFF) ^ piece.checksum
             if not allowed(piece.start, written + len(data)):
                 raise Irregular
-            written += _write(fd, data)
+            written += write_all(fd, data)
     if combined != expected:
         raise Irregular
     return written
-
-
-def _write(fd: int, data: bytes) -> int:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
-    return len(data)
 
 
 def _end(source: Source) -> tuple[int, int]:

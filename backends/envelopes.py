@@ -13,7 +13,7 @@ import zlib
 from types import TracebackType
 from typing import Any, Optional, Protocol
 
-from backends.base import Damaged, Finding, Source, Unsupported
+from backends.base import Damaged, Finding, Source, Unsupported, write_all
 from backends.bz2_blocks import open_bz2
 from backends.findings import finding
 from backends.parallel import Irregular, processors
@@ -251,7 +251,7 @@ def _decompress(source: Source, decompressor: _Decompressor, opened: Opened, max
         except _ERRORS as error:
             opened.report("damaged-compression", f"the {opened.compression} stream is damaged: {error}", taken)
             return written
-        written += _write(fd, out)
+        written += write_all(fd, out)
         if written > max_bytes or (written > FREE_BYTES and written > MAX_RATIO * taken):
             opened.report("decompression-bomb", f"{taken} bytes opened to more than {written}", taken)
             return written
@@ -260,10 +260,3 @@ def _decompress(source: Source, decompressor: _Decompressor, opened: Opened, max
         detail = f"{rest} bytes follow the end of the {opened.compression} stream"
         opened.report("several-members", detail, source.size - rest)
     return written
-
-
-def _write(fd: int, data: bytes) -> int:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
-    return len(data)

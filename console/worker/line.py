@@ -94,7 +94,7 @@ class Line:
 
     def _take_left(self, frame: bytes | None) -> None:
         if frame is not None:
-            self._take(frame)
+            self._take(frame, by_mailbox=True)
 
     def _sent_at_once(self, data: bytes) -> bytes:
         """Send as much as the child has room for; what is left of it, which was not sent."""
@@ -149,7 +149,7 @@ class Line:
         while self.open:
             frame = None if mailbox is None else mailbox.look()
             if frame is not None:
-                self._take(frame)
+                self._take(frame, by_mailbox=True)
                 return
             try:
                 data = receive(AWAKE_READ_SIZE)
@@ -177,8 +177,11 @@ class Line:
             data = b""
         return self._take(data)
 
-    def _take(self, data: bytes) -> bool:
-        """Hand on the frames of what was read, nothing being the end; whether it was not."""
+    def _take(self, data: bytes, *, by_mailbox: bool = False) -> bool:
+        """Hand on the frames of what was read, nothing being the end; whether it was not.
+
+        A bell in the mailbox itself rings nothing: a child could lay down one after the other for ever.
+        """
         if not data:
             self._end("")
             return False
@@ -190,7 +193,7 @@ class Line:
         for head, body in frames:
             if "bell" not in head:
                 self._on_frame(head, body)
-            elif self.open and self.mailbox is not None:
+            elif self.open and self.mailbox is not None and not by_mailbox:
                 self._take_left(self.mailbox.take())
         return True
 

@@ -1,7 +1,7 @@
 """Two slots of shared memory for the frames of console and child while neither goes to sleep between them.
 
 A frame that goes through the socket costs four entries into the kernel, and each leaves the processor's predictions
-colder for the model's own code: together a fifth of what a small model takes. While both sides stay awake anyhow, a
+colder for the model's own code: together a tenth of what a small model takes. While both sides stay awake anyhow, a
 frame can be laid down where the other side is looking already.
 
 Each slot has one writer and one reader:

@@ -192,6 +192,27 @@ async def test_the_console_finds_an_answer_however_it_came(pair: tuple[socket.so
         assert [head["id"] for head in found] == [1, 2, 3]
 
 
+class Endless(Mailbox):
+    """A child's hostile side lays down another bell as soon as one was taken."""
+
+    def take(self) -> bytes:
+        return BELL
+
+
+async def test_a_bell_in_the_mailbox_rings_nothing(pair: tuple[socket.socket, socket.socket]) -> None:
+    fd = mailbox.created()
+    assert fd is not None
+    ended: list[str] = []
+    line = Line(pair[0], lambda _head, _body: None, ended.append)
+    line.mailbox = Endless(fd, console=True)
+    os.close(fd)
+    pair[1].sendall(BELL)
+    line.read()
+    line.rest()
+    line.close()
+    assert ended == []
+
+
 async def test_a_frame_for_a_child_that_went_to_sleep_comes_through_the_socket(
     pair: tuple[socket.socket, socket.socket],
 ) -> None:
