@@ -37,17 +37,28 @@ def evil(open_file: OpenFile) -> Load:
     return lambda expression: open_file(pickle.dumps(Payload(expression)), "model.pkl")
 
 
+def descriptors() -> dict[str, str]:
+    """What this process has open, and where that leads to."""
+    return {fd: os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") if _is_open(fd)}
+
+
+def _is_open(fd: str) -> bool:
+    """Not that of the listing itself, which is closed by now."""
+    return os.path.lexists(f"/proc/self/fd/{fd}")
+
+
 @pytest.fixture
 async def launcher(tmp_path: Path) -> AsyncIterator[Launcher]:
     """A launcher; after the test neither a process nor a descriptor nor a scratch directory of it is left."""
     before = {process.pid for process in psutil.Process().children(recursive=True)}
-    open_before = len(os.listdir("/proc/self/fd"))
+    open_before = descriptors()
     found = Launcher()
     yield found
     scratch = Path(found._scratch.path or tmp_path)
     await found.close()
     assert {process.pid for process in psutil.Process().children(recursive=True)} <= before
-    assert len(os.listdir("/proc/self/fd")) == open_before
+    left = descriptors()
+    assert len(left) == len(open_before), [where for where in left.items() if where not in open_before.items()]
     assert scratch == tmp_path or not scratch.exists()  # noqa: ASYNC240
 
 
