@@ -177,6 +177,7 @@ _BY_CODE: Mapping[str, str] = {
     "hang": "the stack it hung in is in stderr; a slow model needs a longer deadline (deadline_s in config.toml)",
     "cpu-limit": "one request used more processor time than it may: use smaller batches",
     "protocol": "a model that breaks the worker's protocol should not be trusted: inspect it again before you load it",
+    "bad-answer": "a model has to answer each row it is given, in their order: mend its method and save it again",
     "too-large": "ask for fewer rows at once, or let the outputs be written to a file",
 }
 

@@ -209,7 +209,8 @@ def _reply(sock: socket.socket, request: Request, service: Service) -> None:
     try:
         send(sock, {**head, "id": request.id}, body)
     except (WireError, ValueError) as error:
-        said = {"code": "too-large", "message": f"the answer cannot be sent: {error}", "phase": service.phase}
+        code = "too-large" if isinstance(error, WireError) else "bad-answer"
+        said = {"code": code, "message": f"the answer cannot be sent: {error}", "phase": service.phase}
         send(sock, {"id": request.id, "failure": said})
     service.input = None
 

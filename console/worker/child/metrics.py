@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any, Callable, Optional
 
+from console.worker.child.asking import ask, own
 from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
 
@@ -144,7 +145,7 @@ def _classification(model: Any, X: Any, y: Any) -> dict[str, Metric]:
     import numpy
     from sklearn import metrics
 
-    answer = model.predict(X)
+    answer = ask(model, "predict", X)
     classes = numpy.unique(numpy.asarray(y))
     found: dict[str, Metric] = {
         "accuracy": lambda: metrics.accuracy_score(y, answer),
@@ -165,7 +166,7 @@ def _scores(model: Any, X: Any) -> tuple[Any, bool]:
     for name, probabilities in (("predict_proba", True), ("decision_function", False)):
         method = attribute(model, name)
         if callable(method):
-            return method(X), probabilities
+            return ask(model, name, X), probabilities
     return None, False
 
 
@@ -192,7 +193,7 @@ def _regression(model: Any, X: Any, y: Any) -> dict[str, Metric]:
     import numpy
     from sklearn import metrics
 
-    answer = numpy.asarray(model.predict(X))
+    answer = numpy.asarray(ask(model, "predict", X))
     truth = numpy.asarray(y)
     if answer.ndim != truth.ndim:
         answer = answer.reshape(truth.shape)
@@ -207,7 +208,7 @@ def _regression(model: Any, X: Any, y: Any) -> dict[str, Metric]:
 def _clustering(model: Any, X: Any, y: Any) -> dict[str, Metric]:
     from sklearn import metrics
 
-    answer = model.predict(X)
+    answer = ask(model, "predict", X)
     rows = min(_SILHOUETTE_ROWS, len(answer))
     found: dict[str, Metric] = {
         "silhouette_score": lambda: metrics.silhouette_score(X, answer, sample_size=rows, random_state=0),
@@ -225,7 +226,7 @@ def _transformation(model: Any, X: Any, y: Any) -> dict[str, Metric]:
     import numpy
     from sklearn import metrics
 
-    there = model.transform(X)
+    there = ask(model, "transform", X)
     back = attribute(model, "inverse_transform")
     if not callable(back):
         return {}
@@ -247,11 +248,11 @@ def _named(name: str, model: Any, X: Any, y: Any) -> Metric:
 
     try:
         scorer = metrics.get_scorer(name)
-        return lambda: float(scorer(model, X, y))
+        return lambda: float(scorer(model, own(X), y))
     except (ValueError, KeyError):
         pass
     public = set(getattr(metrics, "__all__", ()))
     function = getattr(metrics, name, None) if name in public else None
     if function is None or not name.endswith(("_score", "_error", "_loss", "_deviance", "_corrcoef")):
         raise Refusal("bad-input", f"scikit-learn knows no scorer or metric called '{name}'")
-    return lambda: float(function(y, model.predict(X)))
+    return lambda: float(function(y, ask(model, "predict", X)))

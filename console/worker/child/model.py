@@ -10,7 +10,7 @@ from typing import Any, Optional
 from backends import registry
 from backends.base import Source
 from backends.frozen import Frozen
-from console.worker.child import calls, live, metrics, results, title, tracebacks
+from console.worker.child import asking, calls, live, metrics, results, title, tracebacks
 from console.worker.child.batching import Batching, Key
 from console.worker.child.main import Answer, Refusal, Request, Service
 from console.worker.child.repeats import Repeats
@@ -323,11 +323,12 @@ class Serving(Service):
         for name in methods:
             self.phase = name
             method = self._bound.get(name) or self._bind(name)
-            given = (rows, truth) if name == "score" else (rows,)
+            given = [asking.own(one) for one in ((rows, truth) if name == "score" else (rows,))]
             begun = time.perf_counter_ns()
-            answer = None if self._twin is None else self._twin.call(name, rows)
-            found[name] = method(*given) if answer is None else answer
+            answer = None if self._twin is None else self._twin.call(name, given[0])
+            found[name] = asking.answered(method, given) if answer is None else answer
             elapsed += time.perf_counter_ns() - begun
+            asking.check(self.model, name, found[name], asking.count(rows))
         self.phase = "answer"
         return found, elapsed / 1e6
 
