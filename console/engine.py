@@ -79,7 +79,7 @@ class Engine:
             restarts=restarts,
         )
         self.artifacts = self._new_artifacts()
-        self.models = Models(self._fleet, self.book, lambda path: self.live.stop(path))
+        self.models = Models(self._fleet, self.book, lambda path: self.live.stop(path, "the model was unloaded"))
         self.questions = Questions(self._fleet, self.book, self.recipes.of, settings.deadline_s)
         self._background: list[asyncio.Task[None]] = []
         self._unsubscribe = self.bus.subscribe(self._hear)

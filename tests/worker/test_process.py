@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 
 import psutil
 import pytest
@@ -12,9 +13,10 @@ import pytest
 from console.errors import ConsoleError
 from console.records import Failure
 from console.worker import line
+from console.worker.exits import is_dying
 from console.worker.failures import ChildFailed
 from console.worker.launcher import Launcher
-from console.worker.limits import Limits
+from console.worker.limits import Limits, SandboxPlan
 from console.worker.model import Worker
 from tests.worker.payloads import Load, predicting, until
 
@@ -233,3 +235,36 @@ async def test_a_closed_launcher_starts_nothing() -> None:
     await launcher.close()
     with pytest.raises(ChildFailed, match="closing"):
         await launcher.spawn("worker")
+
+
+SLOW_DEATH = (
+    "(lambda os, fd: [os.write(fd, bytes(1 << 20)) for _ in range(1 << 12)])"
+    "(__import__('os'), __import__('os').memfd_create('much'))"
+)
+
+
+@pytest.mark.parametrize("megabytes", [768, *(pytest.param(2048, marks=pytest.mark.slow) for _ in range(5))])
+async def test_a_death_by_memory_is_told_as_such_however_long_it_takes(
+    launcher: Launcher, evil: Load, megabytes: int
+) -> None:
+    """The line closes first, and then it takes the kernel long to take a memory apart that no process maps."""
+    limits = Limits(memory=megabytes << 20, group_extra=0)
+    worker = await Worker.start(launcher, "hungry", limits=limits, sandbox=SandboxPlan(seccomp=False))
+    if not worker.child.layers["cgroup"].active:
+        pytest.skip(worker.child.layers["cgroup"].evidence)
+    failure = await failure_of(worker, evil(SLOW_DEATH))
+    assert failure.code == "out-of-memory"
+    assert "control group" in failure.message
+    assert failure.exit == "killed (SIGKILL)"
+
+
+async def test_a_process_that_is_dying_is_known_as_such() -> None:
+    alive = subprocess.Popen(["sleep", "1000"])
+    assert not is_dying(alive.pid)
+    alive.send_signal(signal.SIGSTOP)
+    assert not is_dying(alive.pid)
+    alive.kill()
+    os.waitid(os.P_PID, alive.pid, os.WEXITED | os.WNOWAIT)
+    assert is_dying(alive.pid)
+    alive.wait()
+    assert is_dying(alive.pid)
