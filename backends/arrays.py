@@ -26,6 +26,7 @@ from backends.base import (
 from backends.envelopes import MAX_BYTES, Opened, open_envelope
 from backends.estimators import Facts, read_facts
 from backends.findings import finding
+from backends.memory import give_back, memory_file
 from backends.npy import HEAD, MAGIC, NpyHeader, parse_header
 from backends.pickle_walk import Walk, walk
 from backends.zip_rules import check_contents, check_members, open_zip, read_member
@@ -214,14 +215,14 @@ def _objects(found: _Found, archive: zipfile.ZipFile, info: zipfile.ZipInfo, hea
         found.report("limit", f"{name}: {info.file_size} bytes of Python objects were not read", info.header_offset)
         return
     data = read_member(archive, info, limit)
-    fd = os.memfd_create("objects", os.MFD_CLOEXEC)
+    fd = memory_file("objects")
     try:
         with io.FileIO(fd, "wb", closefd=False) as file:
             file.write(data)
         walked = walk(Source(fd, name), offset=header.offset)
         found.add_pickle(walked, read_facts(walked.roots), name, info.header_offset)
     finally:
-        os.close(fd)
+        give_back(fd)
 
 
 BACKENDS = (NpyBackend(), NpzBackend())

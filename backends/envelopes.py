@@ -16,6 +16,7 @@ from typing import Any, Optional, Protocol
 from backends.base import Damaged, Finding, Source, Unsupported, write_all
 from backends.bz2_blocks import open_bz2
 from backends.findings import finding
+from backends.memory import give_back, memory_file
 from backends.parallel import Irregular, processors
 from backends.xz_blocks import MEMORY, open_xz
 
@@ -159,7 +160,7 @@ class Opened:
     """The bytes inside an envelope (the file's own bytes where there is none); a context manager.
 
     `complete` is false when the envelope could not be opened to its end; what came out before is still there, since
-    a reader that streams would have used it.
+    a reader that streams would have used it. `mapped` = somebody keeps a map of them.
     """
 
     def __init__(self, source: Source, compression: Optional[str] = None, owned: bool = False) -> None:
@@ -167,6 +168,7 @@ class Opened:
         self.compression = compression
         self.findings: list[Finding] = []
         self.complete = True
+        self.mapped = False
         self._owned = owned
 
     def __enter__(self) -> Opened:
@@ -180,8 +182,8 @@ class Opened:
     def close(self) -> None:
         """Give back the memory of the opened copy; the original descriptor stays open."""
         if self._owned:
-            os.close(self.source.fd)
             self._owned = False
+            give_back(self.source.fd, mapped=self.mapped)
 
     def report(self, code: str, detail: str, offset: int) -> None:
         """Note something that kept the envelope from being opened as its writer would have it."""
@@ -199,7 +201,7 @@ def open_envelope(source: Source, max_bytes: int = MAX_BYTES, into: Optional[int
     if compression is None:
         return Opened(source)
     decompressor = _decompressor(compression)
-    fd = os.memfd_create(f"opened {compression}", os.MFD_CLOEXEC) if into is None else into
+    fd = memory_file(f"opened {compression}") if into is None else into
     opened = Opened(Source(fd, source.name, 0), compression, owned=into is None)
     if compression == "gzip" and int.from_bytes(source.read(3, 1), "little") & _GZIP_MORE:
         opened.report("trailing-bytes", "the gzip header holds bytes that no reader of models looks at", 10)

@@ -64,6 +64,7 @@ class JoblibBackend:
         with open_envelope(source) as opened:
             if not opened.complete:
                 raise NotLoadable(f"the {opened.compression} compression cannot be opened whole")
+            opened.mapped = True
             memory = private_map(opened.source.fd, opened.source.size, writable=not source.plan.raw)
         after = time.perf_counter()
         phases = {"decompress": after - started} if opened.compression else {}

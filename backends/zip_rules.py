@@ -18,6 +18,7 @@ from threading import Lock
 from backends.base import Damaged, Finding, Source
 from backends.envelopes import FREE_BYTES, MAX_RATIO
 from backends.findings import finding
+from backends.memory import give_back, memory_file
 from backends.parallel import each, processors
 
 __all__ = ["check_contents", "check_members", "member_source", "open_zip", "read_member"]
@@ -281,7 +282,7 @@ def member_source(source: Source, archive: zipfile.ZipFile, name: str) -> Iterat
     try:
         yield Source(fd, name)
     finally:
-        os.close(fd)
+        give_back(fd)
 
 
 def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
@@ -289,7 +290,7 @@ def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
     data = read_member(archive, info, limit + 1)
     if len(data) > limit:
         raise Damaged(f"{info.filename} unpacks to more than {limit} bytes")
-    fd = os.memfd_create("member", os.MFD_CLOEXEC)
+    fd = memory_file("member")
     with os.fdopen(os.dup(fd), "wb") as out:
         out.write(data)
     return fd

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from backends.base import outermost
 from console.errors import Conflict, ConsoleError, Refused, Usage
 from console.loading.admission import Admission
+from console.loading.compiling import may_compile
 from console.loading.digesting import Digesting
 from console.loading.facts import Facts, Judged
 from console.records import FileIdentity, Inspection, Judgement, Verdict
@@ -136,7 +137,8 @@ class Starter:
         content = judged.bytes
         opened = content.opened >= 0
         memory, *file = (content.opened,) if opened else content.handed
-        worker = await Worker.start(self._launcher, path, fresh=fresh, python=python)
+        plan = replace(self._launcher.sandbox, compiles=may_compile(inspection))
+        worker = await Worker.start(self._launcher, path, fresh=fresh, python=python, sandbox=plan)
         phases = {**phases, "start": (time.perf_counter() - began) * 1e3}
         try:
             notes = self.admission.layers(path, judged.judgement, worker.child.layers)

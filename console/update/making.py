@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from console.errors import Failed
 from console.loading.admission import require_layers
+from console.loading.compiling import may_compile
 from console.records import Mode, Verdict
 from console.store.opening import OpenedFile, identity_of
 from console.store.sealed import SealedBytes, seal
@@ -59,7 +60,13 @@ async def make(shop: Workshop, ground: Ground, python: str | None, on_progress: 
             async with asyncio.timeout(ZYGOTE_S):
                 await shop.launcher.warm(python).warmed()
     trainer = await Trainer.start(
-        shop.launcher, plan.path, fresh=fresh, python=python, readable=readable, forks=command
+        shop.launcher,
+        plan.path,
+        fresh=fresh,
+        python=python,
+        readable=readable,
+        forks=command,
+        compiles=may_compile(ground.current.inspection),
     )
     file = candidate_file(os.path.basename(plan.path))
     try:

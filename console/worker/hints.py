@@ -175,6 +175,7 @@ def _signals(failure: Failure) -> str | None:
 _BY_CODE: Mapping[str, str] = {
     "out-of-memory": "give workers more memory (memory_mb in config.toml), use smaller batches, or load with mmap",
     "hang": "the stack it hung in is in stderr; a slow model needs a longer deadline (deadline_s in config.toml)",
+    "file-limit": "a worker has a small scratch directory and no other place: look for what its model writes there",
     "cpu-limit": "one request used more processor time than it may: use smaller batches",
     "protocol": "a model that breaks the worker's protocol should not be trusted: inspect it again before you load it",
     "bad-answer": "a model has to answer each row it is given, in their order: mend its method and save it again",

@@ -26,6 +26,7 @@ from console.worker.limits import PACKAGE_ROOT, Limits, SandboxPlan
 from console.worker.process import ChildProcess
 from console.worker.scratch import Scratch
 from console.worker.standby import Standby
+from console.worker.watch import INTERVAL_S, Watch, may_look
 from console.worker.wire import Head
 from console.worker.zygote import PRELOAD, Zygote
 
@@ -44,6 +45,7 @@ _ENVIRONMENT = {
     "LOKY_MAX_CPU_COUNT": "1",
     "JOBLIB_MULTIPROCESSING": "0",
     "HDF5_PLUGIN_PRELOAD": "::",
+    "HDF5_USE_FILE_LOCKING": "FALSE",
     "MPLBACKEND": "Agg",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
 }
@@ -60,6 +62,7 @@ class Launcher:
         self._scratch = Scratch()
         self._groups = Groups()
         self._identities = Identities()
+        self._watch = Watch()
         self._closing = False
         be_opaque()
         self._zygotes: dict[str, Zygote] = {}
@@ -157,6 +160,7 @@ class Launcher:
             await self._standby.close()
         await asyncio.gather(*(zygote.close() for zygote in self._zygotes.values()))
         await asyncio.gather(*(child.end() for child in tuple(self.children)))
+        self._watch.close()
         await self._identities.close()
         await asyncio.to_thread(self._groups.close)
         self._scratch.close()
@@ -235,10 +239,20 @@ class Launcher:
         child.selftest, failed = selftest_of(head.get("selftest"))
         expected = Expected(child.pid, limits, identity, child.group.name)
         child.layers = layers_of(head.get("layers"), ours, child.selftest, failed, expected)
+        self._look_after(child, limits, plan)
         after = time.perf_counter() - begun
         child.sandbox_ms = (*milliseconds(head.get("sandbox_ms")), (before + after) * 1e3)
         python = head.get("python")
         child.python = python[:100] if isinstance(python, str) else ""
+
+    def _look_after(self, child: ChildProcess, limits: Limits, plan: SandboxPlan) -> None:
+        """Bound what the kernel does not: the scratch directory, and memory that no control group counts."""
+        if child.kind == "zygote" or not plan.limits:
+            return
+        counted = child.layers["cgroup"].active
+        self._watch.add(child, limits, memory=not counted)
+        said = child.layers["limits"]
+        child.layers["limits"] = Layer(said.active, f"{said.evidence}{_looked_after(child.pid, limits, counted)}")
 
     def _frame(self, child: ChildProcess, limits: Limits, plan: SandboxPlan, identity: Identity) -> Head:
         """The first frame a child gets: all it needs to put its layers on and to test them."""
@@ -276,6 +290,18 @@ def environment(scratch: str) -> dict[str, str]:
     """A child's whole environment: an allow-list, never what the console was started with."""
     passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     return {**_ENVIRONMENT, **passed, "HOME": scratch, "TMPDIR": scratch}
+
+
+def _looked_after(pid: int, limits: Limits, counted: bool) -> str:
+    """What the console sees to, in words that promise no more than holds."""
+    often = f"looked at every {INTERVAL_S:g} s"
+    words = f"; scratch directory: {limits.scratch >> 20} MiB and {limits.scratch_files} files in all, {often}"
+    if counted:
+        return words
+    if not may_look(pid):
+        return f"{words}; without a control group files in memory are not counted: /proc/{pid}/fd cannot be read"
+    memory = limits.memory >> 20
+    return f"{words}; without a control group up to {memory} MiB more in files in memory, {often}"
 
 
 class _Channels:

@@ -18,6 +18,9 @@ __all__ = ["Candidate", "Progress", "Trained", "Trainer", "candidate_file"]
 NEVER = 30 * 86_400.0
 """Seconds a training may take: training is ended by whoever waits for it, not by the clock."""
 
+PROGRAM_FILES = 100_000
+"""Files that a training program may have in its scratch directory, whose bytes are those of the largest candidate."""
+
 Progress = Callable[[str, int | None, int | None, str], None]
 """Hears phase, pieces done and in all where they are known, and a line of the training program's output."""
 
@@ -71,12 +74,17 @@ class Trainer:
         limits: Limits | None = None,
         readable: Sequence[str] = (),
         forks: bool = False,
+        compiles: bool = False,
     ) -> Trainer:
         """A sandboxed trainer, a fresh interpreter for what is not `safe`.
 
-        `forks` lets the operator's own program run, `readable` opens its paths to it.
+        `forks` lets the operator's own program run, `readable` opens its paths to it; `compiles` is for models whose
+        libraries make code.
         """
-        plan: SandboxPlan = replace(launcher.sandbox, forks=forks).reading(*readable)
+        plan: SandboxPlan = replace(launcher.sandbox, forks=forks, compiles=compiles).reading(*readable)
+        if forks:
+            own = limits or launcher.limits
+            limits = replace(own, scratch=own.file_size, scratch_files=PROGRAM_FILES)
         child = await launcher.spawn("trainer", label=label, fresh=fresh, python=python, limits=limits, sandbox=plan)
         return cls(child)
 

@@ -192,5 +192,5 @@ async def test_a_score_is_a_number(worker: Worker, evil: Load, open_file: OpenFi
     model = "type('M', (), {'predict': lambda s, X: X, 'score': lambda s, X, y: [1]})()"
     await worker.load(evil(model), "pickle")
     handle, _table = await worker.open_data(open_file(b"a,y\n1,1.5\n2,1.5\n", "d.csv"), "d.csv", target="y")
-    with pytest.raises(ChildFailed, match="M.score answered a list of 1; expected a number"):
+    with pytest.raises(ChildFailed, match=r"M\.score answered a list of 1; expected a number"):
         await worker.call(handle, 0, 2, methods=["score"])

@@ -157,7 +157,9 @@ def score(truth: Any, answer: Any) -> dict[str, float]:
             known = numpy.isfinite(error**2)
         if not known.all():
             missing = len(known) - int(known.sum())
-            warnings.warn(f"{missing:,} of {len(known):,} rows have no score: answer or truth is no finite number")
+            warnings.warn(
+                f"{missing:,} of {len(known):,} rows have no score: answer or truth is no finite number", stacklevel=2
+            )
             error = error[known]
         if not len(error):
             return {}

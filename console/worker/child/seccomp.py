@@ -44,13 +44,21 @@ SIGNALS: dict[str, Numbers] = {"kill": (62, 129), "tgkill": (234, 131)}
 OF_SELF: dict[str, Numbers] = {"prlimit64": (302, 261), "sched_setaffinity": (203, 122)}
 """Allowed for the process itself only, which may also be called 0: the kernel lets a user limit all his processes."""
 
-COMMANDS: dict[str, tuple[Numbers, int, tuple[int, ...]]] = {
-    "ioctl": ((16, 29), 1, (0x5412, 0x541C, 0x8901, 0x8902)),
-    "fcntl": ((72, 25), 1, (8, 10, 15)),
-    "prctl": ((157, 167), 0, (1,)),
-}
-"""Numbers, which argument is the command, and the commands denied: TIOCSTI and TIOCLINUX (typing into a terminal);
-FIOSETOWN, SIOCSPGRP, F_SETOWN, F_SETSIG, F_SETOWN_EX (signals by way of a descriptor); PR_SET_PDEATHSIG."""
+FCNTL: Numbers = (72, 25)
+_FCNTL_ALLOWED = (0, 1, 2, 3, 4, 5, 1027, 1030, 1032, 1034)
+"""F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_DUPFD_QUERY, F_DUPFD_CLOEXEC, F_GETPIPE_SZ, F_GET_SEALS: all
+others reach beyond the process. A lease stalls everybody who opens the file, a lock everybody who locks it, be it a
+library that is only read; F_NOTIFY watches, F_SETOWN sends signals, F_SETPIPE_SZ takes memory of the kernel's."""
+_FCNTL_LOCKS = (6, 7, 36, 37, 38)
+
+IOCTL: Numbers = (16, 29)
+_IOCTL_ALLOWED = (0x5401, 0x802C542A, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
+"""TCGETS and TCGETS2 (what `isatty` asks), TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX."""
+
+PRCTL: Numbers = (157, 167)
+_PRCTL_DENIED = (1, 4, 35, 36, 0x59616D61)
+"""PR_SET_PDEATHSIG; PR_SET_DUMPABLE, PR_SET_MM (the console looks at what a child holds); PR_SET_CHILD_SUBREAPER;
+PR_SET_PTRACER."""
 
 DENIED: dict[str, Numbers] = {
     "socket": (41, 198),
@@ -135,6 +143,8 @@ DENIED: dict[str, Numbers] = {
     "inotify_init": (253, None),
     "inotify_init1": (294, 26),
     "inotify_add_watch": (254, 27),
+    "sync": (162, 81),
+    "syncfs": (306, 267),
     "chmod": (90, None),
     "fchmod": (91, 52),
     "fchmodat": (268, 53),
@@ -161,40 +171,82 @@ DENIED: dict[str, Numbers] = {
 }
 """Always denied; setsid and setpgid so that whatever a child starts stays in the group that is killed with it."""
 
+UNCOUNTED: dict[str, Numbers] = {
+    "memfd_create": (319, 279),
+    "memfd_secret": (447, 447),
+    "shmget": (29, 194),
+    "shmat": (30, 196),
+    "msgget": (68, 186),
+    "semget": (64, 190),
+    "mq_open": (240, 180),
+    "vmsplice": (278, 75),
+}
+"""Memory that no limit of the process counts. Denied unless the plan allows processes of its own."""
+
+LOCKS: dict[str, Numbers] = {"flock": (73, 32)}
+"""Denied unless the plan allows processes of its own: a lock can be held on what is only read, a library for one."""
+
+CREATING: dict[str, tuple[Numbers, Optional[int], int]] = {
+    "open": ((2, None), 1, 2),
+    "openat": ((257, 56), 2, 3),
+    "creat": ((85, None), None, 1),
+    "mkdir": ((83, None), None, 1),
+    "mkdirat": ((258, 34), None, 2),
+}
+"""Numbers, which argument holds the flags (None: it always creates), and which the mode: no set-uid, no set-gid."""
+
+OPENAT2: Numbers = (437, 437)
+"""Its mode lies in memory that a filter cannot read; whoever asks falls back on openat, as on an older kernel."""
+
+MMAP: Numbers = (9, 222)
+MPROTECT: dict[str, Numbers] = {"mprotect": (10, 226), "pkey_mprotect": (329, 288)}
+_WRITE, _EXECUTE, _BTI = 2, 4, 0x10
+_SHARED, _ANONYMOUS = 0x1, 0x20
+_CREATES = 0x400040
+"""O_CREAT and O_TMPFILE."""
+_SET_ID = 0o6000
+
 CLONE: Numbers = (56, 220)
 CLONE3: Numbers = (435, 435)
 SOCKETPAIR: Numbers = (53, 199)
 
 
-def program(machine: str, pid: int, *, forks: bool = False) -> bytes:
-    """The filter as an array of struct sock_filter. Raises OSError for a machine it is not written for."""
+def program(machine: str, pid: int, *, forks: bool = False, compiles: bool = False) -> bytes:
+    """The filter as an array of struct sock_filter. Raises OSError for a machine it is not written for.
+
+    `forks` allows processes of its own, and what they share; `compiles` memory that is written and then executed.
+    """
     if machine not in _ARCH:
         raise OSError(errno.ENOSYS, f"no filter is written for {machine}")
     column = _COLUMN[machine]
     deny = _ERRNO | errno.EPERM
     code = [_op(_LOAD, _AT_ARCH), _op(_JUMP_EQUAL, _ARCH[machine], 1, 0), _op(_RETURN, _KILL_PROCESS)]
     code += [_op(_LOAD, _AT_NUMBER), _op(_JUMP_AT_LEAST, UNKNOWN_FROM, 0, 1), _op(_RETURN, _ERRNO | errno.ENOSYS)]
-    for numbers in {**DENIED, **({} if forks else PROCESSES)}.values():
+    for numbers in {**DENIED, **({} if forks else {**PROCESSES, **UNCOUNTED, **LOCKS})}.values():
         number = numbers[column]
         if number is not None:
             code += [_op(_JUMP_EQUAL, number, 0, 1), _op(_RETURN, deny)]
-    code += [_op(_JUMP_EQUAL, CLONE3[column] or 0, 0, 1), _op(_RETURN, _ERRNO | errno.ENOSYS)]
+    for numbers in (CLONE3, OPENAT2):
+        code += [_op(_JUMP_EQUAL, numbers[column] or 0, 0, 1), _op(_RETURN, _ERRNO | errno.ENOSYS)]
     code += _clone(CLONE[column] or 0, deny, forks)
     for numbers in {} if forks else SIGNALS.values():
         code += _when(numbers[column] or 0, 0, _allowed(pid), deny)
     for numbers in OF_SELF.values():
         code += _when(numbers[column] or 0, 0, _allowed(0, pid), deny)
-    for numbers, argument, commands in COMMANDS.values():
-        code += _when(numbers[column] or 0, argument, _denied(*commands), deny)
+    code += _when(IOCTL[column] or 0, 1, _allowed(*_IOCTL_ALLOWED), deny)
+    code += _when(FCNTL[column] or 0, 1, _allowed(*_FCNTL_ALLOWED, *(_FCNTL_LOCKS if forks else ())), deny)
+    code += _when(PRCTL[column] or 0, 0, _denied(*_PRCTL_DENIED), deny)
     code += _socketpair(SOCKETPAIR[column] or 0, deny)
+    code += _creating(column, deny)
+    code += _mapping(column, deny, shared=forks, executable=forks or compiles)
     code.append(_op(_RETURN, _ALLOW))
     return b"".join(code)
 
 
-def install(*, forks: bool = False) -> str:
+def install(*, forks: bool = False, compiles: bool = False) -> str:
     """Put the filter on every thread of this process, for good. Raises OSError."""
     machine = platform.machine()
-    code = program(machine, os.getpid(), forks=forks)
+    code = program(machine, os.getpid(), forks=forks, compiles=compiles)
     buffer = ctypes.create_string_buffer(code, len(code))
     header = struct.pack("@HP", len(code) // 8, ctypes.addressof(buffer))
     libc = ctypes.CDLL(None, use_errno=True)
@@ -219,6 +271,50 @@ def _socketpair(number: int, deny: int) -> list[bytes]:
     return _when(number, 0, [*family, *kind], deny)
 
 
+def _creating(column: int, deny: int) -> list[bytes]:
+    """Files and directories without the bits that lend somebody their owner's rights."""
+    code = []
+    for numbers, flags, mode in CREATING.values():
+        if numbers[column] is not None:
+            creates = [] if flags is None else [_argument(flags), _op(_JUMP_ANY_BIT, _CREATES, 0, 3)]
+            tests = [_argument(mode), _op(_JUMP_ANY_BIT, _SET_ID, 0, 1), _op(_RETURN, deny)]
+            code += _call(numbers[column] or 0, [*creates, *tests])
+    return code
+
+
+def _mapping(column: int, deny: int, *, shared: bool, executable: bool) -> list[bytes]:
+    """Memory counted as this process's own, and nothing in it executed but what a file holds.
+
+    On aarch64 a library may be made executable once more with PROT_BTI, as the loader does.
+    """
+    protection, flags = _argument(2), _argument(3)
+    code = [] if executable else [protection, _op(_JUMP_ANY_BIT, _EXECUTE, 0, 5)]
+    if not executable:
+        code += [_op(_JUMP_ANY_BIT, _WRITE, 0, 1), _op(_RETURN, deny)]
+        code += [flags, _op(_JUMP_ANY_BIT, _ANONYMOUS, 0, 1), _op(_RETURN, deny)]
+    if not shared:
+        code += [flags, _op(_JUMP_ANY_BIT, _ANONYMOUS, 0, 2), _op(_JUMP_ANY_BIT, _SHARED, 0, 1), _op(_RETURN, deny)]
+    found = _call(MMAP[column] or 0, code)
+    if executable:
+        return found
+    refused = [_op(_RETURN, deny)]
+    if column == _COLUMN["aarch64"]:
+        refused = [_op(_JUMP_ANY_BIT, _BTI, 0, 2), _op(_JUMP_ANY_BIT, _WRITE, 1, 0), _op(_RETURN, _ALLOW), *refused]
+    for numbers in MPROTECT.values():
+        found += _call(numbers[column] or 0, [protection, _op(_JUMP_ANY_BIT, _EXECUTE, 0, len(refused)), *refused])
+    return found
+
+
+def _call(number: int, tests: list[bytes]) -> list[bytes]:
+    """For system call `number`: run the tests, which answer what is denied, else allow it."""
+    return [_op(_JUMP_EQUAL, number, 0, len(tests) + 1), *tests, _op(_RETURN, _ALLOW)]
+
+
+def _argument(position: int) -> bytes:
+    """Load the low half of an argument."""
+    return _op(_LOAD, _AT_ARGUMENTS + 8 * position)
+
+
 def _allowed(*values: int) -> list[bytes]:
     """Allow if what was loaded is one of the values, else go on."""
     return [part for value in values for part in (_op(_JUMP_EQUAL, value, 0, 1), _op(_RETURN, _ALLOW))]
@@ -232,7 +328,7 @@ def _denied(*values: int) -> list[bytes]:
 
 def _when(number: int, argument: int, tests: list[bytes], otherwise: int) -> list[bytes]:
     """For system call `number`: load the low half of one argument and run the tests, else answer `otherwise`."""
-    body = [_op(_LOAD, _AT_ARGUMENTS + 8 * argument), *tests, _op(_RETURN, otherwise)]
+    body = [_argument(argument), *tests, _op(_RETURN, otherwise)]
     return [_op(_JUMP_EQUAL, number, 0, len(body)), *body]
 
 
