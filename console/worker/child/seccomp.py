@@ -190,8 +190,6 @@ CREATING: dict[str, tuple[Numbers, Optional[int], int]] = {
     "open": ((2, None), 1, 2),
     "openat": ((257, 56), 2, 3),
     "creat": ((85, None), None, 1),
-    "mkdir": ((83, None), None, 1),
-    "mkdirat": ((258, 34), None, 2),
 }
 """Numbers, which argument holds the flags (None: it always creates), and which the mode: no set-uid, no set-gid."""
 
