@@ -37,7 +37,7 @@ class Limits:
 class SandboxPlan:
     """Which layers are asked for: all of them, but in tests that show what the others hold without one.
 
-    `forks` allows processes of its own, `compiles` code that is made while it runs; `readable` and `writable` add paths.
+    `forks` allows processes of its own, `compiles` code that is made while it runs; `readable`, `writable` add paths.
     """
 
     descriptors: bool = True

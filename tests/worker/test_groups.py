@@ -13,7 +13,7 @@ import pytest
 from console.worker.failures import ChildFailed
 from console.worker.groups import Groups, Place, find_places
 from console.worker.launcher import Launcher
-from console.worker.limits import Limits
+from console.worker.limits import Limits, SandboxPlan
 from console.worker.model import Worker
 from tests.worker.payloads import OpenFile, Payload, predicting
 
@@ -45,7 +45,7 @@ def test_a_group_limits_a_process_and_ends_it() -> None:
 @needs_groups
 async def test_what_only_the_group_counts_ends_the_child_and_is_told(launcher: Launcher, open_file: OpenFile) -> None:
     limits = Limits(memory=256 << 20, address_factor=16, group_extra=0)
-    worker = await Worker.start(launcher, "hungry", limits=limits)
+    worker = await Worker.start(launcher, "hungry", limits=limits, sandbox=SandboxPlan(seccomp=False))
     hungry = predicting(
         "[len((lambda m: [m.write(bytes(1 << 20)) for _ in range(400)])(__import__('mmap').mmap(-1, 400 << 20)))]"
     )

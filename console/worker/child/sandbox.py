@@ -9,7 +9,7 @@ from typing import Any, Callable, Optional
 
 from backends.memory import reserve
 from console.worker.child import landlock, namespaces, seccomp
-from console.worker.child.privileges import die_with_parent, give_up, no_new_privileges
+from console.worker.child.privileges import PR_SET_DUMPABLE, die_with_parent, give_up, no_new_privileges, prctl
 
 __all__ = ["die_with_parent", "enter", "no_new_privileges", "renew_cpu_limit"]
 
@@ -41,7 +41,7 @@ def enter(config: dict[str, Any], control: int, kind: str) -> dict[str, list[Any
         ("user", lambda: give_up(user)),
         ("no_new_privs", no_new_privileges),
         ("landlock", lambda: confine_files(plan, config["root"], scratch)),
-        ("seccomp", lambda: filter_calls(plan)),
+        ("seccomp", lambda: filter_calls(plan, hidden=kind == "unsealer")),
     ]
     if kind == "zygote":
         layers = layers[:2]
@@ -166,8 +166,13 @@ def confine_files(plan: dict[str, Any], root: str, scratch: str) -> str:
     raise OSError(0, f"{evidence}, yet / can be listed")
 
 
-def filter_calls(plan: dict[str, Any]) -> str:
-    """Deny system calls no model needs; proven by trying to open a socket."""
+def filter_calls(plan: dict[str, Any], *, hidden: bool = False) -> str:
+    """Deny system calls no model needs; proven by trying to open a socket.
+
+    `hidden` = nobody else of this user may look into the process, which it could not ask for any more afterwards.
+    """
+    if hidden:
+        prctl(PR_SET_DUMPABLE, 0)
     if not plan["forks"]:
         reserve(MEMORY_FILES)
     evidence = seccomp.install(forks=plan["forks"], compiles=plan["compiles"])
