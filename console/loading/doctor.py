@@ -33,6 +33,13 @@ LIBRARIES = (
     "psutil",
     "watchdog",
 )
+NOT_DENIED: Mapping[str, str] = {
+    "names": "whether a path exists, its size, times and owner: Landlock keeps files from being opened, not from stat",
+    "machine": "the names of control groups, /proc/stat and /proc/meminfo: what runs here, and how busy it is",
+    "code": "mapping a file that can be read as code; making code in memory, for models that name a library which may",
+    "memory": "pipes and socket pairs: up to some 400 MiB of the kernel's where no control group counts them",
+}
+"""What a model can do in the whole sandbox all the same."""
 _INOTIFY = Path("/proc/sys/fs/inotify/max_user_watches")
 
 
@@ -69,7 +76,13 @@ async def examine(root: Path, launcher: Launcher, why_read_only: str) -> dict[st
             "inotify_watches": _number(_INOTIFY),
         },
         **await _sandbox(launcher),
-        "limits": {"memory_bytes": launcher.limits.memory, "open_files": launcher.limits.files},
+        "not_denied": {**NOT_DENIED},
+        "limits": {
+            "memory_bytes": launcher.limits.memory,
+            "open_files": launcher.limits.files,
+            "scratch_bytes": launcher.limits.scratch,
+            "scratch_files": launcher.limits.scratch_files,
+        },
         "store": {
             "path": str(root),
             "own_files": str(root / STORE_DIR),

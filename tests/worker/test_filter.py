@@ -1,4 +1,4 @@
-"""What the filter answers to a system call, run instruction by instruction, for the machine that is not here as well."""
+"""What the filter answers to a system call, run instruction by instruction, for both machines it is written for."""
 
 from __future__ import annotations
 

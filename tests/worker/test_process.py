@@ -258,7 +258,7 @@ async def test_a_death_by_memory_is_told_as_such_however_long_it_takes(
     assert failure.exit == "killed (SIGKILL)"
 
 
-async def test_a_process_that_is_dying_is_known_as_such() -> None:
+def test_a_process_that_is_dying_is_known_as_such() -> None:
     alive = subprocess.Popen(["sleep", "1000"])
     assert not is_dying(alive.pid)
     alive.send_signal(signal.SIGSTOP)

@@ -63,6 +63,7 @@ async def test_forks_differ_in_their_random_numbers(launcher: Launcher, evil: Lo
         await worker.load(evil(draw), "pickle")
         drawn = (await worker.call_rows([[1]])).outputs["predict"]
         assert isinstance(drawn, list)
+        assert isinstance(drawn[0], list)
         seen.update(drawn[0])
     assert len(seen) == 4
 
