@@ -60,7 +60,7 @@ class Group:
         if missing:
             why = "; ".join(self.problems) or "no group to be had"
             return Layer(False, f"no limit on {' and '.join(missing)}: {why}")
-        memory = (limits.memory + limits.group_extra) >> 20
+        memory = (limits.memory + limits.group_extra + limits.handed) >> 20
         kill = ", killed as one" if "kill" in held else ""
         return Layer(True, f"{self.name}: {memory} MiB and {limits.tasks} tasks in all{kill}")
 
@@ -234,7 +234,7 @@ def _words(path: Path) -> set[str]:
 def _settings(place: Place, limits: Limits) -> Iterator[tuple[str, str]]:
     """The files of a group and what goes into them."""
     if "memory" in place.serves:
-        memory = str(limits.memory + limits.group_extra)
+        memory = str(limits.memory + limits.group_extra + limits.handed)
         yield ("memory.max" if place.version == 2 else "memory.limit_in_bytes"), memory
         if place.version == 2:
             yield "memory.oom.group", "1"

@@ -155,6 +155,10 @@ def _fitted(failure: Failure, versions: Mapping[str, str]) -> str | None:
     return None
 
 
+def _space(failure: Failure, versions: Mapping[str, str]) -> str | None:
+    return _BY_CODE["file-limit"] if failure.code == "raised" and "[Errno 28]" in failure.message else None
+
+
 def _end(failure: Failure, versions: Mapping[str, str]) -> str | None:
     return _BY_CODE.get(failure.code) or (_signals(failure) if failure.code == "died" else None)
 
@@ -187,6 +191,7 @@ _RULES: tuple[Callable[[Failure, Mapping[str, str]], str | None], ...] = (
     _attribute,
     _data,
     _fitted,
+    _space,
     _version,
     _end,
 )

@@ -249,10 +249,11 @@ class Launcher:
         """Bound what the kernel does not: the scratch directory, and memory that no control group counts."""
         if child.kind == "zygote" or not plan.limits:
             return
-        counted = child.layers["cgroup"].active
+        group, said = child.layers.get("cgroup"), child.layers.get("limits")
+        counted = group is not None and group.active
         self._watch.add(child, limits, memory=not counted)
-        said = child.layers["limits"]
-        child.layers["limits"] = Layer(said.active, f"{said.evidence}{_looked_after(child.pid, limits, counted)}")
+        if said is not None:
+            child.layers["limits"] = Layer(said.active, f"{said.evidence}{_looked_after(child.pid, limits, counted)}")
 
     def _frame(self, child: ChildProcess, limits: Limits, plan: SandboxPlan, identity: Identity) -> Head:
         """The first frame a child gets: all it needs to put its layers on and to test them."""

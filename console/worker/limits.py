@@ -19,6 +19,7 @@ class Limits:
     kernel ignores it for root, and counts all that the user has. `tasks` is how many processes and threads fit in the
     child's control group, and in its user namespace; `group_extra` are the bytes that group may hold over `memory`,
     for what the kernel counts there and not here. `scratch` bytes and `scratch_files` fit into its scratch directory.
+    `handed` bytes are to be written into files in memory that it is given, over what it may hold otherwise.
     """
 
     memory: int = 8 << 30
@@ -31,6 +32,7 @@ class Limits:
     group_extra: int = 256 << 20
     scratch: int = 256 << 20
     scratch_files: int = 4096
+    handed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

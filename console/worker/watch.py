@@ -86,7 +86,7 @@ def excess(watched: Watched) -> Excess | None:
     memory = max(memory, shared)
     if own > limits.memory + limits.group_extra:
         return "out-of-memory", f"took {own >> 20:,} MiB of memory, more than its limit of {limits.memory >> 20:,} MiB,"
-    if memory > limits.memory:
+    if memory > limits.memory + limits.handed:
         return "out-of-memory", f"holds {memory >> 20:,} MiB in files in memory, more than {limits.memory >> 20:,} MiB,"
     return None
 
