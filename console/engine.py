@@ -186,6 +186,7 @@ class Engine:
             self._unsealing,
             self.signing.signed,
             self.bus,
+            self.failures,
         )
 
     # rooms behind these

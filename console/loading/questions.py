@@ -134,7 +134,8 @@ class Questions:
                 raise Usage(
                     f"evaluating {path} needs the column to predict", hint="name it with --target or in the recipe"
                 )
-            return await worker.evaluate(table.handle, metric=metric, deadline=self._deadline_s)
+            found = await worker.evaluate(table.handle, metric=metric, deadline=self._deadline_s)
+            return found.task, found.rows, found.metrics
 
         return await self._fleet.ask(path, evaluated)
 

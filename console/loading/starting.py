@@ -20,8 +20,8 @@ from console.worker.model import Loaded, Worker
 Records = Callable[[str, str, str | None, str], Awaitable[None]]
 """Writes one line of the audit log: action, path, digest, result."""
 
-Compiled = Callable[[Worker, str, str], Awaitable[None]]
-"""Gives a worker what was compiled of its content (digest, place in the file)."""
+Compiled = Callable[[Worker, str, str], Awaitable[bool]]
+"""Gives a worker what was compiled of its content (digest, place in the file); whether there was something."""
 
 OnPhase = Callable[[str, dict[str, float], Worker | None], None]
 """Hears as each phase of a start begins: its name, the milliseconds of those that have ended, the worker."""
@@ -64,7 +64,7 @@ class Starter:
         compiled: Compiled,
     ) -> None:
         self._facts = facts
-        self._compiled = compiled
+        self.compiled = compiled
         self._launcher = launcher
         self.admission = admission
         self._record = record
@@ -90,7 +90,7 @@ class Starter:
                 await self._record("load", path, judged.bytes.digest, result)
                 raise
         if started.digest is not None:
-            await self._compiled(started.worker, started.digest, started.at)
+            await self.compiled(started.worker, started.digest, started.at)
         if started.later is None:
             await self._record("load", path, started.digest, "loaded")
         return started
@@ -114,7 +114,7 @@ class Starter:
         digest = await self._digesting.of_worker(taking, started.worker.child)
         await self._record("load", path, digest, "loaded" if digest else "loaded; ended before its digest was known")
         if digest is not None:
-            await self._compiled(started.worker, digest, started.at)
+            await self.compiled(started.worker, digest, started.at)
         return digest
 
     async def close(self) -> None:

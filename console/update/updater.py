@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
+from dataclasses import replace
 
-from console.errors import ConsoleError, Failed
+from console.errors import BadInput, ConsoleError, Failed
 from console.records import Comparison, UpdatePlan, UpdateProgress, Verdict, Version
 from console.update.course import Course, Waiting
 from console.update.plan import plan_update
@@ -142,6 +143,9 @@ class Updater:
         self._shop.bus.emit("update.compared", path, text, severity="ok" if comparison.passed else "attention")
 
     async def _failed(self, path: str, error: ConsoleError) -> None:
+        """Tell of a failure; the account of what failed in a child stays among the failures."""
+        if error.failure is not None and not isinstance(error, BadInput):
+            self._shop.failures.add(replace(error.failure, artifact=path))
         self._shop.bus.emit("update.failed", path, f"the update of {path} failed: {error.message}", severity="failure")
         with suppress(ConsoleError):
             await self._shop.book.note("update", path, None, error.code)

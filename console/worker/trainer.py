@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from console.errors import ConsoleError
 from console.worker.failures import error_of, new_failure, texts
 from console.worker.launcher import Launcher
 from console.worker.limits import Limits, SandboxPlan
 from console.worker.process import ChildProcess
 from console.worker.wire import Head
+
+OUTPUT_LINES = 40
+"""Last lines of a training program that are kept with its failure."""
 
 __all__ = ["Candidate", "Progress", "Trained", "Trainer", "candidate_file"]
 
@@ -118,9 +123,24 @@ class Trainer:
     async def command(
         self, command: Sequence[str], directory: str, suffix: str, *, candidate: int, on_progress: Progress
     ) -> float:
-        """Run the operator's own program in `directory`; what it wrote at {candidate} fills `candidate`. Seconds."""
+        """Run the operator's own program in `directory`; what it wrote at {candidate} fills `candidate`. Seconds.
+
+        The failure of a program that fails has the last of what it printed.
+        """
         fields: Head = {"command": list(command), "directory": directory, "suffix": suffix}
-        head = await self._ask("command", fields, (candidate,), None, on_progress)
+        printed: deque[str] = deque(maxlen=OUTPUT_LINES)
+
+        def hear(phase: str, done: int | None, total: int | None, text: str) -> None:
+            if text:
+                printed.append(text)
+            on_progress(phase, done, total, text)
+
+        try:
+            head = await self._ask("command", fields, (candidate,), None, hear)
+        except ConsoleError as error:
+            if error.failure is not None and printed:
+                error.failure = replace(error.failure, stderr="\n".join(printed))
+            raise
         try:
             return float(head["seconds"])
         except (KeyError, TypeError, ValueError) as error:

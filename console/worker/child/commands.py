@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections import deque
 from typing import Callable
 
 from console.worker.child.main import Refusal
@@ -14,6 +15,8 @@ from console.worker.child.main import Refusal
 CANDIDATE = "{candidate}"
 LINE_CAP = 2000
 LINES_CAP = 5000
+LAST_LINES = 40
+"""So many of its last lines are told of in any case."""
 
 
 def run(command: list[str], directory: str, suffix: str, candidate: int, on_line: Callable[[str], None]) -> None:
@@ -34,22 +37,30 @@ def run(command: list[str], directory: str, suffix: str, candidate: int, on_line
         )
     except OSError as error:
         raise Refusal("bad-input", f"the training command {words[0]} cannot start: {error.strerror}") from None
-    status = _follow(process, on_line)
+    status, last = _follow(process, on_line)
     if status != 0:
         how = f"exit code {status}" if status > 0 else f"signal {-status}"
-        raise Refusal("command-failed", f"the training command ended with {how}")
+        raise Refusal("command-failed", f"the training command ended with {how}{': ' if last else ''}{last[:300]}")
     _take(path, candidate)
 
 
-def _follow(process: subprocess.Popen[bytes], on_line: Callable[[str], None]) -> int:
+def _follow(process: subprocess.Popen[bytes], on_line: Callable[[str], None]) -> tuple[int, str]:
+    """How the program ended, and the last line it printed."""
     assert process.stdout is not None
-    told = 0
+    told, last = 0, ""
+    kept: deque[str] = deque(maxlen=LAST_LINES)
     with process.stdout as output:
-        for line in iter(lambda: output.readline(LINE_CAP), b""):
+        for raw in iter(lambda: output.readline(LINE_CAP), b""):
+            line = raw.decode("utf-8", "backslashreplace").rstrip("\r\n")
+            last = line.strip() or last
             told += 1
             if told <= LINES_CAP:
-                on_line(line.decode("utf-8", "backslashreplace").rstrip("\r\n"))
-    return process.wait()
+                on_line(line)
+            else:
+                kept.append(line)
+    for line in kept:
+        on_line(line)
+    return process.wait(), last
 
 
 def _take(path: str, candidate: int) -> None:
