@@ -103,6 +103,7 @@ def error_json(error: ConsoleError) -> Json:
         "type": failure.type if failure else None,
         "traceback": frames_json(last),
         "exit": failure.exit if failure else None,
+        "output": failure.stderr if failure else "",
         "hint": error.hint or (failure.hint if failure else None),
     }
 

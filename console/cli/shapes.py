@@ -145,7 +145,7 @@ def version(found: Version) -> dict[str, Json]:
 
 
 def comparison(found: Comparison, promoted: Version | None) -> dict[str, Json]:
-    """What an update came to."""
+    """What an update came to; scripts rely on it, so that keys are only ever added."""
     gate: list[Json] = [
         {"condition": result.condition, "passed": result.passed, "detail": result.detail} for result in found.gate
     ]
@@ -158,13 +158,22 @@ def comparison(found: Comparison, promoted: Version | None) -> dict[str, Json]:
         "task": found.task,
         "rows": found.rows,
         "held_out": found.held_out,
+        "unmeasured": found.unmeasured or None,
+        "problem": found.problem or None,
+        "unchanged": found.unchanged.value if found.unchanged else None,
+        "warnings": list(found.warnings),
     }
 
 
 def _side(found: Candidate | None) -> Json:
     if found is None:
         return None
-    return {"digest": found.digest, "metrics": dict(found.metrics), "latency_ms": measured(found.latency)}
+    return {
+        "digest": found.digest,
+        "metrics": dict(found.metrics),
+        "latency_ms": measured(found.latency),
+        "compiled": found.compiled,
+    }
 
 
 def quantiles(milliseconds: Sequence[float]) -> Json:

@@ -168,9 +168,9 @@ def _same_features(model: Any, X: Any, mode: str) -> None:
         raise Refusal(
             "bad-input", f"{mode} takes the features that the model knows, in their order: {list(names)[:20]}"
         )
-    shape = getattr(X, "shape", ())
-    if count_ is not None and len(shape) == 2 and shape[1] != count_:
-        raise Refusal("bad-input", f'the model knows {count_} features, the rows have {shape[1]}: use mode = "fit"')
+    width = X.shape[1] if getattr(X, "ndim", 0) == 2 else count_
+    if count_ is not None and width != count_:
+        raise Refusal("bad-input", f'the model knows {count_} features, the rows have {width}: use mode = "fit"')
 
 
 def _outputs(model: Any) -> Optional[int]:
