@@ -84,8 +84,8 @@ class Course:
         candidate = await self._shop.facts.judge_bytes(made.content)
         admit_candidate(path, ground.current, candidate)
         self._show("measuring both models")
-        rows = Rows(ground.data.measured, ground.data.name, self._plan.target, ground.hold_back)
-        before = after = Measurement(problem=holdout.flaw)
+        rows = Rows(ground.data.measured, ground.data.name, self._plan.target, ground.hold_back, holdout.marked)
+        before = after = Measurement()
         if not holdout.empty:
             before, after = await measure(
                 self._shop.starter, path, ground.current, candidate, ground.at, rows, gate.metric

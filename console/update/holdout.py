@@ -15,11 +15,15 @@ __all__ = ["Holdout", "examine"]
 
 @dataclass(frozen=True, slots=True)
 class Holdout:
-    """A hold-out as it was when the update began. `flaw` says why nothing measured on it counts."""
+    """A hold-out as it was when the update began. `flaw` says why nothing measured on it counts.
+
+    `marked` has a bit for each row that counts, those in the training file apart; where all do it is empty.
+    """
 
     flaw: str = ""
     targets: int | None = None
     empty: bool = False
+    marked: bytes = b""
     warnings: tuple[str, ...] = ()
 
     def flaw_for(self, task: str) -> str:
@@ -68,6 +72,10 @@ def _judged(rows: HoldoutRows) -> Holdout:
     common = f"{rows.common:,} of the {rows.rows:,} rows of the hold-out stand in the training file"
     if 2 * rows.common > rows.rows:
         return Holdout(common)
-    if 2 * rows.repeated > rows.rows:
-        return Holdout(f"{rows.repeated:,} of the {rows.rows:,} rows of the hold-out are the same row")
-    return Holdout(targets=rows.targets, warnings=(f"{common} as well",) if rows.common else ())
+    left = rows.rows - rows.common
+    if 2 * rows.repeated > left:
+        return Holdout(f"{rows.repeated:,} of {left:,} rows of the hold-out are the same row")
+    warnings = [f"the column {name} holds the target itself" for name in rows.leaks]
+    if rows.common:
+        warnings.append(f"{common} as well and were left out")
+    return Holdout(targets=rows.targets, marked=rows.apart if rows.common else b"", warnings=tuple(warnings))

@@ -23,12 +23,16 @@ BUDGET_S = 8.0
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The rows to measure on: an open data file, its name and target, and whether only those held back count."""
+    """The rows to measure on: an open data file, its name and target, and whether only those held back count.
+
+    `marked`, if it is not empty, has a bit for each row that counts.
+    """
 
     file: int
     name: str
     target: str | None
     held_back: bool = False
+    marked: bytes = b""
 
 
 @dataclass(slots=True)
@@ -90,7 +94,7 @@ async def _evaluated(
         started.worker, judged.bytes.digest, started.at
     )
     measured.handle, _file = await started.worker.open_data(rows.file, rows.name, target=rows.target)
-    found = await started.worker.evaluate(measured.handle, metric=metric, held_back=rows.held_back)
+    found = await started.worker.evaluate(measured.handle, metric=metric, held_back=rows.held_back, marked=rows.marked)
     measured.found = Measurement(
         found.task, found.rows, found.metrics, causes=found.causes, answers=found.answers, compiled=compiled
     )

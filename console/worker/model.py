@@ -85,13 +85,19 @@ class Evaluated:
 
 @dataclass(frozen=True, slots=True)
 class HoldoutRows:
-    """What a hold-out is beside the training rows: its rows, those that stand in both, how often its most frequent
-    row stands in it, the distinct values of its target. `problem` says why the two could not be compared."""
+    """What a hold-out is beside the training rows: its rows and those that stand in both.
+
+    Of the others: how often the most frequent of them stands there, the distinct values of the target, the columns
+    that are the target, and in `apart` a bit for each row, whether it is one of them. `problem` says why the two could
+    not be compared.
+    """
 
     rows: int = 0
     common: int = 0
     repeated: int = 0
     targets: int | None = None
+    leaks: tuple[str, ...] = ()
+    apart: bytes = b""
     problem: str = ""
 
 
@@ -234,16 +240,22 @@ class Worker:
         return await self._call("call_rows", fields, deadline)
 
     async def evaluate(
-        self, data: int, *, metric: str | None = None, held_back: bool = False, deadline: float = 120.0
+        self,
+        data: int,
+        *,
+        metric: str | None = None,
+        held_back: bool = False,
+        marked: bytes = b"",
+        deadline: float = 120.0,
     ) -> Evaluated:
         """Task, rows and metrics (as scikit-learn names them) on an open table with a target.
 
         `metric` asks for one more scorer; `held_back` measures only the rows that a training without a hold-out file
-        keeps from fitting.
+        keeps from fitting; `marked` only those whose bit is set.
         """
         fields = {"data": data, "metrics": [metric] if metric else [], "held_back": held_back}
         self.placement.release()
-        head, _body = await self.child.request("evaluate", fields, deadline=deadline)
+        head, _body = await self.child.request("evaluate", fields, body=marked, deadline=deadline)
         return self._checked(_evaluated, head)
 
     async def compare_rows(
@@ -264,10 +276,10 @@ class Worker:
         fields: Head = {"names": list(names), "target": target, "metric": metric}
         fields["features"] = list(features) if features else None
         given = f"the files {names[0]} and {names[1]}"
-        head, _body = await self.child.request(
+        head, body = await self.child.request(
             "compare_rows", fields, fds=(train, holdout), deadline=deadline, input=given
         )
-        return self._checked(_holdout_rows, head)
+        return self._checked(lambda said: _holdout_rows(said, bytes(body)), head)
 
     async def call_array(
         self,
@@ -402,12 +414,19 @@ def _evaluated(said: Head) -> Evaluated:
     return Evaluated(_string(said["task"]), int(said["rows"]), metrics, causes, _string(said.get("answers", ""))[:100])
 
 
-def _holdout_rows(said: Head) -> HoldoutRows:
+def _holdout_rows(said: Head, apart: bytes) -> HoldoutRows:
     if said.get("problem"):
         return HoldoutRows(problem=_string(said["problem"])[:1000])
-    targets = said["targets"]
+    rows, targets = int(said["rows"]), said["targets"]
+    if len(apart) != -(-rows // 8):
+        raise Malformed(f"{len(apart)} bytes for {rows} rows")
     return HoldoutRows(
-        int(said["rows"]), int(said["common"]), int(said["repeated"]), None if targets is None else int(targets)
+        rows,
+        int(said["common"]),
+        int(said["repeated"]),
+        None if targets is None else int(targets),
+        texts(said["leaks"]),
+        apart,
     )
 
 

@@ -8,8 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from console.errors import ConsoleError
-from console.worker.failures import error_of, new_failure, texts
+from console.worker.failures import ChildFailed, error_of, new_failure, texts
 from console.worker.launcher import Launcher
 from console.worker.limits import Limits, SandboxPlan
 from console.worker.process import ChildProcess
@@ -137,9 +136,11 @@ class Trainer:
 
         try:
             head = await self._ask("command", fields, (candidate,), None, hear)
-        except ConsoleError as error:
-            if error.failure is not None and printed:
-                error.failure = replace(error.failure, stderr="\n".join(printed))
+        except ChildFailed as error:
+            if error.failure is not None:
+                last = "\n".join(printed) or error.failure.stderr
+                how = str(error.details.get("exit") or error.failure.exit or "")[:100] or None
+                error.failure = replace(error.failure, stderr=last, exit=how)
             raise
         try:
             return float(head["seconds"])

@@ -33,14 +33,20 @@ def run(command: list[str], directory: str, suffix: str, candidate: int, on_line
         words[0] = sys.executable
     try:
         process = subprocess.Popen(
-            words, cwd=directory, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            words,
+            cwd=directory,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
         )
     except OSError as error:
         raise Refusal("bad-input", f"the training command {words[0]} cannot start: {error.strerror}") from None
     status, last = _follow(process, on_line)
     if status != 0:
         how = f"exit code {status}" if status > 0 else f"signal {-status}"
-        raise Refusal("command-failed", f"the training command ended with {how}{': ' if last else ''}{last[:300]}")
+        message = f"the training command ended with {how}{': ' if last else ''}{last[:300]}"
+        raise Refusal("command-failed", message, {"exit": how})
     _take(path, candidate)
 
 

@@ -22,6 +22,7 @@ __all__ = [
     "evaluate",
     "held_back",
     "known_labels",
+    "marked",
     "measured",
     "spelling",
     "split",
@@ -57,6 +58,17 @@ def held_back(X: Any, y: Any) -> tuple[Any, Any]:
     count = X.shape[0] if hasattr(X, "shape") else len(X)
     _fitted, held = split(count)
     return take(X, held), None if y is None else take(y, held)
+
+
+def marked(X: Any, y: Any, bits: bytes) -> tuple[Any, Any]:
+    """The rows whose bit is set. Raises Refusal for bits of another number of rows."""
+    import numpy
+
+    rows = X.shape[0] if hasattr(X, "shape") else len(X)
+    if len(bits) != -(-rows // 8):
+        raise Refusal("bad-input", f"the hold-out has {rows} rows, which is not what it was compared as")
+    positions = numpy.flatnonzero(numpy.unpackbits(numpy.frombuffer(bits, dtype="uint8"), count=rows))
+    return take(X, positions), None if y is None else take(y, positions)
 
 
 def task_of(model: Any, y: Any = None) -> str:

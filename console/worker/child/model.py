@@ -156,11 +156,14 @@ class Serving(Service):
     def evaluate(self, request: Request) -> Answer:
         """data, metrics, held_back → task, rows, metrics on the whole table or on its rows held back from fitting.
 
-        `causes` says why a metric is left out; `answers` is a digest of what the model answered.
+        The body, if there is one, has a bit for each row of the table that counts. `causes` says why a metric is left
+        out; `answers` is a digest of what the model answered.
         """
         fields = request.fields
         table = self.table(fields["data"])
         X, y = metrics.held_back(table.X, table.y) if fields.get("held_back") else (table.X, table.y)
+        if request.body:
+            X, y = metrics.marked(X, y, request.body)
         self.input = X
         answers = metrics.Answers(self._loaded(), X)
         causes: dict[str, str] = {}
@@ -169,7 +172,7 @@ class Serving(Service):
         return self._with_warnings({**head, "answers": metrics.digest_of(answers)}), b""
 
     def compare_rows(self, request: Request) -> Answer:
-        """target, features, metric, names, two descriptors (training rows, hold-out) → what `overlap.compare` tells.
+        """target, features, metric, names, two descriptors (training rows, hold-out) → what `overlap.compare` gives.
 
         It takes no model. Raises Refusal also for a metric that scikit-learn does not know.
         """
@@ -179,7 +182,7 @@ class Serving(Service):
         if fields.get("metric"):
             scoring.refuse_unknown(str(fields["metric"]))
         train, holdout = (Source(fd, str(name)) for fd, name in zip(request.fds, fields["names"]))
-        return {**overlap.compare(train, holdout, fields.get("target"), fields.get("features"))}, b""
+        return overlap.compare(train, holdout, fields.get("target"), fields.get("features"))
 
     def call_rows(self, request: Request) -> Answer:
         """rows, columns, methods → rows, worker_ms, outputs, for rows an operator typed."""

@@ -18,6 +18,9 @@ from console.worker.child.readers import bad, read
 SURE = 3
 STEP = 2.0**-12
 
+_FEW = 100
+"""Rows that are looked at before all are."""
+
 Columns = dict[str, Any]
 
 
@@ -35,28 +38,48 @@ class Rows:
         return len(next(iter(self.columns.values()))) if self.columns else 0
 
 
-def compare(train: Source, holdout: Source, target: Optional[str], names: Optional[list[str]]) -> dict[str, Any]:
-    """rows of the hold-out, common (rows that stand in both files), repeated (how often the most frequent row of the
-    hold-out stands in it), targets (distinct values of its target, None without one), of a hold-out and its training
-    rows. `problem` says why the two cannot be compared. `names` are the features of the model, where they are known.
+def compare(
+    train: Source, holdout: Source, target: Optional[str], names: Optional[list[str]]
+) -> tuple[dict[str, Any], bytes]:
+    """rows of the hold-out and common (those that stand in the training file as well); of the others repeated (how
+    often the most frequent of them stands there), targets (distinct values of the target, None without one) and leaks
+    (columns that are the target); and a bit for each row, whether it is one of the others.
 
-    Raises Refusal for a hold-out that cannot be read."""
+    `names` are the features of the model, where they are known; `problem` says why the two cannot be compared. Raises
+    Refusal for a hold-out that cannot be read.
+    """
     numpy = importlib.import_module("numpy")
     held = read_rows(holdout, target, names)
+    found: dict[str, Any] = {"rows": held.count, "common": 0, "repeated": 0, "targets": None, "leaks": []}
     if held.count == 0:
-        return {"rows": 0, "common": 0, "repeated": 0, "targets": None}
+        return found, b""
     try:
         seen, hashed = _hashes(read_rows(train, target, names), held, train)
     except Refusal as error:
-        return {"problem": str(error)}
-    repeated = numpy.unique(hashed, return_counts=True)[1].max()
-    targets = None if held.truth is None else len({spelling(one) for one in _flat(held.truth)})
-    return {
-        "rows": held.count,
-        "common": int(numpy.isin(hashed, seen).sum()),
-        "repeated": int(repeated),
-        "targets": targets,
-    }
+        return {"problem": str(error)}, b""
+    apart = ~numpy.isin(hashed, seen)
+    found["common"] = int(held.count - apart.sum())
+    if apart.any():
+        found["repeated"] = int(numpy.unique(hashed[apart], return_counts=True)[1].max())
+    if apart.any() and held.truth is not None:
+        found["targets"] = len({spelling(one) for one in _flat(numpy.asarray(held.truth)[apart])})
+        found["leaks"] = _leaks(held)
+    return found, numpy.packbits(apart).tobytes()
+
+
+def _leaks(held: Rows) -> list[str]:
+    """The columns that hold the very values of the target."""
+    numpy = importlib.import_module("numpy")
+    if numpy.asarray(held.truth).ndim != 1:
+        return []
+
+
+    def equal(values: Any, rows: slice) -> bool:
+        left, right = _as_numbers(values[rows], held.truth[rows])
+        return bool(numpy.array_equal(left, right))
+
+    columns = held.columns.items()
+    return [name for name, values in columns if equal(values, slice(_FEW)) and equal(values, slice(None))]
 
 
 def read_rows(source: Source, target: Optional[str], names: Optional[list[str]]) -> Rows:
