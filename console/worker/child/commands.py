@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections import deque
 from typing import Callable
 
@@ -14,9 +15,9 @@ from console.worker.child.main import Refusal
 
 CANDIDATE = "{candidate}"
 LINE_CAP = 2000
-LINES_CAP = 5000
+LINES_A_SECOND = 500
 LAST_LINES = 40
-"""So many of its last lines are told of in any case."""
+"""Of what a program prints faster than that, the last of these lines."""
 
 
 def run(command: list[str], directory: str, suffix: str, candidate: int, on_line: Callable[[str], None]) -> None:
@@ -53,19 +54,24 @@ def run(command: list[str], directory: str, suffix: str, candidate: int, on_line
 def _follow(process: subprocess.Popen[bytes], on_line: Callable[[str], None]) -> tuple[int, str]:
     """How the program ended, and the last line it printed."""
     assert process.stdout is not None
-    told, last = 0, ""
+    told, since, last = 0, time.monotonic(), ""
     kept: deque[str] = deque(maxlen=LAST_LINES)
+
+    def tell() -> None:
+        while kept:
+            on_line(kept.popleft())
+
     with process.stdout as output:
         for raw in iter(lambda: output.readline(LINE_CAP), b""):
             line = raw.decode("utf-8", "backslashreplace").rstrip("\r\n")
             last = line.strip() or last
+            kept.append(line)
+            if time.monotonic() - since > 1.0:
+                told, since = 0, time.monotonic()
             told += 1
-            if told <= LINES_CAP:
-                on_line(line)
-            else:
-                kept.append(line)
-    for line in kept:
-        on_line(line)
+            if told <= LINES_A_SECOND:
+                tell()
+    tell()
     return process.wait(), last
 
 

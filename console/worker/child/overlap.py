@@ -73,7 +73,6 @@ def _leaks(held: Rows) -> list[str]:
     if numpy.asarray(held.truth).ndim != 1:
         return []
 
-
     def equal(values: Any, rows: slice) -> bool:
         left, right = _as_numbers(values[rows], held.truth[rows])
         return bool(numpy.array_equal(left, right))

@@ -90,7 +90,7 @@ def refuse_unknown(name: str) -> None:
     """Raise Refusal, with the nearest names, where scikit-learn has no scorer or metric of this name."""
     metrics = importlib.import_module("sklearn.metrics")
     functions = {one for one in getattr(metrics, "__all__", ()) if one.endswith(_SUFFIXES)}
-    scorers = set(metrics.get_scorer_names())
+    scorers = set(metrics.get_scorer_names() if hasattr(metrics, "get_scorer_names") else metrics.SCORERS)
     if name in functions or name in scorers:
         return
     near = difflib.get_close_matches(name, sorted(functions | scorers), 3, 0.6)
