@@ -109,7 +109,7 @@ class Course:
             passed=passed,
             held_out=ground.data.own_holdout,
             changed=changes(old, new),
-            metric=main_metric(gate, new),
+            metric=main_metric(gate, new, old),
             seconds=made.trained.seconds if made.trained else time.time() - self._began,
             conditions=gate.conditions,
             unmeasured=flaw,

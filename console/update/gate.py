@@ -25,11 +25,15 @@ class Doubts:
     candidate: Mapping[str, str] = field(default_factory=dict)
 
 
-def main_metric(gate: Gate, candidate: Candidate) -> str | None:
-    """The metric the two are compared by: the recipe's, else the most telling of those measured."""
+def main_metric(gate: Gate, candidate: Candidate, current: Candidate | None = None) -> str | None:
+    """The metric the two are compared by: the recipe's, else the most telling of those measured of either.
+
+    A candidate that has no such figure is not compared by another one instead.
+    """
     if gate.metric is not None:
         return gate.metric
-    return next((name for name in _PREFERRED if name in candidate.metrics), next(iter(candidate.metrics), None))
+    names = [*(current.metrics if current else ()), *candidate.metrics]
+    return next((name for name in _PREFERRED if name in names), next(iter(names), None))
 
 
 def judge_gate(
@@ -41,7 +45,7 @@ def judge_gate(
     worse than, so comparisons pass and say so. What could not be measured does not pass, and where the hold-out
     measures nothing, nothing does.
     """
-    metric = main_metric(gate, candidate)
+    metric = main_metric(gate, candidate, current)
     doubts = doubts or Doubts()
     results: list[GateResult] = []
     if gate.at_least is not None:

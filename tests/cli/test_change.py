@@ -23,7 +23,11 @@ NO_NUMBERS = replace(NO_GATE, candidate=replace(SIDE, metrics={}))
         (replace(FOUND, gate=(MET, MISSED), passed=False), "gate-refused", "c (d)"),
         (replace(FOUND, gate=(UNKNOWN, MISSED), passed=False), "gate-refused", "c (d)"),
         (replace(FOUND, gate=(MET, UNKNOWN), passed=False), "not-measured", "c (d)"),
-        (replace(FOUND, gate=(UNKNOWN,), passed=False, unmeasured="no hold-out is named"), "not-measured", "no hold-out"),
+        (
+            replace(FOUND, gate=(UNKNOWN,), passed=False, unmeasured="no hold-out is named"),
+            "not-measured",
+            "no hold-out",
+        ),
         (replace(NO_GATE, unmeasured="no hold-out is named"), "not-measured", "no hold-out is named"),
         (NO_NUMBERS, "not-measured", "no metric"),
         (replace(FOUND, gate=(MISSED,), passed=False, unchanged=Unchanged.CONTENT), "same-content", "in place already"),

@@ -75,6 +75,13 @@ def test_the_metric_compared_by() -> None:
     assert main_metric(Gate(), side(max_error=1, r2=0.5)) == "r2"
     assert main_metric(Gate(), side(odd=1)) == "odd"
     assert main_metric(Gate(), side()) is None
+    assert main_metric(Gate(), side(accuracy=1), side(roc_auc=0.9, accuracy=0.8)) == "roc_auc"
+
+
+def test_a_candidate_that_spoils_the_telling_metric_is_not_judged_by_another() -> None:
+    results, passed = judge_gate(Gate(not_worse_by=0.1), side(roc_auc=0.9, accuracy=0.8), side(accuracy=0.99))
+    assert (passed, results[0].passed) == (False, None)
+    assert results[0].detail == "roc_auc could not be measured for the candidate"
 
 
 def test_which_way_is_better() -> None:
@@ -133,4 +140,6 @@ def test_what_is_missing_has_its_cause() -> None:
     results, _passed = judge_gate(ALL, bare, GOOD, Doubts(problem="it does not load"))
     assert [one.detail.partition(": ")[2] for one in results[1:]] == ["it does not load"] * 2
     results, _passed = judge_gate(ALL, GOOD, side(1.0), Doubts(candidate={"accuracy": "y is continuous"}))
-    assert [one.detail for one in results[:2]] == ["accuracy could not be measured for the candidate: y is continuous"] * 2
+    assert [one.detail for one in results[:2]] == [
+        "accuracy could not be measured for the candidate: y is continuous"
+    ] * 2

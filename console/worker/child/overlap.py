@@ -57,12 +57,16 @@ def compare(
         seen, hashed = _hashes(read_rows(train, target, names), held, train)
     except Refusal as error:
         return {"problem": str(error)}, b""
-    apart = ~numpy.isin(hashed, seen)
+    seen.sort()
+    place = numpy.searchsorted(seen, hashed)
+    apart = numpy.append(seen, seen[:1])[place] != hashed if len(seen) else numpy.ones(len(hashed), dtype=bool)
     found["common"] = int(held.count - apart.sum())
     if apart.any():
         found["repeated"] = int(numpy.unique(hashed[apart], return_counts=True)[1].max())
     if apart.any() and held.truth is not None:
-        found["targets"] = len({spelling(one) for one in _flat(numpy.asarray(held.truth)[apart])})
+        truth = numpy.asarray(held.truth)[apart]
+        plain = truth.dtype.kind in "biuf"
+        found["targets"] = len(numpy.unique(truth)) if plain else len({_text(one) for one in truth.ravel().tolist()})
         found["leaks"] = _leaks(held)
     return found, numpy.packbits(apart).tobytes()
 
@@ -114,14 +118,12 @@ def _hashes(train: Rows, held: Rows, source: Source) -> tuple[Any, Any]:
     pairs = [_as_numbers(train.columns[old], held.columns[new]) for old, new in zip(places, names)]
     if train.truth is not None and held.truth is not None:
         pairs.append(_as_numbers(train.truth, held.truth))
-    fractional = [(left, right) for left, right in pairs if _fractional(left) or _fractional(right)]
-    steps = len(fractional) >= SURE
+    fractional = [_fractional(left) or _fractional(right) for left, right in pairs]
     sums = [numpy.zeros(len(pairs[0][0]), dtype="uint64"), numpy.zeros(len(pairs[0][1]), dtype="uint64")]
-    for left, right in pairs:
-        exact = not (_fractional(left) or _fractional(right))
-        step = 0.0 if exact or not steps else _spread(left) * STEP
-        for side, values in enumerate((left, right)):
-            sums[side] = _mixed(sums[side], values if exact else _coarse(values, step))
+    for pair, rough in zip(pairs, fractional):
+        step = _spread(pair[0]) * STEP if rough and sum(fractional) >= SURE else 0.0
+        for side, values in enumerate(pair):
+            sums[side] = _mixed(sums[side], _coarse(values, step) if rough else values)
     return sums[0], sums[1]
 
 
@@ -155,7 +157,8 @@ def _text(value: Any) -> str:
 def _fractional(values: Any) -> bool:
     numpy = importlib.import_module("numpy")
     finite = values[numpy.isfinite(values)]
-    return bool((finite != numpy.rint(finite)).any())
+    few = finite[:_FEW]
+    return bool((few != numpy.rint(few)).any() or (finite != numpy.rint(finite)).any())
 
 
 def _spread(values: Any) -> float:
