@@ -10,6 +10,9 @@ from console.update.workshop import Workshop
 from console.worker.failures import ChildFailed
 from console.worker.model import HoldoutRows, Worker
 
+FEW_ROWS = 30
+"""Fewer rows than that are warned of: by chance alone the figures of two models differ much."""
+
 __all__ = ["Holdout", "examine"]
 
 
@@ -76,6 +79,8 @@ def _judged(rows: HoldoutRows) -> Holdout:
     if 2 * rows.repeated > left:
         return Holdout(f"{rows.repeated:,} of {left:,} rows of the hold-out are the same row")
     warnings = [f"the column {name} holds the target itself" for name in rows.leaks]
+    if left < FEW_ROWS:
+        warnings.append(f"the hold-out has only {left} rows that count")
     if rows.common:
         warnings.append(f"{common} as well and were left out")
     return Holdout(targets=rows.targets, marked=rows.apart if rows.common else b"", warnings=tuple(warnings))

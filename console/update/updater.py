@@ -80,7 +80,10 @@ class Updater:
             await asyncio.wait([task])
 
     async def promote(self, path: str, why: str) -> Version:
-        """Put the waiting candidate in place of what it was compared with. Raises Refused, Conflict, Failed."""
+        """Put the waiting candidate in place of what it was compared with. Raises Refused, Conflict, Failed.
+
+        Figures that measure nothing are not kept with its version.
+        """
         waiting = self._candidate(path)
         comparison = waiting.comparison
         judgement = comparison.candidate.judgement
@@ -89,14 +92,15 @@ class Updater:
             await self._shop.book.consent(
                 path, judgement, comparison.candidate.digest, why or "an update of accepted content"
             )
+        counts = not comparison.unmeasured
         version = await self._replacing.promote(
             path,
             waiting.content,
             at=waiting.at,
             replaces=waiting.replaces,
             why=why,
-            metrics=comparison.candidate.metrics,
-            replaced_metrics=comparison.current.metrics if comparison.current else {},
+            metrics=comparison.candidate.metrics if counts else {},
+            replaced_metrics=comparison.current.metrics if comparison.current and counts else {},
             accepted=reviewed,
         )
         self._let_go(path)
@@ -138,6 +142,8 @@ class Updater:
     async def _told_outcome(self, comparison: Comparison) -> None:
         path = comparison.path
         result = "gate passed" if comparison.passed else "gate not passed"
+        if comparison.unmeasured:
+            result = f"not measured: {comparison.unmeasured}"
         await self._shop.book.note("update", path, comparison.candidate.digest, f"compared: {result}")
         text = f"the candidate for {path} waits: {result}"
         self._shop.bus.emit("update.compared", path, text, severity="ok" if comparison.passed else "attention")

@@ -201,3 +201,12 @@ async def test_the_operator_may_promote_what_was_not_measured(engine: Engine, pl
     found = await updated(engine, path)
     version = await engine.updates.promote(path, "promoted on the screen")
     assert (version.digest, found.passed) == (found.candidate.digest, False)
+    assert found.candidate.metrics
+    assert version.metrics == {}
+    assert any(entry.result == f"compared: not measured: {found.unmeasured}" for entry in engine.book.entries())
+
+
+async def test_few_rows_are_warned_of(engine: Engine, place: Place) -> None:
+    written(OWN[:12])(engine.root / "few.csv")
+    found = await updated(engine, place("few.pkl", nearest(), recipe("few.csv")))
+    assert (found.unmeasured, found.warnings) == ("", ("the hold-out has only 12 rows that count",))
