@@ -81,7 +81,8 @@ class NameUse:
     """A global that a pickle names: `module` and `name` as the stream spells them (a name may hold dots).
 
     `arguments` are those of its first call, shortened, where they are literals; `place` says which part of the file
-    `offset` counts in, where that is not the whole: one of several pickles, a member of an archive.
+    `offset` counts in, where that is not the whole: one of several pickles, a member of an archive. `resolved` is true
+    of a `getattr` that only ever gave attributes of named classes, which are names of the file themselves.
     """
 
     module: str
@@ -90,6 +91,7 @@ class NameUse:
     called: bool = False
     arguments: Optional[str] = None
     place: str = ""
+    resolved: bool = False
 
     def __str__(self) -> str:
         return f"{self.module}.{self.name}"

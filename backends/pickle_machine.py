@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 import sys
+from functools import partial
 from typing import Callable, Optional
 
 from backends.base import Finding, Source
 from backends.pickle_calls import forged_array, odd_call, odd_state
 from backends.pickle_dtypes import hides_objects
 from backends.pickle_literals import KEEP, PickleLiterals
-from backends.pickle_names import Names, companion, makes_wrappers, role
+from backends.pickle_names import GETATTR, Names, attribute, companion, makes_wrappers, role
 from backends.pickle_opcodes import OPCODES
 from backends.pickle_reader import Budget, Stopped
 from backends.pickle_stack import spent
@@ -27,6 +28,8 @@ _ROUND = 2048
 _LONGEST_NAME = 1 << 16
 _PLAIN_ATTRIBUTES = frozenset(("__doc__", "__module__", "__name__", "__qualname__", "__wrapped__", "__annotations__"))
 """Attributes with double underscores that only describe."""
+_COPIES = (*b"2hjg",)
+"""DUP, BINGET, LONG_BINGET and GET."""
 _PLAIN_NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\Z", re.ASCII)
 
 
@@ -53,6 +56,7 @@ class PickleMachine(PickleLiterals):
         self.abandoned: Optional[int] = None
         self.wrapper: Optional[Instance] = None
         self.wrapper_index = 0
+        self._counting = False
         unknown = self._unknown
         self._dispatch = [
             getattr(self, "_" + OPCODES[code].name.lower()) if code in OPCODES else unknown for code in range(256)
@@ -163,7 +167,23 @@ class PickleMachine(PickleLiterals):
         plain = len(module) + len(name) <= KEEP and _PLAIN_NAME.match(module) and _PLAIN_NAME.match(name)
         if known.offset == offset and not plain:
             self.report("odd-name", f"the global {module!r} {name!r}"[:300], offset)
+        if known.role == GETATTR:
+            known.uses += 1
+            self._count_uses()
         return known
+
+    def _count_uses(self) -> None:
+        """From the first `getattr` on, follow each copy that an opcode pushes."""
+        if not self._counting:
+            self._counting = True
+            for code in _COPIES:
+                self._dispatch[code] = partial(self._copied, self._dispatch[code])
+
+    def _copied(self, push: Callable[[], None]) -> None:
+        push()
+        top = self.stack[-1]
+        if type(top) is Global and top.role == GETATTR:
+            top.uses += 1
 
     def _reduce(self) -> None:
         args = self.stack.pop()
@@ -204,6 +224,10 @@ class PickleMachine(PickleLiterals):
                 misused = type(item) is Global and item.role == "wrapper" and not makes_wrappers(callee)
                 if misused or (item is self.wrapper and item is not None):
                     raise Stopped("raw-span", f"gives joblib's array wrapper to {kind(callee)}", self.offset - 1)
+            named = None if new else attribute(callee, args, kwargs)
+            if named is not None:
+                callee.uses -= 1
+                return self._name(*named, self.offset - 1)
             odd = odd_call(callee, args, kwargs) if type(callee) is Global else ""
             if odd:
                 self.report("odd-call", odd, self.offset - 1)

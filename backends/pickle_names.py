@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import re
+from typing import Optional
 
 from backends.pickle_reader import Stopped
 from backends.pickle_values import DictValue, Global, Instance, Value
 
-__all__ = ["Names", "companion", "makes_wrappers", "role"]
+__all__ = ["GETATTR", "Names", "attribute", "companion", "makes_wrappers", "role"]
 
 MAX_NAMES = 10_000
 _MAX_LENGTH = 8 << 20
 """Characters of all names together."""
 
+GETATTR = "getattr"
 _ROLES = {
+    ("builtins", "getattr"): GETATTR,
+    ("__builtin__", "getattr"): GETATTR,
     ("joblib.numpy_pickle", "NumpyArrayWrapper"): "wrapper",
     ("sklearn.externals.joblib.numpy_pickle", "NumpyArrayWrapper"): "wrapper",
     ("copy_reg", "_reconstructor"): "reconstructor",
     ("copyreg", "_reconstructor"): "reconstructor",
 }
+
+_PART = re.compile(r"(?!__)[A-Za-z_]\w*\Z", re.ASCII)
 
 _WRAPPERS = frozenset(("NumpyArrayWrapper", "NDArrayWrapper", "ZNDArrayWrapper"))
 """Classes after whose BUILD joblib reads an array, whatever module they were fetched from."""
@@ -49,7 +55,20 @@ class Names:
 
 def makes_wrappers(callee: Value) -> bool:
     """Whether a call of this gives an array wrapper in one of the ways that picklers write."""
-    return type(callee) is Global and bool(callee.role)
+    return type(callee) is Global and callee.role not in ("", GETATTR)
+
+
+def attribute(callee: Value, args: Value, kwargs: Value = None) -> Optional[tuple[str, str]]:
+    """Module and dotted name that `getattr(class, "attribute")` stands for, as picklers write methods of classes.
+
+    None for any other call: attributes of objects, of attributes, and those whose name is computed.
+    """
+    if type(callee) is not Global or callee.role != GETATTR or kwargs is not None:
+        return None
+    if type(args) is not tuple or len(args) != 2 or type(args[0]) is not Global or type(args[1]) is not str:
+        return None
+    owner, name = args
+    return (owner.module, f"{owner.name}.{name}") if "." not in owner.name and _PART.match(name) else None
 
 
 def role(made: Instance) -> str:

@@ -32,10 +32,11 @@ Value = Any
 class Global:
     """A name, as the stream spells it; one object for each name in a walk. `offset` is where it stands first.
 
-    `arguments` are what it is called with the first time.
+    `arguments` are what it is called with the first time. `uses` counts how often `getattr` itself was taken for
+    something else than an attribute that then has a name of its own.
     """
 
-    __slots__ = ("arguments", "called", "module", "name", "offset", "role")
+    __slots__ = ("arguments", "called", "module", "name", "offset", "role", "uses")
 
     def __init__(self, module: str, name: str, offset: int, role: str = "") -> None:
         self.module = module
@@ -44,6 +45,7 @@ class Global:
         self.role = role
         self.called = False
         self.arguments: Value = None
+        self.uses = 0
 
     def __str__(self) -> str:
         return f"{self.module}.{self.name}"

@@ -109,10 +109,12 @@ def _once(uses: Iterable[NameUse]) -> Iterator[NameUse]:
 
 def _group(use: NameUse, policy: Policy) -> tuple[str, str] | None:
     """What a name belongs to: (code, what it could do, or its library); None where it is known and harmless."""
+    if names.harmless(use):
+        return None
     found = names.danger(use.module, use.name)
     if found is not None:
         return "dangerous-name", found.could
-    if (use.module, use.name) in names.allowed() or str(use) in policy.trusted:
+    if names.listed(use.module, use.name) or str(use) in policy.trusted:
         return None
     return "unlisted-name", use.module.partition(".")[0]
 

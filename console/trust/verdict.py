@@ -100,18 +100,17 @@ def refit_hazards(parameters: dict[str, Json]) -> Iterator[tuple[str, str]]:
 
 def _names(uses: Iterable[NameUse], policy: Policy) -> Iterator[tuple[Verdict, Reason]]:
     seen: set[tuple[str, str]] = set()
-    listed = names.allowed()
     for use in uses:
         key = (use.module, use.name)
         if key in seen:
             continue
         seen.add(key)
-        if names.harmless_uncalled(*key) and not use.called:
+        if names.harmless(use):
             continue
         found = names.danger(*key)
         if found is not None:
             yield Verdict.BLOCKED, Reason("dangerous-name", f"{use} could {found.could}", use.offset)
-        elif key in listed:
+        elif names.listed(*key):
             continue
         elif str(use) in policy.trusted:
             where = policy.trusted_in.get(str(use), "the policy")
