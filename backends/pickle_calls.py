@@ -13,7 +13,7 @@ import re
 from typing import Optional
 
 from backends.pickle_arrays import read_array
-from backends.pickle_checks import TEXT, Check, is_bytes, is_call, never
+from backends.pickle_checks import TEXT, Check, is_bytes, is_call, never, none
 from backends.pickle_dtypes import is_record, is_strings, literal_dtype, read_dtype
 from backends.pickle_frames import frame_check, makes_frames
 from backends.pickle_python import makes_data, python_check
@@ -27,6 +27,18 @@ _PACKED = (*_PACKAGES, "pandas", "functools", "collections", "copyreg", "copy_re
 _CLASS = re.compile(r"_*[A-Z]|(?:bsr|coo|csc|csr|dia|dok|lil)_(?:array|matrix)\Z|make_column_selector\Z|poly1d\Z")
 """How names of classes look in the packages; all others there are functions, which models keep and picklers do not
 call."""
+
+_TEMPLATE = re.compile(
+    r"\ndef _parse_args\(self, (?P<shapes>(?:[A-Za-z_]\w*, )*) (?P<taken>loc=0(?:, scale=1)?)\):\n"
+    r"    return \((?P=shapes)\), (?P<given>loc, (?:scale|1))\n\n"
+    r"def _parse_args_rvs\(self, (?P=shapes) (?P=taken), size=None\):\n"
+    r"    return self\._argcheck_rvs\((?P=shapes) (?P=given), size=size\)\n\n"
+    r"def _parse_args_stats\(self, (?P=shapes) (?P=taken), moments='mv'\):\n"
+    r"    return \((?P=shapes)\), (?P=given), moments\n\Z",
+    re.ASCII,
+)
+"""The program that scipy.stats writes for each distribution: scipy/stats/_distn_infrastructure.py,
+`parse_arg_template`."""
 
 
 def _partial(args: tuple[Value, ...]) -> bool:
@@ -141,8 +153,8 @@ _CLASSES: dict[str, Check] = {"Tree": _tree, "_ImputerTriplet": lambda args: len
 """Classes of the packages that are made with more than a few numbers."""
 
 
-def _check(callee: Global) -> Optional[Check]:
-    """What arguments of this name must be like; None where nothing is known of it."""
+def _check(callee: Global, new: bool) -> Optional[Check]:
+    """What arguments of this name must be like; None where nothing is known of it. `new`: it can only be a class."""
     module, name = callee.module, callee.name
     if (module, name) == ("functools", "partial"):
         return _partial
@@ -155,17 +167,17 @@ def _check(callee: Global) -> Optional[Check]:
         return never
     if _CLASS.match(name):
         return _CLASSES.get(name, _few_numbers)
-    return _FUNCTIONS.get(name, never)
+    return _FUNCTIONS.get(name, none if new and module.startswith("scipy.") else never)
 
 
-def odd_call(callee: Global, args: Value, kwargs: Value = None) -> str:
+def odd_call(callee: Global, args: Value, kwargs: Value = None, new: bool = False) -> str:
     """In words what is odd about calling this name so; "" for what a pickler writes and for names of other packages."""
     if type(args) is not tuple:
         return ""
     if callee.name == "__newobj__" and callee.module in ("copyreg", "copy_reg"):
         made = args[0] if args else None
-        return odd_call(made, args[1:], kwargs) if type(made) is Global else "makes an object of no named class"
-    check = _check(callee)
+        return odd_call(made, args[1:], kwargs, True) if type(made) is Global else "makes an object of no named class"
+    check = _check(callee, new)
     if check is None:
         return ""
     if kwargs is not None and not (type(kwargs) is DictValue and not kwargs.flat):
@@ -185,6 +197,8 @@ def odd_state(target: Instance) -> str:
         return "sets a state that is computed, not written"
     if type(state) is tuple and type(target.callee) is Global and str(target.callee) == "functools.partial":
         return "" if len(state) == 4 and _partial(state[:1]) else "a partial of something else than a function"
+    if type(target.callee) is Global and _made_class(target).startswith("scipy.stats."):
+        return _odd_distribution(state)
     for part in state if type(state) is tuple else (state,):
         if type(part) is Instance and type(state) is tuple and len(state) == 2 and _like_dict(part):
             return "sets attributes from a computed mapping"
@@ -193,6 +207,22 @@ def odd_state(target: Instance) -> str:
                 if type(value) is Global and _kept_to_call(value):
                     return f"keeps {value}, as no model does"
     return _odd_dtype(target)
+
+
+def _made_class(target: Instance) -> str:
+    """The name of the class an object is of, where copyreg makes it as well."""
+    first = target.args[0] if type(target.args) is tuple and target.args else None
+    return str(first if target.callee.name == "_reconstructor" and type(first) is Global else target.callee)
+
+
+def _odd_distribution(state: Value) -> str:
+    """In words what is odd about the state of a distribution, of which scipy runs one text as a program."""
+    if type(state) is not DictValue or not all(type(key) is str for key in state.flat[::2]):
+        return "sets attributes of a distribution from something else than a plain dict"
+    for key, value in zip(state.flat[::2], state.flat[1::2]):
+        if key == "_parse_arg_template" and not (type(value) is str and _TEMPLATE.match(value)):
+            return "a text that scipy would run as a program, and did not write"
+    return ""
 
 
 def _is_packed(callee: Value) -> bool:

@@ -228,7 +228,8 @@ class PickleMachine(PickleLiterals):
             if named is not None:
                 callee.uses -= 1
                 return self._name(*named, self.offset - 1)
-            odd = odd_call(callee, args, kwargs) if type(callee) is Global else ""
+            known = type(callee) is Global and callee.role != GETATTR
+            odd = odd_call(callee, args, kwargs, new) if known else ""
             if odd:
                 self.report("odd-call", odd, self.offset - 1)
         made = Instance(callee, args, kwargs, new)

@@ -51,9 +51,14 @@ def open_zip(source: Source) -> zipfile.ZipFile:
     if int.from_bytes(tail[end + 12 : end + 16], "little") > _MAX_DIRECTORY:
         raise Damaged("the archive's directory is larger than any model needs", offset=tail_at + end)
     try:
-        return zipfile.ZipFile(source.file())
+        archive = zipfile.ZipFile(source.file())
     except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error, UnicodeDecodeError) as error:
         raise Damaged(f"the archive's directory is not valid: {error}", offset=tail_at + end) from None
+    for info in archive.infolist():
+        if info.header_offset < 0:
+            shown = repr(info.filename[:200])
+            raise Damaged(f"the archive's directory places {shown} before the start of the file", offset=tail_at + end)
+    return archive
 
 
 def check_members(source: Source, archive: zipfile.ZipFile) -> list[Finding]:

@@ -14,7 +14,7 @@ from backends.base import NameUse
 __all__ = ["Danger", "allowed", "danger", "data_fingerprint", "harmless", "listed", "modern"]
 
 _DATA = Path(__file__).with_name("data")
-_ALLOWED = ("allowed.txt", "allowed_frames.txt", "allowed_python.txt", "allowed_torch.txt")
+_ALLOWED = ("allowed.txt", "allowed_frames.txt", "allowed_python.txt", "allowed_scipy.txt", "allowed_torch.txt")
 
 _TELLING = frozenset(
     """system popen Popen check_output check_call getoutput getstatusoutput eval exec execfile
@@ -22,6 +22,8 @@ _TELLING = frozenset(
 )
 """Last parts of a name that mean the same wherever they are found: libraries hand on what they imported."""
 
+_UNSAFE = "enable_unsafe_deserialization"
+"""What no model has an honest use for, under any of the names that Keras hands it on by."""
 _MODULES = frozenset(
     "os sys posix subprocess shutil socket pty ctypes importlib builtins runpy pickle marshal".split()  # noqa: SIM905
 )
@@ -101,6 +103,8 @@ def danger(module: str, name: str) -> Danger | None:
     last = name.rpartition(".")[2]
     if last in _TELLING:
         return Danger(last, "run code or a command, whatever library hands it on")
+    if last == _UNSAFE:
+        return Danger(last, "switch off Keras's safe mode, after which a layer can bring any code")
     if last in _MODULES:
         return Danger(last, f"hand on the module {last}, and with it everything in it")
     return None

@@ -18,9 +18,9 @@ def jsonable(value: Any, depth: int = 0) -> Json:
         return value
     kind = type(value)
     if kind is str:
-        return value[:TEXT_CAP]  # type: ignore[no-any-return]
+        return _bounded(value)
     if kind is int:
-        return value if -_BIG <= value < _BIG else str(value)[:TEXT_CAP]
+        return value if -_BIG <= value < _BIG else _bounded(str(value))
     if kind is float:
         return value if math.isfinite(value) else str(value)
     if depth > DEPTH_CAP:
@@ -32,8 +32,15 @@ def jsonable(value: Any, depth: int = 0) -> Json:
     if isinstance(value, (set, frozenset)):
         return [jsonable(one, depth + 1) for one in sorted(value, key=str)]
     if isinstance(value, (bytes, bytearray)):
-        return bytes(value[:TEXT_CAP]).decode("utf-8", "backslashreplace")
+        return _bounded(bytes(value).decode("utf-8", "backslashreplace"))
     return _foreign(value, depth)
+
+
+def _bounded(text: str) -> str:
+    """A text as it is, or its beginning with a word that there was more."""
+    if len(text) <= TEXT_CAP:
+        return text
+    return f"{text[:TEXT_CAP]}… (cut: the first {TEXT_CAP:,} of {len(text):,} characters)"
 
 
 def _foreign(value: Any, depth: int) -> Json:
@@ -47,7 +54,7 @@ def _foreign(value: Any, depth: int) -> Json:
         if isinstance(value, plain_type):
             return jsonable(plain_type(value), depth + 1)
     try:
-        return str(value)[:TEXT_CAP]
+        return _bounded(str(value))
     except Exception as error:
         return f"<str() raised {type(error).__name__}>"
 
