@@ -82,7 +82,8 @@ class NameUse:
 
     `arguments` are those of its first call, shortened, where they are literals; `place` says which part of the file
     `offset` counts in, where that is not the whole: one of several pickles, a member of an archive. `resolved` is true
-    of a `getattr` that only ever gave attributes of named classes, which are names of the file themselves.
+    of a `getattr` that only ever gave attributes of named classes, which are names of the file themselves, and of a
+    `numpy.vectorize` that only ever holds a named function.
     """
 
     module: str

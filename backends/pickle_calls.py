@@ -16,10 +16,11 @@ from backends.pickle_arrays import read_array
 from backends.pickle_checks import TEXT, Check, is_bytes, is_call, never, none
 from backends.pickle_dtypes import is_record, is_strings, literal_dtype, read_dtype
 from backends.pickle_frames import frame_check, makes_frames
+from backends.pickle_names import DISTRIBUTION_METHODS
 from backends.pickle_python import makes_data, python_check
 from backends.pickle_values import DictValue, Global, Instance, RawArray, Span, Value
 
-__all__ = ["forged_array", "odd_call", "odd_state"]
+__all__ = ["forged_array", "keeps_function", "odd_call", "odd_state"]
 
 _MAX_NUMBER = 1 << 31
 _PACKAGES = ("numpy", "scipy", "sklearn", "_loss")
@@ -209,6 +210,15 @@ def odd_state(target: Instance) -> str:
     return _odd_dtype(target)
 
 
+def keeps_function(target: Instance) -> bool:
+    """Whether this is a fresh `numpy.vectorize` that is given one named function, as a partial is."""
+    state = target.state
+    if not target.new or target.args != () or target.kwargs is not None or type(state) is not DictValue:
+        return False
+    kept = [value for key, value in zip(state.flat[::2], state.flat[1::2]) if key == "pyfunc"]
+    return all(type(key) is str for key in state.flat[::2]) and len(kept) == 1 and _partial((kept[0],))
+
+
 def _made_class(target: Instance) -> str:
     """The name of the class an object is of, where copyreg makes it as well."""
     first = target.args[0] if type(target.args) is tuple and target.args else None
@@ -220,6 +230,8 @@ def _odd_distribution(state: Value) -> str:
     if type(state) is not DictValue or not all(type(key) is str for key in state.flat[::2]):
         return "sets attributes of a distribution from something else than a plain dict"
     for key, value in zip(state.flat[::2], state.flat[1::2]):
+        if key in DISTRIBUTION_METHODS:
+            return f"replaces {key} of a distribution"
         if key == "_parse_arg_template" and not (type(value) is str and _TEMPLATE.match(value)):
             return "a text that scipy would run as a program, and did not write"
     return ""

@@ -12,10 +12,10 @@ from functools import partial
 from typing import Callable, Optional
 
 from backends.base import Finding, Source
-from backends.pickle_calls import forged_array, odd_call, odd_state
+from backends.pickle_calls import forged_array, keeps_function, odd_call, odd_state
 from backends.pickle_dtypes import hides_objects
 from backends.pickle_literals import KEEP, PickleLiterals
-from backends.pickle_names import GETATTR, Names, attribute, companion, makes_wrappers, role
+from backends.pickle_names import COUNTED, VECTORIZE, Names, attribute, companion, makes_wrappers, role
 from backends.pickle_opcodes import OPCODES
 from backends.pickle_reader import Budget, Stopped
 from backends.pickle_stack import spent
@@ -167,13 +167,13 @@ class PickleMachine(PickleLiterals):
         plain = len(module) + len(name) <= KEEP and _PLAIN_NAME.match(module) and _PLAIN_NAME.match(name)
         if known.offset == offset and not plain:
             self.report("odd-name", f"the global {module!r} {name!r}"[:300], offset)
-        if known.role == GETATTR:
+        if known.role in COUNTED:
             known.uses += 1
             self._count_uses()
         return known
 
     def _count_uses(self) -> None:
-        """From the first `getattr` on, follow each copy that an opcode pushes."""
+        """From the first such name on, follow each copy that an opcode pushes."""
         if not self._counting:
             self._counting = True
             for code in _COPIES:
@@ -182,7 +182,7 @@ class PickleMachine(PickleLiterals):
     def _copied(self, push: Callable[[], None]) -> None:
         push()
         top = self.stack[-1]
-        if type(top) is Global and top.role == GETATTR:
+        if type(top) is Global and top.role in COUNTED:
             top.uses += 1
 
     def _reduce(self) -> None:
@@ -228,7 +228,7 @@ class PickleMachine(PickleLiterals):
             if named is not None:
                 callee.uses -= 1
                 return self._name(*named, self.offset - 1)
-            known = type(callee) is Global and callee.role != GETATTR
+            known = type(callee) is Global and callee.role not in COUNTED
             odd = odd_call(callee, args, kwargs, new) if known else ""
             if odd:
                 self.report("odd-call", odd, self.offset - 1)
@@ -283,6 +283,8 @@ class PickleMachine(PickleLiterals):
                         self.report("odd-build", f"sets {key[:60]} of an object", self.offset - 1)
         if type(target.callee) is Global and target.callee.name == "dtype" and hides_objects(target):
             self.report("odd-build", "a dtype whose flags hide that it holds objects", self.offset - 1)
+        if role(target) == VECTORIZE and keeps_function(target):
+            target.callee.uses -= 1
         odd = "" if role(target).endswith("wrapper") else odd_state(target)
         if odd:
             self.report("odd-call", odd, self.offset - 1)

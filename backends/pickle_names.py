@@ -8,14 +8,18 @@ from typing import Optional
 from backends.pickle_reader import Stopped
 from backends.pickle_values import DictValue, Global, Instance, Value
 
-__all__ = ["GETATTR", "Names", "attribute", "companion", "makes_wrappers", "role"]
+__all__ = ["COUNTED", "DISTRIBUTION_METHODS", "GETATTR", "VECTORIZE", "Names", "attribute", "companion", "makes_wrappers", "role"]
 
 MAX_NAMES = 10_000
 _MAX_LENGTH = 8 << 20
 """Characters of all names together."""
 
-GETATTR = "getattr"
+GETATTR, VECTORIZE = "getattr", "vectorize"
+COUNTED = (GETATTR, VECTORIZE)
+"""Roles of names that are harmless in one use alone, so that all their uses are counted."""
 _ROLES = {
+    ("numpy", "vectorize"): VECTORIZE,
+    ("numpy.lib.function_base", "vectorize"): VECTORIZE,
     ("builtins", "getattr"): GETATTR,
     ("__builtin__", "getattr"): GETATTR,
     ("joblib.numpy_pickle", "NumpyArrayWrapper"): "wrapper",
@@ -24,6 +28,8 @@ _ROLES = {
     ("copyreg", "_reconstructor"): "reconstructor",
 }
 
+DISTRIBUTION_METHODS = ("_entropy", "_ppf_single")
+"""Methods of a discrete distribution that it keeps, to be called for each number of an array."""
 _PART = re.compile(r"(?!__)[A-Za-z_]\w*\Z", re.ASCII)
 
 _WRAPPERS = frozenset(("NumpyArrayWrapper", "NDArrayWrapper", "ZNDArrayWrapper"))
@@ -55,20 +61,25 @@ class Names:
 
 def makes_wrappers(callee: Value) -> bool:
     """Whether a call of this gives an array wrapper in one of the ways that picklers write."""
-    return type(callee) is Global and callee.role not in ("", GETATTR)
+    return type(callee) is Global and callee.role not in ("", *COUNTED)
 
 
 def attribute(callee: Value, args: Value, kwargs: Value = None) -> Optional[tuple[str, str]]:
     """Module and dotted name that `getattr(class, "attribute")` stands for, as picklers write methods of classes.
 
-    None for any other call: attributes of objects, of attributes, and those whose name is computed.
+    None for any other call: attributes of objects (but what scipy.stats keeps of its own distributions), of attributes,
+    and those whose name is computed.
     """
     if type(callee) is not Global or callee.role != GETATTR or kwargs is not None:
         return None
-    if type(args) is not tuple or len(args) != 2 or type(args[0]) is not Global or type(args[1]) is not str:
+    if type(args) is not tuple or len(args) != 2 or type(args[1]) is not str:
         return None
     owner, name = args
-    return (owner.module, f"{owner.name}.{name}") if "." not in owner.name and _PART.match(name) else None
+    if type(owner) is Instance and owner.new and name in DISTRIBUTION_METHODS:
+        owner = owner.callee if str(owner.callee).startswith("scipy.stats._discrete_distns.") else None
+    if type(owner) is not Global or "." in owner.name or not _PART.match(name):
+        return None
+    return owner.module, f"{owner.name}.{name}"
 
 
 def role(made: Instance) -> str:

@@ -32,8 +32,8 @@ Value = Any
 class Global:
     """A name, as the stream spells it; one object for each name in a walk. `offset` is where it stands first.
 
-    `arguments` are what it is called with the first time. `uses` counts how often `getattr` itself was taken for
-    something else than an attribute that then has a name of its own.
+    `arguments` are what it is called with the first time. `uses` counts how often a name
+    that is harmless in one use alone (pickle_names.COUNTED) was taken for another.
     """
 
     __slots__ = ("arguments", "called", "module", "name", "offset", "role", "uses")

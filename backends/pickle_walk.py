@@ -15,7 +15,7 @@ from backends.joblib_spans import read_span
 from backends.load_plan import Piece
 from backends.pickle_buffers import BufferMachine
 from backends.pickle_machine import PickleMachine
-from backends.pickle_names import GETATTR, Names
+from backends.pickle_names import COUNTED, Names
 from backends.pickle_opcodes import looks_like_pickle
 from backends.pickle_reader import Budget, Stopped
 from backends.pickle_values import Global, Instance, RawArray, Value, literal_words
@@ -142,7 +142,7 @@ class _Walker:
     def _use(self, known: Global) -> NameUse:
         place = f"pickle {bisect_right(self._starts, known.offset)}" if len(self._starts) > 1 else ""
         arguments = literal_words(known.arguments) if known.called else None
-        resolved = known.role == GETATTR and known.called and known.uses == 0
+        resolved = known.role in COUNTED and known.called and known.uses == 0
         return NameUse(known.module, known.name, known.offset, known.called, arguments, place, resolved)
 
     def _tell_names(self, go_on: Callable[[], object]) -> None:

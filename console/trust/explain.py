@@ -34,6 +34,7 @@ _OF_REASONS = {
     "trusted-by-policy": Verdict.SAFE,
 }
 """What reasons that stand behind no name and no finding make of a file by themselves."""
+_GETATTR = ("builtins.getattr", "__builtin__.getattr")
 _HEADLINES = {
     Verdict.SAFE: "Every byte was read, and it names nothing but what models need.",
     Verdict.REVIEW: "Something in it has to be looked at by a person before it is loaded.",
@@ -82,7 +83,7 @@ def _name_points(found: Inspection, policy: Policy, fresh: frozenset[str]) -> It
         mentions.sort(key=lambda one: (not one.new, one.offset or 0))
         kept, more = tuple(mentions[:_MENTIONS]), max(0, len(mentions) - _MENTIONS)
         if code == "dangerous-name":
-            yield Point(code, Verdict.BLOCKED, f"could {about}", "", kept, more)
+            yield Point(code, Verdict.BLOCKED, f"could {about}", _way_out(kept), kept, more)
         elif about == "__main__":
             text = "Loading it takes whatever has that name in the worker, which may be nothing."
             yield Point(code, Verdict.REVIEW, _SCRIPT, text, kept, more)
@@ -90,8 +91,18 @@ def _name_points(found: Inspection, policy: Policy, fresh: frozenset[str]) -> It
             title = f"names {about}, which is on no list of known names"
             if about in _known_libraries():
                 title = f"names parts of {about} that are not on the list of known names"
-            text = f"Loading it imports {about} and runs what is named here."
+            text = f"Loading it imports {about} and runs what is named here; it is safe once a policy trusts these names."
             yield Point(code, Verdict.REVIEW, title, text, kept, more)
+
+
+def _way_out(mentions: tuple[Mention, ...]) -> str:
+    """What would have to be true for a file to be allowed that is blocked by these names alone."""
+    if all(one.name in _GETATTR for one in mentions):
+        return (
+            "It is allowed as the method of a class on the list, such as str.split: save the model without methods of "
+            "objects and attributes of attributes."
+        )
+    return "No policy can trust such a name: the file is allowed once it is saved without it."
 
 
 @functools.cache

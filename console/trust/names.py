@@ -45,7 +45,7 @@ def harmless(use: NameUse) -> bool:
     """Whether a dangerous name does nothing in this file.
 
     `getattr` is nothing by itself where each call of it gave an attribute of a named class, which stands beside it as a
-    name of its own; nor is the class of an array that nothing calls.
+    name of its own, nor `numpy.vectorize` around a named function, nor the class of an array that nothing calls.
     """
     return use.resolved or ((use.module, use.name) in _ARRAY_CLASSES and not use.called)
 
