@@ -213,7 +213,7 @@ def _note_object(model: KerasModel, entry: dict[str, Json], said: set[tuple[str,
         model.names.append(NameUse(module, name, 0, True))
         detail = f"{dotted}{place} is no class of Keras"
         if elsewhere:
-            detail = f"{dotted}{place} is whatever was registered as {str(registered)[:200]!r}, not a class of Keras's own"
+            detail = f"{dotted}{place} is whatever was registered as {str(registered)[:200]!r}"
         model.findings.append(finding("keras-foreign", detail))
 
 

@@ -15,7 +15,7 @@ from backends.base import Finding, Source
 from backends.pickle_calls import forged_array, keeps_function, odd_call, odd_state
 from backends.pickle_dtypes import hides_objects
 from backends.pickle_literals import KEEP, PickleLiterals
-from backends.pickle_names import COUNTED, VECTORIZE, Names, attribute, companion, makes_wrappers, role
+from backends.pickle_names import COUNTED, VECTORIZE, Names, companion, makes_array, makes_wrappers, role, stands_for
 from backends.pickle_opcodes import OPCODES
 from backends.pickle_reader import Budget, Stopped
 from backends.pickle_stack import spent
@@ -224,11 +224,10 @@ class PickleMachine(PickleLiterals):
                 misused = type(item) is Global and item.role == "wrapper" and not makes_wrappers(callee)
                 if misused or (item is self.wrapper and item is not None):
                     raise Stopped("raw-span", f"gives joblib's array wrapper to {kind(callee)}", self.offset - 1)
-            named = None if new else attribute(callee, args, kwargs)
-            if named is not None:
-                callee.uses -= 1
-                return self._name(*named, self.offset - 1)
-            known = type(callee) is Global and callee.role not in COUNTED
+            counted = type(callee) is Global and callee.role in COUNTED
+            if counted and not new and kwargs is None and (given := self._reached(callee, args)) is not None:
+                return given
+            known = type(callee) is Global and not counted
             odd = odd_call(callee, args, kwargs, new) if known else ""
             if odd:
                 self.report("odd-call", odd, self.offset - 1)
@@ -240,6 +239,20 @@ class PickleMachine(PickleLiterals):
                 raise Stopped("raw-span", "an array wrapper within an array wrapper", self.offset - 1)
             self.wrapper, self.wrapper_index = made, len(self.memo)
         return self._ufunc(args) if type(callee) is Global and callee.name == "_ufunc_reconstruct" else made
+
+    def _reached(self, callee: Global, args: Value) -> Value:
+        """What a name that is harmless in one use alone gives in that use; None in any other."""
+        named = stands_for(callee, args)
+        if named is not None:
+            callee.uses -= 1
+            return self._name(*named, self.offset - 1)
+        if not makes_array(callee, args):
+            return None
+        callee.uses -= 1
+        made = self._called(args[0], args[1])
+        made.state = args[2]
+        self._check_state(made, args[2])
+        return made
 
     def _ufunc(self, args: Value) -> Value:
         """What numpy before 1.17 imports by the module and name it is given: a global like those of other opcodes."""

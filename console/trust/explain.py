@@ -91,7 +91,7 @@ def _name_points(found: Inspection, policy: Policy, fresh: frozenset[str]) -> It
             title = f"names {about}, which is on no list of known names"
             if about in _known_libraries():
                 title = f"names parts of {about} that are not on the list of known names"
-            text = f"Loading it imports {about} and runs what is named here; it is safe once a policy trusts these names."
+            text = f"Loading it imports {about} and runs what is named here. A policy can trust these names."
             yield Point(code, Verdict.REVIEW, title, text, kept, more)
 
 

@@ -22,6 +22,11 @@ _TELLING = frozenset(
 )
 """Last parts of a name that mean the same wherever they are found: libraries hand on what they imported."""
 
+_WRITING = frozenset(
+    """to_clipboard to_csv to_excel to_feather to_hdf to_orc to_parquet to_pickle to_sql to_stata to_xml
+    tofile""".split()  # noqa: SIM905
+)
+"""Last parts of a name that write a file, whatever table or array they are methods of."""
 _UNSAFE = "enable_unsafe_deserialization"
 """What no model has an honest use for, under any of the names that Keras hands it on by."""
 _MODULES = frozenset(
@@ -45,7 +50,8 @@ def harmless(use: NameUse) -> bool:
     """Whether a dangerous name does nothing in this file.
 
     `getattr` is nothing by itself where each call of it gave an attribute of a named class, which stands beside it as a
-    name of its own, nor `numpy.vectorize` around a named function, nor the class of an array that nothing calls.
+    name of its own, nor are dill's spellings of that, `numpy.vectorize` around a named function, and the class of an
+    array that nothing calls.
     """
     return use.resolved or ((use.module, use.name) in _ARRAY_CLASSES and not use.called)
 
@@ -54,8 +60,8 @@ def harmless(use: NameUse) -> bool:
 def allowed() -> frozenset[tuple[str, str]]:
     """Every (module, qualified name) that an artifact may name, as pickles spell them.
 
-    `tests/trust/allow_list/generate.py` writes the list from what scikit-learn, numpy and scipy need, `frames.py` beside
-    it that of pandas; what PyTorch's own files and Python itself bring was reviewed by hand.
+    `tests/trust/allow_list/generate.py` writes the list from what scikit-learn, numpy and scipy need, `frames.py`
+    beside it that of pandas; what PyTorch's own files and Python itself bring was reviewed by hand.
     """
     lines = [line for name in _ALLOWED for line in (_DATA / name).read_text("ascii").splitlines()]
     pairs = (line.split(" ") for line in lines if line and not line.startswith("#"))
@@ -103,6 +109,8 @@ def danger(module: str, name: str) -> Danger | None:
     last = name.rpartition(".")[2]
     if last in _TELLING:
         return Danger(last, "run code or a command, whatever library hands it on")
+    if last in _WRITING:
+        return Danger(last, "write files of whoever loads it")
     if last == _UNSAFE:
         return Danger(last, "switch off Keras's safe mode, after which a layer can bring any code")
     if last in _MODULES:

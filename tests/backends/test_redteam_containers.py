@@ -63,6 +63,17 @@ def test_bytes_of_an_archive_that_belong_to_nothing_are_told(title: str) -> None
     assert judged(*ARCHIVES[title]).verdict in UNSAFE
 
 
+@pytest.mark.parametrize("called", ["m.npz", "m.pt", "m.keras"])
+@pytest.mark.parametrize("beyond", [1, 150, 1 << 30])
+def test_a_member_before_the_start_of_the_file_is_damaged(beyond: int, called: str) -> None:
+    plain = archive(("a.npy", ARRAY.getvalue()))
+    end = plain.rfind(b"PK\x05\x06")
+    moved = struct.pack("<I", plain.find(b"PK\x01\x02") + beyond)
+    found = judged(plain[: end + 16] + moved + plain[end + 20 :], called)
+    assert found.verdict is Verdict.DAMAGED
+    assert found.reasons[0].detail == "the archive's directory places 'a.npy' before the start of the file"
+
+
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_archives_as_numpy_and_others_write_them_are_no_alarm(compression: int) -> None:
     file = io.BytesIO()

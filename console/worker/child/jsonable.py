@@ -10,6 +10,8 @@ from backends.base import Json
 TEXT_CAP = 10_000
 DEPTH_CAP = 20
 _BIG = 1 << 63
+_DECIMAL_BITS = 10_000
+"""Longer integers are not written in decimal, which Python refuses."""
 
 
 def jsonable(value: Any, depth: int = 0) -> Json:
@@ -20,7 +22,9 @@ def jsonable(value: Any, depth: int = 0) -> Json:
     if kind is str:
         return _bounded(value)
     if kind is int:
-        return value if -_BIG <= value < _BIG else _bounded(str(value))
+        if -_BIG <= value < _BIG:
+            return value
+        return _bounded(str(value) if value.bit_length() < _DECIMAL_BITS else hex(value))
     if kind is float:
         return value if math.isfinite(value) else str(value)
     if depth > DEPTH_CAP:

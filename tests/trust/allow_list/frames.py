@@ -7,7 +7,7 @@ under ~/.pyenv, and a package index), runs itself in each with `--collect`, and 
 keeps to Python 3.8 and imports nothing of this project.
 """
 
-# ruff: noqa: UP006, UP017, UP031, UP035 - Python 3.8
+# ruff: noqa: UP006, UP031, UP035 - Python 3.8
 # mypy: disable-error-code="misc, arg-type, import-untyped"
 from __future__ import annotations
 
