@@ -49,6 +49,7 @@ _PLAIN_TYPES = frozenset(
     "bool bytearray bytes complex dict float frozenset int list object range set slice str tuple type".split()  # noqa: SIM905
 )
 MULTIARRAY = ("numpy.core.multiarray", "numpy._core.multiarray")
+_LOWER_CASE = ("builtins", "__builtin__", "datetime", "numpy", "scipy", "sklearn", "pandas")
 _PART = re.compile(r"(?!__)[A-Za-z_]\w*\Z", re.ASCII)
 
 _WRAPPERS = frozenset(("NumpyArrayWrapper", "NDArrayWrapper", "ZNDArrayWrapper"))
@@ -103,9 +104,16 @@ def stands_for(callee: Global, args: Value) -> Optional[tuple[str, str]]:
     owner, name = args
     if type(owner) is Instance and owner.new and name in DISTRIBUTION_METHODS:
         owner = owner.callee if str(owner.callee).startswith("scipy.stats._discrete_distns.") else None
-    if type(owner) is not Global or "." in owner.name or not _PART.match(name):
+    if type(owner) is not Global or not _may_be_class(owner) or not _PART.match(name):
         return None
     return owner.module, f"{owner.name}.{name}"
+
+
+def _may_be_class(owner: Global) -> bool:
+    """Whether a name looks like that of a class, which modules do not, or belongs to libraries with other manners."""
+    if "." in owner.name:
+        return False
+    return owner.name.lstrip("_")[:1].isupper() or owner.module.partition(".")[0] in _LOWER_CASE
 
 
 def _loaded_type(args: tuple[Value, ...]) -> Optional[tuple[str, str]]:

@@ -51,14 +51,9 @@ def open_zip(source: Source) -> zipfile.ZipFile:
     if int.from_bytes(tail[end + 12 : end + 16], "little") > _MAX_DIRECTORY:
         raise Damaged("the archive's directory is larger than any model needs", offset=tail_at + end)
     try:
-        archive = zipfile.ZipFile(source.file())
+        return zipfile.ZipFile(source.file())
     except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error, UnicodeDecodeError) as error:
         raise Damaged(f"the archive's directory is not valid: {error}", offset=tail_at + end) from None
-    for info in archive.infolist():
-        if info.header_offset < 0:
-            shown = repr(info.filename[:200])
-            raise Damaged(f"the archive's directory places {shown} before the start of the file", offset=tail_at + end)
-    return archive
 
 
 def check_members(source: Source, archive: zipfile.ZipFile) -> list[Finding]:
@@ -260,7 +255,7 @@ class _Window(Source):
         self._start = start
 
     def read(self, offset: int, length: int) -> bytes:
-        length = max(0, min(length, self.size - offset))
+        length = max(0, min(length, self.size - offset)) if offset >= 0 else 0
         data = os.pread(self.fd, length, self._start + offset) if length else b""
         self.bytes_read += len(data)
         return data
@@ -273,6 +268,8 @@ def member_source(source: Source, archive: zipfile.ZipFile, name: str) -> Iterat
     Raises Damaged, OSError.
     """
     info = archive.getinfo(name)
+    if info.header_offset < 0:
+        raise Damaged(f"the archive's directory places {name[:200]!r} before the start of the file")
     if info.compress_type == zipfile.ZIP_STORED:
         header = source.read(info.header_offset, 30)
         start = (

@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats
-from dateutil import tz
+from dateutil import tz  # type: ignore[import-untyped]
 from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -145,6 +145,7 @@ def test_an_attribute_is_judged_by_its_dotted_name(owner: tuple[str, str], attri
     )
 
 
+NEW_INDEX = ("pandas.core.indexes.base", "_new_Index")
 PARTS = b"}" + text("data") + EMPTY + b"s"
 BYTES = call("pyarrow.lib", "py_buffer", data(bytes(16)))
 LARGE = call("pyarrow.lib", "type_for_alias", text("large_string"))
@@ -167,12 +168,10 @@ TWINS: dict[str, bytes] = {
     "a zone that is read": call("zoneinfo", "ZoneInfo", text("Europe/Berlin")),
     "a zone of pytz elsewhere": call("pytz", "_p", text("/etc/passwd"), number(0), number(0), text("x")),
     "a file of dateutil": call("dateutil.tz.tz", "tzfile", text("/etc/passwd")),
-    "a zone of another class": call("dateutil.tz._tzfile", "_unpickle", name("builtins", "bytearray"), b"N", b"N", b")"),
-    "an index of no index": call("pandas.core.indexes.base", "_new_Index", name("numpy", "ndarray"), PARTS),
-    "an index of other parts": call(
-        "pandas.core.indexes.base", "_new_Index", name("pandas", "Index"), mapping("buffer", EMPTY)
-    ),
-    "an index of a size": call("pandas.core.indexes.base", "_new_Index", name("pandas", "Index"), mapping("data", HUGE)),
+    "a zone of another class": call("dateutil.tz._tzfile", "_unpickle", name("builtins", "int"), b"N", b"N", b")"),
+    "an index of no index": call(*NEW_INDEX, name("numpy", "ndarray"), PARTS),
+    "an index of other parts": call(*NEW_INDEX, name("pandas", "Index"), mapping("buffer", EMPTY)),
+    "an index of a size": call(*NEW_INDEX, name("pandas", "Index"), mapping("data", HUGE)),
     "a block of a size": call("pandas._libs.internals", "_unpickle_block", HUGE, HUGE, number(2)),
     "a frame of values": call("pandas", "DataFrame", items(number(1))),
     "a frame by name": name("pandas", "DataFrame") + b")" + mapping("data", EMPTY) + b"\x92",

@@ -63,15 +63,14 @@ def test_bytes_of_an_archive_that_belong_to_nothing_are_told(title: str) -> None
     assert judged(*ARCHIVES[title]).verdict in UNSAFE
 
 
-@pytest.mark.parametrize("called", ["m.npz", "m.pt", "m.keras"])
-@pytest.mark.parametrize("beyond", [1, 150, 1 << 30])
-def test_a_member_before_the_start_of_the_file_is_damaged(beyond: int, called: str) -> None:
-    plain = archive(("a.npy", ARRAY.getvalue()))
+@pytest.mark.parametrize("beyond", [100, 1000, 1 << 30])
+def test_a_tensor_file_whose_members_start_before_it_is_damaged(beyond: int) -> None:
+    plain = tensors()
     end = plain.rfind(b"PK\x05\x06")
     moved = struct.pack("<I", plain.find(b"PK\x01\x02") + beyond)
-    found = judged(plain[: end + 16] + moved + plain[end + 20 :], called)
+    found = judged(plain[: end + 16] + moved + plain[end + 20 :], "m.pt")
     assert found.verdict is Verdict.DAMAGED
-    assert found.reasons[0].detail == "the archive's directory places 'a.npy' before the start of the file"
+    assert found.reasons[0].detail == "the archive's directory places 'a/data.pkl' before the start of the file"
 
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])

@@ -23,7 +23,7 @@ def jsonable(value: Any, depth: int = 0) -> Json:
         return _bounded(value)
     if kind is int:
         if -_BIG <= value < _BIG:
-            return value
+            return value  # type: ignore[no-any-return]
         return _bounded(str(value) if value.bit_length() < _DECIMAL_BITS else hex(value))
     if kind is float:
         return value if math.isfinite(value) else str(value)
