@@ -13,7 +13,7 @@ import re
 from typing import Optional
 
 from backends.pickle_arrays import read_array
-from backends.pickle_checks import TEXT, Check, is_bytes, is_call, never, none
+from backends.pickle_checks import TEXT, Check, is_bytes, is_call, made_by, never, none
 from backends.pickle_dtypes import is_record, is_strings, literal_dtype, read_dtype
 from backends.pickle_frames import frame_check, makes_frames
 from backends.pickle_names import DISTRIBUTION_METHODS
@@ -198,8 +198,10 @@ def odd_state(target: Instance) -> str:
         return "sets a state that is computed, not written"
     if type(state) is tuple and type(target.callee) is Global and str(target.callee) == "functools.partial":
         return "" if len(state) == 4 and _partial(state[:1]) else "a partial of something else than a function"
-    if type(target.callee) is Global and _made_class(target).startswith("scipy.stats."):
-        return _odd_distribution(state)
+    if type(target.callee) is Global:
+        odd = _odd_target(target)
+        if odd:
+            return odd
     for part in state if type(state) is tuple else (state,):
         if type(part) is Instance and type(state) is tuple and len(state) == 2 and _like_dict(part):
             return "sets attributes from a computed mapping"
@@ -219,10 +221,12 @@ def keeps_function(target: Instance) -> bool:
     return all(type(key) is str for key in state.flat[::2]) and len(kept) == 1 and _partial((kept[0],))
 
 
-def _made_class(target: Instance) -> str:
-    """The name of the class an object is of, where copyreg makes it as well."""
-    first = target.args[0] if type(target.args) is tuple and target.args else None
-    return str(first if target.callee.name == "_reconstructor" and type(first) is Global else target.callee)
+def _odd_target(target: Instance) -> str:
+    """In words what is odd about setting the state of this at all, or this state."""
+    made = str(made_by(target))
+    if made in ("builtins.type", "__builtin__.type", "logging.getLogger"):
+        return f"sets the state of what {made} gives, which is not new"
+    return _odd_distribution(target.state) if made.startswith("scipy.stats.") else ""
 
 
 def _odd_distribution(state: Value) -> str:

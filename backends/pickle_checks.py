@@ -6,7 +6,7 @@ from typing import Callable
 
 from backends.pickle_values import DictValue, Global, Instance, SetValue, Span, Value
 
-__all__ = ["GROUPS", "PLAIN", "TEXT", "Check", "each", "is_bytes", "is_call", "never", "none"]
+__all__ = ["GROUPS", "PLAIN", "TEXT", "Check", "each", "is_bytes", "is_call", "made_by", "never", "none"]
 
 Check = Callable[[tuple[Value, ...]], bool]
 TEXT = (str, bytes, Span)
@@ -27,6 +27,13 @@ def none(args: tuple[Value, ...]) -> bool:
 def never(args: tuple[Value, ...]) -> bool:
     """A name that models keep and picklers do not call."""
     return False
+
+
+def made_by(value: Instance) -> Value:
+    """The name that makes an object: that of its class, where copyreg makes it."""
+    callee, args = value.callee, value.args
+    known = type(callee) is Global and callee.module in ("copyreg", "copy_reg") and type(args) is tuple and args
+    return args[0] if known and type(args[0]) is Global else callee
 
 
 def is_call(value: Value, module: str, names: tuple[str, ...]) -> bool:

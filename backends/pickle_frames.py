@@ -10,7 +10,7 @@ from array import array
 from typing import Optional
 
 from backends.pickle_arrays import read_array
-from backends.pickle_checks import PLAIN, TEXT, Check, each, is_bytes, is_call, never, none
+from backends.pickle_checks import PLAIN, TEXT, Check, each, is_bytes, is_call, made_by, never, none
 from backends.pickle_python import BUILTINS, is_zone_name
 from backends.pickle_values import DictValue, Global, Instance, Span, Value
 
@@ -31,8 +31,20 @@ _MAX_OFFSETS = 4 << 20
 _ARROW = "pyarrow.lib"
 
 
+_MAKERS = frozenset(
+    "numpy pandas pyarrow pytz dateutil zoneinfo datetime decimal builtins __builtin__ _codecs".split()  # noqa: SIM905
+)
+"""Packages whose objects stand in frames and dates; attributes of any other object could be what pandas calls."""
+
+
+def _known(value: Value) -> bool:
+    """An object of one of these packages."""
+    maker = made_by(value) if type(value) is Instance else None
+    return type(maker) is Global and maker.module.partition(".")[0] in _MAKERS
+
+
 def _made(value: Value) -> bool:
-    return type(value) in PLAIN or type(value) is Instance
+    return type(value) in PLAIN or _known(value)
 
 
 def _parts(args: tuple[Value, ...]) -> bool:
@@ -54,7 +66,7 @@ def _named_index(args: tuple[Value, ...]) -> bool:
         args[0].module.partition(".")[0] == "pandas"
         and args[0].name.endswith("Index")
         and all(type(key) is str and key in _INDEX_PARTS for key in keys)
-        and (given is None or type(given) is Instance or read_array(given) is not None)
+        and (given is None or _known(given) or read_array(given) is not None)
     )
 
 
@@ -62,12 +74,12 @@ def _block(args: tuple[Value, ...]) -> bool:
     """`_unpickle_block`: values, the columns they are, and how many dimensions."""
     if len(args) != 3 or type(args[2]) is not int or not 0 <= args[2] <= 2:
         return False
-    return all(type(item) is Instance or read_array(item) is not None for item in args[:2])
+    return all(_known(item) or read_array(item) is not None for item in args[:2])
 
 
 def _manager(args: tuple[Value, ...]) -> bool:
     """Managers: nothing, or blocks and axes."""
-    return not args or (len(args) in (2, 3) and all(type(part) in (tuple, list, Instance, bool) for part in args))
+    return not args or (len(args) in (2, 3) and all(type(part) in (tuple, list, bool) or _known(part) for part in args))
 
 
 def _packed(args: tuple[Value, ...]) -> bool:

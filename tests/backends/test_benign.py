@@ -193,6 +193,14 @@ TWINS: dict[str, bytes] = {
     + items(group(text("_parse_arg_template"), text("import os"))) + b"b",
     "a distribution's program by a computed key": DISTRIBUTION + b"}"
     + call("builtins", "str", text("_parse_arg_template")) + text("import os") + b"sb",
+    "a distribution's program by copyreg": call("copyreg", "__newobj__", DISTRIBUTION.removesuffix(b")\x81"))
+    + mapping("_parse_arg_template", text("import os")) + b"b",
+    "a distribution's program by an old copyreg": call(
+        "copy_reg", "_reconstructor", DISTRIBUTION.removesuffix(b")\x81"), name("builtins", "object"), b"N"
+    ) + mapping("_parse_arg_template", text("import os")) + b"b",
+    "a calendar that calls": call("pandas._libs.tslibs.offsets", "CustomBusinessDay", number(1), b"\x89", MODEL),
+    "a zone that calls": call("pandas._libs.tslibs.timestamps", "_unpickle_timestamp", number(1), b"N", MODEL),
+    "a logger's handlers": call("logging", "getLogger") + mapping("handlers", items(MODEL)) + b"b",
     "a distribution's method": DISTRIBUTION + mapping("_entropy", name("numpy", "ndarray")) + b"b",
     "strings of a foreign kind": call("numpy._core._internal", "_convert_to_stringdtype_kwargs", b"\x88", MODEL),
     "a class made of a name": call("builtins", "type", text("x"), b")", b"}"),
