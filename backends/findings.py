@@ -44,7 +44,7 @@ FINDING_CODES: tuple[FindingCode, ...] = (
     FindingCode("odd-literal", "deceit", "a number or string spelled as no pickler writes it"),
     FindingCode("computed-name", "deceit", "a global whose name is no plain string"),
     FindingCode("computed-callee", "deceit", "calls something that was computed instead of named"),
-    FindingCode("odd-call", "code", "calls a known name in a way that no pickler does"),
+    FindingCode("odd-call", "code", "calls a known name otherwise than picklers are known to"),
     FindingCode("odd-build", "deceit", "sets the state of something that is not a new object"),
     FindingCode("method-override", "code", "the state of an object replaces one of its methods"),
     FindingCode("extension-registry", "deceit", "names a global by a number of the copyreg registry"),

@@ -182,12 +182,12 @@ def odd_call(callee: Global, args: Value, kwargs: Value = None, new: bool = Fals
     if check is None:
         return ""
     if kwargs is not None and not (type(kwargs) is DictValue and not kwargs.flat):
-        return f"calls {callee} with arguments by name, as no pickler does"
+        return f"calls {callee} with arguments by name, as picklers are not known to"
     if check(args):
         return ""
     if check is never:
-        return f"calls {callee}, which models only refer to"
-    return f"calls {callee} with arguments that no pickler gives it"
+        return f"calls {callee}, which models are only known to refer to"
+    return f"calls {callee} with other arguments than picklers are known to give it"
 
 
 def odd_state(target: Instance) -> str:

@@ -145,7 +145,7 @@ _CLASSES: dict[str, Check] = {
     "type": _single,
 }
 """Built-in classes by name."""
-_ERROR = re.compile(r"[A-Z][A-Za-z]*(?:Error|Warning|Exception)\Z|StopIteration\Z|StopAsyncIteration\Z")
+_ERROR = re.compile(r"[A-Za-z]*(?:Error|Warning|Exception)\Z|StopIteration\Z|StopAsyncIteration\Z")
 _error = each(PLAIN, 5)
 _NAMED: dict[tuple[str, str], Check] = {
     **dict.fromkeys((("collections", name) for name in ("OrderedDict", "Counter")), each(GROUPS, 1)),

@@ -77,7 +77,7 @@ BENIGN: dict[str, Callable[[], Any]] = {
     "discrete parameters": lambda: searched(max_iter=scipy.stats.randint(50, 60)),
     "patterns": lambda: [re.compile("a+", re.IGNORECASE), re.compile(b"x")],
     "values": lambda: [types.SimpleNamespace(a=1), random.Random(1), array("d", [1.0]), type(None), list[int]],
-    "errors": lambda: [ValueError("x"), KeyError, UserWarning],
+    "errors": lambda: [ValueError("x"), Exception("y"), FileNotFoundError(2, "z"), KeyError, UserWarning],
     "interfaces": lambda: [collections.abc.Mapping, collections.abc.Iterable, collections.ChainMap({"a": 1})],
 }  # fmt: skip
 
