@@ -14,7 +14,7 @@ from backends.pickle_checks import PLAIN, TEXT, Check, each, is_bytes, is_call, 
 from backends.pickle_python import BUILTINS, is_zone_name
 from backends.pickle_values import DictValue, Global, Instance, Span, Value
 
-__all__ = ["frame_check", "makes_frames"]
+__all__ = ["frame_check", "makes_frames", "partial_block"]
 
 _INDEX_PARTS = frozenset(
     "data name levels codes labels sortorder names start stop step tz freq closed left right".split()  # noqa: SIM905
@@ -105,6 +105,7 @@ _PANDAS: dict[str, Check] = {
     "_new_PeriodIndex": _named_index,
     "_new_IntervalIndex": _named_index,
     "_unpickle_block": _block,
+    "new_block": _block,
     "BlockManager": _manager,
     "SingleBlockManager": _manager,
     "_unpickle_timestamp": _parts,
@@ -272,6 +273,17 @@ def frame_check(known: Global) -> Optional[Check]:
     if package == "pyarrow":
         return _PYARROW.get(known.name, never) if known.module == _ARROW else never
     return _ZONES.get((known.module, known.name), never) if package in ("pytz", "dateutil") else None
+
+
+def partial_block(callee: Value) -> Optional[tuple[Global, Value]]:
+    """`partial(new_block, ndim=…)`, which pandas 1.3 calls for each block: the function, and the dimensions."""
+    if not is_call(callee, "functools", ("partial",)) or type(callee.state) is not tuple or len(callee.state) != 4:
+        return None
+    function, args, given, _ = callee.state
+    named = type(function) is Global and str(function) == "pandas.core.internals.blocks.new_block"
+    if not named or args != () or type(given) is not DictValue or given.flat[:1] != ["ndim"] or len(given.flat) != 2:
+        return None
+    return function, given.flat[1]
 
 
 def makes_frames(known: Global) -> bool:

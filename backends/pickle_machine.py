@@ -14,6 +14,7 @@ from typing import Callable, Optional
 from backends.base import Finding, Source
 from backends.pickle_calls import forged_array, keeps_function, odd_call, odd_state
 from backends.pickle_dtypes import hides_objects
+from backends.pickle_frames import partial_block
 from backends.pickle_literals import KEEP, PickleLiterals
 from backends.pickle_names import COUNTED, VECTORIZE, Names, companion, makes_array, makes_wrappers, role, stands_for
 from backends.pickle_opcodes import OPCODES
@@ -210,6 +211,9 @@ class PickleMachine(PickleLiterals):
         self.stack.append(self._called(callee, args, new=True))
 
     def _called(self, callee: Value, args: Value, kwargs: Value = None, new: bool = False) -> Value:
+        block = partial_block(callee) if type(args) is tuple else None
+        if block is not None:
+            callee, args = block[0], (*args, block[1])
         if type(callee) is Global:
             if not callee.called:
                 callee.called, callee.arguments = True, args

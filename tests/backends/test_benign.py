@@ -233,6 +233,20 @@ def test_what_stands_inside_a_frame_is_seen(inner: bytes) -> None:
     assert judged(b"\x80\x04" + made + b".").verdict is Verdict.BLOCKED
 
 
+def partial_block(function: bytes, dimensions: bytes) -> bytes:
+    """A block as pandas 1.3 makes it."""
+    state = group(function, b")", mapping("ndim", dimensions), b"N")
+    block = call("functools", "partial", function) + state + b"b"
+    return block + group(EMPTY, call("builtins", "slice", number(0), number(1), number(1))) + b"R"
+
+
+def test_blocks_as_pandas_1_3_makes_them_are_no_alarm() -> None:
+    new_block = name("pandas.core.internals.blocks", "new_block")
+    assert judged(b"\x80\x04" + partial_block(new_block, number(2)) + b".").verdict is Verdict.SAFE
+    for odd in (partial_block(new_block, HUGE), partial_block(name("numpy", "add"), number(2))):
+        assert judged(b"\x80\x04" + odd + b".").verdict in UNSAFE
+
+
 def test_arrow_arrays_that_hold_what_they_say_are_no_alarm() -> None:
     for made in (arrow(NUMBERS, number(2), b"N", BYTES), arrow(LARGE, number(2), b"N", offsets(0, 3, 16), BYTES)):
         assert judged(b"\x80\x04" + made + b".").verdict is Verdict.SAFE
