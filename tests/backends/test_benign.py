@@ -111,7 +111,7 @@ ATTRIBUTES: dict[str, bytes] = {
     "by a dotted name": call("builtins", "getattr", name("builtins", "str"), text("split.real")),
     "of the inner workings": call("builtins", "getattr", name("builtins", "str"), text("__class__")),
     "and itself kept": items(SPLIT, GETATTR),
-    "and itself kept from the memo": items(GETATTR + b"\x940", SPLIT, b"h\x00"),
+    "and itself kept from the memo": items(GETATTR + b"\x94" + group(name("builtins", "str"), text("split")) + b"R", b"h\x00"),
     "twice on the stack": items(GETATTR + b"2" + group(name("builtins", "str"), text("split")) + b"R"),
     "given to a partial": items(SPLIT, call("functools", "partial", GETATTR)),
     "made as an object": GETATTR + group(name("builtins", "str"), text("split")) + b"\x81",
