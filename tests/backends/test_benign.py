@@ -103,6 +103,7 @@ def test_a_method_of_a_class_is_a_name_like_any() -> None:
 
 GETATTR = name("builtins", "getattr")
 SPLIT = call("builtins", "getattr", name("builtins", "str"), text("split"))
+OF_STR = group(name("builtins", "str"), text("split")) + b"R"
 ATTRIBUTES: dict[str, bytes] = {
     "of an object": call("builtins", "getattr", MODEL, text("fit")),
     "of an attribute": call("builtins", "getattr", SPLIT, text("real")),
@@ -111,8 +112,8 @@ ATTRIBUTES: dict[str, bytes] = {
     "by a dotted name": call("builtins", "getattr", name("builtins", "str"), text("split.real")),
     "of the inner workings": call("builtins", "getattr", name("builtins", "str"), text("__class__")),
     "and itself kept": items(SPLIT, GETATTR),
-    "and itself kept from the memo": items(GETATTR + b"\x94" + group(name("builtins", "str"), text("split")) + b"R", b"h\x00"),
-    "twice on the stack": items(GETATTR + b"2" + group(name("builtins", "str"), text("split")) + b"R"),
+    "and itself kept from the memo": items(GETATTR + b"\x94" + OF_STR, b"h\x00"),
+    "twice on the stack": items(GETATTR + b"2" + OF_STR),
     "given to a partial": items(SPLIT, call("functools", "partial", GETATTR)),
     "made as an object": GETATTR + group(name("builtins", "str"), text("split")) + b"\x81",
     "of a module": call("builtins", "getattr", name("os", "path"), text("join")),
