@@ -22,6 +22,7 @@ __all__ = [
     "Backend",
     "Damaged",
     "Finding",
+    "Foreign",
     "Inspection",
     "Json",
     "LoadedModel",
@@ -30,6 +31,7 @@ __all__ = [
     "NotLoadable",
     "Signature",
     "Source",
+    "Unopened",
     "Unsupported",
     "outermost",
     "resolve",
@@ -59,6 +61,18 @@ class Unsupported(ArtifactError):
     """No backend reads it."""
 
     code = "unsupported"
+
+
+class Unopened(Unsupported):
+    """An archive or a compression that nothing here opens: what is in it was not looked at."""
+
+    code = "unopened"
+
+
+class Foreign(Unsupported):
+    """A model in a format that is recognised and not read here."""
+
+    code = "foreign-format"
 
 
 class NotLoadable(ArtifactError):

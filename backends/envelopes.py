@@ -13,13 +13,13 @@ import zlib
 from types import TracebackType
 from typing import Any, Optional, Protocol
 
-from backends.base import Damaged, Finding, Source, Unsupported, write_all
+from backends.base import Damaged, Finding, Source, Unopened, Unsupported, write_all
 from backends.bz2_blocks import open_bz2
 from backends.findings import finding
 from backends.parallel import Irregular, processors
 from backends.xz_blocks import MEMORY, open_xz
 
-__all__ = ["COMPRESSIONS", "MAX_BYTES", "Opened", "open_envelope", "open_head", "peek", "sniff"]
+__all__ = ["COMPRESSIONS", "MAX_BYTES", "Opened", "open_envelope", "open_head", "opener_of", "peek", "sniff", "starts"]
 
 COMPRESSIONS: tuple[str, ...] = ("zlib", "gzip", "bz2", "lzma", "xz", "lz4")
 MAX_BYTES = 4 << 30
@@ -40,7 +40,9 @@ _TRAILER = 64
 """The last bytes are fed one by one, so that a wrong checksum does not take what came before it away."""
 
 
-class _Decompressor(Protocol):
+class Decompressor(Protocol):
+    """What opens one stream, in the manner of bz2 and lzma."""
+
     @property
     def eof(self) -> bool: ...
 
@@ -96,7 +98,10 @@ def sniff(head: bytes) -> Optional[str]:
     return None
 
 
-def _decompressor(compression: str) -> _Decompressor:
+def opener_of(compression: str) -> Decompressor:
+    """What opens one stream of this compression; beside COMPRESSIONS, "deflate" without a frame. Raises Unopened."""
+    if compression == "deflate":
+        return _Zlib(-zlib.MAX_WBITS)
     if compression == "zlib":
         return _Zlib(zlib.MAX_WBITS)
     if compression == "gzip":
@@ -110,9 +115,9 @@ def _decompressor(compression: str) -> _Decompressor:
         try:
             frame: Any = importlib.import_module("lz4.frame")
         except ImportError:
-            raise Unsupported("compressed with lz4: install the lz4 extra to read it") from None
-        decompressor: _Decompressor = frame.LZ4FrameDecompressor()
-        return decompressor
+            raise Unopened("compressed with lz4: install the lz4 extra to read it") from None
+        opener: Decompressor = frame.LZ4FrameDecompressor()
+        return opener
     raise Unsupported("compressed by joblib before 0.10 (ZF): load and save it again with a joblib of its time")
 
 
@@ -122,10 +127,27 @@ _ERRORS = (zlib.error, lzma.LZMAError, OSError, ValueError, EOFError, RuntimeErr
 def open_head(head: bytes, compression: str) -> Optional[bytes]:
     """The first bytes inside, as far as `head` allows; None when it tells nothing (or the codec is missing)."""
     try:
-        opened = _decompressor(compression).decompress(head, 4096)
+        opened = opener_of(compression).decompress(head, 4096)
     except (*_ERRORS, Unsupported):
         return None
     return opened or None
+
+
+def starts(head: bytes, compression: str) -> bool:
+    """Whether a stream of this compression can start so: false where its very first byte could not be opened.
+
+    Two bytes announce zlib and three LZMA, which text and numbers have by chance.
+    """
+    try:
+        decompressor = opener_of(compression)
+        for at in range(len(head)):
+            if decompressor.decompress(head[at : at + 1], 1):
+                return True
+    except Unopened:
+        return True
+    except _ERRORS:
+        return False
+    return True
 
 
 def peek(source: Source, length: int) -> tuple[Optional[str], bytes]:
@@ -136,7 +158,7 @@ def peek(source: Source, length: int) -> tuple[Optional[str], bytes]:
         return None, head
     if compression == "zfile":
         return compression, b""
-    decompressor, opened, offset = _decompressor(compression), b"", 0
+    decompressor, opened, offset = opener_of(compression), b"", 0
     while len(opened) < length and not decompressor.eof:
         data = _next_chunk(source, offset) if decompressor.needs_input else b""
         if decompressor.needs_input and not data:
@@ -198,7 +220,7 @@ def open_envelope(source: Source, max_bytes: int = MAX_BYTES, into: Optional[int
     compression = None if source.opened else sniff(source.read(0, 16))
     if compression is None:
         return Opened(source)
-    decompressor = _decompressor(compression)
+    decompressor = opener_of(compression)
     fd = os.memfd_create(f"opened {compression}", os.MFD_CLOEXEC) if into is None else into
     opened = Opened(Source(fd, source.name, 0), compression, owned=into is None)
     if compression == "gzip" and int.from_bytes(source.read(3, 1), "little") & _GZIP_MORE:
@@ -234,7 +256,7 @@ def _open_parts(source: Source, opened: Opened, max_bytes: int) -> Optional[int]
         return None
 
 
-def _decompress(source: Source, decompressor: _Decompressor, opened: Opened, max_bytes: int) -> int:
+def _decompress(source: Source, decompressor: Decompressor, opened: Opened, max_bytes: int) -> int:
     """Stream everything into the opened file; returns the bytes written."""
     fd, taken, written = opened.source.fd, 0, 0
     while not decompressor.eof:

@@ -66,6 +66,8 @@ FINDING_CODES: tuple[FindingCode, ...] = (
     FindingCode("unsafe-path", "deceit", "a member of an archive leads out of it or is a link"),
     FindingCode("unread-member", "code", "a member of an archive that belongs to nothing in it"),
     FindingCode("prefix-data", "deceit", "bytes before the first member of an archive"),
+    # archives of files
+    FindingCode("unopened", "limit", "something in an archive could not be opened, so it was not looked at"),
     # PyTorch files
     FindingCode("torch-storage", "damaged", "a tensor's numbers are missing, cut off or of another size"),
     FindingCode("torch-script", "code", "a TorchScript program: code beside the numbers"),

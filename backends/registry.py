@@ -8,10 +8,12 @@ from dataclasses import replace
 from typing import Any, Optional
 
 from backends import envelopes, hdf5_frame, pickle_opcodes, torch_names
-from backends.base import Backend, Inspection, LoadedModel, Source, Unsupported
+from backends.base import Backend, Foreign, Inspection, LoadedModel, Source, Unopened, Unsupported
+from backends.containers import CLOSED, TAIL, container, may_hold_archive, zip_record
 from backends.findings import finding
+from backends.foreign import foreign_format, promised_format
 
-__all__ = ["FORMATS", "backend", "identify", "inspect", "load", "may_hold_model", "save", "suffix"]
+__all__ = ["FORMATS", "backend", "identify", "inspect", "is_worth_opening", "load", "may_hold_model", "save", "suffix"]
 
 HEAD = 4096
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -30,6 +32,7 @@ _MODULES: dict[str, str] = {
     "keras": "backends.keras",
     "hdf5-data": "backends.hdf5_data",
     "torch": "backends.torch_files",
+    "archive": "backends.archives",
 }
 """Format name to module; a module lists its backends in `BACKENDS`."""
 
@@ -42,6 +45,7 @@ _SUFFIXES: dict[str, tuple[str, ...]] = {
     "hdf5": (".h5", ".hdf5", ".he5", ".keras"),
     "zip": (".zip", ".npz", ".keras"),
     "torch": (".pt", ".pth", ".bin", ".ckpt", ".tar", ".model", ".zip", ".pkl", ".pickle"),
+    "archive": (".zip", ".tar", ".model", ".bin", ".dat", ".z", ".ckpt"),
 }
 """Extensions that are honest for each family of formats; any other known model extension is a mismatch."""
 
@@ -92,6 +96,14 @@ def identify(source: Source) -> Backend:
         candidate = backend(name)
         if candidate.sniff(head, source):
             return candidate
+    kind = container(head)
+    if kind in CLOSED:
+        raise Unopened(f"a {kind} archive cannot be opened here: what is in it was not looked at")
+    if kind is not None or (compression is None and _zip_record(source) is not None):
+        return backend("archive")
+    foreign = foreign_format(head)
+    if foreign is not None:
+        raise Foreign(f"a model in {foreign} format, which this console does not read yet")
     raise Unsupported(_unsupported(source, compression, head))
 
 
@@ -116,7 +128,8 @@ def inspect(source: Source) -> Inspection:
         extra.append(finding("disguised-pickle" if hides else "extension-mismatch", mismatch, 0))
     if compression is None and family[:1] == ("hdf5",):
         extra.extend(hdf5_frame.surroundings(source))
-    record = _zip_record(source) if compression is None and not head.startswith(ZIP_MAGIC) else None
+    alone = compression is None and inspection.format != "archive" and not head.startswith(ZIP_MAGIC)
+    record = _zip_record(source) if alone else None
     if record is not None:
         extra.append(finding("polyglot", f"{inspection.format} that is also a zip archive", record))
     return replace(inspection, findings=inspection.findings + tuple(extra)) if extra else inspection
@@ -151,6 +164,14 @@ def may_hold_model(head: bytes) -> bool:
     return _worth_inspecting(head)
 
 
+def is_worth_opening(head: bytes) -> bool:
+    """Whether a scan has to look into a file with these first bytes (up to 4 KiB): an archive may hold a model, too."""
+    compression = envelopes.sniff(head)
+    if compression in ("zlib", "lzma") and not envelopes.starts(head, compression):
+        return False
+    return may_hold_model(head) or may_hold_archive(head) or foreign_format(head) is not None
+
+
 def _worth_inspecting(head: bytes) -> bool:
     """Whether these uncompressed bytes can be a model; most zip archives are something else."""
     if head.startswith(ZIP_MAGIC):
@@ -162,7 +183,7 @@ def _mismatch(name: str, format_name: str, family: tuple[str, ...]) -> str:
     stem, extension = os.path.splitext(name.lower())
     if extension in _COMPRESSION_SUFFIXES:
         extension = os.path.splitext(stem)[1]
-    kind = format_name if format_name in ("torch", "npz", "keras") else family[0]
+    kind = format_name if format_name in ("torch", "npz", "keras", "archive") else family[0]
     group = {"joblib": "pickle", "keras": "zip"}.get(kind, kind)
     if extension not in _KNOWN_SUFFIXES or extension in _SUFFIXES[group]:
         return ""
@@ -171,23 +192,15 @@ def _mismatch(name: str, format_name: str, family: tuple[str, ...]) -> str:
 
 def _zip_record(source: Source) -> Optional[int]:
     """Where a zip reader would find its directory record: in the last 64 KiB; None where it would find none."""
-    tail_at = max(0, source.size - 65557)
-    tail = source.read(tail_at, 65557)
-    at = tail.rfind(b"PK\x05\x06")
-    if at < 0 or len(tail) - at < 22:
-        return None
-    entries = int.from_bytes(tail[at + 10 : at + 12], "little")
-    comment = int.from_bytes(tail[at + 20 : at + 22], "little")
-    whole = entries > 0 and at + 22 + comment <= len(tail) and b"PK\x01\x02" in tail
-    return tail_at + at if whole else None
+    tail_at = max(0, source.size - TAIL)
+    at = zip_record(source.read(tail_at, TAIL))
+    return None if at is None else tail_at + at
 
 
 def _unsupported(source: Source, compression: Optional[str], head: bytes) -> str:
     if source.size == 0:
         return "the file is empty"
-    if head[257:262] == b"ustar":
-        return (
-            "a tar archive, as PyTorch before 0.1.10 wrote them: load it with a PyTorch of its time and save it again"
-        )
     inside = f" inside {compression} compression" if compression else ""
-    return f"no known model format{inside}: it starts with {head[:8].hex(' ')}"
+    found = f"no known model format{inside}: it starts with {head[:8].hex(' ')}"
+    promised = promised_format(source.name)
+    return f"{found} (its name promises {promised}, which this console does not read yet)" if promised else found

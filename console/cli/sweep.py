@@ -5,35 +5,44 @@ from __future__ import annotations
 import argparse
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from console.cli import explained, shapes
 from console.cli.opening import Opened
 from console.cli.output import Output, columns, size_words
 from console.records import Artifact, Report, Verdict
+from console.store.scanning import Tally
 
 REFUSED = 3
 UNREADABLE = 4
+NO_MODEL = 5
 _TOGETHER = 500
 """So many lines are aligned with each other: nothing is held back for longer, however many files there are."""
-_NO_MODEL = frozenset(("unsupported", "not-loadable"))
-"""Why a file that could be read is of no concern: it holds no model."""
+_CODES = {"unsupported": NO_MODEL, "foreign-format": NO_MODEL, "not-loadable": 0}
+"""What an `unsupported` file that could be read means for the exit code, by the reason."""
+_NAMED = 5
+"""Files that a sentence names."""
 
 
 async def inspect_directory(store: Opened, arguments: argparse.Namespace, output: Output) -> int:
     """Every artifact beneath the directory; the exit code tells whether all is well."""
     begun = time.monotonic()
     counts: Counter[Verdict] = Counter()
-    codes = {0}
+    told: dict[int, list[str]] = {0: [], REFUSED: [], UNREADABLE: [], NO_MODEL: []}
+    codes: Counter[int] = Counter()
     items = output.items() if output.as_json else None
     block: list[Artifact] = []
     headed = False
-    async for report in store.engine.artifacts.beneath(store.path, digest=arguments.digest):
+    sweep = store.engine.artifacts.beneath(store.path, digest=arguments.digest)
+    async for report in sweep:
         counts[report.judgement.verdict] += 1
-        codes.add(code_of(report))
+        code = code_of(report)
+        codes[code] += 1
+        if codes[code] <= _NAMED:
+            told[code].append(report.artifact.path)
         if items is not None:
-            told = explained.trust_json(store.engine.artifacts.explained(report))
-            items.add(shapes.report(report) | {"trust": shapes.judgement(report.judgement) | told})
+            trust = explained.trust_json(store.engine.artifacts.explained(report))
+            items.add(shapes.report(report) | {"trust": shapes.judgement(report.judgement) | trust})
             continue
         block.append(report.artifact)
         if len(block) == _TOGETHER:
@@ -43,7 +52,8 @@ async def inspect_directory(store: Opened, arguments: argparse.Namespace, output
         items.end()
     elif block or not headed:
         output.lines(table(block, headed=not headed))
-    output.say(summary(counts, time.monotonic() - begun))
+    output.say(summary(counts, time.monotonic() - begun, sweep.tally.no_model))
+    output.say(remainder(sweep.tally, codes, told))
     return worst(codes)
 
 
@@ -52,23 +62,49 @@ def code_of(report: Report) -> int:
     verdict, reasons = report.judgement.verdict, report.judgement.reasons
     if verdict in (Verdict.BLOCKED, Verdict.REVIEW):
         return REFUSED
-    if verdict is Verdict.SAFE or (verdict is Verdict.UNSUPPORTED and reasons and reasons[0].code in _NO_MODEL):
+    if verdict is Verdict.SAFE:
         return 0
-    return UNREADABLE
+    return _CODES.get(reasons[0].code, UNREADABLE) if verdict is Verdict.UNSUPPORTED and reasons else UNREADABLE
 
 
 def worst(codes: Iterable[int]) -> int:
-    """What would not load without more ado weighs more than what cannot be read."""
+    """What would not load without more ado weighs most, then what cannot be read, then a promise that is not kept."""
     found = set(codes)
-    return REFUSED if REFUSED in found else max(found, default=0)
+    return next((code for code in (REFUSED, UNREADABLE, NO_MODEL) if code in found), 0)
 
 
-def summary(counts: Counter[Verdict], seconds: float) -> str:
-    """`2,000 files in 3.1 s (645 a second): 1,990 safe, 10 review`."""
-    total = counts.total()
-    files = f"{total:,} file{'' if total == 1 else 's'} in {seconds:.1f} s ({total / max(seconds, 1e-3):,.0f} a second)"
+def summary(counts: Counter[Verdict], seconds: float, no_model: int = 0) -> str:
+    """`2,000 files in 3.1 s (645 a second): 1,990 safe, 10 review`; `no_model` were read and are no artifacts."""
+    total = counts.total() + no_model
+    files = f"{_files(total)} in {seconds:.1f} s ({total / max(seconds, 1e-3):,.0f} a second)"
     found = ", ".join(f"{counts[verdict]:,} {verdict.value}" for verdict in Verdict if counts[verdict])
     return f"{files}: {found}" if found else files
+
+
+def remainder(tally: Tally, codes: Counter[int], told: Mapping[int, Sequence[str]]) -> str:
+    """`312 files hold no model; 2 could not be read: a.pkl, b.zip; never opened or followed: 1 symbolic link`."""
+    parts = [f"{_files(tally.no_model)} hold{'s' if tally.no_model == 1 else ''} no model"]
+    if codes[UNREADABLE]:
+        parts.append(f"{codes[UNREADABLE]:,} could not be read: {_named(told[UNREADABLE], codes[UNREADABLE])}")
+    if codes[NO_MODEL]:
+        verb = "promises" if codes[NO_MODEL] == 1 else "promise"
+        named = _named(told[NO_MODEL], codes[NO_MODEL])
+        parts.append(f"{codes[NO_MODEL]:,} {verb} a model that nothing here reads: {named}")
+    if tally.special:
+        kinds = (
+            f"{count:,} {kind.partition(' ')[2]}{'' if count == 1 else 's'}"
+            for kind, count in sorted(tally.special.items())
+        )
+        parts.append(f"never opened or followed: {', '.join(kinds)}")
+    return "; ".join(parts)
+
+
+def _files(count: int) -> str:
+    return f"{count:,} file{'' if count == 1 else 's'}"
+
+
+def _named(paths: Sequence[str], count: int) -> str:
+    return ", ".join(paths) + (f" and {count - len(paths):,} more" if count > len(paths) else "")
 
 
 def table(rows: Sequence[Artifact], *, headed: bool = True) -> Iterable[str]:

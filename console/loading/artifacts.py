@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from console.loading.recipes import Recipes
 from console.loading.record import Book
 from console.loading.shelf import Shelf
 from console.loading.survey import Survey
-from console.loading.sweep import sweep
+from console.loading.sweep import Sweep
 from console.loading.watching import Watching
 from console.records import Artifact, Event, Explanation, Report, Verdict
 from console.worker.launcher import Launcher
@@ -124,12 +124,12 @@ class Artifacts:
         """A report's verdict in plain words, without looking at the disk."""
         return self._explaining.known(report)
 
-    def beneath(self, path: str = "", *, digest: bool = False) -> AsyncIterator[Report]:
-        """Every artifact in a directory and those beneath it, inspected in parallel, in order. Raises BadInput.
+    def beneath(self, path: str = "", *, digest: bool = False) -> Sweep:
+        """Every artifact in a directory and those beneath it, inspected in parallel, in order.
 
-        The disk is looked at as it is: what a recipe calls data counts as well, and nothing is kept of it all.
+        The disk is looked at as it is: what is hidden or a recipe calls data counts as well, and nothing is kept of it.
         """
-        return sweep(self._root, path, partial(self._facts.report, digest=digest), 4 * self._width)
+        return Sweep(self._root, path, partial(self._facts.report, digest=digest), 4 * self._width)
 
     # over time
 

@@ -12,7 +12,7 @@ from console.store.freezing import freeze, keep_opened, memory_to_open
 from console.store.sealed import SealedBytes
 from console.worker.inspector import Inspectors
 
-_VERDICTS = {"unsupported": Verdict.UNSUPPORTED, "not-loadable": Verdict.UNSUPPORTED}
+_VERDICTS = dict.fromkeys(("unsupported", "unopened", "foreign-format", "not-loadable"), Verdict.UNSUPPORTED)
 
 
 def plan_in(inspectors: Inspectors) -> Callable[[SealedBytes], Awaitable[Inspection]]:

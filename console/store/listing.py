@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from backends.registry import may_hold_model
 from console.errors import BadInput
 from console.records import Artifact, FileIdentity
 from console.store import opening, recipe
@@ -133,32 +132,6 @@ class Lister:
 
 def _is_same(identity: bytes | None, status: os.stat_result) -> bool:
     return identity == opening.identity_of(status)
-
-
-def rows_beneath(root: Path, top: str, sniff: Callable[[bytes], bool] = may_hold_model) -> Iterator[list[Artifact]]:
-    """What may be a model beneath `top`, a directory of the store at `root`, a directory at a time, in order of path.
-
-    Nothing is remembered and nothing left out because a recipe calls it data. Raises BadInput when `top` cannot be
-    listed.
-    """
-    base = opening.open_root(root)
-    try:
-        lister = Lister(base, os.fspath(root).rstrip("/") + "/", sniff)
-        waiting = [top]
-        while waiting:
-            directory = waiting.pop()
-            try:
-                found = lister.look(directory, Directory())
-            except OSError as error:
-                if directory == top:
-                    raise BadInput(f"{root / top} {opening.words_of(error)}") from None
-                if error.errno not in GONE:
-                    yield [Artifact(directory, 0, 0.0, problem=f"directory {opening.words_of(error)}")]
-                continue
-            waiting.extend(reversed(found.children))
-            yield [found.rows[path] for path in sorted(found.rows)]
-    finally:
-        os.close(base)
 
 
 def row_of(root: Path, path: str) -> Artifact:

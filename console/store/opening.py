@@ -77,7 +77,7 @@ def problem_of(status: os.stat_result) -> str | None:
     """Why a file cannot hold a model whatever is in it: not a regular file, empty, or a hole; None when it can."""
     mode = status.st_mode
     if not stat.S_ISREG(mode):
-        return f"is {_kind(mode)}, not a regular file"
+        return f"is {kind_of(mode)}, not a regular file"
     if status.st_size == 0:
         return "is empty"
     if status.st_size >= _SPARSE_FROM and status.st_blocks * 512 * _SPARSE_RATIO < status.st_size:
@@ -85,7 +85,8 @@ def problem_of(status: os.stat_result) -> str | None:
     return None
 
 
-def _kind(mode: int) -> str:
+def kind_of(mode: int) -> str:
+    """The kind of a file that is no regular one, in words."""
     kinds = {
         stat.S_IFLNK: "a symbolic link",
         stat.S_IFIFO: "a FIFO",

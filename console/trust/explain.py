@@ -74,7 +74,7 @@ def _sorted(points: Iterable[Point]) -> list[Point]:
 def _name_points(found: Inspection, policy: Policy, fresh: frozenset[str]) -> Iterator[Point]:
     """One point for all names that could do the same, one for each library that is not listed."""
     groups: dict[tuple[str, str], list[Mention]] = {}
-    for use in _once(found.names):
+    for use in _once(found.names, every_place=found.format == "archive"):
         key = _group(use, policy)
         if key is not None:
             groups.setdefault(key, []).append(_mention(use, found, str(use) in fresh))
@@ -99,11 +99,12 @@ def _known_libraries() -> frozenset[str]:
     return frozenset(module.partition(".")[0] for module, _ in names.allowed())
 
 
-def _once(uses: Iterable[NameUse]) -> Iterator[NameUse]:
-    seen: set[tuple[str, str]] = set()
+def _once(uses: Iterable[NameUse], *, every_place: bool = False) -> Iterator[NameUse]:
+    seen: set[tuple[str, str, str]] = set()
     for use in uses:
-        if (use.module, use.name) not in seen:
-            seen.add((use.module, use.name))
+        key = (use.module, use.name, use.place if every_place else "")
+        if key not in seen:
+            seen.add(key)
             yield use
 
 

@@ -16,7 +16,10 @@ CHAIN_CAP = 20
 WARNINGS_CAP = 50
 
 _SEALING_CODES = frozenset({"identity", "wrong-identity", "recipient", "no-package", "over-cap"})
-INPUT_CODES = frozenset({"damaged", "unsupported", "not-loadable", "bad-input", "columns"}) | _SEALING_CODES
+INPUT_CODES = (
+    frozenset({"damaged", "unsupported", "unopened", "foreign-format", "not-loadable", "bad-input", "columns"})
+    | _SEALING_CODES
+)
 """Codes that blame the file or the data, not the run: they are raised as BadInput.
 
 The others are: `raised` (the model's code raised), `out-of-memory`, `cpu-limit`, `file-limit`, `died` (signal or exit),
