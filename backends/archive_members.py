@@ -15,21 +15,26 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, Optional
+from typing import BinaryIO, Callable, Optional, cast
 
 from backends import envelopes
-from backends.base import Damaged, Source, Unopened, write_all
+from backends.base import Damaged, Finding, Source, Unopened, write_all
+from backends.findings import finding
 
-__all__ = ["Member", "Stretch", "ar_members", "opened_stream", "tar_members", "zip_members"]
+__all__ = ["Bounds", "Member", "Stretch", "ar_members", "opened_stream", "tar_members", "zip_members"]
 
 _CHUNK = 1 << 16
 _LOCAL = 30
+_NAME = 200
 _AR_HEADER = 60
 _BLOCK = 512
 _ERRORS = (zlib.error, lzma.LZMAError, OSError, ValueError, EOFError, RuntimeError)
 _TAR_ERRORS = (tarfile.TarError, ValueError, OverflowError, EOFError, IndexError, RecursionError, MemoryError)
 _ENCRYPTED = 0x1
 _LZMA_MEMORY = 256 << 20
+
+Bounds = Callable[[int, int], Optional[str]]
+"""Why no more is opened, by how many bytes were read and how many came out of them; None to go on."""
 
 
 class Stretch(Source):
@@ -94,10 +99,10 @@ class Member:
         return found[:length]
 
     @contextlib.contextmanager
-    def opened(self, limit: int) -> Iterator[Source]:
+    def opened(self, bounds: Bounds) -> Iterator[Source]:
         """The member as a source: in place where it is stored as it is, else unpacked into memory.
 
-        Raises Unopened where it opens to more than `limit` bytes, Damaged, OSError.
+        Raises Unopened where it opens to more than its bounds, Damaged, OSError.
         """
         if self.method == zipfile.ZIP_STORED:
             yield self.packed
@@ -107,8 +112,9 @@ class Member:
             written = 0
             for piece in self._pieces(4 * _CHUNK):
                 written += write_all(fd, piece)
-                if written > limit:
-                    raise Unopened(f"it opens to more than {limit >> 20} MiB")
+                over = bounds(self.packed.size, written)
+                if over:
+                    raise Unopened(over)
             yield Source(fd, self.name, written)
         finally:
             os.close(fd)
@@ -117,10 +123,12 @@ class Member:
         """Whether the bytes have the CRC-32 that the archive gives; true where it gives none. Raises OSError."""
         if self.checksum is None:
             return True
-        found = 0
+        found = size = 0
         try:
             for piece in self._pieces(4 * _CHUNK):
-                found = zlib.crc32(piece, found)
+                found, size = zlib.crc32(piece, found), size + len(piece)
+                if size > self.size:
+                    return False
         except (Damaged, Unopened):
             return False
         return found == self.checksum
@@ -159,6 +167,11 @@ class Member:
         raise Unopened(f"it is packed by method {self.method}, which nothing here opens")
 
 
+def _cut(name: str) -> str:
+    """A name as it is told: its start and its end, where it is longer than anybody reads."""
+    return name if len(name) <= 2 * _NAME else f"{name[:_NAME]}…{name[-_NAME:]}"
+
+
 def zip_members(source: Source, archive: zipfile.ZipFile) -> Iterator[Member]:
     """The members that the directory of a zip archive lists, directories left out."""
     for info in archive.infolist():
@@ -167,10 +180,9 @@ def zip_members(source: Source, archive: zipfile.ZipFile) -> Iterator[Member]:
         header = source.read(info.header_offset, _LOCAL)
         names = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
         encrypted = bool((info.flag_bits | int.from_bytes(header[6:8], "little")) & _ENCRYPTED)
-        packed = Stretch(source, info.header_offset + _LOCAL + names, info.compress_size, info.filename)
-        yield Member(
-            info.filename, info.header_offset, info.file_size, packed, info.compress_type, info.CRC, encrypted
-        )
+        name = _cut(info.filename)
+        packed = Stretch(source, info.header_offset + _LOCAL + names, info.compress_size, name)
+        yield Member(name, info.header_offset, info.file_size, packed, info.compress_type, info.CRC, encrypted)
 
 
 def tar_members(source: Source) -> Iterator[Member]:
@@ -181,12 +193,12 @@ def tar_members(source: Source) -> Iterator[Member]:
                 archive.members = []
                 if not info.isreg():
                     continue
-                if info.sparse is None:
-                    packed: Source = Stretch(source, info.offset_data, info.size, info.name)
-                else:
-                    file = archive.extractfile(info)
-                    packed = _Sparse(source, file, info.size, info.name) if file else Stretch(source, 0, 0, info.name)
-                yield Member(info.name, info.offset, info.size, packed)
+                name = _cut(info.name)
+                packed: Source = Stretch(source, info.offset_data, info.size, name)
+                file = archive.extractfile(info) if info.sparse is not None else None
+                if file is not None:
+                    packed = _Sparse(source, cast("BinaryIO", file), info.size, name)
+                yield Member(name, info.offset, info.size, packed)
     except _TAR_ERRORS as error:
         raise Damaged(f"the tar archive breaks off: {error or type(error).__name__}") from None
 
@@ -205,37 +217,39 @@ def ar_members(source: Source) -> Iterator[Member]:
 
 
 @contextlib.contextmanager
-def opened_stream(source: Source, compression: str, limit: int) -> Iterator[tuple[Source, Optional[str]]]:
-    """All streams of a compressed file, one after another, in memory; and why they are not all, None where they are.
+def opened_stream(source: Source, compression: str, bounds: Bounds) -> Iterator[tuple[Source, Optional[Finding]]]:
+    """All streams of a compressed file, one after another, in memory; and why these are not all, None where they are.
 
     Programs that unpack archives read on behind the end of a stream, other than readers of models. Raises Unopened,
     OSError.
     """
     fd = os.memfd_create(f"opened {compression}", os.MFD_CLOEXEC)
     try:
-        problem = _open_streams(source, compression, fd, limit)
+        problem = _open_streams(source, compression, fd, bounds)
         yield Source(fd, source.name, os.fstat(fd).st_size), problem
     finally:
         os.close(fd)
 
 
-def _open_streams(source: Source, compression: str, fd: int, limit: int) -> Optional[str]:
+def _open_streams(source: Source, compression: str, fd: int, bounds: Bounds) -> Optional[Finding]:
     taken = written = 0
     while taken < source.size:
         rest = source.read(taken, _BLOCK)
         if taken and envelopes.sniff(rest) != compression:
-            return None if not rest.strip(b"\0") else f"{source.size - taken} bytes follow the {compression} stream"
+            more = f"{source.size - taken} bytes follow the {compression} stream"
+            return finding("trailing-bytes", more, taken) if rest.strip(b"\0") else None
         decompressor = envelopes.opener_of(compression)
         while not decompressor.eof:
             data = source.read(taken, _CHUNK) if decompressor.needs_input else b""
             if decompressor.needs_input and not data:
-                return f"the {compression} stream is cut off after {taken} bytes"
+                return finding("damaged-compression", f"the {compression} stream is cut off after {taken} bytes", taken)
             taken += len(data)
             try:
                 written += write_all(fd, decompressor.decompress(data, 4 * _CHUNK))
             except _ERRORS as error:
-                return f"the {compression} stream is damaged: {error}"
-            if written > limit:
-                return f"it opens to more than {limit >> 20} MiB"
+                return finding("damaged-compression", f"the {compression} stream is damaged: {error}", taken)
+            over = bounds(taken, written)
+            if over:
+                return finding("unopened", over, taken)
         taken -= len(decompressor.unused_data or b"")
     return None

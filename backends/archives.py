@@ -45,6 +45,7 @@ MAX_SECONDS = 15.0
 MAX_UNPACKED = 1 << 30
 """Bytes in memory that one member may open to."""
 MAX_TOGETHER = 4 << 30
+_MAX_DIRECTORY = 64 << 20
 _CHECKED = 64 << 20
 """Members up to this size have their checksum compared."""
 _EACH = 20
@@ -64,9 +65,16 @@ class _Work:
     depth: int = 0
     deadline: float = field(default_factory=lambda: time.monotonic() + MAX_SECONDS)
 
-    @property
-    def room(self) -> int:
-        return max(0, min(MAX_UNPACKED, MAX_TOGETHER - self.unpacked))
+    def bounds(self, taken: int, written: int) -> Optional[str]:
+        """Why what opens to so many bytes is not opened any further."""
+        limit = max(0, min(MAX_UNPACKED, MAX_TOGETHER - self.unpacked))
+        if written > limit:
+            return f"it opens to more than {limit >> 20} MiB"
+        if written > envelopes.FREE_BYTES and written > envelopes.MAX_RATIO * taken:
+            return f"it opens from {taken:,} bytes to more than {written:,}"
+        if time.monotonic() > self.deadline:
+            return f"the time of {MAX_SECONDS:g} seconds for one file was over"
+        return None
 
     def over(self) -> Optional[str]:
         """Why no more members are looked at."""
@@ -101,11 +109,11 @@ class ArchiveBackend:
             compression = envelopes.sniff(source.read(0, 16))
             if compression is None:
                 return _look(source, _Found(source.name, work))
-            with archive_members.opened_stream(source, compression, work.room) as (inner, problem):
+            with archive_members.opened_stream(source, compression, work.bounds) as (inner, problem):
                 work.unpacked += inner.size
                 found = _Found(source.name, work, compression)
                 if problem:
-                    found.unopened(problem)
+                    found.report(problem.code, problem.detail, problem.offset)
                 return _look(inner, found)
         finally:
             work.depth -= 1
@@ -184,7 +192,7 @@ class _Found:
         if not self.inspected and not self.findings:
             if self.foreign:
                 raise Foreign(f"{self.archive}!{self.foreign[0]}")
-            raise Unsupported(f"a {kind} archive that holds no model: all of its {self.members:,} members were seen")
+            raise Unsupported(f"no model in this {kind} archive: all of its members were looked at ({self.members:,})")
         for each in self.foreign:
             self.unopened(f"{self.archive}!{each}")
         listed: list[Json] = [{"member": name, "format": form} for name, form in self.inspected[:_LISTED]]
@@ -208,16 +216,17 @@ class _Found:
 def _look(source: Source, found: _Found) -> Inspection:
     kind = container(source.read(0, HEAD)) or "zip"
     if kind == "zip":
-        with open_zip(source) as archive:
+        with open_zip(source, _MAX_DIRECTORY) as archive:
             _look_at_all(archive_members.zip_members(source, archive), found)
-            for each in check_members(source, archive):
+            for each in [] if found.work.over() else check_members(source, archive):
                 _weigh(source, each, found)
         return found.inspection(kind)
     members = archive_members.tar_members if kind == "tar" else archive_members.ar_members
     try:
         _look_at_all(members(source), found)
     except Damaged as error:
-        found.report("truncated", str(error), error.offset)
+        if found.complete:
+            found.report("truncated", str(error), error.offset)
     return found.inspection(kind)
 
 
@@ -277,7 +286,7 @@ def _look_behind_mark(member: Member, found: _Found) -> None:
 
 def _inspect(member: Member, found: _Found) -> None:
     """Inspect a member that may be a model; nothing is told of one that is none."""
-    with member.opened(found.work.room) as inner:
+    with member.opened(found.work.bounds) as inner:
         if inner is not member.packed:
             found.work.unpacked += inner.size
         try:

@@ -19,7 +19,17 @@ from backends.findings import finding
 from backends.parallel import Irregular, processors
 from backends.xz_blocks import MEMORY, open_xz
 
-__all__ = ["COMPRESSIONS", "MAX_BYTES", "Opened", "open_envelope", "open_head", "opener_of", "peek", "sniff", "starts"]
+__all__ = [
+    "COMPRESSIONS",
+    "MAX_BYTES",
+    "Opened",
+    "open_envelope",
+    "open_head",
+    "opened_until",
+    "opener_of",
+    "peek",
+    "sniff",
+]
 
 COMPRESSIONS: tuple[str, ...] = ("zlib", "gzip", "bz2", "lzma", "xz", "lz4")
 MAX_BYTES = 4 << 30
@@ -133,21 +143,18 @@ def open_head(head: bytes, compression: str) -> Optional[bytes]:
     return opened or None
 
 
-def starts(head: bytes, compression: str) -> bool:
-    """Whether a stream of this compression can start so: false where its very first byte could not be opened.
+def opened_until(head: bytes, compression: str) -> tuple[bytes, bool]:
+    """What these first bytes open to, and whether that ends in damage: a byte at a time, so that nothing gets lost.
 
-    Two bytes announce zlib and three LZMA, which text and numbers have by chance.
+    Two bytes announce zlib and three LZMA, which text and numbers have by chance. Raises Unopened, Unsupported.
     """
+    decompressor, opened = opener_of(compression), b""
     try:
-        decompressor = opener_of(compression)
         for at in range(len(head)):
-            if decompressor.decompress(head[at : at + 1], 1):
-                return True
-    except Unopened:
-        return True
+            opened += decompressor.decompress(head[at : at + 1], 4096)
     except _ERRORS:
-        return False
-    return True
+        return opened, True
+    return opened, False
 
 
 def peek(source: Source, length: int) -> tuple[Optional[str], bytes]:

@@ -98,7 +98,7 @@ def identify(source: Source) -> Backend:
             return candidate
     kind = container(head)
     if kind in CLOSED:
-        raise Unopened(f"a {kind} archive cannot be opened here: what is in it was not looked at")
+        raise Unopened(f"a {kind} archive cannot be opened here: unpack it, and inspect what was in it")
     if kind is not None or (compression is None and _zip_record(source) is not None):
         return backend("archive")
     foreign = foreign_format(head)
@@ -167,8 +167,10 @@ def may_hold_model(head: bytes) -> bool:
 def is_worth_opening(head: bytes) -> bool:
     """Whether a scan has to look into a file with these first bytes (up to 4 KiB): an archive may hold a model, too."""
     compression = envelopes.sniff(head)
-    if compression in ("zlib", "lzma") and not envelopes.starts(head, compression):
-        return False
+    if compression in ("zlib", "lzma"):
+        opened, damaged = envelopes.opened_until(head, compression)
+        if damaged:
+            return _worth_inspecting(opened) or container(opened) is not None
     return may_hold_model(head) or may_hold_archive(head) or foreign_format(head) is not None
 
 

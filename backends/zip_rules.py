@@ -41,14 +41,14 @@ _TAIL = 65557
 """The longest end of an archive: directory record and comment."""
 
 
-def open_zip(source: Source) -> zipfile.ZipFile:
+def open_zip(source: Source, most: int = _MAX_DIRECTORY) -> zipfile.ZipFile:
     """The archive's directory. Raises Damaged (no directory, or one too large to be honest)."""
     tail_at = max(0, source.size - _TAIL)
     tail = source.read(tail_at, _TAIL)
     end = tail.rfind(b"PK\x05\x06")
     if end < 0 or len(tail) < end + 22:
         raise Damaged("the archive has no directory: it is cut off", offset=source.size)
-    if int.from_bytes(tail[end + 12 : end + 16], "little") > _MAX_DIRECTORY:
+    if int.from_bytes(tail[end + 12 : end + 16], "little") > most:
         raise Damaged("the archive's directory is larger than any model needs", offset=tail_at + end)
     try:
         return zipfile.ZipFile(source.file())

@@ -586,7 +586,7 @@ SAMPLES: tuple[Sample, ...] = (
         lambda m: PROTO + b"N." + npz(("archive/data.pkl", PROTO + evil(m) + STOP)),
         codes=("polyglot",),
     ),
-    Sample("82 pdf and zip", lambda m: b"%PDF-1.4\n" + npz(("a.npy", npy_objects(m))), codes=("unsupported",)),
+    Sample("82 pdf and zip", lambda m: b"%PDF-1.4\n" + npz(("a.npy", npy_objects(m))), codes=("prefix-data",)),
     Sample(
         "82 torch and npz",
         lambda m: npz(("a.npy", array_file()), ("archive/data.pkl", PROTO + evil(m) + STOP)),

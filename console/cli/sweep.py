@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 from console.cli import explained, shapes
 from console.cli.opening import Opened
@@ -27,22 +28,16 @@ _NAMED = 5
 async def inspect_directory(store: Opened, arguments: argparse.Namespace, output: Output) -> int:
     """Every artifact beneath the directory; the exit code tells whether all is well."""
     begun = time.monotonic()
-    counts: Counter[Verdict] = Counter()
-    told: dict[int, list[str]] = {0: [], REFUSED: [], UNREADABLE: [], NO_MODEL: []}
-    codes: Counter[int] = Counter()
+    seen = Seen()
     items = output.items() if output.as_json else None
     block: list[Artifact] = []
     headed = False
     sweep = store.engine.artifacts.beneath(store.path, digest=arguments.digest)
     async for report in sweep:
-        counts[report.judgement.verdict] += 1
-        code = code_of(report)
-        codes[code] += 1
-        if codes[code] <= _NAMED:
-            told[code].append(report.artifact.path)
+        seen.add(report)
         if items is not None:
-            trust = explained.trust_json(store.engine.artifacts.explained(report))
-            items.add(shapes.report(report) | {"trust": shapes.judgement(report.judgement) | trust})
+            told = explained.trust_json(store.engine.artifacts.explained(report))
+            items.add(shapes.report(report) | {"trust": shapes.judgement(report.judgement) | told})
             continue
         block.append(report.artifact)
         if len(block) == _TOGETHER:
@@ -52,9 +47,32 @@ async def inspect_directory(store: Opened, arguments: argparse.Namespace, output
         items.end()
     elif block or not headed:
         output.lines(table(block, headed=not headed))
-    output.say(summary(counts, time.monotonic() - begun, sweep.tally.no_model))
-    output.say(remainder(sweep.tally, codes, told))
-    return worst(codes)
+    output.say(summary(seen.verdicts, time.monotonic() - begun, sweep.tally.no_model))
+    output.say(remainder(seen, sweep.tally))
+    return worst(seen.codes)
+
+
+@dataclass(slots=True)
+class Seen:
+    """The artifacts of a scan by their verdicts and by their exit codes, with the first paths of each code."""
+
+    verdicts: Counter[Verdict] = field(default_factory=Counter)
+    codes: Counter[int] = field(default_factory=Counter)
+    paths: dict[int, list[str]] = field(default_factory=dict)
+
+    def add(self, report: Report) -> None:
+        """Count one more."""
+        self.verdicts[report.judgement.verdict] += 1
+        code = code_of(report)
+        self.codes[code] += 1
+        if self.codes[code] <= _NAMED:
+            self.paths.setdefault(code, []).append(report.artifact.path)
+
+    def named(self, code: int) -> str:
+        """The first paths with this code, and how many more there are."""
+        paths = self.paths.get(code, [])
+        more = self.codes[code] - len(paths)
+        return ", ".join(paths) + (f" and {more:,} more" if more else "")
 
 
 def code_of(report: Report) -> int:
@@ -81,15 +99,14 @@ def summary(counts: Counter[Verdict], seconds: float, no_model: int = 0) -> str:
     return f"{files}: {found}" if found else files
 
 
-def remainder(tally: Tally, codes: Counter[int], told: Mapping[int, Sequence[str]]) -> str:
+def remainder(seen: Seen, tally: Tally) -> str:
     """`312 files hold no model; 2 could not be read: a.pkl, b.zip; never opened or followed: 1 symbolic link`."""
     parts = [f"{_files(tally.no_model)} hold{'s' if tally.no_model == 1 else ''} no model"]
-    if codes[UNREADABLE]:
-        parts.append(f"{codes[UNREADABLE]:,} could not be read: {_named(told[UNREADABLE], codes[UNREADABLE])}")
-    if codes[NO_MODEL]:
-        verb = "promises" if codes[NO_MODEL] == 1 else "promise"
-        named = _named(told[NO_MODEL], codes[NO_MODEL])
-        parts.append(f"{codes[NO_MODEL]:,} {verb} a model that nothing here reads: {named}")
+    if unread := seen.codes[UNREADABLE]:
+        parts.append(f"{unread:,} could not be read: {seen.named(UNREADABLE)}")
+    if empty := seen.codes[NO_MODEL]:
+        verb = "promises" if empty == 1 else "promise"
+        parts.append(f"{empty:,} {verb} a model that nothing here reads: {seen.named(NO_MODEL)}")
     if tally.special:
         kinds = (
             f"{count:,} {kind.partition(' ')[2]}{'' if count == 1 else 's'}"
@@ -101,10 +118,6 @@ def remainder(tally: Tally, codes: Counter[int], told: Mapping[int, Sequence[str
 
 def _files(count: int) -> str:
     return f"{count:,} file{'' if count == 1 else 's'}"
-
-
-def _named(paths: Sequence[str], count: int) -> str:
-    return ", ".join(paths) + (f" and {count - len(paths):,} more" if count > len(paths) else "")
 
 
 def table(rows: Sequence[Artifact], *, headed: bool = True) -> Iterable[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from backends.base import ArtifactError, Finding, Inspection, Json, NameUse, Unsupported
@@ -106,20 +106,20 @@ def _names(inspection: Inspection, policy: Policy) -> Iterator[tuple[Verdict, Re
     listed = names.allowed()
     for use in inspection.names:
         key = (use.module, use.name)
-        of = f"{use.place}: " if use.place and inspection.format == "archive" else ""
-        if (*key, of) in seen or (names.harmless_uncalled(*key) and not use.called):
+        where = f", in {use.place}" if use.place and inspection.format == "archive" else ""
+        if (*key, where) in seen or (names.harmless_uncalled(*key) and not use.called):
             continue
-        seen.add((*key, of))
+        seen.add((*key, where))
         found = names.danger(*key)
         if found is not None:
-            yield Verdict.BLOCKED, Reason("dangerous-name", f"{of}{use} could {found.could}", use.offset)
+            yield Verdict.BLOCKED, Reason("dangerous-name", f"{use} could {found.could}{where}", use.offset)
         elif key in listed:
             continue
         elif str(use) in policy.trusted:
-            where = policy.trusted_in.get(str(use), "the policy")
-            yield Verdict.SAFE, Reason("trusted-by-policy", f"{of}{use} is trusted by {where}", use.offset)
+            source = policy.trusted_in.get(str(use), "the policy")
+            yield Verdict.SAFE, Reason("trusted-by-policy", f"{use} is trusted by {source}{where}", use.offset)
         else:
-            yield Verdict.REVIEW, Reason("unlisted-name", of + _unlisted(use), use.offset)
+            yield Verdict.REVIEW, Reason("unlisted-name", _unlisted(use) + where, use.offset)
             yield from _not_followed(use, policy)
 
 
