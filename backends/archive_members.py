@@ -190,7 +190,7 @@ def tar_members(source: Source) -> Iterator[Member]:
     try:
         with tarfile.TarFile(fileobj=source.file(), ignore_zeros=True, encoding="utf-8") as archive:
             while (info := archive.next()) is not None:
-                archive.members = []
+                archive.members = []  # type: ignore[attr-defined]  # else it keeps every header it has read
                 if not info.isreg():
                     continue
                 name = _cut(info.name)
@@ -200,7 +200,7 @@ def tar_members(source: Source) -> Iterator[Member]:
                     packed = _Sparse(source, cast("BinaryIO", file), info.size, name)
                 yield Member(name, info.offset, info.size, packed)
     except _TAR_ERRORS as error:
-        raise Damaged(f"the tar archive breaks off: {error or type(error).__name__}") from None
+        raise Damaged(f"the tar archive breaks off: {str(error) or type(error).__name__}") from None
 
 
 def ar_members(source: Source) -> Iterator[Member]:
