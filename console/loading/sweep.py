@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
+from console.config import STORE_DIR
 from console.errors import ConsoleError
 from console.loading.facts import described
 from console.records import Artifact, Judgement, Reason, Report, Verdict
@@ -15,6 +16,8 @@ from console.store.scanning import Tally, scan_beneath
 
 _NO_MODEL = "unsupported"
 """The reason of a file that was read and holds no model."""
+_COMPILED = "foreign-format"
+"""The reason of a model that nothing here reads: in the store's own directory, of its compiled copies."""
 
 
 class Sweep:
@@ -47,10 +50,11 @@ class Sweep:
 
     def _counted(self, report: Report) -> bool:
         """Whether a file is no artifact but one more that holds no model."""
-        reasons = report.judgement.reasons
-        if report.judgement.verdict is not Verdict.UNSUPPORTED or not reasons or reasons[0].code != _NO_MODEL:
+        reasons, path = report.judgement.reasons, report.artifact.path
+        if report.judgement.verdict is not Verdict.UNSUPPORTED or not reasons:
             return False
-        if is_named_as_model(report.artifact.path):
+        own = path.startswith(f"{STORE_DIR}/") and reasons[0].code in (_NO_MODEL, _COMPILED)
+        if not own and (reasons[0].code != _NO_MODEL or is_named_as_model(path)):
             return False
         self.tally.no_model += 1
         return True
