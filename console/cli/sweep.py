@@ -14,6 +14,9 @@ from console.records import Artifact, Report, Verdict
 
 REFUSED = 3
 UNREADABLE = 4
+FAILED = 1
+NOT_INSPECTED = "not inspected"
+"""What stands for a verdict where the machine kept a file from being inspected."""
 _TOGETHER = 500
 """So many lines are aligned with each other: nothing is held back for longer, however many files there are."""
 _NO_MODEL = frozenset(("unsupported", "not-loadable"))
@@ -23,7 +26,7 @@ _NO_MODEL = frozenset(("unsupported", "not-loadable"))
 async def inspect_directory(store: Opened, arguments: argparse.Namespace, output: Output) -> int:
     """Every artifact beneath the directory; the exit code tells whether all is well."""
     begun = time.monotonic()
-    counts: Counter[Verdict] = Counter()
+    counts: Counter[Verdict | None] = Counter()
     codes = {0}
     items = output.items() if output.as_json else None
     block: list[Artifact] = []
@@ -50,6 +53,8 @@ async def inspect_directory(store: Opened, arguments: argparse.Namespace, output
 def code_of(report: Report) -> int:
     """What one file means for the exit code."""
     verdict, reasons = report.judgement.verdict, report.judgement.reasons
+    if verdict is None:
+        return FAILED
     if verdict in (Verdict.BLOCKED, Verdict.REVIEW):
         return REFUSED
     if verdict is Verdict.SAFE or (verdict is Verdict.UNSUPPORTED and reasons and reasons[0].code in _NO_MODEL):
@@ -63,11 +68,12 @@ def worst(codes: Iterable[int]) -> int:
     return REFUSED if REFUSED in found else max(found, default=0)
 
 
-def summary(counts: Counter[Verdict], seconds: float) -> str:
+def summary(counts: Counter[Verdict | None], seconds: float) -> str:
     """`2,000 files in 3.1 s (645 a second): 1,990 safe, 10 review`."""
     total = counts.total()
     files = f"{total:,} file{'' if total == 1 else 's'} in {seconds:.1f} s ({total / max(seconds, 1e-3):,.0f} a second)"
-    found = ", ".join(f"{counts[verdict]:,} {verdict.value}" for verdict in Verdict if counts[verdict])
+    words: dict[Verdict | None, str] = {**{verdict: verdict.value for verdict in Verdict}, None: NOT_INSPECTED}
+    found = ", ".join(f"{counts[verdict]:,} {word}" for verdict, word in words.items() if counts[verdict])
     return f"{files}: {found}" if found else files
 
 
@@ -77,13 +83,13 @@ def table(rows: Sequence[Artifact], *, headed: bool = True) -> Iterable[str]:
         return ["no model artifacts here; `model-console demo` builds a store to look at"]
     cells = [
         (
-            row.verdict.value if row.verdict else "?",
+            row.verdict.value if row.verdict else NOT_INSPECTED if row.why else "?",
             row.path,
             _class(row),
             row.format or "",
             size_words(row.size),
             time.strftime("%Y-%m-%d %H:%M", time.localtime(row.modified)),
-            row.problem or row.why,
+            row.problem or row.why.removeprefix(f"{NOT_INSPECTED}, "),
         )
         for row in rows
     ]

@@ -8,7 +8,7 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
-from console.errors import BadInput, Conflict, Refused
+from console.errors import BadInput, Conflict, ConsoleError, Failed, Refused
 from console.loading.facts import CannotInspect
 from console.loading.record import Book
 from console.loading.unsealing import Unsealing
@@ -71,7 +71,8 @@ class AtRest:
             try:
                 plain = await self._unsealing.unsealed(opened, identity)
             except CannotInspect as trouble:
-                kind = BadInput if trouble.verdict is Verdict.DAMAGED else Refused
+                kinds: dict[Verdict | None, type[ConsoleError]] = {Verdict.DAMAGED: BadInput, None: Failed}
+                kind = kinds.get(trouble.verdict, Refused)
                 raise kind(f"{path} is not unsealed: {trouble.reason.detail}") from None
         if plain is None:
             raise BadInput(f"{path} is not sealed")

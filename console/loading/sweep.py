@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
-from console.errors import ConsoleError
+from console.errors import BadInput, ConsoleError
 from console.loading.facts import described
 from console.records import Artifact, Judgement, Reason, Report, Verdict
 from console.store.listing import rows_beneath
@@ -48,4 +48,6 @@ async def _one(row: Artifact, inspect: Callable[[Artifact], Awaitable[Report]]) 
             return await inspect(row)
         except ConsoleError as error:
             judgement = Judgement(Verdict.DAMAGED, (Reason(error.code, error.message),))
+            if not isinstance(error, BadInput):
+                judgement = Judgement(None, (Reason("not-inspected", f"not inspected, because {error.message}"),))
     return Report(described(row, None, judgement), None, judgement)

@@ -228,7 +228,7 @@ def _stage(site: Site, content: SealedBytes, old: OpenedFile | None, verify: Ver
         if old is None:
             os.fchmod(fd, 0o666 & ~_umask() if mode is None else mode)
         else:
-            swap.copy_attributes(old.fd, fd)
+            swap.copy_attributes(old.fd, fd, site.operation.path)
         os.fsync(fd)
     finally:
         os.close(fd)

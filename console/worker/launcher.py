@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import asdict
 
 from console.errors import ConsoleError
+from console.os_errors import as_system_error, hint, why
 from console.records import Layer
 from console.safe_text import safe
 from console.worker.child.privileges import PR_SET_DUMPABLE, prctl
@@ -112,7 +113,13 @@ class Launcher:
             standing = self._taken(limits or self.limits, plan, label)
             if standing is not None:
                 return standing
-        return await self._spawned(kind, label, path, fresh, limits or self.limits, plan)
+        try:
+            return await self._spawned(kind, label, path, fresh, limits or self.limits, plan)
+        except (OSError, RuntimeError, MemoryError) as error:
+            system = as_system_error(error)
+            if system is None:
+                raise
+            raise _not_started(kind, label, path, system) from None
 
     async def _spawned(
         self, kind: str, label: str, path: str, fresh: bool, limits: Limits, plan: SandboxPlan
@@ -122,10 +129,9 @@ class Launcher:
         try:
             child = None if fresh else await self._fork(kind, label, path)
             child = child or self._execute(kind, label, path, scratch)
-        except OSError as error:
+        except OSError:
             shutil.rmtree(scratch, ignore_errors=True)
-            message = f"cannot start {path}: {error.strerror or error}"
-            raise error_of(new_failure(label, "start", "start", message)) from None
+            raise
         self._adopt(child, scratch)
         await self._enter_sandbox(child, limits, plan, identity)
         return child
@@ -264,6 +270,12 @@ class Launcher:
         child.group = group = self._groups.new()
         child.on_end.append(lambda _child: self._groups.end(group))
         return {"cgroup": await asyncio.to_thread(group.join, child.pid, limits)}
+
+
+def _not_started(kind: str, label: str, path: str, error: OSError) -> ConsoleError:
+    about = f"{error.filename}: " if error.filename and error.filename != path else ""
+    message = f"no {kind} can be started with {path}: {about}{why(error)}"
+    return error_of(new_failure(label, "start", "start", message, hint=hint(error)))
 
 
 def be_opaque() -> None:
