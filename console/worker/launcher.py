@@ -25,7 +25,7 @@ from console.worker.groups import Groups
 from console.worker.identity import Identities, Identity
 from console.worker.limits import PACKAGE_ROOT, Limits, SandboxPlan
 from console.worker.process import ChildProcess
-from console.worker.scratch import Scratch
+from console.worker.scratch import Scratch, end_abandoned
 from console.worker.standby import Standby
 from console.worker.wire import Head
 from console.worker.zygote import PRELOAD, Zygote
@@ -66,6 +66,12 @@ class Launcher:
         self._zygotes: dict[str, Zygote] = {}
         self._standby: Standby | None = None
         self._standing: tuple[Limits, SandboxPlan] | None = None
+
+    def end_abandoned(self) -> int:
+        """End what consoles that were killed left running on this machine, and remove what they left lying about; how
+        many processes that were. For a thread; never raises."""
+        ended = self._groups.end_abandoned()
+        return ended + end_abandoned()
 
     def warm(self, python: str | None = None, modules: Sequence[str] = PRELOAD) -> Zygote:
         """Have a zygote for this interpreter with these modules, from now on; it becomes ready in the background."""
@@ -209,7 +215,7 @@ class Launcher:
                 cwd=scratch,
                 env=environment(scratch),
             )
-            pidfd = os.pidfd_open(process.pid)
+            pidfd = _watched(process)
         except OSError:
             channels.close_ours()
             raise
@@ -272,6 +278,16 @@ class Launcher:
         return {"cgroup": await asyncio.to_thread(group.join, child.pid, limits)}
 
 
+def _watched(process: subprocess.Popen[bytes]) -> int:
+    """A pidfd of a process just started, which ends where there is none to be had. Raises OSError."""
+    try:
+        return os.pidfd_open(process.pid)
+    except OSError:
+        process.kill()
+        process.wait()
+        raise
+
+
 def _not_started(kind: str, label: str, path: str, error: OSError) -> ConsoleError:
     about = f"{error.filename}: " if error.filename and error.filename != path else ""
     message = f"no {kind} can be started with {path}: {about}{why(error)}"
@@ -295,8 +311,17 @@ class _Channels:
 
     def __init__(self) -> None:
         self.ours, self.theirs = socket.socketpair()
-        out, err = os.pipe(), os.pipe()
-        self.readers, self.writers = (out[0], err[0]), (out[1], err[1])
+        ends: list[int] = []
+        try:
+            for _ in range(2):
+                ends += os.pipe()
+        except OSError:
+            for fd in ends:
+                os.close(fd)
+            self.ours.close()
+            self.theirs.close()
+            raise
+        self.readers, self.writers = (ends[0], ends[2]), (ends[1], ends[3])
 
     def close_ours(self) -> None:
         """When no child came of it."""

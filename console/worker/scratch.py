@@ -1,10 +1,12 @@
-"""Private directories for children, removed with them; those a killed console left behind go at the next start."""
+"""Private directories for children, removed with them; those a killed console left behind go at the next start,
+and what still works in them with them."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import shutil
+import signal
 import stat
 import tempfile
 import time
@@ -14,8 +16,10 @@ from contextlib import suppress
 PREFIX = "model-console-"
 PASSABLE = 0o711
 CANARY = "canary"
+UNLOCKED = ".model-console-new-"
 YOUNG_SECONDS = 60.0
-"""A directory this young may not be locked by its owner yet."""
+"""A directory of that name which is this young may not be locked by its owner yet."""
+END_SECONDS = 2.0
 
 
 class Scratch:
@@ -31,10 +35,16 @@ class Scratch:
     def directory(self) -> str:
         """The launcher's directory; others may pass through it where this is root, whose children are other users."""
         if not self.path:
-            remove_abandoned(tempfile.gettempdir())
-            self.path = tempfile.mkdtemp(prefix=PREFIX)
-            self._lock = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            fcntl.flock(self._lock, fcntl.LOCK_EX)
+            made = tempfile.mkdtemp(prefix=UNLOCKED)
+            try:
+                self._lock = os.open(made, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                fcntl.flock(self._lock, fcntl.LOCK_EX)
+                self.path = f"{os.path.dirname(made)}/{PREFIX}{os.path.basename(made).removeprefix(UNLOCKED)}"
+                os.rename(made, self.path)
+            except OSError:
+                self.path = ""
+                shutil.rmtree(made, ignore_errors=True)
+                raise
             _write_private(os.path.join(self.path, CANARY), b"a child that can read this is not confined\n")
             if os.geteuid() == 0:
                 os.chmod(self.path, PASSABLE)
@@ -69,22 +79,53 @@ def _write_private(path: str, data: bytes) -> None:
         file.write(data)
 
 
-def remove_abandoned(parent: str) -> None:
-    """Remove our own directories below `parent` that no live console holds a lock on."""
-    with suppress(OSError), os.scandir(parent) as entries:
+def end_abandoned(parent: str = "") -> int:
+    """Remove our own directories below `parent` that no live console holds a lock on, and end the processes that were
+    started to work in them; how many those were."""
+    ended = 0
+    with suppress(OSError), os.scandir(parent or tempfile.gettempdir()) as entries:
         for entry in entries:
-            if entry.name.startswith(PREFIX) and entry.is_dir(follow_symlinks=False):
+            if entry.name.startswith((PREFIX, UNLOCKED)) and entry.is_dir(follow_symlinks=False):
                 with suppress(OSError):
-                    _remove_if_abandoned(entry.path)
+                    ended += _end_if_abandoned(entry.path, new=entry.name.startswith(UNLOCKED))
+    return ended
 
 
-def _remove_if_abandoned(path: str) -> None:
+def _end_if_abandoned(path: str, *, new: bool) -> int:
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         found = os.fstat(fd)
         private = found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) in (0o700, PASSABLE)
-        if private and time.time() - found.st_ctime > YOUNG_SECONDS:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(path, ignore_errors=True)
+        if not private or (new and time.time() - found.st_ctime < YOUNG_SECONDS):
+            return 0
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        ended = end_processes(path)
+        shutil.rmtree(path, ignore_errors=True)
+        return ended
     finally:
         os.close(fd)
+
+
+def end_processes(path: str) -> int:
+    """Kill every process whose TMPDIR is `path` or lies below, and what they start meanwhile; how many those were."""
+    marker = b"TMPDIR=" + os.fsencode(path)
+    seen: set[int] = set()
+    until = time.monotonic() + END_SECONDS
+    while (left := _with_environment(marker)) and time.monotonic() < until:
+        for pid in left:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        seen |= left
+        time.sleep(0.005)
+    return len(seen)
+
+
+def _with_environment(start: bytes) -> set[int]:
+    """The processes with an environment variable that starts so, as far as this user may look into them."""
+    found = set()
+    for name in os.listdir("/proc"):
+        if name.isdecimal():
+            with suppress(OSError), open(f"/proc/{name}/environ", "rb") as environment:
+                if any(one == start or one.startswith(start + b"/") for one in environment.read().split(b"\0")):
+                    found.add(int(name))
+    return found

@@ -1,4 +1,4 @@
-"""Commands on a machine that cannot start an inspector: nothing is said of the files, and the next look is a new one."""
+"""Commands on a machine that cannot start an inspector: it says nothing of the files, and looks again later."""
 
 from __future__ import annotations
 

@@ -18,13 +18,14 @@ from console.worker.launcher import Launcher
 
 
 async def killing(launcher: Launcher, number: int, times: int) -> None:
-    """Send a signal to the next inspectors that have a file, each stopped before its answer."""
+    """Send a signal to the next inspectors that have a file, before their answer."""
     seen: set[int] = set()
-    for _ in range(times):
-        while not (busy := [one for one in launcher.children if one.busy and one.layers and one.pid not in seen]):
-            await asyncio.sleep(0)
-        seen.add(busy[0].pid)
-        os.kill(busy[0].pid, number)
+    while len(seen) < times:
+        for one in launcher.children:
+            if one.busy and one.layers and one.pid not in seen:
+                seen.add(one.pid)
+                os.kill(one.pid, number)
+        await asyncio.sleep(0)
 
 
 @pytest.fixture

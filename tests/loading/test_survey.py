@@ -29,6 +29,7 @@ class Desk:
         self.most = 0
         self.may_go = asyncio.Event()
         self.all_busy = asyncio.Event()
+        self.all_safe = asyncio.Event()
         self._width = width
 
     async def inspect(self, path: str) -> Report:
@@ -49,6 +50,8 @@ class Desk:
         assert found is not None
         empty = path.startswith("empty")
         self.shelf.put([found.replace(verdict=None if empty else Verdict.SAFE, problem="is empty" if empty else None)])
+        if all(one.verdict is Verdict.SAFE for one in self.shelf.rows()):
+            self.all_safe.set()
         return Report(found, None, Judgement(Verdict.SAFE))
 
 
@@ -127,8 +130,7 @@ async def test_what_the_machine_kept_from_being_inspected_is_tried_again(monkeyp
     desk.may_go.set()
     work = asyncio.create_task(desk.survey.run())
     async with asyncio.timeout(10):
-        while any(one.verdict is None for one in desk.shelf.rows()):
-            await asyncio.sleep(0.005)
+        await desk.all_safe.wait()
     work.cancel()
     assert sorted(desk.order) == ["a", "a", "a", "b"]
 
