@@ -108,6 +108,8 @@ class Engine:
         await engine.book.allow("look")
         if not watch:
             await engine._end_abandoned()
+            if not engine.book.read_only:
+                await engine._settle()
             await engine.book.opened()
         else:
             await engine.artifacts.remember()
@@ -243,6 +245,15 @@ class Engine:
                 "", f"{processes} that a killed console had left running {'were' if ended > 1 else 'was'} ended"
             )
 
+    async def _settle(self) -> None:
+        """Settle what a crash left, for a command; one that replaces something goes by the journal itself."""
+        from console.update.recovering import settle
+
+        try:
+            self.settled += await settle(self.root, self.bus)
+        except ConsoleError as error:
+            self.settled.append(error.message)
+
     def _tell_settled(self, path: str, text: str) -> None:
         self.settled.append(text)
         self.bus.emit("store.settled", path, text, severity="attention")
@@ -267,7 +278,7 @@ class Engine:
         from console.update.recovering import settle
 
         try:
-            await settle(self.root, self.bus)
+            self.settled += await settle(self.root, self.bus)
         except ConsoleError as error:
             self.book.why_read_only = error.message
             self.bus.emit("store.unsettled", "", f"{error.message}; nothing can be changed", severity="failure")

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 
 from console.errors import ConsoleError
 from console.os_errors import as_system_error, hint, why
@@ -139,6 +140,8 @@ class Launcher:
             shutil.rmtree(scratch, ignore_errors=True)
             raise
         self._adopt(child, scratch)
+        if plan.forks and kind != "zygote":
+            await self._remember(child)
         await self._enter_sandbox(child, limits, plan, identity)
         return child
 
@@ -183,6 +186,16 @@ class Launcher:
         child.scratch = scratch
         self.children.add(child)
         child.on_end.append(self.children.discard)
+
+    async def _remember(self, child: ChildProcess) -> None:
+        """Take down a child that may start others, for the next start. Raises OSError, without the child."""
+        try:
+            remembered = self._scratch.remember_session(child.pid)
+        except OSError:
+            child.kill("start", "did not start")
+            await child.ended.wait()
+            raise
+        child.on_end.append(lambda _child: Path(remembered).unlink(missing_ok=True))
 
     async def _fork(self, kind: str, label: str, python: str) -> ChildProcess | None:
         """A fork of this interpreter's zygote; None when there is none, or it is not ready, or it fails."""

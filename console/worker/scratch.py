@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import signal
 import stat
@@ -13,6 +14,8 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
+from console.worker.groups import started
+
 PREFIX = "model-console-"
 PASSABLE = 0o711
 CANARY = "canary"
@@ -20,6 +23,7 @@ UNLOCKED = ".model-console-new-"
 YOUNG_SECONDS = 60.0
 """A directory of that name which is this young may not be locked by its owner yet."""
 END_SECONDS = 2.0
+_SESSION = re.compile(r"session-(\d+)-(\d+)-([-0-9a-z]+)")
 
 
 class Scratch:
@@ -55,6 +59,12 @@ class Scratch:
         path = tempfile.mkdtemp(dir=self.directory())
         if uid is not None:
             os.chown(path, uid, uid)
+        return path
+
+    def remember_session(self, pid: int) -> str:
+        """Take down that a child may start others, which stay in its session; the file to remove when it has ended."""
+        path = os.path.join(self.directory(), f"session-{pid}-{started(pid)}-{_boot()}")
+        _write_private(path, b"")
         return path
 
     def canary(self, reachable: Sequence[str]) -> tuple[str, str]:
@@ -107,11 +117,12 @@ def _end_if_abandoned(path: str, *, new: bool) -> int:
 
 
 def end_processes(path: str) -> int:
-    """Kill every process whose TMPDIR is `path` or lies below, and what they start meanwhile; how many those were."""
-    marker = b"TMPDIR=" + os.fsencode(path)
+    """Kill every process whose TMPDIR is `path` or lies below, those in sessions that are remembered there, and what
+    they start meanwhile; how many those were."""
+    marker, sessions = b"TMPDIR=" + os.fsencode(path), _sessions(path)
     seen: set[int] = set()
     until = time.monotonic() + END_SECONDS
-    while (left := _with_environment(marker)) and time.monotonic() < until:
+    while (left := _with_environment(marker) | _in_sessions(sessions)) and time.monotonic() < until:
         for pid in left:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
@@ -129,3 +140,37 @@ def _with_environment(start: bytes) -> set[int]:
                 if any(one == start or one.startswith(start + b"/") for one in environment.read().split(b"\0")):
                     found.add(int(name))
     return found
+
+
+def _sessions(path: str) -> dict[int, int]:
+    """The sessions remembered in a launcher's directory, by id, and when their first process was started."""
+    found = {}
+    with suppress(OSError):
+        for name in os.listdir(path):
+            match = _SESSION.fullmatch(name)
+            if match and match[3] == _boot():
+                found[int(match[1])] = int(match[2])
+    return found
+
+
+def _in_sessions(sessions: dict[int, int]) -> set[int]:
+    """The processes in these sessions. An id is given to nobody else as long as its session has a process; where it was
+    given again since, another process of that id was started later."""
+    found = set()
+    current = {session for session, start in sessions.items() if started(session) in (0, start)}
+    for name in os.listdir("/proc") if current else ():
+        if name.isdecimal():
+            with suppress(OSError, ValueError, IndexError), open(f"/proc/{name}/stat", "rb") as stat_line:
+                fields = stat_line.read().rpartition(b")")[2].split()
+                if int(fields[3]) in current and fields[0] != b"Z":
+                    found.add(int(name))
+    return found
+
+
+def _boot() -> str:
+    """What tells this run of the machine from others."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as line:
+            return line.read().strip()
+    except OSError:
+        return "unknown"
