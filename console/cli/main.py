@@ -14,6 +14,7 @@ from console.cli.output import Output, reader_gone
 from console.cli.parser import command_names, commands_parser, console_parser
 from console.config import Settings, load_settings
 from console.errors import ConsoleError, Usage
+from console.os_errors import as_system_error, hint, is_of_the_machine, why
 
 INTERRUPTED = 130
 
@@ -42,7 +43,12 @@ def run(argv: Sequence[str], screens: Screens, account: Callable[[], Path | None
     except BrokenPipeError:
         reader_gone()
         return 0
-    except Exception:
+    except Exception as error:
+        system = as_system_error(error) if is_of_the_machine(error) else None
+        if system is not None:
+            about = f": {system.filename}" if system.filename else ""
+            output.error(ConsoleError(f"the console cannot go on, because {why(system)}{about}", hint=hint(system)))
+            return 1
         output.error(ConsoleError("this is a defect of model-console itself", hint=f"its account is in {account()}"))
         return 1
 

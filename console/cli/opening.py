@@ -30,6 +30,8 @@ async def opened(path: str, *, records: bool | None = None, watch: bool = False)
     if records is None:
         records = is_store(place.root)
     engine = await Engine.open(place.root, load_settings(), watch=watch, records=records)
+    for text in engine.settled:
+        Output().say(text)
     try:
         yield Opened(engine, place.path)
     finally:

@@ -156,4 +156,8 @@ def size_words(count: int | None) -> str:
 
 def reader_gone() -> None:
     """Whoever read our stdout closed it: let the interpreter's last flush go nowhere instead of complaining."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+    except OSError:
+        nowhere = os.memfd_create("nowhere")
+    os.dup2(nowhere, sys.stdout.fileno())

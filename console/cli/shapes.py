@@ -32,6 +32,7 @@ def row(artifact: Artifact, state: str | None = None) -> dict[str, Json]:
         "modified": artifact.modified,
         "model_class": artifact.model_class,
         "verdict": artifact.verdict.value if artifact.verdict else None,
+        "why": artifact.problem or artifact.why or None,
         "state": state or ("settling" if artifact.settling else None),
     }
 
@@ -41,7 +42,7 @@ def judgement(found: Judgement) -> dict[str, Json]:
     reasons: list[Json] = [
         {"code": reason.code, "detail": reason.detail, "offset": reason.offset} for reason in found.reasons
     ]
-    return {"verdict": found.verdict.value, "reasons": reasons, "pinned": found.pinned}
+    return {"verdict": found.verdict.value if found.verdict else None, "reasons": reasons, "pinned": found.pinned}
 
 
 def report(found: Report) -> dict[str, Json]:

@@ -17,6 +17,9 @@ from console.store.scanning import Tally
 REFUSED = 3
 UNREADABLE = 4
 NO_MODEL = 5
+FAILED = 1
+NOT_INSPECTED = "not inspected"
+"""What stands for a verdict where the machine kept a file from being inspected."""
 _TOGETHER = 500
 """So many lines are aligned with each other: nothing is held back for longer, however many files there are."""
 _CODES = {"unsupported": NO_MODEL, "foreign-format": NO_MODEL, "not-loadable": 0}
@@ -56,7 +59,7 @@ async def inspect_directory(store: Opened, arguments: argparse.Namespace, output
 class Seen:
     """The artifacts of a scan by their verdicts and by their exit codes, with the first paths of each code."""
 
-    verdicts: Counter[Verdict] = field(default_factory=Counter)
+    verdicts: Counter[Verdict | None] = field(default_factory=Counter)
     codes: Counter[int] = field(default_factory=Counter)
     paths: dict[int, list[str]] = field(default_factory=dict)
 
@@ -78,6 +81,8 @@ class Seen:
 def code_of(report: Report) -> int:
     """What one file means for the exit code."""
     verdict, reasons = report.judgement.verdict, report.judgement.reasons
+    if verdict is None:
+        return FAILED
     if verdict in (Verdict.BLOCKED, Verdict.REVIEW):
         return REFUSED
     if verdict is Verdict.SAFE:
@@ -86,16 +91,17 @@ def code_of(report: Report) -> int:
 
 
 def worst(codes: Iterable[int]) -> int:
-    """What would not load without more ado weighs most, then what cannot be read, then a promise that is not kept."""
+    """What would not load without more ado weighs most, a promise that is not kept least."""
     found = set(codes)
-    return next((code for code in (REFUSED, UNREADABLE, NO_MODEL) if code in found), 0)
+    return next((code for code in (REFUSED, UNREADABLE, FAILED, NO_MODEL) if code in found), 0)
 
 
-def summary(counts: Counter[Verdict], seconds: float, no_model: int = 0) -> str:
+def summary(counts: Counter[Verdict | None], seconds: float, no_model: int = 0) -> str:
     """`2,000 files in 3.1 s (645 a second): 1,990 safe, 10 review`; `no_model` were read and are no artifacts."""
     total = counts.total() + no_model
     files = f"{_files(total)} in {seconds:.1f} s ({total / max(seconds, 1e-3):,.0f} a second)"
-    found = ", ".join(f"{counts[verdict]:,} {verdict.value}" for verdict in Verdict if counts[verdict])
+    words: dict[Verdict | None, str] = {**{verdict: verdict.value for verdict in Verdict}, None: NOT_INSPECTED}
+    found = ", ".join(f"{counts[verdict]:,} {word}" for verdict, word in words.items() if counts[verdict])
     return f"{files}: {found}" if found else files
 
 
@@ -104,6 +110,8 @@ def remainder(seen: Seen, tally: Tally) -> str:
     parts = [f"{_files(tally.no_model)} hold{'s' if tally.no_model == 1 else ''} no model"]
     if unread := seen.codes[UNREADABLE]:
         parts.append(f"{unread:,} could not be read: {seen.named(UNREADABLE)}")
+    if failed := seen.codes[FAILED]:
+        parts.append(f"{failed:,} could not be inspected by this machine now: {seen.named(FAILED)}")
     if empty := seen.codes[NO_MODEL]:
         verb = "promises" if empty == 1 else "promise"
         parts.append(f"{empty:,} {verb} a model that nothing here reads: {seen.named(NO_MODEL)}")
@@ -126,13 +134,13 @@ def table(rows: Sequence[Artifact], *, headed: bool = True) -> Iterable[str]:
         return ["no model artifacts here; `model-console demo` builds a store to look at"]
     cells = [
         (
-            row.verdict.value if row.verdict else "?",
+            row.verdict.value if row.verdict else NOT_INSPECTED if row.why else "?",
             row.path,
             _class(row),
             row.format or "",
             size_words(row.size),
             time.strftime("%Y-%m-%d %H:%M", time.localtime(row.modified)),
-            row.problem or row.why,
+            row.problem or row.why.removeprefix(f"{NOT_INSPECTED}, "),
         )
         for row in rows
     ]

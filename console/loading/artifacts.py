@@ -99,7 +99,8 @@ class Artifacts:
         """What is known of one artifact, inspected when it is not. Raises BadInput."""
         report = await self._facts.report(await self._watching.row(path), digest=digest)
         self._watching.learn(report.artifact)
-        self._explaining.take(report)
+        if report.judgement.verdict is not None:
+            self._explaining.take(report)
         if report.inspection is not None and report.judgement.verdict is Verdict.SAFE:
             self._launcher.expect(use.module for use in report.inspection.names)
         return report

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 from console.config import STORE_DIR
-from console.errors import ConsoleError
+from console.errors import BadInput, ConsoleError
 from console.loading.facts import described
 from console.records import Artifact, Judgement, Reason, Report, Verdict
 from console.store.kinds import is_named_as_model
@@ -60,13 +60,14 @@ class Sweep:
         return True
 
     async def _one(self, row: Artifact) -> Report:
-        problem = f"{row.path} {row.problem}"
+        judgement = Judgement(Verdict.UNSUPPORTED, (Reason("unreadable", f"{row.path} {row.problem}"),))
         if row.problem is None:
             try:
                 return await self._inspect(row)
+            except BadInput as error:
+                judgement = Judgement(Verdict.UNSUPPORTED, (Reason("unreadable", error.message),))
             except ConsoleError as error:
-                problem = error.message
-        judgement = Judgement(Verdict.UNSUPPORTED, (Reason("unreadable", problem),))
+                judgement = Judgement(None, (Reason("not-inspected", f"not inspected, because {error.message}"),))
         return Report(described(row, None, judgement), None, judgement)
 
 

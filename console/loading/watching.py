@@ -112,8 +112,13 @@ class Watching:
         return known if known is not None else await asyncio.to_thread(row_of, self._root, path)
 
     def learn(self, row: Artifact) -> None:
-        """Take over what an inspection found."""
-        if self._catalog.learn(row):
+        """Take over what an inspection found; that there was none is shown, and remembered nowhere."""
+        if row.verdict is None:
+            before = self._shelf.get(row.path)
+            if before is not None and before.identity == row.identity and before != row:
+                self._shelf.put([before.replace(why=row.why)])
+                self._bus.emit("artifact.uninspected", row.path, f"{row.path} is {row.why}", severity="attention")
+        elif self._catalog.learn(row):
             self._shelf.put([row])
             self._bus.emit("artifact.inspected", row.path, f"{row.path} is {row.verdict}")
             self._learned[row.path] = row

@@ -212,7 +212,7 @@ class Artifact:
 
     @property
     def why(self) -> str:
-        """The first reason for that."""
+        """The first reason for that; without a verdict, what kept the file from being inspected."""
         return self.known.why
 
     @property

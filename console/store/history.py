@@ -174,16 +174,18 @@ def settle(own: OwnFiles, operation: Operation) -> None:
 
 
 def unlink_shared(own: OwnFiles, directory: int, name: str, operation: Operation) -> None:
-    """After an undone replacement: let go of a version that is the very file in place, not a copy. Raises OSError."""
+    """After an undone replacement: let go of a version that is the very file in place, not a copy, and of one that was
+    being copied. Raises OSError."""
     if not operation.old:
         return
     with suppress(FileNotFoundError), own.directory(HISTORY, artifact_key(operation.path)) as target:
-        for kept in (file_name(operation.old_version, operation.old), f".{operation.op}.part"):
-            with suppress(FileNotFoundError):
-                live = os.stat(name, dir_fd=directory, follow_symlinks=False)
-                mine = os.stat(kept, dir_fd=target, follow_symlinks=False)
-                if os.path.samestat(live, mine):
-                    os.unlink(kept, dir_fd=target)
+        with suppress(FileNotFoundError):
+            os.unlink(f".{operation.op}.part", dir_fd=target)
+        kept = file_name(operation.old_version, operation.old)
+        live = os.stat(name, dir_fd=directory, follow_symlinks=False)
+        mine = os.stat(kept, dir_fd=target, follow_symlinks=False)
+        if os.path.samestat(live, mine):
+            os.unlink(kept, dir_fd=target)
 
 
 def _holds(directory: int, name: str, digest: str) -> bool:

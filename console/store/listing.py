@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from console.errors import BadInput
+from console.os_errors import is_of_the_machine
 from console.records import Artifact, FileIdentity
 from console.store import opening, recipe
 from console.store.kinds import is_hidden, is_named_as_model, may_be_opened
@@ -102,32 +102,31 @@ class Lister:
         problem = opening.problem_of(status)
         if problem is None:
             verdict = self._look_inside(path)
-            problem = None if isinstance(verdict, bool) else verdict
+            problem = verdict if isinstance(verdict, str) else None
             worth = verdict is True
+            known = verdict is not None
         else:
-            worth = False
+            worth, known = False, True
         if worth or is_named_as_model(entry.name):
             found.rows[path] = Artifact(
                 path, status.st_size, status.st_mtime, identity=identity, problem=problem, recipe=beside
             )
-        else:
+        elif known:
             found.marks[path] = identity
 
     def _recipe_of(self, name: str, beneath: str, found: Directory) -> str | None:
         return next((one for name in recipe.recipe_names(name) if (one := beneath + name) in found.recipes), None)
 
-    def _look_inside(self, path: str) -> bool | str:
-        """Whether a model may be in the file, or why it cannot be told."""
+    def _look_inside(self, path: str) -> bool | str | None:
+        """Whether a model may be in the file, or why it cannot be told; None where the machine cannot look now."""
         try:
             fd = opening.open_beneath(self._root, path)
+            try:
+                return self._sniff(os.pread(fd, HEAD, 0))
+            finally:
+                os.close(fd)
         except OSError as error:
-            return opening.words_of(error)
-        try:
-            return self._sniff(os.pread(fd, HEAD, 0))
-        except OSError as error:
-            return opening.words_of(error)
-        finally:
-            os.close(fd)
+            return None if is_of_the_machine(error) else opening.words_of(error)
 
 
 def _is_same(identity: bytes | None, status: os.stat_result) -> bool:
@@ -140,7 +139,7 @@ def row_of(root: Path, path: str) -> Artifact:
     try:
         status = os.lstat(whole)
     except OSError as error:
-        raise BadInput(f"{path} {opening.words_of(error)}") from None
+        raise opening.cannot_read(path, error) from None
     beside = recipe.recipe_path(whole)
     return Artifact(
         path,

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from console.durable import write_all
+from console.durable import umask, write_all
 from console.errors import BadInput, Conflict, Failed
 from console.records import Version
 from console.store import history, opening, sealed, swap, twins
@@ -226,9 +226,9 @@ def _stage(site: Site, content: SealedBytes, old: OpenedFile | None, verify: Ver
         if digest_written(fd) != site.operation.new:
             raise Failed(f"{site.operation.path} was not replaced: the bytes written are not those of the candidate")
         if old is None:
-            os.fchmod(fd, 0o666 & ~_umask() if mode is None else mode)
+            os.fchmod(fd, 0o666 & ~umask() if mode is None else mode)
         else:
-            swap.copy_attributes(old.fd, fd)
+            swap.copy_attributes(old.fd, fd, site.operation.path)
         os.fsync(fd)
     finally:
         os.close(fd)
@@ -255,12 +255,3 @@ def _verified(fd: int, verify: Verify) -> None:
 def digest_written(fd: int) -> str:
     """The digest of everything in an open file of ours."""
     return sealed.digest_of(OpenedFile(fd, opening.identity_of(os.fstat(fd)), "the temporary file"))
-
-
-def _umask() -> int:
-    """This process's umask, read without setting it for a moment under every other thread."""
-    with suppress(OSError), open("/proc/self/status", encoding="ascii", errors="replace") as status:
-        for line in status:
-            if line.startswith("Umask:"):
-                return int(line.split()[1], 8)
-    return 0o077

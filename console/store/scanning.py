@@ -11,7 +11,7 @@ from pathlib import Path
 
 from backends.containers import TAIL, zip_record
 from backends.registry import is_worth_opening
-from console.errors import BadInput
+from console.os_errors import is_of_the_machine
 from console.records import Artifact
 from console.store import opening, recipe
 from console.store.kinds import is_named_as_model, is_sealed
@@ -46,7 +46,7 @@ def scan_beneath(root: Path, top: str, tally: Tally) -> Iterator[list[Artifact]]
                     kinds = {entry.name: entry.is_dir(follow_symlinks=False) for entry in entries}
             except OSError as error:
                 if directory == top:
-                    raise BadInput(f"{root / top} {opening.words_of(error)}") from None
+                    raise opening.cannot_read(str(root / top), error) from None
                 yield [Artifact(directory, 0, 0.0, problem=f"directory {opening.words_of(error)}")]
                 continue
             beneath = directory + "/" if directory else ""
@@ -97,19 +97,20 @@ class _Looks:
         return Artifact(path, status.st_size, status.st_mtime, identity=identity, problem=problem, recipe=beside)
 
     def _look_inside(self, path: str) -> bool | str:
-        """Whether a model or an archive may be in a file, by its first and last bytes, or why it cannot be told."""
+        """Whether a model or an archive may be in a file, by its first and last bytes, or why it cannot be told.
+
+        Where the machine cannot look now, it may.
+        """
         try:
             fd = opening.open_beneath(self.root, path)
+            try:
+                head = os.pread(fd, HEAD, 0)
+                if is_sealed(head) or is_worth_opening(head):
+                    return True
+                size = os.fstat(fd).st_size
+                tail = head if size <= len(head) else os.pread(fd, TAIL, max(0, size - TAIL))
+                return zip_record(tail) is not None
+            finally:
+                os.close(fd)
         except OSError as error:
-            return opening.words_of(error)
-        try:
-            head = os.pread(fd, HEAD, 0)
-            if is_sealed(head) or is_worth_opening(head):
-                return True
-            size = os.fstat(fd).st_size
-            tail = head if size <= len(head) else os.pread(fd, TAIL, max(0, size - TAIL))
-            return zip_record(tail) is not None
-        except OSError as error:
-            return opening.words_of(error)
-        finally:
-            os.close(fd)
+            return is_of_the_machine(error) or opening.words_of(error)

@@ -10,9 +10,9 @@ from dataclasses import dataclass, fields
 
 from backends.load_plan import LoadPlan
 from console.durable import write_all
-from console.errors import BadInput, Conflict, Failed
+from console.errors import Conflict, Failed
 from console.records import FileIdentity
-from console.store.opening import Holder, OpenedFile, identity_of, words_of
+from console.store.opening import Holder, OpenedFile, cannot_read, identity_of
 
 SEAL_LIMIT = 64 * 2**20
 """Files up to this size in bytes are copied into sealed memory; of larger ones, everything but raw numbers is."""
@@ -173,7 +173,7 @@ def _hash(
             try:
                 count = os.preadv(fd, [buffer[: min(_CHUNK, stop - done)]], done)
             except OSError as error:
-                raise BadInput(f"{name} {words_of(error)}") from None
+                raise cannot_read(name, error) from None
             if count == 0:
                 raise Conflict(f"{name} shrank while it was being read", hint="try again when it is at rest")
             hasher.update(buffer[:count])

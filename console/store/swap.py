@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from console.errors import BadInput, Conflict, Failed
+from console.os_errors import unmapped_owner
 from console.store import history, opening, sealed, syscalls
 from console.store.journal import Operation
 from console.store.opening import OpenedFile, is_still
@@ -188,22 +189,38 @@ def _restore(site: Site, old: OpenedFile) -> None:
     history.copy_bytes(old.fd, site.directory, site.tmp)
     fd = os.open(site.tmp, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=site.directory)
     try:
-        copy_attributes(old.fd, fd)
+        copy_attributes(old.fd, fd, site.operation.path)
         os.fsync(fd)
     finally:
         os.close(fd)
     os.rename(site.tmp, site.name, src_dir_fd=site.directory, dst_dir_fd=site.directory)
 
 
-def copy_attributes(source: int, target: int) -> None:
-    """Owner, mode and extended attributes of one open file to another, as far as this user may give them."""
+def copy_attributes(source: int, target: int, path: str) -> None:
+    """Owner, mode and extended attributes of the open artifact at `path` to another file, as far as this user may give
+    them. Raises OSError, and Failed where the owner has no number here."""
     status = os.fstat(source)
-    for owner in (status.st_uid, -1):
-        with suppress(PermissionError):
-            os.fchown(target, owner, status.st_gid)
-            break
+    _give(target, status, path)
     os.fchmod(target, stat.S_IMODE(status.st_mode))
     with suppress(OSError):
         for name in os.listxattr(source):
             with suppress(OSError):
                 os.setxattr(target, name, os.getxattr(source, name))
+
+
+def _give(target: int, status: os.stat_result, path: str) -> None:
+    """Give a file to the owner and the group of another."""
+    for owner in (status.st_uid, -1):
+        try:
+            os.fchown(target, owner, status.st_gid)
+        except PermissionError:
+            continue
+        except OSError as error:
+            missing = unmapped_owner(status.st_uid, status.st_gid) if error.errno == errno.EINVAL else ""
+            if not missing:
+                raise
+            raise Failed(
+                f"{path} was not replaced: {missing}, so nothing can be given to it",
+                hint="run the console outside of the namespace, or have the file given to a user that is mapped here",
+            ) from None
+        return

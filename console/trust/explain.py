@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from backends.base import Finding, Inspection, NameUse
 from backends.findings import FINDING_CODES, KINDS
-from console.records import Explanation, Judgement, Mention, Point, Since, Verdict
+from console.records import Explanation, Judgement, Mention, Point, Reason, Since, Verdict
 from console.trust import names
 from console.trust.policy import Policy
 from console.trust.verdict import SEVERITY, weighed_findings
@@ -34,7 +34,7 @@ _OF_REASONS = {
     "trusted-by-policy": Verdict.SAFE,
 }
 """What reasons that stand behind no name and no finding make of a file by themselves."""
-_HEADLINES = {
+_HEADLINES: dict[Verdict | None, str] = {
     Verdict.SAFE: "Every byte was read, and it names nothing but what models need.",
     Verdict.REVIEW: "Something in it has to be looked at by a person before it is loaded.",
     Verdict.BLOCKED: "It is built to mislead whoever looks at it, so it is not loaded.",
@@ -42,13 +42,17 @@ _HEADLINES = {
     Verdict.UNSUPPORTED: "Nothing here reads this format, so nobody can say what is in it.",
 }
 
+_TRY_AGAIN = "nothing is known of the file yet: it is inspected once the machine can do it again"
+
 
 def explain(found: Inspection | None, judgement: Judgement, policy: Policy, since: Since | None = None) -> Explanation:
     """The explanation of `judgement` on what was found; `since` marks what the last version did not have.
 
-    Without facts the reasons of the judgement are all there is to say.
+    Without facts the reasons of the judgement are all there is to say, without a verdict the first of them.
     """
-    points = list(_other_reasons(judgement, found))
+    if judgement.verdict is None:
+        return Explanation(f"It is {judgement.reasons[0].detail}.", takes=(_TRY_AGAIN,), since=since)
+    points = list(_other_reasons(judgement.reasons, judgement.verdict, found))
     if found is not None:
         points += [*_name_points(found, policy, _new_names(since)), *_finding_points(found)]
     unlisted = () if found is None else tuple(_unlisted(found, policy))
@@ -165,16 +169,16 @@ def _finding_points(found: Inspection) -> Iterator[Point]:
         yield Point(code, worst, _MEANINGS.get(code, code), text, mentions, max(0, len(findings) - _MENTIONS))
 
 
-def _other_reasons(judgement: Judgement, found: Inspection | None) -> Iterator[Point]:
+def _other_reasons(reasons: Iterable[Reason], worst: Verdict, found: Inspection | None) -> Iterator[Point]:
     """Reasons that stand behind no name and no finding; where there are no facts, all of them."""
     told: set[str] = set()
     if found is not None:
         told = {"dangerous-name", "unlisted-name", "more", *(one.code for one in found.findings)}
         if any(KINDS.get(one.code) in ("damaged", "limit") for one in found.findings):
             told.add("incomplete")
-    for reason in judgement.reasons:
+    for reason in reasons:
         if reason.code not in told:
-            verdict = _OF_REASONS.get(reason.code, judgement.verdict)
+            verdict = _OF_REASONS.get(reason.code, worst)
             where = f"byte {reason.offset:,}" if reason.offset is not None else ""
             mentions = (Mention("", where=where, offset=reason.offset),) if where else ()
             yield Point(reason.code, verdict, reason.detail, "", mentions)

@@ -67,6 +67,8 @@ _TRUST = {
 }
 
 
+NOT_INSPECTED = Status("?", "not inspected", "attention", 2)
+"""The machine kept it from being inspected."""
 _ACCEPTED = Status("✔", "review", "ok", 4)
 """Somebody has reviewed it."""
 
@@ -80,6 +82,8 @@ def trust(artifact: Artifact) -> Status:
     """The verdict as glyph, word and role."""
     if artifact.verdict is None and (artifact.problem or artifact.settling):
         return Status("–", "", "quiet", 4)
+    if artifact.verdict is None and artifact.why:
+        return NOT_INSPECTED
     return _ACCEPTED if artifact.accepted else _TRUST[artifact.verdict]
 
 

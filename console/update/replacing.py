@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 
 from console.errors import Conflict, ConsoleError, Failed, Refused
+from console.loading.admission import require_inspected
 from console.records import Verdict, Version
 from console.store import history
 from console.store.opening import identity_of
@@ -98,6 +99,7 @@ class Replacing:
         written = SealedBytes(os.dup(fd), identity_of(status), status.st_size, None, False, path)
         with written:
             judged = await self._shop.facts.judge_bytes(written)
+            require_inspected(f"the new content of {path}", judged.judgement)
             verdict = judged.judgement.verdict
             if verdict is not Verdict.SAFE and not (accepted and verdict is Verdict.REVIEW):
                 raise Refused(f"the new content of {path} is {verdict}, so it was not put in place")

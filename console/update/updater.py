@@ -55,13 +55,15 @@ class Updater:
         try:
             return await task
         except asyncio.CancelledError:
-            if not task.done():
-                task.cancel()
-                with suppress(asyncio.CancelledError, ConsoleError):
-                    await task
-                raise
+            caller = asyncio.current_task()
+            interrupted = not task.done() or (caller is not None and bool(caller.cancelling()))
+            task.cancel()
+            with suppress(asyncio.CancelledError, ConsoleError):
+                await task
             error = Failed(f"the update of {path} was cancelled; nothing was changed")
             await self._failed(path, error)
+            if interrupted:
+                raise
             raise error from None
         except ConsoleError as error:
             await self._failed(path, error)

@@ -23,7 +23,8 @@ INPUT_CODES = (
 """Codes that blame the file or the data, not the run: they are raised as BadInput.
 
 The others are: `raised` (the model's code raised), `out-of-memory`, `cpu-limit`, `file-limit`, `died` (signal or exit),
-`hang` (deadline), `protocol` (broke the rules of the line), `busy`, `ended` (by us), `start`, `too-large`.
+`hang` (deadline), `not-sent` (this process ran out of something), `protocol` (broke the rules of the line), `busy`,
+`ended` (by us), `start`, `too-large`.
 """
 
 

@@ -12,8 +12,10 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 
 from console.errors import ConsoleError
+from console.os_errors import as_system_error, hint, why
 from console.records import Layer
 from console.safe_text import safe
 from console.worker.child.privileges import PR_SET_DUMPABLE, prctl
@@ -24,7 +26,7 @@ from console.worker.groups import Groups
 from console.worker.identity import Identities, Identity
 from console.worker.limits import PACKAGE_ROOT, Limits, SandboxPlan
 from console.worker.process import ChildProcess
-from console.worker.scratch import Scratch
+from console.worker.scratch import Scratch, end_abandoned
 from console.worker.standby import Standby
 from console.worker.wire import Head
 from console.worker.zygote import PRELOAD, Zygote
@@ -65,6 +67,12 @@ class Launcher:
         self._zygotes: dict[str, Zygote] = {}
         self._standby: Standby | None = None
         self._standing: tuple[Limits, SandboxPlan] | None = None
+
+    def end_abandoned(self) -> int:
+        """End what consoles that were killed left running on this machine, and remove what they left lying about; how
+        many processes that were. For a thread; never raises."""
+        ended = self._groups.end_abandoned()
+        return ended + end_abandoned()
 
     def warm(self, python: str | None = None, modules: Sequence[str] = PRELOAD) -> Zygote:
         """Have a zygote for this interpreter with these modules, from now on; it becomes ready in the background."""
@@ -112,7 +120,13 @@ class Launcher:
             standing = self._taken(limits or self.limits, plan, label)
             if standing is not None:
                 return standing
-        return await self._spawned(kind, label, path, fresh, limits or self.limits, plan)
+        try:
+            return await self._spawned(kind, label, path, fresh, limits or self.limits, plan)
+        except (OSError, RuntimeError, MemoryError) as error:
+            system = as_system_error(error)
+            if system is None:
+                raise
+            raise _not_started(kind, label, path, system) from None
 
     async def _spawned(
         self, kind: str, label: str, path: str, fresh: bool, limits: Limits, plan: SandboxPlan
@@ -122,11 +136,12 @@ class Launcher:
         try:
             child = None if fresh else await self._fork(kind, label, path)
             child = child or self._execute(kind, label, path, scratch)
-        except OSError as error:
+        except OSError:
             shutil.rmtree(scratch, ignore_errors=True)
-            message = f"cannot start {path}: {error.strerror or error}"
-            raise error_of(new_failure(label, "start", "start", message)) from None
+            raise
         self._adopt(child, scratch)
+        if plan.forks and kind != "zygote":
+            await self._remember(child)
         await self._enter_sandbox(child, limits, plan, identity)
         return child
 
@@ -172,6 +187,16 @@ class Launcher:
         self.children.add(child)
         child.on_end.append(self.children.discard)
 
+    async def _remember(self, child: ChildProcess) -> None:
+        """Take down a child that may start others, for the next start. Raises OSError, without the child."""
+        try:
+            remembered = self._scratch.remember_session(child.pid)
+        except OSError:
+            child.kill("start", "did not start")
+            await child.ended.wait()
+            raise
+        child.on_end.append(lambda _child: Path(remembered).unlink(missing_ok=True))
+
     async def _fork(self, kind: str, label: str, python: str) -> ChildProcess | None:
         """A fork of this interpreter's zygote; None when there is none, or it is not ready, or it fails."""
         zygote = self._zygotes.get(python)
@@ -203,7 +228,7 @@ class Launcher:
                 cwd=scratch,
                 env=environment(scratch),
             )
-            pidfd = os.pidfd_open(process.pid)
+            pidfd = _watched(process)
         except OSError:
             channels.close_ours()
             raise
@@ -266,6 +291,22 @@ class Launcher:
         return {"cgroup": await asyncio.to_thread(group.join, child.pid, limits)}
 
 
+def _watched(process: subprocess.Popen[bytes]) -> int:
+    """A pidfd of a process just started, which ends where there is none to be had. Raises OSError."""
+    try:
+        return os.pidfd_open(process.pid)
+    except OSError:
+        process.kill()
+        process.wait()
+        raise
+
+
+def _not_started(kind: str, label: str, path: str, error: OSError) -> ConsoleError:
+    about = f"{error.filename}: " if error.filename and error.filename != path else ""
+    message = f"no {kind} can be started with {path}: {about}{why(error)}"
+    return error_of(new_failure(label, "start", "start", message, hint=hint(error)))
+
+
 def be_opaque() -> None:
     """Nobody of this user but root looks into this process from now on, whatever a child's sandbox may lack."""
     with suppress(OSError):
@@ -283,8 +324,17 @@ class _Channels:
 
     def __init__(self) -> None:
         self.ours, self.theirs = socket.socketpair()
-        out, err = os.pipe(), os.pipe()
-        self.readers, self.writers = (out[0], err[0]), (out[1], err[1])
+        ends: list[int] = []
+        try:
+            for _ in range(2):
+                ends += os.pipe()
+        except OSError:
+            for fd in ends:
+                os.close(fd)
+            self.ours.close()
+            self.theirs.close()
+            raise
+        self.readers, self.writers = (ends[0], ends[2]), (ends[1], ends[3])
 
     def close_ours(self) -> None:
         """When no child came of it."""

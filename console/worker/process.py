@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from console.errors import ConsoleError
+from console.os_errors import hint, why
 from console.records import Failure, Layer, Memory
 from console.worker import mailbox
 from console.worker.deadlines import Deadlines
@@ -129,6 +130,11 @@ class ChildProcess:
         """Whether the requests of late came one at a time."""
         return self._alone >= ALONE
 
+    @property
+    def over_its_limit(self) -> bool:
+        """Whether the kernel ended it at the memory limit of its own control group."""
+        return self._group_kills > 0
+
     def claim(self, label: str) -> None:
         """From now on it works for the artifact of this name; what went before is none of its failures."""
         self.label = label
@@ -185,6 +191,9 @@ class ChildProcess:
             self._line.send({**(fields or {}), "op": op, "id": number}, body, fds, gather=not self.alone)
         except WireError as error:
             raise self._not_sent(phase, error) from None
+        except OSError as error:
+            message = f"cannot send the request: {why(error)}"
+            raise error_of(new_failure(self.label, phase, "not-sent", message, hint=hint(error))) from None
         return self._expect(number, _Pending(self._loop.create_future(), phase, deadline, on_event, input))
 
     async def call(

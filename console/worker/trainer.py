@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from console.errors import ConsoleError
 from console.worker.failures import error_of, new_failure, texts
 from console.worker.launcher import Launcher
 from console.worker.limits import Limits, SandboxPlan
 from console.worker.process import ChildProcess
+from console.worker.scratch import end_processes
 from console.worker.wire import Head
 
 __all__ = ["Candidate", "Progress", "Trained", "Trainer", "candidate_file"]
 
 NEVER = 30 * 86_400.0
 """Seconds a training may take: training is ended by whoever waits for it, not by the clock."""
+STOP_SECONDS = 6.0
 
 Progress = Callable[[str, int | None, int | None, str], None]
 """Hears phase, pieces done and in all where they are known, and a line of the training program's output."""
@@ -49,6 +53,11 @@ class Candidate:
     plan: bytes = b""
 
 
+def _end_leavings(ended: ChildProcess) -> None:
+    """A trainer that was killed could not end what it ran."""
+    end_processes(ended.scratch)
+
+
 def candidate_file(name: str) -> int:
     """An empty file in memory for a candidate; the caller closes it. Raises OSError."""
     return os.memfd_create(name.encode("ascii", "replace").decode()[:200], os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
@@ -59,6 +68,7 @@ class Trainer:
 
     def __init__(self, child: ChildProcess) -> None:
         self.child = child
+        self._running = False
 
     @classmethod
     async def start(
@@ -78,6 +88,8 @@ class Trainer:
         """
         plan: SandboxPlan = replace(launcher.sandbox, forks=forks).reading(*readable)
         child = await launcher.spawn("trainer", label=label, fresh=fresh, python=python, limits=limits, sandbox=plan)
+        if forks:
+            child.on_end.append(_end_leavings)
         return cls(child)
 
     async def train(
@@ -120,16 +132,29 @@ class Trainer:
     ) -> float:
         """Run the operator's own program in `directory`; what it wrote at {candidate} fills `candidate`. Seconds."""
         fields: Head = {"command": list(command), "directory": directory, "suffix": suffix}
+        self._running = True
         head = await self._ask("command", fields, (candidate,), None, on_progress)
+        self._running = False
         try:
             return float(head["seconds"])
         except (KeyError, TypeError, ValueError) as error:
             raise self._malformed(error) from None
 
     async def end(self) -> None:
-        """End the process and wait until it is gone; nothing can write to the candidate any more."""
+        """End the process, and what it runs, and wait until it is gone; nothing can write to the candidate any more."""
+        if self._running:
+            await self._stop()
         self.child.kill("cancelled", "was cancelled")
         await self.child.ended.wait()
+
+    async def _stop(self) -> None:
+        """Have a running program ended with everything it started: only the trainer finds all of that."""
+        self._running = False
+        with suppress(ConsoleError, TimeoutError):
+            answer = self.child.submit("stop", deadline=NEVER)
+            answer.add_done_callback(lambda done: done.cancelled() or done.exception())
+            async with asyncio.timeout(STOP_SECONDS):
+                await self.child.ended.wait()
 
     async def _ask(
         self, op: str, fields: Head, fds: Sequence[int], given: str | None, on_progress: Progress, body: bytes = b""

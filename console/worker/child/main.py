@@ -54,6 +54,12 @@ class Request:
         self.body = body
         self.fds = fds
 
+    @property
+    def console(self) -> int:
+        """The descriptor of the control socket: there is something to read when the console takes the request back, and
+        its end when the console is gone."""
+        return self._sock.fileno()
+
     def event(self, kind: str, **fields: Any) -> None:
         """Report progress; `phase` names what runs now. Raises OSError when the console is gone."""
         send(self._sock, {**fields, "id": self.id, "event": kind})

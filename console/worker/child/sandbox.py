@@ -8,7 +8,7 @@ import socket
 from typing import Any, Callable, Optional
 
 from console.worker.child import landlock, namespaces, seccomp
-from console.worker.child.privileges import die_with_parent, give_up, no_new_privileges
+from console.worker.child.privileges import die_with_parent, give_up, no_new_privileges, outlive_parent
 
 __all__ = ["die_with_parent", "enter", "no_new_privileges", "renew_cpu_limit"]
 
@@ -41,7 +41,12 @@ def enter(config: dict[str, Any], control: int, kind: str) -> dict[str, list[Any
     ]
     if kind == "zygote":
         layers = layers[:2]
-    return {name: _applied(plan[name], layer) for name, layer in layers}
+    found = {}
+    for name, layer in layers:
+        if name == "seccomp" and plan["forks"]:
+            outlive_parent()
+        found[name] = _applied(plan[name], layer)
+    return found
 
 
 def _applied(asked: bool, layer: Callable[[], str]) -> list[Any]:
