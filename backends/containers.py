@@ -11,11 +11,13 @@ from typing import Optional
 
 from backends import envelopes
 
-__all__ = ["CLOSED", "TAIL", "container", "may_hold_archive", "zip_record"]
+__all__ = ["CLOSED", "IMAGE", "TAIL", "container", "is_image", "may_hold_archive", "zip_record"]
 
+IMAGE = (32769, 5)
+"""Where the image of a CD says that it is one: offset and length."""
 TAIL = 65557
 """The longest end of a zip archive: directory record and comment."""
-CLOSED = ("7z", "rar", "zstd", "lzip", "compress", "lzop", "cab", "cpio", "rpm", "xar", "squashfs")
+CLOSED = ("7z", "rar", "zstd", "lzip", "compress", "lzop", "cab", "cpio", "rpm", "xar", "squashfs", "iso9660")
 """Archives and compressions that nothing here opens."""
 
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08PK", b"PK00PK")
@@ -65,6 +67,11 @@ def may_hold_archive(head: bytes) -> bool:
     compression = envelopes.sniff(head)
     opened = envelopes.open_head(head, compression) if compression else head
     return container(opened or b"") is not None
+
+
+def is_image(data: bytes) -> bool:
+    """Whether these bytes, read at IMAGE, are those of a CD's image (ISO 9660), whose start may be anything."""
+    return data == b"CD001"
 
 
 def zip_record(tail: bytes) -> Optional[int]:

@@ -9,7 +9,7 @@ from typing import Any, Optional
 
 from backends import envelopes, hdf5_frame, pickle_opcodes, torch_names
 from backends.base import Backend, Foreign, Inspection, LoadedModel, Source, Unopened, Unsupported
-from backends.containers import CLOSED, TAIL, container, may_hold_archive, zip_record
+from backends.containers import CLOSED, IMAGE, TAIL, container, is_image, may_hold_archive, zip_record
 from backends.findings import finding
 from backends.foreign import foreign_format, promised_format
 
@@ -96,9 +96,9 @@ def identify(source: Source) -> Backend:
         candidate = backend(name)
         if candidate.sniff(head, source):
             return candidate
-    kind = container(head)
+    kind = container(head) or ("iso9660" if is_image(source.read(*IMAGE)) else None)
     if kind in CLOSED:
-        raise Unopened(f"a {kind} archive cannot be opened here: unpack it, and inspect what was in it")
+        raise Unopened(f"an archive ({kind}) that cannot be opened here: unpack it, and inspect what was in it")
     if kind is not None or (compression is None and _zip_record(source) is not None):
         return backend("archive")
     foreign = foreign_format(head)
@@ -167,7 +167,7 @@ def may_hold_model(head: bytes) -> bool:
 def is_worth_opening(head: bytes) -> bool:
     """Whether a scan has to look into a file with these first bytes (up to 4 KiB): an archive may hold a model, too."""
     compression = envelopes.sniff(head)
-    if compression in ("zlib", "lzma"):
+    if compression in ("zlib", "lzma") and envelopes.open_head(head, compression) is None:
         opened, damaged = envelopes.opened_until(head, compression)
         if damaged:
             return _worth_inspecting(opened) or container(opened) is not None

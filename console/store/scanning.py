@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from backends.containers import TAIL, zip_record
+from backends.containers import IMAGE, TAIL, is_image, zip_record
 from backends.registry import is_worth_opening
 from console.os_errors import is_of_the_machine
 from console.records import Artifact
@@ -108,8 +108,11 @@ class _Looks:
                 if is_sealed(head) or is_worth_opening(head):
                     return True
                 size = os.fstat(fd).st_size
-                tail = head if size <= len(head) else os.pread(fd, TAIL, max(0, size - TAIL))
-                return zip_record(tail) is not None
+                if size <= len(head):
+                    return zip_record(head) is not None
+                if is_image(os.pread(fd, IMAGE[1], IMAGE[0])):
+                    return True
+                return zip_record(os.pread(fd, TAIL, max(0, size - TAIL))) is not None
             finally:
                 os.close(fd)
         except OSError as error:

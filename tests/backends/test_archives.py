@@ -278,9 +278,14 @@ def test_a_zip_without_its_directory_is_damaged(data: bytes) -> None:
 def test_an_archive_that_nothing_opens_says_so(magic: bytes, around: Callable[[bytes], bytes]) -> None:
     data = around(magic)
     assert is_worth_opening(data)
-    with pytest.raises(Unopened, match="cannot be opened here") as caught:
+    with pytest.raises(Unopened, match="that cannot be opened here") as caught:
         inspect_bytes(data, "a.bin")
     assert caught.value.code == "unopened"
+
+
+def test_the_image_of_a_cd_says_so() -> None:
+    with pytest.raises(Unopened, match=r"an archive \(iso9660\) that cannot be opened here"):
+        inspect_bytes(bytes(32769) + b"CD001\1\0" + bytes(2041), "disk.iso")
 
 
 SAFETENSORS = b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
