@@ -206,6 +206,8 @@ def _headline(judgement: Judgement, points: tuple[Point, ...], unlisted: tuple[N
         return f"Loading it runs code of {', '.join(shown[:3])}{rest}, which this console does not know."
     if judgement.verdict is Verdict.BLOCKED and any(KINDS.get(one.code) == "limit" for one in points):
         return "It is too large, too deep or too slow to be read to its end, so nobody can say what it would do."
+    if judgement.verdict is Verdict.UNSUPPORTED and any(one.code == "unopened" for one in points):
+        return "Not all of it could be opened, so nobody can say what is in it."
     if judgement.verdict is Verdict.SAFE and any(one.code == "trusted-by-policy" for one in points):
         return "Every byte was read, and every name in it is one that models need or that the policy trusts."
     return _HEADLINES[judgement.verdict]

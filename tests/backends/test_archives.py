@@ -28,6 +28,7 @@ from backends.base import ArtifactError, Foreign, Inspection, Unopened, Unsuppor
 from backends.containers import container, may_hold_archive
 from backends.registry import is_worth_opening
 from console.records import Judgement, Verdict
+from console.trust.explain import explain
 from console.trust.policy import Policy
 from console.trust.verdict import judge
 from tests.inspecting import inspect_bytes
@@ -242,6 +243,7 @@ def test_what_was_not_looked_at_is_told_and_never_safe(what: str) -> None:
     found, judgement = judged(UNSEEN[what]())
     assert judgement.verdict is Verdict.UNSUPPORTED
     assert judgement.reasons[0].code == "unopened"
+    assert explain(found, judgement, Policy()).headline.startswith("Not all of it could be opened")
     assert not found.complete
 
 
