@@ -51,6 +51,7 @@ _CHECKED = 64 << 20
 _EACH = 20
 """Places at which one name is told, and findings of one kind."""
 _LISTED = 1000
+_OLD_TORCH = "; PyTorch before 0.1.10 wrote such: load it with a PyTorch of its time and save it again"
 _LIES = ("member-mismatch",)
 _GAPS = ("trailing-bytes", "prefix-data")
 """Findings of bytes that belong to no member: of weight where a member or a model could stand in them."""
@@ -149,6 +150,7 @@ class _Found:
     versions: dict[str, str] = field(default_factory=dict)
     n_weights: int = 0
     complete: bool = True
+    old_torch: bool = False
     told: Counter[Any] = field(default_factory=Counter)
 
     def report(self, code: str, detail: str, offset: Optional[int] = None) -> None:
@@ -192,7 +194,8 @@ class _Found:
         if not self.inspected and not self.findings:
             if self.foreign:
                 raise Foreign(f"{self.archive}!{self.foreign[0]}")
-            raise Unsupported(f"no model in this {kind} archive: all of its members were looked at ({self.members:,})")
+            told = f"no model in this {kind} archive: all of its members were looked at ({self.members:,})"
+            raise Unsupported(told + _OLD_TORCH if self.old_torch else told)
         for each in self.foreign:
             self.unopened(f"{self.archive}!{each}")
         listed: list[Json] = [{"member": name, "format": form} for name, form in self.inspected[:_LISTED]]
@@ -256,6 +259,7 @@ def _look_at_all(members: Iterator[Member], found: _Found) -> None:
             break
         found.work.members += 1
         found.members += 1
+        found.old_torch = found.old_torch or member.name == "sys_info"
         _look_at(member, found)
 
 
