@@ -362,6 +362,7 @@ def verdict_on(sample: Sample, directory: Path) -> tuple[Verdict, bool]:
     finally:
         os.close(fd)
         path.unlink()
+    assert judged.verdict is not None
     return judged.verdict, marker.exists()
 
 

@@ -13,6 +13,7 @@ from contextlib import suppress
 
 from console.config import state_dir
 from console.errors import Failed
+from console.os_errors import hint, why
 
 __all__ = ["is_own", "tag"]
 
@@ -54,7 +55,7 @@ def _key(*, create: bool) -> bytes:
     except FileNotFoundError:
         return b""
     except OSError as error:
-        raise Failed(f"the console's own secret {path} cannot be used: {error.strerror or error}") from None
+        raise Failed(f"the console's own secret {path} cannot be used: {why(error)}", hint=hint(error)) from None
     with os.fdopen(fd, "rb") as file:
         status, key = os.fstat(fd), file.read(_BYTES + 1)
     if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o077 or len(key) != _BYTES:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from backends.load_plan import LoadPlan
 from console.durable import write_all
 from console.errors import Conflict, Failed
+from console.os_errors import hint, why
 from console.records import FileIdentity
 from console.store.opening import Holder, OpenedFile, cannot_read, identity_of
 
@@ -189,7 +190,7 @@ def _keep(memory: int, data: memoryview, name: str) -> None:
     try:
         write_all(memory, data)
     except OSError as error:
-        raise Failed(f"{name} cannot be copied into sealed memory: {error.strerror}") from None
+        raise Failed(f"{name} cannot be copied into sealed memory: {why(error)}", hint=hint(error)) from None
 
 
 def frozen(memory: int, name: str) -> int:
@@ -197,7 +198,7 @@ def frozen(memory: int, name: str) -> int:
     try:
         fcntl.fcntl(memory, fcntl.F_ADD_SEALS, SEALS)
     except OSError as error:
-        raise Failed(f"the memory that holds {name} cannot be sealed: {error.strerror}") from None
+        raise Failed(f"the memory that holds {name} cannot be sealed: {why(error)}", hint=hint(error)) from None
     return reopened(memory, name)
 
 
@@ -209,7 +210,7 @@ def new_memory(name: str) -> int:
             return os.memfd_create(label, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING | flags)
         except OSError as error:
             if flags == 0:
-                raise Failed(f"no sealed memory for {name}: {error.strerror}") from None
+                raise Failed(f"no sealed memory for {name}: {why(error)}", hint=hint(error)) from None
     raise AssertionError("unreachable")
 
 
@@ -218,4 +219,4 @@ def reopened(fd: int, name: str) -> int:
     try:
         return os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
-        raise Failed(f"no read-only descriptor for {name}: {error.strerror}") from None
+        raise Failed(f"no read-only descriptor for {name}: {why(error)}", hint=hint(error)) from None

@@ -19,6 +19,7 @@ from typing import Any
 
 from console.durable import put, put_bytes
 from console.errors import BadInput, ConsoleError, Failed
+from console.os_errors import hint, why
 from console.records import Twinned, TwinTiming
 from console.store import opening, own_key, sealed
 from console.store.new_file import copy_into
@@ -53,7 +54,7 @@ def keep(root: Path, artifact_digest: str, at: str, content: sealed.SealedBytes,
             put_bytes(directory, f"{name}.json", json.dumps(record, indent=1).encode(), own.file_mode)
             put(directory, f"{name}.onnx", lambda fd: copy_into(content, fd), own.file_mode)
     except OSError as error:
-        raise Failed(f"the twin cannot be kept in {root}: {error.strerror or error}") from None
+        raise Failed(f"the twin cannot be kept in {root}: {why(error)}", hint=hint(error)) from None
 
 
 def remove(root: Path, artifact_digest: str) -> bool:
@@ -65,7 +66,7 @@ def remove(root: Path, artifact_digest: str) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise Failed(f"the twin cannot be removed from {root}: {error.strerror or error}") from None
+        raise Failed(f"the twin cannot be removed from {root}: {why(error)}", hint=hint(error)) from None
     return gone
 
 
@@ -88,7 +89,7 @@ def find(root: Path, artifact_digest: str, at: str) -> StoredTwin | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise BadInput(f"the twin cannot be read: {error.strerror or error}") from None
+        raise BadInput(f"the twin cannot be read: {why(error)}", hint=hint(error)) from None
 
 
 def _name(artifact_digest: str) -> str:

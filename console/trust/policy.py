@@ -42,6 +42,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
+from console import os_errors
 from console.config import STORE_DIR, config_dir
 from console.errors import BadInput, Failed
 from console.trust import names
@@ -167,7 +168,9 @@ def accept(store: Path, *, digest: str, who: str, why: str, artifact: str = "", 
         path.parent.mkdir(mode=0o700 if own else 0o770, parents=own, exist_ok=True)
         add_pin(path, pin, links=own)
     except OSError as error:
-        raise Failed(f"cannot record the acceptance in {path}: {error.strerror or error}") from None
+        raise Failed(
+            f"cannot record the acceptance in {path}: {os_errors.why(error)}", hint=os_errors.hint(error)
+        ) from None
     return pin
 
 

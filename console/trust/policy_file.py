@@ -19,6 +19,7 @@ from pathlib import Path
 from backends.base import Json
 from console.durable import put_bytes
 from console.errors import BadInput
+from console.os_errors import hint, why
 from console.records import LAYERS
 from console.trust import names
 
@@ -82,7 +83,7 @@ def read_policy(path: Path, *, links: bool = False) -> PolicyFile | None:
             raise BadInput(f"{path.parent} is a symbolic link, which is not followed", hint="remove it") from None
         return None
     except OSError as error:
-        raise BadInput(f"cannot read the policy {path}: {error.strerror or error}") from None
+        raise BadInput(f"cannot read the policy {path}: {why(error)}", hint=hint(error)) from None
 
 
 def add_pin(path: Path, pin: Pin, *, links: bool = False) -> None:

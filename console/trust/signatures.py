@@ -14,6 +14,7 @@ from pathlib import Path
 from console.config import STORE_DIR
 from console.durable import put_bytes
 from console.errors import BadInput, Failed
+from console.os_errors import hint, why
 from console.trust.signing import Envelope, Malformed, Statement, key_id, parse_envelope, parse_statement, signer_of
 
 __all__ = ["SIGNATURES_DIR", "Signatures", "Signed", "keep", "verified"]
@@ -72,7 +73,7 @@ class Signatures:
         except FileNotFoundError:
             return cls(())
         except OSError as error:
-            raise BadInput(f"cannot read the signatures of {root}: {error.strerror or error}") from None
+            raise BadInput(f"cannot read the signatures of {root}: {why(error)}", hint=hint(error)) from None
         return cls(envelopes, refused)
 
     def verified(self, path: str, digest: str, keys: Iterable[str]) -> Signed | None:
@@ -128,7 +129,7 @@ def keep(root: Path, envelope: bytes) -> Path:
         with _directory(root) as directory:
             put_bytes(directory, name, envelope, 0o640)
     except OSError as error:
-        raise Failed(f"cannot keep the signature in {root / STORE_DIR}: {error.strerror or error}") from None
+        raise Failed(f"cannot keep the signature in {root / STORE_DIR}: {why(error)}", hint=hint(error)) from None
     return root / STORE_DIR / SIGNATURES_DIR / name
 
 

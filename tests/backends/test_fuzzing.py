@@ -115,6 +115,6 @@ def test_a_payload_between_any_two_opcodes_is_never_safe(protocol: int) -> None:
         assert judged(b"".join([*parts[:at], payload, *parts[at:]])) is Verdict.BLOCKED, at
 
 
-def judged(data: bytes) -> Verdict:
+def judged(data: bytes) -> Verdict | None:
     with opened(data) as source:
         return judge(registry.inspect(source), Policy()).verdict

@@ -118,7 +118,7 @@ def test_what_stands_far_behind_an_hdf5_file_is_told() -> None:
     assert judged(plain + bytes(1 << 17) + PICKLE, "m.h5").verdict is Verdict.REVIEW
 
 
-def own(path: Path, model: Any, change: Callable[[Any], object] = lambda made: None) -> Verdict:
+def own(path: Path, model: Any, change: Callable[[Any], object] = lambda made: None) -> Verdict | None:
     with path.open("wb") as file:
         registry.save(model, "hdf5", file.fileno())
     with h5py.File(path, "r+") as made:

@@ -126,5 +126,6 @@ def test_an_interrupt_ends_it_and_its_inspectors(tree: Path, isolated: Path) -> 
 
 def test_the_worst_code_and_the_summary() -> None:
     assert [worst(codes) for codes in ({0}, {0, 4}, {0, 3, 4}, ())] == [0, 4, 3, 0]
-    counts = Counter({Verdict.SAFE: 1990, Verdict.REVIEW: 10})
+    counts: Counter[Verdict | None] = Counter({Verdict.SAFE: 1990, Verdict.REVIEW: 10})
     assert summary(counts, 4.0) == "2,000 files in 4.0 s (500 a second): 1,990 safe, 10 review"
+    assert summary(Counter([None]), 4.0) == "1 file in 4.0 s (0 a second): 1 not inspected"

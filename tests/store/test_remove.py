@@ -11,6 +11,7 @@ import pytest
 
 from console.errors import Conflict
 from console.store import leavings, opening, remove, sealed
+from console.store.own_files import OwnFiles
 from console.store.remove import remove_for
 from tests.store.conftest import needs_strace
 from tests.store.test_publish_crash import CALLS, MOST
@@ -99,13 +100,13 @@ def test_told_no_at_each_call(server: Any, tmp_path: Path, call: str, error: str
 def begun(root: Path) -> remove.Removal:
     """A removal that was cut short before anything of it was done."""
     request = make(root)
-    found = []
+    found: list[remove.Removal] = []
 
     class Cut(Exception):
         pass
 
     def write() -> None:
-        with remove.OwnFiles(root) as own:
+        with OwnFiles(root) as own:
             found.extend(remove._recorded(own))
         raise Cut
 
