@@ -21,6 +21,7 @@ from console.trust.identity import generate_identity
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.timeout(1800),
     pytest.mark.skipif(shutil.which("strace") is None or os.geteuid() != 0, reason="takes strace, as root"),
 ]
 
@@ -84,6 +85,7 @@ def make(tmp_path: Path) -> Callable[[int], Path]:
 def test_killed_at_each_call(make: Callable[[int], Path], tmp_path: Path, name: str, call: str) -> None:
     """All of them take some twenty minutes."""
     recipient = generate_identity(tmp_path / "identity.txt")
+    retrained = {"m.joblib"} if name == "update" else set()
     for number in range(1, MOST):
         root = make(number)
         artifact = root / "store/m.joblib"
@@ -101,12 +103,11 @@ def test_killed_at_each_call(make: Callable[[int], Path], tmp_path: Path, name: 
         assert not [path for path in files if path.name.endswith((".tmp", ".part"))]
         assert not list((root / "tmp").iterdir())
         open_still = {path.name for path in files if MARKER in path.read_bytes()}
-        assert not open_still if sealed else "m.joblib" in open_still
+        assert not (open_still if sealed else {"m.joblib"} - open_still - retrained)
         assert not processes(root)
-        for reading in (("history", "--json"), ("inspect", "--json")):
-            again = console(*reading, str(root / "store" / next(iter(shown))), root=root)
-            assert again.returncode in (0, 4 if sealed else 0), again.stderr
-            assert again.stderr == "" or sealed
+        again = console("inspect", "--json", str(root / "store" / next(iter(shown))), root=root)
+        assert again.returncode == (4 if sealed else 0), again.stderr
+        assert again.stderr == ""
         if done.returncode == 0:
             return
     pytest.fail(f"{call} was called over {MOST} times")
