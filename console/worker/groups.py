@@ -22,8 +22,7 @@ from console.worker.limits import Limits
 PREFIX = "model-console-"
 CONTROLLERS = ("memory", "pids")
 REMOVAL_SECONDS = 1.0
-_NAME = re.compile(rf"{PREFIX}(\d+)\.(\d+)\.(\d+)-\d+")
-"""Process id and start of the console that made the group, and the PID namespace in which that id holds."""
+_NAME = re.compile(rf"{PREFIX}([.\d]+)-\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +115,7 @@ class Groups:
         self._made += 1
         group = Group(problems=list(self._why))
         for place in places:
-            directory = place.path / f"{PREFIX}{os.getpid()}.{started(os.getpid())}.{_namespace()}-{self._made}"
+            directory = place.path / f"{PREFIX}{owner()}-{self._made}"
             try:
                 directory.mkdir()
             except OSError as error:
@@ -269,6 +268,21 @@ def started(pid: int) -> int:
         return 0
 
 
+def owner() -> str:
+    """Which process this is, for the name of something that is to go with it: its id, when it was started, and the PID
+    namespace in which that id holds."""
+    return f"{os.getpid()}.{started(os.getpid())}.{_namespace()}"
+
+
+def is_gone(said: str) -> bool:
+    """Whether the process that called itself so is gone; false where that cannot be told from here."""
+    try:
+        pid, start, namespace = map(int, said.split("."))
+    except ValueError:
+        return False
+    return namespace == _namespace() and started(pid) != start
+
+
 def _namespace() -> int:
     """The number of this process's PID namespace; 0 where it cannot be told."""
     try:
@@ -283,7 +297,7 @@ def _end_abandoned(place: Place) -> int:
     with suppress(OSError):
         for directory in place.path.glob(f"{PREFIX}*"):
             match = _NAME.fullmatch(directory.name)
-            if match and int(match[3]) == _namespace() and started(int(match[1])) != int(match[2]):
+            if match and is_gone(match[1]):
                 ended += _end_group(Group([(directory, place)]))
     return ended
 

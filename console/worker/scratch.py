@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
-from console.worker.groups import started
+from console.worker.groups import is_gone, owner, started
 
 PREFIX = "model-console-"
 PASSABLE = 0o711
@@ -39,11 +39,11 @@ class Scratch:
     def directory(self) -> str:
         """The launcher's directory; others may pass through it where this is root, whose children are other users."""
         if not self.path:
-            made = tempfile.mkdtemp(prefix=UNLOCKED)
+            made = tempfile.mkdtemp(prefix=f"{UNLOCKED}{owner()}-")
             try:
                 self._lock = os.open(made, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
                 fcntl.flock(self._lock, fcntl.LOCK_EX)
-                self.path = f"{os.path.dirname(made)}/{PREFIX}{os.path.basename(made).removeprefix(UNLOCKED)}"
+                self.path = f"{os.path.dirname(made)}/{PREFIX}{os.path.basename(made).rpartition('-')[2]}"
                 os.rename(made, self.path)
             except OSError:
                 self.path = ""
@@ -97,16 +97,21 @@ def end_abandoned(parent: str = "") -> int:
         for entry in entries:
             if entry.name.startswith((PREFIX, UNLOCKED)) and entry.is_dir(follow_symlinks=False):
                 with suppress(OSError):
-                    ended += _end_if_abandoned(entry.path, new=entry.name.startswith(UNLOCKED))
+                    ended += _end_if_abandoned(entry.path, locked=not _may_be_new(entry.name))
     return ended
 
 
-def _end_if_abandoned(path: str, *, new: bool) -> int:
+def _may_be_new(name: str) -> bool:
+    """Whether a directory may belong to a process that lives and has not locked it yet."""
+    return name.startswith(UNLOCKED) and not is_gone(name.removeprefix(UNLOCKED).partition("-")[0])
+
+
+def _end_if_abandoned(path: str, *, locked: bool) -> int:
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         found = os.fstat(fd)
         private = found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) in (0o700, PASSABLE)
-        if not private or (new and time.time() - found.st_ctime < YOUNG_SECONDS):
+        if not private or (not locked and time.time() - found.st_ctime < YOUNG_SECONDS):
             return 0
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         ended = end_processes(path)

@@ -67,10 +67,21 @@ def test_groups_of_a_console_that_was_killed_go_with_the_next() -> None:
     left = [Path(line) for line in done.stdout.split()]
     assert left
     assert all(path.exists() for path in left)
-    groups = Groups()
-    groups.end(groups.new())
-    groups.close()
+    assert Groups().end_abandoned() == 0
     assert not any(path.exists() for path in left)
+
+
+@needs_groups
+def test_what_is_left_in_the_group_of_a_killed_console_is_ended() -> None:
+    program = (
+        "import os, subprocess; from console.worker.groups import Groups; from console.worker.limits import Limits; "
+        "stay = subprocess.Popen(['sleep', '600'], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL); "
+        "Groups().new().join(stay.pid, Limits()); print(stay.pid, flush=True); os.kill(os.getpid(), 9)"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=root, check=False)
+    assert Groups().end_abandoned() == 1
+    assert not os.path.exists(f"/proc/{int(done.stdout)}/exe")
 
 
 def hierarchy(root: Path, own: str, *, delegated: str = "") -> tuple[str, str]:
