@@ -75,7 +75,7 @@ def test_groups_of_a_console_that_was_killed_go_with_the_next() -> None:
 def test_what_is_left_in_the_group_of_a_killed_console_is_ended() -> None:
     program = (
         "import os, subprocess; from console.worker.groups import Groups; from console.worker.limits import Limits; "
-        "stay = subprocess.Popen(['sleep', '600'], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL); "
+        "stay = subprocess.Popen(['sleep', '600'], **{n: subprocess.DEVNULL for n in ('stdin', 'stdout', 'stderr')}); "
         "Groups().new().join(stay.pid, Limits()); print(stay.pid, flush=True); os.kill(os.getpid(), 9)"
     )
     root = Path(__file__).parents[2]
