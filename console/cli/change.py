@@ -16,6 +16,9 @@ from console.records import Candidate, Comparison, Event, UpdatePlan, Version
 from console.safe_text import safe
 from console.store.recipe import Recipe
 
+SETTLING = ("history.recovered", "history.unsettled", "history.damaged")
+"""Events of what an earlier command left half done."""
+
 
 async def update(arguments: argparse.Namespace, output: Output) -> int:
     """Retrain, compare, and promote what passes the gate or what the operator says yes to."""
@@ -75,7 +78,7 @@ def _intended(plan: UpdatePlan, recipe: Recipe) -> Iterable[str]:
 
 def _narrate(bus: Bus, output: Output) -> Callable[[], None]:
     def hear(event: Event) -> None:
-        if event.kind.startswith("update."):
+        if event.kind.startswith("update.") or event.kind in SETTLING:
             output.say(event.text)
 
     return bus.subscribe(hear)

@@ -6,12 +6,14 @@ import argparse
 import asyncio
 import csv
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from console.cli import shapes
 from console.cli.opening import Opened, absolute, opened
 from console.cli.output import Output, columns, size_words
+from console.durable import sync_parent
 from console.errors import BadInput
 from console.records import Json, Measured, Memory, ProbePlan, ProbeState, WorkerView
 
@@ -92,11 +94,15 @@ def _write(path: Path, outputs: dict[str, list[Json]]) -> None:
         with path.open("w", encoding="utf-8", newline="") as file:
             if path.suffix == ".json":
                 json.dump(outputs, file)
-                return
-            headers, rows = _flat(outputs)
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(headers)
-            writer.writerows(rows)
+            else:
+                headers, rows = _flat(outputs)
+                writer = csv.writer(file, lineterminator="\n")
+                writer.writerow(headers)
+                writer.writerows(rows)
+            file.flush()
+            if path.is_file():
+                os.fsync(file.fileno())
+                sync_parent(path)
     except OSError as error:
         raise BadInput(f"{path} cannot be written: {error.strerror}") from None
 

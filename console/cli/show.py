@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable
 
 from console.cli import explained, shapes
+from console.cli.change import SETTLING
 from console.cli.opening import opened
 from console.cli.output import Output, columns, size_words
 from console.cli.sweep import inspect_directory, table
@@ -84,6 +85,7 @@ def _listed(names: tuple[str, ...] | None) -> str:
 async def history(arguments: argparse.Namespace, output: Output) -> int:
     """The retained versions of an artifact, newest first."""
     async with opened(arguments.artifact, records=False) as store:
+        store.engine.bus.subscribe(lambda event: output.say(event.text) if event.kind in SETTLING else None)
         versions = await store.engine.updates.history(store.artifact)
         rows = [
             (

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from console.errors import BadInput, Failed, Refused
 from console.events import Bus
+from console.locks import retried
 from console.records import Explanation, Inspection, Json, Judgement, Since
 from console.store.roots import user_name
 from console.trust import policy as policies
@@ -19,6 +20,7 @@ from console.trust.policy import Policy, Source
 from console.trust.roles import Permission, permission
 from console.trust.verdict import judge
 
+_LOCK_WAIT = 5.0
 _Identity = tuple[int, int, int, int, int] | None
 
 
@@ -153,8 +155,12 @@ class Book:
         What may not be written in the store goes into the user's own log, as far as that can be written.
         """
         audit = self._audit if self._writable else self._own_audit
+
+        def append() -> AuditEntry:
+            return audit.append(action, artifact=path, digest=digest, result=result, wait=0.0, **detail)
+
         try:
-            await asyncio.to_thread(lambda: audit.append(action, artifact=path, digest=digest, result=result, **detail))
+            await retried(append, wait=_LOCK_WAIT)
         except Failed:
             if self._writable:
                 raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from console.durable import sync_parent
 from console.errors import BadInput, Failed
 from console.store.sealed import SealedBytes
 
@@ -28,6 +29,7 @@ def write_new(out: Path, content: SealedBytes, mode: int | None = None) -> None:
         if mode is not None:
             os.fchmod(fd, mode)
         os.fsync(fd)
+        sync_parent(out)
     except OSError as error:
         os.unlink(out)
         raise Failed(f"{out} could not be written: {error.strerror}; nothing was left") from None

@@ -12,6 +12,7 @@ import stat
 from contextlib import suppress
 
 from console.config import state_dir
+from console.durable import sync_parent
 from console.errors import Failed
 
 __all__ = ["is_own", "tag"]
@@ -46,8 +47,11 @@ def _key(*, create: bool) -> bytes:
             try:
                 with os.fdopen(fd, "wb") as file:
                     file.write(secrets.token_bytes(_BYTES))
+                    file.flush()
+                    os.fsync(file.fileno())
                 with suppress(FileExistsError):
                     os.link(temporary, path)
+                sync_parent(path)
             finally:
                 os.unlink(temporary)
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)

@@ -65,7 +65,11 @@ def why_not_writable(root: Path) -> str | None:
 
 def user_name() -> str:
     """The login name of the effective user, or its number where it has none."""
-    uid = os.geteuid()
+    return owner_name(os.geteuid())
+
+
+def owner_name(uid: int) -> str:
+    """The login name of a user, or its number where it has none."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:

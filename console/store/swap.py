@@ -8,13 +8,15 @@ import stat
 from contextlib import suppress
 from dataclasses import dataclass
 
-from console.errors import BadInput, Conflict, Failed
-from console.store import history, opening, sealed, syscalls
-from console.store.journal import Operation
+from console.errors import Conflict, Failed
+from console.store import history, syscalls
+from console.store.digests import digest_at, exists
 from console.store.opening import OpenedFile, is_still
+from console.store.operations import Operation
 from console.store.own_files import CONFLICTS, OwnFiles, sync_directory
 
 _UNSUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM)
+_NAME_BYTES = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,37 +45,6 @@ class Unsettled(Failed):
     """A replacement stopped half way and could not be taken back; recovery settles it."""
 
     code = "unsettled"
-
-
-def digest_at(directory: int, name: str) -> str | None:
-    """The digest of the regular file of this name; None where there is nothing, "" where it is something else or is
-    being written to. Raises OSError where it cannot be told."""
-    try:
-        fd = opening.open_beneath(directory, name)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        if error.errno in (errno.ELOOP, errno.ENXIO, errno.ENODEV):
-            return ""
-        raise
-    with OpenedFile(fd, opening.identity_of(os.fstat(fd)), name) as opened:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            return ""
-        try:
-            return sealed.digest_of(opened)
-        except Conflict:
-            return ""
-        except BadInput as error:
-            raise OSError(errno.EIO, error.message) from None
-
-
-def exists(directory: int, name: str) -> bool:
-    """Whether there is anything of this name, a dangling link included."""
-    try:
-        os.stat(name, dir_fd=directory, follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    return True
 
 
 def discard(directory: int, name: str) -> None:
@@ -135,10 +106,33 @@ def swap_back(site: Site) -> None:
 
 
 def set_aside(site: Site) -> None:
-    """Keep what lies at the temporary name in `conflicts/`, since it is somebody's. Raises OSError."""
+    """Keep what lies at the temporary name in `conflicts/`, since it is somebody's. Raises OSError.
+
+    What is no file and lies on another file system than the store's own files stays where it is, under another name.
+    """
+    kept = os.fsdecode(os.fsencode(f"{site.operation.op}-{site.name}")[:_NAME_BYTES])
     with site.own.directory(CONFLICTS, create=True) as target:
-        os.rename(site.tmp, f"{site.operation.op}-{site.name}"[:200], src_dir_fd=site.directory, dst_dir_fd=target)
+        try:
+            os.rename(site.tmp, kept, src_dir_fd=site.directory, dst_dir_fd=target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            _move_far(site, kept, target)
         sync_directory(target)
+
+
+def _move_far(site: Site, kept: str, target: int) -> None:
+    status = os.stat(site.tmp, dir_fd=site.directory, follow_symlinks=False)
+    if not stat.S_ISREG(status.st_mode):
+        aside = f".mc-{site.operation.op}.conflict"
+        os.rename(site.tmp, aside, src_dir_fd=site.directory, dst_dir_fd=site.directory)
+        return
+    source = os.open(site.tmp, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=site.directory)
+    try:
+        history.copy_bytes(source, target, kept)
+    finally:
+        os.close(source)
+    discard(site.directory, site.tmp)
 
 
 def _exchanged(site: Site) -> bool:

@@ -49,8 +49,8 @@ def keep(root: Path, artifact_digest: str, at: str, content: sealed.SealedBytes,
     record["mark"] = own_key.tag(_marked(record))
     try:
         with OwnFiles(root, create=True) as own, own.directory(DIRECTORY, create=True) as directory:
-            put(directory, f"{name}.onnx", lambda fd: copy_into(content, fd), own.file_mode)
-            put_bytes(directory, f"{name}.json", json.dumps(record, indent=1).encode(), own.file_mode)
+            put(directory, f"{name}.onnx", lambda fd: copy_into(content, fd), own.give)
+            put_bytes(directory, f"{name}.json", json.dumps(record, indent=1).encode(), own.give)
     except OSError as error:
         raise Failed(f"the twin cannot be kept in {root}: {error.strerror or error}") from None
 

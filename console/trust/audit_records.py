@@ -23,7 +23,7 @@ REPAIR = "audit.repaired"
 """The action of a record that measures a torn line before it."""
 
 _UNSET = 0xFFFFFFFF
-_LATEST = 253_402_300_799.0
+_EARLIEST, _LATEST = -62_104_060_800.0, 253_402_300_799.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def _sound(entry: Any) -> bool:
         and 0 < entry.seq < 2**63
         and type(entry.when) in (int, float)
         and math.isfinite(entry.when)
-        and 0 <= entry.when < _LATEST
+        and _EARLIEST <= entry.when < _LATEST
         and isinstance(entry.who, dict)
         and isinstance(entry.detail, dict)
         and all(isinstance(text, str) for text in texts)

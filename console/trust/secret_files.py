@@ -9,6 +9,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
+from console.durable import sync_parent
 from console.errors import BadInput, Failed, Refused
 
 __all__ = ["open_secret", "read_secret", "write_secret"]
@@ -72,6 +73,7 @@ def write_secret(path: Path, make: Callable[[], bytes], what: str) -> None:
             file.write(make())
             file.flush()
             os.fsync(file.fileno())
+        sync_parent(path)
     except BaseException as error:
         os.unlink(path)
         if isinstance(error, OSError):
