@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
 import sys
@@ -15,7 +16,9 @@ from console.errors import ConsoleError
 from console.loading.record import Book
 from console.loading.remedies import next_steps
 from console.records import Json, Layer
+from console.store.fitness import trials
 from console.store.mounts import file_system_of
+from console.trust.audit import AUDIT_FILE
 from console.trust.policy import Policy
 from console.trust.roles import Permission
 from console.worker.launcher import Launcher
@@ -45,11 +48,14 @@ class Doctor:
         self._book = book
 
     async def examine(self) -> dict[str, Json]:
-        """Everything by topic: versions, sandbox layers with their evidence, limits, paths and the policy.
+        """Everything by topic: versions, sandbox layers with their evidence, limits, paths, what this user can write,
+        and the policy.
 
         A sandboxed child is started to hear from it which layers hold, and what it is denied.
         """
         found = await examine(self._root, self._launcher, self._book.why_read_only)
+        tried = await asyncio.to_thread(trials, self._root, AUDIT_FILE)
+        found["writing"] = {one.name: {"active": one.works, "evidence": one.evidence} for one in tried}
         return {**found, "policy": policy_shown(self._book.policy, self._book.permission)}
 
     def remedies(self, layers: Mapping[str, Layer]) -> dict[str, str]:

@@ -20,7 +20,7 @@ from console.trust.policy import Policy, Source
 from console.trust.roles import Permission, permission
 from console.trust.verdict import judge
 
-_LOCK_WAIT = 5.0
+_LOCK_WAIT = 3.0
 _Identity = tuple[int, int, int, int, int] | None
 
 
@@ -130,7 +130,8 @@ class Book:
                 await self.note(action, path, None, f"refused: {refusal}")
             raise Refused(refusal, hint="ask somebody who has that role")
         if writes and self.read_only:
-            raise Refused(f"this console is read-only: {self.why_read_only}")
+            hint = "`model-console doctor` tells what would let you"
+            raise Refused(f"this console is read-only: {self.why_read_only}", hint=hint)
 
     async def consent(self, path: str, judgement: Judgement, digest: str, why: str) -> None:
         """Pin a content the operator said yes to. Raises Refused where that is not theirs to say, Failed."""

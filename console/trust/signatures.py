@@ -68,7 +68,7 @@ class Signatures:
                 break
             try:
                 envelopes.append(_envelope(text))
-                left -= len(text)
+                left -= len(envelopes[-1].payload)
             except (Malformed, OSError) as error:
                 refused.append(Refusal(name, _words(error)))
         return cls(envelopes, refused)

@@ -20,6 +20,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from console.trust.audit import Audit
+
 ROOT = Path(__file__).parents[2]
 PATIENCE = 40.0
 MODES = (1049, 1000, 1003, 1006, 2004)
@@ -154,6 +156,24 @@ def test_it_loads_a_model_and_quits_clean(demo_copy: Path) -> None:
         console.wait_for("STATE")
         console.press("q")
         assert console.ended() == 0
+        console.assert_clean()
+
+
+def test_a_locked_audit_log_freezes_nothing(demo_copy: Path) -> None:
+    Audit(demo_copy).append("test")
+    log = Audit(demo_copy).path
+    with terminal(demo_copy, size=(120, 40)) as console, log.open("r+b") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        console.press("l")
+        console.press("?")
+        console.wait_for("keys of the")
+        console.press("\x1b")
+        console.wait_for("locked by process")
+        console.press("l")
+        pressed = time.monotonic()
+        console.press("q")
+        assert console.ended() == 0
+        assert time.monotonic() - pressed < 4
         console.assert_clean()
 
 
