@@ -64,8 +64,8 @@ def identity_of(status: os.stat_result) -> FileIdentity:
 def is_still(status: os.stat_result, opened: OpenedFile) -> bool:
     """Whether a file is the opened one, unchanged; the time of the inode's change does not count: renames and links
     move it."""
-    was = opened.identity
-    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns) == (
+    is_now, was = identity_of(status), opened.identity
+    return (is_now.device, is_now.inode, is_now.size, is_now.modified_ns) == (
         was.device,
         was.inode,
         was.size,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from console.errors import Conflict, Failed
 from console.store import history, syscalls
 from console.store.digests import digest_at, exists
+from console.store.name_watch import NameWatch
 from console.store.opening import OpenedFile, is_still
 from console.store.operations import Operation
 from console.store.own_files import CONFLICTS, OwnFiles, sync_directory
@@ -168,11 +169,21 @@ def _link_first(site: Site) -> None:
 
 
 def _put_over(site: Site, old: OpenedFile) -> None:
-    """Rename over the artifact, for file systems without exchange: its content is retained before, checked after."""
+    """Rename over the artifact, for file systems without exchange: its content is retained before, checked after.
+
+    A file that somebody renamed to the same name in between cannot be brought back, but is told.
+    """
     history.retain(site.own, site.directory, site.name, site.operation)
-    if not is_still(os.stat(site.name, dir_fd=site.directory, follow_symlinks=False), old):
-        raise site.conflict()
-    os.rename(site.tmp, site.name, src_dir_fd=site.directory, dst_dir_fd=site.directory)
+    with NameWatch(site.directory, site.name) as watch:
+        if not is_still(os.stat(site.name, dir_fd=site.directory, follow_symlinks=False), old):
+            raise site.conflict()
+        os.rename(site.tmp, site.name, src_dir_fd=site.directory, dst_dir_fd=site.directory)
+        if watch.touched_before(site.tmp):
+            raise Conflict(
+                f"somebody else put another file in place of {site.operation.path} in the very moment it was replaced, "
+                "and this file system kept only one of them: theirs is lost, what was there before is back",
+                hint="put their file there again, holding the lock that the README names for such file systems",
+            )
     if not is_still(os.fstat(old.fd), old):
         raise site.conflict()
 

@@ -41,14 +41,16 @@ class Server:
             env={**os.environ, "PYTHONPATH": str(PROJECT)},
         )
 
-    def run(self, request: dict[str, str], *inject: str) -> Ended:
-        """Do what `request` says with these strace injections (`fsync:error=EIO:when=1`) in force."""
+    def run(self, request: dict[str, str], *inject: str, meanwhile: Callable[[int], None] = lambda pid: None) -> Ended:
+        """Do what `request` says with these strace injections (`fsync:error=EIO:when=1`) in force; `meanwhile` is
+        called with the process once it goes."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         print(json.dumps(request), file=self._process.stdin, flush=True)
         pid = self._process.stdout.readline().strip()
         tracer = self._attached(pid, inject) if inject else None
         print("go", file=self._process.stdin, flush=True)
+        meanwhile(int(pid))
         told = {"error": "", "message": ""}
         while "status" not in told:
             told.update(json.loads(self._process.stdout.readline()))
