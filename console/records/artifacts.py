@@ -9,7 +9,6 @@ from functools import lru_cache
 from struct import Struct
 from typing import Any
 
-
 _LATEST_NS = 2**63 - 1
 
 

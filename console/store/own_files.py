@@ -104,10 +104,7 @@ class OwnFiles:
 
 @contextmanager
 def artifact_lock(own: OwnFiles, path: str, *, wait: float) -> Iterator[None]:
-    """Be the only one who replaces this artifact, in any process. Raises Busy after `wait` seconds, OSError.
-
-    On file systems that cannot exchange two names, programs that replace artifacts themselves should hold it too.
-    """
+    """Be the only one who replaces this artifact, in any process. Raises Busy after `wait` seconds, OSError."""
     with (
         own.directory(HISTORY, artifact_key(path), create=True) as directory,
         _locked(own, directory, f"another process is replacing {path} right now: it", wait),

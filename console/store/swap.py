@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from console.errors import Conflict, Failed
+from console.locks import locked
 from console.store import history, syscalls
 from console.store.digests import digest_at, exists
 from console.store.name_watch import NameWatch
@@ -18,6 +19,7 @@ from console.store.own_files import CONFLICTS, OwnFiles, sync_directory
 
 _UNSUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM)
 _NAME_BYTES = 255
+_LOCK_WAIT = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,9 +173,11 @@ def _link_first(site: Site) -> None:
 def _put_over(site: Site, old: OpenedFile) -> None:
     """Rename over the artifact, for file systems without exchange: its content is retained before, checked after.
 
-    A file that somebody renamed to the same name in between cannot be brought back, but is told.
+    A file that somebody renamed to the same name in between cannot be brought back, but is told. Who holds the lock of
+    the directory meanwhile, which this does, prevents that.
     """
     history.retain(site.own, site.directory, site.name, site.operation)
+    _lock_directory(site)
     with NameWatch(site.directory, site.name) as watch:
         if not is_still(os.stat(site.name, dir_fd=site.directory, follow_symlinks=False), old):
             raise site.conflict()
@@ -182,10 +186,19 @@ def _put_over(site: Site, old: OpenedFile) -> None:
             raise Conflict(
                 f"somebody else put another file in place of {site.operation.path} in the very moment it was replaced, "
                 "and this file system kept only one of them: theirs is lost, what was there before is back",
-                hint="put their file there again, holding the lock that the README names for such file systems",
+                hint="put their file there again; `flock DIRECTORY mv NEW ARTIFACT` waits for its turn",
             )
     if not is_still(os.fstat(old.fd), old):
         raise site.conflict()
+
+
+def _lock_directory(site: Site) -> None:
+    """Hold the lock of the artifact's directory until that is closed, where the file system has such locks."""
+    try:
+        with locked(site.directory, f"the directory of {site.operation.path}", wait=_LOCK_WAIT):
+            pass
+    except OSError:
+        return
 
 
 def _restore(site: Site, old: OpenedFile) -> None:

@@ -29,9 +29,10 @@ class Ended:
 
 
 class Server:
-    """Processes that publish under fault injection."""
+    """Processes that publish under fault injection; `trace` is what strace said of the last one."""
 
-    def __init__(self) -> None:
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
         self._process = subprocess.Popen(
             [sys.executable, str(HERE / "publish_server.py")],
             stdin=subprocess.PIPE,
@@ -60,7 +61,7 @@ class Server:
 
     def _attached(self, pid: str, inject: tuple[str, ...]) -> subprocess.Popen[str]:
         names = ",".join(one.split(":")[0] for one in inject)
-        command = ["strace", "-o", "/dev/null", "-p", pid, "-e", f"trace={names}"]
+        command = ["strace", "-o", str(self.trace), "-p", pid, "-e", f"trace={names}"]
         for one in inject:
             command += ["-e", f"inject={one}"]
         tracer = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
@@ -76,8 +77,8 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
-    one = Server()
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    one = Server(tmp_path_factory.mktemp("trace") / "trace")
     yield one
     one.close()
 

@@ -1,7 +1,7 @@
 """Runs publish, rollback or recover in forked processes that a tracer can be attached to before they begin.
 
-One JSON request a line on stdin: {"root", "path", "action", "content", "replaces"}. Answers the pid, waits for any
-line, lets the process go, answers how it ended.
+One JSON request a line on stdin: {"root", "path", "action", "content", "replaces", "audit"}. Answers the pid, waits
+for any line, lets the process go, answers how it ended.
 """
 
 import contextlib
@@ -13,9 +13,20 @@ from pathlib import Path
 
 from console.errors import ConsoleError
 from console.store import opening, publish, recovery, sealed
+from console.trust.audit import Audit
 
 
 def act(request: dict[str, str]) -> None:
+    """Do it, as an update does: with a record before and behind where `audit` names the home of its mirror."""
+    if request.get("audit"):
+        os.environ["XDG_STATE_HOME"] = request["audit"]
+        Audit(Path(request["root"])).append(request["action"], artifact=request["path"], result="intent")
+    change(request)
+    if request.get("audit"):
+        Audit(Path(request["root"])).append(request["action"], artifact=request["path"], result="done")
+
+
+def change(request: dict[str, str]) -> None:
     root = Path(request["root"])
     promotion = publish.Promotion("tester", "a test")
     if request["action"] == "recover":

@@ -192,8 +192,8 @@ def grown(store: Path, size: int) -> None:
             number += 1
             digest = f"sha256:{number:064x}"
             op = f"{number:x}"
-            names = {"op": op, "tmp": f".mc-{op}.tmp", "path": f"{number % 2}.pkl", "old": f"sha256:{number - 2:064x}"}
-            step = dataclasses.replace(STEP, **names, new=digest, version=number + 2, old_version=number)
+            step = dataclasses.replace(STEP, op=op, tmp=f".mc-{op}.tmp", path=f"{number % 2}.pkl", new=digest)
+            step = dataclasses.replace(step, old=f"sha256:{number - 2:064x}", version=number + 2, old_version=number)
             for state in ("intent", "staged", "committed", "done"):
                 seq = first.seq + len(lines) + 1
                 lines.append(encode(dataclasses.replace(step, state=state, seq=seq)))

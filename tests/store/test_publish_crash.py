@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import os
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -203,6 +205,22 @@ def test_a_foreign_file_in_the_very_moment_of_a_rename_over_it_is_told(server: A
     assert "theirs is lost" in ended.message
     assert live(root) == OLD
     recovery.recover(root)
+    check_settled(root, OLD)
+
+
+def test_who_holds_the_lock_of_the_directory_is_waited_for_and_named(server: Any, tmp_path: Path) -> None:
+    root = tmp_path / "s"
+    request = make(root)
+    holder = os.open(root / "models", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(holder, fcntl.LOCK_EX)
+        ended = server.run(request, "renameat2:error=EINVAL")
+    finally:
+        os.close(holder)
+    assert (ended.status, ended.error) == (3, "Failed")
+    assert f"the directory of {PATH} is locked by process {os.getpid()}" in ended.message
+    assert live(root) == OLD
+    assert server.run(request, "renameat2:error=EINVAL").status == 0
     check_settled(root, OLD)
 
 
