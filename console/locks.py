@@ -13,10 +13,13 @@ from typing import TypeVar
 
 from console.errors import Failed
 
-__all__ = ["Busy", "holder", "locked", "retried", "try_lock"]
+__all__ = ["LOCK_TRY_S", "Busy", "holder", "locked", "retried", "try_lock"]
 
 _LEAST_PAUSE, _MOST_PAUSE = 0.001, 0.02
-_RETRY_S = 0.05
+_RETRY_S = 0.01
+LOCK_TRY_S = 0.3
+"""How long one try of `retried` waits in its thread: whoever leaves waits no longer than that."""
+
 _COMMAND_CAP = 120
 _LOCKS = Path("/proc/locks")
 _Result = TypeVar("_Result")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from console.errors import BadInput, Failed, Refused
 from console.events import Bus
-from console.locks import retried
+from console.locks import LOCK_TRY_S, retried
 from console.records import Explanation, Inspection, Json, Judgement, Since
 from console.store.roots import user_name
 from console.trust import policy as policies
@@ -158,7 +158,7 @@ class Book:
         audit = self._audit if self._writable else self._own_audit
 
         def append() -> AuditEntry:
-            return audit.append(action, artifact=path, digest=digest, result=result, wait=0.0, **detail)
+            return audit.append(action, artifact=path, digest=digest, result=result, wait=LOCK_TRY_S, **detail)
 
         try:
             await retried(append, wait=_LOCK_WAIT)

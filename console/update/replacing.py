@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 
 from console.errors import Conflict, ConsoleError, Failed, Refused
-from console.locks import retried
+from console.locks import LOCK_TRY_S, retried
 from console.records import Verdict, Version
 from console.store import history
 from console.store.opening import identity_of
@@ -54,7 +54,7 @@ class Replacing:
             "promote",
             path,
             content.digest,
-            lambda: publish(self._root, path, content, promotion, replaces=replaces, verify=verify, wait=0.0),
+            lambda: publish(self._root, path, content, promotion, replaces=replaces, verify=verify, wait=LOCK_TRY_S),
         )
         self._shop.bus.emit("update.promoted", path, f"{path} is now version {version.version}: {why}", severity="ok")
         await self._taken_up(path, version.digest)
@@ -68,7 +68,10 @@ class Replacing:
         promotion = self._promotion(path, why, {}, {})
         await self._shop.book.note("rollback", path, None, "intent", version=number)
         version = await self._recorded(
-            "rollback", path, None, lambda: rollback(self._root, path, number, promotion, verify=verify, wait=0.0)
+            "rollback",
+            path,
+            None,
+            lambda: rollback(self._root, path, number, promotion, verify=verify, wait=LOCK_TRY_S),
         )
         self._shop.bus.emit("history.rolled-back", path, f"{path} is back at version {version.version}", severity="ok")
         await self._taken_up(path, version.digest)

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
-from console.store import fitness, history, opening, publish, sealed
+from console.store import fitness, history, opening, publish, recovery, sealed
+from console.store.journal import Journal, Operation
+from console.store.own_files import OwnFiles
 from console.trust.audit import AUDIT_FILE, Audit
 from tests.store.unprivileged import as_user, needs_root, public
 
@@ -96,6 +98,22 @@ def test_root_alone_before_the_owner(shared: Path, umask: int) -> None:
     check_modes(shared)
     assert as_user(ANN, (ANN, TEAM), replace_and_record(shared, "3"), umask) == 3
     assert as_user(BOB, (BOB, TEAM), rolled_back(shared), umask) == 2
+
+
+def test_what_another_users_killed_update_left_is_settled(shared: Path) -> None:
+    def begun() -> int:
+        step = Operation(
+            "op1", "m.pkl", ".mc-op1.tmp", "sha256:" + "b" * 64, "sha256:" + "a" * 64, 2, 1, 1.0, "", "", 3
+        )
+        with OwnFiles(shared, create=True) as own:
+            Journal(own).append(step, "intent")
+        os.close(os.open(shared / step.tmp, os.O_CREAT | os.O_WRONLY, 0o600))
+        return 1
+
+    assert as_user(ANN, (ANN, TEAM), begun) == 1
+    assert as_user(BOB, (BOB, TEAM), lambda: [one.outcome for one in recovery.recover(shared)]) == ["conflict"]
+    assert not list(shared.glob(".mc-*"))
+    assert as_user(BOB, (BOB, TEAM), replace_and_record(shared, "2")) == 2
 
 
 def test_a_new_artifact_of_roots_belongs_to_whom_its_directory_does(shared: Path) -> None:
