@@ -6,16 +6,14 @@ import errno
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from console.durable import write_all
 from console.errors import BadInput, Conflict, Failed
 from console.records import Version
-from console.sharing import Share
-from console.store import history, opening, sealed, swap, twins
+from console.store import history, opening, retention, sealed, swap, twins
 from console.store.digests import digest_at, exists
 from console.store.history import AS_FOUND, FROM_OUTSIDE, Versions
 from console.store.journal import Journal, Operation
@@ -25,12 +23,10 @@ from console.store.own_files import Busy, OwnFiles, artifact_lock
 from console.store.recovery import identity_at, recover_path
 from console.store.roots import owner_name
 from console.store.sealed import SealedBytes
+from console.store.staging import Verify, stage
 from console.store.swap import Site
 
-Verify = Callable[[int], None]
-
 _LOCK_WAIT = 30.0
-_CHUNK = 2**20
 _WHY_CAP = 4000
 _WORDS = {
     errno.ENOSPC: "no space is left on its file system",
@@ -227,7 +223,7 @@ def _replace(
 ) -> Operation:
     operation = journal.append(site.operation, "intent")
     try:
-        _stage(site, content, old, verify, mode)
+        stage(site, content, old, verify, mode)
         operation = journal.append(operation, "staged")
         swap.swap_in(site, old)
         try:
@@ -241,7 +237,7 @@ def _replace(
         _abort(site, journal, operation, "conflict" if isinstance(error, Conflict) else "aborted")
         raise
     with suppress(OSError, Failed):
-        history.settle(site.own, operation)
+        retention.settle(site.own, operation)
         swap.discard(site.directory, site.tmp)
         journal.append(operation, "done", durable=False)
     return operation
@@ -250,59 +246,7 @@ def _replace(
 def _abort(site: Site, journal: Journal, operation: Operation, state: str) -> None:
     """Leave nothing behind; what cannot be cleaned up now is settled by the next recovery."""
     with suppress(OSError, Failed):
-        history.discard_partial(site.own, operation)
+        retention.discard_partial(site.own, operation)
         if operation.state == "intent" or digest_at(site.directory, site.tmp) in (None, operation.new):
             swap.discard(site.directory, site.tmp)
             journal.append(operation, state)
-
-
-def _stage(site: Site, content: SealedBytes, old: OpenedFile | None, verify: Verify | None, mode: int | None) -> None:
-    """Write the temporary file, have it verified and make it durable."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    fd = os.open(site.tmp, flags, 0o600, dir_fd=site.directory)
-    try:
-        _write(fd, content)
-        if verify is not None:
-            _verified(fd, verify)
-        if digest_written(fd) != site.operation.new:
-            raise Failed(f"{site.operation.path} was not replaced: the bytes written are not those of the candidate")
-        if old is None:
-            Share.of(site.directory).adopt(fd)
-            os.fchmod(fd, 0o666 & ~_umask() if mode is None else mode)
-        else:
-            swap.copy_attributes(old.fd, fd)
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def _write(fd: int, content: SealedBytes) -> None:
-    offset = 0
-    while offset < content.size:
-        part = os.pread(content.fd, min(_CHUNK, content.size - offset), offset)
-        if not part:
-            break
-        write_all(fd, part)
-        offset += len(part)
-
-
-def _verified(fd: int, verify: Verify) -> None:
-    readable = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        verify(readable)
-    finally:
-        os.close(readable)
-
-
-def digest_written(fd: int) -> str:
-    """The digest of everything in an open file of ours."""
-    return sealed.digest_of(OpenedFile(fd, opening.identity_of(os.fstat(fd)), "the temporary file"))
-
-
-def _umask() -> int:
-    """This process's umask, read without setting it for a moment under every other thread."""
-    with suppress(OSError), open("/proc/self/status", encoding="ascii", errors="replace") as status:
-        for line in status:
-            if line.startswith("Umask:"):
-                return int(line.split()[1], 8)
-    return 0o077

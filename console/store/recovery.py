@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from console.errors import Failed
-from console.store import history, swap
+from console.store import retention, swap
 from console.store.digests import digest_at, exists
 from console.store.journal import Journal
 from console.store.own_files import Busy, OwnFiles, artifact_lock, sync_directory
@@ -98,12 +98,12 @@ def _settle(site: Site, journal: Journal) -> Recovered:
             swap.swap_back(site)
             return _end(site, journal, "conflict")
         if lying == operation.old and operation.state == "staged":
-            history.retain(site.own, site.directory, site.tmp, operation)
+            retention.retain(site.own, site.directory, site.tmp, operation)
         return _finish(site, journal)
     if operation.state == "committed":
         return _finish(site, journal)
     if operation.old and lying == operation.old:
-        history.retain(site.own, site.directory, site.tmp, operation)
+        retention.retain(site.own, site.directory, site.tmp, operation)
         return _finish(site, journal, known=False)
     if foreign:
         swap.set_aside(site)
@@ -121,8 +121,8 @@ def _finish(site: Site, journal: Journal, *, known: bool = True) -> Recovered:
     sync_directory(site.directory)
     if operation.state == "staged":
         operation = journal.append(operation, "committed", identity=identity_at(site) if known else ())
-    history.settle(site.own, operation)
-    history.discard_partial(site.own, operation)
+    retention.settle(site.own, operation)
+    retention.discard_partial(site.own, operation)
     swap.discard(site.directory, site.tmp)
     journal.append(operation, "done", durable=False)
     return Recovered(operation.path, "finished", f"an update of {operation.path} was finished after an interruption")
@@ -131,7 +131,7 @@ def _finish(site: Site, journal: Journal, *, known: bool = True) -> Recovered:
 def _end(site: Site, journal: Journal, state: str) -> Recovered:
     operation = site.operation
     swap.discard(site.directory, site.tmp)
-    history.unlink_shared(site.own, site.directory, site.name, operation)
+    retention.unlink_shared(site.own, site.directory, site.name, operation)
     sync_directory(site.directory)
     journal.append(operation, state)
     if state == "aborted":

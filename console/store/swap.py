@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from console.errors import Conflict, Failed
 from console.locks import locked
-from console.store import history, syscalls
+from console.store import retention, syscalls
 from console.store.digests import digest_at, exists
 from console.store.name_watch import NameWatch
 from console.store.opening import OpenedFile, is_still
@@ -70,7 +70,7 @@ def swap_in(site: Site, old: OpenedFile | None) -> None:
         elif digest_at(site.directory, site.tmp) != site.operation.old:
             raise site.conflict()
         else:
-            history.retain(site.own, site.directory, site.tmp, site.operation)
+            retention.retain(site.own, site.directory, site.tmp, site.operation)
         sync_directory(site.directory)
     except BaseException:
         take_back(site, old)
@@ -96,7 +96,7 @@ def _take_back(site: Site, old: OpenedFile | None) -> None:
             os.rename(site.name, site.tmp, src_dir_fd=site.directory, dst_dir_fd=site.directory)
         else:
             _restore(site, old)
-    history.unlink_shared(site.own, site.directory, site.name, site.operation)
+    retention.unlink_shared(site.own, site.directory, site.name, site.operation)
     sync_directory(site.directory)
 
 
@@ -132,7 +132,7 @@ def _move_far(site: Site, kept: str, target: int) -> None:
         return
     source = os.open(site.tmp, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=site.directory)
     try:
-        history.copy_bytes(source, target, kept)
+        retention.copy_bytes(source, target, kept)
     finally:
         os.close(source)
     discard(site.directory, site.tmp)
@@ -176,7 +176,7 @@ def _put_over(site: Site, old: OpenedFile) -> None:
     A file that somebody renamed to the same name in between cannot be brought back, but is told. Who holds the lock of
     the directory meanwhile, which this does, prevents that.
     """
-    history.retain(site.own, site.directory, site.name, site.operation)
+    retention.retain(site.own, site.directory, site.name, site.operation)
     _lock_directory(site)
     with NameWatch(site.directory, site.name) as watch:
         if not is_still(os.stat(site.name, dir_fd=site.directory, follow_symlinks=False), old):
@@ -203,7 +203,7 @@ def _lock_directory(site: Site) -> None:
 
 def _restore(site: Site, old: OpenedFile) -> None:
     """Put the content of the replaced file, which is open still, back in place."""
-    history.copy_bytes(old.fd, site.directory, site.tmp)
+    retention.copy_bytes(old.fd, site.directory, site.tmp)
     fd = os.open(site.tmp, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=site.directory)
     try:
         copy_attributes(old.fd, fd)

@@ -33,6 +33,8 @@ from console.trust.audit_records import (
     canonical,
     chained,
     identity,
+    last_lines,
+    last_record,
     parse,
     record,
 )
@@ -45,10 +47,6 @@ CUT = "audit.cut"
 
 BEGUN = "audit.begun"
 """The action of a first record that tells of an earlier log in this place."""
-
-_TAIL = 1 << 16
-_FARTHEST = 8 << 20
-"""Bytes from the end within which the last whole record must lie."""
 
 _SIZE_CAP = 1 << 30
 _LINE_CAP = 4 << 20
@@ -215,8 +213,8 @@ class Audit:
 
     def _head(self, fd: int) -> tuple[int, str]:
         """Sequence number and hash of the last record, after what is torn or missing before it was marked."""
-        whole, torn = _last_lines(fd)
-        seq, before, loose = _last_record(whole)
+        whole, torn = last_lines(fd)
+        seq, before, loose = last_record(whole)
         if torn:
             os.write(fd, b"\n")
             last = parse(torn)
@@ -270,29 +268,6 @@ def _write(fd: int, before: str, found: dict[str, Any]) -> AuditEntry:
         raise OSError(0, "the disk took only a part of the record")
     os.fdatasync(fd)
     return entry
-
-
-def _last_lines(fd: int) -> tuple[list[bytes], bytes]:
-    """The whole lines at the end of the file, and the bytes after the last newline. Raises OSError."""
-    size = os.fstat(fd).st_size
-    length = min(size, _TAIL)
-    while True:
-        lines = os.pread(fd, length, size - length).split(b"\n")
-        whole = lines[:-1] if length == size else lines[1:-1]
-        if length == size or any(parse(line) is not None for line in whole):
-            return whole, lines[-1]
-        if length > _FARTHEST:
-            raise OSError(0, f"its last {length >> 20} MiB hold no record of ours")
-        length = min(size, length * 4)
-
-
-def _last_record(whole: list[bytes]) -> tuple[int, str, list[bytes]]:
-    """Sequence number and hash of the last record, and the lines behind it that hold none."""
-    for behind, line in enumerate(reversed(whole)):
-        entry = parse(line)
-        if entry is not None:
-            return entry.seq, entry.hash, whole[len(whole) - behind :]
-    return 0, START, whole
 
 
 def _measures(entry: AuditEntry, line: bytes) -> bool:
