@@ -46,6 +46,7 @@ class Journal:
     def _begin(self, file: tuple[int, int] | None = None) -> None:
         self._file = file
         self._operations: dict[str, Operation] = {}
+        self._versions: set[tuple[str, int]] = set()
         self._seq = 0
         self._offset = 0
         self._lines = 0
@@ -97,9 +98,13 @@ class Journal:
                 self._write(fd, line, durable)
             finally:
                 os.close(fd)
-        self._operations[step.op] = step
-        self._seq = step.seq
+        self._take(step)
         return step
+
+    def _take(self, step: Operation) -> None:
+        self._operations[step.op] = step
+        self._versions.add((step.path, step.version))
+        self._seq = max(self._seq, step.seq)
 
     def _opened(self) -> int:
         """The file, made where it is missing, and read to its end."""
@@ -133,8 +138,7 @@ class Journal:
 
         Where it cannot be done the file goes on growing.
         """
-        distinct = len({(one.path, one.version) for one in self._operations.values()})
-        if self._offset < _COMPACT_FROM or self._lines < 2 * distinct:
+        if self._offset < _COMPACT_FROM or self._lines < 2 * len(self._versions):
             return False
         with suppress(OSError):
             for name in os.listdir(self._own.fd):
@@ -160,8 +164,7 @@ class Journal:
             self._offset += length
             step = readable(line) if length <= _LINE_CAP else None
             if step is not None:
-                self._operations[step.op] = step
-                self._seq = max(self._seq, step.seq)
+                self._take(step)
             elif len(self.damaged) < _MOST_TOLD:
                 self.damaged = (*self.damaged, self._lines)
 
