@@ -151,7 +151,7 @@ def test_whatever_is_appended_is_read_back(store: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_a_million_appends_are_read_back(store: Path) -> None:
-    """About six minutes."""
+    """About three minutes of processor time."""
     append_and_read_back(store, 1_000_000, 2)
 
 
