@@ -10,6 +10,7 @@ import tempfile
 from typing import Callable
 
 from console.worker.child.main import Refusal
+from console.worker.child.privileges import die_with_parent
 
 CANDIDATE = "{candidate}"
 LINE_CAP = 2000
@@ -30,7 +31,12 @@ def run(command: list[str], directory: str, suffix: str, candidate: int, on_line
         words[0] = sys.executable
     try:
         process = subprocess.Popen(
-            words, cwd=directory, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            words,
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            preexec_fn=die_with_parent,
         )
     except OSError as error:
         raise Refusal("bad-input", f"the training command {words[0]} cannot start: {error.strerror}") from None
