@@ -17,11 +17,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
+import psutil
+
 from console.config import state_dir
 from console.safe_text import safe
 
 DEADLINE_S = 4.0
 """From the signal to the end by the kernel."""
+_KILL_S = 3.0
+"""From the signal to the end of every process below this one."""
 _ACCOUNT_S = 3.5
 """From the signal to the account of what holds the end up."""
 _LOOK_S = 1.0
@@ -84,8 +88,12 @@ class Ending:
         poll.register(self._ears, select.POLLIN)
         if self._terminal is not None:
             poll.register(self._terminal, 0)
+        killed = False
         while not self._over:
-            poll.poll(_LOOK_S * 1e3)
+            poll.poll(1e3 * min(_LOOK_S, _KILL_S))
+            if self.number and not killed and time.monotonic() > self._begun + _KILL_S:
+                killed = True
+                self._kill_below()
             with suppress(BlockingIOError):
                 for number in os.read(self._ears, 256):
                     if number in _NUMBERS:
@@ -114,6 +122,13 @@ class Ending:
             if is_gone(descriptor):
                 silence(descriptor)
         self._write("the terminal is gone")
+
+    def _kill_below(self) -> None:
+        """What does not end by itself could hold this process up; and what it started in turn would outlive it."""
+        for process in psutil.Process().children(recursive=True):
+            with suppress(psutil.Error):
+                process.kill()
+        self._write("killed what it had started")
 
     def _write(self, what: str) -> None:
         if self._log >= 0:

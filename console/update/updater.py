@@ -59,9 +59,11 @@ class Updater:
                 task.cancel()
                 with suppress(asyncio.CancelledError, ConsoleError):
                     await task
-                raise
             error = Failed(f"the update of {path} was cancelled; nothing was changed")
             await self._failed(path, error)
+            caller = asyncio.current_task()
+            if caller is not None and caller.cancelling():
+                raise
             raise error from None
         except ConsoleError as error:
             await self._failed(path, error)

@@ -261,7 +261,7 @@ def series(count: int, *, busy: int, seed: int, demo: Path, jobs: int = 2, names
             found = []
             for number, loss in enumerate(pool.map(tried, cases), 1):
                 found.append(loss)
-                if True:
+                if loss.held or number % 50 == 0:
                     print(f"{number}/{count}: {loss}", flush=True)
             return found
 

@@ -26,7 +26,7 @@ MODES = (1049, 1000, 1003, 1006, 2004)
 
 
 class Terminal:
-    """The console on `store`, with a terminal of its own.
+    """The console on a store, or a command, with a terminal of its own.
 
     Without `controlling` the kernel sends no signal when the terminal goes, as with a relay or in a container. With
     `shell` it is started by a shell with job control, which is the `process`.
@@ -34,8 +34,7 @@ class Terminal:
 
     def __init__(
         self,
-        store: Path,
-        *options: str,
+        *words: object,
         size: tuple[int, int] = (80, 24),
         env: Mapping[str, str] | None = None,
         controlling: bool = True,
@@ -48,7 +47,7 @@ class Terminal:
         for name in ("COLUMNS", "LINES"):
             environ.pop(name, None)
         slave = self.slave
-        command = [sys.executable, "-m", "console", str(store), *options]
+        command = [sys.executable, "-m", "console", *map(str, words)]
         self.process = subprocess.Popen(
             ["bash", "--norc", "-i"] if shell else command,
             stdin=slave, stdout=slave, stderr=slave, cwd=ROOT, env=environ, start_new_session=True,

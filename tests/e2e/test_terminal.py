@@ -18,9 +18,7 @@ from tests.e2e.terminal import ROOT, Terminal
 
 
 @contextmanager
-def terminal(
-    store: Path, *options: str, size: tuple[int, int] = (80, 24), shell: bool = False
-) -> Iterator[Terminal]:
+def terminal(store: Path, *options: str, size: tuple[int, int] = (80, 24), shell: bool = False) -> Iterator[Terminal]:
     """The console on `store`, with the first screen complete."""
     console = Terminal(store, *options, size=size, shell=shell)
     try:
@@ -69,7 +67,7 @@ def test_stopped_from_a_shell_it_comes_back_or_ends_with_the_terminal(demo_store
         shell.wait_for("Stopped")
         shell.output = ""
         shell.press("fg\n")
-        shell.wait_for("STATE")
+        shell.wait_for("safe")
         shell.press("?")
         shell.wait_for("Move down a page")
         console.send_signal(signal.SIGTSTP)

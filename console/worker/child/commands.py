@@ -10,7 +10,6 @@ import tempfile
 from typing import Callable
 
 from console.worker.child.main import Refusal
-from console.worker.child.privileges import die_with_parent
 
 CANDIDATE = "{candidate}"
 LINE_CAP = 2000
@@ -31,12 +30,7 @@ def run(command: list[str], directory: str, suffix: str, candidate: int, on_line
         words[0] = sys.executable
     try:
         process = subprocess.Popen(
-            words,
-            cwd=directory,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            preexec_fn=die_with_parent,
+            words, cwd=directory, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
     except OSError as error:
         raise Refusal("bad-input", f"the training command {words[0]} cannot start: {error.strerror}") from None
