@@ -27,7 +27,7 @@ def cache_dir() -> Path:
 
 
 def state_dir() -> Path:
-    """Crash files and saved tracebacks."""
+    """Crash files, saved tracebacks, and the log of lost terminals."""
     return Path(_DIRS.user_state_dir)
 
 

@@ -22,11 +22,11 @@ import psutil
 from console.config import state_dir
 from console.safe_text import safe
 
-DEADLINE_S = 4.0
+DEADLINE_S = 3.0
 """From the signal to the end by the kernel."""
-_KILL_S = 3.0
+_KILL_S = 2.0
 """From the signal to the end of every process below this one."""
-_ACCOUNT_S = 3.5
+_ACCOUNT_S = 2.5
 """From the signal to the account of what holds the end up."""
 _LOOK_S = 1.0
 """How often a terminal is looked at whose driver does not wake who waits for its end."""

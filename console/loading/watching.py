@@ -147,11 +147,18 @@ class Watching:
         index.save(learned.values(), self._catalog.marks(), removed, policy=self._fingerprint)
 
     def hear(self, event: Event) -> None:
-        """Take note of what happened to a worker: its row says whether it holds what the file holds."""
-        if event.kind == "worker.ready":
+        """Take note of what happened to a worker: its row says whether it holds what the file holds.
+
+        A file that changed while its worker was still starting, or before the worker's digest was known, is compared
+        when both are there.
+        """
+        if event.kind in ("worker.ready", "worker.phase"):
             view, row = self._fleet.view(event.subject), self._shelf.get(event.subject)
-            if view is not None and row is not None:
-                self._shelf.mark_changed(event.subject, row.digest is not None and row.digest != view.digest)
+            if view is not None and row is not None and view.digest is not None and not view.phase:
+                other = row.digest is not None and row.digest != view.digest
+                if other and not row.changed and not row.settling:
+                    self._compare_soon(row)
+                self._shelf.mark_changed(event.subject, other)
         if event.kind.startswith("worker."):
             self._shelf.touch()
 
