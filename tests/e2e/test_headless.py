@@ -284,7 +284,7 @@ def started(*argv: str) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_an_interrupted_probe_ends_with_130_and_leaves_no_child(demo_store: Path, number: signal.Signals) -> None:
     with started("probe", str(demo_store / "sensors/online.pkl"), "--seconds", "60", "--json") as probe:
         assert probe.stdout is not None

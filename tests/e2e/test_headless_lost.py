@@ -28,7 +28,7 @@ def churn(demo_store: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(demo_store / "churn", tmp_path / "store" / "churn"))
 
 
-@pytest.mark.parametrize("controlling", [True, False])
+@pytest.mark.parametrize("controlling", [pytest.param(True, marks=pytest.mark.slow), False])
 def test_a_probe_ends_with_its_terminal(demo_store: Path, controlling: bool) -> None:
     probe = Terminal("probe", demo_store / "sensors/online.pkl", "--seconds", "60", controlling=controlling)
     try:

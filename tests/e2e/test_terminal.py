@@ -41,12 +41,14 @@ def test_it_loads_a_model_and_quits_clean(demo_copy: Path) -> None:
         console.assert_clean()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_it_clean(demo_copy: Path, number: signal.Signals) -> None:
-    with terminal(demo_copy) as console:
+@pytest.mark.parametrize(("number", "options"), [(signal.SIGTERM, ()), (signal.SIGHUP, ("--no-mouse",))])
+def test_a_signal_ends_it_clean(demo_copy: Path, number: signal.Signals, options: tuple[str, ...]) -> None:
+    """Without a mouse the terminal keeps its own."""
+    with terminal(demo_copy, *options) as console:
         console.process.send_signal(number)
         assert console.ended() == 128 + number
         console.assert_clean()
+        assert ("\x1b[?1003h" in console.output) == (not options)
 
 
 def test_a_lost_terminal_ends_it_and_its_children(demo_copy: Path) -> None:
@@ -83,13 +85,6 @@ def test_killed_without_a_word_it_leaves_no_child(demo_copy: Path) -> None:
         console.process.kill()
         console.process.wait()
         console.assert_no_child()
-
-
-def test_without_a_mouse_the_terminal_keeps_its_own(demo_copy: Path) -> None:
-    with terminal(demo_copy, "--no-mouse") as console:
-        console.press("q")
-        assert console.ended() == 0
-        assert "\x1b[?1003h" not in console.output
 
 
 def test_without_a_terminal_it_says_so() -> None:
