@@ -17,8 +17,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-import psutil
-
 from console.config import state_dir
 from console.safe_text import safe
 
@@ -125,6 +123,8 @@ class Ending:
 
     def _kill_below(self) -> None:
         """What does not end by itself could hold this process up; and what it started in turn would outlive it."""
+        import psutil
+
         for process in psutil.Process().children(recursive=True):
             with suppress(psutil.Error):
                 process.kill()
