@@ -25,9 +25,11 @@ __all__ = [
     "Inspection",
     "Json",
     "LoadedModel",
+    "MemorySource",
     "ModelEntry",
     "NameUse",
     "NotLoadable",
+    "Part",
     "Signature",
     "Source",
     "Unsupported",
@@ -165,10 +167,12 @@ class Source:
 
     `plan` is where an inspection notes the arrays it passed, None where nobody asked for that. `into` is an empty file
     in memory for what a compression around the bytes holds: in the end all of it, or nothing where it cannot be loaded
-    from there. `opened` = that is what these bytes are, so nobody looks for another compression around them.
+    from there. `opened` = that is what these bytes are, so nobody looks for another compression around them. `depth`
+    says inside how many other files it stands.
     """
 
     opened = False
+    depth = 0
     into: Optional[int] = None
 
     def __init__(self, fd: int, name: str = "", size: Optional[int] = None) -> None:
@@ -198,6 +202,35 @@ class Source:
     def file(self, buffering: int = 65536) -> BinaryIO:
         """An independent buffered file object over the same bytes, for zipfile, h5py and the decompressors."""
         return io.BufferedReader(_SourceFile(self), buffering)
+
+
+class MemorySource(Source):
+    """Bytes in memory as a source, for what stands inside another file: it has no descriptor."""
+
+    def __init__(self, data: bytes, name: str = "") -> None:
+        super().__init__(-1, name, len(data))
+        self.data = data
+
+    def read(self, offset: int, length: int) -> bytes:
+        """See Source."""
+        return self.data[offset : offset + max(0, length)] if offset >= 0 else b""
+
+
+class Part(Source):
+    """A stretch of another source, as a source of its own; it starts at `start` of that."""
+
+    def __init__(self, whole: Source, start: int, size: int) -> None:
+        super().__init__(whole.fd, whole.name, size)
+        self.depth = whole.depth
+        self.start = start
+        self._whole = whole
+
+    def read(self, offset: int, length: int) -> bytes:
+        """See Source."""
+        length = max(0, min(length, self.size - offset)) if offset >= 0 else 0
+        data = self._whole.read(self.start + offset, length) if length else b""
+        self.bytes_read += len(data)
+        return data
 
 
 class _SourceFile(io.RawIOBase):

@@ -9,6 +9,7 @@ import bz2
 import importlib
 import lzma
 import os
+import re
 import zlib
 from types import TracebackType
 from typing import Any, Optional, Protocol
@@ -27,6 +28,8 @@ MAX_BYTES = 4 << 30
 MAX_RATIO = 200
 """The most bytes out for a byte in, once FREE_BYTES are out."""
 FREE_BYTES = 64 << 20
+_BZ2 = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90|.{0,5}\Z)", re.DOTALL)
+"""The magic number and that of the first block or of the end: a pickle can start with the first four of these bytes."""
 _CHUNK = 1 << 16
 _GZIP_MORE = 0x04 | 0x10
 """Flags of a gzip header with an extra field or a comment (RFC 1952), which neither gzip nor joblib writes."""
@@ -82,7 +85,7 @@ def sniff(head: bytes) -> Optional[str]:
     """The compression these first bytes announce (one of COMPRESSIONS, or "zfile" of joblib before 0.10), or None."""
     if head[:1] == b"\x78" and len(head) > 1 and int.from_bytes(head[:2], "big") % 31 == 0:
         return "zlib"
-    if head[:3] == b"BZh" and head[3:4] in b"123456789" and len(head) > 3:
+    if _BZ2.match(head):
         return "bz2"
     for magic, name in (
         (b"\x1f\x8b\x08", "gzip"),
@@ -201,6 +204,7 @@ def open_envelope(source: Source, max_bytes: int = MAX_BYTES, into: Optional[int
     decompressor = _decompressor(compression)
     fd = os.memfd_create(f"opened {compression}", os.MFD_CLOEXEC) if into is None else into
     opened = Opened(Source(fd, source.name, 0), compression, owned=into is None)
+    opened.source.depth = source.depth
     if compression == "gzip" and int.from_bytes(source.read(3, 1), "little") & _GZIP_MORE:
         opened.report("trailing-bytes", "the gzip header holds bytes that no reader of models looks at", 10)
     try:

@@ -10,7 +10,6 @@ from typing import Any
 from backends.base import Damaged, Inspection, LoadedModel, NotLoadable, Source, resolve
 from backends.envelopes import open_envelope, sniff
 from backends.frozen import Frozen, private_map
-from backends.pickle_opcodes import looks_like_pickle
 from backends.pickle_walk import walk
 from backends.pickles import inspect_pickle, no_collection
 from backends.splicing import load_spliced
@@ -31,8 +30,6 @@ class JoblibBackend:
         """Whether arrays stand between the opcodes; takes a walk of the whole stream to know."""
         if sniff(source.read(0, 16)) == "zfile":
             return True
-        if not looks_like_pickle(head):
-            return False
         with open_envelope(source) as opened:
             return walk(opened.source).joblib
 

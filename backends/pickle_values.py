@@ -14,6 +14,7 @@ from backends.base import Source
 
 __all__ = [
     "DictValue",
+    "Extension",
     "Global",
     "Instance",
     "Opaque",
@@ -140,6 +141,10 @@ class Opaque:
         self.text = text
 
 
+class Extension(Opaque):
+    """A global that the stream gives by its number in the registry of copyreg."""
+
+
 @dataclass
 class RawArray:
     """An array whose bytes stand between the opcodes, as joblib writes them: `length` bytes at `offset` of the file.
@@ -204,6 +209,7 @@ _WORDS: dict[type, str] = {
     SetValue: "a set",
     RawArray: "an array",
     Opaque: "an outside object",
+    Extension: "an outside object",
     Span: "a long string",
     str: "a string",
     bytes: "bytes",

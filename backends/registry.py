@@ -7,16 +7,19 @@ import os
 from dataclasses import replace
 from typing import Any, Optional
 
-from backends import envelopes, hdf5_frame, pickle_opcodes, torch_names
-from backends.base import Backend, Inspection, LoadedModel, Source, Unsupported
-from backends.findings import finding
+from backends import envelopes, hdf5_frame, pickle_heads, pickle_probe, pickle_walk, torch_names
+from backends.base import Backend, Damaged, Inspection, LoadedModel, Source, Unsupported
+from backends.findings import KINDS, finding
 
-__all__ = ["FORMATS", "backend", "identify", "inspect", "load", "may_hold_model", "save", "suffix"]
+__all__ = ["FORMATS", "backend", "identify", "inspect", "inspect_inside", "load", "may_hold_model", "save", "suffix"]
 
 HEAD = 4096
+_MAX_DEPTH = 5
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 NPY_MAGIC = b"\x93NUMPY"
 ZIP_MAGIC = b"PK\x03\x04"
+
+_PICKLES = ("joblib", "pickle")
 
 _MODULES: dict[str, str] = {
     "pickle": "backends.pickles",
@@ -73,22 +76,28 @@ def backend(name: str) -> Backend:
 def _family(head: bytes, compression: Optional[str] = None) -> tuple[str, ...]:
     """Names of the formats whose first bytes these can be, most particular first."""
     if compression == "zfile":
-        return ("joblib", "pickle")
+        return _PICKLES
     if HDF5_MAGIC in (head[:8], head[512:520], head[1024:1032], head[2048:2056]):
         return ("hdf5", "keras-h5", "keras-weights", "hdf5-weights", "hdf5-data")
     if head.startswith(NPY_MAGIC):
         return ("npy",)
     if head.startswith(ZIP_MAGIC):
         return ("torch", "npz", "keras")
-    if pickle_opcodes.looks_like_pickle(head):
-        return ("torch", "joblib", "pickle") if torch_names.is_legacy(head) else ("joblib", "pickle")
+    if pickle_heads.looks_like_pickle(head):
+        return ("torch", "joblib", "pickle") if torch_names.is_legacy(head) else _PICKLES
     return ()
+
+
+def _family_of(source: Source, head: bytes, compression: Optional[str]) -> tuple[str, ...]:
+    """The same for a whole file: whatever nothing else claims is a pickle if an unpickler would find a name in it."""
+    family = _family(head, compression)
+    return _PICKLES if not family and pickle_probe.is_pickle(source) else family
 
 
 def identify(source: Source) -> Backend:
     """The backend that reads this file. Raises Unsupported when none does, OSError."""
     compression, head = envelopes.peek(source, HEAD)
-    for name in _family(head, compression):
+    for name in _family_of(source, head, compression):
         candidate = backend(name)
         if candidate.sniff(head, source):
             return candidate
@@ -101,15 +110,15 @@ def inspect(source: Source) -> Inspection:
     Raises Damaged, Unsupported, OSError.
     """
     compression, head = envelopes.peek(source, HEAD)
-    family = _family(head, compression)
-    if family == ("joblib", "pickle"):
+    family = _family_of(source, head, compression)
+    if family == _PICKLES:
         inspection = backend("pickle").inspect(source)
     else:
         try:
             inspection = identify(source).inspect(source)
         except ModuleNotFoundError as error:
             raise Unsupported(f"reading this format needs the Python package {error.name}") from None
-    extra = []
+    extra, names = [], inspection.names
     mismatch = _mismatch(source.name, inspection.format, family)
     if mismatch:
         hides = inspection.format in ("pickle", "joblib") and not source.name.lower().endswith((".pt", ".pth", ".zip"))
@@ -119,7 +128,32 @@ def inspect(source: Source) -> Inspection:
     record = _zip_record(source) if compression is None and not head.startswith(ZIP_MAGIC) else None
     if record is not None:
         extra.append(finding("polyglot", f"{inspection.format} that is also a zip archive", record))
-    return replace(inspection, findings=inspection.findings + tuple(extra)) if extra else inspection
+    also = pickle_walk.walk_inside(source, "read as a pickle") if compression is None and family != _PICKLES else None
+    if also is not None and inspection.format != "torch":
+        extra.extend((finding("polyglot", f"{inspection.format} that is also a pickle", 0), *also.findings))
+        names += also.names
+    return replace(inspection, names=names, findings=inspection.findings + tuple(extra)) if extra else inspection
+
+
+def inspect_inside(source: Source, place: str) -> Optional[Inspection]:
+    """The inspection of bytes that stand inside another file, whatever they are; None where nothing reads them.
+
+    Every name says `place`. What is merely broken in there is no finding: the file around it is whole. Raises OSError.
+    """
+    if source.depth >= _MAX_DEPTH:
+        found = finding("limit", f"{place} lies inside {source.depth} other files: it was not looked at", 0)
+        return Inspection("", findings=(found,))
+    source.name = ""
+    source.depth += 1
+    try:
+        inspection = inspect(source)
+    except Unsupported:
+        return None
+    except Damaged as error:
+        return Inspection("", findings=(finding("unread-member", f"{place} cannot be read: {error}", 0),))
+    names = tuple(replace(use, place=f"{place}, {use.place}" if use.place else place) for use in inspection.names)
+    findings = tuple(each for each in inspection.findings if KINDS[each.code] not in ("damaged", "note"))
+    return replace(inspection, names=names, findings=findings)
 
 
 def load(source: Source, format: str, at: str = "") -> LoadedModel:  # noqa: A002
@@ -137,25 +171,26 @@ def suffix(format: str) -> str:  # noqa: A002
     return backend(format).suffix
 
 
-def may_hold_model(head: bytes) -> bool:
+def may_hold_model(head: bytes, size: Optional[int] = None) -> bool:
     """Whether a file with these first bytes (up to 4 KiB) is worth inspecting; cheap, and never wrong by silence.
 
-    Compressed data whose first bytes cannot be opened from the head alone counts as a maybe.
+    Compressed data whose first bytes cannot be opened from the head alone counts as a maybe. Of a file whose `size` is
+    not known, text that begins like a pickle with an argument of half a gigabyte is taken for text.
     """
     compression = envelopes.sniff(head)
     if compression == "zfile":
         return True
     if compression is not None:
         opened = envelopes.open_head(head, compression)
-        return opened is None or _worth_inspecting(opened)
-    return _worth_inspecting(head)
+        return opened is None or _worth_inspecting(opened, None)
+    return _worth_inspecting(head, len(head) if len(head) < HEAD else size)
 
 
-def _worth_inspecting(head: bytes) -> bool:
+def _worth_inspecting(head: bytes, size: Optional[int]) -> bool:
     """Whether these uncompressed bytes can be a model; most zip archives are something else."""
     if head.startswith(ZIP_MAGIC):
         return any(member in head for member in _MODEL_MEMBERS)
-    return bool(_family(head))
+    return bool(_family(head)) or pickle_probe.may_name(head, size)
 
 
 def _mismatch(name: str, format_name: str, family: tuple[str, ...]) -> str:

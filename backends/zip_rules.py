@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from functools import partial
 from threading import Lock
 
-from backends.base import Damaged, Finding, Source
+from backends.base import Damaged, Finding, Part, Source
 from backends.envelopes import FREE_BYTES, MAX_RATIO
 from backends.findings import finding
 from backends.parallel import each, processors
@@ -247,20 +247,6 @@ def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> 
         raise Damaged(f"the member {os.path.basename(info.filename)[:200]!r} cannot be read: {error}") from None
 
 
-class _Window(Source):
-    """A stretch of another source, as a source of its own."""
-
-    def __init__(self, whole: Source, start: int, size: int) -> None:
-        super().__init__(whole.fd, whole.name, size)
-        self._start = start
-
-    def read(self, offset: int, length: int) -> bytes:
-        length = max(0, min(length, self.size - offset))
-        data = os.pread(self.fd, length, self._start + offset) if length else b""
-        self.bytes_read += len(data)
-        return data
-
-
 @contextlib.contextmanager
 def member_source(source: Source, archive: zipfile.ZipFile, name: str) -> Iterator[Source]:
     """A member as a source: in place where it is stored as it is, else unpacked into memory under a cap.
@@ -275,11 +261,13 @@ def member_source(source: Source, archive: zipfile.ZipFile, name: str) -> Iterat
         )
         if info.file_size != info.compress_size or start + info.file_size > source.size:
             raise Damaged(f"{name} reaches beyond the end of the archive")
-        yield _Window(source, start, info.file_size)
+        yield Part(source, start, info.file_size)
         return
     fd = _unpacked(archive, info)
     try:
-        yield Source(fd, name)
+        unpacked = Source(fd, name)
+        unpacked.depth = source.depth
+        yield unpacked
     finally:
         os.close(fd)
 
