@@ -99,7 +99,7 @@ HDF5: dict[str, Callable[[Any], object]] = {
 @pytest.mark.parametrize("title", HDF5)
 def test_pickles_in_an_hdf5_file_are_told(title: str) -> None:
     found = judged(hdf5(HDF5[title]), "m.h5")
-    assert found.verdict is Verdict.REVIEW
+    assert found.verdict is (Verdict.REVIEW if title == "objects of PyTables" else Verdict.BLOCKED)
     assert "nested-pickle" in {reason.code for reason in found.reasons}
 
 

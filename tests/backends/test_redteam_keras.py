@@ -112,7 +112,7 @@ def test_a_key_that_stands_twice_is_not_read_one_way() -> None:
 def test_an_asset_that_is_a_pickle_is_told() -> None:
     config = json.dumps(sequential(dense()))
     assert judged(archive(config, ("assets/words.txt", b"a\nb\n")), "m.keras").verdict is Verdict.SAFE
-    assert judged(archive(config, ("assets/words.txt", PICKLE)), "m.keras").verdict is Verdict.REVIEW
+    assert judged(archive(config, ("assets/words.txt", PICKLE)), "m.keras").verdict is Verdict.BLOCKED
 
 
 def test_keras_own_functions_and_classes_are_no_alarm() -> None:
