@@ -11,7 +11,6 @@ from typing import Callable
 
 from backends.pickle_machine import PickleMachine
 from backends.pickle_names import Names
-from backends.pickle_probe import is_likely_module
 from backends.pickle_reader import Budget, Stopped
 from backends.pickle_values import Global, Opaque, Span, Value
 
@@ -30,7 +29,7 @@ def names_behind(machine: PickleMachine) -> list[Global]:
     with contextlib.suppress(Stopped):
         persist(fork, fork.resume)
         follow(fork, [fork.offset, fork.offset if fork.abandoned is None else fork.abandoned])
-    return [known for known in fork.names.found.values() if is_likely_module(known.module)]
+    return list(fork.names.found.values())
 
 
 def persist(machine: PickleMachine, go_on: Callable[[], object]) -> None:

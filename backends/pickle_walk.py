@@ -20,7 +20,7 @@ from backends.pickle_heads import looks_like_nested_pickle, looks_like_pickle, m
 from backends.pickle_literals import NESTED_HEAD
 from backends.pickle_machine import PickleMachine
 from backends.pickle_names import Names
-from backends.pickle_probe import names_something
+from backends.pickle_probe import is_likely_module, names_something
 from backends.pickle_reader import Budget, Stopped
 from backends.pickle_values import Global, Instance, RawArray, Value, literal_words
 
@@ -145,7 +145,7 @@ class _Walker:
     def _span(self, machine: PickleMachine, wrapper: Instance) -> RawArray:
         head = machine.head(machine.position, _HEAD) if not self._arrays else b""
         if head and may_be_pickle(head, machine.size - machine.offset, _DEEP):
-            self._behind = names_behind(machine)
+            self._behind = [known for known in names_behind(machine) if is_likely_module(known.module)]
         array = read_span(machine, wrapper)
         if machine.findings is self._result.findings:
             self._arrays.append(array)
