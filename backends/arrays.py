@@ -26,8 +26,10 @@ from backends.base import (
 from backends.envelopes import MAX_BYTES, Opened, open_envelope
 from backends.estimators import Facts, read_facts
 from backends.findings import finding
+from backends.memory import give_back, memory_file
 from backends.npy import HEAD, MAGIC, NpyHeader, parse_header
 from backends.pickle_walk import Walk, walk
+from backends.zip_inside import inspect_members
 from backends.zip_rules import check_contents, check_members, open_zip, read_member
 
 __all__ = ["BACKENDS", "NpyBackend", "NpzBackend"]
@@ -165,9 +167,11 @@ class NpzBackend:
             if len(infos) > _MAX_MEMBERS:
                 found.report("limit", f"{len(infos)} members; the first {_MAX_MEMBERS} were read", 0)
             refused = {each.offset for each in found.findings}
-            for info in infos[:_MAX_MEMBERS]:
-                if info.header_offset not in refused:
-                    _member(found, archive, info)
+            read = [info for info in infos[:_MAX_MEMBERS] if info.header_offset not in refused]
+            others = [info for info in read if not _member(found, archive, info)]
+            inside = inspect_members(opened.source, archive, others)
+            found.names.extend(inside.names)
+            found.findings.extend(inside.findings)
             return found.inspection(self.name, opened)
 
     def load(self, source: Source, at: str = "") -> LoadedModel:
@@ -187,7 +191,8 @@ class NpzBackend:
             numpy.savez(file, **arrays)
 
 
-def _member(found: _Found, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
+def _member(found: _Found, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bool:
+    """Add what a member holds; False where it is no array."""
     name = info.filename[:-4] if info.filename.endswith(".npy") else info.filename
     try:
         head = read_member(archive, info, HEAD)
@@ -196,7 +201,7 @@ def _member(found: _Found, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> N
             if isinstance(others, list):
                 others.append(info.filename[:200])
             found.report("unread-member", f"the member {info.filename[:200]!r} is no array", info.header_offset)
-            return
+            return False
         header = parse_header(head)
         if header.dtype.objects:
             _objects(found, archive, info, header, name)
@@ -205,6 +210,7 @@ def _member(found: _Found, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> N
             found.add(name, header)
     except Damaged as error:
         found.report("array-header", f"{name}: {error}", info.header_offset)
+    return True
 
 
 def _objects(found: _Found, archive: zipfile.ZipFile, info: zipfile.ZipInfo, header: NpyHeader, name: str) -> None:
@@ -214,14 +220,14 @@ def _objects(found: _Found, archive: zipfile.ZipFile, info: zipfile.ZipInfo, hea
         found.report("limit", f"{name}: {info.file_size} bytes of Python objects were not read", info.header_offset)
         return
     data = read_member(archive, info, limit)
-    fd = os.memfd_create("objects", os.MFD_CLOEXEC)
+    fd = memory_file("objects")
     try:
         with io.FileIO(fd, "wb", closefd=False) as file:
             file.write(data)
         walked = walk(Source(fd, name), offset=header.offset)
         found.add_pickle(walked, read_facts(walked.roots), name, info.header_offset)
     finally:
-        os.close(fd)
+        give_back(fd)
 
 
 BACKENDS = (NpyBackend(), NpzBackend())

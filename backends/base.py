@@ -22,14 +22,18 @@ __all__ = [
     "Backend",
     "Damaged",
     "Finding",
+    "Foreign",
     "Inspection",
     "Json",
     "LoadedModel",
+    "MemorySource",
     "ModelEntry",
     "NameUse",
     "NotLoadable",
+    "Part",
     "Signature",
     "Source",
+    "Unopened",
     "Unsupported",
     "outermost",
     "resolve",
@@ -61,6 +65,18 @@ class Unsupported(ArtifactError):
     code = "unsupported"
 
 
+class Unopened(Unsupported):
+    """An archive or a compression that nothing here opens: what is in it was not looked at."""
+
+    code = "unopened"
+
+
+class Foreign(Unsupported):
+    """A model in a format that is recognised and not read here."""
+
+    code = "foreign-format"
+
+
 class NotLoadable(ArtifactError):
     """It can be inspected, but not loaded by this console or from this place in the file."""
 
@@ -81,7 +97,9 @@ class NameUse:
     """A global that a pickle names: `module` and `name` as the stream spells them (a name may hold dots).
 
     `arguments` are those of its first call, shortened, where they are literals; `place` says which part of the file
-    `offset` counts in, where that is not the whole: one of several pickles, a member of an archive.
+    `offset` counts in, where that is not the whole: one of several pickles, a member of an archive. `resolved` is true
+    of a `getattr` that only ever gave attributes of named classes, which are names of the file themselves, and of a
+    `numpy.vectorize` that only ever holds a named function.
     """
 
     module: str
@@ -90,6 +108,7 @@ class NameUse:
     called: bool = False
     arguments: Optional[str] = None
     place: str = ""
+    resolved: bool = False
 
     def __str__(self) -> str:
         return f"{self.module}.{self.name}"
@@ -165,10 +184,12 @@ class Source:
 
     `plan` is where an inspection notes the arrays it passed, None where nobody asked for that. `into` is an empty file
     in memory for what a compression around the bytes holds: in the end all of it, or nothing where it cannot be loaded
-    from there. `opened` = that is what these bytes are, so nobody looks for another compression around them.
+    from there. `opened` = that is what these bytes are, so nobody looks for another compression around them. `depth`
+    says inside how many other files it stands.
     """
 
     opened = False
+    depth = 0
     into: Optional[int] = None
 
     def __init__(self, fd: int, name: str = "", size: Optional[int] = None) -> None:
@@ -198,6 +219,35 @@ class Source:
     def file(self, buffering: int = 65536) -> BinaryIO:
         """An independent buffered file object over the same bytes, for zipfile, h5py and the decompressors."""
         return io.BufferedReader(_SourceFile(self), buffering)
+
+
+class MemorySource(Source):
+    """Bytes in memory as a source, for what stands inside another file: it has no descriptor."""
+
+    def __init__(self, data: bytes, name: str = "") -> None:
+        super().__init__(-1, name, len(data))
+        self.data = data
+
+    def read(self, offset: int, length: int) -> bytes:
+        """See Source."""
+        return self.data[offset : offset + max(0, length)] if offset >= 0 else b""
+
+
+class Part(Source):
+    """A stretch of another source, as a source of its own; it starts at `start` of that."""
+
+    def __init__(self, whole: Source, start: int, size: int) -> None:
+        super().__init__(whole.fd, whole.name, size)
+        self.depth = whole.depth
+        self.start = start
+        self._whole = whole
+
+    def read(self, offset: int, length: int) -> bytes:
+        """See Source."""
+        length = max(0, min(length, self.size - offset)) if offset >= 0 else 0
+        data = self._whole.read(self.start + offset, length) if length else b""
+        self.bytes_read += len(data)
+        return data
 
 
 class _SourceFile(io.RawIOBase):

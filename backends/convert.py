@@ -67,7 +67,7 @@ def outputs(model: Any, X: Any) -> dict[str, tuple[Any, Optional[str]]]:
             continue
         np.random.seed(0)
         try:
-            found[name] = (method(X), None)
+            found[name] = (method(X.copy() if hasattr(X, "copy") else X), None)
         except Exception as error:  # the model's own code: whatever it raises is its answer
             found[name] = (None, f"{type(error).__name__}: {error}")
     return found

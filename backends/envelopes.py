@@ -9,17 +9,29 @@ import bz2
 import importlib
 import lzma
 import os
+import re
 import zlib
 from types import TracebackType
 from typing import Any, Optional, Protocol
 
-from backends.base import Damaged, Finding, Source, Unsupported, write_all
+from backends.base import Damaged, Finding, Source, Unopened, Unsupported, write_all
 from backends.bz2_blocks import open_bz2
 from backends.findings import finding
+from backends.memory import give_back, memory_file
 from backends.parallel import Irregular, processors
 from backends.xz_blocks import MEMORY, open_xz
 
-__all__ = ["COMPRESSIONS", "MAX_BYTES", "Opened", "open_envelope", "open_head", "peek", "sniff"]
+__all__ = [
+    "COMPRESSIONS",
+    "MAX_BYTES",
+    "Opened",
+    "open_envelope",
+    "open_head",
+    "opened_until",
+    "opener_of",
+    "peek",
+    "sniff",
+]
 
 COMPRESSIONS: tuple[str, ...] = ("zlib", "gzip", "bz2", "lzma", "xz", "lz4")
 MAX_BYTES = 4 << 30
@@ -27,6 +39,8 @@ MAX_BYTES = 4 << 30
 MAX_RATIO = 200
 """The most bytes out for a byte in, once FREE_BYTES are out."""
 FREE_BYTES = 64 << 20
+_BZ2 = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90|.{0,5}\Z)", re.DOTALL)
+"""The magic number and that of the first block or of the end: a pickle can start with the first four of these bytes."""
 _CHUNK = 1 << 16
 _GZIP_MORE = 0x04 | 0x10
 """Flags of a gzip header with an extra field or a comment (RFC 1952), which neither gzip nor joblib writes."""
@@ -40,7 +54,9 @@ _TRAILER = 64
 """The last bytes are fed one by one, so that a wrong checksum does not take what came before it away."""
 
 
-class _Decompressor(Protocol):
+class Decompressor(Protocol):
+    """What opens one stream, in the manner of bz2 and lzma."""
+
     @property
     def eof(self) -> bool: ...
 
@@ -82,7 +98,7 @@ def sniff(head: bytes) -> Optional[str]:
     """The compression these first bytes announce (one of COMPRESSIONS, or "zfile" of joblib before 0.10), or None."""
     if head[:1] == b"\x78" and len(head) > 1 and int.from_bytes(head[:2], "big") % 31 == 0:
         return "zlib"
-    if head[:3] == b"BZh" and head[3:4] in b"123456789" and len(head) > 3:
+    if _BZ2.match(head):
         return "bz2"
     for magic, name in (
         (b"\x1f\x8b\x08", "gzip"),
@@ -96,7 +112,10 @@ def sniff(head: bytes) -> Optional[str]:
     return None
 
 
-def _decompressor(compression: str) -> _Decompressor:
+def opener_of(compression: str) -> Decompressor:
+    """What opens one stream of this compression; beside COMPRESSIONS, "deflate" without a frame. Raises Unopened."""
+    if compression == "deflate":
+        return _Zlib(-zlib.MAX_WBITS)
     if compression == "zlib":
         return _Zlib(zlib.MAX_WBITS)
     if compression == "gzip":
@@ -110,9 +129,9 @@ def _decompressor(compression: str) -> _Decompressor:
         try:
             frame: Any = importlib.import_module("lz4.frame")
         except ImportError:
-            raise Unsupported("compressed with lz4: install the lz4 extra to read it") from None
-        decompressor: _Decompressor = frame.LZ4FrameDecompressor()
-        return decompressor
+            raise Unopened("compressed with lz4: install the lz4 extra to read it") from None
+        opener: Decompressor = frame.LZ4FrameDecompressor()
+        return opener
     raise Unsupported("compressed by joblib before 0.10 (ZF): load and save it again with a joblib of its time")
 
 
@@ -122,10 +141,24 @@ _ERRORS = (zlib.error, lzma.LZMAError, OSError, ValueError, EOFError, RuntimeErr
 def open_head(head: bytes, compression: str) -> Optional[bytes]:
     """The first bytes inside, as far as `head` allows; None when it tells nothing (or the codec is missing)."""
     try:
-        opened = _decompressor(compression).decompress(head, 4096)
+        opened = opener_of(compression).decompress(head, 4096)
     except (*_ERRORS, Unsupported):
         return None
     return opened or None
+
+
+def opened_until(head: bytes, compression: str) -> tuple[bytes, bool]:
+    """What these first bytes open to, and whether that ends in damage: a byte at a time, so that nothing gets lost.
+
+    Two bytes announce zlib and three LZMA, which text and numbers have by chance. Raises Unopened, Unsupported.
+    """
+    decompressor, opened = opener_of(compression), b""
+    try:
+        for at in range(len(head)):
+            opened += decompressor.decompress(head[at : at + 1], 4096)
+    except _ERRORS:
+        return opened, True
+    return opened, False
 
 
 def peek(source: Source, length: int) -> tuple[Optional[str], bytes]:
@@ -136,7 +169,7 @@ def peek(source: Source, length: int) -> tuple[Optional[str], bytes]:
         return None, head
     if compression == "zfile":
         return compression, b""
-    decompressor, opened, offset = _decompressor(compression), b"", 0
+    decompressor, opened, offset = opener_of(compression), b"", 0
     while len(opened) < length and not decompressor.eof:
         data = _next_chunk(source, offset) if decompressor.needs_input else b""
         if decompressor.needs_input and not data:
@@ -159,7 +192,7 @@ class Opened:
     """The bytes inside an envelope (the file's own bytes where there is none); a context manager.
 
     `complete` is false when the envelope could not be opened to its end; what came out before is still there, since
-    a reader that streams would have used it.
+    a reader that streams would have used it. `mapped` = somebody keeps a map of them.
     """
 
     def __init__(self, source: Source, compression: Optional[str] = None, owned: bool = False) -> None:
@@ -167,6 +200,7 @@ class Opened:
         self.compression = compression
         self.findings: list[Finding] = []
         self.complete = True
+        self.mapped = False
         self._owned = owned
 
     def __enter__(self) -> Opened:
@@ -180,8 +214,8 @@ class Opened:
     def close(self) -> None:
         """Give back the memory of the opened copy; the original descriptor stays open."""
         if self._owned:
-            os.close(self.source.fd)
             self._owned = False
+            give_back(self.source.fd, mapped=self.mapped)
 
     def report(self, code: str, detail: str, offset: int) -> None:
         """Note something that kept the envelope from being opened as its writer would have it."""
@@ -198,9 +232,10 @@ def open_envelope(source: Source, max_bytes: int = MAX_BYTES, into: Optional[int
     compression = None if source.opened else sniff(source.read(0, 16))
     if compression is None:
         return Opened(source)
-    decompressor = _decompressor(compression)
-    fd = os.memfd_create(f"opened {compression}", os.MFD_CLOEXEC) if into is None else into
+    decompressor = opener_of(compression)
+    fd = memory_file(f"opened {compression}") if into is None else into
     opened = Opened(Source(fd, source.name, 0), compression, owned=into is None)
+    opened.source.depth = source.depth
     if compression == "gzip" and int.from_bytes(source.read(3, 1), "little") & _GZIP_MORE:
         opened.report("trailing-bytes", "the gzip header holds bytes that no reader of models looks at", 10)
     try:
@@ -234,7 +269,7 @@ def _open_parts(source: Source, opened: Opened, max_bytes: int) -> Optional[int]
         return None
 
 
-def _decompress(source: Source, decompressor: _Decompressor, opened: Opened, max_bytes: int) -> int:
+def _decompress(source: Source, decompressor: Decompressor, opened: Opened, max_bytes: int) -> int:
     """Stream everything into the opened file; returns the bytes written."""
     fd, taken, written = opened.source.fd, 0, 0
     while not decompressor.eof:

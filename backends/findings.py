@@ -44,7 +44,7 @@ FINDING_CODES: tuple[FindingCode, ...] = (
     FindingCode("odd-literal", "deceit", "a number or string spelled as no pickler writes it"),
     FindingCode("computed-name", "deceit", "a global whose name is no plain string"),
     FindingCode("computed-callee", "deceit", "calls something that was computed instead of named"),
-    FindingCode("odd-call", "code", "calls a known name in a way that no pickler does"),
+    FindingCode("odd-call", "code", "calls a known name otherwise than picklers are known to"),
     FindingCode("odd-build", "deceit", "sets the state of something that is not a new object"),
     FindingCode("method-override", "code", "the state of an object replaces one of its methods"),
     FindingCode("extension-registry", "deceit", "names a global by a number of the copyreg registry"),
@@ -66,6 +66,8 @@ FINDING_CODES: tuple[FindingCode, ...] = (
     FindingCode("unsafe-path", "deceit", "a member of an archive leads out of it or is a link"),
     FindingCode("unread-member", "code", "a member of an archive that belongs to nothing in it"),
     FindingCode("prefix-data", "deceit", "bytes before the first member of an archive"),
+    # archives of files
+    FindingCode("unopened", "limit", "something in an archive could not be opened, so it was not looked at"),
     # PyTorch files
     FindingCode("torch-storage", "damaged", "a tensor's numbers are missing, cut off or of another size"),
     FindingCode("torch-script", "code", "a TorchScript program: code beside the numbers"),

@@ -30,8 +30,10 @@ class Hdf5Data:
         with open_tree(source) as tree, damage_as_errors():
             found = [(path, obj) for path, obj in tree.walk(tree.file) if isinstance(obj, h5py.Dataset)]
             arrays = [tree.array_info(dataset, path) for path, dataset in found]
+            tree.search()
         return Inspection(
             format=self.name,
+            names=tuple(tree.names),
             arrays=tuple(arrays[:_LISTED_ARRAYS]),
             n_weights=sum(math.prod(info.shape) for info in arrays),
             complete=tree.complete,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from backends.base import Finding, Source
 from backends.findings import finding
-from backends.pickle_opcodes import looks_like_pickle
+from backends.pickle_heads import looks_like_pickle
 
 __all__ = ["surroundings"]
 

@@ -37,6 +37,7 @@ _IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 def inspect_own(tree: Tree) -> Inspection:
     """Everything `Inspection` asks for. Raises Damaged for a file that breaks the layout."""
     root = read_model(tree)
+    tree.search()
     facts = _Facts(tree, root)
     models = facts.models(root, "")
     names = tuple(facts.names())
@@ -63,7 +64,7 @@ def inspect_own(tree: Tree) -> Inspection:
     return Inspection(
         format="hdf5",
         model_class=_dotted(root.name) if root.kind in ("object", "call") else models[0].class_name if models else None,
-        names=names,
+        names=(*names, *tree.names),
         library_versions=versions,
         parameters=models[0].parameters if models else {},
         signature=facts.signature(models[0] if models else None),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import itertools
 import os
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Optional
@@ -16,11 +17,13 @@ from typing import Any, NamedTuple, Optional
 import h5py
 import numpy as np
 
-from backends.base import ArrayInfo, Damaged, Finding, Source
+from backends.base import ArrayInfo, Damaged, Finding, MemorySource, NameUse, Source
 from backends.findings import finding
 from backends.frozen import RAW_FROM, Frozen
-from backends.hdf5_pickles import pickles_in
+from backends.hdf5_pickles import bytes_in_dataset, bytes_in_value, is_object_atom
 from backends.load_plan import DATASET, MAX_PIECES, LoadPlan, Piece
+from backends.pickle_reader import Budget
+from backends.pickle_walk import walk_inside
 
 __all__ = ["Limits", "Member", "Tree", "damage_as_errors", "open_tree", "text_of"]
 
@@ -90,7 +93,7 @@ def open_tree(source: Source, limits: Limits = LIMITS) -> Iterator[Tree]:
     with source.file() as raw:
         with damage_as_errors():
             file = h5py.File(raw, "r", locking=False)
-            tree = Tree(file, limits, source.size)
+            tree = Tree(file, limits, source.size, searched=not isinstance(source, Frozen))
         with file:
             yield tree
             if source.plan is not None and not isinstance(source, Frozen):
@@ -115,13 +118,20 @@ def _attribute_value(obj: Any, name: str, attribute: Any) -> Any:
 
 
 class Tree:
-    """One open file, its budgets and what was found remarkable on the way."""
+    """One open file, its budgets and what was found remarkable on the way.
 
-    def __init__(self, file: Any, limits: Limits, size: int) -> None:
+    What is read is `searched` for pickles unless it was before; `names` are what those ask for.
+    """
+
+    def __init__(self, file: Any, limits: Limits, size: int, *, searched: bool = True) -> None:
+        self._search = searched
         self.file = file
         self.limits = limits
         self.size = size
         self.findings: list[Finding] = []
+        self.names: list[NameUse] = []
+        self._budget = Budget()
+        self._searched: set[tuple[str, int]] = set()
         self._seen: set[int] = {self.address(file)}
         self._unread: set[str] = set()
         self._checked: dict[int, bool] = {}
@@ -173,7 +183,7 @@ class Tree:
             return None
         self._seen.add(address)
         if isinstance(obj, h5py.Dataset):
-            self.check_dataset(obj)
+            self._search_dataset(obj, address)
             return Member(name, "dataset", obj)
         return Member(name, "group" if isinstance(obj, h5py.Group) else "type", obj)
 
@@ -190,21 +200,62 @@ class Tree:
         if depth > self.limits.depth:
             self.report("limit", f"{group.name} lies deeper than {self.limits.depth} levels", group)
             return
-        self._look_for_pickles(group)
         for member in self.members(group):
             if member.kind == "soft":
                 self.report("hdf5-link", f"{group.name.rstrip('/')}/{member.name} points at {member.target}")
             elif member.kind in ("group", "dataset"):
-                if member.kind == "dataset":
-                    self._look_for_pickles(member.target)
                 yield member.target.name, member.target
                 if member.kind == "group":
                     yield from self.walk(member.target, depth + 1)
 
-    def _look_for_pickles(self, obj: Any) -> None:
-        readable = isinstance(obj, h5py.Dataset) and self.check_dataset(obj)
-        for detail in pickles_in(obj, readable):
-            self.report("nested-pickle", f"{obj.name} {detail}", obj)
+    def search(self) -> None:
+        """Look for pickles in every object and attribute that was not read yet, so that none of the file is left."""
+        self._search_attributes(self.file, self.address(self.file))
+        count = itertools.count(1)
+
+        def visit(path: bytes, info: Any) -> Optional[bool]:
+            if next(count) > self.limits.objects:
+                self.report("limit", f"more than {self.limits.objects} objects; the rest was not searched")
+                return True
+            if ("attributes", info.addr) not in self._searched or ("dataset", info.addr) not in self._searched:
+                obj = self.file[path]
+                self._search_attributes(obj, info.addr)
+                if isinstance(obj, h5py.Dataset):
+                    self._search_dataset(obj, info.addr)
+            return None
+
+        h5py.h5o.visit(self.file.id, visit, info=True)
+
+    def _search_attributes(self, obj: Any, address: int) -> None:
+        if ("attributes", address) not in self._searched:
+            self.attributes(obj)
+
+    def _search_dataset(self, dataset: Any, address: int) -> None:
+        """Check a dataset, and look for pickles in what it holds."""
+        if self.check_dataset(dataset) and self._search and ("dataset", address) not in self._searched:
+            for data in bytes_in_dataset(dataset):
+                self._judge(data, f"{dataset.name}", dataset)
+        self._searched.add(("dataset", address))
+
+    def _search_value(self, obj: Any, name: str, value: Any) -> None:
+        if not self._search:
+            return
+        if is_object_atom(name, value):
+            self.report(
+                "nested-pickle", f"{obj.name} holds pickled Python objects, which PyTables and pandas load", obj
+            )
+        if isinstance(value, (str, bytes, np.void, np.ndarray)):
+            for data in bytes_in_value(value):
+                self._judge(data, f"the attribute {name!r} of {obj.name}", obj)
+
+    def _judge(self, data: bytes, place: str, obj: Any) -> None:
+        """Walk bytes that could be a pickle, and keep what they name if they are one."""
+        walked = walk_inside(MemorySource(data), place, self._budget)
+        if walked is not None:
+            self.report("nested-pickle", f"{place} holds {len(data)} bytes that are a pickle", obj)
+            for each in walked.findings:
+                self.report(each.code, each.detail, obj)
+            self.names.extend(walked.names)
 
     def check_dataset(self, dataset: Any) -> bool:
         """Whether a dataset can be read safely; reports external storage, virtual ones, filters, shape bombs, once."""
@@ -264,6 +315,7 @@ class Tree:
         """The attributes of an object, each read whole but capped; what is too large is reported and left out."""
         found: dict[str, Any] = {}
         count = h5py.h5a.get_num_attrs(obj.id)
+        self._searched.add(("attributes", self.address(obj)))
         if count > self.limits.members:
             self.report("limit", f"{obj.name} has {count} attributes; none was read", obj)
             return found
@@ -271,7 +323,8 @@ class Tree:
             attribute = h5py.h5a.open(obj.id, index=position)
             name = attribute.name.decode("utf-8", "surrogateescape")
             if self._attribute_fits(obj, name, attribute):
-                found[name] = _attribute_value(obj, name, attribute)
+                value = found[name] = _attribute_value(obj, name, attribute)
+                self._search_value(obj, name, value)
         return found
 
     def attribute(self, obj: Any, name: str) -> Any:

@@ -64,16 +64,18 @@ class Hdf5Weights:
         with open_tree(source) as tree, damage_as_errors():
             stored = _read(tree, source)
             list(tree.walk(tree.file))
+            tree.search()
             dotted = stored.class_name
             known = dotted is not None and is_known(dotted)
             if dotted is not None and not known:
                 tree.report("hdf5-unlisted-name", f"/model is of the class {dotted}, which is not rebuilt from weights")
             arrays = tuple(tree.array_info(each, each.name) for each in stored.weights)
             module, _, name = (dotted or "").rpartition(".")
+            named = [NameUse(module, name, tree.address(stored.weights[0].parent), True)] if dotted else []
             return Inspection(
                 format=self.name,
                 model_class=dotted,
-                names=(NameUse(module, name, tree.address(stored.weights[0].parent), True),) if dotted else (),
+                names=(*named, *tree.names),
                 library_versions=stored.versions,
                 parameters=stored.parameters,
                 signature=_signature(dotted, arrays, stored.classes),

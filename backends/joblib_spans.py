@@ -25,13 +25,14 @@ def read_span(machine: PickleMachine, wrapper: Instance) -> RawArray:
     """
     offset = machine.offset
     if machine.frame_end is not None and machine.frame_end != offset:
-        raise Stopped("raw-span", "the frame of an array's wrapper goes on behind it", offset)
+        raise Stopped("raw-span", "the frame of an array's wrapper goes on behind it", offset, resumable=True)
     machine.frame_end = None
     try:
         state = _state(wrapper)
         shape, dtype = _shape(state["shape"]), read_dtype(state["dtype"])
     except ValueError as error:
-        raise Stopped("raw-span", f"an array that joblib would not write: {error}", offset) from None
+        detail = f"an array that joblib would not write: {error}"
+        raise Stopped("raw-span", detail, offset, resumable=True) from None
     array = RawArray(dtype, shape, state["order"], offset, 0, state.get("allow_mmap") is True)
     array.extra = {"subclass": state["subclass"], "source": machine.source, "at": offset}
     if dtype.objects:
@@ -87,7 +88,7 @@ def _pass_numbers(machine: PickleMachine, array: RawArray, alignment: Value) -> 
         padding = machine.head(machine.position, 1 + alignment)
         expected = alignment - (offset + 1) % alignment
         if not padding or padding[0] != expected or padding[1 : 1 + expected] != b"\xff" * expected:
-            raise Stopped("raw-span", "the padding before an array is not joblib's", offset)
+            raise Stopped("raw-span", "the padding before an array is not joblib's", offset, resumable=True)
         offset += 1 + expected
     length = _bytes(array.shape, dtype)
     if length > machine.size - offset:
@@ -107,6 +108,7 @@ def _walk_objects(machine: PickleMachine, array: RawArray) -> None:
     """Follow the pickle that joblib writes for an array of objects, with CPython's own unpickler: no spans in it."""
     inner = PickleMachine(machine.source, machine.budget, machine.findings, machine.names)
     inner.share(machine)
+    inner.inner = machine.inner
     array.objects = inner.run(array.offset)
     end = inner.offset if inner.abandoned is None else inner.abandoned
     array.length = end - array.offset

@@ -10,7 +10,6 @@ from typing import Any
 from backends.base import Damaged, Inspection, LoadedModel, NotLoadable, Source, resolve
 from backends.envelopes import open_envelope, sniff
 from backends.frozen import Frozen, private_map
-from backends.pickle_opcodes import looks_like_pickle
 from backends.pickle_walk import walk
 from backends.pickles import inspect_pickle, no_collection
 from backends.splicing import load_spliced
@@ -31,8 +30,6 @@ class JoblibBackend:
         """Whether arrays stand between the opcodes; takes a walk of the whole stream to know."""
         if sniff(source.read(0, 16)) == "zfile":
             return True
-        if not looks_like_pickle(head):
-            return False
         with open_envelope(source) as opened:
             return walk(opened.source).joblib
 
@@ -64,6 +61,7 @@ class JoblibBackend:
         with open_envelope(source) as opened:
             if not opened.complete:
                 raise NotLoadable(f"the {opened.compression} compression cannot be opened whole")
+            opened.mapped = True
             memory = private_map(opened.source.fd, opened.source.size, writable=not source.plan.raw)
         after = time.perf_counter()
         phases = {"decompress": after - started} if opened.compression else {}

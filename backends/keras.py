@@ -174,11 +174,13 @@ def _layer_details(model: KerasModel, by_layer: dict[str, list[ArrayInfo]]) -> d
 def _inspection(
     name: str, tree: Tree, model: Optional[KerasModel], arrays: list[ArrayInfo], details: dict[str, Json]
 ) -> Inspection:
+    tree.search()
     version, engine = (text_of(tree.attribute(tree.file, key)) for key in ("keras_version", "backend"))
     if engine:
         details["backend"] = engine
     found = Inspection(
         format=name,
+        names=tuple(tree.names),
         arrays=tuple(arrays[:_LISTED_ARRAYS]),
         complete=tree.complete,
         findings=tuple(tree.findings),
@@ -196,7 +198,7 @@ def _with_model(inspection: Inspection, model: Optional[KerasModel], version: Op
     return replace(
         inspection,
         model_class=model.class_name,
-        names=tuple(model.names),
+        names=(*model.names, *inspection.names),
         signature=Signature(n_features=width if type(width) is int else None),
         findings=inspection.findings + tuple(model.findings),
     )

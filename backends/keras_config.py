@@ -206,13 +206,15 @@ def _note_object(model: KerasModel, entry: dict[str, Json], said: set[tuple[str,
         else name.replace("Custom>", "", 1) in _known("classes")
     )
     foreign = not known or (not plain and _MODULE.fullmatch(module) is None)
-    if isinstance(registered, str) and ">" in registered:
-        foreign = True
-    if foreign and (module, name) not in said:
+    elsewhere = isinstance(registered, str) and ">" in registered
+    if (foreign or elsewhere) and (module, name) not in said:
         said.add((module, name))
         dotted = f"{module}.{name}" if module else name
         model.names.append(NameUse(module, name, 0, True))
-        model.findings.append(finding("keras-foreign", f"{dotted}{place} is no class of Keras"))
+        detail = f"{dotted}{place} is no class of Keras"
+        if elsewhere:
+            detail = f"{dotted}{place} is whatever was registered as {str(registered)[:200]!r}"
+        model.findings.append(finding("keras-foreign", detail))
 
 
 def _note_function(model: KerasModel, entry: dict[str, Json], said: set[tuple[str, str]]) -> None:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from backends.base import Damaged, Inspection, Source
 from backends.findings import finding
-from backends.pickle_opcodes import looks_like_pickle
 from backends.registry import backend
+from backends.zip_inside import inspect_members
 from backends.zip_rules import check_contents, check_members, member_source, open_zip, read_member
 
 __all__ = ["Archive", "inspect_archive"]
@@ -31,13 +31,13 @@ def inspect_archive(source: Source) -> Archive:
     """Read an archive's parts without Keras. Raises Damaged for what no zip reader could open, OSError."""
     with open_zip(source) as archive:
         findings = [*check_members(source, archive), *check_contents(archive)]
-        for info in archive.infolist():
-            if info.filename not in (*_TEXTS, *_WEIGHTS) and not info.filename.startswith("assets/"):
+        others = [info for info in archive.infolist() if info.filename not in (*_TEXTS, *_WEIGHTS)]
+        for info in others:
+            if not info.filename.startswith("assets/"):
                 detail = f"nothing reads the member {info.filename[:200]!r}"
                 findings.append(finding("unread-member", detail, info.header_offset))
-            elif info.filename.startswith("assets/") and looks_like_pickle(_head(archive, info)):
-                detail = f"the member {info.filename[:200]!r} is a pickle"
-                findings.append(finding("nested-pickle", detail, info.header_offset))
+        inside = inspect_members(source, archive, others)
+        findings.extend(inside.findings)
         config, metadata = _text(archive, "config.json"), _text(archive, "metadata.json")
         name = next((each for each in _WEIGHTS if each in archive.namelist()), None)
         if name is None:
@@ -53,19 +53,12 @@ def inspect_archive(source: Source) -> Archive:
         replace(
             weights,
             format="keras",
+            names=(*weights.names, *inside.names),
             loadable=False,
             complete=weights.complete and not findings,
             findings=(*findings, *weights.findings),
         ),
     )
-
-
-def _head(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    """The first bytes of a member; none of one that cannot be read, which is told elsewhere."""
-    try:
-        return read_member(archive, info, 4096)
-    except Damaged:
-        return b""
 
 
 def _text(archive: zipfile.ZipFile, name: str) -> str:

@@ -13,7 +13,7 @@ from typing import Optional
 
 from backends.pickle_values import DictValue, Global, Instance, Value
 
-__all__ = ["DType", "hides_objects", "is_record", "literal_dtype", "read_dtype", "structured"]
+__all__ = ["DType", "hides_objects", "is_record", "is_strings", "literal_dtype", "read_dtype", "structured"]
 
 _LITERAL = re.compile(r"([<>|=]?)([?biufcmMSUVaO])([0-9]{0,9})\Z")
 _NATIVE = {
@@ -96,9 +96,13 @@ def read_dtype(value: Value, depth: int = 0) -> DType:
         raise ValueError("a dtype nested too deep")
     if type(value) is Instance and type(value.known) is DType:
         return value.known
-    if type(value) is not Instance or type(value.callee) is not Global or not _is_dtype(value.callee):
+    if type(value) is not Instance or type(value.callee) is not Global:
         raise ValueError("a dtype that numpy.dtype does not make")
     args, state = value.args, value.state
+    if _makes_strings(value.callee) and is_strings(args) and state is None and value.kwargs is None:
+        return _STRINGS
+    if not _is_dtype(value.callee):
+        raise ValueError("a dtype that numpy.dtype does not make")
     if type(args) is not tuple or len(args) not in (1, 3) or value.kwargs is not None:
         raise ValueError("a dtype made from something else than a literal")
     if len(args) == 3 and not (_is_flag(args[1]) and _is_flag(args[2])):
@@ -111,6 +115,10 @@ def read_dtype(value: Value, depth: int = 0) -> DType:
     known = literal_dtype(literal) if state is None else _with_state(literal, state, depth)
     value.known = known
     return known
+
+
+_STRINGS = DType("T", 16, "|", "StringDType", objects=True)
+"""Texts of any length: a pickle holds each by itself, as it does objects."""
 
 
 def is_record(value: Value) -> bool:
@@ -135,6 +143,19 @@ def hides_objects(value: Instance) -> bool:
 
 def _is_dtype(callee: Global) -> bool:
     return callee.module in ("numpy", "numpy.core.multiarray", "numpy._core.multiarray") and callee.name == "dtype"
+
+
+def _makes_strings(callee: Global) -> bool:
+    module = callee.module in ("numpy._core._internal", "numpy.core._internal")
+    return module and callee.name == "_convert_to_stringdtype_kwargs"
+
+
+def is_strings(args: Value) -> bool:
+    """Whether these make a StringDType: if it takes other objects than text, and what stands for a missing text."""
+    if type(args) is not tuple or len(args) not in (1, 2) or not _is_flag(args[0]):
+        return False
+    missing = args[1] if len(args) == 2 else None
+    return type(missing) in (type(None), str, float) or (type(missing) is Global and missing.name == "NA")
 
 
 def _is_flag(value: Value) -> bool:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import codecs
 import struct
 
-from backends.pickle_opcodes import LINE_CHECKS, looks_like_nested_pickle
-from backends.pickle_reader import Stopped
+from backends.base import Finding, MemorySource, Part, Source
+from backends.pickle_heads import STARTS, may_hold_pickle
+from backends.pickle_lines import read_float, read_int, read_long
+from backends.pickle_opcodes import LINE_CHECKS
+from backends.pickle_reader import Budget, Stopped
 from backends.pickle_stack import PickleStack
 from backends.pickle_values import Opaque, Span, Value
 
@@ -14,12 +17,21 @@ __all__ = ["KEEP", "PickleLiterals"]
 
 KEEP = 4096
 """Text and bytes up to this length are kept; of longer ones the place alone."""
-_NESTED_HEAD = 256
+NESTED_HEAD = 512
+_LEAST_NESTED = 3
+_MOST_ESCAPED = 1 << 20
 _double = struct.Struct(">d").unpack_from
 
 
 class PickleLiterals(PickleStack):
-    """The opcodes that push a constant; each method is one opcode."""
+    """The opcodes that push a constant; each method is one opcode.
+
+    `inner` collects the bytes among them that could be a pickle themselves.
+    """
+
+    def __init__(self, source: Source, budget: Budget, findings: list[Finding]) -> None:
+        super().__init__(source, budget, findings)
+        self.inner: list[Source] = []
 
     def _none(self) -> None:
         self.stack.append(None)
@@ -43,14 +55,10 @@ class PickleLiterals(PickleStack):
         self.stack.append(value - (1 << 32) if value >> 31 else value)
 
     def _int(self) -> None:
-        line = self._checked("INT")
-        self.stack.append(line == b"01" if line in (b"00", b"01") else self._number(line))
+        self.stack.append(self._number("INT", read_int))
 
     def _long(self) -> None:
-        self.stack.append(self._number(self._checked("LONG").rstrip(b"L")))
-
-    def _number(self, line: bytes) -> Value:
-        return int(line or 0) if len(line) < 4000 else Opaque(f"an integer of {len(line)} digits")
+        self.stack.append(self._number("LONG", read_long))
 
     def _long1(self) -> None:
         self._long_bytes(self._fixed(1))
@@ -67,7 +75,7 @@ class PickleLiterals(PickleStack):
         self.stack.append(value)
 
     def _float(self) -> None:
-        self.stack.append(float(self._checked("FLOAT") or 0))
+        self.stack.append(self._number("FLOAT", read_float))
 
     def _binfloat(self) -> None:
         position = self.position
@@ -108,15 +116,20 @@ class PickleLiterals(PickleStack):
 
     def _string(self) -> None:
         line = self._text_line("escaped")
-        if isinstance(line, Span):
-            self.stack.append(line)
-        elif len(line) < 2 or not LINE_CHECKS["STRING"].match(line):
+        span = isinstance(line, Span)
+        ends = line.source.read(line.offset, 1) + line.source.read(line.offset + line.length - 1, 1) if span else line
+        if len(ends) < 2 or not LINE_CHECKS["STRING"].match(ends):
             raise Stopped("malformed", "a string without its quotes", self.offset)
-        else:
-            try:
-                self.stack.append(codecs.escape_decode(line[1:-1])[0].decode("latin-1"))
-            except ValueError:
-                raise Stopped("malformed", "a string with a broken escape", self.offset) from None
+        if span:
+            self.stack.append(line)
+            self._look_inside(line.read(_MOST_ESCAPED).encode("latin-1"))
+            return
+        try:
+            data = codecs.escape_decode(line[1:-1])[0]
+        except ValueError:
+            raise Stopped("malformed", "a string with a broken escape", self.offset) from None
+        self.stack.append(data.decode("latin-1"))
+        self._look_inside(data)
 
     def _text_line(self, encoding: str) -> Value:
         start = self.position
@@ -132,7 +145,7 @@ class PickleLiterals(PickleStack):
     def _binstring(self) -> None:
         length = self._fixed(4)
         if length >> 31:
-            raise Stopped("malformed", "a string of negative length", self.offset)
+            self.report("odd-literal", "a string of negative length, which CPython's C unpickler takes for a long one")
         self._bytes(length, "latin-1")
 
     def _short_binbytes(self) -> None:
@@ -150,12 +163,17 @@ class PickleLiterals(PickleStack):
     def _bytes(self, length: int, encoding: str) -> None:
         start = self.position
         offset = self.base + start
-        nested = length >= 16 and start + 2 <= self.end and self.data[start] == 0x80
-        head = self.head(start, min(length, _NESTED_HEAD)) if nested or start + 2 > self.end else b""
+        if length >= _LEAST_NESTED and (start >= self.end or self.data[start] in STARTS):
+            head = self.head(start, min(length, NESTED_HEAD))
+            if may_hold_pickle(head, length):
+                self.inner.append(Part(self.source, offset, min(length, max(0, self.size - offset))))
         data = self.take(start, length, encoding, KEEP)
-        if head and looks_like_nested_pickle(head):
-            self.report("nested-pickle", f"{length} bytes that are a pickle themselves", offset)
         if data is None:
             self.stack.append(Span(self.source, offset, length, encoding))
         else:
             self.stack.append(data if encoding == "bytes" else data.decode(encoding))
+
+    def _look_inside(self, data: bytes) -> None:
+        """Note bytes that are spelled otherwise than as they are, where they could be a pickle themselves."""
+        if len(data) >= _LEAST_NESTED and may_hold_pickle(data[:NESTED_HEAD], len(data)):
+            self.inner.append(MemorySource(data))

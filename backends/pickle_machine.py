@@ -8,25 +8,30 @@ from __future__ import annotations
 
 import re
 import sys
+from functools import partial
 from typing import Callable, Optional
 
 from backends.base import Finding, Source
-from backends.pickle_calls import forged_array, odd_call, odd_state
+from backends.pickle_calls import forged_array, keeps_function, odd_call, odd_state
 from backends.pickle_dtypes import hides_objects
+from backends.pickle_frames import partial_block
 from backends.pickle_literals import KEEP, PickleLiterals
-from backends.pickle_names import Names, companion, makes_wrappers, role
+from backends.pickle_names import COUNTED, VECTORIZE, Names, companion, makes_array, makes_wrappers, role, stands_for
 from backends.pickle_opcodes import OPCODES
-from backends.pickle_reader import Budget, Stopped
+from backends.pickle_reader import MAX_TEXT_LINE, Budget, Stopped
 from backends.pickle_stack import spent
-from backends.pickle_values import DictValue, Global, Instance, Opaque, RawArray, Span, Value, kind
+from backends.pickle_values import DictValue, Extension, Global, Instance, Opaque, RawArray, Span, Value, kind
 
 __all__ = ["PickleMachine"]
 
 _STOP = ord(".")
 _ROUND = 2048
 _LONGEST_NAME = 1 << 16
+_MOST_ENCODED = 1 << 24
 _PLAIN_ATTRIBUTES = frozenset(("__doc__", "__module__", "__name__", "__qualname__", "__wrapped__", "__annotations__"))
 """Attributes with double underscores that only describe."""
+_COPIES = (*b"2hjg",)
+"""DUP, BINGET, LONG_BINGET and GET."""
 _PLAIN_NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\Z", re.ASCII)
 
 
@@ -53,6 +58,7 @@ class PickleMachine(PickleLiterals):
         self.abandoned: Optional[int] = None
         self.wrapper: Optional[Instance] = None
         self.wrapper_index = 0
+        self._counting = False
         unknown = self._unknown
         self._dispatch = [
             getattr(self, "_" + OPCODES[code].name.lower()) if code in OPCODES else unknown for code in range(256)
@@ -78,7 +84,8 @@ class PickleMachine(PickleLiterals):
             raise Stopped("malformed", "an opcode takes more from the stack than there is", self.offset) from None
         except KeyError as error:
             if spent(error.args[0]) in self.memo:
-                raise Stopped("raw-span", "an array's wrapper is used for a second time", self.offset) from None
+                detail = "an array's wrapper is used for a second time"
+                raise Stopped("raw-span", detail, self.offset, resumable=True) from None
             raise Stopped("malformed", "an opcode reads a memo entry that was never written", self.offset) from None
         except UnicodeDecodeError as error:
             raise Stopped("malformed", f"text that is not valid {error.encoding}", self.offset) from None
@@ -163,7 +170,23 @@ class PickleMachine(PickleLiterals):
         plain = len(module) + len(name) <= KEEP and _PLAIN_NAME.match(module) and _PLAIN_NAME.match(name)
         if known.offset == offset and not plain:
             self.report("odd-name", f"the global {module!r} {name!r}"[:300], offset)
+        if known.role in COUNTED:
+            known.uses += 1
+            self._count_uses()
         return known
+
+    def _count_uses(self) -> None:
+        """From the first such name on, follow each copy that an opcode pushes."""
+        if not self._counting:
+            self._counting = True
+            for code in _COPIES:
+                self._dispatch[code] = partial(self._copied, self._dispatch[code])
+
+    def _copied(self, push: Callable[[], None]) -> None:
+        push()
+        top = self.stack[-1]
+        if type(top) is Global and top.role in COUNTED:
+            top.uses += 1
 
     def _reduce(self) -> None:
         args = self.stack.pop()
@@ -190,6 +213,9 @@ class PickleMachine(PickleLiterals):
         self.stack.append(self._called(callee, args, new=True))
 
     def _called(self, callee: Value, args: Value, kwargs: Value = None, new: bool = False) -> Value:
+        block = partial_block(callee) if type(args) is tuple else None
+        if block is not None:
+            callee, args = block[0], (*args, block[1])
         if type(callee) is Global:
             if not callee.called:
                 callee.called, callee.arguments = True, args
@@ -203,18 +229,47 @@ class PickleMachine(PickleLiterals):
             for item in args:
                 misused = type(item) is Global and item.role == "wrapper" and not makes_wrappers(callee)
                 if misused or (item is self.wrapper and item is not None):
-                    raise Stopped("raw-span", f"gives joblib's array wrapper to {kind(callee)}", self.offset - 1)
-            odd = odd_call(callee, args, kwargs) if type(callee) is Global else ""
+                    detail = f"gives joblib's array wrapper to {kind(callee)}"
+                    raise Stopped("raw-span", detail, self.offset - 1, resumable=True)
+            counted = type(callee) is Global and callee.role in COUNTED
+            if counted and not new and kwargs is None and (given := self._reached(callee, args)) is not None:
+                return given
+            known = type(callee) is Global and not counted
+            odd = odd_call(callee, args, kwargs, new) if known else ""
             if odd:
                 self.report("odd-call", odd, self.offset - 1)
+            if type(callee) is Global and callee.name == "encode" and args:
+                self._look_inside_text(args[0])
         made = Instance(callee, args, kwargs, new)
         if type(args) is tuple:
             self._weigh(made, args)
         if self.spans is not None and type(callee) is Global and callee.role and role(made) == "wrapper":
             if self.wrapper is not None:
-                raise Stopped("raw-span", "an array wrapper within an array wrapper", self.offset - 1)
+                detail = "an array wrapper within an array wrapper"
+                raise Stopped("raw-span", detail, self.offset - 1, resumable=True)
             self.wrapper, self.wrapper_index = made, len(self.memo)
         return self._ufunc(args) if type(callee) is Global and callee.name == "_ufunc_reconstruct" else made
+
+    def _reached(self, callee: Global, args: Value) -> Value:
+        """What a name that is harmless in one use alone gives in that use; None in any other."""
+        named = stands_for(callee, args)
+        if named is not None:
+            callee.uses -= 1
+            return self._name(*named, self.offset - 1)
+        if not makes_array(callee, args):
+            return None
+        callee.uses -= 1
+        made = self._called(args[0], args[1])
+        made.state = args[2]
+        self._check_state(made, args[2])
+        return made
+
+    def _look_inside_text(self, text: Value) -> None:
+        """Bytes as protocols before 3 spell them: `_codecs.encode` of text, whose characters they are."""
+        if type(text) is Span and text.encoding in ("utf-8", "raw-unicode-escape"):
+            text = text.read(_MOST_ENCODED)
+        if type(text) is str:
+            self._look_inside(text.encode("latin-1", "replace"))
 
     def _ufunc(self, args: Value) -> Value:
         """What numpy before 1.17 imports by the module and name it is given: a global like those of other opcodes."""
@@ -246,7 +301,8 @@ class PickleMachine(PickleLiterals):
                 self.memo[spent(self.wrapper_index)] = self.memo.pop(self.wrapper_index) and None
             known, self.wrapper = self.wrapper is target, None
             if not known or sys.getrefcount(target) > 2:
-                raise Stopped("raw-span", "an array's wrapper is used for something else", self.offset - 1)
+                detail = "an array's wrapper is used for something else"
+                raise Stopped("raw-span", detail, self.offset - 1, resumable=True)
             self.stack[-1] = self.spans(self, target)
 
     def _check_state(self, target: Instance, state: Value) -> None:
@@ -258,6 +314,8 @@ class PickleMachine(PickleLiterals):
                         self.report("odd-build", f"sets {key[:60]} of an object", self.offset - 1)
         if type(target.callee) is Global and target.callee.name == "dtype" and hides_objects(target):
             self.report("odd-build", "a dtype whose flags hide that it holds objects", self.offset - 1)
+        if role(target) == VECTORIZE and keeps_function(target):
+            target.callee.uses -= 1
         odd = "" if role(target).endswith("wrapper") else odd_state(target)
         if odd:
             self.report("odd-call", odd, self.offset - 1)
@@ -278,10 +336,15 @@ class PickleMachine(PickleLiterals):
 
     def _extension(self, code: int) -> None:
         self.report("extension-registry", f"the global with the registered number {code}")
-        self.stack.append(Opaque(f"extension {code}"))
+        if code == 0 or code >> 31:
+            raise Stopped("malformed", "a number that no global can be registered with", self.offset)
+        self.stack.append(Extension(f"extension {code}"))
 
     def _persid(self) -> None:
-        self.report("persistent-id", f"the persistent id {self.line()[:80]!r}")
+        line = self.line(MAX_TEXT_LINE)
+        self.report("persistent-id", f"the persistent id {line[:80]!r}")
+        if not line.isascii():
+            raise Stopped("malformed", "a persistent id that is not ASCII", self.offset)
         self.stack.append(Opaque("persistent id"))
 
     def _binpersid(self) -> None:

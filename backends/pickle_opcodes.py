@@ -1,4 +1,4 @@
-"""The pickle opcodes: their argument and stack effect, as data, and a quick test for what can be a pickle at all.
+"""The pickle opcodes: their argument and stack effect, as data.
 
 Source of the format: CPython's Lib/pickletools.py and Modules/_pickle.c (protocols 0 to 5).
 """
@@ -6,9 +6,9 @@ Source of the format: CPython's Lib/pickletools.py and Modules/_pickle.c (protoc
 from __future__ import annotations
 
 import re
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
-__all__ = ["LINE_CHECKS", "NAMES", "OPCODES", "Opcode", "looks_like_nested_pickle", "looks_like_pickle"]
+__all__ = ["LINE", "LINE_CHECKS", "MARKED", "NAMES", "OPCODES", "TWO_LINES", "Opcode"]
 
 
 class Opcode(NamedTuple):
@@ -23,9 +23,9 @@ class Opcode(NamedTuple):
     pushes: int
 
 
-_MARK = -1
-_LINE = -10
-_TWO_LINES = -20
+MARKED = -1
+LINE = -10
+TWO_LINES = -20
 
 OPCODES: dict[int, Opcode] = {
     ord(code): Opcode(name, argument, pops, pushes)
@@ -33,43 +33,43 @@ OPCODES: dict[int, Opcode] = {
         ("(", "MARK", 0, 0, 0),
         (".", "STOP", 0, 1, 0),
         ("0", "POP", 0, 1, 0),
-        ("1", "POP_MARK", 0, _MARK, 0),
+        ("1", "POP_MARK", 0, MARKED, 0),
         ("2", "DUP", 0, 1, 2),
-        ("F", "FLOAT", _LINE, 0, 1),
-        ("I", "INT", _LINE, 0, 1),
+        ("F", "FLOAT", LINE, 0, 1),
+        ("I", "INT", LINE, 0, 1),
         ("J", "BININT", 4, 0, 1),
         ("K", "BININT1", 1, 0, 1),
-        ("L", "LONG", _LINE, 0, 1),
+        ("L", "LONG", LINE, 0, 1),
         ("M", "BININT2", 2, 0, 1),
         ("N", "NONE", 0, 0, 1),
-        ("P", "PERSID", _LINE, 0, 1),
+        ("P", "PERSID", LINE, 0, 1),
         ("Q", "BINPERSID", 0, 1, 1),
         ("R", "REDUCE", 0, 2, 1),
-        ("S", "STRING", _LINE, 0, 1),
+        ("S", "STRING", LINE, 0, 1),
         ("T", "BINSTRING", -4, 0, 1),
         ("U", "SHORT_BINSTRING", -1, 0, 1),
-        ("V", "UNICODE", _LINE, 0, 1),
+        ("V", "UNICODE", LINE, 0, 1),
         ("X", "BINUNICODE", -4, 0, 1),
         ("a", "APPEND", 0, 2, 1),
         ("b", "BUILD", 0, 2, 1),
-        ("c", "GLOBAL", _TWO_LINES, 0, 1),
-        ("d", "DICT", 0, _MARK, 1),
+        ("c", "GLOBAL", TWO_LINES, 0, 1),
+        ("d", "DICT", 0, MARKED, 1),
         ("}", "EMPTY_DICT", 0, 0, 1),
-        ("e", "APPENDS", 0, _MARK, 0),
-        ("g", "GET", _LINE, 0, 1),
+        ("e", "APPENDS", 0, MARKED, 0),
+        ("g", "GET", LINE, 0, 1),
         ("h", "BINGET", 1, 0, 1),
-        ("i", "INST", _TWO_LINES, _MARK, 1),
+        ("i", "INST", TWO_LINES, MARKED, 1),
         ("j", "LONG_BINGET", 4, 0, 1),
-        ("l", "LIST", 0, _MARK, 1),
+        ("l", "LIST", 0, MARKED, 1),
         ("]", "EMPTY_LIST", 0, 0, 1),
-        ("o", "OBJ", 0, _MARK, 1),
-        ("p", "PUT", _LINE, 1, 1),
+        ("o", "OBJ", 0, MARKED, 1),
+        ("p", "PUT", LINE, 1, 1),
         ("q", "BINPUT", 1, 1, 1),
         ("r", "LONG_BINPUT", 4, 1, 1),
         ("s", "SETITEM", 0, 3, 1),
-        ("t", "TUPLE", 0, _MARK, 1),
+        ("t", "TUPLE", 0, MARKED, 1),
         (")", "EMPTY_TUPLE", 0, 0, 1),
-        ("u", "SETITEMS", 0, _MARK, 0),
+        ("u", "SETITEMS", 0, MARKED, 0),
         ("G", "BINFLOAT", 8, 0, 1),
         ("\x80", "PROTO", 1, 0, 0),
         ("\x81", "NEWOBJ", 0, 2, 1),
@@ -89,8 +89,8 @@ OPCODES: dict[int, Opcode] = {
         ("\x8d", "BINUNICODE8", -8, 0, 1),
         ("\x8e", "BINBYTES8", -8, 0, 1),
         ("\x8f", "EMPTY_SET", 0, 0, 1),
-        ("\x90", "ADDITEMS", 0, _MARK, 0),
-        ("\x91", "FROZENSET", 0, _MARK, 1),
+        ("\x90", "ADDITEMS", 0, MARKED, 0),
+        ("\x91", "FROZENSET", 0, MARKED, 1),
         ("\x92", "NEWOBJ_EX", 0, 3, 1),
         ("\x93", "STACK_GLOBAL", 0, 2, 1),
         ("\x94", "MEMOIZE", 0, 1, 1),
@@ -112,82 +112,4 @@ LINE_CHECKS: dict[str, re.Pattern[bytes]] = {
     "GET": re.compile(rb"(?:0|[1-9][0-9]*)\Z"),
     "PUT": re.compile(rb"(?:0|[1-9][0-9]*)\Z"),
 }
-"""How honest picklers spell the text arguments. The two CPython unpicklers differ on what they accept beyond it."""
-
-_ENOUGH = 8
-_FEW = 4
-_LEAST = 3
-_NEWER_START = re.compile(rb"[BC\x81-\xff]")
-"""Opcodes of protocols 2 and later, which no pickler writes without a protocol mark before them."""
-
-
-def looks_like_pickle(head: bytes) -> bool:
-    """Whether these first bytes (up to 4 KiB are enough) can start a pickle: opcodes, arguments and stack fit.
-
-    Text files pass by accident only if several of their lines happen to be opcodes that fit; that is made unlikely
-    by following the stack.
-    """
-    if head[:1] == b"\x80":
-        return len(head) >= 2 and head[1] <= 16 and _follow(head, 2, 1)
-    return not _NEWER_START.match(head) and _follow(head, 0, _FEW)
-
-
-def looks_like_nested_pickle(head: bytes) -> bool:
-    """A stricter test for bytes inside a pickle, which are mostly random numbers: a protocol mark and four opcodes."""
-    return len(head) >= 16 and head[0] == 0x80 and head[1] <= 5 and _follow(head, 2, _FEW)
-
-
-def _follow(head: bytes, position: int, enough: int) -> bool:
-    """Step over opcodes until STOP, `_ENOUGH` of them, or the end of `head`; at a misfit `enough` must have passed."""
-    depth, marks, passed = 0, [], 0
-    while position < len(head):
-        opcode = OPCODES.get(head[position])
-        if opcode is None:
-            return passed >= enough
-        after = _skip(head, position + 1, opcode)
-        if after is None:
-            return passed >= enough
-        if opcode.name == "MARK":
-            marks.append(depth)
-        elif opcode.pops == _MARK:
-            if not marks:
-                return passed >= enough
-            depth = marks.pop()
-        elif opcode.pops > depth:
-            return passed >= enough
-        else:
-            depth -= opcode.pops
-        depth += opcode.pushes
-        passed += 1
-        if opcode.name == "STOP" or passed >= _ENOUGH:
-            return passed >= min(enough, _LEAST)
-        position = after
-    return passed >= enough
-
-
-def _skip(head: bytes, position: int, opcode: Opcode) -> Optional[int]:
-    """Where the opcode's argument ends (it may lie beyond `head`), None where no pickler writes it so."""
-    argument = opcode.argument
-    if argument >= 0:
-        return position + argument
-    if argument in (_LINE, _TWO_LINES):
-        return _skip_lines(head, position, opcode)
-    prefix = head[position : position - argument]
-    if len(prefix) < -argument:
-        return len(head)
-    return position - argument + int.from_bytes(prefix, "little")
-
-
-def _skip_lines(head: bytes, position: int, opcode: Opcode) -> Optional[int]:
-    for _ in range(2 if opcode.argument == _TWO_LINES else 1):
-        end = head.find(b"\n", position)
-        if end < 0:
-            return len(head) if len(head) >= 4096 else None
-        line = head[position:end]
-        check = LINE_CHECKS.get(opcode.name)
-        if check is not None and not check.match(line):
-            return None
-        if opcode.argument == _TWO_LINES and not re.match(rb"[^\W\d][\w.]*\Z", line):
-            return None
-        position = end + 1
-    return position
+"""How honest picklers spell the text arguments; see pickle_lines for what unpicklers take."""

@@ -10,7 +10,7 @@ from backends.base import ArtifactError, Finding, Source
 from backends.findings import finding
 from backends.pickle_values import Span
 
-__all__ = ["Budget", "PickleReader", "Stopped"]
+__all__ = ["MAX_TEXT_LINE", "Budget", "LongLine", "PickleReader", "Stopped"]
 
 _WHOLE = 1 << 20
 _SMALLEST = 1 << 9
@@ -25,11 +25,19 @@ MAX_TEXT_LINE = 1 << 26
 
 
 class Stopped(ArtifactError):
-    """The walk cannot go on; `code` is the finding that says why."""
+    """The walk cannot go on; `code` is the finding that says why.
 
-    def __init__(self, code: str, message: str, offset: int) -> None:
+    `resumable` where an unpickler would go on, and the machine can, if only for the names that are still to come.
+    """
+
+    def __init__(self, code: str, message: str, offset: int, *, resumable: bool = False) -> None:
         super().__init__(message, offset=offset)
         self.code = code
+        self.resumable = resumable
+
+
+class LongLine(Stopped):
+    """A line of text that is longer than any that could be meant."""
 
 
 class Budget:
@@ -188,15 +196,15 @@ class PickleReader:
             return self.data[start : start + length]
         return self.source.read(self.base + start, length)
 
-    def line(self) -> bytes:
-        """The rest of the line, without its end. Raises Stopped when it is unreasonably long."""
+    def line(self, limit: int = MAX_LINE) -> bytes:
+        """The rest of the line, without its end. Raises LongLine when it is longer than `limit`."""
         start = self.position
         stop = self.data.find(b"\n", start, self.end)
         if stop < 0:
-            span = self.long_line("bytes", MAX_LINE)
+            span = self.long_line("bytes", limit)
             return self.source.read(span.offset, span.length)
-        if stop - start > MAX_LINE:
-            raise Stopped("limit", f"a line of more than {MAX_LINE} bytes", self.offset)
+        if stop - start > limit:
+            raise LongLine("limit", f"a line of more than {limit} bytes", self.offset)
         self.position = stop + 1
         return self.data[start:stop]
 
@@ -218,4 +226,4 @@ class PickleReader:
                 self.seek(offset + stop + 1)
                 return Span(self.source, start, offset + stop - start, encoding)
             offset += len(chunk)
-        raise Stopped("limit", f"a line of more than {limit} bytes", start)
+        raise LongLine("limit", f"a line of more than {limit} bytes", start)

@@ -5,9 +5,12 @@ The memo is emulated exactly: PUT, BINPUT and LONG_BINPUT write where they say, 
 
 from __future__ import annotations
 
+from typing import Callable
+
 from backends.base import Finding, Source
+from backends.pickle_lines import read_index
 from backends.pickle_opcodes import LINE_CHECKS
-from backends.pickle_reader import Budget, PickleReader, Stopped
+from backends.pickle_reader import MAX_TEXT_LINE, Budget, PickleReader, Stopped
 from backends.pickle_values import DictValue, Instance, RawArray, SetValue, Value, kind
 
 __all__ = ["PickleStack", "spent"]
@@ -29,7 +32,7 @@ class PickleStack(PickleReader):
         self.marks.append(self.stack)
         self.stack = []
         if len(self.marks) > self.budget.depth:
-            raise Stopped("limit", f"nested deeper than {self.budget.depth}", self.offset)
+            raise Stopped("limit", f"nested deeper than {self.budget.depth}", self.offset, resumable=True)
 
     def _pop_mark(self) -> list[Value]:
         items = self.stack
@@ -58,19 +61,10 @@ class PickleStack(PickleReader):
         self._remember(self._fixed(4))
 
     def _put(self) -> None:
-        index = self._index("PUT")
-        if index >= 0:
-            self._remember(index)
-
-    def _index(self, name: str) -> int:
-        """A memo index as both unpicklers understand it, however it is spelled; -1 where they give up."""
-        line = self.line()
-        if not LINE_CHECKS[name].match(line):
-            self.report("odd-literal", f"{name} argument {line[:40]!r}")
-        try:
-            return max(-1, int(line.partition(b"\0")[0]))
-        except ValueError:
-            return -1
+        index: int = self._number("PUT", read_index)
+        if index < 0:
+            raise Stopped("malformed", "a memo entry with a negative number", self.offset)
+        self._remember(index)
 
     def _remember(self, index: int) -> None:
         if index > 2 * self.budget.memo:
@@ -86,20 +80,22 @@ class PickleStack(PickleReader):
         self.stack.append(self.memo[self._fixed(4)])
 
     def _get(self) -> None:
-        self.stack.append(self.memo[self._index("GET")])
+        self.stack.append(self.memo[self._number("GET", read_index)])
 
     def _fixed(self, length: int) -> int:
         position = self.position
         self.position = position + length
         return int.from_bytes(self.data[position : position + length], "little")
 
-    def _checked(self, name: str) -> bytes:
-        """A text argument in its canonical spelling; anything else is reported and read as nothing."""
-        line = self.line()
+    def _number(self, name: str, read: Callable[[bytes], Value]) -> Value:
+        """A number written as text, as unpicklers `read` it; one that no pickler spells so is reported."""
+        line = self.line(MAX_TEXT_LINE)
         if not LINE_CHECKS[name].match(line):
             self.report("odd-literal", f"{name} argument {line[:40]!r}")
-            return b""
-        return line
+        try:
+            return read(line)
+        except ValueError:
+            raise Stopped("malformed", f"{name} argument {line[:40]!r} that is no number", self.offset) from None
 
     # containers
 
@@ -141,7 +137,8 @@ class PickleStack(PickleReader):
             entry = known.get(id(item))
             total += entry[0] if entry else 1
         if total > _MAX_EXPANSION:
-            raise Stopped("exponential", f"a tuple that unfolds to over {_MAX_EXPANSION} parts", self.offset)
+            detail = f"a tuple that unfolds to over {_MAX_EXPANSION} parts"
+            raise Stopped("exponential", detail, self.offset, resumable=True)
         known[id(made)] = (total, made)
 
     def _empty_list(self) -> None:

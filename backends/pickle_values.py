@@ -14,6 +14,7 @@ from backends.base import Source
 
 __all__ = [
     "DictValue",
+    "Extension",
     "Global",
     "Instance",
     "Opaque",
@@ -32,10 +33,11 @@ Value = Any
 class Global:
     """A name, as the stream spells it; one object for each name in a walk. `offset` is where it stands first.
 
-    `arguments` are what it is called with the first time.
+    `arguments` are what it is called with the first time. `uses` counts how often a name
+    that is harmless in one use alone (pickle_names.COUNTED) was taken for another.
     """
 
-    __slots__ = ("arguments", "called", "module", "name", "offset", "role")
+    __slots__ = ("arguments", "called", "module", "name", "offset", "role", "uses")
 
     def __init__(self, module: str, name: str, offset: int, role: str = "") -> None:
         self.module = module
@@ -44,6 +46,7 @@ class Global:
         self.role = role
         self.called = False
         self.arguments: Value = None
+        self.uses = 0
 
     def __str__(self) -> str:
         return f"{self.module}.{self.name}"
@@ -140,6 +143,10 @@ class Opaque:
         self.text = text
 
 
+class Extension(Opaque):
+    """A global that the stream gives by its number in the registry of copyreg."""
+
+
 @dataclass
 class RawArray:
     """An array whose bytes stand between the opcodes, as joblib writes them: `length` bytes at `offset` of the file.
@@ -204,6 +211,7 @@ _WORDS: dict[type, str] = {
     SetValue: "a set",
     RawArray: "an array",
     Opaque: "an outside object",
+    Extension: "an outside object",
     Span: "a long string",
     str: "a string",
     bytes: "bytes",

@@ -19,7 +19,8 @@ from backends.envelopes import Opened, open_envelope, sniff
 from backends.estimators import Facts, read_facts
 from backends.findings import finding
 from backends.frozen import Frozen, private_map
-from backends.pickle_opcodes import looks_like_pickle
+from backends.pickle_heads import looks_like_pickle
+from backends.pickle_probe import is_pickle
 from backends.pickle_reader import Budget
 from backends.pickle_walk import Walk, walk
 from backends.splicing import load_spliced, plan_of
@@ -104,7 +105,7 @@ class PickleBackend:
 
     def sniff(self, head: bytes, source: Source) -> bool:
         """Whether these bytes can start a pickle."""
-        return looks_like_pickle(head)
+        return looks_like_pickle(head) or is_pickle(source)
 
     def inspect(self, source: Source) -> Inspection:
         """See `inspect_pickle`."""

@@ -7,16 +7,32 @@ import os
 from dataclasses import replace
 from typing import Any, Optional
 
-from backends import envelopes, hdf5_frame, pickle_opcodes, torch_names
-from backends.base import Backend, Inspection, LoadedModel, Source, Unsupported
-from backends.findings import finding
+from backends import envelopes, hdf5_frame, pickle_heads, pickle_probe, pickle_walk, torch_names
+from backends.base import Backend, Damaged, Foreign, Inspection, LoadedModel, Source, Unopened, Unsupported
+from backends.containers import CLOSED, IMAGE, TAIL, container, is_image, may_hold_archive, zip_record
+from backends.findings import KINDS, finding
+from backends.foreign import foreign_format, promised_format
 
-__all__ = ["FORMATS", "backend", "identify", "inspect", "load", "may_hold_model", "save", "suffix"]
+__all__ = [
+    "FORMATS",
+    "backend",
+    "identify",
+    "inspect",
+    "inspect_inside",
+    "is_worth_opening",
+    "load",
+    "may_hold_model",
+    "save",
+    "suffix",
+]
 
 HEAD = 4096
+_MAX_DEPTH = 5
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 NPY_MAGIC = b"\x93NUMPY"
 ZIP_MAGIC = b"PK\x03\x04"
+
+_PICKLES = ("joblib", "pickle")
 
 _MODULES: dict[str, str] = {
     "pickle": "backends.pickles",
@@ -30,6 +46,7 @@ _MODULES: dict[str, str] = {
     "keras": "backends.keras",
     "hdf5-data": "backends.hdf5_data",
     "torch": "backends.torch_files",
+    "archive": "backends.archives",
 }
 """Format name to module; a module lists its backends in `BACKENDS`."""
 
@@ -42,6 +59,7 @@ _SUFFIXES: dict[str, tuple[str, ...]] = {
     "hdf5": (".h5", ".hdf5", ".he5", ".keras"),
     "zip": (".zip", ".npz", ".keras"),
     "torch": (".pt", ".pth", ".bin", ".ckpt", ".tar", ".model", ".zip", ".pkl", ".pickle"),
+    "archive": (".zip", ".tar", ".model", ".bin", ".dat", ".z", ".ckpt"),
 }
 """Extensions that are honest for each family of formats; any other known model extension is a mismatch."""
 
@@ -73,25 +91,39 @@ def backend(name: str) -> Backend:
 def _family(head: bytes, compression: Optional[str] = None) -> tuple[str, ...]:
     """Names of the formats whose first bytes these can be, most particular first."""
     if compression == "zfile":
-        return ("joblib", "pickle")
+        return _PICKLES
     if HDF5_MAGIC in (head[:8], head[512:520], head[1024:1032], head[2048:2056]):
         return ("hdf5", "keras-h5", "keras-weights", "hdf5-weights", "hdf5-data")
     if head.startswith(NPY_MAGIC):
         return ("npy",)
     if head.startswith(ZIP_MAGIC):
         return ("torch", "npz", "keras")
-    if pickle_opcodes.looks_like_pickle(head):
-        return ("torch", "joblib", "pickle") if torch_names.is_legacy(head) else ("joblib", "pickle")
+    if pickle_heads.looks_like_pickle(head):
+        return ("torch", "joblib", "pickle") if torch_names.is_legacy(head) else _PICKLES
     return ()
+
+
+def _family_of(source: Source, head: bytes, compression: Optional[str]) -> tuple[str, ...]:
+    """The same for a whole file: whatever nothing else claims is a pickle if an unpickler would find a name in it."""
+    family = _family(head, compression)
+    return _PICKLES if not family and pickle_probe.is_pickle(source) else family
 
 
 def identify(source: Source) -> Backend:
     """The backend that reads this file. Raises Unsupported when none does, OSError."""
     compression, head = envelopes.peek(source, HEAD)
-    for name in _family(head, compression):
+    for name in _family_of(source, head, compression):
         candidate = backend(name)
         if candidate.sniff(head, source):
             return candidate
+    kind = container(head) or ("iso9660" if is_image(source.read(*IMAGE)) else None)
+    if kind in CLOSED:
+        raise Unopened(f"an archive ({kind}) that cannot be opened here: unpack it, and inspect what was in it")
+    if kind is not None or (compression is None and _zip_record(source) is not None):
+        return backend("archive")
+    foreign = foreign_format(head)
+    if foreign is not None:
+        raise Foreign(f"a model in {foreign} format, which this console does not read yet")
     raise Unsupported(_unsupported(source, compression, head))
 
 
@@ -101,25 +133,51 @@ def inspect(source: Source) -> Inspection:
     Raises Damaged, Unsupported, OSError.
     """
     compression, head = envelopes.peek(source, HEAD)
-    family = _family(head, compression)
-    if family == ("joblib", "pickle"):
+    family = _family_of(source, head, compression)
+    if family == _PICKLES:
         inspection = backend("pickle").inspect(source)
     else:
         try:
             inspection = identify(source).inspect(source)
         except ModuleNotFoundError as error:
             raise Unsupported(f"reading this format needs the Python package {error.name}") from None
-    extra = []
+    extra, names = [], inspection.names
     mismatch = _mismatch(source.name, inspection.format, family)
     if mismatch:
         hides = inspection.format in ("pickle", "joblib") and not source.name.lower().endswith((".pt", ".pth", ".zip"))
         extra.append(finding("disguised-pickle" if hides else "extension-mismatch", mismatch, 0))
     if compression is None and family[:1] == ("hdf5",):
         extra.extend(hdf5_frame.surroundings(source))
-    record = _zip_record(source) if compression is None and not head.startswith(ZIP_MAGIC) else None
+    alone = compression is None and inspection.format != "archive" and not head.startswith(ZIP_MAGIC)
+    record = _zip_record(source) if alone else None
     if record is not None:
         extra.append(finding("polyglot", f"{inspection.format} that is also a zip archive", record))
-    return replace(inspection, findings=inspection.findings + tuple(extra)) if extra else inspection
+    also = pickle_walk.walk_inside(source, "read as a pickle") if compression is None and family != _PICKLES else None
+    if also is not None and inspection.format != "torch":
+        extra.extend((finding("polyglot", f"{inspection.format} that is also a pickle", 0), *also.findings))
+        names += also.names
+    return replace(inspection, names=names, findings=inspection.findings + tuple(extra)) if extra else inspection
+
+
+def inspect_inside(source: Source, place: str) -> Optional[Inspection]:
+    """The inspection of bytes that stand inside another file, whatever they are; None where nothing reads them.
+
+    Every name says `place`. What is merely broken in there is no finding: the file around it is whole. Raises OSError.
+    """
+    if source.depth >= _MAX_DEPTH:
+        found = finding("limit", f"{place} lies inside {source.depth} other files: it was not looked at", 0)
+        return Inspection("", findings=(found,))
+    source.name = ""
+    source.depth += 1
+    try:
+        inspection = inspect(source)
+    except Unsupported:
+        return None
+    except Damaged as error:
+        return Inspection("", findings=(finding("unread-member", f"{place} cannot be read: {error}", 0),))
+    names = tuple(replace(use, place=f"{place}, {use.place}" if use.place else place) for use in inspection.names)
+    findings = tuple(each for each in inspection.findings if KINDS[each.code] not in ("damaged", "note"))
+    return replace(inspection, names=names, findings=findings)
 
 
 def load(source: Source, format: str, at: str = "") -> LoadedModel:  # noqa: A002
@@ -137,32 +195,43 @@ def suffix(format: str) -> str:  # noqa: A002
     return backend(format).suffix
 
 
-def may_hold_model(head: bytes) -> bool:
+def may_hold_model(head: bytes, size: Optional[int] = None) -> bool:
     """Whether a file with these first bytes (up to 4 KiB) is worth inspecting; cheap, and never wrong by silence.
 
-    Compressed data whose first bytes cannot be opened from the head alone counts as a maybe.
+    Compressed data whose first bytes cannot be opened from the head alone counts as a maybe. Of a file whose `size` is
+    not known, text that begins like a pickle with an argument of half a gigabyte is taken for text.
     """
     compression = envelopes.sniff(head)
     if compression == "zfile":
         return True
     if compression is not None:
         opened = envelopes.open_head(head, compression)
-        return opened is None or _worth_inspecting(opened)
-    return _worth_inspecting(head)
+        return opened is None or _worth_inspecting(opened, None)
+    return _worth_inspecting(head, len(head) if len(head) < HEAD else size)
 
 
-def _worth_inspecting(head: bytes) -> bool:
+def is_worth_opening(head: bytes, size: Optional[int] = None) -> bool:
+    """Whether a scan has to look into a file with these first bytes (up to 4 KiB): an archive may hold a model, too."""
+    compression = envelopes.sniff(head)
+    if compression in ("zlib", "lzma") and envelopes.open_head(head, compression) is None:
+        opened, damaged = envelopes.opened_until(head, compression)
+        if damaged:
+            return _worth_inspecting(opened, None) or container(opened) is not None
+    return may_hold_model(head, size) or may_hold_archive(head) or foreign_format(head) is not None
+
+
+def _worth_inspecting(head: bytes, size: Optional[int]) -> bool:
     """Whether these uncompressed bytes can be a model; most zip archives are something else."""
     if head.startswith(ZIP_MAGIC):
         return any(member in head for member in _MODEL_MEMBERS)
-    return bool(_family(head))
+    return bool(_family(head)) or pickle_probe.may_name(head, size)
 
 
 def _mismatch(name: str, format_name: str, family: tuple[str, ...]) -> str:
     stem, extension = os.path.splitext(name.lower())
     if extension in _COMPRESSION_SUFFIXES:
         extension = os.path.splitext(stem)[1]
-    kind = format_name if format_name in ("torch", "npz", "keras") else family[0]
+    kind = format_name if format_name in ("torch", "npz", "keras", "archive") else family[0]
     group = {"joblib": "pickle", "keras": "zip"}.get(kind, kind)
     if extension not in _KNOWN_SUFFIXES or extension in _SUFFIXES[group]:
         return ""
@@ -171,23 +240,15 @@ def _mismatch(name: str, format_name: str, family: tuple[str, ...]) -> str:
 
 def _zip_record(source: Source) -> Optional[int]:
     """Where a zip reader would find its directory record: in the last 64 KiB; None where it would find none."""
-    tail_at = max(0, source.size - 65557)
-    tail = source.read(tail_at, 65557)
-    at = tail.rfind(b"PK\x05\x06")
-    if at < 0 or len(tail) - at < 22:
-        return None
-    entries = int.from_bytes(tail[at + 10 : at + 12], "little")
-    comment = int.from_bytes(tail[at + 20 : at + 22], "little")
-    whole = entries > 0 and at + 22 + comment <= len(tail) and b"PK\x01\x02" in tail
-    return tail_at + at if whole else None
+    tail_at = max(0, source.size - TAIL)
+    at = zip_record(source.read(tail_at, TAIL))
+    return None if at is None else tail_at + at
 
 
 def _unsupported(source: Source, compression: Optional[str], head: bytes) -> str:
     if source.size == 0:
         return "the file is empty"
-    if head[257:262] == b"ustar":
-        return (
-            "a tar archive, as PyTorch before 0.1.10 wrote them: load it with a PyTorch of its time and save it again"
-        )
     inside = f" inside {compression} compression" if compression else ""
-    return f"no known model format{inside}: it starts with {head[:8].hex(' ')}"
+    found = f"no known model format{inside}: it starts with {head[:8].hex(' ')}"
+    promised = promised_format(source.name)
+    return f"{found} (its name promises {promised}, which this console does not read yet)" if promised else found

@@ -18,6 +18,7 @@ from backends.findings import finding
 from backends.pickle_values import DictValue, Global, Instance, Value
 from backends.pickle_walk import Walk, walk
 from backends.torch_names import DTYPES, MAGIC, REBUILDERS, STORAGES, is_legacy, is_storage
+from backends.zip_inside import inspect_members
 from backends.zip_rules import check_contents, check_members, member_source, open_zip, read_member
 
 __all__ = ["BACKENDS", "TorchBackend"]
@@ -155,7 +156,12 @@ def _archive(source: Source) -> Inspection:
         storages = _Storages(5)
         with member_source(source, archive, f"{root}data.pkl") as member:
             walked = walk(member, streams=None, persistent=storages)
-        walked.names = tuple(replace(use, place=f"member {root}data.pkl") for use in walked.names)
+        others = [
+            info for name, info in members.items() if name != f"{root}data.pkl" and not name.startswith(f"{root}data/")
+        ]
+        inside = inspect_members(source, archive, others)
+        found.extend(inside.findings)
+        walked.names = tuple(replace(use, place=f"member {root}data.pkl") for use in walked.names) + inside.names
         found.extend(check_contents(archive))
         found.extend(_unread(root, members, storages))
         found.extend(_odd_notes(archive, root, members))
@@ -163,10 +169,10 @@ def _archive(source: Source) -> Inspection:
             found.extend(_sized(storage, members.get(f"{root}data/{storage.key}")))
         if f"{root}constants.pkl" in members or any(name.startswith(f"{root}code/") for name in members):
             found.append(finding("torch-script", "the archive is a TorchScript program: it holds code", 0))
-        others = [name for name in members if name.endswith(".npy") or name in ("config.json", "metadata.json")]
-        if others:
-            detail = f"an archive of PyTorch that also holds {others[0][:200]!r}"
-            found.append(finding("polyglot", detail, members[others[0]].header_offset))
+        foreign = [name for name in members if name.endswith(".npy") or name in ("config.json", "metadata.json")]
+        if foreign:
+            detail = f"an archive of PyTorch that also holds {foreign[0][:200]!r}"
+            found.append(finding("polyglot", detail, members[foreign[0]].header_offset))
     details: dict[str, Json] = {"container": "zip", "members": len(members)}
     model: Inspection = _inspection(walked, storages, walked.roots[0] if walked.roots else None, found, details)
     return model

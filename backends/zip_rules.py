@@ -15,9 +15,10 @@ from collections.abc import Iterator
 from functools import partial
 from threading import Lock
 
-from backends.base import Damaged, Finding, Source
+from backends.base import Damaged, Finding, Part, Source
 from backends.envelopes import FREE_BYTES, MAX_RATIO
 from backends.findings import finding
+from backends.memory import give_back, memory_file
 from backends.parallel import each, processors
 
 __all__ = ["check_contents", "check_members", "member_source", "open_zip", "read_member"]
@@ -41,14 +42,14 @@ _TAIL = 65557
 """The longest end of an archive: directory record and comment."""
 
 
-def open_zip(source: Source) -> zipfile.ZipFile:
+def open_zip(source: Source, most: int = _MAX_DIRECTORY) -> zipfile.ZipFile:
     """The archive's directory. Raises Damaged (no directory, or one too large to be honest)."""
     tail_at = max(0, source.size - _TAIL)
     tail = source.read(tail_at, _TAIL)
     end = tail.rfind(b"PK\x05\x06")
     if end < 0 or len(tail) < end + 22:
         raise Damaged("the archive has no directory: it is cut off", offset=source.size)
-    if int.from_bytes(tail[end + 12 : end + 16], "little") > _MAX_DIRECTORY:
+    if int.from_bytes(tail[end + 12 : end + 16], "little") > most:
         raise Damaged("the archive's directory is larger than any model needs", offset=tail_at + end)
     try:
         return zipfile.ZipFile(source.file())
@@ -247,20 +248,6 @@ def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> 
         raise Damaged(f"the member {os.path.basename(info.filename)[:200]!r} cannot be read: {error}") from None
 
 
-class _Window(Source):
-    """A stretch of another source, as a source of its own."""
-
-    def __init__(self, whole: Source, start: int, size: int) -> None:
-        super().__init__(whole.fd, whole.name, size)
-        self._start = start
-
-    def read(self, offset: int, length: int) -> bytes:
-        length = max(0, min(length, self.size - offset))
-        data = os.pread(self.fd, length, self._start + offset) if length else b""
-        self.bytes_read += len(data)
-        return data
-
-
 @contextlib.contextmanager
 def member_source(source: Source, archive: zipfile.ZipFile, name: str) -> Iterator[Source]:
     """A member as a source: in place where it is stored as it is, else unpacked into memory under a cap.
@@ -268,6 +255,8 @@ def member_source(source: Source, archive: zipfile.ZipFile, name: str) -> Iterat
     Raises Damaged, OSError.
     """
     info = archive.getinfo(name)
+    if info.header_offset < 0:
+        raise Damaged(f"the archive's directory places {name[:200]!r} before the start of the file")
     if info.compress_type == zipfile.ZIP_STORED:
         header = source.read(info.header_offset, 30)
         start = (
@@ -275,13 +264,15 @@ def member_source(source: Source, archive: zipfile.ZipFile, name: str) -> Iterat
         )
         if info.file_size != info.compress_size or start + info.file_size > source.size:
             raise Damaged(f"{name} reaches beyond the end of the archive")
-        yield _Window(source, start, info.file_size)
+        yield Part(source, start, info.file_size)
         return
     fd = _unpacked(archive, info)
     try:
-        yield Source(fd, name)
+        unpacked = Source(fd, name)
+        unpacked.depth = source.depth
+        yield unpacked
     finally:
-        os.close(fd)
+        give_back(fd)
 
 
 def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
@@ -289,7 +280,7 @@ def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
     data = read_member(archive, info, limit + 1)
     if len(data) > limit:
         raise Damaged(f"{info.filename} unpacks to more than {limit} bytes")
-    fd = os.memfd_create("member", os.MFD_CLOEXEC)
+    fd = memory_file("member")
     with os.fdopen(os.dup(fd), "wb") as out:
         out.write(data)
     return fd

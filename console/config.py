@@ -9,7 +9,8 @@ from typing import Any
 
 from platformdirs import PlatformDirs
 
-from console.errors import Usage
+from console.errors import Failed, Usage
+from console.os_errors import hint, is_of_the_machine, why
 
 _DIRS = PlatformDirs("model-console", appauthor=False)
 
@@ -27,7 +28,7 @@ def cache_dir() -> Path:
 
 
 def state_dir() -> Path:
-    """Crash files and saved tracebacks."""
+    """Crash files, saved tracebacks, and the log of lost terminals."""
     return Path(_DIRS.user_state_dir)
 
 
@@ -77,8 +78,11 @@ def load_settings(path: Path | None = None) -> Settings:
         text = path.read_text("utf-8")
     except FileNotFoundError:
         return Settings()
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise Usage(f"cannot read {path}: {error}") from None
+    except OSError as error:
+        kind = Failed if is_of_the_machine(error) else Usage
+        raise kind(f"cannot read {path}: {why(error)}", hint=hint(error)) from None
     import tomllib
 
     try:

@@ -2,31 +2,46 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import re
 import secrets
+import stat
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
-__all__ = ["put", "put_bytes", "write_all"]
+__all__ = [
+    "put",
+    "put_bytes",
+    "put_output",
+    "remove_unfinished",
+    "sync_directory",
+    "sync_parent",
+    "umask",
+    "write_all",
+]
 
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{8}\.tmp")
 _FRESH = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
-def put(directory: int, name: str, write: Callable[[int], None], mode: int) -> None:
+def put(directory: int, name: str, write: Callable[[int], None], give: Callable[[int], None]) -> None:
     """Have `write` fill a new file, which then takes the place of `name` in the open directory. Raises OSError.
 
-    What stood there is replaced as a name, so that a link leads nowhere; nothing half is left.
+    `give` sets its permissions. What stood there is replaced as a name, so that a link leads nowhere; nothing half is
+    left.
     """
-    temporary = f".{name}.{secrets.token_hex(4)}.tmp"
-    fd = os.open(temporary, _FRESH, 0o600, dir_fd=directory)
+    temporary, fd = _fresh(directory, name)
     try:
         try:
             write(fd)
-            os.fchmod(fd, mode)
+            give(fd)
             os.fsync(fd)
+            os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
         finally:
             os.close(fd)
-        os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
     except BaseException:
         with suppress(FileNotFoundError):
             os.unlink(temporary, dir_fd=directory)
@@ -34,10 +49,101 @@ def put(directory: int, name: str, write: Callable[[int], None], mode: int) -> N
     os.fsync(directory)
 
 
-def put_bytes(directory: int, name: str, data: bytes, mode: int) -> None:
-    """The same with bytes. Raises OSError."""
+def put_output(path: Path, write: Callable[[int], None]) -> None:
+    """Have `write` fill the file that an operator named, whole or not at all, in place of one that is there; what a
+    killed process began for it is removed. What is no plain file is written to as it is. Raises OSError.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        mode = stat.S_IFREG | 0o666 & ~umask()
+    place = Path(os.path.realpath(path))
+    if not stat.S_ISREG(mode):
+        fd = os.open(place, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            write(fd)
+        finally:
+            os.close(fd)
+        return
+    directory = os.open(place.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        remove_unfinished(directory, place.name)
+        put(directory, place.name, write, lambda fd: os.fchmod(fd, stat.S_IMODE(mode)))
+    finally:
+        os.close(directory)
 
-    put(directory, name, lambda fd: write_all(fd, data), mode)
+
+def umask() -> int:
+    """This process's umask, read without setting it for a moment under every other thread."""
+    with suppress(OSError), open("/proc/self/status", encoding="ascii", errors="replace") as status:
+        for line in status:
+            if line.startswith("Umask:"):
+                return int(line.split()[1], 8)
+    return 0o077
+
+
+def _fresh(directory: int, name: str) -> tuple[str, int]:
+    """A new file beside `name`, locked as long as it is open: by that others know that it is being written."""
+    while True:
+        temporary = f".{name}.{secrets.token_hex(4)}.tmp"
+        fd = os.open(temporary, _FRESH, 0o600, dir_fd=directory)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(fd)
+            continue
+        except OSError:
+            return temporary, fd
+        if os.fstat(fd).st_nlink:
+            return temporary, fd
+        os.close(fd)
+
+
+def remove_unfinished(directory: int, name: str = "") -> int:
+    """Remove the files that `put` began in the open directory and that nobody writes any more; how many.
+
+    With `name` only those for that.
+    """
+    count = 0
+    for one in os.listdir(directory):
+        match = _TEMPORARY.fullmatch(one)
+        if match and name in ("", match[1]):
+            with suppress(OSError):
+                count += _remove_unlocked(directory, one)
+    return count
+
+
+def _remove_unlocked(directory: int, name: str) -> bool:
+    fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.unlink(name, dir_fd=directory)
+    finally:
+        os.close(fd)
+    return True
+
+
+def put_bytes(directory: int, name: str, data: bytes, give: Callable[[int], None]) -> None:
+    """The same with bytes. Raises OSError."""
+    put(directory, name, lambda fd: write_all(fd, data), give)
+
+
+def sync_directory(fd: int) -> None:
+    """Make the names in a directory durable; an O_PATH descriptor is reopened for it. Raises OSError."""
+    again = os.open(".", _DIRECTORY, dir_fd=fd)
+    try:
+        os.fsync(again)
+    finally:
+        os.close(again)
+
+
+def sync_parent(path: str | os.PathLike[str]) -> None:
+    """Make the name of a new file durable. Raises OSError."""
+    directory = os.open(os.path.dirname(os.path.abspath(path)), _DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
 
 
 def write_all(fd: int, data: memoryview | bytes) -> None:

@@ -79,8 +79,10 @@ class Engine:
             restarts=restarts,
         )
         self.artifacts = self._new_artifacts()
-        self.models = Models(self._fleet, self.book, lambda path: self.live.stop(path))
+        self.models = Models(self._fleet, self.book, lambda path: self.live.stop(path, "the model was unloaded"))
         self.questions = Questions(self._fleet, self.book, self.recipes.of, settings.deadline_s)
+        self.settled: list[str] = []
+        """What was done, as this store was opened, about what a killed console had left."""
         self._background: list[asyncio.Task[None]] = []
         self._unsubscribe = self.bus.subscribe(self._hear)
 
@@ -105,6 +107,9 @@ class Engine:
         engine = cls(root, settings, read_only=read_only, records=records, restarts=watch)
         await engine.book.allow("look")
         if not watch:
+            await engine._end_abandoned()
+            if not engine.book.read_only:
+                await engine._settle()
             await engine.book.opened()
         else:
             await engine.artifacts.remember()
@@ -186,6 +191,7 @@ class Engine:
             self._unsealing,
             self.signing.signed,
             self.bus,
+            self.failures,
         )
 
     # rooms behind these
@@ -231,7 +237,30 @@ class Engine:
 
     # in the background
 
+    async def _end_abandoned(self) -> None:
+        """End what a console that was killed left running."""
+        ended = await asyncio.to_thread(self._launcher.end_abandoned)
+        if ended:
+            processes = f"{ended} process{'es' if ended > 1 else ''}"
+            self._tell_settled(
+                "", f"{processes} that a killed console had left running {'were' if ended > 1 else 'was'} ended"
+            )
+
+    async def _settle(self) -> None:
+        """Settle what a crash left, for a command; one that replaces something goes by the journal itself."""
+        from console.update.recovering import settle
+
+        try:
+            self.settled += await settle(self.root, self.bus)
+        except ConsoleError as error:
+            self.settled.append(error.message)
+
+    def _tell_settled(self, path: str, text: str) -> None:
+        self.settled.append(text)
+        self.bus.emit("store.settled", path, text, severity="attention")
+
     async def _begin(self) -> None:
+        await self._end_abandoned()
         await self.artifacts.remember_all()
         if not self.book.read_only:
             await self._recover()
@@ -250,7 +279,7 @@ class Engine:
         from console.update.recovering import settle
 
         try:
-            await settle(self.root, self.bus)
+            self.settled += await settle(self.root, self.bus)
         except ConsoleError as error:
             self.book.why_read_only = error.message
             self.bus.emit("store.unsettled", "", f"{error.message}; nothing can be changed", severity="failure")

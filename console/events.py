@@ -19,7 +19,9 @@ class Bus:
     looks for would be lost among them.
     """
 
-    def __init__(self, keep: int = 500, passing: frozenset[str] = frozenset({"artifact.inspected"})) -> None:
+    def __init__(
+        self, keep: int = 500, passing: frozenset[str] = frozenset({"artifact.inspected", "artifact.uninspected"})
+    ) -> None:
         self._listeners: list[Listener] = []
         self._recent: deque[Event] = deque(maxlen=keep)
         self._passing = passing

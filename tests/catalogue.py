@@ -331,7 +331,12 @@ ENTRIES: tuple[Entry, ...] = (
         ),
     ),
     Entry(147, "history_tampered", "C", (f"{_PUBLISH}test_a_version_that_was_tampered_with_is_not_promoted",)),
-    Entry(148, "journal_damaged", "C", (f"{_PUBLISH}test_a_damaged_journal_stops_changes_and_shows_what_it_can",)),
+    Entry(
+        148,
+        "journal_damaged",
+        "C",
+        (f"{_PUBLISH}test_a_damaged_line_of_the_journal_costs_that_line_and_not_the_store",),
+    ),
     Entry(
         149,
         "terminal_lost",
@@ -362,6 +367,7 @@ def verdict_on(sample: Sample, directory: Path) -> tuple[Verdict, bool]:
     finally:
         os.close(fd)
         path.unlink()
+    assert judged.verdict is not None
     return judged.verdict, marker.exists()
 
 

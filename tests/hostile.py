@@ -586,7 +586,7 @@ SAMPLES: tuple[Sample, ...] = (
         lambda m: PROTO + b"N." + npz(("archive/data.pkl", PROTO + evil(m) + STOP)),
         codes=("polyglot",),
     ),
-    Sample("82 pdf and zip", lambda m: b"%PDF-1.4\n" + npz(("a.npy", npy_objects(m))), codes=("unsupported",)),
+    Sample("82 pdf and zip", lambda m: b"%PDF-1.4\n" + npz(("a.npy", npy_objects(m))), codes=("prefix-data",)),
     Sample(
         "82 torch and npz",
         lambda m: npz(("a.npy", array_file()), ("archive/data.pkl", PROTO + evil(m) + STOP)),
@@ -596,7 +596,7 @@ SAMPLES: tuple[Sample, ...] = (
     ),
     Sample("83 torch tar", lambda m: bytes(257) + b"ustar\x0000" + bytes(248), codes=("unsupported",), suffix=".pt"),
     *(
-        Sample(title, lambda m: b"\x08\x07\x12\x04test:\x00", codes=("unsupported",), suffix=".onnx")
+        Sample(title, lambda m: b"\x08\x07\x12\x04test:\x00", codes=("foreign-format",), suffix=".onnx")
         for title in ("95 onnx external", "96 onnx dims", "97 onnx loop", "98 onnx deep")
     ),
     Sample(
@@ -604,7 +604,7 @@ SAMPLES: tuple[Sample, ...] = (
         lambda m: (
             struct.pack("<Q", 64) + b'{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}'.ljust(64) + bytes(8)
         ),
-        codes=("unsupported",),
+        codes=("foreign-format",),
         suffix=".safetensors",
     ),
 )

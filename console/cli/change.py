@@ -8,13 +8,16 @@ from collections.abc import Callable, Iterable
 
 from console.cli import shapes
 from console.cli.opening import absolute, opened
-from console.cli.output import Output, asked, columns, size_words
+from console.cli.output import Output, asked, columns, error_json, size_words
 from console.engine import Engine
 from console.errors import Failed
 from console.events import Bus
-from console.records import Candidate, Comparison, Event, UpdatePlan, Version
+from console.records import Candidate, Comparison, Event, Unchanged, UpdatePlan, Version
 from console.safe_text import safe
 from console.store.recipe import Recipe
+
+SETTLING = ("history.recovered", "history.unsettled", "history.damaged")
+"""Events of what an earlier command left half done."""
 
 
 async def update(arguments: argparse.Namespace, output: Output) -> int:
@@ -33,34 +36,71 @@ async def update(arguments: argparse.Namespace, output: Output) -> int:
             promoted = await _decided(engine, found, arguments, output)
         finally:
             stop()
-        output.data(shapes.comparison(found, promoted), lambda: [_outcome(found, promoted)])
-    return 0 if promoted else Failed.exit_code
+        refused = promoted if isinstance(promoted, Failed) else None
+        version = None if isinstance(promoted, Failed) else promoted
+        shape = shapes.comparison(found, version)
+        if refused is not None:
+            shape["error"] = error_json(refused)
+        output.data(shape, lambda: [_outcome(found, version)])
+    return 0 if version else Failed.exit_code
 
 
-async def _decided(engine: Engine, found: Comparison, arguments: argparse.Namespace, output: Output) -> Version | None:
-    """Promote or discard: what failed its gate needs a person at a terminal, anything else a `--yes` or a person.
+async def _decided(
+    engine: Engine, found: Comparison, arguments: argparse.Namespace, output: Output
+) -> Version | Failed:
+    """Promote, or discard and say why: past a gate only by a person at a terminal, else by that or a `--yes`.
 
-    Where the recipe sets no condition, `--yes` is the operator's word.
+    Where the recipe sets no condition, `--yes` is the operator's word, provided that something was measured.
     """
     path = found.path
     if arguments.yes and found.passed:
         return await engine.updates.promote(path, arguments.why or "update --yes: the gate passed")
-    if arguments.yes and not engine.recipes.of(path).gate.conditions and all(one.passed is None for one in found.gate):
+    if arguments.yes and _without_gate(found):
         return await engine.updates.promote(path, arguments.why or "update --yes: there was no gate to pass")
-    missed = next((result for result in found.gate if not result.passed), None)
-    reason = f"{missed.condition} ({missed.detail})" if missed else "no gate is set, so that it takes a person's word"
+    refused = _refused(found)
     if not arguments.yes:
-        word = "The gate passed" if found.passed and found.gate else f"The gate did not pass: {safe(reason, 200)}"
-        answer = await asked(f"{word}. Promote {path}?")
+        word = "The gate passed" if found.passed else f"The gate did not pass: {safe(refused.message, 300)}"
+        asking = found.unchanged is not Unchanged.CONTENT
+        answer = await asked(f"{word}. Promote {path}?") if asking else None
         if answer:
             return await engine.updates.promote(path, arguments.why or "said yes at the prompt")
         if answer is not None:
-            reason = "the operator said no"
-        elif found.passed and found.gate:
-            reason = "it passed; --yes would have promoted it"
+            refused = _coded("declined", "the operator said no")
+        elif found.passed or _without_gate(found):
+            refused = _coded("not-confirmed", "nobody said yes; --yes would have promoted it")
     await engine.updates.discard(path)
-    output.say(f"discarded: {reason}")
-    return None
+    output.say(f"discarded: {refused.message}")
+    return refused
+
+
+def _without_gate(found: Comparison) -> bool:
+    """Whether the recipe leaves it to the operator's word, and there are numbers to give it on."""
+    measured = bool(found.candidate.metrics) and not found.unmeasured
+    return found.conditions == 0 and measured and found.unchanged is not Unchanged.CONTENT
+
+
+def _refused(found: Comparison) -> Failed:
+    """Why `--yes` does not promote a candidate, with a code of its own for each kind of reason."""
+    if found.unchanged is Unchanged.CONTENT:
+        return _coded("same-content", "training gave exactly the bytes that are in place already")
+    if found.unmeasured:
+        hint = (
+            "name rows in [data] holdout that the training has not seen; P on the update screen promotes all the same"
+        )
+        return _coded("not-measured", f"nothing was measured: {found.unmeasured}", hint)
+    if not found.conditions and not found.candidate.metrics:
+        return _coded("not-measured", "nothing was measured: there is no metric for such a model")
+    missed = sorted((result for result in found.gate if not result.passed), key=lambda result: result.passed is None)
+    if not missed:
+        return _coded("not-confirmed", "the gate passed, but nobody said yes")
+    code = "not-measured" if missed[0].passed is None and found.conditions else "gate-refused"
+    return _coded(code, f"{missed[0].condition} ({missed[0].detail})")
+
+
+def _coded(code: str, message: str, hint: str | None = None) -> Failed:
+    error = Failed(message, hint=hint)
+    error.code = code
+    return error
 
 
 def _intended(plan: UpdatePlan, recipe: Recipe) -> Iterable[str]:
@@ -75,7 +115,7 @@ def _intended(plan: UpdatePlan, recipe: Recipe) -> Iterable[str]:
 
 def _narrate(bus: Bus, output: Output) -> Callable[[], None]:
     def hear(event: Event) -> None:
-        if event.kind.startswith("update."):
+        if event.kind.startswith("update.") or event.kind in SETTLING:
             output.say(event.text)
 
     return bus.subscribe(hear)
@@ -87,13 +127,27 @@ def _side_by_side(found: Comparison) -> Iterable[str]:
     rows = [(name, _metric(current, name), _metric(found.candidate, name)) for name in names]
     rows.append(("size", size_words(current.size) if current else "", size_words(found.candidate.size)))
     rows.append(("latency p50", _latency(current), _latency(found.candidate)))
-    yield f"{found.task} on {found.rows} rows{'' if found.held_out else ' it was trained on'}"
+    yield f"{found.task} on {found.rows} rows" if found.task else "no rows to measure on"
     yield from columns(("", "CURRENT", "CANDIDATE"), rows, right=("CURRENT", "CANDIDATE"))
     for name, old, new in found.changed:
         yield safe(f"changed {name}: {old} -> {new}", 200)
+    if found.unchanged is not None:
+        yield f"unchanged: {_UNCHANGED[found.unchanged]}"
+    if found.problem and not found.unmeasured:
+        yield safe(f"the current model could not be measured: {found.problem}", 400)
+    for warning in found.warnings:
+        yield safe(f"warning: {warning}", 400)
     for result in found.gate:
-        word = {True: "pass", False: "FAIL", None: "FAIL (not measured)"}[result.passed]
-        yield safe(f"gate {word}: {result.condition} ({result.detail})", 200)
+        missed = (
+            "FAIL" if result.passed is not None or result.detail.startswith("not measured") else "FAIL (not measured)"
+        )
+        yield safe(f"gate {'pass' if result.passed else missed}: {result.condition} ({result.detail})", 300)
+
+
+_UNCHANGED = {
+    Unchanged.CONTENT: "the candidate is exactly the bytes that are in place already",
+    Unchanged.ANSWERS: "the candidate answers every row measured exactly as the current model does",
+}
 
 
 def _metric(side: Candidate | None, name: str) -> str:

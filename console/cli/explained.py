@@ -32,7 +32,7 @@ def lines(told: Explanation) -> Iterator[str]:
 
 
 def _point(point: Point) -> Iterator[str]:
-    yield f"  {point.verdict:<10}{point.title}"
+    yield f"  {point.verdict:<9} {point.title}"
     if point.text:
         yield f"{'':<{_LABEL}}{point.text}"
     for row in _table(point.mentions[:_SHOWN]):

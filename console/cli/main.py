@@ -7,13 +7,16 @@ import io
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from console.cli.output import Output, reader_gone
 from console.cli.parser import command_names, commands_parser, console_parser
 from console.config import Settings, load_settings
+from console.ending import silence
 from console.errors import ConsoleError, Usage
+from console.os_errors import as_system_error, hint, is_of_the_machine, why
 
 INTERRUPTED = 130
 
@@ -31,20 +34,37 @@ def run(argv: Sequence[str], screens: Screens, account: Callable[[], Path | None
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = _dispatch(list(argv), output, screens)
+        return _outcome(list(argv), output, screens)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:
+        if isinstance(error, OSError) and reader_gone():
+            return 0 if isinstance(error, BrokenPipeError) else INTERRUPTED
+        output.error(_unforeseen(error, account))
+        return 1
+    finally:
+        if reader_gone():
+            silence(sys.stdout.fileno())
+
+
+def _unforeseen(error: Exception, account: Callable[[], Path | None]) -> ConsoleError:
+    """What to say of an error that nobody expected: the machine's fault, or a defect of ours with its account."""
+    system = as_system_error(error) if is_of_the_machine(error) else None
+    if system is None:
+        return ConsoleError("this is a defect of model-console itself", hint=f"its account is in {account()}")
+    about = f": {system.filename}" if system.filename else ""
+    return ConsoleError(f"the console cannot go on, because {why(system)}{about}", hint=hint(system))
+
+
+def _outcome(argv: list[str], output: Output, screens: Screens) -> int:
+    try:
+        code = _dispatch(argv, output, screens)
         sys.stdout.flush()
         return code
     except ConsoleError as error:
-        output.error(error)
+        with suppress(OSError):
+            output.error(error)
         return error.exit_code
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        reader_gone()
-        return 0
-    except Exception:
-        output.error(ConsoleError("this is a defect of model-console itself", hint=f"its account is in {account()}"))
-        return 1
 
 
 def _dispatch(argv: list[str], output: Output, screens: Screens) -> int:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from console import ending
 from console.cli.output import Output
 from console.config import load_settings
 from console.engine import Engine
@@ -30,6 +30,8 @@ async def opened(path: str, *, records: bool | None = None, watch: bool = False)
     if records is None:
         records = is_store(place.root)
     engine = await Engine.open(place.root, load_settings(), watch=watch, records=records)
+    for text in engine.settled:
+        Output().say(text)
     try:
         yield Opened(engine, place.path)
     finally:
@@ -68,14 +70,13 @@ def absolute(path: str | None) -> str | None:
 
 
 def run(command: Command, arguments: argparse.Namespace, output: Output) -> int:
-    """Run one command on an event loop of its own; SIGTERM and SIGHUP end it like Ctrl-C does."""
+    """Run one command on an event loop of its own; SIGTERM and SIGHUP end it like Ctrl-C does, but within seconds."""
 
     async def whole() -> int:
-        task = asyncio.current_task()
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
         assert task is not None
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-        return await command(arguments, output)
+        with ending.heard(f"command {arguments.command}", lambda _number: loop.call_soon_threadsafe(task.cancel)):
+            return await command(arguments, output)
 
     try:
         return asyncio.run(whole())

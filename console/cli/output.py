@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from console.ending import is_gone, silence
 from console.errors import ConsoleError
 from console.safe_text import safe
 
@@ -52,8 +52,11 @@ class Output:
         print(as_text(value) if self.as_json else safe(human, 0), flush=True)
 
     def say(self, sentence: str) -> None:
-        """A word on what goes on."""
-        print(safe(sentence, 0), file=sys.stderr, flush=True)
+        """A word on what goes on; where nobody can read it any more, the work is not the worse for it."""
+        try:
+            print(safe(sentence, 0), file=sys.stderr, flush=True)
+        except OSError:
+            silence(sys.stderr.fileno())
 
     def error(self, error: ConsoleError) -> None:
         """What could not be done, with the child's own traceback where there is one."""
@@ -72,8 +75,13 @@ async def asked(question: str) -> bool | None:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return None
     print(f"{safe(question, 0)} [y/N] ", end="", file=sys.stderr, flush=True)
-    answer = await asyncio.to_thread(sys.stdin.readline)
-    return answer.strip().lower() in ("y", "yes")
+    typed, loop, terminal = asyncio.Event(), asyncio.get_running_loop(), sys.stdin.fileno()
+    loop.add_reader(terminal, typed.set)
+    try:
+        await typed.wait()
+    finally:
+        loop.remove_reader(terminal)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 class Items:
@@ -103,6 +111,7 @@ def error_json(error: ConsoleError) -> Json:
         "type": failure.type if failure else None,
         "traceback": frames_json(last),
         "exit": failure.exit if failure else None,
+        "output": failure.stderr if failure else "",
         "hint": error.hint or (failure.hint if failure else None),
     }
 
@@ -154,6 +163,9 @@ def size_words(count: int | None) -> str:
     return f"{value:.1f}{_UNITS[unit]}" if unit and value < 10 else f"{value:.0f}{_UNITS[unit]}"
 
 
-def reader_gone() -> None:
-    """Whoever read our stdout closed it: let the interpreter's last flush go nowhere instead of complaining."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def reader_gone() -> bool:
+    """Whether whoever read our stdout is gone, be it a pipe or a terminal."""
+    try:
+        return is_gone(sys.stdout.fileno())
+    except (OSError, ValueError):
+        return False

@@ -17,8 +17,10 @@ PROG = "model-console"
 INSPECT_CODES = """exit codes for a directory:
   0  everything in it that holds a model is safe
   3  something is blocked or needs a review
-  4  else, something is damaged or cannot be read
-Files that hold no model do not count; hidden files and directories are passed over."""
+  4  else, something is damaged or could not be read: a file, a directory, an archive or a part of one
+  1  else, something could not be inspected by this machine now
+  5  else, something promises a model, by its name or its first bytes, that nothing here reads
+Nothing is passed over by its name, hidden or not: files that hold no model are counted. Links are not followed."""
 
 
 class Parser(argparse.ArgumentParser):

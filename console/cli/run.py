@@ -6,13 +6,16 @@ import argparse
 import asyncio
 import csv
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from console.cli import shapes
 from console.cli.opening import Opened, absolute, opened
 from console.cli.output import Output, columns, size_words
+from console.durable import put_output
 from console.errors import BadInput
+from console.os_errors import hint, why
 from console.records import Json, Measured, Memory, ProbePlan, ProbeState, WorkerView
 
 _BATCH = 256
@@ -88,8 +91,9 @@ def _lines(outputs: dict[str, list[Json]]) -> Iterable[str]:
 
 def _write(path: Path, outputs: dict[str, list[Json]]) -> None:
     """As CSV, or as JSON where the name says so. Raises BadInput."""
-    try:
-        with path.open("w", encoding="utf-8", newline="") as file:
+
+    def fill(fd: int) -> None:
+        with os.fdopen(os.dup(fd), "w", encoding="utf-8", newline="") as file:
             if path.suffix == ".json":
                 json.dump(outputs, file)
                 return
@@ -97,8 +101,11 @@ def _write(path: Path, outputs: dict[str, list[Json]]) -> None:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(headers)
             writer.writerows(rows)
+
+    try:
+        put_output(path, fill)
     except OSError as error:
-        raise BadInput(f"{path} cannot be written: {error.strerror}") from None
+        raise BadInput(f"{path} cannot be written: {why(error)}", hint=hint(error)) from None
 
 
 async def evaluate(arguments: argparse.Namespace, output: Output) -> int:

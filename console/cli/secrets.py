@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 from pathlib import Path
 
 from console.cli.opening import absolute, opened
@@ -86,7 +87,12 @@ async def seal(arguments: argparse.Namespace, output: Output) -> int:
     if not arguments.replace:
         output.say(f"{arguments.artifact} is still there, not sealed; --replace would have removed it")
     elif before:
-        output.say(f"its history still holds {len(before)} older versions, which were not sealed by this")
+        kept = store.engine.at_rest.history(store.artifact)
+        versions = f"{len(before)} older version{'s' if len(before) > 1 else ''}"
+        lie = "lie" if len(before) > 1 else "lies"
+        output.say(
+            f"{versions} of it still {lie} open on the disk; to remove them: rm -rf {shlex.quote(os.fspath(kept))}"
+        )
     return 0
 
 

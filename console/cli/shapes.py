@@ -23,7 +23,8 @@ from console.records import (
 
 
 def row(artifact: Artifact, state: str | None = None) -> dict[str, Json]:
-    """One artifact in a list. `modified` is in seconds since the epoch."""
+    """One artifact in a list. `modified` is in seconds since the epoch; `why` says what kept it from a verdict."""
+    why = (artifact.problem or artifact.why) if artifact.verdict is None else ""
     return {
         "path": artifact.path,
         "format": artifact.format,
@@ -33,6 +34,7 @@ def row(artifact: Artifact, state: str | None = None) -> dict[str, Json]:
         "model_class": artifact.model_class,
         "verdict": artifact.verdict.value if artifact.verdict else None,
         "state": state or ("settling" if artifact.settling else None),
+        **({"why": why} if why else {}),
     }
 
 
@@ -41,7 +43,7 @@ def judgement(found: Judgement) -> dict[str, Json]:
     reasons: list[Json] = [
         {"code": reason.code, "detail": reason.detail, "offset": reason.offset} for reason in found.reasons
     ]
-    return {"verdict": found.verdict.value, "reasons": reasons, "pinned": found.pinned}
+    return {"verdict": found.verdict.value if found.verdict else None, "reasons": reasons, "pinned": found.pinned}
 
 
 def report(found: Report) -> dict[str, Json]:
@@ -145,7 +147,7 @@ def version(found: Version) -> dict[str, Json]:
 
 
 def comparison(found: Comparison, promoted: Version | None) -> dict[str, Json]:
-    """What an update came to."""
+    """What an update came to; scripts rely on it, so that keys are only ever added."""
     gate: list[Json] = [
         {"condition": result.condition, "passed": result.passed, "detail": result.detail} for result in found.gate
     ]
@@ -158,13 +160,22 @@ def comparison(found: Comparison, promoted: Version | None) -> dict[str, Json]:
         "task": found.task,
         "rows": found.rows,
         "held_out": found.held_out,
+        "unmeasured": found.unmeasured or None,
+        "problem": found.problem or None,
+        "unchanged": found.unchanged.value if found.unchanged else None,
+        "warnings": list(found.warnings),
     }
 
 
 def _side(found: Candidate | None) -> Json:
     if found is None:
         return None
-    return {"digest": found.digest, "metrics": dict(found.metrics), "latency_ms": measured(found.latency)}
+    return {
+        "digest": found.digest,
+        "metrics": dict(found.metrics),
+        "latency_ms": measured(found.latency),
+        "compiled": found.compiled,
+    }
 
 
 def quantiles(milliseconds: Sequence[float]) -> Json:

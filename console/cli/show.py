@@ -7,10 +7,11 @@ import time
 from collections.abc import Iterable
 
 from console.cli import explained, shapes
+from console.cli.change import SETTLING
 from console.cli.opening import opened
 from console.cli.output import Output, columns, size_words
-from console.cli.sweep import inspect_directory, table
-from console.errors import BadInput
+from console.cli.sweep import NOT_INSPECTED, inspect_directory, table
+from console.errors import BadInput, Failed
 from console.records import Artifact, Explanation, Json, Report, Verdict
 
 _READABLE = (Verdict.SAFE, Verdict.REVIEW, Verdict.BLOCKED)
@@ -32,8 +33,16 @@ async def inspect(arguments: argparse.Namespace, output: Output) -> int:
             report = await engine.artifacts.report(store.path, digest=arguments.digest)
             told = await engine.artifacts.explain(store.path)
             output.data(_json(report, told), lambda: _facts(report, told, arguments.at))
-            return 0 if report.judgement.verdict in _READABLE else BadInput.exit_code
+            return code_of_one(report)
         return await inspect_directory(store, arguments, output)
+
+
+def code_of_one(report: Report) -> int:
+    """What an inspection means for the exit code of a command that was asked for one file."""
+    verdict = report.judgement.verdict
+    if verdict is None:
+        return Failed.exit_code
+    return 0 if verdict in _READABLE else BadInput.exit_code
 
 
 def _json(report: Report, told: Explanation) -> dict[str, Json]:
@@ -47,7 +56,7 @@ def _beneath(rows: Iterable[Artifact], path: str) -> list[Artifact]:
 
 def _facts(report: Report, told: Explanation, at: str) -> Iterable[str]:
     artifact, facts = report.artifact, report.inspection
-    yield f"{artifact.path}   {report.judgement.verdict}"
+    yield f"{artifact.path}   {report.judgement.verdict or NOT_INSPECTED}"
     yield from explained.lines(told)
     yield f"format      {artifact.format or 'unknown'}{' in ' + artifact.compression if artifact.compression else ''}"
     if artifact.sealed:
@@ -84,6 +93,7 @@ def _listed(names: tuple[str, ...] | None) -> str:
 async def history(arguments: argparse.Namespace, output: Output) -> int:
     """The retained versions of an artifact, newest first."""
     async with opened(arguments.artifact, records=False) as store:
+        store.engine.bus.subscribe(lambda event: output.say(event.text) if event.kind in SETTLING else None)
         versions = await store.engine.updates.history(store.artifact)
         rows = [
             (

@@ -7,8 +7,11 @@ import asyncio
 import time
 
 from console.cli.opening import opened
-from console.cli.output import Output
+from console.cli.output import Output, reader_gone
 from console.records import Event, Json
+
+_LOOK_S = 1.0
+"""How often it is looked whether anybody reads, in a store in which nothing happens."""
 
 
 async def watch(arguments: argparse.Namespace, output: Output) -> int:
@@ -26,7 +29,7 @@ async def watch(arguments: argparse.Namespace, output: Output) -> int:
         clock = time.strftime("%H:%M:%S", time.localtime(event.when))
         try:
             output.line(value, f"{clock}  {event.severity:<9}  {event.kind:<20}  {event.text}")
-        except BrokenPipeError as error:
+        except OSError as error:
             if not failed.done():
                 failed.set_exception(error)
 
@@ -35,7 +38,10 @@ async def watch(arguments: argparse.Namespace, output: Output) -> int:
             show(event)
         stop = store.engine.bus.subscribe(show)
         try:
-            await failed
+            while not reader_gone() and not failed.done():
+                await asyncio.wait([failed], timeout=_LOOK_S)
+            if failed.done():
+                failed.result()
         finally:
             stop()
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
-from console.errors import BadInput, NeedsReview, Refused
+from console.errors import BadInput, Failed, NeedsReview, Refused
 from console.loading.facts import Judged
 from console.loading.record import Book
 from console.records import Judgement, Layer, Verdict
@@ -13,7 +13,7 @@ from console.records import Judgement, Layer, Verdict
 if TYPE_CHECKING:
     from console.trust.signatures import Signed
 
-__all__ = ["Admission", "Signers", "missing_layers", "require_layers"]
+__all__ = ["Admission", "Signers", "missing_layers", "require_inspected", "require_layers"]
 
 
 Signers = Callable[[str, str], "Awaitable[Signed | None]"]
@@ -40,6 +40,7 @@ class Admission:
         """
         judgement, inspection, digest = judged.judgement, judged.inspection, judged.bytes.digest or ""
         why = "; ".join(reason.detail for reason in judgement.reasons[:3]) or str(judgement.verdict)
+        require_inspected(path, judgement)
         if judgement.verdict in (Verdict.DAMAGED, Verdict.UNSUPPORTED) or inspection is None:
             raise BadInput(f"{path} is {judgement.verdict}: {why}")
         if judgement.verdict is Verdict.BLOCKED:
@@ -89,6 +90,14 @@ class Admission:
                 f"{path} is not loaded: the policy demands a signature, and none of its keys signed this content",
                 hint="look at it with `model-console verify`; who vouches for it signs it with `model-console sign`",
             )
+
+
+def require_inspected(path: str, judgement: Judgement) -> None:
+    """Nothing is decided about a content that the machine kept from being inspected. Raises Failed."""
+    if judgement.verdict is None:
+        error = Failed(f"{path} is {judgement.reasons[0].detail}", hint="try again once the machine can do it")
+        error.code = judgement.reasons[0].code
+        raise error
 
 
 def missing_layers(active: Mapping[str, Layer], mandatory: frozenset[str]) -> str:

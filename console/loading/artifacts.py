@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from console.loading.recipes import Recipes
 from console.loading.record import Book
 from console.loading.shelf import Shelf
 from console.loading.survey import Survey
-from console.loading.sweep import sweep
+from console.loading.sweep import Sweep
 from console.loading.watching import Watching
 from console.records import Artifact, Event, Explanation, Report, Verdict
 from console.worker.launcher import Launcher
@@ -99,7 +99,8 @@ class Artifacts:
         """What is known of one artifact, inspected when it is not. Raises BadInput."""
         report = await self._facts.report(await self._watching.row(path), digest=digest)
         self._watching.learn(report.artifact)
-        self._explaining.take(report)
+        if report.judgement.verdict is not None:
+            self._explaining.take(report)
         if report.inspection is not None and report.judgement.verdict is Verdict.SAFE:
             self._launcher.expect(use.module for use in report.inspection.names)
         return report
@@ -124,12 +125,12 @@ class Artifacts:
         """A report's verdict in plain words, without looking at the disk."""
         return self._explaining.known(report)
 
-    def beneath(self, path: str = "", *, digest: bool = False) -> AsyncIterator[Report]:
-        """Every artifact in a directory and those beneath it, inspected in parallel, in order. Raises BadInput.
+    def beneath(self, path: str = "", *, digest: bool = False) -> Sweep:
+        """Every artifact in a directory and those beneath it, inspected in parallel, in order.
 
-        The disk is looked at as it is: what a recipe calls data counts as well, and nothing is kept of it all.
+        The disk is looked at as it is: what is hidden or a recipe calls data counts as well, and nothing is kept of it.
         """
-        return sweep(self._root, path, partial(self._facts.report, digest=digest), 4 * self._width)
+        return Sweep(self._root, path, partial(self._facts.report, digest=digest), 4 * self._width)
 
     # over time
 

@@ -19,18 +19,19 @@ class Compiled:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    async def give(self, worker: Worker, digest: str, at: str) -> None:
+    async def give(self, worker: Worker, digest: str, at: str) -> bool:
         """Have the worker use the twin of this content, where there is one, and take down what came of it."""
         try:
             twin = await asyncio.to_thread(twins.find, self._root, digest, at)
             if twin is None:
-                return
+                return False
             with twin.bytes:
                 await use_twin(worker, twin.bytes.fd, twin.found.routes)
         except ConsoleError as error:
             worker.child.note(f"its ONNX twin is not used: {error.message}")
-            return
+            return False
         ranges = [ends for routes in twin.found.routes.values() for ends in routes]
         if ranges:
             low, high = min(low for low, _high in ranges), max(high for _low, high in ranges)
             worker.child.note(f"its ONNX twin ({twin.found.dtype}) answers calls of {low:,} to {high:,} rows")
+        return bool(ranges)

@@ -83,7 +83,7 @@ class Copies:
     async def _fill(self, slot: Slot) -> None:
         path = slot.view.path
         while slot.wanted and slot.answers and len(slot.workers) < slot.copies:
-            started = await self._starter.start(path, slot.view.at, None)
+            started = await self._starter.start(path, slot.view.at, None, lambda _phase, _done, one: slot.begun(one))
             if not _holds(slot, started):
                 await started.worker.end()
                 slot.copies = len(slot.workers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
 import sys
@@ -15,7 +16,9 @@ from console.errors import ConsoleError
 from console.loading.record import Book
 from console.loading.remedies import next_steps
 from console.records import Json, Layer
+from console.store.fitness import trials
 from console.store.mounts import file_system_of
+from console.trust.audit import AUDIT_FILE
 from console.trust.policy import Policy
 from console.trust.roles import Permission
 from console.worker.launcher import Launcher
@@ -33,6 +36,13 @@ LIBRARIES = (
     "psutil",
     "watchdog",
 )
+NOT_DENIED: Mapping[str, str] = {
+    "names": "whether a path exists, its size, times and owner: Landlock keeps files from being opened, not from stat",
+    "machine": "the names of control groups, /proc/stat and /proc/meminfo: what runs here, and how busy it is",
+    "code": "mapping a file that can be read as code; making code in memory, for models that name a library which may",
+    "memory": "pipes and socket pairs: up to some 400 MiB of the kernel's where no control group counts them",
+}
+"""What a model can do in the whole sandbox all the same."""
 _INOTIFY = Path("/proc/sys/fs/inotify/max_user_watches")
 
 
@@ -45,11 +55,14 @@ class Doctor:
         self._book = book
 
     async def examine(self) -> dict[str, Json]:
-        """Everything by topic: versions, sandbox layers with their evidence, limits, paths and the policy.
+        """Everything by topic: versions, sandbox layers with their evidence, limits, paths, what this user can write,
+        and the policy.
 
         A sandboxed child is started to hear from it which layers hold, and what it is denied.
         """
         found = await examine(self._root, self._launcher, self._book.why_read_only)
+        tried = await asyncio.to_thread(trials, self._root, AUDIT_FILE)
+        found["writing"] = {one.name: {"active": one.works, "evidence": one.evidence} for one in tried}
         return {**found, "policy": policy_shown(self._book.policy, self._book.permission)}
 
     def remedies(self, layers: Mapping[str, Layer]) -> dict[str, str]:
@@ -69,7 +82,13 @@ async def examine(root: Path, launcher: Launcher, why_read_only: str) -> dict[st
             "inotify_watches": _number(_INOTIFY),
         },
         **await _sandbox(launcher),
-        "limits": {"memory_bytes": launcher.limits.memory, "open_files": launcher.limits.files},
+        "not_denied": {**NOT_DENIED},
+        "limits": {
+            "memory_bytes": launcher.limits.memory,
+            "open_files": launcher.limits.files,
+            "scratch_bytes": launcher.limits.scratch,
+            "scratch_files": launcher.limits.scratch_files,
+        },
         "store": {
             "path": str(root),
             "own_files": str(root / STORE_DIR),

@@ -37,12 +37,14 @@ class Explaining:
 
     def known(self, report: Report) -> Explanation:
         """The explanation without looking at the disk."""
+        if report.judgement.verdict is None:
+            return self._explains(None, report.judgement, None)
         kept = self._known.get(report.artifact.path)
         return kept[1] if kept is not None and kept[0] is report else self._keep(report, self._past.last(report))
 
     async def of(self, report: Report) -> Explanation:
         """The explanation; what was retained of an earlier version is inspected for it."""
-        since = await self._past.replaced(report)
+        since = None if report.judgement.verdict is None else await self._past.replaced(report)
         return self.known(report) if since is None else self._keep(report, since)
 
     async def close(self) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from console.loading.kept_opened import KeptOpened
@@ -17,9 +18,12 @@ KEPT = 512
 
 
 class CannotInspect(Exception):
-    """An inspector gave no facts; `verdict` is what that makes of the file, `code` the kind of trouble."""
+    """An inspector gave no facts; `verdict` is what that makes of the file, `code` the kind of trouble.
 
-    def __init__(self, verdict: Verdict, code: str, message: str, offset: int | None = None) -> None:
+    Without a verdict the trouble was the machine's and makes nothing of the file.
+    """
+
+    def __init__(self, verdict: Verdict | None, code: str, message: str, offset: int | None = None) -> None:
         super().__init__(message)
         self.verdict = verdict
         self.reason = Reason(code, message, offset)
@@ -53,7 +57,8 @@ class Judged:
 
 class Facts:
     """Reports by path, kept while the file's identity and the `fingerprint` stay the same, which changes whenever what
-    is known of an unchanged file could. `kept` is what was opened of a file before its load.
+    is known of an unchanged file could; a report without a verdict is not kept. `kept` is what was opened of a file
+    before its load.
 
     Judging needs a digest only where a pin could count, so `pins` tells whether the policy holds any, and
     `digest_first` whether it lets nothing be loaded whose digest is not known. Files of more than `limit` bytes are
@@ -106,8 +111,14 @@ class Facts:
         if task is None:
             task = asyncio.ensure_future(self._make(row, digest))
             self._running[key] = task
-            task.add_done_callback(lambda _: self._running.pop(key, None))
+            task.add_done_callback(partial(self._done, key))
         return await asyncio.shield(task)
+
+    def _done(self, key: tuple[str, bool], task: asyncio.Task[Report]) -> None:
+        """A report is made, or not, and whoever asked for it may be gone."""
+        self._running.pop(key, None)
+        if not task.cancelled():
+            task.exception()
 
     async def _make(self, row: Artifact, digest: bool) -> Report:
         if row.problem is not None:
@@ -188,6 +199,8 @@ class Facts:
     ) -> Report:
         row = row.replace(identity=opened.identity, size=opened.identity.size, digest=digest)
         report = Report(described(row, inspection, judgement), inspection, judgement)
+        if judgement.verdict is None:
+            return report
         self._reports[row.path] = (opened.identity, self.fingerprint(), report)
         self._reports.move_to_end(row.path)
         while len(self._reports) > KEPT:
@@ -198,6 +211,8 @@ class Facts:
 def described(row: Artifact, inspection: Inspection | None, judgement: Judgement) -> Artifact:
     """The row with the short form of its facts and judgement."""
     why = judgement.reasons[0].detail if judgement.reasons else ""
+    if judgement.verdict is None:
+        return row.replace(verdict=None, why=why)
     if inspection is None:
         return row.replace(verdict=judgement.verdict, why=why, format=row.format or "?")
     return row.replace(

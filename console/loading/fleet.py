@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from console.errors import ConsoleError, Failed, Refused
 from console.events import Bus
-from console.loading.copies import Copies, drain
+from console.loading.copies import Copies
 from console.loading.failures import Failures
 from console.loading.slot import Slot
 from console.loading.starting import Started, Starter
@@ -128,16 +128,19 @@ class Fleet:
         return slot.view
 
     async def unload(self, path: str) -> None:
-        """End the worker of a path; nothing happens where there is none."""
+        """End the workers of a path at once, whatever they do; nothing happens where there are none.
+
+        What they were asked fails with `unloaded`, which is nobody's failure and is not kept.
+        """
         slot = self._slots.get(path)
         if slot is None:
             return
         slot.retire()
+        slot.kill()
         if slot.worker is not None:
             slot.show(state=WorkerState.DRAINING)
             self._tell(slot, "worker.draining", f"{path} is being unloaded")
-            self._copies.dismiss(slot)
-            await drain(slot.worker)
+        await asyncio.gather(*(worker.end() for worker in slot.started))
         if self._slots.get(path) is slot:
             del self._slots[path]
         slot.show(state=WorkerState.ENDED, pid=None, pids=())
@@ -148,7 +151,8 @@ class Fleet:
         slots, self._slots = list(self._slots.values()), {}
         for slot in slots:
             slot.retire()
-        await asyncio.gather(*(worker.end() for slot in slots for worker in slot.workers))
+            slot.kill()
+        await asyncio.gather(*(worker.end() for slot in slots for worker in slot.started))
         await self._copies.close()
 
     # loading
@@ -165,9 +169,11 @@ class Fleet:
                 self._tell(slot, "worker.loading", f"{slot.view.path} is loading")
             try:
                 started = await self._starter.start(
-                    slot.view.path, at, accept, lambda *step: None if beside else self._step(slot, *step)
+                    slot.view.path, at, accept, lambda *step: self._step(slot, *step, beside=beside)
                 )
             except ConsoleError as error:
+                if not slot.wanted:
+                    raise Failed(f"{slot.view.path} was unloaded while it was loading") from None
                 self._not_loaded(slot, error, beside)
                 raise
             if not slot.wanted:
@@ -175,7 +181,10 @@ class Fleet:
                 raise Failed(f"{slot.view.path} was unloaded while it was loading")
             return self._take_over(slot, started, at)
 
-    def _step(self, slot: Slot, phase: str, finished: dict[str, float], worker: Worker | None) -> None:
+    def _step(self, slot: Slot, phase: str, finished: dict[str, float], worker: Worker | None, *, beside: bool) -> None:
+        slot.begun(worker)
+        if beside:
+            return
         state = WorkerState.WARMING if phase == "warm" else WorkerState.LOADING
         slot.show(state=state, phase=phase, phases=finished)
         if worker is not None:
@@ -292,8 +301,8 @@ class Fleet:
                 slot.show(retry_at=None)
 
     def _keep(self, slot: Slot, error: ConsoleError) -> Failure | None:
-        """Put an error among the failures, unless it is a refusal, which is no failure of anything."""
-        if isinstance(error, Refused):
+        """Put an error among the failures, unless it is a refusal or the operator's doing: no failure of anything."""
+        if isinstance(error, Refused) or error.code == "unloaded":
             return None
         failure = error.failure
         if failure is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from console.loading.fleet import Fleet
@@ -12,13 +13,13 @@ from console.records import WorkerView
 class Models:
     """The loaded models as an operator may ask for them; the fleet also acts by itself, which takes nobody's leave.
 
-    `before_unload` ends what still drives a model.
+    `end_driver` ends what drives a model.
     """
 
-    def __init__(self, fleet: Fleet, book: Book, before_unload: Callable[[str], Awaitable[object]]) -> None:
+    def __init__(self, fleet: Fleet, book: Book, end_driver: Callable[[str], Awaitable[object]]) -> None:
         self._fleet = fleet
         self._book = book
-        self._before_unload = before_unload
+        self._end_driver = end_driver
 
     def views(self) -> dict[str, WorkerView]:
         """What is loaded, loading or dead, by path."""
@@ -47,7 +48,6 @@ class Models:
         return await self._fleet.reload(path, accept=accept)
 
     async def unload(self, path: str) -> None:
-        """End the workers of an artifact. Raises Refused."""
+        """End the workers of an artifact at once, and what drives them. Raises Refused."""
         await self._book.allow("unload", path)
-        await self._before_unload(path)
-        await self._fleet.unload(path)
+        await asyncio.gather(self._fleet.unload(path), self._end_driver(path))

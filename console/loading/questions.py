@@ -12,6 +12,7 @@ from console.errors import BadInput, Usage
 from console.loading.fleet import Fleet
 from console.loading.record import Book
 from console.loading.slot import Table
+from console.os_errors import hint, why
 from console.records import DataFile, Json, Outcome
 from console.store.recipe import Recipe
 from console.worker.model import Worker
@@ -134,7 +135,8 @@ class Questions:
                 raise Usage(
                     f"evaluating {path} needs the column to predict", hint="name it with --target or in the recipe"
                 )
-            return await worker.evaluate(table.handle, metric=metric, deadline=self._deadline_s)
+            found = await worker.evaluate(table.handle, metric=metric, deadline=self._deadline_s)
+            return found.task, found.rows, found.metrics
 
         return await self._fleet.ask(path, evaluated)
 
@@ -148,7 +150,7 @@ def open_data_file(path: str) -> int:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     except OSError as error:
-        raise BadInput(f"the data file {path} cannot be opened: {error.strerror}") from None
+        raise BadInput(f"the data file {path} cannot be opened: {why(error)}", hint=hint(error)) from None
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
         raise BadInput(f"the data file {path} is not a regular file")

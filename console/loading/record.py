@@ -10,6 +10,7 @@ from pathlib import Path
 
 from console.errors import BadInput, Failed, Refused
 from console.events import Bus
+from console.locks import LOCK_TRY_S, retried
 from console.records import Explanation, Inspection, Json, Judgement, Since
 from console.store.roots import user_name
 from console.trust import policy as policies
@@ -19,6 +20,7 @@ from console.trust.policy import Policy, Source
 from console.trust.roles import Permission, permission
 from console.trust.verdict import judge
 
+_LOCK_WAIT = 3.0
 _Identity = tuple[int, int, int, int, int] | None
 
 
@@ -128,7 +130,8 @@ class Book:
                 await self.note(action, path, None, f"refused: {refusal}")
             raise Refused(refusal, hint="ask somebody who has that role")
         if writes and self.read_only:
-            raise Refused(f"this console is read-only: {self.why_read_only}")
+            hint = "`model-console doctor` tells what would let you"
+            raise Refused(f"this console is read-only: {self.why_read_only}", hint=hint)
 
     async def consent(self, path: str, judgement: Judgement, digest: str, why: str) -> None:
         """Pin a content the operator said yes to. Raises Refused where that is not theirs to say, Failed."""
@@ -153,8 +156,12 @@ class Book:
         What may not be written in the store goes into the user's own log, as far as that can be written.
         """
         audit = self._audit if self._writable else self._own_audit
+
+        def append() -> AuditEntry:
+            return audit.append(action, artifact=path, digest=digest, result=result, wait=LOCK_TRY_S, **detail)
+
         try:
-            await asyncio.to_thread(lambda: audit.append(action, artifact=path, digest=digest, result=result, **detail))
+            await retried(append, wait=_LOCK_WAIT)
         except Failed:
             if self._writable:
                 raise

@@ -6,18 +6,22 @@ import asyncio
 import os
 import stat
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from console.errors import BadInput, Conflict, Refused
+from console.config import STORE_DIR
+from console.errors import BadInput, Conflict, ConsoleError, Failed, Refused
 from console.loading.facts import CannotInspect
 from console.loading.record import Book
 from console.loading.unsealing import Unsealing
 from console.records import Verdict
+from console.store.history import versions
 from console.store.kinds import is_sealed
 from console.store.new_file import write_new
 from console.store.opening import OpenedFile, identity_of, open_artifact
+from console.store.own_files import HISTORY, artifact_key
 from console.store.publish import Promotion, publish
-from console.store.remove import remove
+from console.store.remove import remove_for
 from console.store.roots import user_name
 from console.store.sealed import SealedBytes
 
@@ -39,8 +43,8 @@ class AtRest:
     ) -> tuple[Path, str]:
         """Write the artifact sealed for the recipients: to `out`, or beside it with `.age`. The file and its digest.
 
-        With `replace` the open file is removed once the sealed one is durable, unless it changed meanwhile. Raises
-        Refused, BadInput, Conflict (the new file is there already), Failed.
+        With `replace` the open file is removed once the sealed one is durable, unless it changed meanwhile, and what
+        was compiled of it with it. Raises Refused, BadInput, Conflict (the new file is there already), Failed.
         """
         await self._book.allow("seal", path, writes=True)
         target = out or self._root / f"{path}{SUFFIX}"
@@ -53,12 +57,16 @@ class AtRest:
             content = await self._unsealing.sealed(opened, recipients)
             with content:
                 await self._book.note("seal", path, content.digest, "intent")
-                await asyncio.to_thread(self._replace, opened, target, content, replace)
+                await asyncio.to_thread(self._replace if replace else self._write, opened, target, content)
                 digest = content.digest or ""
         await self._book.note(
             "seal", path, digest, f"sealed as {target}" + (", the open file removed" if replace else "")
         )
         return target, digest
+
+    def history(self, path: str) -> Path:
+        """The directory that holds what an artifact was before."""
+        return self._root / STORE_DIR / HISTORY / artifact_key(path)
 
     async def unseal(self, path: str, identity: Path | None, out: Path) -> int:
         """Write what a sealed artifact holds to the new file `out`, which its owner alone may read; its size.
@@ -71,7 +79,8 @@ class AtRest:
             try:
                 plain = await self._unsealing.unsealed(opened, identity)
             except CannotInspect as trouble:
-                kind = BadInput if trouble.verdict is Verdict.DAMAGED else Refused
+                kinds: dict[Verdict | None, type[ConsoleError]] = {Verdict.DAMAGED: BadInput, None: Failed}
+                kind = kinds.get(trouble.verdict, Refused)
                 raise kind(f"{path} is not unsealed: {trouble.reason.detail}") from None
         if plain is None:
             raise BadInput(f"{path} is not sealed")
@@ -81,14 +90,20 @@ class AtRest:
             await self._book.note("unseal", path, plain.digest, f"written open to {out}")
             return plain.size
 
-    def _replace(self, opened: OpenedFile, target: Path, content: SealedBytes, remove_open: bool) -> None:
-        """Write the sealed content, then remove the open file where that was asked for."""
+    def _replace(self, opened: OpenedFile, target: Path, content: SealedBytes) -> None:
+        """Write the sealed content in the open file's stead."""
+        known = versions(self._root, opened.name)
+        contents = tuple(dict.fromkeys(one.digest for one in known))
+        place = Path(os.path.realpath(target.parent)) / target.name
+        write = partial(self._write, opened, target, content)
+        remove_for(self._root, opened, place, content.digest or "", contents, write)
+
+    def _write(self, opened: OpenedFile, target: Path, content: SealedBytes) -> None:
+        """Write the sealed content beside the open file, or where else it was asked for."""
         status = os.fstat(opened.fd)
         if identity_of(status) != opened.identity:
             raise Conflict(f"{opened.name} changed while it was sealed; nothing was written", hint="seal it again")
         self._put(target, content, stat.S_IMODE(status.st_mode), f"{opened.name}, sealed")
-        if remove_open:
-            remove(self._root, opened)
 
     def _put(self, target: Path, content: SealedBytes, mode: int, why: str) -> None:
         """Into the store by its own door, elsewhere as a new file."""

@@ -6,8 +6,9 @@ import asyncio
 import time
 from dataclasses import dataclass, field, replace
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
+from console.errors import Failed
 from console.records import DataFile, FileIdentity, WorkerState, WorkerView
 from console.worker.model import Worker
 
@@ -47,6 +48,8 @@ class Slot:
     tables: WeakKeyDictionary[Worker, dict[tuple[str, str | None], Table]] = field(default_factory=WeakKeyDictionary)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     restart: asyncio.Task[None] | None = None
+    started: WeakSet[Worker] = field(default_factory=WeakSet)
+    """Every worker that was started for it, those included that still load or that finish what they were asked."""
 
     @property
     def answers(self) -> bool:
@@ -82,6 +85,23 @@ class Slot:
         if self.deaths > GIVE_UP_AFTER:
             return None
         return BACKOFF_S[min(self.deaths - 1, len(BACKOFF_S) - 1)]
+
+    def begun(self, worker: Worker | None) -> None:
+        """Take down the worker of a start that goes on. Where nobody wants it any more, end it.
+
+        Raises Failed before there is a worker.
+        """
+        if worker is not None:
+            self.started.add(worker)
+        if not self.wanted and worker is None:
+            raise Failed(f"{self.view.path} was unloaded while it was loading")
+        if not self.wanted:
+            self.kill()
+
+    def kill(self) -> None:
+        """End every worker of it now, whatever it does; what it was asked fails with `unloaded`."""
+        for worker in self.started:
+            worker.child.kill("unloaded", "was unloaded")
 
     def retire(self) -> None:
         """Nobody wants it any more: no restart."""

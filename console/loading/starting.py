@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from backends.base import outermost
 from console.errors import Conflict, ConsoleError, Refused, Usage
 from console.loading.admission import Admission
+from console.loading.compiling import may_compile
 from console.loading.digesting import Digesting
 from console.loading.facts import Facts, Judged
 from console.records import FileIdentity, Inspection, Judgement, Verdict
@@ -20,8 +21,8 @@ from console.worker.model import Loaded, Worker
 Records = Callable[[str, str, str | None, str], Awaitable[None]]
 """Writes one line of the audit log: action, path, digest, result."""
 
-Compiled = Callable[[Worker, str, str], Awaitable[None]]
-"""Gives a worker what was compiled of its content (digest, place in the file)."""
+Compiled = Callable[[Worker, str, str], Awaitable[bool]]
+"""Gives a worker what was compiled of its content (digest, place in the file); whether there was something."""
 
 OnPhase = Callable[[str, dict[str, float], Worker | None], None]
 """Hears as each phase of a start begins: its name, the milliseconds of those that have ended, the worker."""
@@ -64,7 +65,7 @@ class Starter:
         compiled: Compiled,
     ) -> None:
         self._facts = facts
-        self._compiled = compiled
+        self.compiled = compiled
         self._launcher = launcher
         self.admission = admission
         self._record = record
@@ -90,7 +91,7 @@ class Starter:
                 await self._record("load", path, judged.bytes.digest, result)
                 raise
         if started.digest is not None:
-            await self._compiled(started.worker, started.digest, started.at)
+            await self.compiled(started.worker, started.digest, started.at)
         if started.later is None:
             await self._record("load", path, started.digest, "loaded")
         return started
@@ -114,7 +115,7 @@ class Starter:
         digest = await self._digesting.of_worker(taking, started.worker.child)
         await self._record("load", path, digest, "loaded" if digest else "loaded; ended before its digest was known")
         if digest is not None:
-            await self._compiled(started.worker, digest, started.at)
+            await self.compiled(started.worker, digest, started.at)
         return digest
 
     async def close(self) -> None:
@@ -136,7 +137,8 @@ class Starter:
         content = judged.bytes
         opened = content.opened >= 0
         memory, *file = (content.opened,) if opened else content.handed
-        worker = await Worker.start(self._launcher, path, fresh=fresh, python=python)
+        plan = replace(self._launcher.sandbox, compiles=may_compile(inspection))
+        worker = await Worker.start(self._launcher, path, fresh=fresh, python=python, sandbox=plan)
         phases = {**phases, "start": (time.perf_counter() - began) * 1e3}
         try:
             notes = self.admission.layers(path, judged.judgement, worker.child.layers)

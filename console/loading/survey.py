@@ -6,18 +6,22 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
-from console.errors import ConsoleError
+from console.errors import BadInput, ConsoleError
 from console.loading.shelf import Shelf
 from console.records import Artifact, Report
 
 _DAY = 86_400.0
 _OLDEST_DAYS = 4_000
 _LARGEST = 2**40
+AGAIN_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+"""After so long, ever longer, what the machine kept from being inspected is tried again."""
 
 
 class Survey:
-    """Feeds rows without a verdict to `inspect`, `width` at a time, and sleeps while there are none.
+    """Feeds rows without a verdict to `inspect`, `width` at a time, and sleeps while there are none. What the machine
+    kept from being inspected is tried again after a while.
 
     What is on the screen comes first. The rest of the store is listed anew only when one walk through it has ended and
     the shelf has changed since, so that a large store costs one pass and not one pass a file: what was changed lately
@@ -33,6 +37,8 @@ class Survey:
         self._listed_at = -1
         self._under_way: set[str] = set()
         self._failed: dict[str, Artifact] = {}
+        self._put_off: set[str] = set()
+        self._in_vain = 0
         self._wake = asyncio.Event()
 
     @property
@@ -54,8 +60,20 @@ class Survey:
         while True:
             await self.drain()
             self._wake.clear()
-            if self._listed_at == self._shelf.revision:
+            if self._put_off:
+                await self._pause()
+            elif self._listed_at == self._shelf.revision:
                 await self._wake.wait()
+
+    async def _pause(self) -> None:
+        """Wait for a change, or until what was put off is due again."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(AGAIN_SECONDS[min(self._in_vain, len(AGAIN_SECONDS) - 1)]):
+                await self._wake.wait()
+                return
+        self._in_vain += 1
+        self._put_off.clear()
+        self._listed_at = -1
 
     async def drain(self) -> None:
         """Inspect everything that waits, then return."""
@@ -89,16 +107,32 @@ class Survey:
         return None
 
     def _needs(self, row: Artifact) -> bool:
-        return row.verdict is None and not row.settling and self._failed.get(row.path) != row
+        known = row.verdict is not None or row.settling or row.path in self._put_off
+        return not known and self._failed.get(row.path) != row
 
     async def _one(self, row: Artifact) -> None:
-        failed = False
         try:
-            await self._inspect(row.path)
-        except ConsoleError:
-            failed = True
+            report = await self._inspect(row.path)
+        except ConsoleError as error:
+            self._not_inspected(row, error)
+            return
+        if report.judgement.verdict is None:
+            self._put_off.add(row.path)
+            return
+        self._in_vain = 0
         current = self._shelf.get(row.path)
-        if current is not None and (failed or (current.verdict is None and current.identity == row.identity)):
+        if current is not None and current.verdict is None and current.identity == row.identity:
+            self._failed[row.path] = current
+
+    def _not_inspected(self, row: Artifact, error: ConsoleError) -> None:
+        """No inspection came about: the row says why, and is tried again where that was not the file's fault."""
+        current = self._shelf.get(row.path)
+        if current is not None and current.identity == row.identity:
+            self._shelf.put([current.replace(why=f"not inspected, because {error.message}")])
+            current = self._shelf.get(row.path)
+        if not isinstance(error, BadInput):
+            self._put_off.add(row.path)
+        elif current is not None:
             self._failed[row.path] = current
 
 

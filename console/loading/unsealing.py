@@ -132,10 +132,11 @@ class Unsealing:
                 hint="raise limit_mb under [sealing]",
             )
 
-    def _trouble(self, error: ConsoleError, path: Path) -> ConsoleError | CannotInspect:
-        verdict = _VERDICTS.get(error.code)
+    def _trouble(self, error: ConsoleError, path: Path) -> CannotInspect:
+        killed = error.failure is not None and "SIGKILL" in (error.failure.exit or "")
+        verdict = None if killed else _VERDICTS.get(error.code)
         if verdict is None:
-            return error
+            return CannotInspect(None, "not-inspected", f"not inspected, because {error.message}")
         message = error.message
         if error.code == "wrong-identity":
             message = f"it cannot be opened with the identity {path}: {message}"

@@ -112,8 +112,13 @@ class Watching:
         return known if known is not None else await asyncio.to_thread(row_of, self._root, path)
 
     def learn(self, row: Artifact) -> None:
-        """Take over what an inspection found."""
-        if self._catalog.learn(row):
+        """Take over what an inspection found; that there was none is shown, and remembered nowhere."""
+        if row.verdict is None:
+            before = self._shelf.get(row.path)
+            if before is not None and before.identity == row.identity and before != row:
+                self._shelf.put([before.replace(why=row.why)])
+                self._bus.emit("artifact.uninspected", row.path, f"{row.path} is {row.why}", severity="attention")
+        elif self._catalog.learn(row):
             self._shelf.put([row])
             self._bus.emit("artifact.inspected", row.path, f"{row.path} is {row.verdict}")
             self._learned[row.path] = row
@@ -147,11 +152,18 @@ class Watching:
         index.save(learned.values(), self._catalog.marks(), removed, policy=self._fingerprint)
 
     def hear(self, event: Event) -> None:
-        """Take note of what happened to a worker: its row says whether it holds what the file holds."""
-        if event.kind == "worker.ready":
+        """Take note of what happened to a worker: its row says whether it holds what the file holds.
+
+        A file that changed while its worker was still starting, or before the worker's digest was known, is compared
+        when both are there.
+        """
+        if event.kind in ("worker.ready", "worker.phase"):
             view, row = self._fleet.view(event.subject), self._shelf.get(event.subject)
-            if view is not None and row is not None:
-                self._shelf.mark_changed(event.subject, row.digest is not None and row.digest != view.digest)
+            if view is not None and row is not None and view.digest is not None and not view.phase:
+                other = row.digest is not None and row.digest != view.digest
+                if other and not row.changed and not row.settling:
+                    self._compare_soon(row)
+                self._shelf.mark_changed(event.subject, other)
         if event.kind.startswith("worker."):
             self._shelf.touch()
 

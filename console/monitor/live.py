@@ -95,12 +95,12 @@ class Live:
             raise Failed(f"{path} is not being probed", hint="start a probe first")
         prober.set(rate=rate, batch=batch)
 
-    async def stop(self, path: str) -> ProbeState | None:
+    async def stop(self, path: str, why: str = "stopped by the operator") -> ProbeState | None:
         """End the probe of one path, if there is one that runs; its last state."""
         prober, task = self._probers.get(path), self._running.get(path)
         if prober is None or task is None:
             return None if prober is None else prober.state()
-        prober.stop()
+        prober.stop(why)
         return await asyncio.shield(task)
 
     async def finished(self, path: str) -> ProbeState:

@@ -154,9 +154,10 @@ class Prober:
         self._sent += 1
         try:
             outcome = await self._call(start, batch)
-        except ConsoleError:
-            self._errors += 1
-            self._recorder.error()
+        except ConsoleError as error:
+            if error.code != "unloaded":
+                self._errors += 1
+                self._recorder.error()
         else:
             self._count(outcome, outcome.round_trip_ms + waited_ms)
         self._free_at = self._clock()

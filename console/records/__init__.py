@@ -18,9 +18,11 @@ from console.records.updates import (
     Mode,
     Twinned,
     TwinTiming,
+    Unchanged,
     UpdatePlan,
     UpdateProgress,
     Version,
+    lower_is_better,
 )
 from console.records.workers import (
     LAYERS,
@@ -69,10 +71,12 @@ __all__ = [
     "Standing",
     "TwinTiming",
     "Twinned",
+    "Unchanged",
     "UpdatePlan",
     "UpdateProgress",
     "Verdict",
     "Version",
     "WorkerState",
     "WorkerView",
+    "lower_is_better",
 ]

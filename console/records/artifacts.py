@@ -9,6 +9,8 @@ from functools import lru_cache
 from struct import Struct
 from typing import Any
 
+_LATEST_NS = 2**63 - 1
+
 
 class FileIdentity(bytes):
     """What must be equal for a file to count as untouched; packed, since a store has as many as it has files."""
@@ -16,7 +18,10 @@ class FileIdentity(bytes):
     __slots__ = ()
 
     def __new__(cls, device: int, inode: int, size: int, modified_ns: int, changed_ns: int) -> FileIdentity:
-        """From the fields of the same names in os.stat_result."""
+        """From the fields of the same names in os.stat_result; a time beyond the year 2262 is as good as its end."""
+        times = (modified_ns, changed_ns)
+        if max(times) > _LATEST_NS or min(times) < -_LATEST_NS:
+            modified_ns, changed_ns = (min(max(one, -_LATEST_NS), _LATEST_NS) for one in times)
         return super().__new__(cls, _IDENTITY.pack(device, inode, size, modified_ns, changed_ns))
 
     @classmethod
@@ -212,7 +217,7 @@ class Artifact:
 
     @property
     def why(self) -> str:
-        """The first reason for that."""
+        """The first reason for that; without a verdict, what kept the file from being inspected."""
         return self.known.why
 
     @property

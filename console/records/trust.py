@@ -19,9 +19,12 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A verdict with its reasons, worst first. `pinned` tells who accepted this digest, if somebody did."""
+    """A verdict with its reasons, worst first. `pinned` tells who accepted this digest, if somebody did.
 
-    verdict: Verdict
+    Without a verdict the machine kept the content from being inspected; the reason says how.
+    """
+
+    verdict: Verdict | None
     reasons: tuple[Reason, ...] = ()
     pinned: str | None = None
 

@@ -9,6 +9,13 @@ from backends.base import Json
 from console.records.trust import Judgement
 from console.records.workers import Measured
 
+_SMALL_IS_GOOD = ("_error", "_loss", "_deviance", "davies_bouldin_score")
+
+
+def lower_is_better(metric: str) -> bool:
+    """Whether a smaller value is the better one; scikit-learn's scorers negate those themselves (`neg_…`)."""
+    return not metric.startswith("neg_") and metric.endswith(_SMALL_IS_GOOD)
+
 
 class Mode(StrEnum):
     """How a recipe retrains."""
@@ -69,7 +76,10 @@ class GateResult:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One side of a comparison: a content, what it is and how it did on the hold-out."""
+    """One side of a comparison: a content, what it is and how it did on the hold-out.
+
+    `compiled` = its latency is that of its compiled copy, which answers for it.
+    """
 
     digest: str
     size: int
@@ -79,11 +89,23 @@ class Candidate:
     latency: Measured | None = None
     judgement: Judgement | None = None
     library_versions: dict[str, str] = field(default_factory=dict)
+    compiled: bool = False
+
+
+class Unchanged(StrEnum):
+    """In which way a candidate is what is in place already."""
+
+    CONTENT = "same-content"
+    ANSWERS = "same-answers"
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Candidate beside current on the same rows, with the gate's word and what changed."""
+    """Candidate beside current on the same rows, with the gate's word and what changed.
+
+    `unmeasured` says why the rows measure nothing (they are those of the training), `problem` why the current model
+    could not be measured. `conditions` counts those of the recipe, `warnings` are of training and measuring.
+    """
 
     path: str
     when: float
@@ -97,6 +119,11 @@ class Comparison:
     changed: tuple[tuple[str, str, str], ...] = ()
     metric: str | None = None
     seconds: float = 0.0
+    conditions: int = 0
+    unmeasured: str = ""
+    problem: str = ""
+    unchanged: Unchanged | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

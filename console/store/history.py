@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from console.durable import write_all
 from console.errors import BadInput, ConsoleError, Failed
 from console.records import Version
-from console.store import opening, sealed, syscalls
-from console.store.journal import Journal, Operation
-from console.store.own_files import HISTORY, OwnFiles, artifact_key, sync_directory
+from console.store import opening, retained, sealed
+from console.store.cut_off import displaced, took_effect
+from console.store.journal import Journal
+from console.store.operations import Operation
+from console.store.own_files import HISTORY, OwnFiles, artifact_key
+from console.store.retained import file_name
+from console.store.roots import owner_name
 from console.store.sealed import SealedBytes
 
 AS_FOUND = "as found"
@@ -21,21 +24,26 @@ FROM_OUTSIDE = "changed outside the console"
 
 
 class Versions:
-    """What the journal knows of one artifact: `entries` by version, the one promoted last standing last, and which is
-    `current` as far as it knows. None of them is marked as current: what is in place is for the disk to say."""
+    """What is known of one artifact: `entries` by version, the one promoted last standing last, and which is `current`
+    as far as the journal knows. None of them is marked as current: what is in place is for the disk to say.
 
-    def __init__(self, operations: Iterable[Operation]) -> None:
+    `unrecorded` are retained contents that the journal does not tell of.
+    """
+
+    def __init__(self, operations: Iterable[Operation], unrecorded: Iterable[Version] = ()) -> None:
         self.entries: dict[int, Version] = {}
         self.current: Version | None = None
         self.last: Operation | None = None
         for one in operations:
             if one.old and one.old_version not in self.entries:
-                found = (one.old_version, one.old, one.old_when, "", one.old_why, one.old_size)
+                found = (one.old_version, one.old, one.old_when, one.old_who, one.old_why, one.old_size)
                 self.entries[one.old_version] = Version(*found, metrics=one.old_metrics)
             entry = Version(one.version, one.new, one.when, one.who, one.why, one.size, metrics=one.metrics)
             self.entries.pop(one.version, None)
             self.entries[one.version] = self.current = entry
             self.last = one
+        lost = {one.version: one for one in unrecorded if one.version not in self.entries}
+        self.entries = {**lost, **self.entries}
 
     def number_of(self, digest: str, *, after: int = 0) -> int:
         """The version of a content: its old number where it was there before, else the next free one."""
@@ -51,9 +59,12 @@ class Versions:
         return file_name(version, self.entries[version].digest)
 
 
-def file_name(version: int, digest: str) -> str:
-    """The name of a retained content: its number and, so that it can be checked without a journal, its digest."""
-    return f"{version}-{digest.removeprefix('sha256:')}"
+def known(own: OwnFiles, journal: Journal, path: str) -> Versions:
+    """The versions of an artifact, what a crash left open counted as `recover` will settle it. Raises OSError."""
+    cut_off = [one for one in journal.unfinished() if one.path == path and one.state == "staged"]
+    operations = (*journal.of(path), *(one for one in cut_off if took_effect(own, one)))
+    numbers = {number for one in operations for number in (one.version, one.old_version)}
+    return Versions(operations, retained.unrecorded(own, path, numbers))
 
 
 def versions(root: Path, path: str, *, live_digest: str | None = None) -> tuple[Version, ...]:
@@ -62,55 +73,70 @@ def versions(root: Path, path: str, *, live_digest: str | None = None) -> tuple[
     A content in place that the console did not put there is told as such. Writes nothing. Raises BadInput, Failed.
     """
     with OwnFiles(root) as own:
-        known = Versions(Journal(own).of(path))
-        digest, size, when = _live(own, path, known, live_digest)
-        kept = _kept(own, path)
-        found: list[Version] = []
-        current = known.number_of(digest) if digest else 0
-        for number, entry in known.entries.items():
-            if number == current or known.name_of(number) in kept:
-                found.append(replace(entry, current=number == current))
-        if digest and current not in known.entries:
-            why = FROM_OUTSIDE if known.entries else AS_FOUND
-            found.append(Version(current, digest, when, "", why, size, True))
+        return listed(own, Journal(own), path, live_digest)
+
+
+def listed(own: OwnFiles, journal: Journal, path: str, live_digest: str | None = None) -> tuple[Version, ...]:
+    """The same, for who has the journal open."""
+    try:
+        there = known(own, journal, path)
+        kept = retained.names(own, path)
+    except OSError as error:
+        raise Failed(f"the history of {path} cannot be read: {error.strerror}") from None
+    live = _live(own, path, there, live_digest)
+    found: list[Version] = []
+    current = there.number_of(live.digest) if live is not None else 0
+    for number, entry in there.entries.items():
+        if number == current and live is not None and entry.why == retained.UNRECORDED:
+            entry = replace(live, version=number)
+        if number == current or there.name_of(number) in kept or displaced(own, journal, path, entry.digest):
+            found.append(replace(entry, current=number == current))
+    if live is not None and current not in there.entries:
+        found.append(replace(live, version=current, current=True))
     return tuple(sorted(found, key=lambda one: -one.version))
 
 
-def _live(own: OwnFiles, path: str, known: Versions, digest: str | None) -> tuple[str, int, float]:
-    """Digest, size and time of the content in place; an empty digest where there is none."""
+def _live(own: OwnFiles, path: str, known: Versions, digest: str | None) -> Version | None:
+    """The content in place as the file itself tells of it, without a number; None where there is none."""
     try:
         opened = opening.open_artifact(own.root_fd, path, empty_ok=True)
     except BadInput:
-        return "", 0, 0.0
+        return None
     with opened:
         identity = opened.identity
         if digest is None and known.last is not None:
             seen = (identity.device, identity.inode, identity.size, identity.modified_ns)
             digest = known.last.new if known.last.identity == seen else None
-        return digest or sealed.digest_of(opened), identity.size, identity.modified_ns / 1e9
-
-
-def _kept(own: OwnFiles, path: str) -> frozenset[str]:
-    with ExitStack() as opened:
-        try:
-            directory = opened.enter_context(own.directory(HISTORY, artifact_key(path)))
-        except OSError:
-            return frozenset()
-        return frozenset(os.listdir(directory))
+        why = FROM_OUTSIDE if known.entries else AS_FOUND
+        who = owner_name(os.fstat(opened.fd).st_uid)
+        digest = digest or sealed.digest_of(opened)
+        return Version(0, digest, identity.modified_ns / 1e9, who, why, identity.size)
 
 
 def open_version(root: Path, path: str, version: int) -> SealedBytes:
-    """The bytes of a retained version, checked against the digest it was retained under.
+    """The content of a retained version, sealed and checked against its digest; the caller closes it.
 
-    Raises BadInput when there is no such version, Failed when somebody changed it.
+    Raises BadInput where there is none, Failed where it was changed since.
     """
     with OwnFiles(root) as own:
-        known = Versions(Journal(own).of(path))
-        if version not in known.entries or known.name_of(version) not in _kept(own, path):
-            raise BadInput(f"{path} has no retained version {version}", hint="`history` lists the versions there are")
-        entry = known.entries[version]
-        with own.directory(HISTORY, artifact_key(path)) as directory:
-            return _checked(directory, known.name_of(version), f"version {version} of {path}", entry.digest)
+        return opened_version(own, Journal(own), path, version)
+
+
+def opened_version(own: OwnFiles, journal: Journal, path: str, version: int) -> SealedBytes:
+    """The same, for who has the journal open."""
+    words = f"version {version} of {path}"
+    try:
+        there = known(own, journal, path)
+        entry = there.entries.get(version)
+        if entry is not None and there.name_of(version) in retained.names(own, path):
+            with own.directory(HISTORY, artifact_key(path)) as directory:
+                return _checked(directory, there.name_of(version), words, entry.digest)
+        lying = displaced(own, journal, path, entry.digest) if entry is not None else None
+        if entry is not None and lying is not None:
+            return _checked(own.root_fd, lying, words, entry.digest)
+    except OSError as error:
+        raise Failed(f"{words} cannot be read: {error.strerror}") from None
+    raise BadInput(f"{path} has no retained version {version}", hint="`history` lists the versions there are")
 
 
 def _checked(directory: int, name: str, words: str, digest: str) -> SealedBytes:
@@ -129,9 +155,9 @@ def _checked(directory: int, name: str, words: str, digest: str) -> SealedBytes:
     return content
 
 
-def previous(root: Path, path: str, live_digest: str | None = None) -> int:
-    """The newest retained version older than the current one. Raises BadInput when there is none."""
-    found = versions(root, path, live_digest=live_digest)
+def previous(found: Iterable[Version], path: str) -> int:
+    """The newest version older than the current one, of those listed. Raises BadInput when there is none."""
+    found = tuple(found)
     current = next((one.version for one in found if one.current), 0)
     older = [one.version for one in found if not one.current and (not current or one.version < current)]
     if not older:
@@ -139,124 +165,20 @@ def previous(root: Path, path: str, live_digest: str | None = None) -> int:
     return older[0]
 
 
-def retain(own: OwnFiles, directory: int, name: str, operation: Operation) -> None:
-    """Keep the old content, which lies at `name` in `directory`, as its version; `name` stays. Raises OSError, Failed.
-
-    A copy that shares blocks where the file system can; else a second name of the file when nobody else has one (the
-    caller takes the first away), else a copy of the bytes.
-    """
-    kept, partial = file_name(operation.old_version, operation.old), f".{operation.op}.part"
-    with own.directory(HISTORY, artifact_key(operation.path), create=True) as target:
-        source = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=directory)
-        try:
-            if _holds(target, kept, operation.old):
-                return
-            if not _clone(source, target, partial) and not _link(source, directory, name, target, partial):
-                copy_bytes(source, target, partial)
-            if not _holds(target, partial, operation.old):
-                raise Failed(f"{operation.path} was being written to while its old content was retained")
-            os.rename(partial, kept, src_dir_fd=target, dst_dir_fd=target)
-            sync_directory(target)
-        except BaseException:
-            with suppress(OSError):
-                _discard(target, partial)
-            raise
-        finally:
-            os.close(source)
-
-
-def settle(own: OwnFiles, operation: Operation) -> None:
-    """The replacement is certain: nobody may write to the retained content any more."""
-    with suppress(OSError, BadInput), own.directory(HISTORY, artifact_key(operation.path)) as directory:
-        kept = file_name(operation.old_version, operation.old)
-        with opening.open_artifact(directory, kept, empty_ok=True) as opened:
-            os.fchmod(opened.fd, 0o444)
-
-
-def unlink_shared(own: OwnFiles, directory: int, name: str, operation: Operation) -> None:
-    """After an undone replacement: let go of a version that is the very file in place, not a copy. Raises OSError."""
-    if not operation.old:
-        return
-    with suppress(FileNotFoundError), own.directory(HISTORY, artifact_key(operation.path)) as target:
-        for kept in (file_name(operation.old_version, operation.old), f".{operation.op}.part"):
-            with suppress(FileNotFoundError):
-                live = os.stat(name, dir_fd=directory, follow_symlinks=False)
-                mine = os.stat(kept, dir_fd=target, follow_symlinks=False)
-                if os.path.samestat(live, mine):
-                    os.unlink(kept, dir_fd=target)
-
-
-def _holds(directory: int, name: str, digest: str) -> bool:
-    try:
-        with opening.open_artifact(directory, name, empty_ok=True) as opened:
-            return sealed.digest_of(opened) == digest
-    except ConsoleError:
-        return False
-
-
-def _new(directory: int, name: str) -> int:
-    _discard(directory, name)
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-    return os.open(name, flags, 0o400, dir_fd=directory)
-
-
-def _discard(directory: int, name: str) -> None:
-    try:
-        os.unlink(name, dir_fd=directory)
-    except FileNotFoundError:
-        return
-
-
-def _clone(source: int, directory: int, name: str) -> bool:
-    fd = _new(directory, name)
-    try:
-        done = syscalls.clone(source, fd)
-        if done:
-            os.fsync(fd)
-    finally:
-        os.close(fd)
-    if not done:
-        _discard(directory, name)
-    return done
-
-
-def _link(source: int, directory: int, name: str, target: int, new: str) -> bool:
-    status = os.fstat(source)
-    if status.st_nlink != 1:
-        return False
-    try:
-        os.link(name, new, src_dir_fd=directory, dst_dir_fd=target, follow_symlinks=False)
-    except OSError:
-        return False
-    return os.stat(new, dir_fd=target, follow_symlinks=False).st_ino == status.st_ino
-
-
-def copy_bytes(source: int, directory: int, name: str) -> None:
-    """A durable copy of an open file under a new name, readable by its owner alone. Raises OSError."""
-    fd = _new(directory, name)
-    try:
-        offset = 0
-        while part := os.pread(source, 2**20, offset):
-            write_all(fd, part)
-            offset += len(part)
-        os.fsync(fd)
-    except BaseException:
-        _discard(directory, name)
-        raise
-    finally:
-        os.close(fd)
-
-
 def prune(own: OwnFiles, known: Versions, path: str, keep: int) -> tuple[int, ...]:
-    """Let go of the versions promoted longest ago beyond `keep`, the current one counted and never taken."""
-    kept = _kept(own, path)
+    """Let go of the versions promoted longest ago beyond `keep`, the current one counted and never taken.
+
+    Raises OSError.
+    """
+    kept = retained.names(own, path)
     current = known.current.version if known.current else 0
     order = reversed(known.entries)
-    retained = [version for version in order if version != current and known.name_of(version) in kept]
-    surplus = tuple(retained[max(0, keep - 1) :])
+    there = [version for version in order if version != current and known.name_of(version) in kept]
+    surplus = tuple(there[max(0, keep - 1) :])
     if not surplus:
         return ()
     with own.directory(HISTORY, artifact_key(path)) as directory:
         for version in surplus:
-            _discard(directory, known.name_of(version))
+            with suppress(FileNotFoundError):
+                os.unlink(known.name_of(version), dir_fd=directory)
     return surplus

@@ -2,76 +2,55 @@
 
 A plain append-only file and not a database: it has one writer at a time (under the store's lock), a torn last line is
 the only damage a crash can do to it, and it works on network file systems, where SQLite's write-ahead log does not.
-An operation goes `intent` → `staged` → `committed` → `done`, or ends as `aborted` or `conflict`.
+An operation goes `intent` → `staged` → `committed` → `done`, or ends as `aborted` or `conflict`. When most of it says
+what no version depends on any more, it is written anew without that.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import stat
-import zlib
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import replace
 from typing import Any
 
-from console.durable import write_all
+from console.durable import put_bytes, sync_directory, write_all
 from console.errors import Failed
-from console.store.own_files import JOURNAL, OwnFiles, locked, sync_directory
+from console.sharing import open_shared
+from console.store.compaction import needed
+from console.store.operations import OPEN_STATES, Operation, decode, encode, readable
+from console.store.own_files import JOURNAL, OwnFiles, store_lock
 
-OPEN_STATES = ("intent", "staged", "committed")
-_LOCK_WAIT = 20.0
-_STATES = (*OPEN_STATES, "done", "aborted", "conflict")
-_SIZE_CAP = 256 << 20
-_MOST_DAMAGED = 100
-_OP = re.compile(r"[0-9A-Za-z]{1,32}")
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_MOST = 2**63
-_LATEST = 253_402_300_799.0
-"""The last second of the year 9999, beyond which no calendar goes."""
+__all__ = ["OPEN_STATES", "Journal", "Operation", "decode", "encode"]
 
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One replacement. `new` and `old` are digests (`old` empty: there was no file), `tmp` the name of the temporary
-    file in the artifact's directory, `version` and `old_version` what the two contents are called in its history."""
-
-    op: str
-    path: str
-    tmp: str
-    new: str
-    old: str
-    version: int
-    old_version: int
-    when: float
-    who: str
-    why: str
-    size: int
-    old_size: int = 0
-    old_when: float = 0.0
-    old_why: str = ""
-    metrics: dict[str, float] = field(default_factory=dict)
-    old_metrics: dict[str, float] = field(default_factory=dict)
-    state: str = "intent"
-    seq: int = 0
-    identity: tuple[int, ...] = ()
-
-
-_FIELDS = frozenset(item.name for item in fields(Operation))
+_LOCK_WAIT = 5.0
+_SIZE_CAP = 2 << 30
+_LINE_CAP = 4 << 20
+_BLOCK = 1 << 20
+_COMPACT_FROM = 1 << 20
+MOST_TOLD = 100
 
 
 class Journal:
-    """The operations of one store, oldest first; reads what others appended since, before each append."""
+    """The operations of one store, oldest first; reads what others appended since, before each append.
+
+    `damaged` are the numbers of lines that hold none, up to a hundred: each costs what it said and nothing else.
+    """
 
     def __init__(self, own: OwnFiles) -> None:
         self._own = own
+        self._begin()
+        self.refresh()
+
+    def _begin(self, file: tuple[int, int] | None = None) -> None:
+        self._file = file
         self._operations: dict[str, Operation] = {}
+        self._versions: set[tuple[str, int]] = set()
         self._seq = 0
         self._offset = 0
         self._lines = 0
         self.damaged: tuple[int, ...] = ()
-        self.refresh()
 
     def operations(self) -> tuple[Operation, ...]:
         """Every operation in its last known state, in the order in which they were begun."""
@@ -101,29 +80,41 @@ class Journal:
         finally:
             os.close(fd)
 
-    def check(self) -> None:
-        """Raises Failed when lines of the journal are damaged: nothing may be replaced on such ground."""
-        if self.damaged:
-            raise Failed(
-                f"the journal of {self._own.root} is damaged at line {self.damaged[0]}: nothing is replaced",
-                hint="restore .model-console/journal.jsonl from a backup, or move it away to begin a new history",
-            )
-
     def append(self, operation: Operation, state: str, *, durable: bool = True, **more: Any) -> Operation:
-        """Write one step and, unless told otherwise, wait until it is on disk. Raises OSError, Failed."""
-        busy = f"another process holds the lock of {self._own.root}"
-        with locked(self._own.fd, "lock", self._own.file_mode, wait=_LOCK_WAIT, busy=busy):
-            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-            fd = os.open(JOURNAL, flags, self._own.file_mode, dir_fd=self._own.fd)
+        """Write one step and, unless told otherwise, wait until it is on disk.
+
+        Raises OSError, Busy, Failed (also for a step that could not be read back: then nothing is written).
+        """
+        with store_lock(self._own, wait=_LOCK_WAIT):
+            fd = self._opened()
             try:
-                self._read(fd)
+                if self._compacted():
+                    os.close(fd)
+                    fd = self._opened()
                 step = replace(operation, state=state, seq=self._seq + 1, **more)
-                self._write(fd, encode(step), durable)
+                line = encode(step)
+                if readable(line) is None or len(line) > _LINE_CAP:
+                    raise Failed(f"the replacement of {step.path} cannot be put on record, so it is not done")
+                self._write(fd, line, durable)
             finally:
                 os.close(fd)
-        self._operations[step.op] = step
-        self._seq = step.seq
+        self._take(step)
         return step
+
+    def _take(self, step: Operation) -> None:
+        self._operations[step.op] = step
+        self._versions.add((step.path, step.version))
+        self._seq = max(self._seq, step.seq)
+
+    def _opened(self) -> int:
+        """The file, made where it is missing, and read to its end."""
+        fd = open_shared(self._own.fd, JOURNAL, os.O_RDWR | os.O_NONBLOCK, self._own.share)
+        try:
+            self._read(fd)
+        except BaseException:
+            os.close(fd)
+            raise
+        return fd
 
     def _write(self, fd: int, line: bytes, durable: bool) -> None:
         start = self._offset
@@ -142,80 +133,51 @@ class Journal:
         self._offset = start + len(line)
         self._lines += 1
 
+    def _compacted(self) -> bool:
+        """Write the file anew where it has grown and more than half of it is of no use; whether that was tried.
+
+        Where it cannot be done the file goes on growing.
+        """
+        if self._offset < _COMPACT_FROM or self._lines < 2 * len(self._versions):
+            return False
+        with suppress(OSError):
+            for name in os.listdir(self._own.fd):
+                if name.startswith(f".{JOURNAL}."):
+                    os.unlink(name, dir_fd=self._own.fd)
+            lines = b"".join(map(encode, needed(self._own, self._operations.values())))
+            put_bytes(self._own.fd, JOURNAL, lines, self._own.give)
+        return True
+
     def _read(self, fd: int) -> None:
         status = os.fstat(fd)
-        size = status.st_size
-        if not stat.S_ISREG(status.st_mode) or size > _SIZE_CAP:
-            raise Failed(f"the journal of {self._own.root} is not a plain file of at most {_SIZE_CAP >> 20} MiB")
-        if size < self._offset:
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _SIZE_CAP:
+            raise Failed(
+                f"the journal of {self._own.root} is not a plain file of at most {_SIZE_CAP >> 30} GiB",
+                hint="move .model-console/journal.jsonl away; the retained versions stay",
+            )
+        if self._file != (status.st_dev, status.st_ino):
+            self._begin((status.st_dev, status.st_ino))
+        if status.st_size < self._offset:
             raise Failed(f"the journal of {self._own.root} was cut short by somebody else")
-        data = bytearray()
-        while len(data) < size - self._offset:
-            part = os.pread(fd, size - self._offset - len(data), self._offset + len(data))
-            if not part:
-                break
-            data += part
-        whole = bytes(data[: data.rfind(b"\n") + 1])
-        self._offset += len(whole)
-        for line in whole.splitlines():
+        for line, length in self._new_lines(fd, status.st_size):
             self._lines += 1
-            step = decode(line)
-            if step is None or not sound(step):
+            self._offset += length
+            step = readable(line) if length <= _LINE_CAP else None
+            if step is not None:
+                self._take(step)
+            elif len(self.damaged) < MOST_TOLD:
                 self.damaged = (*self.damaged, self._lines)
-                if len(self.damaged) > _MOST_DAMAGED:
-                    raise Failed(f"the journal of {self._own.root} is no journal", hint="move it away to begin anew")
-                continue
-            self._operations[step.op] = step
-            self._seq = max(self._seq, step.seq)
 
-
-def encode(step: Operation) -> bytes:
-    """The line of one step: ASCII JSON with a checksum of everything else in it."""
-    text = json.dumps(asdict(step), sort_keys=True)
-    return f'{text[:-1]}, "~crc": {zlib.crc32(text.encode())}}}\n'.encode()
-
-
-def decode(line: bytes) -> Operation | None:
-    """The step a line holds, None when its checksum or form is wrong; keys of later releases are passed over."""
-    try:
-        found = json.loads(line)
-        crc = found.pop("~crc")
-        if crc != zlib.crc32(json.dumps(found, sort_keys=True).encode()):
-            return None
-        found["identity"] = tuple(found.get("identity", ()))
-        return Operation(**{key: value for key, value in found.items() if key in _FIELDS})
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return None
-
-
-def sound(step: Operation) -> bool:
-    """Whether a step can have been written by us: whoever sent the store may have written a journal with names in it
-    that lead elsewhere, and recovery renames and removes what it names."""
-    texts = (step.op, step.path, step.tmp, step.new, step.old, step.who, step.why, step.old_why, step.state)
-    counts = (step.version, step.old_version, step.size, step.old_size, step.seq)
-    return (
-        all(type(text) is str for text in texts)
-        and all(type(count) is int and 0 <= count < _MOST for count in counts)
-        and all(_is_number(when) and 0 <= when < _LATEST for when in (step.when, step.old_when))
-        and _are_metrics(step.metrics)
-        and _are_metrics(step.old_metrics)
-        and all(type(part) is int for part in step.identity)
-        and _OP.fullmatch(step.op) is not None
-        and step.tmp == f".mc-{step.op}.tmp"
-        and _DIGEST.fullmatch(step.new) is not None
-        and (not step.old or _DIGEST.fullmatch(step.old) is not None)
-        and step.state in _STATES
-        and _stays_inside(step.path)
-    )
-
-
-def _is_number(value: object) -> bool:
-    return type(value) in (int, float)
-
-
-def _are_metrics(found: object) -> bool:
-    return isinstance(found, dict) and all(isinstance(key, str) and _is_number(found[key]) for key in found)
-
-
-def _stays_inside(path: str) -> bool:
-    return "\0" not in path and all(name not in ("", ".", "..") for name in path.split("/"))
+    def _new_lines(self, fd: int, size: int) -> Iterator[tuple[bytes, int]]:
+        """The whole lines behind those read so far, and how long each is; of one that is too long only its end."""
+        with os.fdopen(os.dup(fd), "rb", buffering=_BLOCK) as file:
+            file.seek(self._offset)
+            while self._offset < size:
+                line = file.readline(_LINE_CAP)
+                length = len(line)
+                while line and not line.endswith(b"\n"):
+                    line = file.readline(_LINE_CAP)
+                    length += len(line)
+                if not line:
+                    return
+                yield line, length

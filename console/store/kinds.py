@@ -5,7 +5,13 @@ from __future__ import annotations
 from backends.registry import may_hold_model
 from console.config import STORE_DIR
 
-MODEL_SUFFIXES = frozenset(".pkl .pickle .joblib .jbl .h5 .hdf5 .keras .sav .npz".split())  # noqa: SIM905
+MODEL_SUFFIXES = frozenset(
+    """
+    .pkl .pickle .pck .pcl .dill .cloudpickle .joblib .jbl .sav .model .npy .npz .h5 .hdf5 .he5 .hd5 .keras
+    .pt .pth .ptl .ckpt .mar .nemo .skops .onnx .safetensors .gguf .ggml .tflite .pb .mlmodel .pmml .cbm .ubj .bst
+    .pdparams .pdmodel .caffemodel .t7 .pte
+    """.split()  # noqa: SIM905
+)
 """Extensions that make a file worth a row even when it cannot be read, so that the operator sees why."""
 
 NO_MODEL_SUFFIXES = frozenset(
@@ -16,7 +22,7 @@ NO_MODEL_SUFFIXES = frozenset(
     .sig .asc .sha256 .md5 .tmp .part .swp .deb .rpm .db .sqlite .sqlite3 .db-wal .db-shm
     """.split()  # noqa: SIM905
 )
-"""Extensions that are never opened: files next to models that hold none."""
+"""Extensions that no list opens: files next to models that hold none. A scan opens them as any other."""
 
 _AROUND = frozenset((".gz", ".bz2", ".xz", ".zst", ".lz4", ".age"))
 """Extensions of a compression, or of what is sealed: the one before tells what is inside."""
@@ -49,12 +55,12 @@ def may_be_artifact(head: bytes) -> bool:
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file or directory of this name is passed over: hidden, or a tool's own."""
+    """Whether lists pass over a file or directory of this name: hidden, or a tool's own."""
     return name[0] == "." or name in _SKIPPED_DIRECTORIES
 
 
 def may_be_opened(name: str) -> bool:
-    """Whether a file of this name is worth a look inside."""
+    """Whether a file of this name is worth a row, and so a look inside."""
     return suffix_of(name) not in NO_MODEL_SUFFIXES
 
 

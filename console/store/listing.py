@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from backends.registry import may_hold_model
-from console.errors import BadInput
+from console.os_errors import is_of_the_machine
 from console.records import Artifact, FileIdentity
 from console.store import opening, recipe
 from console.store.kinds import is_hidden, is_named_as_model, may_be_opened
@@ -103,62 +102,35 @@ class Lister:
         problem = opening.problem_of(status)
         if problem is None:
             verdict = self._look_inside(path)
-            problem = None if isinstance(verdict, bool) else verdict
+            problem = verdict if isinstance(verdict, str) else None
             worth = verdict is True
+            known = verdict is not None
         else:
-            worth = False
+            worth, known = False, True
         if worth or is_named_as_model(entry.name):
             found.rows[path] = Artifact(
                 path, status.st_size, status.st_mtime, identity=identity, problem=problem, recipe=beside
             )
-        else:
+        elif known:
             found.marks[path] = identity
 
     def _recipe_of(self, name: str, beneath: str, found: Directory) -> str | None:
         return next((one for name in recipe.recipe_names(name) if (one := beneath + name) in found.recipes), None)
 
-    def _look_inside(self, path: str) -> bool | str:
-        """Whether a model may be in the file, or why it cannot be told."""
+    def _look_inside(self, path: str) -> bool | str | None:
+        """Whether a model may be in the file, or why it cannot be told; None where the machine cannot look now."""
         try:
             fd = opening.open_beneath(self._root, path)
+            try:
+                return self._sniff(os.pread(fd, HEAD, 0))
+            finally:
+                os.close(fd)
         except OSError as error:
-            return opening.words_of(error)
-        try:
-            return self._sniff(os.pread(fd, HEAD, 0))
-        except OSError as error:
-            return opening.words_of(error)
-        finally:
-            os.close(fd)
+            return None if is_of_the_machine(error) else opening.words_of(error)
 
 
 def _is_same(identity: bytes | None, status: os.stat_result) -> bool:
     return identity == opening.identity_of(status)
-
-
-def rows_beneath(root: Path, top: str, sniff: Callable[[bytes], bool] = may_hold_model) -> Iterator[list[Artifact]]:
-    """What may be a model beneath `top`, a directory of the store at `root`, a directory at a time, in order of path.
-
-    Nothing is remembered and nothing left out because a recipe calls it data. Raises BadInput when `top` cannot be
-    listed.
-    """
-    base = opening.open_root(root)
-    try:
-        lister = Lister(base, os.fspath(root).rstrip("/") + "/", sniff)
-        waiting = [top]
-        while waiting:
-            directory = waiting.pop()
-            try:
-                found = lister.look(directory, Directory())
-            except OSError as error:
-                if directory == top:
-                    raise BadInput(f"{root / top} {opening.words_of(error)}") from None
-                if error.errno not in GONE:
-                    yield [Artifact(directory, 0, 0.0, problem=f"directory {opening.words_of(error)}")]
-                continue
-            waiting.extend(reversed(found.children))
-            yield [found.rows[path] for path in sorted(found.rows)]
-    finally:
-        os.close(base)
 
 
 def row_of(root: Path, path: str) -> Artifact:
@@ -167,7 +139,7 @@ def row_of(root: Path, path: str) -> Artifact:
     try:
         status = os.lstat(whole)
     except OSError as error:
-        raise BadInput(f"{path} {opening.words_of(error)}") from None
+        raise opening.cannot_read(path, error) from None
     beside = recipe.recipe_path(whole)
     return Artifact(
         path,

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from console.errors import BadInput
+from console.errors import BadInput, ConsoleError, Failed
+from console.os_errors import hint, is_of_the_machine, why
 from console.records import FileIdentity
 from console.store import syscalls
 
@@ -64,8 +65,8 @@ def identity_of(status: os.stat_result) -> FileIdentity:
 def is_still(status: os.stat_result, opened: OpenedFile) -> bool:
     """Whether a file is the opened one, unchanged; the time of the inode's change does not count: renames and links
     move it."""
-    was = opened.identity
-    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns) == (
+    is_now, was = identity_of(status), opened.identity
+    return (is_now.device, is_now.inode, is_now.size, is_now.modified_ns) == (
         was.device,
         was.inode,
         was.size,
@@ -77,7 +78,7 @@ def problem_of(status: os.stat_result) -> str | None:
     """Why a file cannot hold a model whatever is in it: not a regular file, empty, or a hole; None when it can."""
     mode = status.st_mode
     if not stat.S_ISREG(mode):
-        return f"is {_kind(mode)}, not a regular file"
+        return f"is {kind_of(mode)}, not a regular file"
     if status.st_size == 0:
         return "is empty"
     if status.st_size >= _SPARSE_FROM and status.st_blocks * 512 * _SPARSE_RATIO < status.st_size:
@@ -85,7 +86,8 @@ def problem_of(status: os.stat_result) -> str | None:
     return None
 
 
-def _kind(mode: int) -> str:
+def kind_of(mode: int) -> str:
+    """The kind of a file that is no regular one, in words."""
     kinds = {
         stat.S_IFLNK: "a symbolic link",
         stat.S_IFIFO: "a FIFO",
@@ -109,7 +111,15 @@ def words_of(error: OSError) -> str:
         errno.ENXIO: "is a socket or a device, not a regular file",
         errno.ENODEV: "is a device, not a regular file",
     }
-    return known.get(error.errno or 0, f"cannot be read: {error.strerror or error}")
+    return known.get(error.errno or 0, f"cannot be read: {why(error)}")
+
+
+def cannot_read(name: str, error: OSError) -> ConsoleError:
+    """What the failure to open or read a file amounts to: the file's trouble, or the machine's."""
+    trouble = (Failed if is_of_the_machine(error) else BadInput)(f"{name} {words_of(error)}", hint=hint(error))
+    if isinstance(trouble, Failed):
+        trouble.code = "not-inspected"
+    return trouble
 
 
 def open_root(root: Path) -> int:
@@ -117,7 +127,7 @@ def open_root(root: Path) -> int:
     try:
         return os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
-        raise BadInput(f"{root} {words_of(error)}") from None
+        raise cannot_read(str(root), error) from None
 
 
 def open_beneath(root: int, path: str, flags: int = _FLAGS) -> int:
@@ -157,7 +167,7 @@ def open_artifact(root: Path | int, path: str, *, empty_ok: bool = False) -> Ope
     try:
         fd = open_beneath(base, path)
     except OSError as error:
-        raise BadInput(f"{path} {words_of(error)}") from None
+        raise cannot_read(path, error) from None
     except ValueError:
         raise BadInput(f"{path} is not a file name") from None
     finally:
@@ -172,7 +182,7 @@ def open_artifact(root: Path | int, path: str, *, empty_ok: bool = False) -> Ope
         head = os.pread(fd, HEAD, 0)
     except OSError as error:
         os.close(fd)
-        raise BadInput(f"{path} {words_of(error)}") from None
+        raise cannot_read(path, error) from None
     except BaseException:
         os.close(fd)
         raise

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
-import stat
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 
 from console.config import STORE_DIR
-from console.errors import Failed
+from console.durable import sync_directory
+from console.locks import Busy, locked
+from console.sharing import Share, make_directory, open_shared
 from console.store import opening
+
+__all__ = ["Busy", "OwnFiles", "artifact_key", "artifact_lock", "store_lock", "sync_directory"]
 
 JOURNAL = "journal.jsonl"
 HISTORY = "history"
 CONFLICTS = "conflicts"
+LOCK = "lock"
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_LOCK_PAUSE = 0.02
 
 
 def artifact_key(path: str) -> str:
@@ -41,14 +42,14 @@ class OwnFiles:
         self.root_fd = opening.open_root(root)
         self.fd = -1
         try:
-            self.mode = stat.S_IMODE(os.fstat(self.root_fd).st_mode) & 0o2777 | 0o700
+            self.share = Share.of(self.root_fd)
             if create:
-                self._make(self.root_fd, STORE_DIR)
+                self.fd = make_directory(self.root_fd, STORE_DIR, self.share)
+                return
             try:
                 self.fd = opening.open_beneath(self.root_fd, STORE_DIR, _DIRECTORY)
             except FileNotFoundError:
-                if create:
-                    raise
+                return
         except BaseException:
             self.close()
             raise
@@ -66,10 +67,9 @@ class OwnFiles:
                 os.close(fd)
         self.fd = self.root_fd = -1
 
-    @property
-    def file_mode(self) -> int:
-        """The mode of new files here."""
-        return self.mode & 0o666
+    def give(self, fd: int) -> None:
+        """Make an open file of ours the store's."""
+        self.share.give(fd, self.share.file_mode)
 
     @contextmanager
     def directory(self, *names: str, create: bool = False) -> Iterator[int]:
@@ -87,8 +87,9 @@ class OwnFiles:
         try:
             for name in names:
                 if create:
-                    self._make(here, name)
-                step = os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=here)
+                    step = make_directory(here, name, self.share)
+                else:
+                    step = os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=here)
                 os.close(here)
                 here = step
         except BaseException:
@@ -100,61 +101,29 @@ class OwnFiles:
         """A descriptor of the directory that holds the artifact."""
         return opening.open_beneath(self.root_fd, os.path.dirname(path) or ".", _DIRECTORY)
 
-    def _make(self, parent: int, name: str) -> None:
-        try:
-            os.mkdir(name, 0o700, dir_fd=parent)
-        except FileExistsError:
-            return
-        os.chmod(name, self.mode, dir_fd=parent)
-        sync_directory(parent)
-
-
-def sync_directory(fd: int) -> None:
-    """Make the names in a directory durable; an O_PATH descriptor is reopened for it. Raises OSError."""
-    again = os.open(".", _DIRECTORY, dir_fd=fd)
-    try:
-        os.fsync(again)
-    finally:
-        os.close(again)
-
-
-class Busy(Failed):
-    """Another process holds a lock that this operation needs."""
-
-    code = "busy"
-
 
 @contextmanager
 def artifact_lock(own: OwnFiles, path: str, *, wait: float) -> Iterator[None]:
     """Be the only one who replaces this artifact, in any process. Raises Busy after `wait` seconds, OSError."""
-    busy = f"another process is replacing {path} right now"
     with (
         own.directory(HISTORY, artifact_key(path), create=True) as directory,
-        locked(directory, "lock", own.file_mode, wait=wait, busy=busy),
+        _locked(own, directory, f"another process is replacing {path} right now: it", wait),
     ):
         yield
 
 
 @contextmanager
-def locked(directory: int, name: str, mode: int, *, wait: float, busy: str) -> Iterator[int]:
-    """Hold the lock file `name`; the kernel lets go of it with the process. Raises Busy after `wait` seconds."""
-    fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600, dir_fd=directory)
+def store_lock(own: OwnFiles, *, wait: float) -> Iterator[None]:
+    """Be the only one who writes in the journal. Raises Busy after `wait` seconds, OSError."""
+    with _locked(own, own.fd, f"the journal of {own.root}", wait):
+        yield
+
+
+@contextmanager
+def _locked(own: OwnFiles, directory: int, what: str, wait: float) -> Iterator[None]:
+    fd = open_shared(directory, LOCK, os.O_RDWR, own.share)
     try:
-        if os.fstat(fd).st_uid == os.geteuid():
-            os.fchmod(fd, mode)
-        deadline = time.monotonic() + wait
-        while not _try_lock(fd):
-            if time.monotonic() >= deadline:
-                raise Busy(busy, hint="try again when it is done")
-            time.sleep(_LOCK_PAUSE)
-        yield fd
+        with locked(fd, what, wait=wait):
+            yield
     finally:
         os.close(fd)
-
-
-def _try_lock(fd: int) -> bool:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -12,7 +12,9 @@ import stat
 from contextlib import suppress
 
 from console.config import state_dir
+from console.durable import sync_parent
 from console.errors import Failed
+from console.os_errors import hint, why
 
 __all__ = ["is_own", "tag"]
 
@@ -46,15 +48,18 @@ def _key(*, create: bool) -> bytes:
             try:
                 with os.fdopen(fd, "wb") as file:
                     file.write(secrets.token_bytes(_BYTES))
+                    file.flush()
+                    os.fsync(file.fileno())
                 with suppress(FileExistsError):
                     os.link(temporary, path)
+                sync_parent(path)
             finally:
                 os.unlink(temporary)
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         return b""
     except OSError as error:
-        raise Failed(f"the console's own secret {path} cannot be used: {error.strerror or error}") from None
+        raise Failed(f"the console's own secret {path} cannot be used: {why(error)}", hint=hint(error)) from None
     with os.fdopen(fd, "rb") as file:
         status, key = os.fstat(fd), file.read(_BYTES + 1)
     if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o077 or len(key) != _BYTES:

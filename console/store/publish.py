@@ -6,27 +6,28 @@ import errno
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from console.durable import write_all
 from console.errors import BadInput, Conflict, Failed
 from console.records import Version
-from console.store import history, opening, sealed, swap, twins
+from console.store import history, opening, retention, sealed, swap, twins
+from console.store.digests import digest_at, exists
 from console.store.history import AS_FOUND, FROM_OUTSIDE, Versions
 from console.store.journal import Journal, Operation
 from console.store.opening import OpenedFile
-from console.store.own_files import OwnFiles, artifact_lock
+from console.store.operations import calendar
+from console.store.own_files import Busy, OwnFiles, artifact_lock
 from console.store.recovery import identity_at, recover_path
+from console.store.roots import owner_name
 from console.store.sealed import SealedBytes
+from console.store.staging import Verify, stage
 from console.store.swap import Site
 
-Verify = Callable[[int], None]
-
 _LOCK_WAIT = 30.0
-_CHUNK = 2**20
+_WHY_CAP = 4000
 _WORDS = {
     errno.ENOSPC: "no space is left on its file system",
     errno.EDQUOT: "the disk quota is used up",
@@ -61,6 +62,7 @@ def publish(
     replaces: str | None,
     verify: Verify | None = None,
     mode: int | None = None,
+    wait: float = _LOCK_WAIT,
 ) -> Version:
     """Put `content` in place of the artifact at `path`, which must hold the digest `replaces` (None: not exist yet).
 
@@ -68,21 +70,72 @@ def publish(
 
     `verify(fd)` is called with a read-only descriptor of the finished temporary file and raises to stop the
     replacement. At any instant, and after a crash once `recover` ran, the artifact is wholly the old or wholly the
-    new. Raises Conflict when somebody else changed it, Failed when the system said no: then it is as it was.
+    new. Raises Conflict when somebody else changed it, Busy when another process is at it for `wait` seconds, Failed
+    when the system said no: then it is as it was.
     """
-    with _in_words(path), OwnFiles(root, create=True) as own, artifact_lock(own, path, wait=_LOCK_WAIT):
-        journal = Journal(own)
-        journal.check()
-        recover_path(own, journal, path)
-        directory = own.parent_of(path)
+    with _begun(root, path, wait) as (own, journal):
+        return _published(own, journal, path, content, promotion, replaces, verify, mode)
+
+
+def rollback(
+    root: Path,
+    path: str,
+    version: int | None,
+    promotion: Promotion,
+    *,
+    verify: Verify | None = None,
+    wait: float = _LOCK_WAIT,
+) -> Version:
+    """Promote a retained version again (None: the one before the current), with the metrics it had.
+
+    What is in place now is replaced, whoever put it there, and retained. Raises BadInput, and like `publish`.
+    """
+    with _begun(root, path, wait) as (own, journal):
+        found = {one.version: one for one in history.listed(own, journal, path)}
+        number = history.previous(found.values(), path) if version is None else version
+        current = next((one for one in found.values() if one.current), None)
+        if current is not None and current.version == number:
+            raise BadInput(f"version {number} of {path} is in place already")
+        if number in found and not promotion.metrics:
+            promotion = replace(promotion, metrics=found[number].metrics)
+        with history.opened_version(own, journal, path, number) as content:
+            replaces = current.digest if current else None
+            return _published(own, journal, path, content, promotion, replaces, verify, None)
+
+
+@contextmanager
+def _begun(root: Path, path: str, wait: float) -> Iterator[tuple[OwnFiles, Journal]]:
+    """The store's own files and its journal while this process alone replaces `path`, with what a crash left of it
+    settled."""
+    with _in_words(path), OwnFiles(root, create=True) as own, artifact_lock(own, path, wait=wait):
         try:
-            with _current(directory, path, replaces) as old:
-                operation = _plan(path, content, promotion, Versions(journal.of(path)), replaces, old)
-                site = Site(own, directory, os.path.basename(path), operation)
-                done = _replace(site, journal, content, old, verify, mode)
-            _prune(own, Versions(journal.of(path)), path, promotion.keep)
-        finally:
-            os.close(directory)
+            journal = Journal(own)
+            recover_path(own, journal, path)
+            yield own, journal
+        except Busy as error:
+            raise Failed(f"{path} was not replaced: {error.message}", hint=error.hint) from None
+
+
+def _published(
+    own: OwnFiles,
+    journal: Journal,
+    path: str,
+    content: SealedBytes,
+    promotion: Promotion,
+    replaces: str | None,
+    verify: Verify | None,
+    mode: int | None,
+) -> Version:
+    directory = own.parent_of(path)
+    try:
+        with _current(directory, path, replaces) as old:
+            operation = _plan(path, content, promotion, history.known(own, journal, path), replaces, old)
+            site = Site(own, directory, os.path.basename(path), operation)
+            done = _replace(site, journal, content, old, verify, mode)
+    finally:
+        os.close(directory)
+    with suppress(OSError):
+        _prune(own, history.known(own, journal, path), path, promotion.keep)
     return Version(
         done.version, done.new, done.when, done.who, done.why, done.size, current=True, metrics=dict(done.metrics)
     )
@@ -93,24 +146,6 @@ def _prune(own: OwnFiles, known: Versions, path: str, keep: int) -> None:
     surplus = {known.entries[version].digest for version in history.prune(own, known, path, keep)}
     if surplus:
         twins.forget(own, surplus)
-
-
-def rollback(
-    root: Path, path: str, version: int | None, promotion: Promotion, *, verify: Verify | None = None
-) -> Version:
-    """Promote a retained version again (None: the one before the current), with the metrics it had.
-
-    What is in place now is replaced, whoever put it there, and retained. Raises BadInput, and like `publish`.
-    """
-    number = history.previous(root, path) if version is None else version
-    found = {one.version: one for one in history.versions(root, path)}
-    current = next((one for one in found.values() if one.current), None)
-    if current is not None and current.version == number:
-        raise BadInput(f"version {number} of {path} is in place already")
-    if number in found and not promotion.metrics:
-        promotion = replace(promotion, metrics=found[number].metrics)
-    with history.open_version(root, path, number) as content:
-        return publish(root, path, content, promotion, replaces=current.digest if current else None, verify=verify)
 
 
 @contextmanager
@@ -127,7 +162,7 @@ def _current(directory: int, path: str, replaces: str | None) -> Iterator[Opened
     """The artifact that is to be replaced, open and known to hold what the caller believes. Raises Conflict."""
     name = os.path.basename(path)
     if replaces is None:
-        if swap.exists(directory, name):
+        if exists(directory, name):
             raise Conflict(f"{path} exists already; nothing was replaced")
         yield None
         return
@@ -165,12 +200,13 @@ def _plan(
         old=replaces or "",
         version=known.number_of(digest, after=old_version),
         old_version=old_version,
-        when=time.time(),
+        when=calendar(time.time()),
         who=promotion.who,
-        why=promotion.why,
+        why=promotion.why[:_WHY_CAP],
         size=content.size,
         old_size=old.identity.size if old else 0,
-        old_when=old.identity.modified_ns / 1e9 if old else 0.0,
+        old_when=calendar(old.identity.modified_ns / 1e9) if old else 0.0,
+        old_who=owner_name(os.fstat(old.fd).st_uid) if old else "",
         old_why=FROM_OUTSIDE if known.entries else AS_FOUND,
         metrics=dict(promotion.metrics),
         old_metrics=dict(promotion.replaced_metrics),
@@ -187,7 +223,7 @@ def _replace(
 ) -> Operation:
     operation = journal.append(site.operation, "intent")
     try:
-        _stage(site, content, old, verify, mode)
+        stage(site, content, old, verify, mode)
         operation = journal.append(operation, "staged")
         swap.swap_in(site, old)
         try:
@@ -200,8 +236,8 @@ def _replace(
     except BaseException as error:
         _abort(site, journal, operation, "conflict" if isinstance(error, Conflict) else "aborted")
         raise
-    with suppress(OSError):
-        history.settle(site.own, operation)
+    with suppress(OSError, Failed):
+        retention.settle(site.own, operation)
         swap.discard(site.directory, site.tmp)
         journal.append(operation, "done", durable=False)
     return operation
@@ -210,57 +246,7 @@ def _replace(
 def _abort(site: Site, journal: Journal, operation: Operation, state: str) -> None:
     """Leave nothing behind; what cannot be cleaned up now is settled by the next recovery."""
     with suppress(OSError, Failed):
-        if operation.state == "intent" or swap.digest_at(site.directory, site.tmp) in (None, operation.new):
+        retention.discard_partial(site.own, operation)
+        if operation.state == "intent" or digest_at(site.directory, site.tmp) in (None, operation.new):
             swap.discard(site.directory, site.tmp)
             journal.append(operation, state)
-
-
-def _stage(site: Site, content: SealedBytes, old: OpenedFile | None, verify: Verify | None, mode: int | None) -> None:
-    """Write the temporary file, have it verified and make it durable."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    fd = os.open(site.tmp, flags, 0o600, dir_fd=site.directory)
-    try:
-        _write(fd, content)
-        if verify is not None:
-            _verified(fd, verify)
-        if digest_written(fd) != site.operation.new:
-            raise Failed(f"{site.operation.path} was not replaced: the bytes written are not those of the candidate")
-        if old is None:
-            os.fchmod(fd, 0o666 & ~_umask() if mode is None else mode)
-        else:
-            swap.copy_attributes(old.fd, fd)
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def _write(fd: int, content: SealedBytes) -> None:
-    offset = 0
-    while offset < content.size:
-        part = os.pread(content.fd, min(_CHUNK, content.size - offset), offset)
-        if not part:
-            break
-        write_all(fd, part)
-        offset += len(part)
-
-
-def _verified(fd: int, verify: Verify) -> None:
-    readable = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        verify(readable)
-    finally:
-        os.close(readable)
-
-
-def digest_written(fd: int) -> str:
-    """The digest of everything in an open file of ours."""
-    return sealed.digest_of(OpenedFile(fd, opening.identity_of(os.fstat(fd)), "the temporary file"))
-
-
-def _umask() -> int:
-    """This process's umask, read without setting it for a moment under every other thread."""
-    with suppress(OSError), open("/proc/self/status", encoding="ascii", errors="replace") as status:
-        for line in status:
-            if line.startswith("Umask:"):
-                return int(line.split()[1], 8)
-    return 0o077

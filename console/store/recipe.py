@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from console.errors import BadInput
+from console.os_errors import hint, why
 from console.records import Json, Mode
 from console.store.toml_records import TableReader
 
@@ -179,4 +180,4 @@ def _text(path: Path) -> str:
     except UnicodeDecodeError as error:
         raise BadInput(f"{path}: not UTF-8 at byte {error.start}") from None
     except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror}") from None
+        raise BadInput(f"{path} cannot be read: {why(error)}", hint=hint(error)) from None

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from console.config import STORE_DIR
 from console.errors import BadInput
+from console.os_errors import hint, why
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ def place_of(path: str | os.PathLike[str]) -> Place:
     except FileNotFoundError:
         raise BadInput(f"there is no {given}") from None
     except OSError as error:
-        raise BadInput(f"{given} cannot be reached: {error.strerror}") from None
+        raise BadInput(f"{given} cannot be reached: {why(error)}", hint=hint(error)) from None
     root = next((up for up in (start, *start.parents) if is_store(up)), start)
     inside = os.path.relpath(whole, root)
     return Place(root, "" if inside == "." else inside)
@@ -54,7 +55,7 @@ def why_not_writable(root: Path) -> str | None:
         if os.statvfs(root).f_flag & os.ST_RDONLY:
             return f"{root} is mounted read-only"
     except OSError as error:
-        return f"{root} cannot be reached: {error.strerror}"
+        return f"{root} cannot be reached: {why(error)}"
     if (root / STORE_DIR).is_symlink():
         return f"{root / STORE_DIR} is a symbolic link, which is not followed"
     for directory in (root, root / STORE_DIR):
@@ -65,7 +66,11 @@ def why_not_writable(root: Path) -> str | None:
 
 def user_name() -> str:
     """The login name of the effective user, or its number where it has none."""
-    uid = os.geteuid()
+    return owner_name(os.geteuid())
+
+
+def owner_name(uid: int) -> str:
+    """The login name of a user, or its number where it has none."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:

@@ -10,9 +10,10 @@ from dataclasses import dataclass, fields
 
 from backends.load_plan import LoadPlan
 from console.durable import write_all
-from console.errors import BadInput, Conflict, Failed
+from console.errors import Conflict, Failed
+from console.os_errors import hint, why
 from console.records import FileIdentity
-from console.store.opening import Holder, OpenedFile, identity_of, words_of
+from console.store.opening import Holder, OpenedFile, cannot_read, identity_of
 
 SEAL_LIMIT = 64 * 2**20
 """Files up to this size in bytes are copied into sealed memory; of larger ones, everything but raw numbers is."""
@@ -173,7 +174,7 @@ def _hash(
             try:
                 count = os.preadv(fd, [buffer[: min(_CHUNK, stop - done)]], done)
             except OSError as error:
-                raise BadInput(f"{name} {words_of(error)}") from None
+                raise cannot_read(name, error) from None
             if count == 0:
                 raise Conflict(f"{name} shrank while it was being read", hint="try again when it is at rest")
             hasher.update(buffer[:count])
@@ -189,7 +190,7 @@ def _keep(memory: int, data: memoryview, name: str) -> None:
     try:
         write_all(memory, data)
     except OSError as error:
-        raise Failed(f"{name} cannot be copied into sealed memory: {error.strerror}") from None
+        raise Failed(f"{name} cannot be copied into sealed memory: {why(error)}", hint=hint(error)) from None
 
 
 def frozen(memory: int, name: str) -> int:
@@ -197,7 +198,7 @@ def frozen(memory: int, name: str) -> int:
     try:
         fcntl.fcntl(memory, fcntl.F_ADD_SEALS, SEALS)
     except OSError as error:
-        raise Failed(f"the memory that holds {name} cannot be sealed: {error.strerror}") from None
+        raise Failed(f"the memory that holds {name} cannot be sealed: {why(error)}", hint=hint(error)) from None
     return reopened(memory, name)
 
 
@@ -209,7 +210,7 @@ def new_memory(name: str) -> int:
             return os.memfd_create(label, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING | flags)
         except OSError as error:
             if flags == 0:
-                raise Failed(f"no sealed memory for {name}: {error.strerror}") from None
+                raise Failed(f"no sealed memory for {name}: {why(error)}", hint=hint(error)) from None
     raise AssertionError("unreachable")
 
 
@@ -218,4 +219,4 @@ def reopened(fd: int, name: str) -> int:
     try:
         return os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
-        raise Failed(f"no read-only descriptor for {name}: {error.strerror}") from None
+        raise Failed(f"no read-only descriptor for {name}: {why(error)}", hint=hint(error)) from None

@@ -8,13 +8,19 @@ import stat
 from contextlib import suppress
 from dataclasses import dataclass
 
-from console.errors import BadInput, Conflict, Failed
-from console.store import history, opening, sealed, syscalls
-from console.store.journal import Operation
+from console.errors import Conflict, Failed
+from console.locks import locked
+from console.os_errors import unmapped_owner
+from console.store import retention, syscalls
+from console.store.digests import digest_at, exists
+from console.store.name_watch import NameWatch
 from console.store.opening import OpenedFile, is_still
+from console.store.operations import Operation
 from console.store.own_files import CONFLICTS, OwnFiles, sync_directory
 
 _UNSUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM)
+_NAME_BYTES = 255
+_LOCK_WAIT = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,37 +51,6 @@ class Unsettled(Failed):
     code = "unsettled"
 
 
-def digest_at(directory: int, name: str) -> str | None:
-    """The digest of the regular file of this name; None where there is nothing, "" where it is something else or is
-    being written to. Raises OSError where it cannot be told."""
-    try:
-        fd = opening.open_beneath(directory, name)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        if error.errno in (errno.ELOOP, errno.ENXIO, errno.ENODEV):
-            return ""
-        raise
-    with OpenedFile(fd, opening.identity_of(os.fstat(fd)), name) as opened:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            return ""
-        try:
-            return sealed.digest_of(opened)
-        except Conflict:
-            return ""
-        except BadInput as error:
-            raise OSError(errno.EIO, error.message) from None
-
-
-def exists(directory: int, name: str) -> bool:
-    """Whether there is anything of this name, a dangling link included."""
-    try:
-        os.stat(name, dir_fd=directory, follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    return True
-
-
 def discard(directory: int, name: str) -> None:
     """Take a name away; nothing happens where it is gone already. Raises OSError."""
     with suppress(FileNotFoundError):
@@ -96,7 +71,7 @@ def swap_in(site: Site, old: OpenedFile | None) -> None:
         elif digest_at(site.directory, site.tmp) != site.operation.old:
             raise site.conflict()
         else:
-            history.retain(site.own, site.directory, site.tmp, site.operation)
+            retention.retain(site.own, site.directory, site.tmp, site.operation)
         sync_directory(site.directory)
     except BaseException:
         take_back(site, old)
@@ -122,7 +97,7 @@ def _take_back(site: Site, old: OpenedFile | None) -> None:
             os.rename(site.name, site.tmp, src_dir_fd=site.directory, dst_dir_fd=site.directory)
         else:
             _restore(site, old)
-    history.unlink_shared(site.own, site.directory, site.name, site.operation)
+    retention.unlink_shared(site.own, site.directory, site.name, site.operation)
     sync_directory(site.directory)
 
 
@@ -135,10 +110,33 @@ def swap_back(site: Site) -> None:
 
 
 def set_aside(site: Site) -> None:
-    """Keep what lies at the temporary name in `conflicts/`, since it is somebody's. Raises OSError."""
+    """Keep what lies at the temporary name in `conflicts/`, since it is somebody's. Raises OSError.
+
+    What is no file and lies on another file system than the store's own files stays where it is, under another name.
+    """
+    kept = os.fsdecode(os.fsencode(f"{site.operation.op}-{site.name}")[:_NAME_BYTES])
     with site.own.directory(CONFLICTS, create=True) as target:
-        os.rename(site.tmp, f"{site.operation.op}-{site.name}"[:200], src_dir_fd=site.directory, dst_dir_fd=target)
+        try:
+            os.rename(site.tmp, kept, src_dir_fd=site.directory, dst_dir_fd=target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            _move_far(site, kept, target)
         sync_directory(target)
+
+
+def _move_far(site: Site, kept: str, target: int) -> None:
+    status = os.stat(site.tmp, dir_fd=site.directory, follow_symlinks=False)
+    if not stat.S_ISREG(status.st_mode):
+        aside = f".mc-{site.operation.op}.conflict"
+        os.rename(site.tmp, aside, src_dir_fd=site.directory, dst_dir_fd=site.directory)
+        return
+    source = os.open(site.tmp, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=site.directory)
+    try:
+        retention.copy_bytes(source, target, kept)
+    finally:
+        os.close(source)
+    discard(site.directory, site.tmp)
 
 
 def _exchanged(site: Site) -> bool:
@@ -174,36 +172,73 @@ def _link_first(site: Site) -> None:
 
 
 def _put_over(site: Site, old: OpenedFile) -> None:
-    """Rename over the artifact, for file systems without exchange: its content is retained before, checked after."""
-    history.retain(site.own, site.directory, site.name, site.operation)
-    if not is_still(os.stat(site.name, dir_fd=site.directory, follow_symlinks=False), old):
-        raise site.conflict()
-    os.rename(site.tmp, site.name, src_dir_fd=site.directory, dst_dir_fd=site.directory)
+    """Rename over the artifact, for file systems without exchange: its content is retained before, checked after.
+
+    A file that somebody renamed to the same name in between cannot be brought back, but is told. Who holds the lock of
+    the directory meanwhile, which this does, prevents that.
+    """
+    retention.retain(site.own, site.directory, site.name, site.operation)
+    _lock_directory(site)
+    with NameWatch(site.directory, site.name) as watch:
+        if not is_still(os.stat(site.name, dir_fd=site.directory, follow_symlinks=False), old):
+            raise site.conflict()
+        os.rename(site.tmp, site.name, src_dir_fd=site.directory, dst_dir_fd=site.directory)
+        if watch.touched_before(site.tmp):
+            raise Conflict(
+                f"somebody else put another file in place of {site.operation.path} in the very moment it was replaced, "
+                "and this file system kept only one of them: theirs is lost, what was there before is back",
+                hint="put their file there again; `flock DIRECTORY mv NEW ARTIFACT` waits for its turn",
+            )
     if not is_still(os.fstat(old.fd), old):
         raise site.conflict()
 
 
+def _lock_directory(site: Site) -> None:
+    """Hold the lock of the artifact's directory until that is closed, where the file system has such locks."""
+    try:
+        with locked(site.directory, f"the directory of {site.operation.path}", wait=_LOCK_WAIT):
+            pass
+    except OSError:
+        return
+
+
 def _restore(site: Site, old: OpenedFile) -> None:
     """Put the content of the replaced file, which is open still, back in place."""
-    history.copy_bytes(old.fd, site.directory, site.tmp)
+    retention.copy_bytes(old.fd, site.directory, site.tmp)
     fd = os.open(site.tmp, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=site.directory)
     try:
-        copy_attributes(old.fd, fd)
+        copy_attributes(old.fd, fd, site.operation.path)
         os.fsync(fd)
     finally:
         os.close(fd)
     os.rename(site.tmp, site.name, src_dir_fd=site.directory, dst_dir_fd=site.directory)
 
 
-def copy_attributes(source: int, target: int) -> None:
-    """Owner, mode and extended attributes of one open file to another, as far as this user may give them."""
+def copy_attributes(source: int, target: int, path: str) -> None:
+    """Owner, mode and extended attributes of the open artifact at `path` to another file, as far as this user may give
+    them. Raises OSError, and Failed where the owner has no number here."""
     status = os.fstat(source)
-    for owner in (status.st_uid, -1):
-        with suppress(PermissionError):
-            os.fchown(target, owner, status.st_gid)
-            break
+    _give(target, status, path)
     os.fchmod(target, stat.S_IMODE(status.st_mode))
     with suppress(OSError):
         for name in os.listxattr(source):
             with suppress(OSError):
                 os.setxattr(target, name, os.getxattr(source, name))
+
+
+def _give(target: int, status: os.stat_result, path: str) -> None:
+    """Give a file to the owner and the group of another."""
+    for owner in (status.st_uid, -1):
+        try:
+            os.fchown(target, owner, status.st_gid)
+        except PermissionError:
+            continue
+        except OSError as error:
+            missing = unmapped_owner(status.st_uid, status.st_gid) if error.errno == errno.EINVAL else ""
+            if not missing:
+                raise
+            raise Failed(
+                f"{path} was not replaced: {missing}, so nothing can be given to it",
+                hint="run the console outside of the namespace, or have the file given to a user that is mapped here",
+            ) from None
+        return

@@ -19,6 +19,7 @@ from typing import Any
 
 from console.durable import put, put_bytes
 from console.errors import BadInput, ConsoleError, Failed
+from console.os_errors import hint, why
 from console.records import Twinned, TwinTiming
 from console.store import opening, own_key, sealed
 from console.store.new_file import copy_into
@@ -42,17 +43,18 @@ class StoredTwin:
 
 
 def keep(root: Path, artifact_digest: str, at: str, content: sealed.SealedBytes, found: Twinned, who: str) -> None:
-    """Record a twin for the model at `at` of one content, in place of an older one. Raises Failed."""
+    """Keep a twin for the model at `at` of one content, in place of an older one, its record first. Raises Failed."""
     name = _name(artifact_digest)
     told = {"artifact": artifact_digest, "at": at, "twin": content.digest, "who": who, "when": time.time()}
     record: dict[str, Any] = {**told, **asdict(found)}
     record["mark"] = own_key.tag(_marked(record))
     try:
         with OwnFiles(root, create=True) as own, own.directory(DIRECTORY, create=True) as directory:
-            put(directory, f"{name}.onnx", lambda fd: copy_into(content, fd), own.file_mode)
-            put_bytes(directory, f"{name}.json", json.dumps(record, indent=1).encode(), own.file_mode)
+            _unlink(directory, artifact_digest)
+            put_bytes(directory, f"{name}.json", json.dumps(record, indent=1).encode(), own.give)
+            put(directory, f"{name}.onnx", lambda fd: copy_into(content, fd), own.give)
     except OSError as error:
-        raise Failed(f"the twin cannot be kept in {root}: {error.strerror or error}") from None
+        raise Failed(f"the twin cannot be kept in {root}: {why(error)}", hint=hint(error)) from None
 
 
 def remove(root: Path, artifact_digest: str) -> bool:
@@ -64,7 +66,7 @@ def remove(root: Path, artifact_digest: str) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise Failed(f"the twin cannot be removed from {root}: {error.strerror or error}") from None
+        raise Failed(f"the twin cannot be removed from {root}: {why(error)}", hint=hint(error)) from None
     return gone
 
 
@@ -87,7 +89,7 @@ def find(root: Path, artifact_digest: str, at: str) -> StoredTwin | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise BadInput(f"the twin cannot be read: {error.strerror or error}") from None
+        raise BadInput(f"the twin cannot be read: {why(error)}", hint=hint(error)) from None
 
 
 def _name(artifact_digest: str) -> str:
@@ -95,9 +97,9 @@ def _name(artifact_digest: str) -> str:
 
 
 def _unlink(directory: int, artifact_digest: str) -> bool:
-    """Remove the files of a twin, the record first; whether there was one."""
+    """Remove the files of a twin, the record last: where it is cut short, no twin is left that nothing tells of."""
     gone = False
-    for suffix in (".json", ".onnx"):
+    for suffix in (".onnx", ".json"):
         with suppress(FileNotFoundError):
             os.unlink(_name(artifact_digest) + suffix, dir_fd=directory)
             gone = True

@@ -10,7 +10,6 @@ digests and outcomes.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import stat
@@ -22,7 +21,10 @@ from typing import Any
 
 from backends.base import Json
 from console.config import STORE_DIR, state_dir, store_key
+from console.durable import sync_directory
 from console.errors import BadInput, Failed
+from console.locks import locked
+from console.sharing import PRIVATE, Share, make_directory, open_shared
 from console.trust.audit_records import (
     REPAIR,
     START,
@@ -31,6 +33,8 @@ from console.trust.audit_records import (
     canonical,
     chained,
     identity,
+    last_lines,
+    last_record,
     parse,
     record,
 )
@@ -44,13 +48,14 @@ CUT = "audit.cut"
 BEGUN = "audit.begun"
 """The action of a first record that tells of an earlier log in this place."""
 
-_TAIL = 1 << 16
-_FARTHEST = 8 << 20
-"""Bytes from the end within which the last whole record must lie."""
-
 _SIZE_CAP = 1 << 30
 _LINE_CAP = 4 << 20
+_RECORD_CAP = 1 << 20
 _RESULT_CAP = 4000
+_MOST_LOOSE = 2
+"""A torn line, and what a crash left of the record that was to mark it; more than that no crash can leave."""
+
+_LOCK_WAIT = 5.0
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _FILE = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
@@ -86,14 +91,27 @@ class Audit:
         self._own = own
 
     def append(
-        self, action: str, *, artifact: str = "", digest: str | None = None, result: str = "", **detail: Json
+        self,
+        action: str,
+        *,
+        artifact: str = "",
+        digest: str | None = None,
+        result: str = "",
+        wait: float = _LOCK_WAIT,
+        **detail: Json,
     ) -> AuditEntry:
-        """Write one record and wait until it is on the disk. Raises Failed when it cannot be kept."""
+        """Write one record and wait until it is on the disk. Raises Failed when it cannot be kept, Busy when another
+        process holds the log for `wait` seconds."""
         try:
-            with self._opened() as fd:
+            with self._opened(wait) as fd:
                 seq, before = self._head(fd)
                 entry = _write(fd, before, record(seq + 1, action, artifact, digest, result[:_RESULT_CAP], detail))
                 self._remember(entry)
+        except PermissionError as error:
+            raise Failed(
+                f"cannot write the audit log {self.path}: {error.strerror}",
+                hint="`model-console doctor` tells whose it is and what would let you",
+            ) from None
         except OSError as error:
             raise Failed(f"cannot write the audit log {self.path}: {error.strerror or error}") from None
         return entry
@@ -119,13 +137,15 @@ class Audit:
         known = note = None
         for number, line in enumerate(self._lines(), 1):
             entry = parse(line)
+            if entry is None:
+                torn = (number, line) if torn is None else (torn[0], torn[1] + b"\n" + line)
+                if len(torn[1]) > _LINE_CAP:
+                    break
+                continue
             if torn is not None:
-                if entry is None or not _measures(entry, torn[1]):
+                if not _measures(entry, torn[1]):
                     break
                 torn, repaired = None, repaired + 1
-            if entry is None:
-                torn = (number, line)
-                continue
             problem = broken_link(entry, line, seq, before) or _told(entry, CUT)
             note = note or _told(entry, BEGUN)
             if problem:
@@ -141,22 +161,36 @@ class Audit:
     # the file
 
     @contextlib.contextmanager
-    def _opened(self) -> Iterator[int]:
+    def _opened(self, wait: float) -> Iterator[int]:
         """The log, locked; made where it is missing. Its directory is not looked for behind a link. Raises OSError."""
-        parent = self.path.parent
-        parent.mkdir(mode=0o700 if self._own else 0o770, parents=self._own, exist_ok=True)
-        directory = os.open(parent, _DIRECTORY | (0 if self._own else os.O_NOFOLLOW))
+        directory, share = self._directory()
         try:
-            fd = os.open(self.path.name, os.O_RDWR | os.O_APPEND | os.O_CREAT | _FILE, 0o640, dir_fd=directory)
+            flags = os.O_RDWR | os.O_APPEND | os.O_NONBLOCK
+            fd = open_shared(directory, self.path.name, flags, share, mode=share.private_mode)
+            try:
+                status = os.fstat(fd)
+                if not stat.S_ISREG(status.st_mode):
+                    raise OSError(0, "it is not a regular file")
+                with locked(fd, f"the audit log {self.path}", wait=wait):
+                    if status.st_size == 0:
+                        sync_directory(directory)
+                    yield fd
+            finally:
+                os.close(fd)
         finally:
             os.close(directory)
+
+    def _directory(self) -> tuple[int, Share]:
+        """A descriptor of the directory the log lies in, made where it is missing, and to whom that belongs."""
+        if self._own:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return os.open(self.path.parent, _DIRECTORY), PRIVATE
+        root = os.open(self.path.parent.parent, _DIRECTORY)
         try:
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
-                raise OSError(0, "it is not a regular file")
-            fcntl.flock(fd, fcntl.LOCK_EX)
-            yield fd
+            share = Share.of(root)
+            return make_directory(root, self.path.parent.name, share), share
         finally:
-            os.close(fd)
+            os.close(root)
 
     def _lines(self) -> Iterator[bytes]:
         """The lines without their ends, the last one even where it has none. Raises BadInput."""
@@ -179,23 +213,19 @@ class Audit:
 
     def _head(self, fd: int) -> tuple[int, str]:
         """Sequence number and hash of the last record, after what is torn or missing before it was marked."""
-        whole, torn = _last_lines(fd)
-        seq, before = 0, START
-        for line in reversed(whole):
-            entry = parse(line)
-            if entry is not None:
-                seq, before = entry.seq, entry.hash
-                break
+        whole, torn = last_lines(fd)
+        seq, before, loose = last_record(whole)
         if torn:
             os.write(fd, b"\n")
             last = parse(torn)
-            if last is not None and broken_link(last, torn, seq, before) is None:
-                seq, before = last.seq, last.hash
-            else:
-                detail: dict[str, Json] = {"torn_bytes": len(torn), "torn_sha256": sha256(torn).hexdigest()}
-                entry = _write(fd, before, record(seq + 1, REPAIR, "", None, "marked", detail))
-                seq, before = entry.seq, entry.hash
-                whole = [*whole, torn]
+            if not loose and last is not None and broken_link(last, torn, seq, before) is None:
+                return self._without_gap(fd, last.seq, last.hash, whole)
+            loose = [*loose, torn]
+        if loose and len(loose) <= _MOST_LOOSE:
+            both = b"\n".join(loose)
+            detail: dict[str, Json] = {"torn_bytes": len(both), "torn_sha256": sha256(both).hexdigest()}
+            entry = _write(fd, before, record(seq + 1, REPAIR, "", None, "marked", detail))
+            seq, before = entry.seq, entry.hash
         return self._without_gap(fd, seq, before, whole)
 
     def _without_gap(self, fd: int, seq: int, before: str, whole: list[bytes]) -> tuple[int, str]:
@@ -231,26 +261,13 @@ class Audit:
 def _write(fd: int, before: str, found: dict[str, Any]) -> AuditEntry:
     found["hash"] = chained(before, found)
     line = canonical(found) + b"\n"
+    entry = parse(line[:-1])
+    if entry is None or len(line) > _RECORD_CAP:
+        raise OSError(0, "such a record could not be read back")
     if os.write(fd, line) != len(line):
         raise OSError(0, "the disk took only a part of the record")
     os.fdatasync(fd)
-    entry = parse(line[:-1])
-    assert entry is not None
     return entry
-
-
-def _last_lines(fd: int) -> tuple[list[bytes], bytes]:
-    """The whole lines at the end of the file, and the bytes after the last newline. Raises OSError."""
-    size = os.fstat(fd).st_size
-    length = min(size, _TAIL)
-    while True:
-        lines = os.pread(fd, length, size - length).split(b"\n")
-        whole = lines[:-1] if length == size else lines[1:-1]
-        if length == size or any(parse(line) is not None for line in whole):
-            return whole, lines[-1]
-        if length > _FARTHEST:
-            raise OSError(0, f"its last {length >> 20} MiB hold no record of ours")
-        length = min(size, length * 4)
 
 
 def _measures(entry: AuditEntry, line: bytes) -> bool:

@@ -14,7 +14,19 @@ from typing import Any, Literal
 from backends.base import Json
 from console.trust.people import name_of_user
 
-__all__ = ["REPAIR", "START", "AuditEntry", "broken_link", "canonical", "chained", "identity", "parse", "record"]
+__all__ = [
+    "REPAIR",
+    "START",
+    "AuditEntry",
+    "broken_link",
+    "canonical",
+    "chained",
+    "identity",
+    "last_lines",
+    "last_record",
+    "parse",
+    "record",
+]
 
 START = "0" * 64
 """What the first record is chained to."""
@@ -22,8 +34,12 @@ START = "0" * 64
 REPAIR = "audit.repaired"
 """The action of a record that measures a torn line before it."""
 
+_TAIL = 1 << 16
+_FARTHEST = 8 << 20
+"""Bytes from the end within which the last whole record must lie."""
+
 _UNSET = 0xFFFFFFFF
-_LATEST = 253_402_300_799.0
+_EARLIEST, _LATEST = -62_104_060_800.0, 253_402_300_799.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +131,34 @@ def _sound(entry: Any) -> bool:
         and 0 < entry.seq < 2**63
         and type(entry.when) in (int, float)
         and math.isfinite(entry.when)
-        and 0 <= entry.when < _LATEST
+        and _EARLIEST <= entry.when < _LATEST
         and isinstance(entry.who, dict)
         and isinstance(entry.detail, dict)
         and all(isinstance(text, str) for text in texts)
     )
+
+
+def last_lines(fd: int) -> tuple[list[bytes], bytes]:
+    """The whole lines at the end of the file, and the bytes after the last newline. Raises OSError."""
+    size = os.fstat(fd).st_size
+    length = min(size, _TAIL)
+    while True:
+        lines = os.pread(fd, length, size - length).split(b"\n")
+        whole = lines[:-1] if length == size else lines[1:-1]
+        if length == size or any(parse(line) is not None for line in whole):
+            return whole, lines[-1]
+        if length > _FARTHEST:
+            raise OSError(0, f"its last {length >> 20} MiB hold no record of ours")
+        length = min(size, length * 4)
+
+
+def last_record(whole: list[bytes]) -> tuple[int, str, list[bytes]]:
+    """Sequence number and hash of the last record, and the lines behind it that hold none."""
+    for behind, line in enumerate(reversed(whole)):
+        entry = parse(line)
+        if entry is not None:
+            return entry.seq, entry.hash, whole[len(whole) - behind :]
+    return 0, START, whole
 
 
 def broken_link(entry: AuditEntry, line: bytes, seq: int, before: str) -> str | None:

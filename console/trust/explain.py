@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from backends.base import Finding, Inspection, NameUse
 from backends.findings import FINDING_CODES, KINDS
-from console.records import Explanation, Judgement, Mention, Point, Since, Verdict
+from console.records import Explanation, Judgement, Mention, Point, Reason, Since, Verdict
 from console.trust import names
 from console.trust.policy import Policy
 from console.trust.verdict import SEVERITY, weighed_findings
@@ -34,7 +34,8 @@ _OF_REASONS = {
     "trusted-by-policy": Verdict.SAFE,
 }
 """What reasons that stand behind no name and no finding make of a file by themselves."""
-_HEADLINES = {
+_GETATTR = ("builtins.getattr", "__builtin__.getattr")
+_HEADLINES: dict[Verdict | None, str] = {
     Verdict.SAFE: "Every byte was read, and it names nothing but what models need.",
     Verdict.REVIEW: "Something in it has to be looked at by a person before it is loaded.",
     Verdict.BLOCKED: "It is built to mislead whoever looks at it, so it is not loaded.",
@@ -42,13 +43,17 @@ _HEADLINES = {
     Verdict.UNSUPPORTED: "Nothing here reads this format, so nobody can say what is in it.",
 }
 
+_TRY_AGAIN = "nothing is known of the file yet: it is inspected once the machine can do it again"
+
 
 def explain(found: Inspection | None, judgement: Judgement, policy: Policy, since: Since | None = None) -> Explanation:
     """The explanation of `judgement` on what was found; `since` marks what the last version did not have.
 
-    Without facts the reasons of the judgement are all there is to say.
+    Without facts the reasons of the judgement are all there is to say, without a verdict the first of them.
     """
-    points = list(_other_reasons(judgement, found))
+    if judgement.verdict is None:
+        return Explanation(f"It is {judgement.reasons[0].detail}.", takes=(_TRY_AGAIN,), since=since)
+    points = list(_other_reasons(judgement.reasons, judgement.verdict, found))
     if found is not None:
         points += [*_name_points(found, policy, _new_names(since)), *_finding_points(found)]
     unlisted = () if found is None else tuple(_unlisted(found, policy))
@@ -74,7 +79,7 @@ def _sorted(points: Iterable[Point]) -> list[Point]:
 def _name_points(found: Inspection, policy: Policy, fresh: frozenset[str]) -> Iterator[Point]:
     """One point for all names that could do the same, one for each library that is not listed."""
     groups: dict[tuple[str, str], list[Mention]] = {}
-    for use in _once(found.names):
+    for use in _once(found.names, every_place=found.format == "archive"):
         key = _group(use, policy)
         if key is not None:
             groups.setdefault(key, []).append(_mention(use, found, str(use) in fresh))
@@ -82,7 +87,7 @@ def _name_points(found: Inspection, policy: Policy, fresh: frozenset[str]) -> It
         mentions.sort(key=lambda one: (not one.new, one.offset or 0))
         kept, more = tuple(mentions[:_MENTIONS]), max(0, len(mentions) - _MENTIONS)
         if code == "dangerous-name":
-            yield Point(code, Verdict.BLOCKED, f"could {about}", "", kept, more)
+            yield Point(code, Verdict.BLOCKED, f"could {about}", _way_out(kept), kept, more)
         elif about == "__main__":
             text = "Loading it takes whatever has that name in the worker, which may be nothing."
             yield Point(code, Verdict.REVIEW, _SCRIPT, text, kept, more)
@@ -90,8 +95,18 @@ def _name_points(found: Inspection, policy: Policy, fresh: frozenset[str]) -> It
             title = f"names {about}, which is on no list of known names"
             if about in _known_libraries():
                 title = f"names parts of {about} that are not on the list of known names"
-            text = f"Loading it imports {about} and runs what is named here."
+            text = f"Loading it imports {about} and runs what is named here. A policy can trust these names."
             yield Point(code, Verdict.REVIEW, title, text, kept, more)
+
+
+def _way_out(mentions: tuple[Mention, ...]) -> str:
+    """What would have to be true for a file to be allowed that is blocked by these names alone."""
+    if all(one.name in _GETATTR for one in mentions):
+        return (
+            "It is allowed as the method of a class on the list, such as str.split: save the model without methods of "
+            "objects and attributes of attributes."
+        )
+    return "No policy can trust such a name: the file is allowed once it is saved without it."
 
 
 @functools.cache
@@ -99,20 +114,23 @@ def _known_libraries() -> frozenset[str]:
     return frozenset(module.partition(".")[0] for module, _ in names.allowed())
 
 
-def _once(uses: Iterable[NameUse]) -> Iterator[NameUse]:
-    seen: set[tuple[str, str]] = set()
+def _once(uses: Iterable[NameUse], *, every_place: bool = False) -> Iterator[NameUse]:
+    seen: set[tuple[str, str, str]] = set()
     for use in uses:
-        if (use.module, use.name) not in seen:
-            seen.add((use.module, use.name))
+        key = (use.module, use.name, use.place if every_place else "")
+        if key not in seen:
+            seen.add(key)
             yield use
 
 
 def _group(use: NameUse, policy: Policy) -> tuple[str, str] | None:
     """What a name belongs to: (code, what it could do, or its library); None where it is known and harmless."""
+    if names.harmless(use):
+        return None
     found = names.danger(use.module, use.name)
     if found is not None:
         return "dangerous-name", found.could
-    if (use.module, use.name) in names.allowed() or str(use) in policy.trusted:
+    if names.listed(use.module, use.name) or str(use) in policy.trusted:
         return None
     return "unlisted-name", use.module.partition(".")[0]
 
@@ -164,16 +182,16 @@ def _finding_points(found: Inspection) -> Iterator[Point]:
         yield Point(code, worst, _MEANINGS.get(code, code), text, mentions, max(0, len(findings) - _MENTIONS))
 
 
-def _other_reasons(judgement: Judgement, found: Inspection | None) -> Iterator[Point]:
+def _other_reasons(reasons: Iterable[Reason], worst: Verdict, found: Inspection | None) -> Iterator[Point]:
     """Reasons that stand behind no name and no finding; where there are no facts, all of them."""
     told: set[str] = set()
     if found is not None:
         told = {"dangerous-name", "unlisted-name", "more", *(one.code for one in found.findings)}
         if any(KINDS.get(one.code) in ("damaged", "limit") for one in found.findings):
             told.add("incomplete")
-    for reason in judgement.reasons:
+    for reason in reasons:
         if reason.code not in told:
-            verdict = _OF_REASONS.get(reason.code, judgement.verdict)
+            verdict = _OF_REASONS.get(reason.code, worst)
             where = f"byte {reason.offset:,}" if reason.offset is not None else ""
             mentions = (Mention("", where=where, offset=reason.offset),) if where else ()
             yield Point(reason.code, verdict, reason.detail, "", mentions)
@@ -201,6 +219,8 @@ def _headline(judgement: Judgement, points: tuple[Point, ...], unlisted: tuple[N
         return f"Loading it runs code of {', '.join(shown[:3])}{rest}, which this console does not know."
     if judgement.verdict is Verdict.BLOCKED and any(KINDS.get(one.code) == "limit" for one in points):
         return "It is too large, too deep or too slow to be read to its end, so nobody can say what it would do."
+    if judgement.verdict is Verdict.UNSUPPORTED and any(one.code == "unopened" for one in points):
+        return "Not all of it could be opened, so nobody can say what is in it."
     if judgement.verdict is Verdict.SAFE and any(one.code == "trusted-by-policy" for one in points):
         return "Every byte was read, and every name in it is one that models need or that the policy trusts."
     return _HEADLINES[judgement.verdict]

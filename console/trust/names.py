@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-__all__ = ["Danger", "allowed", "danger", "data_fingerprint", "harmless_uncalled", "modern"]
+from backends.base import NameUse
+
+__all__ = ["Danger", "allowed", "danger", "data_fingerprint", "harmless", "listed", "modern"]
 
 _DATA = Path(__file__).with_name("data")
-_ALLOWED = ("allowed.txt", "allowed_torch.txt")
+_ALLOWED = ("allowed.txt", "allowed_frames.txt", "allowed_python.txt", "allowed_scipy.txt", "allowed_torch.txt")
 
 _TELLING = frozenset(
     """system popen Popen check_output check_call getoutput getstatusoutput eval exec execfile
@@ -20,6 +22,13 @@ _TELLING = frozenset(
 )
 """Last parts of a name that mean the same wherever they are found: libraries hand on what they imported."""
 
+_WRITING = frozenset(
+    """to_clipboard to_csv to_excel to_feather to_hdf to_orc to_parquet to_pickle to_sql to_stata to_xml
+    tofile""".split()  # noqa: SIM905
+)
+"""Last parts of a name that write a file, whatever table or array they are methods of."""
+_UNSAFE = "enable_unsafe_deserialization"
+"""What no model has an honest use for, under any of the names that Keras hands it on by."""
 _MODULES = frozenset(
     "os sys posix subprocess shutil socket pty ctypes importlib builtins runpy pickle marshal".split()  # noqa: SIM905
 )
@@ -37,21 +46,41 @@ _ARRAY_CLASSES = frozenset((("numpy", "memmap"), ("numpy.core.memmap", "memmap")
 """Classes that open a file when they are called, and that arrays mapped from one name without calling them."""
 
 
-def harmless_uncalled(module: str, name: str) -> bool:
-    """Whether a dangerous name does nothing where it only tells of which class an array was."""
-    return (module, name) in _ARRAY_CLASSES
+def harmless(use: NameUse) -> bool:
+    """Whether a dangerous name does nothing in this file.
+
+    `getattr` is nothing by itself where each call of it gave an attribute of a named class, which stands beside it as a
+    name of its own, nor are dill's spellings of that, `numpy.vectorize` around a named function, and the class of an
+    array that nothing calls.
+    """
+    return use.resolved or ((use.module, use.name) in _ARRAY_CLASSES and not use.called)
 
 
 @functools.cache
 def allowed() -> frozenset[tuple[str, str]]:
     """Every (module, qualified name) that an artifact may name, as pickles spell them.
 
-    `tests/trust/allow_list/generate.py` writes the list from what scikit-learn, numpy and scipy need; what PyTorch's
-    own files need stands beside it, reviewed by hand.
+    `tests/trust/allow_list/generate.py` writes the list from what scikit-learn, numpy and scipy need, `frames.py`
+    beside it that of pandas; what PyTorch's own files and Python itself bring was reviewed by hand.
     """
     lines = [line for name in _ALLOWED for line in (_DATA / name).read_text("ascii").splitlines()]
     pairs = (line.split(" ") for line in lines if line and not line.startswith("#"))
     return frozenset((module, name) for module, name in pairs)
+
+
+def listed(module: str, name: str) -> bool:
+    """Whether a name is on the allow-list: as it is spelled, or as an unpickler reads its Python 2 spelling.
+
+    A dotted name is an attribute of a class: both have to be listed.
+    """
+    known = allowed()
+    if (module, name) in known or modern(module, name) in known:
+        return True
+    owner, dot, attribute = name.partition(".")
+    if not dot:
+        return False
+    home, kind = modern(module, owner)
+    return (home, kind) in known and (home, f"{kind}.{attribute}") in known
 
 
 def modern(module: str, name: str) -> tuple[str, str]:
@@ -80,6 +109,10 @@ def danger(module: str, name: str) -> Danger | None:
     last = name.rpartition(".")[2]
     if last in _TELLING:
         return Danger(last, "run code or a command, whatever library hands it on")
+    if last in _WRITING:
+        return Danger(last, "write files of whoever loads it")
+    if last == _UNSAFE:
+        return Danger(last, "switch off Keras's safe mode, after which a layer can bring any code")
     if last in _MODULES:
         return Danger(last, f"hand on the module {last}, and with it everything in it")
     return None

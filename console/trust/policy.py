@@ -42,8 +42,10 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
+from console import os_errors
 from console.config import STORE_DIR, config_dir
 from console.errors import BadInput, Failed
+from console.sharing import make_own_directory
 from console.trust import names
 from console.trust.people import name_of_user
 from console.trust.policy_file import DIGEST, POLICY_FILE, Pin, PolicyFile, add_pin, read_policy
@@ -164,10 +166,15 @@ def accept(store: Path, *, digest: str, who: str, why: str, artifact: str = "", 
     if own:
         path = (user_dir or config_dir()) / POLICY_FILE
     try:
-        path.parent.mkdir(mode=0o700 if own else 0o770, parents=own, exist_ok=True)
+        if own:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        else:
+            make_own_directory(store, STORE_DIR)
         add_pin(path, pin, links=own)
     except OSError as error:
-        raise Failed(f"cannot record the acceptance in {path}: {error.strerror or error}") from None
+        raise Failed(
+            f"cannot record the acceptance in {path}: {os_errors.why(error)}", hint=os_errors.hint(error)
+        ) from None
     return pin
 
 

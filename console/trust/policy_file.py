@@ -6,7 +6,6 @@ import base64
 import binascii
 import contextlib
 import difflib
-import fcntl
 import json
 import os
 import re
@@ -19,7 +18,10 @@ from pathlib import Path
 from backends.base import Json
 from console.durable import put_bytes
 from console.errors import BadInput
+from console.locks import locked
+from console.os_errors import hint, why
 from console.records import LAYERS
+from console.sharing import Share, open_shared
 from console.trust import names
 
 __all__ = ["DIGEST", "POLICY_FILE", "Pin", "PolicyFile", "add_pin", "read_policy"]
@@ -28,6 +30,7 @@ POLICY_FILE = "policy.toml"
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _SIZE_CAP = 4 << 20
 _KEY_BYTES = 32
+_LOCK_WAIT = 5.0
 _SECTIONS: dict[str, tuple[str, ...]] = {
     "": ("pin", "recipes", "require", "roles", "sandbox", "signing", "trusted"),
     "pin": ("artifact", "digest", "when", "who", "why"),
@@ -82,17 +85,24 @@ def read_policy(path: Path, *, links: bool = False) -> PolicyFile | None:
             raise BadInput(f"{path.parent} is a symbolic link, which is not followed", hint="remove it") from None
         return None
     except OSError as error:
-        raise BadInput(f"cannot read the policy {path}: {error.strerror or error}") from None
+        raise BadInput(f"cannot read the policy {path}: {why(error)}", hint=hint(error)) from None
 
 
 def add_pin(path: Path, pin: Pin, *, links: bool = False) -> None:
     """Append a pin to the file at `path`, atomically and durably. Raises OSError, BadInput for a broken file."""
-    with _directory(path.parent, links) as directory, _locked(directory):
+    with _directory(path.parent, links) as directory, _locked(directory, path):
         found = _read_in(directory, path)
         before = found.text if found else ""
         gap = "" if not before else "\n" if before.endswith("\n") else "\n\n"
-        mode = found.mode if found else 0o640
-        put_bytes(directory, path.name, (before + gap + _block(pin)).encode("utf-8"), mode)
+        share = Share.of(directory)
+
+        def give(fd: int) -> None:
+            """The directory's group may read it; it stays its writer's, whose word it is."""
+            with contextlib.suppress(OSError):
+                os.fchown(fd, -1, share.gid)
+            os.fchmod(fd, found.mode if found else 0o640 | share.mode & 0o004)
+
+        put_bytes(directory, path.name, (before + gap + _block(pin)).encode("utf-8"), give)
 
 
 @contextlib.contextmanager
@@ -135,12 +145,11 @@ def _quoted(text: str) -> str:
 
 
 @contextlib.contextmanager
-def _locked(directory: int) -> Iterator[None]:
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-    fd = os.open("policy.lock", flags, 0o660, dir_fd=directory)
+def _locked(directory: int, path: Path) -> Iterator[None]:
+    fd = open_shared(directory, "policy.lock", os.O_RDWR, Share.of(directory))
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        yield
+        with locked(fd, f"the policy {path}", wait=_LOCK_WAIT):
+            yield
     finally:
         os.close(fd)
 

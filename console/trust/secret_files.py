@@ -9,7 +9,9 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
+from console.durable import sync_parent
 from console.errors import BadInput, Failed, Refused
+from console.os_errors import hint, why
 
 __all__ = ["open_secret", "read_secret", "write_secret"]
 
@@ -24,7 +26,7 @@ def open_secret(path: Path, what: str) -> int:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY)
     except OSError as error:
-        raise BadInput(f"cannot read {what} {path}: {error.strerror or error}") from None
+        raise BadInput(f"cannot read {what} {path}: {why(error)}", hint=hint(error)) from None
     try:
         _check(os.fstat(fd), path, what)
     except BaseException:
@@ -65,17 +67,18 @@ def write_secret(path: Path, make: Callable[[], bytes], what: str) -> None:
     except FileExistsError:
         raise BadInput(f"{path} is there already, and {what} is never written over", hint="name another file") from None
     except OSError as error:
-        raise BadInput(f"cannot write {what} to {path}: {error.strerror or error}") from None
+        raise BadInput(f"cannot write {what} to {path}: {why(error)}", hint=hint(error)) from None
     try:
         os.fchmod(fd, 0o400)
         with os.fdopen(fd, "wb") as file:
             file.write(make())
             file.flush()
             os.fsync(file.fileno())
+        sync_parent(path)
     except BaseException as error:
         os.unlink(path)
         if isinstance(error, OSError):
-            raise Failed(f"{what} could not be written to {path}: {error.strerror or error}") from None
+            raise Failed(f"{what} could not be written to {path}: {why(error)}", hint=hint(error)) from None
         raise
 
 

@@ -14,6 +14,8 @@ from pathlib import Path
 from console.config import STORE_DIR
 from console.durable import put_bytes
 from console.errors import BadInput, Failed
+from console.os_errors import hint, why
+from console.sharing import Share, make_directory
 from console.trust.signing import Envelope, Malformed, Statement, key_id, parse_envelope, parse_statement, signer_of
 
 __all__ = ["SIGNATURES_DIR", "Signatures", "Signed", "keep", "verified"]
@@ -22,10 +24,11 @@ SIGNATURES_DIR = "signatures"
 SUFFIX = ".dsse.json"
 FILE_CAP = 8 << 20
 """Bytes of one signature file: some 50,000 contents."""
-FILES_CAP = 4096
-"""Signature files that are read, the newest by name first."""
-TOTAL_CAP = 64 << 20
-_LISTED_CAP = 100_000
+TOTAL_CAP = 256 << 20
+"""Bytes of all that are read at once, the newest by name first; what is left out is told."""
+VERIFIED_CAP = 1 << 30
+"""Bytes that one content is looked for in."""
+_LISTED_CAP = 1_000_000
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -60,19 +63,15 @@ class Signatures:
         envelopes: list[Envelope] = []
         refused: list[Refusal] = []
         left = TOTAL_CAP
-        try:
-            with _directory(root) as directory:
-                for name in _names(directory):
-                    try:
-                        text = _content(directory, name, min(FILE_CAP, left))
-                        left -= len(text)
-                        envelopes.append(parse_envelope(text))
-                    except (Malformed, OSError) as error:
-                        refused.append(Refusal(name, _words(error)))
-        except FileNotFoundError:
-            return cls(())
-        except OSError as error:
-            raise BadInput(f"cannot read the signatures of {root}: {error.strerror or error}") from None
+        for name, text in _texts(root):
+            if isinstance(text, bytes) and len(text) > left:
+                refused.append(Refusal(name, f"it and those before it are more than {TOTAL_CAP >> 20} MiB together"))
+                break
+            try:
+                envelopes.append(_envelope(text))
+                left -= len(envelopes[-1].payload)
+            except (Malformed, OSError) as error:
+                refused.append(Refusal(name, _words(error)))
         return cls(envelopes, refused)
 
     def verified(self, path: str, digest: str, keys: Iterable[str]) -> Signed | None:
@@ -113,9 +112,23 @@ class Signatures:
 def verified(root: Path, path: str, digest: str, keys: Iterable[str]) -> Signed | None:
     """Who of `keys` signed the content `digest` as `path` of this store; None when none did.
 
-    Keys come from the policy, never from the store's own files. Raises BadInput, Failed when nothing can be checked.
+    Keys come from the policy, never from the store's own files. Only what holds the digest is checked, the newest
+    first, so that a store may hold any number of them. Raises BadInput, Failed when nothing can be checked.
     """
-    return Signatures.read(root).verified(path, digest, keys)
+    wanted = digest.removeprefix("sha256:").encode("utf-8", "replace")
+    left = VERIFIED_CAP
+    for _, text in _texts(root):
+        left -= len(text) if isinstance(text, bytes) else 0
+        if left < 0:
+            size = f"{VERIFIED_CAP >> 20} MiB"
+            raise BadInput(f"{root} holds more than {size} of signatures", hint="move the oldest away")
+        with suppress(Malformed, OSError):
+            envelope = _envelope(text)
+            if wanted in envelope.payload:
+                found = Signatures((envelope,)).verified(path, digest, keys)
+                if found is not None:
+                    return found
+    return None
 
 
 def keep(root: Path, envelope: bytes) -> Path:
@@ -124,18 +137,26 @@ def keep(root: Path, envelope: bytes) -> Path:
         raise BadInput(f"these are too many contents for one signature of at most {FILE_CAP >> 20} MiB")
     name = f"{time.time_ns():020d}-{secrets.token_hex(4)}{SUFFIX}"
     try:
-        _make(root)
-        with _directory(root) as directory:
-            put_bytes(directory, name, envelope, 0o640)
+        with _made(root) as (directory, share):
+            put_bytes(directory, name, envelope, lambda fd: share.give(fd, share.file_mode & 0o640))
     except OSError as error:
-        raise Failed(f"cannot keep the signature in {root / STORE_DIR}: {error.strerror or error}") from None
+        raise Failed(f"cannot keep the signature in {root / STORE_DIR}: {why(error)}", hint=hint(error)) from None
     return root / STORE_DIR / SIGNATURES_DIR / name
 
 
-def _make(root: Path) -> None:
-    for directory in (root / STORE_DIR, root / STORE_DIR / SIGNATURES_DIR):
-        with suppress(FileExistsError):
-            directory.mkdir(mode=0o770)
+@contextmanager
+def _made(root: Path) -> Iterator[tuple[int, Share]]:
+    """The signatures' directory, made where it is missing, and to whom what is in it belongs. Raises OSError."""
+    here = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        share = Share.of(here)
+        for name in (STORE_DIR, SIGNATURES_DIR):
+            step = make_directory(here, name, share)
+            os.close(here)
+            here = step
+        yield here, share
+    finally:
+        os.close(here)
 
 
 @contextmanager
@@ -152,14 +173,37 @@ def _directory(root: Path) -> Iterator[int]:
         os.close(here)
 
 
+def _texts(root: Path) -> Iterator[tuple[str, bytes | Malformed | OSError]]:
+    """Each signature file's name with its content, or why it has none, the newest first. Raises BadInput."""
+    try:
+        with _directory(root) as directory:
+            for name in _names(directory):
+                try:
+                    found: bytes | Malformed | OSError = _content(directory, name, FILE_CAP)
+                except (Malformed, OSError) as error:
+                    found = error
+                yield name, found
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise BadInput(f"cannot read the signatures of {root}: {error.strerror or error}") from None
+
+
+def _envelope(text: bytes | Malformed | OSError) -> Envelope:
+    """Raises Malformed, OSError."""
+    if isinstance(text, bytes):
+        return parse_envelope(text)
+    raise text
+
+
 def _names(directory: int) -> list[str]:
-    """The newest signature files by name; names begin with the time of signing."""
+    """The signature files, the newest first: their names begin with the time of signing."""
     names = []
     with os.scandir(directory) as entries:
         for _, entry in zip(range(_LISTED_CAP), entries, strict=False):
             if entry.name.endswith(SUFFIX) and not entry.name.startswith("."):
                 names.append(entry.name)
-    return sorted(names, reverse=True)[:FILES_CAP]
+    return sorted(names, reverse=True)
 
 
 def _content(directory: int, name: str, cap: int) -> bytes:

@@ -50,8 +50,8 @@ def seen_of(report: Report, when: float) -> Seen:
     row, found = report.artifact, report.inspection
     if found is None:
         codes = tuple(reason.code for reason in report.judgement.reasons[:_CHANGES])
-        return Seen(when, row.size, row.digest, row.format, verdict=report.judgement.verdict.value, findings=codes)
-    return replace(_facts(row, found), when=when, verdict=report.judgement.verdict.value)
+        return Seen(when, row.size, row.digest, row.format, verdict=str(report.judgement.verdict), findings=codes)
+    return replace(_facts(row, found), when=when, verdict=str(report.judgement.verdict))
 
 
 def _facts(row: Artifact, found: Inspection) -> Seen:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from backends.base import ArtifactError, Finding, Inspection, Json, NameUse, Unsupported
@@ -37,13 +37,15 @@ FINDING_VERDICTS = {
     "trailing-bytes": Verdict.REVIEW,
     "extension-mismatch": Verdict.REVIEW,
     "legacy-zfile": Verdict.REVIEW,
+    "unopened": Verdict.UNSUPPORTED,
     "persistent-id": Verdict.BLOCKED,
     "legacy-wrapper": Verdict.BLOCKED,
     "hdf5-external-link": Verdict.BLOCKED,
     "hdf5-external-storage": Verdict.BLOCKED,
     "hdf5-virtual": Verdict.BLOCKED,
 }
-"""Findings judged otherwise than their kind is: broken without harm, worth a look, or a way to other files."""
+"""Findings judged otherwise than their kind is: broken without harm, worth a look, never seen, or a way to other
+files."""
 
 _REASONS_CAP = 100
 _SAFE_DISPATCH = re.compile(r"\s*(\d+\s*\*\s*)?n_jobs(\s*\*\s*\d+)?\s*|all|\d+")
@@ -61,7 +63,7 @@ def judge(inspection: Inspection, policy: Policy, digest: str | None = None) -> 
     accepted, so only there a pin is told.
     """
     weighed = [
-        *_names(inspection.names, policy),
+        *_names(inspection, policy),
         *_findings(inspection),
         *_completeness(inspection),
         *_remarks(inspection),
@@ -98,26 +100,25 @@ def refit_hazards(parameters: dict[str, Json]) -> Iterator[tuple[str, str]]:
             yield name, "training would evaluate that text as an expression"
 
 
-def _names(uses: Iterable[NameUse], policy: Policy) -> Iterator[tuple[Verdict, Reason]]:
-    seen: set[tuple[str, str]] = set()
-    listed = names.allowed()
-    for use in uses:
+def _names(inspection: Inspection, policy: Policy) -> Iterator[tuple[Verdict, Reason]]:
+    """Each name once, and in an archive once for each of its members."""
+    seen: set[tuple[str, str, str]] = set()
+    for use in inspection.names:
         key = (use.module, use.name)
-        if key in seen:
+        where = f", in {use.place}" if use.place and inspection.format == "archive" else ""
+        if (*key, where) in seen or names.harmless(use):
             continue
-        seen.add(key)
-        if names.harmless_uncalled(*key) and not use.called:
-            continue
+        seen.add((*key, where))
         found = names.danger(*key)
         if found is not None:
-            yield Verdict.BLOCKED, Reason("dangerous-name", f"{use} could {found.could}", use.offset)
-        elif key in listed:
+            yield Verdict.BLOCKED, Reason("dangerous-name", f"{use} could {found.could}{where}", use.offset)
+        elif names.listed(*key):
             continue
         elif str(use) in policy.trusted:
-            where = policy.trusted_in.get(str(use), "the policy")
-            yield Verdict.SAFE, Reason("trusted-by-policy", f"{use} is trusted by {where}", use.offset)
+            source = policy.trusted_in.get(str(use), "the policy")
+            yield Verdict.SAFE, Reason("trusted-by-policy", f"{use} is trusted by {source}{where}", use.offset)
         else:
-            yield Verdict.REVIEW, Reason("unlisted-name", _unlisted(use), use.offset)
+            yield Verdict.REVIEW, Reason("unlisted-name", _unlisted(use) + where, use.offset)
             yield from _not_followed(use, policy)
 
 

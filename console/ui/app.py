@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import select
-import signal
-import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,8 +37,6 @@ Opener = Callable[[], Awaitable["Engine"]]
 _TOASTS: dict[str, SeverityLevel] = {"ok": "information", "attention": "warning", "failure": "error"}
 _TOLD_AGAIN_SECONDS = 15.0
 """How long the same kind of news of the same artifact is not told again."""
-_TERMINAL_SECONDS = 5.0
-"""How often the terminal is looked for."""
 _QUIET_SECONDS = 0.5
 """How often it is looked whether nobody waits."""
 _TOAST_SECONDS = {"information": 5.0, "warning": 8.0, "error": 10.0}
@@ -60,6 +56,7 @@ class ConsoleApp(Navigator):
         super().__init__(driver_class=PacedDriver)
         self.root = root
         self.crash_file: Path | None = None
+        self._ended_by = 0
         self._told: dict[tuple[str, str], float] = {}
         self._unpaced = Pace()
         self._opener = opener
@@ -122,20 +119,17 @@ class ConsoleApp(Navigator):
         return BootScreen()
 
     def on_mount(self) -> None:
-        """Listen for the end of the terminal, and open the store once something is on the screen."""
-        loop = self._loop
-        if loop is not None and not self.is_headless:
-            for number in (signal.SIGHUP, signal.SIGTERM):
-                loop.add_signal_handler(number, partial(self.exit, None, 128 + number))
-            self.set_interval(_TERMINAL_SECONDS, self._look_for_terminal)
+        """Open the store once something is on the screen."""
         self.call_after_refresh(self.run_worker, self._open(), group="open")
+        if self._ended_by:
+            self.exit(None, 128 + self._ended_by)
 
-    def _look_for_terminal(self) -> None:
-        """A terminal that went without a signal (a container's, a dropped relay's) ends the console too."""
-        poll = select.poll()
-        poll.register(sys.stdin.fileno(), select.POLLHUP)
-        if any(event & (select.POLLHUP | select.POLLERR | select.POLLNVAL) for _, event in poll.poll(0)):
-            self.exit(None, 128 + signal.SIGHUP)
+    def end(self, number: int) -> None:
+        """Leave, as this signal asks for; may be called from any thread, and before the application runs."""
+        self._ended_by = number
+        if self._loop is not None:
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self.exit, None, 128 + number)
 
     async def _open(self) -> None:
         from console.ui.follow import Follower

@@ -47,9 +47,10 @@ class Follower:
         self._touched.add(path)
         self._wake.set()
 
-    def arrange(self, **order: object) -> None:
+    def arrange(self, **order: Any) -> None:
         """Sort or filter anew: `sort`, `reverse`, `wanted` as `Rows.arrange` takes them."""
         self._order = {**(self._order or {}), **order}
+        self._app.rows.asked = self._app.rows.asked._replace(**order)
         self._wake.set()
 
     async def catch_up(self) -> None:

@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from console.by_path import ByPath
 from console.records import Artifact, ProbeState, Verdict, WorkerView
@@ -114,6 +114,14 @@ class Filter:
         return (self._expression.search(words[:400]) is not None) != self._invert
 
 
+class Order(NamedTuple):
+    """How the rows are to be shown."""
+
+    sort: str = "model"
+    reverse: bool = False
+    wanted: Filter = Filter()
+
+
 class Rows:
     """All rows by path, and the order of those shown. Changed by one task only; read by everybody in between.
 
@@ -128,6 +136,8 @@ class Rows:
         self.sort = "model"
         self.reverse = False
         self.filter = Filter()
+        self.asked = Order()
+        """What was asked for last; it may not be shown yet, and the next key starts from it all the same."""
         self._artifacts = ByPath()
         self._busy: dict[str, Row] = {}
         self._order: list[Artifact] = []

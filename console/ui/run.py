@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import termios
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from console import ending
 from console.config import Settings
 from console.errors import Usage
 from console.ui import tidy
@@ -33,26 +36,28 @@ def run(root: Path, settings: Settings, *, read_only: bool = False) -> int:
         settings = replace(settings, theme=COLOURLESS)
     sys.setswitchinterval(_SWITCH_SECONDS)
     tidy.wait()
+    with ending.heard(f"console on {root}", lambda _number: None, terminal=sys.stdin.fileno()) as end:
+        code = _shown(root, settings, read_only or settings.read_only, end)
+        return 128 + end.number if end.number else code
+
+
+def _shown(root: Path, settings: Settings, read_only: bool, end: ending.Ending) -> int:
+    """Run the application until the operator leaves or the process has to end."""
     from console.ui.app import ConsoleApp
 
     async def open_engine() -> Engine:
         from console.engine import Engine
 
-        return await Engine.open(root, settings, read_only=read_only or settings.read_only, begin=False)
+        return await Engine.open(root, settings, read_only=read_only, begin=False)
 
     app = ConsoleApp(root, open_engine, settings)
+    end.hear = app.end
+    if end.number:
+        return 128 + end.number
     try:
         app.run(mouse=settings.mouse)
-    except OSError:
-        if _terminal_is_there():
+    except (OSError, termios.error):
+        if not ending.is_gone(sys.stdin.fileno()) and not end.number:
             raise
-        return 129
+        return 128 + signal.SIGHUP
     return app.return_code or 0
-
-
-def _terminal_is_there() -> bool:
-    """Whether the terminal can still be written to; after a hang-up nothing can be shown to anybody."""
-    try:
-        return os.isatty(sys.stdout.fileno())
-    except (OSError, ValueError):
-        return False

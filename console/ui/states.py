@@ -36,6 +36,8 @@ _REST = {
 }
 CHANGED = Status("▲", "changed", "attention", 1)
 PROBING = Status("▶", "probing", "ok", 5)
+UNREAD = Status("?", "unread", "attention", 2)
+"""The machine kept it from being inspected."""
 SETTLING = Status("◌", "settling", "busy", 4)
 ON_DISK = Status("○", "on disk", "quiet", 7)
 
@@ -52,6 +54,8 @@ def status(artifact: Artifact, worker: WorkerView | None, probe: ProbeState | No
         return UNREADABLE
     if artifact.settling:
         return SETTLING
+    if artifact.verdict is None and artifact.why:
+        return UNREAD
     if artifact.verdict in _REST:
         return _REST[artifact.verdict]
     return ON_DISK
@@ -80,6 +84,8 @@ def trust(artifact: Artifact) -> Status:
     """The verdict as glyph, word and role."""
     if artifact.verdict is None and (artifact.problem or artifact.settling):
         return Status("–", "", "quiet", 4)
+    if artifact.verdict is None and artifact.why:
+        return UNREAD
     return _ACCEPTED if artifact.accepted else _TRUST[artifact.verdict]
 
 

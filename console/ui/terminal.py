@@ -12,6 +12,7 @@ import codecs
 import os
 import re
 import selectors
+import signal
 import time
 from collections.abc import Callable
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -20,6 +21,8 @@ from textual import constants
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 from textual.events import Key, MouseDown, MouseUp
+
+from console.ending import is_gone
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -130,6 +133,36 @@ class PacedDriver(LinuxDriver):
         self.exit_event.set()
         super().close()
 
+    def _sigtstp_application(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._stop)
+
+    def _sigcont_application(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._begin_anew)
+
+    def _stop(self) -> None:
+        """Stop, as a shell asks. The kernel does not where no shell is left that could have it go on: SIGSTOP would."""
+        if self._is_shown():
+            self.suspend_application_mode()
+        before = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGTSTP)
+        signal.signal(signal.SIGTSTP, before)
+        self._go_on()
+
+    def _begin_anew(self) -> None:
+        """It may have been stopped unasked, and the terminal be as the shell wants it; its loss sends this too."""
+        if self._is_shown():
+            self.suspend_application_mode()
+            self._go_on()
+
+    def _is_shown(self) -> bool:
+        return self._auto_restart and self._writer_thread is not None and not is_gone(self.fileno)
+
+    def _go_on(self) -> None:
+        if self._is_shown():
+            self._must_signal_resume = True
+            self.exit_event.clear()
+            self.resume_application_mode()
+
     def run_input_thread(self) -> None:
         """Read keys until the driver ends or the terminal is gone.
 
@@ -145,6 +178,7 @@ class PacedDriver(LinuxDriver):
                 wait = constants.ESCAPE_DELAY + 0.001 if ready else _LOOK_S
                 data = os.read(self.fileno, 4096) if ready else b""
                 if ready and not data:
+                    hang_up()
                     return
                 events = [*parser.feed(decode(data))] if data else []
                 for event in (*events, *parser.tick()):
@@ -158,20 +192,36 @@ class Followed:
         self._file = file
         self._pace = pace
         self._writes = 0
+        self._gone = False
 
     def write(self, data: str) -> int:
         """Write as few bytes as say the same."""
         self._writes += 1
-        return self._file.write(lean(data))
+        self._try(lambda: self._file.write(lean(data)))
+        return len(data)
 
     def flush(self) -> None:
         """Return when the terminal has taken everything."""
-        self._file.flush()
+        self._try(self._file.flush)
         self._pace.take(self._writes)
+
+    def _try(self, act: Callable[[], object]) -> None:
+        """Textual waits for the thread that writes, and so it must not die of a terminal that is gone."""
+        if not self._gone:
+            try:
+                act()
+            except OSError:
+                self._gone = True
+                hang_up()
 
     def fileno(self) -> int:
         """The terminal's descriptor."""
         return self._file.fileno()
+
+
+def hang_up() -> None:
+    """The terminal is found to be gone, which the kernel need not have told."""
+    signal.raise_signal(signal.SIGHUP)
 
 
 def lean(data: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from console.errors import NeedsReview, Refused
+from console.loading.admission import require_inspected
 from console.loading.facts import Judged
 from console.records import Mode, UpdatePlan, Verdict
 from console.trust.verdict import refit_hazards
@@ -15,6 +16,7 @@ __all__ = ["admit", "admit_candidate", "check_sealable"]
 def admit(path: str, judged: Judged) -> None:
     """Let through what may be loaded and trained again. Raises NeedsReview, Refused."""
     judgement, inspection = judged.judgement, judged.inspection
+    require_inspected(path, judgement)
     why = judgement.reasons[0].detail if judgement.reasons else str(judgement.verdict)
     if judgement.verdict is Verdict.REVIEW and judgement.pinned is None:
         raise NeedsReview(f"{path} needs your review before it is trained: {why}", hint="load it once and accept it")
@@ -49,6 +51,7 @@ def admit_candidate(path: str, current: Judged, candidate: Judged) -> None:
     verdict, inspection = candidate.judgement.verdict, candidate.inspection
     if verdict is Verdict.SAFE and inspection is not None:
         return
+    require_inspected(f"the candidate for {path}", candidate.judgement)
     why = candidate.judgement.reasons[0].detail if candidate.judgement.reasons else ""
     if verdict is not Verdict.REVIEW or inspection is None or current.inspection is None:
         raise Refused(f"the candidate for {path} is {verdict}, so it was not loaded: {why}")

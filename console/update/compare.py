@@ -26,6 +26,7 @@ class Side:
     judgement: Judgement
     metrics: dict[str, float] = field(default_factory=dict)
     latencies: tuple[float, ...] = ()
+    compiled: bool = False
 
 
 def entry_at(inspection: Inspection, at: str) -> ModelEntry | None:
@@ -46,6 +47,7 @@ def describe(side: Side, at: str) -> Candidate:
         latency=quantiles(side.latencies),
         judgement=side.judgement,
         library_versions=dict(side.inspection.library_versions),
+        compiled=side.compiled,
     )
 
 

@@ -6,14 +6,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from console.errors import Conflict
 from console.loading.facts import Judged
-from console.records import Comparison, GateResult, UpdatePlan, UpdateProgress
+from console.records import Candidate, Comparison, GateResult, Unchanged, UpdatePlan, UpdateProgress
 from console.store.recipe import Gate
 from console.store.sealed import SealedBytes
 from console.update.admitting import admit_candidate
 from console.update.compare import Side, changes, describe
-from console.update.gate import judge_gate, main_metric
+from console.update.gate import Doubts, judge_gate, main_metric
 from console.update.ground import Ground, open_data, prepared
+from console.update.holdout import Holdout, examine
 from console.update.making import Made, make
 from console.update.measuring import Measurement, Rows, measure
 from console.update.workshop import Workshop
@@ -49,7 +51,7 @@ class Course:
         """
         shop, path = self._shop, self._plan.path
         await shop.book.refresh()
-        gate, python = shop.recipes.of(path).gate, shop.recipes.python(path)
+        recipe, python = shop.recipes.of(path), shop.recipes.python(path)
         self._show("judging the current model")
         current = await shop.facts.seal(path)
         with current.bytes, open_data(self._plan) as data:
@@ -57,12 +59,16 @@ class Course:
             await shop.book.note(
                 "update", path, ground.digest, "intent", mode=str(self._plan.mode), data=self._plan.data
             )
+            self._show("looking at the hold-out")
+            holdout = await examine(shop, ground, python, recipe.gate.metric)
             self._show("starting the trainer")
             made = await make(shop, ground, python, self._trained)
             content = await made.kept(shop, sealed=current.bytes.encrypted)
             try:
-                comparison = await self._compared(ground, gate, made, content.digest or "")
+                comparison = await self._compared(ground, recipe.gate, holdout, made, content.digest or "")
                 data.check_unchanged()
+                if shop.recipes.of(path) != recipe:
+                    raise Conflict(f"the recipe of {path} changed while it was updated", hint="update again")
             except BaseException:
                 content.close()
                 raise
@@ -71,19 +77,25 @@ class Course:
                     made.content.close()
         return Waiting(comparison, content, ground.at, ground.digest)
 
-    async def _compared(self, ground: Ground, gate: Gate, made: Made, digest: str) -> Comparison:
+    async def _compared(self, ground: Ground, gate: Gate, holdout: Holdout, made: Made, digest: str) -> Comparison:
         """Both models beside each other; `digest` is of the candidate as it would be put in place."""
         path = self._plan.path
         self._show("judging the candidate")
         candidate = await self._shop.facts.judge_bytes(made.content)
         admit_candidate(path, ground.current, candidate)
         self._show("measuring both models")
-        rows = Rows(ground.data.measured, ground.data.name, self._plan.target, ground.hold_back)
-        before, after = await measure(self._shop.starter, path, ground.current, candidate, ground.at, rows, gate.metric)
+        rows = Rows(ground.data.measured, ground.data.name, self._plan.target, ground.hold_back, holdout.marked)
+        before = after = Measurement()
+        if not holdout.empty:
+            before, after = await measure(
+                self._shop.starter, path, ground.current, candidate, ground.at, rows, gate.metric
+            )
         old = describe(_side(ground.current, ground.digest, before), ground.at)
         new = describe(_side(candidate, digest, after), ground.at)
-        results, passed = judge_gate(gate, old, new)
-        if new.digest == ground.digest:
+        flaw = holdout.flaw_for(after.task)
+        results, passed = judge_gate(gate, old, new, Doubts(flaw, before.problem, before.causes, after.causes))
+        unchanged = _unchanged(old, new, before, after)
+        if unchanged is Unchanged.CONTENT:
             same = GateResult("another content", False, "training gave exactly the bytes that are in place already")
             results, passed = (*results, same), False
         return Comparison(
@@ -97,8 +109,13 @@ class Course:
             passed=passed,
             held_out=ground.data.own_holdout,
             changed=changes(old, new),
-            metric=main_metric(gate, new),
+            metric=main_metric(gate, new, old),
             seconds=made.trained.seconds if made.trained else time.time() - self._began,
+            conditions=gate.conditions,
+            unmeasured=flaw,
+            problem=before.problem,
+            unchanged=unchanged,
+            warnings=(*holdout.warnings, *(made.trained.warnings if made.trained else ())),
         )
 
     def _trained(self, phase: str, done: int | None, total: int | None, text: str) -> None:
@@ -119,8 +136,21 @@ _PHASES = {
 """What the trainer's phases are called on the screen."""
 
 
+def _unchanged(old: Candidate, new: Candidate, before: Measurement, after: Measurement) -> Unchanged | None:
+    """Whether the candidate is what is in place: the same bytes, or the same answer to every row that was measured."""
+    if old.digest == new.digest:
+        return Unchanged.CONTENT
+    return Unchanged.ANSWERS if after.answers and after.answers == before.answers else None
+
+
 def _side(judged: Judged, digest: str, measured: Measurement) -> Side:
     assert judged.inspection is not None
     return Side(
-        digest, judged.bytes.size, judged.inspection, judged.judgement, measured.metrics, tuple(measured.latencies)
+        digest,
+        judged.bytes.size,
+        judged.inspection,
+        judged.judgement,
+        measured.metrics,
+        tuple(measured.latencies),
+        measured.compiled,
     )

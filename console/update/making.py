@@ -5,19 +5,23 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from console.errors import Failed
+from console.errors import ConsoleError, Failed
 from console.loading.admission import require_layers
+from console.loading.compiling import may_compile
 from console.records import Mode, Verdict
 from console.store.opening import OpenedFile, identity_of
 from console.store.sealed import SealedBytes, seal
 from console.update.ground import Ground
 from console.update.workshop import Workshop
+from console.worker.failures import ChildFailed
 from console.worker.trainer import Candidate, Progress, Trained, Trainer, candidate_file
 
 ZYGOTE_S = 20.0
 """How long to wait for a zygote: the trainer and the workers that measure and verify are all forked from it."""
+
+TRAINING_FAILED = "training-failed"
 
 __all__ = ["Made", "make"]
 
@@ -59,7 +63,13 @@ async def make(shop: Workshop, ground: Ground, python: str | None, on_progress: 
             async with asyncio.timeout(ZYGOTE_S):
                 await shop.launcher.warm(python).warmed()
     trainer = await Trainer.start(
-        shop.launcher, plan.path, fresh=fresh, python=python, readable=readable, forks=command
+        shop.launcher,
+        plan.path,
+        fresh=fresh,
+        python=python,
+        readable=readable,
+        forks=command,
+        compiles=may_compile(ground.current.inspection),
     )
     file = candidate_file(os.path.basename(plan.path))
     try:
@@ -72,6 +82,8 @@ async def make(shop: Workshop, ground: Ground, python: str | None, on_progress: 
             trained = await _trained(trainer, ground, file, on_progress)
         await trainer.end()
         return Made(await asyncio.to_thread(_sealed, file, plan.path), trained)
+    except ChildFailed as error:
+        raise _failed(error) from None
     finally:
         await trainer.end()
         os.close(file)
@@ -94,8 +106,16 @@ async def _trained(trainer: Trainer, ground: Ground, file: int, on_progress: Pro
     )
 
 
+def _failed(error: ConsoleError) -> Failed:
+    """The same error as one of training, whatever ended it; how is in its failure."""
+    failure = replace(error.failure, code=TRAINING_FAILED) if error.failure is not None else None
+    failed = Failed(error.message, hint=error.hint, failure=failure)
+    failed.code = TRAINING_FAILED
+    return failed
+
+
 def _sealed(file: int, name: str) -> SealedBytes:
     status = os.fstat(file)
     if status.st_size == 0:
-        raise Failed(f"the training of {name} wrote no candidate")
+        raise _failed(Failed(f"the training of {name} wrote no candidate"))
     return seal(OpenedFile(file, identity_of(status), name), limit=status.st_size)

@@ -23,23 +23,33 @@ BUDGET_S = 8.0
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The rows to measure on: an open data file, its name and target, and whether only those held back count."""
+    """The rows to measure on: an open data file, its name and target, and whether only those held back count.
+
+    `marked`, if it is not empty, has a bit for each row that counts.
+    """
 
     file: int
     name: str
     target: str | None
     held_back: bool = False
+    marked: bytes = b""
 
 
 @dataclass(slots=True)
 class Measurement:
-    """How one model did. `problem` says why there are no metrics."""
+    """How one model did. `problem` says why there are no metrics, `causes` why one of them is missing.
+
+    `answers` is a digest of all that it answered; `compiled` = calls of one row may be answered by a compiled copy.
+    """
 
     task: str = ""
     rows: int = 0
     metrics: dict[str, float] = field(default_factory=dict)
     latencies: list[float] = field(default_factory=list)
-    problem: str | None = None
+    problem: str = ""
+    causes: dict[str, str] = field(default_factory=dict)
+    answers: str = ""
+    compiled: bool = False
 
 
 @dataclass(slots=True)
@@ -55,7 +65,7 @@ class _Measured:
 async def measure(
     starter: Starter, path: str, current: Judged, candidate: Judged, at: str, rows: Rows, metric: str | None
 ) -> tuple[Measurement, Measurement]:
-    """Metrics and latencies of both models on the same rows.
+    """Metrics and latencies of both models on the same rows, each as it answers once it is loaded.
 
     That the current model cannot be measured is told in its `problem`; that the candidate cannot is raised, with the
     failure of its worker.
@@ -80,18 +90,26 @@ async def _evaluated(
     workers.push_async_callback(started.worker.end)
     method = next((name for name in _TIMED if name in started.loaded.methods), _TIMED[0])
     measured = _Measured(started.worker, method)
+    compiled = judged.bytes.digest is not None and await starter.compiled(
+        started.worker, judged.bytes.digest, started.at
+    )
     measured.handle, _file = await started.worker.open_data(rows.file, rows.name, target=rows.target)
-    task, count, metrics = await started.worker.evaluate(measured.handle, metric=metric, held_back=rows.held_back)
-    measured.found = Measurement(task, count, metrics)
+    found = await started.worker.evaluate(measured.handle, metric=metric, held_back=rows.held_back, marked=rows.marked)
+    measured.found = Measurement(
+        found.task, found.rows, found.metrics, causes=found.causes, answers=found.answers, compiled=compiled
+    )
     return measured
 
 
 async def _time(timed: list[_Measured], rows: int) -> None:
-    """Durations of single-row calls, one model after the other in each turn; one that fails is left out."""
+    """Durations of single-row calls, one model after the other in each turn, each first in every other one.
+
+    One that fails is left out.
+    """
     began = time.monotonic()
     for turn in range(-WARM_CALLS, CALLS):
         row = turn % max(1, rows)
-        for one in tuple(timed):
+        for one in tuple(timed if turn % 2 else reversed(timed)):
             if time.monotonic() - began > BUDGET_S:
                 return
             try:

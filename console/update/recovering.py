@@ -1,20 +1,51 @@
-"""What a crash left half done is settled before anything else is changed."""
+"""What a crash left half done is settled before anything else is read or changed, or told where it cannot be."""
 
 from __future__ import annotations
 
 import asyncio
 from pathlib import Path
 
+from console.errors import ConsoleError
 from console.events import Bus
-from console.store.recovery import recover
+from console.store import leavings
+from console.store.recovery import damaged, damaged_words, recover, unsettled
 
-__all__ = ["settle"]
+__all__ = ["settle", "settle_or_tell"]
 
 
-async def settle(root: Path, bus: Bus) -> None:
-    """Finish or take back each replacement in the store at `root` that was cut off, and tell of it.
+async def settle(root: Path, bus: Bus, path: str | None = None) -> list[str]:
+    """Finish or take back what was cut off in the store at `root`, or each replacement of one artifact, and tell of
+    it, in sentences, and of what the journal cannot tell any more.
 
     Raises Failed, BadInput where that cannot be told.
     """
-    for done in await asyncio.to_thread(recover, root):
-        bus.emit("history.recovered", done.path, f"{done.path}: {done.text}", severity="attention")
+    others: list[str] = []
+    if path is None:
+        replaced, others = await asyncio.to_thread(leavings.settle, root)
+    else:
+        replaced = await asyncio.to_thread(recover, root, path)
+    for done in replaced:
+        bus.emit("history.recovered", done.path, done.text, severity="attention")
+    for text in others:
+        bus.emit("store.settled", "", text, severity="attention")
+    lines = () if path is not None else await asyncio.to_thread(damaged, root)
+    if lines:
+        text = f"{damaged_words(lines)} in the journal; what was told there is lost"
+        bus.emit("history.damaged", "", text, severity="attention")
+    return [done.text for done in replaced] + others
+
+
+async def settle_or_tell(root: Path, bus: Bus, path: str, why_not: str) -> None:
+    """Settle what a crash left of one artifact, for who only reads: nothing is written where `why_not` says so.
+
+    What stays unsettled is told; the history counts it as it will be settled. Raises Failed, BadInput where the
+    journal cannot be read.
+    """
+    if not why_not:
+        try:
+            await settle(root, bus, path)
+        except ConsoleError as error:
+            why_not = error.message
+    if await asyncio.to_thread(unsettled, root, path):
+        text = f"an update of {path} was interrupted or is at work: {why_not or 'another process is at it'}"
+        bus.emit("history.unsettled", path, f"{text}; its history is shown as it will be", severity="attention")

@@ -7,6 +7,8 @@ import os
 from collections.abc import Callable, Mapping
 
 from console.errors import Conflict, ConsoleError, Failed, Refused
+from console.loading.admission import require_inspected
+from console.locks import LOCK_TRY_S, retried
 from console.records import Verdict, Version
 from console.store import history
 from console.store.opening import identity_of
@@ -14,6 +16,9 @@ from console.store.publish import Promotion, publish, rollback
 from console.store.roots import user_name
 from console.store.sealed import SealedBytes
 from console.update.workshop import Workshop
+
+_LOCK_WAIT = 30.0
+"""Seconds that another process which replaces the same artifact is waited for."""
 
 
 class Replacing:
@@ -50,7 +55,7 @@ class Replacing:
             "promote",
             path,
             content.digest,
-            lambda: publish(self._root, path, content, promotion, replaces=replaces, verify=verify),
+            lambda: publish(self._root, path, content, promotion, replaces=replaces, verify=verify, wait=LOCK_TRY_S),
         )
         self._shop.bus.emit("update.promoted", path, f"{path} is now version {version.version}: {why}", severity="ok")
         await self._taken_up(path, version.digest)
@@ -64,7 +69,10 @@ class Replacing:
         promotion = self._promotion(path, why, {}, {})
         await self._shop.book.note("rollback", path, None, "intent", version=number)
         version = await self._recorded(
-            "rollback", path, None, lambda: rollback(self._root, path, number, promotion, verify=verify)
+            "rollback",
+            path,
+            None,
+            lambda: rollback(self._root, path, number, promotion, verify=verify, wait=LOCK_TRY_S),
         )
         self._shop.bus.emit("history.rolled-back", path, f"{path} is back at version {version.version}", severity="ok")
         await self._taken_up(path, version.digest)
@@ -76,7 +84,7 @@ class Replacing:
 
     async def _recorded(self, action: str, path: str, digest: str | None, work: Callable[[], Version]) -> Version:
         try:
-            version = await asyncio.to_thread(work)
+            version = await retried(work, wait=_LOCK_WAIT)
         except ConsoleError as error:
             ours = isinstance(error, (Refused, Conflict))
             await self._shop.book.note(action, path, digest, f"{error.code}: {error.message}" if ours else error.code)
@@ -98,6 +106,7 @@ class Replacing:
         written = SealedBytes(os.dup(fd), identity_of(status), status.st_size, None, False, path)
         with written:
             judged = await self._shop.facts.judge_bytes(written)
+            require_inspected(f"the new content of {path}", judged.judgement)
             verdict = judged.judgement.verdict
             if verdict is not Verdict.SAFE and not (accepted and verdict is Verdict.REVIEW):
                 raise Refused(f"the new content of {path} is {verdict}, so it was not put in place")

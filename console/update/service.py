@@ -6,6 +6,7 @@ from pathlib import Path
 
 from console.records import Comparison, Json, UpdatePlan, UpdateProgress, Version
 from console.update.converting import Converting
+from console.update.recovering import settle, settle_or_tell
 from console.update.replacing import Replacing
 from console.update.updater import Updater
 from console.update.workshop import Workshop
@@ -15,6 +16,7 @@ class Updates:
     """What an operator may have changed in one store: at most one update runs and one candidate waits for each path."""
 
     def __init__(self, shop: Workshop) -> None:
+        self._shop = shop
         self._book = shop.book
         self._replacing = Replacing(shop)
         self._converting = Converting(shop)
@@ -34,6 +36,7 @@ class Updates:
         Raises NeedsReview, Refused, BadInput, Usage, Conflict, Failed.
         """
         await self._book.allow("update", plan.path, writes=True)
+        await settle(self._shop.root, self._shop.bus, plan.path)
         return await self._updater.run(plan)
 
     def progress(self, path: str) -> UpdateProgress | None:
@@ -60,12 +63,18 @@ class Updates:
         await self._updater.discard(path)
 
     async def history(self, path: str) -> tuple[Version, ...]:
-        """The versions of an artifact, newest first. Raises BadInput, Failed."""
+        """The versions of an artifact, newest first, with what a crash left of it settled, or told where it cannot be.
+
+        Raises BadInput, Failed.
+        """
+        refusal = self._book.refusal("rollback") or self._book.why_read_only
+        await settle_or_tell(self._shop.root, self._shop.bus, path, refusal)
         return await self._replacing.history(path)
 
     async def rollback(self, path: str, version: int | None = None) -> Version:
         """Promote an old version (None: the one before). Raises Refused, BadInput, Conflict, Failed."""
         await self._book.allow("rollback", path, writes=True)
+        await settle(self._shop.root, self._shop.bus, path)
         return await self._replacing.rollback(path, version)
 
     async def convert(

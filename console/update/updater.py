@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
+from dataclasses import replace
 
-from console.errors import ConsoleError, Failed
+from console.errors import BadInput, ConsoleError, Failed
 from console.records import Comparison, UpdatePlan, UpdateProgress, Verdict, Version
 from console.update.course import Course, Waiting
 from console.update.plan import plan_update
@@ -55,13 +56,16 @@ class Updater:
         try:
             return await task
         except asyncio.CancelledError:
+            caller = asyncio.current_task()
+            interrupted = not task.done() or (caller is not None and bool(caller.cancelling()))
             if not task.done():
                 task.cancel()
                 with suppress(asyncio.CancelledError, ConsoleError):
                     await task
-                raise
             error = Failed(f"the update of {path} was cancelled; nothing was changed")
             await self._failed(path, error)
+            if interrupted:
+                raise
             raise error from None
         except ConsoleError as error:
             await self._failed(path, error)
@@ -79,7 +83,10 @@ class Updater:
             await asyncio.wait([task])
 
     async def promote(self, path: str, why: str) -> Version:
-        """Put the waiting candidate in place of what it was compared with. Raises Refused, Conflict, Failed."""
+        """Put the waiting candidate in place of what it was compared with. Raises Refused, Conflict, Failed.
+
+        Figures that measure nothing are not kept with its version.
+        """
         waiting = self._candidate(path)
         comparison = waiting.comparison
         judgement = comparison.candidate.judgement
@@ -88,14 +95,15 @@ class Updater:
             await self._shop.book.consent(
                 path, judgement, comparison.candidate.digest, why or "an update of accepted content"
             )
+        counts = not comparison.unmeasured
         version = await self._replacing.promote(
             path,
             waiting.content,
             at=waiting.at,
             replaces=waiting.replaces,
             why=why,
-            metrics=comparison.candidate.metrics,
-            replaced_metrics=comparison.current.metrics if comparison.current else {},
+            metrics=comparison.candidate.metrics if counts else {},
+            replaced_metrics=comparison.current.metrics if comparison.current and counts else {},
             accepted=reviewed,
         )
         self._let_go(path)
@@ -137,11 +145,16 @@ class Updater:
     async def _told_outcome(self, comparison: Comparison) -> None:
         path = comparison.path
         result = "gate passed" if comparison.passed else "gate not passed"
+        if comparison.unmeasured:
+            result = f"not measured: {comparison.unmeasured}"
         await self._shop.book.note("update", path, comparison.candidate.digest, f"compared: {result}")
         text = f"the candidate for {path} waits: {result}"
         self._shop.bus.emit("update.compared", path, text, severity="ok" if comparison.passed else "attention")
 
     async def _failed(self, path: str, error: ConsoleError) -> None:
+        """Tell of a failure; the account of what failed in a child stays among the failures."""
+        if error.failure is not None and not isinstance(error, BadInput):
+            self._shop.failures.add(replace(error.failure, artifact=path))
         self._shop.bus.emit("update.failed", path, f"the update of {path} failed: {error.message}", severity="failure")
         with suppress(ConsoleError):
             await self._shop.book.note("update", path, None, error.code)

@@ -9,6 +9,7 @@ from console.events import Bus
 from console.loading.admission import Signers
 from console.loading.artifacts import Artifacts
 from console.loading.facts import Facts
+from console.loading.failures import Failures
 from console.loading.fleet import Fleet
 from console.loading.recipes import Recipes
 from console.loading.record import Book
@@ -34,3 +35,4 @@ class Workshop:
     unsealing: Unsealing
     signed: Signers
     bus: Bus
+    failures: Failures

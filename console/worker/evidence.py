@@ -12,7 +12,15 @@ from console.worker.limits import Limits
 
 TEXT_CAP = 500
 _NAMESPACES = ("net", "ipc", "uts")
-_PROVES = {"canary": "landlock", "write": "landlock", "socket": "seccomp", "fork": "seccomp", "exec": "seccomp"}
+_PROVES = {
+    "canary": "landlock",
+    "write": "landlock",
+    "socket": "seccomp",
+    "fork": "seccomp",
+    "exec": "seccomp",
+    "memory": "seccomp",
+    "code": "seccomp",
+}
 """What fails in the self-test although this layer is on tells that the layer does not hold."""
 
 

@@ -20,6 +20,11 @@ _WORDS = {
 }
 
 
+_EXITING = 0x4
+"""PF_EXITING of linux/sched.h, among the flags in /proc/PID/stat."""
+_KILL_PENDING = 1 << (signal.SIGKILL - 1)
+
+
 @dataclass(frozen=True, slots=True)
 class Exit:
     """The end of a process: an exit code or a signal, never both. `peak` is its largest resident size in bytes."""
@@ -108,6 +113,16 @@ def resident_bytes(pid: int) -> int | None:
             return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, IndexError):
         return None
+
+
+def is_dying(pid: int) -> bool:
+    """Whether the process is on its way out, or gone: taking a large memory apart takes the kernel seconds."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stat:
+            fields = stat.read().rpartition(b")")[2].split()
+        return fields[0] in (b"Z", b"X") or bool(int(fields[6]) & _EXITING or int(fields[28]) & _KILL_PENDING)
+    except (OSError, ValueError, IndexError):
+        return True
 
 
 def is_stopped(pid: int) -> bool:

@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from console.errors import BadInput, ConsoleError, Failed
+from console.errors import BadInput, Failed
 from console.records import ExceptionInfo, Failure, Frame, Memory
 from console.worker.hints import hint_for
 
@@ -16,16 +16,22 @@ CHAIN_CAP = 20
 WARNINGS_CAP = 50
 
 _SEALING_CODES = frozenset({"identity", "wrong-identity", "recipient", "no-package", "over-cap"})
-INPUT_CODES = frozenset({"damaged", "unsupported", "not-loadable", "bad-input", "columns"}) | _SEALING_CODES
+INPUT_CODES = (
+    frozenset({"damaged", "unsupported", "unopened", "foreign-format", "not-loadable", "bad-input", "columns"})
+    | _SEALING_CODES
+)
 """Codes that blame the file or the data, not the run: they are raised as BadInput.
 
 The others are: `raised` (the model's code raised), `out-of-memory`, `cpu-limit`, `file-limit`, `died` (signal or exit),
-`hang` (deadline), `protocol` (broke the rules of the line), `busy`, `ended` (by us), `start`, `too-large`.
+`hang` (deadline), `bad-answer` (not one answer for each row), `not-sent` (this process ran out of something),
+`protocol` (broke the rules of the line), `busy`, `ended` (by us), `unloaded` (by the operator), `start`, `too-large`.
 """
 
 
 class ChildFailed(Failed):
-    """A child could not do what it was asked. `failure` is always there and `code` is its code."""
+    """A child could not do what it was asked. `failure` is always there and `code` is its code; `details` as below."""
+
+    details: dict[str, Any]
 
 
 class ChildRefused(BadInput):
@@ -34,15 +40,11 @@ class ChildRefused(BadInput):
     details: dict[str, Any]
 
 
-def error_of(failure: Failure, details: dict[str, Any] | None = None) -> ConsoleError:
+def error_of(failure: Failure, details: dict[str, Any] | None = None) -> ChildFailed | ChildRefused:
     """The exception for a failure, to be raised by the caller of a request."""
-    error: ConsoleError
-    if failure.code in INPUT_CODES:
-        refused = ChildRefused(failure.message, hint=failure.hint, failure=failure)
-        refused.details = details or {}
-        error = refused
-    else:
-        error = ChildFailed(failure.message, hint=failure.hint, failure=failure)
+    kind = ChildRefused if failure.code in INPUT_CODES else ChildFailed
+    error = kind(failure.message, hint=failure.hint, failure=failure)
+    error.details = details or {}
     error.code = failure.code
     return error
 

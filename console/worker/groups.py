@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -21,7 +22,7 @@ from console.worker.limits import Limits
 PREFIX = "model-console-"
 CONTROLLERS = ("memory", "pids")
 REMOVAL_SECONDS = 1.0
-_NAME = re.compile(rf"{PREFIX}(\d+)-\d+")
+_NAME = re.compile(rf"{PREFIX}([.\d]+)-\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Group:
         if missing:
             why = "; ".join(self.problems) or "no group to be had"
             return Layer(False, f"no limit on {' and '.join(missing)}: {why}")
-        memory = (limits.memory + limits.group_extra) >> 20
+        memory = (limits.memory + limits.group_extra + limits.handed) >> 20
         kill = ", killed as one" if "kill" in held else ""
         return Layer(True, f"{self.name}: {memory} MiB and {limits.tasks} tasks in all{kill}")
 
@@ -103,20 +104,18 @@ class Groups:
 
     def __init__(self) -> None:
         self._places: list[Place] | None = None
+        self._finding = threading.Lock()
         self._why: list[str] = []
         self._made = 0
         self._left: list[Group] = []
 
     def new(self) -> Group:
         """A group without limits or processes; its `problems` say what could not be had."""
-        if self._places is None:
-            self._places, self._why = find_places()
-            for place in self._places:
-                _remove_abandoned(place.path)
+        places = self._found()
         self._made += 1
         group = Group(problems=list(self._why))
-        for place in self._places:
-            directory = place.path / f"{PREFIX}{os.getpid()}-{self._made}"
+        for place in places:
+            directory = place.path / f"{PREFIX}{owner()}-{self._made}"
             try:
                 directory.mkdir()
             except OSError as error:
@@ -124,6 +123,16 @@ class Groups:
             else:
                 group.directories.append((directory, place))
         return group
+
+    def end_abandoned(self) -> int:
+        """End what is left in the groups of consoles that were killed, and remove those; how many processes."""
+        return sum(_end_abandoned(place) for place in self._found())
+
+    def _found(self) -> list[Place]:
+        with self._finding:
+            if self._places is None:
+                self._places, self._why = find_places()
+        return self._places
 
     def end(self, group: Group) -> None:
         """Kill what is left of it and remove it, now or when the next one ends."""
@@ -234,7 +243,7 @@ def _words(path: Path) -> set[str]:
 def _settings(place: Place, limits: Limits) -> Iterator[tuple[str, str]]:
     """The files of a group and what goes into them."""
     if "memory" in place.serves:
-        memory = str(limits.memory + limits.group_extra)
+        memory = str(limits.memory + limits.group_extra + limits.handed)
         yield ("memory.max" if place.version == 2 else "memory.limit_in_bytes"), memory
         if place.version == 2:
             yield "memory.oom.group", "1"
@@ -250,11 +259,57 @@ def _write(path: Path, text: str) -> None:
         os.close(fd)
 
 
-def _remove_abandoned(place: Path) -> None:
-    """Remove the empty groups of consoles that were killed."""
+def started(pid: int) -> int:
+    """When a process was started, in ticks since the machine was; 0 where there is none of that id."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stat:
+            return int(stat.read().rpartition(b")")[2].split()[19])
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def owner() -> str:
+    """Which process this is, for the name of something that is to go with it: its id, when it was started, and the PID
+    namespace in which that id holds."""
+    return f"{os.getpid()}.{started(os.getpid())}.{_namespace()}"
+
+
+def is_gone(said: str) -> bool:
+    """Whether the process that called itself so is gone; false where that cannot be told from here."""
+    try:
+        pid, start, namespace = map(int, said.split("."))
+    except ValueError:
+        return False
+    return namespace == _namespace() and started(pid) != start
+
+
+def _namespace() -> int:
+    """The number of this process's PID namespace; 0 where it cannot be told."""
+    try:
+        return os.stat("/proc/self/ns/pid").st_ino
+    except OSError:
+        return 0
+
+
+def _end_abandoned(place: Place) -> int:
+    """End and remove the groups of consoles that are gone; of those in another PID namespace nobody here can tell."""
+    ended = 0
     with suppress(OSError):
-        for directory in place.glob(f"{PREFIX}*"):
+        for directory in place.path.glob(f"{PREFIX}*"):
             match = _NAME.fullmatch(directory.name)
-            if match and not os.path.exists(f"/proc/{match[1]}"):
-                with suppress(OSError):
-                    directory.rmdir()
+            if match and is_gone(match[1]):
+                ended += _end_group(Group([(directory, place)]))
+    return ended
+
+
+def _end_group(group: Group) -> int:
+    """Kill what is in a group until it can be removed, within a moment; how many processes that were."""
+    seen: set[str] = set()
+    until = time.monotonic() + REMOVAL_SECONDS
+    while True:
+        for directory, _place in group.directories:
+            seen |= _words(directory / "cgroup.procs")
+        group.kill()
+        if group.remove() or time.monotonic() > until:
+            return len(seen)
+        time.sleep(0.005)

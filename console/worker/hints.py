@@ -155,6 +155,10 @@ def _fitted(failure: Failure, versions: Mapping[str, str]) -> str | None:
     return None
 
 
+def _space(failure: Failure, versions: Mapping[str, str]) -> str | None:
+    return _BY_CODE["file-limit"] if failure.code == "raised" and "[Errno 28]" in failure.message else None
+
+
 def _end(failure: Failure, versions: Mapping[str, str]) -> str | None:
     return _BY_CODE.get(failure.code) or (_signals(failure) if failure.code == "died" else None)
 
@@ -175,8 +179,10 @@ def _signals(failure: Failure) -> str | None:
 _BY_CODE: Mapping[str, str] = {
     "out-of-memory": "give workers more memory (memory_mb in config.toml), use smaller batches, or load with mmap",
     "hang": "the stack it hung in is in stderr; a slow model needs a longer deadline (deadline_s in config.toml)",
+    "file-limit": "a worker has a small scratch directory and no other place: look for what its model writes there",
     "cpu-limit": "one request used more processor time than it may: use smaller batches",
     "protocol": "a model that breaks the worker's protocol should not be trusted: inspect it again before you load it",
+    "bad-answer": "a model has to answer each row it is given, in their order: mend its method and save it again",
     "too-large": "ask for fewer rows at once, or let the outputs be written to a file",
 }
 
@@ -185,6 +191,7 @@ _RULES: tuple[Callable[[Failure, Mapping[str, str]], str | None], ...] = (
     _attribute,
     _data,
     _fitted,
+    _space,
     _version,
     _end,
 )

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
+import resource
+import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from backends.base import Inspection
 from backends.load_plan import LoadPlan
+from console.errors import ConsoleError, Failed
+from console.os_errors import OF_THE_MACHINE
 from console.worker.failures import error_of, new_failure
 from console.worker.launcher import Launcher
 from console.worker.process import ChildProcess
@@ -24,11 +29,22 @@ FILES_EACH = 5_000
 HANDED_LIKE_A_FILE = 64 << 10
 """Bytes of memory filled for others that wear a child as one file does: its control group keeps bearing them."""
 
+START_AGAIN_SECONDS = 0.5
+"""After an inspector could not be started no other is tried for so long: who asks meanwhile gets the same answer."""
 IDLE_SECONDS = 20.0
 """A child that nobody needed for so long is ended: its memory is worth more than the start of another."""
 MOST = 16
 NICENESS = 5
 """Inspectors stand back behind screens and workers where all cores are busy."""
+
+
+_ERRNO = re.compile(r"\[Errno (\d+)\]")
+
+
+class NotInspected(Failed):
+    """The machine kept a file from being inspected, which says nothing about the file: it can be tried again."""
+
+    code = "not-inspected"
 
 
 def fitting() -> int:
@@ -58,14 +74,18 @@ class Inspectors:
         self._idle_seconds = idle_seconds
         self._ending: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._at_work = 0
+        self._returned = asyncio.Event()
+        self._refused: ConsoleError | None = None
+        self._refused_until = 0.0
 
-    async def inspect(self, fd: int, name: str = "", *, deadline: float = DEADLINE) -> Inspection:
+    async def inspect(self, fd: int, name: str = "", *, deadline: float = DEADLINE, anew: bool = False) -> Inspection:
         """The facts of the open regular file `fd`, which stays the caller's; `name` is its file name.
 
-        Raises ChildRefused with code `damaged`, `unsupported` or `not-loadable`, ChildFailed with `hang`, `died`,
-        `out-of-memory`, `protocol` or `raised`.
+        `anew` = by an inspector that has seen no other file. Raises ChildRefused with code `damaged`, `unsupported` or
+        `not-loadable`, ChildFailed with `hang`, `died`, `out-of-memory`, `protocol` or `raised`, NotInspected.
         """
-        inspection, _plan = await self._ask({"name": name}, (fd,), name, deadline)
+        inspection, _plan = await self._ask({"name": name}, (fd,), name, deadline, anew)
         return inspection
 
     async def plan(
@@ -77,6 +97,7 @@ class Inspectors:
         room: int = 0,
         opened: int | None = None,
         deadline: float = DEADLINE,
+        anew: bool = False,
     ) -> tuple[Inspection, bytes]:
         """The facts of `fd`, and the load plan of where its arrays lie (see `backends.load_plan`).
 
@@ -88,13 +109,22 @@ class Inspectors:
         fields = {"name": name, "plan": True, "room": room, "opened": opened is not None}
         fds = tuple(one for one in (fd, memory, opened) if one is not None)
         seconds = deadline + os.fstat(fd).st_size / BYTES_A_SECOND
-        inspection, plan = await self._ask(fields, fds, name, seconds)
+        inspection, plan = await self._ask(fields, fds, name, seconds, anew)
         return inspection, plan
 
-    async def _ask(self, fields: Head, fds: Sequence[int], name: str, deadline: float) -> tuple[Inspection, bytes]:
-        async with self._child(name) as one:
+    async def _ask(
+        self, fields: Head, fds: Sequence[int], name: str, deadline: float, anew: bool
+    ) -> tuple[Inspection, bytes]:
+        async with self._child(name, anew) as one:
             child = one.child
-            head, body = await child.request("inspect", fields, fds=fds, deadline=deadline, input=f"the file {name}")
+            try:
+                head, body = await child.request(
+                    "inspect", fields, fds=fds, deadline=deadline, input=f"the file {name}"
+                )
+            except ConsoleError as error:
+                if is_of_the_machine(child, error):
+                    raise NotInspected(error.message, hint=error.hint, failure=error.failure) from None
+                raise
             if fields.get("opened"):
                 one.used += os.fstat(fds[-1]).st_size // HANDED_LIKE_A_FILE
             try:
@@ -114,14 +144,14 @@ class Inspectors:
 
     async def warm(self) -> None:
         """Have one inspector started before the first file is asked for."""
-        async with self._child(""):
+        async with self._child("", anew=False):
             pass
 
     @asynccontextmanager
-    async def _child(self, name: str) -> AsyncIterator[_Idle]:
+    async def _child(self, name: str, anew: bool) -> AsyncIterator[_Idle]:
         """One inspector for one file. A caller that goes away in the middle takes the inspector with it."""
         async with self._turns:
-            one = await self._take()
+            one = await self._take(anew)
             child = one.child
             child.label = name
             try:
@@ -131,17 +161,52 @@ class Inspectors:
                 raise
             finally:
                 one.used += 1
+                self._at_work -= 1
                 if child.alive and one.used < FILES_EACH:
                     self._keep(one)
                 else:
                     child.kill()
+                self._returned.set()
 
-    async def _take(self) -> _Idle:
+    async def _take(self, anew: bool) -> _Idle:
+        """An inspector that is idle or new; where none can be started, the next that others are done with.
+
+        Raises NotInspected.
+        """
+        while True:
+            self._at_work += 1
+            try:
+                return self._rested(anew) or await self._start()
+            except BaseException as error:
+                self._at_work -= 1
+                self._returned.set()
+                if anew or not self._at_work or not isinstance(error, NotInspected):
+                    raise
+            self._returned.clear()
+            await self._returned.wait()
+
+    def _rested(self, anew: bool) -> _Idle | None:
+        """The idle one that was used last; with `anew` it makes room for another."""
         while self._idle:
             one = self._idle.pop()
-            if one.child.alive:
+            if one.child.alive and not anew:
                 return one
-        child = await self._launcher.spawn("inspector", label="inspector")
+            one.child.kill()
+            if anew:
+                break
+        return None
+
+    async def _start(self) -> _Idle:
+        """A new inspector. Raises NotInspected, for a moment without trying again."""
+        loop = asyncio.get_running_loop()
+        if self._refused is not None and loop.time() < self._refused_until:
+            raise NotInspected(self._refused.message, hint=self._refused.hint)
+        try:
+            child = await self._launcher.spawn("inspector", label="inspector")
+        except ConsoleError as error:
+            self._refused, self._refused_until = error, loop.time() + START_AGAIN_SECONDS
+            raise NotInspected(error.message, hint=error.hint, failure=error.failure) from None
+        self._refused = None
         with suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, child.pid, NICENESS)
         return _Idle(child)
@@ -165,3 +230,31 @@ class Inspectors:
         self._timer = None
         if self._idle:
             self._timer = loop.call_at(min(one.since for one in self._idle) + self._idle_seconds, self._retire)
+
+
+def is_of_the_machine(child: ChildProcess, error: ConsoleError) -> bool:
+    """Whether an inspector failed for want of something, or was killed from outside: no file can do that to it.
+
+    One that used up all the memory it may have is the file's doing, one that could not have that much is not.
+    """
+    killed = child.exit is not None and child.exit.signal == signal.SIGKILL
+    if error.code == "out-of-memory":
+        return not child.over_its_limit and (killed or not could_have(child.memory_limit or 0))
+    if error.code in ("ended", "not-sent") or (error.code == "died" and killed):
+        return True
+    found = _ERRNO.match(error.message) if error.code == "raised" else None
+    return found is not None and int(found[1]) in OF_THE_MACHINE
+
+
+def could_have(memory: int) -> bool:
+    """Whether a child could have had so many bytes: no limit that it inherits is lower, and the machine has them."""
+    for which in (resource.RLIMIT_AS, resource.RLIMIT_DATA):
+        hard = resource.getrlimit(which)[1]
+        if hard != resource.RLIM_INFINITY and hard < memory:
+            return False
+    try:
+        with open("/proc/meminfo", encoding="ascii") as lines:
+            free = next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, ValueError, StopIteration):
+        return True
+    return free >= memory

@@ -12,8 +12,10 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 
 from console.errors import ConsoleError
+from console.os_errors import as_system_error, hint, why
 from console.records import Layer
 from console.safe_text import safe
 from console.worker.child.privileges import PR_SET_DUMPABLE, prctl
@@ -24,8 +26,9 @@ from console.worker.groups import Groups
 from console.worker.identity import Identities, Identity
 from console.worker.limits import PACKAGE_ROOT, Limits, SandboxPlan
 from console.worker.process import ChildProcess
-from console.worker.scratch import Scratch
+from console.worker.scratch import Scratch, end_abandoned
 from console.worker.standby import Standby
+from console.worker.watch import INTERVAL_S, Watch, may_look
 from console.worker.wire import Head
 from console.worker.zygote import PRELOAD, Zygote
 
@@ -44,6 +47,7 @@ _ENVIRONMENT = {
     "LOKY_MAX_CPU_COUNT": "1",
     "JOBLIB_MULTIPROCESSING": "0",
     "HDF5_PLUGIN_PRELOAD": "::",
+    "HDF5_USE_FILE_LOCKING": "FALSE",
     "MPLBACKEND": "Agg",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
 }
@@ -60,11 +64,18 @@ class Launcher:
         self._scratch = Scratch()
         self._groups = Groups()
         self._identities = Identities()
+        self._watch = Watch()
         self._closing = False
         be_opaque()
         self._zygotes: dict[str, Zygote] = {}
         self._standby: Standby | None = None
         self._standing: tuple[Limits, SandboxPlan] | None = None
+
+    def end_abandoned(self) -> int:
+        """End what consoles that were killed left running on this machine, and remove what they left lying about; how
+        many processes that were. For a thread; never raises."""
+        ended = self._groups.end_abandoned()
+        return ended + end_abandoned()
 
     def warm(self, python: str | None = None, modules: Sequence[str] = PRELOAD) -> Zygote:
         """Have a zygote for this interpreter with these modules, from now on; it becomes ready in the background."""
@@ -112,7 +123,13 @@ class Launcher:
             standing = self._taken(limits or self.limits, plan, label)
             if standing is not None:
                 return standing
-        return await self._spawned(kind, label, path, fresh, limits or self.limits, plan)
+        try:
+            return await self._spawned(kind, label, path, fresh, limits or self.limits, plan)
+        except (OSError, RuntimeError, MemoryError) as error:
+            system = as_system_error(error)
+            if system is None:
+                raise
+            raise _not_started(kind, label, path, system) from None
 
     async def _spawned(
         self, kind: str, label: str, path: str, fresh: bool, limits: Limits, plan: SandboxPlan
@@ -122,11 +139,12 @@ class Launcher:
         try:
             child = None if fresh else await self._fork(kind, label, path)
             child = child or self._execute(kind, label, path, scratch)
-        except OSError as error:
+        except OSError:
             shutil.rmtree(scratch, ignore_errors=True)
-            message = f"cannot start {path}: {error.strerror or error}"
-            raise error_of(new_failure(label, "start", "start", message)) from None
+            raise
         self._adopt(child, scratch)
+        if plan.forks and kind != "zygote":
+            await self._remember(child)
         await self._enter_sandbox(child, limits, plan, identity)
         return child
 
@@ -157,6 +175,7 @@ class Launcher:
             await self._standby.close()
         await asyncio.gather(*(zygote.close() for zygote in self._zygotes.values()))
         await asyncio.gather(*(child.end() for child in tuple(self.children)))
+        self._watch.close()
         await self._identities.close()
         await asyncio.to_thread(self._groups.close)
         self._scratch.close()
@@ -171,6 +190,16 @@ class Launcher:
         child.scratch = scratch
         self.children.add(child)
         child.on_end.append(self.children.discard)
+
+    async def _remember(self, child: ChildProcess) -> None:
+        """Take down a child that may start others, for the next start. Raises OSError, without the child."""
+        try:
+            remembered = self._scratch.remember_session(child.pid)
+        except OSError:
+            child.kill("start", "did not start")
+            await child.ended.wait()
+            raise
+        child.on_end.append(lambda _child: Path(remembered).unlink(missing_ok=True))
 
     async def _fork(self, kind: str, label: str, python: str) -> ChildProcess | None:
         """A fork of this interpreter's zygote; None when there is none, or it is not ready, or it fails."""
@@ -203,7 +232,7 @@ class Launcher:
                 cwd=scratch,
                 env=environment(scratch),
             )
-            pidfd = os.pidfd_open(process.pid)
+            pidfd = _watched(process)
         except OSError:
             channels.close_ours()
             raise
@@ -235,10 +264,21 @@ class Launcher:
         child.selftest, failed = selftest_of(head.get("selftest"))
         expected = Expected(child.pid, limits, identity, child.group.name)
         child.layers = layers_of(head.get("layers"), ours, child.selftest, failed, expected)
+        self._look_after(child, limits, plan)
         after = time.perf_counter() - begun
         child.sandbox_ms = (*milliseconds(head.get("sandbox_ms")), (before + after) * 1e3)
         python = head.get("python")
         child.python = python[:100] if isinstance(python, str) else ""
+
+    def _look_after(self, child: ChildProcess, limits: Limits, plan: SandboxPlan) -> None:
+        """Bound what the kernel does not: the scratch directory, and memory that no control group counts."""
+        if child.kind == "zygote" or not plan.limits:
+            return
+        group, said = child.layers.get("cgroup"), child.layers.get("limits")
+        counted = group is not None and group.active
+        self._watch.add(child, limits, memory=not counted)
+        if said is not None:
+            child.layers["limits"] = Layer(said.active, f"{said.evidence}{_looked_after(child.pid, limits, counted)}")
 
     def _frame(self, child: ChildProcess, limits: Limits, plan: SandboxPlan, identity: Identity) -> Head:
         """The first frame a child gets: all it needs to put its layers on and to test them."""
@@ -266,6 +306,22 @@ class Launcher:
         return {"cgroup": await asyncio.to_thread(group.join, child.pid, limits)}
 
 
+def _watched(process: subprocess.Popen[bytes]) -> int:
+    """A pidfd of a process just started, which ends where there is none to be had. Raises OSError."""
+    try:
+        return os.pidfd_open(process.pid)
+    except OSError:
+        process.kill()
+        process.wait()
+        raise
+
+
+def _not_started(kind: str, label: str, path: str, error: OSError) -> ConsoleError:
+    about = f"{error.filename}: " if error.filename and error.filename != path else ""
+    message = f"no {kind} can be started with {path}: {about}{why(error)}"
+    return error_of(new_failure(label, "start", "start", message, hint=hint(error)))
+
+
 def be_opaque() -> None:
     """Nobody of this user but root looks into this process from now on, whatever a child's sandbox may lack."""
     with suppress(OSError):
@@ -278,13 +334,34 @@ def environment(scratch: str) -> dict[str, str]:
     return {**_ENVIRONMENT, **passed, "HOME": scratch, "TMPDIR": scratch}
 
 
+def _looked_after(pid: int, limits: Limits, counted: bool) -> str:
+    """What the console sees to, in words that promise no more than holds."""
+    often = f"looked at every {INTERVAL_S:g} s"
+    words = f"; scratch directory: {limits.scratch >> 20} MiB and {limits.scratch_files} files in all, {often}"
+    if counted:
+        return words
+    if not may_look(pid):
+        return f"{words}; without a control group files in memory are not counted: /proc/{pid}/fd cannot be read"
+    memory = limits.memory >> 20
+    return f"{words}; without a control group up to {memory} MiB more in files in memory, {often}"
+
+
 class _Channels:
     """Control socket (ours and theirs) and two output pipes (we read, they write)."""
 
     def __init__(self) -> None:
         self.ours, self.theirs = socket.socketpair()
-        out, err = os.pipe(), os.pipe()
-        self.readers, self.writers = (out[0], err[0]), (out[1], err[1])
+        ends: list[int] = []
+        try:
+            for _ in range(2):
+                ends += os.pipe()
+        except OSError:
+            for fd in ends:
+                os.close(fd)
+            self.ours.close()
+            self.theirs.close()
+            raise
+        self.readers, self.writers = (ends[0], ends[2]), (ends[1], ends[3])
 
     def close_ours(self) -> None:
         """When no child came of it."""

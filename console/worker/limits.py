@@ -18,7 +18,8 @@ class Limits:
     `files` open descriptors; `file_size` bytes of one written file; `processes` is for ordinary users only, since the
     kernel ignores it for root, and counts all that the user has. `tasks` is how many processes and threads fit in the
     child's control group, and in its user namespace; `group_extra` are the bytes that group may hold over `memory`,
-    for what the kernel counts there and not here.
+    for what the kernel counts there and not here. `scratch` bytes and `scratch_files` fit into its scratch directory.
+    `handed` bytes are to be written into files in memory that it is given, over what it may hold otherwise.
     """
 
     memory: int = 8 << 30
@@ -29,13 +30,16 @@ class Limits:
     processes: int = 4096
     tasks: int = 1024
     group_extra: int = 256 << 20
+    scratch: int = 256 << 20
+    scratch_files: int = 4096
+    handed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class SandboxPlan:
     """Which layers are asked for: all of them, but in tests that show what the others hold without one.
 
-    `forks` allows processes of its own; `readable` and `writable` add paths.
+    `forks` allows processes of its own, `compiles` code that is made while it runs; `readable`, `writable` add paths.
     """
 
     descriptors: bool = True
@@ -48,6 +52,7 @@ class SandboxPlan:
     landlock: bool = True
     seccomp: bool = True
     forks: bool = False
+    compiles: bool = False
     readable: tuple[str, ...] = ()
     writable: tuple[str, ...] = ()
 

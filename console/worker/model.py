@@ -69,6 +69,38 @@ class Saved:
     rows: int
 
 
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """How a model did: task, rows, metrics by name, and why others of them could not be computed.
+
+    `answers` is a digest of all that it answered.
+    """
+
+    task: str
+    rows: int
+    metrics: dict[str, float]
+    causes: dict[str, str] = field(default_factory=dict)
+    answers: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HoldoutRows:
+    """What a hold-out is beside the training rows: its rows and those that stand in both.
+
+    Of the others: how often the most frequent of them stands there, the distinct values of the target, the columns
+    that are the target, and in `apart` a bit for each row, whether it is one of them. `problem` says why the two could
+    not be compared.
+    """
+
+    rows: int = 0
+    common: int = 0
+    repeated: int = 0
+    targets: int | None = None
+    leaks: tuple[str, ...] = ()
+    apart: bytes = b""
+    problem: str = ""
+
+
 class Worker:
     """Client of one worker process. Failures are raised as ChildFailed or ChildRefused, each with its record."""
 
@@ -208,17 +240,46 @@ class Worker:
         return await self._call("call_rows", fields, deadline)
 
     async def evaluate(
-        self, data: int, *, metric: str | None = None, held_back: bool = False, deadline: float = 120.0
-    ) -> tuple[str, int, dict[str, float]]:
+        self,
+        data: int,
+        *,
+        metric: str | None = None,
+        held_back: bool = False,
+        marked: bytes = b"",
+        deadline: float = 120.0,
+    ) -> Evaluated:
         """Task, rows and metrics (as scikit-learn names them) on an open table with a target.
 
         `metric` asks for one more scorer; `held_back` measures only the rows that a training without a hold-out file
-        keeps from fitting.
+        keeps from fitting; `marked` only those whose bit is set.
         """
         fields = {"data": data, "metrics": [metric] if metric else [], "held_back": held_back}
         self.placement.release()
-        head, _body = await self.child.request("evaluate", fields, deadline=deadline)
-        return self._checked(lambda said: (_string(said["task"]), int(said["rows"]), _numbers(said["metrics"])), head)
+        head, _body = await self.child.request("evaluate", fields, body=marked, deadline=deadline)
+        return self._checked(_evaluated, head)
+
+    async def compare_rows(
+        self,
+        train: int,
+        holdout: int,
+        names: tuple[str, str],
+        *,
+        target: str | None,
+        features: Sequence[str] | None,
+        metric: str | None,
+        deadline: float = 300.0,
+    ) -> HoldoutRows:
+        """What the hold-out is beside the training rows, both open files of these names; no model is needed for it.
+
+        Raises ChildRefused for a hold-out that cannot be read and for a metric that scikit-learn does not know.
+        """
+        fields: Head = {"names": list(names), "target": target, "metric": metric}
+        fields["features"] = list(features) if features else None
+        given = f"the files {names[0]} and {names[1]}"
+        head, body = await self.child.request(
+            "compare_rows", fields, fds=(train, holdout), deadline=deadline, input=given
+        )
+        return self._checked(lambda said: _holdout_rows(said, bytes(body)), head)
 
     async def call_array(
         self,
@@ -344,6 +405,28 @@ def _loaded(said: Head) -> Loaded:
         texts(said.get("warnings")),
         texts(said.get("notes")),
         {_string(name): _string(version) for name, version in said.get("library_versions", {}).items()},
+    )
+
+
+def _evaluated(said: Head) -> Evaluated:
+    causes = {str(name)[:100]: _string(cause)[:300] for name, cause in said.get("causes", {}).items()}
+    metrics = _numbers(said["metrics"])
+    return Evaluated(_string(said["task"]), int(said["rows"]), metrics, causes, _string(said.get("answers", ""))[:100])
+
+
+def _holdout_rows(said: Head, apart: bytes) -> HoldoutRows:
+    if said.get("problem"):
+        return HoldoutRows(problem=_string(said["problem"])[:1000])
+    rows, targets = int(said["rows"]), said["targets"]
+    if len(apart) != -(-rows // 8):
+        raise Malformed(f"{len(apart)} bytes for {rows} rows")
+    return HoldoutRows(
+        rows,
+        int(said["common"]),
+        int(said["repeated"]),
+        None if targets is None else int(targets),
+        texts(said["leaks"]),
+        apart,
     )
 
 

@@ -7,16 +7,17 @@ import os
 import shutil
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from console.errors import ConsoleError
+from console.os_errors import hint, why
 from console.records import Failure, Layer, Memory
 from console.worker import mailbox
 from console.worker.deadlines import Deadlines
-from console.worker.exits import Exit, OomCounters, is_stopped, resident_bytes
+from console.worker.exits import Exit, OomCounters, is_dying, is_stopped, resident_bytes
 from console.worker.failures import error_of, from_frame, new_failure
 from console.worker.forms import CallForm
 from console.worker.groups import Group
@@ -34,12 +35,16 @@ DUMP_SECONDS = 0.15
 """How long a child that overstayed has to print its Python stack before it is killed."""
 CLOSE_SECONDS = 0.3
 """How long an idle child has to leave by itself once its control socket closes."""
+GONE_SECONDS = 30.0
+"""How much longer than its deadline an answer is waited for when the process is dying: how it ended tells more."""
+REAP_SECONDS = 0.2
+"""How long a zygote may take to tell how a child ended that was killed from here; how is known anyhow."""
 DRAIN_CHUNKS = 64
 NOTES_CAP, NOTE_CHARACTERS = 16, 300
 
 _PHASES = {"open_data": "read data", "sample_rows": "read data", "start": "start"}
 
-Reap = Callable[[], Awaitable[Exit]]
+Reap = Callable[[], Coroutine[Any, Any, Exit]]
 OnEvent = Callable[[Head], None]
 OnNote = Callable[[str], None]
 
@@ -66,6 +71,7 @@ class _Pending:
     seconds: float
     on_event: OnEvent | None = None
     input: str | CallForm | None = None
+    late: bool = False
 
 
 class ChildProcess:
@@ -110,6 +116,7 @@ class ChildProcess:
         self._events = 0
         self._events_since = 0.0
         self._finishing: asyncio.Task[None] | None = None
+        self._reaping: asyncio.Task[Exit] | None = None
         self._stdout, self._stderr = (OutputRing(fd) for fd in output)
         self._line = Line(sock, self._on_frame, self._on_close)
         self._loop.add_reader(pidfd, self._on_exit)
@@ -128,6 +135,11 @@ class ChildProcess:
     def alone(self) -> bool:
         """Whether the requests of late came one at a time."""
         return self._alone >= ALONE
+
+    @property
+    def over_its_limit(self) -> bool:
+        """Whether the kernel ended it at the memory limit of its own control group."""
+        return self._group_kills > 0
 
     def claim(self, label: str) -> None:
         """From now on it works for the artifact of this name; what went before is none of its failures."""
@@ -185,6 +197,9 @@ class ChildProcess:
             self._line.send({**(fields or {}), "op": op, "id": number}, body, fds, gather=not self.alone)
         except WireError as error:
             raise self._not_sent(phase, error) from None
+        except OSError as error:
+            message = f"cannot send the request: {why(error)}"
+            raise error_of(new_failure(self.label, phase, "not-sent", message, hint=hint(error))) from None
         return self._expect(number, _Pending(self._loop.create_future(), phase, deadline, on_event, input))
 
     async def call(
@@ -339,6 +354,10 @@ class ChildProcess:
         pending = self._pending.get(number)
         if pending is None or self._cause is not None:
             return
+        if is_dying(self.pid) and not pending.late:
+            pending.late = True
+            self._deadlines.add(number, GONE_SECONDS)
+            return
         stopped = " (it was stopped by a signal)" if is_stopped(self.pid) else ""
         self._cause = (
             "hang",
@@ -349,12 +368,20 @@ class ChildProcess:
         self._loop.call_later(DUMP_SECONDS, self._signal, signal.SIGKILL)
 
     def _on_close(self, reason: str) -> None:
-        """The line closed while the process lives: it is about to exit, or it broke the line; either way it is over."""
+        """The line closed: the process is about to end, or it broke the line; either way it is over."""
         self._note_resident()
         if reason:
             self.kill("protocol", f"broke the protocol and was killed: {reason}")
         else:
-            self._loop.call_later(CLOSE_SECONDS, self.kill, "protocol", "closed its line to the console and was killed")
+            self._loop.call_later(CLOSE_SECONDS, self._without_line)
+
+    def _without_line(self) -> None:
+        """Kill a process that lives on without its line; one that is dying is waited for, since its end tells why."""
+        if self._finishing is None and self._cause is None:
+            if is_dying(self.pid):
+                self._loop.call_later(CLOSE_SECONDS, self._without_line)
+            else:
+                self.kill("protocol", "closed its line to the console and was killed")
 
     def _note_resident(self) -> None:
         resident = resident_bytes(self.pid)
@@ -377,7 +404,7 @@ class ChildProcess:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         self._group_kills = self.group.oom_kills()
-        self.exit = await self._reap()
+        self.exit = await self._reaped()
         os.close(self._pidfd)
         self._pidfd = -1
         self._line.close()
@@ -398,6 +425,12 @@ class ChildProcess:
         self.ended.set()
         for call in self.on_end:
             call(self)
+
+    async def _reaped(self) -> Exit:
+        """How it ended. Where that was by a kill from here, a zygote that is busy is not waited for."""
+        self._reaping = self._loop.create_task(self._reap())
+        await asyncio.wait([self._reaping], timeout=REAP_SECONDS if self._cause is not None else None)
+        return self._reaping.result() if self._reaping.done() else Exit(signal=signal.SIGKILL)
 
     def _drain(self) -> None:
         for source in (self._line, self._stdout, self._stderr):
@@ -421,7 +454,10 @@ class ChildProcess:
         )
 
     def _diagnosis(self) -> tuple[str, str]:
-        """Code and sentence of how it ended."""
+        """Code and sentence of how it ended. The kernel's own word comes before what was made of its silence."""
+        killed = self.exit is not None and self.exit.signal == signal.SIGKILL
+        if killed and self._group_kills and (self._cause is None or self._cause[0] == "hang"):
+            return "out-of-memory", "was killed by the kernel because the limit of its own control group was reached"
         if self._cause is not None:
             return self._cause[0], self._cause[1]
         if self.exit is None:
@@ -432,8 +468,6 @@ class ChildProcess:
             return "cpu-limit", "used up its processor time: " + self.exit.words
         if self.exit.signal == signal.SIGXFSZ:
             return "file-limit", "wrote more than it may: " + self.exit.words
-        if self.exit.signal == signal.SIGKILL and self._group_kills:
-            return "out-of-memory", "was killed by the kernel because the limit of its own control group was reached"
         oom = OomCounters.read().since(self._oom) if self.exit.signal == signal.SIGKILL else ""
         if oom:
             return "out-of-memory", f"was killed by the kernel because {oom}"

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from console.worker.failures import error_of, new_failure, texts
+from console.errors import ConsoleError
+from console.worker.failures import ChildFailed, error_of, new_failure, texts
 from console.worker.launcher import Launcher
 from console.worker.limits import Limits, SandboxPlan
 from console.worker.process import ChildProcess
+from console.worker.scratch import end_processes
 from console.worker.wire import Head
+
+OUTPUT_LINES = 40
+"""Last lines of a training program that are kept with its failure."""
 
 __all__ = ["Candidate", "Progress", "Trained", "Trainer", "candidate_file"]
 
 NEVER = 30 * 86_400.0
 """Seconds a training may take: training is ended by whoever waits for it, not by the clock."""
+STOP_SECONDS = 6.0
+
+PROGRAM_FILES = 100_000
+"""Files that a training program may have in its scratch directory, whose bytes are those of the largest candidate."""
 
 Progress = Callable[[str, int | None, int | None, str], None]
 """Hears phase, pieces done and in all where they are known, and a line of the training program's output."""
@@ -49,6 +60,11 @@ class Candidate:
     plan: bytes = b""
 
 
+def _end_leavings(ended: ChildProcess) -> None:
+    """A trainer that was killed could not end what it ran."""
+    end_processes(ended.scratch)
+
+
 def candidate_file(name: str) -> int:
     """An empty file in memory for a candidate; the caller closes it. Raises OSError."""
     return os.memfd_create(name.encode("ascii", "replace").decode()[:200], os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
@@ -59,6 +75,7 @@ class Trainer:
 
     def __init__(self, child: ChildProcess) -> None:
         self.child = child
+        self._running = False
 
     @classmethod
     async def start(
@@ -71,13 +88,20 @@ class Trainer:
         limits: Limits | None = None,
         readable: Sequence[str] = (),
         forks: bool = False,
+        compiles: bool = False,
     ) -> Trainer:
         """A sandboxed trainer, a fresh interpreter for what is not `safe`.
 
-        `forks` lets the operator's own program run, `readable` opens its paths to it.
+        `forks` lets the operator's own program run, `readable` opens its paths to it; `compiles` is for models whose
+        libraries make code.
         """
-        plan: SandboxPlan = replace(launcher.sandbox, forks=forks).reading(*readable)
+        plan: SandboxPlan = replace(launcher.sandbox, forks=forks, compiles=compiles).reading(*readable)
+        if forks:
+            own = limits or launcher.limits
+            limits = replace(own, scratch=own.file_size, scratch_files=PROGRAM_FILES)
         child = await launcher.spawn("trainer", label=label, fresh=fresh, python=python, limits=limits, sandbox=plan)
+        if forks:
+            child.on_end.append(_end_leavings)
         return cls(child)
 
     async def train(
@@ -118,18 +142,48 @@ class Trainer:
     async def command(
         self, command: Sequence[str], directory: str, suffix: str, *, candidate: int, on_progress: Progress
     ) -> float:
-        """Run the operator's own program in `directory`; what it wrote at {candidate} fills `candidate`. Seconds."""
+        """Run the operator's own program in `directory`; what it wrote at {candidate} fills `candidate`. Seconds.
+
+        The failure of a program that fails has the last of what it printed.
+        """
         fields: Head = {"command": list(command), "directory": directory, "suffix": suffix}
-        head = await self._ask("command", fields, (candidate,), None, on_progress)
+        printed: deque[str] = deque(maxlen=OUTPUT_LINES)
+
+        def hear(phase: str, done: int | None, total: int | None, text: str) -> None:
+            if text:
+                printed.append(text)
+            on_progress(phase, done, total, text)
+
+        self._running = True
+        try:
+            head = await self._ask("command", fields, (candidate,), None, hear)
+        except ChildFailed as error:
+            if error.failure is not None:
+                last = "\n".join(printed) or error.failure.stderr
+                how = str(error.details.get("exit") or error.failure.exit or "")[:100] or None
+                error.failure = replace(error.failure, stderr=last, exit=how)
+            raise
+        self._running = False
         try:
             return float(head["seconds"])
         except (KeyError, TypeError, ValueError) as error:
             raise self._malformed(error) from None
 
     async def end(self) -> None:
-        """End the process and wait until it is gone; nothing can write to the candidate any more."""
+        """End the process, and what it runs, and wait until it is gone; nothing can write to the candidate any more."""
+        if self._running:
+            await self._stop()
         self.child.kill("cancelled", "was cancelled")
         await self.child.ended.wait()
+
+    async def _stop(self) -> None:
+        """Have a running program ended with everything it started: only the trainer finds all of that."""
+        self._running = False
+        with suppress(ConsoleError, TimeoutError):
+            answer = self.child.submit("stop", deadline=NEVER)
+            answer.add_done_callback(lambda done: done.cancelled() or done.exception())
+            async with asyncio.timeout(STOP_SECONDS):
+                await self.child.ended.wait()
 
     async def _ask(
         self, op: str, fields: Head, fds: Sequence[int], given: str | None, on_progress: Progress, body: bytes = b""

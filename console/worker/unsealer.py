@@ -39,7 +39,7 @@ async def seal(launcher: Launcher, name: str, plain: int, target: int, recipient
 
 
 async def _ask(launcher: Launcher, op: str, name: str, fields: Head, fds: tuple[int, ...], size: int) -> Head:
-    child = await launcher.spawn("unsealer", label=name, fresh=False, limits=Limits(memory=MEMORY))
+    child = await launcher.spawn("unsealer", label=name, fresh=False, limits=Limits(memory=MEMORY, handed=2 * size))
     try:
         deadline = DEADLINE + size / BYTES_A_SECOND
         head, _body = await child.request(op, fields, fds=fds, deadline=deadline, input=f"the file {name}")

@@ -94,15 +94,15 @@ FOUND = {
 def test_what_fuzzing_found_stays_mended(data: bytes) -> None:
     found = outcome(data)
     assert any(found.asked.values())
-    assert faults(found) == []
+    assert faults(found, data) == []
 
 
 def test_a_name_that_the_walk_does_not_list_is_a_fault() -> None:
     found = outcome(SYSTEM)
     assert found.walked is not None
     found.walked["names"] = []
-    assert [fault.partition(";")[0] for fault in faults(found)] == [f"missed: {engine}" for engine in ENGINES]
-    assert faults(Outcome(fault="the walk was lost after 12.0 s, wait status 9"))
+    assert [fault.partition(";")[0] for fault in faults(found, SYSTEM)] == [f"missed: {engine}" for engine in ENGINES]
+    assert faults(Outcome(fault="the walk was lost after 12.0 s, wait status 9"), SYSTEM)
 
 
 @pytest.mark.parametrize("protocol", [0, 2, 4, 5])
@@ -115,6 +115,6 @@ def test_a_payload_between_any_two_opcodes_is_never_safe(protocol: int) -> None:
         assert judged(b"".join([*parts[:at], payload, *parts[at:]])) is Verdict.BLOCKED, at
 
 
-def judged(data: bytes) -> Verdict:
+def judged(data: bytes) -> Verdict | None:
     with opened(data) as source:
         return judge(registry.inspect(source), Policy()).verdict

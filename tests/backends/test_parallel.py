@@ -116,11 +116,6 @@ def same(data: bytes, compression: str) -> bool:
     return in_parts(data, compression) is None and together(data) == alone(data) and not alone(data).complete
 
 
-def test_a_first_block_that_is_not_at_once_there_is_told_as_by_one_thread() -> None:
-    data = bz2_of(PARTS[:3])
-    assert same(data[:4] + b"more" + data[4:], "bz2")
-
-
 def test_an_end_between_blocks_is_told_as_by_one_thread() -> None:
     first = without_checksum(b"one")
     assert bz2_of([first])[-4:] == bytes(4)

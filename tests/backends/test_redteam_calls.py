@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import joblib
 import numpy as np
@@ -169,8 +170,25 @@ def test_paths_and_functions_that_select_features_are_no_alarm(protocol: int) ->
     assert judged(pickle.dumps(kept, protocol)).verdict is Verdict.SAFE
 
 
-def test_an_array_of_strings_of_any_length_is_reviewed_by_its_name() -> None:
-    assert judged(pickle.dumps(np.array(["a"], np.dtypes.StringDType()))).verdict is Verdict.REVIEW
+@pytest.mark.parametrize("missing", [[], [None], [float("nan")], ["?"]])
+def test_an_array_of_strings_of_any_length_is_no_alarm(missing: list[Any]) -> None:
+    kind = np.dtypes.StringDType(na_object=missing[0]) if missing else np.dtypes.StringDType()
+    texts = np.array(["a", "b" * 100, *missing], kind)
+    file = io.BytesIO()
+    joblib.dump({"texts": texts}, file)
+    assert judged(file.getvalue(), "m.joblib").verdict is Verdict.SAFE
+    assert judged(pickle.dumps(texts)).verdict is Verdict.SAFE
+
+
+def test_strings_that_are_fewer_than_an_array_says_are_blocked() -> None:
+    kind = call("numpy._core._internal", "_convert_to_stringdtype_kwargs", b"\x88")
+    made = call("numpy._core.multiarray", "_reconstruct", name("numpy", "ndarray"), group(number(0)), data(b"b"))
+    state = [number(1), group(number(9)), kind, b"\x89", items(text("a"))]
+    assert judged(b"\x80\x04" + made + group(*state) + b"b.").verdict is Verdict.BLOCKED
+    state[1] = group(number(1))
+    assert judged(b"\x80\x04" + made + group(*state) + b"b.").verdict is Verdict.SAFE
+    odd = call("numpy._core._internal", "_convert_to_stringdtype_kwargs", b"\x88", PIPELINE)
+    assert judged(b"\x80\x04" + odd + b".").verdict in UNSAFE
 
 
 @pytest.mark.parametrize(

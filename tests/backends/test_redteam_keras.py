@@ -95,6 +95,21 @@ def test_a_class_that_is_none_of_keras_is_told(called: Any, module: Any) -> None
     assert judged(archive(json.dumps(sequential(layer))), "m.keras").verdict in (*UNSAFE, Verdict.DAMAGED)
 
 
+@pytest.mark.parametrize("module", ["keras", "keras.config", "keras.src.saving.serialization_lib", "mine.helpers"])
+def test_switching_the_safe_mode_off_is_blocked(module: str) -> None:
+    called = "config.enable_unsafe_deserialization" if module == "keras" else "enable_unsafe_deserialization"
+    for layer in (dense(function(called, module)), {"class_name": called, "module": module, "config": {"name": "x"}}):
+        assert judged(archive(json.dumps(sequential(layer))), "m.keras").verdict is Verdict.BLOCKED
+        assert judged(hdf5(sequential(layer)), "m.h5").verdict is Verdict.BLOCKED
+
+
+def test_a_registered_name_is_shown_as_what_it_is() -> None:
+    layer = {"class_name": "Dense", "module": "keras.layers", "registered_name": "mine>Dense", "config": {"name": "x"}}
+    found = judged(archive(json.dumps(sequential(layer))), "m.keras")
+    assert "keras.layers.Dense 'x' is whatever was registered as 'mine>Dense'" in {one.detail for one in found.reasons}
+    assert found.verdict is Verdict.REVIEW
+
+
 @pytest.mark.parametrize("key", ["vocabulary", "vocabulary_file", "filepath", "origin"])
 def test_a_layer_that_reads_a_file_is_told(key: str) -> None:
     layer = {"class_name": "StringLookup", "module": "keras.layers", "config": {"name": "x", key: "/etc/passwd"}}
@@ -112,7 +127,7 @@ def test_a_key_that_stands_twice_is_not_read_one_way() -> None:
 def test_an_asset_that_is_a_pickle_is_told() -> None:
     config = json.dumps(sequential(dense()))
     assert judged(archive(config, ("assets/words.txt", b"a\nb\n")), "m.keras").verdict is Verdict.SAFE
-    assert judged(archive(config, ("assets/words.txt", PICKLE)), "m.keras").verdict is Verdict.REVIEW
+    assert judged(archive(config, ("assets/words.txt", PICKLE)), "m.keras").verdict is Verdict.BLOCKED
 
 
 def test_keras_own_functions_and_classes_are_no_alarm() -> None:

@@ -6,10 +6,11 @@ import json
 
 import pytest
 
+from console.cli import explained
 from console.cli.output import Output, columns, size_words
 from console.cli.shapes import quantiles
 from console.errors import Failed
-from console.records import ExceptionInfo, Failure, Frame
+from console.records import ExceptionInfo, Explanation, Failure, Frame, Point, Verdict
 
 FAILURE = Failure(
     id=1,
@@ -42,6 +43,12 @@ def test_sizes_are_short(count: int | None, words: str) -> None:
     assert size_words(count) == words
 
 
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_a_verdict_and_what_it_is_about_are_two_words(verdict: Verdict) -> None:
+    told = list(explained.lines(Explanation("x", (Point("code", verdict, "no known format"),))))
+    assert told[2].split() == [verdict.value, "no", "known", "format"]
+
+
 def test_names_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     Output().data([], lambda: columns(("PATH",), [("x\x1b[31m\u202e\udcff\n.pkl",)]))
     out = capsys.readouterr().out
@@ -67,6 +74,7 @@ def test_an_error_carries_the_traceback_of_the_child(capsys: pytest.CaptureFixtu
         "type": "ValueError",
         "traceback": [{"file": "m.py", "line": 3, "function": "predict", "text": "raise ValueError('bad')"}],
         "exit": None,
+        "output": FAILURE.stderr,
         "hint": "try",
     }
 

@@ -253,7 +253,33 @@ def test_a_candidate_that_fails_its_gate_is_not_promoted(run: Run, demo_copy: Pa
     assert done.code == 1
     assert done.json["promoted"] is False
     assert done.json["gate"][0]["passed"] is False
+    assert done.json["error"]["code"] == "gate-refused"
     assert path.read_bytes() == old
+
+
+def test_a_gate_that_measures_nothing_promotes_nothing(run: Run, demo_copy: Path) -> None:
+    path = demo_copy / "diabetes/ridge.pkl"
+    recipe = path.with_name("ridge.recipe.toml")
+    recipe.write_text(recipe.read_text().replace("diabetes-holdout", "diabetes-train"))
+    old = path.read_bytes()
+    done = run("update", str(path), "--yes", "--json")
+    assert done.code == 1
+    assert done.json["promoted"] is False
+    assert done.json["unmeasured"] == "the hold-out is the training file"
+    assert done.json["error"]["code"] == "not-measured"
+    assert path.read_bytes() == old
+
+
+def test_a_training_command_that_fails_shows_what_it_printed(run: Run, demo_copy: Path) -> None:
+    path = demo_copy / "diabetes/ridge.pkl"
+    path.with_name("train.py").write_text("import sys\nprint('half way', file=sys.stderr)\nraise SystemExit(7)\n")
+    with path.with_name("ridge.recipe.toml").open("a") as recipe:
+        recipe.write('[retrain]\ncommand = ["python", "train.py", "{candidate}"]\n')
+    done = run("update", str(path), "--yes", "--json")
+    error = done.json["error"]
+    assert (done.code, error["code"], error["exit"]) == (1, "training-failed", "exit code 7")
+    assert (error["output"], error["phase"]) == ("half way", "command")
+    assert "half way" in run("update", str(path), "--yes").err
 
 
 def test_an_audit_log_that_was_touched_is_found_out(run: Run, demo_copy: Path) -> None:
@@ -284,7 +310,7 @@ def started(*argv: str) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_an_interrupted_probe_ends_with_130_and_leaves_no_child(demo_store: Path, number: signal.Signals) -> None:
     with started("probe", str(demo_store / "sensors/online.pkl"), "--seconds", "60", "--json") as probe:
         assert probe.stdout is not None

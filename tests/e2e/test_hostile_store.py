@@ -14,7 +14,8 @@ import pytest
 
 from tests.cli.running import Run
 from tests.e2e.hostile_store import build
-from tests.e2e.test_terminal import Terminal, terminal
+from tests.e2e.terminal import Terminal
+from tests.e2e.test_terminal import terminal
 
 SEQUENCES = re.compile(r"\x1b\[[?<>=]?[0-9;:$]*[A-Za-z]|\x1b[()][AB0]|\x1b[78=>]|\x1b\]22;[a-z-]*(?:\x1b\\|\x07)")
 """What a terminal program writes: control sequences without any text in them, and the shape of the pointer."""

@@ -15,16 +15,19 @@ from typing import Any
 from console.records import Verdict
 from console.trust.verdict import verdict_of_finding
 from tests.fuzzing.mutation import mutated
+from tests.fuzzing.spellings import spelled
 from tests.fuzzing.streams import grow, seeds
 from tests.fuzzing.trials import Outcome, Trials
 
 __all__ = ["Campaign", "Report", "verdict_of"]
 
 _MAX_KEPT = 16 << 10
+_SPELLED = 0.4
+"""The share of inputs that name something in a spelling of their own."""
 _FRESH = 0.15
-"""The share of inputs that are grown from nothing."""
+"""The share of the others that are grown from nothing."""
 _RECENT = 0.5
-"""The share of the others that start from what was new last."""
+"""The share of the rest that start from what was new last."""
 
 
 @dataclass
@@ -89,6 +92,8 @@ class Campaign:
 
     def _next(self) -> bytes:
         rng = self._rng
+        if rng.random() < _SPELLED:
+            return spelled(rng)
         if rng.random() < _FRESH:
             return grow(rng)
         recent = self._corpus[-max(20, len(self._corpus) // 5) :]
@@ -98,8 +103,8 @@ class Campaign:
         outcome, report = trials.run(data), self.report
         report.executions += 1
         report.slowest = max(report.slowest, outcome.seconds)
-        report.verdicts[verdict_of(outcome.walked) if outcome.walked else "lost"] += 1
-        for fault in faults(outcome):
+        report.verdicts[verdict_of(outcome.walked) if outcome.walked and not outcome.fault else "lost"] += 1
+        for fault in faults(outcome, data):
             self._found(fault, data, outcome)
         if outcome.features - self._seen and len(data) <= _MAX_KEPT:
             self._seen |= outcome.features
@@ -129,8 +134,9 @@ class Campaign:
         self.report.lost = trials.lost
 
 
-def faults(outcome: Outcome) -> list[str]:
-    """What must never be: a walk that fails or is slow, a name it did not list, a finding without its place."""
+def faults(outcome: Outcome, data: bytes) -> list[str]:
+    """What must never be: a walk that fails or is slow, a name it did not list, a file with it that is called something
+    else than a pickle, a finding without its place."""
     if outcome.fault:
         lines = outcome.fault.strip().splitlines()
         where = next((line.strip() for line in reversed(lines) if "backends" in line), "")
@@ -141,5 +147,7 @@ def faults(outcome: Outcome) -> list[str]:
     for engine, names in outcome.missed().items():
         codes = ",".join(sorted({code for code, _ in outcome.walked["findings"]}))
         found.append(f"missed: {engine}; verdict {verdict_of(outcome.walked)}; {codes}\n{sorted(names)}")
+    for title, missed in outcome.hidden(data).items():
+        found.append(f"hidden: in {title}, from {', '.join(missed)}\n{missed}")
     found.extend(f"no offset or no words: {code}" for code in outcome.walked["unplaced"])
     return found

@@ -33,9 +33,12 @@ numpy.amax stands for all listed functions that may give back what they are give
 
 
 class Inert:
-    """Takes any call, state or item, and does nothing with it."""
+    """Takes any call, state or item, and does nothing with it; `made` counts what was made by calls."""
+
+    made = 0
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Inert:
+        Inert.made += 1
         return object.__new__(cls)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -76,7 +79,7 @@ class _Recording:
         return self._answer(module, name)
 
     def persistent_load(self, pid: Any) -> Any:
-        return Inert()
+        return object.__new__(Inert)
 
 
 class _C(_Recording, _pickle.Unpickler):

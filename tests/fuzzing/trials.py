@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import copyreg
 import json
 import os
+import re
 import resource
 import select
 import signal
@@ -13,16 +15,20 @@ import sys
 import time
 import traceback
 import warnings
+import zlib
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from backends import registry
-from backends.base import ArtifactError, Source
+from backends.base import ArtifactError, MemorySource, Source
+from backends.memory import reserve
 from backends.pickle_walk import Walk, walk
 from console.worker.child import landlock, sandbox, seccomp
 from tests.fuzzing.coverage import traced
-from tests.fuzzing.references import ENGINES
+from tests.fuzzing.references import ENGINES, Inert
+from tests.fuzzing.spellings import DANGEROUS, EXTENSION
+from tests.fuzzing.wrappings import MAX_WRAPPED, WRAPPINGS
 
 __all__ = ["Outcome", "Trials", "facts"]
 
@@ -43,6 +49,7 @@ class Outcome:
     walked: dict[str, Any] | None = None
     asked: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
     features: set[str] = field(default_factory=set)
+    used: bool = False
     fault: str = ""
     seconds: float = 0.0
 
@@ -55,13 +62,33 @@ class Outcome:
         """
         if self.walked is None:
             return {}
-        named = {tuple(pair) for pair in self.walked["names"]}
+        return self._without({tuple(pair) for pair in self.walked["names"]})
+
+    def hidden(self, data: bytes) -> dict[str, dict[str, set[tuple[str, str]]]]:
+        """The same of whatever the input was wrapped in, by its title and by engine, where the file was inspected.
+
+        `used` says that what was named was called, or given back. Text that does nothing with a name that is not known
+        for harm may be text, and what no import could find is no name. A number of the registry alone does nothing.
+        """
+        found = {}
+        unused = set() if self.used else {EXTENSION[1:]}
+        for title, names in (self.walked or {}).get("wrapped", {}).items():
+            missed = self._without({tuple(pair) for pair in names})
+            if is_text(data) and not self.used:
+                missed = {engine: asked & set(DANGEROUS) for engine, asked in missed.items()}
+            missed = {engine: set(filter(importable, asked)) - unused for engine, asked in missed.items()}
+            if any(missed.values()):
+                found[title] = {engine: asked for engine, asked in missed.items() if asked}
+        return found
+
+    def _without(self, named: set[tuple[str, str]]) -> dict[str, set[tuple[str, str]]]:
+        assert self.walked is not None
         skipped: set[str] = set()
         codes = {code for code, _ in self.walked["findings"]}
         if "computed-name" in codes:
             skipped = {"joblib"}
         if self.walked["joblib"]:
-            skipped = set(ENGINES) if codes & {"raw-span", "frame", "trailing-bytes"} else set(ENGINES) - {"joblib"}
+            skipped = {"joblib"} if codes & {"raw-span", "frame", "trailing-bytes"} else skipped
         missed = {engine: names - named for engine, names in self.asked.items() if engine not in skipped}
         return {engine: names for engine, names in missed.items() if names}
 
@@ -69,8 +96,9 @@ class Outcome:
 class Trials:
     """Keeps a child for trials, and starts another when one is lost; a context manager."""
 
-    def __init__(self, coverage: bool = True, confined: bool = True) -> None:
+    def __init__(self, coverage: bool = True, confined: bool = True, everywhere: bool = False) -> None:
         self.lost = 0
+        self._everywhere = everywhere
         self._coverage = coverage
         self._confined = confined
         self._pid = 0
@@ -116,6 +144,7 @@ class Trials:
             outcome.asked.setdefault(rest[0], set()).add((rest[1], rest[2]))
         elif kind == "ended":
             outcome.features.add(f"{rest[0]}: {rest[1]}")
+            outcome.used = outcome.used or rest[1] == "whole" or bool(rest[2])
         return bool(kind == "done")
 
     def _answer(self, seconds: float) -> list[Any] | None:
@@ -145,7 +174,7 @@ class Trials:
         try:
             os.close(self._to)
             os.close(self._from)
-            _Child(child_in, child_out, self._coverage).serve(parent, self._confined)
+            _Child(child_in, child_out, self._coverage, self._everywhere).serve(parent, self._confined)
         except BaseException:  # the process ends here, whatever it was
             traceback.print_exc()
         finally:
@@ -164,7 +193,8 @@ class Trials:
 
 
 class _Child:
-    def __init__(self, read_end: int, write_end: int, coverage: bool) -> None:
+    def __init__(self, read_end: int, write_end: int, coverage: bool, everywhere: bool) -> None:
+        self._everywhere = everywhere
         self._in = os.fdopen(read_end, "rb")
         self._out = write_end
         self._coverage = coverage
@@ -176,6 +206,7 @@ class _Child:
         if os.getppid() != parent:
             return
         warnings.simplefilter("ignore")
+        copyreg.add_extension(*EXTENSION[1:], EXTENSION[0])
         sys.setrecursionlimit(1000)
         size = int(open("/proc/self/statm", encoding="ascii").read().split()[5]) * resource.getpagesize()  # noqa: SIM115
         resource.setrlimit(resource.RLIMIT_DATA, (size + MEMORY, size + MEMORY))
@@ -196,7 +227,7 @@ class _Child:
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, data, 0)
         before, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
-        told, features = self._walked()
+        told, features = self._walked(data)
         seconds = time.process_time() - started
         if seconds > WALK_SECONDS and not told["fault"]:
             told["fault"] = f"the walk took {seconds:.1f} s"
@@ -205,15 +236,16 @@ class _Child:
             told["fault"] = f"the walk took {grown >> 10} MiB"
         self._say("walked", told, sorted(features))
         for engine, load in ENGINES.items():
+            Inert.made = 0
             try:
                 load(data, partial(self._say, "asked", engine))
                 ending = "whole"
             except Exception as error:
                 ending = type(error).__name__
-            self._say("ended", engine, ending)
+            self._say("ended", engine, ending, Inert.made)
         self._say("done")
 
-    def _walked(self) -> tuple[dict[str, Any], set[str]]:
+    def _walked(self, data: bytes) -> tuple[dict[str, Any], set[str]]:
         source, steps = Source(self._file), set[tuple[str, int, int]]()
         told: dict[str, Any] = {"names": [], "findings": [], "fault": ""}
         try:
@@ -222,18 +254,45 @@ class _Child:
             else:
                 result = walk(source)
             told.update(facts(result))
-            with contextlib.suppress(ArtifactError):
-                registry.inspect(Source(self._file, "model.pkl"))
+            titles = ["nothing"]
+            if len(data) <= MAX_WRAPPED:
+                titles += [*WRAPPINGS] if self._everywhere else [[*WRAPPINGS][zlib.crc32(data) % len(WRAPPINGS)]]
+            told["wrapped"] = {title: inspected(data, title) for title in titles} if data else {}
         except BaseException:
             told["fault"] = traceback.format_exc()[-1500:]
         features = {f"{name}:{first}:{second}" for name, first, second in steps}
         return told, features | {f"finding {code}" for code, _ in told["findings"]}
 
 
+def inspected(data: bytes, title: str) -> list[tuple[str, str]]:
+    """The names that inspecting the input in one of WRAPPINGS tells; none where it is taken for something else."""
+    name, wrap = WRAPPINGS[title]
+    try:
+        found = registry.inspect(MemorySource(wrap(data), name))
+    except ArtifactError:
+        return []
+    if any(each.code == "extension-registry" for each in found.findings):
+        return [(use.module, use.name) for use in found.names] + [EXTENSION[1:]]
+    return [(use.module, use.name) for use in found.names]
+
+
+def is_text(data: bytes) -> bool:
+    """Whether nothing but characters stands there."""
+    return all(byte in b"\t\n\x0b\x0c\r\x1b" or 32 <= byte < 127 or byte >= 160 for byte in data)
+
+
+def importable(pair: tuple[str, str]) -> bool:
+    """Whether a module of this name could be found by Python's finders, and have something of this name."""
+    module, name = pair
+    parts = module.split(".")
+    return bool(name) and all(parts) and not re.search(r"[\s/\x00-\x1f\x7f-\x9f]", module)
+
+
 def facts(result: Walk) -> dict[str, Any]:
     """What a walk found, in plain values."""
     return {
-        "names": [(use.module, use.name) for use in result.names],
+        "names": [(use.module, use.name) for use in result.names]
+        + [EXTENSION[1:]] * any(each.code == "extension-registry" for each in result.findings),
         "findings": [(each.code, each.offset) for each in result.findings],
         "unplaced": [each.code for each in result.findings if each.offset is None or not each.detail],
         "complete": result.complete,
@@ -245,4 +304,5 @@ def confine() -> None:
     """Take from this process what no walk and no unpickler needs: other files, sockets, new processes."""
     sandbox.no_new_privileges()
     landlock.restrict(["/proc/self", "/usr", *landlock.library_paths("/nonexistent")], [])
+    reserve(sandbox.MEMORY_FILES)
     seccomp.install()

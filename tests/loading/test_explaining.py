@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pickle
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +99,33 @@ async def test_a_loaded_file_that_changes_is_told_too(engine: Engine, store: Pat
     await engine.artifacts.explain("b.pkl")
     replaced(store / "b.pkl", {"m": model(1), "x": Payload()})
     await until(engine, lambda: [one for one in engine.bus.recent() if one.kind == "trust.changed"])
+
+
+async def test_a_file_that_changes_while_it_is_being_loaded_is_told_too(engine: Engine, store: Path) -> None:
+    await engine.artifacts.explain("b.pkl")
+    old = engine.artifacts.row("b.pkl")
+    stopped: list[int] = []
+
+    def stop(event: Event) -> None:
+        if event.kind == "worker.phase" and not stopped:
+            stopped.extend(child.pid for child in engine._launcher.children if child.kind == "worker")
+            for pid in stopped:
+                os.kill(pid, signal.SIGSTOP)
+
+    unsubscribe = engine.bus.subscribe(stop)
+    loading = asyncio.ensure_future(engine.models.load("b.pkl"))
+    await until(engine, lambda: stopped)
+    unsubscribe()
+    replaced(store / "b.pkl", {"m": model(1), "x": Payload()})
+    while (row := engine.artifacts.row("b.pkl")) is None or row.digest in (None, old and old.digest):  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    for pid in stopped:
+        os.kill(pid, signal.SIGCONT)
+    await loading
+    await until(engine, lambda: [one for one in engine.bus.recent() if one.kind == "artifact.changed"])
+    row = engine.artifacts.row("b.pkl")
+    assert row is not None
+    assert row.changed
 
 
 async def test_what_the_console_replaced_is_told_from_the_history(

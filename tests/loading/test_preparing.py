@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import joblib
 import pytest
@@ -81,7 +82,7 @@ async def test_a_load_takes_up_what_was_prepared_but_only_for_these_bytes(engine
     asked: list[str] = []
     plan = engine._inspectors.plan
 
-    async def counted(fd: int, name: str = "", **options: int) -> object:
+    async def counted(fd: int, name: str = "", **options: Any) -> object:
         asked.append(name)
         return await plan(fd, name, **options)
 

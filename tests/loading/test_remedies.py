@@ -69,5 +69,5 @@ async def test_doctor_shows_layers_tests_and_steps(tmp_path: Path) -> None:
     assert isinstance(tests, dict)
     assert isinstance(steps, dict)
     assert tuple(layers) == LAYERS
-    assert set(tests) == {"canary", "write", "socket", "fork", "exec", "signal"}
+    assert set(tests) == {"canary", "write", "socket", "fork", "exec", "memory", "code", "signal"}
     assert set(steps) <= set(layers)

@@ -125,7 +125,7 @@ async def test_an_identity_that_cannot_serve_is_named_with_the_reason(
     cases = {
         stranger: f"cannot be opened with the identity {stranger}: it was sealed for another one",
         loose: f"{loose} has mode 0640: others must not be able to read it (chmod 400 {loose})",
-        file.with_name("absent.txt"): "absent.txt: No such file",
+        file.with_name("absent.txt"): "absent.txt: no such file",
     }
     for path, words in cases.items():
         engine = await opening(

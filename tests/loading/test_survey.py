@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 
+import pytest
+
 from console.errors import BadInput
+from console.loading import survey
 from console.loading.shelf import Shelf
 from console.loading.survey import Survey
-from console.records import Artifact, Judgement, Report, Verdict
+from console.records import Artifact, Judgement, Reason, Report, Verdict
 
 DAY = 86_400.0
 
@@ -21,10 +24,12 @@ class Desk:
         self.shelf.put(rows)
         self.survey = Survey(self.shelf, self.inspect, width=width)
         self.order: list[str] = []
+        self.in_vain: list[str] = []
         self.at_once = 0
         self.most = 0
         self.may_go = asyncio.Event()
         self.all_busy = asyncio.Event()
+        self.all_safe = asyncio.Event()
         self._width = width
 
     async def inspect(self, path: str) -> Report:
@@ -36,13 +41,18 @@ class Desk:
         await self.may_go.wait()
         await asyncio.sleep(0)
         self.at_once -= 1
+        if path in self.in_vain:
+            self.in_vain.remove(path)
+            return Report(row(path), None, Judgement(None, (Reason("not-inspected", "not inspected, because …"),)))
         if path.startswith("broken"):
             raise BadInput(f"{path} cannot be read")
-        row = self.shelf.get(path)
-        assert row is not None
+        found = self.shelf.get(path)
+        assert found is not None
         empty = path.startswith("empty")
-        self.shelf.put([row.replace(verdict=None if empty else Verdict.SAFE, problem="is empty" if empty else None)])
-        return Report(row, None, Judgement(Verdict.SAFE))
+        self.shelf.put([found.replace(verdict=None if empty else Verdict.SAFE, problem="is empty" if empty else None)])
+        if all(one.verdict is Verdict.SAFE for one in self.shelf.rows()):
+            self.all_safe.set()
+        return Report(found, None, Judgement(Verdict.SAFE))
 
 
 def row(path: str, size: int = 10, age: float = 0.0) -> Artifact:
@@ -111,3 +121,23 @@ async def test_it_ends_in_the_middle_when_the_console_does() -> None:
     await asyncio.gather(work, return_exceptions=True)
     assert work.cancelled()
     assert len(desk.order) == 2
+
+
+async def test_what_the_machine_kept_from_being_inspected_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(survey, "AGAIN_SECONDS", (0.01,))
+    desk = Desk([row("a"), row("b")])
+    desk.in_vain = ["a", "a"]
+    desk.may_go.set()
+    work = asyncio.create_task(desk.survey.run())
+    async with asyncio.timeout(10):
+        await desk.all_safe.wait()
+    work.cancel()
+    assert sorted(desk.order) == ["a", "a", "a", "b"]
+
+
+async def test_of_what_cannot_be_read_the_row_says_why() -> None:
+    desk = Desk([row("broken")])
+    desk.may_go.set()
+    await desk.survey.drain()
+    (found,) = desk.shelf.rows()
+    assert (found.verdict, found.why) == (None, "not inspected, because broken cannot be read")

@@ -29,9 +29,10 @@ class Ended:
 
 
 class Server:
-    """Processes that publish under fault injection."""
+    """Processes that publish under fault injection; `trace` is what strace said of the last one."""
 
-    def __init__(self) -> None:
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
         self._process = subprocess.Popen(
             [sys.executable, str(HERE / "publish_server.py")],
             stdin=subprocess.PIPE,
@@ -41,14 +42,16 @@ class Server:
             env={**os.environ, "PYTHONPATH": str(PROJECT)},
         )
 
-    def run(self, request: dict[str, str], *inject: str) -> Ended:
-        """Do what `request` says with these strace injections (`fsync:error=EIO:when=1`) in force."""
+    def run(self, request: dict[str, str], *inject: str, meanwhile: Callable[[int], None] = lambda pid: None) -> Ended:
+        """Do what `request` says with these strace injections (`fsync:error=EIO:when=1`) in force; `meanwhile` is
+        called with the process once it goes."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         print(json.dumps(request), file=self._process.stdin, flush=True)
         pid = self._process.stdout.readline().strip()
         tracer = self._attached(pid, inject) if inject else None
         print("go", file=self._process.stdin, flush=True)
+        meanwhile(int(pid))
         told = {"error": "", "message": ""}
         while "status" not in told:
             told.update(json.loads(self._process.stdout.readline()))
@@ -58,7 +61,7 @@ class Server:
 
     def _attached(self, pid: str, inject: tuple[str, ...]) -> subprocess.Popen[str]:
         names = ",".join(one.split(":")[0] for one in inject)
-        command = ["strace", "-o", "/dev/null", "-p", pid, "-e", f"trace={names}"]
+        command = ["strace", "-o", str(self.trace), "-p", pid, "-e", f"trace={names}"]
         for one in inject:
             command += ["-e", f"inject={one}"]
         tracer = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
@@ -74,8 +77,8 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
-    one = Server()
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    one = Server(tmp_path_factory.mktemp("trace") / "trace")
     yield one
     one.close()
 

@@ -1,7 +1,7 @@
-"""Runs publish, rollback or recover in forked processes that a tracer can be attached to before they begin.
+"""Runs publish, rollback, recover, seal or settle in forked processes that a tracer is attached to before they begin.
 
-One JSON request a line on stdin: {"root", "path", "action", "content", "replaces"}. Answers the pid, waits for any
-line, lets the process go, answers how it ended.
+One JSON request a line on stdin: {"root", "path", "action", "content", "replaces", "audit"}. Answers the pid, waits
+for any line, lets the process go, answers how it ended.
 """
 
 import contextlib
@@ -12,20 +12,51 @@ import traceback
 from pathlib import Path
 
 from console.errors import ConsoleError
-from console.store import opening, publish, recovery, sealed
+from console.store import leavings, opening, publish, recovery, sealed
+from console.store.remove import remove_for
+from console.trust.audit import Audit
 
 
 def act(request: dict[str, str]) -> None:
+    """Do it, as an update does: with a record before and behind where `audit` names the home of its mirror."""
+    if request.get("audit"):
+        os.environ["XDG_STATE_HOME"] = request["audit"]
+        Audit(Path(request["root"])).append(request["action"], artifact=request["path"], result="intent")
+    change(request)
+    if request.get("audit"):
+        Audit(Path(request["root"])).append(request["action"], artifact=request["path"], result="done")
+
+
+def change(request: dict[str, str]) -> None:
     root = Path(request["root"])
     promotion = publish.Promotion("tester", "a test")
     if request["action"] == "recover":
         recovery.recover(root)
+    elif request["action"] == "settle":
+        leavings.settle(root)
+    elif request["action"] == "seal":
+        seal(root, request["path"], Path(request["content"]), promotion)
     elif request["action"] == "rollback":
         publish.rollback(root, request["path"], int(request["content"]), promotion)
     else:
         source = Path(request["content"])
         with opening.open_artifact(source.parent, source.name) as opened, sealed.seal(opened) as content:
             publish.publish(root, request["path"], content, promotion, replaces=request["replaces"] or None)
+
+
+def seal(root: Path, path: str, source: Path, promotion: publish.Promotion) -> None:
+    """As a command does it: the sealed file by publish, then the open one removed."""
+    with (
+        opening.open_artifact(root, path) as opened,
+        opening.open_artifact(source.parent, source.name) as other,
+        sealed.seal(other) as content,
+    ):
+        target = f"{path}.age"
+
+        def write() -> None:
+            publish.publish(root, target, content, promotion, replaces=None)
+
+        remove_for(root, opened, root / target, content.digest or "", [sealed.digest_of(opened)], write)
 
 
 def child(request: dict[str, str], gate: int) -> int:

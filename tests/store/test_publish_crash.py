@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import os
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +173,80 @@ def test_file_system_without_exchange(server: Any, tmp_path: Path, existing: boo
     assert server.run(make(root, existing=existing), "renameat2:error=EINVAL").status == 0
     assert live(root) == NEW
     check_settled(root, OLD if existing else None)
+
+
+def _held_at_its_rename(pid: int) -> bool:
+    """Whether a traced process watches a name and is held at a system call."""
+    with suppress(OSError):
+        watches = any("inotify" in one.read_text() for one in Path(f"/proc/{pid}/fdinfo").iterdir())
+        return watches and Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "t"
+    return False
+
+
+@pytest.mark.parametrize("how", ["moved in", "removed and made anew"])
+def test_a_foreign_file_in_the_very_moment_of_a_rename_over_it_is_told(server: Any, tmp_path: Path, how: str) -> None:
+    root = tmp_path / "s"
+    request = make(root)
+
+    def interfere(pid: int) -> None:
+        end = time.monotonic() + 10
+        while not _held_at_its_rename(pid) and time.monotonic() < end:
+            time.sleep(0.002)
+        if how == "moved in":
+            (tmp_path / "foreign").write_bytes(b"foreign")
+            (tmp_path / "foreign").rename(root / PATH)
+        else:
+            (root / PATH).unlink()
+            (root / PATH).write_bytes(b"foreign")
+
+    faults = ("renameat2:error=EINVAL", "renameat:delay_enter=1500000:when=2")
+    ended = server.run(request, *faults, meanwhile=interfere)
+    assert (ended.status, ended.error) == (3, "Conflict"), ended
+    assert "theirs is lost" in ended.message
+    assert live(root) == OLD
+    recovery.recover(root)
+    check_settled(root, OLD)
+
+
+def test_who_holds_the_lock_of_the_directory_is_waited_for_and_named(server: Any, tmp_path: Path) -> None:
+    root = tmp_path / "s"
+    request = make(root)
+    holder = os.open(root / "models", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(holder, fcntl.LOCK_EX)
+        ended = server.run(request, "renameat2:error=EINVAL")
+    finally:
+        os.close(holder)
+    assert (ended.status, ended.error) == (3, "Failed")
+    assert f"the directory of {PATH} is locked by process {os.getpid()}" in ended.message
+    assert live(root) == OLD
+    assert server.run(request, "renameat2:error=EINVAL").status == 0
+    check_settled(root, OLD)
+
+
+def test_what_was_retained_half_is_not_left_without_exchange(server: Any, tmp_path: Path) -> None:
+    for number in range(1, MOST):
+        root = tmp_path / f"{number}"
+        request = make(root)
+        (root / "other-name").hardlink_to(root / PATH)  # so that its bytes are copied
+        ended = server.run(request, "renameat2:error=EINVAL", f"write:signal=KILL:when={number}")
+        recovery.recover(root)
+        assert not [*root.rglob("*.part"), *root.rglob(".mc-*")]
+        if ended.status == 0:
+            break
+
+
+def test_a_foreign_file_of_the_longest_name_is_set_aside(server: Any, tmp_path: Path) -> None:
+    root = tmp_path / "s"
+    request = make(root)
+    name = "ü" * 125 + ".pkl"
+    (root / PATH).rename(root / "models" / name)
+    assert server.run({**request, "path": f"models/{name}"}, "renameat2:signal=KILL:when=1").status == -9
+    (tmp,) = (root / "models").glob(".mc-*")
+    tmp.write_bytes(b"foreign")
+    (settled,) = recovery.recover(root)
+    assert settled.outcome in ("conflict", "undone")
+    assert [one.read_bytes() for one in (root / ".model-console" / "conflicts").iterdir()] == [b"foreign"]
 
 
 @pytest.mark.parametrize("call", ["write", "fsync", "linkat", "renameat", "unlinkat"])

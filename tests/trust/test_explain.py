@@ -214,3 +214,18 @@ def test_a_name_that_only_looks_like_another_is_spelled_out() -> None:
     told = explained(b"\x80\x04\x8c\x03" + "\u043es".encode() + b"\x8c\x06system\x93)R.").points[0].mentions[0]
     assert told.name == "\u043es.system"
     assert told.use.endswith("spelled \\u043es.system")
+
+
+def test_what_is_blocked_by_a_name_says_what_would_have_to_be_true() -> None:
+    told = explained(pickle.dumps([Payload(os.system, "touch x")]))
+    assert told.points[0].text == "No policy can trust such a name: the file is allowed once it is saved without it."
+    told = explained(pickle.dumps(model().fit))
+    assert told.headline.startswith("Loading it calls builtins.getattr, which could reach any attribute")
+    assert told.points[0].text.startswith("It is allowed as the method of a class on the list, such as str.split")
+    told = explained(pickle.dumps(IPv4Address("127.0.0.1")))
+    assert told.points[0].text.endswith("A policy can trust these names.")
+    assert told.policy == 'trusted = ["ipaddress.IPv4Address"]'
+
+
+def test_a_getattr_of_a_known_class_alone_is_no_point() -> None:
+    assert explained(pickle.dumps(str.split, 2)).points == ()

@@ -21,8 +21,30 @@ def test_nothing_dangerous_is_listed() -> None:
     assert listed == []
 
 
-def test_no_listed_name_is_dotted() -> None:
-    assert [pair for pair in names.allowed() if "." in pair[1]] == []
+def test_dotted_names_that_are_listed_are_attributes_of_listed_classes() -> None:
+    dotted = [pair for pair in names.allowed() if "." in pair[1]]
+    assert {(module, name.partition(".")[0]) for module, name in dotted} <= names.allowed()
+    private = {pair for pair in dotted if "._" in pair[1] and not pair[1].endswith("_gen._entropy")}
+    assert private == {("zoneinfo", "ZoneInfo._unpickle")}
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "right"),
+    [
+        ("builtins", "str.split", True),
+        ("__builtin__", "unicode.split", True),
+        ("__builtin__", "len", True),
+        ("_abcoll", "Mapping", True),
+        ("exceptions", "ValueError", True),
+        ("builtins", "str.format", False),
+        ("mine", "str.split", False),
+        ("builtins", "Mine.split", False),
+        ("numpy", "ndarray.tofile", False),
+        ("sklearn.pipeline", "Pipeline.fit", False),
+    ],
+)
+def test_names_are_listed_as_an_unpickler_reads_them(module: str, name: str, right: bool) -> None:
+    assert names.listed(module, name) is right
 
 
 def test_python_2_spellings_lead_to_listed_names() -> None:

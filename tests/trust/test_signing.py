@@ -79,7 +79,7 @@ def test_a_key_behind_a_link_or_of_another_kind_is_refused(tmp_path: Path, key_f
     (tmp_path / "text").chmod(0o600)
     with pytest.raises(BadInput, match="holds no private key"):
         private_key(tmp_path / "text")
-    with pytest.raises(BadInput, match="No such file"):
+    with pytest.raises(BadInput, match="no such file"):
         private_key(tmp_path / "absent")
 
 
@@ -280,20 +280,30 @@ def test_no_link_leads_to_a_signature(root: Path, key_file: Path, tmp_path: Path
         verified(root, "a.joblib", A, [line])
 
 
-def test_only_the_newest_files_are_read_and_only_so_many_bytes(
-    root: Path, key_file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_oldest_of_many_thousand_signatures_counts(root: Path, key_file: Path) -> None:
     line = line_of(key_file)
     oldest = signed(root, key_file, {"old.joblib": A})
+    newer = signed(root, key_file, {"new.joblib": B}).read_bytes()
+    for number in range(4200):
+        (oldest.parent / f"{10**19 + number:020d}-00000000.dsse.json").write_bytes(newer)
+    assert verified(root, "old.joblib", A, [line]) is not None
+    assert verified(root, "old.joblib", B, [line]) is None
+    assert signatures.Signatures.read(root).verified("old.joblib", A, [line]) is not None
+
+
+def test_what_is_too_much_to_read_is_told(root: Path, key_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = line_of(key_file)
+    size = signed(root, key_file, {"old.joblib": A}).stat().st_size
     for number in range(3):
-        signed(root, key_file, {f"{number}.joblib": A})
-    monkeypatch.setattr(signatures, "FILES_CAP", 3)
-    assert verified(root, "old.joblib", A, [line]) is None
-    assert verified(root, "0.joblib", A, [line]) is not None
-    monkeypatch.setattr(signatures, "FILES_CAP", 4)
-    monkeypatch.setattr(signatures, "TOTAL_CAP", 2 * oldest.stat().st_size + 20)
-    found = [verified(root, f"{number}.joblib", A, [line]) is not None for number in range(3)]
-    assert found == [False, True, True]
+        signed(root, key_file, {f"{number}.joblib": B})
+    monkeypatch.setattr(signatures, "VERIFIED_CAP", 2 * size + 20)
+    monkeypatch.setattr(signatures, "TOTAL_CAP", 2 * size + 20)
+    assert verified(root, "2.joblib", B, [line]) is not None
+    with pytest.raises(BadInput, match="of signatures"):
+        verified(root, "old.joblib", A, [line])
+    found = signatures.Signatures.read(root)
+    assert found.verified("1.joblib", B, [line]) is not None
+    assert [one.why for one in found.refused] == ["it and those before it are more than 0 MiB together"]
 
 
 def test_a_store_without_signatures_has_none(root: Path, key_file: Path) -> None:

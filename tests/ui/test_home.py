@@ -7,6 +7,7 @@ import time
 import pytest
 
 from console.config import Settings
+from console.ui.screens.home import HomeScreen
 from console.ui.screens.model import ModelScreen
 from console.ui.widgets.artifact_table import ArtifactTable, layout
 from console.ui.widgets.filter_bar import FilterBar
@@ -111,17 +112,27 @@ async def test_an_action_acts_on_the_row_that_is_seen() -> None:
 
 async def test_sorting_by_each_column_and_back() -> None:
     async with console_on(demo()) as console:
-        seen = set()
-        for _ in range(9):
+        rows = console.app.rows
+        seen = [rows.sort]
+        for _ in range(8):
             await console.press("s")
-            await console.until(lambda: console.app.rows.sort not in seen)
-            seen.add(console.app.rows.sort)
-        assert seen == {"state", "model", "class", "format", "size", "changed", "trust", "p99", "rss"}
-        assert console.app.rows.sort == "model"
+            await console.until(lambda: rows.sort not in seen)
+            seen.append(rows.sort)
+        assert set(seen) == {"state", "model", "class", "format", "size", "changed", "trust", "p99", "rss"}
+        await console.press("s")
+        await console.until(lambda: rows.sort == "model")
         await console.press("S")
-        await console.until(lambda: console.app.rows.reverse)
-        assert "MODEL↓" in console.picture()
-        assert console.app.rows.path_at(0) == "vision/digits-cnn.keras"
+        await console.until(lambda: "MODEL↓" in console.picture())
+        assert rows.path_at(0) == "vision/digits-cnn.keras"
+
+
+async def test_each_press_counts_though_none_is_shown_yet() -> None:
+    async with console_on(demo()) as console:
+        home, rows = console.app.screen, console.app.rows
+        assert isinstance(home, HomeScreen)
+        for act in (home.do_sort, home.do_sort, home.do_reverse, home.do_reverse, home.do_reverse):
+            act()
+        await console.until(lambda: (rows.sort, rows.reverse) == ("format", True))
 
 
 async def test_a_click_on_a_title_sorts_by_it() -> None:

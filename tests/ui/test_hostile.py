@@ -93,7 +93,8 @@ def compared(path: str, text: str) -> Comparison:
     """A comparison whose every text is hostile."""
     side = Candidate(text, 9, text, {text: text}, {text: 1.0})
     gate = (GateResult(text, True, text), GateResult(text, None, text))
-    return Comparison(path, NOW, text, 5, side, side, gate, False, changed=((text, text, text),), metric=text)
+    return Comparison(path, NOW, text, 5, side, side, gate, False, changed=((text, text, text),), metric=text,
+                      unmeasured=text, warnings=(text,))  # fmt: skip
 
 
 def _is_ours(key: str, value: object) -> bool:

@@ -83,7 +83,7 @@ class HostileFeeder(Feeder):
             )
             self.recorders[path] = self.recorder()
         for path, report in self.reports.items():
-            self.explanations[path] = self.explanation(report.judgement.verdict)
+            self.explanations[path] = self.explanation(report.judgement.verdict or Verdict.REVIEW)
             found = report.inspection
             if found is not None:
                 arrays = (ArrayInfo(self.text, (2, 3), self.text, 48),)

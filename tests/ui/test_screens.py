@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from textual.widgets import Input
 
 from console.config import state_dir
 from console.errors import Usage
-from console.records import UpdatePlan, UpdateProgress, Verdict
+from console.records import GateResult, Unchanged, UpdatePlan, UpdateProgress, Verdict
 from console.ui.dialogs.confirm import ConfirmScreen
 from console.ui.screens.errors import ErrorsScreen
 from console.ui.screens.events import EventsScreen
@@ -210,6 +211,39 @@ async def test_a_comparison_shows_the_gate_and_promotes_after_a_yes() -> None:
         feeder.say("update.promoted", "churn/rf.joblib", "churn/rf.joblib is now version 4", "ok")
         await console.on(HomeScreen)
     assert feeder.asked == [("promote", "churn/rf.joblib")]
+
+
+async def test_what_was_not_measured_is_said_and_promoted_by_the_operators_word_alone() -> None:
+    feeder, flaw = demo(), "the hold-out is the training file"
+    gate = (GateResult("roc_auc at least 0.9", None, f"not measured: {flaw}"),)
+    feeder.compared["churn/rf.joblib"] = replace(
+        COMPARED, gate=gate, unmeasured=flaw, warnings=("ConvergenceWarning: it did not converge",)
+    )
+    async with console_on(feeder) as console:
+        await console.press("u")
+        await console.on(UpdateScreen)
+        text = console.widget(TextPane).plain
+        assert f"Nothing was measured: {flaw}." in text
+        assert f"not measured: {flaw}" in text
+        assert "not measured not measured" not in text.replace("  ", " ")
+        assert "ConvergenceWarning: it did not converge" in text
+        await console.press("P")
+        await console.on(ConfirmScreen)
+        assert f"Nothing was measured: {flaw}" in " ".join(console.picture().split())
+        await console.press("y")
+        await console.until(lambda: feeder.asked)
+    assert feeder.asked == [("promote", "churn/rf.joblib")]
+
+
+async def test_a_candidate_that_is_no_other_and_a_model_without_figures_are_said() -> None:
+    feeder = demo()
+    feeder.compared["churn/rf.joblib"] = replace(COMPARED, unchanged=Unchanged.ANSWERS, problem="it is not fitted yet")
+    async with console_on(feeder) as console:
+        await console.press("u")
+        await console.on(UpdateScreen)
+        text = console.widget(TextPane).plain
+        assert "Unchanged: it answers every row measured exactly as the current model does." in text
+        assert "The current model could not be measured: it is not fitted yet" in text
 
 
 async def test_help_lists_the_table_and_closes_with_its_own_key() -> None:

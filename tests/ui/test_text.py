@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from console.records import Verdict, WorkerState, WorkerView
+from console.records import Artifact, Verdict, WorkerState, WorkerView
 from console.safe_text import safe_signs
 from console.ui import states, text
 from tests.ui.demo_records import artifact
@@ -133,3 +133,9 @@ def test_a_line_to_type_on_keeps_one_sign_for_each_character() -> None:
     assert len(shown) == len(odd)
     assert shown == "a�[31m��e\u0301\u0301�幅�"
     assert safe_signs("churn/data.csv") == "churn/data.csv"
+
+
+def test_what_the_machine_kept_from_being_inspected_is_unread_not_damaged() -> None:
+    kept = Artifact("m.pkl", 3, 0.0, why="not inspected, because no inspector can be started")
+    assert str(states.status(kept, None)) == str(states.trust(kept)) == "? unread"
+    assert str(states.trust(Artifact("m.pkl", 3, 0.0))) == "… reading"

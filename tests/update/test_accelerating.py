@@ -134,3 +134,21 @@ async def test_the_twin_of_a_large_file_is_given_once_its_digest_is_known(engine
         assert "its ONNX twin (float32) answers" in notes(other, path)
     finally:
         await other.close()
+
+
+async def test_an_update_times_the_copy_that_answers_and_not_the_model_behind_it(engine: Engine, place: Place) -> None:
+    recipe = '[data]\ntrain = "train.csv"\nholdout = "hold.csv"\ntarget = "y"\n[gate]\nmax_latency_ratio = 1.5\n'
+    path = place("timed.joblib", forest(), recipe)
+    await with_twin(engine, path)
+    found = await engine.updates.run(engine.updates.plan(path))
+    assert found.current is not None
+    assert (found.current.compiled, found.candidate.compiled) == (True, False)
+    assert "ms now by its compiled copy, " in found.gate[0].detail
+    assert found.gate[0].passed is False
+    assert found.current.latency is not None
+    assert found.current.latency.count == 60
+    await engine.twins.drop(path)
+    found = await engine.updates.run(engine.updates.plan(path))
+    assert found.current is not None
+    assert not found.current.compiled
+    assert "compiled" not in found.gate[0].detail

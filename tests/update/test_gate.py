@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from console.records import Candidate, Measured
 from console.store.recipe import Gate
-from console.update.gate import judge_gate, lower_is_better, main_metric
+from console.update.gate import Doubts, judge_gate, lower_is_better, main_metric
 
 
 def side(p50: float | None = None, **metrics: float) -> Candidate:
@@ -75,6 +75,13 @@ def test_the_metric_compared_by() -> None:
     assert main_metric(Gate(), side(max_error=1, r2=0.5)) == "r2"
     assert main_metric(Gate(), side(odd=1)) == "odd"
     assert main_metric(Gate(), side()) is None
+    assert main_metric(Gate(), side(accuracy=1), side(roc_auc=0.9, accuracy=0.8)) == "roc_auc"
+
+
+def test_a_candidate_that_spoils_the_telling_metric_is_not_judged_by_another() -> None:
+    results, passed = judge_gate(Gate(not_worse_by=0.1), side(roc_auc=0.9, accuracy=0.8), side(accuracy=0.99))
+    assert (passed, results[0].passed) == (False, None)
+    assert results[0].detail == "roc_auc could not be measured for the candidate"
 
 
 def test_which_way_is_better() -> None:
@@ -112,3 +119,27 @@ def test_more_slack_never_turns_a_pass_into_a_fail(old: float, new: float, ratio
     strict = judge_gate(Gate(max_latency_ratio=ratio), side(old), side(new))[1]
     loose = judge_gate(Gate(max_latency_ratio=ratio * 2), side(old), side(new))[1]
     assert loose or not strict
+
+
+ALL = Gate(metric="accuracy", at_least=0.1, not_worse_by=1.0, max_latency_ratio=9)
+GOOD = side(1.0, accuracy=1.0)
+
+
+def test_a_flaw_of_the_hold_out_lets_nothing_pass() -> None:
+    results, passed = judge_gate(ALL, GOOD, GOOD, Doubts(flaw="no hold-out is named"))
+    assert [(one.passed, one.detail) for one in results[:2]] == [(None, "not measured: no hold-out is named")] * 2
+    assert not passed
+    for gate in (Gate(max_latency_ratio=9), Gate()):
+        results, passed = judge_gate(gate, GOOD, GOOD, Doubts(flaw="no hold-out is named"))
+        assert any(one.passed is None and one.detail == "not measured: no hold-out is named" for one in results)
+        assert not passed
+
+
+def test_what_is_missing_has_its_cause() -> None:
+    bare = side()
+    results, _passed = judge_gate(ALL, bare, GOOD, Doubts(problem="it does not load"))
+    assert [one.detail.partition(": ")[2] for one in results[1:]] == ["it does not load"] * 2
+    results, _passed = judge_gate(ALL, GOOD, side(1.0), Doubts(candidate={"accuracy": "y is continuous"}))
+    assert [one.detail for one in results[:2]] == [
+        "accuracy could not be measured for the candidate: y is continuous"
+    ] * 2

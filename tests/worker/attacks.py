@@ -19,6 +19,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -310,6 +311,159 @@ def _fill(given: dict[str, Any]) -> object:
         file.truncate(given["long"])
     os.unlink("big")
     return "filled"
+
+
+def _library(given: dict[str, Any]) -> str:
+    """A file that others open, which this user owns: a library where that is so."""
+    return os.__file__ if os.stat(os.__file__).st_uid == os.geteuid() else str(given["library"])
+
+
+@attack("stall all who open a library")
+def _lease(given: dict[str, Any]) -> object:
+    fd = os.open(_library(given), os.O_RDONLY)
+    try:
+        return fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+    finally:
+        os.close(fd)
+
+
+@attack("lock out all who lock a library")
+def _lock(given: dict[str, Any]) -> object:
+    with open(os.__file__, "rb") as library:
+        fcntl.flock(library, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return "locked"
+
+
+@attack("hold a lock of the other kind on a library")
+def _posix_lock(given: dict[str, Any]) -> object:
+    with open(os.__file__, "rb") as library:
+        fcntl.lockf(library, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return "locked"
+
+
+@attack("be told what happens to the libraries")
+def _notify(given: dict[str, Any]) -> object:
+    fd = os.open(os.path.dirname(os.__file__), os.O_RDONLY)
+    try:
+        return fcntl.fcntl(fd, fcntl.F_NOTIFY, fcntl.DN_CREATE)
+    finally:
+        os.close(fd)
+
+
+def _filled(fds: list[int], given: dict[str, Any]) -> object:
+    """Hold more memory than it may in these files, for long enough to be seen."""
+    for _ in range(given["much"] >> 25):
+        for fd in fds:
+            if os.fstat(fd).st_size < given["long"] >> 3:
+                os.write(fd, bytes(1 << 25))
+                break
+    held = sum(os.fstat(fd).st_size for fd in fds)
+    time.sleep(given["seen"])
+    if held < given["much"]:
+        raise OSError(errno.EFBIG, "not much")
+    return held
+
+
+@attack("keep memory in files in memory", fatal=True)
+def _memfd(given: dict[str, Any]) -> object:
+    return _filled([os.memfd_create(str(number), 0) for number in range(given["much"] >> 25)], given)
+
+
+@attack("keep memory in the files in memory it is left with", "cgroup", fatal=True)
+def _left(given: dict[str, Any]) -> object:
+    paths = {int(name): f"/proc/self/fd/{name}" for name in os.listdir("/proc/self/fd")}
+    fds = [fd for fd, path in paths.items() if os.path.lexists(path) and os.readlink(path).startswith("/memfd:memory")]
+    return _filled(fds or [os.memfd_create("x", 0) for _ in range(given["much"] >> 25)], given)
+
+
+@attack("take secret memory")
+def _secret(given: dict[str, Any]) -> object:
+    fd = call(447, 447, 0)
+    try:
+        os.ftruncate(fd, mmap.PAGESIZE)
+        return len(mmap.mmap(fd, mmap.PAGESIZE))
+    finally:
+        os.close(fd)
+
+
+@attack("take System V memory")
+def _system_v(given: dict[str, Any]) -> object:
+    found = call(29, 194, 0, ctypes.c_size_t(1 << 20), 0o1600)
+    return call(31, 195, found, 0, None)
+
+
+@attack("leave memory in a pipe")
+def _vmsplice(given: dict[str, Any]) -> object:
+    reader, writer = os.pipe()
+    held = ctypes.create_string_buffer(4096)
+    try:
+        vector = struct.pack("@PN", ctypes.addressof(held), 4096)
+        return call(278, 75, writer, vector, ctypes.c_ulong(1), 0)
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
+@attack("fill the scratch directory with bytes", "limits", fatal=True)
+def _bytes_in_scratch(given: dict[str, Any]) -> object:
+    for number in range(given["much"] >> 25):
+        Path(f"big{number}").write_bytes(bytes(1 << 25))
+    time.sleep(given["seen"])
+    return "filled"
+
+
+@attack("fill the scratch directory with files", "limits", fatal=True)
+def _files_in_scratch(given: dict[str, Any]) -> object:
+    for number in range(given["many"] * 10):
+        os.close(os.open(f"small{number}", os.O_CREAT | os.O_WRONLY))
+    time.sleep(given["seen"])
+    return "filled"
+
+
+@attack("fill the disk with files it has removed", "limits", fatal=True)
+def _removed(given: dict[str, Any]) -> object:
+    for number in range(given["much"] >> 25):
+        os.write(os.open("gone", os.O_CREAT | os.O_WRONLY), bytes(1 << 25))
+        os.rename("gone", f"gone{number}")
+        os.unlink(f"gone{number}")
+    time.sleep(given["seen"])
+    return "filled"
+
+
+@attack("make code in memory")
+def _code(given: dict[str, Any]) -> object:
+    return len(mmap.mmap(-1, mmap.PAGESIZE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, 7))
+
+
+@attack("make memory executable")
+def _executable(given: dict[str, Any]) -> object:
+    memory = mmap.mmap(-1, mmap.PAGESIZE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, 3)
+    address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    return call(10, 226, ctypes.c_void_p(address), ctypes.c_size_t(mmap.PAGESIZE), 5)
+
+
+@attack("run code from a file of its own", "namespaces")
+def _code_file(given: dict[str, Any]) -> object:
+    fd = os.open("code", os.O_CREAT | os.O_RDWR)
+    try:
+        os.ftruncate(fd, mmap.PAGESIZE)
+        return len(mmap.mmap(fd, mmap.PAGESIZE, mmap.MAP_PRIVATE, 5))
+    finally:
+        os.close(fd)
+        os.unlink("code")
+
+
+@attack("make a set-uid file")
+def _set_uid_file(given: dict[str, Any]) -> object:
+    os.umask(0)
+    fd = os.open("lends", os.O_CREAT | os.O_WRONLY, 0o4755)
+    try:
+        if not os.fstat(fd).st_mode & 0o4000:
+            raise PermissionError(errno.EPERM, "without the bit")
+        return "made"
+    finally:
+        os.close(fd)
+        os.unlink("lends")
 
 
 def _sockets() -> list[int]:

@@ -34,7 +34,15 @@ ORDER = (
 """Where several layers stop an attack, the first of these is named: a call meets them in this order."""
 NEEDS = {"landlock": ("no_new_privs",), "seccomp": ("no_new_privs",)}
 MODULES = ("console.worker.child.model", "backends.pickles", "numpy")
-LIMITS = Limits(memory=256 << 20, address_factor=8, file_size=64 << 20, tasks=64, group_extra=64 << 20)
+LIMITS = Limits(
+    memory=256 << 20,
+    address_factor=8,
+    file_size=64 << 20,
+    tasks=64,
+    group_extra=64 << 20,
+    scratch=64 << 20,
+    scratch_files=256,
+)
 WON = "won: "
 LOST = "LOST"
 

@@ -20,6 +20,8 @@ SYSTEM_PYTHON = Path(f"/usr/bin/python3.{sys.version_info.minor}")
 SETUID = "MODEL_CONSOLE_TEST_SETUID"
 MUCH = 512 << 20
 MANY = 200
+SEEN_S = 0.6
+"""How long an attack holds what it took: the console looks four times a second."""
 
 
 def _maps(pid: int) -> str:
@@ -39,6 +41,8 @@ class Ground:
         self.secret = self.path / "secret"
         self.secret.write_text("only its owner may read this")
         self.secret.chmod(0o600)
+        self.library = self.path / "library"
+        self.library.write_text("others open this")
         self._tcp = self._listening(socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", 0))
         self._files = [
             self._listening(socket.AF_UNIX, socket.SOCK_STREAM, str(self.path / "socket")),
@@ -83,6 +87,8 @@ class Ground:
             "victim": victim.pid,
             "victim_address": int(maps.partition("-")[0], 16),
             "setuid": self.setuid,
+            "library": str(self.library),
+            "seen": SEEN_S,
             "much": MUCH,
             "many": MANY,
             "long": MUCH,

@@ -122,12 +122,13 @@ async def test_a_layer_that_is_off_is_shown_as_inactive(launcher: Launcher) -> N
 async def test_the_self_test_tells_what_a_missing_layer_allows(launcher: Launcher) -> None:
     child = await launcher.spawn("worker")
     assert {name for name, layer in child.selftest.items() if layer.active} == {
-        "canary", "write", "socket", "fork", "exec", "signal",
+        "canary", "write", "socket", "fork", "exec", "memory", "code", "signal",
     }  # fmt: skip
     without_calls = (await launcher.spawn("worker", sandbox=without("seccomp"))).selftest
     assert not without_calls["socket"].active
     assert "socket was made" in without_calls["socket"].evidence
-    assert not without_calls["fork"].active
+    for name in ("fork", "memory", "code"):
+        assert not without_calls[name].active
     assert without_calls["exec"].evidence in ("EACCES", "EPERM", "a program in memory can be run")
     without_files = (await launcher.spawn("worker", sandbox=without("landlock", "user"))).selftest
     assert "was read" in without_files["canary"].evidence

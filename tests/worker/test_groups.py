@@ -13,7 +13,7 @@ import pytest
 from console.worker.failures import ChildFailed
 from console.worker.groups import Groups, Place, find_places
 from console.worker.launcher import Launcher
-from console.worker.limits import Limits
+from console.worker.limits import Limits, SandboxPlan
 from console.worker.model import Worker
 from tests.worker.payloads import OpenFile, Payload, predicting
 
@@ -45,7 +45,7 @@ def test_a_group_limits_a_process_and_ends_it() -> None:
 @needs_groups
 async def test_what_only_the_group_counts_ends_the_child_and_is_told(launcher: Launcher, open_file: OpenFile) -> None:
     limits = Limits(memory=256 << 20, address_factor=16, group_extra=0)
-    worker = await Worker.start(launcher, "hungry", limits=limits)
+    worker = await Worker.start(launcher, "hungry", limits=limits, sandbox=SandboxPlan(seccomp=False))
     hungry = predicting(
         "[len((lambda m: [m.write(bytes(1 << 20)) for _ in range(400)])(__import__('mmap').mmap(-1, 400 << 20)))]"
     )
@@ -67,10 +67,21 @@ def test_groups_of_a_console_that_was_killed_go_with_the_next() -> None:
     left = [Path(line) for line in done.stdout.split()]
     assert left
     assert all(path.exists() for path in left)
-    groups = Groups()
-    groups.end(groups.new())
-    groups.close()
+    assert Groups().end_abandoned() == 0
     assert not any(path.exists() for path in left)
+
+
+@needs_groups
+def test_what_is_left_in_the_group_of_a_killed_console_is_ended() -> None:
+    program = (
+        "import os, subprocess; from console.worker.groups import Groups; from console.worker.limits import Limits; "
+        "stay = subprocess.Popen(['sleep', '600'], **{n: subprocess.DEVNULL for n in ('stdin', 'stdout', 'stderr')}); "
+        "Groups().new().join(stay.pid, Limits()); print(stay.pid, flush=True); os.kill(os.getpid(), 9)"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=root, check=False)
+    assert Groups().end_abandoned() == 1
+    assert not os.path.exists(f"/proc/{int(done.stdout)}/exe")
 
 
 def hierarchy(root: Path, own: str, *, delegated: str = "") -> tuple[str, str]:

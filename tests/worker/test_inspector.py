@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import os
 import pickle
+import resource
 import signal
 import zlib
 from pathlib import Path
@@ -16,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 
 from console.worker import inspector
 from console.worker.failures import ChildFailed, ChildRefused
-from console.worker.inspector import Inspectors
+from console.worker.inspector import Inspectors, NotInspected
 from console.worker.launcher import Launcher
 from tests.worker.payloads import OpenFile, Payload, until
 
@@ -70,7 +71,7 @@ async def test_one_that_dies_in_the_middle_is_replaced(launcher: Launcher, model
     asked = asyncio.create_task(inspectors.inspect(model_file, "model.pkl"))
     await until(lambda: next(iter(launcher.children)).busy)
     os.kill(first, signal.SIGKILL)
-    with pytest.raises(ChildFailed, match="SIGKILL") as caught:
+    with pytest.raises(NotInspected, match="SIGKILL") as caught:
         await asked
     assert caught.value.failure is not None
     assert caught.value.failure.artifact == "model.pkl"
@@ -144,3 +145,29 @@ async def test_memory_that_was_filled_for_others_wears_one_out(
         finally:
             os.close(memory)
         await until(lambda left=left: len(launcher.children) == left)  # type: ignore[misc]
+
+
+async def test_where_no_second_one_can_be_started_the_first_does_the_work(
+    launcher: Launcher, model_file: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inspector, "START_AGAIN_SECONDS", 60.0)
+    inspectors = Inspectors(launcher, 2)
+    await inspectors.warm()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    used = {int(name) for name in os.listdir("/proc/self/fd")}
+    third_free = [number for number in range(soft) if number not in used][2]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (third_free, hard))
+    try:
+        found = await asyncio.gather(*(inspectors.inspect(model_file, "model.pkl") for _ in range(6)))
+        assert {one.format for one in found} == {"pickle"}
+        assert len(launcher.children) == 1
+        with pytest.raises(NotInspected, match="may open no more files") as caught:
+            await inspectors.inspect(model_file, "model.pkl", anew=True)
+        assert "ulimit -n" in str(caught.value.hint)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_memory_that_a_child_could_not_have_had() -> None:
+    assert inspector.could_have(1 << 20)
+    assert not inspector.could_have(1 << 60)

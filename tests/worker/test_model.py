@@ -193,11 +193,11 @@ async def test_columns_that_do_not_fit_come_as_a_table(worker: Worker, evil: Loa
 )
 async def test_whatever_a_model_answers_is_json(worker: Worker, evil: Load, answer: str, plain: Any) -> None:
     await worker.load(evil(predicting(answer)), "pickle")
-    assert (await worker.call_rows([[1]])).outputs == {"predict": plain}
+    assert (await worker.call_rows([[1]] * len(plain))).outputs == {"predict": plain}
 
 
 async def test_warnings_come_with_the_answer(worker: Worker, evil: Load) -> None:
-    await worker.load(evil(predicting("__import__('warnings').warn('careful')")), "pickle")
+    await worker.load(evil(predicting("[__import__('warnings').warn('careful')] * len(X)")), "pickle")
     for _ in range(2):
         assert (await worker.call_rows([[1]])).warnings == ("UserWarning: careful",)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 
 import psutil
 import pytest
@@ -12,9 +13,10 @@ import pytest
 from console.errors import ConsoleError
 from console.records import Failure
 from console.worker import line
+from console.worker.exits import is_dying
 from console.worker.failures import ChildFailed
 from console.worker.launcher import Launcher
-from console.worker.limits import Limits
+from console.worker.limits import Limits, SandboxPlan
 from console.worker.model import Worker
 from tests.worker.payloads import Load, predicting, until
 
@@ -133,7 +135,7 @@ async def test_a_flood_of_reports_ends_the_child(worker: Worker, evil: Load) -> 
 
 
 async def test_an_answer_over_the_cap_is_refused_in_the_child(worker: Worker, evil: Load) -> None:
-    fd = evil(predicting("['x' * 10000] * 2000"))
+    fd = evil(predicting("[['x' * 10000] * 2000]"))
     await worker.load(fd, "pickle")
     with pytest.raises(ChildFailed, match="too large") as caught:
         await worker.call_rows([[1.0]])
@@ -197,11 +199,11 @@ async def test_a_child_that_does_not_read_fills_no_memory(worker: Worker, monkey
 
 
 async def test_a_caller_that_goes_away_leaves_the_child_in_order(worker: Worker, evil: Load) -> None:
-    fd = evil(predicting("len(X)"))
+    fd = evil(predicting("[len(X)] * len(X)"))
     await worker.load(fd, "pickle")
     gone = worker.child.submit("call_rows", {"rows": [[1]]})
     gone.cancel()
-    assert (await worker.call_rows([[1], [2]])).outputs == {"predict": [2]}
+    assert (await worker.call_rows([[1], [2]])).outputs == {"predict": [2, 2]}
     assert worker.child.busy == 0
 
 
@@ -217,7 +219,7 @@ async def test_unknown_operations_are_refused(worker: Worker) -> None:
 
 
 async def test_an_interpreter_that_is_none(launcher: Launcher) -> None:
-    with pytest.raises(ChildFailed, match="cannot start /nowhere/python: No such file") as caught:
+    with pytest.raises(ChildFailed, match="started with /nowhere/python: no such file or directory") as caught:
         await Worker.start(launcher, "model", python="/nowhere/python")
     assert caught.value.code == "start"
 
@@ -233,3 +235,36 @@ async def test_a_closed_launcher_starts_nothing() -> None:
     await launcher.close()
     with pytest.raises(ChildFailed, match="closing"):
         await launcher.spawn("worker")
+
+
+SLOW_DEATH = (
+    "(lambda os, fd: [os.write(fd, bytes(1 << 20)) for _ in range(1 << 12)])"
+    "(__import__('os'), __import__('os').memfd_create('much'))"
+)
+
+
+@pytest.mark.parametrize("megabytes", [768, *(pytest.param(2048, marks=pytest.mark.slow) for _ in range(5))])
+async def test_a_death_by_memory_is_told_as_such_however_long_it_takes(
+    launcher: Launcher, evil: Load, megabytes: int
+) -> None:
+    """The line closes first, and then it takes the kernel long to take a memory apart that no process maps."""
+    limits = Limits(memory=megabytes << 20, group_extra=0)
+    worker = await Worker.start(launcher, "hungry", limits=limits, sandbox=SandboxPlan(seccomp=False))
+    if not worker.child.layers["cgroup"].active:
+        pytest.skip(worker.child.layers["cgroup"].evidence)
+    failure = await failure_of(worker, evil(SLOW_DEATH))
+    assert failure.code == "out-of-memory"
+    assert "control group" in failure.message
+    assert failure.exit == "killed (SIGKILL)"
+
+
+def test_a_process_that_is_dying_is_known_as_such() -> None:
+    alive = subprocess.Popen(["sleep", "1000"])
+    assert not is_dying(alive.pid)
+    alive.send_signal(signal.SIGSTOP)
+    assert not is_dying(alive.pid)
+    alive.kill()
+    os.waitid(os.P_PID, alive.pid, os.WEXITED | os.WNOWAIT)
+    assert is_dying(alive.pid)
+    alive.wait()
+    assert is_dying(alive.pid)

@@ -10,7 +10,7 @@ import pytest
 
 from console.worker import scratch
 from console.worker.limits import PACKAGE_ROOT
-from console.worker.scratch import Scratch, remove_abandoned
+from console.worker.scratch import Scratch, end_abandoned
 
 
 def test_directories_are_private_and_go_together() -> None:
@@ -44,7 +44,7 @@ def test_only_what_nobody_holds_is_removed(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "model-console-link").symlink_to(stranger)
     deadline = time.monotonic() + 60
     while places[0].exists() and time.monotonic() < deadline:
-        remove_abandoned(str(tmp_path))
+        end_abandoned(str(tmp_path))
     assert [place.exists() for place in places] == [False, True]
     assert stranger.exists()
     assert os.path.islink(tmp_path / "model-console-link")
@@ -52,7 +52,7 @@ def test_only_what_nobody_holds_is_removed(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_young_one_is_left_alone(tmp_path: Path) -> None:
-    young = tmp_path / "model-console-new"
+    young = tmp_path / ".model-console-new-x"
     young.mkdir(mode=0o700)
-    remove_abandoned(str(tmp_path))
+    end_abandoned(str(tmp_path))
     assert young.exists()

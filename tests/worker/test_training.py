@@ -16,8 +16,9 @@ import psutil
 import pytest
 from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.decomposition import PCA
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
@@ -150,8 +151,71 @@ def test_ways_that_a_model_has_not(model: Any, mode: str, words: str) -> None:
 
 
 def test_partial_fit_cannot_learn_new_classes() -> None:
-    with pytest.raises(Refusal, match="new classes"):
+    with pytest.raises(Refusal, match=r"partial_fit cannot add new classes.* adds '2'; use mode"):
         fit(SGDClassifier().fit(X, Y), "partial_fit", X, Y + 1, no_step)
+    assert fit(SGDClassifier().fit(X, Y), "partial_fit", X[Y == 1], Y[Y == 1], no_step).model.t_ > len(X)
+
+
+LETTERS = np.array(["a", "b", "c"])[np.arange(200) % 3]
+MANY = np.stack([REAL, -REAL], axis=1)
+NAMED = pandas.DataFrame(X, columns=["p", "q", "r"])
+
+
+@pytest.mark.parametrize(
+    ("model", "rows", "y", "words"),
+    [
+        (LogisticRegression(), X, np.where(LETTERS == "a", "d", LETTERS), "adds 'd' and lacks 'a'"),
+        (LogisticRegression(), X, np.where(LETTERS == "a", "b", LETTERS), "lacks 'a'"),
+        (RandomForestClassifier(3), X, np.where(np.arange(200) < 9, "new", LETTERS), "adds 'new'"),
+        (make_pipeline(StandardScaler(), LogisticRegression()), X, Y, "adds '0', '1' and lacks 'a', 'b', 'c'"),
+        (SGDClassifier(), X, np.arange(200), "adds .* and 195 more and lacks"),
+        (MLPClassifier((2,), max_iter=2), X, np.where(LETTERS == "a", "b", LETTERS), "lacks 'a'"),
+        (
+            HistGradientBoostingClassifier(max_iter=2),
+            X,
+            np.where(LETTERS == "c", "e", LETTERS),
+            "adds 'e' and lacks 'c'",
+        ),
+        (RandomForestClassifier(3), X[:, :2], LETTERS, "knows 3 features, the rows have 2"),
+        (RandomForestClassifier(3), NAMED[["q", "p", "r"]], LETTERS, "features that the model knows, in their order"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_warm_start_goes_on_with_what_the_model_knows_alone(model: Any, rows: Any, y: Any, words: str) -> None:
+    known = NAMED if hasattr(rows, "columns") else X
+    with pytest.raises(Refusal, match=words):
+        fit(model.fit(known, LETTERS), "warm_start", rows, y, no_step)
+
+
+@pytest.mark.parametrize("mode", ["warm_start", "partial_fit"])
+def test_going_on_takes_as_many_outputs_as_the_model_has(mode: str) -> None:
+    regressor = MLPRegressor(hidden_layer_sizes=(2,), max_iter=500).fit(X[:20], REAL[:20])
+    with pytest.raises(Refusal, match="has 1 outputs, the target has 2"):
+        fit(regressor, mode, X, MANY, no_step)
+    with pytest.raises(Refusal, match="knows 3 features, the rows have 2"):
+        fit(regressor, mode, X[:, :2], REAL, no_step)
+    assert fit(regressor, mode, X, REAL, no_step).model is regressor
+    forest = RandomForestRegressor(2).fit(X, MANY)
+    with pytest.raises(Refusal, match="has 2 outputs, the target has 1"):
+        fit(forest, "warm_start", X, REAL, no_step)
+    several = RandomForestClassifier(2).fit(X, np.stack([Y, 1 - Y], axis=1))
+    with pytest.raises(Refusal, match="adds '7'"):
+        fit(several, "warm_start", X, np.stack([Y, np.where(Y, 7, 0)], axis=1), no_step)
+    assert fit(several, "warm_start", X, np.stack([Y, 1 - Y], axis=1), no_step).model.n_estimators == 3
+
+
+def test_a_warm_start_takes_classes_however_they_are_spelled() -> None:
+    words = RandomForestClassifier(5, random_state=0).fit(X, np.array(["0", "1"])[Y])
+    assert fit(words, "warm_start", X, Y, no_step).model.classes_.tolist() == ["0", "1"]
+    assert set(words.predict(X)) <= {"0", "1"}
+    whole = SGDClassifier(random_state=0).fit(X, Y)
+    assert fit(whole, "warm_start", X, Y.astype(float), no_step).model.classes_.dtype.kind == "i"
+
+
+def test_a_warm_start_of_boosting_by_histograms_grows_it() -> None:
+    old = HistGradientBoostingClassifier(max_iter=10, random_state=0).fit(X, Y)
+    found = fit(old, "warm_start", X, Y, no_step)
+    assert (found.model.n_iter_, found.notes) == (11, ["max_iter grew from 10 to 11"])
 
 
 def test_parameters_that_would_run_something_are_refused(tmp_path: Path) -> None:

@@ -37,10 +37,10 @@ async def test_safe_ones_are_forked_and_others_executed(launcher: Launcher, evil
     assert {name for name, layer in forked.child.layers.items() if layer.active} == {
         name for name, layer in fresh.child.layers.items() if layer.active
     }
-    model = evil(predicting("len(X)"))
+    model = evil(predicting("[len(X)] * len(X)"))
     for worker in (forked, fresh):
         await worker.load(model, "pickle")
-        assert (await worker.call_rows([[1], [2]])).outputs == {"predict": [2]}
+        assert (await worker.call_rows([[1], [2]])).outputs == {"predict": [2, 2]}
     assert os.getsid(forked.child.pid) == forked.child.pid
 
 
@@ -56,14 +56,15 @@ async def test_how_a_fork_ended_is_known(launcher: Launcher, evil: Load) -> None
 
 async def test_forks_differ_in_their_random_numbers(launcher: Launcher, evil: Load) -> None:
     await warmed(launcher)
-    draw = predicting("[__import__('numpy').random.rand(), __import__('random').random()]")
+    draw = predicting("[[__import__('numpy').random.rand(), __import__('random').random()]]")
     seen: set[Any] = set()
     for _ in range(2):
         worker = await Worker.start(launcher, "forked", fresh=False)
         await worker.load(evil(draw), "pickle")
         drawn = (await worker.call_rows([[1]])).outputs["predict"]
         assert isinstance(drawn, list)
-        seen.update(drawn)
+        assert isinstance(drawn[0], list)
+        seen.update(drawn[0])
     assert len(seen) == 4
 
 
@@ -101,6 +102,6 @@ async def test_what_models_name_is_imported_before_they_are_loaded(launcher: Lau
     launcher.expect(["json.tool", "sklearn.isotonic", "numpy.no_such_module"])
     await until(lambda: "sklearn.isotonic" in zygote._imported)
     worker = await Worker.start(launcher, "forked", fresh=False)
-    seen = "[name in __import__('sys').modules for name in ('sklearn.isotonic', 'json.tool')]"
+    seen = "[[name in __import__('sys').modules for name in ('sklearn.isotonic', 'json.tool')]]"
     await worker.load(evil(predicting(seen)), "pickle")
-    assert (await worker.call_rows([[1]])).outputs == {"predict": [True, False]}
+    assert (await worker.call_rows([[1]])).outputs == {"predict": [[True, False]]}

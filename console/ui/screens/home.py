@@ -157,10 +157,8 @@ class HomeScreen(ArtifactScreen):
 
     @on(ArtifactTable.SortWanted)
     def _sort_wanted(self, message: ArtifactTable.SortWanted) -> None:
-        rows = self.console_app.rows
-        self.console_app.arrange(
-            sort=message.column, reverse=not rows.reverse if message.column == rows.sort else False
-        )
+        asked = self.console_app.rows.asked
+        self.console_app.arrange(sort=message.column, reverse=message.column == asked.sort and not asked.reverse)
 
     @on(FilterBar.Changed)
     def _filter_typed(self, message: FilterBar.Changed) -> None:
@@ -180,7 +178,7 @@ class HomeScreen(ArtifactScreen):
 
     def do_back(self) -> None:
         """Nothing lies behind this screen: the filter is dropped."""
-        if self.console_app.rows.filter:
+        if self.console_app.rows.asked.wanted:
             self.query_one(FilterBar).close()
             self.console_app.arrange(wanted=Filter())
 
@@ -190,14 +188,14 @@ class HomeScreen(ArtifactScreen):
 
     def do_sort(self) -> None:
         """The next column to the right that is shown."""
-        rows = self.console_app.rows
+        asked = self.console_app.rows.asked
         order = [column.name for column in COLUMNS if column.name in SORTS]
-        following = order[(order.index(rows.sort) + 1) % len(order)]
+        following = order[(order.index(asked.sort) + 1) % len(order)]
         self.console_app.arrange(sort=following, reverse=False)
 
     def do_reverse(self) -> None:
         """The other way round."""
-        self.console_app.arrange(reverse=not self.console_app.rows.reverse)
+        self.console_app.arrange(reverse=not self.console_app.rows.asked.reverse)
 
     def do_next_problem(self) -> None:
         """The next row that needs a person, from the top again after the last."""

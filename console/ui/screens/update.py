@@ -173,9 +173,7 @@ class UpdateScreen(ConsoleScreen):
         plan = self._plan
         if plan is None:
             return []
-        pairs = [
-            ("hold-out", self._shortened(plan.holdout) if plan.holdout else "none: a part of the data is kept aside")
-        ]
+        pairs = [("hold-out", self._shortened(plan.holdout) if plan.holdout else "none, so that no gate can pass")]
         pairs.append(("mode", " ".join(plan.command) if plan.command else str(plan.mode)))
         if plan.at:
             pairs.append(("place", plan.at))
@@ -229,6 +227,8 @@ class UpdateScreen(ConsoleScreen):
             return
         question = f"Replace {safe(self._path)} with the candidate of {text.clock(comparison.when)}?"
         detail = "The gate is met." if comparison.passed else "The gate is not met."
+        if comparison.unmeasured:
+            detail = f"Nothing was measured: {safe(comparison.unmeasured, 300)}. Nothing says that it is better."
         self._ask(question, f"{detail} What stands there now is kept as a version.", "Replace", "promote")
 
     def do_discard(self) -> None:

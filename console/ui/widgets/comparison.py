@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterator
 
 from textual.content import Content
 
-from console.records import Candidate, Comparison, GateResult
+from console.records import Candidate, Comparison, GateResult, Unchanged, lower_is_better
 from console.safe_text import safe
 from console.ui import text
 from console.ui.widgets.text_pane import Hanging, Line
 
-_LESS_IS_BETTER = ("error", "loss", "brier", "deviance", "latency", "p50", "p99", "distance")
 _MOST_NAME, _VALUE = 26, 11
 _NOISE = 0.15
 """The share by which two measurements of the same latency may differ."""
@@ -27,6 +26,7 @@ def comparison_lines(comparison: Comparison) -> list[Line]:
         *_numbers(comparison),
         Content(""),
         *_changes(comparison),
+        *_warnings(comparison),
     ]
 
 
@@ -41,8 +41,13 @@ def _verdict(comparison: Comparison) -> Iterator[Line]:
         word = (f"{text.sign('✖')} the candidate does not meet the gate", "bold $error")
     facts = ("   " + text.joined([safe(comparison.task), rows, spent]), "$quiet")
     yield Hanging(Content.assemble(word, facts), len(word[0]) + 3)
-    if not comparison.held_out:
-        yield Content.styled("There is no hold-out: both were measured on rows the candidate has seen.", "$warning")
+    if comparison.unmeasured:
+        yield Hanging(Content.styled(f"Nothing was measured: {safe(comparison.unmeasured, 400)}.", "$warning"), 2)
+    if comparison.unchanged is not None:
+        yield Hanging(Content.styled(_UNCHANGED[comparison.unchanged], "$warning"), 2)
+    if comparison.problem and not comparison.unmeasured:
+        problem = f"The current model could not be measured: {safe(comparison.problem, 400)}"
+        yield Hanging(Content.styled(problem, "$warning"), 2)
 
 
 def _numbers(comparison: Comparison) -> Iterator[Content]:
@@ -60,12 +65,18 @@ def _numbers(comparison: Comparison) -> Iterator[Content]:
     yield _row(f"{'size':<{wide}}", float(old.size) if old else None, float(new.size), text.size, 0)
 
 
+_UNCHANGED = {
+    Unchanged.CONTENT: "Unchanged: the candidate is exactly the bytes that are in place already.",
+    Unchanged.ANSWERS: "Unchanged: it answers every row measured exactly as the current model does.",
+}
+
+
 def _latency(side: Candidate | None, quantile: str) -> float | None:
     return float(getattr(side.latency, quantile)) if side is not None and side.latency is not None else None
 
 
 def _better(name: str) -> int:
-    return -1 if any(part in name for part in _LESS_IS_BETTER) and not name.startswith("neg_") else 1
+    return -1 if lower_is_better(name) else 1
 
 
 def _row(
@@ -110,7 +121,8 @@ def _gate(comparison: Comparison) -> Iterator[Line]:
 
 def _mark(result: GateResult) -> tuple[str, str]:
     if result.passed is None:
-        return f"{text.sign('▲')} not measured", "$warning"
+        said = result.detail.startswith("not measured")
+        return text.sign("▲") if said else f"{text.sign('▲')} not measured", "$warning"
     return (text.sign("✔"), "$success") if result.passed else (text.sign("✖"), "$error")
 
 
@@ -127,3 +139,11 @@ def _changes(comparison: Comparison) -> Iterator[Line]:
             (safe(after, 80), "bold"),
         )
         yield Hanging(line, width + 4)
+
+
+def _warnings(comparison: Comparison) -> Iterator[Line]:
+    if comparison.warnings:
+        yield Content("")
+        yield Content.styled("warnings", "bold $quiet")
+    for warning in comparison.warnings:
+        yield Hanging(Content.assemble((f"  {text.sign('▲')} ", "$warning"), safe(warning, 600)), 4)

@@ -34,7 +34,8 @@ class ModelHeader(Widget):
 def _state(row: Row) -> Content:
     status, trust = row.status, states.trust(row.artifact)
     parts: list[tuple[str, str]] = [(str(status), f"bold {text.role_style(status.role)}"), ("   ", "")]
-    name = states.class_words(row.artifact) or ("reading …" if row.artifact.verdict is None else "no model was read")
+    reading = row.artifact.verdict is None and not row.artifact.why
+    name = states.class_words(row.artifact) or ("reading …" if reading else "no model was read")
     parts += [(text.sign(name), "bold $foreground"), ("   ", "")]
     if trust.word and trust.word != status.word:
         parts.append((str(trust), text.role_style(trust.role)))

@@ -80,7 +80,9 @@ def facts_line(report: Report | None, row: Row) -> Line:
     if report is None or report.inspection is None:
         words = "being written; it is read once it rests" if row.artifact.settling else ""
         unread = row.artifact.verdict is None and not row.artifact.problem
-        return Content.styled(words or ("reading …" if unread else "no facts could be read"), "$quiet")
+        if unread and row.artifact.why:
+            words = row.artifact.why
+        return Content.styled(safe(words) or ("reading …" if unread else "no facts could be read"), "$quiet")
     found = report.inspection
     digest = (report.artifact.digest or row.artifact.digest or "").removeprefix("sha256:")
     parts = [

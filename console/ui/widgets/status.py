@@ -26,6 +26,7 @@ _WORDS = (
     ("error", "failure", 8),
     ("blocked", "failure", 3),
     ("damaged", "failure", 2),
+    ("unread", "attention", 2),
 )
 """Words of the status that are counted, with role and importance."""
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib
 import math
+import warnings
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Callable, Optional
 
 from backends.base import Json
+from console.worker.child.asking import count
 from console.worker.child.jsonable import column
 from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
@@ -34,12 +36,6 @@ def method(model: Any, name: str) -> Callable[..., Any]:
     if not callable(found):
         raise Refusal("bad-input", f"{type(model).__name__} has no {name}")
     return found  # type: ignore[no-any-return]
-
-
-def count(rows: Any) -> int:
-    """How many rows."""
-    shape = getattr(rows, "shape", None)
-    return int(shape[0]) if shape else len(rows)
 
 
 def describe_input(rows: Any) -> str:
@@ -147,14 +143,27 @@ def raw_parts(results: dict[str, Any], counts: list[int], worker_ns: int) -> lis
 
 
 def score(truth: Any, answer: Any) -> dict[str, float]:
-    """Sums that add up over calls: `rows` and `correct` for labels, `absolute` and `squared` error for numbers."""
+    """Sums that add up over calls: `rows` and `correct` for labels, `absolute` and `squared` error for numbers.
+
+    Rows whose error is no finite number are left out, with a warning; nothing where no row is left.
+    """
     numpy = importlib.import_module("numpy")
     expected, found = numpy.asarray(truth), numpy.asarray(answer)
     if found.ndim > 1:
         found = found.reshape(len(found), -1)[:, 0]
     if found.dtype.kind == "f" and expected.dtype.kind in "biuf":
-        error = numpy.abs(expected - found)
-        return {"rows": float(len(expected)), "absolute": float(error.sum()), "squared": float((error**2).sum())}
+        with numpy.errstate(all="ignore"):
+            error = numpy.abs(expected - found)
+            known = numpy.isfinite(error**2)
+        if not known.all():
+            missing = len(known) - int(known.sum())
+            warnings.warn(
+                f"{missing:,} of {len(known):,} rows have no score: answer or truth is no finite number", stacklevel=2
+            )
+            error = error[known]
+        if not len(error):
+            return {}
+        return {"rows": float(len(error)), "absolute": float(error.sum()), "squared": float((error**2).sum())}
     if expected.dtype.kind != found.dtype.kind and not {expected.dtype.kind, found.dtype.kind} <= set("biuf"):
         expected, found = expected.astype(str), found.astype(str)
     return {"rows": float(len(expected)), "correct": float((expected == found).sum())}

@@ -5,17 +5,19 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Iterator
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable, NamedTuple, Optional
 
 from console.worker.child.calls import count
 from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
-from console.worker.child.metrics import take
+from console.worker.child.metrics import known_labels, spelling, take
 
 BATCHES = 20
 """Pieces that the rows are given to `partial_fit` in; progress moves by one at each."""
 _MORE_SHARE = 10
 """A warm start adds one in this many estimators to an ensemble."""
+_NAMED = 5
+"""So many classes are named in a refusal."""
 _DISPATCH = re.compile(r"\s*(\d+\s*\*\s*)?n_jobs(\s*\*\s*\d+)?\s*|all|\d+")
 
 Step = Callable[[int, int], None]
@@ -104,12 +106,7 @@ def _partial_fit(model: Any, X: Any, y: Any, step: Step) -> Fitted:
     if not hasattr(last, "partial_fit"):
         raise Refusal("bad-input", f'{type(last).__name__} has no partial_fit: use mode = "fit"')
     before = model[:-1] if last is not model and len(steps) > 1 else None
-    known = attribute(last, "classes_")
-    new = set() if known is None or y is None else {str(one) for one in y} - {str(one) for one in known}
-    if new:
-        raise Refusal(
-            "bad-input", f'partial_fit cannot add the new classes of the target ({len(new)}): use mode = "fit"'
-        )
+    y = _alike(model, X, y, "partial_fit", complete=False)
     batches = list(_batches(count(X)))
     for done, batch in enumerate(batches):
         step(done, len(batches))
@@ -120,17 +117,95 @@ def _partial_fit(model: Any, X: Any, y: Any, step: Step) -> Fitted:
     return Fitted(model, [f"taught {count(X)} more rows in {len(batches)} batches"])
 
 
+def _alike(model: Any, X: Any, y: Any, mode: str, *, complete: bool) -> Any:
+    """`y` spelled as the model's classes are, for a model that goes on from what it knows.
+
+    Raises Refusal for other features, another number of outputs, or other classes than it knows; with `complete` they
+    must be the very same, since a warm start takes the n-th class of the target for the n-th that it knows.
+    """
+    _same_features(model, X, mode)
+    if y is None:
+        return None
+    import numpy
+
+    truth, known = numpy.asarray(y), attribute(model, "classes_")
+    outputs, width = _outputs(model), truth.shape[1] if truth.ndim > 1 else 1
+    if outputs is not None and outputs != width:
+        raise Refusal("bad-input", f'the model has {outputs} outputs, the target has {width}: use mode = "fit"')
+    if isinstance(known, list):
+        for position, classes in enumerate(known):
+            _same_classes(truth[:, position] if truth.ndim > 1 else truth, classes, mode, complete)
+        return y
+    if known is None or width > 1:
+        return y
+    y = known_labels(y, known)
+    _same_classes(numpy.asarray(y), known, mode, complete)
+    return y
+
+
+def _same_classes(truth: Any, classes: Any, mode: str, complete: bool) -> None:
+    import numpy
+
+    there = {spelling(one) for one in truth.ravel().tolist()}
+    known = {spelling(one) for one in numpy.asarray(classes).tolist()}
+    parts = [f"adds {_listed(there - known)}"] if there - known else []
+    if complete and known - there:
+        parts.append(f"lacks {_listed(known - there)}")
+    if parts:
+        cannot = "add new classes" if not complete else "change the classes"
+        message = f'{mode} cannot {cannot} that the model knows: the target {" and ".join(parts)}; use mode = "fit"'
+        raise Refusal("bad-input", message)
+
+
+def _listed(classes: set[str]) -> str:
+    named = ", ".join(f"'{one[:60]}'" for one in sorted(classes)[:_NAMED])
+    return named + (f" and {len(classes) - _NAMED} more" if len(classes) > _NAMED else "")
+
+
+def _same_features(model: Any, X: Any, mode: str) -> None:
+    names, count_ = attribute(model, "feature_names_in_"), attribute(model, "n_features_in_")
+    if names is not None and hasattr(X, "columns") and list(X.columns) != [str(name) for name in names]:
+        raise Refusal(
+            "bad-input", f"{mode} takes the features that the model knows, in their order: {list(names)[:20]}"
+        )
+    width = X.shape[1] if getattr(X, "ndim", 0) == 2 else count_
+    if count_ is not None and width != count_:
+        raise Refusal("bad-input", f'the model knows {count_} features, the rows have {width}: use mode = "fit"')
+
+
+def _outputs(model: Any) -> Optional[int]:
+    """How many values the model answers for a row, where that can be told."""
+    steps = attribute(model, "steps")
+    last = steps[-1][1] if isinstance(steps, list) and steps else model
+    known, weights = attribute(last, "classes_"), attribute(last, "coef_")
+    if known is not None:
+        return len(known) if isinstance(known, list) else None
+    found = attribute(last, "n_outputs_")
+    if isinstance(found, int):
+        return found
+    dimensions = getattr(weights, "ndim", 0)
+    return (weights.shape[0] if dimensions == 2 else 1) if dimensions else None
+
+
+def _growing(name: str, parameters: dict[str, Any]) -> Optional[str]:
+    """The parameter that counts what a warm start adds to: trees, which boosting by histograms calls iterations."""
+    histograms = name.replace("warm_start", "max_bins") in parameters
+    found = name.replace("warm_start", "max_iter" if histograms else "n_estimators")
+    return found if isinstance(parameters.get(found), int) else None
+
+
 def _warm_start(model: Any, X: Any, y: Any) -> Fitted:
     """Fit on from the current solution; an ensemble gets a tenth more estimators, since it keeps those it has."""
     parameters = _parameters(model)
     names = [name for name in parameters if name == "warm_start" or name.endswith("__warm_start")]
     if not names:
         raise Refusal("bad-input", f'{type(model).__name__} has no warm_start: use mode = "fit"')
+    y = _alike(model, X, y, "warm_start", complete=True)
     notes = []
     for name in names:
-        grown = name.replace("warm_start", "n_estimators")
-        many = parameters.get(grown)
-        if isinstance(many, int):
+        grown = _growing(name, parameters)
+        if grown is not None:
+            many = parameters[grown]
             more = max(1, many // _MORE_SHARE)
             model.set_params(**{grown: many + more})
             notes.append(f"{grown} grew from {many} to {many + more}")

@@ -10,6 +10,8 @@ from backends.base import Json
 TEXT_CAP = 10_000
 DEPTH_CAP = 20
 _BIG = 1 << 63
+_DECIMAL_BITS = 10_000
+"""Longer integers are not written in decimal, which Python refuses."""
 
 
 def jsonable(value: Any, depth: int = 0) -> Json:
@@ -18,9 +20,11 @@ def jsonable(value: Any, depth: int = 0) -> Json:
         return value
     kind = type(value)
     if kind is str:
-        return value[:TEXT_CAP]  # type: ignore[no-any-return]
+        return _bounded(value)
     if kind is int:
-        return value if -_BIG <= value < _BIG else str(value)[:TEXT_CAP]
+        if -_BIG <= value < _BIG:
+            return value  # type: ignore[no-any-return]
+        return _bounded(str(value) if value.bit_length() < _DECIMAL_BITS else hex(value))
     if kind is float:
         return value if math.isfinite(value) else str(value)
     if depth > DEPTH_CAP:
@@ -32,8 +36,15 @@ def jsonable(value: Any, depth: int = 0) -> Json:
     if isinstance(value, (set, frozenset)):
         return [jsonable(one, depth + 1) for one in sorted(value, key=str)]
     if isinstance(value, (bytes, bytearray)):
-        return bytes(value[:TEXT_CAP]).decode("utf-8", "backslashreplace")
+        return _bounded(bytes(value).decode("utf-8", "backslashreplace"))
     return _foreign(value, depth)
+
+
+def _bounded(text: str) -> str:
+    """A text as it is, or its beginning with a word that there was more."""
+    if len(text) <= TEXT_CAP:
+        return text
+    return f"{text[:TEXT_CAP]}… (cut: the first {TEXT_CAP:,} of {len(text):,} characters)"
 
 
 def _foreign(value: Any, depth: int) -> Json:
@@ -47,7 +58,7 @@ def _foreign(value: Any, depth: int) -> Json:
         if isinstance(value, plain_type):
             return jsonable(plain_type(value), depth + 1)
     try:
-        return str(value)[:TEXT_CAP]
+        return _bounded(str(value))
     except Exception as error:
         return f"<str() raised {type(error).__name__}>"
 

@@ -54,6 +54,12 @@ class Request:
         self.body = body
         self.fds = fds
 
+    @property
+    def console(self) -> int:
+        """The descriptor of the control socket: there is something to read when the console takes the request back, and
+        its end when the console is gone."""
+        return self._sock.fileno()
+
     def event(self, kind: str, **fields: Any) -> None:
         """Report progress; `phase` names what runs now. Raises OSError when the console is gone."""
         send(self._sock, {**fields, "id": self.id, "event": kind})
@@ -209,7 +215,8 @@ def _reply(sock: socket.socket, request: Request, service: Service) -> None:
     try:
         send(sock, {**head, "id": request.id}, body)
     except (WireError, ValueError) as error:
-        said = {"code": "too-large", "message": f"the answer cannot be sent: {error}", "phase": service.phase}
+        code = "too-large" if isinstance(error, WireError) else "bad-answer"
+        said = {"code": code, "message": f"the answer cannot be sent: {error}", "phase": service.phase}
         send(sock, {"id": request.id, "failure": said})
     service.input = None
 

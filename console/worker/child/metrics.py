@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import warnings
 from collections.abc import Sequence
 from typing import Any, Callable, Optional
 
+from console.worker.child.asking import own
 from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
+from console.worker.child.scoring import Answers, Metric, metric_named
 
 __all__ = [
     "CLASSIFICATION",
     "CLUSTERING",
     "REGRESSION",
     "TRANSFORMATION",
+    "Answers",
+    "digest_of",
     "evaluate",
     "held_back",
     "known_labels",
+    "marked",
+    "measured",
+    "spelling",
     "split",
     "take",
     "task_of",
@@ -28,8 +36,6 @@ TRANSFORMATION = "transformation"
 HELD_BACK_SHARE = 0.2
 """Share of the training rows that is kept from fitting when there is no hold-out file."""
 _SILHOUETTE_ROWS = 2000
-
-Metric = Callable[[], float]
 
 
 def split(rows: int) -> tuple[Any, Any]:
@@ -53,6 +59,17 @@ def held_back(X: Any, y: Any) -> tuple[Any, Any]:
     count = X.shape[0] if hasattr(X, "shape") else len(X)
     _fitted, held = split(count)
     return take(X, held), None if y is None else take(y, held)
+
+
+def marked(X: Any, y: Any, bits: bytes) -> tuple[Any, Any]:
+    """The rows whose bit is set. Raises Refusal for bits of another number of rows."""
+    import numpy
+
+    rows = X.shape[0] if hasattr(X, "shape") else len(X)
+    if len(bits) != -(-rows // 8):
+        raise Refusal("bad-input", f"the hold-out has {rows} rows, which is not what it was compared as")
+    positions = numpy.flatnonzero(numpy.unpackbits(numpy.frombuffer(bits, dtype="uint8"), count=rows))
+    return take(X, positions), None if y is None else take(y, positions)
 
 
 def task_of(model: Any, y: Any = None) -> str:
@@ -94,23 +111,35 @@ def known_labels(y: Any, classes: Any) -> Any:
     truth, known = numpy.asarray(y), numpy.asarray(classes)
     if truth.ndim != 1 or known.ndim != 1 or truth.dtype.kind == known.dtype.kind:
         return y
-    spelled = {_spelling(one): one for one in known.tolist()}
-    found = [spelled.get(_spelling(one)) for one in truth.tolist()]
+    spelled = {spelling(one): one for one in known.tolist()}
+    found = [spelled.get(spelling(one)) for one in truth.tolist()]
     return y if any(one is None for one in found) else numpy.asarray(found, dtype=known.dtype)
 
 
-def _spelling(value: Any) -> str:
+def spelling(value: Any) -> str:
+    """A label as text that is the same for 1, 1.0 and "1", and for True and "True"."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return str(value).lower() if isinstance(value, bool) or str(value) in ("True", "False") else str(value)
 
 
-def evaluate(model: Any, X: Any, y: Any, extra: Sequence[str] = ()) -> tuple[str, dict[str, float]]:
+def evaluate(
+    model: Any, X: Any, y: Any, extra: Sequence[str] = (), causes: Optional[dict[str, str]] = None
+) -> tuple[str, dict[str, float]]:
     """Task and metrics of `model` on the rows `X` with the truth `y` (None where the task has none).
 
-    `extra` names further scorers or metrics of scikit-learn. A metric that is undefined on these rows is left out.
-    Raises Refusal when the model has nothing to measure, the truth is missing or `extra` names no metric.
+    `extra` names further scorers or metrics of scikit-learn. A metric that is undefined on these rows is left out, and
+    `causes` is told why. Raises Refusal when the model has nothing to measure, the truth is missing, `extra` names no
+    metric or one that takes scores the model has not.
     """
+    return measured(Answers(model, X), y, extra, causes)
+
+
+def measured(
+    answers: Answers, y: Any, extra: Sequence[str] = (), causes: Optional[dict[str, str]] = None
+) -> tuple[str, dict[str, float]]:
+    """The same of what a model answers."""
+    model = answers.model
     task = task_of(model, y)
     if task == TRANSFORMATION and not hasattr(model, "transform"):
         message = f"{type(model).__name__} has neither predict nor transform, so there is nothing to measure"
@@ -120,94 +149,72 @@ def evaluate(model: Any, X: Any, y: Any, extra: Sequence[str] = ()) -> tuple[str
     truth = y if y is None else known_labels(y, attribute(model, "classes_"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        measure = _MEASURES[task]
-        found = _measured(measure(model, X, truth))
+        causes = {} if causes is None else causes
+        found = _computed(_MEASURES[task](answers, truth), causes)
         for name in extra:
             if name not in found:
-                found.update(_measured({name: _named(name, model, X, truth)}))
+                found.update(_computed({name: metric_named(name, answers, truth)}, causes))
     return task, found
 
 
-def _measured(metrics: dict[str, Metric]) -> dict[str, float]:
+def digest_of(answers: Answers) -> str:
+    """A digest of all that a model has answered; two models with the same one answered exactly alike."""
+    import numpy
+
+    found = hashlib.sha256()
+    for name, answer in sorted(answers.known.items()):
+        array = numpy.asarray(answer.toarray() if hasattr(answer, "toarray") else answer)
+        plain = array.dtype.kind in "biufcUS"
+        data = numpy.ascontiguousarray(array).tobytes() if plain else repr(array.tolist()).encode("utf-8", "replace")
+        found.update(f"{name} {array.dtype.str} {array.shape} ".encode())
+        found.update(data)
+    return found.hexdigest()
+
+
+def _computed(metrics: dict[str, Metric], causes: dict[str, str]) -> dict[str, float]:
     found = {}
     for name, metric in metrics.items():
         try:
             value = float(metric())
-        except (ValueError, TypeError, ZeroDivisionError):
+        except (ValueError, TypeError, ZeroDivisionError, AttributeError) as error:
+            causes[name] = (str(error) or type(error).__name__).partition("\n")[0][:300]
             continue
         if math.isfinite(value):
             found[name] = value
+        else:
+            causes[name] = f"it came out as {value}, which is no number"
     return found
 
 
-def _classification(model: Any, X: Any, y: Any) -> dict[str, Metric]:
+def _classification(answers: Answers, y: Any) -> dict[str, Metric]:
     import numpy
-    from sklearn import metrics
 
-    answer = model.predict(X)
-    classes = numpy.unique(numpy.asarray(y))
-    found: dict[str, Metric] = {
-        "accuracy": lambda: metrics.accuracy_score(y, answer),
-        "balanced_accuracy": lambda: metrics.balanced_accuracy_score(y, answer),
-    }
-    if numpy.asarray(y).ndim == 1 and len(classes) == 2:
-        found["f1"] = lambda: metrics.f1_score(y, answer, pos_label=classes[1])
-    else:
-        found["f1_weighted"] = lambda: metrics.f1_score(y, answer, average="weighted")
-    scores, probabilities = _scores(model, X)
-    if scores is not None:
-        found.update(_ranking(model, y, classes, scores, probabilities))
-    return found
+    labels = attribute(answers.model, "classes_")
+    single = numpy.asarray(y).ndim == 1
+    known = len(numpy.unique(numpy.asarray(y))) if labels is None or isinstance(labels, list) else len(labels)
+    names = ["accuracy", "balanced_accuracy", "f1" if single and known == 2 else "f1_weighted"]
+    scored = labels is not None and not isinstance(labels, list)
+    if scored and (answers.has("predict_proba") or (known == 2 and answers.has("decision_function"))):
+        names.append("roc_auc" if known == 2 else "roc_auc_ovr")
+    if scored and answers.has("predict_proba"):
+        names.append("log_loss")
+    return {name: metric_named(name, answers, y) for name in names}
 
 
-def _scores(model: Any, X: Any) -> tuple[Any, bool]:
-    """Probabilities where the model has them, else decision values; whether they are probabilities."""
-    for name, probabilities in (("predict_proba", True), ("decision_function", False)):
-        method = attribute(model, name)
-        if callable(method):
-            return method(X), probabilities
-    return None, False
-
-
-def _ranking(model: Any, y: Any, classes: Any, scores: Any, probabilities: bool) -> dict[str, Metric]:
-    import numpy
-    from sklearn import metrics
-
-    labels = attribute(model, "classes_")
-    if isinstance(scores, list) or labels is None or isinstance(labels, list):
-        return {}
-    found: dict[str, Metric] = {}
-    scores = numpy.asarray(scores)
-    if len(labels) == 2:
-        positive = scores[:, 1] if scores.ndim == 2 else scores
-        found["roc_auc"] = lambda: metrics.roc_auc_score(numpy.asarray(y) == labels[1], positive)
-    elif probabilities:
-        found["roc_auc_ovr"] = lambda: metrics.roc_auc_score(y, scores, multi_class="ovr", labels=labels)
-    if probabilities:
-        found["log_loss"] = lambda: metrics.log_loss(y, scores, labels=labels)
-    return found
-
-
-def _regression(model: Any, X: Any, y: Any) -> dict[str, Metric]:
-    import numpy
-    from sklearn import metrics
-
-    answer = numpy.asarray(model.predict(X))
-    truth = numpy.asarray(y)
-    if answer.ndim != truth.ndim:
-        answer = answer.reshape(truth.shape)
+def _regression(answers: Answers, y: Any) -> dict[str, Metric]:
+    squared = metric_named("mean_squared_error", answers, y)
     return {
-        "r2": lambda: metrics.r2_score(truth, answer),
-        "mean_absolute_error": lambda: metrics.mean_absolute_error(truth, answer),
-        "root_mean_squared_error": lambda: math.sqrt(metrics.mean_squared_error(truth, answer)),
-        "max_error": lambda: metrics.max_error(truth, answer),
+        "r2": metric_named("r2", answers, y),
+        "mean_absolute_error": metric_named("mean_absolute_error", answers, y),
+        "root_mean_squared_error": lambda: math.sqrt(squared()),
+        "max_error": metric_named("max_error", answers, y),
     }
 
 
-def _clustering(model: Any, X: Any, y: Any) -> dict[str, Metric]:
+def _clustering(answers: Answers, y: Any) -> dict[str, Metric]:
     from sklearn import metrics
 
-    answer = model.predict(X)
+    X, answer = answers.X, answers.of("predict")
     rows = min(_SILHOUETTE_ROWS, len(answer))
     found: dict[str, Metric] = {
         "silhouette_score": lambda: metrics.silhouette_score(X, answer, sample_size=rows, random_state=0),
@@ -220,38 +227,22 @@ def _clustering(model: Any, X: Any, y: Any) -> dict[str, Metric]:
     return found
 
 
-def _transformation(model: Any, X: Any, y: Any) -> dict[str, Metric]:
+def _transformation(answers: Answers, y: Any) -> dict[str, Metric]:
     """How far rows are from themselves once transformed there and back, where there is a way back."""
     import numpy
     from sklearn import metrics
 
-    there = model.transform(X)
-    back = attribute(model, "inverse_transform")
+    there = answers.of("transform")
+    back = attribute(answers.model, "inverse_transform")
     if not callable(back):
         return {}
-    rows = X.toarray() if hasattr(X, "toarray") else numpy.asarray(X)
-    return {"mean_squared_error": lambda: metrics.mean_squared_error(rows, numpy.asarray(back(there)))}
+    rows = answers.X.toarray() if hasattr(answers.X, "toarray") else numpy.asarray(answers.X)
+    return {"mean_squared_error": lambda: metrics.mean_squared_error(rows, numpy.asarray(back(own(there))))}
 
 
-_MEASURES: dict[str, Callable[[Any, Any, Any], dict[str, Metric]]] = {
+_MEASURES: dict[str, Callable[[Answers, Any], dict[str, Metric]]] = {
     CLASSIFICATION: _classification,
     REGRESSION: _regression,
     CLUSTERING: _clustering,
     TRANSFORMATION: _transformation,
 }
-
-
-def _named(name: str, model: Any, X: Any, y: Any) -> Metric:
-    """A scorer of this name, or the metric function of this name applied to the predictions."""
-    from sklearn import metrics
-
-    try:
-        scorer = metrics.get_scorer(name)
-        return lambda: float(scorer(model, X, y))
-    except (ValueError, KeyError):
-        pass
-    public = set(getattr(metrics, "__all__", ()))
-    function = getattr(metrics, name, None) if name in public else None
-    if function is None or not name.endswith(("_score", "_error", "_loss", "_deviance", "_corrcoef")):
-        raise Refusal("bad-input", f"scikit-learn knows no scorer or metric called '{name}'")
-    return lambda: float(function(y, model.predict(X)))

@@ -10,7 +10,7 @@ from typing import Any, Optional
 from backends import registry
 from backends.base import Source
 from backends.frozen import Frozen
-from console.worker.child import calls, live, metrics, results, title, tracebacks
+from console.worker.child import asking, calls, live, metrics, results, title, tracebacks
 from console.worker.child.batching import Batching, Key
 from console.worker.child.main import Answer, Refusal, Request, Service
 from console.worker.child.repeats import Repeats
@@ -50,6 +50,7 @@ class Serving(Service):
             "call_rows": self.call_rows,
             "call_array": self.call_array,
             "evaluate": self.evaluate,
+            "compare_rows": self.compare_rows,
             "write_outputs": self.write_outputs,
             "save": self.save,
             "make_twin": self.make_twin,
@@ -153,13 +154,35 @@ class Serving(Service):
         return self._with_warnings(head), found
 
     def evaluate(self, request: Request) -> Answer:
-        """data, metrics, held_back → task, rows, metrics on the whole table or on its rows held back from fitting."""
+        """data, metrics, held_back → task, rows, metrics on the whole table or on its rows held back from fitting.
+
+        The body, if there is one, has a bit for each row of the table that counts. `causes` says why a metric is left
+        out; `answers` is a digest of what the model answered.
+        """
         fields = request.fields
         table = self.table(fields["data"])
         X, y = metrics.held_back(table.X, table.y) if fields.get("held_back") else (table.X, table.y)
+        if request.body:
+            X, y = metrics.marked(X, y, request.body)
         self.input = X
-        task, found = metrics.evaluate(self._loaded(), X, y, fields.get("metrics") or ())
-        return self._with_warnings({"task": task, "rows": calls.count(X), "metrics": found}), b""
+        answers = metrics.Answers(self._loaded(), X)
+        causes: dict[str, str] = {}
+        task, found = metrics.measured(answers, y, fields.get("metrics") or (), causes)
+        head = {"task": task, "rows": calls.count(X), "metrics": found, "causes": causes}
+        return self._with_warnings({**head, "answers": metrics.digest_of(answers)}), b""
+
+    def compare_rows(self, request: Request) -> Answer:
+        """target, features, metric, names, two descriptors (training rows, hold-out) → what `overlap.compare` gives.
+
+        It takes no model. Raises Refusal also for a metric that scikit-learn does not know.
+        """
+        from console.worker.child import overlap, scoring  # bring numpy, which not every model's interpreter has
+
+        fields = request.fields
+        if fields.get("metric"):
+            scoring.refuse_unknown(str(fields["metric"]))
+        train, holdout = (Source(fd, str(name)) for fd, name in zip(request.fds, fields["names"]))
+        return overlap.compare(train, holdout, fields.get("target"), fields.get("features"))
 
     def call_rows(self, request: Request) -> Answer:
         """rows, columns, methods → rows, worker_ms, outputs, for rows an operator typed."""
@@ -323,11 +346,12 @@ class Serving(Service):
         for name in methods:
             self.phase = name
             method = self._bound.get(name) or self._bind(name)
-            given = (rows, truth) if name == "score" else (rows,)
+            given = [asking.own(one) for one in ((rows, truth) if name == "score" else (rows,))]
             begun = time.perf_counter_ns()
-            answer = None if self._twin is None else self._twin.call(name, rows)
-            found[name] = method(*given) if answer is None else answer
+            answer = None if self._twin is None else self._twin.call(name, given[0])
+            found[name] = asking.answered(method, given) if answer is None else answer
             elapsed += time.perf_counter_ns() - begun
+            asking.check(self.model, name, found[name], asking.count(rows))
         self.phase = "answer"
         return found, elapsed / 1e6
 

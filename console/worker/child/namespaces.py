@@ -6,7 +6,8 @@ import ctypes
 import os
 import re
 
-_NEW_UTS, _NEW_IPC, _NEW_USER, _NEW_NET = 0x04000000, 0x08000000, 0x10000000, 0x40000000
+_NEW_NS, _NEW_UTS, _NEW_IPC, _NEW_USER, _NEW_NET = 0x00020000, 0x04000000, 0x08000000, 0x10000000, 0x40000000
+_NOSUID, _NODEV, _NOEXEC, _REC, _PRIVATE = 0x2, 0x4, 0x8, 0x4000, 0x40000
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -20,9 +21,7 @@ def separate() -> str:
     uid, gid = os.geteuid(), os.getegid()
     inner = _NEW_NET | _NEW_IPC | _NEW_UTS
     flags = inner if uid == 0 else inner | _NEW_USER
-    if _libc.unshare(ctypes.c_int(flags)) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"unshare: {os.strerror(number)}")
+    _done(_libc.unshare(ctypes.c_int(flags)), "unshare")
     if uid != 0:
         _write("/proc/self/setgroups", "deny")
         _write("/proc/self/uid_map", f"{uid} {uid} 1")
@@ -32,6 +31,26 @@ def separate() -> str:
     if set(devices) - {"lo"}:
         raise OSError(0, f"network devices are still there: {', '.join(devices[:5])}")
     return "own network (no device), IPC and host name" + (", own user namespace" if uid else "")
+
+
+def own_scratch(directory: str, size: int, files: int, uid: int, gid: int) -> str:
+    """A file system in memory for the scratch directory, seen by this process only, that holds no more than said.
+
+    Nothing in it can be executed. Raises OSError where the system forbids to mount.
+    """
+    _done(_libc.unshare(ctypes.c_int(_NEW_NS)), "unshare")
+    _done(_libc.mount(None, b"/", None, ctypes.c_ulong(_REC | _PRIVATE), None), "mount")
+    options = f"size={size},nr_inodes={files},mode=700,uid={uid},gid={gid}".encode()
+    flags = ctypes.c_ulong(_NOSUID | _NODEV | _NOEXEC)
+    _done(_libc.mount(b"model-console", os.fsencode(directory), b"tmpfs", flags, options), "mount")
+    os.chdir(directory)
+    return f"own scratch directory in memory, {size >> 20} MiB and {files} files"
+
+
+def _done(result: int, what: str) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
 
 
 def counts_processes() -> bool:

@@ -15,6 +15,7 @@ PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
 PR_CAPBSET_DROP = 24
 PR_SET_SECUREBITS = 28
+PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
 PR_GET_NO_NEW_PRIVS = 39
 _CAP_DAC_READ_SEARCH = 2
@@ -38,6 +39,13 @@ def prctl(option: int, *arguments: int) -> int:
 def die_with_parent() -> None:
     """Have the kernel kill this process when the thread that started it is gone."""
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def outlive_parent() -> None:
+    """Stay when the console is gone, to end the processes below this one, which orphans among them become children of:
+    whoever may start processes goes by the end of its control socket. Raises OSError."""
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
+    prctl(PR_SET_PDEATHSIG, 0)
 
 
 def no_new_privileges() -> str:

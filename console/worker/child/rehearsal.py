@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from typing import Any, NamedTuple
 
 from backends import registry
@@ -64,23 +65,15 @@ def _as_file(model: Any, format_name: str) -> _Model:
         os.close(fd)
 
 
-def _memory(data: bytes) -> int:
-    fd = os.memfd_create("rehearsal", os.MFD_CLOEXEC)
-    with open(fd, "wb", closefd=False) as file:
-        file.write(data)
-    return fd
-
-
 def run() -> None:
     """Load and ask what `make` made. Raises OSError."""
     from console.worker.child import calls, live
 
     for one in _models:
-        fd = _memory(one.data)
-        try:
-            model = registry.load(Frozen(fd, "", one.plan), one.format).model
-        finally:
-            os.close(fd)
+        with tempfile.TemporaryFile() as file:
+            file.write(one.data)
+            file.flush()
+            model = registry.load(Frozen(file.fileno(), "", one.plan), one.format).model
         live.quieten(model)
         live.row_wise(model)
         live.methods_of(model)

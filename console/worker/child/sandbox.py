@@ -7,13 +7,24 @@ import resource
 import socket
 from typing import Any, Callable, Optional
 
+from backends.memory import reserve
 from console.worker.child import landlock, namespaces, seccomp
-from console.worker.child.privileges import die_with_parent, give_up, no_new_privileges
+from console.worker.child.privileges import (
+    PR_SET_DUMPABLE,
+    die_with_parent,
+    give_up,
+    no_new_privileges,
+    outlive_parent,
+    prctl,
+)
 
 __all__ = ["die_with_parent", "enter", "no_new_privileges", "renew_cpu_limit"]
 
 KILLED_FIRST = 500
 """Added to a child's out-of-memory score, so that the kernel ends it rather than the console."""
+
+MEMORY_FILES = 12
+"""Files in memory that a child is left with when it can make no more: one for each compression or archive it opens."""
 
 _cpu_seconds = 0
 
@@ -33,15 +44,20 @@ def enter(config: dict[str, Any], control: int, kind: str) -> dict[str, list[Any
         ("descriptors", lambda: close_descriptors({control})),
         ("terminal", no_terminal),
         ("limits", lambda: set_limits(limits, counted)),
-        ("namespaces", lambda: apart(limits)),
+        ("namespaces", lambda: apart(limits, "" if plan["forks"] else scratch, user)),
         ("user", lambda: give_up(user)),
         ("no_new_privs", no_new_privileges),
         ("landlock", lambda: confine_files(plan, config["root"], scratch)),
-        ("seccomp", lambda: filter_calls(plan)),
+        ("seccomp", lambda: filter_calls(plan, hidden=kind == "unsealer")),
     ]
     if kind == "zygote":
         layers = layers[:2]
-    return {name: _applied(plan[name], layer) for name, layer in layers}
+    found = {}
+    for name, layer in layers:
+        if name == "seccomp" and plan["forks"]:
+            outlive_parent()
+        found[name] = _applied(plan[name], layer)
+    return found
 
 
 def _applied(asked: bool, layer: Callable[[], str]) -> list[Any]:
@@ -87,9 +103,19 @@ def _processes(limits: dict[str, int], user: dict[str, Any]) -> Optional[int]:
     return None if user.get("uid") is None else limits["tasks"]
 
 
-def apart(limits: dict[str, int]) -> str:
-    """Namespaces of its own; where the kernel counts processes for each user namespace, few fit in this one."""
+def apart(limits: dict[str, int], scratch: str, user: dict[str, Any]) -> str:
+    """Namespaces of its own; where the kernel counts processes for each user namespace, few fit in this one.
+
+    In a mount namespace `scratch` is a small file system of its own; where that cannot be, the console looks after it.
+    """
     evidence = namespaces.separate()
+    uid, gid = user.get("uid"), user.get("gid")
+    owner = (os.geteuid() if uid is None else int(uid), os.getegid() if gid is None else int(gid))
+    if scratch:
+        try:
+            evidence += ", " + namespaces.own_scratch(scratch, limits["scratch"], limits["scratch_files"], *owner)
+        except OSError as error:
+            evidence += f"; the scratch directory is on the disk ({error.strerror})"
     if os.geteuid() != 0 and namespaces.counts_processes():
         _limit({resource.RLIMIT_NPROC: limits["tasks"]})
     return evidence
@@ -152,11 +178,21 @@ def confine_files(plan: dict[str, Any], root: str, scratch: str) -> str:
     raise OSError(0, f"{evidence}, yet / can be listed")
 
 
-def filter_calls(plan: dict[str, Any]) -> str:
-    """Deny system calls no model needs; proven by trying to open a socket."""
-    evidence = seccomp.install(forks=plan["forks"])
+def filter_calls(plan: dict[str, Any], *, hidden: bool = False) -> str:
+    """Deny system calls no model needs; proven by trying to open a socket.
+
+    `hidden` = nobody else of this user may look into the process, which it could not ask for any more afterwards.
+    """
+    if hidden:
+        prctl(PR_SET_DUMPABLE, 0)
+    if not plan["forks"]:
+        reserve(MEMORY_FILES)
+    evidence = seccomp.install(forks=plan["forks"], compiles=plan["compiles"])
     try:
         socket.socket().close()
     except PermissionError:
-        return f"{evidence}; socket() is denied" + ("" if plan["forks"] else ", so are new processes")
+        if plan["forks"]:
+            return f"{evidence}; socket() is denied"
+        code = "" if plan["compiles"] else ", code made in memory"
+        return f"{evidence}; socket() is denied, so are new processes, files in memory, locks and leases{code}"
     raise OSError(0, f"{evidence}, yet a socket can be made")

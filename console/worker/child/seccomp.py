@@ -1,7 +1,7 @@
 """A seccomp filter of our own: what a model has no business with answers EPERM; x86-64 and aarch64.
 
-The filter is assembled here, since the libraries for it run programs to find themselves. Numbers are from
-asm/unistd_64.h and asm-generic/unistd.h, constants from linux/seccomp.h, linux/filter.h and linux/audit.h.
+The filter is assembled here, since the libraries for it run programs to find themselves. Constants are from
+linux/seccomp.h, linux/filter.h and linux/audit.h; which calls are meant stands in `system_calls`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,29 @@ import errno
 import os
 import platform
 import struct
-from typing import Optional
+
+from console.worker.child.system_calls import (
+    CLONE,
+    CLONE3,
+    CREATING,
+    DENIED,
+    FCNTL,
+    FCNTL_ALLOWED,
+    FCNTL_LOCKS,
+    IOCTL,
+    IOCTL_ALLOWED,
+    LOCKS,
+    MMAP,
+    MPROTECT,
+    OF_SELF,
+    OPENAT2,
+    PRCTL,
+    PRCTL_DENIED,
+    PROCESSES,
+    SIGNALS,
+    SOCKETPAIR,
+    UNCOUNTED,
+)
 
 _LOAD, _AND, _JUMP_EQUAL, _JUMP_ANY_BIT, _JUMP_AT_LEAST, _RETURN = 0x20, 0x54, 0x15, 0x45, 0x35, 0x06
 _AT_NUMBER, _AT_ARCH, _AT_ARGUMENTS = 0, 4, 16
@@ -27,174 +49,49 @@ UNKNOWN_FROM = 470
 _COLUMN = {"x86_64": 0, "aarch64": 1}
 _ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _SECCOMP = {"x86_64": 317, "aarch64": 277}
-
-Numbers = tuple[Optional[int], Optional[int]]
-
-PROCESSES: dict[str, Numbers] = {
-    "fork": (57, None),
-    "vfork": (58, None),
-    "execve": (59, 221),
-    "execveat": (322, 281),
-}
-"""Denied unless the plan allows processes of its own; clone without CLONE_THREAD goes with them."""
-
-SIGNALS: dict[str, Numbers] = {"kill": (62, 129), "tgkill": (234, 131)}
-"""Allowed for the process itself only, unless the plan allows processes of its own."""
-
-OF_SELF: dict[str, Numbers] = {"prlimit64": (302, 261), "sched_setaffinity": (203, 122)}
-"""Allowed for the process itself only, which may also be called 0: the kernel lets a user limit all his processes."""
-
-COMMANDS: dict[str, tuple[Numbers, int, tuple[int, ...]]] = {
-    "ioctl": ((16, 29), 1, (0x5412, 0x541C, 0x8901, 0x8902)),
-    "fcntl": ((72, 25), 1, (8, 10, 15)),
-    "prctl": ((157, 167), 0, (1,)),
-}
-"""Numbers, which argument is the command, and the commands denied: TIOCSTI and TIOCLINUX (typing into a terminal);
-FIOSETOWN, SIOCSPGRP, F_SETOWN, F_SETSIG, F_SETOWN_EX (signals by way of a descriptor); PR_SET_PDEATHSIG."""
-
-DENIED: dict[str, Numbers] = {
-    "socket": (41, 198),
-    "connect": (42, 203),
-    "accept": (43, 202),
-    "bind": (49, 200),
-    "listen": (50, 201),
-    "accept4": (288, 242),
-    "setpgid": (109, 154),
-    "setsid": (112, 157),
-    "ptrace": (101, 117),
-    "process_vm_readv": (310, 270),
-    "process_vm_writev": (311, 271),
-    "process_madvise": (440, 440),
-    "process_mrelease": (448, 448),
-    "migrate_pages": (256, 238),
-    "move_pages": (279, 239),
-    "setpriority": (141, 140),
-    "ioprio_set": (251, 30),
-    "sched_setscheduler": (144, 119),
-    "sched_setparam": (142, 118),
-    "sched_setattr": (314, 274),
-    "kcmp": (312, 272),
-    "tkill": (200, 130),
-    "rt_sigqueueinfo": (129, 138),
-    "rt_tgsigqueueinfo": (297, 240),
-    "pidfd_send_signal": (424, 424),
-    "pidfd_open": (434, 434),
-    "pidfd_getfd": (438, 438),
-    "mount": (165, 40),
-    "umount2": (166, 39),
-    "pivot_root": (155, 41),
-    "chroot": (161, 51),
-    "open_tree": (428, 428),
-    "move_mount": (429, 429),
-    "fsopen": (430, 430),
-    "fsconfig": (431, 431),
-    "fsmount": (432, 432),
-    "fspick": (433, 433),
-    "mount_setattr": (442, 442),
-    "open_tree_attr": (467, 467),
-    "statmount": (457, 457),
-    "listmount": (458, 458),
-    "unshare": (272, 97),
-    "setns": (308, 268),
-    "bpf": (321, 280),
-    "perf_event_open": (298, 241),
-    "userfaultfd": (323, 282),
-    "io_uring_setup": (425, 425),
-    "io_uring_enter": (426, 426),
-    "io_uring_register": (427, 427),
-    "add_key": (248, 217),
-    "request_key": (249, 218),
-    "keyctl": (250, 219),
-    "init_module": (175, 105),
-    "finit_module": (313, 273),
-    "delete_module": (176, 106),
-    "kexec_load": (246, 104),
-    "kexec_file_load": (320, 294),
-    "reboot": (169, 142),
-    "swapon": (167, 224),
-    "swapoff": (168, 225),
-    "settimeofday": (164, 170),
-    "clock_settime": (227, 112),
-    "clock_adjtime": (305, 266),
-    "adjtimex": (159, 171),
-    "sethostname": (170, 161),
-    "setdomainname": (171, 162),
-    "iopl": (172, None),
-    "ioperm": (173, None),
-    "modify_ldt": (154, None),
-    "acct": (163, 89),
-    "quotactl": (179, 60),
-    "quotactl_fd": (443, 443),
-    "syslog": (103, 116),
-    "vhangup": (153, 58),
-    "personality": (135, 92),
-    "lookup_dcookie": (212, 18),
-    "name_to_handle_at": (303, 264),
-    "open_by_handle_at": (304, 265),
-    "fanotify_init": (300, 262),
-    "inotify_init": (253, None),
-    "inotify_init1": (294, 26),
-    "inotify_add_watch": (254, 27),
-    "chmod": (90, None),
-    "fchmod": (91, 52),
-    "fchmodat": (268, 53),
-    "fchmodat2": (452, 452),
-    "chown": (92, None),
-    "fchown": (93, 55),
-    "lchown": (94, None),
-    "fchownat": (260, 54),
-    "utime": (132, None),
-    "utimes": (235, None),
-    "utimensat": (280, 88),
-    "futimesat": (261, None),
-    "setxattr": (188, 5),
-    "lsetxattr": (189, 6),
-    "fsetxattr": (190, 7),
-    "setxattrat": (463, 463),
-    "removexattrat": (466, 466),
-    "file_setattr": (469, 469),
-    "removexattr": (197, 14),
-    "lremovexattr": (198, 15),
-    "fremovexattr": (199, 16),
-    "mknod": (133, None),
-    "mknodat": (259, 33),
-}
-"""Always denied; setsid and setpgid so that whatever a child starts stays in the group that is killed with it."""
-
-CLONE: Numbers = (56, 220)
-CLONE3: Numbers = (435, 435)
-SOCKETPAIR: Numbers = (53, 199)
+_WRITE, _EXECUTE, _BTI = 2, 4, 0x10
+_SHARED, _ANONYMOUS = 0x1, 0x20
+_CREATES = 0x400040
+"""O_CREAT and O_TMPFILE."""
+_SET_ID = 0o6000
 
 
-def program(machine: str, pid: int, *, forks: bool = False) -> bytes:
-    """The filter as an array of struct sock_filter. Raises OSError for a machine it is not written for."""
+def program(machine: str, pid: int, *, forks: bool = False, compiles: bool = False) -> bytes:
+    """The filter as an array of struct sock_filter. Raises OSError for a machine it is not written for.
+
+    `forks` allows processes of its own, and what they share; `compiles` memory that is written and then executed.
+    """
     if machine not in _ARCH:
         raise OSError(errno.ENOSYS, f"no filter is written for {machine}")
     column = _COLUMN[machine]
     deny = _ERRNO | errno.EPERM
     code = [_op(_LOAD, _AT_ARCH), _op(_JUMP_EQUAL, _ARCH[machine], 1, 0), _op(_RETURN, _KILL_PROCESS)]
     code += [_op(_LOAD, _AT_NUMBER), _op(_JUMP_AT_LEAST, UNKNOWN_FROM, 0, 1), _op(_RETURN, _ERRNO | errno.ENOSYS)]
-    for numbers in {**DENIED, **({} if forks else PROCESSES)}.values():
+    for numbers in {**DENIED, **({} if forks else {**PROCESSES, **UNCOUNTED, **LOCKS})}.values():
         number = numbers[column]
         if number is not None:
             code += [_op(_JUMP_EQUAL, number, 0, 1), _op(_RETURN, deny)]
-    code += [_op(_JUMP_EQUAL, CLONE3[column] or 0, 0, 1), _op(_RETURN, _ERRNO | errno.ENOSYS)]
+    for numbers in (CLONE3, OPENAT2):
+        code += [_op(_JUMP_EQUAL, numbers[column] or 0, 0, 1), _op(_RETURN, _ERRNO | errno.ENOSYS)]
     code += _clone(CLONE[column] or 0, deny, forks)
     for numbers in {} if forks else SIGNALS.values():
         code += _when(numbers[column] or 0, 0, _allowed(pid), deny)
     for numbers in OF_SELF.values():
         code += _when(numbers[column] or 0, 0, _allowed(0, pid), deny)
-    for numbers, argument, commands in COMMANDS.values():
-        code += _when(numbers[column] or 0, argument, _denied(*commands), deny)
+    code += _when(IOCTL[column] or 0, 1, _allowed(*IOCTL_ALLOWED), deny)
+    code += _when(FCNTL[column] or 0, 1, _allowed(*FCNTL_ALLOWED, *(FCNTL_LOCKS if forks else ())), deny)
+    code += _when(PRCTL[column] or 0, 0, _denied(*PRCTL_DENIED), deny)
     code += _socketpair(SOCKETPAIR[column] or 0, deny)
+    code += _creating(column, deny)
+    code += _mapping(column, deny, shared=forks, executable=forks or compiles)
     code.append(_op(_RETURN, _ALLOW))
     return b"".join(code)
 
 
-def install(*, forks: bool = False) -> str:
+def install(*, forks: bool = False, compiles: bool = False) -> str:
     """Put the filter on every thread of this process, for good. Raises OSError."""
     machine = platform.machine()
-    code = program(machine, os.getpid(), forks=forks)
+    code = program(machine, os.getpid(), forks=forks, compiles=compiles)
     buffer = ctypes.create_string_buffer(code, len(code))
     header = struct.pack("@HP", len(code) // 8, ctypes.addressof(buffer))
     libc = ctypes.CDLL(None, use_errno=True)
@@ -219,6 +116,50 @@ def _socketpair(number: int, deny: int) -> list[bytes]:
     return _when(number, 0, [*family, *kind], deny)
 
 
+def _creating(column: int, deny: int) -> list[bytes]:
+    """Files and directories without the bits that lend somebody their owner's rights."""
+    code = []
+    for numbers, flags, mode in CREATING.values():
+        if numbers[column] is not None:
+            creates = [] if flags is None else [_argument(flags), _op(_JUMP_ANY_BIT, _CREATES, 0, 3)]
+            tests = [_argument(mode), _op(_JUMP_ANY_BIT, _SET_ID, 0, 1), _op(_RETURN, deny)]
+            code += _call(numbers[column] or 0, [*creates, *tests])
+    return code
+
+
+def _mapping(column: int, deny: int, *, shared: bool, executable: bool) -> list[bytes]:
+    """Memory counted as this process's own, and nothing in it executed but what a file holds.
+
+    On aarch64 a library may be made executable once more with PROT_BTI, as the loader does.
+    """
+    protection, flags = _argument(2), _argument(3)
+    code = [] if executable else [protection, _op(_JUMP_ANY_BIT, _EXECUTE, 0, 5)]
+    if not executable:
+        code += [_op(_JUMP_ANY_BIT, _WRITE, 0, 1), _op(_RETURN, deny)]
+        code += [flags, _op(_JUMP_ANY_BIT, _ANONYMOUS, 0, 1), _op(_RETURN, deny)]
+    if not shared:
+        code += [flags, _op(_JUMP_ANY_BIT, _ANONYMOUS, 0, 2), _op(_JUMP_ANY_BIT, _SHARED, 0, 1), _op(_RETURN, deny)]
+    found = _call(MMAP[column] or 0, code)
+    if executable:
+        return found
+    refused = [_op(_RETURN, deny)]
+    if column == _COLUMN["aarch64"]:
+        refused = [_op(_JUMP_ANY_BIT, _BTI, 0, 2), _op(_JUMP_ANY_BIT, _WRITE, 1, 0), _op(_RETURN, _ALLOW), *refused]
+    for numbers in MPROTECT.values():
+        found += _call(numbers[column] or 0, [protection, _op(_JUMP_ANY_BIT, _EXECUTE, 0, len(refused)), *refused])
+    return found
+
+
+def _call(number: int, tests: list[bytes]) -> list[bytes]:
+    """For system call `number`: run the tests, which answer what is denied, else allow it."""
+    return [_op(_JUMP_EQUAL, number, 0, len(tests) + 1), *tests, _op(_RETURN, _ALLOW)]
+
+
+def _argument(position: int) -> bytes:
+    """Load the low half of an argument."""
+    return _op(_LOAD, _AT_ARGUMENTS + 8 * position)
+
+
 def _allowed(*values: int) -> list[bytes]:
     """Allow if what was loaded is one of the values, else go on."""
     return [part for value in values for part in (_op(_JUMP_EQUAL, value, 0, 1), _op(_RETURN, _ALLOW))]
@@ -232,7 +173,7 @@ def _denied(*values: int) -> list[bytes]:
 
 def _when(number: int, argument: int, tests: list[bytes], otherwise: int) -> list[bytes]:
     """For system call `number`: load the low half of one argument and run the tests, else answer `otherwise`."""
-    body = [_op(_LOAD, _AT_ARGUMENTS + 8 * argument), *tests, _op(_RETURN, otherwise)]
+    body = [_argument(argument), *tests, _op(_RETURN, otherwise)]
     return [_op(_JUMP_EQUAL, number, 0, len(body)), *body]
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import mmap
 import os
 import socket
 import sys
 from typing import Any, Callable
 
+from backends.memory import give_back, memory_file
+
 DENIALS = (errno.EPERM, errno.EACCES)
 NEEDED = "allowed: training needs processes"
+COMPILES = "allowed: libraries that the model names make code while they run"
 _EXECVEAT = {"x86_64": 322, "aarch64": 281}
 _AT_EMPTY_PATH = 0x1000
 
@@ -35,6 +39,8 @@ def run(config: dict[str, Any]) -> dict[str, list[Any]]:
         "socket": _tried(_open_socket),
         "fork": [None, NEEDED] if forks else _tried(_fork),
         "exec": [None, NEEDED] if forks else _tried(_execute),
+        "memory": [None, NEEDED] if forks else _tried(_memory),
+        "code": [None, NEEDED if forks else COMPILES] if forks or config["sandbox"]["compiles"] else _tried(_code),
         "signal": _tried(lambda: _signal(int(config["parent"]))),
     }
 
@@ -85,18 +91,32 @@ def _execute() -> None:
     _denied_exec(_libc.execve(os.fsencode(sys.executable), nowhere, None), "another program can be run")
     number = _EXECVEAT.get(os.uname().machine)
     if number is not None and hasattr(os, "memfd_create"):
-        fd = os.memfd_create("selftest", os.MFD_CLOEXEC)
+        fd = memory_file("selftest")
         try:
             done = _libc.syscall(ctypes.c_long(number), ctypes.c_int(fd), b"", nowhere, None, _AT_EMPTY_PATH)
             _denied_exec(done, "a program in memory can be run")
         finally:
-            os.close(fd)
+            give_back(fd)
     raise PermissionError(errno.EPERM, "denied")
 
 
 def _denied_exec(result: int, otherwise: str) -> None:
     if result == 0 or ctypes.get_errno() not in DENIALS:
         raise NotDenied(otherwise)
+
+
+def _memory() -> None:
+    """Ask for a file in memory, and for memory that is shared: neither is counted as this process's own."""
+    try:
+        os.close(os.memfd_create("selftest", os.MFD_CLOEXEC))
+    except PermissionError:
+        mmap.mmap(-1, mmap.PAGESIZE).close()
+    raise NotDenied("memory can be had that no limit of the process counts")
+
+
+def _code() -> None:
+    mmap.mmap(-1, mmap.PAGESIZE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, 7).close()
+    raise NotDenied("memory can be written and then executed")
 
 
 def _signal(pid: int) -> None:

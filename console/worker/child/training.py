@@ -70,7 +70,8 @@ class Training(Service):
     def command(self, request: Request) -> Answer:
         """command, directory, suffix and one descriptor (candidate): run the operator's own training program.
 
-        Answers seconds; what the program prints comes as events. Raises Refusal when it fails or writes nothing.
+        Answers seconds; what the program prints comes as events. When the console takes it back or is gone, the program
+        ends with all that it started, and then this process. Raises Refusal when it fails or writes nothing.
         """
         fields = request.fields
         self._begin(request, "command")
@@ -81,6 +82,7 @@ class Training(Service):
             str(fields.get("suffix") or ""),
             request.fds[0],
             lambda line: request.event("output", text=line),
+            request.console,
         )
         return {"seconds": time.perf_counter() - begun}, b""
 

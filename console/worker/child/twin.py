@@ -6,6 +6,7 @@ import importlib
 import math
 from typing import Any, Optional
 
+from console.worker.child.asking import ask
 from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
 
@@ -108,7 +109,7 @@ class Twin:
 
     def _checked(self, name: str, rows: Any, found: Any) -> Any:
         self.compared = True
-        expected = getattr(self._model, name)(rows[:CHECKED_ROWS])
+        expected = ask(self._model, name, rows[:CHECKED_ROWS])
         if not agree(expected, found[:CHECKED_ROWS], self.dtype):
             self.off = f"its ONNX twin answered {name} differently and was switched off (a call of {len(rows):,} rows)"
             return None

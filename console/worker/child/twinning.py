@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from statistics import median
 from typing import Any
 
+from console.worker.child.asking import ask
 from console.worker.child.edges import ROWS, compared_rows
 from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
@@ -139,7 +140,7 @@ def _asked(model: Any, name: str, rows: Any) -> Any:
         from console.worker.child.readers import frame_of
 
         rows = frame_of(rows, [str(one) for one in names])
-    return getattr(model, name)(rows)
+    return ask(model, name, rows)
 
 
 def _timed(model: Any, twin: Twin, X: Any) -> tuple[list[dict[str, Any]], Routes]:
@@ -157,6 +158,7 @@ def _timed(model: Any, twin: Twin, X: Any) -> tuple[list[dict[str, Any]], Routes
 
 def _durations(model: Any, twin: Twin, name: str, rows: Any) -> tuple[float, float]:
     """Median milliseconds of model and twin, casting included; the first of several turns does not count."""
+    rows.setflags(write=False)
     own: list[float] = []
     compiled: list[float] = []
     begun = time.perf_counter()

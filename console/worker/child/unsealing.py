@@ -26,7 +26,8 @@ class Unsealing(Service):
 
     def __init__(self) -> None:
         super().__init__()
-        prctl(PR_SET_DUMPABLE, 0)
+        if prctl(PR_GET_DUMPABLE):
+            prctl(PR_SET_DUMPABLE, 0)
         self.operations = {"unseal": self.unseal, "seal": self.seal}
 
     def unseal(self, request: Request) -> Answer:

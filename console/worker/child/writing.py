@@ -7,6 +7,7 @@ from typing import Any, Optional
 
 from backends import registry
 from backends.base import NotLoadable
+from backends.memory import give_back, memory_file
 
 
 def write_model(model: Any, format: str, compression: Optional[str], fd: int) -> None:  # noqa: A002
@@ -26,14 +27,14 @@ def write_model(model: Any, format: str, compression: Optional[str], fd: int) ->
 
 def _write_compressed(model: Any, compression: str, fd: int) -> None:
     """A pickle inside a compressed envelope, as `gzip.open` and its like make them."""
-    plain = os.memfd_create("plain", os.MFD_CLOEXEC)
+    plain = memory_file("plain")
     try:
         registry.save(model, "pickle", plain)
         with os.fdopen(os.dup(plain), "rb") as source, os.fdopen(os.dup(fd), "wb") as target:
             source.seek(0)
             target.write(_compressed(source.read(), compression))
     finally:
-        os.close(plain)
+        give_back(plain)
 
 
 def _compressed(data: bytes, compression: str) -> bytes:

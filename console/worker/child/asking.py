@@ -1,0 +1,107 @@
+"""One question to a model: it gets rows that it may spoil, and its answer is held against the rows it was asked for."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from console.worker.child.live import attribute
+from console.worker.child.main import Refusal
+
+__all__ = ["answered", "ask", "check", "count", "own"]
+
+_PLAIN = (str, bytes, int, float, complex)
+
+
+def ask(model: Any, name: str, rows: Any, *truth: Any) -> Any:
+    """What the model's method answers to these rows, which stay as they are. Raises Refusal for no good answer."""
+    found = answered(getattr(model, name), [own(one) for one in (rows, *truth)])
+    check(model, name, found, count(rows))
+    return found
+
+
+def own(rows: Any) -> Any:
+    """Rows for one call: a copy, so that a model that writes into its input spoils no later answer.
+
+    What cannot be written to (a mapped file, what a caller sent) is given as it is.
+    """
+    if _read_only(rows):
+        return rows
+    copy = getattr(rows, "copy", None)
+    if not callable(copy):
+        return rows
+    return copy(order="K") if hasattr(rows, "strides") else copy()
+
+
+def answered(method: Callable[..., Any], given: list[Any]) -> Any:
+    """The method's answer; one that has to write into what is read-only gets a copy of it after all."""
+    try:
+        return method(*given)
+    except ValueError as error:
+        if "read-only" not in str(error) or not any(map(_read_only, given)):
+            raise
+    return method(*(one.copy() if _read_only(one) else one for one in given))
+
+
+def _read_only(rows: Any) -> bool:
+    """Whether an array, or every block of a data frame, refuses to be written to."""
+    if hasattr(rows, "iloc"):
+        try:
+            return not any(block.values.flags.writeable for block in rows._mgr.blocks)
+        except AttributeError:
+            return False
+    return not getattr(getattr(rows, "flags", None), "writeable", True)
+
+
+def count(rows: Any) -> int:
+    """How many rows."""
+    shape = getattr(rows, "shape", None)
+    return int(shape[0]) if shape else len(rows)
+
+
+def check(model: Any, name: str, answer: Any, rows: int) -> None:
+    """Raise Refusal unless there is one answer for each of so many rows; of `score`, unless it is a number."""
+    shape = getattr(answer, "shape", None)
+    if type(shape) is tuple and shape and name != "score":
+        fits = shape[0] == rows
+    elif name == "score":
+        fits = isinstance(answer, (int, float)) or shape == ()
+    else:
+        fits = _fits(answer, rows)
+    if not fits:
+        wanted = "a number" if name == "score" else f"one answer for each of {rows:,} row{'s' * (rows != 1)}"
+        raise Refusal("bad-answer", f"{type(model).__name__}.{name} answered {_words(answer)}; expected {wanted}")
+
+
+def _fits(answer: Any, rows: int) -> bool:
+    """Whether what is no array holds as many answers: a sequence, columns by name, or one array for each output."""
+    if isinstance(answer, _PLAIN) or getattr(answer, "shape", None) == ():
+        return rows == 1
+    if isinstance(answer, dict):
+        return rows == 1 or (bool(answer) and all(_sized(one) == rows for one in answer.values()))
+    if _sized(answer) == rows:
+        return True
+    several = isinstance(answer, (list, tuple)) and bool(answer)
+    return several and all(hasattr(one, "shape") and _sized(one) == rows for one in answer)
+
+
+def _sized(answer: Any) -> int:
+    """How many answers there are; -1 for what has no order or no length."""
+    shape = getattr(answer, "shape", None)
+    if type(shape) is tuple:
+        return int(shape[0]) if shape else -1
+    unordered = isinstance(answer, (*_PLAIN, set, frozenset, dict))
+    return -1 if unordered or attribute(answer, "__len__") is None else len(answer)
+
+
+def _words(answer: Any) -> str:
+    if answer is None:
+        return "nothing (None)"
+    kind = type(answer).__name__
+    if hasattr(answer, "__next__"):
+        return f"a {kind} that would have to be run to be read"
+    shape = getattr(answer, "shape", None)
+    if type(shape) is tuple:
+        return f"a {kind} of shape {shape}"
+    return f"a {kind}" + (
+        f" of {len(answer):,}" if not isinstance(answer, _PLAIN) and hasattr(answer, "__len__") else ""
+    )
