@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable
 
-from console.cli.opening import absolute, opened
+from console.cli.data_files import absolute
+from console.cli.opening import opened
 from console.cli.output import Output, asked, columns, size_words
 from console.records import Json, Twinned
 from console.safe_text import safe

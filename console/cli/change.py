@@ -7,7 +7,8 @@ import shlex
 from collections.abc import Callable, Iterable
 
 from console.cli import shapes
-from console.cli.opening import absolute, opened
+from console.cli.data_files import absolute, read_as, target_of
+from console.cli.opening import opened
 from console.cli.output import Output, asked, columns, error_json, size_words
 from console.engine import Engine
 from console.errors import Failed
@@ -24,7 +25,8 @@ async def update(arguments: argparse.Namespace, output: Output) -> int:
     """Retrain, compare, and promote what passes the gate or what the operator says yes to."""
     async with opened(arguments.artifact, records=True) as store:
         engine, path = store.engine, store.artifact
-        plan = engine.updates.plan(path, data=absolute(arguments.data), target=arguments.target, at=arguments.at)
+        read_as(store, arguments)
+        plan = engine.updates.plan(path, data=absolute(arguments.data), target=target_of(arguments), at=arguments.at)
         for line in _intended(plan, engine.recipes.of(path)):
             output.say(line)
         stop = _narrate(engine.bus, output)

@@ -6,7 +6,6 @@ import argparse
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from console import ending
 from console.cli.output import Output
@@ -62,11 +61,6 @@ class Opened:
                 hint='read what `model-console inspect` says of it; then add --accept "why you trust it"',
                 failure=error.failure,
             ) from None
-
-
-def absolute(path: str | None) -> str | None:
-    """A data file named on the command line, as the engine takes it."""
-    return None if path is None else str(Path(path).absolute())
 
 
 def run(command: Command, arguments: argparse.Namespace, output: Output) -> int:

@@ -135,8 +135,16 @@ def _loads(parser: Parser) -> None:
 
 
 def _data(parser: Parser) -> None:
-    parser.add_argument("--data", metavar="FILE", help="csv, parquet, npy, npz or h5 (else what the recipe names)")
-    parser.add_argument("--target", metavar="COL", help="the column of the truth (else the recipe's)")
+    parser.add_argument(
+        "--data", metavar="FILE", help="csv, jsonl, parquet, feather, npy, npz or h5 (else what the recipe names)"
+    )
+    parser.add_argument(
+        "--target", action="append", metavar="COL", help="the column of the truth (else the recipe's; may be repeated)"
+    )
+    parser.add_argument("--ignore", action="append", metavar="COL", help="a column that is no input (may be repeated)")
+    parser.add_argument(
+        "--read", action="append", metavar="KEY=VALUE", help="how text is read: sep, decimal, encoding, header, missing"
+    )
 
 
 def _running(commands: Commands) -> None:

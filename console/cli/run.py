@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from console.cli import shapes
-from console.cli.opening import Opened, absolute, opened
+from console.cli.data_files import absolute, narrate, read_as, target_of
+from console.cli.opening import Opened, opened
 from console.cli.output import Output, columns, size_words
 from console.durable import put_output
 from console.errors import BadInput
@@ -28,7 +29,10 @@ async def predict(arguments: argparse.Namespace, output: Output) -> int:
         engine, path = store.engine, store.artifact
         await store.load(arguments)
         data = absolute(arguments.data)
-        table = await engine.questions.open_data(path, data, arguments.target)
+        read_as(store, arguments)
+        target = target_of(arguments)
+        table = await engine.questions.open_data(path, data, target)
+        narrate(table, output)
         outputs: dict[str, list[Json]] = {}
         times: list[float] = []
         stop = table.rows if arguments.rows is None else min(table.rows, arguments.rows)
@@ -36,7 +40,7 @@ async def predict(arguments: argparse.Namespace, output: Output) -> int:
             outcome = await engine.questions.predict(
                 path,
                 data=data,
-                target=arguments.target,
+                target=target,
                 start=start,
                 stop=min(stop, start + _BATCH),
                 methods=tuple(arguments.method or ()),
@@ -50,6 +54,7 @@ async def predict(arguments: argparse.Namespace, output: Output) -> int:
         output.say(f"{stop} rows written to {arguments.out}")
     value: dict[str, Json] = {
         "rows": stop,
+        "data": shapes.data(table),
         "outputs": dict(outputs),
         "latency_ms": shapes.quantiles(times),
         **_worker(view, memory),
@@ -112,10 +117,12 @@ async def evaluate(arguments: argparse.Namespace, output: Output) -> int:
     """Measure the answers against the truth in a data file."""
     async with opened(arguments.artifact, records=_recorded(arguments)) as store:
         await store.load(arguments)
-        task, rows, metrics = await store.engine.questions.evaluate(
-            store.artifact, data=absolute(arguments.data), target=arguments.target
-        )
-    value: dict[str, Json] = {"task": task, "rows": rows, "metrics": dict(metrics)}
+        read_as(store, arguments)
+        data, target = absolute(arguments.data), target_of(arguments)
+        table = await store.engine.questions.open_data(store.artifact, data, target)
+        narrate(table, output)
+        task, rows, metrics = await store.engine.questions.evaluate(store.artifact, data=data, target=target)
+    value: dict[str, Json] = {"task": task, "rows": rows, "metrics": dict(metrics), "data": shapes.data(table)}
     output.data(value, lambda: [f"{task} on {rows} rows", *_numbers(metrics)])
     return 0
 
@@ -142,8 +149,10 @@ async def probe(arguments: argparse.Namespace, output: Output) -> int:
 
 async def _probed(store: Opened, arguments: argparse.Namespace, output: Output) -> ProbeState:
     engine, path = store.engine, store.artifact
-    table = await engine.questions.open_data(path, absolute(arguments.data), arguments.target)
-    plan = ProbePlan(table.path, rate=arguments.rate, batch=arguments.batch, target=table.target)
+    read_as(store, arguments)
+    data, target = engine.questions.data_of(path, absolute(arguments.data), target_of(arguments))
+    narrate(await engine.questions.open_data(path, data, target), output)
+    plan = ProbePlan(data, rate=arguments.rate, batch=arguments.batch, target=target)
     await engine.live.start(path, plan, seconds=arguments.seconds)
     finished = asyncio.ensure_future(engine.live.finished(path))
     started = asyncio.get_running_loop().time()

@@ -7,7 +7,8 @@ import os
 import shlex
 from pathlib import Path
 
-from console.cli.opening import absolute, opened
+from console.cli.data_files import absolute
+from console.cli.opening import opened
 from console.cli.output import Output, columns, size_words
 from console.errors import Failed
 from console.records import Json, Standing

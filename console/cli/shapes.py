@@ -9,6 +9,7 @@ from console.records import (
     Artifact,
     Candidate,
     Comparison,
+    DataFile,
     Inspection,
     Json,
     Judgement,
@@ -176,6 +177,11 @@ def _side(found: Candidate | None) -> Json:
         "latency_ms": measured(found.latency),
         "compiled": found.compiled,
     }
+
+
+def data(table: DataFile) -> dict[str, Json]:
+    """A data file, and how it was read."""
+    return {"path": table.path, "rows": table.rows, "target": table.target, "decided": table.decided}
 
 
 def quantiles(milliseconds: Sequence[float]) -> Json:

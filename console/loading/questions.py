@@ -13,7 +13,7 @@ from console.loading.fleet import Fleet
 from console.loading.record import Book
 from console.loading.slot import Table
 from console.os_errors import hint, why
-from console.records import DataFile, Json, Outcome
+from console.records import DataFile, Json, Outcome, Target
 from console.store.recipe import Recipe
 from console.worker.model import Worker
 
@@ -27,7 +27,7 @@ class Questions:
         self._recipe = recipe
         self._deadline_s = deadline_s
 
-    def data_of(self, path: str, data: str | None, target: str | None) -> tuple[str, str | None]:
+    def data_of(self, path: str, data: str | None, target: Target | None) -> tuple[str, Target | None]:
         """The data file and target to use: those named, else the recipe's hold-out or training rows. Raises Usage."""
         recipe = self._recipe(path)
         named = data or recipe.data.holdout or recipe.data.train
@@ -35,7 +35,7 @@ class Questions:
             raise Usage(f"{path} has no recipe that names data", hint="name a data file (csv, parquet, npy, npz or h5)")
         return named, target or recipe.data.target
 
-    async def open_data(self, path: str, data: str | None, target: str | None = None) -> DataFile:
+    async def open_data(self, path: str, data: str | None, target: Target | None = None) -> DataFile:
         """Open a data file (None: the recipe's) in the worker, where it is not yet.
 
         Raises BadInput with the differences of the columns, Usage, Failed.
@@ -43,18 +43,21 @@ class Questions:
         named, column = self.data_of(path, data, target)
         return (await self._fleet.ask(path, lambda worker: self._opened(path, worker, named, column))).file
 
-    async def _opened(self, path: str, worker: Worker, named: str, column: str | None) -> Table:
-        """The data file open in this worker."""
+    async def _opened(self, path: str, worker: Worker, named: str, column: Target | None) -> Table:
+        """The data file open in this worker, read as the recipe says."""
         tables = self._fleet.slot(path).tables_of(worker)
-        known = tables.get((named, column))
+        options = self._recipe(path).data.options
+        known = tables.get((named, column, options))
         if known is not None:
             return known
         fd = await asyncio.to_thread(open_data_file, named)
         try:
-            handle, file = await worker.open_data(fd, os.path.basename(named), target=column, deadline=self._deadline_s)
+            handle, file = await worker.open_data(
+                fd, os.path.basename(named), target=column, options=options, deadline=self._deadline_s
+            )
         finally:
             os.close(fd)
-        table = tables[(named, column)] = Table(handle, replace(file, path=named))
+        table = tables[(named, column, options)] = Table(handle, replace(file, path=named))
         return table
 
     async def predict(
@@ -66,7 +69,7 @@ class Questions:
         start: int = 0,
         stop: int | None = None,
         methods: Sequence[str] = (),
-        target: str | None = None,
+        target: Target | None = None,
         outputs: bool = True,
         score: bool = False,
     ) -> Outcome:
@@ -87,7 +90,7 @@ class Questions:
         self,
         path: str,
         named: str,
-        column: str | None,
+        column: Target | None,
         start: int,
         stop: int | None,
         *,
@@ -119,7 +122,7 @@ class Questions:
         return await self._fleet.ask(path, sampled)
 
     async def evaluate(
-        self, path: str, *, data: str | None = None, target: str | None = None
+        self, path: str, *, data: str | None = None, target: Target | None = None
     ) -> tuple[str, int, dict[str, float]]:
         """Task, rows and metrics on a data file with a target; the metric of the recipe's gate is among them.
 

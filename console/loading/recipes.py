@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from pathlib import Path
 
 from console.errors import BadInput
+from console.records import ReadOptions
 from console.store.recipe import Recipe, read_recipe, recipe_path
 from console.trust.interpreters import admitted
 
@@ -23,9 +25,18 @@ class Recipes:
         self._root = root
         self._interpreters = interpreters
         self._read: dict[Path, tuple[_Identity, Recipe]] = {}
+        self._said: dict[str, ReadOptions] = {}
+
+    def read_as(self, path: str, options: ReadOptions) -> None:
+        """From here on the data files of this artifact are read so, whatever its recipe says of it."""
+        self._said[path] = options
 
     def of(self, path: str) -> Recipe:
         """The recipe of one artifact, all defaults where it has none. Raises BadInput with file and line."""
+        recipe, said = self._written(path), self._said.get(path)
+        return recipe if said is None else replace(recipe, data=recipe.data.read_as(said))
+
+    def _written(self, path: str) -> Recipe:
         file = recipe_path(self._root / path)
         if file is None:
             return Recipe()

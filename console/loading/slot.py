@@ -9,7 +9,7 @@ from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
 from console.errors import Failed
-from console.records import DataFile, FileIdentity, WorkerState, WorkerView
+from console.records import DataFile, FileIdentity, ReadOptions, Target, WorkerState, WorkerView
 from console.worker.model import Worker
 
 BACKOFF_S = (0.0, 1.0, 1.0, 2.0, 3.0, 5.0, 8.0)
@@ -20,6 +20,10 @@ GIVE_UP_AFTER = 5
 
 HEALTHY_S = 60.0
 """A worker that lived this long was not started in vain: its death counts as a first one."""
+
+
+TableKey = tuple[str, Target | None, ReadOptions]
+"""A data file, its target, and how it is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ class Slot:
     wanted: bool = True
     asking: int = 0
     deaths: int = 0
-    tables: WeakKeyDictionary[Worker, dict[tuple[str, str | None], Table]] = field(default_factory=WeakKeyDictionary)
+    tables: WeakKeyDictionary[Worker, dict[TableKey, Table]] = field(default_factory=WeakKeyDictionary)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     restart: asyncio.Task[None] | None = None
     started: WeakSet[Worker] = field(default_factory=WeakSet)
@@ -66,8 +70,8 @@ class Slot:
         alive = [one for one in self.workers if one.child.alive]
         return min(alive, key=lambda one: one.asked, default=self.worker)
 
-    def tables_of(self, worker: Worker) -> dict[tuple[str, str | None], Table]:
-        """The data files open in this worker, by file and target."""
+    def tables_of(self, worker: Worker) -> dict[TableKey, Table]:
+        """The data files open in this worker, by file, target and how they are read."""
         return self.tables.setdefault(worker, {})
 
     def show(self, **changes: Any) -> WorkerView:

@@ -33,8 +33,11 @@ from console.records.workers import (
     Outcome,
     ProbePlan,
     ProbeState,
+    ReadOptions,
+    Target,
     WorkerState,
     WorkerView,
+    target_words,
 )
 
 __all__ = [
@@ -64,11 +67,13 @@ __all__ = [
     "Point",
     "ProbePlan",
     "ProbeState",
+    "ReadOptions",
     "Reason",
     "Report",
     "Signature",
     "Since",
     "Standing",
+    "Target",
     "TwinTiming",
     "Twinned",
     "Unchanged",
@@ -79,4 +84,5 @@ __all__ = [
     "WorkerState",
     "WorkerView",
     "lower_is_better",
+    "target_words",
 ]

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from backends.base import Json
 from console.records.trust import Judgement
-from console.records.workers import Measured
+from console.records.workers import Measured, ReadOptions, Target
 
 _SMALL_IS_GOOD = ("_error", "_loss", "_deviance", "davies_bouldin_score")
 
@@ -46,11 +46,12 @@ class UpdatePlan:
 
     path: str
     data: str
-    target: str | None
+    target: Target | None
     holdout: str | None = None
     mode: Mode = Mode.FIT
     command: tuple[str, ...] = ()
     at: str = ""
+    options: ReadOptions = field(default_factory=ReadOptions)
 
 
 @dataclass(frozen=True, slots=True)

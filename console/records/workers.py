@@ -52,6 +52,30 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """How data files are read, where the recipe or the operator says so; what is None is found in the file itself.
+
+    `missing` are spellings of a missing value beside the usual ones, `ignore` columns that are no inputs.
+    """
+
+    sep: str | None = None
+    decimal: str | None = None
+    encoding: str | None = None
+    header: bool | None = None
+    missing: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+
+
+Target = str | tuple[str, ...]
+"""The column of the truth, or several."""
+
+
+def target_words(target: Target | None) -> str:
+    """The columns of the truth as they are shown: `bought, returned`; "" where none is named."""
+    return target if isinstance(target, str) else ", ".join(target or ())
+
+
+@dataclass(frozen=True, slots=True)
 class DataFile:
     """A table a child has opened: rows, and columns as (name, dtype)."""
 
@@ -59,6 +83,8 @@ class DataFile:
     rows: int
     columns: tuple[tuple[str, str], ...] = ()
     target: str | None = None
+    decided: str = ""
+    """How the file was read and its columns were matched, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +118,7 @@ class ProbePlan:
     rate: float = 10.0
     batch: int = 1
     method: str | None = None
-    target: str | None = None
+    target: Target | None = None
 
 
 @dataclass(frozen=True, slots=True)

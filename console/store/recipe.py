@@ -11,7 +11,7 @@ from typing import Literal
 
 from console.errors import BadInput
 from console.os_errors import hint, why
-from console.records import Json, Mode
+from console.records import Json, Mode, ReadOptions
 from console.store.toml_records import TableReader
 
 RECIPE_SUFFIX = ".recipe.toml"
@@ -21,12 +21,37 @@ _AROUND = (".gz", ".z", ".bz2", ".xz", ".lzma", ".lz4", ".zst", ".age")
 
 
 @dataclass(frozen=True, slots=True)
+class Read:
+    """How tables of text are read, where the file does not tell it itself."""
+
+    sep: str | None = None
+    decimal: Literal[".", ","] | None = None
+    encoding: str | None = None
+    header: bool | None = None
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Data:
-    """Tables, as absolute paths once loaded; `target` is the column to predict."""
+    """Tables, as absolute paths once loaded; `target` is the column to predict, `ignore` those that are no inputs."""
 
     train: str | None = field(default=None, metadata={"path": True})
     holdout: str | None = field(default=None, metadata={"path": True})
-    target: str | None = None
+    target: str | tuple[str, ...] | None = None
+    ignore: tuple[str, ...] = ()
+    read: Read = field(default_factory=Read)
+
+    @property
+    def options(self) -> ReadOptions:
+        """How the files are read."""
+        read = self.read
+        return ReadOptions(read.sep, read.decimal, read.encoding, read.header, read.missing, self.ignore)
+
+    def read_as(self, said: ReadOptions) -> Data:
+        """The same where somebody says how the files are read; what he does not say stays."""
+        found = {name: getattr(said, name) for name in ("sep", "decimal", "encoding", "header", "missing")}
+        given = {name: value for name, value in found.items() if value not in (None, ())}
+        return replace(self, read=replace(self.read, **given), ignore=said.ignore or self.ignore)
 
 
 @dataclass(frozen=True, slots=True)

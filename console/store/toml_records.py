@@ -42,7 +42,7 @@ class TableReader:
 
     def _value(self, expected: Any, value: Any, place: tuple[str, ...]) -> Any:
         if get_origin(expected) in (Union, types.UnionType):
-            expected = next(one for one in get_args(expected) if one is not type(None))
+            expected = _member(expected, value)
         origin = get_origin(expected)
         if is_dataclass(expected):
             return self.table(expected, value, place)  # type: ignore[arg-type]
@@ -102,6 +102,13 @@ class TableReader:
 
     def _line(self, place: tuple[str, ...]) -> int:
         return line_of(self._text, place)
+
+
+def _member(union: Any, value: object) -> Any:
+    """The member of a union that a value is meant to be: a list where one is allowed, else the first."""
+    members = [member for member in get_args(union) if member is not type(None)]
+    lists = [member for member in members if get_origin(member) is tuple] if isinstance(value, list) else []
+    return (lists or members)[0]
 
 
 def line_of(text: str, place: tuple[str, ...]) -> int:

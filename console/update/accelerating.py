@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from console.errors import BadInput, ConsoleError, Failed, Refused, Usage
 from console.loading.questions import open_data_file
-from console.records import Twinned
+from console.records import ReadOptions, Target, Twinned
 from console.store import twins
 from console.store.opening import identity_of
 from console.store.roots import user_name
@@ -63,7 +63,7 @@ class Accelerating:
             if started.encrypted:
                 raise Refused(f"{path} is sealed, and a twin would lie open in the store", hint="`unseal` it first")
             digest = started.digest or await self._later(started.later, path)
-            handle = await _rows(started.worker, named, recipe.target)
+            handle = await _rows(started.worker, named, recipe.target, recipe.options)
             found = await self._made(path, make_twin(started.worker, memory, handle, on_phase))
             await started.worker.end()
             content = await _frozen(memory)
@@ -126,11 +126,11 @@ class Accelerating:
         return digest
 
 
-async def _rows(worker: Worker, named: str, target: str | None) -> int:
+async def _rows(worker: Worker, named: str, target: Target | None, options: ReadOptions) -> int:
     """The data file of this name, open in the worker. Raises BadInput, ChildRefused."""
     fd = await asyncio.to_thread(open_data_file, named)
     try:
-        handle, _file = await worker.open_data(fd, os.path.basename(named), target=target)
+        handle, _file = await worker.open_data(fd, os.path.basename(named), target=target, options=options)
     finally:
         os.close(fd)
     return handle

@@ -82,7 +82,9 @@ class Converting:
         except ConsoleError:
             return None
         try:
-            handle, _file = await worker.open_data(fd, os.path.basename(named), target=data.target)
+            handle, _file = await worker.open_data(
+                fd, os.path.basename(named), target=data.target, options=data.options
+            )
         finally:
             os.close(fd)
         return handle

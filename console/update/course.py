@@ -84,7 +84,14 @@ class Course:
         candidate = await self._shop.facts.judge_bytes(made.content)
         admit_candidate(path, ground.current, candidate)
         self._show("measuring both models")
-        rows = Rows(ground.data.measured, ground.data.name, self._plan.target, ground.hold_back, holdout.marked)
+        rows = Rows(
+            ground.data.measured,
+            ground.data.name,
+            self._plan.target,
+            ground.hold_back,
+            holdout.marked,
+            self._plan.options,
+        )
         before = after = Measurement()
         if not holdout.empty:
             before, after = await measure(

@@ -53,6 +53,7 @@ async def examine(shop: Workshop, ground: Ground, python: str | None, metric: st
             data.measured,
             names,
             target=plan.target,
+            options=plan.options,
             features=inspection.signature.feature_names,
             metric=metric,
         )

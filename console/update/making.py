@@ -100,6 +100,7 @@ async def _trained(trainer: Trainer, ground: Ground, file: int, on_progress: Pro
         ground.data.train,
         os.path.basename(plan.data),
         target=plan.target,
+        options=plan.options,
         hold_back=ground.hold_back,
         candidate=file,
         on_progress=on_progress,

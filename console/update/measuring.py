@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from console.errors import ConsoleError
 from console.loading.facts import Judged
 from console.loading.starting import Starter
+from console.records import ReadOptions, Target
 from console.worker.model import Worker
 
 __all__ = ["Measurement", "Rows", "measure"]
@@ -30,9 +31,10 @@ class Rows:
 
     file: int
     name: str
-    target: str | None
+    target: Target | None
     held_back: bool = False
     marked: bytes = b""
+    options: ReadOptions = field(default_factory=ReadOptions)
 
 
 @dataclass(slots=True)
@@ -93,7 +95,9 @@ async def _evaluated(
     compiled = judged.bytes.digest is not None and await starter.compiled(
         started.worker, judged.bytes.digest, started.at
     )
-    measured.handle, _file = await started.worker.open_data(rows.file, rows.name, target=rows.target)
+    measured.handle, _file = await started.worker.open_data(
+        rows.file, rows.name, target=rows.target, options=rows.options
+    )
     found = await started.worker.evaluate(measured.handle, metric=metric, held_back=rows.held_back, marked=rows.marked)
     measured.found = Measurement(
         found.task, found.rows, found.metrics, causes=found.causes, answers=found.answers, compiled=compiled

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from console.errors import Usage
-from console.records import Mode, UpdatePlan
+from console.records import Mode, Target, UpdatePlan
 from console.store.recipe import Recipe
 
 
@@ -14,7 +14,7 @@ def plan_update(
     recipe: Recipe,
     *,
     data: str | None = None,
-    target: str | None = None,
+    target: Target | None = None,
     holdout: str | None = None,
     at: str = "",
 ) -> UpdatePlan:
@@ -40,6 +40,7 @@ def plan_update(
         mode=how,
         command=recipe.retrain.command,
         at=at,
+        options=recipe.data.options,
     )
 
 

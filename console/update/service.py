@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from console.records import Comparison, Json, UpdatePlan, UpdateProgress, Version
+from console.records import Comparison, Json, Target, UpdatePlan, UpdateProgress, Version
 from console.update.converting import Converting
 from console.update.recovering import settle, settle_or_tell
 from console.update.replacing import Replacing
@@ -26,7 +26,7 @@ class Updates:
         """End what runs and let go of the candidates."""
         await self._updater.close()
 
-    def plan(self, path: str, *, data: str | None = None, target: str | None = None, at: str = "") -> UpdatePlan:
+    def plan(self, path: str, *, data: str | None = None, target: Target | None = None, at: str = "") -> UpdatePlan:
         """What an update would do, from the recipe and what was named. Raises BadInput, Usage."""
         return self._updater.plan(path, data, target, at)
 

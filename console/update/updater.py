@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from console.errors import BadInput, ConsoleError, Failed
-from console.records import Comparison, UpdatePlan, UpdateProgress, Verdict, Version
+from console.records import Comparison, Target, UpdatePlan, UpdateProgress, Verdict, Version
 from console.update.course import Course, Waiting
 from console.update.plan import plan_update
 from console.update.replacing import Replacing
@@ -30,7 +30,7 @@ class Updater:
         self._told: dict[str, float] = {}
         self._waiting: dict[str, Waiting] = {}
 
-    def plan(self, path: str, data: str | None = None, target: str | None = None, at: str = "") -> UpdatePlan:
+    def plan(self, path: str, data: str | None = None, target: Target | None = None, at: str = "") -> UpdatePlan:
         """What an update of the model at `at` would do, from the recipe and what was named. Raises Usage, BadInput."""
         return plan_update(path, self._shop.recipes.of(path), data=data, target=target, at=at)
 

@@ -17,7 +17,9 @@ WARNINGS_CAP = 50
 
 _SEALING_CODES = frozenset({"identity", "wrong-identity", "recipient", "no-package", "over-cap"})
 INPUT_CODES = (
-    frozenset({"damaged", "unsupported", "unopened", "foreign-format", "not-loadable", "bad-input", "columns"})
+    frozenset(
+        {"damaged", "unsupported", "unopened", "foreign-format", "not-loadable", "bad-input", "columns", "no-rows"}
+    )
     | _SEALING_CODES
 )
 """Codes that blame the file or the data, not the run: they are raised as BadInput.

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from time import perf_counter
 from typing import Any, TypeVar
 
 from backends.base import Json, Signature
 from console.errors import ConsoleError
-from console.records import DataFile, Outcome
+from console.records import DataFile, Outcome, ReadOptions, Target
 from console.safe_text import safe
 from console.worker import shared
 from console.worker.failures import error_of, new_failure, texts
@@ -167,7 +167,13 @@ class Worker:
         return replace(loaded, phases={"start": self._start_ms, **loaded.phases})
 
     async def open_data(
-        self, fd: int, name: str, *, target: str | None = None, deadline: float = 120.0
+        self,
+        fd: int,
+        name: str,
+        *,
+        target: Target | None = None,
+        options: ReadOptions | None = None,
+        deadline: float = 120.0,
     ) -> tuple[int, DataFile]:
         """Read the table `fd` and match its columns to the model's. The number is the handle later calls take.
 
@@ -175,7 +181,11 @@ class Worker:
         """
         self.placement.release()
         head, _body = await self.child.request(
-            "open_data", {"name": name, "target": target}, fds=(fd,), deadline=deadline, input=f"the file {name}"
+            "open_data",
+            {"name": name, "target": target, "options": _options(options)},
+            fds=(fd,),
+            deadline=deadline,
+            input=f"the file {name}",
         )
         return self._checked(lambda said: _data(said, name), head)
 
@@ -264,7 +274,8 @@ class Worker:
         holdout: int,
         names: tuple[str, str],
         *,
-        target: str | None,
+        target: Target | None,
+        options: ReadOptions | None = None,
         features: Sequence[str] | None,
         metric: str | None,
         deadline: float = 300.0,
@@ -273,7 +284,7 @@ class Worker:
 
         Raises ChildRefused for a hold-out that cannot be read and for a metric that scikit-learn does not know.
         """
-        fields: Head = {"names": list(names), "target": target, "metric": metric}
+        fields: Head = {"names": list(names), "target": target, "options": _options(options), "metric": metric}
         fields["features"] = list(features) if features else None
         given = f"the files {names[0]} and {names[1]}"
         head, body = await self.child.request(
@@ -430,10 +441,15 @@ def _holdout_rows(said: Head, apart: bytes) -> HoldoutRows:
     )
 
 
+def _options(options: ReadOptions | None) -> Head | None:
+    return None if options is None else asdict(options)
+
+
 def _data(said: Head, name: str) -> tuple[int, DataFile]:
     columns = tuple((_string(column), _string(dtype)) for column, dtype in said["columns"])
     target = said.get("target")
-    return int(said["data"]), DataFile(name, int(said["rows"]), columns, None if target is None else _string(target))
+    target, decided = None if target is None else _string(target), safe(_string(said["decided"]), 2000)
+    return int(said["data"]), DataFile(name, int(said["rows"]), columns, target, decided)
 
 
 def _raw(said: Head, answer: Buffer) -> list[RawArray]:

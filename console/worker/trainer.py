@@ -7,9 +7,10 @@ import os
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from console.errors import ConsoleError
+from console.records import ReadOptions, Target
 from console.worker.failures import ChildFailed, error_of, new_failure, texts
 from console.worker.launcher import Launcher
 from console.worker.limits import Limits, SandboxPlan
@@ -110,7 +111,8 @@ class Trainer:
         table: int,
         name: str,
         *,
-        target: str | None,
+        target: Target | None,
+        options: ReadOptions | None = None,
         hold_back: bool,
         candidate: int,
         on_progress: Progress,
@@ -126,6 +128,7 @@ class Trainer:
             "mode": current.mode,
             "name": name,
             "target": target,
+            "options": None if options is None else asdict(options),
             "hold_back": hold_back,
         }
         memory, *file = current.artifact

@@ -23,6 +23,7 @@ from console.records import (
     UpdateProgress,
     Version,
     WorkerView,
+    target_words,
 )
 from console.store.recipe import Recipe
 from console.trust.explain import explain
@@ -185,7 +186,7 @@ class Feeder:
         return plan
 
     async def update(self, plan: UpdatePlan) -> None:
-        self.asked.append(("update", plan.path, plan.data, plan.target or ""))
+        self.asked.append(("update", plan.path, plan.data, target_words(plan.target)))
 
     async def load(self, path: str, *, at: str = "", accept: str | None = None) -> None:
         self.asked.append(("load", path, at, accept or ""))

@@ -184,7 +184,7 @@ def test_samples_are_json(read: Read, mixed: Any, plain: Any) -> None:
     [
         (b"", "is empty"),
         (b"a,b\n1,2\n1,2,3\n", "line 3"),
-        (b"a,b\n1,\xff\n", "not UTF-8"),
+        (b"a,b\n1,\xff\x81\n", "neither UTF-8 nor cp1252"),
         (b"\x00\x01binary", "byte 0 at 0"),
         (b"PAR1 and no more", "cannot be read as parquet"),
         (b"\x93NUMPY\x01\x00rest", "cannot be read as npy"),
@@ -210,7 +210,7 @@ def test_separators_and_headless_files(read: Read, plain: Any) -> None:
 
 
 def test_limits_are_stated(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readers, "ROWS_CAP", 2)
+    monkeypatch.setattr("console.worker.child.data.delimited.ROWS_CAP", 2)
     with pytest.raises(Refusal, match="more than 2 rows"):
         read(b"a\n1\n2\n3\n")
     monkeypatch.setattr(readers, "BYTES_CAP", 4)

@@ -18,7 +18,7 @@ from textual.geometry import Size
 
 from backends.base import Inspection, ModelEntry, outermost
 from console.errors import ConsoleError
-from console.records import Explanation, Report, Verdict, WorkerView
+from console.records import Explanation, Report, Verdict, WorkerView, target_words
 from console.safe_text import safe
 from console.ui import states, text
 from console.ui.panes.lately import lately_lines
@@ -312,7 +312,7 @@ def _recipe(engine: Engine, row: Row, width: int) -> list[Content]:
         ("file", safe(row.artifact.recipe)),
         ("hold-out", _name(recipe.data.holdout)),
         ("train", _name(recipe.data.train)),
-        ("target", safe(recipe.data.target or "")),
+        ("target", safe(target_words(recipe.data.target))),
         ("retrain", str(recipe.retrain.how)),
         ("gate", text.joined(conditions)),
         ("on change", f"{recipe.reload.on_change}, {recipe.reload.policy}"),

@@ -15,7 +15,7 @@ from textual.widget import Widget
 from textual.widgets import Button, ContentSwitcher, Input, Static
 
 from console.errors import ConsoleError, Usage
-from console.records import Event, UpdatePlan, UpdateProgress
+from console.records import Event, Target, UpdatePlan, UpdateProgress, target_words
 from console.safe_text import safe
 from console.ui import text
 from console.ui.data_files import DataFiles
@@ -137,7 +137,7 @@ class UpdateScreen(ConsoleScreen):
             self._focus("#data")
             return
         self.query_one("#data", Input).value = self._shortened(self._plan.data)
-        self.query_one("#target", Input).value = self._plan.target or ""
+        self.query_one("#target", Input).value = target_words(self._plan.target)
         self._tell_plan()
         self._focus("#retrain")
 
@@ -205,14 +205,16 @@ class UpdateScreen(ConsoleScreen):
         data = self.query_one("#data", Input).value.strip()
         target = self.query_one("#target", Input).value.strip()
         plan = self._plan
+        shown = target_words(plan.target) if plan is not None else ""
+        wanted: Target | None = plan.target if plan is not None and target == shown else target or None
         if plan is None or data != self._shortened(plan.data):
             full = str(self.engine.root / data) if data else None
             try:
-                plan = self.engine.updates.plan(self._path, data=full, target=target or None)
+                plan = self.engine.updates.plan(self._path, data=full, target=wanted)
             except ConsoleError as error:
                 self._tell_plan(error)
                 return
-        self._plan = replace(plan, target=target or plan.target)
+        self._plan = replace(plan, target=wanted or plan.target)
         self.console_app.operations.update(self._plan)
 
     def do_cancel(self) -> None:

@@ -1,26 +1,130 @@
-"""What kind of column a fitted model expects: `number` or `text`, where its own parts tell."""
+"""Inputs that a fitted model expects, as far as its own parts tell: names, count, kinds of columns, categories."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Optional
 
+from console.worker.child.data.options import Knowledge
 from console.worker.child.live import attribute
 
 NUMBER, TEXT = "number", "text"
 
 _UNKNOWN_MODULES = ("sklearn.compose", "sklearn.feature_extraction", "sklearn.pipeline", "sklearn.dummy")
 _ANY_KIND = frozenset({"FunctionTransformer", "SimpleImputer", "OrdinalEncoder", "OneHotEncoder", "TargetEncoder"})
+_TEXT_MODULE = "sklearn.feature_extraction.text"
+_NAMES = ("feature_names_in_", "feature_name_", "feature_names_", "feature_name", "feature_names")
+"""Where models keep their inputs' names: scikit-learn, LightGBM's estimators, CatBoost, LightGBM's and XGBoost's
+boosters."""
+_COUNTS = ("n_features_in_", "n_features_", "num_feature", "num_features")
+_MADE_UP = (r"Column_{}", r"f{}", r"{}", r"x{}", r"feature_{}")
+"""Names that libraries give to columns of arrays, which had none."""
 
 
-def kinds(model: Any, names: list[str]) -> dict[str, str]:
-    """Column name to the kind it must have; columns of which nothing is known are left out."""
+@dataclass(frozen=True)
+class Kind:
+    """One column's kind; `categories` are the texts it was fitted with, `gaps` whether some were missing."""
+
+    kind: str
+    categories: frozenset[str] = frozenset()
+    gaps: bool = False
+
+
+def names_of(model: Any, depth: int = 0) -> Optional[list[str]]:
+    """The names of the model's inputs in its own order; None where it knows none."""
+    if model is None or isinstance(model, str) or depth > 8:
+        return None
+    for place in _NAMES:
+        found = _listed(attribute(model, place))
+        if found:
+            return None if _made_up(found) else found
+    inner = _inner(model)
+    return names_of(inner, depth + 1) if inner is not None else _of_statsmodels(model)
+
+
+def _listed(found: Any) -> Optional[list[str]]:
+    if callable(found):
+        try:
+            found = found()
+        except Exception:
+            return None
+    if found is None or isinstance(found, (str, bytes)):
+        return None
+    try:
+        return [str(name) for name in found]
+    except TypeError:
+        return None
+
+
+def _made_up(names: Sequence[str]) -> bool:
+    return any(list(names) == [form.format(at) for at in range(len(names))] for form in _MADE_UP)
+
+
+def _inner(model: Any) -> Any:
+    """The part of a composed model that its input goes to first."""
+    steps = attribute(model, "steps")
+    if isinstance(steps, list) and steps and isinstance(steps[0], tuple):
+        return steps[0][1]
+    return next(
+        (found for name in ("best_estimator_", "estimator_") if (found := attribute(model, name)) is not None), None
+    )
+
+
+def _of_statsmodels(model: Any) -> Optional[list[str]]:
+    """The columns of a result of statsmodels; one made by a formula takes its data by name itself."""
+    design = attribute(model, "model")
+    names = _listed(attribute(design, "exog_names")) if design is not None else None
+    formula = attribute(attribute(design, "data"), "design_info") or attribute(design, "formula")
+    if not names or formula is not None:
+        return None
+    plain = [name for name in names if name != "const"]
+    return None if plain == [f"x{at}" for at in range(1, len(plain) + 1)] else names
+
+
+def count_of(model: Any) -> Optional[int]:
+    """How many inputs the model takes; None where it does not say. Zero is not said."""
+    for place in _COUNTS:
+        found = attribute(model, place)
+        try:
+            number = int(found() if callable(found) else found)
+        except Exception:
+            continue
+        if number > 0:
+            return number
+    return None
+
+
+def takes_array(model: Any) -> bool:
+    """Whether the model was fitted on an array: by scikit-learn's rule it knows its count of inputs and no names."""
+    return attribute(model, "n_features_in_") not in (None, 0) and attribute(model, "feature_names_in_") is None
+
+
+def knowledge(model: Any, names: Sequence[str], targets: Sequence[str] = ()) -> Knowledge:
+    """What the model tells about columns of these names; a target is text where the model's classes are."""
+    kinds = columns(model, list(names))
+    texts = {name for name, kind in kinds.items() if kind.kind == TEXT}
+    categories = {name: kind.categories for name, kind in kinds.items() if kind.categories}
+    gaps = {name for name, kind in kinds.items() if kind.gaps}.union(targets)
+    classes = attribute(model, "classes_")
+    several = classes if isinstance(classes, list) else [classes] * len(targets)
+    for target, labels in zip(targets, several):
+        if _kind_of(labels) == TEXT:
+            texts.add(target)
+            categories[target] = frozenset(str(label) for label in labels)
+    return Knowledge(tuple(names), frozenset(texts), categories, frozenset(gaps), _takes_texts(model))
+
+
+def columns(model: Any, names: list[str]) -> dict[str, Kind]:
+    """Column name to what the model expects there; columns of which nothing is known are left out."""
     if isinstance(model, str) or model is None:
         return {}
     kind = type(model).__name__
     module = str(getattr(type(model), "__module__", ""))
     for wrapped in ("best_estimator_", "estimator_"):
         if attribute(model, wrapped) is not None and module.startswith("sklearn.model_selection"):
-            return kinds(attribute(model, wrapped), names)
+            return columns(attribute(model, wrapped), names)
     steps = attribute(model, "steps")
     if isinstance(steps, list) and steps:
         return _first_that_tells([step[1] for step in steps if isinstance(step, tuple)], names)
@@ -29,39 +133,48 @@ def kinds(model: Any, names: list[str]) -> dict[str, str]:
         return _of_transformers(transformers, names)
     categories = attribute(model, "categories_")
     if isinstance(categories, list) and len(categories) == len(names):
-        told = {name: _kind_of(values) for name, values in zip(names, categories)}
+        told = {name: _of_categories(values) for name, values in zip(names, categories)}
         return {name: found for name, found in told.items() if found is not None}
     statistics = attribute(model, "statistics_")
     if kind == "SimpleImputer" and statistics is not None:
-        return dict.fromkeys(names, NUMBER) if _kind_of(statistics) == NUMBER else {}
+        return dict.fromkeys(names, Kind(NUMBER)) if _kind_of(statistics) == NUMBER else {}
     if not module.startswith("sklearn.") or module.startswith(_UNKNOWN_MODULES) or kind in _ANY_KIND:
         return {}
     if attribute(model, "is_categorical_") is not None:
         return {}
-    return dict.fromkeys(names, NUMBER)
+    return dict.fromkeys(names, Kind(NUMBER))
 
 
-def _first_that_tells(parts: list[Any], names: list[str]) -> dict[str, str]:
+def _first_that_tells(parts: list[Any], names: list[str]) -> dict[str, Kind]:
     for part in parts:
         if part in (None, "passthrough"):
             continue
-        found = kinds(part, names)
+        found = columns(part, names)
         if found or type(part).__name__ not in ("SimpleImputer", "FunctionTransformer"):
             return found
     return {}
 
 
-def _of_transformers(transformers: list[Any], names: list[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for _name, part, columns in transformers:
-        chosen = [columns] if isinstance(columns, str) else columns
-        if not isinstance(chosen, list) or not all(isinstance(one, str) and one in names for one in chosen):
+def _of_transformers(transformers: list[Any], names: list[str]) -> dict[str, Kind]:
+    known = set(names)
+    found: dict[str, Kind] = {}
+    for _name, part, chosen in transformers:
+        chosen = [chosen] if isinstance(chosen, str) else chosen
+        if not isinstance(chosen, list) or not all(isinstance(one, str) and one in known for one in chosen):
             continue
-        if str(getattr(type(part), "__module__", "")).startswith("sklearn.feature_extraction.text"):
-            found.update(dict.fromkeys(chosen, TEXT))
+        if str(getattr(type(part), "__module__", "")).startswith(_TEXT_MODULE):
+            found.update(dict.fromkeys(chosen, Kind(TEXT)))
         else:
-            found.update(kinds(part, list(chosen)))
+            found.update(columns(part, list(chosen)))
     return found
+
+
+def _of_categories(values: Any) -> Optional[Kind]:
+    kind = _kind_of(values)
+    if kind != TEXT:
+        return None if kind is None else Kind(kind)
+    texts = frozenset(value for value in values if isinstance(value, str))
+    return Kind(TEXT, texts, len(texts) < len(values))
 
 
 def _kind_of(values: Any) -> Optional[str]:
@@ -74,3 +187,12 @@ def _kind_of(values: Any) -> Optional[str]:
         some = [value for value in list(values)[:100] if value is not None and value == value]
         return TEXT if some and all(isinstance(value, str) for value in some) else None
     return None
+
+
+def _takes_texts(model: Any, depth: int = 0) -> bool:
+    """Whether the one input of the model is text: a vectorizer, or a pipeline that begins with one."""
+    if model is None or depth > 8:
+        return False
+    if re.match(re.escape(_TEXT_MODULE), str(getattr(type(model), "__module__", ""))):
+        return True
+    return _takes_texts(_inner(model), depth + 1)

@@ -12,6 +12,7 @@ from backends.base import Source
 from backends.frozen import Frozen
 from console.worker.child import asking, calls, live, metrics, results, title, tracebacks
 from console.worker.child.batching import Batching, Key
+from console.worker.child.data.options import options_from
 from console.worker.child.main import Answer, Refusal, Request, Service
 from console.worker.child.repeats import Repeats
 from console.worker.child.tables import Table, read_table
@@ -109,15 +110,16 @@ class Serving(Service):
         }, b""
 
     def open_data(self, request: Request) -> Answer:
-        """name, target, one descriptor → data (a handle), rows, columns, target. Raises Refusal, see `tables`."""
+        """name, target, options, one descriptor → data (a handle), rows, columns, target, decided; see `tables`."""
         fields = request.fields
         if len(self.tables) >= TABLES_CAP:
             raise Refusal("busy", f"{TABLES_CAP} tables are open in this worker already")
-        table = read_table(Source(request.fds[0], str(fields.get("name", ""))), fields.get("target"), self.model)
+        source, options = Source(request.fds[0], str(fields.get("name", ""))), options_from(fields.get("options"))
+        table = read_table(source, fields.get("target"), self.model, options)
         self._last_table += 1
         self.tables[self._last_table] = table
         found = {"data": self._last_table, "rows": table.rows, "columns": table.columns, "target": table.target}
-        return {**found, "warnings": tracebacks.drain_warnings()}, b""
+        return {**found, "decided": table.decided, "warnings": tracebacks.drain_warnings()}, b""
 
     def close_data(self, request: Request) -> Answer:
         """data → nothing; the table is forgotten."""
@@ -172,7 +174,7 @@ class Serving(Service):
         return self._with_warnings({**head, "answers": metrics.digest_of(answers)}), b""
 
     def compare_rows(self, request: Request) -> Answer:
-        """target, features, metric, names, two descriptors (training rows, hold-out) → what `overlap.compare` gives.
+        """target, features, metric, names, options, two descriptors (training rows, hold-out) → see `overlap.compare`.
 
         It takes no model. Raises Refusal also for a metric that scikit-learn does not know.
         """
@@ -182,7 +184,8 @@ class Serving(Service):
         if fields.get("metric"):
             scoring.refuse_unknown(str(fields["metric"]))
         train, holdout = (Source(fd, str(name)) for fd, name in zip(request.fds, fields["names"]))
-        return overlap.compare(train, holdout, fields.get("target"), fields.get("features"))
+        options = options_from(fields.get("options"))
+        return overlap.compare(train, holdout, fields.get("target"), fields.get("features"), options)
 
     def call_rows(self, request: Request) -> Answer:
         """rows, columns, methods → rows, worker_ms, outputs, for rows an operator typed."""

@@ -11,9 +11,11 @@ import importlib
 from typing import Any, Optional
 
 from backends.base import Source
+from console.worker.child.data.delimited import NO_ROWS
+from console.worker.child.data.options import ReadOptions
 from console.worker.child.main import Refusal
 from console.worker.child.metrics import spelling
-from console.worker.child.readers import bad, read
+from console.worker.child.tables import Target, read_table
 
 SURE = 3
 STEP = 2.0**-12
@@ -39,7 +41,7 @@ class Rows:
 
 
 def compare(
-    train: Source, holdout: Source, target: Optional[str], names: Optional[list[str]]
+    train: Source, holdout: Source, target: Target, names: Optional[list[str]], options: Optional[ReadOptions] = None
 ) -> tuple[dict[str, Any], bytes]:
     """rows of the hold-out and common (those that stand in the training file as well); of the others repeated (how
     often the most frequent of them stands there), targets (distinct values of the target, None without one) and leaks
@@ -49,12 +51,18 @@ def compare(
     Refusal for a hold-out that cannot be read.
     """
     numpy = importlib.import_module("numpy")
-    held = read_rows(holdout, target, names)
-    found: dict[str, Any] = {"rows": held.count, "common": 0, "repeated": 0, "targets": None, "leaks": []}
+    found: dict[str, Any] = {"rows": 0, "common": 0, "repeated": 0, "targets": None, "leaks": []}
+    try:
+        held = read_rows(holdout, target, names, options)
+    except Refusal as error:
+        if error.code == NO_ROWS:
+            return found, b""
+        raise
+    found["rows"] = held.count
     if held.count == 0:
         return found, b""
     try:
-        seen, hashed = _hashes(read_rows(train, target, names), held, train)
+        seen, hashed = _hashes(read_rows(train, target, names, options), held, train)
     except Refusal as error:
         return {"problem": str(error)}, b""
     seen.sort()
@@ -85,26 +93,19 @@ def _leaks(held: Rows) -> list[str]:
     return [name for name, values in columns if equal(values, slice(_FEW)) and equal(values, slice(None))]
 
 
-def read_rows(source: Source, target: Optional[str], names: Optional[list[str]]) -> Rows:
+def read_rows(source: Source, target: Target, names: Optional[list[str]], options: Optional[ReadOptions]) -> Rows:
     """The columns that a model of these features would be given, and the target. Raises Refusal."""
     numpy = importlib.import_module("numpy")
-    raw = read(source, target)
-    truth = raw.truth
-    if raw.frame is not None:
-        columns = {str(name): numpy.asarray(raw.frame[name]) for name in raw.frame}
-        if truth is None and target is not None:
-            truth = columns.pop(target, None)
+    table = read_table(source, target, None, options)
+    if hasattr(table.X, "iloc"):
+        columns = {str(name): numpy.asarray(table.X[name]) for name in table.X}
         if names and set(names) <= set(columns):
             columns = {name: columns[name] for name in names}
-        return Rows(columns, truth, True)
-    array = raw.array if raw.array.ndim > 1 else raw.array.reshape(-1, 1)
-    if truth is None and target is not None:
-        index = int(target) if target.lstrip("-").isdigit() else array.shape[1]
-        if not -array.shape[1] <= index < array.shape[1]:
-            raise bad(source, f"has no column {target}")
-        truth, array = array[:, index], numpy.delete(array, index, axis=1)
-    given = names if names and len(names) == array.shape[1] else [str(one) for one in range(array.shape[1])]
-    return Rows({name: array[:, place] for place, name in enumerate(given)}, truth, given is names)
+        return Rows(columns, table.y, True)
+    array = table.X.toarray() if hasattr(table.X, "toarray") else table.X
+    array = array if array.ndim > 1 else array.reshape(-1, 1)
+    given = names if names and len(names) == array.shape[1] else [str(place) for place in range(array.shape[1])]
+    return Rows({name: array[:, place] for place, name in enumerate(given)}, table.y, given is names)
 
 
 def _hashes(train: Rows, held: Rows, source: Source) -> tuple[Any, Any]:

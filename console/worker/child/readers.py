@@ -1,20 +1,20 @@
-"""One data file into named columns or one array: csv, parquet, npy, npz and HDF5, told apart by content."""
+"""One data file into named columns or one array: csv, jsonl, parquet, feather, npy, npz and HDF5, told by content."""
 
 from __future__ import annotations
 
 import importlib
-import io
 import tokenize
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Optional
 
 from backends.base import Source
 from console.worker.child import mapped
-from console.worker.child.main import Refusal
+from console.worker.child.data.delimited import ROWS_CAP, Columns, read_delimited
+from console.worker.child.data.json_lines import is_json_lines, read_json_lines
+from console.worker.child.data.options import Knowledge, ReadOptions
+from console.worker.child.data.text import BYTES_CAP, bad
 
-ROWS_CAP = 20_000_000
-BYTES_CAP = 4 << 30
 TARGET_NAMES = ("y", "target", "label", "labels")
 """Arrays of these names in an npz or HDF5 file are the target, where no other is named."""
 INPUT_NAMES = ("X", "x", "data", "features", "inputs")
@@ -25,15 +25,22 @@ NAME_ARRAYS = ("feature_names", "columns")
 
 @dataclass
 class Raw:
-    """What a file holds: `frame` (pandas, or a dict of columns without it) or `array`; `truth` if it lies apart."""
+    """The contents of a file: `frame` (pandas, or a dict of columns without it) or `array`; `truth` if it lies apart.
+
+    `named` = the columns have names of their own. `decided` tells how the file was read, `problems` why a column of
+    text holds no numbers.
+    """
 
     frame: Any = None
     array: Any = None
     truth: Any = None
     truth_name: Optional[str] = None
+    named: bool = True
+    decided: list[str] = field(default_factory=list)
+    problems: dict[str, str] = field(default_factory=dict)
 
 
-def read(source: Source, target: Optional[str]) -> Raw:
+def read(source: Source, target: Optional[str], options: ReadOptions, known: Knowledge) -> Raw:
     """Read the file. Raises Refusal (`bad-input`) that names the file and the place where it is malformed."""
     if source.size > BYTES_CAP:
         raise bad(source, f"has {source.size} bytes; a table may have {BYTES_CAP} ({BYTES_CAP >> 30} GiB)")
@@ -41,19 +48,33 @@ def read(source: Source, target: Optional[str]) -> Raw:
     if not head:
         raise bad(source, "is empty")
     if head.startswith(b"PAR1"):
-        return Raw(frame=_parquet(source))
+        return _arrow(source, "parquet")
+    if head.startswith(b"ARROW1") or head[:4] == b"FEA1":
+        return _arrow(source, "feather")
     if head.startswith(b"\x93NUMPY"):
         return _one_array(source, _npy(source))
-    if head.startswith(b"PK\x03\x04"):
-        return _several(source, _npz(source), target)
+    if head.startswith(b"PK\x03\x04") and _holds_arrays(source):
+        arrays = _npz(source)
+        return _sparse(source, arrays) if arrays.keys() >= _SPARSE else _several(source, arrays, target)
     if head.startswith(b"\x89HDF\r\n\x1a\n"):
         return _several(source, _hdf5(source), target)
-    return Raw(frame=_csv(source))
+    if is_json_lines(source, options):
+        return _from_columns(read_json_lines(source, options, known))
+    return _from_columns(read_delimited(source, options, known))
 
 
-def bad(source: Source, what: str) -> Refusal:
-    """The refusal of this file."""
-    return Refusal("bad-input", f"{source.name or 'the data file'} {what}")
+def _from_columns(found: Columns) -> Raw:
+    return Raw(frame=_columns(found.columns), named=found.named, decided=found.decided, problems=found.problems)
+
+
+def _holds_arrays(source: Source) -> bool:
+    """Whether a zip archive holds arrays, or nothing that can be told; else it may be a packed table of text."""
+    try:
+        with zipfile.ZipFile(source.file()) as archive:
+            names = archive.namelist()
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return True
+    return not names or any(name.endswith(".npy") for name in names)
 
 
 def pandas() -> Any:
@@ -74,82 +95,59 @@ def frame_of(rows: Any, names: list[str]) -> Any:
     return array if array.dtype.kind in "biuf" else numpy.asarray(rows, dtype=object)
 
 
-def _csv(source: Source) -> Any:
-    first = source.read(0, 1 << 16)
-    if b"\0" in first:
-        raise bad(
-            source, f"is no table this console reads: byte 0 at {first.index(0)} (csv, parquet, npy, npz or HDF5)"
-        )
-    line = first.split(b"\n", 1)[0].decode("utf-8", "replace").lstrip("\ufeff")
-    separator = max(",;\t|", key=line.count)
-    headless = all(_is_number(cell) for cell in line.strip().split(separator))
+def _arrow(source: Source, kind: str) -> Raw:
+    """A parquet or feather file. An index of names is no column; that it was left out is told."""
     library = pandas()
     if library is None:
-        return _plain_csv(source, separator, headless)
+        raise bad(source, f"is a {kind} file, for which pandas and pyarrow must be installed with the model")
     try:
-        frame = library.read_csv(
-            source.file(),
-            sep=separator,
-            header=None if headless else 0,
-            nrows=ROWS_CAP + 1,
-            encoding="utf-8-sig",
-            low_memory=False,
-        )
-    except UnicodeDecodeError as error:
-        raise bad(source, f"is not UTF-8: {error.reason} at byte {error.start}") from None
-    except (ValueError, library.errors.ParserError) as error:
-        raise bad(source, f"cannot be read as csv: {error}") from None
-    _check_rows(source, len(frame))
-    frame.columns = [str(name) for name in frame.columns]
-    return frame
-
-
-def _plain_csv(source: Source, separator: str, headless: bool) -> dict[str, Any]:
-    """csv by the standard library, into a dict of numpy columns."""
-    csv, numpy = importlib.import_module("csv"), importlib.import_module("numpy")
-    rows: list[list[str]] = []
-    try:
-        for row in csv.reader(io.TextIOWrapper(source.file(), "utf-8-sig", newline=""), delimiter=separator):
-            if row:
-                rows.append(row)
-            if len(row) != len(rows[0]) and row:
-                raise bad(source, f"has {len(row)} cells in line {len(rows)}, not {len(rows[0])}")
-            _check_rows(source, len(rows) - 1)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise bad(source, f"cannot be read as csv: {error}") from None
-    names = [str(index) for index in range(len(rows[0]))] if headless else rows.pop(0)
-    columns = {}
-    for name, cells in zip(names, zip(*rows)):
-        numeric = all(_is_number(cell) or cell == "" for cell in cells)
-        values = [float(cell or "nan") for cell in cells] if numeric else list(cells)
-        columns[name] = numpy.asarray(values, dtype=float if numeric else object)
-    return columns
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
-def _parquet(source: Source) -> Any:
-    library = pandas()
-    if library is None:
-        raise bad(source, "is a parquet file, for which pandas and pyarrow must be installed with the model")
-    try:
-        parquet = importlib.import_module("pyarrow.parquet")
+        reader = importlib.import_module(f"pyarrow.{kind}")
     except ImportError:
-        raise bad(source, "is a parquet file, for which pyarrow must be installed with the model") from None
+        raise bad(source, f"is a {kind} file, for which pyarrow must be installed with the model") from None
     try:
-        file = parquet.ParquetFile(source.file())
-        _check_rows(source, file.metadata.num_rows)
-        frame = file.read(use_threads=False).to_pandas(use_threads=False)
+        if kind == "parquet":
+            file = reader.ParquetFile(source.file())
+            _check_rows(source, file.metadata.num_rows)
+            frame = file.read(use_threads=False).to_pandas(use_threads=False)
+        else:
+            frame = reader.read_table(source.file(), use_threads=False).to_pandas(use_threads=False)
+            _check_rows(source, len(frame))
     except (OSError, ValueError) as error:
-        raise bad(source, f"cannot be read as parquet: {error}") from None
+        raise bad(source, f"cannot be read as {kind}: {error}") from None
+    if not isinstance(frame.index, library.RangeIndex) or frame.index.name is not None:
+        names = [name if name is not None else f"Unnamed: {at}" for at, name in enumerate(frame.index.names)]
+        frame = frame.reset_index(names=names)
     frame.columns = [str(name) for name in frame.columns]
-    return frame
+    return Raw(frame=frame, decided=[kind])
+
+
+_SPARSE = {"format", "shape", "data"}
+"""Arrays that scipy.sparse.save_npz writes for every kind of matrix."""
+
+
+def _sparse(source: Source, arrays: dict[str, Any]) -> Raw:
+    """A matrix of scipy.sparse, kept sparse (scipy/sparse/_matrix_io.py)."""
+    try:
+        scipy_sparse = importlib.import_module("scipy.sparse")
+    except ImportError:
+        raise bad(source, "is a sparse matrix, for which scipy must be installed with the model") from None
+    try:
+        form, shape = arrays["format"].item(), tuple(int(side) for side in arrays["shape"])
+        form = form.decode("ascii") if isinstance(form, bytes) else str(form)
+        if form in ("csr", "csc", "bsr"):
+            made = getattr(scipy_sparse, f"{form}_matrix")((arrays["data"], arrays["indices"], arrays["indptr"]), shape)
+        elif form == "coo":
+            made = scipy_sparse.coo_matrix((arrays["data"], (arrays["row"], arrays["col"])), shape)
+        elif form == "dia":
+            made = scipy_sparse.dia_matrix((arrays["data"], arrays["offsets"]), shape)
+        else:
+            raise ValueError(f"no kind of sparse matrix is called {form}")
+        made = made.tocsr()
+        made.check_format(full_check=True)
+    except (KeyError, ValueError, TypeError, IndexError) as error:
+        raise bad(source, f"cannot be read as a sparse matrix: {error}") from None
+    _check_rows(source, made.shape[0])
+    return Raw(array=made, named=False, decided=[f"sparse {form}"])
 
 
 def _npy(source: Source) -> Any:
@@ -212,7 +210,7 @@ def _one_array(source: Source, array: Any) -> Raw:
     if array.ndim == 0:
         raise bad(source, "holds a single value, not rows")
     _check_rows(source, len(array))
-    return Raw(array=array.reshape(len(array), -1) if array.ndim > 2 else array)
+    return Raw(array=array.reshape(len(array), -1) if array.ndim > 2 else array, named=False)
 
 
 def _several(source: Source, arrays: dict[str, Any], target: Optional[str]) -> Raw:
@@ -242,7 +240,7 @@ def _several(source: Source, arrays: dict[str, Any], target: Optional[str]) -> R
 
 def _columns(columns: dict[str, Any]) -> Any:
     library = pandas()
-    return library.DataFrame(columns) if library is not None else columns
+    return library.DataFrame(columns, copy=False) if library is not None else columns
 
 
 def _check_rows(source: Source, rows: int) -> None:

@@ -1,35 +1,46 @@
 """Data files as the loaded model wants them: target apart, columns matched by name and put in the model's order.
 
-The rule: a table must have every column the model was fitted on, may have the target, and nothing else. Columns may
-stand in any order. A model fitted without names takes the columns in the file's order, and their number must agree.
+Columns go by name wherever the model knows names: it must find every one, the target may stand beside them, an index
+and what is to be ignored are left out and told, and nothing else may be there. Columns may stand in any order. A model
+that knows no names takes the columns in the file's order, and their number must agree.
 """
 
 from __future__ import annotations
 
 import importlib
-from typing import Any, Optional
+import unicodedata
+from collections.abc import Sequence
+from typing import Any, Optional, Union
 
 from backends.base import Json, Source
 from console.worker.child import expected
+from console.worker.child.data.dialect import is_number
+from console.worker.child.data.options import ReadOptions
+from console.worker.child.data.text import bad
 from console.worker.child.jsonable import jsonable
-from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
-from console.worker.child.readers import Raw, bad, frame_of, pandas, read
+from console.worker.child.readers import Raw, frame_of, pandas, read
 
 DIFFERENCES_CAP = 200
 
 Difference = dict[str, Optional[str]]
+Target = Union[str, Sequence[str], None]
+"""The column of the truth, or several."""
 
 
 class Table:
-    """Inputs `X`, one truth `y` for each row where a target is known, and the columns as (name, dtype)."""
+    """Inputs `X`, one truth `y` for each row where a target is known, and the columns as (name, dtype).
 
-    def __init__(self, X: Any, y: Any, target: Optional[str]) -> None:
+    `decided` tells in words how the file was read and its columns matched.
+    """
+
+    def __init__(self, X: Any, y: Any, target: Optional[str], decided: Sequence[str] = ()) -> None:
         self.X = X
         self.y = y
         self.target = target if y is not None else None
-        self.rows = len(X)
+        self.rows = int(X.shape[0])
         self.columns = _described(X)
+        self.decided = ", ".join(decided)
 
     def slice(self, start: int, stop: Optional[int]) -> Any:
         """Rows `start` to `stop` of the inputs."""
@@ -49,105 +60,218 @@ class Table:
             return [jsonable(dict(zip(names, row))) for row in part.itertuples(index=False, name=None)]
         if part.ndim == 1 and part.dtype.kind in "OUS":
             return [jsonable({"text": str(text)}) for text in part]
+        part = part.toarray() if hasattr(part, "toarray") else part
         return [jsonable({"x": row.ravel().tolist()}) for row in part]
 
 
-def read_table(source: Source, target: Optional[str], model: Any) -> Table:
+def read_table(source: Source, target: Target, model: Any, options: Optional[ReadOptions] = None) -> Table:
     """Read a file for this model (None: as it is). Raises Refusal: `bad-input` for the file, `columns` for the fit."""
-    raw = read(source, target)
-    names = attribute(model, "feature_names_in_")
-    wanted = None if names is None else [str(name) for name in names]
+    options = options or ReadOptions()
+    targets = targets_of(target)
+    wanted = expected.names_of(model)
+    known = expected.knowledge(model, wanted or (), targets)
+    raw = read(source, targets[0] if len(targets) == 1 else None, options, known)
     if raw.frame is None:
-        X, y = _array_apart(source, raw, target)
-        _check_count(source, X.shape[1] if X.ndim == 2 else 1, model, wanted, target)
-        named = wanted is not None and X.ndim == 2 and pandas() is not None
-        return Table(frame_of(X, wanted or []) if named else X, y, raw.truth_name or target)
-    frame, y, name = _frame_apart(source, raw, target)
+        return _of_array(source, raw, targets, model, wanted)
+    frame, y, name = _frame_apart(source, raw, targets)
+    decided = list(raw.decided)
+    frame = _without(frame, options.ignore, wanted, decided, "ignored")
+    if wanted is not None and raw.named:
+        frame = _without(frame, _indexes(frame), wanted, decided, "index left out")
+        return Table(_matched(source, frame, wanted, model, name, raw.problems), y, name, [*decided, "columns by name"])
     if wanted is not None:
-        return Table(_matched(source, frame, wanted, model, name), y, name)
-    return Table(_unnamed(source, frame, model, name), y, name)
+        _check_count(source, len(list(frame)), model, wanted, name)
+        frame = _renamed(frame, wanted)
+        X = _matched(source, frame, wanted, model, name, raw.problems)
+        return Table(X, y, name, [*decided, "columns by position, since the file has no names"])
+    count = expected.count_of(model)
+    if model is not None and raw.named and count != len(list(frame)):
+        frame = _without(frame, _indexes(frame), None, decided, "index left out")
+    by = ["columns by position, since the model has no names"] if raw.named and count and len(list(frame)) > 1 else []
+    return Table(_unnamed(source, frame, model, name, raw), y, name, [*decided, *by])
 
 
-def _array_apart(source: Source, raw: Raw, target: Optional[str]) -> tuple[Any, Any]:
-    """Inputs and target of one array; a target that is a number is the index of its column."""
+def _of_array(source: Source, raw: Raw, targets: Sequence[str], model: Any, wanted: Optional[list[str]]) -> Table:
+    X, y = _array_apart(source, raw, targets)
+    _check_count(source, X.shape[1] if X.ndim == 2 else 1, model, wanted, named_target(targets))
+    named = wanted is not None and X.ndim == 2 and pandas() is not None and not hasattr(X, "toarray")
+    decided = [*raw.decided, "columns by position, since the file has no names"] if wanted is not None else raw.decided
+    return Table(frame_of(X, wanted or []) if named else X, y, raw.truth_name or named_target(targets), decided)
+
+
+def _without(frame: Any, names: Sequence[str], wanted: Optional[list[str]], decided: list[str], why: str) -> Any:
+    """The frame without these columns, which is told; a column that the model wants stays."""
+    keep = set(wanted or ())
+    out = [name for name in frame if name in names and name not in keep]
+    if not out:
+        return frame
+    decided.append(f"{why}: {', '.join(out)}")
+    if hasattr(frame, "iloc"):
+        return frame.drop(columns=out)
+    return {name: cells for name, cells in frame.items() if name not in out}
+
+
+def _indexes(frame: Any) -> list[str]:
+    """Columns that are an index somebody wrote beside the data: without a name of their own, and counting up."""
+    numpy = importlib.import_module("numpy")
+    found = []
+    for name in frame:
+        if name.startswith(("Unnamed: ", "__index_level_")):
+            cells = numpy.asarray(frame[name])
+            if cells.dtype.kind in "iu" and len(set(cells.tolist())) == len(cells):
+                found.append(name)
+    return found
+
+
+def _renamed(frame: Any, names: list[str]) -> Any:
+    if hasattr(frame, "iloc"):
+        return frame.set_axis(names, axis="columns")
+    return dict(zip(names, frame.values()))
+
+
+def targets_of(target: Target) -> tuple[str, ...]:
+    """The columns of the truth: none, one or several."""
+    return () if target is None else (target,) if isinstance(target, str) else tuple(target)
+
+
+def named_target(targets: Sequence[str]) -> Optional[str]:
+    """The targets in words."""
+    return ", ".join(targets) or None
+
+
+def _array_apart(source: Source, raw: Raw, targets: Sequence[str]) -> tuple[Any, Any]:
+    """Inputs and truth of one array; a target is the index of its column."""
     array = raw.array
-    if raw.truth is not None or target is None:
+    if raw.truth is not None or not targets:
         return array, raw.truth
+    width = array.shape[1] if array.ndim == 2 else 1
+    places = [int(target) % width if _is_index(target, width) else None for target in targets]
+    missing = [target for target, place in zip(targets, places) if place is None or array.ndim < 2]
+    if missing:
+        differences = [_difference(target, "missing target", "a column", None) for target in missing]
+        raise _refusal(source, differences, f"; its {width} columns have no names, say its index")
+    truth = array[:, places if len(places) > 1 else places[0]]
+    truth = truth.toarray() if hasattr(truth, "toarray") else truth
+    keep = [place for place in range(width) if place not in places]
+    first, last = (keep[0], keep[-1] + 1) if keep else (0, 0)
+    return (array[:, first:last] if len(keep) == last - first else array[:, keep]), truth
+
+
+def _is_index(target: str, width: int) -> bool:
     try:
-        index = int(target)
-        truth = array[:, index]
-    except (ValueError, IndexError):
-        width = array.shape[1] if array.ndim == 2 else 1
-        missing = _difference(target, "missing target", "a column", None)
-        raise _refusal(source, [missing], f"; its {width} columns have no names, say its index") from None
-    if index in (0, -1, array.shape[1] - 1):
-        return (array[:, 1:] if index == 0 else array[:, :-1]), truth
-    numpy = importlib.import_module("numpy")
-    return numpy.delete(array, index, axis=1), truth
+        return -width <= int(target) < width
+    except ValueError:
+        return False
 
 
-def _frame_apart(source: Source, raw: Raw, target: Optional[str]) -> tuple[Any, Any, Optional[str]]:
+def _frame_apart(source: Source, raw: Raw, targets: Sequence[str]) -> tuple[Any, Any, Optional[str]]:
+    """Inputs and truth of named columns: one array of it for one target, a column for each of several."""
     frame = raw.frame
-    if raw.truth is not None or target is None:
+    if raw.truth is not None or not targets:
         return frame, raw.truth, raw.truth_name
-    if target not in list(frame):
-        raise _refusal(source, [_difference(target, "missing target", "a column", None)])
+    missing = [target for target in targets if target not in list(frame)]
+    if missing:
+        raise _refusal(source, [_difference(target, "missing target", "a column", None) for target in missing])
     numpy = importlib.import_module("numpy")
-    truth = numpy.asarray(frame[target])
-    rest = [name for name in frame if name != target]
+    truths = [numpy.asarray(frame[target]) for target in targets]
+    rest = [name for name in frame if name not in targets]
     inputs = frame[rest] if hasattr(frame, "iloc") else {name: frame[name] for name in rest}
-    return inputs, truth, target
+    return inputs, truths[0] if len(truths) == 1 else numpy.column_stack(truths), named_target(targets)
 
 
-def _matched(source: Source, frame: Any, wanted: list[str], model: Any, target: Optional[str]) -> Any:
+def _matched(
+    source: Source, frame: Any, wanted: list[str], model: Any, target: Optional[str], problems: dict[str, str]
+) -> Any:
     """The columns the model names, in its order. Raises Refusal with every difference."""
     found = list(frame)
-    kinds = expected.kinds(model, wanted)
+    kinds = expected.columns(model, wanted)
+    known, there = set(wanted), set(found)
     differences = [
-        _difference(name, "missing", kinds.get(name, "a column"), None) for name in wanted if name not in found
+        _difference(name, "missing", kinds[name].kind if name in kinds else "a column", None)
+        for name in wanted
+        if name not in there
     ]
-    known = set(wanted)
     differences += [_difference(name, "surplus", None, _dtype(frame[name])) for name in found if name not in known]
-    for name in wanted:
-        kind = _kind(frame[name]) if name in found else None
-        if kind is not None and name in kinds and kind != kinds[name]:
-            differences.append(_difference(name, "type", kinds[name], f"{kind} ({_dtype(frame[name])})"))
+    differences += _of_types(frame, [name for name in wanted if name in there], kinds, problems)
     if differences:
-        surplus = [one for one in differences if one["problem"] == "surplus"]
-        only = len(surplus) == len(differences) == 1 and target is None
-        raise _refusal(source, differences, f"; if '{surplus[0]['column']}' is the target, say so" if only else "")
+        raise _refusal(source, differences, _hint(differences, target))
     if hasattr(frame, "iloc"):
         return frame if found == wanted else frame[wanted]
     return frame_of([list(row) for row in zip(*(frame[name] for name in wanted))], wanted)
 
 
-def _unnamed(source: Source, frame: Any, model: Any, target: Optional[str]) -> Any:
-    """Inputs for a model that was fitted without names: texts as one array, else all columns as one array."""
+def _of_types(
+    frame: Any, names: Sequence[str], kinds: dict[str, expected.Kind], problems: dict[str, str]
+) -> list[Difference]:
+    """The columns whose kind is another than the model's; numbers in place of known categories are one."""
+    differences = []
+    for name in names:
+        if name not in kinds:
+            continue
+        wanted, kind = kinds[name], _kind(frame[name])
+        if kind == expected.TEXT and wanted.categories and _only_numbers(frame[name], wanted.categories):
+            kind = expected.NUMBER
+        if kind is not None and kind != wanted.kind:
+            what = problems.get(name) or f"{kind} ({_dtype(frame[name])})"
+            differences.append(_difference(name, "type", wanted.kind, what))
+    return differences
+
+
+def _only_numbers(column: Any, categories: frozenset[str]) -> bool:
+    """Whether a column of text holds numbers throughout, none of which is a category."""
+    some = {value for value in list(column[:1000]) if isinstance(value, str)}
+    return bool(some) and not some & categories and all(is_number(value) for value in some)
+
+
+def _hint(differences: list[Difference], target: Optional[str]) -> str:
+    """What may be meant: the target is not named, or two names differ in what one does not see."""
+    surplus = [str(one["column"]) for one in differences if one["problem"] == "surplus"]
+    if len(surplus) == len(differences) == 1 and target is None:
+        return f"; if '{surplus[0]}' is the target, say so"
+    forms = {_folded(name): name for name in surplus}
+    for one in differences:
+        name = str(one["column"])
+        other = forms.get(_folded(name)) if one["problem"] == "missing" else None
+        if other is not None:
+            return f"; '{name}' and '{other}' differ {_unlike(name, other)} only"
+    return ""
+
+
+def _folded(name: str) -> str:
+    return "".join(unicodedata.normalize("NFKC", name).split()).casefold()
+
+
+def _unlike(one: str, other: str) -> str:
+    if unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other):
+        return "in their Unicode form"
+    if "".join(one.split()) == "".join(other.split()):
+        return "in blanks"
+    return "in case" if one.casefold() == other.casefold() else "in case, blanks or Unicode form"
+
+
+def _unnamed(source: Source, frame: Any, model: Any, target: Optional[str], raw: Raw) -> Any:
+    """Inputs for a model that knows no names: texts as one array, an array where it was fitted on one, else a frame."""
     numpy = importlib.import_module("numpy")
-    columns = [numpy.asarray(frame[name]) for name in frame]
-    if attribute(model, "n_features_in_") is None and len(columns) == 1 and _kind(frame[next(iter(frame))]) == "text":
-        return columns[0].astype(object)
-    if model is None:
-        return frame if hasattr(frame, "iloc") else frame_of(list(zip(*columns)), list(frame))
-    _check_count(source, len(columns), model, None, target)
-    kinds = expected.kinds(model, list(frame))
-    differences = [
-        _difference(name, "type", kinds[name], f"{_kind(frame[name])} ({_dtype(frame[name])})")
-        for name in frame
-        if name in kinds and _kind(frame[name]) not in (None, kinds[name])
-    ]
+    names = list(frame)
+    if expected.count_of(model) is None and len(names) == 1 and _kind(frame[names[0]]) == "text":
+        return numpy.asarray(frame[names[0]]).astype(object)
+    if model is None or (raw.named and hasattr(frame, "iloc") and not expected.takes_array(model)):
+        return frame if hasattr(frame, "iloc") else frame_of(list(zip(*frame.values())), names)
+    _check_count(source, len(names), model, None, target)
+    differences = _of_types(frame, names, expected.columns(model, names), raw.problems)
     if differences:
         raise _refusal(source, differences)
+    columns = [numpy.asarray(frame[name]) for name in names]
     numeric = all(column.dtype.kind in "biuf" for column in columns)
     return numpy.column_stack(columns) if numeric else numpy.asarray(frame, dtype=object)
 
 
 def _check_count(source: Source, found: int, model: Any, names: Optional[list[str]], target: Optional[str]) -> None:
-    wanted = len(names) if names is not None else attribute(model, "n_features_in_")
-    if wanted is None or int(wanted) == found:
+    wanted = len(names) if names is not None else expected.count_of(model)
+    if wanted is None or wanted == found:
         return
-    hint = "; if one of them is the target, say which" if found == int(wanted) + 1 and target is None else ""
-    raise _refusal(source, [_difference("", "count", f"{int(wanted)} columns", f"{found} columns")], hint)
+    hint = "; if one of them is the target, say which" if found == wanted + 1 and target is None else ""
+    raise _refusal(source, [_difference("", "count", f"{wanted} columns", f"{found} columns")], hint)
 
 
 def _difference(column: str, problem: str, wanted: Optional[str], found: Optional[str]) -> Difference:

@@ -9,6 +9,7 @@ from backends import registry
 from backends.base import Source, resolve
 from backends.frozen import Frozen
 from console.worker.child import calls, commands, tracebacks
+from console.worker.child.data.options import options_from
 from console.worker.child.fitting import Fitted, fit, jobs_of, refuse_hazards, with_jobs
 from console.worker.child.live import notes_of, quieten
 from console.worker.child.main import Answer, Refusal, Request, Service
@@ -28,7 +29,7 @@ class Training(Service):
         tracebacks.collect_warnings()
 
     def train(self, request: Request) -> Answer:
-        """format, compression, at, mode, name, target, hold_back, and three descriptors (artifact, table, candidate).
+        """format, compression, at, mode, name, target, options, hold_back; descriptors: artifact, table, candidate.
 
         The body is the artifact's load plan, a fourth descriptor the file of its raw numbers (as in `Serving.load`).
 
@@ -45,7 +46,8 @@ class Training(Service):
         jobs = jobs_of(current)
         notes = notes_of(quieten(current))
         self._begin(request, "read")
-        read = read_table(Source(table, str(fields.get("name", ""))), fields.get("target"), current)
+        options = options_from(fields.get("options"))
+        read = read_table(Source(table, str(fields.get("name", ""))), fields.get("target"), current, options)
         X, y, held = self._rows(read.X, read.y, bool(fields.get("hold_back")))
         self._begin(request, "check")
         task = task_of(current, y)

@@ -1,0 +1,56 @@
+"""Data files on the command line: which file, which target, and how its text is read."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from console.cli.opening import Opened
+from console.cli.output import Output
+from console.errors import Usage
+from console.records import DataFile, ReadOptions, Target
+
+__all__ = ["absolute", "narrate", "read_as", "target_of"]
+
+_TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_KEYS = ("sep", "decimal", "encoding", "header", "missing")
+
+
+def absolute(path: str | None) -> str | None:
+    """A data file named on the command line, as the engine takes it."""
+    return None if path is None else str(Path(path).absolute())
+
+
+def target_of(arguments: argparse.Namespace) -> Target | None:
+    """The column of the truth that was named, or several."""
+    named: list[str] = arguments.target or []
+    return named[0] if len(named) == 1 else tuple(named) or None
+
+
+def read_as(store: Opened, arguments: argparse.Namespace) -> None:
+    """Have the artifact's data files read as `--read` and `--ignore` say. Raises Usage for what cannot be said."""
+    if arguments.read or arguments.ignore:
+        store.engine.recipes.read_as(store.artifact, _options(arguments.read or [], arguments.ignore or []))
+
+
+def _options(said: list[str], ignore: list[str]) -> ReadOptions:
+    found: dict[str, str | bool] = {}
+    missing: list[str] = []
+    for each in said:
+        key, equals, value = each.partition("=")
+        if not equals or key not in _KEYS:
+            raise Usage(f"--read {each} is not understood", hint="say one of " + ", ".join(f"{key}=…" for key in _KEYS))
+        if key == "missing":
+            missing.append(value)
+        elif key == "header":
+            if value.lower() not in _TRUTHS:
+                raise Usage(f"--read {each} is not understood", hint="header=true or header=false")
+            found[key] = _TRUTHS[value.lower()]
+        else:
+            found[key] = "\t" if value == "\\t" else value
+    return ReadOptions(missing=tuple(missing), ignore=tuple(ignore), **found)  # type: ignore[arg-type]
+
+
+def narrate(table: DataFile, output: Output) -> None:
+    """Say how the data file was read."""
+    output.say(f"{table.path}: {table.rows:,} rows{', ' if table.decided else ''}{table.decided}")

@@ -1,0 +1,183 @@
+"""Bytes of a data file as text: a compression around it is opened, its encoding found, what is no text is named."""
+
+from __future__ import annotations
+
+import bz2
+import codecs
+import gzip
+import io
+import lzma
+import zipfile
+import zlib
+from typing import IO, Any, Optional
+
+from backends.base import Source
+from console.worker.child.main import Refusal
+
+__all__ = ["BYTES_CAP", "Text", "bad", "open_text"]
+
+BYTES_CAP = 4 << 30
+_BLOCK = 1 << 20
+_BOMS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_NO_CP1252 = frozenset(b"\x81\x8d\x8f\x90\x9d")
+"""Bytes that Windows' western code page leaves undefined."""
+
+
+class Text:
+    """The text of a file, opened from the start as often as it is asked for; `around` is the compression outside it."""
+
+    def __init__(self, source: Source, around: Optional[str], member: Optional[str]) -> None:
+        self._source = source
+        self.around = around
+        self._member = member
+        self.encoding = ""
+
+    def raw(self) -> IO[bytes]:
+        """The bytes inside the compression, from the start."""
+        file = self._source.file()
+        if self.around == "gzip":
+            return _Bounded(self._source, gzip.GzipFile(fileobj=file))
+        if self.around == "bz2":
+            return _Bounded(self._source, bz2.BZ2File(file))
+        if self.around == "xz":
+            return _Bounded(self._source, lzma.LZMAFile(file))
+        if self.around == "zip":
+            return _Bounded(self._source, zipfile.ZipFile(file).open(str(self._member)))
+        return file
+
+    def lines(self) -> io.TextIOWrapper:
+        """The lines, ends untouched."""
+        return io.TextIOWrapper(self.raw(), self.encoding, newline="")
+
+
+class _Bounded(io.BufferedReader):
+    """A decompressing file that may give so many bytes and no more."""
+
+    def __init__(self, source: Source, file: Any) -> None:
+        super().__init__(_Counted(source, file), _BLOCK)
+
+
+class _Counted(io.RawIOBase):
+    def __init__(self, source: Source, file: Any) -> None:
+        self._source = source
+        self._file = file
+        self._given = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            data = self._file.read(len(buffer))
+        except (OSError, EOFError, lzma.LZMAError, zlib.error, zipfile.BadZipFile, RuntimeError) as error:
+            raise bad(self._source, f"cannot be decompressed: {error}") from None
+        self._given += len(data)
+        if self._given > BYTES_CAP:
+            raise bad(self._source, f"unpacks to more than {BYTES_CAP} bytes, which is the limit")
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def bad(source: Source, what: str, code: str = "bad-input") -> Refusal:
+    """The refusal of this file."""
+    return Refusal(code, f"{source.name or 'the data file'} {what}")
+
+
+def open_text(source: Source, encoding: Optional[str] = None) -> Text:
+    """The text of a file. Raises Refusal for what is no text, with the byte and line where that shows."""
+    around, member = _around(source)
+    text = Text(source, around, member)
+    with text.raw() as file:
+        head = file.read(_BLOCK)
+    text.encoding = encoding or _from_head(head) or _from_all(source, text)
+    if encoding:
+        _check(source, text)
+    return text
+
+
+def _around(source: Source) -> tuple[Optional[str], Optional[str]]:
+    head = source.read(0, 8)
+    if head.startswith(b"\x1f\x8b"):
+        return "gzip", None
+    if head.startswith(b"BZh"):
+        return "bz2", None
+    if head.startswith(b"\xfd7zXZ\0"):
+        return "xz", None
+    if head.startswith(b"(\xb5/\xfd"):
+        raise bad(source, "is compressed with zstd, which is not read here: unpack it first (zstd -d)")
+    if head.startswith(b"PK\x03\x04"):
+        try:
+            with zipfile.ZipFile(source.file()) as archive:
+                members = [one.filename for one in archive.infolist() if not one.is_dir()]
+        except (OSError, ValueError, zipfile.BadZipFile) as error:
+            raise bad(source, f"cannot be read as npz or zip: {error}") from None
+        if len(members) != 1:
+            raise bad(source, f"is a zip archive of {len(members)} files: unpack it and name the one that is the table")
+        return "zip", members[0]
+    return None, None
+
+
+def _from_head(head: bytes) -> Optional[str]:
+    """The encoding that a byte order mark, or a zero in every other byte, tells."""
+    for mark, name in _BOMS:
+        if head.startswith(mark):
+            return name
+    even, odd = head[0:4096:2], head[1:4096:2]
+    if len(head) >= 4 and odd.count(0) > 0.4 * len(odd) and not even.count(0):
+        return "utf-16-le"
+    if len(head) >= 4 and even.count(0) > 0.4 * len(even) and not odd.count(0):
+        return "utf-16-be"
+    return None
+
+
+def _from_all(source: Source, text: Text) -> str:
+    """UTF-8, or the western code page of Windows where it is not. Raises Refusal for binary files."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    utf8, undefined, at = True, False, 0
+    with text.raw() as file:
+        while block := file.read(_BLOCK):
+            if b"\0" in block:
+                raise bad(source, _no_text(text, at + block.index(0)))
+            if not block.isascii():
+                undefined = undefined or not _NO_CP1252.isdisjoint(block)
+            if utf8 and not (block.isascii() and decoder.getstate()[0] == b""):
+                try:
+                    decoder.decode(block)
+                except UnicodeDecodeError:
+                    utf8 = False
+            at += len(block)
+    try:
+        decoder.decode(b"", True) if utf8 else None
+    except UnicodeDecodeError:
+        utf8 = False
+    if utf8:
+        return "utf-8"
+    if undefined:
+        raise bad(source, "is neither UTF-8 nor cp1252: say its encoding, as in [data] read.encoding = 'shift_jis'")
+    return "cp1252"
+
+
+def _no_text(text: Text, at: int) -> str:
+    with text.raw() as file:
+        line = 1
+        left = at
+        while left > 0 and (block := file.read(min(_BLOCK, left))):
+            line += block.count(b"\n")
+            left -= len(block)
+    return f"is no table this console reads: byte 0 at {at}, line {line} (csv, jsonl, parquet, feather, npy, npz, HDF5)"
+
+
+def _check(source: Source, text: Text) -> None:
+    try:
+        with text.lines() as file:
+            while file.read(_BLOCK):
+                pass
+    except UnicodeError as error:
+        why = getattr(error, "reason", error)
+        raise bad(source, f"is not {text.encoding}, as read.encoding says: {why}") from None

@@ -1,0 +1,218 @@
+"""Text tables as people have them: each read right, or refused with its true cause and the line."""
+
+from __future__ import annotations
+
+import bz2
+import csv
+import gzip
+import io
+import lzma
+import math
+import os
+import tempfile
+import zipfile
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backends.base import Source
+from console.worker.child.data.delimited import Columns, read_delimited
+from console.worker.child.data.json_lines import is_json_lines, read_json_lines
+from console.worker.child.data.options import Knowledge, ReadOptions
+from console.worker.child.main import Refusal
+
+FOUND, UNKNOWN = ReadOptions(), Knowledge()
+
+
+def read(data: bytes, options: ReadOptions = FOUND, known: Knowledge = UNKNOWN, *, lines: bool = False) -> Columns:
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        source = Source(file.fileno(), "data.csv")
+        if lines:
+            assert is_json_lines(source, options)
+            return read_json_lines(source, options, known)
+        return read_delimited(source, options, known)
+
+
+def cells(found: Columns) -> dict[str, list[Any]]:
+    return {name: column.tolist() for name, column in found.columns.items()}
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"a,b,c\n1,2,3,\n4,5,6,\n", {"a": [1, 4], "b": [2, 5], "c": [3, 6]}),
+        (b"a,b,\n1,2,\n4,5,\n", {"a": [1, 4], "b": [2, 5]}),
+        (b"0,1,2,3\n1.5,2,3,4\n5.5,6,7,8\n", {"0": [1.5, 5.5], "1": [2, 6], "2": [3, 7], "3": [4, 8]}),
+        (b",0,1\n0,1.5,2\n1,2.5,3\n", {"Unnamed: 0": [0, 1], "0": [1.5, 2.5], "1": [2, 3]}),
+        (b"1.5,,2\n2.5,1,2\n", {"0": [1.5, 2.5], "1": [math.nan, 1.0], "2": [2, 2]}),
+        (b"a;b\n1,5;2\n3,25;4\n", {"a": [1.5, 3.25], "b": [2, 4]}),
+        (b"a;b\n1.234,5;2\n3,25;4\n", {"a": [1234.5, 3.25], "b": [2, 4]}),
+        (b'a,b\n"1,5",2\n"2,25",3\n', {"a": [1.5, 2.25], "b": [2, 3]}),
+        (b"sep=;\r\na;b\r\n1;2\r\n", {"a": [1], "b": [2]}),
+        (b"# made by x\n# a b\n1 2\n3 4\n", {"a": [1, 3], "b": [2, 4]}),
+        (b"# a comment, with commas\na,b\n1,2\n# and one more\n3,4\n", {"a": [1, 3], "b": [2, 4]}),
+        (b"#id,b\n1,2\n", {"#id": [1], "b": [2]}),
+        (b"\n\na,b\n\n1,2\n\n", {"a": [1], "b": [2]}),
+        (b"a, b\n1, 2\n", {"a": [1], "b": [2]}),
+        (b"a\tb\n1\tx y\n", {"a": [1], "b": ["x y"]}),
+        (b"a|b\n1|2\n", {"a": [1], "b": [2]}),
+        (b"a,b\r1,2\r3,4\r", {"a": [1, 3], "b": [2, 4]}),
+        (b'a,b\n"x,y",2\n"two\nlines",3\n', {"a": ["x,y", "two\nlines"], "b": [2, 3]}),
+        (b"red,1.5\nblue,2.5\n", {"0": ["red", "blue"], "1": [1.5, 2.5]}),
+        (b"ok,n\nTrue,1\nFalse,2\n", {"ok": [True, False], "n": [1, 2]}),
+        (b"a,b\n1e3,-inf\n.5,NaN\n", {"a": [1000.0, 0.5], "b": [-math.inf, math.nan]}),
+        ("größe,ort\n1,Köln\n".encode("utf-8-sig"), {"größe": [1], "ort": ["Köln"]}),
+        ("größe,ort\n1,Köln\n".encode("utf-16"), {"größe": [1], "ort": ["Köln"]}),
+        ("größe,ort\n1,Köln\n".encode("utf-16-be"), {"größe": [1], "ort": ["Köln"]}),
+        ("größe,ort\n1,Köln\n".encode("cp1252"), {"größe": [1], "ort": ["Köln"]}),
+    ],
+)
+def test_what_the_file_shows_is_read(data: bytes, expected: dict[str, list[Any]]) -> None:
+    assert repr(cells(read(data))) == repr(expected)
+
+
+def zipped(data: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("table.csv", data)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress, zipped])
+def test_compressed_tables(pack: Callable[[bytes], bytes]) -> None:
+    packed = pack(b"a,b\n" + b"1,2\n" * 5000)
+    assert len(read(packed).columns["a"]) == 5000
+    with pytest.raises(Refusal, match=r"^data\.csv cannot be (decompressed|read as npz or zip)"):
+        read(packed[: len(packed) - 12])
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"", "is empty"),
+        (b"\n\n", "is empty"),
+        (b"# only this\n", "holds only blank lines and comments"),
+        (b"a,b\n", "has a header and no rows"),
+        (b"a,b\n1,2\n3\n", "has 1 cells in line 3, where its header has 2: the line was cut short"),
+        (b"a,b\n1,2\n3,4,5\n", "has 3 cells in line 3, where its header has 2: a cell that holds the separator"),
+        (b'a,b\n"x\ny",2\n3,4,5\n', "line 4"),
+        (b"a,b,c\n1,2,3,4\n5,6,7,8\n", "has 4 cells in line 2, where its header has 3"),
+        (b"a,b\n1,2\na,b\n3,4\n", "repeats its header in line 3"),
+        (b"a,b\n1,\0\n", "byte 0 at 6, line 2"),
+        (b"a,b,a\n1,2,x\n", "two columns called 'a'"),
+        (b"a,b\n1,\xff\x81\n", "neither UTF-8 nor cp1252"),
+        (b"(\xb5/\xfdpacked", "zstd"),
+    ],
+)
+def test_what_cannot_be_right_is_refused_with_its_line(data: bytes, says: str) -> None:
+    with pytest.raises(Refusal, match=says) as caught:
+        read(data)
+    assert caught.value.code in ("bad-input", "no-rows")
+
+
+@pytest.mark.parametrize(
+    ("cell", "kind"),
+    [
+        ("12%", "percentages"),
+        ("$5", "amounts with a currency"),
+        ("5 EUR", "amounts with a currency"),
+        ('"1,234,567"', "separators of thousands"),
+        ('"1,234"', "may have a decimal comma"),
+        ("1 234", "separators of thousands"),
+        ("yes", "yes and no"),
+        ("2024-02-30", "dates"),
+        ("1_000", "text"),
+    ],
+)
+def test_what_is_no_number_is_named_by_its_kind(cell: str, kind: str) -> None:
+    found = read(f"a;b\n1;x\n{cell};x\n".encode())
+    assert kind in found.problems["a"]
+    assert "line 3" in found.problems["a"]
+
+
+def test_the_recipe_decides_before_the_file() -> None:
+    assert cells(read(b"1,5;2\n3,5;4\n", ReadOptions(sep=",", header=False)))["1"] == ["5;2", "5;4"]
+    assert cells(read(b"a;b\n1,500;2\n", ReadOptions(decimal=",")))["a"] == [1.5]
+    assert cells(read(b"1,2\n3,4\n", ReadOptions(header=True))) == {"1": [3], "2": [4]}
+    assert repr(cells(read(b"a\n1\n-\n", ReadOptions(missing=("-",))))["a"]) == "[1.0, nan]"
+    assert cells(read(b"a,b\n1,\xe9\n", ReadOptions(encoding="cp1251")))["b"] == ["й"]
+    with pytest.raises(Refusal, match=r"is not utf-8, as read\.encoding says"):
+        read(b"a,b\n1,\xe9\n", ReadOptions(encoding="utf-8"))
+
+
+def test_the_model_decides_before_the_file() -> None:
+    years = Knowledge(names=("2019", "2020"))
+    assert cells(read(b"2019,2020\n1,2\n", known=years)) == {"2019": [1], "2020": [2]}
+    towns = Knowledge(names=("zip", "n"), texts=frozenset({"zip"}))
+    assert cells(read(b"zip,n\n01234,1\nNA,2\n,3\n", known=towns))["zip"] == ["01234", "NA", ""]
+    gaps = Knowledge(("zip", "n"), frozenset({"zip"}), {"zip": frozenset({"None"})}, frozenset({"zip"}))
+    assert repr(cells(read(b"zip,n\nNone,1\n,2\n", known=gaps))["zip"]) == "['None', nan]"
+
+
+def test_numbers_before_text_are_read_as_text_again() -> None:
+    rows = b"".join(b"%d,7\n" % number for number in range(300_000))
+    found = read(b"a,b\n" + rows + b"x,7\n")
+    assert found.columns["a"][0] == "0"
+    assert found.columns["a"][-1] == "x"
+    assert found.columns["b"].dtype.kind == "i"
+    assert found.problems == {"a": "text, first in line 300002"}
+
+
+@given(
+    st.lists(st.lists(st.floats(allow_nan=False), min_size=3, max_size=3), min_size=1, max_size=20),
+    st.sampled_from([",", ";", "\t", "|"]),
+    st.booleans(),
+)
+def test_numbers_come_back_as_they_were_written(rows: list[list[float]], sep: str, header: bool) -> None:
+    file = io.StringIO()
+    writer = csv.writer(file, delimiter=sep)
+    if header:
+        writer.writerow(["first", "second", "third"])
+    writer.writerows(rows)
+    found = read(file.getvalue().encode())
+    assert found.named == header
+    assert [list(row) for row in zip(*(column.tolist() for column in found.columns.values()), strict=True)] == rows
+
+
+@given(st.lists(st.tuples(st.text(min_size=1), st.integers(-(2**62), 2**62)), min_size=1, max_size=20))
+def test_texts_come_back_as_they_were_written(rows: list[tuple[str, int]]) -> None:
+    rows = [(text.replace("\0", ""), number) for text, number in rows]
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+    writer.writerows([["text", "number"], *rows])
+    known = Knowledge(names=("text", "number"), texts=frozenset({"text"}))
+    found = read(file.getvalue().encode("utf-8", "surrogatepass"), ReadOptions(sep=","), known)
+    assert list(zip(*(column.tolist() for column in found.columns.values()), strict=True)) == rows
+
+
+def test_json_lines() -> None:
+    assert cells(read(b'{"a": 1, "b": "x"}\n{"b": null, "a": 2.5}\n', lines=True))["a"] == [1.0, 2.5]
+    assert cells(read(b"[1, 2]\n[3, 4]\n", lines=True)) == {"0": [1, 3], "1": [2, 4]}
+    assert cells(read(b'[\n {"a": true},\n {"a": false}\n]\n', lines=True)) == {"a": [True, False]}
+    for data, says in (
+        (b'{"a": 1}\n{"b": 1}\n', "lacks 'a' in line 2"),
+        (b'{"a": 1}\n{"a": 1, "b": 2}\n', "other columns than the first row in line 2"),
+        (b'{"a": 1}\n{"a": \n', "is no JSON in line 2"),
+        (b'{"a": [1]}\n', "nested value in 'a', line 1"),
+        (b'{"a": 1}\n7\n', "no object and no array in line 2"),
+    ):
+        with pytest.raises(Refusal, match=says):
+            read(data, lines=True)
+
+
+def test_a_packed_table_may_not_unpack_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("console.worker.child.data.text.BYTES_CAP", 1 << 20)
+    with pytest.raises(Refusal, match="unpacks to more than"):
+        read(gzip.compress(b"1,2\n" * (1 << 20)))
+
+
+def test_descriptors_are_given_back() -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    read(gzip.compress(b"a,b\n1,2\n"))
+    read(zipped(b"a,b\n1,2\n"))
+    assert len(os.listdir("/proc/self/fd")) == before
