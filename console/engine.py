@@ -101,14 +101,14 @@ class Engine:
 
         Until `begin` is called (which is done here unless told otherwise) only the first rows of the index are known.
 
-        Without `records` nothing is written to the store's audit log. Raises BadInput for a policy that cannot be read,
-        Refused where this user has no role in the store.
+        Without `records` nothing is written to the store by itself, neither to its audit log nor to settle what a
+        crash left. Raises BadInput for a policy that cannot be read, Refused where this user has no role in the store.
         """
         engine = cls(root, settings, read_only=read_only, records=records, restarts=watch)
         await engine.book.allow("look")
         if not watch:
             await engine._end_abandoned()
-            if not engine.book.read_only:
+            if records and not engine.book.read_only:
                 await engine._settle()
             await engine.book.opened()
         else:

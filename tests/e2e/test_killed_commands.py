@@ -96,6 +96,8 @@ def test_killed_at_each_call(make: Callable[[int], Path], tmp_path: Path, name: 
         done = console(
             *words, *([recipient] if name == "seal" else []), root=root, inject=f"{call}:signal=KILL:when={number}"
         )
+        there = next(path for path in (artifact, artifact.with_name("m.joblib.age")) if path.exists())
+        console("evaluate", str(there), root=root)
         listed = console("ls", "--json", str(root / "store"), root=root)
         assert listed.returncode == 0, listed.stderr
         shown = {one["path"]: one["verdict"] for one in json.loads(listed.stdout)}
