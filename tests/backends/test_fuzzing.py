@@ -51,8 +51,8 @@ def test_a_thousand_fuzzed_inputs_find_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_a_minute_of_fuzzing_finds_nothing(tmp_path: Path) -> None:
-    fuzz(executions=10**9, seconds=60, seed=2, tmp_path=tmp_path)
+def test_ten_thousand_fuzzed_inputs_find_nothing(tmp_path: Path) -> None:
+    fuzz(executions=10_000, seconds=240, seed=2, tmp_path=tmp_path)
 
 
 @contextlib.contextmanager

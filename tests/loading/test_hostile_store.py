@@ -243,6 +243,6 @@ def test_a_huge_file_in_place_of_our_own_costs_no_memory(store: Path, isolated: 
 @pytest.mark.parametrize("line", [b"{}", b"\xff" * 3, b"[" * 2000, b""])
 def test_a_journal_of_nothing_but_damage_is_passed_over_soon(store: Path, line: bytes) -> None:
     with OwnFiles(store, create=True):
-        (store / STORE_DIR / "journal.jsonl").write_bytes((line + b"\n") * 200_000)
+        (store / STORE_DIR / "journal.jsonl").write_bytes((line + b"\n") * (20_000_000 // (len(line) + 100)))
     assert recover(store) == ()
     assert len(damaged(store)) == MOST_TOLD
