@@ -35,7 +35,7 @@ LEFT = (
     " and __import__('os').readlink('/proc/self/fd/' + fd).startswith('/memfd:memory')], {wait}]"
 )
 HIDDEN = (
-    "(lambda c, m: [(kept.append(m.mmap(-1, 1 << 25, 2 | 32)), kept[-1].write(b'x' * (1 << 25)),"
+    "(lambda c, m: [(kept, kept.append(m.mmap(-1, 1 << 25, 2 | 32)), kept[-1].write(b'x' * (1 << 25)),"
     " c.CDLL(None).mprotect(c.c_void_p(c.addressof(c.c_char.from_buffer(kept[-1]))), c.c_size_t(1 << 25), 1))"
     " for kept in [[]] for _ in range(8)] + [{wait}])(__import__('ctypes'), __import__('mmap'))"
 )
