@@ -229,13 +229,17 @@ class _Walker:
         return NameUse(known.module, known.name, known.offset, known.called, arguments, place, resolved)
 
     def _tell_names(self, go_on: Callable[[], object]) -> None:
-        """Go on where nothing can be trusted any more, only for the names that an unpickler might still ask for."""
+        """Go on where nothing can be trusted any more, only for the names that an unpickler might still ask for, and
+        for the numbers that stand for names."""
         machine = self._machine
         findings, offset, machine.findings = machine.findings, machine.offset, []
         protocol = machine.protocol
         with contextlib.suppress(Stopped):
             persist(machine, go_on)
+        numbers = [each for each in machine.findings if each.code == "extension-registry"]
         machine.findings, machine.protocol = findings, protocol
+        for each in numbers:
+            machine.report(each.code, each.detail, each.offset)
         machine.seek(offset)
 
     def _regions(self, end: int) -> list[Region]:
