@@ -232,6 +232,8 @@ def test_names_behind_the_misused_wrapper_of_an_array_are_told(title: str) -> No
     found = inspected(b"\x80\x04" + MISUSED[title] + b"0" + OLD)
     assert "raw-span" in {each.code for each in found.findings}
     assert "os.system" in {str(use) for use in found.names}
+    behind = inspected(b"\x80\x04" + MISUSED[title] + b"0N." + b"\x82\xf0(Vx\ntR.")
+    assert "extension-registry" in {each.code for each in behind.findings}
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
