@@ -122,6 +122,7 @@ def test_a_name_that_nobody_knows_is_told_where_only_the_rest_of_a_long_file_is_
 
 
 TEXTS = {
+    "release notes": b"GIT v1.5.2.1 Release Notes\n==========================\n",
     "words": b"cat\ndog\ncow\npig\n",
     "a column": b"country\nFrance\nSpain\n",
     "a column of numbers": b"count\n12\n15\n",
