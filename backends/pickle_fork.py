@@ -9,6 +9,7 @@ import contextlib
 from functools import partial
 from typing import Callable
 
+from backends.base import Finding
 from backends.pickle_machine import PickleMachine
 from backends.pickle_names import Names
 from backends.pickle_reader import Budget, Stopped
@@ -19,9 +20,10 @@ __all__ = ["follow", "names_behind", "persist"]
 _KEPT = (str, int, float, bool, type(None), bytes, Global, Span)
 
 
-def names_behind(machine: PickleMachine) -> list[Global]:
-    """What would be named from here on if the wrapper just built were an object like any other. Raises OSError."""
-    fork = PickleMachine(machine.source, Budget(opcodes=500_000, seconds=2.0), [], Names())
+def names_behind(machine: PickleMachine, findings: list[Finding]) -> list[Global]:
+    """What would be named from here on if the wrapper just built were an object like any other; adds what is remarkable
+    about it to `findings`. Raises OSError."""
+    fork = PickleMachine(machine.source, Budget(opcodes=500_000, seconds=2.0), findings, Names())
     fork.stack, *fork.marks = ([_inert(value) for value in values] for values in (machine.stack, *machine.marks))
     fork.memo = {index: _inert(value) for index, value in machine.memo.items()}
     fork.frame_end = machine.frame_end

@@ -141,6 +141,8 @@ def _follow(head: bytes, position: int, enough: int) -> bool:
         depth += opcode.pushes
         passed += 1
         shaped = shaped or opcode.name not in _LOOSE
+        if opcode.name == "STOP" and enough == _ENOUGH and (depth or marks):
+            return False
         if opcode.name == "STOP" or passed >= _ENOUGH:
             return shaped and passed >= min(enough, _LEAST)
         position = after

@@ -84,6 +84,7 @@ class PickleMachine(PickleLiterals):
             raise Stopped("malformed", "an opcode takes more from the stack than there is", self.offset) from None
         except KeyError as error:
             if spent(error.args[0]) in self.memo:
+                self.stack.append(Opaque("an array's wrapper"))
                 detail = "an array's wrapper is used for a second time"
                 raise Stopped("raw-span", detail, self.offset, resumable=True) from None
             raise Stopped("malformed", "an opcode reads a memo entry that was never written", self.offset) from None
@@ -204,13 +205,15 @@ class PickleMachine(PickleLiterals):
     def _obj(self) -> None:
         items = self._pop_mark()
         callee = items.pop(0)
-        self.stack.append(self._called(callee, tuple(items), new=True))
+        self.stack.append(callee)
+        self.stack[-1] = self._called(callee, tuple(items), new=True)
 
     def _inst(self) -> None:
         self._global()
         callee = self.stack.pop()
         args = tuple(self._pop_mark())
-        self.stack.append(self._called(callee, args, new=True))
+        self.stack.append(callee)
+        self.stack[-1] = self._called(callee, args, new=True)
 
     def _called(self, callee: Value, args: Value, kwargs: Value = None, new: bool = False) -> Value:
         block = partial_block(callee) if type(args) is tuple else None

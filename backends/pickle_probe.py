@@ -21,12 +21,12 @@ from backends.pickle_names import Names
 from backends.pickle_reader import Budget, LongLine, Stopped
 from backends.pickle_values import Extension, Global, Opaque, Value
 
-__all__ = ["HEAD", "is_likely_module", "is_pickle", "may_name", "names_something"]
+__all__ = ["HEAD", "LIKELY", "is_likely_module", "is_pickle", "may_name", "names_something"]
 
 HEAD = 4096
 _MAX_STREAMS = 100
 _MAX_DEPTH = 5
-_LIKELY = 0x20202020
+LIKELY = 0x20202020
 """The size of a file that nothing is known of: less than what four characters of text are as a number."""
 _MAX_OPENED = 256 << 20
 _TEXT_LOOK = 1 << 16
@@ -78,9 +78,13 @@ def _names_inside(source: Source, budget: Optional[Budget], depth: int) -> bool:
 
 
 def may_name(head: bytes, size: Optional[int]) -> bool:
-    """The same, as far as the first bytes of `size` (None where that is not known) tell; a maybe counts."""
-    size = _LIKELY if size is None else size
-    return may_be_pickle(head, size) and _runs(_Probe(_Head(head, size), Budget()), size)
+    """The same, as far as the first bytes of `size` (None where that is not known) tell; a maybe counts.
+
+    Bytes that are known to go on may be no text further on, however they begin.
+    """
+    cut = size is not None and size > len(head)
+    size = LIKELY if size is None else size
+    return may_be_pickle(head, size) and _runs(_Probe(_Head(head, size), Budget(), cut), size)
 
 
 class _Head(MemorySource):
@@ -120,9 +124,9 @@ def _runs(machine: _Probe, size: int) -> bool:
 class _Probe(PickleMachine):
     """A machine that stops, by raising _Found, as soon as it is clear that a pickle is run."""
 
-    def __init__(self, source: Source, budget: Budget) -> None:
+    def __init__(self, source: Source, budget: Budget, cut: bool = False) -> None:
         super().__init__(source, budget, [], Names())
-        self._is_text = is_text(source.read(0, _TEXT_LOOK))
+        self._is_text = not cut and is_text(source.read(0, _TEXT_LOOK))
         self._named = False
         self._numbered = False
 
@@ -145,7 +149,7 @@ class _Probe(PickleMachine):
         return super()._called(callee, args, kwargs, new)
 
     def _stop(self, opcodes: int) -> Value:
-        whole = self.offset >= self.size
+        whole = max(self.offset, self.frame_end or 0) >= self.size
         if self._named or (self._numbered and (whole or self.protocol)):
             raise _Found
         return super()._stop(opcodes)

@@ -154,7 +154,7 @@ class _Walker:
     def _span(self, machine: PickleMachine, wrapper: Instance) -> RawArray:
         head = machine.head(machine.position, _HEAD) if not self._arrays else b""
         if head and may_be_pickle(head, machine.size - machine.offset, _DEEP):
-            self._behind = [known for known in names_behind(machine) if _may_matter(known)]
+            self._behind = [known for known in names_behind(machine, []) if _may_matter(known)]
         array = read_span(machine, wrapper)
         if machine.findings is self._result.findings:
             self._arrays.append(array)
@@ -183,7 +183,9 @@ class _Walker:
                 machine.report("raw-span", "an array's wrapper is used for something else")
             if stop.resumable:
                 if stop.code == "raw-span":
-                    self._behind += names_behind(machine)
+                    behind: list[Finding] = []
+                    self._behind += names_behind(machine, behind)
+                    self._tell_numbers(behind)
                 self._tell_names(machine.resume)
         self._add_names_behind()
         if isinstance(machine, BufferMachine):
@@ -229,14 +231,22 @@ class _Walker:
         return NameUse(known.module, known.name, known.offset, known.called, arguments, place, resolved)
 
     def _tell_names(self, go_on: Callable[[], object]) -> None:
-        """Go on where nothing can be trusted any more, only for the names that an unpickler might still ask for."""
+        """Go on where nothing can be trusted any more, only for the names that an unpickler might still ask for, and
+        for the numbers that stand for names."""
         machine = self._machine
         findings, offset, machine.findings = machine.findings, machine.offset, []
         protocol = machine.protocol
         with contextlib.suppress(Stopped):
             persist(machine, go_on)
-        machine.findings, machine.protocol = findings, protocol
+        told, machine.findings, machine.protocol = machine.findings, findings, protocol
+        self._tell_numbers(told)
         machine.seek(offset)
+
+    def _tell_numbers(self, told: list[Finding]) -> None:
+        """Of what was found where only names count, keep the numbers that stand for names."""
+        for each in told:
+            if each.code == "extension-registry":
+                self._machine.report(each.code, each.detail, each.offset)
 
     def _regions(self, end: int) -> list[Region]:
         regions, offset = [], self._first

@@ -206,7 +206,7 @@ def may_hold_model(head: bytes, size: Optional[int] = None) -> bool:
         return True
     if compression is not None:
         opened = envelopes.open_head(head, compression)
-        return opened is None or _worth_inspecting(opened, None)
+        return opened is None or _worth_inspecting(opened, pickle_probe.LIKELY)
     return _worth_inspecting(head, len(head) if len(head) < HEAD else size)
 
 

@@ -27,7 +27,7 @@ from tests import hostile
 from tests.fuzzing.campaign import faults
 from tests.fuzzing.mutation import opcodes
 from tests.fuzzing.references import ENGINES
-from tests.fuzzing.trials import Outcome, facts
+from tests.fuzzing.trials import Outcome, facts, importable, writable
 
 ROOT = Path(__file__).parents[2]
 
@@ -103,6 +103,15 @@ def test_a_name_that_the_walk_does_not_list_is_a_fault() -> None:
     found.walked["names"] = []
     assert [fault.partition(";")[0] for fault in faults(found, SYSTEM)] == [f"missed: {engine}" for engine in ENGINES]
     assert faults(Outcome(fault="the walk was lost after 12.0 s, wait status 9"), SYSTEM)
+
+
+def test_names_that_nothing_can_reach_are_forgiven_and_no_others() -> None:
+    reached = [("os", "system"), ("my-mod.sub", "A.b"), ("möd", "fün"), ("_x", "_")]
+    assert all(importable(pair) and writable(pair) for pair in reached)
+    in_text = [("os", "systemJS'touch x'"), ("joblib", "-oad"), ("jTb|ib", "load"), ("os", "a..b"), ("os", "1a")]
+    assert all(importable(pair) and not writable(pair) for pair in in_text)
+    nowhere = [("", "system"), (" os ", "system\t"), ("a..b", "c"), ("a/b", "c"), ("os", "")]
+    assert not any(importable(pair) or writable(pair) for pair in nowhere)
 
 
 @pytest.mark.parametrize("protocol", [0, 2, 4, 5])

@@ -68,6 +68,9 @@ HEADS = {
     "an instance": b"(Vtouch x\nios\nsystem\n.",
     "an instance without its mark": b"ios\nsystem\n",
     "a number of the registry": b"\x82\x01(Vx\ntR.",
+    "a number of the registry in a frame that goes on to the end": b"\x95\x07\0\0\0\0\0\0\0K\x01\x82\xf00.\xff",
+    "a number of the registry, given state, and NULs": b"\x95\x08\0\0\0\0\0\0\0\x82\xf0}b.\0\0\0",
+    "a number of the registry behind a pickle": b"N.\x82\xf0(Vx\ntR.",
     "a start like that of bzip2": b"BZh1\0" + bytes(0x31685A) + OLD,
     "a name of Python 2": b"c__builtin__\neval\n(V1\ntR.",
 }
@@ -111,7 +114,15 @@ def test_a_name_that_nobody_knows_makes_a_pickle_where_it_is_used_or_the_file_is
     assert judge(found, Policy()).verdict is not Verdict.SAFE
 
 
+@pytest.mark.parametrize("title", WRAPPINGS)
+def test_a_name_that_nobody_knows_is_told_where_only_the_rest_of_a_long_file_is_no_text(title: str) -> None:
+    name, wrap = WRAPPINGS[title]
+    found = inspected(wrap(b"ipkg\nClass.method\n}RV" + b"x" * 5000 + b"\n\x82\xf00\x80\x09"), name)
+    assert "pkg.Class.method" in {str(use) for use in found.names}
+
+
 TEXTS = {
+    "release notes": b"GIT v1.5.2.1 Release Notes\n==========================\n",
     "words": b"cat\ndog\ncow\npig\n",
     "a column": b"country\nFrance\nSpain\n",
     "a column of numbers": b"count\n12\n15\n",
@@ -207,6 +218,23 @@ def test_names_behind_a_tuple_that_would_never_end_are_told() -> None:
     found = inspected(b"\x80\x04" + data)
     assert "exponential" in {each.code for each in found.findings}
     assert "os.system" in {str(use) for use in found.names}
+
+
+WRAPPER = b"cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81"
+MISUSED = {
+    "an argument of an instance": b"NN(" + WRAPPER + b"inumpy\ndtype\n\x87",
+    "an argument of an object": b"NN(cnumpy\ndtype\n" + WRAPPER + b"o\x87",
+    "read again": hostile.wrapper(b")", hostile.dtype("u1")).replace(b")\x81", b")\x81\x94", 1) + b"\0h\0\x86",
+}
+
+
+@pytest.mark.parametrize("title", MISUSED)
+def test_names_behind_the_misused_wrapper_of_an_array_are_told(title: str) -> None:
+    found = inspected(b"\x80\x04" + MISUSED[title] + b"0" + OLD)
+    assert "raw-span" in {each.code for each in found.findings}
+    assert "os.system" in {str(use) for use in found.names}
+    behind = inspected(b"\x80\x04" + MISUSED[title] + b"0N." + b"\x82\xf0(Vx\ntR.")
+    assert "extension-registry" in {each.code for each in behind.findings}
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)

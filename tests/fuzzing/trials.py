@@ -40,6 +40,7 @@ PATIENCE_SECONDS = 60.0
 """After so long a child is taken for hung, however busy the machine is."""
 REFERENCE_SECONDS = 2.0
 _LINE = 1 << 22
+_MODULE = re.compile(r"[\w-]+(?:\.[\w-]+)*\Z")
 
 
 @dataclass
@@ -54,7 +55,7 @@ class Outcome:
     seconds: float = 0.0
 
     def missed(self) -> dict[str, set[tuple[str, str]]]:
-        """By engine, the names that were asked for and that the walk did not list.
+        """By engine, the names that were asked for, could be imported, and that the walk did not list.
 
         A file that names joblib's array wrapper is read by joblib's unpickler alone, by the console too; where raw
         arrays break joblib's layout, nobody knows where the opcodes go on; and a name that is computed while loading is
@@ -68,15 +69,17 @@ class Outcome:
         """The same of whatever the input was wrapped in, by its title and by engine, where the file was inspected.
 
         `used` says that what was named was called, or given back. Text that does nothing with a name that is not known
-        for harm may be text, and what no import could find is no name. A number of the registry alone does nothing.
+        for harm may be text, and so may text whose name is none that can be written. A number of the registry alone
+        does nothing.
         """
         found = {}
         unused = set() if self.used else {EXTENSION[1:]}
         for title, names in (self.walked or {}).get("wrapped", {}).items():
             missed = self._without({tuple(pair) for pair in names})
-            if is_text(data) and not self.used:
-                missed = {engine: asked & set(DANGEROUS) for engine, asked in missed.items()}
-            missed = {engine: set(filter(importable, asked)) - unused for engine, asked in missed.items()}
+            if is_text(data):
+                kept = writable if self.used else DANGEROUS.__contains__
+                missed = {engine: set(filter(kept, asked)) for engine, asked in missed.items()}
+            missed = {engine: asked - unused for engine, asked in missed.items()}
             if any(missed.values()):
                 found[title] = {engine: asked for engine, asked in missed.items() if asked}
         return found
@@ -89,7 +92,8 @@ class Outcome:
             skipped = {"joblib"}
         if self.walked["joblib"]:
             skipped = {"joblib"} if codes & {"raw-span", "frame", "trailing-bytes"} else skipped
-        missed = {engine: names - named for engine, names in self.asked.items() if engine not in skipped}
+        asked = {engine: names for engine, names in self.asked.items() if engine not in skipped}
+        missed = {engine: set(filter(importable, names - named)) for engine, names in asked.items()}
         return {engine: names for engine, names in missed.items() if names}
 
 
@@ -237,6 +241,7 @@ class _Child:
         self._say("walked", told, sorted(features))
         for engine, load in ENGINES.items():
             Inert.made = 0
+            copyreg.clear_extension_cache()
             try:
                 load(data, partial(self._say, "asked", engine))
                 ending = "whole"
@@ -282,10 +287,23 @@ def is_text(data: bytes) -> bool:
 
 
 def importable(pair: tuple[str, str]) -> bool:
-    """Whether a module of this name could be found by Python's finders, and have something of this name."""
+    """Whether a module of this name could be found by Python's finders, and have something of this name.
+
+    None can where a part of the module's name is empty, or has a blank, a slash or a control character in it, nor where
+    what it has is called nothing.
+    """
     module, name = pair
-    parts = module.split(".")
-    return bool(name) and all(parts) and not re.search(r"[\s/\x00-\x1f\x7f-\x9f]", module)
+    return bool(name) and all(module.split(".")) and not re.search(r"[\s/\x00-\x1f\x7f-\x9f]", module)
+
+
+def writable(pair: tuple[str, str]) -> bool:
+    """Whether a program could import this module and get this name of it, as programs are written.
+
+    None does where a part of the name is no identifier, as no attribute is called so, nor where the module's is none
+    but for its hyphens, as files may have them.
+    """
+    module, name = pair
+    return all(part.isidentifier() for part in name.split(".")) and bool(_MODULE.match(module))
 
 
 def facts(result: Walk) -> dict[str, Any]:
