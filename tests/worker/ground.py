@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from console.worker.exits import is_dying
 from tests.worker.attacks import model_pickle
 
 SYSTEM_PYTHON = Path(f"/usr/bin/python3.{sys.version_info.minor}")
@@ -62,12 +63,9 @@ class Ground:
 
     def fell(self) -> bool:
         """Whether somebody has killed the victim."""
-        if self._victim is None:
+        if self._victim is None or (self._victim.poll() is None and not is_dying(self._victim.pid)):
             return False
-        try:
-            self._victim.wait(0.05)
-        except subprocess.TimeoutExpired:
-            return False
+        self._victim.wait()
         return True
 
     def given(self) -> dict[str, Any]:
