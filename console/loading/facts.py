@@ -55,6 +55,10 @@ class Judged:
     judgement: Judgement
 
 
+_Look = tuple[str, FileIdentity | None, bool]
+"""A path, the file that is expected there, and whether its digest is wanted."""
+
+
 class Facts:
     """Reports by path, kept while the file's identity and the `fingerprint` stay the same, which changes whenever what
     is known of an unchanged file could; a report without a verdict is not kept. `kept` is what was opened of a file
@@ -88,7 +92,7 @@ class Facts:
         self._inspect = inspect
         self._judge = judge
         self._reports: OrderedDict[str, tuple[FileIdentity, str, Report]] = OrderedDict()
-        self._running: dict[tuple[str, bool], asyncio.Task[Report]] = {}
+        self._running: dict[_Look, asyncio.Task[Report]] = {}
 
     def known(self, path: str, identity: FileIdentity | None) -> Report | None:
         """The report of one path, if the file is still the one it tells of."""
@@ -106,7 +110,7 @@ class Facts:
         known = self.known(row.path, row.identity)
         if known is not None and (not digest or known.artifact.digest is not None):
             return known
-        key = (row.path, digest)
+        key = (row.path, row.identity, digest)
         task = self._running.get(key)
         if task is None:
             task = asyncio.ensure_future(self._make(row, digest))
@@ -114,7 +118,7 @@ class Facts:
             task.add_done_callback(partial(self._done, key))
         return await asyncio.shield(task)
 
-    def _done(self, key: tuple[str, bool], task: asyncio.Task[Report]) -> None:
+    def _done(self, key: _Look, task: asyncio.Task[Report]) -> None:
         """A report is made, or not, and whoever asked for it may be gone."""
         self._running.pop(key, None)
         if not task.cancelled():

@@ -105,7 +105,10 @@ class Past:
 
     async def _save(self) -> None:
         unsaved = dict(self._unsaved)
-        await asyncio.to_thread(self._store.put, unsaved.items())
+        if not await asyncio.to_thread(self._store.put, unsaved.items()):
+            for path in list(self._unsaved)[:-KEPT]:
+                del self._unsaved[path]
+            return
         for path, contents in unsaved.items():
             if self._unsaved.get(path) is contents:
                 del self._unsaved[path]

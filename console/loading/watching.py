@@ -244,6 +244,9 @@ class Watching:
         except ConsoleError as error:
             self._bus.emit("artifact.changed", path, f"{path} changed on disk: {error}", severity="attention")
             return
+        current = self._shelf.get(path)
+        if current is not None and current.identity != row.identity:
+            return  # the file was replaced meanwhile: what is there now is compared by itself
         self._shelf.put([report.artifact])
         view, digest = self._fleet.view(path), report.artifact.digest
         if view is None or view.digest is None or view.phase:

@@ -14,6 +14,7 @@ import joblib
 from console.config import Settings
 from console.engine import Engine
 from console.records import Event, Explanation, Verdict
+from console.store.catalog import row_of
 from tests.loading.conftest import model, until
 from tests.warm import Opening
 
@@ -153,3 +154,22 @@ async def test_what_the_console_replaced_is_told_from_the_history(
 async def test_an_explanation_is_made_once(engine: Engine) -> None:
     told = await engine.artifacts.explain("a.joblib")
     assert engine.artifacts.known_explanation("a.joblib") is told
+
+
+async def test_a_look_at_what_was_replaced_is_no_look_at_what_is_there_now(engine: Engine, store: Path) -> None:
+    while engine.artifacts.scanning or any(row.verdict is None for row in engine.artifacts.rows()):  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    engine._facts.forget("b.pkl")
+    old = row_of(store, "b.pkl")
+    inspectors = [child for child in engine._launcher.children if child.kind == "inspector"]
+    for child in inspectors:
+        os.kill(child.pid, signal.SIGSTOP)
+    first = asyncio.ensure_future(engine._facts.report(old, digest=True))
+    while not any(child.busy for child in inspectors):  # noqa: ASYNC110 - the thread that opens the file tells nobody
+        await asyncio.sleep(0.01)
+    replaced(store / "b.pkl", {"m": model(1), "x": Payload()})
+    second = asyncio.ensure_future(engine._facts.report(row_of(store, "b.pkl"), digest=True))
+    await asyncio.sleep(0)
+    for child in inspectors:
+        os.kill(child.pid, signal.SIGCONT)
+    assert [(await one).judgement.verdict for one in (first, second)] == [Verdict.SAFE, Verdict.BLOCKED]
