@@ -107,6 +107,8 @@ def test_compressed_tables(pack: Callable[[bytes], bytes]) -> None:
         (b"a,b,a\n1,2,x\n", "two columns called 'a'"),
         (b"a,b\n1,\xff\x81\n", "neither UTF-8 nor cp1252"),
         (b"(\xb5/\xfdpacked", "zstd"),
+        (b"\xef\xbb\xbfa,b\n1,\xff\n", "is not utf-8-sig, as its first bytes say"),
+        (b"\xff\xfea\0,\0b\0\n\0\x00\xd8\n\0", "is not utf-16, as its first bytes say"),
     ],
 )
 def test_what_cannot_be_right_is_refused_with_its_line(data: bytes, says: str) -> None:

@@ -25,8 +25,6 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_NO_CP1252 = frozenset(b"\x81\x8d\x8f\x90\x9d")
-"""Bytes that Windows' western code page leaves undefined."""
 
 
 class Text:
@@ -94,10 +92,12 @@ def open_text(source: Source, encoding: Optional[str] = None) -> Text:
     around, member = _around(source)
     text = Text(source, around, member)
     with text.raw() as file:
-        head = file.read(_BLOCK)
-    text.encoding = encoding or _from_head(head) or _from_all(source, text)
-    if encoding:
-        _check(source, text)
+        found = encoding or _from_head(file.read(_BLOCK))
+    text.encoding = found or _from_all(source, text)
+    problem = _undecodable(text) if found else None
+    if problem:
+        says = "read.encoding says" if encoding else "its first bytes say"
+        raise bad(source, f"is not {text.encoding}, as {says}: {problem}")
     return text
 
 
@@ -138,46 +138,31 @@ def _from_head(head: bytes) -> Optional[str]:
 
 def _from_all(source: Source, text: Text) -> str:
     """UTF-8, or the western code page of Windows where it is not. Raises Refusal for binary files."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    utf8, undefined, at = True, False, 0
+    _refuse_zeros(source, text)
+    for text.encoding in ("utf-8", "cp1252"):
+        if _undecodable(text) is None:
+            return text.encoding
+    raise bad(source, "is neither UTF-8 nor cp1252: say its encoding, as in [data] read.encoding = 'shift_jis'")
+
+
+def _refuse_zeros(source: Source, text: Text) -> None:
+    at, line = 0, 1
     with text.raw() as file:
         while block := file.read(_BLOCK):
-            if b"\0" in block:
-                raise bad(source, _no_text(text, at + block.index(0)))
-            if not block.isascii():
-                undefined = undefined or not _NO_CP1252.isdisjoint(block)
-            if utf8 and not (block.isascii() and decoder.getstate()[0] == b""):
-                try:
-                    decoder.decode(block)
-                except UnicodeDecodeError:
-                    utf8 = False
-            at += len(block)
-    try:
-        decoder.decode(b"", True) if utf8 else None
-    except UnicodeDecodeError:
-        utf8 = False
-    if utf8:
-        return "utf-8"
-    if undefined:
-        raise bad(source, "is neither UTF-8 nor cp1252: say its encoding, as in [data] read.encoding = 'shift_jis'")
-    return "cp1252"
+            zero = block.find(b"\0")
+            if zero >= 0:
+                where = f"byte 0 at {at + zero}, line {line + block.count(10, 0, zero)}"
+                kinds = "csv, jsonl, parquet, feather, npy, npz, HDF5"
+                raise bad(source, f"is no table this console reads: {where} ({kinds})")
+            at, line = at + len(block), line + block.count(10)
 
 
-def _no_text(text: Text, at: int) -> str:
-    with text.raw() as file:
-        line = 1
-        left = at
-        while left > 0 and (block := file.read(min(_BLOCK, left))):
-            line += block.count(b"\n")
-            left -= len(block)
-    return f"is no table this console reads: byte 0 at {at}, line {line} (csv, jsonl, parquet, feather, npy, npz, HDF5)"
-
-
-def _check(source: Source, text: Text) -> None:
+def _undecodable(text: Text) -> Optional[str]:
+    """Why the file is not text in its encoding; None where it is."""
     try:
         with text.lines() as file:
             while file.read(_BLOCK):
                 pass
     except UnicodeError as error:
-        why = getattr(error, "reason", error)
-        raise bad(source, f"is not {text.encoding}, as read.encoding says: {why}") from None
+        return str(getattr(error, "reason", error))
+    return None
