@@ -4,6 +4,9 @@ A terminal can be slow: a serial line, a relay, a multiplexer that is busy. Text
 queue of thirty writes and blocks when that is full. Here nothing is painted while the terminal has not taken what it
 was given before, so that the queue never holds more than one picture; what moves by itself (`Pace.due`) backs off
 further, so that there is room for the answer to a key.
+
+What was written has not arrived: a relay such as sshd takes megabytes at once and passes them on at the pace of the
+line. So each picture ends with a question (`ASK`), and the next one waits until the terminal has answered it.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import os
 import re
 import selectors
 import signal
+import threading
 import time
 from collections.abc import Callable
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -20,7 +24,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 from textual import constants
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
-from textual.events import Key, MouseDown, MouseUp
+from textual.events import CursorPosition, Key, MouseDown, MouseUp
 
 from console.ending import is_gone
 
@@ -34,6 +38,11 @@ QUIET_S = 0.6
 """So long after a key another one is likely."""
 LATE_S = 0.05
 """So long a write may be under way before the terminal counts as slow."""
+ASK = "\x1b[6n"
+"""Where is the cursor? The device status report of ECMA-48, which every terminal answers in the order of its input."""
+SILENT_S = 8.0
+"""So long an answer is waited for; a terminal that has never answered is not waited for at all."""
+_LAST_ANSWER_S = 0.5
 _LONGEST_S = 4.0
 _QUICKER = 0.7
 _AT_ONCE_S = 0.05
@@ -47,7 +56,10 @@ _RESET = "\x1b[0m"
 
 
 class Pace:
-    """Counts what was given to the terminal (on the event loop) and what it has taken (in the thread that writes)."""
+    """Counts what was given to the terminal and what it has taken, and how long it takes to answer.
+
+    Pictures are given on the event loop; the thread that writes tells what was taken, the one that reads what came.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -55,21 +67,24 @@ class Pace:
         self._since = 0.0
         self._period = 0.0
         self._next = 0.0
-        self._asked = -ANSWERING_S
+        self._pressed = -ANSWERING_S
+        self._asked: float | None = None
+        self._quickest: float | None = None
+        self._heard = threading.Event()
 
-    def asked(self) -> None:
+    def pressed(self) -> None:
         """The operator pressed something (in the thread that reads)."""
-        self._asked = self._clock()
+        self._pressed = self._clock()
 
     @property
     def answering(self) -> bool:
         """Whether the operator waits for what is drawn now."""
-        return self._clock() - self._asked < ANSWERING_S
+        return self._clock() - self._pressed < ANSWERING_S
 
     @property
     def quiet(self) -> bool:
         """Whether the operator has pressed nothing for a while."""
-        return self._clock() - self._asked > QUIET_S
+        return self._clock() - self._pressed > QUIET_S
 
     def give(self) -> None:
         """One more write."""
@@ -81,15 +96,40 @@ class Pace:
         """So many writes in all have been taken."""
         self._taken = writes
 
+    def ask(self) -> bool:
+        """Whether to ask the terminal now: one question at a time, or the answer might be to an older one."""
+        if self._asked is not None and (self._quickest is None or self._clock() - self._asked < 2 * SILENT_S):
+            return False
+        self._heard.clear()
+        self._asked = self._clock()
+        return True
+
+    def answered(self) -> None:
+        """The terminal has answered, and so has drawn all that was written before the question."""
+        asked, self._asked = self._asked, None
+        if asked is not None:
+            took = self._clock() - asked
+            self._quickest = took if self._quickest is None else min(self._quickest, took)
+        self._heard.set()
+
+    def last_answer(self) -> None:
+        """Wait a moment for an answer that is due, so that it does not reach whoever reads the terminal next."""
+        if self._asked is not None and self._quickest is not None:
+            self._heard.wait(min(_LAST_ANSWER_S, max(0.0, self._asked + SILENT_S - self._clock())))
+        self._asked = None
+
     @property
     def behind(self) -> bool:
         """Whether something is still under way: no picture before that."""
-        return self._taken < self._given
+        if self._taken < self._given:
+            return True
+        asked = self._asked
+        return asked is not None and self._quickest is not None and self._clock() - asked < SILENT_S
 
     @property
     def late(self) -> bool:
         """Whether it has been under way for longer than a terminal that keeps up would need."""
-        return self.behind and self._clock() - self._since > LATE_S
+        return self.behind and self._clock() - self._since > LATE_S + 2 * (self._quickest or 0.0)
 
     @property
     def period(self) -> float:
@@ -115,6 +155,7 @@ class PacedDriver(LinuxDriver):
     def __init__(self, app: App[Any], **options: Any) -> None:
         super().__init__(app, **options)
         self.pace = Pace()
+        self._reads = False
         self._file = cast("Any", Followed(cast("IO[str]", self._file), self.pace))
 
     def write(self, data: str) -> None:
@@ -122,11 +163,31 @@ class PacedDriver(LinuxDriver):
         self.pace.give()
         super().write(data)
 
+    def flush(self) -> None:
+        """End a picture: ask the terminal to say when it has come to here."""
+        if self._reads and self.pace.ask():
+            self.write(ASK)
+
+    def start_application_mode(self) -> None:
+        """Take the terminal, whose answers are read from now on."""
+        self._reads = self.input_tty
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+
     def process_message(self, message: Message) -> None:
         """Hand on what the operator did."""
+        if isinstance(message, CursorPosition):
+            self.pace.answered()
+            return
         if isinstance(message, Key | MouseDown | MouseUp):
-            self.pace.asked()
+            self.pace.pressed()
         super().process_message(message)
+
+    def disable_input(self) -> None:
+        """Read no more, once an answer that is due has been read."""
+        self._reads = False
+        if not is_gone(self.fileno):
+            self.pace.last_answer()
+        super().disable_input()
 
     def close(self) -> None:
         """Let no thread outlive the driver, not even where the terminal's end kept it from being stopped in order."""

@@ -21,6 +21,8 @@ import psutil
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 40.0
+ASK, ANSWER = "\x1b[6n", b"\x1b[1;1R"
+"""Where is the cursor? Every terminal answers, in the order of what it is given."""
 MODES = (1049, 1000, 1003, 1006, 2004)
 """Alternate screen, mouse in three ways, bracketed paste: what must be off again."""
 
@@ -71,7 +73,10 @@ class Terminal:
         """Take what the console writes next, waiting for it at most so long."""
         with suppress(OSError):
             if select.select([self.master], [], [], seconds)[0]:
+                before = len(self.output)
                 self.output += os.read(self.master, 65536).decode("utf-8", "replace")
+                for _ in range(self.output.count(ASK, max(0, before - len(ASK) + 1))):
+                    os.write(self.master, ANSWER)
 
     def wait_for(self, words: str, seconds: float = PATIENCE) -> None:
         """Read until the console has shown this."""
@@ -136,6 +141,7 @@ class Terminal:
         for mode in MODES:
             switched = re.findall(rf"\x1b\[\?{mode}([hl])", self.output)
             assert not switched or switched[-1] == "l", f"mode {mode} is still on"
+        assert ASK not in self.output.rpartition("\x1b[?1049l")[2], "the shell would get the answer"
         assert termios.tcgetattr(self.slave)[:4] == self.before[:4]
         self.assert_no_child()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from console.ui.terminal import LATE_S, Pace, lean
+from console.ui.terminal import LATE_S, SILENT_S, Pace, lean
 from tests.benchmarks.programs import Program
 from tests.ui.measured import Clock
 
@@ -94,12 +94,58 @@ def test_what_follows_a_key_is_an_answer_and_quiet_comes_later() -> None:
     now = 100.0
     pace = Pace(lambda: now)
     assert (pace.answering, pace.quiet) == (False, True)
-    pace.asked()
+    pace.pressed()
     assert (pace.answering, pace.quiet) == (True, False)
     now += 0.5
     assert (pace.answering, pace.quiet) == (False, False)
     now += 0.5
     assert (pace.answering, pace.quiet) == (False, True)
+
+
+def held(pace: Pace) -> bool:
+    """Whether pictures wait now."""
+    return pace.behind
+
+
+def is_late(pace: Pace) -> bool:
+    """Whether the terminal counts as slow now."""
+    return pace.late
+
+
+def test_a_picture_waits_until_the_terminal_has_answered_the_one_before() -> None:
+    clock = Clock()
+    pace = Pace(clock)
+    assert pace.ask()
+    assert not held(pace), "a terminal that has never answered is not waited for"
+    assert not pace.ask(), "one question at a time"
+    clock.now += 0.2
+    pace.answered()
+    pace.give()
+    pace.take(1)
+    assert pace.ask()
+    assert held(pace)
+    clock.now += 0.3
+    assert (held(pace), is_late(pace)) == (True, False), "a way of 0.2 s is not late after 0.3 s"
+    clock.now += 0.3
+    assert is_late(pace)
+    pace.answered()
+    assert not held(pace)
+
+
+def test_a_terminal_that_has_fallen_silent_is_given_up_and_asked_again_later() -> None:
+    clock = Clock()
+    pace = Pace(clock)
+    pace.ask()
+    pace.answered()
+    assert pace.ask()
+    clock.now += SILENT_S + 0.1
+    assert not held(pace)
+    assert not pace.ask()
+    clock.now += SILENT_S
+    assert pace.ask()
+    assert held(pace)
+    pace.answered()
+    assert not held(pace)
 
 
 def test_a_terminal_that_takes_nothing_does_not_stop_the_console(tmp_path: Path) -> None:
