@@ -7,17 +7,19 @@ import math
 import warnings
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, Callable, Optional
+from typing import Any, Optional
 
 from backends.base import Json
+from console.worker.child import expected
 from console.worker.child.asking import count
+from console.worker.child.completing import prepared
 from console.worker.child.jsonable import column
 from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
 from console.worker.child.readers import frame_of
-from console.worker.wire import DTYPES, METHODS
+from console.worker.wire import DTYPES
 
-__all__ = ["array_from", "column", "count", "describe_input", "method", "raw_arrays", "score", "typed_rows", "warm_up"]
+__all__ = ["array_from", "column", "count", "describe_input", "raw_arrays", "score", "typed_rows", "warm_up"]
 
 _NUMBERS = frozenset("biufc")
 
@@ -28,14 +30,6 @@ Place = tuple[str, str, tuple[int, ...]]
 @lru_cache(maxsize=1)
 def _numpy() -> Any:
     return importlib.import_module("numpy")
-
-
-def method(model: Any, name: str) -> Callable[..., Any]:
-    """The model's method of this name. Raises Refusal when it has none."""
-    found = attribute(model, name) if name in METHODS else None
-    if not callable(found):
-        raise Refusal("bad-input", f"{type(model).__name__} has no {name}")
-    return found  # type: ignore[no-any-return]
 
 
 def describe_input(rows: Any) -> str:
@@ -58,8 +52,8 @@ def typed_rows(rows: list[Any], columns: Optional[list[str]], model: Any) -> Any
     """
     if not rows:
         raise Refusal("bad-input", "there is no row to predict")
-    names = attribute(model, "feature_names_in_")
-    wanted = columns or (None if names is None else [str(name) for name in names])
+    names = expected.names_of(model)
+    wanted = columns or names
     if all(isinstance(row, dict) for row in rows):
         rows = [_from_object(row, wanted) for row in rows]
     if all(isinstance(row, str) for row in rows):
@@ -69,7 +63,10 @@ def typed_rows(rows: list[Any], columns: Optional[list[str]], model: Any) -> Any
     if wanted is not None:
         if len(rows[0]) != len(wanted):
             raise Refusal("bad-input", f"a row has {len(rows[0])} values, the model takes {len(wanted)}")
-        return frame_of(rows, wanted)
+        frame = frame_of(rows, wanted)
+        if names is not None and names != wanted and set(names) == set(wanted) and hasattr(frame, "iloc"):
+            frame = frame[names]
+        return prepared(model, frame, [])
     numpy = importlib.import_module("numpy")
     array = numpy.asarray(rows)
     return array if array.dtype.kind in _NUMBERS else numpy.asarray(rows, dtype=object)
