@@ -1,4 +1,4 @@
-"""A table as a model's library takes it: names as it writes them down, a constant column, categories with their dtype."""
+"""A table as a model's library takes it: names as it writes them, a constant column, categories with their dtype."""
 
 from __future__ import annotations
 
