@@ -12,7 +12,7 @@ from typing import Any, Optional
 from backends.base import Json
 from console.worker.child import expected
 from console.worker.child.asking import count
-from console.worker.child.completing import prepared
+from console.worker.child.completing import completed, constant_of, prepared
 from console.worker.child.jsonable import column
 from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
@@ -53,7 +53,7 @@ def typed_rows(rows: list[Any], columns: Optional[list[str]], model: Any) -> Any
     if not rows:
         raise Refusal("bad-input", "there is no row to predict")
     names = expected.names_of(model)
-    wanted = columns or names
+    wanted = columns or _typed_names(model, names, rows[0])
     if all(isinstance(row, dict) for row in rows):
         rows = [_from_object(row, wanted) for row in rows]
     if all(isinstance(row, str) for row in rows):
@@ -63,13 +63,27 @@ def typed_rows(rows: list[Any], columns: Optional[list[str]], model: Any) -> Any
     if wanted is not None:
         if len(rows[0]) != len(wanted):
             raise Refusal("bad-input", f"a row has {len(rows[0])} values, the model takes {len(wanted)}")
-        frame = frame_of(rows, wanted)
-        if names is not None and names != wanted and set(names) == set(wanted) and hasattr(frame, "iloc"):
-            frame = frame[names]
-        return prepared(model, frame, [])
+        return _typed_frame(model, names, frame_of(rows, wanted))
     numpy = importlib.import_module("numpy")
     array = numpy.asarray(rows)
     return array if array.dtype.kind in _NUMBERS else numpy.asarray(rows, dtype=object)
+
+
+def _typed_names(model: Any, names: Optional[list[str]], row: Any) -> Optional[list[str]]:
+    """The columns of a typed row: those of the model, but for a constant that the row leaves out."""
+    constant = constant_of(model)
+    if names is None or constant is None:
+        return names
+    has_all = constant.name in row if isinstance(row, dict) else len(row) == len(names)
+    return names if has_all else [name for name in names if name != constant.name]
+
+
+def _typed_frame(model: Any, names: Optional[list[str]], frame: Any) -> Any:
+    """Typed rows as the model takes them: with its constant, in its order, with its categories."""
+    if names is None or not hasattr(frame, "iloc"):
+        return frame
+    frame = completed(model, frame, [])
+    return prepared(model, frame[names] if set(names) == set(frame) else frame, [])
 
 
 def _from_object(row: dict[str, Any], names: Optional[list[str]]) -> Any:

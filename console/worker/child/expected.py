@@ -48,8 +48,12 @@ def _own_names(part: Any) -> Optional[list[str]]:
 
 
 def placeholders_of(model: Any) -> Optional[list[str]]:
-    """The names that a library made up for the columns of an array, which a file may have been given since."""
-    return next((found for part in receivers(model) if (found := library_of(part).placeholders(part))), None)
+    """Names that hold where the columns of a file are just these: those that a library made up for an array's columns,
+    or those of a later step, whose input may be what the first made of the rows."""
+    made_up = next((found for part in receivers(model) if (found := library_of(part).placeholders(part))), None)
+    steps = attribute(model, "steps")
+    later = steps[1:] if isinstance(steps, list) else []
+    return made_up or next((found for step in later if (found := names_of(step[-1]))), None)
 
 
 def count_of(model: Any) -> Optional[int]:

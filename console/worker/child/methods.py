@@ -65,13 +65,10 @@ def nothing_to_call(model: Any) -> Refusal:
         return Refusal(
             "bad-input", f"{kind} has none of {', '.join(_USUAL)}; name one of {', '.join(others)} (--method)"
         )
-    why = _why_not(model, "predict")
-    because = f": {why}" if why and not why.startswith("has no predict") else ""
-    reason = attribute_reason(model, "predict")
-    return Refusal(
-        "bad-input",
-        f"{kind} has no method that answers rows{because}{f' ({reason})' if reason else ''}: {_what_it_has(model)}",
-    )
+    why = _why_not(model, "predict") or ""
+    reason = _reason(model, "predict") if why.startswith("has no predict") else f"it {why}"
+    because = f" ({reason})" if reason else ""
+    return Refusal("bad-input", f"{kind} has no method that answers rows{because}: {_what_it_has(model)}")
 
 
 def _why_not(model: Any, name: str) -> Optional[str]:
@@ -83,21 +80,16 @@ def _why_not(model: Any, name: str) -> Optional[str]:
         there = not name.startswith("_") and callable(attribute(model, name))
         return f"has {name}, which this console does not call on rows" if there else f"has no {name}"
     if isinstance(model, type) or not callable(attribute(model, name)):
-        reason = attribute_reason(model, name)
+        reason = _reason(model, name)
         return f"has no {name}" + (f" ({reason})" if reason else "")
     why = library_of(model).cannot(model, name)
     return f"has {name}, which {why}" if why else None
 
 
-def attribute_reason(model: Any, name: str) -> str:
-    """Why a model that might have an attribute has it not, in its own words; "" where it says nothing."""
-    if not hasattr(type(model), name):
-        try:
-            inspected = vars(type(model)).get(name)
-        except TypeError:
-            inspected = None
-        if inspected is None and not any(name in vars(kind) for kind in type(model).__mro__):
-            return ""
+def _reason(model: Any, name: str) -> str:
+    """Why a model whose class has a method has it not itself, in its own words; "" where it says nothing."""
+    if not any(name in vars(kind) for kind in type(model).__mro__):
+        return ""
     try:
         getattr(model, name)
     except Exception as error:
@@ -109,6 +101,8 @@ def attribute_reason(model: Any, name: str) -> str:
 
 
 def _what_it_has(model: Any) -> str:
+    if isinstance(model, type):
+        return f"it is the class {model.__name__}, no fitted model; {_CALLED}"
     if isinstance(model, (dict, list, tuple, set, str, bytes, int, float)) or hasattr(model, "dtype"):
         return f"it is no model; {_CALLED}"
     there = _public(model)

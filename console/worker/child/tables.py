@@ -89,7 +89,9 @@ def read_table(source: Source, target: Target, model: Any, options: Optional[Rea
 def _placeholders(model: Any, frame: Any, raw: Raw) -> Optional[list[str]]:
     """Names that the model's library made up, where the file has just those."""
     made_up = expected.placeholders_of(model) if raw.named else None
-    return made_up if made_up is not None and set(made_up) == set(frame) else None
+    constant = constant_of(model)
+    added = set() if constant is None else {constant.name}
+    return made_up if made_up is not None and set(made_up) - added == set(frame) - added else None
 
 
 def _by_names(

@@ -119,7 +119,8 @@ def as_category(frame: Any, name: str, categories: Any, decided: list[str]) -> A
     import pandas
 
     column = frame[name]
-    found = pandas.Categorical(column, categories=categories)
+    levels = pandas.Index(categories)
+    found = pandas.Categorical.from_codes(levels.get_indexer(column), categories=levels)
     there = column.notna().to_numpy()
     unknown = there & (found.codes < 0)
     if unknown.any() and unknown.sum() == there.sum():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Optional
 
-from console.worker.child.libraries.base import Kind, Library, listed, numbered
+from console.worker.child.libraries.base import NUMBER, TEXT, Kind, Library, listed, numbered
 from console.worker.child.live import attribute
 
 _PLACEHOLDER = "feature_{:04d}"
@@ -45,6 +45,31 @@ class Interpret(Library):
         """`feature_0000` and so on."""
         found = listed(attribute(part, "feature_names_in_"))
         return found if numbered(found, _PLACEHOLDER) else None
+
+    def kinds(self, part: Any, names: Sequence[str]) -> dict[str, Kind]:
+        """The categories of nominal columns are the keys of their bins."""
+        types, bins = listed(attribute(part, "feature_types_in_")) or [], attribute(part, "bins_") or []
+        found = {name: Kind(NUMBER) for name, kind in zip(names, types) if kind == "continuous"}
+        for name, kind, levels in zip(names, types, bins):
+            if kind == "nominal" and levels and isinstance(levels[0], dict):
+                found[name] = Kind(TEXT, frozenset(map(str, levels[0])), gaps=True, loose=True)
+        return found
+
+
+class CategoryEncoders(Library):
+    """Encoders of categories, which know the dtypes that they were fitted on and often the categories."""
+
+    def kinds(self, part: Any, names: Sequence[str]) -> dict[str, Kind]:
+        """Columns of objects are text, with the categories of the encoder's own numbering where it has one."""
+        dtypes = [getattr(dtype, "kind", "O") for dtype in attribute(part, "feature_dtypes_in_") or ()]
+        mappings = attribute(attribute(part, "ordinal_encoder"), "mapping")
+        known = {one["col"]: list(one["mapping"].index) for one in mappings or () if isinstance(one, dict)}
+        found = {name: Kind(NUMBER) for name, kind in zip(names, dtypes) if kind in "biuf"}
+        for name, kind in zip(names, dtypes):
+            if kind not in "biuf" and name in (attribute(part, "cols") or ()):
+                texts = frozenset(one for one in known.get(name, ()) if isinstance(one, str))
+                found[name] = Kind(TEXT, texts, gaps=bool(texts), loose=True)
+        return found
 
 
 class PyGAM(Library):

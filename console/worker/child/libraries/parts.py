@@ -22,6 +22,7 @@ _LIBRARIES: dict[str, Library] = {
     "catboost": CatBoost(),
     "lifelines": others.Lifelines(),
     "interpret": others.Interpret(),
+    "category_encoders": others.CategoryEncoders(),
     "pygam": others.PyGAM(),
     "ngboost": others.NGBoost(),
     "mlxtend": others.Mlxtend(),

@@ -61,13 +61,12 @@ class XGBoost(Library):
             if kind != _CATEGORY:
                 continue
             values = stored.get(name)
-            texts = values is not None and all(isinstance(one, str) for one in values)
-            if texts:
-                kinds[name] = Kind(TEXT, frozenset(values or ()), gaps=True)
-            elif values is not None:
-                kinds[name] = Kind(NUMBER, loose=True)
-            else:
+            if values is None:
                 kinds.pop(name)
+            elif all(isinstance(one, str) for one in values):
+                kinds[name] = Kind(TEXT, frozenset(values), gaps=True)
+            else:
+                kinds[name] = Kind(NUMBER, loose=True)
         return kinds
 
     def prepared(self, part: Any, frame: Any, decided: list[str]) -> Any:
@@ -136,6 +135,6 @@ def _stored(part: Any) -> dict[str, Any]:
     """Categories by column, which XGBoost stores since 3.1 and tells as arrays of pyarrow."""
     try:
         found = _booster(part).get_categories(export_to_arrow=True).to_arrow()
-        return {name: values.to_pandas() for name, values in found if values is not None}
+        return {name: values.to_pandas().array for name, values in found if values is not None}
     except Exception:
         return {}
