@@ -308,13 +308,16 @@ async def test_a_worker_answers_what_the_library_answers(launcher: Launcher, ope
     worker = await Worker.start(launcher, "model.pkl", sandbox=replace(launcher.sandbox, compiles=True))
     told = await worker.load(open_file(pickle.dumps(model), "model.pkl"), "pickle")
     assert told.methods[0] == "predict"
-    handle, table = await worker.open_data(open_file(G[["town", "q", "p"]].to_csv(index=False).encode()), "d.csv")
+    data = open_file(G[["town", "q", "p"]].to_csv(index=False).encode(), "d.csv")
+    handle, table = await worker.open_data(data, "d.csv")
     assert "columns by name" in table.decided
     outcome = await worker.call(handle)
-    assert numpy.allclose(outcome.outputs["predict"], expected, rtol=1e-12)
+    answers = outcome.outputs["predict"]
+    assert isinstance(answers, list)
+    assert numpy.allclose(numpy.asarray(answers, dtype=float), expected, rtol=1e-12)
     rows, _ = await worker.sample_rows(handle, 0, 3)
     typed = await worker.call_rows(rows)
-    assert typed.outputs["predict"] == outcome.outputs["predict"][:3]
+    assert typed.outputs["predict"] == answers[:3]
 
 
 def answering(kind: str) -> tuple[Any, Any]:
