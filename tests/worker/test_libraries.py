@@ -156,6 +156,8 @@ def test_categories_and_texts_of_catboost_are_read_as_they_are_written(ask: Ask)
         answer, decided = ask(model, frame[["size", "town", "q", "p"]])
         assert numpy.array_equal(answer, model.predict(frame))
         assert decided.endswith("columns by name")
+    floats = frame.assign(size=NUMBERS.astype(float))
+    assert "'size' is taken as written, where '10.0' is not '10'" in ask(model, floats[::-1].sort_values("size"))[1]
     with pytest.raises(Refusal, match="missing: 'size'; surplus: 'width'"):
         ask(model, frame.rename(columns={"size": "width"}))
     films = F.assign(film=TEXTS.map({"NA": "NA", "b": "a good film", "a": "a bad film"}))
