@@ -18,7 +18,7 @@ from textual.geometry import Size
 
 from backends.base import Inspection, ModelEntry, outermost
 from console.errors import ConsoleError
-from console.records import Explanation, Report, Verdict, WorkerView, target_words
+from console.records import Explanation, Report, Verdict, WorkerState, WorkerView, target_words
 from console.safe_text import safe
 from console.ui import states, text
 from console.ui.panes.lately import lately_lines
@@ -251,11 +251,17 @@ def _worker(worker: WorkerView | None, width: int) -> list[Content]:
         ("phase", safe(worker.phase, 60)),
         ("memory", held),
         ("cpu", f"{worker.cpu:.0f} % of one core" if worker.cpu is not None else ""),
-        ("can", ", ".join(safe(method, 40) for method in worker.methods)),
+        ("can", _abilities(worker)),
         ("restarts", str(worker.restarts) if worker.restarts else ""),
         ("notes", "; ".join(safe(note, 200) for note in worker.notes)),
     ]
     return [*pairs(rows, width), *_phases(worker, width)]
+
+
+def _abilities(worker: WorkerView) -> str:
+    if worker.state is WorkerState.READY and not worker.methods:
+        return "nothing that answers rows"
+    return ", ".join(safe(method, 40) for method in worker.methods)
 
 
 def _processes(worker: WorkerView) -> str:

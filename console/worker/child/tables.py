@@ -14,6 +14,7 @@ from typing import Any, Optional, Union
 
 from backends.base import Json, Source
 from console.worker.child import expected
+from console.worker.child.completing import completed, constant_of, meaning_of, prepared, spelled, widened
 from console.worker.child.data.dialect import is_number
 from console.worker.child.data.options import ReadOptions
 from console.worker.child.data.text import bad
@@ -76,27 +77,70 @@ def read_table(source: Source, target: Target, model: Any, options: Optional[Rea
     frame, y, name = _frame_apart(source, raw, targets)
     decided = list(raw.decided)
     frame = _without(frame, options.ignore, wanted, decided, "ignored")
-    if wanted is not None and raw.named:
-        frame = _without(frame, _indexes(frame), wanted, decided, "index left out")
-        return Table(_matched(source, frame, wanted, model, name, raw.problems), y, name, [*decided, "columns by name"])
+    wanted = wanted or _placeholders(model, frame, raw)
     if wanted is not None:
-        _check_count(source, len(list(frame)), model, wanted, name)
-        frame = _renamed(frame, wanted)
-        X = _matched(source, frame, wanted, model, name, raw.problems)
-        return Table(X, y, name, [*decided, "columns by position, since the file has no names"])
+        X = _by_names(source, frame, raw, wanted, model, name, decided)
+    else:
+        X = _by_position(source, frame, raw, model, name, decided)
+    meaning = meaning_of(model)
+    return Table(X, y, name, [*decided, meaning] if meaning else decided)
+
+
+def _placeholders(model: Any, frame: Any, raw: Raw) -> Optional[list[str]]:
+    """Names that the model's library made up, where the file has just those."""
+    made_up = expected.placeholders_of(model) if raw.named else None
+    constant = constant_of(model)
+    added = set() if constant is None else {constant.name}
+    return made_up if made_up is not None and set(made_up) - added == set(frame) - added else None
+
+
+def _by_names(
+    source: Source, frame: Any, raw: Raw, wanted: list[str], model: Any, target: Optional[str], decided: list[str]
+) -> Any:
+    """The inputs of a model that knows names: by them, or by position where the file has none."""
+    if raw.named:
+        frame = spelled(model, frame, wanted, decided)
+        frame = _without(frame, _indexes(frame), wanted, decided, "index left out")
+        if expected.picks(model):
+            others = [name for name in frame if name not in wanted]
+            frame = _without(frame, others, wanted, decided, "not used by the model")
+        how = "columns by name"
+    else:
+        constant = constant_of(model)
+        short = len(list(frame)) + 1 == len(wanted) and constant is not None
+        names = [name for name in wanted if not short or constant is None or name != constant.name]
+        _check_count(source, len(list(frame)), model, names, target)
+        frame, how = _renamed(frame, names), "columns by position, since the file has no names"
+    frame = completed(model, frame, decided)
+    X = prepared(model, _matched(source, frame, wanted, model, target, raw.problems), decided)
+    decided.append(how)
+    return X
+
+
+def _by_position(source: Source, frame: Any, raw: Raw, model: Any, target: Optional[str], decided: list[str]) -> Any:
+    """The inputs of a model that knows no names: as the file has them."""
     count = expected.count_of(model)
     if model is not None and raw.named and count != len(list(frame)):
         frame = _without(frame, _indexes(frame), None, decided, "index left out")
-    by = ["columns by position, since the model has no names"] if raw.named and count and len(list(frame)) > 1 else []
-    return Table(_unnamed(source, frame, model, name, raw), y, name, [*decided, *by])
+    several = raw.named and model is not None and len(list(frame)) > 1
+    X = _unnamed(source, frame, model, target, raw, decided)
+    if several and count:
+        decided.append("columns by position, since the model has no names")
+    elif several:
+        decided.append("columns as they stand in the file, since the model tells no names")
+    return X
 
 
 def _of_array(source: Source, raw: Raw, targets: Sequence[str], model: Any, wanted: Optional[list[str]]) -> Table:
     X, y = _array_apart(source, raw, targets)
+    decided = list(raw.decided)
+    X = widened(model, X, len(wanted) if wanted is not None else expected.count_of(model), decided)
     _check_count(source, X.shape[1] if X.ndim == 2 else 1, model, wanted, named_target(targets))
-    named = wanted is not None and X.ndim == 2 and pandas() is not None and not hasattr(X, "toarray")
-    decided = [*raw.decided, "columns by position, since the file has no names"] if wanted is not None else raw.decided
-    return Table(frame_of(X, wanted or []) if named else X, y, raw.truth_name or named_target(targets), decided)
+    if wanted is not None and X.ndim == 2 and pandas() is not None and not hasattr(X, "toarray"):
+        X = prepared(model, frame_of(X, wanted), decided)
+    by = ["columns by position, since the file has no names"] if wanted is not None else []
+    meaning = [found] if (found := meaning_of(model)) else []
+    return Table(X, y, raw.truth_name or named_target(targets), [*decided, *by, *meaning])
 
 
 def _without(frame: Any, names: Sequence[str], wanted: Optional[list[str]], decided: list[str], why: str) -> Any:
@@ -187,7 +231,7 @@ def _matched(
     kinds = expected.columns(model, wanted)
     known, there = set(wanted), set(found)
     differences = [
-        _difference(name, "missing", kinds[name].kind if name in kinds else "a column", None)
+        _difference(name, "missing", (kinds[name].words or kinds[name].kind) if name in kinds else "a column", None)
         for name in wanted
         if name not in there
     ]
@@ -211,9 +255,9 @@ def _of_types(
         wanted, kind = kinds[name], _kind(frame[name])
         if kind == expected.TEXT and wanted.categories and _only_numbers(frame[name], wanted.categories):
             kind = expected.NUMBER
-        if kind is not None and kind != wanted.kind:
+        if kind is not None and kind != wanted.kind and not (wanted.loose and not problems.get(name)):
             what = problems.get(name) or f"{kind} ({_dtype(frame[name])})"
-            differences.append(_difference(name, "type", wanted.kind, what))
+            differences.append(_difference(name, "type", wanted.words or wanted.kind, what))
     return differences
 
 
@@ -249,21 +293,25 @@ def _unlike(one: str, other: str) -> str:
     return "in case" if one.casefold() == other.casefold() else "in case, blanks or Unicode form"
 
 
-def _unnamed(source: Source, frame: Any, model: Any, target: Optional[str], raw: Raw) -> Any:
+def _unnamed(source: Source, frame: Any, model: Any, target: Optional[str], raw: Raw, decided: list[str]) -> Any:
     """Inputs for a model that knows no names: texts as one array, an array where it was fitted on one, else a frame."""
     numpy = importlib.import_module("numpy")
     names = list(frame)
     if expected.count_of(model) is None and len(names) == 1 and _kind(frame[names[0]]) == "text":
         return numpy.asarray(frame[names[0]]).astype(object)
-    if model is None or (raw.named and hasattr(frame, "iloc") and not expected.takes_array(model)):
+    short = constant_of(model) is not None and len(names) + 1 == expected.count_of(model)
+    if not short:
+        _check_count(source, len(names), model, None, target)
+    as_frame = raw.named and hasattr(frame, "iloc") and not short and not expected.takes_array(model)
+    if model is None or as_frame:
         return frame if hasattr(frame, "iloc") else frame_of(list(zip(*frame.values())), names)
-    _check_count(source, len(names), model, None, target)
     differences = _of_types(frame, names, expected.columns(model, names), raw.problems)
     if differences:
         raise _refusal(source, differences)
     columns = [numpy.asarray(frame[name]) for name in names]
     numeric = all(column.dtype.kind in "biuf" for column in columns)
-    return numpy.column_stack(columns) if numeric else numpy.asarray(frame, dtype=object)
+    array = numpy.column_stack(columns) if numeric else numpy.asarray(frame, dtype=object)
+    return widened(model, array, expected.count_of(model), decided)
 
 
 def _check_count(source: Source, found: int, model: Any, names: Optional[list[str]], target: Optional[str]) -> None:
