@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable
 
-from console.cli.data_files import absolute
+from console.cli.data_files import absolute, tell_unbuilt
 from console.cli.opening import opened
 from console.cli.output import Output, asked, columns, size_words
 from console.records import Json, Twinned
@@ -22,6 +22,7 @@ async def accelerate(arguments: argparse.Namespace, output: Output) -> int:
             gone = await engine.twins.drop(path)
             output.data({"dropped": gone}, lambda: ["the twin is removed" if gone else f"{path} has no twin"])
             return 0
+        tell_unbuilt(store)
         data = absolute(arguments.data)
         found = await engine.twins.compare(
             path,
