@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, NoReturn
 
 from console import __version__
@@ -62,6 +61,8 @@ def _one_of(names: Sequence[str]) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text in names:
             return text
+        from difflib import get_close_matches
+
         near = get_close_matches(text.lower(), names, 1, 0.5)
         ask = f"; did you mean '{near[0]}'?" if near else ""
         raise argparse.ArgumentTypeError(f"must be one of {', '.join(names)}, not '{text[:60]}'{ask}")

@@ -141,6 +141,7 @@ async def probe(arguments: argparse.Namespace, output: Output) -> int:
         value: dict[str, Json] = {
             "summary": True,
             **shapes.probe(state, view),
+            "data": None if state.data is None else shapes.data(state.data),
             "score": None if state.score is None else dict(state.score),
         }
         output.line(value, _progress(state, view) + f"  ({state.stopped_why or 'done'})")

@@ -82,7 +82,7 @@ class Live:
             return replace(outcome, score=mean_score(outcome)) if judged else outcome
 
         recorder = self._recorders.setdefault(path, Recorder())
-        prober = Prober(plan, file.rows, call, recorder, alive=lambda: self._fleet.answers(path))
+        prober = Prober(plan, file.rows, call, recorder, data=file, alive=lambda: self._fleet.answers(path))
         self._probers[path] = prober
         self._running[path] = asyncio.ensure_future(prober.run(seconds))
         self._running[path].add_done_callback(lambda _: self._ended(path, prober))

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console import ending
-from console.config import Settings
+from console.config import Settings, Theme
 from console.errors import Usage
 from console.ui import tidy
 
-COLOURLESS = "ansi-dark"
+COLOURLESS: Theme = "ansi-dark"
 """The theme for NO_COLOR: of the themes only those of the terminal's own colours can do without any."""
 
 _SWITCH_SECONDS = 0.001
