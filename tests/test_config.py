@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import pytest
 
@@ -28,6 +28,7 @@ def keys(cls: type[Any], place: tuple[str, ...] = ()) -> Iterator[tuple[str, Any
             yield ".".join((*place, one.name)), hints[one.name], one.metadata
 
 
+README = Path(__file__).resolve().parents[1] / "README.md"
 SETTINGS = list(keys(Settings))
 NUMBERS = [(name, kind, rules) for name, kind, rules in SETTINGS if kind in (int, float)]
 
@@ -58,6 +59,14 @@ def test_every_number_among_the_settings_has_bounds(name: str, kind: type, rules
             found = getattr(found, part)
         assert found == value
         assert type(found) is kind
+
+
+@pytest.mark.parametrize(("name", "kind", "rules"), SETTINGS, ids=[name for name, _, _ in SETTINGS])
+def test_every_setting_stands_in_the_readme_with_its_range(name: str, kind: Any, rules: Any) -> None:
+    table = README.read_text("utf-8").partition("## Configuration")[2].partition("\n## ")[0]
+    (row,) = (line for line in table.splitlines() if line.startswith("|") and f"`{name}`" in line.split("|")[1])
+    wanted = [f"{rules['least']} to {rules['most']}"] if kind in (int, float) else get_args(kind)[1:]
+    assert all(word in row.split("|")[3] for word in wanted if kind not in (bool, str, tuple[str, ...]))
 
 
 @pytest.mark.parametrize(("name", "kind", "rules"), SETTINGS, ids=[name for name, _, _ in SETTINGS])

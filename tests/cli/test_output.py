@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from console.cli import explained
 from console.cli.output import Output, columns, size_words
 from console.cli.shapes import quantiles
-from console.errors import Failed
-from console.records import ExceptionInfo, Explanation, Failure, Frame, Point, Verdict
+from console.errors import BadInput, Failed
+from console.records import Difference, ExceptionInfo, Explanation, Failure, Frame, Point, Verdict
 
 FAILURE = Failure(
     id=1,
@@ -47,6 +48,24 @@ def test_sizes_are_short(count: int | None, words: str) -> None:
 def test_a_verdict_and_what_it_is_about_are_two_words(verdict: Verdict) -> None:
     told = list(explained.lines(Explanation("x", (Point("code", verdict, "no known format"),))))
     assert told[2].split() == [verdict.value, "no", "known", "format"]
+
+
+def test_columns_that_do_not_fit_stand_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
+    differences = (
+        Difference("age", "missing", "number", None),
+        Difference("x\x1b[2J", "surplus", None, "int64"),
+        Difference("", "count", "4 columns", "5 columns"),
+    )
+    failure = replace(FAILURE, code="columns", chain=(), stderr="", differences=differences, differing=63)
+    Output().error(BadInput("it does not fit", failure=failure))
+    assert capsys.readouterr().err.splitlines() == [
+        "model-console: it does not fit",
+        "  COLUMN          EXPECTED    FOUND",
+        "  age             number      missing",
+        "  x\\x1b[2J        not wanted  int64",
+        "  columns in all  4 columns   5 columns",
+        "  and 60 more",
+    ]
 
 
 def test_names_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:

@@ -73,7 +73,7 @@ class LivePane(Vertical, Backdrop):
         probe = self._engine.live.probe(self._path)
         refusal = data_refusal(self._engine.failures.all(), self._path, probe)
         self._show_refusal(refusal)
-        lines = probe_lines(probe, row, self.charts, self.content_size.width - 2)
+        lines = probe_lines(probe, row, self.charts, self.content_size.width)
         if refusal is not None:
             lines = (Content.styled("not driven: p tries again, once the file or its recipe is mended", "$quiet"),)
         if lines != self._said:
@@ -137,7 +137,7 @@ def probe_lines(probe: ProbeState | None, row: Row | None, charts: ChartsPanel, 
         told.append((2, Content.assemble((f"{safe(name, 30)} ", "$quiet"), (text.number(value), "bold"))))
     if not probe.running and probe.stopped_why:
         told.append((1, Content.styled(safe(probe.stopped_why, 100), "$quiet")))
-    line = _most_of(told, width)
+    line = _most_of(told, width - 2)
     figures = [
         Content.styled(words, "$quiet")
         for words in (_quantiles("worker", probe.worker), _quantiles("round trip", probe.round_trip))
@@ -145,7 +145,7 @@ def probe_lines(probe: ProbeState | None, row: Row | None, charts: ChartsPanel, 
     ]
     order = [sight, *figures] if charts.paused else [*figures, sight]
     file = file_words(probe.data, width) if probe.data is not None else safe(os.path.basename(plan.data), 40)
-    return line, _fitting(order, width), Content.styled(file, "$quiet")
+    return line, _fitting(order, width - 2), Content.styled(file, "$quiet")
 
 
 def _most_of(parts: list[tuple[int, Content]], width: int) -> Content:
