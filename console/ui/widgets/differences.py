@@ -13,9 +13,9 @@ _GAP = 3
 _LEAST_NAME = 12
 
 
-def difference_lines(failure: Failure, width: int) -> list[Content]:
-    """A heading and a line a column, of at most `width` cells; names keep both their ends."""
-    rows = [_cells(one) for one in failure.differences]
+def difference_lines(failure: Failure, width: int, most: int = 200) -> list[Content]:
+    """A heading and a line a column, `most` of them, of at most `width` cells; names keep both their ends."""
+    rows = [_cells(one) for one in failure.differences[:most]]
     if not rows:
         return []
     name, expected, _found = (
