@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from console.cli import differences
 from console.ending import is_gone, silence
 from console.errors import ConsoleError
 from console.safe_text import safe
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from console.records import ExceptionInfo, Failure, Json
 
 _NEW_LINE = "\n"
-_MOST_DIFFERENCES = 20
 _UNITS = ("B", "K", "M", "G", "T")
 
 
@@ -67,6 +67,10 @@ class Output:
         if error.failure is not None and not self.as_json:
             for line in failure_lines(error.failure):
                 self.say(line)
+        told = differences.differences_of(error)
+        if told and not self.as_json:
+            for line in differences.table_lines(told):
+                self.say(line)
         if error.hint or (error.failure and error.failure.hint):
             self.say(f"hint: {error.hint or (error.failure and error.failure.hint)}")
 
@@ -113,27 +117,9 @@ def error_json(error: ConsoleError) -> Json:
         "traceback": frames_json(last),
         "exit": failure.exit if failure else None,
         "output": failure.stderr if failure else "",
-        **({"differences": differences_json(failure)} if failure and failure.differences else {}),
         "hint": error.hint or (failure.hint if failure else None),
+        "differences": differences.as_json(error),
     }
-
-
-def differences_json(failure: Failure) -> list[Json]:
-    """The columns that are not as the model wants them."""
-    return [
-        {"column": one.column, "problem": one.problem, "expected": one.expected, "found": one.found}
-        for one in failure.differences
-    ]
-
-
-def difference_lines(failure: Failure) -> Iterable[str]:
-    """Expected and found side by side, for what fits on a screen."""
-    shown = failure.differences[:_MOST_DIFFERENCES]
-    rows = [(one.column or "columns in all", one.expected or "not wanted", one.found or "missing") for one in shown]
-    if rows:
-        yield from ("  " + line for line in columns(("COLUMN", "EXPECTED", "FOUND"), rows))
-    if failure.differing > len(shown):
-        yield f"  and {failure.differing - len(shown):,} more"
 
 
 def frames_json(exception: ExceptionInfo | None) -> list[Json]:
@@ -143,8 +129,7 @@ def frames_json(exception: ExceptionInfo | None) -> list[Json]:
 
 
 def failure_lines(failure: Failure) -> Iterable[str]:
-    """A child's failure the way Python shows one; for data that does not fit, expected and found side by side."""
-    yield from difference_lines(failure)
+    """A child's failure the way Python shows one."""
     for exception in failure.chain:
         for frame in exception.frames:
             yield f'  File "{frame.file}", line {frame.line}, in {frame.function}'

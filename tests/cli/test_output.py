@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -11,7 +10,7 @@ from console.cli import explained
 from console.cli.output import Output, columns, size_words
 from console.cli.shapes import quantiles
 from console.errors import BadInput, Failed
-from console.records import Difference, ExceptionInfo, Explanation, Failure, Frame, Point, Verdict
+from console.records import ExceptionInfo, Explanation, Failure, Frame, Point, Verdict
 
 FAILURE = Failure(
     id=1,
@@ -50,24 +49,6 @@ def test_a_verdict_and_what_it_is_about_are_two_words(verdict: Verdict) -> None:
     assert told[2].split() == [verdict.value, "no", "known", "format"]
 
 
-def test_columns_that_do_not_fit_stand_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
-    differences = (
-        Difference("age", "missing", "number", None),
-        Difference("x\x1b[2J", "surplus", None, "int64"),
-        Difference("", "count", "4 columns", "5 columns"),
-    )
-    failure = replace(FAILURE, code="columns", chain=(), stderr="", differences=differences, differing=63)
-    Output().error(BadInput("it does not fit", failure=failure))
-    assert capsys.readouterr().err.splitlines() == [
-        "model-console: it does not fit",
-        "  COLUMN          EXPECTED    FOUND",
-        "  age             number      missing",
-        "  x\\x1b[2J        not wanted  int64",
-        "  columns in all  4 columns   5 columns",
-        "  and 60 more",
-    ]
-
-
 def test_names_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     Output().data([], lambda: columns(("PATH",), [("x\x1b[31m\u202e\udcff\n.pkl",)]))
     out = capsys.readouterr().out
@@ -95,7 +76,27 @@ def test_an_error_carries_the_traceback_of_the_child(capsys: pytest.CaptureFixtu
         "exit": None,
         "output": FAILURE.stderr,
         "hint": "try",
+        "differences": [],
     }
+
+
+def test_columns_that_do_not_fit_are_told_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
+    refused = BadInput("it does not fit")
+    rows = [{"column": f"c\x1b{at}", "problem": "type", "expected": "number", "found": "dates"} for at in range(30)]
+    refused.details = {"differences": [{"column": "town", "problem": "missing", "expected": "text"}, *rows, 7]}  # type: ignore[attr-defined]
+    Output().error(refused)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split() for line in lines[1:3]] == [
+        ["column", "problem", "expected", "found"],
+        ["town", "missing", "text", "-"],
+    ]
+    assert lines[1].index("expected") == lines[2].index("text")
+    assert lines[-1].split() == ["and", "11", "more"]
+    assert "\x1b" not in "".join(lines)
+    Output(as_json=True).error(refused)
+    told = json.loads(capsys.readouterr().out)["error"]["differences"]
+    assert told[0] == {"column": "town", "problem": "missing", "expected": "text", "found": None}
+    assert len(told) == 31
 
 
 def test_an_error_for_people_is_harmless_text_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
