@@ -21,6 +21,12 @@ def test_the_middle_gives_way_to_both_ends(width: int, words: str) -> None:
     assert read_words(FILE, width) == words
 
 
+def test_the_separator_tells_more_than_the_encoding() -> None:
+    file = DataFile("/d/a.csv", 3, (), None, "separated by ',', header, utf-8, columns by name")
+    assert read_words(file, 47) == "separated by ',' · header · … · columns by name"
+    assert read_words(file, 40) == "separated by ',' · … · columns by name"
+
+
 def test_nothing_decided_is_nothing_said() -> None:
     assert read_words(DataFile("a", 1), 10) == ""
     assert fitted([], 10) == ""

@@ -14,8 +14,6 @@ from console.ui import text
 _LONGEST_NAME = 40
 _OWN_WORDS = ("columns by", "ignored: ", "index left out: ", "an empty last column")
 """What may follow a list of names."""
-_LAST = 2
-"""Parts at the end that stay longest: how the columns were matched, and which were left out."""
 
 
 def read_words(file: DataFile, width: int) -> str:
@@ -42,13 +40,17 @@ def _decided(file: DataFile) -> list[str]:
 
 
 def fitted(parts: Sequence[str], width: int) -> str:
-    """The parts side by side; where there is no room, those before the last ones give way to a mark."""
+    """The parts side by side; where there is no room, those before the last one give way to a mark.
+
+    The last one is how the columns were matched; which were left out, named before it, stays as well.
+    """
     parts = [part for part in parts if part]
     whole = text.joined(parts)
     if cell_len(whole) <= width:
         return whole
-    for kept in range(len(parts) - 1 - _LAST, 0, -1):
-        shorter = text.joined([*parts[:kept], text.sign("…"), *parts[-_LAST:]])
+    last = 2 if len(parts) > 1 and ": " in parts[-2] else 1
+    for kept in range(len(parts) - 1 - last, 0, -1):
+        shorter = text.joined([*parts[:kept], text.sign("…"), *parts[-last:]])
         if cell_len(shorter) <= width:
             return shorter
     return text.cut_middle(whole, width)
