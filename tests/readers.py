@@ -35,7 +35,12 @@ def _last_name(node: ast.expr) -> str:
 @cache
 def reads_outside(module: Path) -> frozenset[Read]:
     """What is read anywhere in the console but in this file."""
-    return frozenset(read for path in CONSOLE.rglob("*.py") if path != module for read in reads_in(tree_of(path)))
+    return frozenset().union(*(_reads_of(path) for path in CONSOLE.rglob("*.py") if path != module))
+
+
+@cache
+def _reads_of(path: Path) -> frozenset[Read]:
+    return frozenset(reads_in(tree_of(path)))
 
 
 def methods_of(module: Path) -> Iterator[tuple[str, frozenset[Read]]]:
