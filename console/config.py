@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Literal, get_args
 
 from platformdirs import PlatformDirs
 
+from console.bounds import Rules
 from console.errors import Failed, Usage
 from console.os_errors import hint, is_of_the_machine, why
 
@@ -32,6 +33,13 @@ def state_dir() -> Path:
     return Path(_DIRS.user_state_dir)
 
 
+Theme = Literal["", "console-dark", "console-light", "ansi-dark", "ansi-light"]
+"""A theme by its name; "" is the console's own choice."""
+THEME_NAMES: tuple[str, ...] = get_args(Theme)[1:]
+
+_DAY_S = 86_400
+
+
 @dataclass(frozen=True, slots=True)
 class Sealing:
     """How sealed artifacts are opened: `identity` is the path of an identity file of age, only its owner's to read.
@@ -39,40 +47,47 @@ class Sealing:
     `recipients` is whom a changed artifact is sealed for again; `limit_mb` caps what one may unfold to in memory.
     """
 
-    identity: str = ""
+    identity: str = field(default="", metadata={"path": True, "home": True})
     recipients: tuple[str, ...] = ()
-    limit_mb: int = 2048
+    limit_mb: int = field(default=2048, metadata={"least": 1, "most": 2**20})
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What an operator may set in `config.toml`; every key has a default.
 
-    `memory_mb` caps one worker's address space, `cpu_seconds` its processor time per request, `deadline_s` one
-    request, `load_deadline_s` one load; files up to `seal_mb` MiB are copied into sealed memory before they are loaded,
-    of larger ones everything but their raw numbers is; `reconcile_s` is the pace of the full comparison with the disk.
-    `warm` keeps a process with the libraries loaded, about 100 MB, that workers are forked from in milliseconds, and
-    one such fork that stands ready, about 10 MB.
+    `memory_mb` caps one worker's address space, `deadline_s` is for one request, `load_deadline_s` for one load; files
+    up to `seal_mb` MiB are copied into sealed memory before they are loaded, of larger ones everything but their raw
+    numbers is; `reconcile_s` is the pace of the full comparison with the disk, `sample_hz` that of the readings of
+    memory while a probe runs, `probe_rate` the calls a second of a new probe (0 = as fast as it goes). `warm` keeps a
+    process with the libraries loaded, about 100 MB, that workers are forked from in milliseconds, and one such fork
+    that stands ready, about 10 MB.
     """
 
-    theme: str = ""
+    theme: Theme = field(default="", metadata={"blank": True})
     mouse: bool = True
-    fps: int = 60
+    fps: int = field(default=60, metadata={"least": 1, "most": 240})
     ascii: bool = False
     read_only: bool = False
-    memory_mb: int = 8192
-    seal_mb: int = 64
-    load_deadline_s: float = 300.0
-    deadline_s: float = 120.0
-    reconcile_s: float = 30.0
-    sample_hz: float = 10.0
-    probe_rate: float = 20.0
+    memory_mb: int = field(default=8192, metadata={"least": 128, "most": 2**24})
+    seal_mb: int = field(default=64, metadata={"least": 0, "most": 2**20})
+    load_deadline_s: float = field(default=300.0, metadata={"least": 0.1, "most": _DAY_S})
+    deadline_s: float = field(default=120.0, metadata={"least": 0.1, "most": _DAY_S})
+    reconcile_s: float = field(default=30.0, metadata={"least": 0.5, "most": _DAY_S})
+    sample_hz: float = field(default=10.0, metadata={"least": 2, "most": 50})
+    probe_rate: float = field(default=20.0, metadata={"least": 0, "most": 100_000})
     warm: bool = True
     sealing: Sealing = field(default_factory=Sealing)
 
 
+def bounds_of(setting: str) -> Rules:
+    """The bounds of a number among the settings, for whoever takes its place."""
+    return next(one.metadata for one in fields(Settings) if one.name == setting)
+
+
 def load_settings(path: Path | None = None) -> Settings:
-    """Read `config.toml`. Raises Usage that names the file and the key when one is unknown or of the wrong type."""
+    """Read `config.toml`. Raises Usage that names file, line and key of what is unknown, of another type or out of
+    bounds."""
     path = path or config_dir() / "config.toml"
     try:
         text = path.read_text("utf-8")
@@ -83,43 +98,10 @@ def load_settings(path: Path | None = None) -> Settings:
     except OSError as error:
         kind = Failed if is_of_the_machine(error) else Usage
         raise kind(f"cannot read {path}: {why(error)}", hint=hint(error)) from None
-    import tomllib
+    from console.toml_records import TableReader, parsed
 
-    try:
-        found = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise Usage(f"{path}: {error}") from None
-    sealing = _checked(found.pop("sealing", {}), Sealing, path, "sealing.")
-    identity = sealing.get("identity")
-    if isinstance(identity, str) and identity:
-        sealing["identity"] = os.path.join(path.parent, os.path.expanduser(identity))
-    return Settings(**_checked(found, Settings, path), sealing=Sealing(**sealing))
-
-
-def _checked(found: Any, kind: type[Settings | Sealing], path: Path, prefix: str = "") -> dict[str, Any]:
-    """The values of one table, each of the type its default has. Raises Usage."""
-    if not isinstance(found, dict):
-        raise Usage(f"{path}: '{prefix[:-1]}' must be a table")
-    defaults = {one.name: one.default for one in fields(kind) if one.default is not MISSING}
-    values: dict[str, Any] = {}
-    for key, value in found.items():
-        if key not in defaults:
-            known = ", ".join(f"{prefix}{name}" for name in sorted(defaults))
-            raise Usage(f"{path}: unknown setting '{prefix}{key}'", hint=f"known: {known}")
-        values[key] = _value(value, type(defaults[key]), f"{path}: '{prefix}{key}'")
-    return values
-
-
-def _value(value: Any, expected: type, where: str) -> Any:
-    if expected is float and type(value) is int:
-        return float(value)
-    if expected is tuple:
-        if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-            raise Usage(f"{where} must be a list of strings")
-        return tuple(value)
-    if type(value) is not expected:
-        raise Usage(f"{where} must be {expected.__name__}, not {type(value).__name__}")
-    return value
+    settings: Settings = TableReader(path, text, Usage).table(Settings, parsed(path, text, Usage), ())
+    return settings
 
 
 def store_key(root: Path) -> str:

@@ -138,7 +138,8 @@ class Engine:
         """The measurements and probes of what is loaded."""
         from console.monitor.live import Live
 
-        return Live(self._fleet, self.questions, self.book, self.bus, self.settings.probe_rate)
+        rate, sample_hz = self.settings.probe_rate, self.settings.sample_hz
+        return Live(self._fleet, self.questions, self.book, self.bus, rate=rate, sample_hz=sample_hz)
 
     @cached_property
     def updates(self) -> Updates:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable
 
-from console.cli.data_files import absolute
+from console.cli.data_files import absolute, tell_unbuilt
 from console.cli.opening import opened
 from console.cli.output import Output, asked, columns, size_words
+from console.errors import Usage
 from console.records import Json, Twinned
 from console.safe_text import safe
 
@@ -15,13 +16,16 @@ __all__ = ["accelerate"]
 
 
 async def accelerate(arguments: argparse.Namespace, output: Output) -> int:
-    """Make, compare and keep a twin; `--drop` removes the one there is."""
+    """Make, compare and keep a twin; `--drop` removes the one there is. Raises Usage for both at once."""
+    if arguments.drop and (arguments.data or arguments.at or arguments.accept or arguments.yes):
+        raise Usage("--drop makes no copy, so that nothing else can be said with it", hint="leave out one of them")
     async with opened(arguments.artifact, records=True) as store:
         engine, path = store.engine, store.artifact
         if arguments.drop:
             gone = await engine.twins.drop(path)
             output.data({"dropped": gone}, lambda: ["the twin is removed" if gone else f"{path} has no twin"])
             return 0
+        tell_unbuilt(store)
         data = absolute(arguments.data)
         found = await engine.twins.compare(
             path,

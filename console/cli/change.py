@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Callable, Iterable
 
 from console.cli import shapes
-from console.cli.data_files import absolute, read_as, target_of
+from console.cli.data_files import absolute, narrate, read_as, target_of
 from console.cli.opening import opened
 from console.cli.output import Output, asked, columns, error_json, size_words
 from console.engine import Engine
@@ -32,6 +32,9 @@ async def update(arguments: argparse.Namespace, output: Output) -> int:
         stop = _narrate(engine.bus, output)
         try:
             found = await engine.updates.run(plan)
+            for table in (found.trained_on, found.measured_on):
+                if table is not None:
+                    narrate(table, output)
             if not output.as_json:
                 for line in _side_by_side(found):
                     print(line)

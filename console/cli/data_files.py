@@ -10,7 +10,7 @@ from console.cli.output import Output
 from console.errors import Usage
 from console.records import DataFile, ReadOptions, Target
 
-__all__ = ["absolute", "narrate", "read_as", "target_of"]
+__all__ = ["absolute", "narrate", "read_as", "target_of", "tell_unbuilt"]
 
 _TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _KEYS = ("sep", "decimal", "encoding", "header", "missing")
@@ -28,7 +28,11 @@ def target_of(arguments: argparse.Namespace) -> Target | None:
 
 
 def read_as(store: Opened, arguments: argparse.Namespace) -> None:
-    """Have the artifact's data files read as `--read` and `--ignore` say. Raises Usage for what cannot be said."""
+    """Have the artifact's data files read as `--read` and `--ignore` say, and tell what its recipe sets in vain.
+
+    Raises Usage for what cannot be said, BadInput for a recipe that cannot be read.
+    """
+    tell_unbuilt(store)
     if arguments.read or arguments.ignore:
         store.engine.recipes.read_as(store.artifact, _options(arguments.read or [], arguments.ignore or []))
 
@@ -49,6 +53,13 @@ def _options(said: list[str], ignore: list[str]) -> ReadOptions:
         else:
             found[key] = "\t" if value == "\\t" else value
     return ReadOptions(missing=tuple(missing), ignore=tuple(ignore), **found)  # type: ignore[arg-type]
+
+
+def tell_unbuilt(store: Opened) -> None:
+    """Say what the artifact's recipe sets and nothing acts on. Raises BadInput for a recipe that cannot be read."""
+    recipe = store.engine.recipes.of(store.artifact)
+    for note in recipe.notes:
+        Output().say(f"{recipe.path}: {note}")
 
 
 def narrate(table: DataFile, output: Output) -> None:

@@ -108,6 +108,6 @@ def _open(store: str, arguments: argparse.Namespace, screens: Screens) -> int:
     root = place_of(store).root
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Usage("the console needs a terminal", hint="without one, use a command: model-console ls --json")
-    os.environ.setdefault("TEXTUAL_FPS", str(settings.fps))
+    os.environ["TEXTUAL_FPS"] = str(settings.fps)
     os.environ.setdefault("ESCDELAY", "25")
     return screens(root, settings)

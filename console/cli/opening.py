@@ -28,7 +28,8 @@ async def opened(path: str, *, records: bool | None = None, watch: bool = False)
     place = place_of(path)
     if records is None:
         records = is_store(place.root)
-    engine = await Engine.open(place.root, load_settings(), watch=watch, records=records)
+    settings = load_settings()
+    engine = await Engine.open(place.root, settings, read_only=settings.read_only, watch=watch, records=records)
     for text in engine.settled:
         Output().say(text)
     try:

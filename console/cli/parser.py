@@ -6,13 +6,17 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from console import __version__
+from console.bounds import Rules, range_words, within
+from console.config import THEME_NAMES, bounds_of
 from console.errors import Usage
 
 PROG = "model-console"
-
+WRITTEN = ("pickle", "joblib", "hdf5")
+"""The formats that a model can be converted to."""
 
 INSPECT_CODES = """exit codes for a directory:
   0  everything in it that holds a model is safe
@@ -31,18 +35,39 @@ class Parser(argparse.ArgumentParser):
         raise Usage(message, hint=f"see {self.prog} --help")
 
 
-def _number(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a number from 0")
-    return value
+def _number(rules: Rules, *, whole: bool = False) -> Callable[[str], float]:
+    """The type of an option that takes a number within bounds."""
+    kind, bounds = "a whole number" if whole else "a number", range_words(rules)
+    wanted = f"{kind} {bounds}" if bounds.startswith("from") else f"{kind}, {bounds}"
+
+    def read(text: str) -> float:
+        try:
+            value = int(text) if whole else float(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"must be {wanted}, not '{text[:60]}'") from None
+        if not within(value, rules):
+            raise argparse.ArgumentTypeError(f"must be {wanted}, not {text[:60]}")
+        return value
+
+    return read
 
 
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a count from 1")
-    return value
+_COUNT = _number({"least": 1}, whole=True)
+
+
+def _one_of(names: Sequence[str]) -> Callable[[str], str]:
+    """The type of an option that takes one of these names."""
+
+    def read(text: str) -> str:
+        if text in names:
+            return text
+        from difflib import get_close_matches
+
+        near = get_close_matches(text.lower(), names, 1, 0.5)
+        ask = f"; did you mean '{near[0]}'?" if near else ""
+        raise argparse.ArgumentTypeError(f"must be one of {', '.join(names)}, not '{text[:60]}'{ask}")
+
+    return read
 
 
 def screen_options(parser: argparse.ArgumentParser) -> None:
@@ -51,8 +76,9 @@ def screen_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--read-only", action="store_true", default=None, help="take away what changes anything")
     group.add_argument("--no-mouse", action="store_false", dest="mouse", default=None, help="leave the mouse alone")
     group.add_argument("--ascii", action="store_true", default=None, help="draw with ASCII signs alone")
-    group.add_argument("--theme", metavar="NAME", help="a theme by its name")
-    group.add_argument("--fps", type=_count, metavar="N", help="at most so many pictures a second")
+    group.add_argument("--theme", type=_one_of(THEME_NAMES), metavar="NAME", help=", ".join(THEME_NAMES))
+    fps = _number(bounds_of("fps"), whole=True)
+    group.add_argument("--fps", type=fps, metavar="N", help="at most so many pictures a second")
 
 
 def console_parser() -> Parser:
@@ -74,7 +100,7 @@ def commands_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"{PROG} {__version__}")
     screen_options(parser)
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", prog=PROG)
     _looking(commands)
     _running(commands)
     _changing(commands)
@@ -155,7 +181,7 @@ def _running(commands: Commands) -> None:
     _data(predict)
     predict.add_argument("--out", metavar="FILE", help="write the outputs to a .csv or .json file")
     predict.add_argument("--method", action="append", metavar="NAME", help="call this method (may be repeated)")
-    predict.add_argument("--rows", type=_count, metavar="N", help="only the first N rows")
+    predict.add_argument("--rows", type=_COUNT, metavar="N", help="only the first N rows")
     predict.set_defaults(run="run:predict")
     evaluate = _add(
         commands, "evaluate", "Measure a model against the truth.", "evaluate wine/forest.joblib --target cultivar"
@@ -172,14 +198,17 @@ def _running(commands: Commands) -> None:
     _loads(probe)
     _data(probe)
     probe.add_argument(
-        "--rate", type=_number, default=20.0, metavar="HZ", help="calls a second; 0 = as fast as it goes"
+        "--rate",
+        type=_number(bounds_of("probe_rate")),
+        metavar="HZ",
+        help="calls a second, 0 = as fast as it goes (else probe_rate of config.toml)",
     )
-    probe.add_argument("--seconds", type=_number, default=10.0, metavar="S", help="for how long")
-    probe.add_argument("--batch", type=_count, default=1, metavar="N", help="rows in a call")
+    probe.add_argument("--seconds", type=_number({"above": 0}), default=10.0, metavar="S", help="for how long")
+    probe.add_argument("--batch", type=_COUNT, default=1, metavar="N", help="rows in a call")
     probe.set_defaults(run="run:probe")
     convert = _add(commands, "convert", "Write a model in another format.", "convert churn/lr.joblib --to hdf5")
     _loads(convert)
-    convert.add_argument("--to", required=True, metavar="FORMAT", help="pickle, joblib or hdf5")
+    convert.add_argument("--to", type=_one_of(WRITTEN), required=True, metavar="FORMAT", help=", ".join(WRITTEN))
     convert.add_argument("--out", metavar="FILE", help="where to (else beside the artifact)")
     convert.set_defaults(run="run:convert")
     accelerate = _add(
@@ -207,7 +236,7 @@ def _changing(commands: Commands) -> None:
     update.set_defaults(run="change:update")
     rollback = _add(commands, "rollback", "Put an old version back in place.", "rollback churn/lr.joblib --to 3")
     rollback.add_argument("artifact", metavar="ARTIFACT")
-    rollback.add_argument("--to", type=_count, metavar="VERSION", help="which one (else the one before)")
+    rollback.add_argument("--to", type=_COUNT, metavar="VERSION", help="which one (else the one before)")
     rollback.set_defaults(run="change:rollback")
 
 

@@ -141,6 +141,7 @@ async def probe(arguments: argparse.Namespace, output: Output) -> int:
         value: dict[str, Json] = {
             "summary": True,
             **shapes.probe(state, view),
+            "data": None if state.data is None else shapes.data(state.data),
             "score": None if state.score is None else dict(state.score),
         }
         output.line(value, _progress(state, view) + f"  ({state.stopped_why or 'done'})")
@@ -152,7 +153,8 @@ async def _probed(store: Opened, arguments: argparse.Namespace, output: Output) 
     read_as(store, arguments)
     data, target = engine.questions.data_of(path, absolute(arguments.data), target_of(arguments))
     narrate(await engine.questions.open_data(path, data, target), output)
-    plan = ProbePlan(data, rate=arguments.rate, batch=arguments.batch, target=target)
+    rate = engine.settings.probe_rate if arguments.rate is None else arguments.rate
+    plan = ProbePlan(data, rate=rate, batch=arguments.batch, target=target)
     await engine.live.start(path, plan, seconds=arguments.seconds)
     finished = asyncio.ensure_future(engine.live.finished(path))
     started = asyncio.get_running_loop().time()

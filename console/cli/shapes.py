@@ -165,6 +165,10 @@ def comparison(found: Comparison, promoted: Version | None) -> dict[str, Json]:
         "problem": found.problem or None,
         "unchanged": found.unchanged.value if found.unchanged else None,
         "warnings": list(found.warnings),
+        "data": {
+            "training": None if found.trained_on is None else data(found.trained_on),
+            "holdout": None if found.measured_on is None else data(found.measured_on),
+        },
     }
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 
 from console.cli import explained, shapes
 from console.cli.change import SETTLING
 from console.cli.opening import opened
 from console.cli.output import Output, columns, size_words
 from console.cli.sweep import NOT_INSPECTED, inspect_directory, table
-from console.errors import BadInput, Failed
+from console.errors import BadInput, Failed, Usage
 from console.records import Artifact, Explanation, Json, Report, Verdict
 
 _READABLE = (Verdict.SAFE, Verdict.REVIEW, Verdict.BLOCKED)
@@ -31,9 +32,13 @@ async def inspect(arguments: argparse.Namespace, output: Output) -> int:
         engine = store.engine
         if store.path and not (engine.root / store.path).is_dir():
             report = await engine.artifacts.report(store.path, digest=arguments.digest)
+            if arguments.at:
+                report = _only(report, arguments.at)
             told = await engine.artifacts.explain(store.path)
-            output.data(_json(report, told), lambda: _facts(report, told, arguments.at))
+            output.data(_json(report, told), lambda: _facts(report, told))
             return code_of_one(report)
+        if arguments.at:
+            raise Usage("--at picks one model of a file, and this is a directory", hint="name one artifact in it")
         return await inspect_directory(store, arguments, output)
 
 
@@ -54,7 +59,20 @@ def _beneath(rows: Iterable[Artifact], path: str) -> list[Artifact]:
     return sorted(wanted, key=lambda row: row.path)
 
 
-def _facts(report: Report, told: Explanation, at: str) -> Iterable[str]:
+def _only(report: Report, at: str) -> Report:
+    """The report with the one model that stands at this place. Raises BadInput where none does."""
+    facts = report.inspection
+    models = facts.models if facts is not None else ()
+    found = tuple(model for model in models if model.at == at)
+    if facts is None or not found:
+        places = ", ".join(model.at for model in models[:12] if model.at)
+        raise BadInput(
+            f"{report.artifact.path} has no model at '{at}'", hint=f"it has some at: {places}" if places else None
+        )
+    return replace(report, inspection=replace(facts, models=found))
+
+
+def _facts(report: Report, told: Explanation) -> Iterable[str]:
     artifact, facts = report.artifact, report.inspection
     yield f"{artifact.path}   {report.judgement.verdict or NOT_INSPECTED}"
     yield from explained.lines(told)
@@ -76,8 +94,6 @@ def _facts(report: Report, told: Explanation, at: str) -> Iterable[str]:
     if facts.n_weights is not None:
         yield f"fitted      {facts.n_weights:,} values in {len(facts.arrays)} arrays"
     for model in facts.models:
-        if at and model.at != at:
-            continue
         yield f"model       {model.at or '(root)'}: {model.class_name}"
         yield from (f"              {name} = {value!r}" for name, value in model.parameters.items())
     if artifact.recipe:

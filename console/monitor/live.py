@@ -28,17 +28,20 @@ _DEATHS = ("worker.error", "worker.abandoned")
 class Live:
     """Is told what happens by `hear`, so that recorders follow the workers; the fleet hears of each reading.
 
-    `rate` is that of a probe that nobody planned, in calls a second.
+    `rate` is that of a probe that nobody planned, in calls a second, `sample_hz` that of reading the memory of a model
+    that is probed.
     """
 
-    def __init__(self, fleet: Fleet, questions: Questions, book: Book, bus: Bus, rate: float) -> None:
+    def __init__(
+        self, fleet: Fleet, questions: Questions, book: Book, bus: Bus, *, rate: float, sample_hz: float
+    ) -> None:
         self._fleet = fleet
         self._questions = questions
         self._book = book
         self._bus = bus
         self._rate = rate
         self._loop = asyncio.get_running_loop()
-        self._sampler = MemorySampler(self._hand_over)
+        self._sampler = MemorySampler(self._hand_over, fast_s=1 / sample_hz)
         self._recorders: dict[str, Recorder] = {}
         self._probers: dict[str, Prober] = {}
         self._running: dict[str, asyncio.Task[ProbeState]] = {}
@@ -80,7 +83,7 @@ class Live:
             return replace(outcome, score=mean_score(outcome)) if judged else outcome
 
         recorder = self._recorders.setdefault(path, Recorder())
-        prober = Prober(plan, file.rows, call, recorder, alive=lambda: self._fleet.answers(path))
+        prober = Prober(plan, file.rows, call, recorder, data=file, alive=lambda: self._fleet.answers(path))
         self._probers[path] = prober
         self._running[path] = asyncio.ensure_future(prober.run(seconds))
         self._running[path].add_done_callback(lambda _: self._ended(path, prober))

@@ -1,7 +1,7 @@
 """Memory and processor time of worker trees, read by psutil in a thread of its own.
 
 Reading PSS makes the kernel walk the page tables of the process, which takes milliseconds for a large model: it is
-done twice a second, RSS and CPU ten times while somebody looks. With nothing to watch the thread sleeps.
+done twice a second, RSS and CPU more often while somebody looks. With nothing to watch the thread sleeps.
 """
 
 from __future__ import annotations
@@ -45,11 +45,14 @@ class MemorySampler:
     """Reads the watched worker trees on a clock of its own and reports from its own thread.
 
     `report` gets the readings of one round by key (Memory in bytes, CPU in percent of one core over the last half
-    second). A tree whose root is gone is dropped without a report.
+    second). A tree whose root is gone is dropped without a report. `fast_s` lies between rounds while somebody looks.
     """
 
-    def __init__(self, report: Callable[[Readings], None], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, report: Callable[[Readings], None], clock: Callable[[], float] = time.monotonic, *, fast_s: float = FAST_S
+    ) -> None:
         self._report = report
+        self._fast_s = fast_s
         self._clock = clock
         self._trees: dict[str, _Tree] = {}
         self._changed = threading.Condition()
@@ -75,7 +78,7 @@ class MemorySampler:
             self._changed.notify()
 
     def hurry(self, key: str, fast: bool) -> None:
-        """Read this one ten times a second instead of twice, or no longer so."""
+        """Read this one in every round instead of twice a second, or no longer so."""
         with self._changed:
             if key in self._trees and self._trees[key].fast != fast:
                 self._trees[key].fast = fast
@@ -122,7 +125,7 @@ class MemorySampler:
                 self._report(readings)
             with self._changed:
                 if not self._closed:
-                    self._changed.wait(FAST_S if any(tree.fast for tree in self._trees.values()) else SLOW_S)
+                    self._changed.wait(self._fast_s if any(tree.fast for tree in self._trees.values()) else SLOW_S)
 
     def _is_closed(self) -> bool:
         with self._changed:

@@ -17,7 +17,7 @@ from dataclasses import replace
 from console.errors import ConsoleError
 from console.monitor.histogram import Histogram
 from console.monitor.series import Recorder
-from console.records import Outcome, ProbePlan, ProbeState
+from console.records import DataFile, Outcome, ProbePlan, ProbeState
 
 Call = Callable[[int, int], Awaitable[Outcome]]
 """Predicts `batch` rows from row `start`: `call(start, batch)`. Raises ConsoleError when it fails."""
@@ -31,8 +31,8 @@ _SHORT_NAP_S = 0.05
 class Prober:
     """One run of a probe. `rows` is the length of the data; `alive` says whether the worker can answer now.
 
-    While the worker is dead no request is sent: the probe looks again after 0.1, 0.2, 0.5, 1 and then each 2 s, and
-    goes on where it was. `clock` and `sleep` may be replaced together.
+    `data` is told as the file of these rows. While the worker is dead no request is sent: the probe looks again after
+    0.1, 0.2, 0.5, 1 and then each 2 s, and goes on where it was. `clock` and `sleep` may be replaced together.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class Prober:
         call: Call,
         recorder: Recorder,
         *,
+        data: DataFile | None = None,
         alive: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -49,6 +50,7 @@ class Prober:
         self._plan = plan
         self._rows = max(rows, 1)
         self._call = call
+        self._data = data
         self._recorder = recorder
         self._alive = alive
         self._clock = clock
@@ -96,6 +98,7 @@ class Prober:
             round_trip=self._round_trip.measured(),
             score=dict(self._score) or None,
             stopped_why=None if self._running else self._why,
+            data=self._data,
         )
 
     async def run(self, seconds: float | None = None) -> ProbeState:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from backends.base import Inspection, Json, Signature
 from console.records.artifacts import Artifact, FileIdentity, Known, Verdict
 from console.records.events import Event
-from console.records.failures import ExceptionInfo, Failure, Frame
+from console.records.failures import Difference, ExceptionInfo, Failure, Frame
 from console.records.trust import Change, Explanation, Judgement, Mention, Point, Reason, Report, Since, Standing
 from console.records.updates import (
     Candidate,
@@ -47,6 +47,7 @@ __all__ = [
     "Change",
     "Comparison",
     "DataFile",
+    "Difference",
     "Event",
     "ExceptionInfo",
     "Explanation",

@@ -29,12 +29,22 @@ class ExceptionInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Difference:
+    """A column that is not as the model wants it: `missing`, `surplus`, of another `type` or `count`, or the target."""
+
+    column: str
+    problem: str
+    expected: str | None
+    found: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """Something that went wrong in a child, as it stays on the errors screen after the worker is gone.
 
     `chain` has the exception that ended it last; `exit` says how a dead child ended, in words; `input` what it was
-    given (shape and dtypes, never values); `stderr` its last words. The same thing again only raises `count`, and
-    `last` is when.
+    given (shape and dtypes, never values); `stderr` its last words. `differences` are the first of the `differing`
+    columns of data that does not fit. The same thing again only raises `count`, and `last` is when.
     """
 
     id: int
@@ -54,3 +64,5 @@ class Failure:
     digest: str | None = None
     count: int = 1
     last: float | None = None
+    differences: tuple[Difference, ...] = ()
+    differing: int = 0

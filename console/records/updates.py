@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from backends.base import Json
 from console.records.trust import Judgement
-from console.records.workers import Measured, ReadOptions, Target
+from console.records.workers import DataFile, Measured, ReadOptions, Target
 
 _SMALL_IS_GOOD = ("_error", "_loss", "_deviance", "davies_bouldin_score")
 
@@ -105,7 +105,8 @@ class Comparison:
     """Candidate beside current on the same rows, with the gate's word and what changed.
 
     `unmeasured` says why the rows measure nothing (they are those of the training), `problem` why the current model
-    could not be measured. `conditions` counts those of the recipe, `warnings` are of training and measuring.
+    could not be measured. `conditions` counts those of the recipe, `warnings` are of training and measuring;
+    `trained_on` and `measured_on` are the files, and how they were read.
     """
 
     path: str
@@ -125,6 +126,8 @@ class Comparison:
     problem: str = ""
     unchanged: Unchanged | None = None
     warnings: tuple[str, ...] = ()
+    trained_on: DataFile | None = None
+    measured_on: DataFile | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,7 +123,7 @@ class ProbePlan:
 
 @dataclass(frozen=True, slots=True)
 class ProbeState:
-    """A probe that runs, or ran: what it does and what it has counted."""
+    """A probe that runs, or ran: what it does and what it has counted. `data` is the file whose rows it sends."""
 
     plan: ProbePlan
     running: bool
@@ -136,6 +136,7 @@ class ProbeState:
     round_trip: Measured | None = None
     score: dict[str, float] | None = None
     stopped_why: str | None = None
+    data: DataFile | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,9 @@
-"""The recipe beside an artifact: how it is probed, judged, retrained and watched (TOML, every key has a default)."""
+"""The recipe beside an artifact: how it is probed, judged and retrained (TOML, every key has a default)."""
 
 from __future__ import annotations
 
 import os
 import stat
-import tomllib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -12,7 +11,7 @@ from typing import Literal
 from console.errors import BadInput
 from console.os_errors import hint, why
 from console.records import Json, Mode, ReadOptions
-from console.store.toml_records import TableReader
+from console.toml_records import TableReader, parsed
 
 RECIPE_SUFFIX = ".recipe.toml"
 
@@ -73,7 +72,7 @@ class Retrain:
 
     mode: Literal["fit", "partial_fit", "warm_start"] = "fit"
     command: tuple[str, ...] = ()
-    search: Search | None = None
+    search: Search | None = field(default=None, metadata={"unbuilt": "this version does not tune"})
 
     @property
     def how(self) -> Mode:
@@ -117,7 +116,7 @@ class Reload:
 class Keep:
     """How many versions are retained, the current one included."""
 
-    versions: int = field(default=10, metadata={"least": 1})
+    versions: int = field(default=10, metadata={"least": 1, "most": 100_000})
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,16 +128,20 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A whole recipe. `path` is its file, None where there is none and everything is a default."""
+    """A whole recipe. `path` is its file, None where there is none and everything is a default.
+
+    `notes` are sentences about what it sets and nothing acts on.
+    """
 
     data: Data = field(default_factory=Data)
     retrain: Retrain = field(default_factory=Retrain)
     gate: Gate = field(default_factory=Gate)
-    watch: Watch = field(default_factory=Watch)
+    watch: Watch = field(default_factory=Watch, metadata={"unbuilt": "this version raises no alerts"})
     reload: Reload = field(default_factory=Reload)
     keep: Keep = field(default_factory=Keep)
     environment: Environment = field(default_factory=Environment)
     path: Path | None = field(default=None, metadata={"internal": True})
+    notes: tuple[str, ...] = field(default=(), metadata={"internal": True})
 
 
 def recipe_names(name: str) -> tuple[str, ...]:
@@ -165,11 +168,8 @@ def load_recipe(artifact: Path) -> Recipe:
 def read_recipe(path: Path) -> Recipe:
     """Read one recipe file. Raises BadInput naming file, line and, for an unknown key, the nearest valid one."""
     text = _text(path)
-    try:
-        found = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise BadInput(f"{path}: {error}", hint="the file is TOML; see the README's recipe page") from None
-    recipe: Recipe = replace(TableReader(path, text).table(Recipe, found, ()), path=path)
+    reader = TableReader(path, text)
+    recipe: Recipe = replace(reader.table(Recipe, parsed(path, text), ()), path=path, notes=tuple(reader.unbuilt))
     if recipe.retrain.search and recipe.retrain.search.engine == "dask" and not recipe.retrain.search.address:
         raise BadInput(f"{path}: retrain.search.engine is 'dask' but retrain.search.address is missing")
     return recipe
@@ -184,8 +184,8 @@ def missing_data(recipe: Recipe) -> tuple[str, ...]:
 def data_paths(path: Path) -> tuple[str, ...]:
     """The data files a recipe names, absolute; nothing where the recipe cannot be read. Never raises."""
     try:
-        section = tomllib.loads(_text(path)).get("data")
-    except (BadInput, tomllib.TOMLDecodeError, RecursionError):
+        section = parsed(path, _text(path)).get("data")
+    except BadInput:
         return ()
     named = section.values() if isinstance(section, dict) else ()
     return tuple(

@@ -10,7 +10,6 @@ import json
 import os
 import re
 import stat
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +21,7 @@ from console.locks import locked
 from console.os_errors import hint, why
 from console.records import LAYERS
 from console.sharing import Share, open_shared
+from console.toml_records import parsed
 from console.trust import names
 
 __all__ = ["DIGEST", "POLICY_FILE", "Pin", "PolicyFile", "add_pin", "read_policy"]
@@ -162,10 +162,7 @@ class _Reader:
 
     def read(self, text: str, owner: int, mode: int) -> PolicyFile:
         """The whole file."""
-        try:
-            found: dict[str, Json] = tomllib.loads(text)
-        except (tomllib.TOMLDecodeError, RecursionError) as error:
-            raise BadInput(f"{self._path}: {error}") from None
+        found: dict[str, Json] = parsed(self._path, text)
         self._keys(found, "")
         tables = {name: self._table(found, name) for name in _SECTIONS if name not in ("", "pin")}
         roles = {key: tuple(self._strings(tables["roles"], "roles", key)) for key in tables["roles"]}

@@ -11,6 +11,7 @@ from backends.findings import KINDS
 from console.records import Judgement, Reason, Verdict
 from console.trust import names
 from console.trust.policy import Policy
+from console.trust.policy_file import Pin
 
 __all__ = [
     "FINDING_VERDICTS",
@@ -71,8 +72,13 @@ def judge(inspection: Inspection, policy: Policy, digest: str | None = None) -> 
     weighed.sort(key=lambda pair: SEVERITY.index(pair[0]))
     verdict = weighed[0][0] if weighed else Verdict.SAFE
     pin = policy.pin(digest) if verdict is Verdict.REVIEW else None
-    pinned = f"{pin.who} on {_day(pin.when)}: {pin.why}" if pin else None
+    pinned = _words_of(pin) if pin else None
     return Judgement(verdict, _capped([reason for _verdict, reason in weighed]), pinned)
+
+
+def _words_of(pin: Pin) -> str:
+    """Who accepted it, when, as which artifact and why."""
+    return f"{pin.who} on {_day(pin.when)}{f' for {pin.artifact}' if pin.artifact else ''}: {pin.why}"
 
 
 def _day(when: str) -> str:

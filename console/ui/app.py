@@ -64,7 +64,7 @@ class ConsoleApp(Navigator):
         self._follower: Follower | None = None
         for theme in THEMES.values():
             self.register_theme(theme)
-        self.theme = self.settings.theme if self.settings.theme in THEMES else DARK.name
+        self.theme = self.settings.theme or DARK.name
         self.animation_level = "none"
         text.use_ascii(self.settings.ascii)
 

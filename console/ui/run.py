@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console import ending
-from console.config import Settings
+from console.config import Settings, Theme
 from console.errors import Usage
 from console.ui import tidy
 
-COLOURLESS = "ansi-dark"
+COLOURLESS: Theme = "ansi-dark"
 """The theme for NO_COLOR: of the themes only those of the terminal's own colours can do without any."""
 
 _SWITCH_SECONDS = 0.001
@@ -29,7 +29,7 @@ def run(root: Path, settings: Settings, *, read_only: bool = False) -> int:
     """Show the store at `root` until the operator leaves; the exit code. Raises Usage where there is no terminal."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Usage("the console needs a terminal", hint="`model-console ls STORE --json` works without one")
-    os.environ.setdefault("TEXTUAL_FPS", str(settings.fps))
+    os.environ["TEXTUAL_FPS"] = str(settings.fps)
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
     if "NO_COLOR" in os.environ:
         os.environ["TEXTUAL_THEME"] = COLOURLESS

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from console.errors import Conflict
 from console.loading.facts import Judged
-from console.records import Candidate, Comparison, GateResult, Unchanged, UpdatePlan, UpdateProgress
+from console.records import (
+    Candidate,
+    Comparison,
+    DataFile,
+    GateResult,
+    Unchanged,
+    UpdatePlan,
+    UpdateProgress,
+    target_words,
+)
 from console.store.recipe import Gate
 from console.store.sealed import SealedBytes
 from console.update.admitting import admit_candidate
@@ -19,6 +28,7 @@ from console.update.holdout import Holdout, examine
 from console.update.making import Made, make
 from console.update.measuring import Measurement, Rows, measure
 from console.update.workshop import Workshop
+from console.worker.trainer import Trained
 
 __all__ = ["Course", "Waiting"]
 
@@ -123,6 +133,8 @@ class Course:
             problem=before.problem,
             unchanged=unchanged,
             warnings=(*holdout.warnings, *(made.trained.warnings if made.trained else ())),
+            trained_on=_read_for_training(self._plan, made.trained),
+            measured_on=after.data and replace(after.data, path=self._plan.holdout or self._plan.data),
         )
 
     def _trained(self, phase: str, done: int | None, total: int | None, text: str) -> None:
@@ -141,6 +153,14 @@ _PHASES = {
     "command": "running the training command",
 }
 """What the trainer's phases are called on the screen."""
+
+
+def _read_for_training(plan: UpdatePlan, trained: Trained | None) -> DataFile | None:
+    """The training file as the trainer read it; None where the operator's own program did."""
+    if trained is None:
+        return None
+    rows = trained.rows + trained.held_back
+    return DataFile(plan.data, rows, target=target_words(plan.target) or None, decided=trained.decided)
 
 
 def _unchanged(old: Candidate, new: Candidate, before: Measurement, after: Measurement) -> Unchanged | None:

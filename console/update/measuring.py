@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from console.errors import ConsoleError
 from console.loading.facts import Judged
 from console.loading.starting import Starter
-from console.records import ReadOptions, Target
+from console.records import DataFile, ReadOptions, Target
 from console.worker.model import Worker
 
 __all__ = ["Measurement", "Rows", "measure"]
@@ -41,7 +41,8 @@ class Rows:
 class Measurement:
     """How one model did. `problem` says why there are no metrics, `causes` why one of them is missing.
 
-    `answers` is a digest of all that it answered; `compiled` = calls of one row may be answered by a compiled copy.
+    `answers` is a digest of all that it answered; `compiled` = calls of one row may be answered by a compiled copy;
+    `data` is the file as this model's worker read it.
     """
 
     task: str = ""
@@ -52,6 +53,7 @@ class Measurement:
     causes: dict[str, str] = field(default_factory=dict)
     answers: str = ""
     compiled: bool = False
+    data: DataFile | None = None
 
 
 @dataclass(slots=True)
@@ -95,12 +97,12 @@ async def _evaluated(
     compiled = judged.bytes.digest is not None and await starter.compiled(
         started.worker, judged.bytes.digest, started.at
     )
-    measured.handle, _file = await started.worker.open_data(
+    measured.handle, file = await started.worker.open_data(
         rows.file, rows.name, target=rows.target, options=rows.options
     )
     found = await started.worker.evaluate(measured.handle, metric=metric, held_back=rows.held_back, marked=rows.marked)
     measured.found = Measurement(
-        found.task, found.rows, found.metrics, causes=found.causes, answers=found.answers, compiled=compiled
+        found.task, found.rows, found.metrics, causes=found.causes, answers=found.answers, compiled=compiled, data=file
     )
     return measured
 

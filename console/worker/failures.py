@@ -7,14 +7,17 @@ from dataclasses import replace
 from typing import Any
 
 from console.errors import BadInput, Failed
-from console.records import ExceptionInfo, Failure, Frame, Memory
+from console.records import Difference, ExceptionInfo, Failure, Frame, Memory
 from console.worker.hints import hint_for
 
 TEXT_CAP = 10_000
 FRAMES_CAP = 210
 CHAIN_CAP = 20
+DIFFERENCES_CAP = 200
 WARNINGS_CAP = 50
 
+_REFUSAL = "console.worker.child.main.Refusal"
+"""How a child calls what it refuses itself: the message says all of it."""
 _SEALING_CODES = frozenset({"identity", "wrong-identity", "recipient", "no-package", "over-cap"})
 INPUT_CODES = (
     frozenset(
@@ -57,20 +60,29 @@ def new_failure(artifact: str, phase: str, code: str, message: str, **more: Any)
     return replace(failure, hint=failure.hint or hint_for(failure))
 
 
-def from_frame(said: Any, artifact: str, phase: str, stderr: str, memory: Memory | None) -> Failure:
+def from_frame(
+    said: Any, artifact: str, phase: str, stderr: str, memory: Memory | None, details: Any = None
+) -> Failure:
     """The failure a child reported. Whatever is missing or of the wrong type in its account is left out."""
     told: dict[str, Any] = said if isinstance(said, dict) else {}
+    about: dict[str, Any] = details if isinstance(details, dict) else {}
+    differences = tuple(_difference(one) for one in _items(about.get("differences"), DIFFERENCES_CAP))
+    differing = about.get("count")
+    kind = _text(told.get("type"), 500)
+    chain = (_exception(one) for one in _items(told.get("chain"), CHAIN_CAP))
     return new_failure(
         artifact,
         _text(told.get("phase"), 100) or phase,
         _text(told.get("code"), 40) or "raised",
         _text(told.get("message")) or "the child failed and did not say why",
-        type=_text(told.get("type"), 500) or None,
-        chain=tuple(_exception(one) for one in _items(told.get("chain"), CHAIN_CAP)),
+        type=kind if kind and kind != _REFUSAL else None,
+        chain=tuple(one for one in chain if one.type != _REFUSAL or one.frames),
         warnings=texts(told.get("warnings")),
         stderr=stderr,
         input=_text(told.get("input")) or None,
         memory=memory,
+        differences=differences,
+        differing=differing if isinstance(differing, int) else len(differences),
     )
 
 
@@ -86,6 +98,15 @@ def _exception(said: dict[str, Any]) -> ExceptionInfo:
         tuple(_frame(one) for one in _items(said.get("frames"), FRAMES_CAP, list)),
         texts(said.get("notes")),
         _text(said.get("relation"), 20),
+    )
+
+
+def _difference(said: dict[str, Any]) -> Difference:
+    return Difference(
+        _text(said.get("column"), 500),
+        _text(said.get("problem"), 40),
+        _text(said.get("expected"), 500) or None,
+        _text(said.get("found"), 500) or None,
     )
 
 

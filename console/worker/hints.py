@@ -53,6 +53,9 @@ MOVED: Mapping[str, str] = {
 SKLEARN_INNER = frozenset({"_loss"})
 """Compiled modules of scikit-learn that named themselves without their package in some releases."""
 
+_OPENING = ("open_data", "read")
+"""Phases in which a data file is opened: by a model's worker, and by a trainer."""
+
 _VERSION = r"(\d+(?:\.\d+)+\S*?)"
 _TRAINED = re.compile(rf"trained with scikit-learn {_VERSION}, running {_VERSION}(?:$|[\s;,])")
 _NO_MODULE = re.compile(r"No module named '([\w.]+)'")
@@ -136,6 +139,22 @@ def _is_about_data(failure: Failure) -> bool:
     return bool(_FEATURES.search(failure.message)) or "feature names" in failure.message
 
 
+def _columns(failure: Failure, versions: Mapping[str, str]) -> str | None:
+    """What to say in the recipe, or beside the command, where columns of a data file are not as the model wants."""
+    problems = {one.problem for one in failure.differences}
+    if failure.code != "columns" or failure.phase not in _OPENING:
+        return None
+    if "missing target" in problems:
+        return 'name the column of the truth: target = "…" under [data] in the recipe, or --target'
+    if problems == {"surplus"}:
+        names = [one.column for one in failure.differences[:3]]
+        said = ", ".join(f'"{name}"' for name in names) + (", …" if failure.differing > len(names) else "")
+        return f"leave out what is no input: ignore = [{said}] under [data] in the recipe, or --ignore"
+    if "count" in problems:
+        return "if one of them is the target, or no input, say so: target or ignore under [data] in the recipe"
+    return "give a file that has the columns the model was trained on, under the same names and of the same kind"
+
+
 def _data(failure: Failure, versions: Mapping[str, str]) -> str | None:
     match = _FEATURES.search(failure.message)
     if match:
@@ -189,6 +208,7 @@ _BY_CODE: Mapping[str, str] = {
 _RULES: tuple[Callable[[Failure, Mapping[str, str]], str | None], ...] = (
     _missing,
     _attribute,
+    _columns,
     _data,
     _fitted,
     _space,

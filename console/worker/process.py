@@ -320,7 +320,8 @@ class ChildProcess:
             self._on_event(pending, head)
         elif "failure" in head:
             details = head.get("details")
-            failure = from_frame(head["failure"], self.label, pending.phase, self.stderr_tail(), self.memory)
+            tail, memory = self.stderr_tail(), self.memory
+            failure = from_frame(head["failure"], self.label, pending.phase, tail, memory, details)
             self._answer(number, error_of(failure, details if isinstance(details, dict) else {}))
         else:
             if "note" in head:

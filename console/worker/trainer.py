@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 
 from console.errors import ConsoleError
 from console.records import ReadOptions, Target
+from console.safe_text import safe
 from console.worker.failures import ChildFailed, error_of, new_failure, texts
 from console.worker.launcher import Launcher
 from console.worker.limits import Limits, SandboxPlan
@@ -36,7 +37,7 @@ Progress = Callable[[str, int | None, int | None, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What a training told: rows fitted on and held back, seconds of fitting, the task, notes and warnings."""
+    """What a training told: rows fitted on and held back, seconds of fitting, the task, how the table was read."""
 
     rows: int
     held_back: int
@@ -44,6 +45,7 @@ class Trained:
     task: str
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    decided: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,13 @@ class Trainer:
         try:
             rows, held, seconds = int(head["rows"]), int(head["held_back"]), float(head["seconds"])
             return Trained(
-                rows, held, seconds, str(head["task"])[:40], texts(head.get("notes")), texts(head.get("warnings"))
+                rows,
+                held,
+                seconds,
+                str(head["task"])[:40],
+                texts(head.get("notes")),
+                texts(head.get("warnings")),
+                safe(str(head["decided"]), 2000),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise self._malformed(error) from None

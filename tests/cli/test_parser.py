@@ -65,13 +65,13 @@ def test_a_word_that_is_no_command_is_a_store(
 def test_options_of_the_screens_win_over_the_settings_file(
     console: Callable[..., int], screens: list[tuple[Path, Settings]], tmp_path: Path
 ) -> None:
-    assert console("--read-only", str(tmp_path), "--no-mouse", "--fps", "7", "--theme", "nord") == 0
+    assert console("--read-only", str(tmp_path), "--no-mouse", "--fps", "7", "--theme", "ansi-light") == 0
     settings = screens[0][1]
     assert (settings.read_only, settings.mouse, settings.fps, settings.theme, settings.ascii) == (
         True,
         False,
         7,
-        "nord",
+        "ansi-light",
         False,
     )
 

@@ -193,3 +193,11 @@ async def test_a_probe_measures_and_survives_the_death_of_its_worker(engine: Eng
 async def test_a_question_to_what_is_not_loaded_says_what_to_do(engine: Engine) -> None:
     with pytest.raises(Failed, match="not loaded"):
         await engine.questions.predict("a.joblib", rows=[[0.0, 0.0, 0.0]])
+
+
+async def test_the_pace_of_readings_is_that_of_the_settings(store: Path, isolated: Path) -> None:
+    engine = await Engine.open(store, Settings(warm=False, sample_hz=4.0), watch=False, records=False)
+    try:
+        assert engine.live._sampler._fast_s == 0.25
+    finally:
+        await engine.close()

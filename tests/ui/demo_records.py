@@ -10,6 +10,7 @@ from console.records import (
     Artifact,
     Candidate,
     Comparison,
+    DataFile,
     ExceptionInfo,
     Explanation,
     Failure,
@@ -210,6 +211,9 @@ VERSIONS = (
     ),
 )
 
+DECIDED = "separated by ';', header, utf-8, decimal comma, ignored: customer, since, columns by name"
+TRAINING = DataFile("/srv/models/churn/data/churn-train.csv", 2000, (), "churned", DECIDED)
+HOLDOUT = DataFile("/srv/models/churn/data/churn-holdout.csv", 600, (), "churned", DECIDED)
 COMPARED = Comparison(
     "churn/rf.joblib",
     NOW - 30,
@@ -240,6 +244,8 @@ COMPARED = Comparison(
     changed=(("n_estimators", "200", "300"), ("version of scikit-learn", "1.9.0", "1.9.1")),
     metric="roc_auc",
     seconds=14.2,
+    trained_on=TRAINING,
+    measured_on=HOLDOUT,
 )
 
 
@@ -271,6 +277,7 @@ def demo() -> Feeder:
         20.0,
         Measured(0.81, 1.4, 2.1, 3.3, 912),
         Measured(1.2, 1.9, 2.8, 4.4, 912),
+        data=HOLDOUT,
     )
     feeder.views["fraud/lr.pkl"] = WorkerView(
         "fraud/lr.pkl", WorkerState.READY, NOW - 600, pid=4250, layers=LAYERS, memory=Memory(98_000_000)

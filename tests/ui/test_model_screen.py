@@ -10,7 +10,18 @@ from textual.pilot import Pilot
 
 from backends.base import ModelEntry
 from console.errors import BadInput
-from console.records import DataFile, Inspection, Json, Judgement, Outcome, Report, Signature, Verdict
+from console.records import (
+    DataFile,
+    Difference,
+    Failure,
+    Inspection,
+    Json,
+    Judgement,
+    Outcome,
+    Report,
+    Signature,
+    Verdict,
+)
 from console.store.recipe import Recipe
 from console.ui.app import ConsoleApp
 from console.ui.dialogs.copies import CopiesScreen
@@ -60,7 +71,8 @@ class Answering(Feeder):
     async def open_data(self, path: str, data: str | None, target: str | None = None) -> DataFile:
         if self.bad_data is not None:
             raise self.bad_data
-        return DataFile("/srv/models/churn/data/holdout.csv", 360, (), "label")
+        decided = "separated by ';', header, utf-8, decimal comma, ignored: scanner, taken at, columns by name"
+        return DataFile("/srv/models/churn/data/holdout.csv", 360, (), "label", decided)
 
     async def sample(self, path: str, data: str | None, start: int, count: int) -> list[dict[str, Json]]:
         return [{**self.data, "label": self.truth}]
@@ -232,6 +244,81 @@ async def test_data_that_does_not_fit_is_explained_where_the_answer_would_stand(
     feeder.bad_data = BadInput("holdout.csv does not fit the model (missing: 'age')", hint="name another file")
     async with model(feeder, tab="try") as (driver, _):
         await driver.until(lambda: "'age'" in driver.picture())
+
+
+@pytest.mark.parametrize(("size", "whole"), [((80, 24), False), ((160, 48), True)])
+async def test_how_the_rows_were_read_is_told(size: tuple[int, int], whole: bool) -> None:
+    async with model(Answering(), tab="try", size=size) as (driver, _):
+        await driver.until(lambda: "right" in driver.picture())
+        seen = driver.picture()
+        assert "target label · " in seen
+        assert "ignored: scanner, taken at · columns by name" in seen
+        assert ("decimal comma" in seen) is whole
+        await driver.press("2")
+        await driver.until(lambda: "in sight" in driver.picture())
+        seen = driver.picture()
+        assert "churn-holdout.csv · 600 rows" in seen
+        assert "ignored: customer, since · columns by name" in seen
+        assert ("target churned · separated by ';'" in seen) is whole
+
+
+def unfit(when: float = 0.0) -> Failure:
+    """A file that is far from what the model wants."""
+    differences = [Difference("age", "missing", "number", None)]
+    differences += [Difference(f"sensor_{number:02d}\x1b[2J", "surplus", None, "int64") for number in range(40)]
+    what = "holdout.csv does not fit the model"
+    return Failure(9, when, FOREST, "open_data", "columns", what, differences=tuple(differences), differing=99)
+
+
+async def test_columns_that_do_not_fit_stand_side_by_side_and_scroll() -> None:
+    feeder = Answering()
+    feeder.bad_data = BadInput(unfit().message, hint="give another file", failure=unfit())
+    async with model(feeder, tab="try", size=(80, 24)) as (driver, _):
+        await driver.until(lambda: "column" in driver.picture())
+        lines = driver.picture().splitlines()
+        head, age = (next(line for line in lines if line.lstrip().startswith(word)) for word in ("column", "age"))
+        assert [age.index(word) for word in ("age", "number", "missing")] == [
+            head.index(word) for word in ("column", "expected", "found")
+        ]
+        assert "give another file" in driver.picture()
+        assert "\x1b" not in driver.picture()
+        await driver.press("G")
+        await driver.until(lambda: "and 58 more" in driver.picture())
+        assert "not wanted" in driver.picture()
+
+
+async def test_a_probe_that_was_refused_says_why_until_it_runs_again() -> None:
+    feeder = Answering()
+    probe = feeder.probes[FOREST]
+    feeder.failed.append(unfit(probe.started + 5))
+    async with model(feeder, tab="live", size=(80, 24)) as (driver, _):
+        await driver.until(lambda: "missing" in driver.picture())
+        assert "p tries again" in driver.picture()
+        assert "latency" not in driver.picture()
+        await driver.press("G")
+        await driver.until(lambda: "and 58 more" in driver.picture())
+        feeder.probes[FOREST] = replace(probe, started=probe.started + 10)
+        feeder.say("probe.started", FOREST)
+        await driver.until(lambda: "latency" in driver.picture())
+        assert "missing" not in driver.picture()
+
+
+async def test_the_errors_show_the_same_table() -> None:
+    feeder = Answering()
+    feeder.failed.append(unfit())
+    async with model(feeder, tab="errors", size=(100, 40)) as (driver, _):
+        await driver.until(lambda: "not wanted" in driver.picture())
+
+
+async def test_what_a_recipe_sets_in_vain_is_told() -> None:
+    class Vain(Answering):
+        def recipe(self, path: str) -> Recipe:
+            return Recipe(notes=("[watch] is not acted on: this version raises no alerts",))
+
+    feeder = Vain()
+    feeder.rows[FOREST] = feeder.rows[FOREST].replace(recipe="churn/rf.recipe.toml")
+    async with model(feeder, size=(100, 60)) as (driver, _):
+        await driver.until(lambda: "[watch] is not acted on: this version raises no alerts" in driver.picture())
 
 
 async def test_hostile_text_in_a_row_cannot_steer_the_terminal() -> None:

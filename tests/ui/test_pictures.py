@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from console.config import Settings
+from console.config import Settings, Theme
 from console.ui.app import ConsoleApp
 from console.ui.screens.home import HomeScreen
 from tests.ui.demo_records import COMPARED, demo
@@ -16,7 +16,7 @@ from tests.ui.feeder import Feeder
 
 pytestmark = pytest.mark.usefixtures("still_clock")
 
-PICTURES = {
+PICTURES: dict[str, tuple[tuple[int, int], Theme, tuple[str, ...]]] = {
     "home": ((120, 32), "", ()),
     "home-small": ((80, 24), "", ("exclamation_mark",)),
     "home-light": ((120, 32), "console-light", ("exclamation_mark",)),

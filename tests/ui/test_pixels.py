@@ -4,7 +4,7 @@ from textual.color import Color
 
 from console.records import Json, Outcome
 from console.ui.panes.answer import answer_lines
-from console.ui.panes.try_it import parsed_line, typed_line
+from console.ui.panes.typed_row import parsed_line, typed_line
 from console.ui.widgets.pixels import half_blocks, image_side, scale_for, shades
 
 BLACK, WHITE = Color(0, 0, 0), Color(255, 255, 255)

@@ -9,8 +9,8 @@ import pytest
 from textual.widgets import Input
 
 from console.config import state_dir
-from console.errors import Usage
-from console.records import GateResult, Unchanged, UpdatePlan, UpdateProgress, Verdict
+from console.errors import BadInput, Usage
+from console.records import Difference, Failure, GateResult, Unchanged, UpdatePlan, UpdateProgress, Verdict
 from console.ui.dialogs.confirm import ConfirmScreen
 from console.ui.screens.errors import ErrorsScreen
 from console.ui.screens.events import EventsScreen
@@ -367,3 +367,16 @@ async def test_data_files_are_completed_from_the_store(tmp_path: Path) -> None:
     assert complete(tmp_path, "data/ch") == "data/churn.csv"
     assert complete(tmp_path, "data/ev") is None
     assert complete(tmp_path, "none/x") is None
+
+
+async def test_training_data_that_does_not_fit_is_shown_column_by_column() -> None:
+    feeder = demo()
+    differences = tuple(Difference(f"column_{number}", "missing", "number", None) for number in range(9))
+    failure = Failure(7, 0.0, "a", "read", "columns", "it does not fit", differences=differences, differing=9)
+    feeder.plans["churn/rf.joblib"] = BadInput("it does not fit", hint="name another file", failure=failure)
+    async with console_on(feeder, (80, 24)) as console:
+        await console.press("u")
+        await console.on(UpdateScreen)
+        await console.until(lambda: "and 7 more" in console.picture())
+        assert "expected" in console.picture()
+        assert "Retrain" in console.picture()

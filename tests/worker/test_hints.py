@@ -1,13 +1,26 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from console.records import Failure
+from console.records import Difference, Failure
 from console.worker.hints import hint_for, install_line
 
 
 def failure(message: str, code: str = "raised", **more: object) -> Failure:
     return Failure(0, 0.0, "m", "read", code, message, **more)  # type: ignore[arg-type]
+
+
+def columns(*problems: str) -> Failure:
+    differences = tuple(Difference(name, what, None, None) for name, what in zip("abcde", problems, strict=False))
+    return replace(
+        failure("it does not fit", "columns", differences=differences, differing=len(problems)), phase="open_data"
+    )
+
+
+def test_a_row_that_was_typed_has_no_file_to_mend() -> None:
+    assert hint_for(replace(columns("surplus"), phase="call_rows")) is None
 
 
 @pytest.mark.parametrize(
@@ -34,6 +47,11 @@ def failure(message: str, code: str = "raised", **more: object) -> Failure:
         (failure("died", "died", exit="segmentation fault (SIGSEGV)"), "native code"),
         (failure("died", "died", exit="killed (SIGKILL)"), "memory killer"),
         (failure("died", "died", exit="ended without an answer (exit code 0)"), "os._exit"),
+        (columns("surplus"), 'leave out what is no input: ignore = ["a"] under [data] in the recipe, or --ignore'),
+        (columns(*["surplus"] * 5), 'ignore = ["a", "b", "c", …]'),
+        (columns("missing target", "surplus"), 'target = "…" under [data] in the recipe, or --target'),
+        (columns("count"), "target or ignore under [data] in the recipe"),
+        (columns("missing", "type"), "under the same names and of the same kind"),
     ],
 )
 def test_known_causes(made: Failure, says: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from textual.app import ComposeResult
@@ -10,12 +11,15 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from console.records import Measured, ProbeState, WorkerState
+from console.records import Failure, Measured, ProbeState, WorkerState
 from console.safe_text import safe
 from console.ui import text
+from console.ui.panes.refused import DATA_CODES, refused_lines
 from console.ui.rows import Row
 from console.ui.widgets.backdrop import Backdrop
 from console.ui.widgets.charts_panel import ChartsPanel
+from console.ui.widgets.data_line import file_words
+from console.ui.widgets.text_pane import TextPane
 
 if TYPE_CHECKING:
     from console.engine import Engine
@@ -27,11 +31,13 @@ RATES = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
 
 
 class LivePane(Vertical, Backdrop):
-    """Charts above, two lines about the probe below."""
+    """Charts above, three lines about the probe and its data below; why, in place of charts, where data was refused."""
 
     DEFAULT_CSS = """
     LivePane { height: 1fr; }
-    LivePane #probe { height: 2; }
+    LivePane #probe { height: 3; }
+    LivePane #refused { display: none; }
+    LivePane.refused { & ChartsPanel { display: none; } & #refused { display: block; } }
     """
 
     def __init__(self, engine: Engine, path: str) -> None:
@@ -39,6 +45,7 @@ class LivePane(Vertical, Backdrop):
         self._engine = engine
         self._path = path
         self.charts = ChartsPanel()
+        self._refused = TextPane(id="refused")
         self._probe = Static(id="probe")
         self._said: tuple[Content, ...] = ()
         self._row: Row | None = None
@@ -46,6 +53,7 @@ class LivePane(Vertical, Backdrop):
     def compose(self) -> ComposeResult:
         """Charts and probe."""
         yield self.charts
+        yield self._refused
         yield self._probe
 
     def on_mount(self) -> None:
@@ -62,14 +70,35 @@ class LivePane(Vertical, Backdrop):
         alive = row is not None and row.worker is not None and row.worker.state in _ALIVE
         self.charts.show(self._engine.live.recorder(self._path), _hint(row))
         self.run(alive)
-        lines = probe_lines(self._engine.live.probe(self._path), row, self.charts)
+        probe = self._engine.live.probe(self._path)
+        refusal = data_refusal(self._engine.failures.all(), self._path, probe)
+        self._show_refusal(refusal)
+        lines = probe_lines(probe, row, self.charts, self.content_size.width)
+        if refusal is not None:
+            lines = (Content.styled("not driven: p tries again, once the file or its recipe is mended", "$quiet"),)
         if lines != self._said:
             self._said = lines
             self._probe.update(Content("\n").join(lines), layout=False)
 
+    def _show_refusal(self, failure: Failure | None) -> None:
+        """Why the data cannot be driven, column by column; the keys scroll it."""
+        self.set_class(failure is not None, "refused")
+        if failure is not None:
+            self._refused.show(refused_lines(failure, self.content_size.width - 2), keep_place=True)
+            if self.display and self.screen.focused is None:
+                self._refused.focus()
+
     def run(self, alive: bool) -> None:
         """Move while there is something alive and this is what the operator sees."""
         self.charts.run(alive and self.display and self.app.screen is self.screen)
+
+
+def data_refusal(failures: Sequence[Failure], path: str, probe: ProbeState | None) -> Failure | None:
+    """The newest failure of a path, where its data was refused and nothing has been driven since."""
+    last = next((one for one in reversed(failures) if one.artifact == path), None)
+    if last is None or last.code not in DATA_CODES:
+        return None
+    return last if probe is None or probe.started < (last.last or last.when) else None
 
 
 def stepped_rate(rate: float, step: int) -> float:
@@ -86,7 +115,7 @@ def stepped_batch(batch: int, step: int) -> int:
     return batch * 2 if step > 0 else max(1, batch // 2)
 
 
-def probe_lines(probe: ProbeState | None, row: Row | None, charts: ChartsPanel) -> tuple[Content, ...]:
+def probe_lines(probe: ProbeState | None, row: Row | None, charts: ChartsPanel, width: int) -> tuple[Content, ...]:
     """What the probe does or did, and its figures."""
     view = [f"{charts.span_words} in sight", "held; measuring goes on" if charts.paused else ""]
     sight = Content.styled(text.joined(view), "$warning" if charts.paused else "$quiet")
@@ -108,15 +137,15 @@ def probe_lines(probe: ProbeState | None, row: Row | None, charts: ChartsPanel) 
         told.append((2, Content.assemble((f"{safe(name, 30)} ", "$quiet"), (text.number(value), "bold"))))
     if not probe.running and probe.stopped_why:
         told.append((1, Content.styled(safe(probe.stopped_why, 100), "$quiet")))
-    line = _most_of(told, charts.size.width - 2)
+    line = _most_of(told, width - 2)
     figures = [
         Content.styled(words, "$quiet")
         for words in (_quantiles("worker", probe.worker), _quantiles("round trip", probe.round_trip))
         if words
     ]
-    file = Content.styled(safe(os.path.basename(plan.data), 40), "$quiet")
-    order = [sight, *figures, file] if charts.paused else [*figures, sight, file]
-    return line, _fitting(order, charts.size.width - 2)
+    order = [sight, *figures] if charts.paused else [*figures, sight]
+    file = file_words(probe.data, width) if probe.data is not None else safe(os.path.basename(plan.data), 40)
+    return line, _fitting(order, width - 2), Content.styled(file, "$quiet")
 
 
 def _most_of(parts: list[tuple[int, Content]], width: int) -> Content:

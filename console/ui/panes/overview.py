@@ -324,7 +324,8 @@ def _recipe(engine: Engine, row: Row, width: int) -> list[Content]:
         ("on change", f"{recipe.reload.on_change}, {recipe.reload.policy}"),
         ("python", safe(recipe.environment.python or "")),
     ]
-    return pairs(rows, width)
+    notes = [Content.styled(f"{text.sign('▲')} {safe(note)}", "$warning") for note in recipe.notes]
+    return [*pairs(rows, width), *(line for note in notes for line in paragraph(note, width))]
 
 
 def _name(path: str | None) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,12 +18,15 @@ from console.records import DataFile, Json, Outcome, WorkerState
 from console.safe_text import safe
 from console.ui import text
 from console.ui.panes.answer import answer_lines
+from console.ui.panes.refused import refused_lines
+from console.ui.panes.typed_row import flat, named_row, parsed_line, typed_line
 from console.ui.rows import Row
 from console.ui.widgets.backdrop import Backdrop
+from console.ui.widgets.data_line import read_words
 from console.ui.widgets.keyvalue import pairs, paragraph, value_text
 from console.ui.widgets.line_input import LineInput
 from console.ui.widgets.pixels import half_blocks, image_side, scale_for, shades
-from console.ui.widgets.text_pane import Hanging, TextPane, wrapped
+from console.ui.widgets.text_pane import TextPane
 
 if TYPE_CHECKING:
     from console.engine import Engine
@@ -37,13 +38,13 @@ _PREFERRED = ("predict", "predict_proba", "decision_function", "transform")
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """A row and what the model said of it. `index` is None for one that was typed; `trouble` why there is no answer."""
+    """A row and what the model said of it. `index` is None for one that was typed; `error` why there is no answer."""
 
     index: int | None
     inputs: dict[str, Json]
     truth: Json
     outcome: Outcome | None
-    trouble: str = ""
+    error: ConsoleError | None = None
 
 
 class TryPane(Vertical, Backdrop):
@@ -51,7 +52,9 @@ class TryPane(Vertical, Backdrop):
 
     DEFAULT_CSS = """
     TryPane { height: 1fr; }
-    TryPane #place { height: 1; }
+    TryPane #place, TryPane #read { height: 1; }
+    TryPane #read { color: $quiet; display: none; &.told { display: block; } }
+    TryPane.refused #inputs { max-width: 100%; }
     TryPane Horizontal { height: 1fr; margin-top: 1; }
     TryPane #inputs { width: 1fr; max-width: 72; }
     TryPane #answer { width: 1fr; height: 1fr; max-width: 50; margin-left: 2; }
@@ -75,10 +78,12 @@ class TryPane(Vertical, Backdrop):
         self._place = Static(id="place")
         self._inputs = TextPane(id="inputs")
         self._answer = Static(id="answer")
+        self._read = Static(id="read", markup=False)
 
     def compose(self) -> ComposeResult:
         """The parts."""
         yield self._place
+        yield self._read
         with Horizontal():
             yield self._inputs
             yield self._answer
@@ -155,20 +160,17 @@ class TryPane(Vertical, Backdrop):
             outcome = await engine.questions.predict(path, start=index, stop=index + 1, methods=self._methods())
             self._tried = Tried(index, inputs, truth, outcome)
         except ConsoleError as error:
-            trouble = f"{error.message}\n{error.hint}" if error.hint else error.message
-            self._tried = Tried(index, inputs, truth, None, trouble)
+            self._tried = Tried(index, inputs, truth, None, error)
         self._paint()
 
     async def _fetch_typed(self, line: str, like: dict[str, Json]) -> None:
         row = parsed_line(line, like)
-        inputs: dict[str, Json] = (
-            {"text": row} if isinstance(row, str) else dict(zip(_names(like, row), row, strict=True))
-        )
+        inputs = named_row(row, like)
         try:
             outcome = await self._engine.questions.predict(self._path, rows=[row], methods=self._methods())
             self._tried = Tried(None, inputs, None, outcome)
         except ConsoleError as error:
-            self._tried = Tried(None, inputs, None, None, error.message)
+            self._tried = Tried(None, inputs, None, None, error)
         self._paint()
 
     def _methods(self) -> tuple[str, ...]:
@@ -184,19 +186,32 @@ class TryPane(Vertical, Backdrop):
         if not self.is_mounted or not self.size:
             return
         self._place.update(self._place_words(), layout=False)
+        self._paint_read()
         tried = self._tried
-        self._answer.set_class(tried is None, "nothing")
+        refused = tried.error if tried is not None and not tried.inputs else None
+        self.set_class(refused is not None, "refused")
+        self._answer.set_class(tried is None or refused is not None, "nothing")
         if tried is None:
             self._inputs.show([self._waiting()])
+            return
+        if refused is not None:
+            self._inputs.show(refused_lines(refused, self.content_size.width - 2))
             return
         width = max(16, self._inputs.text_width)
         self._inputs.show(self._picture(tried.inputs, width) or _values(tried.inputs, width))
         worker = self._row.worker if self._row is not None else None
         classes = worker.signature.classes if worker is not None else None
         lines = answer_lines(tried.outcome, tried.truth, classes, max(16, self._answer.size.width))
-        if tried.trouble:
-            lines = trouble_lines(tried.trouble, max(16, self._answer.size.width))
+        if tried.error is not None:
+            lines = refused_lines(tried.error, max(16, self._answer.size.width))
         self._answer.update(Content("\n").join(lines[: max(1, self._answer.size.height or 1)]), layout=False)
+
+    def _paint_read(self) -> None:
+        """Say how the file was read whose row is shown."""
+        of_file = self._file is not None and self._tried is not None and self._tried.index is not None
+        words = read_words(self._file, self.content_size.width) if of_file and self._file is not None else ""
+        self._read.set_class(bool(words), "told")
+        self._read.update(words, layout=False)
 
     def _place_words(self) -> Content:
         keys = (("← →", "row"), ("i", "type one"))
@@ -229,7 +244,7 @@ class TryPane(Vertical, Backdrop):
         return Content.styled(text.sign("asking the model …"), "$quiet")
 
     def _picture(self, inputs: dict[str, Json], width: int) -> list[Content]:
-        values = _flat(inputs)
+        values = flat(inputs)
         side = image_side(values)
         if side is None or 2 * side > width:
             return []
@@ -241,60 +256,10 @@ class TryPane(Vertical, Backdrop):
         return half_blocks(numbers, side, scale, paper, pen)
 
 
-def trouble_lines(trouble: str, width: int) -> list[Content]:
-    """Why there is no answer, and in the lines behind it what to do."""
-    what, *rest = safe(trouble, 600, lines=True).split("\n")
-    said = Hanging(Content.assemble((f"{text.sign('✖')} ", "bold $error"), (what, "$error")), 2)
-    return [*wrapped(said, width), *(line for more in rest for line in paragraph(more, width, 2, "$quiet"))]
-
-
-def typed_line(inputs: dict[str, Json]) -> str:
-    """A row as it can be typed: its text, or its values separated by commas."""
-    values = _flat(inputs)
-    if len(values) == 1 and isinstance(values[0], str):
-        return safe(values[0], 0)
-    return ", ".join(value_text(value) if not isinstance(value, str) else safe(value, 0) for value in values)
-
-
-def parsed_line(line: str, like: dict[str, Json]) -> str | list[Json]:
-    """What was typed as a row: a text where the row it is like is one, else values; what looks like a number is one."""
-    if list(like) == ["text"]:
-        return line
-    cells = next(csv.reader([line], skipinitialspace=True), [])
-    values: list[Json] = [_value(cell.strip()) for cell in cells]
-    if not like and not any(isinstance(value, (int, float)) for value in values):
-        return line
-    return values
-
-
-def _value(cell: str) -> Json:
-    if cell in ("", "nan", "None"):
-        return None
-    if cell in ("True", "False"):
-        return cell == "True"
-    for kind in (int, float):
-        try:
-            return kind(cell)
-        except ValueError:
-            continue
-    return cell.strip("'\"")
-
-
-def _names(like: dict[str, Json], values: Sequence[Json]) -> list[str]:
-    names = list(like)
-    return names if len(names) == len(values) else [str(index) for index in range(len(values))]
-
-
-def _flat(inputs: dict[str, Json]) -> list[Json]:
-    """The values of a row; an unnamed row holds them all in one list."""
-    only = next(iter(inputs.values())) if len(inputs) == 1 else None
-    return only if isinstance(only, list) else list(inputs.values())
-
-
 def _values(inputs: dict[str, Json], width: int) -> list[Content]:
     if list(inputs) == ["text"]:
         return paragraph(safe(inputs["text"], 4000), width)
-    values = _flat(inputs)
+    values = flat(inputs)
     names = (
         list(inputs) if len(inputs) == len(values) and list(inputs) != ["x"] else [str(i) for i in range(len(values))]
     )

@@ -56,7 +56,7 @@ class ModelScreen(ArtifactScreen):
     BINDINGS = bindings_at("model", EVERYWHERE)
     CSS = """
     ModelScreen #panes { height: 1fr; & > * { padding: 1 1 0 1; } }
-    ModelScreen.-short #live { padding: 0 1; }
+    ModelScreen.-short #live { padding: 0 1; &.refused { padding: 1 1 0 1; } }
     """
 
     def __init__(self, path: str, tab: str = "overview") -> None:

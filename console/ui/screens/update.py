@@ -23,6 +23,7 @@ from console.ui.dialogs.confirm import ConfirmScreen
 from console.ui.keys import EVERYWHERE, bindings_at
 from console.ui.screens.base import ConsoleScreen
 from console.ui.widgets.comparison import comparison_lines
+from console.ui.widgets.differences import difference_lines
 from console.ui.widgets.line_input import LineInput
 from console.ui.widgets.text_pane import TextPane
 
@@ -33,6 +34,8 @@ _FOOTERS = {
     COMPARED: ("promote", "discard", "copy", "history", "back"),
 }
 
+_BESIDE_DIFFERENCES, _MOST_DIFFERENCES = 22, 12
+"""Lines of the screen for all but the columns that do not fit, and how many of these are named; errors has all."""
 _WHERE = "Type the path of the training data below, or write [data] train = … into the recipe."
 """What this screen says where a command would name its options."""
 
@@ -159,6 +162,9 @@ class UpdateScreen(ConsoleScreen):
             hint = _WHERE if isinstance(error, Usage) and self._plan is None else error.hint
             if hint:
                 words.append(Content.styled(safe(hint, 300), "$quiet"))
+            if error.failure is not None and error.failure.differences:
+                most = min(_MOST_DIFFERENCES, max(2, self.size.height - _BESIDE_DIFFERENCES))
+                words += [Content(""), *difference_lines(error.failure, self.size.width - 8, most)]
         else:
             words.append(
                 Content(

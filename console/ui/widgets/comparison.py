@@ -9,9 +9,12 @@ from textual.content import Content
 from console.records import Candidate, Comparison, GateResult, Unchanged, lower_is_better
 from console.safe_text import safe
 from console.ui import text
+from console.ui.widgets.data_line import file_words
 from console.ui.widgets.text_pane import Hanging, Line
 
 _MOST_NAME, _VALUE = 26, 11
+_WHOLE = 400
+"""Cells for how a file was read, which wraps where there are fewer."""
 _NOISE = 0.15
 """The share by which two measurements of the same latency may differ."""
 
@@ -26,6 +29,7 @@ def comparison_lines(comparison: Comparison) -> list[Line]:
         *_numbers(comparison),
         Content(""),
         *_changes(comparison),
+        *_data(comparison),
         *_warnings(comparison),
     ]
 
@@ -139,6 +143,18 @@ def _changes(comparison: Comparison) -> Iterator[Line]:
             (safe(after, 80), "bold"),
         )
         yield Hanging(line, width + 4)
+
+
+def _data(comparison: Comparison) -> Iterator[Line]:
+    """The files the candidate was made of and both were measured on, and how each was read."""
+    files = (("trained on", comparison.trained_on), ("measured on", comparison.measured_on))
+    read = [(name, file) for name, file in files if file is not None]
+    if read:
+        yield Content("")
+        yield Content.styled("data", "bold $quiet")
+    for name, file in read:
+        words = Content.assemble((f"  {name:<11}  ", "$foreground"), (file_words(file, _WHOLE), "$quiet"))
+        yield Hanging(words, 15)
 
 
 def _warnings(comparison: Comparison) -> Iterator[Line]:

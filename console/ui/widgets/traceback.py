@@ -9,6 +9,7 @@ from textual.content import Content
 from console.records import ExceptionInfo, Failure, Frame
 from console.safe_text import safe
 from console.ui import text
+from console.ui.widgets.differences import difference_lines
 from console.ui.widgets.text_pane import Hanging, Line
 
 _RELATIONS = {
@@ -18,11 +19,13 @@ _RELATIONS = {
 }
 _LIBRARY = ("/site-packages/", "/dist-packages/", "/lib/python")
 _STDERR_LINES = 200
+_TABLE = 76
+"""Cells for a table of columns, which is not drawn anew for another width."""
 
 
 def failure_lines(failure: Failure) -> list[Line]:
     """All of a failure, ready for a text pane."""
-    return [*_head(failure), *_chain(failure.chain), *_surroundings(failure)]
+    return [*_head(failure), *_columns(failure), *_chain(failure.chain), *_surroundings(failure)]
 
 
 def failure_title(failure: Failure, width: int) -> Content:
@@ -48,6 +51,12 @@ def _head(failure: Failure) -> Iterator[Line]:
         yield Content("")
         arrow = text.sign("→ ")
         yield Hanging(Content.assemble((arrow, "bold $success"), (_line(failure.hint, 2000), "$success")), len(arrow))
+
+
+def _columns(failure: Failure) -> Iterator[Line]:
+    if failure.differences:
+        yield Content("")
+        yield from difference_lines(failure, _TABLE)
 
 
 def _chain(chain: Iterable[ExceptionInfo]) -> Iterator[Line]:

@@ -33,7 +33,7 @@ class Training(Service):
 
         The body is the artifact's load plan, a fourth descriptor the file of its raw numbers (as in `Serving.load`).
 
-        Answers rows, held_back, seconds, task, notes, warnings. Progress comes as events: phase, done, total.
+        Answers rows, held_back, seconds, task, decided, notes, warnings. Progress comes as events: phase, done, total.
         Raises Refusal for data or parameters that cannot be trained with, and what the model's code raises.
         """
         fields = request.fields
@@ -65,6 +65,7 @@ class Training(Service):
             "held_back": held,
             "seconds": seconds,
             "task": task,
+            "decided": read.decided,
             "notes": notes + fitted.notes,
             "warnings": tracebacks.drain_warnings(),
         }, b""

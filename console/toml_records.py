@@ -1,7 +1,8 @@
 """Parsed TOML tables into checked dataclasses; what is wrong is told with file, line and the nearest valid key.
 
 A field's metadata may hold `least`, `most` and `above` (bounds of a number), `path` (made absolute against the file's
-directory) and `internal` (not for the file).
+directory, with `home` also against the user's), `unbuilt` (why nothing acts on it yet) and `internal` (not for the
+file).
 """
 
 from __future__ import annotations
@@ -10,24 +11,44 @@ import difflib
 import math
 import os
 import re
+import tomllib
 import types
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from console.errors import BadInput
+from console.bounds import range_words, within
+from console.errors import BadInput, ConsoleError
 from console.records import Json
+
+_LONGEST_NUMBER = 64
+"""Bits of a whole number that is shown digit by digit."""
+
+
+def parsed(path: Path, text: str, error: type[ConsoleError] = BadInput) -> dict[str, Any]:
+    """The tables of a TOML text. Raises `error` that names the file and where it is no TOML."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as wrong:
+        raise error(f"{path}: {wrong}", hint="the file is TOML; the README shows what may stand in it") from None
+    except (ValueError, RecursionError):
+        raise error(f"{path}: a number in it is too long, or its lists and tables are nested too deep") from None
 
 
 class TableReader:
-    """Turns the parsed tables of one file into records, or says where in the file they are wrong."""
+    """Turns the parsed tables of one file into records, or says where in the file they are wrong, as an `error`.
 
-    def __init__(self, path: Path, text: str) -> None:
+    `unbuilt` are sentences about what was set and nothing acts on yet.
+    """
+
+    def __init__(self, path: Path, text: str, error: type[ConsoleError] = BadInput) -> None:
         self._path = path
         self._text = text
+        self._error = error
+        self.unbuilt: list[str] = []
 
     def table(self, section: type[Any], found: object, place: tuple[str, ...]) -> Any:
-        """The record of type `section` that the parsed table at `place` says. Raises BadInput naming file and line."""
+        """The record of type `section` that the parsed table at `place` says. Raises `error` naming file and line."""
         if not isinstance(found, dict):
             raise self._wrong(place, f"must be a table, not {_words(found)}")
         known = {item.name: item for item in fields(section) if not item.metadata.get("internal")}
@@ -37,7 +58,10 @@ class TableReader:
             here = (*place, key)
             if key not in known:
                 raise self._unknown(here, tuple(known))
-            values[key] = self._checked(self._value(hints[key], value, here), known[key].metadata, here)
+            rules = known[key].metadata
+            values[key] = self._checked(self._value(hints[key], value, here), rules, here)
+            if "unbuilt" in rules:
+                self.unbuilt.append(f"[{'.'.join(here)}] is not acted on: {rules['unbuilt']}")
         return section(**values)
 
     def _value(self, expected: Any, value: Any, place: tuple[str, ...]) -> Any:
@@ -55,7 +79,7 @@ class TableReader:
                 raise self._wrong(place, f"must be a list of strings, not {_words(value)}")
             return tuple(value)
         if expected is float and type(value) is int:
-            return float(value)
+            return _as_float(value)
         if type(value) is not expected:
             raise self._wrong(place, f"must be {_TYPES[expected]}, not {_words(value)}")
         return value
@@ -63,7 +87,8 @@ class TableReader:
     def _choice(self, choices: tuple[str, ...], value: object, place: tuple[str, ...]) -> str:
         if isinstance(value, str) and value in choices:
             return value
-        raise self._wrong(place, f"must be one of {', '.join(choices)}, not {_words(value)}", _nearest(value, choices))
+        named = ", ".join(filter(None, choices))
+        raise self._wrong(place, f"must be one of {named}, not {_words(value)}", _nearest(value, choices))
 
     def _grid(self, value: object, place: tuple[str, ...]) -> dict[str, tuple[Json, ...]]:
         if not isinstance(value, dict):
@@ -74,31 +99,27 @@ class TableReader:
         return {key: tuple(values) for key, values in value.items()}
 
     def _checked(self, value: Any, rules: Any, place: tuple[str, ...]) -> Any:
-        if isinstance(value, float) and not math.isfinite(value):
-            raise self._wrong(place, f"must be a finite number, not {value}")
-        if "least" in rules and value < rules["least"]:
-            raise self._wrong(place, f"must be {rules['least']} or more, not {value}")
-        if "above" in rules and value <= rules["above"]:
-            raise self._wrong(place, f"must be more than {rules['above']}, not {value}")
-        if "most" in rules and value > rules["most"]:
-            raise self._wrong(place, f"must be {rules['most']} or less, not {value}")
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and not within(value, rules):
+            raise self._wrong(place, f"must be {range_words(rules) or 'a finite number'}, not {_words(value)}")
         if rules.get("path"):
             if not value or "\0" in value:
                 raise self._wrong(place, "must name a file")
-            return os.path.abspath(self._path.parent / value)
+            return os.path.abspath(self._path.parent / (os.path.expanduser(value) if rules.get("home") else value))
+        if value == "" and not rules.get("blank"):
+            raise self._wrong(place, "must not be empty")
         return value
 
-    def _unknown(self, place: tuple[str, ...], known: tuple[str, ...]) -> BadInput:
+    def _unknown(self, place: tuple[str, ...], known: tuple[str, ...]) -> ConsoleError:
         where = f"in [{'.'.join(place[:-1])}]" if len(place) > 1 else "at the top"
         sentence = f"{self._path}:{self._line(place)}: unknown key '{place[-1]}' {where}"
         near = _nearest(place[-1], known)
         if near:
-            return BadInput(f"{sentence}; did you mean '{near}'?", hint=f"known here: {', '.join(known)}")
-        return BadInput(sentence, hint=f"known here: {', '.join(known)}")
+            return self._error(f"{sentence}; did you mean '{near}'?", hint=f"known here: {', '.join(known)}")
+        return self._error(sentence, hint=f"known here: {', '.join(known)}")
 
-    def _wrong(self, place: tuple[str, ...], what: str, near: str | None = None) -> BadInput:
+    def _wrong(self, place: tuple[str, ...], what: str, near: str | None = None) -> ConsoleError:
         ask = f"; did you mean '{near}'?" if near else ""
-        return BadInput(f"{self._path}:{self._line(place)}: {'.'.join(place)} {what}{ask}")
+        return self._error(f"{self._path}:{self._line(place)}: {'.'.join(place)} {what}{ask}")
 
     def _line(self, place: tuple[str, ...]) -> int:
         return line_of(self._text, place)
@@ -140,7 +161,16 @@ def _split(dotted: str) -> tuple[str, ...]:
 _TYPES: dict[Any, str] = {str: "a string", int: "a whole number", float: "a number", bool: "true or false"}
 
 
+def _as_float(value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
 def _words(value: object) -> str:
+    if isinstance(value, int) and value.bit_length() > _LONGEST_NUMBER:
+        return f"a number of {value.bit_length()} bits"
     if isinstance(value, str):
         return f"'{value[:60]}'"
     if isinstance(value, list):

@@ -1,0 +1,137 @@
+"""Settings and options out of bounds, of another type or unknown: one sentence with file, key, value and range."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import pytest
+
+from console.bounds import range_words
+from console.config import Sealing, Settings, load_settings
+from console.errors import BadInput, Usage
+from console.store.recipe import Recipe, read_recipe
+
+HUGE = 2**70
+
+
+def keys(cls: type[Any], place: tuple[str, ...] = ()) -> Iterator[tuple[str, Any, Any]]:
+    """Every key of a file: its dotted name, its type and its rules."""
+    hints = get_type_hints(cls)
+    for one in fields(cls):
+        if is_dataclass(hints[one.name]):
+            yield from keys(hints[one.name], (*place, one.name))
+        elif "internal" not in one.metadata:
+            yield ".".join((*place, one.name)), hints[one.name], one.metadata
+
+
+README = Path(__file__).resolve().parents[1] / "README.md"
+SETTINGS = list(keys(Settings))
+NUMBERS = [(name, kind, rules) for name, kind, rules in SETTINGS if kind in (int, float)]
+
+
+def refused(tmp_path: Path, line: str) -> str:
+    """What is said of a settings file with this line."""
+    path = tmp_path / "config.toml"
+    path.write_text(f"\n{line}\n")
+    with pytest.raises(Usage) as caught:
+        load_settings(path)
+    assert caught.value.message.startswith(f"{path}:2: ")
+    return caught.value.message
+
+
+@pytest.mark.parametrize(("name", "kind", "rules"), NUMBERS, ids=[name for name, _, _ in NUMBERS])
+def test_every_number_among_the_settings_has_bounds(name: str, kind: type, rules: Any, tmp_path: Path) -> None:
+    low, high = rules["least"], rules["most"]
+    beyond: list[object] = [low - 1, -HUGE, high + 1, HUGE]
+    beyond += ["nan", "inf", "-inf", low - 0.01] if kind is float else []
+    for value in beyond:
+        said = refused(tmp_path, f"{name} = {value}")
+        assert f"{name} must be from {low} to {high}, not " in said
+        assert said.endswith((f"not {value}", f"not {float(str(value))}", "bits"))
+    for value in (low, high):
+        (tmp_path / "config.toml").write_text(f"{name} = {value}\n")
+        found: Any = load_settings(tmp_path / "config.toml")
+        for part in name.split("."):
+            found = getattr(found, part)
+        assert found == value
+        assert type(found) is kind
+
+
+@pytest.mark.parametrize(("name", "kind", "rules"), SETTINGS, ids=[name for name, _, _ in SETTINGS])
+def test_every_setting_stands_in_the_readme_with_its_range(name: str, kind: Any, rules: Any) -> None:
+    table = README.read_text("utf-8").partition("## Configuration")[2].partition("\n## ")[0]
+    (row,) = (line for line in table.splitlines() if line.startswith("|") and f"`{name}`" in line.split("|")[1])
+    wanted = [f"{rules['least']} to {rules['most']}"] if kind in (int, float) else get_args(kind)[1:]
+    assert all(word in row.split("|")[3] for word in wanted if kind not in (bool, str, tuple[str, ...]))
+
+
+@pytest.mark.parametrize(("name", "kind", "rules"), SETTINGS, ids=[name for name, _, _ in SETTINGS])
+def test_every_setting_of_another_type_is_named(name: str, kind: Any, rules: Any, tmp_path: Path) -> None:
+    wrong = {bool: ("1", '"yes"'), int: ("1.5", "true", '"1"'), float: ("true", '"1"')}.get(kind, ("3", "true", "[1]"))
+    for value in wrong:
+        assert f"{name} must be " in refused(tmp_path, f"{name} = {value}")
+    assert f"{name} must be " in refused(tmp_path, f"[{name}]\nx = 1")
+    assert f"did you mean '{name.rpartition('.')[2]}'?" in refused(tmp_path, f"{name}x = 1")
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (
+            "theme = 'consol-dark'",
+            "theme must be one of console-dark, .*, not 'consol-dark'; did you mean 'console-dark'",
+        ),
+        ("theme = 'nord'", "must be one of console-dark, console-light, ansi-dark, ansi-light, not 'nord'"),
+        ("sealing = 3", "sealing must be a table, not 3"),
+        ("[sealng]", "unknown key 'sealng' at the top; did you mean 'sealing'"),
+        ("sealing.identity = ''", "must name a file"),
+        ("sealing.recipients = 'age1'", "must be a list of strings"),
+    ],
+)
+def test_what_else_is_wrong_is_named(line: str, words: str, tmp_path: Path) -> None:
+    assert re.search(words, refused(tmp_path, line))
+
+
+@pytest.mark.parametrize("text", ["fps = ", "fps = " + "9" * 5000, "x = " + "[" * 100_000])
+def test_what_is_no_toml_is_refused_with_the_file(text: str, tmp_path: Path) -> None:
+    for name, read in (("config.toml", load_settings), ("m.recipe.toml", read_recipe)):
+        path = tmp_path / name
+        path.write_text(text)
+        with pytest.raises((Usage, BadInput), match=str(path)):
+            read(path)
+
+
+def test_an_identity_is_named_from_the_settings_or_from_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/ada")
+    for named, found in (("id.txt", f"{tmp_path}/id.txt"), ("~/id.txt", "/home/ada/id.txt"), ("/id.txt", "/id.txt")):
+        (tmp_path / "config.toml").write_text(f'[sealing]\nidentity = "{named}"\nrecipients = ["age1x"]\n')
+        assert load_settings(tmp_path / "config.toml").sealing == Sealing(found, ("age1x",))
+
+
+RECIPE = list(keys(Recipe))
+
+
+@pytest.mark.parametrize("name", [name for name, kind, _ in RECIPE if float in (kind, *getattr(kind, "__args__", ()))])
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", 10**400, "'1'", "true"])
+def test_no_number_of_a_recipe_is_none(name: str, value: object, tmp_path: Path) -> None:
+    path = tmp_path / "m.recipe.toml"
+    path.write_text(f"{name} = {value}\n")
+    with pytest.raises(BadInput, match=rf"{path}:1: {name} must be "):
+        read_recipe(path)
+
+
+@pytest.mark.parametrize("name", [name for name, kind, _ in RECIPE if str in (kind, *getattr(kind, "__args__", ()))])
+def test_no_text_of_a_recipe_is_empty(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "m.recipe.toml"
+    path.write_text(f"{name} = ''\n")
+    with pytest.raises(BadInput, match=rf"{path}:1: {name} must "):
+        read_recipe(path)
+
+
+def test_ranges_are_said_in_words() -> None:
+    told = [range_words(rules) for rules in ({"above": 0, "most": 1}, {"most": 1}, {"least": 0}, {"above": 0}, {})]
+    assert told == ["more than 0 and at most 1", "1 or less", "0 or more", "more than 0", ""]

@@ -1,0 +1,130 @@
+"""What is configured is acted on: every key of settings, recipe and policy and every option has a reader."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import pytest
+
+from console import config
+from console.cli.parser import commands_parser, console_parser
+from console.store import recipe
+from console.trust import policy, policy_file
+from console.trust.roles import Role
+from console.ui.themes import THEMES
+from tests.readers import CONSOLE, CommandLine, constants_in, methods_of, reads_outside, tree_of
+
+Table = tuple[type[Any], frozenset[str]]
+"""A table of a file, and the names its value goes by in the code."""
+
+READS_A_RECIPE = ("recipe", "of", "or_default", "_written", "_recipe", "load_recipe", "read_recipe")
+
+
+def tables(cls: type[Any], *names: str) -> Iterator[Table]:
+    """A table with those within it; what nothing acts on yet is told instead and left out here."""
+    yield cls, frozenset(names)
+    hints = get_type_hints(cls)
+    for one in fields(cls):
+        for kind in (hints[one.name], *get_args(hints[one.name])):
+            if is_dataclass(kind) and isinstance(kind, type) and "unbuilt" not in one.metadata:
+                yield from tables(kind, one.name, "settings")
+
+
+def keys_of(file: str, *found: Table) -> list[Any]:
+    """A parameter a key: the file that defines it, the names its table goes by, and the key's name."""
+    return [
+        pytest.param(CONSOLE / file, names, one.name, id=f"{cls.__name__}.{one.name}")
+        for cls, names in found
+        for one in fields(cls)
+        if not {"internal", "unbuilt"} & one.metadata.keys()
+    ]
+
+
+KEYS = [
+    *keys_of("config.py", *tables(config.Settings, "settings")),
+    *keys_of("store/recipe.py", *tables(recipe.Recipe, *READS_A_RECIPE)),
+    *keys_of(
+        "trust/policy_file.py",
+        (policy_file.PolicyFile, frozenset(("file", "mine", "theirs"))),
+        (policy_file.Pin, frozenset(("pin",))),
+    ),
+    *keys_of("trust/policy.py", (policy.Policy, frozenset(("policy",)))),
+]
+
+
+@pytest.mark.parametrize(("module", "names", "key"), KEYS)
+def test_every_key_has_a_reader(module: Path, names: frozenset[str], key: str) -> None:
+    """It is read outside of its own file, or by a method there that is called outside of it."""
+    outside = reads_outside(module)
+    called = {attribute for _base, attribute in outside}
+    within = {read for method, reads in methods_of(module) for read in reads if method in called}
+    tables = names | {f"_{name}" for name in names}
+    read = {attribute for base, attribute in outside if base in tables}
+    read |= {attribute for base, attribute in within if base in tables | {"self"}}
+    assert key in read, f"nothing acts on {key}"
+
+
+def test_every_key_of_a_policy_is_read_into_its_record() -> None:
+    """The keys stand in a table of their own there, and each must be named by who reads the file."""
+    reader = next(
+        node for node in tree_of(CONSOLE / "trust/policy_file.py").body if getattr(node, "name", "") == "_Reader"
+    )
+    named = constants_in(reader)
+    sections = {name: set(keys) for name, keys in policy_file._SECTIONS.items()}
+    assert sections.pop("pin") == {one.name for one in fields(policy_file.Pin)}
+    assert sections.pop("roles") == {role.word for role in Role} - {Role.NONE.word}
+    assert {key for keys in sections.values() for key in keys} <= named | {"pin", "roles"}
+
+
+def options() -> Iterator[Any]:
+    """A parameter an option or argument of a command: the function that does it, and the option's name."""
+    parser = commands_parser()
+    choices = next(one.choices for one in parser._actions if isinstance(one, argparse._SubParsersAction))
+    commands = {name: (sub, sub.get_default("run") or "main:_command") for name, sub in choices.items()}
+    for name, (sub, run) in {**commands, "": (console_parser(), "main:_dispatch")}.items():
+        for action in sub._actions:
+            if action.dest not in ("help", "json"):
+                yield pytest.param(run.partition(":")[2], action.dest, id=f"{name} {action.dest}")
+
+
+LINE = CommandLine()
+
+
+@pytest.mark.parametrize(("function", "option"), options())
+def test_every_option_has_a_reader(function: str, option: str) -> None:
+    assert option in LINE.arguments_of(function), f"{function} does not look at {option}"
+
+
+def test_json_is_looked_for_before_anything_else() -> None:
+    assert "--json" in constants_in(tree_of(CONSOLE / "cli/main.py"))
+
+
+def unbuilt(cls: type[Any], place: tuple[str, ...] = ()) -> Iterator[str]:
+    """The tables of a recipe that nothing acts on yet, as they are written."""
+    hints = get_type_hints(cls)
+    for one in fields(cls):
+        here = (*place, one.name)
+        if "unbuilt" in one.metadata:
+            yield ".".join(here)
+        elif is_dataclass(hints[one.name]):
+            yield from unbuilt(hints[one.name], here)
+
+
+@pytest.mark.parametrize("table", unbuilt(recipe.Recipe))
+def test_what_nothing_acts_on_yet_is_told(table: str, tmp_path: Path) -> None:
+    path = tmp_path / "m.recipe.toml"
+    path.write_text(f"[{table}]\n")
+    (note,) = recipe.read_recipe(path).notes
+    assert note.startswith(f"[{table}] is not acted on: ")
+
+
+def test_nothing_among_the_settings_is_without_a_reader() -> None:
+    assert not list(unbuilt(config.Settings))
+
+
+def test_the_themes_of_the_settings_are_those_there_are() -> None:
+    assert tuple(THEMES) == config.THEME_NAMES
