@@ -1,10 +1,9 @@
-"""Commands that load an artifact into a sandboxed worker: evaluate, probe, convert."""
+"""Commands that load an artifact into a sandboxed worker: probe, convert."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import Iterable
 from pathlib import Path
 
 from console.cli import shapes
@@ -18,25 +17,6 @@ from console.records import Json, Measured, ProbePlan, ProbeState, WorkerView
 def _recorded(arguments: argparse.Namespace) -> bool | None:
     """An operator's yes is always put on record."""
     return True if arguments.accept is not None else None
-
-
-async def evaluate(arguments: argparse.Namespace, output: Output) -> int:
-    """Measure the answers against the truth in a data file."""
-    async with opened(arguments.artifact, records=_recorded(arguments)) as store:
-        await store.load(arguments)
-        read_as(store, arguments)
-        data, target = absolute(arguments.data), target_of(arguments)
-        table = await store.engine.questions.open_data(store.artifact, data, target)
-        narrate(table, output)
-        task, rows, metrics = await store.engine.questions.evaluate(store.artifact, data=data, target=target)
-    value: dict[str, Json] = {"task": task, "rows": rows, "metrics": dict(metrics), "data": shapes.data(table)}
-    output.data(value, lambda: [f"{task} on {rows} rows", *_numbers(metrics)])
-    return 0
-
-
-def _numbers(metrics: dict[str, float]) -> Iterable[str]:
-    width = max(map(len, metrics), default=0)
-    return (f"  {name:<{width}}  {number:.6g}" for name, number in metrics.items())
 
 
 async def probe(arguments: argparse.Namespace, output: Output) -> int:
