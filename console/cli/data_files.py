@@ -53,4 +53,5 @@ def _options(said: list[str], ignore: list[str]) -> ReadOptions:
 
 def narrate(table: DataFile, output: Output) -> None:
     """Say how the data file was read."""
+    output.warn(table.warnings)
     output.say(f"{table.path}: {table.rows:,} rows{', ' if table.decided else ''}{table.decided}")

@@ -15,14 +15,21 @@ from console.records import Json
 async def evaluate(arguments: argparse.Namespace, output: Output) -> int:
     """Measure the answers against the truth in a data file."""
     async with opened(arguments.artifact, records=True if arguments.accept is not None else None) as store:
-        await store.load(arguments)
+        await store.load(arguments, output)
         read_as(store, arguments)
         data, target = absolute(arguments.data), target_of(arguments)
         table = await store.engine.questions.open_data(store.artifact, data, target)
         narrate(table, output)
-        task, rows, metrics = await store.engine.questions.evaluate(store.artifact, data=data, target=target)
-    value: dict[str, Json] = {"task": task, "rows": rows, "metrics": dict(metrics), "data": shapes.data(table)}
-    output.data(value, lambda: [f"{task} on {rows} rows", *_numbers(metrics)])
+        found = await store.engine.questions.evaluate(store.artifact, data=data, target=target)
+    output.warn(found.warnings)
+    value: dict[str, Json] = {
+        "task": found.task,
+        "rows": found.rows,
+        "metrics": dict(found.metrics),
+        "data": shapes.data(table),
+        "warnings": output.warned,
+    }
+    output.data(value, lambda: [f"{found.task} on {found.rows} rows", *_numbers(found.metrics)])
     return 0
 
 

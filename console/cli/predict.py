@@ -26,7 +26,7 @@ async def predict(arguments: argparse.Namespace, output: Output) -> int:
     """Predict every row of a data file."""
     async with opened(arguments.artifact, records=arguments.accept is not None) as store:
         engine, path = store.engine, store.artifact
-        await store.load(arguments)
+        await store.load(arguments, output)
         data = absolute(arguments.data)
         read_as(store, arguments)
         target = target_of(arguments)
@@ -44,6 +44,7 @@ async def predict(arguments: argparse.Namespace, output: Output) -> int:
                 stop=min(stop, start + _BATCH),
                 methods=tuple(arguments.method or ()),
             )
+            output.warn(outcome.warnings)
             times.append(outcome.worker_ms)
             for name, values in outcome.outputs.items():
                 outputs.setdefault(name, []).extend(values if isinstance(values, list) else [values])
@@ -55,6 +56,7 @@ async def predict(arguments: argparse.Namespace, output: Output) -> int:
         "rows": stop,
         "data": shapes.data(table),
         "outputs": dict(outputs),
+        "warnings": output.warned,
         "latency_ms": shapes.quantiles(times),
         **_worker(view, memory),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from collections.abc import Iterable
 from pathlib import Path
 
 from console.cli import shapes
@@ -11,6 +12,7 @@ from console.cli.data_files import absolute, narrate, read_as, target_of
 from console.cli.opening import Opened, opened
 from console.cli.output import Output, size_words
 from console.errors import BadInput
+from console.monitor.growth import growth_words
 from console.records import Json, Measured, ProbePlan, ProbeState, WorkerView
 
 
@@ -22,15 +24,14 @@ def _recorded(arguments: argparse.Namespace) -> bool | None:
 async def probe(arguments: argparse.Namespace, output: Output) -> int:
     """Drive the model at a rate for a while; a line a second, then a summary."""
     async with opened(arguments.artifact, records=_recorded(arguments)) as store:
-        await store.load(arguments)
+        await store.load(arguments, output)
         state = await _probed(store, arguments, output)
         view = store.engine.models.view(store.artifact)
-        value: dict[str, Json] = {
-            "summary": True,
-            **shapes.probe(state, view),
-            "score": None if state.score is None else dict(state.score),
-        }
-        output.line(value, _progress(state, view) + f"  ({state.stopped_why or 'done'})")
+        output.warn(state.warnings)
+        summary = {**shapes.probe_summary(state, view), "warnings": output.warned}
+        output.line(summary, _progress(state, view) + f"  ({state.stopped_why or 'done'})")
+        if not output.as_json:
+            output.lines(_summary(state))
     return 1 if state.errors and state.errors >= state.calls else 0
 
 
@@ -72,6 +73,12 @@ def _progress(state: ProbeState, view: WorkerView | None) -> str:
     return f"{counts}  {part('worker', state.worker)}  {part('round trip', state.round_trip)}  {memory}".rstrip()
 
 
+def _summary(state: ProbeState) -> Iterable[str]:
+    asked = f"{state.plan.rate:g}/s" if state.plan.rate else "as fast as it goes"
+    yield f"asked {asked}, reached {state.rate:.3g}/s"
+    yield growth_words(state.growth)
+
+
 async def convert(arguments: argparse.Namespace, output: Output) -> int:
     """Write the model in another format."""
     async with opened(arguments.artifact, records=_recorded(arguments)) as store:
@@ -82,7 +89,10 @@ async def convert(arguments: argparse.Namespace, output: Output) -> int:
             )
         except FileExistsError:
             raise BadInput(f"{out} is there already", hint="name another place with --out") from None
-    output.data({"path": str(out), **found}, lambda: [f"written {out}", *(f"  {k}: {v}" for k, v in found.items())])
+    warnings = found.pop("warnings")
+    output.warn(map(str, warnings) if isinstance(warnings, list) else ())
+    value: dict[str, Json] = {"path": str(out), **found, "warnings": output.warned}
+    output.data(value, lambda: [f"written {out}", *(f"  {k}: {v}" for k, v in found.items())])
     return 0
 
 

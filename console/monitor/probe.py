@@ -15,9 +15,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from console.errors import ConsoleError
+from console.monitor.growth import Trend
 from console.monitor.histogram import Histogram
 from console.monitor.series import Recorder
-from console.records import Outcome, ProbePlan, ProbeState
+from console.records import Growth, Memory, Outcome, ProbePlan, ProbeState
 
 Call = Callable[[int, int], Awaitable[Outcome]]
 """Predicts `batch` rows from row `start`: `call(start, batch)`. Raises ConsoleError when it fails."""
@@ -25,6 +26,7 @@ Call = Callable[[int, int], Awaitable[Outcome]]
 MAX_BEHIND_S = 1.0
 _BACK_OFF_S = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0)
 _RATE_SPAN = 5
+_MOST_WARNINGS = 20
 _SHORT_NAP_S = 0.05
 
 
@@ -66,6 +68,10 @@ class Prober:
         self._began = self._ended = clock()
         self._running = False
         self._why: str | None = None
+        self._memory = Trend()
+        self._limit: int | None = None
+        self._size = 0
+        self._warnings: dict[str, None] = {}
 
     def set(self, *, rate: float | None = None, batch: int | None = None) -> None:
         """Change rate (requests a second, 0 = as fast as it goes) or batch (rows) from the next request on."""
@@ -82,6 +88,16 @@ class Prober:
             self._why = why
         self._wake.set()
 
+    def reading(self, memory: Memory, limit: int | None) -> None:
+        """One reading of the worker's memory, which may hold `limit` bytes."""
+        self._limit, self._size = limit, memory.rss
+        if self._running:
+            self._memory.add(self._calls, memory.rss)
+
+    def renewed(self) -> None:
+        """Another worker answers from now on: its memory begins anew."""
+        self._memory.clear()
+
     def state(self) -> ProbeState:
         """What it does and has counted so far; score values are means over the rows answered."""
         return ProbeState(
@@ -96,7 +112,16 @@ class Prober:
             round_trip=self._round_trip.measured(),
             score=dict(self._score) or None,
             stopped_why=None if self._running else self._why,
+            growth=self._growth(),
+            warnings=tuple(self._warnings),
         )
+
+    def _growth(self) -> Growth | None:
+        found, rate = self._memory.growth(), self._reached()
+        if found is None or not found.grows or self._limit is None or rate <= 0:
+            return found
+        left = max(0.0, self._limit - self._size) / (found.per_call * rate)
+        return replace(found, limit=self._limit, seconds_left=left)
 
     async def run(self, seconds: float | None = None) -> ProbeState:
         """Drive until `stop`, for `seconds` at most; returns the summary. A failed request is counted, not raised."""
@@ -165,6 +190,9 @@ class Prober:
     def _count(self, outcome: Outcome, round_trip_ms: float) -> None:
         self._calls += 1
         self._answered += outcome.rows
+        for warning in outcome.warnings:
+            if len(self._warnings) < _MOST_WARNINGS:
+                self._warnings[warning] = None
         self._worker.record(outcome.worker_ms)
         self._round_trip.record(round_trip_ms)
         if outcome.score:

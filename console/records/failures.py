@@ -34,7 +34,7 @@ class Failure:
 
     `chain` has the exception that ended it last; `exit` says how a dead child ended, in words; `input` what it was
     given (shape and dtypes, never values); `stderr` its last words. The same thing again only raises `count`, and
-    `last` is when.
+    `last` is when. `versions` names the libraries that have another version than the model was written with.
     """
 
     id: int
@@ -54,3 +54,4 @@ class Failure:
     digest: str | None = None
     count: int = 1
     last: float | None = None
+    versions: str = ""

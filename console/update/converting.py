@@ -58,6 +58,7 @@ class Converting:
             "verdict": str(judged.judgement.verdict),
             "compared": list(saved.compared),
             "rows": saved.rows,
+            "warnings": list(dict.fromkeys((*started.loaded.warnings, *saved.warnings))),
         }
 
     def _check_outside(self, path: str, out: Path) -> None:

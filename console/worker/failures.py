@@ -8,12 +8,15 @@ from typing import Any
 
 from console.errors import BadInput, Failed
 from console.records import ExceptionInfo, Failure, Frame, Memory
+from console.safe_text import safe
 from console.worker.hints import hint_for
+from console.worker.versions import Versions
 
 TEXT_CAP = 10_000
 FRAMES_CAP = 210
 CHAIN_CAP = 20
-WARNINGS_CAP = 50
+WARNINGS_CAP = 20
+WARNING_CAP = 500
 
 _SEALING_CODES = frozenset({"identity", "wrong-identity", "recipient", "no-package", "over-cap"})
 INPUT_CODES = (
@@ -51,15 +54,25 @@ def error_of(failure: Failure, details: dict[str, Any] | None = None) -> ChildFa
     return error
 
 
-def new_failure(artifact: str, phase: str, code: str, message: str, **more: Any) -> Failure:
-    """A failure as of now, with its hint; the engine gives it its number."""
-    failure = Failure(0, time.time(), artifact, phase, code, message[:TEXT_CAP], **more)
-    return replace(failure, hint=failure.hint or hint_for(failure))
+def new_failure(
+    artifact: str, phase: str, code: str, message: str, *, versions: Versions | None = None, **more: Any
+) -> Failure:
+    """A failure as of now, with its hint, which names the `versions` that differ; the engine gives it its number."""
+    different = versions.facts if versions is not None else ""
+    failure = Failure(0, time.time(), artifact, phase, code, message[:TEXT_CAP], versions=different, **more)
+    return replace(failure, hint=failure.hint or hint_for(failure, versions))
 
 
-def from_frame(said: Any, artifact: str, phase: str, stderr: str, memory: Memory | None) -> Failure:
-    """The failure a child reported. Whatever is missing or of the wrong type in its account is left out."""
+def from_frame(
+    said: Any, artifact: str, phase: str, stderr: str, memory: Memory | None, versions: Versions | None = None
+) -> Failure:
+    """The failure a child reported, with a hint that knows the `versions` of file and child.
+
+    Whatever is missing or of the wrong type in its account is left out.
+    """
     told: dict[str, Any] = said if isinstance(said, dict) else {}
+    warnings = warning_texts(told.get("warnings"))
+    versions = (versions or Versions()).learned(version_texts(told.get("versions")), warnings)
     return new_failure(
         artifact,
         _text(told.get("phase"), 100) or phase,
@@ -67,16 +80,32 @@ def from_frame(said: Any, artifact: str, phase: str, stderr: str, memory: Memory
         _text(told.get("message")) or "the child failed and did not say why",
         type=_text(told.get("type"), 500) or None,
         chain=tuple(_exception(one) for one in _items(told.get("chain"), CHAIN_CAP)),
-        warnings=texts(told.get("warnings")),
+        versions=versions,
+        warnings=warnings,
         stderr=stderr,
         input=_text(told.get("input")) or None,
         memory=memory,
     )
 
 
-def texts(value: Any, cap: int = WARNINGS_CAP) -> tuple[str, ...]:
+def texts(value: Any, cap: int = 50) -> tuple[str, ...]:
     """The strings in a list a child sent, capped."""
     return tuple(one[:TEXT_CAP] for one in _items(value, cap, str))
+
+
+def warning_texts(value: Any) -> tuple[str, ...]:
+    """The warnings a child sent, each once and made safe, as many as somebody reads and a count of the others."""
+    if not value:
+        return ()
+    found = tuple(dict.fromkeys(safe(one, WARNING_CAP) for one in _items(value, 4 * WARNINGS_CAP, str)))
+    more = len(found) - WARNINGS_CAP
+    return found if more <= 0 else (*found[:WARNINGS_CAP], f"[{more} more warnings]")
+
+
+def version_texts(value: Any) -> dict[str, str]:
+    """The library versions a child sent, by name, as far as they are texts."""
+    items = list(value.items())[:WARNINGS_CAP] if isinstance(value, dict) else []
+    return {str(name)[:100]: safe(version, 100) for name, version in items if isinstance(version, str)}
 
 
 def _exception(said: dict[str, Any]) -> ExceptionInfo:

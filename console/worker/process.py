@@ -25,6 +25,7 @@ from console.worker.line import Line
 from console.worker.mailbox import Mailbox
 from console.worker.mapped import MappedFile
 from console.worker.output import OutputRing
+from console.worker.versions import Versions
 from console.worker.wire import Head, WireError
 
 IN_FLIGHT_CAP = 64
@@ -97,6 +98,8 @@ class ChildProcess:
         self.memory: Memory | None = None
         self.memory_limit: int | None = None
         self.mapped: MappedFile | None = None
+        self.versions = Versions()
+        """Of its model's file and of its own libraries, as far as they are known: every failure names what differs."""
         self.exit: Exit | None = None
         self.ended = asyncio.Event()
         self.on_end: list[Callable[[ChildProcess], None]] = []
@@ -320,7 +323,9 @@ class ChildProcess:
             self._on_event(pending, head)
         elif "failure" in head:
             details = head.get("details")
-            failure = from_frame(head["failure"], self.label, pending.phase, self.stderr_tail(), self.memory)
+            failure = from_frame(
+                head["failure"], self.label, pending.phase, self.stderr_tail(), self.memory, self.versions
+            )
             self._answer(number, error_of(failure, details if isinstance(details, dict) else {}))
         else:
             if "note" in head:
@@ -451,6 +456,7 @@ class ChildProcess:
             stderr=self.stderr_tail(),
             input=given,
             memory=self.memory,
+            versions=self.versions,
         )
 
     def _diagnosis(self) -> tuple[str, str]:

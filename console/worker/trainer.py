@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 
 from console.errors import ConsoleError
 from console.records import ReadOptions, Target
-from console.worker.failures import ChildFailed, error_of, new_failure, texts
+from console.worker.failures import ChildFailed, error_of, new_failure, texts, warning_texts
 from console.worker.launcher import Launcher
 from console.worker.limits import Limits, SandboxPlan
 from console.worker.process import ChildProcess
@@ -137,7 +137,12 @@ class Trainer:
         try:
             rows, held, seconds = int(head["rows"]), int(head["held_back"]), float(head["seconds"])
             return Trained(
-                rows, held, seconds, str(head["task"])[:40], texts(head.get("notes")), texts(head.get("warnings"))
+                rows,
+                held,
+                seconds,
+                str(head["task"])[:40],
+                texts(head.get("notes")),
+                warning_texts(head.get("warnings")),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise self._malformed(error) from None

@@ -104,4 +104,7 @@ def test_version_warnings_become_one_line() -> None:
                 estimator_name=name, current_sklearn_version="1.9.1", original_sklearn_version="1.5.2"
             )
             warnings.warn(warning, stacklevel=1)
-        assert tracebacks.drain_warnings() == ["trained with scikit-learn 1.5.2, running 1.9.1"]
+        assert tracebacks.drain_warnings() == [
+            "written with scikit-learn 1.5.2, run with 1.9.1: answers may be wrong; "
+            "run it with its own version ([environment] python = …) or retrain it"
+        ]

@@ -15,6 +15,7 @@ from typing import Any, Callable, Optional
 from console.worker.child.asking import ask, own
 from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
+from console.worker.child.tracebacks import heard
 
 __all__ = ["Answers", "Metric", "metric_named", "refuse_unknown"]
 
@@ -68,7 +69,8 @@ class Answers:
         if method not in self._known:
             if not self.has(method):
                 raise Refusal("bad-input", f"{type(self.model).__name__} has no {method}")
-            self._known[method] = ask(self.model, method, self.X)
+            with heard():
+                self._known[method] = ask(self.model, method, self.X)
         return self._known[method]
 
     def rows(self) -> Any:
