@@ -77,6 +77,8 @@ def _summary(state: ProbeState) -> Iterable[str]:
     asked = f"{state.plan.rate:g}/s" if state.plan.rate else "as fast as it goes"
     yield f"asked {asked}, reached {state.rate:.3g}/s"
     yield growth_words(state.growth)
+    if state.last_error:
+        yield f"the last error: {state.last_error}"
 
 
 async def convert(arguments: argparse.Namespace, output: Output) -> int:

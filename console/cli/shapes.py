@@ -134,6 +134,7 @@ def probe_summary(state: ProbeState, view: WorkerView | None) -> dict[str, Json]
         "score": None if state.score is None else dict(state.score),
         "asked_hz": asked,
         "rate_reached": None if asked is None else state.rate >= REACHED * asked,
+        "last_error": state.last_error or None,
         "memory_growth": _growth(state.growth),
         "stopped_why": state.stopped_why,
     }

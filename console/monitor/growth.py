@@ -19,6 +19,8 @@ WARM_UP = 0.25
 """The share of the readings that is left out at the beginning: caches fill, pages are touched for the first time."""
 CERTAIN = 3.0
 """Growth is told from this many standard errors on."""
+SEEN = 512 << 10
+"""Bytes in all; a sound process gains less than this by the way its memory is laid out."""
 PAGE = 4096
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
@@ -68,7 +70,7 @@ def _fitted(readings: Sequence[Point]) -> Growth | None:
     error = max(error, PAGE / span)
     half = len(blocks) // 2
     early, late = _line(blocks[:half])[0], _line(blocks[half:])[0]
-    steady = early > 0 and late > early / 4
+    steady = early > 0 and late > early / 4 and slope * span >= SEEN
     return Growth(slope, error, len(readings), grows=steady and slope > CERTAIN * error)
 
 

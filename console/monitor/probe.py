@@ -72,6 +72,7 @@ class Prober:
         self._limit: int | None = None
         self._size = 0
         self._warnings: dict[str, None] = {}
+        self._last_error = ""
 
     def set(self, *, rate: float | None = None, batch: int | None = None) -> None:
         """Change rate (requests a second, 0 = as fast as it goes) or batch (rows) from the next request on."""
@@ -114,6 +115,7 @@ class Prober:
             stopped_why=None if self._running else self._why,
             growth=self._growth(),
             warnings=tuple(self._warnings),
+            last_error=self._last_error,
         )
 
     def _growth(self) -> Growth | None:
@@ -182,6 +184,7 @@ class Prober:
         except ConsoleError as error:
             if error.code != "unloaded":
                 self._errors += 1
+                self._last_error = f"{error.message} ({error.hint})" if error.hint else error.message
                 self._recorder.error()
         else:
             self._count(outcome, outcome.round_trip_ms + waited_ms)

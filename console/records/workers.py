@@ -143,7 +143,8 @@ class Growth:
 
 @dataclass(frozen=True, slots=True)
 class ProbeState:
-    """A probe that runs, or ran: what it does and what it has counted; `warnings` are of its calls."""
+    """A probe that runs, or ran: what it does and what it has counted; `warnings` are of its calls, `last_error` says
+    what went wrong last, and what to do about it."""
 
     plan: ProbePlan
     running: bool
@@ -158,6 +159,7 @@ class ProbeState:
     stopped_why: str | None = None
     growth: Growth | None = None
     warnings: tuple[str, ...] = ()
+    last_error: str = ""
 
 
 @dataclass(frozen=True, slots=True)

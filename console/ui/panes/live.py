@@ -10,12 +10,15 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
+from console.monitor.growth import growth_words
 from console.records import Measured, ProbeState, WorkerState
 from console.safe_text import safe
 from console.ui import text
 from console.ui.rows import Row
 from console.ui.widgets.backdrop import Backdrop
 from console.ui.widgets.charts_panel import ChartsPanel
+from console.ui.widgets.keyvalue import paragraph
+from console.ui.widgets.warned import warned_lines, warnings_of
 
 if TYPE_CHECKING:
     from console.engine import Engine
@@ -32,6 +35,7 @@ class LivePane(Vertical, Backdrop):
     DEFAULT_CSS = """
     LivePane { height: 1fr; }
     LivePane #probe { height: 2; }
+    LivePane #doubts { height: auto; max-height: 4; display: none; }
     """
 
     def __init__(self, engine: Engine, path: str) -> None:
@@ -40,6 +44,8 @@ class LivePane(Vertical, Backdrop):
         self._path = path
         self.charts = ChartsPanel()
         self._probe = Static(id="probe")
+        self._doubts = Static(id="doubts")
+        self._doubted: tuple[Content, ...] = ()
         self._said: tuple[Content, ...] = ()
         self._row: Row | None = None
 
@@ -47,6 +53,7 @@ class LivePane(Vertical, Backdrop):
         """Charts and probe."""
         yield self.charts
         yield self._probe
+        yield self._doubts
 
     def on_mount(self) -> None:
         """Move at the terminal's pace."""
@@ -66,6 +73,11 @@ class LivePane(Vertical, Backdrop):
         if lines != self._said:
             self._said = lines
             self._probe.update(Content("\n").join(lines), layout=False)
+        doubts = doubt_lines(self._engine.live.probe(self._path), row, max(16, self.content_size.width - 2))
+        if doubts != self._doubted:
+            self._doubted = doubts
+            self._doubts.display = bool(doubts)
+            self._doubts.update(Content("\n").join(doubts))
 
     def run(self, alive: bool) -> None:
         """Move while there is something alive and this is what the operator sees."""
@@ -117,6 +129,17 @@ def probe_lines(probe: ProbeState | None, row: Row | None, charts: ChartsPanel) 
     file = Content.styled(safe(os.path.basename(plan.data), 40), "$quiet")
     order = [sight, *figures, file] if charts.paused else [*figures, sight, file]
     return line, _fitting(order, charts.size.width - 2)
+
+
+def doubt_lines(probe: ProbeState | None, row: Row | None, width: int) -> tuple[Content, ...]:
+    """How memory grew while it was driven, and what is wrong with the answers; nothing where there is nothing."""
+    grown: list[Content] = []
+    if probe is not None and probe.growth is not None:
+        grown = paragraph(growth_words(probe.growth), width, style="$warning" if probe.growth.grows else "$quiet")
+    if probe is not None and probe.last_error:
+        grown += paragraph(safe(probe.last_error, 400), width, style="$error")[:2]
+    warnings = warnings_of(row.worker if row is not None else None, probe.warnings if probe is not None else ())
+    return (*grown, *warned_lines(warnings, width))
 
 
 def _most_of(parts: list[tuple[int, Content]], width: int) -> Content:

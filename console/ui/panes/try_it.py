@@ -168,7 +168,8 @@ class TryPane(Vertical, Backdrop):
             outcome = await self._engine.questions.predict(self._path, rows=[row], methods=self._methods())
             self._tried = Tried(None, inputs, None, outcome)
         except ConsoleError as error:
-            self._tried = Tried(None, inputs, None, None, error.message)
+            trouble = f"{error.message}\n{error.hint}" if error.hint else error.message
+            self._tried = Tried(None, inputs, None, None, trouble)
         self._paint()
 
     def _methods(self) -> tuple[str, ...]:
@@ -193,7 +194,7 @@ class TryPane(Vertical, Backdrop):
         self._inputs.show(self._picture(tried.inputs, width) or _values(tried.inputs, width))
         worker = self._row.worker if self._row is not None else None
         classes = worker.signature.classes if worker is not None else None
-        lines = answer_lines(tried.outcome, tried.truth, classes, max(16, self._answer.size.width))
+        lines = answer_lines(tried.outcome, tried.truth, classes, max(16, self._answer.size.width), worker)
         if tried.trouble:
             lines = trouble_lines(tried.trouble, max(16, self._answer.size.width))
         self._answer.update(Content("\n").join(lines[: max(1, self._answer.size.height or 1)]), layout=False)
