@@ -139,7 +139,6 @@ class Starter:
         memory, *file = (content.opened,) if opened else content.handed
         plan = replace(self._launcher.sandbox, compiles=may_compile(inspection))
         worker = await Worker.start(self._launcher, path, fresh=fresh, python=python, sandbox=plan)
-        worker.child.versions = versions_of(inspection, python)
         phases = {**phases, "start": (time.perf_counter() - began) * 1e3}
         try:
             notes = self.admission.layers(path, judged.judgement, worker.child.layers)
@@ -150,6 +149,7 @@ class Starter:
                 file=file[0] if file else None,
                 plan=content.plan,
                 opened=opened,
+                versions=versions_of(inspection, python),
                 deadline=self._deadline_s,
                 on_phase=lambda phase, finished: on_phase(phase, {**phases, **finished}, worker),
             )

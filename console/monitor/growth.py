@@ -99,7 +99,7 @@ def growth_words(growth: Growth | None) -> str:
     if growth is None:
         return "memory: too few readings to tell whether it grows"
     if not growth.grows:
-        unseen = max(0.0, growth.per_call) + 2 * growth.error
+        unseen = max(0.0, growth.per_call) + CERTAIN * growth.error
         return f"memory: no growth seen (below {_size(unseen)} per call)"
     told = f"memory grows by {_size(growth.per_call)} ± {_size(growth.error)} per call"
     if growth.seconds_left is None or growth.limit is None:

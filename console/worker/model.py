@@ -25,6 +25,7 @@ from console.worker.placement import Placement
 from console.worker.process import ChildProcess
 from console.worker.shared import Buffer
 from console.worker.strict import Malformed, signature_from
+from console.worker.versions import Versions
 from console.worker.wire import Head, WireError, size_of
 
 T = TypeVar("T")
@@ -145,11 +146,13 @@ class Worker:
         plan: bytes = b"",
         opened: bool = False,
         imports: Sequence[str] = (),
+        versions: Versions | None = None,
         deadline: float = 300.0,
         on_phase: Callable[[str, dict[str, float]], None] | None = None,
     ) -> Loaded:
         """Load the model at `at` in the file `fd`. `imports` names modules to import first, as a phase of its own.
 
+        `versions` are those that the file tells of itself, which every failure from here on names where they differ.
         `plan` tells where arrays lie, and `file` is what those are mapped from that are not in `fd` (see
         `SealedBytes.handed`). `opened` = `fd` holds what the file's compression held.
 
@@ -161,6 +164,7 @@ class Worker:
             if on_phase is not None:
                 on_phase(str(head.get("phase", "")), _numbers(head.get("phases")))
 
+        self.child.versions = versions or Versions()
         label = safe(self.child.label, 200)
         fields = {"format": format, "at": at, "imports": list(imports), "name": name, "label": label, "opened": opened}
         fds: tuple[int, ...] = (fd,)
