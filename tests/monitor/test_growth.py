@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from console.monitor.growth import MOST, Trend, growth_words, span_words
+from console.monitor.growth import CERTAIN, MOST, Trend, growth_words, span_words
 from console.records import Growth
 
 MIB = 1 << 20
@@ -55,7 +55,7 @@ def test_the_bound_of_what_is_not_seen_holds_the_truth() -> None:
     growth = trend(10.0, noise=200_000).growth()
     assert growth is not None
     assert not growth.grows
-    assert growth.per_call + 2 * growth.error > 10
+    assert growth.per_call + CERTAIN * growth.error > 10
 
 
 def test_few_readings_tell_nothing() -> None:
@@ -82,9 +82,9 @@ def test_a_long_run_keeps_few_readings() -> None:
 def test_the_words() -> None:
     growth = Growth(1228.8, 102.4, 75, True, 8 << 30, 3 * 3600)
     assert growth_words(growth) == (
-        "memory grows by 1.2 KiB ± 0.1 KiB per call; reaches the limit of 8 GiB after about 3 h at this rate"
+        "memory grows by 1.2 KiB ± 102 B per call; reaches the limit of 8 GiB after about 3 h at this rate"
     )
-    assert growth_words(Growth(-5.0, 30.0, 75)) == "memory: no growth seen (below 60 B per call)"
+    assert growth_words(Growth(-5.0, 30.0, 75)) == "memory: no growth seen (below 90 B per call)"
     assert [span_words(one) for one in (40, 1500, 10800, 12 * 86400, 1e12)] == [
         "40 s",
         "25 min",
