@@ -138,6 +138,8 @@ def test_all_classifiers_of_scikit_learn_are_taken_at_their_word(rows: Any) -> N
             model = kind() if "estimator" not in kind.__init__.__code__.co_varnames[1:2] else kind(LogisticRegression())
         except TypeError:
             continue
+        if isinstance(model, ClassifierChain) and rows is not LABELS:
+            continue
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:

@@ -68,8 +68,8 @@ def test_whatever_fails_in_a_model_of_another_version_says_so(message: str) -> N
     assert "written with scikit-learn 1.3.2, run with 1.9.1: run it with" in (hint_for(failure, OLD) or "")
     died = replace(failure, code="died", exit="segmentation fault (SIGSEGV)")
     assert "1.3.2" in (hint_for(died, OLD) or "")
-    assert "1.3.2" not in (hint_for(replace(failure, code="columns"), OLD) or "")
-    assert "1.3.2" not in (hint_for(failure, Versions(OLD.written, {"sklearn": "1.3.2"})) or "")
+    assert "run with" not in (hint_for(replace(failure, code="columns"), OLD) or "")
+    assert "run with" not in (hint_for(failure, Versions(OLD.written, {"sklearn": "1.3.2"})) or "")
 
 
 def test_an_answer_that_cannot_be_is_put_down_to_the_version() -> None:
