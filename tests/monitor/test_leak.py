@@ -22,9 +22,14 @@ EVERY = 10
 """Calls between two readings."""
 
 
+def fill(path: Path, expression: str) -> None:
+    """Write the pickle."""
+    path.write_bytes(pickle.dumps(Payload(expression)))
+
+
 async def driven(path: Path, expression: str) -> ProbeState:
     """The state of a probe after 1,000 calls of the model that this expression makes."""
-    path.write_bytes(pickle.dumps(Payload(expression)))
+    fill(path, expression)
     launcher = Launcher()
     try:
         worker = await Worker.start(launcher, "model.pkl")
