@@ -12,7 +12,7 @@ from console.cli.data_files import absolute, narrate, read_as, target_of
 from console.cli.opening import Opened, opened
 from console.cli.output import Output, size_words
 from console.errors import BadInput
-from console.monitor.growth import growth_words
+from console.monitor.growth import growth_words, rate_words
 from console.records import Json, Measured, ProbePlan, ProbeState, WorkerView
 
 
@@ -75,7 +75,7 @@ def _progress(state: ProbeState, view: WorkerView | None) -> str:
 
 def _summary(state: ProbeState) -> Iterable[str]:
     asked = f"{state.plan.rate:g}/s" if state.plan.rate else "as fast as it goes"
-    yield f"asked {asked}, reached {state.rate:.3g}/s"
+    yield f"asked {asked}, reached {rate_words(state.rate)}/s"
     yield growth_words(state.growth)
     if state.last_error:
         yield f"the last error: {state.last_error}"

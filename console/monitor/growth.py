@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from console.records import Growth
 
-__all__ = ["Trend", "growth_words", "span_words"]
+__all__ = ["Trend", "growth_words", "rate_words", "span_words"]
 
 MOST = 600
 """Readings that are kept; of more, every other one goes."""
@@ -49,10 +49,6 @@ class Trend:
         if len(self._readings) > MOST:
             self._readings = self._readings[::2]
             self._every *= 2
-
-    def clear(self) -> None:
-        """Another process answers from now on."""
-        self.__init__()  # type: ignore[misc]
 
     def growth(self) -> Growth | None:
         """Bytes per call by least squares, after the warm-up; None where the readings are too few to tell."""
@@ -106,6 +102,11 @@ def growth_words(growth: Growth | None) -> str:
         return told
     when = f"after about {span_words(growth.seconds_left)}" if growth.seconds_left else "now"
     return f"{told}; reaches the limit of {_size(growth.limit)} {when} at this rate"
+
+
+def rate_words(rate: float) -> str:
+    """A rate to three digits, and to whole calls where it has more."""
+    return f"{rate:.3g}" if rate < 100 else f"{rate:,.0f}"
 
 
 def span_words(seconds: float) -> str:

@@ -97,7 +97,7 @@ class Prober:
 
     def renewed(self) -> None:
         """Another worker answers from now on: its memory begins anew."""
-        self._memory.clear()
+        self._memory = Trend()
 
     def state(self) -> ProbeState:
         """What it does and has counted so far; score values are means over the rows answered."""

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from console.monitor.growth import CERTAIN, MOST, Trend, growth_words, span_words
+from console.monitor.growth import CERTAIN, MOST, Trend, growth_words, rate_words, span_words
 from console.records import Growth
 
 MIB = 1 << 20
@@ -64,12 +64,6 @@ def test_few_readings_tell_nothing() -> None:
     assert growth_words(None) == "memory: too few readings to tell whether it grows"
 
 
-def test_another_process_begins_anew() -> None:
-    found = trend(1000.0)
-    found.clear()
-    assert found.growth() is None
-
-
 def test_a_long_run_keeps_few_readings() -> None:
     found = trend(1000.0, calls=1_000_000, readings=10_000)
     growth = found.growth()
@@ -92,3 +86,4 @@ def test_the_words() -> None:
         "12 days",
         "years",
     ]
+    assert [rate_words(one) for one in (0.0, 0.517, 98.77, 312.4, 12345.6)] == ["0", "0.517", "98.8", "312", "12,346"]

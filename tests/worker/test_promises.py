@@ -32,7 +32,7 @@ SEVERAL = make_classification(90, 8, n_informative=5, n_classes=4, random_state=
 LABELS = make_multilabel_classification(80, 6, n_classes=3, random_state=0)
 
 
-class Says(ClassifierMixin, BaseEstimator):
+class Says(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """A classifier of two classes that gives one answer to everything."""
 
     def __init__(self, answer: Any = None, classes: Any = ("no", "yes")) -> None:

@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from console.monitor.growth import growth_words
+from console.monitor.growth import growth_words, rate_words
 from console.records import Measured, ProbeState, WorkerState
 from console.safe_text import safe
 from console.ui import text
@@ -108,7 +108,7 @@ def probe_lines(probe: ProbeState | None, row: Row | None, charts: ChartsPanel) 
     glyph, style = ("▶", "bold $success") if probe.running else ("○", "bold $quiet")
     asked = f"{plan.rate:g}/s" if plan.rate else "as fast as it goes"
     told = [
-        (0, Content.assemble((f"{text.sign(glyph)} probe ", style), f"{asked}, reached {probe.rate:.3g}/s")),
+        (0, Content.assemble((f"{text.sign(glyph)} probe ", style), f"{asked}, reached {rate_words(probe.rate)}/s")),
         (3, Content(f"batch {plan.batch}")),
         (4, Content(text.count(probe.calls, "call"))),
     ]
