@@ -36,6 +36,8 @@ _ONE_VS_ALL = (
 )
 _INNER = ("best_estimator_", "estimator_", "estimator", "_final_estimator")
 _SHOWN = 80
+_NO_NUMBERS = (TypeError, ValueError, RuntimeError, ImportError)
+"""What comes of making an array of what is none, or where there is no numpy: such an answer is not looked at."""
 
 
 class Promises:
@@ -135,13 +137,13 @@ def _improbable(shares: Any, whole: bool) -> str:
     shape: Any = getattr(shares, "shape", ())
     if len(shape) == 2 and shape[0] * shape[1] <= _SMALL and hasattr(shares, "tolist"):
         return _improbable_small(shares.tolist(), whole, _miss(shares))
-    numpy = importlib.import_module("numpy")
     try:
+        numpy = importlib.import_module("numpy")
         array = numpy.asarray(shares)
         if array.dtype.kind not in "fiub":
             array = array.astype(float)
         return _outside(numpy, array) or (_no_whole(numpy, array) if whole and array.ndim == 2 else "")
-    except (TypeError, ValueError):
+    except _NO_NUMBERS:
         return ""
 
 
@@ -177,12 +179,12 @@ def _no_whole(numpy: Any, array: Any) -> str:
 
 
 def _above_zero(numbers: Any) -> str:
-    numpy = importlib.import_module("numpy")
     try:
+        numpy = importlib.import_module("numpy")
         array = numpy.asarray(numbers)
         odd = array > _EDGE
         return f"{float(array[odd][0]):.6g}, the logarithm of no probability" if odd.any() else ""
-    except (TypeError, ValueError):
+    except _NO_NUMBERS:
         return ""
 
 
