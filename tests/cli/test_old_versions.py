@@ -57,6 +57,7 @@ def test_every_command_that_loads_it_says_it(run: Run, store: Path, tmp_path: Pa
         assert done.code == 0, done.err
         assert len(told(done.err)) == 1
         assert done.json["warnings"][0].startswith(FACT)
+    assert any("nothing in it says 1.3.2 any more" in text for text in done.json["warnings"])
     done = run("probe", path, "--rate", "20", "--seconds", "1")
     assert len(told(done.err)) == 1
     assert done.out.count(FACT) == 0
@@ -71,7 +72,8 @@ def test_every_command_that_loads_it_says_it(run: Run, store: Path, tmp_path: Pa
 @pytest.mark.slow
 def test_a_forest_that_answers_nonsense_fails_in_every_command(run: Run, store: Path) -> None:
     path = str(store / "forest.pkl")
-    for command in (("predict", path), ("evaluate", path)):
+    convert = ("convert", path, "--to", "joblib", "--out", str(store / "out.joblib"))
+    for command in (("predict", path), ("evaluate", path), convert):
         done = run(*command, "--json")
         assert done.code == 1
         assert done.json["error"]["code"] == "bad-answer"

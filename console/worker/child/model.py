@@ -305,6 +305,9 @@ class Serving(Service):
 
         fields, model = request.fields, self._loaded()
         X = None if fields.get("data") is None else self.table(fields["data"]).slice(0, COMPARED_ROWS)
+        if self._suspect:
+            signature = live.signature_of(model)
+            self._clear(calls.zeros(signature["feature_names"], signature["n_features"] or 1) if X is None else X)
         with live.as_trained(self._changes):
             found = convert(model, fields["format"], request.fds[0], X, **(fields.get("options") or {}))
         return self._with_warnings(dict(found)), b""
@@ -314,6 +317,8 @@ class Serving(Service):
         from console.worker.child import twinning  # brings the converter, which few workers need
 
         rows = self.table(request.fields["data"]).X
+        if self._suspect:
+            self._clear(rows)
         data, found = twinning.make(self._loaded(), rows, lambda phase: request.event("phase", phase=phase))
         with open(request.fds[0], "wb", closefd=False) as file:
             file.write(data)
