@@ -108,7 +108,12 @@ def probe_lines(probe: ProbeState | None, row: Row | None, charts: ChartsPanel) 
     glyph, style = ("▶", "bold $success") if probe.running else ("○", "bold $quiet")
     asked = f"{plan.rate:g}/s" if plan.rate else "as fast as it goes"
     told = [
-        (0, Content.assemble((f"{text.sign(glyph)} probe ", style), f"{asked}, reached {rate_words(probe.rate)}/s")),
+        (
+            0,
+            Content.assemble(
+                (f"{text.sign(glyph)} probe ", style), f"{asked}, reached {safe(rate_words(probe.rate))}/s"
+            ),
+        ),
         (3, Content(f"batch {plan.batch}")),
         (4, Content(text.count(probe.calls, "call"))),
     ]
