@@ -34,11 +34,12 @@ async def accelerate(arguments: argparse.Namespace, output: Output) -> int:
             accept=arguments.accept,
             on_phase=lambda phase: output.say(f"{safe(path)}: {safe(phase)}"),
         )
+        output.warn(found.warnings)
         if not output.as_json:
             output.lines(_table(found))
         kept = bool(arguments.yes or await asked(f"Have the twin answer for {path} where it is faster?"))
         await (engine.twins.keep(path) if kept else engine.twins.discard(path))
-        output.data({"kept": kept, **_shape(found)}, lambda: [_outcome(found, kept)])
+        output.data({"kept": kept, **_shape(found), "warnings": output.warned}, lambda: [_outcome(found, kept)])
     return 0
 
 

@@ -52,10 +52,15 @@ class Opened:
             raise BadInput(f"{self.engine.root / self.path} is a directory", hint="name one artifact in it")
         return self.path
 
-    async def load(self, arguments: argparse.Namespace) -> WorkerView:
-        """Load the artifact. Raises NeedsReview with the words to type, Refused, BadInput, Failed."""
+    async def load(self, arguments: argparse.Namespace, output: Output) -> WorkerView:
+        """Load the artifact and say what is wrong with its answers.
+
+        Raises NeedsReview with the words to type, Refused, BadInput, Failed.
+        """
         try:
-            return await self.engine.models.load(self.artifact, at=arguments.at, accept=arguments.accept)
+            view = await self.engine.models.load(self.artifact, at=arguments.at, accept=arguments.accept)
+            output.warn(view.warnings)
+            return view
         except NeedsReview as error:
             raise NeedsReview(
                 error.message,

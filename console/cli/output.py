@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from console.records import ExceptionInfo, Failure, Json
 
 _NEW_LINE = "\n"
+_MOST_WARNINGS = 50
 _UNITS = ("B", "K", "M", "G", "T")
 
 
@@ -31,6 +32,7 @@ class Output:
 
     def __init__(self, as_json: bool = False) -> None:
         self.as_json = as_json
+        self._warned: dict[str, None] = {}
 
     def data(self, value: Json, human: Callable[[], Iterable[str]]) -> None:
         """The answer: `value` as JSON, or the lines of `human`, which are made safe here."""
@@ -58,6 +60,18 @@ class Output:
             print(safe(sentence, 0), file=sys.stderr, flush=True)
         except OSError:
             silence(sys.stderr.fileno())
+
+    def warn(self, warnings: Iterable[str]) -> None:
+        """Say what is wrong with the answers, each once; `warned` has all of it, for the JSON."""
+        for warning in warnings:
+            if warning not in self._warned and len(self._warned) < _MOST_WARNINGS:
+                self._warned[warning] = None
+                self.say(f"warning: {warning}")
+
+    @property
+    def warned(self) -> list[Json]:
+        """The warnings so far."""
+        return list(self._warned)
 
     def error(self, error: ConsoleError) -> None:
         """What could not be done, with the child's own traceback where there is one."""
@@ -119,6 +133,7 @@ def error_json(error: ConsoleError) -> Json:
         "output": failure.stderr if failure else "",
         "hint": error.hint or (failure.hint if failure else None),
         "differences": differences.as_json(error),
+        "warnings": list(failure.warnings) if failure else [],
     }
 
 

@@ -182,13 +182,13 @@ def _running(commands: Commands) -> None:
     predict.add_argument("--out", metavar="FILE", help="write the outputs to a .csv or .json file")
     predict.add_argument("--method", action="append", metavar="NAME", help="call this method (may be repeated)")
     predict.add_argument("--rows", type=_COUNT, metavar="N", help="only the first N rows")
-    predict.set_defaults(run="run:predict")
+    predict.set_defaults(run="predict:predict")
     evaluate = _add(
         commands, "evaluate", "Measure a model against the truth.", "evaluate wine/forest.joblib --target cultivar"
     )
     _loads(evaluate)
     _data(evaluate)
-    evaluate.set_defaults(run="run:evaluate")
+    evaluate.set_defaults(run="evaluate:evaluate")
     probe = _add(
         commands,
         "probe",

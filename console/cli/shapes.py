@@ -10,6 +10,7 @@ from console.records import (
     Candidate,
     Comparison,
     DataFile,
+    Growth,
     Inspection,
     Json,
     Judgement,
@@ -21,6 +22,9 @@ from console.records import (
     Version,
     WorkerView,
 )
+
+REACHED = 0.95
+"""A rate counts as reached from this share of it on."""
 
 
 def row(artifact: Artifact, state: str | None = None) -> dict[str, Json]:
@@ -118,6 +122,36 @@ def probe(state: ProbeState, view: WorkerView | None) -> dict[str, Json]:
         "latency_ms": measured(state.worker),
         "round_trip_ms": measured(state.round_trip),
         "memory": memory(view.memory if view else None),
+    }
+
+
+def probe_summary(state: ProbeState, view: WorkerView | None) -> dict[str, Json]:
+    """The same at the end, with the rate that was asked for (null: as fast as it goes) and how memory grew."""
+    asked = state.plan.rate or None
+    return {
+        "summary": True,
+        **probe(state, view),
+        "score": None if state.score is None else dict(state.score),
+        "data": None if state.data is None else data(state.data),
+        "asked_hz": asked,
+        "rate_reached": None if asked is None else state.rate >= REACHED * asked,
+        "last_error": state.last_error or None,
+        "memory_growth": _growth(state.growth),
+        "stopped_why": state.stopped_why,
+    }
+
+
+def _growth(found: Growth | None) -> Json:
+    """Bytes per call; null where there were too few readings."""
+    if found is None:
+        return None
+    return {
+        "bytes_per_call": found.per_call,
+        "standard_error": found.error,
+        "grows": found.grows,
+        "readings": found.readings,
+        "limit_bytes": found.limit,
+        "seconds_to_limit": found.seconds_left,
     }
 
 

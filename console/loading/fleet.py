@@ -95,6 +95,12 @@ class Fleet:
             if not slot.more:
                 slot.worker.child.memory = memory
 
+    def memory_limit(self, path: str) -> int | None:
+        """The bytes that the workers of a path may hold together; None where nothing limits them."""
+        slot = self._slots.get(path)
+        limits = [one.child.memory_limit for one in slot.workers] if slot is not None else []
+        return sum(limit or 0 for limit in limits) if limits and all(limits) else None
+
     # changes
 
     async def load(self, path: str, *, at: str = "", accept: str | None = None) -> WorkerView:
@@ -223,7 +229,8 @@ class Fleet:
             selftest=dict(started.worker.child.selftest),
             memory=None,
             retry_at=None,
-            notes=(*loaded.notes, *loaded.warnings, *started.worker.child.notes),
+            notes=(*loaded.notes, *started.worker.child.notes),
+            warnings=loaded.warnings,
         )
         self._tell(slot, "worker.ready", f"{slot.view.path} is ready", severity="ok")
         self._copies.refill(slot)

@@ -13,8 +13,8 @@ from console.loading.admission import Admission
 from console.loading.compiling import may_compile
 from console.loading.digesting import Digesting
 from console.loading.facts import Facts, Judged
+from console.loading.written import versions_of
 from console.records import FileIdentity, Inspection, Judgement, Verdict
-from console.worker.hints import hint_for
 from console.worker.launcher import Launcher
 from console.worker.model import Loaded, Worker
 
@@ -149,12 +149,13 @@ class Starter:
                 file=file[0] if file else None,
                 plan=content.plan,
                 opened=opened,
+                versions=versions_of(inspection, python),
                 deadline=self._deadline_s,
                 on_phase=lambda phase, finished: on_phase(phase, {**phases, **finished}, worker),
             )
         except ConsoleError as error:
             await worker.end()
-            raise _with_facts(error, judged, python) from None
+            raise _with_facts(error, judged) from None
         except BaseException:
             worker.child.kill()
             raise
@@ -183,18 +184,11 @@ def place_in(path: str, inspection: Inspection) -> str:
     return known[0].at if known else ""
 
 
-def _with_facts(error: ConsoleError, judged: Judged, python: str | None) -> ConsoleError:
-    """The error with a hint that knows what the file says of itself, and what became of it meanwhile."""
+def _with_facts(error: ConsoleError, judged: Judged) -> ConsoleError:
+    """The error with the content it is about, and with what became of that meanwhile."""
     if judged.bytes.shrank:
         why = f"{judged.bytes.name} shrank underneath its worker, so its numbers are gone"
         return Conflict(why, failure=error.failure, hint="load it again when it is at rest")
-    if error.failure is not None and judged.inspection is not None:
-        versions = dict(judged.inspection.library_versions)
-        if python is None:
-            from importlib import metadata
-
-            versions["running scikit-learn"] = metadata.version("scikit-learn")
-        hint = hint_for(error.failure, versions) or error.failure.hint
-        error.failure = replace(error.failure, hint=hint, digest=judged.bytes.digest)
-        error.hint = hint
+    if error.failure is not None:
+        error.failure = replace(error.failure, digest=judged.bytes.digest)
     return error

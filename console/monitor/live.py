@@ -139,6 +139,8 @@ class Live:
         path, view = event.subject, self._fleet.view(event.subject)
         if event.kind in ("worker.ready", "worker.copies") and view is not None:
             self._follow(view)
+            if path in self._running:
+                self._probers[path].renewed()
         elif event.kind == "worker.ended" or (event.kind in _DEATHS and (view is None or view.pid is None)):
             self._sampler.forget(path)
             if path in self._recorders:
@@ -158,6 +160,8 @@ class Live:
             if path in self._recorders:
                 self._recorders[path].reading(memory, cpu)
                 self._fleet.measured(path, memory, cpu)
+            if path in self._running:
+                self._probers[path].reading(memory, self._fleet.memory_limit(path))
 
 
 def mean_score(outcome: Outcome) -> dict[str, float] | None:

@@ -15,9 +15,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from console.errors import ConsoleError
+from console.monitor.growth import Trend
 from console.monitor.histogram import Histogram
 from console.monitor.series import Recorder
-from console.records import DataFile, Outcome, ProbePlan, ProbeState
+from console.records import DataFile, Growth, Memory, Outcome, ProbePlan, ProbeState
 
 Call = Callable[[int, int], Awaitable[Outcome]]
 """Predicts `batch` rows from row `start`: `call(start, batch)`. Raises ConsoleError when it fails."""
@@ -25,6 +26,7 @@ Call = Callable[[int, int], Awaitable[Outcome]]
 MAX_BEHIND_S = 1.0
 _BACK_OFF_S = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0)
 _RATE_SPAN = 5
+_MOST_WARNINGS = 20
 _SHORT_NAP_S = 0.05
 
 
@@ -68,6 +70,11 @@ class Prober:
         self._began = self._ended = clock()
         self._running = False
         self._why: str | None = None
+        self._memory = Trend()
+        self._limit: int | None = None
+        self._size = 0
+        self._warnings: dict[str, None] = {}
+        self._last_error = ""
 
     def set(self, *, rate: float | None = None, batch: int | None = None) -> None:
         """Change rate (requests a second, 0 = as fast as it goes) or batch (rows) from the next request on."""
@@ -84,6 +91,16 @@ class Prober:
             self._why = why
         self._wake.set()
 
+    def reading(self, memory: Memory, limit: int | None) -> None:
+        """One reading of the worker's memory, which may hold `limit` bytes."""
+        self._limit, self._size = limit, memory.rss
+        if self._running:
+            self._memory.add(self._calls, memory.rss)
+
+    def renewed(self) -> None:
+        """Another worker answers from now on: its memory begins anew."""
+        self._memory = Trend()
+
     def state(self) -> ProbeState:
         """What it does and has counted so far; score values are means over the rows answered."""
         return ProbeState(
@@ -99,7 +116,17 @@ class Prober:
             score=dict(self._score) or None,
             stopped_why=None if self._running else self._why,
             data=self._data,
+            growth=self._growth(),
+            warnings=tuple(self._warnings),
+            last_error=self._last_error,
         )
+
+    def _growth(self) -> Growth | None:
+        found, rate = self._memory.growth(), self._reached()
+        if found is None or not found.grows or self._limit is None or rate <= 0:
+            return found
+        left = max(0.0, self._limit - self._size) / (found.per_call * rate)
+        return replace(found, limit=self._limit, seconds_left=left)
 
     async def run(self, seconds: float | None = None) -> ProbeState:
         """Drive until `stop`, for `seconds` at most; returns the summary. A failed request is counted, not raised."""
@@ -160,6 +187,7 @@ class Prober:
         except ConsoleError as error:
             if error.code != "unloaded":
                 self._errors += 1
+                self._last_error = f"{error.message} ({error.hint})" if error.hint else error.message
                 self._recorder.error()
         else:
             self._count(outcome, outcome.round_trip_ms + waited_ms)
@@ -168,6 +196,9 @@ class Prober:
     def _count(self, outcome: Outcome, round_trip_ms: float) -> None:
         self._calls += 1
         self._answered += outcome.rows
+        for warning in outcome.warnings:
+            if len(self._warnings) < _MOST_WARNINGS:
+                self._warnings[warning] = None
         self._worker.record(outcome.worker_ms)
         self._round_trip.record(round_trip_ms)
         if outcome.score:

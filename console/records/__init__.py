@@ -27,6 +27,7 @@ from console.records.updates import (
 from console.records.workers import (
     LAYERS,
     DataFile,
+    Growth,
     Layer,
     Measured,
     Memory,
@@ -55,6 +56,7 @@ __all__ = [
     "FileIdentity",
     "Frame",
     "GateResult",
+    "Growth",
     "Inspection",
     "Json",
     "Judgement",

@@ -44,7 +44,8 @@ class Failure:
 
     `chain` has the exception that ended it last; `exit` says how a dead child ended, in words; `input` what it was
     given (shape and dtypes, never values); `stderr` its last words. `differences` are the first of the `differing`
-    columns of data that does not fit. The same thing again only raises `count`, and `last` is when.
+    columns of data that does not fit. The same thing again only raises `count`, and `last` is when. `versions` names
+    the libraries that have another version than the model was written with.
     """
 
     id: int
@@ -66,3 +67,4 @@ class Failure:
     last: float | None = None
     differences: tuple[Difference, ...] = ()
     differing: int = 0
+    versions: str = ""

@@ -145,7 +145,7 @@ class Twinned:
     """How an ONNX twin compares with its model on `rows` rows.
 
     `differing` rows have another label; `largest` is the largest difference of a number. `routes` maps a method to the
-    ranges of rows, both ends included, that the twin answers. `size` is in bytes.
+    ranges of rows, both ends included, that the twin answers. `size` is in bytes; `warnings` are of loading the model.
     """
 
     dtype: str
@@ -156,3 +156,4 @@ class Twinned:
     routes: dict[str, tuple[tuple[int, int], ...]]
     versions: dict[str, str] = field(default_factory=dict)
     size: int = 0
+    warnings: tuple[str, ...] = ()

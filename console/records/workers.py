@@ -85,6 +85,7 @@ class DataFile:
     target: str | None = None
     decided: str = ""
     """How the file was read and its columns were matched, in words."""
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,10 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The answer to one predict request. `outputs` maps a name ("predict", "predict_proba", …) to one value a row."""
+    """The answer to one predict request. `outputs` maps a name ("predict", "predict_proba", …) to one value a row.
+
+    `warnings` are of this call; those of the load, which hold for every answer, stand in `WorkerView.warnings`.
+    """
 
     rows: int
     outputs: dict[str, Json]
@@ -122,8 +126,28 @@ class ProbePlan:
 
 
 @dataclass(frozen=True, slots=True)
+class Growth:
+    """How memory grew while a model was driven: bytes per call with the standard error of that, by so many readings.
+
+    `grows` says whether that is more than chance. Then the `limit` (bytes) is reached in `seconds_left` at the rate
+    that was reached.
+    """
+
+    per_call: float
+    error: float
+    readings: int
+    grows: bool = False
+    limit: int | None = None
+    seconds_left: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ProbeState:
-    """A probe that runs, or ran: what it does and what it has counted. `data` is the file whose rows it sends."""
+    """A probe that runs, or ran: what it does and what it has counted.
+
+    `data` is the file whose rows it sends; `warnings` are of its calls, `last_error` says what went wrong last, and
+    what to do about it.
+    """
 
     plan: ProbePlan
     running: bool
@@ -137,6 +161,9 @@ class ProbeState:
     score: dict[str, float] | None = None
     stopped_why: str | None = None
     data: DataFile | None = None
+    growth: Growth | None = None
+    warnings: tuple[str, ...] = ()
+    last_error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +171,8 @@ class WorkerView:
     """A loaded (or loading, or dead) model, as screens see it.
 
     `digest` names the bytes it holds; `phases` maps a load phase to milliseconds; `phase` is the one that runs;
-    `since` is when `state` began; `copies` is how many workers are wanted and `pids` are those that answer, the one
+    `since` is when `state` began; `warnings` hold for every answer of it, above all that a library has another version
+    than the model was written with; `copies` is how many workers are wanted and `pids` are those that answer, the one
     of `pid` first; memory and processor time are of all of them. `selftest` has what was tried in the sandbox before
     loading, active where denied.
     """
@@ -167,5 +195,6 @@ class WorkerView:
     retry_at: float | None = None
     last_failure: int | None = None
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     copies: int = 1
     pids: tuple[int, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from console.errors import BadInput, ConsoleError, Failed, Refused, Usage
 from console.loading.questions import open_data_file
@@ -64,7 +64,8 @@ class Accelerating:
                 raise Refused(f"{path} is sealed, and a twin would lie open in the store", hint="`unseal` it first")
             digest = started.digest or await self._later(started.later, path)
             handle = await _rows(started.worker, named, recipe.target, recipe.options)
-            found = await self._made(path, make_twin(started.worker, memory, handle, on_phase))
+            made = await self._made(path, make_twin(started.worker, memory, handle, on_phase))
+            found = replace(made, warnings=started.loaded.warnings)
             await started.worker.end()
             content = await _frozen(memory)
         finally:

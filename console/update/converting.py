@@ -8,6 +8,7 @@ from pathlib import Path
 
 from console.errors import BadInput, ConsoleError, Failed, Refused
 from console.loading.questions import open_data_file
+from console.loading.starting import Started
 from console.records import Json
 from console.store.new_file import write_new
 from console.store.opening import identity_of
@@ -58,6 +59,7 @@ class Converting:
             "verdict": str(judged.judgement.verdict),
             "compared": list(saved.compared),
             "rows": saved.rows,
+            "warnings": list(dict.fromkeys((*started.loaded.warnings, *_forgotten(started), *saved.warnings))),
         }
 
     def _check_outside(self, path: str, out: Path) -> None:
@@ -88,3 +90,11 @@ class Converting:
         finally:
             os.close(fd)
         return handle
+
+
+def _forgotten(started: Started) -> list[str]:
+    """That scikit-learn puts its own version on what it writes, so that nothing tells the difference any more."""
+    found = (one for one in started.worker.child.versions.differences if one.library == "scikit-learn")
+    return [
+        f"the file written says {one.library} {one.now}, and nothing in it says {one.was} any more" for one in found
+    ]

@@ -110,7 +110,8 @@ class Course:
         old = describe(_side(ground.current, ground.digest, before), ground.at)
         new = describe(_side(candidate, digest, after), ground.at)
         flaw = holdout.flaw_for(after.task)
-        results, passed = judge_gate(gate, old, new, Doubts(flaw, before.problem, before.causes, after.causes))
+        doubts = Doubts(flaw, before.problem, before.causes, after.causes, before.versions)
+        results, passed = judge_gate(gate, old, new, doubts)
         unchanged = _unchanged(old, new, before, after)
         if unchanged is Unchanged.CONTENT:
             same = GateResult("another content", False, "training gave exactly the bytes that are in place already")
@@ -132,7 +133,7 @@ class Course:
             unmeasured=flaw,
             problem=before.problem,
             unchanged=unchanged,
-            warnings=(*holdout.warnings, *(made.trained.warnings if made.trained else ())),
+            warnings=_warnings(holdout, before, made, after),
             trained_on=_read_for_training(self._plan, made.trained),
             measured_on=after.data and replace(after.data, path=self._plan.holdout or self._plan.data),
         )
@@ -168,6 +169,17 @@ def _unchanged(old: Candidate, new: Candidate, before: Measurement, after: Measu
     if old.digest == new.digest:
         return Unchanged.CONTENT
     return Unchanged.ANSWERS if after.answers and after.answers == before.answers else None
+
+
+def _warnings(holdout: Holdout, before: Measurement, made: Made, after: Measurement) -> tuple[str, ...]:
+    """Of the hold-out, of the current model, of training and of the candidate: each once, and of whom it is."""
+    of_current = [f"the current model: {text}" for text in before.warnings]
+    if before.versions and not before.warnings:
+        of_current.append(f"the current model was {before.versions}: what it was compared by may be wrong")
+    told = set(before.warnings)
+    of_training = [text for text in (made.trained.warnings if made.trained else ()) if text not in told]
+    of_candidate = [f"the candidate: {text}" for text in after.warnings if text not in of_training]
+    return tuple(dict.fromkeys((*holdout.warnings, *of_current, *of_training, *of_candidate)))
 
 
 def _side(judged: Judged, digest: str, measured: Measurement) -> Side:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from console.records import Candidate, GateResult, lower_is_better
 from console.store.recipe import Gate
@@ -17,12 +17,14 @@ _PREFERRED = ("roc_auc", "balanced_accuracy", "accuracy", "r2", "silhouette_scor
 @dataclass(frozen=True, slots=True)
 class Doubts:
     """Why a measurement is missing or does not count: `flaw` of the hold-out, `problem` of the current model as a
-    whole, and the causes for single metrics of either model."""
+    whole, and the causes for single metrics of either model. `versions` names the libraries in which the current model
+    runs in another version than it was written with: what it was measured by may not be its own answers."""
 
     flaw: str = ""
     problem: str = ""
     current: Mapping[str, str] = field(default_factory=dict)
     candidate: Mapping[str, str] = field(default_factory=dict)
+    versions: str = ""
 
 
 def main_metric(gate: Gate, candidate: Candidate, current: Candidate | None = None) -> str | None:
@@ -51,14 +53,22 @@ def judge_gate(
     if gate.at_least is not None:
         results.append(_threshold(metric, gate.at_least, candidate, doubts))
     if gate.not_worse_by is not None:
-        results.append(_not_worse(metric, gate.not_worse_by, current, candidate, doubts))
+        results.append(_of_versions(_not_worse(metric, gate.not_worse_by, current, candidate, doubts), doubts))
     if not gate.conditions:
-        results.append(GateResult("a condition", None, "the recipe sets none, so promoting takes your word"))
+        none = GateResult("a condition", None, "the recipe sets none, so promoting takes your word")
+        results.append(_of_versions(none, doubts))
     if doubts.flaw and (gate.at_least is None and gate.not_worse_by is None):
         results.append(GateResult("a measurement on a hold-out", None, f"not measured: {doubts.flaw}"))
     if gate.max_latency_ratio is not None:
         results.append(_latency(gate.max_latency_ratio, current, candidate, doubts))
     return tuple(results), all(result.passed is True for result in results)
+
+
+def _of_versions(result: GateResult, doubts: Doubts) -> GateResult:
+    """A result that a current model of another version took part in says so."""
+    if not doubts.versions:
+        return result
+    return replace(result, detail=f"{result.detail}; the current model was {doubts.versions}")
 
 
 def _threshold(metric: str | None, bound: float, candidate: Candidate, doubts: Doubts) -> GateResult:

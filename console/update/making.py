@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from console.errors import ConsoleError, Failed
 from console.loading.admission import require_layers
 from console.loading.compiling import may_compile
+from console.loading.written import versions_of
 from console.records import Mode, Verdict
 from console.store.opening import OpenedFile, identity_of
 from console.store.sealed import SealedBytes, seal
@@ -79,6 +80,7 @@ async def make(shop: Workshop, ground: Ground, python: str | None, on_progress: 
             suffix = os.path.splitext(plan.path)[1]
             await trainer.command(plan.command, directory, suffix, candidate=file, on_progress=on_progress)
         else:
+            trainer.child.versions = versions_of(ground.current.inspection, python)
             trained = await _trained(trainer, ground, file, on_progress)
         await trainer.end()
         return Made(await asyncio.to_thread(_sealed, file, plan.path), trained)

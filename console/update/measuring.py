@@ -42,7 +42,8 @@ class Measurement:
     """How one model did. `problem` says why there are no metrics, `causes` why one of them is missing.
 
     `answers` is a digest of all that it answered; `compiled` = calls of one row may be answered by a compiled copy;
-    `data` is the file as this model's worker read it.
+    `data` is the file as this model's worker read it. `warnings` are of the load and of all that was asked, `versions`
+    names the libraries that differ from the file's.
     """
 
     task: str = ""
@@ -54,6 +55,8 @@ class Measurement:
     answers: str = ""
     compiled: bool = False
     data: DataFile | None = None
+    warnings: tuple[str, ...] = ()
+    versions: str = ""
 
 
 @dataclass(slots=True)
@@ -81,7 +84,8 @@ async def measure(
             timed.append(await _evaluated(workers, starter, path, current, at, rows, metric))
             before = timed[-1].found
         except ConsoleError as error:
-            before = Measurement(problem=error.message)
+            versions = error.failure.versions if error.failure is not None else ""
+            before = Measurement(problem=error.message, versions=versions)
         await _time(timed, new.found.rows)
     return before, new.found
 
@@ -102,7 +106,15 @@ async def _evaluated(
     )
     found = await started.worker.evaluate(measured.handle, metric=metric, held_back=rows.held_back, marked=rows.marked)
     measured.found = Measurement(
-        found.task, found.rows, found.metrics, causes=found.causes, answers=found.answers, compiled=compiled, data=file
+        found.task,
+        found.rows,
+        found.metrics,
+        causes=found.causes,
+        answers=found.answers,
+        compiled=compiled,
+        data=file,
+        warnings=tuple(dict.fromkeys((*started.loaded.warnings, *found.warnings))),
+        versions=started.worker.child.versions.facts,
     )
     return measured
 

@@ -8,13 +8,16 @@ from typing import Any
 
 from console.errors import BadInput, Failed
 from console.records import Difference, ExceptionInfo, Failure, Frame, Memory
+from console.safe_text import safe
 from console.worker.hints import hint_for
+from console.worker.versions import Versions
 
 TEXT_CAP = 10_000
 FRAMES_CAP = 210
 CHAIN_CAP = 20
 DIFFERENCES_CAP = 200
-WARNINGS_CAP = 50
+WARNINGS_CAP = 20
+WARNING_CAP = 500
 
 _REFUSAL = "console.worker.child.main.Refusal"
 """How a child calls what it refuses itself: the message says all of it."""
@@ -54,22 +57,36 @@ def error_of(failure: Failure, details: dict[str, Any] | None = None) -> ChildFa
     return error
 
 
-def new_failure(artifact: str, phase: str, code: str, message: str, **more: Any) -> Failure:
-    """A failure as of now, with its hint; the engine gives it its number."""
-    failure = Failure(0, time.time(), artifact, phase, code, message[:TEXT_CAP], **more)
-    return replace(failure, hint=failure.hint or hint_for(failure))
+def new_failure(
+    artifact: str, phase: str, code: str, message: str, *, versions: Versions | None = None, **more: Any
+) -> Failure:
+    """A failure as of now, with its hint, which names the `versions` that differ; the engine gives it its number."""
+    different = versions.facts if versions is not None else ""
+    failure = Failure(0, time.time(), artifact, phase, code, message[:TEXT_CAP], versions=different, **more)
+    return replace(failure, hint=failure.hint or hint_for(failure, versions))
 
 
 def from_frame(
-    said: Any, artifact: str, phase: str, stderr: str, memory: Memory | None, details: Any = None
+    said: Any,
+    artifact: str,
+    phase: str,
+    stderr: str,
+    memory: Memory | None,
+    versions: Versions | None = None,
+    details: Any = None,
 ) -> Failure:
-    """The failure a child reported. Whatever is missing or of the wrong type in its account is left out."""
+    """The failure a child reported, with a hint that knows the `versions` of file and child.
+
+    Whatever is missing or of the wrong type in its account is left out.
+    """
     told: dict[str, Any] = said if isinstance(said, dict) else {}
     about: dict[str, Any] = details if isinstance(details, dict) else {}
     differences = tuple(_difference(one) for one in _items(about.get("differences"), DIFFERENCES_CAP))
     differing = about.get("count")
     kind = _text(told.get("type"), 500)
     chain = (_exception(one) for one in _items(told.get("chain"), CHAIN_CAP))
+    warnings = warning_texts(told.get("warnings"))
+    versions = (versions or Versions()).learned(version_texts(told.get("versions")), warnings)
     return new_failure(
         artifact,
         _text(told.get("phase"), 100) or phase,
@@ -77,7 +94,8 @@ def from_frame(
         _text(told.get("message")) or "the child failed and did not say why",
         type=kind if kind and kind != _REFUSAL else None,
         chain=tuple(one for one in chain if one.type != _REFUSAL or one.frames),
-        warnings=texts(told.get("warnings")),
+        versions=versions,
+        warnings=warnings,
         stderr=stderr,
         input=_text(told.get("input")) or None,
         memory=memory,
@@ -86,9 +104,24 @@ def from_frame(
     )
 
 
-def texts(value: Any, cap: int = WARNINGS_CAP) -> tuple[str, ...]:
+def texts(value: Any, cap: int = 50) -> tuple[str, ...]:
     """The strings in a list a child sent, capped."""
     return tuple(one[:TEXT_CAP] for one in _items(value, cap, str))
+
+
+def warning_texts(value: Any) -> tuple[str, ...]:
+    """The warnings a child sent, each once and made safe, as many as somebody reads and a count of the others."""
+    if not value:
+        return ()
+    found = tuple(dict.fromkeys(safe(one, WARNING_CAP) for one in _items(value, 4 * WARNINGS_CAP, str)))
+    more = len(found) - WARNINGS_CAP
+    return found if more <= 0 else (*found[:WARNINGS_CAP], f"[{more} more warnings]")
+
+
+def version_texts(value: Any) -> dict[str, str]:
+    """The library versions a child sent, by name, as far as they are texts."""
+    items = list(value.items())[:WARNINGS_CAP] if isinstance(value, dict) else []
+    return {str(name)[:100]: safe(version, 100) for name, version in items if isinstance(version, str)}
 
 
 def _exception(said: dict[str, Any]) -> ExceptionInfo:

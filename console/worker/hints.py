@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from console.records import Failure
+from console.worker.versions import Versions
 
 DISTRIBUTIONS: Mapping[str, str] = {
     "sklearn": "scikit-learn",
@@ -56,24 +57,26 @@ SKLEARN_INNER = frozenset({"_loss"})
 _OPENING = ("open_data", "read")
 """Phases in which a data file is opened: by a model's worker, and by a trainer."""
 
-_VERSION = r"(\d+(?:\.\d+)+\S*?)"
-_TRAINED = re.compile(rf"trained with scikit-learn {_VERSION}, running {_VERSION}(?:$|[\s;,])")
 _NO_MODULE = re.compile(r"No module named '([\w.]+)'")
 _NO_ATTRIBUTE = re.compile(r"Can't get attribute '([\w.]+)' (?:on|from) <module '([\w.]+)'")
 _FEATURES = re.compile(r"X has (\d+) features?, but \w+ is expecting (\d+) features?")
 
 
-def hint_for(failure: Failure, versions: Mapping[str, str] | None = None) -> str | None:
+def hint_for(failure: Failure, versions: Versions | None = None) -> str | None:
     """One sentence that says what to try, or None where nothing is known.
 
-    `versions` are the library versions the artifact was saved with (`Inspection.library_versions`), for a hint about
-    a difference to the running ones; without them the warnings of the load must tell.
+    Where library versions differ from those the model was written with, a second sentence says so, whatever failed:
+    `versions` has both sides, as far as they are known, and warnings of the load tell them too.
     """
-    for rule in _RULES:
-        found = rule(failure, versions or {})
-        if found:
-            return found
-    return None
+    versions = (versions or Versions()).learned({}, failure.warnings)
+    written = versions.written
+    cause = next((found for rule in _RULES if (found := rule(failure, written))), None)
+    if failure.code in _NOT_THE_MODEL:
+        return cause
+    different = versions.hint
+    if not different:
+        return cause
+    return different if cause is None or failure.code == "bad-answer" else f"{cause}; {different}"
 
 
 def install_line(module: str, version: str = "") -> str:
@@ -111,32 +114,9 @@ def _attribute(failure: Failure, versions: Mapping[str, str]) -> str | None:
     return f"{module} no longer has {name}: install the version the model was saved with"
 
 
-def _version(failure: Failure, versions: Mapping[str, str]) -> str | None:
-    trained = _trained(failure, versions)
-    if trained is None or failure.code not in ("raised", "died") or _is_about_data(failure):
-        return None
-    was, now = trained
-    running = f", running {now}" if now else ""
-    return f"trained with scikit-learn {was}{running}: {install_line('sklearn', was)}"
-
-
-def _trained(failure: Failure, versions: Mapping[str, str]) -> tuple[str, str] | None:
-    for text in (*failure.warnings, failure.message):
-        match = _TRAINED.search(text)
-        if match:
-            return match[1], match[2]
-    was = versions.get("sklearn") or versions.get("scikit-learn")
-    now = versions.get("running scikit-learn", "")
-    return (was, now) if was and now and was != now else None
-
-
 def _pinned(failure: Failure, versions: Mapping[str, str]) -> str:
     was = versions.get("sklearn") or versions.get("scikit-learn")
     return f" (pip install scikit-learn=={was})" if was else ""
-
-
-def _is_about_data(failure: Failure) -> bool:
-    return bool(_FEATURES.search(failure.message)) or "feature names" in failure.message
 
 
 def _columns(failure: Failure, versions: Mapping[str, str]) -> str | None:
@@ -201,9 +181,16 @@ _BY_CODE: Mapping[str, str] = {
     "file-limit": "a worker has a small scratch directory and no other place: look for what its model writes there",
     "cpu-limit": "one request used more processor time than it may: use smaller batches",
     "protocol": "a model that breaks the worker's protocol should not be trusted: inspect it again before you load it",
-    "bad-answer": "a model has to answer each row it is given, in their order: mend its method and save it again",
+    "bad-answer": "a model has to answer each row it is given, in their order, as the method's name promises: mend the "
+    "method and save the model again",
     "too-large": "ask for fewer rows at once, or let the outputs be written to a file",
 }
+
+_NOT_THE_MODEL = frozenset(
+    {"columns", "bad-input", "no-rows", "busy", "ended", "unloaded", "cancelled", "start", "not-sent", "missing"}
+    | {"identity", "wrong-identity", "recipient", "no-package", "over-cap", "file-shrank"}
+)
+"""Codes that blame rows, keys, the console or an operator: no version of a library would have helped."""
 
 _RULES: tuple[Callable[[Failure, Mapping[str, str]], str | None], ...] = (
     _missing,
@@ -212,6 +199,5 @@ _RULES: tuple[Callable[[Failure, Mapping[str, str]], str | None], ...] = (
     _data,
     _fitted,
     _space,
-    _version,
     _end,
 )

@@ -15,7 +15,7 @@ from console.errors import ConsoleError
 from console.records import DataFile, Outcome, ReadOptions, Target
 from console.safe_text import safe
 from console.worker import shared
-from console.worker.failures import error_of, new_failure, texts
+from console.worker.failures import error_of, new_failure, texts, version_texts, warning_texts
 from console.worker.forms import CallForm, Forms
 from console.worker.launcher import Launcher
 from console.worker.limits import Limits, SandboxPlan
@@ -25,6 +25,7 @@ from console.worker.placement import Placement
 from console.worker.process import ChildProcess
 from console.worker.shared import Buffer
 from console.worker.strict import Malformed, signature_from
+from console.worker.versions import Versions
 from console.worker.wire import Head, WireError, size_of
 
 T = TypeVar("T")
@@ -38,7 +39,10 @@ INLINE_CAP = 256 << 10
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What loading told: phases in milliseconds, methods the model has, its signature from the live object."""
+    """What loading told: phases in milliseconds, methods the model has, its signature from the live object.
+
+    `warnings` begin with the library versions that differ from those of the file.
+    """
 
     model_class: str
     methods: tuple[str, ...]
@@ -67,6 +71,7 @@ class Saved:
     compared: tuple[str, ...]
     differences: tuple[str, ...]
     rows: int
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,7 @@ class Evaluated:
     metrics: dict[str, float]
     causes: dict[str, str] = field(default_factory=dict)
     answers: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +146,13 @@ class Worker:
         plan: bytes = b"",
         opened: bool = False,
         imports: Sequence[str] = (),
+        versions: Versions | None = None,
         deadline: float = 300.0,
         on_phase: Callable[[str, dict[str, float]], None] | None = None,
     ) -> Loaded:
         """Load the model at `at` in the file `fd`. `imports` names modules to import first, as a phase of its own.
 
+        `versions` are those that the file tells of itself, which every failure from here on names where they differ.
         `plan` tells where arrays lie, and `file` is what those are mapped from that are not in `fd` (see
         `SealedBytes.handed`). `opened` = `fd` holds what the file's compression held.
 
@@ -156,6 +164,7 @@ class Worker:
             if on_phase is not None:
                 on_phase(str(head.get("phase", "")), _numbers(head.get("phases")))
 
+        self.child.versions = versions or Versions()
         label = safe(self.child.label, 200)
         fields = {"format": format, "at": at, "imports": list(imports), "name": name, "label": label, "opened": opened}
         fds: tuple[int, ...] = (fd,)
@@ -164,7 +173,11 @@ class Worker:
             self.child.mapped = MappedFile(file, os.fstat(fd).st_size)
         head, _body = await self.child.request("load", fields, body=plan, fds=fds, deadline=deadline, on_event=on_event)
         loaded = self._checked(_loaded, head)
-        return replace(loaded, phases={"start": self._start_ms, **loaded.phases})
+        written = version_texts(head.get("written"))
+        versions = self.child.versions.learned(loaded.library_versions, loaded.warnings, written)
+        self.child.versions = versions
+        warnings = dict.fromkeys((*(one.note for one in versions.differences), *loaded.warnings))
+        return replace(loaded, phases={"start": self._start_ms, **loaded.phases}, warnings=tuple(warnings))
 
     async def open_data(
         self,
@@ -386,9 +399,7 @@ class Worker:
         fields = {"format": format, "data": data, "options": options or {}}
         self.placement.release()
         head, _body = await self.child.request("save", fields, fds=(fd,), deadline=deadline)
-        return self._checked(
-            lambda said: Saved(texts(said["compared"]), texts(said["differences"]), int(said["rows"])), head
-        )
+        return self._checked(_saved, head)
 
     async def end(self) -> None:
         """Unload: end the process and wait until it is gone."""
@@ -421,16 +432,23 @@ def _loaded(said: Head) -> Loaded:
         texts(said["methods"]),
         signature_from(said["signature"]),
         _numbers(said["phases"]),
-        texts(said.get("warnings")),
+        warning_texts(said.get("warnings")),
         texts(said.get("notes")),
-        {_string(name): _string(version) for name, version in said.get("library_versions", {}).items()},
+        version_texts(said.get("library_versions")),
     )
+
+
+def _saved(said: Head) -> Saved:
+    compared, differences = texts(said["compared"]), texts(said["differences"])
+    return Saved(compared, differences, int(said["rows"]), warning_texts(said.get("warnings")))
 
 
 def _evaluated(said: Head) -> Evaluated:
     causes = {str(name)[:100]: _string(cause)[:300] for name, cause in said.get("causes", {}).items()}
     metrics = _numbers(said["metrics"])
-    return Evaluated(_string(said["task"]), int(said["rows"]), metrics, causes, _string(said.get("answers", ""))[:100])
+    answers = _string(said.get("answers", ""))[:100]
+    warnings = warning_texts(said.get("warnings"))
+    return Evaluated(_string(said["task"]), int(said["rows"]), metrics, causes, answers, warnings)
 
 
 def _holdout_rows(said: Head, apart: bytes) -> HoldoutRows:
@@ -457,7 +475,8 @@ def _data(said: Head, name: str) -> tuple[int, DataFile]:
     columns = tuple((_string(column), _string(dtype)) for column, dtype in said["columns"])
     target = said.get("target")
     target, decided = None if target is None else _string(target), safe(_string(said["decided"]), 2000)
-    return int(said["data"]), DataFile(name, int(said["rows"]), columns, target, decided)
+    warnings = warning_texts(said.get("warnings"))
+    return int(said["data"]), DataFile(name, int(said["rows"]), columns, target, decided, warnings)
 
 
 def _raw(said: Head, answer: Buffer) -> list[RawArray]:
@@ -500,7 +519,7 @@ def _outcome(said: Head, round_trip: float) -> Outcome:
         outputs,
         float(said["worker_ms"]),
         round_trip,
-        texts(said.get("warnings")),
+        warning_texts(said.get("warnings")),
         None if score is None else _numbers(score),
     )
 

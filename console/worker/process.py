@@ -25,6 +25,7 @@ from console.worker.line import Line
 from console.worker.mailbox import Mailbox
 from console.worker.mapped import MappedFile
 from console.worker.output import OutputRing
+from console.worker.versions import Versions
 from console.worker.wire import Head, WireError
 
 IN_FLIGHT_CAP = 64
@@ -97,6 +98,8 @@ class ChildProcess:
         self.memory: Memory | None = None
         self.memory_limit: int | None = None
         self.mapped: MappedFile | None = None
+        self.versions = Versions()
+        """Of its model's file and of its own libraries, as far as they are known: every failure names what differs."""
         self.exit: Exit | None = None
         self.ended = asyncio.Event()
         self.on_end: list[Callable[[ChildProcess], None]] = []
@@ -321,7 +324,7 @@ class ChildProcess:
         elif "failure" in head:
             details = head.get("details")
             tail, memory = self.stderr_tail(), self.memory
-            failure = from_frame(head["failure"], self.label, pending.phase, tail, memory, details)
+            failure = from_frame(head["failure"], self.label, pending.phase, tail, memory, self.versions, details)
             self._answer(number, error_of(failure, details if isinstance(details, dict) else {}))
         else:
             if "note" in head:
@@ -452,6 +455,7 @@ class ChildProcess:
             stderr=self.stderr_tail(),
             input=given,
             memory=self.memory,
+            versions=self.versions,
         )
 
     def _diagnosis(self) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from console.errors import ConsoleError
 from console.records import ReadOptions, Target
 from console.safe_text import safe
-from console.worker.failures import ChildFailed, error_of, new_failure, texts
+from console.worker.failures import ChildFailed, error_of, new_failure, texts, warning_texts
 from console.worker.launcher import Launcher
 from console.worker.limits import Limits, SandboxPlan
 from console.worker.process import ChildProcess
@@ -144,7 +144,7 @@ class Trainer:
                 seconds,
                 str(head["task"])[:40],
                 texts(head.get("notes")),
-                texts(head.get("warnings")),
+                warning_texts(head.get("warnings")),
                 safe(str(head["decided"]), 2000),
             )
         except (KeyError, TypeError, ValueError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -65,7 +66,9 @@ def test_json_escapes_what_is_not_ascii(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_an_error_carries_the_traceback_of_the_child(capsys: pytest.CaptureFixture[str]) -> None:
-    Output(as_json=True).error(Failed("it failed", hint="try", failure=FAILURE))
+    Output(as_json=True).error(
+        Failed("it failed", hint="try", failure=replace(FAILURE, warnings=("UserWarning: careful",)))
+    )
     error = json.loads(capsys.readouterr().out)["error"]
     assert error == {
         "code": "raised",
@@ -77,6 +80,7 @@ def test_an_error_carries_the_traceback_of_the_child(capsys: pytest.CaptureFixtu
         "output": FAILURE.stderr,
         "hint": "try",
         "differences": [],
+        "warnings": ["UserWarning: careful"],
     }
 
 

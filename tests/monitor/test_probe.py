@@ -6,9 +6,10 @@ from collections.abc import Callable
 import pytest
 
 from console.errors import Failed
+from console.monitor.growth import growth_words
 from console.monitor.probe import Prober
 from console.monitor.series import Recorder
-from console.records import Outcome, ProbePlan, ProbeState
+from console.records import Memory, Outcome, ProbePlan, ProbeState
 
 
 class Stage:
@@ -220,3 +221,28 @@ def test_the_score_is_a_running_mean_over_rows() -> None:
     assert state.score is not None
     assert state.score["accuracy"] == pytest.approx(0.5)
     assert stage.recorder.latest("score") == pytest.approx(0.5)
+
+
+def test_the_state_has_warnings_once_the_last_error_and_the_growth_of_one_process() -> None:
+    stage = Stage(0.001)
+    prober = stage.prober(rate=0)
+    stage.fails = lambda number: number == 3
+
+    def after(number: int) -> None:
+        prober.reading(Memory((100 << 20) + (number << 20)), 200 << 20)
+        if number == 50:
+            prober.renewed()
+        if number == 120:
+            prober.stop()
+
+    stage.after = after
+    state = run(prober, None)
+    assert state.last_error == "the model raised"
+    assert state.errors == 1
+    assert state.growth is not None
+    assert state.growth.grows
+    assert state.growth.readings == 70 - int(70 * 0.25)
+    assert state.growth.per_call == pytest.approx(1 << 20, rel=0.01)
+    assert state.growth.limit == 200 << 20
+    assert state.growth.seconds_left == 0
+    assert growth_words(state.growth).endswith("reaches the limit of 200 MiB now at this rate")

@@ -143,3 +143,14 @@ def test_what_is_missing_has_its_cause() -> None:
     assert [one.detail for one in results[:2]] == [
         "accuracy could not be measured for the candidate: y is continuous"
     ] * 2
+
+
+def test_what_a_current_model_of_another_version_took_part_in_says_so() -> None:
+    fact = "written with scikit-learn 1.3.2, run with 1.9.1"
+    gate = Gate(metric="accuracy", at_least=0.5, not_worse_by=0.1)
+    results, passed = judge_gate(gate, side(accuracy=0.9), side(accuracy=0.9), Doubts(versions=fact))
+    assert passed
+    assert [fact in result.detail for result in results] == [False, True]
+    assert results[1].detail == f"0.9 now, 0.9 for the candidate; the current model was {fact}"
+    [free], _passed = judge_gate(Gate(), side(accuracy=0.9), side(accuracy=0.9), Doubts(versions=fact))
+    assert free.detail.endswith(f"; the current model was {fact}")

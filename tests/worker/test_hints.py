@@ -6,6 +6,7 @@ import pytest
 
 from console.records import Difference, Failure
 from console.worker.hints import hint_for, install_line
+from console.worker.versions import OtherVersion, Versions
 
 
 def failure(message: str, code: str = "raised", **more: object) -> Failure:
@@ -36,8 +37,8 @@ def test_a_row_that_was_typed_has_no_file_to_mend() -> None:
         (failure("No module named 'sklearn.something_new'"), "another version saved the model"),
         (failure("Can't get attribute 'Mine' on <module '__main__' (built-in)>"), "defined in the script that saved"),
         (
-            failure("node array has another dtype", warnings=("trained with scikit-learn 1.2.2, running 1.9.1",)),
-            "trained with scikit-learn 1.2.2, running 1.9.1: pip install scikit-learn==1.2.2",
+            failure("node array has another dtype", warnings=(OtherVersion("scikit-learn", "1.2.2", "1.9.1").note,)),
+            "written with scikit-learn 1.2.2, run with 1.9.1: run it with its own version ([environment] python",
         ),
         (failure("X has 3 features, but LogisticRegression is expecting 5 features as input."), "the model takes 5"),
         (failure("not fitted yet", type="sklearn.exceptions.NotFittedError"), "before it was fitted"),
@@ -59,9 +60,9 @@ def test_known_causes(made: Failure, says: str) -> None:
 
 
 def test_versions_of_the_file_are_used() -> None:
-    hint = hint_for(failure("No module named 'sklearn.svm.classes'"), {"sklearn": "0.19.2"})
+    hint = hint_for(failure("No module named 'sklearn.svm.classes'"), Versions({"sklearn": "0.19.2"}))
     assert "pip install scikit-learn==0.19.2" in (hint or "")
-    assert hint_for(failure("No module named 'xgboost'"), {"xgboost": "1.7.6"}) == (
+    assert hint_for(failure("No module named 'xgboost'"), Versions({"xgboost": "1.7.6"})) == (
         "'xgboost' is not installed for the worker's interpreter: pip install xgboost==1.7.6"
     )
 

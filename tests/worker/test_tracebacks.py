@@ -104,4 +104,50 @@ def test_version_warnings_become_one_line() -> None:
                 estimator_name=name, current_sklearn_version="1.9.1", original_sklearn_version="1.5.2"
             )
             warnings.warn(warning, stacklevel=1)
-        assert tracebacks.drain_warnings() == ["trained with scikit-learn 1.5.2, running 1.9.1"]
+        assert tracebacks.drain_warnings() == [
+            "written with scikit-learn 1.5.2, run with 1.9.1: answers may be wrong; "
+            "run it with its own version ([environment] python = …) or retrain it"
+        ]
+
+
+@pytest.mark.parametrize("action", ["default", "once", "module"])
+def test_a_filter_that_shows_a_warning_once_does_not_keep_it_from_the_next_call(action: Any) -> None:
+    class Own(Warning):
+        pass
+
+    def warn(kind: type[Warning]) -> list[str]:
+        warnings.warn("again", kind, stacklevel=1)
+        return tracebacks.drain_warnings()
+
+    with warnings.catch_warnings():
+        tracebacks.drain_warnings()
+        warnings.simplefilter(action)
+        tracebacks.collect_warnings()
+        for kind in (UserWarning, FutureWarning, Own):
+            assert warn(kind) == warn(kind) == [f"{kind.__name__}: again"]
+
+
+def test_what_is_for_developers_or_ignored_by_a_library_is_not_told() -> None:
+    with warnings.catch_warnings():
+        tracebacks.drain_warnings()
+        warnings.simplefilter("always")
+        warnings.filterwarnings("ignore", message="noise of its own")
+        tracebacks.collect_warnings()
+        for kind in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
+            warnings.warn("for developers", kind, stacklevel=1)
+        warnings.warn("noise of its own", UserWarning, stacklevel=1)
+        warnings.warn("will change", FutureWarning, stacklevel=1)
+        assert tracebacks.drain_warnings() == ["FutureWarning: will change"]
+
+
+def test_a_model_is_heard_within_code_that_wants_no_warnings() -> None:
+    with warnings.catch_warnings():
+        tracebacks.drain_warnings()
+        tracebacks.collect_warnings()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.warn("of a metric", UserWarning, stacklevel=1)
+            with tracebacks.heard():
+                warnings.warn("of the model", UserWarning, stacklevel=1)
+            warnings.warn("of a metric", UserWarning, stacklevel=1)
+        assert tracebacks.drain_warnings() == ["UserWarning: of the model"]

@@ -66,6 +66,7 @@ class AccelerateScreen(ModalScreen[bool | NeedsReview], Paced[bool | NeedsReview
             self._end([Content(safe(error.message, 600)), *hint])
             return
         lines = [*comparison(self._found), Content(""), _outcome(self._found)]
+        lines += [Content.styled(f"{text.sign('▲')} {safe(one, 400)}", "$warning") for one in self._found.warnings[:2]]
         self.query_one(".question", Static).update(
             Content(f"Have a compiled copy of {safe(self._path)} answer where it is faster?")
         )

@@ -6,23 +6,31 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
-from console.records import Json, Outcome
-from console.safe_text import safe
+from console.records import Json, Outcome, WorkerView
 from console.ui import text
-from console.ui.widgets.keyvalue import answer_text, pairs, paragraph, value_text
+from console.ui.widgets.keyvalue import answer_text, pairs, value_text
+from console.ui.widgets.warned import warned_lines, warnings_of
 
 _LABEL = 11
 _MOST_CLASSES = 10
 _LEAST_BAR = 6
 
 
-def answer_lines(outcome: Outcome | None, truth: Json, classes: Sequence[Json] | None, width: int) -> list[Content]:
-    """The answer to one row. `classes` are the labels the columns of `predict_proba` stand for."""
+def answer_lines(
+    outcome: Outcome | None,
+    truth: Json,
+    classes: Sequence[Json] | None,
+    width: int,
+    worker: WorkerView | None = None,
+) -> list[Content]:
+    """The answer to one row, and what is wrong with it. `classes` are the labels the columns of `predict_proba` stand
+    for, `worker` is who answered."""
     if outcome is None:
         return []
     lines: list[Content] = []
     if "predict" in outcome.outputs:
         lines += _said(_only(outcome.outputs["predict"]), truth)
+    lines += warned_lines(warnings_of(worker, outcome.warnings), width)
     shares = _only(outcome.outputs.get("predict_proba"))
     if isinstance(shares, list):
         lines += [Content(""), *_bars(shares, classes, width)]
@@ -31,10 +39,7 @@ def answer_lines(outcome: Outcome | None, truth: Json, classes: Sequence[Json] |
         if value is not None:
             label = max(_LABEL, len(name) + 2)
             lines += [*([Content("")] if lines else []), *pairs([(name, value_text(value, 400))], width, label)]
-    lines += [Content(""), _took(outcome)]
-    for warning in outcome.warnings[:2]:
-        lines += paragraph(safe(warning, 200), width, style="$warning")
-    return lines
+    return [*lines, Content(""), _took(outcome)]
 
 
 def _said(answer: Json, truth: Json) -> list[Content]:

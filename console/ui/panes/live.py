@@ -11,6 +11,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
+from console.monitor.growth import growth_words, rate_words
 from console.records import Failure, Measured, ProbeState, WorkerState
 from console.safe_text import safe
 from console.ui import text
@@ -19,7 +20,9 @@ from console.ui.rows import Row
 from console.ui.widgets.backdrop import Backdrop
 from console.ui.widgets.charts_panel import ChartsPanel
 from console.ui.widgets.data_line import file_words
+from console.ui.widgets.keyvalue import paragraph
 from console.ui.widgets.text_pane import TextPane
+from console.ui.widgets.warned import warned_lines, warnings_of
 
 if TYPE_CHECKING:
     from console.engine import Engine
@@ -36,6 +39,7 @@ class LivePane(Vertical, Backdrop):
     DEFAULT_CSS = """
     LivePane { height: 1fr; }
     LivePane #probe { height: 3; }
+    LivePane #doubts { height: auto; max-height: 4; display: none; }
     LivePane #refused { display: none; }
     LivePane.refused { & ChartsPanel { display: none; } & #refused { display: block; } }
     """
@@ -47,6 +51,8 @@ class LivePane(Vertical, Backdrop):
         self.charts = ChartsPanel()
         self._refused = TextPane(id="refused")
         self._probe = Static(id="probe")
+        self._doubts = Static(id="doubts")
+        self._doubted: tuple[Content, ...] = ()
         self._said: tuple[Content, ...] = ()
         self._row: Row | None = None
 
@@ -55,6 +61,7 @@ class LivePane(Vertical, Backdrop):
         yield self.charts
         yield self._refused
         yield self._probe
+        yield self._doubts
 
     def on_mount(self) -> None:
         """Move at the terminal's pace."""
@@ -79,6 +86,11 @@ class LivePane(Vertical, Backdrop):
         if lines != self._said:
             self._said = lines
             self._probe.update(Content("\n").join(lines), layout=False)
+        doubts = doubt_lines(self._engine.live.probe(self._path), row, max(16, self.content_size.width - 2))
+        if doubts != self._doubted:
+            self._doubted = doubts
+            self._doubts.display = bool(doubts)
+            self._doubts.update(Content("\n").join(doubts))
 
     def _show_refusal(self, failure: Failure | None) -> None:
         """Why the data cannot be driven, column by column; the keys scroll it."""
@@ -125,7 +137,12 @@ def probe_lines(probe: ProbeState | None, row: Row | None, charts: ChartsPanel, 
     glyph, style = ("▶", "bold $success") if probe.running else ("○", "bold $quiet")
     asked = f"{plan.rate:g}/s" if plan.rate else "as fast as it goes"
     told = [
-        (0, Content.assemble((f"{text.sign(glyph)} probe ", style), f"{asked}, reached {probe.rate:.3g}/s")),
+        (
+            0,
+            Content.assemble(
+                (f"{text.sign(glyph)} probe ", style), f"{asked}, reached {safe(rate_words(probe.rate))}/s"
+            ),
+        ),
         (3, Content(f"batch {plan.batch}")),
         (4, Content(text.count(probe.calls, "call"))),
     ]
@@ -146,6 +163,17 @@ def probe_lines(probe: ProbeState | None, row: Row | None, charts: ChartsPanel, 
     order = [sight, *figures] if charts.paused else [*figures, sight]
     file = file_words(probe.data, width) if probe.data is not None else safe(os.path.basename(plan.data), 40)
     return line, _fitting(order, width - 2), Content.styled(file, "$quiet")
+
+
+def doubt_lines(probe: ProbeState | None, row: Row | None, width: int) -> tuple[Content, ...]:
+    """How memory grew while it was driven, and what is wrong with the answers; nothing where there is nothing."""
+    grown: list[Content] = []
+    if probe is not None and probe.growth is not None:
+        grown = paragraph(growth_words(probe.growth), width, style="$warning" if probe.growth.grows else "$quiet")
+    if probe is not None and probe.last_error:
+        grown += paragraph(safe(probe.last_error, 400), width, style="$error")[:2]
+    warnings = warnings_of(row.worker if row is not None else None, probe.warnings if probe is not None else ())
+    return (*grown, *warned_lines(warnings, width))
 
 
 def _most_of(parts: list[tuple[int, Content]], width: int) -> Content:

@@ -253,6 +253,7 @@ def _worker(worker: WorkerView | None, width: int) -> list[Content]:
         ("cpu", f"{worker.cpu:.0f} % of one core" if worker.cpu is not None else ""),
         ("can", _abilities(worker)),
         ("restarts", str(worker.restarts) if worker.restarts else ""),
+        ("warnings", "; ".join(safe(warning, 300) for warning in worker.warnings)),
         ("notes", "; ".join(safe(note, 200) for note in worker.notes)),
     ]
     return [*pairs(rows, width), *_phases(worker, width)]

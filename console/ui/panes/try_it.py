@@ -201,7 +201,7 @@ class TryPane(Vertical, Backdrop):
         self._inputs.show(self._picture(tried.inputs, width) or _values(tried.inputs, width))
         worker = self._row.worker if self._row is not None else None
         classes = worker.signature.classes if worker is not None else None
-        lines = answer_lines(tried.outcome, tried.truth, classes, max(16, self._answer.size.width))
+        lines = answer_lines(tried.outcome, tried.truth, classes, max(16, self._answer.size.width), worker)
         if tried.error is not None:
             lines = refused_lines(tried.error, max(16, self._answer.size.width))
         self._answer.update(Content("\n").join(lines[: max(1, self._answer.size.height or 1)]), layout=False)

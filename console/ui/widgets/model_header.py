@@ -1,4 +1,4 @@
-"""Two lines about the model a screen is about: how it is, what it is, and which bytes."""
+"""Two lines about the model a screen is about: how it is, what it is, and which bytes; a third where it warns."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from textual.widget import Widget
 from console.safe_text import safe
 from console.ui import states, text
 from console.ui.rows import Row
+from console.ui.widgets.warned import warned_line, warnings_of
 
 
 class ModelHeader(Widget):
@@ -22,9 +23,13 @@ class ModelHeader(Widget):
     def show(self, row: Row | None, path: str) -> None:
         """Say how the model is now; repaint only what is different."""
         lines = (_state(row), _bytes(row)) if row is not None else _gone(path)
+        warnings = warnings_of(row.worker) if row is not None else ()
+        lines = (*lines, warned_line(warnings)) if warnings else lines
         if lines != self._lines:
+            taller = len(lines) != len(self._lines)
             self._lines = lines
-            self.refresh()
+            self.styles.height = len(lines)
+            self.refresh(layout=taller)
 
     def render(self) -> Content:
         """Both lines, cut to the width."""

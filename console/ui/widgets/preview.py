@@ -16,6 +16,7 @@ from console.trust.since import news
 from console.ui import states, text
 from console.ui.rows import Row
 from console.ui.widgets.spark import spark
+from console.ui.widgets.warned import warned_line
 
 if TYPE_CHECKING:
     from console.engine import Engine
@@ -197,6 +198,8 @@ def _living(engine: Engine, row: Row, width: int) -> list[Line]:
     lines = [_worker(worker), _measured(engine, row, width)]
     if row.artifact.changed:
         lines.append(_keys("press ", ("r", f" to load the file, which holds other bytes now{_news(engine, row.path)}")))
+    elif worker.warnings:
+        lines.append(warned_line(worker.warnings))
     else:
         lines.append(_last_error(engine, row.path))
     return lines

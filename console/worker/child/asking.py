@@ -7,6 +7,7 @@ from typing import Any, Callable
 from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
 from console.worker.child.methods import method_of
+from console.worker.child.promises import hold
 
 __all__ = ["answered", "ask", "check", "count", "own"]
 
@@ -60,7 +61,10 @@ def count(rows: Any) -> int:
 
 
 def check(model: Any, name: str, answer: Any, rows: int) -> None:
-    """Raise Refusal unless there is one answer for each of so many rows; of `score`, unless it is a number."""
+    """Raise Refusal unless there is one answer for each of so many rows, and each can be (see `promises.hold`).
+
+    Of `score`, unless it is a number.
+    """
     shape = getattr(answer, "shape", None)
     if type(shape) is tuple and shape and name != "score":
         fits = shape[0] == rows
@@ -71,6 +75,8 @@ def check(model: Any, name: str, answer: Any, rows: int) -> None:
     if not fits:
         wanted = "a number" if name == "score" else f"one answer for each of {rows:,} row{'s' * (rows != 1)}"
         raise Refusal("bad-answer", f"{type(model).__name__}.{name} answered {_words(answer)}; expected {wanted}")
+    if name != "transform":
+        hold(model, name, answer)
 
 
 def _fits(answer: Any, rows: int) -> bool:

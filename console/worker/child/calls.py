@@ -19,7 +19,7 @@ from console.worker.child.main import Refusal
 from console.worker.child.readers import frame_of
 from console.worker.wire import DTYPES
 
-__all__ = ["array_from", "column", "count", "describe_input", "raw_arrays", "score", "typed_rows", "warm_up"]
+__all__ = ["array_from", "column", "count", "describe_input", "raw_arrays", "score", "typed_rows", "warm_up", "zeros"]
 
 _NUMBERS = frozenset("biufc")
 
@@ -180,6 +180,12 @@ def score(truth: Any, answer: Any) -> dict[str, float]:
     return {"rows": float(len(expected)), "correct": float((expected == found).sum())}
 
 
+def zeros(names: Any, n_features: Any) -> Any:
+    """A row of zeros, a data frame where the model knows names."""
+    row = importlib.import_module("numpy").zeros((1, n_features))
+    return row if names is None else frame_of(row, names)
+
+
 def warm_up(model: Any, names: Optional[list[str]], n_features: Optional[int]) -> str:
     """One prediction on zeros, so that the first real one is as fast as the next; why not, where it cannot be.
 
@@ -190,10 +196,8 @@ def warm_up(model: Any, names: Optional[list[str]], n_features: Optional[int]) -
         return "no warm-up: not a predictor of scikit-learn's own"
     if n_features is None:
         return "no warm-up: the number of features is not known"
-    numpy = importlib.import_module("numpy")
-    row = numpy.zeros((1, n_features))
     try:
-        predict(row if names is None else frame_of(row, names))
+        predict(zeros(names, n_features))
     except Exception as error:
         return f"no warm-up: a row of zeros is not what it takes ({type(error).__name__})"
     return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,6 +61,16 @@ def library_versions() -> dict[str, str]:
     """Versions of the libraries this process has imported."""
     modules = ((name, sys.modules.get(name)) for name in _LIBRARIES)
     return {name: str(getattr(module, "__version__", "")) for name, module in modules if module is not None}
+
+
+def written_versions(model: Any) -> dict[str, str]:
+    """Versions of libraries that the loaded model itself says it was written with."""
+    told = attribute(model, "get_metadata") if type(model).__module__.startswith("catboost.") else None
+    try:
+        found = re.search(r"tags/v(\d+(?:\.\d+)+)", str(told()["catboost_version_info"])) if callable(told) else None
+    except Exception:
+        found = None
+    return {"catboost": found[1]} if found else {}
 
 
 Change = tuple[str, Any, int]

@@ -97,6 +97,10 @@ class Service:
         """What runs was given: shape and dtypes in words, never values."""
         return None if self.input is None else str(self.input)
 
+    def versions(self) -> dict[str, str]:
+        """The libraries that run the model, for a failure."""
+        return {}
+
     def again(self, frame: bytes) -> Optional[bytes]:
         """The frame that answers one like those before; None where it is not such a one, or the answer is unlike."""
         return None
@@ -240,7 +244,7 @@ def _failure(error: BaseException, service: Service) -> Head:
         given = service.describe_input()
     except Exception as failed:
         given = f"an input that cannot be described ({type(failed).__name__})"
-    said.update(phase=service.phase, input=given, warnings=tracebacks.drain_warnings())
+    said.update(phase=service.phase, input=given, warnings=tracebacks.drain_warnings(), versions=service.versions())
     head: Head = {"failure": said}
     details = getattr(error, "details", None)
     if isinstance(error, Refusal) and details:

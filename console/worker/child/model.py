@@ -18,9 +18,11 @@ from console.worker.child.repeats import Repeats
 from console.worker.child.tables import Table, read_table
 from console.worker.child.twin import Twin
 from console.worker.packed import call_number, table_call
+from console.worker.versions import noted
 from console.worker.wire import DTYPES, Frame, Head, Receiver, encode
 
 COMPARED_ROWS = 500
+SUSPECT_ROWS = 20
 TABLES_CAP = 8
 
 
@@ -41,6 +43,7 @@ class Serving(Service):
         self._bound: dict[str, Any] = {}
         self._phases: dict[str, float] = {}
         self._since = 0.0
+        self._suspect = False
         self._last_table = 0
         self.operations = {
             "rehearse": self.rehearse,
@@ -88,6 +91,7 @@ class Serving(Service):
         opened = bool(fields.get("opened"))
         source = Frozen(request.fds[0], str(fields.get("name", "")), request.body, *request.fds[1:], opened=opened)
         loaded = registry.load(source, fields["format"], fields.get("at") or "")
+        tracebacks.collect_warnings()
         self.model = loaded.model
         self._bound.clear()
         self._repeats.forget()
@@ -96,6 +100,7 @@ class Serving(Service):
         self._methods = tuple(methods.methods_of(self.model))
         self._first = methods.default_among(list(self._methods))
         warnings = tracebacks.drain_warnings()
+        self._suspect = bool(noted(warnings)) and "predict_proba" in self._methods
         self._begin(request, "warm")
         signature = signatures.signature_of(self.model)
         not_warmed = self._warm(signature)
@@ -107,6 +112,7 @@ class Serving(Service):
             "methods": self._methods,
             "signature": signature,
             "library_versions": live.library_versions(),
+            "written": live.written_versions(self.model),
             "phases": self._phases,
             "notes": live.notes_of(self._changes) + ([not_warmed] if not_warmed else []),
             "warnings": warnings,
@@ -177,6 +183,8 @@ class Serving(Service):
         if request.body:
             X, y = metrics.marked(X, y, request.body)
         self.input = X
+        if self._suspect:
+            self._clear(X)
         answers = metrics.Answers(self._loaded(), X)
         causes: dict[str, str] = {}
         task, found = metrics.measured(answers, y, fields.get("metrics") or (), causes)
@@ -307,6 +315,9 @@ class Serving(Service):
 
         fields, model = request.fields, self._loaded()
         X = None if fields.get("data") is None else self.table(fields["data"]).slice(0, COMPARED_ROWS)
+        if self._suspect:
+            signature = signatures.signature_of(model)
+            self._clear(calls.zeros(signature["feature_names"], signature["n_features"] or 1) if X is None else X)
         with live.as_trained(self._changes):
             found = convert(model, fields["format"], request.fds[0], X, **(fields.get("options") or {}))
         return self._with_warnings(dict(found)), b""
@@ -316,6 +327,8 @@ class Serving(Service):
         from console.worker.child import twinning  # brings the converter, which few workers need
 
         rows = self.table(request.fields["data"]).X
+        if self._suspect:
+            self._clear(rows)
         data, found = twinning.make(self._loaded(), rows, lambda phase: request.event("phase", phase=phase))
         with open(request.fds[0], "wb", closefd=False) as file:
             file.write(data)
@@ -329,6 +342,10 @@ class Serving(Service):
         self._twin = Twin(source.read(0, source.size), self._loaded(), routes)
         tracebacks.drain_warnings()
         return {"dtype": self._twin.dtype}, b""
+
+    def versions(self) -> dict[str, str]:
+        """Those of the libraries that are imported."""
+        return live.library_versions()
 
     def describe_input(self) -> Optional[str]:
         """Kind, shape and dtypes of the rows that were being answered."""
@@ -357,6 +374,8 @@ class Serving(Service):
     def _run(self, rows: Any, asked: Any, truth: Any) -> tuple[dict[str, Any], float]:
         """Results by method, and the milliseconds spent in the model alone."""
         self.input = rows
+        if self._suspect:
+            self._clear(rows)
         found: dict[str, Any] = {}
         elapsed = 0
         for name in asked:
@@ -370,6 +389,20 @@ class Serving(Service):
             asking.check(self.model, name, found[name], asking.count(rows))
         self.phase = "answer"
         return found, elapsed / 1e6
+
+    def _clear(self, rows: Any) -> None:
+        """Ask a model of another version once for probabilities: where those cannot be, its labels are wrong as well.
+
+        Raises Refusal then; what else goes wrong is told by the call itself.
+        """
+        before, self.phase = self.phase, "predict_proba"
+        try:
+            asking.ask(self.model, "predict_proba", rows[:SUSPECT_ROWS])
+        except Refusal:
+            raise
+        except Exception:
+            tracebacks.drain_warnings()
+        self.phase, self._suspect = before, False
 
     def _bind(self, name: str) -> Any:
         """The model's method, looked up once. Raises Refusal."""

@@ -15,6 +15,7 @@ from typing import Any, Callable, Optional
 from console.worker.child.asking import ask, own
 from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
+from console.worker.child.tracebacks import heard
 
 __all__ = ["Answers", "Metric", "metric_named", "refuse_unknown"]
 
@@ -66,7 +67,8 @@ class Answers:
     def of(self, method: str) -> Any:
         """The answer of a method. Raises Refusal where the model has none, and what the model raises."""
         if method not in self._known:
-            self._known[method] = ask(self.model, method, self.X)
+            with heard():
+                self._known[method] = ask(self.model, method, self.X)
         return self._known[method]
 
     def rows(self) -> Any:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import linecache
 import os
 import traceback
 import warnings
+from collections.abc import Iterator
 from typing import Any, Optional
 
 from backends.base import ArtifactError
+from console.worker.versions import OtherVersion
 
 TEXT_CAP = 10_000
 FRAMES_CAP = 200
@@ -143,12 +146,19 @@ def _collapsed(entries: list[Entry]) -> list[Entry]:
 
 _warnings: list[str] = []
 _more_warnings = 0
+_FOR_DEVELOPERS = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning)
+"""Python's own kinds for those who write code, not for those who run it; a FutureWarning is for these as well."""
+_ALL_IGNORED = ("ignore", None, Warning, None, 0)
+_ONCE_KINDS = ("default", "module", "once")
+"""Actions of a filter that show a warning once, and never again for a later call."""
 
 
 def _record(
     message: Any, category: Any, filename: str, lineno: int, file: Optional[Any] = None, line: Optional[str] = None
 ) -> None:
     global _more_warnings
+    if issubclass(category, _FOR_DEVELOPERS):
+        return
     name = getattr(category, "__name__", "Warning")
     text = _version_note(message) if name == "InconsistentVersionWarning" else f"{name}: {text_of(message)}"
     if text in _warnings:
@@ -163,15 +173,30 @@ def _version_note(message: Any) -> str:
     """scikit-learn's warning for each estimator of a file, short enough to be the same for all of them."""
     trained = text_of(getattr(message, "original_sklearn_version", "another version"))
     running = text_of(getattr(message, "current_sklearn_version", "this one"))
-    return f"trained with scikit-learn {trained}, running {running}"
+    return OtherVersion("scikit-learn", trained, running).note
 
 
 def collect_warnings() -> None:
-    """From now on warnings are kept for the next answer instead of going to stderr, every time they are raised."""
-    for category in (UserWarning, RuntimeWarning, FutureWarning):
-        warnings.simplefilter("always", category)
+    """From now on warnings are kept for the next answer instead of going to stderr, every time they are raised.
+
+    To be called again after an import of libraries: some set filters of their own. What those ignore stays ignored.
+    """
+    for index, (action, *rest) in enumerate(warnings.filters):
+        if action in _ONCE_KINDS:
+            warnings.filters[index] = ("always", *rest)  # type: ignore[index]
+    warnings.simplefilter("always", append=True)
     warnings.filterwarnings("ignore", message="X does not have valid feature names")  # raw arrays cannot have any
     warnings.showwarning = _record
+
+
+@contextlib.contextmanager
+def heard() -> Iterator[None]:
+    """Where warnings are collected, they are here as well, within code that wants none of its own."""
+    with warnings.catch_warnings():
+        if warnings.showwarning is _record:
+            warnings.filters[:] = [one for one in warnings.filters if one != _ALL_IGNORED]  # type: ignore[index]
+            collect_warnings()
+        yield
 
 
 def drain_warnings() -> list[str]:

@@ -11,7 +11,7 @@ from backends.frozen import Frozen
 from console.worker.child import calls, commands, tracebacks
 from console.worker.child.data.options import options_from
 from console.worker.child.fitting import Fitted, fit, jobs_of, refuse_hazards, with_jobs
-from console.worker.child.live import notes_of, quieten
+from console.worker.child.live import library_versions, notes_of, quieten
 from console.worker.child.main import Answer, Refusal, Request, Service
 from console.worker.child.metrics import split, take, task_of
 from console.worker.child.places import replaced
@@ -40,6 +40,7 @@ class Training(Service):
         artifact, table, candidate = (request.fds[position] for position in range(3))
         self._begin(request, "load")
         root = registry.load(Frozen(artifact, "", request.body, *request.fds[3:]), fields["format"]).model
+        tracebacks.collect_warnings()
         at = fields.get("at") or ""
         current = resolve(root, at)
         refuse_hazards(current)
@@ -88,6 +89,10 @@ class Training(Service):
             request.console,
         )
         return {"seconds": time.perf_counter() - begun}, b""
+
+    def versions(self) -> dict[str, str]:
+        """Those of the libraries that are imported."""
+        return library_versions()
 
     def describe_input(self) -> Any:
         """Kind, shape and dtypes of the training rows."""
