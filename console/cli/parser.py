@@ -162,7 +162,7 @@ def _running(commands: Commands) -> None:
     )
     _loads(evaluate)
     _data(evaluate)
-    evaluate.set_defaults(run="run:evaluate")
+    evaluate.set_defaults(run="evaluate:evaluate")
     probe = _add(
         commands,
         "probe",

@@ -1,4 +1,4 @@
-"""Commands that load an artifact into a sandboxed worker: predict, evaluate, probe, convert."""
+"""Commands that load an artifact into a sandboxed worker: predict, probe, convert."""
 
 from __future__ import annotations
 
@@ -111,25 +111,6 @@ def _write(path: Path, outputs: dict[str, list[Json]]) -> None:
         put_output(path, fill)
     except OSError as error:
         raise BadInput(f"{path} cannot be written: {why(error)}", hint=hint(error)) from None
-
-
-async def evaluate(arguments: argparse.Namespace, output: Output) -> int:
-    """Measure the answers against the truth in a data file."""
-    async with opened(arguments.artifact, records=_recorded(arguments)) as store:
-        await store.load(arguments)
-        read_as(store, arguments)
-        data, target = absolute(arguments.data), target_of(arguments)
-        table = await store.engine.questions.open_data(store.artifact, data, target)
-        narrate(table, output)
-        task, rows, metrics = await store.engine.questions.evaluate(store.artifact, data=data, target=target)
-    value: dict[str, Json] = {"task": task, "rows": rows, "metrics": dict(metrics), "data": shapes.data(table)}
-    output.data(value, lambda: [f"{task} on {rows} rows", *_numbers(metrics)])
-    return 0
-
-
-def _numbers(metrics: dict[str, float]) -> Iterable[str]:
-    width = max(map(len, metrics), default=0)
-    return (f"  {name:<{width}}  {number:.6g}" for name, number in metrics.items())
 
 
 async def probe(arguments: argparse.Namespace, output: Output) -> int:
