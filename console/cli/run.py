@@ -122,9 +122,8 @@ async def probe(arguments: argparse.Namespace, output: Output) -> int:
         value: dict[str, Json] = {
             "summary": True,
             **shapes.probe(state, view),
-            "score": None if state.score is None else dict(state.score),
         }
-        output.line(value, _progress(state, view) + f"  ({state.stopped_why or 'done'})")
+        output.line(value, _progress(state, view) + _scored(state) + f"  ({state.stopped_why or 'done'})")
     return 1 if state.errors and state.errors >= state.calls else 0
 
 
@@ -164,6 +163,14 @@ def _progress(state: ProbeState, view: WorkerView | None) -> str:
     memory = f"rss {size_words(view.memory.rss)}" if view and view.memory else ""
     counts = f"{state.calls} calls  {state.rate:.1f}/s  {state.errors} errors"
     return f"{counts}  {part('worker', state.worker)}  {part('round trip', state.round_trip)}  {memory}".rstrip()
+
+
+def _scored(state: ProbeState) -> str:
+    """The score, how many rows had no truth, or why there is no score."""
+    parts = [f"  {name} {value:.6g}" for name, value in (state.score or {}).items()]
+    parts += [f"  {state.missing:,} rows without a truth"] if state.missing else []
+    parts += [f"  no score: {state.unscored}"] if state.unscored and not state.score else []
+    return "".join(parts)
 
 
 async def convert(arguments: argparse.Namespace, output: Output) -> int:

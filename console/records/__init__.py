@@ -27,6 +27,7 @@ from console.records.updates import (
 from console.records.workers import (
     LAYERS,
     DataFile,
+    Evaluated,
     Layer,
     Measured,
     Memory,
@@ -47,6 +48,7 @@ __all__ = [
     "Change",
     "Comparison",
     "DataFile",
+    "Evaluated",
     "Event",
     "ExceptionInfo",
     "Explanation",

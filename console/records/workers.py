@@ -108,6 +108,27 @@ class Outcome:
     round_trip_ms: float
     warnings: tuple[str, ...] = ()
     score: dict[str, float] | None = None
+    """Sums over the rows: `rows` and `correct`, or `absolute` and `squared` error; `missing` are without a truth."""
+    unscored: str = ""
+    """Why the answers cannot be held against the truth."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """How a model did on the `rows` that have a truth: metrics by name, and why others of them are left out.
+
+    `missing` rows have no truth and were left out. `notes` tell in sentences what was decided about truth and answers,
+    `meanings` what a metric is of. `answers` is a digest of all that it answered.
+    """
+
+    task: str
+    rows: int
+    metrics: dict[str, float]
+    causes: dict[str, str] = field(default_factory=dict)
+    answers: str = ""
+    missing: int = 0
+    notes: tuple[str, ...] = ()
+    meanings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +157,12 @@ class ProbeState:
     round_trip: Measured | None = None
     score: dict[str, float] | None = None
     stopped_why: str | None = None
+    scored: int = 0
+    """Rows that the score is of."""
+    missing: int = 0
+    """Rows that have no truth and were left out of the score."""
+    unscored: str = ""
+    """Why there is no score."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,7 +122,7 @@ class Course:
             unmeasured=flaw,
             problem=before.problem,
             unchanged=unchanged,
-            warnings=(*holdout.warnings, *(made.trained.warnings if made.trained else ())),
+            warnings=(*holdout.warnings, *after.notes, *(made.trained.warnings if made.trained else ())),
         )
 
     def _trained(self, phase: str, done: int | None, total: int | None, text: str) -> None:

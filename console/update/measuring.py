@@ -39,7 +39,8 @@ class Rows:
 
 @dataclass(slots=True)
 class Measurement:
-    """How one model did. `problem` says why there are no metrics, `causes` why one of them is missing.
+    """How one model did. `problem` says why there are no metrics, `causes` why one of them is missing, `notes` what was
+    decided about truth and answers.
 
     `answers` is a digest of all that it answered; `compiled` = calls of one row may be answered by a compiled copy.
     """
@@ -51,6 +52,7 @@ class Measurement:
     problem: str = ""
     causes: dict[str, str] = field(default_factory=dict)
     answers: str = ""
+    notes: tuple[str, ...] = ()
     compiled: bool = False
 
 
@@ -100,7 +102,13 @@ async def _evaluated(
     )
     found = await started.worker.evaluate(measured.handle, metric=metric, held_back=rows.held_back, marked=rows.marked)
     measured.found = Measurement(
-        found.task, found.rows, found.metrics, causes=found.causes, answers=found.answers, compiled=compiled
+        found.task,
+        found.rows,
+        found.metrics,
+        causes=found.causes,
+        answers=found.answers,
+        notes=found.notes,
+        compiled=compiled,
     )
     return measured
 

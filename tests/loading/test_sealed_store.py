@@ -91,7 +91,7 @@ async def test_it_is_shown_judged_and_asked_like_the_open_one(root: Path, settin
     with open_artifact(root, "a.joblib.age") as file:
         assert row.digest == view.digest == report.artifact.digest == digest_of(file)
     assert answer.outputs == expected.outputs
-    assert score[1] == 120
+    assert score.rows == 120
 
 
 async def test_without_an_identity_it_says_what_to_name(root: Path, settings: Settings, opening: Opening) -> None:

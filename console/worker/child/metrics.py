@@ -6,19 +6,35 @@ import hashlib
 import math
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, Callable, Optional
 
-from console.worker.child.asking import own
+from console.worker.child.asking import count, own
+from console.worker.child.labels import known_labels, spelling
 from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
-from console.worker.child.scoring import Answers, Metric, metric_named
+from console.worker.child.scoring import Answers, Case, Metric, NoScores, metric_named
+from console.worker.child.task import (
+    CLASSIFICATION,
+    CLUSTERING,
+    DENSITY,
+    OUTLIERS,
+    RANKING,
+    REGRESSION,
+    TRANSFORMATION,
+    estimator_kind,
+    task_of,
+)
+from console.worker.child.truth import Truth, as_texts, prepared
 
 __all__ = [
     "CLASSIFICATION",
     "CLUSTERING",
+    "OUTLIERS",
     "REGRESSION",
     "TRANSFORMATION",
     "Answers",
+    "Measurement",
     "digest_of",
     "evaluate",
     "held_back",
@@ -31,8 +47,6 @@ __all__ = [
     "task_of",
 ]
 
-CLASSIFICATION, REGRESSION, CLUSTERING = "classification", "regression", "clustering"
-TRANSFORMATION = "transformation"
 HELD_BACK_SHARE = 0.2
 """Share of the training rows that is kept from fitting when there is no hold-out file."""
 _SILHOUETTE_ROWS = 2000
@@ -72,89 +86,86 @@ def marked(X: Any, y: Any, bits: bytes) -> tuple[Any, Any]:
     return take(X, positions), None if y is None else take(y, positions)
 
 
-def task_of(model: Any, y: Any = None) -> str:
-    """What the model is for: by scikit-learn's own tags, else by what it has, else by the truth given."""
-    if not hasattr(model, "predict"):
-        return TRANSFORMATION
-    kind = _estimator_kind(model)
-    if kind in ("classifier", "regressor"):
-        return CLASSIFICATION if kind == "classifier" else REGRESSION
-    if kind == "outlier_detector" and y is not None:
-        return CLASSIFICATION
-    if kind == "clusterer" or (y is None and hasattr(model, "labels_")):
-        return CLUSTERING
-    if attribute(model, "classes_") is not None or hasattr(model, "predict_proba"):
-        return CLASSIFICATION
-    if y is None:
-        return CLUSTERING
-    import numpy
-
-    return REGRESSION if numpy.asarray(y).dtype.kind == "f" else CLASSIFICATION
-
-
-def _estimator_kind(model: Any) -> Optional[str]:
-    kind = attribute(model, "_estimator_type")
-    if kind is None and hasattr(model, "__sklearn_tags__"):
-        try:
-            kind = model.__sklearn_tags__().estimator_type
-        except Exception:
-            return None
-    return kind if isinstance(kind, str) else None
-
-
-def known_labels(y: Any, classes: Any) -> Any:
-    """`y` spelled as the model's classes are: a table read from text may hold 1 or "1" for the class "1" or 1."""
-    import numpy
-
-    if classes is None or isinstance(classes, list):
-        return y
-    truth, known = numpy.asarray(y), numpy.asarray(classes)
-    if truth.ndim != 1 or known.ndim != 1 or truth.dtype.kind == known.dtype.kind:
-        return y
-    spelled = {spelling(one): one for one in known.tolist()}
-    found = [spelled.get(spelling(one)) for one in truth.tolist()]
-    return y if any(one is None for one in found) else numpy.asarray(found, dtype=known.dtype)
-
-
-def spelling(value: Any) -> str:
-    """A label as text that is the same for 1, 1.0 and "1", and for True and "True"."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return str(value).lower() if isinstance(value, bool) or str(value) in ("True", "False") else str(value)
-
-
 def evaluate(
     model: Any, X: Any, y: Any, extra: Sequence[str] = (), causes: Optional[dict[str, str]] = None
 ) -> tuple[str, dict[str, float]]:
-    """Task and metrics of `model` on the rows `X` with the truth `y` (None where the task has none).
+    """Task and metrics of `model` on the rows `X`, as `measured` has them; `causes` hears what is left out."""
+    found = measured(Answers(model, X), y, extra)
+    if causes is not None:
+        causes.update(found.causes)
+    return found.task, found.metrics
 
-    `extra` names further scorers or metrics of scikit-learn. A metric that is undefined on these rows is left out, and
-    `causes` is told why. Raises Refusal when the model has nothing to measure, the truth is missing, `extra` names no
-    metric or one that takes scores the model has not.
+
+@dataclass
+class Measurement:
+    """How a model did on the `rows` that count: metrics, why others of them are left out, and what was decided.
+
+    `missing` rows had no truth and were not asked. `notes` tell of the truth, `meanings` of what a metric is here.
     """
-    return measured(Answers(model, X), y, extra, causes)
+
+    task: str
+    rows: int
+    answers: Answers
+    missing: int = 0
+    metrics: dict[str, float] = field(default_factory=dict)
+    causes: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    meanings: list[str] = field(default_factory=list)
 
 
-def measured(
-    answers: Answers, y: Any, extra: Sequence[str] = (), causes: Optional[dict[str, str]] = None
-) -> tuple[str, dict[str, float]]:
-    """The same of what a model answers."""
-    model = answers.model
-    task = task_of(model, y)
-    if task == TRANSFORMATION and not hasattr(model, "transform"):
+def measured(answers: Answers, y: Any, extra: Sequence[str] = ()) -> Measurement:
+    """Measure what a model answers to some rows with the truth `y` (None where the task has none).
+
+    `extra` names further scorers or metrics of scikit-learn. A metric that is undefined on these rows is left out with
+    its cause. Raises Refusal when the model has nothing to measure, the truth is missing, ambiguous or of another kind
+    or shape, or `extra` names no metric or one that takes scores the model has not.
+    """
+    model, narrowed = answers.model, _Narrowed(answers)
+    truth = prepared(model, y, lambda there: narrowed.to(there).of("predict"))
+    _check(model, truth)
+    if truth.task in _WITH_TRUTH:
+        answers = narrowed.to(truth.there)
+    found = Measurement(truth.task, count(answers.X), answers, truth.missing, notes=list(truth.notes))
+    if truth.task in _WITH_TRUTH and not len(truth.y):
+        return found
+    case = Case(answers, truth)
+    if truth.task in (CLASSIFICATION, REGRESSION, OUTLIERS):
+        case.predicted()
+    metrics = _MEASURES[truth.task](case, found)
+    metrics.update({name: metric_named(name, case) for name in extra if name not in metrics})
+    _compute(metrics, found)
+    return found
+
+
+_WITH_TRUTH = (CLASSIFICATION, REGRESSION, OUTLIERS, RANKING)
+
+
+def _check(model: Any, truth: Truth) -> None:
+    if truth.task == TRANSFORMATION and not callable(attribute(model, "transform")):
         message = f"{type(model).__name__} has neither predict nor transform, so there is nothing to measure"
         raise Refusal("bad-input", message)
-    if y is None and task in (CLASSIFICATION, REGRESSION):
-        raise Refusal("bad-input", f"measuring a {task} model needs a target column")
-    truth = y if y is None else known_labels(y, attribute(model, "classes_"))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        causes = {} if causes is None else causes
-        found = _computed(_MEASURES[task](answers, truth), causes)
-        for name in extra:
-            if name not in found:
-                found.update(_computed({name: metric_named(name, answers, truth)}, causes))
-    return task, found
+    if truth.y is None and truth.task in _WITH_TRUTH:
+        a = "an" if truth.task == OUTLIERS else "a"
+        message = f"measuring {a} {truth.task} model needs a target column"
+        raise Refusal("bad-input", message, {"needs": "target"})
+
+
+class _Narrowed:
+    """The answers to the rows that have a truth."""
+
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
+        self._found: Optional[Answers] = None
+
+    def to(self, there: Any) -> Answers:
+        """The answers to those rows, asked once; None is all."""
+        import numpy
+
+        if there is None:
+            return self._answers
+        if self._found is None:
+            self._found = Answers(self._answers.model, take(self._answers.X, numpy.flatnonzero(there)))
+        return self._found
 
 
 def digest_of(answers: Answers) -> str:
@@ -171,78 +182,164 @@ def digest_of(answers: Answers) -> str:
     return found.hexdigest()
 
 
-def _computed(metrics: dict[str, Metric], causes: dict[str, str]) -> dict[str, float]:
-    found = {}
-    for name, metric in metrics.items():
-        try:
-            value = float(metric())
-        except (ValueError, TypeError, ZeroDivisionError, AttributeError) as error:
-            causes[name] = (str(error) or type(error).__name__).partition("\n")[0][:300]
-            continue
-        if math.isfinite(value):
-            found[name] = value
-        else:
-            causes[name] = f"it came out as {value}, which is no number"
-    return found
+def _compute(metrics: dict[str, Metric], found: Measurement) -> None:
+    """Compute what can be, and note the causes of the rest and what scikit-learn warns of."""
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        for name, metric in metrics.items():
+            try:
+                value = float(metric())
+            except NoScores as error:
+                found.causes[name] = str(error)
+                continue
+            except (ValueError, TypeError, ZeroDivisionError, AttributeError) as error:
+                found.causes[name] = (str(error) or type(error).__name__).partition("\n")[0][:300]
+                continue
+            if math.isfinite(value):
+                found.metrics[name] = value
+            else:
+                found.causes[name] = f"it came out as {value}, which is no number"
+    told = {str(one.message).partition("\n")[0][:300] for one in warned if _is_undefined(one.category)}
+    found.notes += sorted(told)
 
 
-def _classification(answers: Answers, y: Any) -> dict[str, Metric]:
+def _is_undefined(category: type[Warning]) -> bool:
+    return category.__name__ == "UndefinedMetricWarning"
+
+
+def _later(name: str, case: Case) -> Metric:
+    """One of the metrics that every model of a task has: it says later why it cannot be had."""
+    try:
+        return metric_named(name, case)
+    except NoScores as error:
+        return _failing(error)
+
+
+def _failing(error: Exception) -> Metric:
+    def raised() -> float:
+        raise error
+
+    return raised
+
+
+def _classification(case: Case, found: Measurement) -> dict[str, Metric]:
     import numpy
 
-    labels = attribute(answers.model, "classes_")
-    single = numpy.asarray(y).ndim == 1
-    known = len(numpy.unique(numpy.asarray(y))) if labels is None or isinstance(labels, list) else len(labels)
-    names = ["accuracy", "balanced_accuracy", "f1" if single and known == 2 else "f1_weighted"]
-    scored = labels is not None and not isinstance(labels, list)
-    if scored and (answers.has("predict_proba") or (known == 2 and answers.has("decision_function"))):
-        names.append("roc_auc" if known == 2 else "roc_auc_ovr")
-    if scored and answers.has("predict_proba"):
-        names.append("log_loss")
-    return {name: metric_named(name, answers, y) for name in names}
+    several = isinstance(case.labels, list)
+    classes = numpy.unique(case.y) if case.labels is None else case.labels
+    two = not several and case.y.ndim == 1 and len(classes) == 2
+    names = ["accuracy", "balanced_accuracy", "f1" if two else "f1_weighted"]
+    metrics = {name: metric_named(name, case) for name in names}
+    ranked = "roc_auc" if two or case.indicator else "roc_auc_ovr"
+    if case.labels is None:
+        error = ValueError(f"{type(case.answers.model).__name__} does not say which classes its scores are of")
+        return {**metrics, ranked: _failing(error), "log_loss": _failing(error)}
+    if several:
+        found.meanings.append(_OUTPUTS_WORDS.format(len(case.labels)))
+    return {**metrics, ranked: _later(ranked, case), "log_loss": _later("log_loss", case)}
 
 
-def _regression(answers: Answers, y: Any) -> dict[str, Metric]:
-    squared = metric_named("mean_squared_error", answers, y)
-    return {
-        "r2": metric_named("r2", answers, y),
-        "mean_absolute_error": metric_named("mean_absolute_error", answers, y),
-        "root_mean_squared_error": lambda: math.sqrt(squared()),
-        "max_error": metric_named("max_error", answers, y),
-    }
+_OUTPUTS_WORDS = "accuracy is the share of rows with all {} outputs right; other metrics are averages over the outputs"
 
 
-def _clustering(answers: Answers, y: Any) -> dict[str, Metric]:
+def _outliers(case: Case, found: Measurement) -> dict[str, Metric]:
+    metrics = {name: metric_named(name, case) for name in ("accuracy", "balanced_accuracy", "f1")}
+    found.meanings.append("the outlier is the positive class of f1, roc_auc and average_precision")
+    return {**metrics, **{name: _later(name, case) for name in ("roc_auc", "average_precision")}}
+
+
+def _regression(case: Case, found: Measurement) -> dict[str, Metric]:
+    names = ("r2", "mean_absolute_error", "root_mean_squared_error", "max_error")
+    metrics = {name: metric_named(name, case) for name in names}
+    if _is_of_chances(case):
+        from sklearn.metrics import roc_auc_score
+
+        metrics["roc_auc"] = lambda: float(roc_auc_score(case.y, case.predicted()))
+        found.meanings.append("the truth is 0 and 1, the answers lie between: measured as numbers, and roc_auc by them")
+    return metrics
+
+
+def _is_of_chances(case: Case) -> bool:
+    """Whether a model that does not call itself a regressor answers how likely a 1 is."""
+    import numpy
+
+    if estimator_kind(case.answers.model) == "regressor" or case.y.ndim != 1:
+        return False
+    answer = case.predicted()
+    return set(numpy.unique(case.y).tolist()) == {0, 1} and bool(((answer >= 0) & (answer <= 1)).all())
+
+
+def _clustering(case: Case, found: Measurement) -> dict[str, Metric]:
     from sklearn import metrics
 
-    X, answer = answers.X, answers.of("predict")
+    X, answer = case.answers.X, case.answers.of("predict")
     rows = min(_SILHOUETTE_ROWS, len(answer))
-    found: dict[str, Metric] = {
+    if case.y is None:
+        found.meanings.append("without a truth only the shape of the clusters is measured")
+    return {
         "silhouette_score": lambda: metrics.silhouette_score(X, answer, sample_size=rows, random_state=0),
         "calinski_harabasz_score": lambda: metrics.calinski_harabasz_score(X, answer),
         "davies_bouldin_score": lambda: metrics.davies_bouldin_score(X, answer),
+        **_groups(case, answer),
     }
-    if y is not None:
-        found["adjusted_rand_score"] = lambda: metrics.adjusted_rand_score(y, answer)
-        found["normalized_mutual_info_score"] = lambda: metrics.normalized_mutual_info_score(y, answer)
-    return found
 
 
-def _transformation(answers: Answers, y: Any) -> dict[str, Metric]:
+def _groups(case: Case, answer: Any) -> dict[str, Metric]:
+    """How the groups of a model agree with those of the truth."""
+    if case.y is None or not len(case.y):
+        return {}
+    import numpy
+    from sklearn import metrics
+
+    there = case.truth.there
+    groups = numpy.asarray(answer) if there is None else numpy.asarray(answer)[there]
+    truth = as_texts(case.y) if case.y.dtype.kind == "O" else case.y
+    if truth.ndim != 1:
+        error = Refusal("bad-input", f"the truth of clusters is one column, not {truth.shape[1]}")
+        raise error
+    return {
+        "adjusted_rand_score": lambda: metrics.adjusted_rand_score(truth, groups),
+        "normalized_mutual_info_score": lambda: metrics.normalized_mutual_info_score(truth, groups),
+    }
+
+
+def _density(case: Case, found: Measurement) -> dict[str, Metric]:
+    """How likely the model holds the rows; and how its groups agree with the truth, where it has both."""
+    import numpy
+
+    likely = case.answers.of("score_samples")
+    found.meanings.append("mean_log_likelihood is the mean of score_samples; without a truth nothing else is measured")
+    metrics: dict[str, Metric] = {"mean_log_likelihood": lambda: float(numpy.mean(likely))}
+    return {**metrics, **(_groups(case, case.answers.of("predict")) if case.answers.has("predict") else {})}
+
+
+def _ranking(case: Case, found: Measurement) -> dict[str, Metric]:
+    error = ValueError("a ranker is right or wrong within groups of rows, and a data file does not say which those are")
+    return {"ndcg_score": _failing(error)}
+
+
+def _transformation(case: Case, found: Measurement) -> dict[str, Metric]:
     """How far rows are from themselves once transformed there and back, where there is a way back."""
     import numpy
     from sklearn import metrics
 
-    there = answers.of("transform")
-    back = attribute(answers.model, "inverse_transform")
+    there = case.answers.of("transform")
+    back = attribute(case.answers.model, "inverse_transform")
     if not callable(back):
-        return {}
-    rows = answers.X.toarray() if hasattr(answers.X, "toarray") else numpy.asarray(answers.X)
+        kind = type(case.answers.model).__name__
+        return {"mean_squared_error": _failing(ValueError(f"{kind} has no inverse_transform to compare rows by"))}
+    rows = case.answers.X
+    rows = rows.toarray() if hasattr(rows, "toarray") else numpy.asarray(rows)
+    found.meanings.append("mean_squared_error is between the rows and themselves, transformed there and back")
     return {"mean_squared_error": lambda: metrics.mean_squared_error(rows, numpy.asarray(back(own(there))))}
 
 
-_MEASURES: dict[str, Callable[[Answers, Any], dict[str, Metric]]] = {
+_MEASURES: dict[str, Callable[[Case, Measurement], dict[str, Metric]]] = {
     CLASSIFICATION: _classification,
     REGRESSION: _regression,
+    OUTLIERS: _outliers,
     CLUSTERING: _clustering,
+    DENSITY: _density,
+    RANKING: _ranking,
     TRANSFORMATION: _transformation,
 }

@@ -5,9 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from console.worker.child.calls import count
+from console.worker.child.labels import known_labels
 from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
-from console.worker.child.metrics import CLASSIFICATION, CLUSTERING, REGRESSION, TRANSFORMATION, known_labels
+from console.worker.child.task import (
+    CLASSIFICATION,
+    CLUSTERING,
+    DENSITY,
+    OUTLIERS,
+    RANKING,
+    REGRESSION,
+    TRANSFORMATION,
+)
 
 
 def check_rows(model: Any, task: str, X: Any, y: Any) -> tuple[Any, Any]:
@@ -27,6 +36,8 @@ def check_rows(model: Any, task: str, X: Any, y: Any) -> tuple[Any, Any]:
         raise Refusal("bad-input", f"{rows} rows of inputs, but {len(y)} of the target")
     if task == CLUSTERING:
         return X, None
+    if task in (OUTLIERS, DENSITY, RANKING):
+        return X, y
     _refuse_gaps(y)
     if task == TRANSFORMATION:
         return X, y
