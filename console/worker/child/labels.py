@@ -38,8 +38,11 @@ def _spellings(value: Any) -> list[str]:
     return [*found, *(_TRUTHS[one] for one in found if one in _TRUTHS)]
 
 
-def known_labels(y: Any, classes: Any) -> Any:
-    """`y` spelled as the model's classes are, by column where there are several; a label that is none of them stays."""
+def known_labels(y: Any, classes: Any, *, partly: bool = False) -> Any:
+    """`y` spelled as the model's classes are, by column where there are several.
+
+    Where a label is none of them all stays as it is; `partly` = only that one does.
+    """
     import numpy
 
     if classes is None:
@@ -49,9 +52,11 @@ def known_labels(y: Any, classes: Any) -> Any:
     if outputs is not None:
         if truth.ndim != 2 or truth.shape[1] != len(outputs):
             return y
-        return _columns([known_labels(truth[:, at], one) for at, one in enumerate(outputs)])
+        return _columns([known_labels(truth[:, at], one, partly=partly) for at, one in enumerate(outputs)])
     known = numpy.asarray(classes)
-    if truth.ndim != 1 or known.ndim != 1 or (truth.dtype.kind == known.dtype.kind and truth.dtype.kind != "O"):
+    if truth.ndim != 1 or known.ndim != 1:
+        return y
+    if truth.dtype.kind == known.dtype.kind and (truth.dtype.kind not in "OUS" or not unknown(truth, known)):
         return y
     spelled: dict[str, Any] = {}
     for one in known.tolist():
@@ -62,6 +67,8 @@ def known_labels(y: Any, classes: Any) -> Any:
     values = truth.tolist()
     found = {one: _found(one, spelled) for one in set(values)}
     if None in found.values():
+        if not partly:
+            return y
         return _mixed([one if found[one] is None else found[one] for one in values], y)
     return numpy.asarray([found[one] for one in values], dtype=known.dtype)
 

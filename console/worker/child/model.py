@@ -121,7 +121,8 @@ class Serving(Service):
         self._last_table += 1
         self.tables[self._last_table] = table
         found = {"data": self._last_table, "rows": table.rows, "columns": table.columns, "target": table.target}
-        return {**found, "decided": table.decided, "warnings": tracebacks.drain_warnings()}, b""
+        decided = ", ".join(part for part in (table.decided, *truth.told(self.model, table.y)) if part)
+        return {**found, "decided": decided, "warnings": tracebacks.drain_warnings()}, b""
 
     def close_data(self, request: Request) -> Answer:
         """data → nothing; the table is forgotten."""

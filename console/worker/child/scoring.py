@@ -146,12 +146,13 @@ class _Output(Case):
     def __init__(self, whole: Case, at: int) -> None:
         super().__init__(whole.answers, whole.truth)
         self._whole, self._at = whole, at
+        self.y = _of_kind(whole.y[:, at])
         self.labels, self.indicator = whole.labels[at], False
 
     def predicted(self) -> Any:
         """The answers of this output."""
         found = self._whole.predicted()[:, self._at]
-        self.y, found = alike(_of_kind(self._whole.y[:, self._at]), _of_kind(found))
+        self.y, found = alike(self.y, _of_kind(found))
         return found
 
     def scores(self, method: str) -> Any:

@@ -39,7 +39,8 @@ def task_of(model: Any, y: Any = None, answer: Optional[Callable[[], Any]] = Non
     if is_outlier_detector(model):
         return OUTLIERS
     if not callable(attribute(model, "predict")):
-        return DENSITY if callable(attribute(model, "score_samples")) else TRANSFORMATION
+        dense = callable(attribute(model, "score_samples")) and not callable(attribute(model, "transform"))
+        return DENSITY if dense else TRANSFORMATION
     if attribute(model, "classes_") is not None or callable(attribute(model, "predict_proba")):
         return CLASSIFICATION
     if attribute(model, "labels_") is not None or (y is None and callable(attribute(model, "fit_predict"))):

@@ -19,7 +19,7 @@ from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
 from console.worker.child.task import CLASSIFICATION, OUTLIERS, REGRESSION, task_of
 
-__all__ = ["Truth", "alike", "as_texts", "gaps", "no_truth_words", "prepared", "score"]
+__all__ = ["Truth", "alike", "as_texts", "gaps", "no_truth_words", "prepared", "score", "told"]
 
 
 @dataclass
@@ -77,7 +77,7 @@ class Truth:
         if self.task == OUTLIERS:
             return outliers.answers_of(model, found, self.outlier)
         if self.task == CLASSIFICATION:
-            found = known_labels(found, self.classes)
+            found = known_labels(found, self.classes, partly=True)
             return as_texts(found) if self.as_text else found
         if found.dtype.kind not in "biufc":
             found = _numbers(found, "answer") if found.dtype.kind == "O" else found
@@ -99,6 +99,18 @@ def no_truth_words(missing: int, rows: int) -> str:
     if missing == rows:
         return f"none of the {rows:,} rows has a truth"
     return f"{missing:,} of {rows:,} rows have no truth and were left out"
+
+
+def told(model: Any, y: Any) -> list[str]:
+    """What is to be said of the truth of a table before anything is compared with it, and why nothing can be."""
+    if model is None or y is None:
+        return []
+    try:
+        found = prepared(model, y)
+    except Refusal as refusal:
+        return [f"nothing can be held against the truth: {refusal}"]
+    gap = [f"{found.missing:,} of {found.rows:,} rows have no truth"] if found.missing else []
+    return gap + found.notes[len(gap) :]
 
 
 def prepared(model: Any, y: Any, ask: Optional[Callable[[Any], Any]] = None) -> Truth:
@@ -166,7 +178,7 @@ def _fill_labels(found: Truth, model: Any, y: Any) -> None:
         found.classes = [_classes((0, 1))] * y.shape[1]
     elif classes is not None:
         found.classes = _classes(classes)
-    found.y = known_labels(_plain(y), found.classes)
+    found.y = known_labels(_plain(y), found.classes, partly=True)
     if found.classes is None:
         return
     columns = [(found.y, found.classes)] if found.y.ndim == 1 else list(zip(found.y.T, found.classes))
