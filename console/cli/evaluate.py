@@ -10,7 +10,7 @@ from console.cli.data_files import absolute, narrate, read_as, target_of
 from console.cli.opening import opened
 from console.cli.output import Output, error_json
 from console.errors import Failed
-from console.records import Evaluated, Json
+from console.records import Evaluated, Json, why_nothing
 
 
 async def evaluate(arguments: argparse.Namespace, output: Output) -> int:
@@ -41,9 +41,7 @@ async def evaluate(arguments: argparse.Namespace, output: Output) -> int:
 
 def _nothing(found: Evaluated) -> Failed:
     """Why there is no figure at all."""
-    why = next((note for note in found.notes if found.missing and not found.rows), "")
-    why = why or next(iter(found.causes.values()), f"there is no metric for a model of {found.task}")
-    error = Failed(f"nothing was measured: {why}")
+    error = Failed(f"nothing was measured: {why_nothing(found.task, found.rows, found.notes, found.causes)}")
     error.code = "not-measured"
     return error
 

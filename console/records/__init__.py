@@ -39,6 +39,7 @@ from console.records.workers import (
     WorkerState,
     WorkerView,
     target_words,
+    why_nothing,
 )
 
 __all__ = [
@@ -87,4 +88,5 @@ __all__ = [
     "WorkerView",
     "lower_is_better",
     "target_words",
+    "why_nothing",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -129,6 +130,12 @@ class Evaluated:
     missing: int = 0
     notes: tuple[str, ...] = ()
     meanings: tuple[str, ...] = ()
+
+
+def why_nothing(task: str, rows: int, notes: Sequence[str], causes: Mapping[str, str]) -> str:
+    """Why there is no figure at all of a model of this task on so many rows with a truth."""
+    told = [*(notes if rows == 0 else ()), *causes.values()]
+    return told[0] if told else f"there is no metric for a model of {task}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from console.errors import Conflict
 from console.loading.facts import Judged
-from console.records import Candidate, Comparison, GateResult, Unchanged, UpdatePlan, UpdateProgress
+from console.records import Candidate, Comparison, GateResult, Unchanged, UpdatePlan, UpdateProgress, why_nothing
 from console.store.recipe import Gate
 from console.store.sealed import SealedBytes
 from console.update.admitting import admit_candidate
@@ -100,6 +100,8 @@ class Course:
         old = describe(_side(ground.current, ground.digest, before), ground.at)
         new = describe(_side(candidate, digest, after), ground.at)
         flaw = holdout.flaw_for(after.task)
+        if not flaw and not after.metrics:
+            flaw = why_nothing(after.task, after.rows, after.notes, after.causes)
         results, passed = judge_gate(gate, old, new, Doubts(flaw, before.problem, before.causes, after.causes))
         unchanged = _unchanged(old, new, before, after)
         if unchanged is Unchanged.CONTENT:

@@ -13,7 +13,7 @@ from console.worker.child.asking import count, own
 from console.worker.child.labels import known_labels, spelling
 from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
-from console.worker.child.scoring import Answers, Case, Metric, NoScores, metric_named
+from console.worker.child.scoring import Answers, Case, Metric, metric_named
 from console.worker.child.task import (
     CLASSIFICATION,
     CLUSTERING,
@@ -189,9 +189,6 @@ def _compute(metrics: dict[str, Metric], found: Measurement) -> None:
         for name, metric in metrics.items():
             try:
                 value = float(metric())
-            except NoScores as error:
-                found.causes[name] = str(error)
-                continue
             except (ValueError, TypeError, ZeroDivisionError, AttributeError) as error:
                 found.causes[name] = (str(error) or type(error).__name__).partition("\n")[0][:300]
                 continue
@@ -211,8 +208,10 @@ def _later(name: str, case: Case) -> Metric:
     """One of the metrics that every model of a task has: it says later why it cannot be had."""
     try:
         return metric_named(name, case)
-    except NoScores as error:
-        return _failing(error)
+    except Refusal as refusal:
+        if (refusal.details or {}).get("needs") != "scores":
+            raise
+        return _failing(ValueError(str(refusal)))
 
 
 def _failing(error: Exception) -> Metric:
@@ -295,8 +294,7 @@ def _groups(case: Case, answer: Any) -> dict[str, Metric]:
     groups = numpy.asarray(answer) if there is None else numpy.asarray(answer)[there]
     truth = as_texts(case.y) if case.y.dtype.kind == "O" else case.y
     if truth.ndim != 1:
-        error = Refusal("bad-input", f"the truth of clusters is one column, not {truth.shape[1]}")
-        raise error
+        raise Refusal("bad-input", f"the truth of clusters is one column, not {truth.shape[1]}")
     return {
         "adjusted_rand_score": lambda: metrics.adjusted_rand_score(truth, groups),
         "normalized_mutual_info_score": lambda: metrics.normalized_mutual_info_score(truth, groups),

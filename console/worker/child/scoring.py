@@ -23,7 +23,7 @@ from console.worker.child.main import Refusal
 from console.worker.child.task import OUTLIERS, REGRESSION
 from console.worker.child.truth import Truth, alike
 
-__all__ = ["Answers", "Case", "Metric", "NoScores", "metric_named", "refuse_unknown"]
+__all__ = ["Answers", "Case", "Metric", "metric_named", "refuse_unknown"]
 
 _SUFFIXES = ("_score", "_error", "_loss", "_deviance", "_corrcoef")
 _SHORT = {
@@ -89,10 +89,6 @@ class Answers:
     def known(self) -> dict[str, Any]:
         """The answers so far, by method."""
         return self._known
-
-
-class NoScores(Refusal):
-    """A model has no method that gives the scores a metric takes."""
 
 
 class Case:
@@ -259,7 +255,8 @@ def _scores(name: str, case: Case, methods: tuple[str, ...]) -> Callable[[], Any
     method = next((one for one in methods if case.has(one)), None)
     if method is None:
         kind = type(case.answers.model).__name__
-        raise NoScores("bad-input", f"{name} is computed from scores, and {kind} has no {' and no '.join(methods)}")
+        message = f"{name} is computed from scores, and {kind} has no {' and no '.join(methods)}"
+        raise Refusal("bad-input", message, {"needs": "scores"})
     if case.truth.task != OUTLIERS:
         case.answers.of(method)
     return lambda: case.scores(method)
