@@ -14,6 +14,7 @@ import statsmodels.api
 import xgboost
 from sklearn import metrics as known
 from sklearn.base import BaseEstimator, OutlierMixin
+from sklearn.cluster import KMeans
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.covariance import EllipticEnvelope
 from sklearn.dummy import DummyClassifier
@@ -313,6 +314,28 @@ def test_one_row_has_no_r2_and_one_class_no_roc_auc() -> None:
     assert found.causes == {"log_loss": "log_loss is computed from scores, and SVC has no predict_proba"}
 
 
+class Says:
+    """Answers words, and has nothing that says which there are."""
+
+    def predict(self, rows: Any) -> Any:
+        return [["no", "yes"][int(one > 0.7)] for one in rows[:, 0]]
+
+
+def test_a_model_that_names_no_classes_is_measured_by_its_answers() -> None:
+    words = np.array(["no", "yes"], dtype=object)[TWO]
+    found = measured(Says(), words)
+    answer = Says().predict(X)
+    close(
+        found,
+        {
+            "accuracy": known.accuracy_score(words, answer),
+            "balanced_accuracy": known.balanced_accuracy_score(words, answer),
+            "f1_weighted": known.f1_score(words, answer, average="weighted"),
+        },
+    )
+    assert set(found.causes.values()) == {"Says does not say which classes its scores are of"}
+
+
 # several outputs
 
 
@@ -512,6 +535,9 @@ def test_densities_groups_and_rankers() -> None:
         "normalized_mutual_info_score": known.normalized_mutual_info_score(TWO[keep], groups),
     }
     close(found, expected)
+    clusters = KMeans(2, n_init=1).fit(X)
+    with pytest.raises(Refusal, match="the number of a cluster is no label that could be right"):
+        truth.score(truth.prepared(clusters, TWO), clusters, 0, 5, clusters.predict(X[:5]))
     ranker = lightgbm.LGBMRanker(n_estimators=2, n_jobs=1, verbose=-1).fit(X, TWO, group=[100, 100])
     found = measured(ranker, TWO)
     assert (found.task, found.metrics) == ("ranking", {})

@@ -227,6 +227,7 @@ def _classification(case: Case, found: Measurement) -> dict[str, Metric]:
     several = isinstance(case.labels, list)
     classes = numpy.unique(case.y) if case.labels is None else case.labels
     two = not several and case.y.ndim == 1 and len(classes) == 2
+    two = two and (case.labels is not None or set(classes.tolist()) == {0, 1})
     names = ["accuracy", "balanced_accuracy", "f1" if two else "f1_weighted"]
     metrics = {name: metric_named(name, case) for name in names}
     ranked = "roc_auc" if two or case.indicator else "roc_auc_ovr"

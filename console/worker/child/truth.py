@@ -17,7 +17,16 @@ from console.worker.child.data.cells import MISSING
 from console.worker.child.labels import known_labels, named, several, spelling, unknown
 from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
-from console.worker.child.task import CLASSIFICATION, OUTLIERS, REGRESSION, task_of
+from console.worker.child.task import (
+    CLASSIFICATION,
+    CLUSTERING,
+    DENSITY,
+    OUTLIERS,
+    RANKING,
+    REGRESSION,
+    TRANSFORMATION,
+    task_of,
+)
 
 __all__ = ["Truth", "alike", "as_texts", "gaps", "no_truth_words", "prepared", "score", "told"]
 
@@ -279,12 +288,24 @@ def _spread(marks: Any, there: Any) -> Any:
     return found
 
 
+_ALONE = {
+    CLUSTERING: "the number of a cluster is no label that could be right",
+    DENSITY: "a group that a density was fitted to is no label that could be right",
+    RANKING: "the score of a ranker is right or wrong beside others only",
+    TRANSFORMATION: "what a row is transformed to is not held against a truth",
+}
+"""Why the answer to one row is neither right nor wrong, by task."""
+
+
 def score(truth: Truth, model: Any, start: int, stop: Optional[int], answer: Any) -> dict[str, float]:
     """Sums that add up over calls: `rows` and `correct` for labels, `absolute` and `squared` error for numbers.
 
     Of several outputs a row is correct where all are, and its errors are the means over them. `missing` counts the rows
     without a truth. Rows whose error is no finite number are left out, with a warning. Nothing where no row is left.
+    Raises Refusal where an answer alone is neither right nor wrong, and where shapes differ.
     """
+    if truth.task not in (CLASSIFICATION, REGRESSION, OUTLIERS):
+        raise Refusal("bad-input", f"{_ALONE.get(truth.task, truth.task)}: evaluate measures all rows together")
     y, there = truth.part(start, stop)
     found = truth.comparable(model, answer)
     missing = {} if there is None or there.all() else {"missing": float(len(there) - int(there.sum()))}
