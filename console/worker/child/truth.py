@@ -321,7 +321,7 @@ def _hits(y: Any, found: Any) -> dict[str, float]:
 
     y, found = alike(y, found)
     hits = numpy.asarray(y == found).reshape(len(y), -1).all(axis=1)
-    return {"rows": float(len(hits)), "correct": float(hits.sum())}
+    return {"rows": float(len(y)), "correct": float(hits.sum())}
 
 
 def alike(y: Any, found: Any) -> tuple[Any, Any]:
