@@ -177,7 +177,12 @@ def test_a_missing_truth_is_left_out_and_counted(kind: str) -> None:
         close(found, measured(model, y[keep], X[keep]).metrics)
         prepared = truth.prepared(model, gapped(y, kind))
         told = truth.score(prepared, model, 0, 20, model.predict(X[:20]))
+        answer, there = model.predict(X[:20]), keep[:20]
         assert (told["rows"], told["missing"]) == (17.0, 3.0)
+        if "correct" in told:
+            assert told["correct"] == float((answer == y[:20])[there].sum())
+        else:
+            assert told["absolute"] == pytest.approx(np.abs(answer - y[:20])[there].sum(), abs=1e-12)
         assert truth.score(prepared, model, 9, 10, model.predict(X[9:10])) == {"missing": 1.0}
 
 
