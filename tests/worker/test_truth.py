@@ -32,6 +32,7 @@ from sklearn.svm import SVC, OneClassSVM
 from sklearn.tree import DecisionTreeClassifier
 
 from console.worker.child import metrics, truth
+from console.worker.child.live_score import score
 from console.worker.child.main import Refusal
 from console.worker.child.metrics import Answers, Measurement
 
@@ -176,14 +177,14 @@ def test_a_missing_truth_is_left_out_and_counted(kind: str) -> None:
         assert found.notes == ["23 of 200 rows have no truth and were left out"]
         close(found, measured(model, y[keep], X[keep]).metrics)
         prepared = truth.prepared(model, gapped(y, kind))
-        told = truth.score(prepared, model, 0, 20, model.predict(X[:20]))
+        told = score(prepared, model, 0, 20, model.predict(X[:20]))
         answer, there = model.predict(X[:20]), keep[:20]
         assert (told["rows"], told["missing"]) == (17.0, 3.0)
         if "correct" in told:
             assert told["correct"] == float((answer == y[:20])[there].sum())
         else:
             assert told["absolute"] == pytest.approx(np.abs(answer - y[:20])[there].sum(), abs=1e-12)
-        assert truth.score(prepared, model, 9, 10, model.predict(X[9:10])) == {"missing": 1.0}
+        assert score(prepared, model, 9, 10, model.predict(X[9:10])) == {"missing": 1.0}
 
 
 def test_a_class_that_is_spelled_like_a_gap_is_a_class() -> None:
@@ -255,7 +256,7 @@ def test_what_cannot_be_compared_is_refused(model: Any, y: Any, words: str) -> N
     with pytest.raises(Refusal, match=words):
         measured(model, y)
     with pytest.raises(Refusal, match=words):
-        truth.score(truth.prepared(model, y), model, 0, 5, model.predict(X[:5]))
+        score(truth.prepared(model, y), model, 0, 5, model.predict(X[:5]))
 
 
 # numbers
@@ -355,7 +356,7 @@ def test_several_numbers_are_averaged_as_scikit_learn_does(model: Any) -> None:
         expected[name] = known.get_scorer(name)(model, X, PAIR)
     close(found, expected)
     assert "Multioutput not supported" in found.causes["max_error"]
-    told = truth.score(truth.prepared(model, PAIR), model, 0, None, model.predict(X))
+    told = score(truth.prepared(model, PAIR), model, 0, None, model.predict(X))
     assert told["absolute"] / told["rows"] == pytest.approx(expected["mean_absolute_error"], abs=1e-12)
 
 
@@ -389,7 +390,7 @@ def test_several_labels_a_row(model: Any, given: str) -> None:
     }
     close(found, expected)
     assert set(found.causes) == {"balanced_accuracy", "log_loss"}
-    told = truth.score(truth.prepared(model, y), model, 0, None, answer)
+    told = score(truth.prepared(model, y), model, 0, None, answer)
     assert told == {"rows": 200.0, "correct": 200 * expected["accuracy"]}
 
 
@@ -496,7 +497,7 @@ def test_outliers_in_any_spelling_of_the_truth(detector: Any) -> None:
         assert (found.task, found.causes) == ("outlier detection", {}), name
         close(found, expected)
         prepared = truth.prepared(model, y, lambda _there: model.predict(FAR))
-        single = [truth.score(prepared, model, at, at + 1, model.predict(FAR[at : at + 1])) for at in range(0, 200, 50)]
+        single = [score(prepared, model, at, at + 1, model.predict(FAR[at : at + 1])) for at in range(0, 200, 50)]
         assert [one["correct"] for one in single] == (answer == OUT)[::50].astype(float).tolist(), name
     note = measured(model, OUT, FAR).notes
     assert note == ([] if rising else ["truth 1 taken for an outlier (-1), 20 of 200 rows"])
@@ -542,7 +543,7 @@ def test_densities_groups_and_rankers() -> None:
     close(found, expected)
     clusters = KMeans(2, n_init=1).fit(X)
     with pytest.raises(Refusal, match="the number of a cluster is no label that could be right"):
-        truth.score(truth.prepared(clusters, TWO), clusters, 0, 5, clusters.predict(X[:5]))
+        score(truth.prepared(clusters, TWO), clusters, 0, 5, clusters.predict(X[:5]))
     ranker = lightgbm.LGBMRanker(n_estimators=2, n_jobs=1, verbose=-1).fit(X, TWO, group=[100, 100])
     found = measured(ranker, TWO)
     assert (found.task, found.metrics) == ("ranking", {})

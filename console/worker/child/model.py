@@ -10,7 +10,7 @@ from typing import Any, Optional, Union
 from backends import registry
 from backends.base import Source
 from backends.frozen import Frozen
-from console.worker.child import asking, calls, live, metrics, results, title, tracebacks, truth
+from console.worker.child import asking, calls, live, live_score, metrics, results, title, tracebacks, truth
 from console.worker.child.batching import Batching, Key
 from console.worker.child.data.options import options_from
 from console.worker.child.main import Answer, Refusal, Request, Service
@@ -161,11 +161,11 @@ class Serving(Service):
         return self._with_warnings(head), found
 
     def _scored(self, table: Table, start: int, stop: Optional[int], found: dict[str, Any]) -> dict[str, Any]:
-        """`score`, sums over the rows as `truth.score` has them, and as `unscored` why there is none."""
+        """`score`, sums over the rows as `live_score` has them, and as `unscored` why there is none."""
         if "predict" not in found:
             return {"score": {}, "unscored": f"{', '.join(found)} is held against no truth"}
         try:
-            return {"score": truth.score(self._truth(table), self.model, start, stop, found["predict"])}
+            return {"score": live_score.score(self._truth(table), self.model, start, stop, found["predict"])}
         except Refusal as refusal:
             return {"score": {}, "unscored": str(refusal)}
 

@@ -13,10 +13,10 @@ from typing import Any, Optional
 from backends.base import Source
 from console.worker.child.data.delimited import NO_ROWS
 from console.worker.child.data.options import ReadOptions
+from console.worker.child.gaps import gaps
 from console.worker.child.labels import spelling
 from console.worker.child.main import Refusal
 from console.worker.child.tables import Target, read_table
-from console.worker.child.truth import gaps
 
 SURE = 3
 STEP = 2.0**-12

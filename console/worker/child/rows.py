@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from console.worker.child.calls import count
+from console.worker.child.gaps import gaps
 from console.worker.child.labels import known_labels
 from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
@@ -17,7 +18,6 @@ from console.worker.child.task import (
     REGRESSION,
     TRANSFORMATION,
 )
-from console.worker.child.truth import gaps
 
 
 def check_rows(model: Any, task: str, X: Any, y: Any) -> tuple[Any, Any]:

@@ -8,27 +8,17 @@ compared; what is not certain is refused with its cause.
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field
 from typing import Any, Callable, Optional
 
 from console.worker.child import outliers
-from console.worker.child.data.cells import MISSING
+from console.worker.child.gaps import gaps
 from console.worker.child.labels import known_labels, named, several, spelling, unknown
 from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
-from console.worker.child.task import (
-    CLASSIFICATION,
-    CLUSTERING,
-    DENSITY,
-    OUTLIERS,
-    RANKING,
-    REGRESSION,
-    TRANSFORMATION,
-    task_of,
-)
+from console.worker.child.task import CLASSIFICATION, OUTLIERS, REGRESSION, task_of
 
-__all__ = ["Truth", "alike", "as_texts", "gaps", "no_truth_words", "prepared", "score", "told"]
+__all__ = ["Truth", "alike", "as_texts", "prepared", "told"]
 
 
 @dataclass
@@ -103,7 +93,7 @@ def _unlike(model: Any, shape: Any, outputs: int) -> str:
     )
 
 
-def no_truth_words(missing: int, rows: int) -> str:
+def _gap_words(missing: int, rows: int) -> str:
     """How many rows were left out because they have no truth."""
     if missing == rows:
         return f"none of the {rows:,} rows has a truth"
@@ -140,7 +130,7 @@ def prepared(model: Any, y: Any, ask: Optional[Callable[[Any], Any]] = None) -> 
     kept = column if there is None else column[there]
     found = Truth(_task(model, kept, there, ask), kept, len(column), there, classes)
     if there is not None:
-        found.notes.append(no_truth_words(found.missing, found.rows))
+        found.notes.append(_gap_words(found.missing, found.rows))
     if len(kept):
         _fill(found, model, kept, there, ask)
     return found
@@ -216,36 +206,6 @@ def as_texts(labels: Any) -> Any:
     return numpy.asarray([spelling(one) for one in numpy.asarray(labels).tolist()], dtype=str)
 
 
-def gaps(y: Any, classes: Any = None) -> Any:
-    """Which rows have no truth: None, NaN, an empty text, a usual spelling of missing that is no class of the model."""
-    import numpy
-
-    if y.dtype.kind in "fc":
-        found = numpy.isnan(y)
-    elif y.dtype.kind in "mM":
-        found = numpy.isnat(y)
-    elif y.dtype.kind in "OUS":
-        labels = [one for each in several(classes) or [classes] for one in ([] if each is None else list(each))]
-        known = {str(one) for one in labels}
-        missing = MISSING - known
-        flat = [_is_gap(one, missing) for one in y.ravel().tolist()]
-        found = numpy.asarray(flat, dtype=bool).reshape(y.shape)
-    else:
-        return numpy.zeros(len(y), dtype=bool)
-    return found if found.ndim == 1 else found.any(axis=tuple(range(1, found.ndim)))
-
-
-def _is_gap(value: Any, missing: frozenset[str]) -> bool:
-    if isinstance(value, str):
-        return value in missing or (not value.strip() and "" in missing)
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):
-        return True
-    try:
-        return bool(value != value)
-    except (TypeError, ValueError):
-        return False
-
-
 def _plain(y: Any) -> Any:
     """Objects that are all of one plain kind as an array of that kind."""
     import numpy
@@ -288,63 +248,9 @@ def _spread(marks: Any, there: Any) -> Any:
     return found
 
 
-_ALONE = {
-    CLUSTERING: "the number of a cluster is no label that could be right",
-    DENSITY: "a group that a density was fitted to is no label that could be right",
-    RANKING: "the score of a ranker is right or wrong beside others only",
-    TRANSFORMATION: "what a row is transformed to is not held against a truth",
-}
-"""Why the answer to one row is neither right nor wrong, by task."""
-
-
-def score(truth: Truth, model: Any, start: int, stop: Optional[int], answer: Any) -> dict[str, float]:
-    """Sums that add up over calls: `rows` and `correct` for labels, `absolute` and `squared` error for numbers.
-
-    Of several outputs a row is correct where all are, and its errors are the means over them. `missing` counts the rows
-    without a truth. Rows whose error is no finite number are left out, with a warning. Nothing where no row is left.
-    Raises Refusal where an answer alone is neither right nor wrong, and where shapes differ.
-    """
-    if truth.task not in (CLASSIFICATION, REGRESSION, OUTLIERS):
-        raise Refusal("bad-input", f"{_ALONE.get(truth.task, truth.task)}: evaluate measures all rows together")
-    y, there = truth.part(start, stop)
-    found = truth.comparable(model, answer)
-    missing = {} if there is None or there.all() else {"missing": float(len(there) - int(there.sum()))}
-    found = found if there is None else found[there]
-    if not len(y):
-        return missing
-    sums = _errors(y, found) if truth.task == REGRESSION else _hits(y, found)
-    return {**sums, **missing}
-
-
-def _hits(y: Any, found: Any) -> dict[str, float]:
-    import numpy
-
-    y, found = alike(y, found)
-    hits = numpy.asarray(y == found).reshape(len(y), -1).all(axis=1)
-    return {"rows": float(len(y)), "correct": float(hits.sum())}
-
-
 def alike(y: Any, found: Any) -> tuple[Any, Any]:
     """Truth and answers as texts, where one of them is text and the other is not."""
     one, other = y.dtype.kind in "OUS", found.dtype.kind in "OUS"
     if one == other or y.ndim > 1:
         return y, found
     return as_texts(y), as_texts(found)
-
-
-def _errors(y: Any, found: Any) -> dict[str, float]:
-    import numpy
-
-    with numpy.errstate(all="ignore"):
-        error = numpy.abs(y.astype("float64") - found).reshape(len(y), -1)
-        error, square = error.mean(axis=1), (error**2).mean(axis=1)
-        known = numpy.isfinite(square)
-    if not known.all():
-        bad = len(known) - int(known.sum())
-        warnings.warn(
-            f"{bad:,} of {len(known):,} rows have no score: answer or truth is no finite number", stacklevel=2
-        )
-        error, square = error[known], square[known]
-    if not len(error):
-        return {}
-    return {"rows": float(len(error)), "absolute": float(error.sum()), "squared": float(square.sum())}
