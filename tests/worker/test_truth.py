@@ -247,6 +247,7 @@ def test_labels_that_the_model_does_not_know_are_named() -> None:
         (LinearRegression().fit(X, REAL), PAIR, r"answers one value for each row .*, the target has 2 columns"),
         (OneVsRestClassifier(LogisticRegression()).fit(X, LABELS), TWO, "3 values for each row .* has one column"),
         (MultiOutputClassifier(LogisticRegression()).fit(X, LABELS), TWO, "3 values for each row .* has one column"),
+        (LogisticRegression().fit(X, TWO), np.full((200, 2), "a"), "answers one value for each row .* has 2 columns"),
         (LogisticRegression().fit(X, TWO), LABELS, "answers one value for each row .* the target has 3 columns"),
         (MLPClassifier(3, max_iter=5).fit(X, LABELS), LABELS[:, :2], "3 values for each row .* has 2 columns"),
     ],

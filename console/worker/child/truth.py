@@ -183,7 +183,7 @@ def _fill_labels(found: Truth, model: Any, y: Any) -> None:
     columns = [(found.y, found.classes)] if found.y.ndim == 1 else list(zip(found.y.T, found.classes))
     for column, labels in columns:
         new = unknown(column, labels)
-        if sum(new.values()) == len(column):
+        if sum(new.values()) == len(column) and (outputs is not None or found.y.ndim == 1):
             knows = f"it knows {named(labels)}"
             raise Refusal("bad-input", f"no label in the truth is one of the model's: it holds {named(new)}, {knows}")
         for label, count in new.items():
@@ -225,7 +225,7 @@ def _numbers(y: Any, what: str, there: Any = None) -> Any:
     found = _plain(y)
     if found.dtype.kind == "O":
         try:
-            found = numpy.asarray([float(one) for one in found.ravel().tolist()]).reshape(found.shape)
+            found = numpy.asarray([_number(one) for one in found.ravel().tolist()]).reshape(found.shape)
         except (TypeError, ValueError):
             found = found.astype(str)
     if found.dtype.kind not in "biufc":
@@ -238,6 +238,12 @@ def _numbers(y: Any, what: str, there: Any = None) -> Any:
         message = f"the target is infinite in {len(places):,} of {len(found):,} rows, first in row {places[0] + 1:,}"
         raise Refusal("bad-input", f"{message}: leave those rows empty or out")
     return found
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, str):
+        raise TypeError("a text is no number")
+    return float(value)
 
 
 def _spread(marks: Any, there: Any) -> Any:
