@@ -246,7 +246,7 @@ async def test_a_hold_out_without_any_truth_lets_nothing_pass(engine: Engine, pl
     OWN.assign(y=float("nan")).to_csv(engine.root / "untold.csv", index=False)
     found = await updated(engine, place("untold.pkl", nearest(), recipe("untold.csv", gate)))
     assert (found.rows, found.candidate.metrics, found.passed) == (0, {}, False)
-    assert found.unmeasured == "none of the 100 rows has a truth"
+    assert (found.unmeasured, found.unchanged) == ("none of the 100 rows has a truth", None)
     assert not _without_gate(found)
     assert _refused(found).code == "not-measured"
 

@@ -543,6 +543,8 @@ def test_densities_groups_and_rankers() -> None:
     }
     close(found, expected)
     clusters = KMeans(2, n_init=1).fit(X)
+    agreed = measured(clusters, gapped(TWO, "none"), extra=("v_measure_score",)).metrics["v_measure_score"]
+    assert agreed == pytest.approx(known.v_measure_score(TWO[keep], clusters.predict(X)[keep]), abs=1e-12)
     with pytest.raises(Refusal, match="the number of a cluster is no label that could be right"):
         score(truth.prepared(clusters, TWO), clusters, 0, 5, clusters.predict(X[:5]))
     ranker = lightgbm.LGBMRanker(n_estimators=2, n_jobs=1, verbose=-1).fit(X, TWO, group=[100, 100])

@@ -111,7 +111,8 @@ def measured(answers: Answers, y: Any, extra: Sequence[str] = ()) -> Measurement
     if truth.task in (CLASSIFICATION, REGRESSION, OUTLIERS):
         case.predicted()
     metrics = MEASURES[truth.task](case, found)
-    metrics.update({name: metric_named(name, case) for name in extra if name not in metrics})
+    told = case if truth.there is None else Case(narrowed.to(truth.there), truth)
+    metrics.update({name: metric_named(name, told) for name in extra if name not in metrics})
     compute(metrics, found)
     return found
 
@@ -148,9 +149,11 @@ class _Narrowed:
 
 
 def digest_of(answers: Answers) -> str:
-    """A digest of all that a model has answered; two models with the same one answered exactly alike."""
+    """A digest of all that a model has answered; two models with the same one answered exactly alike. "" of nothing."""
     import numpy
 
+    if not answers.known:
+        return ""
     found = hashlib.sha256()
     for name, answer in sorted(answers.known.items()):
         array = numpy.asarray(answer.toarray() if hasattr(answer, "toarray") else answer)
