@@ -8,12 +8,13 @@ from collections.abc import Iterable
 from console.cli import shapes
 from console.cli.data_files import absolute, narrate, read_as, target_of
 from console.cli.opening import opened
-from console.cli.output import Output
-from console.records import Json
+from console.cli.output import Output, error_json
+from console.errors import Failed
+from console.records import Evaluated, Json, why_nothing
 
 
 async def evaluate(arguments: argparse.Namespace, output: Output) -> int:
-    """Measure the answers against the truth in a data file."""
+    """Measure the answers against the truth in a data file; 1 where nothing could be measured."""
     async with opened(arguments.artifact, records=True if arguments.accept is not None else None) as store:
         await store.load(arguments, output)
         read_as(store, arguments)
@@ -25,14 +26,34 @@ async def evaluate(arguments: argparse.Namespace, output: Output) -> int:
     value: dict[str, Json] = {
         "task": found.task,
         "rows": found.rows,
+        "rows_without_truth": found.missing,
         "metrics": dict(found.metrics),
+        "left_out": dict(found.causes),
+        "notes": [*found.notes, *found.meanings],
         "data": shapes.data(table),
         "warnings": output.warned,
     }
-    output.data(value, lambda: [f"{found.task} on {found.rows} rows", *_numbers(found.metrics)])
-    return 0
+    if not found.metrics:
+        value["error"] = error_json(_nothing(found))
+    output.data(value, lambda: _lines(found))
+    if not found.metrics:
+        output.say(_nothing(found).message)
+    return 0 if found.metrics else Failed.exit_code
 
 
-def _numbers(metrics: dict[str, float]) -> Iterable[str]:
-    width = max(map(len, metrics), default=0)
-    return (f"  {name:<{width}}  {number:.6g}" for name, number in metrics.items())
+def _nothing(found: Evaluated) -> Failed:
+    """Why there is no figure at all."""
+    error = Failed(f"nothing was measured: {why_nothing(found.task, found.rows, found.notes, found.causes)}")
+    error.code = "not-measured"
+    return error
+
+
+def _lines(found: Evaluated) -> Iterable[str]:
+    yield f"{found.task} on {found.rows:,} row{'s' * (found.rows != 1)}"
+    left_out = {name: cause for name, cause in found.causes.items() if name not in found.metrics}
+    width = max(map(len, (*found.metrics, *left_out)), default=0)
+    for name, number in found.metrics.items():
+        yield f"  {name:<{width}}  {number:.6g}"
+    for name, cause in left_out.items():
+        yield f"  {name:<{width}}  left out: {cause}"
+    yield from (*found.notes, *found.meanings)

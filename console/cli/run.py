@@ -29,7 +29,7 @@ async def probe(arguments: argparse.Namespace, output: Output) -> int:
         view = store.engine.models.view(store.artifact)
         output.warn(state.warnings)
         summary = {**shapes.probe_summary(state, view), "warnings": output.warned}
-        output.line(summary, _progress(state, view) + f"  ({state.stopped_why or 'done'})")
+        output.line(summary, _progress(state, view) + _scored(state) + f"  ({state.stopped_why or 'done'})")
         if not output.as_json:
             output.lines(_summary(state))
     return 1 if state.errors and state.errors >= state.calls else 0
@@ -80,6 +80,14 @@ def _summary(state: ProbeState) -> Iterable[str]:
     yield growth_words(state.growth)
     if state.last_error:
         yield f"the last error: {state.last_error}"
+
+
+def _scored(state: ProbeState) -> str:
+    """The score, how many rows had no truth, or why there is no score."""
+    parts = [f"  {name} {value:.6g}" for name, value in (state.score or {}).items()]
+    parts += [f"  {state.missing:,} rows without a truth"] if state.missing else []
+    parts += [f"  no score: {state.unscored}"] if state.unscored and not state.score else []
+    return "".join(parts)
 
 
 async def convert(arguments: argparse.Namespace, output: Output) -> int:

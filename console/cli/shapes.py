@@ -119,6 +119,10 @@ def probe(state: ProbeState, view: WorkerView | None) -> dict[str, Json]:
         "rows": state.rows,
         "rate_hz": state.rate,
         "errors": state.errors,
+        "score": None if state.score is None else dict(state.score),
+        "score_rows": state.scored,
+        "rows_without_truth": state.missing,
+        "score_left_out": state.unscored or None,
         "latency_ms": measured(state.worker),
         "round_trip_ms": measured(state.round_trip),
         "memory": memory(view.memory if view else None),
@@ -131,7 +135,6 @@ def probe_summary(state: ProbeState, view: WorkerView | None) -> dict[str, Json]
     return {
         "summary": True,
         **probe(state, view),
-        "score": None if state.score is None else dict(state.score),
         "data": None if state.data is None else data(state.data),
         "asked_hz": asked,
         "rate_reached": None if asked is None else state.rate >= REACHED * asked,

@@ -13,9 +13,10 @@ from console.loading.fleet import Fleet
 from console.loading.record import Book
 from console.loading.slot import Table
 from console.os_errors import hint, why
-from console.records import DataFile, Json, Outcome, Target
+from console.records import DataFile, Evaluated, Json, Outcome, Target
 from console.store.recipe import Recipe
-from console.worker.model import Evaluated, Worker
+from console.worker.failures import ChildRefused
+from console.worker.model import Worker
 
 
 class Questions:
@@ -126,7 +127,7 @@ class Questions:
         return await self._fleet.ask(path, sampled)
 
     async def evaluate(self, path: str, *, data: str | None = None, target: Target | None = None) -> Evaluated:
-        """Measure a model on a data file with a target; the metric of the recipe's gate is among those measured.
+        """How a model does on a data file with a target; the metric of the recipe's gate is among what is measured.
 
         Raises Refused, Usage, BadInput, Failed.
         """
@@ -136,17 +137,15 @@ class Questions:
 
         async def evaluated(worker: Worker) -> Evaluated:
             table = await self._opened(path, worker, named, column)
-            if table.file.target is None and not _unsupervised(self._fleet.slot(path).view.methods):
-                raise Usage(
-                    f"evaluating {path} needs the column to predict", hint="name it with --target or in the recipe"
-                )
             return await worker.evaluate(table.handle, metric=metric, deadline=self._deadline_s)
 
-        return await self._fleet.ask(path, evaluated)
-
-
-def _unsupervised(methods: Sequence[str]) -> bool:
-    return "predict_proba" not in methods and "decision_function" not in methods
+        try:
+            return await self._fleet.ask(path, evaluated)
+        except ChildRefused as refused:
+            if refused.details.get("needs") != "target":
+                raise
+            message = f"evaluating {path} needs the column to predict"
+            raise Usage(message, hint="name it with --target or in the recipe") from None
 
 
 def open_data_file(path: str) -> int:

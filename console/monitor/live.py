@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 from console.errors import Failed
 from console.events import Bus
@@ -77,10 +76,9 @@ class Live:
         judged = file.target is not None
 
         async def call(start: int, batch: int) -> Outcome:
-            outcome = await self._questions.rows(
+            return await self._questions.rows(
                 path, data, target, start, start + batch, methods=methods, outputs=False, score=judged
             )
-            return replace(outcome, score=mean_score(outcome)) if judged else outcome
 
         recorder = self._recorders.setdefault(path, Recorder())
         prober = Prober(plan, file.rows, call, recorder, data=file, alive=lambda: self._fleet.answers(path))
@@ -162,15 +160,3 @@ class Live:
                 self._fleet.measured(path, memory, cpu)
             if path in self._running:
                 self._probers[path].reading(memory, self._fleet.memory_limit(path))
-
-
-def mean_score(outcome: Outcome) -> dict[str, float] | None:
-    """What the worker counted over the rows of one answer, as one mean: accuracy, or mean absolute error."""
-    told = outcome.score
-    if not told or not outcome.rows:
-        return None
-    if "correct" in told:
-        return {"accuracy": told["correct"] / (told.get("rows") or outcome.rows)}
-    if "absolute" in told:
-        return {"mean_absolute_error": told["absolute"] / (told.get("rows") or outcome.rows)}
-    return None

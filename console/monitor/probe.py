@@ -17,6 +17,7 @@ from dataclasses import replace
 from console.errors import ConsoleError
 from console.monitor.growth import Trend
 from console.monitor.histogram import Histogram
+from console.monitor.scores import Scores
 from console.monitor.series import Recorder
 from console.records import DataFile, Growth, Memory, Outcome, ProbePlan, ProbeState
 
@@ -60,8 +61,7 @@ class Prober:
         self._wake = asyncio.Event()
         self._worker, self._round_trip = Histogram(), Histogram()
         self._calls = self._answered = self._errors = 0
-        self._scored = 0
-        self._score: dict[str, float] = {}
+        self._scores = Scores()
         self._next_row = 0
         self._free_at = 0.0
         self._anchor = 0.0
@@ -102,7 +102,7 @@ class Prober:
         self._memory = Trend()
 
     def state(self) -> ProbeState:
-        """What it does and has counted so far; score values are means over the rows answered."""
+        """What it does and has counted so far; score values are means over the rows compared."""
         return ProbeState(
             plan=self._plan,
             running=self._running,
@@ -113,7 +113,10 @@ class Prober:
             rate=self._reached(),
             worker=self._worker.measured(),
             round_trip=self._round_trip.measured(),
-            score=dict(self._score) or None,
+            score=self._scores.means or None,
+            scored=self._scores.rows,
+            missing=self._scores.missing,
+            unscored=self._scores.unscored,
             stopped_why=None if self._running else self._why,
             data=self._data,
             growth=self._growth(),
@@ -201,12 +204,8 @@ class Prober:
                 self._warnings[warning] = None
         self._worker.record(outcome.worker_ms)
         self._round_trip.record(round_trip_ms)
-        if outcome.score:
-            self._scored += outcome.rows
-            for name, value in outcome.score.items():
-                before = self._score.get(name, value)
-                self._score[name] = before + (value - before) * outcome.rows / max(self._scored, 1)
-        first = next(iter(self._score.values()), None)
+        self._scores.add(outcome)
+        first = next(iter(self._scores.means.values()), None)
         self._recorder.call(outcome.rows, outcome.worker_ms, round_trip_ms, first)
 
     async def _nap(self, seconds: float, until: float | None) -> None:

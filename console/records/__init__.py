@@ -27,6 +27,7 @@ from console.records.updates import (
 from console.records.workers import (
     LAYERS,
     DataFile,
+    Evaluated,
     Growth,
     Layer,
     Measured,
@@ -39,6 +40,7 @@ from console.records.workers import (
     WorkerState,
     WorkerView,
     target_words,
+    why_nothing,
 )
 
 __all__ = [
@@ -49,6 +51,7 @@ __all__ = [
     "Comparison",
     "DataFile",
     "Difference",
+    "Evaluated",
     "Event",
     "ExceptionInfo",
     "Explanation",
@@ -88,4 +91,5 @@ __all__ = [
     "WorkerView",
     "lower_is_better",
     "target_words",
+    "why_nothing",
 ]

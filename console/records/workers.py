@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -112,6 +113,34 @@ class Outcome:
     round_trip_ms: float
     warnings: tuple[str, ...] = ()
     score: dict[str, float] | None = None
+    """Sums over the rows: `rows` and `correct`, or `absolute` and `squared` error; `missing` are without a truth."""
+    unscored: str = ""
+    """Why the answers cannot be held against the truth."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """How a model did on the `rows` that have a truth: metrics by name, and why others of them are left out.
+
+    `missing` rows have no truth and were left out. `notes` tell in sentences what was decided about truth and answers,
+    `meanings` what a metric is of. `answers` is a digest of all that it answered.
+    """
+
+    task: str
+    rows: int
+    metrics: dict[str, float]
+    causes: dict[str, str] = field(default_factory=dict)
+    answers: str = ""
+    missing: int = 0
+    notes: tuple[str, ...] = ()
+    meanings: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def why_nothing(task: str, rows: int, notes: Sequence[str], causes: Mapping[str, str]) -> str:
+    """Why there is no figure at all of a model of this task on so many rows with a truth."""
+    told = [*(notes if rows == 0 else ()), *causes.values()]
+    return told[0] if told else f"there is no metric for a model of {task}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +193,12 @@ class ProbeState:
     growth: Growth | None = None
     warnings: tuple[str, ...] = ()
     last_error: str = ""
+    scored: int = 0
+    """Rows that the score is of."""
+    missing: int = 0
+    """Rows that have no truth and were left out of the score."""
+    unscored: str = ""
+    """Why there is no score."""
 
 
 @dataclass(frozen=True, slots=True)

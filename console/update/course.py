@@ -17,6 +17,7 @@ from console.records import (
     UpdatePlan,
     UpdateProgress,
     target_words,
+    why_nothing,
 )
 from console.store.recipe import Gate
 from console.store.sealed import SealedBytes
@@ -110,6 +111,8 @@ class Course:
         old = describe(_side(ground.current, ground.digest, before), ground.at)
         new = describe(_side(candidate, digest, after), ground.at)
         flaw = holdout.flaw_for(after.task)
+        if not flaw and not after.metrics:
+            flaw = why_nothing(after.task, after.rows, after.notes, after.causes)
         doubts = Doubts(flaw, before.problem, before.causes, after.causes, before.versions)
         results, passed = judge_gate(gate, old, new, doubts)
         unchanged = _unchanged(old, new, before, after)
@@ -179,7 +182,7 @@ def _warnings(holdout: Holdout, before: Measurement, made: Made, after: Measurem
     told = set(before.warnings)
     of_training = [text for text in (made.trained.warnings if made.trained else ()) if text not in told]
     of_candidate = [f"the candidate: {text}" for text in after.warnings if text not in of_training]
-    return tuple(dict.fromkeys((*holdout.warnings, *of_current, *of_training, *of_candidate)))
+    return tuple(dict.fromkeys((*holdout.warnings, *after.notes, *of_current, *of_training, *of_candidate)))
 
 
 def _side(judged: Judged, digest: str, measured: Measurement) -> Side:

@@ -31,7 +31,7 @@ class Holdout:
 
     def flaw_for(self, task: str) -> str:
         """The same for a model of this task."""
-        if not self.flaw and self.targets == 1 and task == "classification":
+        if not self.flaw and self.targets == 1 and task in ("classification", "outlier detection"):
             return "the hold-out holds one class only"
         if not self.flaw and self.targets == 1 and task == "regression":
             return "the target is the same in every row of the hold-out"

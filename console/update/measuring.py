@@ -39,7 +39,8 @@ class Rows:
 
 @dataclass(slots=True)
 class Measurement:
-    """How one model did. `problem` says why there are no metrics, `causes` why one of them is missing.
+    """How one model did. `problem` says why there are no metrics, `causes` why one of them is missing, `notes` what was
+    decided about truth and answers.
 
     `answers` is a digest of all that it answered; `compiled` = calls of one row may be answered by a compiled copy;
     `data` is the file as this model's worker read it. `warnings` are of the load and of all that was asked, `versions`
@@ -53,6 +54,7 @@ class Measurement:
     problem: str = ""
     causes: dict[str, str] = field(default_factory=dict)
     answers: str = ""
+    notes: tuple[str, ...] = ()
     compiled: bool = False
     data: DataFile | None = None
     warnings: tuple[str, ...] = ()
@@ -111,6 +113,7 @@ async def _evaluated(
         found.metrics,
         causes=found.causes,
         answers=found.answers,
+        notes=found.notes,
         compiled=compiled,
         data=file,
         warnings=tuple(dict.fromkeys((*started.loaded.warnings, *found.warnings))),

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from backends.base import Json, Signature
 from console.errors import ConsoleError
-from console.records import DataFile, Outcome, ReadOptions, Target
+from console.records import DataFile, Evaluated, Outcome, ReadOptions, Target
 from console.safe_text import safe
 from console.worker import shared
 from console.worker.failures import error_of, new_failure, texts, version_texts, warning_texts
@@ -71,21 +71,6 @@ class Saved:
     compared: tuple[str, ...]
     differences: tuple[str, ...]
     rows: int
-    warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluated:
-    """How a model did: task, rows, metrics by name, and why others of them could not be computed.
-
-    `answers` is a digest of all that it answered.
-    """
-
-    task: str
-    rows: int
-    metrics: dict[str, float]
-    causes: dict[str, str] = field(default_factory=dict)
-    answers: str = ""
     warnings: tuple[str, ...] = ()
 
 
@@ -219,8 +204,8 @@ class Worker:
     ) -> Outcome:
         """Run rows `start` to `stop` of an open table through the model; no `methods` means predict.
 
-        Without `outputs` only times (and scores) come back. `score` compares with the target: `correct` and `rows`
-        for classes, sums of absolute and squared error for numbers.
+        Without `outputs` only times (and scores) come back. `score` compares with the target what `predict` answers:
+        `correct` and `rows` for classes, sums of absolute and squared error for numbers, `missing` truths.
         """
         if stop is None or not 0 <= start <= stop or not _METHODS.issuperset(methods):
             fields = {"data": data, "start": start, "stop": stop, "methods": list(methods)}
@@ -445,10 +430,11 @@ def _saved(said: Head) -> Saved:
 
 def _evaluated(said: Head) -> Evaluated:
     causes = {str(name)[:100]: _string(cause)[:300] for name, cause in said.get("causes", {}).items()}
-    metrics = _numbers(said["metrics"])
-    answers = _string(said.get("answers", ""))[:100]
-    warnings = warning_texts(said.get("warnings"))
-    return Evaluated(_string(said["task"]), int(said["rows"]), metrics, causes, answers, warnings)
+    metrics, answers = _numbers(said["metrics"]), _string(said.get("answers", ""))[:100]
+    notes, meanings = texts(said.get("notes")), texts(said.get("meanings"))
+    warnings, missing = warning_texts(said.get("warnings")), int(said.get("missing", 0))
+    task, rows = _string(said["task"]), int(said["rows"])
+    return Evaluated(task, rows, metrics, causes, answers, missing, notes, meanings, warnings)
 
 
 def _holdout_rows(said: Head, apart: bytes) -> HoldoutRows:
@@ -521,6 +507,7 @@ def _outcome(said: Head, round_trip: float) -> Outcome:
         round_trip,
         warning_texts(said.get("warnings")),
         None if score is None else _numbers(score),
+        _string(said.get("unscored", ""))[:1000],
     )
 
 

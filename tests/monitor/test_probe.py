@@ -210,10 +210,9 @@ async def test_a_cancelled_probe_is_not_left_running() -> None:
 
 def test_the_score_is_a_running_mean_over_rows() -> None:
     stage = Stage()
-    stage.score = {"accuracy": 1.0}
 
     def change(number: int) -> None:
-        stage.score = {"accuracy": 0.0 if number >= 3 else 1.0}
+        stage.score = {"rows": 1.0, "correct": 0.0 if number >= 3 else 1.0}
 
     stage.after = change
     state = run(stage.prober(rate=10.0), 0.35)

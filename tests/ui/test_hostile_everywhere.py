@@ -122,7 +122,8 @@ class HostileFeeder(Feeder):
     async def predict(self, path: str, **wanted: Any) -> Outcome:
         if wanted.get("rows"):
             raise Failed(self.text, hint=self.text)
-        return Outcome(1, {"predict": [self.text], self.text: [[self.text, 0.5]]}, 0.8, 1.1, (self.text,))
+        outputs: dict[str, Json] = {"predict": [self.text], self.text: [[self.text, 0.5]]}
+        return Outcome(1, outputs, 0.8, 1.1, (self.text,), {}, self.text)
 
     def plan(self, path: str, *, data: str | None = None, target: str | None = None) -> UpdatePlan:
         return UpdatePlan(path, self.text, self.text, self.text, command=(self.text, self.text), at=self.text)

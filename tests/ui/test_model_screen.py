@@ -79,7 +79,10 @@ class Answering(Feeder):
 
     async def predict(self, path: str, **wanted: Any) -> Outcome:
         self.asked.append(("predict", str(wanted.get("start")), str(wanted.get("rows"))))
-        return Outcome(1, self.outputs, 0.82, 1.1)
+        found = self.outputs["predict"]
+        right = isinstance(found, list) and found[0] == self.truth
+        score = {"rows": 1.0, "correct": float(right)} if wanted.get("score") else None
+        return Outcome(1, self.outputs, 0.82, 1.1, score=score)
 
     async def set_copies(self, path: str, count: int) -> None:
         self.asked.append(("set_copies", path, str(count)))

@@ -59,12 +59,17 @@ def test_a_typed_row_is_read_like_the_row_it_started_from() -> None:
 
 
 def test_labels_are_right_or_wrong_and_measures_are_off_by_something() -> None:
-    def said(answer: Json, truth: Json) -> str:
-        outcome = Outcome(1, {"predict": [answer]}, 1.0, 2.0)
+    def said(answer: Json, truth: Json, score: dict[str, float] | None, unscored: str = "") -> str:
+        outcome = Outcome(1, {"predict": [answer]}, 1.0, 2.0, score=score, unscored=unscored)
         return "\n".join(line.plain for line in answer_lines(outcome, truth, None, 40))
 
-    assert "right" in said("yes", "yes")
-    assert "right" in said(1, 1.0)
-    assert "wrong" in said(1, 2)
-    assert "off by 0.5" in said(2.25, 1.75)
-    assert "truth" not in said(1, None)
+    assert "right" in said(-1, 1, {"rows": 1.0, "correct": 1.0})
+    assert "wrong" in said(1, 1, {"rows": 1.0, "correct": 0.0})
+    assert "off by 0.5" in said(2.25, 1.75, {"rows": 1.0, "absolute": 0.5, "squared": 0.25})
+    assert "off by 0" in said(2.0, 2, {"rows": 1.0, "absolute": 0.0, "squared": 0.0})
+    assert "none in this row" in said(1, None, {"missing": 1.0})
+    unlike = said([1, 2], 1, {}, "M answers 2 values")
+    assert "M answers 2 values" in unlike
+    assert "right" not in unlike
+    assert "wrong" not in unlike
+    assert "truth" not in said(1, None, None)

@@ -8,9 +8,12 @@ import textwrap
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import numpy as np
+import pandas
 import pytest
 import pytest_asyncio
 from sklearn.base import clone
+from sklearn.ensemble import IsolationForest
 from sklearn.linear_model import LogisticRegression
 
 from console.engine import Engine
@@ -20,6 +23,7 @@ from console.ui.dialogs.place import PlaceScreen
 from console.ui.screens.errors import ErrorsScreen
 from console.ui.screens.history import HistoryScreen
 from console.ui.screens.home import HomeScreen
+from console.ui.screens.model import ModelScreen
 from console.ui.screens.update import UpdateScreen
 from console.ui.widgets.text_pane import TextPane
 from tests.ui.driving import Driver, console_on
@@ -144,3 +148,31 @@ async def test_retrain_compare_promote_and_roll_back(engine: Engine) -> None:
         await console.on(ConfirmScreen)
         await console.press("y")
         await console.until(lambda: (engine.root / path).read_bytes() == before)
+
+
+@pytest.mark.slow
+async def test_outliers_are_right_in_either_spelling_on_the_live_screen_and_in_try_it(engine: Engine) -> None:
+    random = np.random.RandomState(0)
+    rows = pandas.DataFrame(random.rand(60, 2), columns=["a", "b"]).assign(y=0)
+    forest = IsolationForest(n_estimators=10, contamination=0.02, random_state=0).fit(rows[["a", "b"]])
+    rows.loc[0, ["a", "b", "y"]] = (9.0, 9.0, 1)
+    rows["y"] = rows["y"].astype(object)
+    rows.loc[1, "y"] = None
+    own = engine.root / "own"
+    rows.to_csv(own / "rows.csv", index=False)
+    (own / "forest.recipe.toml").write_text('[data]\nholdout = "rows.csv"\ntarget = "y"\n')
+    (own / "forest.pkl").write_bytes(pickle.dumps(forest))
+    path = "own/forest.pkl"
+    async with console_on(engine) as console:
+        await on_row(console, path)
+        await engine.models.load(path)
+        console.app.push_screen(ModelScreen(path, "try"))
+        await console.until(lambda: "right" in console.picture() and "-1" in console.picture(), "an answer")
+        await console.press("right")
+        await console.until(lambda: "none in this row" in console.picture(), "a row without a truth")
+        await console.press("2")
+        await engine.live.start(path, seconds=0.5)
+        state = await engine.live.finished(path)
+        assert state.score is not None
+        assert state.score["accuracy"] > 0.8
+        await console.until(lambda: "accuracy" in console.picture() and "without a truth" in console.picture())

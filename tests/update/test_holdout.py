@@ -7,12 +7,15 @@ import pickle
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas
 import pytest
-from sklearn.linear_model import LogisticRegression
+from sklearn.ensemble import IsolationForest
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
+from console.cli.change import _refused, _without_gate
 from console.engine import Engine
 from console.errors import BadInput, Conflict, Failed
 from console.records import Comparison, Event, Unchanged
@@ -210,3 +213,74 @@ async def test_few_rows_are_warned_of(engine: Engine, place: Place) -> None:
     written(OWN[:12])(engine.root / "few.csv")
     found = await updated(engine, place("few.pkl", nearest(), recipe("few.csv")))
     assert (found.unmeasured, found.warnings) == ("", ("the hold-out has only 12 rows that count",))
+
+
+GAPS = np.arange(100) % 50 == 7
+
+
+@pytest.mark.parametrize("gate", [GATE.replace("accuracy", "r2"), pytest.param("", marks=pytest.mark.slow)])
+async def test_a_hold_out_with_a_missing_truth_is_measured_without_that_row(
+    engine: Engine, place: Place, gate: str
+) -> None:
+    rows = TRAIN.assign(y=TRAIN["a"] * 2 + TRAIN["b"])
+    rows.to_csv(engine.root / "numbers.csv", index=False)
+    own = OWN.assign(y=OWN["a"] * 2 + OWN["b"])
+    own.assign(y=own["y"].where(~GAPS)).to_csv(engine.root / "gaps.csv", index=False)
+    own[~GAPS].to_csv(engine.root / "whole.csv", index=False)
+    poor = LinearRegression().fit(rows[NAMES], -rows["y"])
+    told = {name: recipe(f"{name}.csv", gate).replace("train.csv", "numbers.csv") for name in ("gaps", "whole")}
+    found = [await updated(engine, place(f"{name}.pkl", poor, told[name])) for name in told]
+    assert [one.rows for one in found] == [98, 98]
+    assert found[0].candidate.metrics == found[1].candidate.metrics
+    assert found[0].current is not None
+    assert found[0].current.metrics["r2"] < -1
+    assert found[0].warnings == ("2 of 100 rows have no truth and were left out",)
+    assert [one.passed for one in found] == [bool(gate)] * 2
+
+
+@pytest.mark.parametrize(
+    "gate",
+    ["[gate]\nmax_latency_ratio = 50\n", *(pytest.param(one, marks=pytest.mark.slow) for one in (GATE, ""))],
+)
+async def test_a_hold_out_without_any_truth_lets_nothing_pass(engine: Engine, place: Place, gate: str) -> None:
+    OWN.assign(y=float("nan")).to_csv(engine.root / "untold.csv", index=False)
+    found = await updated(engine, place("untold.pkl", nearest(), recipe("untold.csv", gate)))
+    assert (found.rows, found.candidate.metrics, found.passed) == (0, {}, False)
+    assert (found.unmeasured, found.unchanged) == ("none of the 100 rows has a truth", None)
+    assert not _without_gate(found)
+    assert _refused(found).code == "not-measured"
+
+
+@pytest.mark.slow
+async def test_a_candidate_that_answers_no_numbers_is_not_promoted_by_a_yes(engine: Engine, place: Place) -> None:
+    (engine.root / "broken.py").write_text(
+        "import pickle, sys, numpy, pandas\nfrom sklearn.linear_model import LinearRegression\n"
+        "rows = pandas.read_csv('numbers-b.csv')\n"
+        "model = LinearRegression().fit(rows[['a', 'b', 'c']], rows['y'])\nmodel.coef_[:] = numpy.nan\n"
+        "pickle.dump(model, open(sys.argv[1], 'wb'))\n"
+    )
+    rows = TRAIN.assign(y=TRAIN["a"])
+    rows.to_csv(engine.root / "numbers-b.csv", index=False)
+    OWN.assign(y=OWN["a"]).to_csv(engine.root / "own-b.csv", index=False)
+    command = '[retrain]\ncommand = ["python", "broken.py", "{candidate}"]\n'
+    told = recipe("own-b.csv", "", command).replace('"train.csv"', '"numbers-b.csv"')
+    found = await updated(engine, place("broken.pkl", LinearRegression().fit(rows[NAMES], rows["y"]), told))
+    assert found.candidate.metrics == {}
+    assert found.unmeasured == "the model's answer is no finite number in 100 of 100 rows"
+    assert not _without_gate(found)
+
+
+@pytest.mark.slow
+async def test_an_outlier_detector_is_held_against_either_spelling(engine: Engine, place: Place) -> None:
+    far = OWN.copy()
+    far.loc[far.index[:10], NAMES] += 3.0
+    truth = np.arange(100) < 10
+    figures = []
+    for name, y in (("ones", truth.astype(int)), ("signs", 1 - 2 * truth)):
+        far.assign(y=y).to_csv(engine.root / f"{name}.csv", index=False)
+        forest = IsolationForest(n_estimators=10, random_state=0).fit(TRAIN[NAMES])
+        found = await updated(engine, place(f"{name}.pkl", forest, recipe(f"{name}.csv")))
+        assert (found.task, found.metric, found.passed) == ("outlier detection", "accuracy", True)
+        figures.append(found.candidate.metrics)
+    assert figures[0] == figures[1]
+    assert figures[0]["roc_auc"] == 1.0

@@ -14,7 +14,7 @@ import numpy
 import pandas
 import psutil
 import pytest
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import IsolationForest, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from console.worker.failures import ChildFailed, ChildRefused
@@ -224,3 +224,29 @@ async def test_a_worker_kept_near_is_let_go_before_it_gets_much_to_do(launcher: 
         assert len(os.sched_getaffinity(worker.child.pid)) == 1
         await many()
         assert os.sched_getaffinity(worker.child.pid) == everywhere
+
+
+async def test_the_live_score_maps_outliers_and_counts_what_has_no_truth(worker: Worker, open_file: OpenFile) -> None:
+    rows = numpy.vstack([X + 5.0, X])
+    forest = IsolationForest(n_estimators=5, random_state=0).fit(X)
+    await worker.load(open_file(pickle.dumps(forest), "forest.pkl"), "pickle")
+    cells = ["1"] * len(X) + ["0"] * (len(X) - 4) + [""] * 4
+    lines = [",".join([*map(repr, row.tolist()), cell]) for row, cell in zip(rows, cells, strict=True)]
+    text = "\n".join(["a,b,c,y", *lines])
+    handle, table = await worker.open_data(open_file(text.encode(), "o.csv"), "o.csv", target="y")
+    assert f"4 of {len(rows)} rows have no truth" in table.decided
+    assert f"truth 1.0 taken for an outlier (-1), {len(X)} of {len(rows) - 4} rows" in table.decided
+    outlier = await worker.call(handle, 0, 1, outputs=False, score=True)
+    assert (outlier.score, outlier.unscored) == ({"rows": 1.0, "correct": 1.0}, "")
+    last = await worker.call(handle, len(rows) - 4, len(rows), outputs=False, score=True)
+    assert last.score == {"missing": 4.0}
+    proba = await worker.call(handle, 0, 2, methods=["decision_function"], score=True)
+    assert (proba.score, proba.unscored) == ({}, "decision_function is held against no truth")
+    found = await worker.evaluate(handle)
+    assert (found.task, found.rows, found.missing) == ("outlier detection", len(rows) - 4, 4)
+    assert found.metrics["roc_auc"] > 0.9
+    await worker.load(open_file(pickle.dumps(Ridge().fit(X, X[:, :2])), "ridge.pkl"), "pickle")
+    handle, _table = await worker.open_data(open_file(text.encode(), "p.csv"), "p.csv", target="y")
+    unlike = await worker.call(handle, 0, 2, outputs=False, score=True)
+    assert unlike.score == {}
+    assert "Ridge answers 2 values for each row (shape (2, 2)), the target has one column" in unlike.unscored

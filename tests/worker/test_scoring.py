@@ -16,8 +16,8 @@ from sklearn.svm import SVC
 
 from console.records import lower_is_better
 from console.worker.child import metrics
+from console.worker.child.answers import Answers
 from console.worker.child.main import Refusal
-from console.worker.child.scoring import Answers
 
 RANDOM = np.random.RandomState(1)
 X = RANDOM.rand(240, 4)

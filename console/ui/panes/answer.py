@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from textual.content import Content
 
 from console.records import Json, Outcome, WorkerView
+from console.safe_text import safe
 from console.ui import text
-from console.ui.widgets.keyvalue import answer_text, pairs, value_text
+from console.ui.widgets.keyvalue import answer_text, pairs, paragraph, value_text
 from console.ui.widgets.warned import warned_lines, warnings_of
 
 _LABEL = 11
@@ -23,13 +24,15 @@ def answer_lines(
     width: int,
     worker: WorkerView | None = None,
 ) -> list[Content]:
-    """The answer to one row, and what is wrong with it. `classes` are the labels the columns of `predict_proba` stand
-    for, `worker` is who answered."""
+    """The answer to one row and, where it was scored, how it stands to the truth; then what is wrong with it.
+
+    `classes` are the labels the columns of `predict_proba` stand for, `worker` is who answered.
+    """
     if outcome is None:
         return []
     lines: list[Content] = []
     if "predict" in outcome.outputs:
-        lines += _said(_only(outcome.outputs["predict"]), truth)
+        lines += _said(_only(outcome.outputs["predict"]), truth, outcome, width)
     lines += warned_lines(warnings_of(worker, outcome.warnings), width)
     shares = _only(outcome.outputs.get("predict_proba"))
     if isinstance(shares, list):
@@ -42,23 +45,28 @@ def answer_lines(
     return [*lines, Content(""), _took(outcome)]
 
 
-def _said(answer: Json, truth: Json) -> list[Content]:
+def _said(answer: Json, truth: Json, outcome: Outcome, width: int) -> list[Content]:
     lines = [Content.assemble(("predicted".ljust(_LABEL), "$quiet"), (answer_text(answer), "bold $accent"))]
-    if truth is None:
+    if outcome.score is None and not outcome.unscored:
         return lines
-    verdict, style = _compared(answer, truth)
+    if (outcome.score or {}).get("missing"):
+        return [*lines, Content.assemble(("truth".ljust(_LABEL), "$quiet"), ("none in this row", "$quiet"))]
+    verdict, style = _compared(outcome.score or {})
     lines.append(
         Content.assemble(("truth".ljust(_LABEL), "$quiet"), (answer_text(truth), "bold"), (f"   {verdict}", style))
     )
+    if outcome.unscored:
+        lines += paragraph(f"not compared: {safe(outcome.unscored, 400)}", width, style="$warning")
     return lines
 
 
-def _compared(answer: Json, truth: Json) -> tuple[str, str]:
-    """Right or wrong for labels, the distance for measures."""
-    if isinstance(answer, float) and isinstance(truth, (int, float)) and not answer.is_integer():
-        return f"off by {abs(answer - truth):.4g}", "$quiet"
-    same = answer == truth or str(answer) == str(truth)
-    return (f"{text.sign('✔')} right", "$success") if same else (f"{text.sign('✖')} wrong", "$error")
+def _compared(score: Mapping[str, float]) -> tuple[str, str]:
+    """Right or wrong for labels, the distance for measures, as the worker counted it for the one row."""
+    if "absolute" in score:
+        return f"off by {score['absolute']:.4g}", "$quiet"
+    if "correct" not in score:
+        return "", "$quiet"
+    return (f"{text.sign('✔')} right", "$success") if score["correct"] else (f"{text.sign('✖')} wrong", "$error")
 
 
 def _bars(shares: Sequence[Json], classes: Sequence[Json] | None, width: int) -> list[Content]:

@@ -37,6 +37,8 @@ def _measured(probe: ProbeState, width: int) -> list[Content]:
         ("in worker", _spread(probe.worker)),
         ("round trip", _spread(probe.round_trip)),
         *((safe(name, 60), text.number(value)) for name, value in (probe.score or {}).items()),
+        *([("no truth", text.count(probe.missing, "row"))] if probe.missing else []),
+        *([("no score", safe(probe.unscored, 200))] if probe.unscored and not probe.score else []),
     ]
     return pairs(rows, width)
 

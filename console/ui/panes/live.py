@@ -152,6 +152,10 @@ def probe_lines(probe: ProbeState | None, row: Row | None, charts: ChartsPanel, 
     told.append((1 if probe.errors else 6, errors))
     for name, value in (probe.score or {}).items():
         told.append((2, Content.assemble((f"{safe(name, 30)} ", "$quiet"), (text.number(value), "bold"))))
+    if probe.missing:
+        told.append((3, Content.styled(f"{text.count(probe.missing, 'row')} without a truth", "$warning")))
+    if probe.unscored and not probe.score:
+        told.append((2, Content.styled(f"no score: {safe(probe.unscored, 200)}", "$warning")))
     if not probe.running and probe.stopped_why:
         told.append((1, Content.styled(safe(probe.stopped_why, 100), "$quiet")))
     line = _most_of(told, width - 2)

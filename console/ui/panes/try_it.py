@@ -157,7 +157,9 @@ class TryPane(Vertical, Backdrop):
             rows = await engine.questions.sample(path, None, index, 1)
             inputs = dict(rows[0]) if rows else {}
             truth = inputs.pop(self._file.target, None) if self._file.target else None
-            outcome = await engine.questions.predict(path, start=index, stop=index + 1, methods=self._methods())
+            outcome = await engine.questions.predict(
+                path, start=index, stop=index + 1, methods=self._methods(), score=self._file.target is not None
+            )
             self._tried = Tried(index, inputs, truth, outcome)
         except ConsoleError as error:
             self._tried = Tried(index, inputs, truth, None, error)

@@ -1,10 +1,9 @@
-"""Around one call of the model: the rows that go in, the columns that come out, how right they are."""
+"""Around one call of the model: the rows that go in and the columns that come out."""
 
 from __future__ import annotations
 
 import importlib
 import math
-import warnings
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Optional
@@ -19,7 +18,7 @@ from console.worker.child.main import Refusal
 from console.worker.child.readers import frame_of
 from console.worker.wire import DTYPES
 
-__all__ = ["array_from", "column", "count", "describe_input", "raw_arrays", "score", "typed_rows", "warm_up", "zeros"]
+__all__ = ["array_from", "column", "count", "describe_input", "raw_arrays", "typed_rows", "warm_up", "zeros"]
 
 _NUMBERS = frozenset("biufc")
 
@@ -151,33 +150,6 @@ def raw_parts(results: dict[str, Any], counts: list[int], worker_ns: int) -> lis
         answers.append(({"worker_ns": worker_ns, "arrays": own}, body))
         begin = end
     return answers
-
-
-def score(truth: Any, answer: Any) -> dict[str, float]:
-    """Sums that add up over calls: `rows` and `correct` for labels, `absolute` and `squared` error for numbers.
-
-    Rows whose error is no finite number are left out, with a warning; nothing where no row is left.
-    """
-    numpy = importlib.import_module("numpy")
-    expected, found = numpy.asarray(truth), numpy.asarray(answer)
-    if found.ndim > 1:
-        found = found.reshape(len(found), -1)[:, 0]
-    if found.dtype.kind == "f" and expected.dtype.kind in "biuf":
-        with numpy.errstate(all="ignore"):
-            error = numpy.abs(expected - found)
-            known = numpy.isfinite(error**2)
-        if not known.all():
-            missing = len(known) - int(known.sum())
-            warnings.warn(
-                f"{missing:,} of {len(known):,} rows have no score: answer or truth is no finite number", stacklevel=2
-            )
-            error = error[known]
-        if not len(error):
-            return {}
-        return {"rows": float(len(error)), "absolute": float(error.sum()), "squared": float((error**2).sum())}
-    if expected.dtype.kind != found.dtype.kind and not {expected.dtype.kind, found.dtype.kind} <= set("biuf"):
-        expected, found = expected.astype(str), found.astype(str)
-    return {"rows": float(len(expected)), "correct": float((expected == found).sum())}
 
 
 def zeros(names: Any, n_features: Any) -> Any:

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from typing import Any, Callable, NamedTuple, Optional
 
 from console.worker.child.calls import count
+from console.worker.child.labels import known_labels, spelling
 from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
-from console.worker.child.metrics import known_labels, spelling, take
+from console.worker.child.metrics import take
 
 BATCHES = 20
 """Pieces that the rows are given to `partial_fit` in; progress moves by one at each."""

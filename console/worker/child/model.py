@@ -5,12 +5,24 @@ from __future__ import annotations
 import importlib
 import mmap
 import time
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 from backends import registry
 from backends.base import Source
 from backends.frozen import Frozen
-from console.worker.child import asking, calls, live, methods, metrics, results, signatures, title, tracebacks
+from console.worker.child import (
+    asking,
+    calls,
+    live,
+    live_score,
+    methods,
+    metrics,
+    results,
+    signatures,
+    title,
+    tracebacks,
+    truth,
+)
 from console.worker.child.batching import Batching, Key
 from console.worker.child.data.options import options_from
 from console.worker.child.main import Answer, Refusal, Request, Service
@@ -33,6 +45,7 @@ class Serving(Service):
         super().__init__()
         self.model: Any = None
         self.tables: dict[int, Table] = {}
+        self._truths: dict[Table, Union[truth.Truth, Refusal]] = {}
         self._changes: list[live.Change] = []
         self._twin: Optional[Twin] = None
         self._batching = Batching(self._key)
@@ -94,6 +107,7 @@ class Serving(Service):
         tracebacks.collect_warnings()
         self.model = loaded.model
         self._bound.clear()
+        self._truths.clear()
         self._repeats.forget()
         self._changes = live.quieten(self.model)
         self._row_wise = live.row_wise(self.model)
@@ -128,11 +142,14 @@ class Serving(Service):
         self._last_table += 1
         self.tables[self._last_table] = table
         found = {"data": self._last_table, "rows": table.rows, "columns": table.columns, "target": table.target}
-        return {**found, "decided": table.decided, "warnings": tracebacks.drain_warnings()}, b""
+        decided = ", ".join(part for part in (table.decided, *truth.told(self.model, table.y)) if part)
+        return {**found, "decided": decided, "warnings": tracebacks.drain_warnings()}, b""
 
     def close_data(self, request: Request) -> Answer:
         """data → nothing; the table is forgotten."""
-        self.tables.pop(request.fields["data"], None)
+        table = self.tables.pop(request.fields["data"], None)
+        if table is not None:
+            self._truths.pop(table, None)
         return {}, b""
 
     def sample_rows(self, request: Request) -> Answer:
@@ -163,19 +180,48 @@ class Serving(Service):
         self, table: Table, start: int, stop: Optional[int], asked: Any, *, score: bool
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """The answer for rows of a table but for its outputs, and those."""
-        truth = table.truth(start, stop) if score or "score" in asked else None
+        given = table.truth(start, stop) if score or "score" in asked else None
         rows = table.slice(start, stop)
-        found, elapsed = self._run(rows, asked, truth)
+        found, elapsed = self._run(rows, asked, given)
         head: dict[str, Any] = {"rows": calls.count(rows), "worker_ms": elapsed}
         if score:
-            head["score"] = calls.score(truth, next(iter(found.values())))
+            head.update(self._scored(table, start, stop, found))
         return self._with_warnings(head), found
+
+    def _scored(self, table: Table, start: int, stop: Optional[int], found: dict[str, Any]) -> dict[str, Any]:
+        """`score`, sums over the rows as `live_score` has them, and as `unscored` why there is none."""
+        if "predict" not in found:
+            return {"score": {}, "unscored": f"{', '.join(found)} is held against no truth"}
+        try:
+            return {"score": live_score.score(self._truth(table), self.model, start, stop, found["predict"])}
+        except Refusal as refusal:
+            return {"score": {}, "unscored": str(refusal)}
+
+    def _truth(self, table: Table) -> truth.Truth:
+        """The truth of a table for this model, prepared once. Raises Refusal where answers cannot be held against it.
+
+        A model that does not say what it answers is asked a few rows for that.
+        """
+        known = self._truths.get(table)
+        if known is None:
+            try:
+                known = truth.prepared(self.model, table.y, lambda _there: self._some(table))
+            except Refusal as refusal:
+                known = refusal
+            self._truths[table] = known
+        if isinstance(known, Refusal):
+            raise known
+        return known
+
+    def _some(self, table: Table) -> Any:
+        return asking.ask(self._loaded(), "predict", table.slice(0, COMPARED_ROWS))
 
     def evaluate(self, request: Request) -> Answer:
         """data, metrics, held_back → task, rows, metrics on the whole table or on its rows held back from fitting.
 
-        The body, if there is one, has a bit for each row of the table that counts. `causes` says why a metric is left
-        out; `answers` is a digest of what the model answered.
+        The body, if there is one, has a bit for each row of the table that counts. `missing` counts the rows of those
+        that have no truth and are not among `rows`; `causes` says why a metric is left out, `notes` what was decided
+        about the truth, `meanings` what a metric is of; `answers` is a digest of what the model answered.
         """
         fields = request.fields
         table = self.table(fields["data"])
@@ -185,11 +231,11 @@ class Serving(Service):
         self.input = X
         if self._suspect:
             self._clear(X)
-        answers = metrics.Answers(self._loaded(), X)
-        causes: dict[str, str] = {}
-        task, found = metrics.measured(answers, y, fields.get("metrics") or (), causes)
-        head = {"task": task, "rows": calls.count(X), "metrics": found, "causes": causes}
-        return self._with_warnings({**head, "answers": metrics.digest_of(answers)}), b""
+        found = metrics.measured(metrics.Answers(self._loaded(), X), y, fields.get("metrics") or ())
+        head = {"task": found.task, "rows": found.rows, "missing": found.missing, "metrics": found.metrics}
+        head.update(causes=found.causes, notes=found.notes, meanings=found.meanings)
+        head["answers"] = metrics.digest_of(found.answers)
+        return self._with_warnings(head), b""
 
     def compare_rows(self, request: Request) -> Answer:
         """target, features, metric, names, options, two descriptors (training rows, hold-out) → see `overlap.compare`.
@@ -371,7 +417,7 @@ class Serving(Service):
             raise methods.nothing_to_call(model)
         return (self._first,)
 
-    def _run(self, rows: Any, asked: Any, truth: Any) -> tuple[dict[str, Any], float]:
+    def _run(self, rows: Any, asked: Any, y: Any) -> tuple[dict[str, Any], float]:
         """Results by method, and the milliseconds spent in the model alone."""
         self.input = rows
         if self._suspect:
@@ -381,7 +427,7 @@ class Serving(Service):
         for name in asked:
             self.phase = name
             method = self._bound.get(name) or self._bind(name)
-            given = [asking.own(one) for one in ((rows, truth) if name == "score" else (rows,))]
+            given = [asking.own(one) for one in ((rows, y) if name == "score" else (rows,))]
             begun = time.perf_counter_ns()
             answer = None if self._twin is None else self._twin.call(name, given[0])
             found[name] = asking.answered(method, given) if answer is None else answer

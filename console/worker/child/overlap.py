@@ -13,8 +13,9 @@ from typing import Any, Optional
 from backends.base import Source
 from console.worker.child.data.delimited import NO_ROWS
 from console.worker.child.data.options import ReadOptions
+from console.worker.child.gaps import gaps
+from console.worker.child.labels import spelling
 from console.worker.child.main import Refusal
-from console.worker.child.metrics import spelling
 from console.worker.child.tables import Target, read_table
 
 SURE = 3
@@ -73,6 +74,7 @@ def compare(
         found["repeated"] = int(numpy.unique(hashed[apart], return_counts=True)[1].max())
     if apart.any() and held.truth is not None:
         truth = numpy.asarray(held.truth)[apart]
+        truth = truth[~gaps(truth)]
         plain = truth.dtype.kind in "biuf"
         found["targets"] = len(numpy.unique(truth)) if plain else len({_text(one) for one in truth.ravel().tolist()})
         found["leaks"] = _leaks(held)

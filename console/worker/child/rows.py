@@ -5,9 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from console.worker.child.calls import count
+from console.worker.child.gaps import gaps
+from console.worker.child.labels import known_labels
 from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
-from console.worker.child.metrics import CLASSIFICATION, CLUSTERING, REGRESSION, TRANSFORMATION, known_labels
+from console.worker.child.task import (
+    CLASSIFICATION,
+    CLUSTERING,
+    DENSITY,
+    OUTLIERS,
+    RANKING,
+    REGRESSION,
+    TRANSFORMATION,
+)
 
 
 def check_rows(model: Any, task: str, X: Any, y: Any) -> tuple[Any, Any]:
@@ -27,7 +37,9 @@ def check_rows(model: Any, task: str, X: Any, y: Any) -> tuple[Any, Any]:
         raise Refusal("bad-input", f"{rows} rows of inputs, but {len(y)} of the target")
     if task == CLUSTERING:
         return X, None
-    _refuse_gaps(y)
+    if task in (OUTLIERS, DENSITY, RANKING):
+        return X, y
+    _refuse_gaps(model, y)
     if task == TRANSFORMATION:
         return X, y
     if task == CLASSIFICATION:
@@ -46,18 +58,15 @@ def _supervised(model: Any) -> bool:
         return getattr(model, "_estimator_type", None) in ("classifier", "regressor")
 
 
-def _refuse_gaps(y: Any) -> None:
+def _refuse_gaps(model: Any, y: Any) -> None:
     import numpy
 
     truth = numpy.asarray(y)
+    bad = gaps(truth, attribute(model, "classes_"))
     if truth.dtype.kind == "f":
-        bad = ~numpy.isfinite(truth)
-    elif truth.dtype.kind == "O":
-        bad = numpy.array([one is None or one != one for one in truth.ravel().tolist()]).reshape(truth.shape)
-    else:
-        return
+        bad |= numpy.isinf(truth).reshape(len(truth), -1).any(axis=1)
     if bad.any():
-        first = int(numpy.argwhere(bad)[0][0])
+        first = int(numpy.flatnonzero(bad)[0])
         raise Refusal(
             "bad-input",
             f"the target is missing or not finite in {int(bad.sum())} of {len(truth)} rows, first in row {first + 1}",

@@ -2,7 +2,9 @@
 
 Parameters are scikit-learn's defaults but for these: the positive class of two is the second of the model's classes;
 with more classes `roc_auc` is one class against the rest, and what takes an average takes the mean over the classes
-(`macro`); the labels are the model's classes, so that a class that is missing in the rows is one all the same.
+(`macro`); the labels are the model's classes, so that a class that is missing in the rows is one all the same. Several
+outputs of two classes each are labels of a row as scikit-learn takes them; with more classes a metric is the mean over
+the outputs.
 """
 
 from __future__ import annotations
@@ -10,14 +12,15 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
+import math
 from typing import Any, Callable, Optional
 
-from console.worker.child.asking import ask, own
-from console.worker.child.live import attribute
+from console.worker.child.answers import Case, second
+from console.worker.child.labels import named
 from console.worker.child.main import Refusal
-from console.worker.child.tracebacks import heard
+from console.worker.child.task import OUTLIERS, REGRESSION
 
-__all__ = ["Answers", "Metric", "metric_named", "refuse_unknown"]
+__all__ = ["Metric", "metric_named", "refuse_unknown"]
 
 _SUFFIXES = ("_score", "_error", "_loss", "_deviance", "_corrcoef")
 _SHORT = {
@@ -46,39 +49,13 @@ _OF_PROBABILITIES = ("log_loss", "d2_log_loss_score", "brier_score_loss", "d2_br
 _OF_ONE_CLASS = ("roc_auc_score", "average_precision_score", "brier_score_loss", "d2_brier_score")
 _SCORES = ("y_score", "y_proba", "y_prob", "pred_decision")
 """Names of the second parameter of metrics that take scores and no labels."""
+_OF_TWO_ROWS = ("r2_score", "d2_absolute_error_score", "d2_pinball_score", "d2_tweedie_score")
+_OF_ROWS = ("accuracy", "accuracy_score", "zero_one_loss")
+"""Metrics that count rows; of several outputs a row is right where all are."""
 _TOP = 2
 """The k of `top_k_accuracy_score`."""
 
 Metric = Callable[[], float]
-
-
-class Answers:
-    """What a model answers to some rows: each method is called once, on a copy that it may change as it likes."""
-
-    def __init__(self, model: Any, X: Any) -> None:
-        self.model = model
-        self.X = X
-        self._known: dict[str, Any] = {}
-
-    def has(self, method: str) -> bool:
-        """Whether the model has this method."""
-        return callable(attribute(self.model, method))
-
-    def of(self, method: str) -> Any:
-        """The answer of a method. Raises Refusal where the model has none, and what the model raises."""
-        if method not in self._known:
-            with heard():
-                self._known[method] = ask(self.model, method, self.X)
-        return self._known[method]
-
-    def rows(self) -> Any:
-        """The rows, as a copy."""
-        return own(self.X)
-
-    @property
-    def known(self) -> dict[str, Any]:
-        """The answers so far, by method."""
-        return self._known
 
 
 def refuse_unknown(name: str) -> None:
@@ -93,135 +70,186 @@ def refuse_unknown(name: str) -> None:
     raise Refusal("bad-input", f"scikit-learn knows no scorer or metric called '{name}'{hint}")
 
 
-def metric_named(name: str, answers: Answers, y: Any) -> Metric:
-    """The scorer or metric function of this name, on the answers of a model to rows whose truth is `y`.
+def metric_named(name: str, case: Case) -> Metric:
+    """The scorer or metric function of this name, on a case.
 
     Raises Refusal where scikit-learn has none or the model lacks the scores that it takes.
     """
     refuse_unknown(name)
-    metrics = importlib.import_module("sklearn.metrics")
+    if isinstance(case.labels, list) and not case.indicator and name not in _OF_ROWS:
+        parts = [metric_named(name, one) for one in case.outputs()]
+        return lambda: math.fsum(part() for part in parts) / len(parts)
     if name in _ROC_AUC_SCORERS:
-        scores = _scores(name, answers, ("predict_proba",))
-        return lambda: _roc_auc(answers, y, scores, _ROC_AUC_SCORERS[name])
+        scores = _scores(name, case, ("predict_proba",))
+        return lambda: _roc_auc(case, scores(), _ROC_AUC_SCORERS[name])
+    metrics = importlib.import_module("sklearn.metrics")
     base, sign = (name[4:], -1.0) if name.startswith("neg_") else (name, 1.0)
     stem, _, average = base.rpartition("_")
     options = {"average": average} if stem in _SHORT and average in _AVERAGES else None
     base = _SHORT.get(base if options is None else stem, base)
+    if name in _OF_ROWS and isinstance(case.labels, list):
+        return lambda: _of_rows(case, name)
+    if base == "root_mean_squared_error":
+        return lambda: sign * _root_mean_squared_error(case)
     function = getattr(metrics, base, None)
     if function is None or not base.endswith(_SUFFIXES):
         scorer = metrics.get_scorer(name)
-        return lambda: float(scorer(answers.model, answers.rows(), y))
-    first, second = list(inspect.signature(function).parameters)[:2]
-    if second in _SCORES or base in _OF_PROBABILITIES:
-        of_scores = _of_scores(base, function, answers, y)
+        return lambda: float(scorer(case.answers.model, case.answers.rows(), case.y))
+    first, other = list(inspect.signature(function).parameters)[:2]
+    if other in _SCORES or base in _OF_PROBABILITIES:
+        of_scores = _of_scores(base, function, case, options)
         return lambda: sign * of_scores()
-    answer = answers.of("predict")
+    case.answers.of("predict")
     if first == "X":
-        return lambda: sign * float(function(answers.X, answer))
-    return lambda: sign * float(function(y, _shaped(y, answer), **(options or _averaging(function, answers, y))))
+        return lambda: sign * float(function(case.answers.X, case.predicted()))
+    return lambda: sign * _of_labels(function, case, options)
 
 
-def _scores(name: str, answers: Answers, methods: tuple[str, ...]) -> Any:
+def _of_labels(function: Any, case: Case, options: Optional[dict[str, Any]]) -> float:
+    answer = _measurable(case)
+    if function.__name__ in _OF_TWO_ROWS and len(answer) < 2:
+        raise ValueError("it is not defined on fewer than two rows")
+    return float(function(case.y, answer, **(options or _averaging(function, case))))
+
+
+def _of_rows(case: Case, name: str) -> float:
+    """The share of rows with every output right, as scikit-learn counts for several labels; or the rest of it."""
+    answer = case.predicted()
+    right = float((case.y == answer).all(axis=1).mean())
+    return 1.0 - right if name == "zero_one_loss" else right
+
+
+def _root_mean_squared_error(case: Case) -> float:
+    """Of several outputs the mean of each one's own, as scikit-learn has it from 1.4 on."""
+    numpy = importlib.import_module("numpy")
+    answer = _measurable(case)
+    metrics = importlib.import_module("sklearn.metrics")
+    if hasattr(metrics, "root_mean_squared_error"):
+        return float(metrics.root_mean_squared_error(case.y, answer))
+    squared = metrics.mean_squared_error(case.y, answer, multioutput="raw_values")
+    return float(numpy.average(numpy.sqrt(squared)))
+
+
+def _measurable(case: Case) -> Any:
+    """The answers. Raises ValueError that counts those that are no finite numbers."""
+    numpy = importlib.import_module("numpy")
+    answer = case.predicted()
+    if answer.dtype.kind == "f" and not numpy.isfinite(answer).all():
+        bad = ~numpy.isfinite(answer if answer.ndim == 1 else answer.sum(axis=1))
+        raise ValueError(f"the model's answer is no finite number in {int(bad.sum()):,} of {len(answer):,} rows")
+    return answer
+
+
+def _scores(name: str, case: Case, methods: tuple[str, ...]) -> Callable[[], Any]:
     """The first of these answers that the model has. Raises Refusal, since labels are no scores."""
-    method = next((one for one in methods if answers.has(one)), None)
+    method = next((one for one in methods if case.has(one)), None)
     if method is None:
-        kind = type(answers.model).__name__
-        raise Refusal("bad-input", f"{name} is computed from scores, and {kind} has no {' and no '.join(methods)}")
-    return answers.of(method)
+        kind = type(case.answers.model).__name__
+        message = f"{name} is computed from scores, and {kind} has no {' and no '.join(methods)}"
+        raise Refusal("bad-input", message, {"needs": "scores"})
+    if case.truth.task != OUTLIERS:
+        case.answers.of(method)
+    return lambda: case.scores(method)
 
 
-def _of_scores(base: str, function: Any, answers: Answers, y: Any) -> Metric:
+def _of_scores(base: str, function: Any, case: Case, options: Optional[dict[str, Any]]) -> Metric:
     if base in _OF_PROBABILITIES:
         methods: tuple[str, ...] = ("predict_proba",)
     elif base == "hinge_loss":
         methods = ("decision_function",)
-    elif base == "roc_auc_score" and _count(_classes(answers)) != 2:
+    elif base == "roc_auc_score" and (case.labels is None or (_count(case.labels) != 2 and not case.indicator)):
         methods = ("predict_proba",)
     else:
         methods = ("decision_function", "predict_proba")
-    scores = _scores(base, answers, methods)
-    if base == "roc_auc_score":
-        return lambda: _roc_auc(answers, y, scores, _ROC_AUC_SCORERS["roc_auc_ovr"])
-    return lambda: _scored(base, function, answers, y, scores)
+    scores = _scores(base, case, methods)
+    if base == "roc_auc_score" and not case.indicator:
+        return lambda: _roc_auc(case, scores(), _ROC_AUC_SCORERS["roc_auc_ovr"])
+    return lambda: _scored(base, function, case, scores(), options)
 
 
-def _scored(base: str, function: Any, answers: Answers, y: Any, scores: Any) -> float:
-    labels = _known_classes(answers, y)
+def _scored(base: str, function: Any, case: Case, scores: Any, chosen: Optional[dict[str, Any]]) -> float:
+    if case.indicator:
+        return _of_indicator(base, function, case, scores, chosen)
+    labels = _known_classes(case)
     if _count(labels) == 2 and base in _OF_ONE_CLASS:
-        return float(function(_positive(y, labels), _second(scores)))
+        return float(function(_positive(case.y, labels), second(scores)))
     if base == "average_precision_score" and labels is not None:
-        return _mean_precision(function, y, labels, scores)
-    options: dict[str, Any] = {}
+        return _mean_precision(function, case.y, labels, scores, **(chosen or {"average": "macro"}))
+    options: dict[str, Any] = dict(chosen or {})
     if labels is not None and "labels" in inspect.signature(function).parameters:
         options["labels"] = labels
     if base == "top_k_accuracy_score":
         if labels is not None and len(labels) <= _TOP:
             raise ValueError(f"with k={_TOP} and {len(labels)} classes every answer is right")
         options["k"] = _TOP
-    return float(function(y, scores, **options))
+    return float(function(case.y, scores, **options))
 
 
-def _roc_auc(answers: Answers, y: Any, scores: Any, options: dict[str, str]) -> float:
-    metrics = importlib.import_module("sklearn.metrics")
-    labels = _known_classes(answers, y)
+def _of_indicator(base: str, function: Any, case: Case, scores: Any, chosen: Optional[dict[str, Any]]) -> float:
+    """Of several labels a row, each 0 or 1: what scikit-learn takes as it is."""
+    if base in (*_OF_PROBABILITIES, "hinge_loss", "top_k_accuracy_score"):
+        raise ValueError("it is defined for one label a row")
+    _known_classes(case)
+    numpy = importlib.import_module("numpy")
+    if numpy.shape(scores) != case.y.shape:
+        raise ValueError(f"the scores have the shape {numpy.shape(scores)}, the truth {case.y.shape}")
+    if base == "roc_auc_score":
+        flat = [at for at in range(case.y.shape[1]) if len(numpy.unique(case.y[:, at])) < 2]
+        if flat:
+            raise ValueError(f"the truth of output {flat[0] + 1} holds one class only")
+    return float(function(case.y, scores, **(chosen or {"average": "macro"})))
+
+
+def _roc_auc(case: Case, scores: Any, options: dict[str, str]) -> float:
+    if case.indicator:
+        metrics = importlib.import_module("sklearn.metrics")
+        return _of_indicator("roc_auc_score", metrics.roc_auc_score, case, scores, {"average": options["average"]})
+    labels = _known_classes(case)
+    numpy = importlib.import_module("numpy")
+    there = numpy.unique(numpy.asarray(case.y)).tolist()
+    if len(there) < 2:
+        raise ValueError(f"the truth holds one class only ({named(there)})")
+    function = importlib.import_module("sklearn.metrics").roc_auc_score
     if _count(labels) == 2:
-        return float(metrics.roc_auc_score(_positive(y, labels), _second(scores)))
+        return float(function(_positive(case.y, labels), second(scores)))
     if labels is None:
-        return float(metrics.roc_auc_score(y, scores, **options))
-    return float(metrics.roc_auc_score(y, scores, labels=labels, **options))
+        return float(function(case.y, scores, **options))
+    absent = [one for one in numpy.asarray(labels).tolist() if one not in there]
+    if absent:
+        raise ValueError(f"the truth has no row of the class{'es' * (len(absent) > 1)} {named(absent)}")
+    return float(function(case.y, scores, labels=labels, **options))
 
 
-def _mean_precision(function: Any, y: Any, labels: Any, scores: Any) -> float:
+def _mean_precision(function: Any, y: Any, labels: Any, scores: Any, average: str) -> float:
     """The mean over the classes of each class against the rest, as scikit-learn has it from 1.3 on."""
     numpy = importlib.import_module("numpy")
     truth, scores = numpy.asarray(y), numpy.asarray(scores)
-    return float(function(numpy.stack([truth == one for one in labels], axis=1).astype(int), scores, average="macro"))
+    return float(function(numpy.stack([truth == one for one in labels], axis=1).astype(int), scores, average=average))
 
 
-def _averaging(function: Any, answers: Answers, y: Any) -> dict[str, Any]:
+def _averaging(function: Any, case: Case) -> dict[str, Any]:
     """The positive class of two, or the mean over the classes, for metrics that scikit-learn takes as of class 1."""
-    numpy = importlib.import_module("numpy")
-    if "pos_label" not in inspect.signature(function).parameters or numpy.asarray(y).ndim != 1:
+    if "pos_label" not in inspect.signature(function).parameters:
         return {}
-    labels = _known_classes(answers, y)
-    if labels is None:
+    if case.indicator:
+        return {"average": "macro"}
+    labels = _known_classes(case)
+    if labels is None or case.truth.task == REGRESSION:
         return {}
     return {"pos_label": labels[1]} if len(labels) == 2 else {"average": "macro"}
 
 
-def _classes(answers: Answers) -> Any:
-    """The classes of the model; None where it has none, or a list of them for each of several outputs."""
-    labels = attribute(answers.model, "classes_")
-    return None if isinstance(labels, list) else labels
-
-
-def _known_classes(answers: Answers, y: Any) -> Any:
-    """The same. Raises ValueError where the truth holds one that the model does not know."""
-    numpy = importlib.import_module("numpy")
-    labels = _classes(answers)
-    if labels is not None and numpy.asarray(y).ndim == 1:
-        known = set(numpy.asarray(labels).tolist())
-        new = sorted({str(one) for one in numpy.asarray(y).tolist() if one not in known})
-        if new:
-            raise ValueError(f"the model does not know the class {new[0][:80]!r}")
-    return labels
+def _known_classes(case: Case) -> Any:
+    """The classes; None where there are none. Raises ValueError where the truth holds one that the model does not
+    know."""
+    if case.truth.new:
+        raise ValueError(f"the model does not know the class{'es' * (len(case.truth.new) > 1)} {named(case.truth.new)}")
+    return None if isinstance(case.labels, list) else case.labels
 
 
 def _count(labels: Any) -> Optional[int]:
-    return None if labels is None else len(labels)
+    return None if labels is None or isinstance(labels, list) else len(labels)
 
 
 def _positive(y: Any, labels: Any) -> Any:
     return importlib.import_module("numpy").asarray(y) == labels[1]
-
-
-def _second(scores: Any) -> Any:
-    scores = importlib.import_module("numpy").asarray(scores)
-    return scores[:, 1] if scores.ndim == 2 else scores
-
-
-def _shaped(y: Any, answer: Any) -> Any:
-    """The answer in the shape of the truth, where one of them is a column and the other is flat."""
-    numpy = importlib.import_module("numpy")
-    truth, answer = numpy.asarray(y), numpy.asarray(answer)
-    return answer.reshape(truth.shape) if answer.ndim != truth.ndim and answer.size == truth.size else answer

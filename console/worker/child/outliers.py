@@ -1,0 +1,90 @@
+"""Outlier detectors: truth and answers spelled alike, 1 for an outlier and 0 for an inlier, higher scores for outliers.
+
+scikit-learn answers -1 for an outlier and 1 for an inlier, and its scores fall towards outliers; PyOD and others like
+it answer 1 and 0, and their scores rise. Truth is written in either way, as truth values, or in words.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from console.worker.child.labels import named, spelling
+from console.worker.child.live import attribute
+from console.worker.child.main import Refusal
+from console.worker.child.task import last_part, marks_outliers_with_one
+
+__all__ = ["answers_of", "outlier_label", "scores_of", "truth_of"]
+
+_OUTLIERS = frozenset(
+    ("outlier", "outliers", "anomaly", "anomalies", "anomalous", "abnormal", "novelty", "novel", "fraud", "fraudulent")
+)
+_INLIERS = frozenset(("inlier", "inliers", "normal", "nominal", "regular", "genuine", "legitimate"))
+_WAYS = (
+    (frozenset(("-1", "1")), frozenset(("-1",))),
+    (frozenset(("0", "1")), frozenset(("1",))),
+    (frozenset(("true", "false")), frozenset(("true",))),
+    (_OUTLIERS | _INLIERS, _OUTLIERS),
+)
+"""The ways in which truth is written: all values, and those of them that are outliers."""
+
+
+def truth_of(y: Any) -> tuple[Any, str]:
+    """The truth as 1 and 0, and the value taken for an outlier. Raises Refusal where that is not certain."""
+    import numpy
+
+    truth = numpy.asarray(y)
+    if truth.ndim != 1:
+        raise Refusal("bad-input", f"the truth of an outlier detector is one column, not {truth.shape[1]}")
+    spelled = {one: spelling(one).strip().lower() for one in set(truth.tolist())}
+    values = set(spelled.values())
+    ways = [outliers for every, outliers in _WAYS if values <= every]
+    if len(ways) != 1:
+        what = f"{named(sorted(values))}, which may be outliers or inliers" if ways else named(sorted(values))
+        raise Refusal(
+            "bad-input",
+            f"the truth holds {what}; for an outlier detector write -1 and 1 (-1 is an outlier), 0 and 1 (1 is one), "
+            "True and False, or outlier and inlier, normal and anomaly",
+        )
+    found = numpy.asarray([spelled[one] in ways[0] for one in truth.tolist()], dtype="int64")
+    taken = sorted({str(one) for one, text in spelled.items() if text in ways[0]} or ways[0] & {"-1", "1", "true"})
+    return found, " and ".join(taken)
+
+
+def outlier_label(model: Any, answer: Callable[[], Any]) -> int:
+    """What the model answers for an outlier, -1 or 1; `answer` asks it where it is nobody's that is known."""
+    if marks_outliers_with_one(model):
+        return 1
+    if str(type(last_part(model)).__module__).startswith("sklearn."):
+        return -1
+    import numpy
+
+    told = set(numpy.unique(numpy.asarray(answer())).tolist())
+    return 1 if 0 in told and told <= {0, 1} else -1
+
+
+def answers_of(model: Any, answer: Any, label: int) -> Any:
+    """What was predicted, as 1 and 0. Raises Refusal for what is neither an outlier nor an inlier."""
+    import numpy
+
+    found = numpy.asarray(answer).reshape(len(answer))
+    told, allowed = set(numpy.unique(found).tolist()), {-1, 1} if label == -1 else {0, 1}
+    if not told <= allowed:
+        message = f"{type(model).__name__}.predict answered {named(sorted(told - allowed))}, which tells no outlier"
+        raise Refusal("bad-answer", message)
+    return (found == label).astype("int64")
+
+
+def scores_of(model: Any, scores: Any, predicted: Any, label: int) -> Any:
+    """Scores that rise towards outliers. Raises ValueError where the model's own outliers have the lower ones."""
+    import numpy
+
+    found = numpy.asarray(scores, dtype="float64").reshape(len(predicted)) * (-1.0 if label == -1 else 1.0)
+    if 0 < predicted.sum() < len(predicted) and found[predicted == 1].mean() < found[predicted == 0].mean():
+        raise ValueError(f"the scores of {type(model).__name__} rise where it answers inlier: their sense is not known")
+    return found
+
+
+def score_method(model: Any) -> str:
+    """The method that ranks rows; "" where there is none."""
+    names = ("decision_function", "score_samples")
+    return next((name for name in names if callable(attribute(model, name))), "")
