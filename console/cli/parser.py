@@ -156,7 +156,7 @@ def _running(commands: Commands) -> None:
     predict.add_argument("--out", metavar="FILE", help="write the outputs to a .csv or .json file")
     predict.add_argument("--method", action="append", metavar="NAME", help="call this method (may be repeated)")
     predict.add_argument("--rows", type=_count, metavar="N", help="only the first N rows")
-    predict.set_defaults(run="run:predict")
+    predict.set_defaults(run="predict:predict")
     evaluate = _add(
         commands, "evaluate", "Measure a model against the truth.", "evaluate wine/forest.joblib --target cultivar"
     )
