@@ -28,9 +28,10 @@ __all__ = ["NO_ROWS", "ROWS_CAP", "Columns", "Long", "read_delimited"]
 NO_ROWS = "no-rows"
 """The code of a refusal because a table has no rows."""
 ROWS_CAP = 20_000_000
-_BLOCK, _PLAIN_BLOCK = 1 << 20, 1 << 22
-"""Characters of a block that is read by cell, and of one that may be parsed at once."""
+_FIRST_BLOCK, _BLOCK, _PLAIN_BLOCK = 1 << 20, 1 << 21, 1 << 22
+"""Characters of the first block, of one that is read by cell, and of one that may be parsed at once."""
 _TEXT = "text"
+_KINDS = {"O": _TEXT, "i": "int64", "f": "float64", "b": "bool"}
 
 Typed = list[Any]
 """One array for each column."""
@@ -86,11 +87,13 @@ class _Reading:
         self._text = text
         self._dialect = dialect
         self._missing = frozenset(options.missing)
+        self._usual = self._missing | MISSING
         self._known = known
         self._extent = extent
         self._empty_tail = False
         self._names: list[str] = []
         self._kinds: list[str] = []
+        self._spellings: list[frozenset[str]] = []
         self._problems: dict[str, str] = {}
         self._late = False
         self._begun = 0
@@ -135,7 +138,7 @@ class _Reading:
     def _merge(self, line: int, columns: Typed, problems: dict[int, str]) -> None:
         """Take the types of one more block into account: text after numbers makes a column one of text throughout."""
         for at, cells in enumerate(columns):
-            kind, before = _TEXT if cells.dtype.kind == "O" else str(cells.dtype), self._kinds[at]
+            kind, before = _KINDS[cells.dtype.kind], self._kinds[at]
             if before in ("", kind):
                 self._kinds[at] = kind
                 if at in problems:
@@ -163,10 +166,10 @@ class _Reading:
         self._begun = self._source.bytes_read
         with self._text.lines() as file:
             blocks = Blocks(file, self._dialect.skipped)
-            block = blocks.take(_BLOCK)
+            block = blocks.take(_FIRST_BLOCK)
             rows = iter(()) if block is None else block.rows(self._dialect, self._dialect.header_rows + 1)
             rows = self._header(rows)
-            plain = self._plain()
+            plain = PlainNumbers(self._dialect, self._names, self._spellings)
             while block is not None and left != 0:
                 line = block.line + 1
                 found = None if rows is not None else plain.parsed(block.text, [kind == _TEXT for kind in self._kinds])
@@ -201,7 +204,8 @@ class _Reading:
                     self._refuse_header(line, row, names)
         columns, problems = [], {}
         for at, cells in enumerate(zip(*block)):
-            column = self._column(self._names[at], is_text=self._kinds[at] == _TEXT)
+            is_text, missing = self._kinds[at] == _TEXT, self._spellings[at]
+            column = Column(self._names[at], text=is_text, decimal=self._dialect.decimal, missing=missing)
             column.take(cells, lines)
             columns.append(column.values())
             if column.problem:
@@ -223,6 +227,7 @@ class _Reading:
         if not self._names:
             self._names = self._named(first[1])
             self._kinds = [_TEXT if self._is_text(name) else "" for name in self._names]
+            self._spellings = [self._missing_in(name) for name in self._names]
         return chain([first], rows)
 
     def _named(self, first: list[str]) -> list[str]:
@@ -238,9 +243,6 @@ class _Reading:
             raise bad(self._source, f"has two columns called '{doubled}' in its header: name each once")
         return [name or f"Unnamed: {index}" for index, name in enumerate(names)]
 
-    def _plain(self) -> PlainNumbers:
-        return PlainNumbers(self._dialect, self._names, [self._spellings(name) for name in self._names])
-
     def _fitted(self, line: int, row: list[str], width: int) -> list[str]:
         """The row without the empty cell behind its last separator. Raises Refusal for any other width."""
         if self._empty_tail and len(row) == width + 1 and not row[-1].strip():
@@ -254,15 +256,14 @@ class _Reading:
     def _is_text(self, name: str) -> bool:
         return name in self._known.texts or (self._known.all_text and self._dialect.names is None)
 
-    def _spellings(self, name: str) -> frozenset[str]:
+    def _missing_in(self, name: str) -> frozenset[str]:
         """What stands for a missing value: text keeps every spelling that is not asked for as missing, unless the model
         was fitted with gaps there."""
         known = self._known
-        missing = self._missing if name in known.texts and name not in known.gaps else self._missing | MISSING
+        if name not in known.texts and name not in known.categories:
+            return self._usual
+        missing = self._missing if name in known.texts and name not in known.gaps else self._usual
         return missing - known.categories.get(name, frozenset())
-
-    def _column(self, name: str, *, is_text: bool) -> Column:
-        return Column(name, text=is_text, decimal=self._dialect.decimal, missing=self._spellings(name))
 
 
 def _joined(pieces: list[Typed]) -> Iterator[Any]:

@@ -16,7 +16,8 @@ from console.worker.child.data.dialect import Dialect, is_number
 
 __all__ = ["PlainNumbers"]
 
-_KINDS = {"int64", "float64", "bool"}
+_COLUMNS_CAP = 1000
+"""Of more columns each takes pandas longer than its few cells in a block."""
 _ROUNDS_RIGHT = (3, 1)
 """The version of pandas from which on its numbers are rounded right without being asked for."""
 
@@ -28,9 +29,9 @@ class PlainNumbers:
         self._dialect = dialect
         self._names = names
         self._values = frozenset(("True", "TRUE", "true", "False", "FALSE", "false")).union(*missing)
-        alike = all(one == missing[0] for one in missing)
+        alike = all(one is missing[0] or one == missing[0] for one in missing)
         self._missing: Any = sorted(missing[0]) if alike else {at: sorted(one) for at, one in enumerate(missing)}
-        self._pandas = _pandas() if self._fits(missing) else None
+        self._pandas = _pandas() if 1 < len(names) <= _COLUMNS_CAP and self._fits(missing) else None
 
     @property
     def usable(self) -> bool:
@@ -40,12 +41,14 @@ class PlainNumbers:
     def _fits(self, missing: Sequence[frozenset[str]]) -> bool:
         dialect = self._dialect
         odd = {one for spellings in missing for one in spellings if is_number(one) and float(one) == float(one)}
-        return len(self._names) > 1 and dialect.decimal == "." and not dialect.blanks and dialect.sep != " " and not odd
+        return dialect.decimal == "." and not dialect.blanks and dialect.sep != " " and not odd
 
     def parsed(self, text: str, texts: Sequence[bool]) -> Optional[list[Any]]:
         """Columns of a block of lines: objects where `texts` says so, else int64, float64 or bool; None for doubt."""
+        if not self.usable or not self._is_plain(text):
+            return None
         data = text.encode()
-        if not self._is_plain(text) or not _cut_alike(data, self._dialect.sep, len(self._names)):
+        if not _cut_alike(data, self._dialect.sep, len(self._names)):
             return None
         rounding = {} if _version(self._pandas) >= _ROUNDS_RIGHT else {"float_precision": "round_trip"}
         try:
@@ -68,7 +71,7 @@ class PlainNumbers:
         except (ValueError, TypeError, OverflowError):
             return None
         found = [cells.to_numpy() for _name, cells in frame.items()]
-        fits = all(is_text or str(cells.dtype) in _KINDS for is_text, cells in zip(texts, found))
+        fits = all(is_text or cells.dtype.kind in "ifb" for is_text, cells in zip(texts, found))
         return found if fits and not self._may_repeat_header(found) else None
 
     def _is_plain(self, text: str) -> bool:
