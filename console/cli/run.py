@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from console.cli import shapes
-from console.cli.data_files import absolute, narrate, read_as, target_of
+from console.cli.data_files import data_named, narrate, read_as, target_of
 from console.cli.opening import Opened, opened
 from console.cli.output import Output, size_words
+from console.cli.progress import Progress
 from console.errors import BadInput
 from console.records import Json, Measured, ProbePlan, ProbeState, WorkerView
 
@@ -25,10 +26,13 @@ async def evaluate(arguments: argparse.Namespace, output: Output) -> int:
     async with opened(arguments.artifact, records=_recorded(arguments)) as store:
         await store.load(arguments)
         read_as(store, arguments)
-        data, target = absolute(arguments.data), target_of(arguments)
-        table = await store.engine.questions.open_data(store.artifact, data, target)
-        narrate(table, output)
-        task, rows, metrics = await store.engine.questions.evaluate(store.artifact, data=data, target=target)
+        questions, target = store.engine.questions, target_of(arguments)
+        async with data_named(store, arguments, output) as data:
+            reading = Progress(output, "reading")
+            table = await questions.open_data(store.artifact, data, target, on_progress=reading)
+            reading.done()
+            narrate(table, output)
+            task, rows, metrics = await questions.evaluate(store.artifact, data=data, target=target)
     value: dict[str, Json] = {"task": task, "rows": rows, "metrics": dict(metrics), "data": shapes.data(table)}
     output.data(value, lambda: [f"{task} on {rows} rows", *_numbers(metrics)])
     return 0
@@ -43,7 +47,8 @@ async def probe(arguments: argparse.Namespace, output: Output) -> int:
     """Drive the model at a rate for a while; a line a second, then a summary."""
     async with opened(arguments.artifact, records=_recorded(arguments)) as store:
         await store.load(arguments)
-        state = await _probed(store, arguments, output)
+        async with data_named(store, arguments, output) as named:
+            state = await _probed(store, arguments, named, output)
         view = store.engine.models.view(store.artifact)
         value: dict[str, Json] = {
             "summary": True,
@@ -54,11 +59,14 @@ async def probe(arguments: argparse.Namespace, output: Output) -> int:
     return 1 if state.errors and state.errors >= state.calls else 0
 
 
-async def _probed(store: Opened, arguments: argparse.Namespace, output: Output) -> ProbeState:
+async def _probed(store: Opened, arguments: argparse.Namespace, named: str | None, output: Output) -> ProbeState:
     engine, path = store.engine, store.artifact
     read_as(store, arguments)
-    data, target = engine.questions.data_of(path, absolute(arguments.data), target_of(arguments))
-    narrate(await engine.questions.open_data(path, data, target), output)
+    data, target = engine.questions.data_of(path, named, target_of(arguments))
+    reading = Progress(output, "reading")
+    table = await engine.questions.open_data(path, data, target, on_progress=reading)
+    reading.done()
+    narrate(table, output)
     plan = ProbePlan(data, rate=arguments.rate, batch=arguments.batch, target=target)
     await engine.live.start(path, plan, seconds=arguments.seconds)
     finished = asyncio.ensure_future(engine.live.finished(path))

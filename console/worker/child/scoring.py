@@ -68,8 +68,11 @@ class Answers:
         if method not in self._known:
             if not self.has(method):
                 raise Refusal("bad-input", f"{type(self.model).__name__} has no {method}")
-            self._known[method] = ask(self.model, method, self.X)
+            self._known[method] = self._asked(method)
         return self._known[method]
+
+    def _asked(self, method: str) -> Any:
+        return ask(self.model, method, self.X)
 
     def rows(self) -> Any:
         """The rows, as a copy."""

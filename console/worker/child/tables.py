@@ -43,6 +43,13 @@ class Table:
         self.columns = _described(X)
         self.decided = ", ".join(decided)
 
+    def both(self) -> tuple[Any, Any]:
+        """Inputs and truths, at once."""
+        return self.X, self.y
+
+    def close(self) -> None:
+        """Let go of the file, where it is still read from."""
+
     def slice(self, start: int, stop: Optional[int]) -> Any:
         """Rows `start` to `stop` of the inputs."""
         return self.X.iloc[start:stop] if hasattr(self.X, "iloc") else self.X[start:stop]
