@@ -52,12 +52,12 @@ class LongTable(Table):
         self._end = 0
 
     @property
-    def X(self) -> Any:  # type: ignore[override]
+    def X(self) -> Any:
         """All inputs. Raises Refusal where they do not fit into the memory of this worker."""
         return self.both()[0]
 
     @property
-    def y(self) -> Any:  # type: ignore[override]
+    def y(self) -> Any:
         """All truths, or None."""
         if self.target is None:
             return None
@@ -188,7 +188,7 @@ class _InPieces(Answers):
         self._known = {}
 
     @property
-    def X(self) -> Any:  # type: ignore[override]
+    def X(self) -> Any:
         """All rows at once, which few metrics want."""
         return self._table.X
 
@@ -200,5 +200,7 @@ class _InPieces(Answers):
 
 def answers_of(model: Any, table: Table) -> Answers:
     """What the model answers to all rows of a table, in pieces where it is long and the model allows it."""
-    piece = piece_of(model, table) if isinstance(table, LongTable) else None
-    return Answers(model, table.X) if piece is None else _InPieces(model, table, piece)
+    piece = piece_of(model, table)
+    if isinstance(table, LongTable) and piece is not None:
+        return _InPieces(model, table, piece)
+    return Answers(model, table.X)

@@ -115,15 +115,14 @@ def _of_array(source: Source, raw: Raw, targets: Sequence[str], model: Any, want
 
 def _without(frame: Any, names: Sequence[str], wanted: Optional[list[str]], decided: list[str], why: str) -> Any:
     """The frame without these columns, which is told; a column that the model wants stays."""
-    keep = set(wanted or ())
-    names = set(names)
-    out = [name for name in frame if name in names and name not in keep]
+    left_out = set(names).difference(wanted or ())
+    out = [name for name in frame if name in left_out]
     if not out:
         return frame
     decided.append(f"{why}: {', '.join(out)}")
     if hasattr(frame, "iloc"):
         return frame.drop(columns=out)
-    return {name: cells for name, cells in frame.items() if name not in out}
+    return {name: cells for name, cells in frame.items() if name not in left_out}
 
 
 def _indexes(raw: Raw, frame: Any) -> Sequence[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import IO, Optional
+from typing import IO, Any, Optional, cast
 
 from console.worker.child.data.dialect import Dialect, records
 
@@ -31,7 +31,7 @@ class Block:
         """Its rows, `at_least` so many where the file has them. Raises csv.Error."""
         lines = io.StringIO(self.text, newline="").readlines()
         self._lines, self._left = iter(lines), len(lines)
-        for count, (line, row) in enumerate(records(self, replace(dialect, skipped=0)), 1):
+        for count, (line, row) in enumerate(records(cast(Any, self), replace(dialect, skipped=0)), 1):
             yield self.line + line, row
             if not self._left and count >= at_least:
                 return

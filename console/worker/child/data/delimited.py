@@ -167,25 +167,25 @@ class _Reading:
         with self._text.lines() as file:
             blocks = Blocks(file, self._dialect.skipped)
             block = blocks.take(_FIRST_BLOCK)
-            rows = iter(()) if block is None else block.rows(self._dialect, self._dialect.header_rows + 1)
-            rows = self._header(rows)
+            first: Optional[Iterator[Row]] = None
+            if block is not None:
+                first = self._header(block.rows(self._dialect, self._dialect.header_rows + 1))
             plain = PlainNumbers(self._dialect, self._names, self._spellings)
             while block is not None and left != 0:
                 line = block.line + 1
-                found = None if rows is not None else plain.parsed(block.text, [kind == _TEXT for kind in self._kinds])
+                found = None if first else plain.parsed(block.text, [kind == _TEXT for kind in self._kinds])
                 if found is None:
-                    typed = self._by_cell(block.rows(self._dialect) if rows is None else rows)
-                    end = block.end
+                    columns, problems = self._by_cell(first or block.rows(self._dialect))
+                    blocks.taken(block.end)
                 else:
-                    typed, end = (found, {}), block.line + len(found[0])
-                if left is not None and typed[0]:
-                    typed = [cells[:left] for cells in typed[0]], typed[1]
-                    left -= len(typed[0][0])
-                if typed[0]:
-                    yield line, *typed
-                rows = None
-                blocks.taken(end)
-                block = blocks.take(_PLAIN_BLOCK if plain.usable else _BLOCK)
+                    columns, problems = found, {}
+                    blocks.taken(block.line + len(found[0]))
+                if left is not None and columns:
+                    columns = [cells[:left] for cells in columns]
+                    left -= len(columns[0])
+                if columns:
+                    yield line, columns, problems
+                first, block = None, blocks.take(_PLAIN_BLOCK if plain.usable else _BLOCK)
 
     def _by_cell(self, rows: Iterator[Row]) -> tuple[Typed, dict[int, str]]:
         """Typed columns of rows of cells, and why they hold no numbers; none where there is no row."""

@@ -31,7 +31,7 @@ class PlainNumbers:
         self._values = frozenset(("True", "TRUE", "true", "False", "FALSE", "false")).union(*missing)
         alike = all(one is missing[0] or one == missing[0] for one in missing)
         self._missing: Any = sorted(missing[0]) if alike else {at: sorted(one) for at, one in enumerate(missing)}
-        self._pandas = _pandas() if 1 < len(names) <= _COLUMNS_CAP and self._fits(missing) else None
+        self._pandas: Any = _pandas() if 1 < len(names) <= _COLUMNS_CAP and self._fits(missing) else None
 
     @property
     def usable(self) -> bool:
