@@ -1,8 +1,7 @@
 """Blocks of plain text through the parser of pandas, many times faster than cell by cell, where it must find the same.
 
 That is so for lines of as many cells as the header has, without quotes that a cell would need, whose numbers pandas
-takes for numbers: it rounds them as Python does, and knows the same missing values. Whatever else there is, the block is
-read by cell.
+takes for numbers: it rounds them as Python does, and knows the same missing values. Any other block is read by cell.
 """
 
 from __future__ import annotations
