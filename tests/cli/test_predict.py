@@ -67,30 +67,46 @@ def stdin_of(data: bytes) -> Iterator[None]:
             os.close(before)
 
 
-def test_a_packed_table_from_a_pipe_goes_into_a_file_as_it_would_from_one(
+def test_a_packed_table_from_a_pipe_goes_into_a_file_and_shows_as_it_always_did(
     run: Run, store: Path, model: Any, frame: Any
 ) -> None:
     few = frame[:300]
+    (store / ".o.csv.0123abcd.tmp").write_text("left by a killed run")
+    methods = ("--method", "predict", "--method", "predict_proba")
     with stdin_of(gzip.compress(few.to_csv(index=False).encode())):
-        done = run("predict", str(store / "m.joblib"), "--data", "-", "--out", str(store / "o.json"), "--json")
+        done = run("predict", str(store / "m.joblib"), "--data", "-", "--out", str(store / "o.csv"), "--json", *methods)
     assert done.code == 0, done.err
     assert "stdin: 300 rows, separated by ',', header, utf-8, gzip, columns by name" in done.err
-    expected = model.predict(few).tolist()
-    assert json.loads((store / "o.json").read_text()) == {"predict": expected}
-    assert done.json["outputs"] == {"predict": expected}
+    labels, chances = model.predict(few).tolist(), model.predict_proba(few).tolist()
+    table = pandas.read_csv(store / "o.csv")
+    assert list(table) == ["predict", "predict_proba_0", "predict_proba_1"]
+    assert table.predict.tolist() == labels
+    assert table[["predict_proba_0", "predict_proba_1"]].to_numpy().tolist() == chances
+    assert not [one for one in store.iterdir() if one.name.startswith(".o")]
+    assert done.json["outputs"] == {"predict": labels, "predict_proba": chances}
     assert list(done.json)[:4] == ["rows", "data", "outputs", "latency_ms"]
     assert done.out == json.dumps(done.json, indent=2) + "\n"
 
 
-def test_each_form_of_output_and_so_many_rows(run: Run, store: Path, model: Any, frame: Any) -> None:
+@pytest.mark.slow
+def test_so_many_rows_as_json_and_npy(run: Run, store: Path, model: Any, frame: Any) -> None:
     frame.to_csv(store / "rows.csv", index=False)
     asked = ("predict", str(store / "m.joblib"), "--data", str(store / "rows.csv"), "--rows", "40")
-    (store / ".o.csv.0123abcd.tmp").write_text("left by a killed run")
-    assert run(*asked, "--method", "predict", "--method", "predict_proba", "--out", str(store / "o.csv")).code == 0
-    table = pandas.read_csv(store / "o.csv")
-    assert list(table) == ["predict", "predict_proba_0", "predict_proba_1"]
-    assert table.predict_proba_1.tolist() == model.predict_proba(frame[:40])[:, 1].tolist()
-    assert not [one for one in store.iterdir() if one.name.startswith(".o")]
+    expected = model.predict(frame[:40]).tolist()
+    assert run(*asked, "--out", str(store / "o.json")).code == 0
+    assert json.loads((store / "o.json").read_text()) == {"predict": expected}
+    assert run(*asked, "--out", str(store / "o.npy")).code == 0
+    assert numpy.load(store / "o.npy").tolist() == expected
+    assert run(*asked).out.splitlines() == ["predict", *(label.rjust(7) for label in expected)]
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_a_sentence_and_leaves_nothing(run: Run, store: Path, frame: Any) -> None:
+    frame.to_csv(store / "rows.csv", index=False)
+    done = run("predict", str(store / "m.joblib"), "--data", str(store / "rows.csv"), "--out", "/dev/full")
+    assert done.code == 4
+    assert "/dev/full cannot be written: no space is left" in done.err
+    assert "written to" not in done.err
 
 
 @pytest.mark.parametrize(

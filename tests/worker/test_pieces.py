@@ -6,6 +6,7 @@ import gzip
 import os
 import random
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from backends.base import Source
 from console.worker.child import pieces
 from console.worker.child.data import delimited
 from console.worker.child.data.delimited import read_delimited
+from console.worker.child.data.dialect import Dialect
 from console.worker.child.data.options import Extent, Knowledge, ReadOptions
 from console.worker.child.data.plain_numbers import PlainNumbers
 from console.worker.child.main import Refusal
@@ -89,9 +91,8 @@ def table(rng: random.Random) -> bytes:
     """A table of some kinds of columns, with a few cells that fit into none."""
     names = rng.sample(["a", "b", "t", "u", "1", "2"], rng.randint(2, 4))
     texts = (lambda: rng.choice(["aa", "b b", '"cc"', "NA"]), lambda: rng.choice(["True", "False"]))
-    makers = [
-        rng.choice([lambda: number(rng), lambda: number(rng), lambda: str(rng.randint(0, 9)), *texts]) for _ in names
-    ]
+    kinds: list[Callable[[], str]] = [lambda: number(rng), lambda: number(rng), lambda: str(rng.randint(0, 9)), *texts]
+    makers = [rng.choice(kinds) for _ in names]
     odd = rng.choice([0, 0, 0.005, 0.02])
     rows = [[rng.choice(ODD) if rng.random() < odd else make() for make in makers] for _ in range(60)]
     lines = [",".join(row) for row in (names, *rows)]
@@ -123,7 +124,7 @@ def test_numbers_of_every_length_are_rounded_as_python_rounds_them() -> None:
     cells = [f"{rng.random():.{rng.randint(1, 25)}f}" for _ in range(3000)]
     cells += [f"{rng.randint(1, 10 ** rng.randint(1, 30))}e{rng.randint(-330, 310)}" for _ in range(3000)]
     lines = "".join(f"{cell},1\n" for cell in cells)
-    dialect = delimited.Dialect(",", ["a", "b"])
+    dialect = Dialect(",", ["a", "b"])
     found = PlainNumbers(dialect, ["a", "b"], [frozenset({""})] * 2).parsed(lines, [False, False])
     assert found is not None
     assert found[0].tolist() == [float(cell) for cell in cells]
