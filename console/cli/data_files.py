@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from console.cli.opening import Opened
 from console.cli.output import Output
+from console.cli.piped import STDIN, piped
 from console.errors import Usage
 from console.records import DataFile, ReadOptions, Target
 
-__all__ = ["absolute", "narrate", "read_as", "target_of", "tell_unbuilt"]
+__all__ = ["absolute", "data_named", "narrate", "read_as", "refuse_terminal", "target_of", "tell_unbuilt"]
 
 _TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _KEYS = ("sep", "decimal", "encoding", "header", "missing")
@@ -19,6 +23,29 @@ _KEYS = ("sep", "decimal", "encoding", "header", "missing")
 def absolute(path: str | None) -> str | None:
     """A data file named on the command line, as the engine takes it."""
     return None if path is None else str(Path(path).absolute())
+
+
+def refuse_terminal(arguments: argparse.Namespace) -> None:
+    """Raise Usage where a table is to come from stdin, and that is a terminal."""
+    if arguments.data == "-" and os.isatty(0):
+        raise Usage(
+            "--data - reads a table from a pipe, and stdin is a terminal",
+            hint="zcat rows.csv.gz | model-console predict MODEL --data -",
+        )
+
+
+@asynccontextmanager
+async def data_named(store: Opened, arguments: argparse.Namespace) -> AsyncIterator[str | None]:
+    """The data file that `--data` names, as the engine takes it; `-` is what comes from a pipe.
+
+    Raises BadInput.
+    """
+    if arguments.data != "-":
+        yield absolute(arguments.data)
+        return
+    async with piped() as fd:
+        store.engine.questions.lend(STDIN, fd)
+        yield STDIN
 
 
 def target_of(arguments: argparse.Namespace) -> Target | None:

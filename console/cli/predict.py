@@ -1,67 +1,126 @@
-"""The command predict: rows of a data file through a model, to the screen, as JSON or into a file."""
+"""The command predict: rows of a data file through a model, to the screen, as JSON or into a file.
+
+The answers come in pieces, of which none is kept: what is to stand in front of them waits for the last one on disk.
+"""
 
 from __future__ import annotations
 
 import argparse
-import csv
-import json
-import os
-from collections.abc import Iterable
-from pathlib import Path
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
 
 from console.cli import shapes
-from console.cli.data_files import absolute, narrate, read_as, target_of
-from console.cli.opening import opened
-from console.cli.output import Output, columns
-from console.durable import put_output
-from console.errors import BadInput
-from console.os_errors import hint, why
-from console.records import Json, Memory, WorkerView
+from console.cli.answers_out import JsonAnswers, OutFile, form_of, table_lines, write_json
+from console.cli.data_files import data_named, narrate, read_as, refuse_terminal, target_of
+from console.cli.opening import Opened, opened
+from console.cli.output import Output
+from console.cli.progress import Progress
+from console.records import DataFile, Json, Memory, Outcome, WorkerView
+from console.worker.shared import Buffer
 
-_BATCH = 256
-"""Rows in one request, so that an answer stays far below the cap of a frame."""
+Answered = tuple[Outcome, dict[str, tuple[str, Buffer]]]
 
 
 async def predict(arguments: argparse.Namespace, output: Output) -> int:
     """Predict every row of a data file."""
+    form = form_of(arguments.out, len(arguments.method or ()))
+    refuse_terminal(arguments)
     async with opened(arguments.artifact, records=arguments.accept is not None) as store:
-        engine, path = store.engine, store.artifact
         await store.load(arguments, output)
-        data = absolute(arguments.data)
         read_as(store, arguments)
-        target = target_of(arguments)
-        table = await engine.questions.open_data(path, data, target)
-        narrate(table, output)
-        outputs: dict[str, list[Json]] = {}
-        times: list[float] = []
-        stop = table.rows if arguments.rows is None else min(table.rows, arguments.rows)
-        for start in range(0, stop, _BATCH):
-            outcome = await engine.questions.predict(
-                path,
-                data=data,
-                target=target,
-                start=start,
-                stop=min(stop, start + _BATCH),
-                methods=tuple(arguments.method or ()),
+        async with data_named(store, arguments) as data:
+            reading = Progress(output, "reading")
+            table = await store.engine.questions.open_data(
+                store.artifact, data, target_of(arguments), limit=arguments.rows, on_progress=reading
             )
-            output.warn(outcome.warnings)
-            times.append(outcome.worker_ms)
-            for name, values in outcome.outputs.items():
-                outputs.setdefault(name, []).extend(values if isinstance(values, list) else [values])
-        view, memory = engine.models.view(path), await engine.live.memory(path)
-    if arguments.out:
-        _write(Path(arguments.out), outputs)
-        output.say(f"{stop} rows written to {arguments.out}")
-    value: dict[str, Json] = {
-        "rows": stop,
-        "data": shapes.data(table),
-        "outputs": dict(outputs),
-        "warnings": output.warned,
-        "latency_ms": shapes.quantiles(times),
-        **_worker(view, memory),
-    }
-    output.data(value, lambda: [] if arguments.out else _lines(outputs))
+            reading.done()
+            narrate(table, output)
+            with _Answers(arguments, output, form) as answers:
+                async for piece in _pieces(store, arguments, data, answers.forms):
+                    await answers.add(piece, table)
+                await answers.finish()
+                view, memory = store.engine.models.view(store.artifact), await store.engine.live.memory(store.artifact)
+                value: dict[str, Json] = {
+                    "rows": answers.rows,
+                    "data": shapes.data(table),
+                    "outputs": {},
+                    "warnings": output.warned,
+                    "latency_ms": shapes.quantiles(answers.times),
+                    **_worker(view, memory),
+                }
+                answers.show(value)
     return 0
+
+
+def _pieces(
+    store: Opened, arguments: argparse.Namespace, data: str | None, forms: tuple[str, ...]
+) -> AsyncIterator[Answered]:
+    return store.engine.questions.answers(
+        store.artifact,
+        data,
+        target_of(arguments),
+        forms=forms,
+        methods=tuple(arguments.method or ()),
+        limit=arguments.rows,
+    )
+
+
+class _Answers:
+    """The answers of one run on their way to wherever they are wanted. Used by `with`."""
+
+    def __init__(self, arguments: argparse.Namespace, output: Output, form: str | None) -> None:
+        self.rows = 0
+        self.times: list[float] = []
+        self._output = output
+        self._out: str | None = arguments.out
+        self._progress = Progress(output, "predicting")
+        self._stack, self._place = ExitStack(), ExitStack()
+        self._file = OutFile(self._out, form) if self._out is not None and form is not None else None
+        self._json = JsonAnswers(indent=2, level=4) if output.as_json else None
+        plain = form == "json" or self._json is not None or self._file is None
+        self.forms = tuple(one for one in (form, "json" if plain else None) if one is not None)
+        if form == "json":
+            self.forms = ("json",)
+
+    def __enter__(self) -> _Answers:
+        if self._json is not None:
+            self._stack.enter_context(self._json)
+        self._stack.enter_context(self._place)
+        if self._file is not None:
+            self._place.enter_context(self._file)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._progress.done()
+        self._stack.__exit__(*error)  # type: ignore[arg-type]
+
+    async def add(self, piece: Answered, table: DataFile) -> None:
+        """The answers for the next rows."""
+        outcome, files = piece
+        self.times.append(outcome.worker_ms)
+        self._output.warn(outcome.warnings)
+        if self._file is not None:
+            await asyncio.to_thread(self._file.add, outcome.outputs, files)
+        if self._json is not None:
+            self._json.add(outcome.outputs)
+        elif self._file is None:
+            self._output.lines(table_lines(outcome.outputs, header=not self.rows))
+        self.rows += outcome.rows
+        self._progress(self.rows, self.rows / max(1, table.rows))
+
+    async def finish(self) -> None:
+        """Bring a file to the disk, which can take a while."""
+        if self._file is not None:
+            await asyncio.to_thread(self._file.finish)
+            self._place.close()
+            self._progress.done()
+            self._output.say(f"{self.rows} rows written to {self._out}")
+
+    def show(self, value: dict[str, Json]) -> None:
+        """The whole as JSON, where that was asked for."""
+        if self._json is not None:
+            write_json(self._json, value)
 
 
 def _worker(view: WorkerView | None, memory: Memory | None) -> dict[str, Json]:
@@ -70,40 +129,3 @@ def _worker(view: WorkerView | None, memory: Memory | None) -> dict[str, Json]:
         "memory": shapes.memory(memory),
         "worker": {"pid": view.pid if view else None, "sandbox": shapes.layers(view.layers if view else {})},
     }
-
-
-def _flat(outputs: dict[str, list[Json]]) -> tuple[list[str], list[list[Json]]]:
-    """Outputs as a table: one column a name, several (`name_0`, `name_1`, …) where a row's answer is a list."""
-    headers: list[str] = []
-    parts: list[list[list[Json]]] = []
-    for name, values in outputs.items():
-        cells: list[list[Json]] = [value if isinstance(value, list) else [value] for value in values]
-        width = max(map(len, cells), default=0)
-        headers += [name] if width == 1 else [f"{name}_{index}" for index in range(width)]
-        parts.append(cells)
-    return headers, [[cell for cells in row for cell in cells] for row in zip(*parts, strict=True)]
-
-
-def _lines(outputs: dict[str, list[Json]]) -> Iterable[str]:
-    headers, rows = _flat(outputs)
-    cells = [[f"{cell:.6g}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows]
-    return columns(headers, cells, right=headers)
-
-
-def _write(path: Path, outputs: dict[str, list[Json]]) -> None:
-    """As CSV, or as JSON where the name says so. Raises BadInput."""
-
-    def fill(fd: int) -> None:
-        with os.fdopen(os.dup(fd), "w", encoding="utf-8", newline="") as file:
-            if path.suffix == ".json":
-                json.dump(outputs, file)
-                return
-            headers, rows = _flat(outputs)
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(headers)
-            writer.writerows(rows)
-
-    try:
-        put_output(path, fill)
-    except OSError as error:
-        raise BadInput(f"{path} cannot be written: {why(error)}", hint=hint(error)) from None

@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from console.cli import shapes
-from console.cli.data_files import absolute, narrate, read_as, target_of
+from console.cli.data_files import data_named, narrate, read_as, refuse_terminal, target_of
 from console.cli.opening import Opened, opened
 from console.cli.output import Output, size_words
+from console.cli.progress import Progress
 from console.errors import BadInput
 from console.monitor.growth import growth_words, rate_words
 from console.records import Json, Measured, ProbePlan, ProbeState, WorkerView
@@ -23,9 +24,11 @@ def _recorded(arguments: argparse.Namespace) -> bool | None:
 
 async def probe(arguments: argparse.Namespace, output: Output) -> int:
     """Drive the model at a rate for a while; a line a second, then a summary."""
+    refuse_terminal(arguments)
     async with opened(arguments.artifact, records=_recorded(arguments)) as store:
         await store.load(arguments, output)
-        state = await _probed(store, arguments, output)
+        async with data_named(store, arguments) as named:
+            state = await _probed(store, arguments, named, output)
         view = store.engine.models.view(store.artifact)
         output.warn(state.warnings)
         summary = {**shapes.probe_summary(state, view), "warnings": output.warned}
@@ -35,11 +38,14 @@ async def probe(arguments: argparse.Namespace, output: Output) -> int:
     return 1 if state.errors and state.errors >= state.calls else 0
 
 
-async def _probed(store: Opened, arguments: argparse.Namespace, output: Output) -> ProbeState:
+async def _probed(store: Opened, arguments: argparse.Namespace, named: str | None, output: Output) -> ProbeState:
     engine, path = store.engine, store.artifact
     read_as(store, arguments)
-    data, target = engine.questions.data_of(path, absolute(arguments.data), target_of(arguments))
-    narrate(await engine.questions.open_data(path, data, target), output)
+    data, target = engine.questions.data_of(path, named, target_of(arguments))
+    reading = Progress(output, "reading")
+    table = await engine.questions.open_data(path, data, target, on_progress=reading)
+    reading.done()
+    narrate(table, output)
     rate = engine.settings.probe_rate if arguments.rate is None else arguments.rate
     plan = ProbePlan(data, rate=rate, batch=arguments.batch, target=target)
     await engine.live.start(path, plan, seconds=arguments.seconds)

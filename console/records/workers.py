@@ -87,6 +87,8 @@ class DataFile:
     decided: str = ""
     """How the file was read and its columns were matched, in words."""
     warnings: tuple[str, ...] = ()
+    piece: int | None = None
+    """How many rows the model may be asked about in one call; None where all must go into one."""
 
 
 @dataclass(frozen=True, slots=True)

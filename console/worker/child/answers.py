@@ -6,13 +6,20 @@ import importlib
 from typing import Any
 
 from console.worker.child import outliers
-from console.worker.child.asking import ask, own
+from console.worker.child.asking import ask, count, own
 from console.worker.child.live import attribute
 from console.worker.child.task import OUTLIERS
 from console.worker.child.tracebacks import heard
 from console.worker.child.truth import Truth, alike
 
-__all__ = ["Answers", "Case", "second"]
+__all__ = ["Answers", "Case", "second", "take"]
+
+
+def take(rows: Any, positions: Any) -> Any:
+    """These rows of a frame, an array, a sparse matrix or a list."""
+    if hasattr(rows, "iloc"):
+        return rows.iloc[positions]
+    return [rows[int(one)] for one in positions] if isinstance(rows, list) else rows[positions]
 
 
 class Answers:
@@ -31,8 +38,20 @@ class Answers:
         """The answer of a method. Raises Refusal where the model has none, and what the model raises."""
         if method not in self._known:
             with heard():
-                self._known[method] = ask(self.model, method, self.X)
+                self._known[method] = self._asked(method)
         return self._known[method]
+
+    def _asked(self, method: str) -> Any:
+        return ask(self.model, method, self.X)
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return count(self.X)
+
+    def only(self, there: Any) -> Answers:
+        """The answers to the rows that are marked, none of them asked yet."""
+        return Answers(self.model, take(self.X, importlib.import_module("numpy").flatnonzero(there)))
 
     def rows(self) -> Any:
         """The rows, as a copy."""

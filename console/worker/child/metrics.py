@@ -6,8 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any, Optional
 
-from console.worker.child.answers import Answers, Case
-from console.worker.child.asking import count
+from console.worker.child.answers import Answers, Case, take
 from console.worker.child.labels import known_labels, spelling
 from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
@@ -58,13 +57,6 @@ def split(rows: int) -> tuple[Any, Any]:
     return numpy.sort(order[held:]), numpy.sort(order[:held])
 
 
-def take(rows: Any, positions: Any) -> Any:
-    """These rows of a frame, an array, a sparse matrix or a list."""
-    if hasattr(rows, "iloc"):
-        return rows.iloc[positions]
-    return [rows[int(one)] for one in positions] if isinstance(rows, list) else rows[positions]
-
-
 def held_back(X: Any, y: Any) -> tuple[Any, Any]:
     """The rows of a training table that are kept from fitting."""
     count = X.shape[0] if hasattr(X, "shape") else len(X)
@@ -105,7 +97,7 @@ def measured(answers: Answers, y: Any, extra: Sequence[str] = ()) -> Measurement
     _check(model, truth)
     if truth.task in _WITH_TRUTH:
         answers = narrowed.to(truth.there)
-    found = Measurement(truth.task, count(answers.X), answers, truth.missing, notes=list(truth.notes))
+    found = Measurement(truth.task, answers.count, answers, truth.missing, notes=list(truth.notes))
     if truth.task in _WITH_TRUTH and not len(truth.y):
         return found
     case = Case(answers, truth)
@@ -140,12 +132,10 @@ class _Narrowed:
 
     def to(self, there: Any) -> Answers:
         """The answers to those rows, asked once; None is all."""
-        import numpy
-
         if there is None:
             return self._answers
         if self._found is None:
-            self._found = Answers(self._answers.model, take(self._answers.X, numpy.flatnonzero(there)))
+            self._found = self._answers.only(there)
         return self._found
 
 

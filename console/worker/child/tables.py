@@ -10,19 +10,20 @@ from __future__ import annotations
 import importlib
 import unicodedata
 from collections.abc import Sequence
-from typing import Any, Optional, Union
+from typing import Any, Callable, Optional, Union
 
 from backends.base import Json, Source
 from console.worker.child import expected
 from console.worker.child.completing import completed, constant_of, meaning_of, prepared, spelled, widened
 from console.worker.child.data.dialect import is_number
-from console.worker.child.data.options import ReadOptions
+from console.worker.child.data.options import Knowledge, ReadOptions
 from console.worker.child.data.text import bad
 from console.worker.child.jsonable import jsonable
 from console.worker.child.main import Refusal
 from console.worker.child.readers import Raw, frame_of, pandas, read
 
 DIFFERENCES_CAP = 200
+_NUMERIC = frozenset("biuf")
 
 Difference = dict[str, Optional[str]]
 Target = Union[str, Sequence[str], None]
@@ -42,6 +43,13 @@ class Table:
         self.rows = int(X.shape[0])
         self.columns = _described(X)
         self.decided = ", ".join(decided)
+
+    def both(self) -> tuple[Any, Any]:
+        """Inputs and truths, at once."""
+        return self.X, self.y
+
+    def close(self) -> None:
+        """Let go of the file, where it is still read from."""
 
     def slice(self, start: int, stop: Optional[int]) -> Any:
         """Rows `start` to `stop` of the inputs."""
@@ -65,13 +73,19 @@ class Table:
         return [jsonable({"x": row.ravel().tolist()}) for row in part]
 
 
-def read_table(source: Source, target: Target, model: Any, options: Optional[ReadOptions] = None) -> Table:
+def read_table(
+    source: Source,
+    target: Target,
+    model: Any,
+    options: Optional[ReadOptions] = None,
+    reader: Callable[[Source, Optional[str], ReadOptions, Knowledge], Raw] = read,
+) -> Table:
     """Read a file for this model (None: as it is). Raises Refusal: `bad-input` for the file, `columns` for the fit."""
     options = options or ReadOptions()
     targets = targets_of(target)
     wanted = expected.names_of(model)
     known = expected.knowledge(model, wanted or (), targets)
-    raw = read(source, targets[0] if len(targets) == 1 else None, options, known)
+    raw = reader(source, targets[0] if len(targets) == 1 else None, options, known)
     if raw.frame is None:
         return _of_array(source, raw, targets, model, wanted)
     frame, y, name = _frame_apart(source, raw, targets)
@@ -100,7 +114,7 @@ def _by_names(
     """The inputs of a model that knows names: by them, or by position where the file has none."""
     if raw.named:
         frame = spelled(model, frame, wanted, decided)
-        frame = _without(frame, _indexes(frame), wanted, decided, "index left out")
+        frame = _without(frame, _indexes(raw, frame), wanted, decided, "index left out")
         if expected.picks(model):
             others = [name for name in frame if name not in wanted]
             frame = _without(frame, others, wanted, decided, "not used by the model")
@@ -121,7 +135,7 @@ def _by_position(source: Source, frame: Any, raw: Raw, model: Any, target: Optio
     """The inputs of a model that knows no names: as the file has them."""
     count = expected.count_of(model)
     if model is not None and raw.named and count != len(list(frame)):
-        frame = _without(frame, _indexes(frame), None, decided, "index left out")
+        frame = _without(frame, _indexes(raw, frame), None, decided, "index left out")
     several = raw.named and model is not None and len(list(frame)) > 1
     X = _unnamed(source, frame, model, target, raw, decided)
     if several and count:
@@ -145,18 +159,20 @@ def _of_array(source: Source, raw: Raw, targets: Sequence[str], model: Any, want
 
 def _without(frame: Any, names: Sequence[str], wanted: Optional[list[str]], decided: list[str], why: str) -> Any:
     """The frame without these columns, which is told; a column that the model wants stays."""
-    keep = set(wanted or ())
-    out = [name for name in frame if name in names and name not in keep]
+    left_out = set(names).difference(wanted or ())
+    out = [name for name in frame if name in left_out]
     if not out:
         return frame
     decided.append(f"{why}: {', '.join(out)}")
     if hasattr(frame, "iloc"):
         return frame.drop(columns=out)
-    return {name: cells for name, cells in frame.items() if name not in out}
+    return {name: cells for name, cells in frame.items() if name not in left_out}
 
 
-def _indexes(frame: Any) -> list[str]:
+def _indexes(raw: Raw, frame: Any) -> Sequence[str]:
     """Columns that are an index somebody wrote beside the data: without a name of their own, and counting up."""
+    if raw.long is not None:
+        return sorted(raw.long.indexes)
     numpy = importlib.import_module("numpy")
     found = []
     for name in frame:
@@ -213,7 +229,8 @@ def _frame_apart(source: Source, raw: Raw, targets: Sequence[str]) -> tuple[Any,
     frame = raw.frame
     if raw.truth is not None or not targets:
         return frame, raw.truth, raw.truth_name
-    missing = [target for target in targets if target not in list(frame)]
+    there = set(frame)
+    missing = [target for target in targets if target not in there]
     if missing:
         raise _refusal(source, [_difference(target, "missing target", "a column", None) for target in missing])
     numpy = importlib.import_module("numpy")
@@ -224,7 +241,7 @@ def _frame_apart(source: Source, raw: Raw, targets: Sequence[str]) -> tuple[Any,
 
 
 def _matched(
-    source: Source, frame: Any, wanted: list[str], model: Any, target: Optional[str], problems: dict[str, str]
+    source: Source, frame: Any, wanted: list[str], model: Any, target: Optional[str], problems: Optional[dict[str, str]]
 ) -> Any:
     """The columns the model names, in its order. Raises Refusal with every difference."""
     found = list(frame)
@@ -245,12 +262,18 @@ def _matched(
 
 
 def _of_types(
-    frame: Any, names: Sequence[str], kinds: dict[str, expected.Kind], problems: dict[str, str]
+    frame: Any, names: Sequence[str], kinds: dict[str, expected.Kind], problems: Optional[dict[str, str]]
 ) -> list[Difference]:
-    """The columns whose kind is another than the model's; numbers in place of known categories are one."""
+    """The columns whose kind is another than the model's; numbers in place of known categories are one.
+
+    None where they were judged before (`problems` is None).
+    """
+    if problems is None:
+        return []
     differences = []
+    numbers = _numbers(frame)
     for name in names:
-        if name not in kinds:
+        if name not in kinds or (kinds[name].kind == expected.NUMBER and name in numbers):
             continue
         wanted, kind = kinds[name], _kind(frame[name])
         if kind == expected.TEXT and wanted.categories and _only_numbers(frame[name], wanted.categories):
@@ -259,6 +282,13 @@ def _of_types(
             what = problems.get(name) or f"{kind} ({_dtype(frame[name])})"
             differences.append(_difference(name, "type", wanted.words or wanted.kind, what))
     return differences
+
+
+def _numbers(frame: Any) -> frozenset[str]:
+    """The columns of a data frame whose types are numbers, told without taking it apart."""
+    if not hasattr(frame, "iloc"):
+        return frozenset()
+    return frozenset(name for name, dtype in zip(frame, frame.dtypes) if getattr(dtype, "kind", "O") in _NUMERIC)
 
 
 def _only_numbers(column: Any, categories: frozenset[str]) -> bool:
@@ -364,7 +394,8 @@ def _dtype(column: Any) -> str:
 
 def _described(X: Any) -> list[tuple[str, str]]:
     if hasattr(X, "iloc"):
-        return [(str(name), str(dtype)) for name, dtype in X.dtypes.items()]
+        words = {dtype: str(dtype) for dtype in set(X.dtypes)}
+        return [(str(name), words[dtype]) for name, dtype in zip(X, X.dtypes)]
     if X.ndim == 1:
         return [("text" if X.dtype.kind in "OUS" else "0", str(X.dtype))]
     return [(str(index), str(X.dtype)) for index in range(min(X.shape[1], 100_000))]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import codecs
 from dataclasses import dataclass, field
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 from console.worker.child.main import Refusal
 
-__all__ = ["Knowledge", "ReadOptions", "options_from"]
+__all__ = ["Extent", "Knowledge", "ReadOptions", "options_from"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,18 @@ class Knowledge:
     categories: dict[str, frozenset[str]] = field(default_factory=dict)
     gaps: frozenset[str] = frozenset()
     all_text: bool = False
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How much of a table is wanted, and may be held: its first `rows`, in so many `bytes` of memory; None = all of it.
+
+    `progress` hears of rows and bytes of the file as they are read.
+    """
+
+    rows: Optional[int] = None
+    bytes: Optional[int] = None
+    progress: Optional[Callable[[int, int], None]] = None
 
 
 def options_from(said: Any) -> ReadOptions:
