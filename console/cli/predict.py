@@ -45,9 +45,9 @@ async def predict(arguments: argparse.Namespace, output: Output) -> int:
                     "rows": answers.rows,
                     "data": shapes.data(table),
                     "outputs": {},
-                    "warnings": output.warned,
                     "latency_ms": shapes.quantiles(answers.times),
                     **_worker(view, memory),
+                    "warnings": output.warned,
                 }
                 answers.show(value)
     return 0
