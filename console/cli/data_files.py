@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -26,10 +27,10 @@ def absolute(path: str | None) -> str | None:
 
 
 def refuse_terminal(arguments: argparse.Namespace) -> None:
-    """Raise Usage where a table is to come from stdin, and that is a terminal."""
-    if arguments.data == "-" and os.isatty(0):
+    """Raise Usage where a table is to come from stdin, and that is a terminal or closed."""
+    if arguments.data == "-" and (sys.stdin is None or os.isatty(0)):
         raise Usage(
-            "--data - reads a table from a pipe, and stdin is a terminal",
+            f"--data - reads a table from a pipe, and stdin is {'a terminal' if sys.stdin else 'closed'}",
             hint="zcat rows.csv.gz | model-console predict MODEL --data -",
         )
 

@@ -493,7 +493,7 @@ class ChildProcess:
 
 def _phase_of(op: str, fields: Head) -> str:
     """What an operation is called where an operator reads of it: a call by the method it calls."""
-    if op.startswith("call"):
+    if op.startswith("call") or op == "write_outputs":
         methods = fields.get("methods")
         return str(methods[0]) if isinstance(methods, list) and methods else "predict"
     return _PHASES.get(op, op)

@@ -218,3 +218,8 @@ def test_descriptors_are_given_back() -> None:
     read(gzip.compress(b"a,b\n1,2\n"))
     read(zipped(b"a,b\n1,2\n"))
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_packed_json_lines_are_json_lines() -> None:
+    packed = gzip.compress(b'{"a": 1, "b": "x"}\n{"a": 2, "b": "y"}\n')
+    assert cells(read(packed, lines=True)) == {"a": [1, 2], "b": ["x", "y"]}

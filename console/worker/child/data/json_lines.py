@@ -9,7 +9,7 @@ from typing import Any
 from backends.base import Source
 from console.worker.child.data.delimited import ROWS_CAP, Columns
 from console.worker.child.data.options import Knowledge, ReadOptions
-from console.worker.child.data.text import Text, bad, open_text
+from console.worker.child.data.text import Text, bad, head_of, open_text
 
 __all__ = ["is_json_lines", "read_json_lines"]
 
@@ -18,7 +18,7 @@ def is_json_lines(source: Source, options: ReadOptions) -> bool:
     """Whether the first line that is not blank begins a JSON object or array and nothing else was asked for."""
     if options.sep is not None:
         return False
-    head = source.read(0, 4096).lstrip(b"\xef\xbb\xbf \t\r\n")
+    head = head_of(source, 4096).lstrip(b"\xef\xbb\xbf \t\r\n")
     if head[:1] != b"[":
         return head[:1] == b"{"
     return head[1:].lstrip()[:1] in (b"{", b"[") or _is_array(head)

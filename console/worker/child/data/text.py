@@ -14,7 +14,7 @@ from typing import IO, Any, Optional
 from backends.base import Source
 from console.worker.child.main import Refusal
 
-__all__ = ["BYTES_CAP", "Text", "bad", "open_text"]
+__all__ = ["BYTES_CAP", "Text", "bad", "head_of", "open_text"]
 
 BYTES_CAP = 4 << 30
 _BLOCK = 1 << 20
@@ -100,6 +100,12 @@ class _Counted(io.RawIOBase):
 def bad(source: Source, what: str, code: str = "bad-input") -> Refusal:
     """The refusal of this file."""
     return Refusal(code, f"{source.name or 'the data file'} {what}")
+
+
+def head_of(source: Source, size: int) -> bytes:
+    """The first bytes, inside a compression. Raises Refusal for one that is not read here."""
+    with Text(source, *_around(source)).raw() as file:
+        return file.read(size)
 
 
 def open_text(source: Source, encoding: Optional[str] = None, *, head: bool = False) -> Text:
