@@ -125,7 +125,7 @@ def empty_last_column(subject: Subject) -> Written:
 @file
 def extra_column(subject: Subject) -> Written:
     table = subject.sheet.assign(extra=1.5)
-    lacks = "extra" if subject.named else rf"extra|{subject.frame.shape[1] + 1} column"
+    lacks = "extra" if subject.named else rf"extra|\b{subject.frame.shape[1] + 1}\b"
     return plain(subject, csv(table[["extra", *subject.sheet]]), lacks=lacks)
 
 
@@ -134,7 +134,7 @@ def missing_column(subject: Subject) -> Written:
     """The last column of the inputs is not there; of a single one its truth only is left."""
     gone = subject.frame.columns[-1]
     lacks = (
-        rf"missing.*{gone}" if subject.named else rf"{gone}|{subject.frame.shape[1] - 1} columns?|no (inputs|columns)"
+        rf"missing.*{gone}" if subject.named else rf"{gone}|\b{subject.frame.shape[1] - 1}\b|no (inputs|columns)"
     )
     table = subject.sheet.drop(columns=[gone])
     return plain(subject, csv(table), lacks=lacks)
@@ -235,7 +235,8 @@ def one_row(subject: Subject) -> Written:
 def big_integers(subject: Subject) -> Written:
     frame = subject.frame.copy()
     for name in subject.numbers[:1]:
-        frame[name] = (1 << 53) + 1 + frame[name].round().astype("int64")
+        frame[name] = frame[name].round().astype("int64")
+        frame.loc[1, name] = (1 << 53) + 1
     return plain(subject, csv(pd.concat([frame, subject.truth], axis="columns")), rows=frame)
 
 

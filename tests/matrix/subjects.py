@@ -36,7 +36,6 @@ class Subject:
     given: Given
     named: bool
     saved: bytes = b""
-    format: str = "pickle"
     at: str = ""
     asked: Any = None
     refused: str = ""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from console.loading.compiling import may_compile
 from console.worker.failures import ChildFailed, ChildRefused
 from console.worker.launcher import Launcher
 from console.worker.model import Evaluated, Loaded, Worker
+from tests.frozen import small
 from tests.matrix import files as _files  # noqa: F401
 from tests.matrix import packed, third_party  # noqa: F401  (their models and files are added to the matrix)
 from tests.matrix.measures import differences, measures
@@ -56,9 +58,8 @@ async def test_answers_are_the_librarys_own_or_refused_with_the_cause(
     name: str, launcher: Launcher, tmp_path: Path, record_property: Any
 ) -> None:
     subject, counts = MODELS[name](), Counts()
-    worker = await Worker.start(launcher, name, fresh=False)
+    worker, loaded = await _loaded(launcher, subject, tmp_path / "model")
     try:
-        loaded = await _loaded(worker, subject, tmp_path)
         for kind, write in FILES.items():
             wrong = await _cell(worker, loaded, subject, write(subject), tmp_path, counts)
             counts.wrong += [f"{kind}: {one}" for one in wrong]
@@ -68,15 +69,17 @@ async def test_answers_are_the_librarys_own_or_refused_with_the_cause(
     assert not counts.wrong, "\n".join(["", *counts.wrong])
 
 
-async def _loaded(worker: Worker, subject: Subject, place: Path) -> Loaded | Error:
-    """What loading told; the error of a model that cannot be loaded, which is then that of all its cells."""
-    fd = _open(place / "model", subject.saved)
-    try:
-        return await worker.load(fd, subject.format, subject.at)
-    except (ChildFailed, ChildRefused) as error:
-        return error
-    finally:
-        os.close(fd)
+async def _loaded(launcher: Launcher, subject: Subject, path: Path) -> tuple[Worker, Loaded | Error]:
+    """A worker as the console starts it, and what loading told; or the error that is then that of all cells."""
+    path.write_bytes(subject.saved)
+    with small(path) as taken:
+        plan = replace(launcher.sandbox, compiles=may_compile(taken.inspection))
+        worker = await Worker.start(launcher, path.name, fresh=False, sandbox=plan)
+        format_ = taken.inspection.format
+        try:
+            return worker, await worker.load(taken.memory, format_, subject.at, plan=taken.plan.to_bytes())
+        except (ChildFailed, ChildRefused) as error:
+            return worker, error
 
 
 async def _cell(

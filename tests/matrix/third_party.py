@@ -111,7 +111,6 @@ def old(version: str, name: str, refused: str = "") -> Subject:
         lambda frame: frame,
         True,
         saved=found.path.read_bytes(),
-        format="joblib" if found.path.suffix == ".joblib" else "pickle",
         refused=refused,
         told=found.versions["scikit-learn"],
         answers=answers,
