@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import lzma
 import zipfile
 
 import numpy as np
 import pandas as pd
 
-from tests.matrix.sheets import Written, changed, csv, file, plain
+from tests.matrix.sheets import Written, changed, csv, file, plain, records
 from tests.matrix.subjects import Subject
 
 
@@ -69,8 +70,8 @@ def zipped(subject: Subject) -> Written:
 
 @file
 def json_lines(subject: Subject) -> Written:
-    data = subject.sheet.to_json(orient="records", lines=True, force_ascii=False, double_precision=15)
-    return plain(subject, str(data), suffix="jsonl")
+    data = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in records(subject))
+    return plain(subject, data, suffix="jsonl")
 
 
 @file
@@ -133,9 +134,7 @@ def extra_column(subject: Subject) -> Written:
 def missing_column(subject: Subject) -> Written:
     """The last column of the inputs is not there; of a single one its truth only is left."""
     gone = subject.frame.columns[-1]
-    lacks = (
-        rf"missing.*{gone}" if subject.named else rf"{gone}|\b{subject.frame.shape[1] - 1}\b|no (inputs|columns)"
-    )
+    lacks = rf"missing.*{gone}" if subject.named else rf"{gone}|\b{subject.frame.shape[1] - 1}\b|no (inputs|columns)"
     table = subject.sheet.drop(columns=[gone])
     return plain(subject, csv(table), lacks=lacks)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -139,10 +140,10 @@ def _outliers(truth: np.ndarray, answers: Answers) -> Measures:
 
 
 def _clusters(rows: Any, truth: np.ndarray, answer: np.ndarray) -> Measures:
-    names = ("silhouette_score", "calinski_harabasz_score", "davies_bouldin_score")
+    alone = ("silhouette_score", "calinski_harabasz_score", "davies_bouldin_score")
     compared = ("adjusted_rand_score", "normalized_mutual_info_score")
-    alone: Measures = {name: lambda name=name: getattr(metrics, name)(rows, answer) for name in names}
-    return alone | {name: lambda name=name: getattr(metrics, name)(truth, answer) for name in compared}
+    found: Measures = {name: partial(getattr(metrics, name), rows, answer) for name in alone}
+    return found | {name: partial(getattr(metrics, name), truth, answer) for name in compared}
 
 
 def _back(model: Any, rows: Any, there: Any) -> Measures:

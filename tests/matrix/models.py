@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 
-from tests.matrix.subjects import ASKED, NAMES, Given, Subject, as_array, as_texts, labels, rows, values
+from tests.matrix.subjects import ASKED, Given, Subject, as_array, labels, rows, values
 
 __all__ = ["MODELS", "fitted", "model"]
 
 MODELS: dict[str, Callable[[], Subject]] = {}
 """By name, what builds the model."""
-
-_PHRASES = ["red house, small", "blue house", "the old red car", "green tea and milk", "a blue car", "None", "01 tea"]
 
 
 def model(build: Callable[[], Subject]) -> Callable[[], Subject]:
@@ -145,159 +142,6 @@ def gaussian_process() -> Subject:
 
 
 @model
-def pipeline_one_hot() -> Subject:
-    from sklearn.compose import ColumnTransformer
-    from sklearn.impute import SimpleImputer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OneHotEncoder, StandardScaler
-
-    frame = rows(colour=True)
-    columns = ColumnTransformer(
-        [
-            ("numbers", make_pipeline(SimpleImputer(), StandardScaler()), NAMES),
-            ("colour", OneHotEncoder(handle_unknown="ignore"), ["colour"]),
-        ]
-    )
-    return fitted(make_pipeline(columns, LogisticRegression()), frame, labels(frame, [0, 1]))
-
-
-@model
-def pipeline_ordinal() -> Subject:
-    from sklearn.compose import make_column_transformer
-    from sklearn.ensemble import RandomForestRegressor
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OrdinalEncoder
-
-    frame = rows(colour=True).rename(columns={"colour": "postcode"})
-    frame["postcode"] = frame["postcode"].replace({"red": "01234", "green": "99999"})
-    columns = make_column_transformer((OrdinalEncoder(), ["postcode"]), remainder="passthrough")
-    forest = RandomForestRegressor(5, max_depth=3, random_state=0)
-    return fitted(make_pipeline(columns, forest), frame, values(frame))
-
-
-@model
-def pipeline_picking_columns() -> Subject:
-    from sklearn.linear_model import Ridge
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import FunctionTransformer
-
-    picking = FunctionTransformer(itemgetter(["q", "größe"]))
-    return fitted(make_pipeline(picking, Ridge()), rows(), values(rows()))
-
-
-@model
-def text_pipeline() -> Subject:
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-
-    frame = pd.DataFrame({"review": np.array(_PHRASES, dtype=object)[np.arange(70) * 3 % len(_PHRASES)]})
-    truth = np.where(frame["review"].str.contains("red|tea"), "good", "bad").astype(object)
-    pipeline = make_pipeline(TfidfVectorizer(), LogisticRegression())
-    return fitted(pipeline, frame, truth, named=False, given=as_texts)
-
-
-@model
-def two_outputs() -> Subject:
-    from sklearn.linear_model import LinearRegression
-
-    return fitted(LinearRegression(), rows(), np.column_stack([values(rows()) + rows()["p"] ** 2, rows()["q"] * 2]))
-
-
-@model
-def multilabel() -> Subject:
-    from sklearn.neighbors import KNeighborsClassifier
-
-    found = np.column_stack([labels(rows(), [0, 1]), (rows()["q"] > 0).astype(int)])
-    return fitted(KNeighborsClassifier(3), rows(), found)
-
-
-@model
-def isolation_forest() -> Subject:
-    from sklearn.ensemble import IsolationForest
-
-    return outliers(IsolationForest(n_estimators=10, random_state=0))
-
-
-@model
-def one_class_svm() -> Subject:
-    from sklearn.svm import OneClassSVM
-
-    return outliers(OneClassSVM(nu=0.1), named=False)
-
-
-def outliers(detector: BaseEstimator, *, named: bool = True) -> Subject:
-    """A detector trained on rows of which every eighth stands apart; the truth is 1 for those."""
-    frame = rows()
-    apart = np.arange(len(frame)) % 8 == 3
-    frame.loc[apart] += 32.0
-    found = without_truth(detector, frame, named=named)
-    found.truth = pd.DataFrame({"truth": apart[:ASKED].astype(int)})
-    return found
-
-
-@model
-def local_outliers_without_novelty() -> Subject:
-    from sklearn.neighbors import LocalOutlierFactor
-
-    found = without_truth(LocalOutlierFactor(5), rows())
-    found.refused = "LocalOutlierFactor"
-    return found
-
-
-@model
-def dbscan() -> Subject:
-    from sklearn.cluster import DBSCAN
-
-    found = without_truth(DBSCAN(3.0), rows())
-    found.refused = "DBSCAN"
-    return found
-
-
-@model
-def k_means() -> Subject:
-    from sklearn.cluster import KMeans
-
-    found = without_truth(KMeans(3, n_init=1, random_state=0), rows())
-    found.truth = pd.DataFrame({"truth": labels(rows(), [0, 1, 2])[:ASKED]})
-    return found
-
-
-@model
-def pca() -> Subject:
-    from sklearn.decomposition import PCA
-
-    return without_truth(PCA(2), rows(), named=False)
-
-
-@model
-def calibrated() -> Subject:
-    from sklearn.calibration import CalibratedClassifierCV
-    from sklearn.svm import LinearSVC
-
-    return fitted(CalibratedClassifierCV(LinearSVC(random_state=0), cv=2), rows(), labels(rows(), [0, 1]))
-
-
-@model
-def grid_search() -> Subject:
-    from sklearn.model_selection import GridSearchCV
-    from sklearn.tree import DecisionTreeClassifier
-
-    search = GridSearchCV(DecisionTreeClassifier(random_state=0), {"max_depth": [2, 3]}, cv=2)
-    return fitted(search, rows(), labels(rows(), ["a", "b"]))
-
-
-@model
-def transformed_target() -> Subject:
-    from sklearn.compose import TransformedTargetRegressor
-    from sklearn.linear_model import Ridge
-
-    regressor = TransformedTargetRegressor(Ridge(), func=np.exp, inverse_func=np.log, check_inverse=False)
-    return fitted(regressor, rows(), np.abs(values(rows())) / 8 + 1)
-
-
-@model
 def logistic_on_sparse() -> Subject:
     from scipy.sparse import csr_matrix
     from sklearn.linear_model import LogisticRegression
@@ -306,29 +150,6 @@ def logistic_on_sparse() -> Subject:
     found = fitted(LogisticRegression(), rows(), truth, named=False)
     found.model.fit(csr_matrix(as_array(rows())), truth)
     return found
-
-
-@model
-def bundled_model() -> Subject:
-    return _bundle("model")
-
-
-@model
-def bundled_scaler() -> Subject:
-    return _bundle("scaler")
-
-
-def _bundle(at: str) -> Subject:
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.preprocessing import StandardScaler
-
-    parts = {
-        "scaler": without_truth(StandardScaler(), rows()),
-        "model": fitted(LogisticRegression(), rows(), labels(rows(), ["n", "y"])),
-    }
-    found = parts[at]
-    bundle = {name: part.model for name, part in parts.items()}
-    return Subject(bundle, found.frame, found.truth, found.given, True, at=at, asked=found.model)
 
 
 @model
@@ -345,3 +166,12 @@ def years_as_columns() -> Subject:
 
     frame = rows(["2019", "2020", "2021"])
     return fitted(ExtraTreesRegressor(5, max_depth=4, random_state=0), frame, values(frame))
+
+
+@model
+def index_as_column() -> Subject:
+    from sklearn.linear_model import Ridge
+
+    frame = rows(["Unnamed: 0", "p", "q"])
+    frame["Unnamed: 0"] = np.arange(len(frame)) * 3 % 97
+    return fitted(Ridge(), frame, values(frame))

@@ -47,7 +47,7 @@ def npy(subject: Subject) -> Written:
         named = target[0] if target is not None and len(target) == 1 else target
         told = "position" if subject.named else ""
         return plain(subject, held.getvalue(), suffix="npy", target=named, told=told)
-    columns = {name: _column(subject.sheet[name]) for name in subject.sheet}
+    columns = {name: _column(subject.sheet[name]) for name in (*subject.columns, *subject.targets)}
     fields = np.empty(len(subject.frame), dtype=[(name, column.dtype) for name, column in columns.items()])
     for name, column in columns.items():
         fields[name] = column
@@ -58,7 +58,7 @@ def npy(subject: Subject) -> Written:
 @file
 def npz(subject: Subject) -> Written:
     held = io.BytesIO()
-    np.savez(held, **_arrays(subject))
+    np.savez(held, allow_pickle=False, **_arrays(subject))
     return _of_arrays(subject, held.getvalue(), "npz")
 
 
@@ -95,8 +95,8 @@ def _column(column: pd.Series[Any]) -> np.ndarray:
 def _arrays(subject: Subject) -> dict[str, np.ndarray]:
     """Inputs as one array and the truth beside them; where some are texts, an array for each column."""
     if not _numeric(subject.frame):
-        return {name: _column(subject.sheet[name]) for name in subject.sheet}
-    found = {"X": subject.frame.to_numpy(dtype=float), "feature_names": np.array(list(subject.frame), dtype="U")}
+        return {name: _column(subject.sheet[name]) for name in (*subject.columns, *subject.targets)}
+    found = {"X": subject.frame.to_numpy(dtype=float), "feature_names": np.array(subject.columns, dtype="U")}
     if len(subject.targets) == 1:
         found["y"] = _column(subject.truth.iloc[:, 0])
     elif subject.targets:

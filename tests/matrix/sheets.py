@@ -10,7 +10,7 @@ import pandas as pd
 
 from tests.matrix.subjects import Subject
 
-__all__ = ["FILES", "Written", "changed", "csv", "file", "plain"]
+__all__ = ["FILES", "Written", "changed", "csv", "file", "plain", "records"]
 
 FILES: dict[str, Callable[[Subject], Written]] = {}
 """By name, what writes the rows of a model."""
@@ -45,6 +45,12 @@ def file(write: Callable[[Subject], Written]) -> Callable[[Subject], Written]:
 def csv(table: pd.DataFrame, **options: Any) -> str:
     """The table as text."""
     return str(table.to_csv(index=False, **options))
+
+
+def records(subject: Subject) -> list[dict[str, Any]]:
+    """The rows with their truth as objects."""
+    names = [*subject.columns, *subject.targets]
+    return [dict(zip(names, row, strict=True)) for row in subject.sheet.to_numpy(dtype=object).tolist()]
 
 
 def plain(subject: Subject, data: str | bytes, **more: Any) -> Written:

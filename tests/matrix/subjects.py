@@ -50,9 +50,14 @@ class Subject:
         self.truth = self.truth.reset_index(drop=True)
 
     @property
+    def columns(self) -> list[str]:
+        """The names of the inputs."""
+        return [str(name) for name in self.frame]
+
+    @property
     def numbers(self) -> list[str]:
         """The columns of numbers."""
-        return [name for name in self.frame if self.frame[name].dtype.kind in "iuf"]
+        return [name for name in self.columns if self.frame[name].dtype.kind in "iuf"]
 
     @property
     def sheet(self) -> pd.DataFrame:
@@ -62,7 +67,7 @@ class Subject:
     @property
     def targets(self) -> list[str]:
         """The columns of the truth."""
-        return list(self.truth)
+        return [str(name) for name in self.truth]
 
 
 def rows(columns: list[str] | None = None, *, colour: bool = False, seed: int = 3) -> pd.DataFrame:
@@ -87,7 +92,7 @@ def labels(frame: pd.DataFrame, classes: list[Any]) -> np.ndarray:
     """One of the classes for each row, by its value; not all of them can be learnt."""
     found = values(frame) + np.random.default_rng(5).normal(size=len(frame))
     places = np.digitize(found, np.quantile(found, np.linspace(0, 1, len(classes) + 1)[1:-1]))
-    return np.array(classes, dtype=object if isinstance(classes[0], str) else None)[places]
+    return np.asarray(np.array(classes, dtype=object if isinstance(classes[0], str) else None)[places])
 
 
 def as_array(frame: pd.DataFrame) -> Any:

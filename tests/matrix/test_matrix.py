@@ -16,8 +16,8 @@ from console.worker.failures import ChildFailed, ChildRefused
 from console.worker.launcher import Launcher
 from console.worker.model import Evaluated, Loaded, Worker
 from tests.frozen import small
+from tests.matrix import composed, packed, third_party, traps, unsupervised  # noqa: F401  (their models and files are added to the matrix)
 from tests.matrix import files as _files  # noqa: F401
-from tests.matrix import packed, third_party  # noqa: F401  (their models and files are added to the matrix)
 from tests.matrix.measures import differences, measures
 from tests.matrix.models import MODELS
 from tests.matrix.oracle import CODES, Answers, Expected, alike, expected, names_cause
@@ -58,6 +58,7 @@ async def test_answers_are_the_librarys_own_or_refused_with_the_cause(
     name: str, launcher: Launcher, tmp_path: Path, record_property: Any
 ) -> None:
     subject, counts = MODELS[name](), Counts()
+    (tmp_path / "model").write_bytes(subject.saved)
     worker, loaded = await _loaded(launcher, subject, tmp_path / "model")
     try:
         for kind, write in FILES.items():
@@ -71,7 +72,6 @@ async def test_answers_are_the_librarys_own_or_refused_with_the_cause(
 
 async def _loaded(launcher: Launcher, subject: Subject, path: Path) -> tuple[Worker, Loaded | Error]:
     """A worker as the console starts it, and what loading told; or the error that is then that of all cells."""
-    path.write_bytes(subject.saved)
     with small(path) as taken:
         plan = replace(launcher.sandbox, compiles=may_compile(taken.inspection))
         worker = await Worker.start(launcher, path.name, fresh=False, sandbox=plan)
