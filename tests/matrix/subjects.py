@@ -85,7 +85,7 @@ def values(frame: pd.DataFrame) -> np.ndarray:
     """A number for each row that follows from its numbers, and a little from the colour."""
     numbers = frame.select_dtypes("number").to_numpy()
     found = numbers @ np.array([1.5, -0.5, 0.25][: numbers.shape[1]]) + 0.125
-    return found + 0.5 * (frame["colour"] == "red").to_numpy() if "colour" in frame else found
+    return np.asarray(found + 0.5 * (frame["colour"] == "red") if "colour" in frame else found)
 
 
 def labels(frame: pd.DataFrame, classes: list[Any]) -> np.ndarray:
