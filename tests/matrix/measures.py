@@ -56,7 +56,7 @@ def _truth(subject: Subject, written: Written, known: np.ndarray) -> np.ndarray:
     """The truth as the model spells it: one array for one target, a column for each of several."""
     held = written.truth[known]
     if held.shape[1] != 1:
-        return held.to_numpy()
+        return np.asarray(held.to_numpy().tolist())
     values = held.iloc[:, 0].tolist()
     if all(isinstance(one, (int, float)) for one in values) or not isinstance(values, list):
         return np.asarray(values)
@@ -92,6 +92,7 @@ def _classes(model: Any, truth: np.ndarray, answers: Answers) -> Measures:
         return {
             "accuracy": told(lambda: metrics.accuracy_score(truth, answer)),
             "f1_weighted": told(lambda: metrics.f1_score(truth, answer, average="weighted")),
+            "roc_auc": told(lambda: metrics.roc_auc_score(truth, _positive(answers))),
         }
     found = {
         "accuracy": told(lambda: metrics.accuracy_score(truth, answer)),
@@ -119,6 +120,11 @@ def _known(truth: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return truth
 
 
+def _positive(answers: Answers) -> np.ndarray:
+    """The probability of each label of several."""
+    return np.column_stack([np.asarray(one)[:, 1] for one in answers["predict_proba"]])
+
+
 def _outliers(truth: np.ndarray, answers: Answers) -> Measures:
     """1 in the truth is an outlier, which a detector calls -1 and gives the lowest scores."""
     there, answer = truth == 1, np.asarray(answers["predict"]) == -1
@@ -136,6 +142,7 @@ def _outliers(truth: np.ndarray, answers: Answers) -> Measures:
         "balanced_accuracy": told(metrics.balanced_accuracy_score, answer),
         "f1": told(metrics.f1_score, answer),
         "roc_auc": told(metrics.roc_auc_score, -np.asarray(answers["decision_function"])),
+        "average_precision": told(metrics.average_precision_score, -np.asarray(answers["decision_function"])),
     }
 
 
