@@ -7,9 +7,11 @@ import io
 import json
 import lzma
 import zipfile
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.base import is_outlier_detector
 
 from tests.matrix.sheets import Written, changed, csv, file, plain, records
 from tests.matrix.subjects import Subject
@@ -215,8 +217,7 @@ def unknown_label(subject: Subject) -> Written:
     truth = subject.truth.astype(object)
     truth.iloc[2:3] = 77
     table = pd.concat([subject.frame, truth], axis="columns")
-    labels = [label for label in subject.truth.to_numpy().ravel() if not isinstance(label, float)]
-    return plain(subject, csv(table), truth=truth, odd="77" if labels else "")
+    return plain(subject, csv(table), truth=truth, odd="77" if _knows_labels(subject.asked) else "")
 
 
 @file
@@ -243,3 +244,10 @@ def big_integers(subject: Subject) -> Written:
 def zero_byte(subject: Subject) -> Written:
     data = csv(subject.sheet).encode()
     return plain(subject, data[:60] + b"\0" + data[60:], lacks="byte 0 at 60")
+
+
+def _knows_labels(model: Any) -> bool:
+    """Whether some labels are the model's and others are not."""
+    return hasattr(model, "classes_") or (
+        type(model).__module__.partition(".")[0] == "sklearn" and is_outlier_detector(model)
+    )

@@ -25,14 +25,14 @@ _TOLERANCE = 1e-12
 
 def measures(subject: Subject, written: Written, answers: Answers) -> Measures:
     """The metrics that this cell is expected to tell, or to give a reason for."""
+    model = subject.asked
+    if _is(is_clusterer, model):
+        return _clusters(subject, written, np.asarray(answers["predict"]))
     known = written.truth.notna().all(axis="columns").to_numpy()
     answers = {method: _kept(answer, known) for method, answer in answers.items()}
-    truth, rows = _truth(subject, written, known), written.rows[known]
-    model = subject.asked
+    truth = _truth(written, known)
     if "predict" not in answers:
-        return _back(model, subject.given(rows), answers["transform"])
-    if _is(is_clusterer, model):
-        return _clusters(subject.given(rows), truth, answers["predict"])
+        return _back(model, subject.given(written.rows[known]), answers["transform"])
     if _is(is_outlier_detector, model):
         return _outliers(truth, answers)
     if hasattr(model, "classes_") and (_is(is_classifier, model) or hasattr(model, "predict_proba")):
@@ -52,7 +52,7 @@ def _kept(answer: Any, known: np.ndarray) -> Any:
     return [one[known] for one in answer] if isinstance(answer, list) else np.asarray(answer)[known]
 
 
-def _truth(subject: Subject, written: Written, known: np.ndarray) -> np.ndarray:
+def _truth(written: Written, known: np.ndarray) -> np.ndarray:
     """The truth as the model spells it: one array for one target, a column for each of several."""
     held = written.truth[known]
     if held.shape[1] != 1:
@@ -90,7 +90,7 @@ def _classes(model: Any, truth: np.ndarray, answers: Answers) -> Measures:
 
     if several:
         return {
-            "accuracy": told(lambda: metrics.accuracy_score(truth, answer)),
+            "accuracy": told(lambda: np.mean((truth == answer).all(axis=1))),
             "f1_weighted": told(lambda: metrics.f1_score(truth, answer, average="weighted")),
             "roc_auc": told(lambda: metrics.roc_auc_score(truth, _positive(answers))),
         }
@@ -146,21 +146,27 @@ def _outliers(truth: np.ndarray, answers: Answers) -> Measures:
     }
 
 
-def _clusters(rows: Any, truth: np.ndarray, answer: np.ndarray) -> Measures:
+def _clusters(subject: Subject, written: Written, answer: np.ndarray) -> Measures:
+    """Some hold clusters against each other, on all rows, some against the truth, where that is known."""
     alone = ("silhouette_score", "calinski_harabasz_score", "davies_bouldin_score")
     compared = ("adjusted_rand_score", "normalized_mutual_info_score")
+    known = written.truth.notna().all(axis="columns").to_numpy()
+    rows, truth = subject.given(written.rows), _truth(written, known)
     found: Measures = {name: partial(getattr(metrics, name), rows, answer) for name in alone}
-    return found | {name: partial(getattr(metrics, name), truth, answer) for name in compared}
+    return found | {name: partial(getattr(metrics, name), truth, answer[known]) for name in compared}
 
 
 def _back(model: Any, rows: Any, there: Any) -> Measures:
     return {"mean_squared_error": lambda: metrics.mean_squared_error(rows, model.inverse_transform(there))}
 
 
-def differences(right: Measures, told: dict[str, float], causes: dict[str, str], odd: str = "") -> list[str]:
+def differences(
+    right: Measures, told: dict[str, float], causes: dict[str, str], odd: str = "", *, fits: bool = True
+) -> list[str]:
     """What is wrong with metrics that were told: another number, one that is not defined, or none without a reason.
 
-    `odd` is what is odd in the truth: it must be named, and may be the reason for any metric.
+    `odd` is what is odd in the truth: it must be named, and may be the reason for any metric. A truth that does not fit
+    the answers may be the reason too.
     """
     found = []
     if odd and not any(odd in cause for cause in causes.values()):
@@ -170,7 +176,7 @@ def differences(right: Measures, told: dict[str, float], causes: dict[str, str],
         if name not in told:
             if not (causes if number is None else causes.get(name) or causes.get("")):
                 found.append(f"{name} is {number} and is left out without a reason")
-            elif number is not None and not odd:
+            elif number is not None and not odd and fits:
                 found.append(f"{name} is {number} and is left out: {causes}")
         elif number is None:
             found.append(f"{name} is not defined here, told {told[name]}")

@@ -155,7 +155,8 @@ async def _measured(
     except (ChildFailed, ChildRefused) as error:
         found = Evaluated("", 0, {}, {"": str(error)})
     causes = found.causes | {f"warning {at}": one for at, one in enumerate(getattr(found, "warnings", ()))}
-    wrong = differences(right, found.metrics, causes, written.odd)
+    fits = len(written.truth.columns) == len(subject.targets)
+    wrong = differences(right, found.metrics, causes, written.odd, fits=fits)
     counts.metrics += len(found.metrics)
     counts.left_out += len(found.causes)
     return wrong
