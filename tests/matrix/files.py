@@ -248,6 +248,5 @@ def zero_byte(subject: Subject) -> Written:
 
 def _knows_labels(model: Any) -> bool:
     """Whether some labels are the model's and others are not."""
-    return hasattr(model, "classes_") or (
-        type(model).__module__.partition(".")[0] == "sklearn" and is_outlier_detector(model)
-    )
+    of_sklearn = type(model).__module__.partition(".")[0] == "sklearn"
+    return hasattr(model, "classes_") or (of_sklearn and is_outlier_detector(model))
