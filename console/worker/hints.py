@@ -57,6 +57,7 @@ _VERSION = r"(\d+(?:\.\d+)+\S*?)"
 _TRAINED = re.compile(rf"trained with scikit-learn {_VERSION}, running {_VERSION}(?:$|[\s;,])")
 _NO_MODULE = re.compile(r"No module named '([\w.]+)'")
 _NO_ATTRIBUTE = re.compile(r"Can't get attribute '([\w.]+)' (?:on|from) <module '([\w.]+)'")
+_MIXED = re.compile(r"; (texts among the numbers of .+)$")
 _FEATURES = re.compile(r"X has (\d+) features?, but \w+ is expecting (\d+) features?")
 
 
@@ -136,6 +137,11 @@ def _is_about_data(failure: Failure) -> bool:
     return bool(_FEATURES.search(failure.message)) or "feature names" in failure.message
 
 
+def _mixed(failure: Failure, versions: Mapping[str, str]) -> str | None:
+    match = _MIXED.search(failure.input or "") if failure.code in ("raised", "bad-answer") else None
+    return f"the rows hold {match[1]}: write numbers there, or leave the cells empty" if match else None
+
+
 def _data(failure: Failure, versions: Mapping[str, str]) -> str | None:
     match = _FEATURES.search(failure.message)
     if match:
@@ -189,6 +195,7 @@ _BY_CODE: Mapping[str, str] = {
 _RULES: tuple[Callable[[Failure, Mapping[str, str]], str | None], ...] = (
     _missing,
     _attribute,
+    _mixed,
     _data,
     _fitted,
     _space,

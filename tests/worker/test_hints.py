@@ -29,6 +29,10 @@ def failure(message: str, code: str = "raised", **more: object) -> Failure:
         (failure("X has 3 features, but LogisticRegression is expecting 5 features as input."), "the model takes 5"),
         (failure("not fitted yet", type="sklearn.exceptions.NotFittedError"), "before it was fitted"),
         (failure("Input X contains NaN."), "missing values"),
+        (
+            failure("not a float: '5%'", input="DataFrame (9, 2); texts among the numbers of 'a' (row 3)"),
+            "the rows hold texts among the numbers of 'a' (row 3): write numbers there",
+        ),
         (failure("out of memory", "out-of-memory"), "memory_mb"),
         (failure("no answer", "hang"), "deadline"),
         (failure("died", "died", exit="segmentation fault (SIGSEGV)"), "native code"),

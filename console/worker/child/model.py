@@ -14,6 +14,7 @@ from console.worker.child import asking, calls, live, metrics, results, title, t
 from console.worker.child.batching import Batching, Key
 from console.worker.child.data.options import options_from
 from console.worker.child.main import Answer, Refusal, Request, Service
+from console.worker.child.mixed import mixed
 from console.worker.child.repeats import Repeats
 from console.worker.child.tables import Table, read_table
 from console.worker.child.twin import Twin
@@ -321,8 +322,10 @@ class Serving(Service):
         return {"dtype": self._twin.dtype}, b""
 
     def describe_input(self) -> Optional[str]:
-        """Kind, shape and dtypes of the rows that were being answered."""
-        return None if self.input is None else calls.describe_input(self.input)
+        """Kind, shape and dtypes of the rows that were being answered, and where texts stand among their numbers."""
+        if self.input is None:
+            return None
+        return "; ".join(filter(None, (calls.describe_input(self.input), mixed(self.input))))
 
     def table(self, handle: Any) -> Table:
         """The open table of this handle. Raises Refusal."""
