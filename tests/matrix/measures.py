@@ -162,26 +162,26 @@ def _back(model: Any, rows: Any, there: Any) -> Measures:
 
 def differences(
     right: Measures, told: dict[str, float], causes: dict[str, str], odd: str = "", *, fits: bool = True
-) -> list[str]:
-    """What is wrong with metrics that were told: another number, one that is not defined, or none without a reason.
+) -> dict[str, str]:
+    """What is wrong with metrics that were told, by name: another number, an undefined one, or none without a reason.
 
     `odd` is what is odd in the truth: it must be named, and may be the reason for any metric. A truth that does not fit
     the answers may be the reason too.
     """
-    found = []
+    found = {}
     if odd and not any(odd in cause for cause in causes.values()):
-        found.append(f"{odd} in the truth is not named: {causes}")
+        found["truth"] = f"{odd} in the truth is not named: {causes}"
     for name in sorted(set(right) | set(told)):
         number = _computed(right[name]) if name in right else None
         if name not in told:
             if not (causes if number is None else causes.get(name) or causes.get("")):
-                found.append(f"{name} is {number} and is left out without a reason")
+                found[name] = f"{name} is {number} and is left out without a reason"
             elif number is not None and not odd and fits:
-                found.append(f"{name} is {number} and is left out: {causes}")
+                found[name] = f"{name} is {number} and is left out: {causes}"
         elif number is None:
-            found.append(f"{name} is not defined here, told {told[name]}")
+            found[name] = f"{name} is not defined here, told {told[name]}"
         elif not math.isclose(number, told[name], rel_tol=_TOLERANCE, abs_tol=_TOLERANCE):
-            found.append(f"{name} is {number}, told {told[name]}")
+            found[name] = f"{name} is {number}, told {told[name]}"
     return found
 
 

@@ -7,8 +7,8 @@ from typing import Any
 __all__ = ["PROPERTY"]
 
 PROPERTY = "matrix"
-"""The property of a test that holds its counts: answers equal, refused with the cause, neither; metrics equal, left
-out."""
+"""The property of a test that holds its counts, under these heads."""
+_HEADS = ("answers equal", "refused with cause", "neither", "metrics equal", "left out with reason", "neither")
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
@@ -18,8 +18,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     if not found:
         return
     terminalreporter.section("matrix: models x files")
-    terminalreporter.write_line(f"{'':34} answers equal  refused with cause  neither  metrics equal  metrics left out")
+    terminalreporter.write_line(f"{'':32}  {'  '.join(_HEADS)}")
     total = [sum(counts) for counts in zip(*found.values(), strict=True)]
     for model, counts in [*sorted(found.items()), (f"{len(found)} models", total)]:
-        columns = zip(counts, (14, 20, 9, 15, 18), strict=True)
-        terminalreporter.write_line(f"{model:<34}" + "".join(f"{count:>{width}}" for count, width in columns))
+        columns = (f"{count:>{len(head)}}" for count, head in zip(counts, _HEADS, strict=True))
+        terminalreporter.write_line(f"{model:<32}  {'  '.join(columns)}")

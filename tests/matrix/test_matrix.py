@@ -32,16 +32,19 @@ Error = ChildFailed | ChildRefused
 
 @dataclass
 class Counts:
-    """How the cells of one model came out, and what was wrong."""
+    """How the cells of one model came out: answers and metrics that are right, left out or neither; what was wrong."""
 
     equal: int = 0
     refused: int = 0
+    neither: int = 0
     metrics: int = 0
     left_out: int = 0
+    wrong_metrics: int = 0
     wrong: list[str] = field(default_factory=list)
 
-    def property(self, name: str) -> tuple[Any, ...]:
-        return name, self.equal, self.refused, len(self.wrong), self.metrics, self.left_out
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        return self.equal, self.refused, self.neither, self.metrics, self.left_out, self.wrong_metrics
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -66,7 +69,7 @@ async def test_answers_are_the_librarys_own_or_refused_with_the_cause(
             counts.wrong += [f"{kind}: {one}" for one in wrong]
     finally:
         await worker.end()
-    record_property(PROPERTY, counts.property(name))
+    record_property(PROPERTY, (name, *counts.numbers))
     assert not counts.wrong, "\n".join(["", *counts.wrong])
 
 
@@ -94,16 +97,19 @@ async def _cell(
         try:
             methods = [method for method in METHODS if method in loaded.methods]
             outcome = await worker.call(handle, methods=methods)
+            counts.neither += not right.answers
             if not right.answers:
                 return [f"answered {str(outcome.outputs)[:80]}, where {right.cause} is the cause of a refusal"]
             wrong = _compared(right, outcome.outputs) + _untold(subject, written, decided, loaded, outcome.warnings)
             counts.equal += not wrong
+            counts.neither += bool(wrong)
             return wrong + await _measured(worker, handle, subject, written, right.answers[0], counts)
         finally:
             await worker.close_data(handle)
     except (ChildFailed, ChildRefused) as error:
         wrong = _refused(right, error)
         counts.refused += not wrong
+        counts.neither += bool(wrong)
         return wrong
 
 
@@ -157,9 +163,10 @@ async def _measured(
     causes = found.causes | {f"warning {at}": one for at, one in enumerate(getattr(found, "warnings", ()))}
     fits = len(written.truth.columns) == len(subject.targets)
     wrong = differences(right, found.metrics, causes, written.odd, fits=fits)
-    counts.metrics += len(found.metrics)
-    counts.left_out += len(found.causes)
-    return wrong
+    counts.metrics += len(found.metrics.keys() - wrong.keys())
+    counts.left_out += len(right.keys() - found.metrics.keys() - wrong.keys())
+    counts.wrong_metrics += len(wrong)
+    return list(wrong.values())
 
 
 def _open(path: Path, data: bytes) -> int:
