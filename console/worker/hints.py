@@ -57,7 +57,7 @@ _VERSION = r"(\d+(?:\.\d+)+\S*?)"
 _TRAINED = re.compile(rf"trained with scikit-learn {_VERSION}, running {_VERSION}(?:$|[\s;,])")
 _NO_MODULE = re.compile(r"No module named '([\w.]+)'")
 _NO_ATTRIBUTE = re.compile(r"Can't get attribute '([\w.]+)' (?:on|from) <module '([\w.]+)'")
-_MIXED = re.compile(r"; (texts among the numbers of .+)$")
+_TEXTS = re.compile(r"; (texts among the numbers of .+)$")
 _FEATURES = re.compile(r"X has (\d+) features?, but \w+ is expecting (\d+) features?")
 
 
@@ -137,11 +137,6 @@ def _is_about_data(failure: Failure) -> bool:
     return bool(_FEATURES.search(failure.message)) or "feature names" in failure.message
 
 
-def _mixed(failure: Failure, versions: Mapping[str, str]) -> str | None:
-    match = _MIXED.search(failure.input or "") if failure.code in ("raised", "bad-answer") else None
-    return f"the rows hold {match[1]}: write numbers there, or leave the cells empty" if match else None
-
-
 def _data(failure: Failure, versions: Mapping[str, str]) -> str | None:
     match = _FEATURES.search(failure.message)
     if match:
@@ -150,6 +145,9 @@ def _data(failure: Failure, versions: Mapping[str, str]) -> str | None:
         return "the data's column names are not those the model was trained on"
     if "contains NaN" in failure.message:
         return "the rows have missing values and the model takes none: impute them in a pipeline, or drop those rows"
+    texts = _TEXTS.search(failure.input or "")
+    if texts and failure.code in ("raised", "bad-answer"):
+        return f"the rows hold {texts[1]}: write numbers there, or leave the cells empty"
     if "could not convert string to float" in failure.message:
         return "a column holds text where the model takes numbers"
     return None
@@ -195,7 +193,6 @@ _BY_CODE: Mapping[str, str] = {
 _RULES: tuple[Callable[[Failure, Mapping[str, str]], str | None], ...] = (
     _missing,
     _attribute,
-    _mixed,
     _data,
     _fitted,
     _space,
