@@ -19,7 +19,7 @@ import sample_models
 for _library in ("OMP", "OPENBLAS", "MKL"):  # before numpy comes in; threads that spin over toy data cost most of it
     os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
 
-pytest_plugins = ["tests.warm"]
+pytest_plugins = ["tests.warm", "tests.matrix.summary"]
 
 ROOT = Path(__file__).parents[1]
 REAL = "MODEL_CONSOLE_REAL_ARTIFACTS"

@@ -59,6 +59,7 @@ _OPENING = ("open_data", "read")
 
 _NO_MODULE = re.compile(r"No module named '([\w.]+)'")
 _NO_ATTRIBUTE = re.compile(r"Can't get attribute '([\w.]+)' (?:on|from) <module '([\w.]+)'")
+_TEXTS = re.compile(r"; (texts among the numbers of .+)$")
 _FEATURES = re.compile(r"X has (\d+) features?, but \w+ is expecting (\d+) features?")
 
 
@@ -143,6 +144,9 @@ def _data(failure: Failure, versions: Mapping[str, str]) -> str | None:
         return "the data's column names are not those the model was trained on"
     if "contains NaN" in failure.message:
         return "the rows have missing values and the model takes none: impute them in a pipeline, or drop those rows"
+    texts = _TEXTS.search(failure.input or "")
+    if texts and failure.code in ("raised", "bad-answer"):
+        return f"the rows hold {texts[1]}: write numbers there, or leave the cells empty"
     if "could not convert string to float" in failure.message:
         return "a column holds text where the model takes numbers"
     return None

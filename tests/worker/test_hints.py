@@ -43,6 +43,10 @@ def test_a_row_that_was_typed_has_no_file_to_mend() -> None:
         (failure("X has 3 features, but LogisticRegression is expecting 5 features as input."), "the model takes 5"),
         (failure("not fitted yet", type="sklearn.exceptions.NotFittedError"), "before it was fitted"),
         (failure("Input X contains NaN."), "missing values"),
+        (
+            failure("not a float: '5%'", input="DataFrame (9, 2); texts among the numbers of 'a' (row 3)"),
+            "the rows hold texts among the numbers of 'a' (row 3): write numbers there",
+        ),
         (failure("out of memory", "out-of-memory"), "memory_mb"),
         (failure("no answer", "hang"), "deadline"),
         (failure("died", "died", exit="segmentation fault (SIGSEGV)"), "native code"),

@@ -27,6 +27,7 @@ from console.worker.child import (
 from console.worker.child.batching import Batching, Key
 from console.worker.child.data.options import Extent, options_from
 from console.worker.child.main import Answer, Refusal, Request, Service
+from console.worker.child.mixed import mixed
 from console.worker.child.repeats import Repeats
 from console.worker.child.tables import Table
 from console.worker.child.twin import Twin
@@ -408,8 +409,10 @@ class Serving(Service):
         return live.library_versions()
 
     def describe_input(self) -> Optional[str]:
-        """Kind, shape and dtypes of the rows that were being answered."""
-        return None if self.input is None else calls.describe_input(self.input)
+        """Kind, shape and dtypes of the rows that were being answered, and where texts stand among their numbers."""
+        if self.input is None:
+            return None
+        return "; ".join(filter(None, (calls.describe_input(self.input), mixed(self.input))))
 
     def table(self, handle: Any) -> Table:
         """The open table of this handle. Raises Refusal."""
