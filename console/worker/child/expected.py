@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Optional
 
 from console.worker.child.data.options import Knowledge
@@ -15,6 +15,8 @@ NUMBER, TEXT = "number", "text"
 _UNKNOWN_MODULES = ("sklearn.compose", "sklearn.feature_extraction", "sklearn.pipeline", "sklearn.dummy")
 _ANY_KIND = frozenset({"FunctionTransformer", "SimpleImputer", "OrdinalEncoder", "OneHotEncoder", "TargetEncoder"})
 _TEXT_MODULE = "sklearn.feature_extraction.text"
+PLACES_CAP = 100_000
+"""Of so many columns without names it is asked what the model knows."""
 _NAMES = ("feature_names_in_", "feature_name_", "feature_names_", "feature_name", "feature_names")
 """Where models keep their inputs' names: scikit-learn, LightGBM's estimators, CatBoost, LightGBM's and XGBoost's
 boosters."""
@@ -39,7 +41,7 @@ def names_of(model: Any, depth: int = 0) -> Optional[list[str]]:
     for place in _NAMES:
         found = _listed(attribute(model, place))
         if found:
-            return None if _made_up(found) else found
+            return None if _made_up(found) and not _is_own(model, place, found) else found
     inner = _inner(model)
     return names_of(inner, depth + 1) if inner is not None else _of_statsmodels(model)
 
@@ -60,6 +62,12 @@ def _listed(found: Any) -> Optional[list[str]]:
 
 def _made_up(names: Sequence[str]) -> bool:
     return any(list(names) == [form.format(at) for at in range(len(names))] for form in _MADE_UP)
+
+
+def _is_own(model: Any, place: str, names: Sequence[str]) -> bool:
+    """Whether names that read as if they were made up are a data frame's: scikit-learn itself makes none up."""
+    own = str(getattr(type(model), "__module__", "")).startswith("sklearn.") and place == "feature_names_in_"
+    return own and list(names[:1]) != [_MADE_UP[0].format(0)]
 
 
 def _inner(model: Any) -> Any:
@@ -102,8 +110,10 @@ def takes_array(model: Any) -> bool:
 
 
 def knowledge(model: Any, names: Sequence[str], targets: Sequence[str] = ()) -> Knowledge:
-    """What the model tells about columns of these names; a target is text where the model's classes are."""
-    kinds = columns(model, list(names))
+    """What the model tells about columns of these names, or of its own places where it has none; a target is text where
+    the model's classes are."""
+    places = tuple(names) or tuple(f"\0{at}" for at in range(min(count_of(model) or 0, PLACES_CAP)))
+    kinds = columns(model, list(places))
     texts = {name for name, kind in kinds.items() if kind.kind == TEXT}
     categories = {name: kind.categories for name, kind in kinds.items() if kind.categories}
     gaps = {name for name, kind in kinds.items() if kind.gaps}.union(targets)
@@ -113,7 +123,8 @@ def knowledge(model: Any, names: Sequence[str], targets: Sequence[str] = ()) -> 
         if _kind_of(labels) == TEXT:
             texts.add(target)
             categories[target] = frozenset(str(label) for label in labels)
-    return Knowledge(tuple(names), frozenset(texts), categories, frozenset(gaps), _takes_texts(model))
+    known = (tuple(names), frozenset(texts), categories, frozenset(gaps), takes_texts(model), tuple(targets), places)
+    return Knowledge(*known)
 
 
 def columns(model: Any, names: list[str]) -> dict[str, Kind]:
@@ -122,50 +133,55 @@ def columns(model: Any, names: list[str]) -> dict[str, Kind]:
         return {}
     kind = type(model).__name__
     module = str(getattr(type(model), "__module__", ""))
+    if module.startswith(_TEXT_MODULE):
+        return dict.fromkeys(names, Kind(TEXT)) if len(names) == 1 else {}
     for wrapped in ("best_estimator_", "estimator_"):
         if attribute(model, wrapped) is not None and module.startswith("sklearn.model_selection"):
             return columns(attribute(model, wrapped), names)
     steps = attribute(model, "steps")
     if isinstance(steps, list) and steps:
         return _first_that_tells([step[1] for step in steps if isinstance(step, tuple)], names)
-    transformers = attribute(model, "transformers_")
-    if isinstance(transformers, list):
-        return _of_transformers(transformers, names)
+    if isinstance(attribute(model, "transformers_"), list):
+        return _of_transformers(model, names)
     categories = attribute(model, "categories_")
     if isinstance(categories, list) and len(categories) == len(names):
         told = {name: _of_categories(values) for name, values in zip(names, categories)}
         return {name: found for name, found in told.items() if found is not None}
     statistics = attribute(model, "statistics_")
     if kind == "SimpleImputer" and statistics is not None:
-        return dict.fromkeys(names, Kind(NUMBER)) if _kind_of(statistics) == NUMBER else {}
+        filled = _kind_of(statistics)
+        gaps = filled == TEXT and not isinstance(attribute(model, "missing_values"), str)
+        return {} if filled is None else dict.fromkeys(names, Kind(filled, gaps=gaps))
     if not module.startswith("sklearn.") or module.startswith(_UNKNOWN_MODULES) or kind in _ANY_KIND:
         return {}
     if attribute(model, "is_categorical_") is not None:
-        return {}
+        return columns(attribute(model, "_preprocessor"), names)
     return dict.fromkeys(names, Kind(NUMBER))
 
 
 def _first_that_tells(parts: list[Any], names: list[str]) -> dict[str, Kind]:
+    """What the first step that knows tells. Gaps that an imputer before it fills are gaps of the input."""
+    imputed: dict[str, Kind] = {}
     for part in parts:
         if part in (None, "passthrough"):
             continue
         found = columns(part, names)
-        if found or type(part).__name__ not in ("SimpleImputer", "FunctionTransformer"):
-            return found
-    return {}
+        if type(part).__name__ == "SimpleImputer":
+            imputed = imputed or found
+        elif found or type(part).__name__ != "FunctionTransformer":
+            gaps = {name for name, one in imputed.items() if one.gaps}
+            return imputed | {name: replace(one, gaps=one.gaps or name in gaps) for name, one in found.items()}
+    return imputed
 
 
-def _of_transformers(transformers: list[Any], names: list[str]) -> dict[str, Kind]:
-    known = set(names)
+def _of_transformers(model: Any, names: list[str]) -> dict[str, Kind]:
+    """What each transformer tells of the columns it was fitted on, however they were chosen."""
     found: dict[str, Kind] = {}
-    for _name, part, chosen in transformers:
-        chosen = [chosen] if isinstance(chosen, str) else chosen
-        if not isinstance(chosen, list) or not all(isinstance(one, str) and one in known for one in chosen):
-            continue
-        if str(getattr(type(part), "__module__", "")).startswith(_TEXT_MODULE):
-            found.update(dict.fromkeys(chosen, Kind(TEXT)))
-        else:
-            found.update(columns(part, list(chosen)))
+    places = attribute(model, "_transformer_to_input_indices")
+    for name, part, _chosen in attribute(model, "transformers_"):
+        chosen = places.get(name) if isinstance(places, dict) else None
+        if chosen is not None and all(0 <= int(at) < len(names) for at in chosen):
+            found.update(columns(part, [names[int(at)] for at in chosen]))
     return found
 
 
@@ -189,10 +205,10 @@ def _kind_of(values: Any) -> Optional[str]:
     return None
 
 
-def _takes_texts(model: Any, depth: int = 0) -> bool:
+def takes_texts(model: Any, depth: int = 0) -> bool:
     """Whether the one input of the model is text: a vectorizer, or a pipeline that begins with one."""
     if model is None or depth > 8:
         return False
     if re.match(re.escape(_TEXT_MODULE), str(getattr(type(model), "__module__", ""))):
         return True
-    return _takes_texts(_inner(model), depth + 1)
+    return takes_texts(_inner(model), depth + 1)

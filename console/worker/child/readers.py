@@ -10,7 +10,7 @@ from typing import Any, Optional
 
 from backends.base import Source
 from console.worker.child import mapped
-from console.worker.child.data.delimited import ROWS_CAP, Columns, read_delimited
+from console.worker.child.data.delimited import NO_ROWS, ROWS_CAP, Columns, read_delimited
 from console.worker.child.data.json_lines import is_json_lines, read_json_lines
 from console.worker.child.data.options import Knowledge, ReadOptions
 from console.worker.child.data.text import BYTES_CAP, bad
@@ -27,8 +27,8 @@ NAME_ARRAYS = ("feature_names", "columns")
 class Raw:
     """The contents of a file: `frame` (pandas, or a dict of columns without it) or `array`; `truth` if it lies apart.
 
-    `named` = the columns have names of their own. `decided` tells how the file was read, `problems` why a column of
-    text holds no numbers.
+    `named` = the columns have names of their own, `index` are those that were the file's index. `decided` tells how the
+    file was read, `problems` why a column of text holds no numbers.
     """
 
     frame: Any = None
@@ -38,10 +38,19 @@ class Raw:
     named: bool = True
     decided: list[str] = field(default_factory=list)
     problems: dict[str, str] = field(default_factory=dict)
+    index: tuple[str, ...] = ()
 
 
 def read(source: Source, target: Optional[str], options: ReadOptions, known: Knowledge) -> Raw:
-    """Read the file. Raises Refusal (`bad-input`) that names the file and the place where it is malformed."""
+    """Read the file. Raises Refusal (`bad-input`, `no-rows`) that names the file and the place where it is malformed."""
+    raw = _read(source, target, options, known)
+    first = raw.array if raw.frame is None else next(iter(raw.frame.values()), ()) if isinstance(raw.frame, dict) else raw.frame
+    if not (first.shape[0] if hasattr(first, "shape") else len(first)):
+        raise bad(source, "holds no row", NO_ROWS)
+    return raw
+
+
+def _read(source: Source, target: Optional[str], options: ReadOptions, known: Knowledge) -> Raw:
     if source.size > BYTES_CAP:
         raise bad(source, f"has {source.size} bytes; a table may have {BYTES_CAP} ({BYTES_CAP >> 30} GiB)")
     head = source.read(0, 8)
@@ -114,11 +123,17 @@ def _arrow(source: Source, kind: str) -> Raw:
             _check_rows(source, len(frame))
     except (OSError, ValueError) as error:
         raise bad(source, f"cannot be read as {kind}: {error}") from None
-    if not isinstance(frame.index, library.RangeIndex) or frame.index.name is not None:
-        names = [name if name is not None else f"Unnamed: {at}" for at, name in enumerate(frame.index.names)]
-        frame = frame.reset_index(names=names)
+    index: list[str] = []
     frame.columns = [str(name) for name in frame.columns]
-    return Raw(frame=frame, decided=[kind])
+    doubled = next(iter(frame.columns[frame.columns.duplicated()]), None)
+    if doubled is not None:
+        raise bad(source, f"has two columns called '{doubled}': name each once")
+    if not isinstance(frame.index, library.RangeIndex) or frame.index.name is not None:
+        index = [str(name) if name is not None else f"Unnamed: {at}" for at, name in enumerate(frame.index.names)]
+        taken = next((name for name in index if name in set(frame.columns)), None)
+        frame = frame.reset_index(names=index) if taken is None else frame.reset_index(drop=True)
+        index = index if taken is None else []
+    return Raw(frame=frame, decided=[kind], index=tuple(index))
 
 
 _SPARSE = {"format", "shape", "data"}

@@ -11,7 +11,7 @@ from typing import Any
 from backends.base import Source
 from console.worker.child.data.cells import MISSING, Column
 from console.worker.child.data.dialect import Dialect, dialect_of, records
-from console.worker.child.data.options import Knowledge, ReadOptions
+from console.worker.child.data.options import Knowledge, ReadOptions, say
 from console.worker.child.data.text import Text, bad, open_text
 
 __all__ = ["NO_ROWS", "ROWS_CAP", "Columns", "read_delimited"]
@@ -39,7 +39,7 @@ def read_delimited(source: Source, options: ReadOptions, known: Knowledge) -> Co
     """Read csv and its kin. Raises Refusal that names the line and what helps."""
     text = open_text(source, options.encoding)
     try:
-        return _Reading(source, text, dialect_of(source, text, options, known), options, known).read()
+        return _Reading(source, text, dialect_of(source, text, options, known), options).read()
     except csv.Error as error:
         raise bad(source, f"cannot be read as csv: {error}") from None
 
@@ -47,12 +47,11 @@ def read_delimited(source: Source, options: ReadOptions, known: Knowledge) -> Co
 class _Reading:
     """One file being read: rows are checked and collected in blocks, whose columns are typed as they come."""
 
-    def __init__(self, source: Source, text: Text, dialect: Dialect, options: ReadOptions, known: Knowledge) -> None:
+    def __init__(self, source: Source, text: Text, dialect: Dialect, options: ReadOptions) -> None:
         self._source = source
         self._text = text
         self._dialect = dialect
         self._missing = frozenset(options.missing)
-        self._known = known
         self._empty_tail = False
 
     def read(self) -> Columns:
@@ -128,17 +127,17 @@ class _Reading:
         stands = "its header" if self._dialect.names is not None else "its first row"
         what = f"has {len(row)} cells in line {line}, where {stands} has {width}"
         if len(row) > width:
-            raise bad(self._source, f"{what}: a cell that holds the separator must be in quotes, or say read.sep")
-        raise bad(self._source, f"{what}: the line was cut short, or another separator is meant (read.sep)")
+            raise bad(self._source, f"{what}: put a cell that holds the separator in quotes, or {say('sep', ';')}")
+        raise bad(self._source, f"{what}: the line was cut short, or another separator is meant: {say('sep', ';')}")
 
     def _column(self, name: str, texts: frozenset[str]) -> Column:
         """A column as the model knows it: text keeps every spelling that is not asked for as missing, unless the model
         was fitted with gaps there."""
-        known = self._known
+        known = self._dialect.known
         missing = self._missing if name in known.texts and name not in known.gaps else self._missing | MISSING
         return Column(
             name,
-            text=name in known.texts or name in texts or (known.all_text and self._dialect.names is None),
+            text=name in known.texts or name in texts,
             decimal=self._dialect.decimal,
             missing=missing - known.categories.get(name, frozenset()),
         )
