@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from console.cli import differences
 from console.ending import is_gone, silence
 from console.errors import ConsoleError
 from console.safe_text import safe
@@ -66,6 +67,10 @@ class Output:
         if error.failure is not None and not self.as_json:
             for line in failure_lines(error.failure):
                 self.say(line)
+        told = differences.differences_of(error)
+        if told and not self.as_json:
+            for line in differences.table_lines(told):
+                self.say(line)
         if error.hint or (error.failure and error.failure.hint):
             self.say(f"hint: {error.hint or (error.failure and error.failure.hint)}")
 
@@ -113,6 +118,7 @@ def error_json(error: ConsoleError) -> Json:
         "exit": failure.exit if failure else None,
         "output": failure.stderr if failure else "",
         "hint": error.hint or (failure.hint if failure else None),
+        "differences": differences.as_json(error),
     }
 
 

@@ -9,7 +9,7 @@ import pytest
 from console.cli import explained
 from console.cli.output import Output, columns, size_words
 from console.cli.shapes import quantiles
-from console.errors import Failed
+from console.errors import BadInput, Failed
 from console.records import ExceptionInfo, Explanation, Failure, Frame, Point, Verdict
 
 FAILURE = Failure(
@@ -76,7 +76,27 @@ def test_an_error_carries_the_traceback_of_the_child(capsys: pytest.CaptureFixtu
         "exit": None,
         "output": FAILURE.stderr,
         "hint": "try",
+        "differences": [],
     }
+
+
+def test_columns_that_do_not_fit_are_told_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
+    refused = BadInput("it does not fit")
+    rows = [{"column": f"c\x1b{at}", "problem": "type", "expected": "number", "found": "dates"} for at in range(30)]
+    refused.details = {"differences": [{"column": "town", "problem": "missing", "expected": "text"}, *rows, 7]}  # type: ignore[attr-defined]
+    Output().error(refused)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split() for line in lines[1:3]] == [
+        ["column", "problem", "expected", "found"],
+        ["town", "missing", "text", "-"],
+    ]
+    assert lines[1].index("expected") == lines[2].index("text")
+    assert lines[-1].split() == ["and", "11", "more"]
+    assert "\x1b" not in "".join(lines)
+    Output(as_json=True).error(refused)
+    told = json.loads(capsys.readouterr().out)["error"]["differences"]
+    assert told[0] == {"column": "town", "problem": "missing", "expected": "text", "found": None}
+    assert len(told) == 31
 
 
 def test_an_error_for_people_is_harmless_text_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:

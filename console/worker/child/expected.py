@@ -75,9 +75,22 @@ def _inner(model: Any) -> Any:
     steps = attribute(model, "steps")
     if isinstance(steps, list) and steps and isinstance(steps[0], tuple):
         return steps[0][1]
-    return next(
-        (found for name in ("best_estimator_", "estimator_") if (found := attribute(model, name)) is not None), None
-    )
+    return next(iter(_parts(model)), None)
+
+
+def _parts(model: Any) -> list[Any]:
+    """The parts that each get the whole input of a model of scikit-learn's that is made of others."""
+    if not str(getattr(type(model), "__module__", "")).startswith("sklearn."):
+        return []
+    for name in ("best_estimator_", "estimator_", "regressor_"):
+        if attribute(model, name) is not None:
+            return [attribute(model, name)]
+    calibrated = attribute(model, "calibrated_classifiers_")
+    if isinstance(calibrated, list):
+        return [attribute(one, "estimator") for one in calibrated]
+    union = attribute(model, "transformer_list")
+    several = [one[1] for one in union] if isinstance(union, list) else attribute(model, "estimators_")
+    return [one for one in several if not isinstance(one, str)] if isinstance(several, list) else []
 
 
 def _of_statsmodels(model: Any) -> Optional[list[str]]:
@@ -135,9 +148,9 @@ def columns(model: Any, names: list[str]) -> dict[str, Kind]:
     module = str(getattr(type(model), "__module__", ""))
     if module.startswith(_TEXT_MODULE):
         return dict.fromkeys(names, Kind(TEXT)) if len(names) == 1 else {}
-    for wrapped in ("best_estimator_", "estimator_"):
-        if attribute(model, wrapped) is not None and module.startswith("sklearn.model_selection"):
-            return columns(attribute(model, wrapped), names)
+    parts = _parts(model)
+    if parts:
+        return next((found for part in parts if (found := columns(part, names))), {})
     steps = attribute(model, "steps")
     if isinstance(steps, list) and steps:
         return _first_that_tells([step[1] for step in steps if isinstance(step, tuple)], names)

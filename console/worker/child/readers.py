@@ -42,9 +42,15 @@ class Raw:
 
 
 def read(source: Source, target: Optional[str], options: ReadOptions, known: Knowledge) -> Raw:
-    """Read the file. Raises Refusal (`bad-input`, `no-rows`) that names the file and the place where it is malformed."""
+    """Read the file. Raises Refusal (`bad-input`, `no-rows`) that names the file and where it is malformed."""
     raw = _read(source, target, options, known)
-    first = raw.array if raw.frame is None else next(iter(raw.frame.values()), ()) if isinstance(raw.frame, dict) else raw.frame
+    first = (
+        raw.array
+        if raw.frame is None
+        else next(iter(raw.frame.values()), ())
+        if isinstance(raw.frame, dict)
+        else raw.frame
+    )
     if not (first.shape[0] if hasattr(first, "shape") else len(first)):
         raise bad(source, "holds no row", NO_ROWS)
     return raw

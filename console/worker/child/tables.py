@@ -15,7 +15,6 @@ from backends.base import Json, Source
 from console.worker.child import expected
 from console.worker.child.data import fit
 from console.worker.child.data.options import ReadOptions, is_index_name, place_of
-from console.worker.child.data.text import bad
 from console.worker.child.jsonable import jsonable
 from console.worker.child.main import Refusal
 from console.worker.child.readers import Raw, frame_of, pandas, read
@@ -220,7 +219,8 @@ def _unnamed(source: Source, frame: Any, model: Any, target: Optional[str], raw:
     count = expected.count_of(model)
     if expected.takes_texts(model):
         fit.check_count(source, len(names), 1, target)
-    if count is None and len(names) == 1 and fit.is_text(frame[names[0]]):
+        fit.refuse_types(source, frame, {names[0]: expected.Kind(expected.TEXT)}, raw.problems)
+    if expected.takes_texts(model) or (count is None and len(names) == 1 and fit.is_text(frame[names[0]])):
         return numpy.asarray(frame[names[0]]).astype(object)
     if model is None or (raw.named and hasattr(frame, "iloc") and not expected.takes_array(model)):
         return frame if hasattr(frame, "iloc") else frame_of(list(zip(*frame.values())), names)

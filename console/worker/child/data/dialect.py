@@ -102,7 +102,7 @@ def dialect_of(source: Source, text: Text, options: ReadOptions, known: Knowledg
     if not body:
         raise bad(source, "holds only blank lines and comments" if any(map(str.strip, lines)) else "is empty")
     plain = [line for line in body if line.strip() and not _is_comment(line)][:_SAMPLE_ROWS] or body[:_SAMPLE_ROWS]
-    dialect.sep, dialect.blanks = _separator(plain, options.sep or said)
+    dialect.sep, dialect.blanks = _separator(plain, options.sep or said, sure=known.all_text)
     dialect.quote = _quote(plain, dialect, known)
     dialect.comments = not hashes and any(map(_is_comment, body[1:])) and _are_comments(body, dialect, known)
     rows = _cells(body[: 2 * _SAMPLE_ROWS], dialect)
@@ -168,13 +168,16 @@ def _are_comments(body: Sequence[str], dialect: Dialect, known: Knowledge) -> bo
         return True
     names = [name.strip() for name in rows[0]]
     is_text = names[0] in known.of(names, (), by_place=not set(names) & set(known.names)).texts
-    numbers = (row[0].strip() in MISSING or is_number(row[0].strip()) or bool(_ERROR_CELL.match(row[0])) for row in others)
+    numbers = (
+        row[0].strip() in MISSING or is_number(row[0].strip()) or bool(_ERROR_CELL.match(row[0])) for row in others
+    )
     return not is_text and bool(others) and all(numbers)
 
 
-def _separator(lines: Sequence[str], said: Optional[str]) -> tuple[str, bool]:
+def _separator(lines: Sequence[str], said: Optional[str], *, sure: bool) -> tuple[str, bool]:
     """The separator, and whether blanks follow it: the one that cuts all lines into the same number of cells, two or
-    more. Of several the one that leaves whole numbers, then the one of more cells."""
+    more. Of several the one that leaves whole numbers, then the one of more cells. With `sure` no line may differ:
+    texts hold whatever separates elsewhere."""
     if said is not None:
         return said, _blanks_follow(lines, said)
     best, rank = ",", (0.0, 0.0, 0)
@@ -193,7 +196,7 @@ def _separator(lines: Sequence[str], said: Optional[str]) -> tuple[str, bool]:
             _share_of_decimal_commas(rows) if sep != "," else numbers / 2,
             width,
         )
-        if found[0] > 0.5 and found > rank:
+        if found[0] > (0.99 if sure else 0.5) and found > rank:
             best, rank = sep, found
     return best, best == " " or _blanks_follow(lines, best)
 
@@ -236,9 +239,7 @@ def _cells(lines: Sequence[str], dialect: Dialect) -> list[list[str]]:
     return [row for _line, row in _rows(iter(lines), dialect)]
 
 
-def _header_in_comment(
-    comments: Sequence[str], dialect: Dialect, rows: Sequence[Sequence[str]]
-) -> Optional[list[str]]:
+def _header_in_comment(comments: Sequence[str], dialect: Dialect, rows: Sequence[Sequence[str]]) -> Optional[list[str]]:
     """The names in the last comment before the first row, as numpy.savetxt writes them, where their number agrees."""
     last = next((line for line in reversed(comments) if line.strip().startswith("#")), "")
     names = _cells([last.lstrip("# ")], dialect) if last else []

@@ -1,4 +1,4 @@
-"""Fit of a table to a model: every difference as column, problem, expected and found, and the refusal that tells them."""
+"""Fit of a table to a model: every difference as column, problem, expected and found, and the refusal with them."""
 
 from __future__ import annotations
 
@@ -71,7 +71,9 @@ def refusal(source: Source, differences: list[Difference], hint: str = "") -> Re
         if problem == "count" and those:
             parts.append(f"{those[0]['expected']} expected, {those[0]['found']} found")
         elif problem == "type" and those:
-            told = "; ".join(f"'{one['column']}': {one['expected']} expected, found {one['found']}" for one in those[:2])
+            told = "; ".join(
+                f"'{one['column']}': {one['expected']} expected, found {one['found']}" for one in those[:2]
+            )
             parts.append(f"wrong type: {told}{_more(those, 2)}")
         elif those:
             named = ", ".join(f"'{one['column']}'" for one in those[:3])
@@ -123,7 +125,11 @@ def _hint(differences: list[Difference], target: Optional[str], found: Sequence[
         return f"; if another separator is meant, {say('sep', sep)}"
     if len(surplus) == len(differences):
         ignored = f"leave it out with [data] ignore = [\"{surplus[0]}\"] or --ignore '{surplus[0]}'"
-        return f"; if '{surplus[0]}' is the target, say so (--target), else {ignored}" if target is None else f"; {ignored}"
+        return (
+            f"; if '{surplus[0]}' is the target, say so (--target), else {ignored}"
+            if target is None
+            else f"; {ignored}"
+        )
     return ""
 
 

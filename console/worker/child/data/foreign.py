@@ -41,7 +41,9 @@ _HEADS = (
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file", _OPEN),
     (b"PK\x03\x04", "a zip archive", _OPEN),
 )
-_PICKLES = re.compile(rb"\x80[\x02-\x05](?:\x95|[c}\]()K])|c(?:copy_reg|copyreg|sklearn|numpy|joblib|pandas|builtins|__builtin__)[\w.]*\n|\((?:lp|dp|i\w)\d*")
+_PICKLES = re.compile(
+    rb"\x80[\x02-\x05](?:\x95|[c}\]()K])|c(?:copy_reg|copyreg|sklearn|numpy|joblib|pandas|builtins|__builtin__)[\w.]*\n|\((?:lp|dp|i\w)\d*"
+)
 _ZLIB = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 _TEXTS = (
     (re.compile(r"<\?xml\b", re.I), "XML", _SAVE),
@@ -93,4 +95,6 @@ def members_of(archive: zipfile.ZipFile) -> list[Any]:
     """The files of an archive without what macOS and Windows put beside them."""
     files = [one for one in archive.infolist() if not one.is_dir()]
     hidden = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini")
-    return [one for one in files if not one.filename.startswith(hidden[0]) and one.filename.rpartition("/")[2] not in hidden]
+    return [
+        one for one in files if not one.filename.startswith(hidden[0]) and one.filename.rpartition("/")[2] not in hidden
+    ]

@@ -32,8 +32,8 @@ def has_header(rows: Rows, options: ReadOptions, known: Knowledge) -> Optional[b
         return False
     if known.all_text and len(first) == 1:
         return _over_texts(first[0], [row[0] for row in below])
-    counted = _counts_up(first, below)
-    return _over_values(first, below) if counted is NotImplemented else counted
+    counting = _counting(first, below)
+    return _counts_columns(first, below, counting) if counting else _over_values(first, below)
 
 
 def _is_named(first: Sequence[str], known: Knowledge, options: ReadOptions) -> bool:
@@ -57,24 +57,25 @@ def _over_texts(first: str, below: Sequence[str]) -> Optional[bool]:
     words, others = len(first.split()), [len(cell.split()) for cell in below if cell]
     if words <= 1:
         return True
-    return False if words > 3 or (others and words >= min(others)) else None
+    return False if words > 3 or (others and words >= min(others) and not first.istitle()) else None
 
 
-def _counts_up(first: Sequence[str], below: Rows) -> Optional[bool]:
-    """Whether the cells are 0, 1, 2 …, as pandas heads an array, beside the empty head of an index and before names.
-
-    None where they may be a row as well, NotImplemented where they are something else.
-    """
+def _counting(first: Sequence[str], below: Rows) -> list[int]:
+    """The places of cells that read 0, 1, 2 …, beside the empty head of an index and before names; else none."""
     begin = int(first[0] == "" and len(first) > 1 and _may_be_index([row[0] for row in below]))
-    numbered = [at for at in range(begin, len(first)) if first[at] == str(at - begin)]
-    count = len(numbered)
-    others = first[begin + count :]
-    if not count or numbered[-1] - begin != count - 1 or any(is_number(cell) or not cell for cell in others):
-        return NotImplemented
-    named = any(_numbers(below, begin + count + at) for at in range(len(others)))
-    if named or count >= _SURELY_COUNTED or (begin and count > 1):
+    found = [at for at in range(begin, len(first)) if first[at] == str(at - begin)]
+    others = first[begin + len(found) :]
+    whole = found == list(range(begin, begin + len(found))) and not any(is_number(cell) or not cell for cell in others)
+    return found if whole else []
+
+
+def _counts_columns(first: Sequence[str], below: Rows, counting: Sequence[int]) -> Optional[bool]:
+    """Whether cells that count up are the header of an array, as pandas writes it; None where they may be a row."""
+    behind = range(counting[-1] + 1, len(first))
+    named = any(_numbers(below, at) for at in behind)
+    if named or len(counting) >= _SURELY_COUNTED or (counting[0] and len(counting) > 1):
         return True
-    cells = [row[at] for row in below for at in numbered if len(row) > at and row[at]]
+    cells = [row[at] for row in below for at in counting if len(row) > at and row[at]]
     if cells and not any(_WHOLE.match(cell) for cell in cells):
         return True
     return False if any(list(row) == list(first) for row in below) or not cells else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Optional
 
 from backends.base import Source
 from console.worker.child.data.cells import is_number
@@ -56,7 +56,9 @@ def read_json_lines(source: Source, options: ReadOptions, known: Knowledge) -> C
     known = known.of(list(columns), options.ignore, by_place=not named)
     typed = {name: _typed(cells, name in known.texts) for name, cells in columns.items()}
     problems = {
-        name: _problem(columns[name], lines) for name, cells in typed.items() if cells.dtype.kind == "O" and name not in known.texts
+        name: _problem(columns[name], lines)
+        for name, cells in typed.items()
+        if cells.dtype.kind == "O" and name not in known.texts
     }
     return Columns(typed, named, ["JSON lines", text.encoding.replace("-sig", "")], problems)
 
@@ -78,11 +80,22 @@ def _nested(row: Any, name: str, line: int) -> str:
     cells = list(row.values()) if isinstance(row, dict) else []
     if len(cells) == 1 and isinstance(cells[0], list) and all(isinstance(cell, dict) for cell in cells[0]):
         return f"holds its rows in a list under '{name}': write that list alone, or a row a line"
-    if cells and all(isinstance(cell, (dict, list)) for cell in cells) or "data" in row and "schema" in row:
-        form = "split" if "columns" in row and "data" in row else "table" if "schema" in row else "columns or index"
+    form = _form(set(row) if isinstance(row, dict) else set(), cells)
+    if form is not None:
         what = f"is one JSON object of a whole table, as pandas writes with orient='{form}'"
         return f"{what}: write it with orient='records', lines=True"
     return f"holds a nested value in '{name}', line {line}: a table has one value a cell"
+
+
+def _form(names: set[str], cells: list[Any]) -> Optional[str]:
+    """The form in which pandas writes a whole table into one object; None where it is none."""
+    if {"columns", "data"} <= names:
+        return "split"
+    if {"schema", "data"} <= names:
+        return "table"
+    if cells and all(isinstance(cell, dict) for cell in cells):
+        return "columns"
+    return "list" if len(cells) > 1 and all(isinstance(cell, list) for cell in cells) else None
 
 
 def _values(source: Source, text: Text) -> Iterator[tuple[int, Any]]:
@@ -97,7 +110,9 @@ def _values(source: Source, text: Text) -> Iterator[tuple[int, Any]]:
             except _Doubled as error:
                 raise bad(source, f"names '{error}' twice in line {number}: name each column once") from None
             except (ValueError, RecursionError) as error:
-                if first and line.strip("\ufeff \t\r\n") in ("[", "{") or (first and line.lstrip("\ufeff \t")[:1] == "["):
+                if (first and line.strip("\ufeff \t\r\n") in ("[", "{")) or (
+                    first and line.lstrip("\ufeff \t")[:1] == "["
+                ):
                     yield from _whole(source, text)
                     return
                 ends = ", whose last sign is a comma: leave it out" if line.rstrip().endswith("},") else ""

@@ -112,6 +112,8 @@ def options_from(said: Any) -> ReadOptions:
     if sep is not None and len(sep) != 1:
         raise Refusal("bad-input", f"the separator '{sep}' must be one character: {say('sep', ';')}, for example")
     if decimal not in (None, ".", ","):
-        raise Refusal("bad-input", f"the decimal sign '{decimal}' must be '.' or ',': {say('decimal', ',')}, for example")
+        raise Refusal(
+            "bad-input", f"the decimal sign '{decimal}' must be '.' or ',': {say('decimal', ',')}, for example"
+        )
     missing, ignore = tuple(found.get("missing") or ()), tuple(found.get("ignore") or ())
     return ReadOptions(sep, decimal, encoding, found.get("header"), missing, ignore)
