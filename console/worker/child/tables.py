@@ -12,8 +12,7 @@ from collections.abc import Sequence
 from typing import Any, Optional, Union
 
 from backends.base import Json, Source
-from console.worker.child import expected
-from console.worker.child.data import fit
+from console.worker.child import expected, misfit
 from console.worker.child.data.options import ReadOptions, is_index_name, place_of
 from console.worker.child.jsonable import jsonable
 from console.worker.child.main import Refusal
@@ -79,13 +78,13 @@ def read_table(source: Source, target: Target, model: Any, options: Optional[Rea
     if not raw.named and count == len(list(frame)) - 1:
         frame = _without(frame, _empty_tail(frame), None, decided, "empty last column left out")
     if wanted is not None and raw.named and not _only_counts(frame, wanted):
-        fit.refuse_misfit(source, frame, wanted, model, name, raw.problems)
+        misfit.refuse_columns(source, frame, wanted, model, name, raw.problems)
         return Table(_in_order(frame, wanted), y, name, [*decided, "columns by name"])
     if wanted is not None:
-        fit.check_count(source, len(list(frame)), count, name)
+        misfit.check_count(source, len(list(frame)), count, name)
         problems = dict(zip(wanted, (raw.problems.get(column, "") for column in frame)))
         frame = _renamed(frame, wanted)
-        fit.refuse_misfit(source, frame, wanted, model, name, problems)
+        misfit.refuse_columns(source, frame, wanted, model, name, problems)
         why = "its header only counts them" if raw.named else "the file has no names"
         return Table(_in_order(frame, wanted), y, name, [*decided, f"columns by position, since {why}"])
     by = ["columns by position, since the model has no names"] if raw.named and count and len(list(frame)) > 1 else []
@@ -95,7 +94,7 @@ def read_table(source: Source, target: Target, model: Any, options: Optional[Rea
 def _of_array(source: Source, raw: Raw, targets: Sequence[str], model: Any, wanted: Optional[list[str]]) -> Table:
     X, y = _array_apart(source, raw, targets)
     count = len(wanted) if wanted is not None else expected.count_of(model)
-    fit.check_count(source, X.shape[1] if X.ndim == 2 else 1, count, named_target(targets))
+    misfit.check_count(source, X.shape[1] if X.ndim == 2 else 1, count, named_target(targets))
     named = wanted is not None and X.ndim == 2 and pandas() is not None and not hasattr(X, "toarray")
     decided = [*raw.decided, "columns by position, since the file has no names"] if wanted is not None else raw.decided
     return Table(frame_of(X, wanted or []) if named else X, y, raw.truth_name or named_target(targets), decided)
@@ -170,8 +169,8 @@ def _array_apart(source: Source, raw: Raw, targets: Sequence[str]) -> tuple[Any,
     places = [int(target) % width if _is_index(target, width) else None for target in targets]
     missing = [target for target, place in zip(targets, places) if place is None or array.ndim < 2]
     if missing:
-        differences = [fit.difference(target, "missing target", "a column", None) for target in missing]
-        raise fit.refusal(source, differences, f"; its {width} columns have no names, say its index")
+        differences = [misfit.difference(target, "missing target", "a column", None) for target in missing]
+        raise misfit.refusal(source, differences, f"; its {width} columns have no names, say its index")
     truth = array[:, places if len(places) > 1 else places[0]]
     truth = truth.toarray() if hasattr(truth, "toarray") else truth
     keep = [place for place in range(width) if place not in places]
@@ -195,8 +194,8 @@ def _frame_apart(source: Source, raw: Raw, targets: Sequence[str]) -> tuple[Any,
     places = [_place(target, names) for target in targets]
     missing = [target for target, place in zip(targets, places) if place is None]
     if missing:
-        differences = [fit.difference(target, "missing target", "a column", None) for target in missing]
-        raise fit.refusal(source, differences, fit.hint_of_target(missing[0], names))
+        differences = [misfit.difference(target, "missing target", "a column", None) for target in missing]
+        raise misfit.refusal(source, differences, misfit.hint_of_target(missing[0], names))
     numpy = importlib.import_module("numpy")
     chosen = [names[place] for place in places if place is not None]
     truths = [numpy.asarray(frame[name]) for name in chosen]
@@ -218,14 +217,14 @@ def _unnamed(source: Source, frame: Any, model: Any, target: Optional[str], raw:
     names = list(frame)
     count = expected.count_of(model)
     if expected.takes_texts(model):
-        fit.check_count(source, len(names), 1, target)
-        fit.refuse_types(source, frame, {names[0]: expected.Kind(expected.TEXT)}, raw.problems)
-    if expected.takes_texts(model) or (count is None and len(names) == 1 and fit.is_text(frame[names[0]])):
+        misfit.check_count(source, len(names), 1, target)
+        misfit.refuse_types(source, frame, {names[0]: expected.Kind(expected.TEXT)}, raw.problems)
+    if expected.takes_texts(model) or (count is None and len(names) == 1 and misfit.is_text(frame[names[0]])):
         return numpy.asarray(frame[names[0]]).astype(object)
     if model is None or (raw.named and hasattr(frame, "iloc") and not expected.takes_array(model)):
         return frame if hasattr(frame, "iloc") else frame_of(list(zip(*frame.values())), names)
-    fit.check_count(source, len(names), count, target)
-    fit.refuse_types(source, frame, expected.columns(model, names), raw.problems)
+    misfit.check_count(source, len(names), count, target)
+    misfit.refuse_types(source, frame, expected.columns(model, names), raw.problems)
     columns = [numpy.asarray(frame[name]) for name in names]
     numeric = all(column.dtype.kind in "biuf" for column in columns)
     return numpy.column_stack(columns) if numeric else numpy.asarray(frame, dtype=object)

@@ -13,7 +13,7 @@ from console.worker.child.data.options import say
 from console.worker.child.data.text import bad
 from console.worker.child.main import Refusal
 
-__all__ = ["DIFFERENCES_CAP", "check_count", "difference", "is_text", "refusal", "refuse_misfit", "refuse_types"]
+__all__ = ["check_count", "difference", "hint_of_target", "is_text", "refusal", "refuse_columns", "refuse_types"]
 
 DIFFERENCES_CAP = 200
 _SAMPLE = 1000
@@ -28,7 +28,7 @@ def difference(column: str, problem: str, wanted: Optional[str], found: Optional
     return {"column": column, "problem": problem, "expected": wanted, "found": found}
 
 
-def refuse_misfit(
+def refuse_columns(
     source: Source, frame: Any, wanted: list[str], model: Any, target: Optional[str], problems: dict[str, str]
 ) -> None:
     """Raise Refusal with every difference between the columns of the frame and those that the model names."""
