@@ -108,6 +108,10 @@ class Questions:
 
         return await self._fleet.ask(path, called)
 
+    async def ensure_method(self, path: str, methods: Sequence[str] = ()) -> None:
+        """Raise BadInput unless the model has these methods; without any, unless it has one that answers rows."""
+        await self._fleet.ask(path, lambda worker: worker.resolve(methods, deadline=self._deadline_s))
+
     async def sample(self, path: str, data: str | None, start: int, count: int) -> list[dict[str, Json]]:
         """Rows of a data file as they go into the model, by column; the target, if there is one, under its name."""
         named, column = self.data_of(path, data, None)

@@ -70,6 +70,7 @@ class Live:
         data, target = self._questions.data_of(path, plan.data, plan.target)
         file = await self._questions.open_data(path, data, target)
         methods = (plan.method,) if plan.method else ()
+        await self._questions.ensure_method(path, methods)
         judged = file.target is not None
 
         async def call(start: int, batch: int) -> Outcome:

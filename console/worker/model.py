@@ -237,6 +237,14 @@ class Worker:
         placement.alone(begun, perf_counter())
         return answer
 
+    async def resolve(self, methods: Sequence[str] = (), *, deadline: float = 30.0) -> tuple[str, ...]:
+        """The methods that a call of these asks; no `methods` means the first that the model has.
+
+        Raises ChildRefused where it has one of them not, or none that answers rows.
+        """
+        head, _body = await self.child.request("resolve", {"methods": list(methods)}, deadline=deadline)
+        return self._checked(lambda said: texts(said["methods"]), head)
+
     async def call_rows(
         self,
         rows: Sequence[Json],

@@ -251,11 +251,17 @@ def _worker(worker: WorkerView | None, width: int) -> list[Content]:
         ("phase", safe(worker.phase, 60)),
         ("memory", held),
         ("cpu", f"{worker.cpu:.0f} % of one core" if worker.cpu is not None else ""),
-        ("can", ", ".join(safe(method, 40) for method in worker.methods)),
+        ("can", _abilities(worker)),
         ("restarts", str(worker.restarts) if worker.restarts else ""),
         ("notes", "; ".join(safe(note, 200) for note in worker.notes)),
     ]
     return [*pairs(rows, width), *_phases(worker, width)]
+
+
+def _abilities(worker: WorkerView) -> str:
+    if worker.signature is not None and not worker.methods:
+        return "nothing that answers rows"
+    return ", ".join(safe(method, 40) for method in worker.methods)
 
 
 def _processes(worker: WorkerView) -> str:

@@ -6,6 +6,7 @@ from typing import Any, Callable
 
 from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
+from console.worker.child.methods import method_of
 
 __all__ = ["answered", "ask", "check", "count", "own"]
 
@@ -14,7 +15,7 @@ _PLAIN = (str, bytes, int, float, complex)
 
 def ask(model: Any, name: str, rows: Any, *truth: Any) -> Any:
     """What the model's method answers to these rows, which stay as they are. Raises Refusal for no good answer."""
-    found = answered(getattr(model, name), [own(one) for one in (rows, *truth)])
+    found = answered(method_of(model, name), [own(one) for one in (rows, *truth)])
     check(model, name, found, count(rows))
     return found
 

@@ -7,17 +7,19 @@ import math
 import warnings
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, Callable, Optional
+from typing import Any, Optional
 
 from backends.base import Json
+from console.worker.child import expected
 from console.worker.child.asking import count
+from console.worker.child.completing import completed, constant_of, prepared
 from console.worker.child.jsonable import column
 from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
 from console.worker.child.readers import frame_of
-from console.worker.wire import DTYPES, METHODS
+from console.worker.wire import DTYPES
 
-__all__ = ["array_from", "column", "count", "describe_input", "method", "raw_arrays", "score", "typed_rows", "warm_up"]
+__all__ = ["array_from", "column", "count", "describe_input", "raw_arrays", "score", "typed_rows", "warm_up"]
 
 _NUMBERS = frozenset("biufc")
 
@@ -28,14 +30,6 @@ Place = tuple[str, str, tuple[int, ...]]
 @lru_cache(maxsize=1)
 def _numpy() -> Any:
     return importlib.import_module("numpy")
-
-
-def method(model: Any, name: str) -> Callable[..., Any]:
-    """The model's method of this name. Raises Refusal when it has none."""
-    found = attribute(model, name) if name in METHODS else None
-    if not callable(found):
-        raise Refusal("bad-input", f"{type(model).__name__} has no {name}")
-    return found  # type: ignore[no-any-return]
 
 
 def describe_input(rows: Any) -> str:
@@ -58,8 +52,8 @@ def typed_rows(rows: list[Any], columns: Optional[list[str]], model: Any) -> Any
     """
     if not rows:
         raise Refusal("bad-input", "there is no row to predict")
-    names = attribute(model, "feature_names_in_")
-    wanted = columns or (None if names is None else [str(name) for name in names])
+    names = expected.names_of(model)
+    wanted = columns or _typed_names(model, names, rows[0])
     if all(isinstance(row, dict) for row in rows):
         rows = [_from_object(row, wanted) for row in rows]
     if all(isinstance(row, str) for row in rows):
@@ -69,10 +63,27 @@ def typed_rows(rows: list[Any], columns: Optional[list[str]], model: Any) -> Any
     if wanted is not None:
         if len(rows[0]) != len(wanted):
             raise Refusal("bad-input", f"a row has {len(rows[0])} values, the model takes {len(wanted)}")
-        return frame_of(rows, wanted)
+        return _typed_frame(model, names, frame_of(rows, wanted))
     numpy = importlib.import_module("numpy")
     array = numpy.asarray(rows)
     return array if array.dtype.kind in _NUMBERS else numpy.asarray(rows, dtype=object)
+
+
+def _typed_names(model: Any, names: Optional[list[str]], row: Any) -> Optional[list[str]]:
+    """The columns of a typed row: those of the model, but for a constant that the row leaves out."""
+    constant = constant_of(model)
+    if names is None or constant is None:
+        return names
+    has_all = constant.name in row if isinstance(row, dict) else len(row) == len(names)
+    return names if has_all else [name for name in names if name != constant.name]
+
+
+def _typed_frame(model: Any, names: Optional[list[str]], frame: Any) -> Any:
+    """Typed rows as the model takes them: with its constant, in its order, with its categories."""
+    if names is None or not hasattr(frame, "iloc"):
+        return frame
+    frame = completed(model, frame, [])
+    return prepared(model, frame[names] if set(names) == set(frame) else frame, [])
 
 
 def _from_object(row: dict[str, Any], names: Optional[list[str]]) -> Any:

@@ -4,122 +4,92 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Optional
 
 from console.worker.child.data.options import Knowledge
+from console.worker.child.libraries.base import NUMBER, TEXT, Kind, listed
+from console.worker.child.libraries.parts import library_of, receivers
 from console.worker.child.live import attribute
 
-NUMBER, TEXT = "number", "text"
+__all__ = [
+    "NUMBER",
+    "TEXT",
+    "Kind",
+    "columns",
+    "count_of",
+    "knowledge",
+    "names_of",
+    "picks",
+    "placeholders_of",
+    "takes_array",
+    "takes_texts",
+]
 
 _UNKNOWN_MODULES = ("sklearn.compose", "sklearn.feature_extraction", "sklearn.pipeline", "sklearn.dummy")
 _ANY_KIND = frozenset({"FunctionTransformer", "SimpleImputer", "OrdinalEncoder", "OneHotEncoder", "TargetEncoder"})
 _TEXT_MODULE = "sklearn.feature_extraction.text"
 PLACES_CAP = 100_000
 """Of so many columns without names it is asked what the model knows."""
-_NAMES = ("feature_names_in_", "feature_name_", "feature_names_", "feature_name", "feature_names")
-"""Where models keep their inputs' names: scikit-learn, LightGBM's estimators, CatBoost, LightGBM's and XGBoost's
-boosters."""
-_COUNTS = ("n_features_in_", "n_features_", "num_feature", "num_features")
-_MADE_UP = (r"Column_{}", r"f{}", r"{}", r"x{}", r"feature_{}")
-"""Names that libraries give to columns of arrays, which had none."""
+_COUNTS = ("n_features_in_", "n_features_")
 
 
-@dataclass(frozen=True)
-class Kind:
-    """One column's kind; `categories` are the texts it was fitted with, `gaps` whether some were missing."""
+def names_of(model: Any) -> Optional[list[str]]:
+    """The names of the model's inputs in its own order: its own, else those of the parts that are given the same rows.
 
-    kind: str
-    categories: frozenset[str] = frozenset()
-    gaps: bool = False
-
-
-def names_of(model: Any, depth: int = 0) -> Optional[list[str]]:
-    """The names of the model's inputs in its own order; None where it knows none."""
-    if model is None or isinstance(model, str) or depth > 8:
-        return None
-    for place in _NAMES:
-        found = _listed(attribute(model, place))
+    None where it knows none, or only names that a library made up.
+    """
+    for part in receivers(model):
+        library = library_of(part)
+        found = library.names(part) or (None if library.placeholders(part) else _own_names(part))
         if found:
-            return None if _made_up(found) and not _is_own(model, place, found) else found
-    inner = _inner(model)
-    return names_of(inner, depth + 1) if inner is not None else _of_statsmodels(model)
+            return found
+    return None
 
 
-def _listed(found: Any) -> Optional[list[str]]:
-    if callable(found):
-        try:
-            found = found()
-        except Exception:
-            return None
-    if found is None or isinstance(found, (str, bytes)):
-        return None
-    try:
-        return [str(name) for name in found]
-    except TypeError:
-        return None
+def _own_names(part: Any) -> Optional[list[str]]:
+    return listed(attribute(part, "feature_names_in_"))
 
 
-def _made_up(names: Sequence[str]) -> bool:
-    return any(list(names) == [form.format(at) for at in range(len(names))] for form in _MADE_UP)
-
-
-def _is_own(model: Any, place: str, names: Sequence[str]) -> bool:
-    """Whether names that read as if they were made up are a data frame's: scikit-learn itself makes none up."""
-    own = str(getattr(type(model), "__module__", "")).startswith("sklearn.") and place == "feature_names_in_"
-    return own and list(names[:1]) != [_MADE_UP[0].format(0)]
-
-
-def _inner(model: Any) -> Any:
-    """The part of a composed model that its input goes to first."""
+def placeholders_of(model: Any) -> Optional[list[str]]:
+    """Names that hold where the columns of a file are just these: those that a library made up for an array's columns,
+    or those of a later step, whose input may be what the first made of the rows."""
+    made_up = next((found for part in receivers(model) if (found := library_of(part).placeholders(part))), None)
     steps = attribute(model, "steps")
-    if isinstance(steps, list) and steps and isinstance(steps[0], tuple):
-        return steps[0][1]
-    return next(iter(_parts(model)), None)
-
-
-def _parts(model: Any) -> list[Any]:
-    """The parts that each get the whole input of a model of scikit-learn's that is made of others."""
-    if not str(getattr(type(model), "__module__", "")).startswith("sklearn."):
-        return []
-    for name in ("best_estimator_", "estimator_", "regressor_"):
-        if attribute(model, name) is not None:
-            return [attribute(model, name)]
-    calibrated = attribute(model, "calibrated_classifiers_")
-    if isinstance(calibrated, list):
-        return [attribute(one, "estimator") for one in calibrated]
-    union = attribute(model, "transformer_list")
-    several = [one[1] for one in union] if isinstance(union, list) else attribute(model, "estimators_")
-    return [one for one in several if not isinstance(one, str)] if isinstance(several, list) else []
-
-
-def _of_statsmodels(model: Any) -> Optional[list[str]]:
-    """The columns of a result of statsmodels; one made by a formula takes its data by name itself."""
-    design = attribute(model, "model")
-    names = _listed(attribute(design, "exog_names")) if design is not None else None
-    formula = attribute(attribute(design, "data"), "design_info") or attribute(design, "formula")
-    if not names or formula is not None:
-        return None
-    plain = [name for name in names if name != "const"]
-    return None if plain == [f"x{at}" for at in range(1, len(plain) + 1)] else names
+    later = steps[1:] if isinstance(steps, list) else []
+    return made_up or next((found for step in later if (found := names_of(step[-1]))), None)
 
 
 def count_of(model: Any) -> Optional[int]:
     """How many inputs the model takes; None where it does not say. Zero is not said."""
-    for place in _COUNTS:
-        found = attribute(model, place)
-        try:
-            number = int(found() if callable(found) else found)
-        except Exception:
-            continue
-        if number > 0:
-            return number
+    for part in receivers(model):
+        found = library_of(part).count(part) or next((one for place in _COUNTS if (one := _number(part, place))), None)
+        if found:
+            return found
     return None
 
 
+def _number(part: Any, place: str) -> int:
+    try:
+        return max(0, int(attribute(part, place)))
+    except (TypeError, ValueError):
+        return 0
+
+
+def picks(model: Any) -> bool:
+    """Whether the model takes the columns that it needs out of a frame, whatever else is in it."""
+    return library_of(model).picks
+
+
 def takes_array(model: Any) -> bool:
-    """Whether the model was fitted on an array: by scikit-learn's rule it knows its count of inputs and no names."""
-    return attribute(model, "n_features_in_") not in (None, 0) and attribute(model, "feature_names_in_") is None
+    """Whether the model is known to want an array: its library, or an estimator of scikit-learn's that knows its count
+    and no names. What somebody else wrote may count its columns and pick them by name all the same."""
+    for part in receivers(model):
+        if library_of(part).wants_array:
+            return True
+        if str(type(part).__module__).startswith("sklearn.") and not attribute(part, "steps"):
+            return bool(_number(part, "n_features_in_")) and _own_names(part) is None
+    return False
 
 
 def knowledge(model: Any, names: Sequence[str], targets: Sequence[str] = ()) -> Knowledge:
@@ -142,6 +112,13 @@ def knowledge(model: Any, names: Sequence[str], targets: Sequence[str] = ()) -> 
 
 def columns(model: Any, names: list[str]) -> dict[str, Kind]:
     """Column name to what the model expects there; columns of which nothing is known are left out."""
+    told: dict[str, Kind] = {}
+    for part in receivers(model):
+        told = {**library_of(part).kinds(part, names), **told}
+    return told or _of_scikit_learn(model, names)
+
+
+def _of_scikit_learn(model: Any, names: list[str]) -> dict[str, Kind]:
     if isinstance(model, str) or model is None:
         return {}
     kind = type(model).__name__
@@ -168,8 +145,38 @@ def columns(model: Any, names: list[str]) -> dict[str, Kind]:
     if not module.startswith("sklearn.") or module.startswith(_UNKNOWN_MODULES) or kind in _ANY_KIND:
         return {}
     if attribute(model, "is_categorical_") is not None:
-        return columns(attribute(model, "_preprocessor"), names)
-    return dict.fromkeys(names, Kind(NUMBER))
+        return _of_histograms(model, names)
+    return dict.fromkeys(names, Kind(NUMBER)) if _all_numeric(model) else {}
+
+
+def _parts(model: Any) -> list[Any]:
+    """The parts that each get the whole input of a model of scikit-learn's that is made of others."""
+    if not str(getattr(type(model), "__module__", "")).startswith("sklearn."):
+        return []
+    for name in ("best_estimator_", "estimator_", "regressor_"):
+        if attribute(model, name) is not None:
+            return [attribute(model, name)]
+    calibrated = attribute(model, "calibrated_classifiers_")
+    if isinstance(calibrated, list):
+        return [attribute(one, "estimator") for one in calibrated]
+    union = attribute(model, "transformer_list")
+    several = [one[1] for one in union] if isinstance(union, list) else attribute(model, "estimators_")
+    return [one for one in several if not isinstance(one, str)] if isinstance(several, list) else []
+
+
+def _all_numeric(model: Any) -> bool:
+    """Whether nothing of another library is given the rows, which might take texts."""
+    return all(str(type(part).__module__).startswith("sklearn.") for part in receivers(model))
+
+
+def _of_histograms(model: Any, names: list[str]) -> dict[str, Kind]:
+    """Of boosting by histograms, whose own encoder holds the categories of those columns that have some."""
+    encoders = attribute(attribute(model, "_preprocessor"), "named_transformers_") or {}
+    categories = attribute(encoders.get("encoder"), "categories_") or []
+    marked = [name for name, is_category in zip(names, attribute(model, "is_categorical_")) if is_category]
+    found = {name: _of_categories(values) for name, values in zip(marked, categories)}
+    numbers = {name: Kind(NUMBER) for name in names if name not in marked}
+    return {**numbers, **{name: kind for name, kind in found.items() if kind is not None}}
 
 
 def _first_that_tells(parts: list[Any], names: list[str]) -> dict[str, Kind]:
@@ -218,10 +225,7 @@ def _kind_of(values: Any) -> Optional[str]:
     return None
 
 
-def takes_texts(model: Any, depth: int = 0) -> bool:
+def takes_texts(model: Any) -> bool:
     """Whether the one input of the model is text: a vectorizer, or a pipeline that begins with one."""
-    if model is None or depth > 8:
-        return False
-    if re.match(re.escape(_TEXT_MODULE), str(getattr(type(model), "__module__", ""))):
-        return True
-    return takes_texts(_inner(model), depth + 1)
+    modules = (str(getattr(type(part), "__module__", "")) for part in receivers(model))
+    return any(re.match(re.escape(_TEXT_MODULE), module) for module in modules)

@@ -1,35 +1,20 @@
-"""What a live model tells of itself: methods, signature, versions."""
+"""What a live model tells of itself: attributes, versions, whether its answers depend on the rows of a call."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Optional
+from typing import Any
 
-from backends.base import Json
-from console.worker.child.jsonable import jsonable
 from console.worker.wire import METHODS
 
-CLASSES_CAP = 10_000
 _ACROSS_ROWS = frozenset(
     {"DummyClassifier", "FunctionTransformer", "NMF", "MiniBatchNMF", "SparsePCA", "MiniBatchSparsePCA"}
 )
 """Estimators of scikit-learn whose answer for a row depends on the call: drawn at random, by a function of somebody's,
 iterated until all rows of the call have converged, or of another shape for a single row."""
 _LIBRARIES = ("numpy", "scipy", "sklearn", "joblib", "pandas", "h5py", "xgboost", "lightgbm", "catboost", "torch")
-
-
-def methods_of(model: Any) -> list[str]:
-    """Those of METHODS that the model has."""
-    found = []
-    for name in METHODS:
-        try:
-            if callable(getattr(model, name, None)):
-                found.append(name)
-        except Exception:
-            continue
-    return found
 
 
 def attribute(model: Any, name: str) -> Any:
@@ -40,38 +25,15 @@ def attribute(model: Any, name: str) -> Any:
         return None
 
 
-def signature_of(model: Any) -> dict[str, Json]:
-    """The signature as the fitted object has it (see `backends.base.Signature`)."""
-    names = attribute(model, "feature_names_in_")
-    classes = attribute(model, "classes_")
-    n_features = attribute(model, "n_features_in_")
-    return {
-        "n_features": _count(n_features),
-        "feature_names": None if names is None else [str(name) for name in names],
-        "outputs": _count(attribute(model, "n_outputs_")),
-        "classes": _classes(classes),
-    }
-
-
-def _count(value: Any) -> Optional[int]:
-    try:
-        return None if value is None else int(value)
-    except (TypeError, ValueError):
-        return None
-
-
-def _classes(classes: Any) -> Json:
-    plain = None if classes is None else jsonable(classes)
-    return plain[:CLASSES_CAP] if isinstance(plain, list) else None
-
-
 def row_wise(model: Any) -> frozenset[str]:
     """The methods whose answer for a row does not depend on the other rows of the call.
 
     Known of scikit-learn's own estimators only, composed of nothing else. The last bits of a number may still differ
     with the number of rows, since a BLAS sums in another order then.
     """
-    return frozenset(methods_of(model)) - {"score"} if _all_row_wise(model) else frozenset()
+    if not _all_row_wise(model):
+        return frozenset()
+    return frozenset(name for name in METHODS if name != "score" and callable(attribute(model, name)))
 
 
 def _all_row_wise(part: Any, depth: int = 0) -> bool:

@@ -36,7 +36,7 @@ def refuse_columns(
     kinds = expected.columns(model, wanted)
     known, there = set(wanted), set(found)
     differences = [
-        difference(name, "missing", kinds[name].kind if name in kinds else "a column", None)
+        difference(name, "missing", (kinds[name].words or kinds[name].kind) if name in kinds else "a column", None)
         for name in wanted
         if name not in there
     ]
@@ -99,9 +99,9 @@ def _of_types(
         wanted, kind = kinds[name], _kind(frame[name])
         if kind == expected.TEXT and wanted.categories and _only_numbers(frame[name], wanted.categories):
             kind = expected.NUMBER
-        if kind is not None and kind != wanted.kind:
+        if kind is not None and kind != wanted.kind and not (wanted.loose and not problems.get(name)):
             what = problems.get(name) or f"{kind} ({_dtype(frame[name])})"
-            differences.append(difference(name, "type", wanted.kind, what))
+            differences.append(difference(name, "type", wanted.words or wanted.kind, what))
     return differences
 
 

@@ -10,7 +10,7 @@ from typing import Any, Optional
 from backends import registry
 from backends.base import Source
 from backends.frozen import Frozen
-from console.worker.child import asking, calls, live, metrics, results, title, tracebacks
+from console.worker.child import asking, calls, live, methods, metrics, results, signatures, title, tracebacks
 from console.worker.child.batching import Batching, Key
 from console.worker.child.data.options import options_from
 from console.worker.child.main import Answer, Refusal, Request, Service
@@ -37,6 +37,7 @@ class Serving(Service):
         self._repeats = Repeats()
         self._row_wise: frozenset[str] = frozenset()
         self._methods: tuple[str, ...] = ()
+        self._first: Optional[str] = None
         self._bound: dict[str, Any] = {}
         self._phases: dict[str, float] = {}
         self._since = 0.0
@@ -47,6 +48,7 @@ class Serving(Service):
             "open_data": self.open_data,
             "close_data": self.close_data,
             "sample_rows": self.sample_rows,
+            "resolve": self.resolve,
             "call": self.call,
             "call_rows": self.call_rows,
             "call_array": self.call_array,
@@ -91,10 +93,11 @@ class Serving(Service):
         self._repeats.forget()
         self._changes = live.quieten(self.model)
         self._row_wise = live.row_wise(self.model)
-        self._methods = tuple(live.methods_of(self.model))
+        self._methods = tuple(methods.methods_of(self.model))
+        self._first = methods.default_among(list(self._methods))
         warnings = tracebacks.drain_warnings()
         self._begin(request, "warm")
-        signature = live.signature_of(self.model)
+        signature = signatures.signature_of(self.model)
         not_warmed = self._warm(signature)
         self._begin(request, "")
         tracebacks.drain_warnings()
@@ -133,6 +136,13 @@ class Serving(Service):
         truths = None if table.y is None else calls.column(table.y[start : start + number])
         return {"rows": table.sample(start, number), "truths": truths}, b""
 
+    def resolve(self, request: Request) -> Answer:
+        """methods → the methods that a call of these asks. Raises Refusal where the model has one of them not."""
+        asked = self._asked(request.fields)
+        for name in asked:
+            self._bind(name)
+        return {"methods": list(asked)}, b""
+
     def call(self, request: Request) -> Answer:
         """data, start, stop, methods, outputs, score → rows, worker_ms, and what was asked for."""
         fields = request.fields
@@ -144,12 +154,12 @@ class Serving(Service):
         return head, b""
 
     def _called(
-        self, table: Table, start: int, stop: Optional[int], methods: Any, *, score: bool
+        self, table: Table, start: int, stop: Optional[int], asked: Any, *, score: bool
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """The answer for rows of a table but for its outputs, and those."""
-        truth = table.truth(start, stop) if score or "score" in methods else None
+        truth = table.truth(start, stop) if score or "score" in asked else None
         rows = table.slice(start, stop)
-        found, elapsed = self._run(rows, methods, truth)
+        found, elapsed = self._run(rows, asked, truth)
         head: dict[str, Any] = {"rows": calls.count(rows), "worker_ms": elapsed}
         if score:
             head["score"] = calls.score(truth, next(iter(found.values())))
@@ -232,14 +242,14 @@ class Serving(Service):
         return known.framed(call_number(frame), int(elapsed * 1e6), found, self._with_warnings({}))
 
     def _again_of_table(self, frame: bytes) -> Optional[bytes]:
-        asked = table_call(frame)
-        if asked is None:
+        call = table_call(frame)
+        if call is None:
             return None
-        number, methods, outputs, score, data, start, stop = asked
+        number, asked, outputs, score, data, start, stop = call
         if outputs or data not in self.tables or self.model is None:
             return None
         self.phase, self.input = "call", None
-        head = self._called(self.tables[data], start, stop, methods or self._asked({}), score=score)[0]
+        head = self._called(self.tables[data], start, stop, asked or self._asked({}), score=score)[0]
         try:
             return encode({**head, "id": number})
         except ValueError:
@@ -269,10 +279,10 @@ class Serving(Service):
         """What a request can share a call with: array calls of row-wise methods on rows of the same width and dtype."""
         if head.get("op") != "call_array" or "fds" in head:
             return None
-        shape, dtype, methods = head.get("shape"), head.get("dtype"), head.get("methods")
-        if not shape or dtype not in DTYPES or not self._row_wise.issuperset(methods or self._methods[:1]):
+        shape, dtype, asked = head.get("shape"), head.get("dtype"), head.get("methods")
+        if not shape or dtype not in DTYPES or not self._row_wise.issuperset(asked or (self._first,)):
             return None
-        return tuple(methods or ()), dtype, tuple(shape[1:])
+        return tuple(asked or ()), dtype, tuple(shape[1:])
 
     def _learn(self, fields: Head, rows: int, elapsed_ms: float) -> None:
         """What a call costs; one that the model and its twin both answered costs more than the next will."""
@@ -336,17 +346,20 @@ class Serving(Service):
         return self.model
 
     def _asked(self, fields: dict[str, Any]) -> Any:
-        """The methods to call: those named, else the first that this model has (a transformer cannot predict)."""
-        self._loaded()
-        first = self._methods[:1]
-        return fields.get("methods") or (first if first != ("score",) else ("predict",))
+        """The methods to call: those named, else the first that this model has. Raises Refusal where it has none."""
+        model = self._loaded()
+        if fields.get("methods"):
+            return fields["methods"]
+        if self._first is None:
+            raise methods.nothing_to_call(model)
+        return (self._first,)
 
-    def _run(self, rows: Any, methods: Any, truth: Any) -> tuple[dict[str, Any], float]:
+    def _run(self, rows: Any, asked: Any, truth: Any) -> tuple[dict[str, Any], float]:
         """Results by method, and the milliseconds spent in the model alone."""
         self.input = rows
         found: dict[str, Any] = {}
         elapsed = 0
-        for name in methods:
+        for name in asked:
             self.phase = name
             method = self._bound.get(name) or self._bind(name)
             given = [asking.own(one) for one in ((rows, truth) if name == "score" else (rows,))]
@@ -360,7 +373,7 @@ class Serving(Service):
 
     def _bind(self, name: str) -> Any:
         """The model's method, looked up once. Raises Refusal."""
-        method = self._bound[name] = calls.method(self._loaded(), name)
+        method = self._bound[name] = methods.method_of(self._loaded(), name)
         return method
 
     def _with_warnings(self, head: dict[str, Any]) -> dict[str, Any]:

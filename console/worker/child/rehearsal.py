@@ -67,7 +67,7 @@ def _as_file(model: Any, format_name: str) -> _Model:
 
 def run() -> None:
     """Load and ask what `make` made. Raises OSError."""
-    from console.worker.child import calls, live
+    from console.worker.child import calls, live, methods, signatures
 
     for one in _models:
         with tempfile.TemporaryFile() as file:
@@ -76,8 +76,8 @@ def run() -> None:
             model = registry.load(Frozen(file.fileno(), "", one.plan), one.format).model
         live.quieten(model)
         live.row_wise(model)
-        live.methods_of(model)
-        signature: Any = live.signature_of(model)
+        methods.methods_of(model)
+        signature: Any = signatures.signature_of(model)
         calls.warm_up(model, signature["feature_names"], signature["n_features"])
         _ask(calls, model, signature)
     if not _kept:

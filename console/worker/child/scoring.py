@@ -66,8 +66,6 @@ class Answers:
     def of(self, method: str) -> Any:
         """The answer of a method. Raises Refusal where the model has none, and what the model raises."""
         if method not in self._known:
-            if not self.has(method):
-                raise Refusal("bad-input", f"{type(self.model).__name__} has no {method}")
             self._known[method] = ask(self.model, method, self.X)
         return self._known[method]
 

@@ -13,6 +13,7 @@ from typing import Any, Optional, Union
 
 from backends.base import Json, Source
 from console.worker.child import expected, misfit
+from console.worker.child.completing import completed, constant_of, meaning_of, prepared, spelled, widened
 from console.worker.child.data.options import ReadOptions, is_index_name, place_of
 from console.worker.child.jsonable import jsonable
 from console.worker.child.main import Refusal
@@ -72,32 +73,77 @@ def read_table(source: Source, target: Target, model: Any, options: Optional[Rea
     absent = [column for column in options.ignore if column not in list(raw.frame)]
     decided += [f"nothing to ignore is called {', '.join(absent)}"] if absent else []
     frame = _without(frame, options.ignore, wanted, decided, "ignored")
-    count = len(wanted) if wanted is not None else expected.count_of(model)
-    if model is not None and (wanted is not None or count != len(list(frame))):
-        frame = _without(frame, _indexes(frame, raw), wanted, decided, "index left out")
-    if not raw.named and count == len(list(frame)) - 1:
-        frame = _without(frame, _empty_tail(frame), None, decided, "empty last column left out")
-    if wanted is not None and raw.named and not _only_counts(frame, wanted):
-        misfit.refuse_columns(source, frame, wanted, model, name, raw.problems)
-        return Table(_in_order(frame, wanted), y, name, [*decided, "columns by name"])
+    wanted = wanted or _placeholders(model, frame, raw)
     if wanted is not None:
-        misfit.check_count(source, len(list(frame)), count, name)
-        problems = dict(zip(wanted, (raw.problems.get(column, "") for column in frame)))
-        frame = _renamed(frame, wanted)
-        misfit.refuse_columns(source, frame, wanted, model, name, problems)
-        why = "its header only counts them" if raw.named else "the file has no names"
-        return Table(_in_order(frame, wanted), y, name, [*decided, f"columns by position, since {why}"])
-    by = ["columns by position, since the model has no names"] if raw.named and count and len(list(frame)) > 1 else []
-    return Table(_unnamed(source, frame, model, name, raw), y, name, [*decided, *by])
+        X = _by_names(source, frame, raw, wanted, model, name, decided)
+    else:
+        X = _by_position(source, frame, raw, model, name, decided)
+    meaning = meaning_of(model)
+    return Table(X, y, name, [*decided, meaning] if meaning else decided)
+
+
+def _placeholders(model: Any, frame: Any, raw: Raw) -> Optional[list[str]]:
+    """Names that the model's library made up, where the file has just those."""
+    made_up = expected.placeholders_of(model) if raw.named else None
+    constant = constant_of(model)
+    added = set() if constant is None else {constant.name}
+    return made_up if made_up is not None and set(made_up) - added == set(frame) - added else None
+
+
+def _by_names(
+    source: Source, frame: Any, raw: Raw, wanted: list[str], model: Any, target: Optional[str], decided: list[str]
+) -> Any:
+    """The inputs of a model that knows names: by them, or by position where the file has none."""
+    problems, how = raw.problems, "columns by name"
+    if raw.named:
+        frame = spelled(model, frame, wanted, decided)
+        frame = _without(frame, _indexes(frame, raw), wanted, decided, "index left out")
+    if raw.named and not _only_counts(frame, wanted):
+        if expected.picks(model):
+            others = [name for name in frame if name not in wanted]
+            frame = _without(frame, others, wanted, decided, "not used by the model")
+    else:
+        constant = constant_of(model)
+        short = len(list(frame)) + 1 == len(wanted) and constant is not None
+        names = [name for name in wanted if not short or constant is None or name != constant.name]
+        frame = _without_tail(frame, raw, len(names), decided)
+        misfit.check_count(source, len(list(frame)), len(names), target)
+        problems = dict(zip(names, (problems.get(column, "") for column in frame)))
+        frame = _renamed(frame, names)
+        how = f"columns by position, since {'its header only counts them' if raw.named else 'the file has no names'}"
+    frame = completed(model, frame, decided)
+    misfit.refuse_columns(source, frame, wanted, model, target, problems)
+    X = prepared(model, _in_order(frame, wanted), decided)
+    decided.append(how)
+    return X
+
+
+def _by_position(source: Source, frame: Any, raw: Raw, model: Any, target: Optional[str], decided: list[str]) -> Any:
+    """The inputs of a model that knows no names: as the file has them."""
+    count = expected.count_of(model)
+    if model is not None and count != len(list(frame)):
+        frame = _without(frame, _indexes(frame, raw), None, decided, "index left out")
+    frame = _without_tail(frame, raw, count, decided)
+    several = raw.named and model is not None and len(list(frame)) > 1
+    X = _unnamed(source, frame, model, target, raw, decided)
+    if several and count:
+        decided.append("columns by position, since the model has no names")
+    elif several:
+        decided.append("columns as they stand in the file, since the model tells no names")
+    return X
 
 
 def _of_array(source: Source, raw: Raw, targets: Sequence[str], model: Any, wanted: Optional[list[str]]) -> Table:
     X, y = _array_apart(source, raw, targets)
+    decided = list(raw.decided)
     count = len(wanted) if wanted is not None else expected.count_of(model)
+    X = widened(model, X, count, decided)
     misfit.check_count(source, X.shape[1] if X.ndim == 2 else 1, count, named_target(targets))
-    named = wanted is not None and X.ndim == 2 and pandas() is not None and not hasattr(X, "toarray")
-    decided = [*raw.decided, "columns by position, since the file has no names"] if wanted is not None else raw.decided
-    return Table(frame_of(X, wanted or []) if named else X, y, raw.truth_name or named_target(targets), decided)
+    if wanted is not None and X.ndim == 2 and pandas() is not None and not hasattr(X, "toarray"):
+        X = prepared(model, frame_of(X, wanted), decided)
+    by = ["columns by position, since the file has no names"] if wanted is not None else []
+    meaning = [found] if (found := meaning_of(model)) else []
+    return Table(X, y, raw.truth_name or named_target(targets), [*decided, *by, *meaning])
 
 
 def _without(frame: Any, names: Sequence[str], wanted: Optional[list[str]], decided: list[str], why: str) -> Any:
@@ -123,12 +169,16 @@ def _indexes(frame: Any, raw: Raw) -> list[str]:
     return found + [name for name in frame if name.startswith("__index_level_")]
 
 
-def _empty_tail(frame: Any) -> list[str]:
-    """The last column of a file without names where it holds nothing: a separator stands behind each row."""
+def _without_tail(frame: Any, raw: Raw, count: Optional[int], decided: list[str]) -> Any:
+    """The frame without the last of its columns, where the file has no names, one column too many, and a separator
+    behind each row."""
     numpy = importlib.import_module("numpy")
-    last = list(frame)[-1]
-    cells = numpy.asarray(frame[last])
-    return [last] if cells.dtype.kind == "f" and bool(numpy.isnan(cells).all()) else []
+    last = list(frame)[-1:]
+    if raw.named or not last or count != len(list(frame)) - 1:
+        return frame
+    cells = numpy.asarray(frame[last[0]])
+    empty = cells.dtype.kind == "f" and bool(numpy.isnan(cells).all())
+    return _without(frame, last, None, decided, "empty last column left out") if empty else frame
 
 
 def _only_counts(frame: Any, wanted: Sequence[str]) -> bool:
@@ -211,7 +261,7 @@ def _place(target: str, names: Sequence[str]) -> Optional[int]:
         return None
 
 
-def _unnamed(source: Source, frame: Any, model: Any, target: Optional[str], raw: Raw) -> Any:
+def _unnamed(source: Source, frame: Any, model: Any, target: Optional[str], raw: Raw, decided: list[str]) -> Any:
     """Inputs for a model that knows no names: texts as one array, an array where it was fitted on one, else a frame."""
     numpy = importlib.import_module("numpy")
     names = list(frame)
@@ -221,13 +271,17 @@ def _unnamed(source: Source, frame: Any, model: Any, target: Optional[str], raw:
         misfit.refuse_types(source, frame, {names[0]: expected.Kind(expected.TEXT)}, raw.problems)
     if expected.takes_texts(model) or (count is None and len(names) == 1 and misfit.is_text(frame[names[0]])):
         return numpy.asarray(frame[names[0]]).astype(object)
-    if model is None or (raw.named and hasattr(frame, "iloc") and not expected.takes_array(model)):
+    short = constant_of(model) is not None and len(names) + 1 == count
+    if not short:
+        misfit.check_count(source, len(names), count, target)
+    as_frame = raw.named and hasattr(frame, "iloc") and not short and not expected.takes_array(model)
+    if model is None or as_frame:
         return frame if hasattr(frame, "iloc") else frame_of(list(zip(*frame.values())), names)
-    misfit.check_count(source, len(names), count, target)
     misfit.refuse_types(source, frame, expected.columns(model, names), raw.problems)
     columns = [numpy.asarray(frame[name]) for name in names]
     numeric = all(column.dtype.kind in "biuf" for column in columns)
-    return numpy.column_stack(columns) if numeric else numpy.asarray(frame, dtype=object)
+    array = numpy.column_stack(columns) if numeric else numpy.asarray(frame, dtype=object)
+    return widened(model, array, expected.count_of(model), decided)
 
 
 def _described(X: Any) -> list[tuple[str, str]]:

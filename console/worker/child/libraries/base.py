@@ -1,0 +1,132 @@
+"""What a library's entry may tell of its models; what it leaves out is as scikit-learn has it, or unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Callable, Optional
+
+from console.worker.child.live import attribute
+from console.worker.child.main import Refusal
+
+__all__ = ["NUMBER", "TEXT", "Constant", "Kind", "Library", "as_category", "is_category", "listed", "numbered"]
+
+NUMBER, TEXT = "number", "text"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One column's kind; `categories` are the texts it was fitted with, `gaps` whether some were missing.
+
+    `words` name what is expected better than the kind does; with `loose` the library takes other dtypes too.
+    """
+
+    kind: str
+    categories: frozenset[str] = frozenset()
+    gaps: bool = False
+    words: str = ""
+    loose: bool = False
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A column of one value that a design has at this place, and that files leave out."""
+
+    at: int
+    name: Optional[str]
+    value: float = 1.0
+
+
+class Library:
+    """The models of one library: of each `part`, a fitted object of it, what it knows."""
+
+    picks = False
+    """Whether the models take the columns that they need out of a frame, whatever else is in it."""
+    wants_array = False
+    """Whether the models cannot be given a data frame."""
+
+    def names(self, part: Any) -> Optional[list[str]]:
+        """The names of the inputs in the model's order; None where it has none."""
+        return None
+
+    def placeholders(self, part: Any) -> Optional[list[str]]:
+        """The names that the library made up for columns of an array."""
+        return None
+
+    def count(self, part: Any) -> Optional[int]:
+        """How many inputs there are; None where only scikit-learn's attributes may tell."""
+        return None
+
+    def kinds(self, part: Any, names: Sequence[str]) -> dict[str, Kind]:
+        """Column name to what is expected there; columns of which nothing is known are left out."""
+        return {}
+
+    def constant(self, part: Any) -> Optional[Constant]:
+        """The column that is added where a file has all others."""
+        return None
+
+    def spelled(self, name: str) -> str:
+        """A column's name as the library writes it down."""
+        return name
+
+    def prepared(self, part: Any, frame: Any, decided: list[str]) -> Any:
+        """The data frame as the model takes it; what was done is appended to `decided`. Raises Refusal."""
+        return frame
+
+    def adapted(self, part: Any, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+        """The method as one that takes rows and gives one answer for each."""
+        return method
+
+    def cannot(self, part: Any, name: str) -> str:
+        """Why a method that the model has cannot be asked rows; "" where it can."""
+        return ""
+
+    def meaning(self, part: Any) -> str:
+        """What `predict` answers, where that is not what its name says."""
+        return ""
+
+
+def listed(found: Any) -> Optional[list[str]]:
+    """Names as a list of texts, also of a method that gives them; None for none."""
+    if callable(found):
+        try:
+            found = found()
+        except Exception:
+            return None
+    if found is None or isinstance(found, (str, bytes)):
+        return None
+    try:
+        return [str(name) for name in found] or None
+    except TypeError:
+        return None
+
+
+def numbered(names: Optional[Sequence[str]], *forms: str) -> bool:
+    """Whether these are the names of one of the forms, counted up from zero."""
+    return names is not None and any(list(names) == [form.format(at) for at in range(len(names))] for form in forms)
+
+
+def is_category(column: Any) -> bool:
+    """Whether a column has the category dtype of pandas."""
+    return attribute(attribute(column, "dtype"), "categories") is not None
+
+
+def as_category(frame: Any, name: str, categories: Any, decided: list[str]) -> Any:
+    """The frame with this column as one of these categories, in their order; values that are none become missing.
+
+    Raises Refusal where no value at all is a category.
+    """
+    import pandas
+
+    column = frame[name]
+    levels = pandas.Index(categories)
+    found = pandas.Categorical.from_codes(levels.get_indexer(column), categories=levels)
+    there = column.notna().to_numpy()
+    unknown = there & (found.codes < 0)
+    if unknown.any() and unknown.sum() == there.sum():
+        some = ", ".join(f"'{one}'" for one in list(categories)[:3])
+        message = f"column '{name}' holds none of the categories that the model knows ({some} …)"
+        raise Refusal("bad-input", message)
+    if unknown.any():
+        decided.append(f"'{name}' has {int(unknown.sum()):,} values that the model does not know: taken as missing")
+    return frame.assign(**{name: pandas.Series(found, index=frame.index)})

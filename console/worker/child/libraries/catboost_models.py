@@ -1,0 +1,60 @@
+"""CatBoost: names and categories, and predictions that are columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Callable, Optional
+
+from console.worker.child.libraries.base import NUMBER, TEXT, Kind, Library, listed, numbered
+from console.worker.child.live import attribute
+
+_OF_TEXT = ("get_cat_feature_indices", "get_text_feature_indices")
+
+
+class CatBoost(Library):
+    """`CatBoostClassifier` and its kin, which know their count no more once they were unpickled."""
+
+    def names(self, part: Any) -> Optional[list[str]]:
+        """The names, unless they were made up."""
+        found = listed(attribute(part, "feature_names_"))
+        return None if numbered(found, "{}") else found
+
+    def placeholders(self, part: Any) -> Optional[list[str]]:
+        """`0` and so on."""
+        found = listed(attribute(part, "feature_names_"))
+        return found if numbered(found, "{}") else None
+
+    def count(self, part: Any) -> Optional[int]:
+        """As many as there are names."""
+        found = listed(attribute(part, "feature_names_"))
+        return None if found is None else len(found)
+
+    def kinds(self, part: Any, names: Sequence[str]) -> dict[str, Kind]:
+        """Categories and texts are read as they are written: CatBoost takes the number 1 for the text "1"."""
+        texts = {at for place in _OF_TEXT for at in _indices(part, place)}
+        other = _indices(part, "get_embedding_feature_indices")
+        kinds = {name: Kind(NUMBER) for at, name in enumerate(names) if at not in texts | other}
+        return {**kinds, **{names[at]: Kind(TEXT, loose=True) for at in texts if at < len(names)}}
+
+    def adapted(self, part: Any, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+        """One label a row, where CatBoost gives a column of them."""
+        if name != "predict":
+            return method
+
+        def predict(rows: Any) -> Any:
+            answer = method(rows)
+            column = getattr(answer, "ndim", 0) == 2 and answer.shape[1] == 1
+            return answer[:, 0] if column else answer
+
+        return predict
+
+    def meaning(self, part: Any) -> str:
+        """The plain class answers raw values, whatever it was trained for."""
+        return "predict answers raw values of the formula" if type(part).__name__ == "CatBoost" else ""
+
+
+def _indices(part: Any, place: str) -> set[int]:
+    try:
+        return {int(at) for at in getattr(part, place)()}
+    except Exception:
+        return set()

@@ -1,0 +1,131 @@
+"""Methods that rows can be asked of: which a model has, which is asked unless another is named, and why one is not.
+
+Besides the usual ones that is any public method whose name begins with `predict`, such as `predict_median`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Callable, Optional
+
+from console.worker.child.libraries.parts import library_of
+from console.worker.child.live import attribute
+from console.worker.child.main import Refusal
+from console.worker.wire import METHODS
+
+__all__ = ["default_of", "method_of", "methods_of", "nothing_to_call"]
+
+_USUAL = ("predict", "predict_proba", "decision_function", "transform", "score_samples")
+_ON_ROWS = re.compile(r"(?:predict|decision_function|score_samples|transform)(?:_\w+)?\Z")
+_ONE_ROW = re.compile(r"(?:predict|transform|score)\w*_one\Z")
+_CALLED = f"this console calls {', '.join(_USUAL)} and others that begin with predict_"
+_NAMES_CAP = 40
+
+
+def methods_of(model: Any) -> list[str]:
+    """The usual methods that the model has; where none of them answers rows, the others that do."""
+    found = [name for name in METHODS if _why_not(model, name) is None]
+    if default_among(found):
+        return found
+    return found + [name for name in _public(model) if name not in METHODS and _why_not(model, name) is None]
+
+
+def default_among(methods: list[str]) -> Optional[str]:
+    """The method that is asked unless another is named (a transformer cannot predict); None for none."""
+    return next((name for name in _USUAL if name in methods), None)
+
+
+def default_of(model: Any) -> str:
+    """The method that is asked unless another is named. Raises Refusal where the model has none."""
+    found = default_among(methods_of(model))
+    if found is None:
+        raise nothing_to_call(model)
+    return found
+
+
+def method_of(model: Any, name: str) -> Callable[..., Any]:
+    """The model's method of this name, as one that takes rows. Raises Refusal that says why there is none."""
+    why = _why_not(model, name)
+    if why is not None:
+        able = [one for one in methods_of(model) if one != "score"]
+        there = f"; it has {', '.join(able)}" if able else f": {_what_it_has(model)}"
+        raise Refusal("bad-input", f"{type(model).__name__} {why}{there}")
+    method: Callable[..., Any] = getattr(model, name)
+    if name == "score":
+        return method
+    part = _last(model)
+    return library_of(part).adapted(part, name, method)
+
+
+def nothing_to_call(model: Any) -> Refusal:
+    """The refusal of whatever needs an answer of a model that gives none."""
+    others = [name for name in methods_of(model) if name != "score"]
+    kind = type(model).__name__
+    if others:
+        return Refusal(
+            "bad-input", f"{kind} has none of {', '.join(_USUAL)}; name one of {', '.join(others)} (--method)"
+        )
+    why = _why_not(model, "predict") or ""
+    reason = _reason(model, "predict") if why.startswith("has no predict") else f"it {why}"
+    because = f" ({reason})" if reason else ""
+    return Refusal("bad-input", f"{kind} has no method that answers rows{because}: {_what_it_has(model)}")
+
+
+def _why_not(model: Any, name: str) -> Optional[str]:
+    """Why rows cannot be asked of this method; None where they can."""
+    known = name in METHODS or _ON_ROWS.match(name)
+    if _ONE_ROW.match(name) and callable(attribute(model, name)):
+        return f"has {name}, which takes one row at a time and no table"
+    if not known:
+        there = not name.startswith("_") and callable(attribute(model, name))
+        return f"has {name}, which this console does not call on rows" if there else f"has no {name}"
+    if isinstance(model, type) or not callable(attribute(model, name)):
+        reason = _reason(model, name)
+        return f"has no {name}" + (f" ({reason})" if reason else "")
+    why = library_of(model).cannot(model, name)
+    return f"has {name}, which {why}" if why else None
+
+
+def _reason(model: Any, name: str) -> str:
+    """Why a model whose class has a method has it not itself, in its own words; "" where it says nothing."""
+    if not any(name in vars(kind) for kind in type(model).__mro__):
+        return ""
+    try:
+        getattr(model, name)
+    except Exception as error:
+        deepest: BaseException = error
+        while deepest.__cause__ is not None:
+            deepest = deepest.__cause__
+        return (str(deepest).strip().splitlines() or [""])[0][:200]
+    return ""
+
+
+def _what_it_has(model: Any) -> str:
+    if isinstance(model, type):
+        return f"it is the class {model.__name__}, no fitted model; {_CALLED}"
+    if isinstance(model, (dict, list, tuple, set, str, bytes, int, float)) or hasattr(model, "dtype"):
+        return f"it is no model; {_CALLED}"
+    there = _public(model)
+    more = f" and {len(there) - _NAMES_CAP} more" if len(there) > _NAMES_CAP else ""
+    return f"it has {', '.join(there[:_NAMES_CAP]) or 'no public method'}{more}; {_CALLED}"
+
+
+def _public(model: Any) -> list[str]:
+    """The names of the model's public methods."""
+    try:
+        names = dir(model)
+    except Exception:
+        return []
+    return [name for name in names if not name.startswith("_") and callable(attribute(model, name))]
+
+
+def _last(model: Any) -> Any:
+    """The part whose answer the model hands on: itself, or the last step of a pipeline."""
+    for _ in range(8):
+        steps = attribute(model, "steps")
+        inner = steps[-1][1] if isinstance(steps, list) and steps and isinstance(steps[-1], tuple) else None
+        inner = inner if inner is not None else attribute(model, "best_estimator_")
+        if inner is None:
+            return model
+        model = inner
+    return model
