@@ -7,14 +7,14 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 __all__ = [
+    "output",
     "put",
     "put_bytes",
-    "put_output",
     "remove_unfinished",
     "sync_directory",
     "sync_parent",
@@ -33,10 +33,16 @@ def put(directory: int, name: str, write: Callable[[int], None], give: Callable[
     `give` sets its permissions. What stood there is replaced as a name, so that a link leads nowhere; nothing half is
     left.
     """
+    with _putting(directory, name, give) as fd:
+        write(fd)
+
+
+@contextmanager
+def _putting(directory: int, name: str, give: Callable[[int], None]) -> Iterator[int]:
     temporary, fd = _fresh(directory, name)
     try:
         try:
-            write(fd)
+            yield fd
             give(fd)
             os.fsync(fd)
             os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
@@ -49,9 +55,11 @@ def put(directory: int, name: str, write: Callable[[int], None], give: Callable[
     os.fsync(directory)
 
 
-def put_output(path: Path, write: Callable[[int], None]) -> None:
-    """Have `write` fill the file that an operator named, whole or not at all, in place of one that is there; what a
-    killed process began for it is removed. What is no plain file is written to as it is. Raises OSError.
+@contextmanager
+def output(path: Path) -> Iterator[int]:
+    """A descriptor to fill the file that an operator named: it takes the place of one that is there once all is well.
+
+    What a killed process began for it is removed. What is no plain file is written to as it is. Raises OSError.
     """
     try:
         mode = os.stat(path).st_mode
@@ -61,14 +69,15 @@ def put_output(path: Path, write: Callable[[int], None]) -> None:
     if not stat.S_ISREG(mode):
         fd = os.open(place, os.O_WRONLY | os.O_CLOEXEC)
         try:
-            write(fd)
+            yield fd
         finally:
             os.close(fd)
         return
     directory = os.open(place.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         remove_unfinished(directory, place.name)
-        put(directory, place.name, write, lambda fd: os.fchmod(fd, stat.S_IMODE(mode)))
+        with _putting(directory, place.name, lambda fd: os.fchmod(fd, stat.S_IMODE(mode))) as fd:
+            yield fd
     finally:
         os.close(directory)
 

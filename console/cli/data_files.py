@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from console.cli.opening import Opened
 from console.cli.output import Output
+from console.cli.piped import STDIN, piped
 from console.errors import Usage
 from console.records import DataFile, ReadOptions, Target
 
-__all__ = ["absolute", "narrate", "read_as", "target_of"]
+__all__ = ["absolute", "data_named", "narrate", "read_as", "target_of"]
 
 _TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _KEYS = ("sep", "decimal", "encoding", "header", "missing")
@@ -19,6 +22,20 @@ _KEYS = ("sep", "decimal", "encoding", "header", "missing")
 def absolute(path: str | None) -> str | None:
     """A data file named on the command line, as the engine takes it."""
     return None if path is None else str(Path(path).absolute())
+
+
+@asynccontextmanager
+async def data_named(store: Opened, arguments: argparse.Namespace, output: Output) -> AsyncIterator[str | None]:
+    """The data file that `--data` names, as the engine takes it; `-` is what comes from a pipe.
+
+    Raises Usage, BadInput.
+    """
+    if arguments.data != "-":
+        yield absolute(arguments.data)
+        return
+    async with piped() as fd:
+        store.engine.questions.lend(STDIN, fd)
+        yield STDIN
 
 
 def target_of(arguments: argparse.Namespace) -> Target | None:

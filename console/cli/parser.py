@@ -136,7 +136,9 @@ def _loads(parser: Parser) -> None:
 
 def _data(parser: Parser) -> None:
     parser.add_argument(
-        "--data", metavar="FILE", help="csv, jsonl, parquet, feather, npy, npz or h5 (else what the recipe names)"
+        "--data",
+        metavar="FILE",
+        help="csv, jsonl, parquet, feather, npy, npz or h5; - = from a pipe (else what the recipe names)",
     )
     parser.add_argument(
         "--target", action="append", metavar="COL", help="the column of the truth (else the recipe's; may be repeated)"
@@ -153,10 +155,10 @@ def _running(commands: Commands) -> None:
     )
     _loads(predict)
     _data(predict)
-    predict.add_argument("--out", metavar="FILE", help="write the outputs to a .csv or .json file")
+    predict.add_argument("--out", metavar="FILE", help="write the outputs to a .csv, .json or .npy file")
     predict.add_argument("--method", action="append", metavar="NAME", help="call this method (may be repeated)")
     predict.add_argument("--rows", type=_count, metavar="N", help="only the first N rows")
-    predict.set_defaults(run="run:predict")
+    predict.set_defaults(run="predict:predict")
     evaluate = _add(
         commands, "evaluate", "Measure a model against the truth.", "evaluate wine/forest.joblib --target cultivar"
     )

@@ -1,66 +1,19 @@
-"""Commands that load an artifact into a sandboxed worker: predict, evaluate, probe, convert."""
+"""Commands that load an artifact into a sandboxed worker: evaluate, probe, convert."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import csv
-import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from console.cli import shapes
-from console.cli.data_files import absolute, narrate, read_as, target_of
+from console.cli.data_files import data_named, narrate, read_as, target_of
 from console.cli.opening import Opened, opened
-from console.cli.output import Output, columns, size_words
-from console.durable import put_output
+from console.cli.output import Output, size_words
+from console.cli.progress import Progress
 from console.errors import BadInput
-from console.os_errors import hint, why
-from console.records import Json, Measured, Memory, ProbePlan, ProbeState, WorkerView
-
-_BATCH = 256
-"""Rows in one request, so that an answer stays far below the cap of a frame."""
-
-
-async def predict(arguments: argparse.Namespace, output: Output) -> int:
-    """Predict every row of a data file."""
-    async with opened(arguments.artifact, records=arguments.accept is not None) as store:
-        engine, path = store.engine, store.artifact
-        await store.load(arguments)
-        data = absolute(arguments.data)
-        read_as(store, arguments)
-        target = target_of(arguments)
-        table = await engine.questions.open_data(path, data, target)
-        narrate(table, output)
-        outputs: dict[str, list[Json]] = {}
-        times: list[float] = []
-        stop = table.rows if arguments.rows is None else min(table.rows, arguments.rows)
-        for start in range(0, stop, _BATCH):
-            outcome = await engine.questions.predict(
-                path,
-                data=data,
-                target=target,
-                start=start,
-                stop=min(stop, start + _BATCH),
-                methods=tuple(arguments.method or ()),
-            )
-            times.append(outcome.worker_ms)
-            for name, values in outcome.outputs.items():
-                outputs.setdefault(name, []).extend(values if isinstance(values, list) else [values])
-        view, memory = engine.models.view(path), await engine.live.memory(path)
-    if arguments.out:
-        _write(Path(arguments.out), outputs)
-        output.say(f"{stop} rows written to {arguments.out}")
-    value: dict[str, Json] = {
-        "rows": stop,
-        "data": shapes.data(table),
-        "outputs": dict(outputs),
-        "latency_ms": shapes.quantiles(times),
-        **_worker(view, memory),
-    }
-    output.data(value, lambda: [] if arguments.out else _lines(outputs))
-    return 0
+from console.records import Json, Measured, ProbePlan, ProbeState, WorkerView
 
 
 def _recorded(arguments: argparse.Namespace) -> bool | None:
@@ -68,60 +21,18 @@ def _recorded(arguments: argparse.Namespace) -> bool | None:
     return True if arguments.accept is not None else None
 
 
-def _worker(view: WorkerView | None, memory: Memory | None) -> dict[str, Json]:
-    return {
-        "load_ms": dict(view.phases) if view else {},
-        "memory": shapes.memory(memory),
-        "worker": {"pid": view.pid if view else None, "sandbox": shapes.layers(view.layers if view else {})},
-    }
-
-
-def _flat(outputs: dict[str, list[Json]]) -> tuple[list[str], list[list[Json]]]:
-    """Outputs as a table: one column a name, several (`name_0`, `name_1`, …) where a row's answer is a list."""
-    headers: list[str] = []
-    parts: list[list[list[Json]]] = []
-    for name, values in outputs.items():
-        cells: list[list[Json]] = [value if isinstance(value, list) else [value] for value in values]
-        width = max(map(len, cells), default=0)
-        headers += [name] if width == 1 else [f"{name}_{index}" for index in range(width)]
-        parts.append(cells)
-    return headers, [[cell for cells in row for cell in cells] for row in zip(*parts, strict=True)]
-
-
-def _lines(outputs: dict[str, list[Json]]) -> Iterable[str]:
-    headers, rows = _flat(outputs)
-    cells = [[f"{cell:.6g}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows]
-    return columns(headers, cells, right=headers)
-
-
-def _write(path: Path, outputs: dict[str, list[Json]]) -> None:
-    """As CSV, or as JSON where the name says so. Raises BadInput."""
-
-    def fill(fd: int) -> None:
-        with os.fdopen(os.dup(fd), "w", encoding="utf-8", newline="") as file:
-            if path.suffix == ".json":
-                json.dump(outputs, file)
-                return
-            headers, rows = _flat(outputs)
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(headers)
-            writer.writerows(rows)
-
-    try:
-        put_output(path, fill)
-    except OSError as error:
-        raise BadInput(f"{path} cannot be written: {why(error)}", hint=hint(error)) from None
-
-
 async def evaluate(arguments: argparse.Namespace, output: Output) -> int:
     """Measure the answers against the truth in a data file."""
     async with opened(arguments.artifact, records=_recorded(arguments)) as store:
         await store.load(arguments)
         read_as(store, arguments)
-        data, target = absolute(arguments.data), target_of(arguments)
-        table = await store.engine.questions.open_data(store.artifact, data, target)
-        narrate(table, output)
-        task, rows, metrics = await store.engine.questions.evaluate(store.artifact, data=data, target=target)
+        questions, target = store.engine.questions, target_of(arguments)
+        async with data_named(store, arguments, output) as data:
+            reading = Progress(output, "reading")
+            table = await questions.open_data(store.artifact, data, target, on_progress=reading)
+            reading.done()
+            narrate(table, output)
+            task, rows, metrics = await questions.evaluate(store.artifact, data=data, target=target)
     value: dict[str, Json] = {"task": task, "rows": rows, "metrics": dict(metrics), "data": shapes.data(table)}
     output.data(value, lambda: [f"{task} on {rows} rows", *_numbers(metrics)])
     return 0
@@ -136,7 +47,8 @@ async def probe(arguments: argparse.Namespace, output: Output) -> int:
     """Drive the model at a rate for a while; a line a second, then a summary."""
     async with opened(arguments.artifact, records=_recorded(arguments)) as store:
         await store.load(arguments)
-        state = await _probed(store, arguments, output)
+        async with data_named(store, arguments, output) as named:
+            state = await _probed(store, arguments, named, output)
         view = store.engine.models.view(store.artifact)
         value: dict[str, Json] = {
             "summary": True,
@@ -147,11 +59,14 @@ async def probe(arguments: argparse.Namespace, output: Output) -> int:
     return 1 if state.errors and state.errors >= state.calls else 0
 
 
-async def _probed(store: Opened, arguments: argparse.Namespace, output: Output) -> ProbeState:
+async def _probed(store: Opened, arguments: argparse.Namespace, named: str | None, output: Output) -> ProbeState:
     engine, path = store.engine, store.artifact
     read_as(store, arguments)
-    data, target = engine.questions.data_of(path, absolute(arguments.data), target_of(arguments))
-    narrate(await engine.questions.open_data(path, data, target), output)
+    data, target = engine.questions.data_of(path, named, target_of(arguments))
+    reading = Progress(output, "reading")
+    table = await engine.questions.open_data(path, data, target, on_progress=reading)
+    reading.done()
+    narrate(table, output)
     plan = ProbePlan(data, rate=arguments.rate, batch=arguments.batch, target=target)
     await engine.live.start(path, plan, seconds=arguments.seconds)
     finished = asyncio.ensure_future(engine.live.finished(path))

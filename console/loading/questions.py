@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 
 from console.errors import BadInput, Usage
@@ -15,7 +15,13 @@ from console.loading.slot import Table
 from console.os_errors import hint, why
 from console.records import DataFile, Json, Outcome, Target
 from console.store.recipe import Recipe
-from console.worker.model import Worker
+from console.worker.model import Progress, Worker
+from console.worker.shared import Buffer
+
+_SLOWEST = 4 << 20
+"""Bytes of a data file that are gone through in a second, at the least."""
+_ROWS_A_DEADLINE = 100_000
+"""Rows that every model answers within the deadline of one call."""
 
 
 class Questions:
@@ -26,6 +32,7 @@ class Questions:
         self._book = book
         self._recipe = recipe
         self._deadline_s = deadline_s
+        self._lent: dict[str, int] = {}
 
     def data_of(self, path: str, data: str | None, target: Target | None) -> tuple[str, Target | None]:
         """The data file and target to use: those named, else the recipe's hold-out or training rows. Raises Usage."""
@@ -35,30 +42,106 @@ class Questions:
             raise Usage(f"{path} has no recipe that names data", hint="name a data file (csv, parquet, npy, npz or h5)")
         return named, target or recipe.data.target
 
-    async def open_data(self, path: str, data: str | None, target: Target | None = None) -> DataFile:
-        """Open a data file (None: the recipe's) in the worker, where it is not yet.
+    async def open_data(
+        self,
+        path: str,
+        data: str | None,
+        target: Target | None = None,
+        *,
+        limit: int | None = None,
+        on_progress: Progress | None = None,
+    ) -> DataFile:
+        """Open a data file (None: the recipe's) in the worker, where it is not yet; with `limit` its first rows only.
 
-        Raises BadInput with the differences of the columns, Usage, Failed.
+        `on_progress` hears of rows and share of the file while it is read. Raises BadInput with the differences of the
+        columns, Usage, Failed.
         """
         named, column = self.data_of(path, data, target)
-        return (await self._fleet.ask(path, lambda worker: self._opened(path, worker, named, column))).file
 
-    async def _opened(self, path: str, worker: Worker, named: str, column: Target | None) -> Table:
+        async def opened(worker: Worker) -> Table:
+            return await self._opened(path, worker, named, column, limit, on_progress)
+
+        return (await self._fleet.ask(path, opened)).file
+
+    async def _opened(
+        self,
+        path: str,
+        worker: Worker,
+        named: str,
+        column: Target | None,
+        limit: int | None = None,
+        on_progress: Progress | None = None,
+    ) -> Table:
         """The data file open in this worker, read as the recipe says."""
         tables = self._fleet.slot(path).tables_of(worker)
-        options = self._recipe(path).data.options
-        known = tables.get((named, column, options))
+        key = (named, column, self._recipe(path).data.options, limit)
+        known = tables.get(key)
         if known is not None:
             return known
-        fd = await asyncio.to_thread(open_data_file, named)
+        fd = await asyncio.to_thread(self._descriptor, named)
         try:
             handle, file = await worker.open_data(
-                fd, os.path.basename(named), target=column, options=options, deadline=self._deadline_s
+                fd,
+                os.path.basename(named),
+                target=column,
+                options=key[2],
+                limit=limit,
+                deadline=self._deadline_for(fd),
+                on_progress=on_progress,
             )
         finally:
             os.close(fd)
-        table = tables[(named, column, options)] = Table(handle, replace(file, path=named))
+        table = tables[key] = Table(handle, replace(file, path=named))
         return table
+
+    def lend(self, name: str, fd: int) -> None:
+        """Have this name stand for an open file, which stays the caller's."""
+        self._lent[name] = fd
+
+    def _descriptor(self, named: str) -> int:
+        """A descriptor of the data file of this name. Raises BadInput."""
+        fd = self._lent.get(named)
+        return open_data_file(named) if fd is None else os.dup(fd)
+
+    def _deadline_for(self, fd: int) -> float:
+        """Seconds for going through a file once: longer for a large one."""
+        return max(self._deadline_s, os.fstat(fd).st_size / _SLOWEST)
+
+    async def answers(
+        self,
+        path: str,
+        data: str | None,
+        target: Target | None,
+        *,
+        forms: Sequence[str],
+        methods: Sequence[str] = (),
+        limit: int | None = None,
+    ) -> AsyncIterator[tuple[Outcome, dict[str, tuple[str, Buffer]]]]:
+        """Answers for all rows of a data file, or its first, in as few calls as may be: see `Worker.write_outputs`.
+
+        A model that may be asked row by row gets them in pieces, any other at once. Raises Refused, BadInput, Usage,
+        Failed.
+        """
+        await self._book.allow("predict", path)
+        named, column = self.data_of(path, data, target)
+        file = (await self._fleet.ask(path, lambda worker: self._opened(path, worker, named, column, limit))).file
+        total = file.rows if limit is None else min(file.rows, limit)
+        for start in range(0, total, file.piece or max(1, total)):
+            stop = min(total, start + (file.piece or total))
+
+            async def called(
+                worker: Worker, start: int = start, stop: int = stop
+            ) -> tuple[Outcome, dict[str, tuple[str, Buffer]]]:
+                table = await self._opened(path, worker, named, column, limit)
+                return await worker.write_outputs(
+                    table.handle, start, stop, forms, total=total, methods=methods, deadline=self._whole_deadline(file)
+                )
+
+            yield await self._fleet.ask(path, called)
+
+    def _whole_deadline(self, file: DataFile) -> float:
+        """Seconds for one call: as long as is asked for where all rows go into one."""
+        return self._deadline_s if file.piece else self._deadline_s * max(1.0, file.rows / _ROWS_A_DEADLINE)
 
     async def predict(
         self,
@@ -142,7 +225,8 @@ class Questions:
                 raise Usage(
                     f"evaluating {path} needs the column to predict", hint="name it with --target or in the recipe"
                 )
-            found = await worker.evaluate(table.handle, metric=metric, deadline=self._deadline_s)
+            deadline = self._deadline_s * max(1.0, table.file.rows / _ROWS_A_DEADLINE)
+            found = await worker.evaluate(table.handle, metric=metric, deadline=deadline)
             return found.task, found.rows, found.metrics
 
         return await self._fleet.ask(path, evaluated)

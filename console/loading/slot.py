@@ -22,8 +22,8 @@ HEALTHY_S = 60.0
 """A worker that lived this long was not started in vain: its death counts as a first one."""
 
 
-TableKey = tuple[str, Target | None, ReadOptions]
-"""A data file, its target, and how it is read."""
+TableKey = tuple[str, Target | None, ReadOptions, int | None]
+"""A data file, its target, how it is read, and how many rows of it (None = all)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,8 @@ class DataFile:
     target: str | None = None
     decided: str = ""
     """How the file was read and its columns were matched, in words."""
+    piece: int | None = None
+    """How many rows the model may be asked about in one call; None where all must go into one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from console.worker.forms import CallForm, Forms
 from console.worker.launcher import Launcher
 from console.worker.limits import Limits, SandboxPlan
 from console.worker.mapped import MappedFile
+from console.worker.outputs import OutputFiles
 from console.worker.packed import METHODS, ROW_RANGE
 from console.worker.placement import Placement
 from console.worker.process import ChildProcess
@@ -28,6 +29,8 @@ from console.worker.strict import Malformed, signature_from
 from console.worker.wire import Head, WireError, size_of
 
 T = TypeVar("T")
+Progress = Callable[[int, float], None]
+"""Hears of rows, and of the share of a file, that were read."""
 _METHODS = frozenset(METHODS)
 
 FEW_ROWS = 256
@@ -173,18 +176,27 @@ class Worker:
         *,
         target: Target | None = None,
         options: ReadOptions | None = None,
+        limit: int | None = None,
         deadline: float = 120.0,
+        on_progress: Progress | None = None,
     ) -> tuple[int, DataFile]:
         """Read the table `fd` and match its columns to the model's. The number is the handle later calls take.
 
+        With `limit` only so many rows are read. `on_progress` hears of rows and share of the file meanwhile.
         Raises ChildRefused with code `columns` and `details["differences"]`: [{column, problem, expected, found}].
         """
+
+        def on_event(head: Head) -> None:
+            if on_progress is not None and isinstance(head.get("rows"), int):
+                on_progress(head["rows"], _numbers(head).get("share", 0.0))
+
         self.placement.release()
         head, _body = await self.child.request(
             "open_data",
-            {"name": name, "target": target, "options": _options(options)},
+            {"name": name, "target": target, "options": _options(options), "limit": limit},
             fds=(fd,),
             deadline=deadline,
+            on_event=on_event,
             input=f"the file {name}",
         )
         return self._checked(lambda said: _data(said, name), head)
@@ -357,18 +369,33 @@ class Worker:
 
     async def write_outputs(
         self,
-        fd: int,
-        form: str,
         data: int,
-        start: int = 0,
-        stop: int | None = None,
+        start: int,
+        stop: int,
+        forms: Sequence[str],
         *,
+        total: int | None = None,
         methods: Sequence[str] = (),
         deadline: float = 600.0,
-    ) -> Outcome:
-        """Predict rows of an open table into the empty, writable file `fd` as `csv`, `json` or `npy`."""
-        fields = {"data": data, "start": start, "stop": stop, "methods": list(methods), "form": form}
-        return await self._call("write_outputs", fields, deadline, fds=(fd,))
+    ) -> tuple[Outcome, dict[str, tuple[str, Buffer]]]:
+        """Predict rows of an open table in these forms: `json` as the outputs of the outcome, `csv` and `npy` as bytes.
+
+        The pieces of a table make up a whole file one behind another: the first of them has the header, which tells
+        of `total` rows.
+        """
+        fields = {"data": data, "start": start, "stop": stop, "methods": list(methods), "forms": list(forms)}
+        self.placement.release()
+        with OutputFiles(forms) as files:
+            begun = perf_counter()
+            head, _body = await self.child.request(
+                "write_outputs", {**fields, "total": total}, fds=files.fds, deadline=deadline
+            )
+            spent = perf_counter() - begun
+            try:
+                outputs, found = files.read(head)
+                return replace(_outcome(head, spent * 1e3), outputs=outputs), found
+            except (Malformed, shared.NotSealed, KeyError, TypeError, ValueError) as error:
+                raise self._malformed(error) from None
 
     async def save(
         self,
@@ -457,7 +484,9 @@ def _data(said: Head, name: str) -> tuple[int, DataFile]:
     columns = tuple((_string(column), _string(dtype)) for column, dtype in said["columns"])
     target = said.get("target")
     target, decided = None if target is None else _string(target), safe(_string(said["decided"]), 2000)
-    return int(said["data"]), DataFile(name, int(said["rows"]), columns, target, decided)
+    piece = said["piece"]
+    piece = None if piece is None else max(1, int(piece))
+    return int(said["data"]), DataFile(name, int(said["rows"]), columns, target, decided, piece)
 
 
 def _raw(said: Head, answer: Buffer) -> list[RawArray]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import pickle
 from pathlib import Path
@@ -100,15 +99,20 @@ async def saved_as_it_was_trained(worker: Worker, model: Any, tmp_path: Path) ->
 
 async def written(worker: Worker, handle: int, model: Any, tmp_path: Path) -> None:
     expected = model.predict_proba(FRAME[["a", "b", "c"]])
-    for form, methods in (("csv", ["predict", "predict_proba"]), ("json", ["predict"]), ("npy", ["predict_proba"])):
-        fd = os.open(tmp_path / form, os.O_RDWR | os.O_CREAT)
-        outcome = await worker.write_outputs(fd, form, handle, methods=methods)
-        os.close(fd)
-        assert (outcome.rows, outcome.outputs) == (40, {})
+    methods = ["predict", "predict_proba"]
+    text = b""
+    for start in (0, 16, 32):
+        outcome, files = await worker.write_outputs(
+            handle, start, min(40, start + 16), ["json", "csv"], total=40, methods=methods
+        )
+        text += files["csv"][1]
+    (tmp_path / "csv").write_bytes(text)
+    _outcome, files = await worker.write_outputs(handle, 0, 40, ["npy"], total=40, methods=["predict_proba"])
+    (tmp_path / "npy").write_bytes(files["npy"][1])
     table = pandas.read_csv(tmp_path / "csv")
     assert list(table) == ["predict", "predict_proba_0", "predict_proba_1"]
     assert table["predict_proba_1"].tolist() == expected[:, 1].tolist()
-    assert json.loads((tmp_path / "json").read_text())["predict"] == list(table["predict"])
+    assert (outcome.rows, outcome.outputs["predict"]) == (8, list(table["predict"][32:]))
     assert numpy.array_equal(numpy.load(tmp_path / "npy"), expected)
 
 

@@ -53,7 +53,14 @@ def _harmless(value: Any, depth: int) -> bool:
         return all(_harmless(one, depth + 1) for one in value)
     if hasattr(value, "get_params") and not isinstance(value, type):
         return _all_row_wise(value, depth)
-    return not callable(value)
+    return not callable(value) or _names_a_kind(value)
+
+
+def _names_a_kind(value: Any) -> bool:
+    """Whether what could be called only names a kind of numbers, or chose columns while the model was fitted."""
+    if isinstance(value, type):
+        return value.__module__ in ("numpy", "builtins")
+    return type(value).__name__ == "make_column_selector" and type(value).__module__.startswith("sklearn.compose")
 
 
 def library_versions() -> dict[str, str]:

@@ -17,6 +17,7 @@ __all__ = ["check_count", "difference", "hint_of_target", "is_text", "refusal", 
 
 DIFFERENCES_CAP = 200
 _SAMPLE = 1000
+_NUMERIC = frozenset("biuf")
 _PROBLEMS = ("missing target", "missing", "surplus", "type", "count")
 _OTHER_SEPARATORS = (";", "\t", "|", ":", "~", "^", "!", "&", "/")
 
@@ -29,7 +30,7 @@ def difference(column: str, problem: str, wanted: Optional[str], found: Optional
 
 
 def refuse_columns(
-    source: Source, frame: Any, wanted: list[str], model: Any, target: Optional[str], problems: dict[str, str]
+    source: Source, frame: Any, wanted: list[str], model: Any, target: Optional[str], problems: Optional[dict[str, str]]
 ) -> None:
     """Raise Refusal with every difference between the columns of the frame and those that the model names."""
     found = list(frame)
@@ -46,7 +47,9 @@ def refuse_columns(
         raise refusal(source, differences, _hint(differences, target, found))
 
 
-def refuse_types(source: Source, frame: Any, kinds: dict[str, expected.Kind], problems: dict[str, str]) -> None:
+def refuse_types(
+    source: Source, frame: Any, kinds: dict[str, expected.Kind], problems: Optional[dict[str, str]]
+) -> None:
     """Raise Refusal with every column whose kind is another than the model's."""
     differences = _of_types(frame, list(frame), kinds, problems)
     if differences:
@@ -89,12 +92,18 @@ def _more(those: Sequence[Difference], shown: int) -> str:
 
 
 def _of_types(
-    frame: Any, names: Sequence[str], kinds: dict[str, expected.Kind], problems: dict[str, str]
+    frame: Any, names: Sequence[str], kinds: dict[str, expected.Kind], problems: Optional[dict[str, str]]
 ) -> list[Difference]:
-    """The columns whose kind is another than the model's; numbers in place of known categories are one."""
+    """The columns whose kind is another than the model's; numbers in place of known categories are one.
+
+    None where they were judged before (`problems` is None).
+    """
+    if problems is None:
+        return []
     differences = []
+    numbers = _numbers(frame)
     for name in names:
-        if name not in kinds:
+        if name not in kinds or (kinds[name].kind == expected.NUMBER and name in numbers):
             continue
         wanted, kind = kinds[name], _kind(frame[name])
         if kind == expected.TEXT and wanted.categories and _only_numbers(frame[name], wanted.categories):
@@ -103,6 +112,13 @@ def _of_types(
             what = problems.get(name) or f"{kind} ({_dtype(frame[name])})"
             differences.append(difference(name, "type", wanted.words or wanted.kind, what))
     return differences
+
+
+def _numbers(frame: Any) -> frozenset[str]:
+    """The columns of a data frame whose types are numbers, told without taking it apart."""
+    if not hasattr(frame, "iloc"):
+        return frozenset()
+    return frozenset(name for name, dtype in zip(frame, frame.dtypes) if getattr(dtype, "kind", "O") in _NUMERIC)
 
 
 def _only_numbers(column: Any, categories: frozenset[str]) -> bool:

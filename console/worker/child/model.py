@@ -10,12 +10,12 @@ from typing import Any, Optional
 from backends import registry
 from backends.base import Source
 from backends.frozen import Frozen
-from console.worker.child import asking, calls, live, methods, metrics, results, signatures, title, tracebacks
+from console.worker.child import asking, calls, live, methods, metrics, pieces, results, signatures, title, tracebacks
 from console.worker.child.batching import Batching, Key
-from console.worker.child.data.options import options_from
+from console.worker.child.data.options import Extent, options_from
 from console.worker.child.main import Answer, Refusal, Request, Service
 from console.worker.child.repeats import Repeats
-from console.worker.child.tables import Table, read_table
+from console.worker.child.tables import Table
 from console.worker.child.twin import Twin
 from console.worker.packed import call_number, table_call
 from console.worker.wire import DTYPES, Frame, Head, Receiver, encode
@@ -113,27 +113,35 @@ class Serving(Service):
         }, b""
 
     def open_data(self, request: Request) -> Answer:
-        """name, target, options, one descriptor → data (a handle), rows, columns, target, decided; see `tables`."""
+        """name, target, options, limit, one descriptor → data (a handle), rows, columns, target, decided, piece.
+
+        Meanwhile rows and share of the file are told. `piece` is how many rows may go into a call; null = all must.
+        """
         fields = request.fields
         if len(self.tables) >= TABLES_CAP:
             raise Refusal("busy", f"{TABLES_CAP} tables are open in this worker already")
         source, options = Source(request.fds[0], str(fields.get("name", ""))), options_from(fields.get("options"))
-        table = read_table(source, fields.get("target"), self.model, options)
+        extent = Extent(fields.get("limit"), pieces.HELD_BYTES, pieces.progress(request, source.size))
+        table = pieces.open_table(source, fields.get("target"), self.model, options, extent)
+        piece = pieces.piece_of(self.model, table)
         self._last_table += 1
         self.tables[self._last_table] = table
         found = {"data": self._last_table, "rows": table.rows, "columns": table.columns, "target": table.target}
-        return {**found, "decided": table.decided, "warnings": tracebacks.drain_warnings()}, b""
+        decided = table.decided + pieces.manner(self.model, table, piece)
+        return {**found, "decided": decided, "piece": piece, "warnings": tracebacks.drain_warnings()}, b""
 
     def close_data(self, request: Request) -> Answer:
         """data → nothing; the table is forgotten."""
-        self.tables.pop(request.fields["data"], None)
+        table = self.tables.pop(request.fields["data"], None)
+        if table is not None:
+            table.close()
         return {}, b""
 
     def sample_rows(self, request: Request) -> Answer:
         """data, start, count → input rows as JSON objects, and their truths or null."""
         fields = request.fields
         table, start, number = self.table(fields["data"]), int(fields["start"]), int(fields["count"])
-        truths = None if table.y is None else calls.column(table.y[start : start + number])
+        truths = None if table.target is None else calls.column(table.truth(start, start + number))
         return {"rows": table.sample(start, number), "truths": truths}, b""
 
     def resolve(self, request: Request) -> Answer:
@@ -173,14 +181,15 @@ class Serving(Service):
         """
         fields = request.fields
         table = self.table(fields["data"])
-        X, y = metrics.held_back(table.X, table.y) if fields.get("held_back") else (table.X, table.y)
-        if request.body:
-            X, y = metrics.marked(X, y, request.body)
-        self.input = X
-        answers = metrics.Answers(self._loaded(), X)
+        answers, y, rows = pieces.answers_of(self._loaded(), table), table.y, table.rows
+        if fields.get("held_back") or request.body:
+            X, y = metrics.held_back(*table.both()) if fields.get("held_back") else table.both()
+            X, y = metrics.marked(X, y, request.body) if request.body else (X, y)
+            answers, rows = metrics.Answers(self._loaded(), X), calls.count(X)
+        self.input = answers.X if type(answers) is metrics.Answers else None
         causes: dict[str, str] = {}
         task, found = metrics.measured(answers, y, fields.get("metrics") or (), causes)
-        head = {"task": task, "rows": calls.count(X), "metrics": found, "causes": causes}
+        head = {"task": task, "rows": rows, "metrics": found, "causes": causes}
         return self._with_warnings({**head, "answers": metrics.digest_of(answers)}), b""
 
     def compare_rows(self, request: Request) -> Answer:
@@ -291,12 +300,16 @@ class Serving(Service):
             self._batching.cost(key).learn(rows, elapsed_ms / 1e3)
 
     def write_outputs(self, request: Request) -> Answer:
-        """data, start, stop, methods, form, one descriptor → rows, worker_ms; the outputs go into the file."""
+        """data, start, stop, methods, forms, total, a descriptor for each form → rows, worker_ms, parts.
+
+        The outputs go into the files, and `parts` tells of each form what was written; see `results`.
+        """
         fields = request.fields
-        rows = self.table(fields["data"]).slice(fields.get("start") or 0, fields.get("stop"))
-        found, elapsed = self._run(rows, self._asked(fields), None)
-        results.write(request.fds[0], str(fields["form"]), found)
-        return self._with_warnings({"rows": calls.count(rows), "worker_ms": elapsed}), b""
+        table, start = self.table(fields["data"]), int(fields["start"])
+        head, found = self._called(table, start, fields["stop"], self._asked(fields), score=False)
+        total = fields["total"] if start == 0 else None
+        forms = zip(fields["forms"], request.fds)
+        return {**head, "parts": {form: results.write(fd, form, found, total) for form, fd in forms}}, b""
 
     def save(self, request: Request) -> Answer:
         """format, data or null, options, one descriptor → what was compared and how it differs.

@@ -10,9 +10,9 @@ from typing import Any, Optional
 
 from backends.base import Source
 from console.worker.child import mapped
-from console.worker.child.data.delimited import NO_ROWS, ROWS_CAP, Columns, read_delimited
+from console.worker.child.data.delimited import NO_ROWS, ROWS_CAP, Columns, Long, read_delimited
 from console.worker.child.data.json_lines import is_json_lines, read_json_lines
-from console.worker.child.data.options import Knowledge, ReadOptions
+from console.worker.child.data.options import Extent, Knowledge, ReadOptions
 from console.worker.child.data.text import BYTES_CAP, bad
 
 TARGET_NAMES = ("y", "target", "label", "labels")
@@ -21,6 +21,8 @@ INPUT_NAMES = ("X", "x", "data", "features", "inputs")
 _MALFORMED = (ValueError, EOFError, SyntaxError, tokenize.TokenError)
 """What numpy raises for headers that are none."""
 NAME_ARRAYS = ("feature_names", "columns")
+_APART = 1000
+"""Columns that a frame may have as arrays of their own."""
 
 
 @dataclass
@@ -28,7 +30,8 @@ class Raw:
     """The contents of a file: `frame` (pandas, or a dict of columns without it) or `array`; `truth` if it lies apart.
 
     `named` = the columns have names of their own, `index` are those that were the file's index. `decided` tells how the
-    file was read, `problems` why a column of text holds no numbers.
+    file was read, `problems` why a column of text holds no numbers (None where that was judged before). Where `long` is
+    there, `frame` holds its first rows only.
     """
 
     frame: Any = None
@@ -37,26 +40,27 @@ class Raw:
     truth_name: Optional[str] = None
     named: bool = True
     decided: list[str] = field(default_factory=list)
-    problems: dict[str, str] = field(default_factory=dict)
+    problems: Optional[dict[str, str]] = field(default_factory=dict)
+    long: Optional[Long] = None
     index: tuple[str, ...] = ()
 
 
-def read(source: Source, target: Optional[str], options: ReadOptions, known: Knowledge) -> Raw:
-    """Read the file. Raises Refusal (`bad-input`, `no-rows`) that names the file and where it is malformed."""
-    raw = _read(source, target, options, known)
-    first = (
-        raw.array
-        if raw.frame is None
-        else next(iter(raw.frame.values()), ())
-        if isinstance(raw.frame, dict)
-        else raw.frame
-    )
+def read(
+    source: Source, target: Optional[str], options: ReadOptions, known: Knowledge, extent: Optional[Extent] = None
+) -> Raw:
+    """Read the file, of a text table what `extent` says. Raises Refusal (`bad-input`, `no-rows`) that names the place
+    where it is malformed."""
+    raw = _read(source, target, options, known, extent)
+    first = raw.array if raw.frame is None else raw.frame
+    first = next(iter(first.values()), ()) if isinstance(first, dict) else first
     if not (first.shape[0] if hasattr(first, "shape") else len(first)):
         raise bad(source, "holds no row", NO_ROWS)
     return raw
 
 
-def _read(source: Source, target: Optional[str], options: ReadOptions, known: Knowledge) -> Raw:
+def _read(
+    source: Source, target: Optional[str], options: ReadOptions, known: Knowledge, extent: Optional[Extent]
+) -> Raw:
     if source.size > BYTES_CAP:
         raise bad(source, f"has {source.size} bytes; a table may have {BYTES_CAP} ({BYTES_CAP >> 30} GiB)")
     head = source.read(0, 8)
@@ -75,11 +79,12 @@ def _read(source: Source, target: Optional[str], options: ReadOptions, known: Kn
         return _several(source, _hdf5(source), target)
     if is_json_lines(source, options):
         return _from_columns(read_json_lines(source, options, known))
-    return _from_columns(read_delimited(source, options, known))
+    return _from_columns(read_delimited(source, options, known, extent))
 
 
 def _from_columns(found: Columns) -> Raw:
-    return Raw(frame=_columns(found.columns), named=found.named, decided=found.decided, problems=found.problems)
+    frame = columns_frame(found.columns)
+    return Raw(frame, named=found.named, decided=found.decided, problems=found.problems, long=found.long)
 
 
 def _holds_arrays(source: Source) -> bool:
@@ -227,7 +232,7 @@ def _datasets(source: Source, h5py: Any, group: Any, name: str) -> list[Any]:
 
 def _one_array(source: Source, array: Any) -> Raw:
     if array.dtype.names:
-        return Raw(frame=_columns({name: array[name] for name in array.dtype.names}))
+        return Raw(frame=columns_frame({name: array[name] for name in array.dtype.names}))
     if array.ndim == 0:
         raise bad(source, "holds a single value, not rows")
     _check_rows(source, len(array))
@@ -249,7 +254,7 @@ def _several(source: Source, arrays: dict[str, Any], target: Optional[str]) -> R
     if inputs is None and (not arrays or len(lengths) != 1 or any(array.ndim != 1 for array in arrays.values())):
         found = ", ".join(f"{name} {array.shape}" for name, array in list(arrays.items())[:8])
         raise bad(source, f"does not say which array holds the inputs (found {found or 'none'}); name it X")
-    raw = _one_array(source, inputs) if inputs is not None else Raw(frame=_columns(arrays))
+    raw = _one_array(source, inputs) if inputs is not None else Raw(frame=columns_frame(arrays))
     if raw.array is not None and names is not None and raw.array.ndim == 2 and len(names) == raw.array.shape[1]:
         raw = Raw(frame=frame_of(raw.array, [str(name) for name in names])) if pandas() is not None else raw
     rows = len(inputs) if inputs is not None else lengths.pop()
@@ -259,9 +264,23 @@ def _several(source: Source, arrays: dict[str, Any], target: Optional[str]) -> R
     return raw
 
 
-def _columns(columns: dict[str, Any]) -> Any:
+def columns_frame(columns: dict[str, Any]) -> Any:
+    """Columns as a data frame, or as they are where pandas is not installed.
+
+    Many columns are put together by type, since a frame of each for itself is slow in whatever is done with it.
+    """
     library = pandas()
-    return library.DataFrame(columns, copy=False) if library is not None else columns
+    if library is None:
+        return columns
+    many = len(columns) > _APART
+    if (
+        many
+        and len({cells.dtype for cells in columns.values()}) == 1
+        and next(iter(columns.values())).dtype.kind in "if"
+    ):
+        block = importlib.import_module("numpy").array(list(columns.values()))
+        return library.DataFrame(block.T, columns=list(columns), copy=False)
+    return library.DataFrame(columns, copy=many)
 
 
 def _check_rows(source: Source, rows: int) -> None:

@@ -1,4 +1,8 @@
-"""Predictions of a whole table into a file: csv, json or npy, written in the child that made them."""
+"""Predictions of rows of a table into files, as csv, json or npy, written in the child that made them.
+
+The answers to a table may come in pieces, which make up the whole when they are put one behind another: the first has
+the header. Of json each output is a list, whose bytes are told.
+"""
 
 from __future__ import annotations
 
@@ -6,28 +10,35 @@ import csv
 import importlib
 import io
 import json
-import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Optional
 
 from console.worker.child.jsonable import column
 from console.worker.child.main import Refusal
 
-FORMATS = ("csv", "json", "npy")
+FORMS = ("csv", "json", "npy")
+
+Part = tuple[str, int]
+"""An output and its bytes."""
 
 
-def write(fd: int, form: str, results: dict[str, Any]) -> None:
-    """Write the outputs to an open, empty, writable file. Raises Refusal for a form that cannot hold them, OSError."""
-    with open(os.dup(fd), "wb") as file:
+def write(fd: int, form: str, found: dict[str, Any], total: Optional[int]) -> list[Part]:
+    """Write the outputs behind what is in the file. `total` = this is the first piece of so many rows.
+
+    Raises Refusal for a form that cannot hold them, OSError.
+    """
+    with open(fd, "ab", closefd=False) as file:
         if form == "csv":
-            _write_csv(io.TextIOWrapper(file, "utf-8", newline="", write_through=True), results)
-        elif form == "json":
-            plain = {name: column(result) for name, result in results.items()}
-            file.write(json.dumps(plain, allow_nan=False, separators=(",", ":")).encode("ascii") + b"\n")
-        elif form == "npy":
-            _write_npy(file, results)
-        else:
-            raise Refusal("bad-input", f"'{form}' is no form of output; known: {', '.join(FORMATS)}")
+            return [("", file.write(_csv(found, header=total is not None)))]
+        if form == "npy":
+            return _write_npy(file, found, total)
+        if form == "json":
+            return [(name, file.write(_json(column(result)))) for name, result in found.items()]
+    raise Refusal("bad-input", f"'{form}' is no form of output; known: {', '.join(FORMS)}")
+
+
+def _json(values: list[Any]) -> bytes:
+    return json.dumps(values, allow_nan=False, separators=(",", ":")).encode("ascii")
 
 
 def write_numbers(fd: int, arrays: Sequence[Any]) -> None:
@@ -39,30 +50,40 @@ def write_numbers(fd: int, arrays: Sequence[Any]) -> None:
                 left = left[file.write(left) :]
 
 
-def _write_csv(file: Any, results: dict[str, Any]) -> None:
+def _csv(found: dict[str, Any], *, header: bool) -> bytes:
     """One line for each row; an output of several columns gets `name_0`, `name_1` and so on."""
-    header: list[str] = []
+    names: list[str] = []
     columns: list[list[Any]] = []
-    for name, result in results.items():
+    for name, result in found.items():
         values = column(result)
         if values and isinstance(values[0], list):
             width = len(values[0])
-            header += [f"{name}_{index}" for index in range(width)]
-            columns += [[row[index] for row in values if isinstance(row, list)] for index in range(width)]
+            if any(not isinstance(row, list) or len(row) != width for row in values):
+                raise Refusal("bad-answer", f"{name} answered rows of different lengths, which no csv file holds")
+            names += [name] if width == 1 else [f"{name}_{index}" for index in range(width)]
+            columns += map(list, zip(*values))
         else:
-            header.append(name)
+            names.append(name)
             columns.append(values)
+    file = io.StringIO(newline="")
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(header)
+    if header:
+        writer.writerow(names)
     writer.writerows(zip(*columns))
-    file.flush()
+    return file.getvalue().encode("utf-8", "backslashreplace")
 
 
-def _write_npy(file: Any, results: dict[str, Any]) -> None:
-    if len(results) != 1:
+def _write_npy(file: Any, found: dict[str, Any], total: Optional[int]) -> list[Part]:
+    """The numbers of one output; the word that is told is their type, which must be the same in each piece."""
+    if len(found) != 1:
         raise Refusal("bad-input", "a npy file holds one output; name one method")
     numpy = importlib.import_module("numpy")
-    array = numpy.asarray(next(iter(results.values())))
+    array = numpy.asarray(next(iter(found.values())), order="C")
     if array.dtype.kind == "O":
         array = array.astype(str)
-    numpy.lib.format.write_array(file, array, allow_pickle=False)
+    if total is not None:
+        described = numpy.lib.format.dtype_to_descr(array.dtype)
+        shape = (total, *array.shape[1:])
+        head = {"descr": described, "fortran_order": False, "shape": shape}
+        numpy.lib.format.write_array_header_1_0(file, head)
+    return [(f"{array.dtype.str} {array.shape[1:]}", file.write(array.tobytes()))]

@@ -66,8 +66,11 @@ class Answers:
     def of(self, method: str) -> Any:
         """The answer of a method. Raises Refusal where the model has none, and what the model raises."""
         if method not in self._known:
-            self._known[method] = ask(self.model, method, self.X)
+            self._known[method] = self._asked(method)
         return self._known[method]
+
+    def _asked(self, method: str) -> Any:
+        return ask(self.model, method, self.X)
 
     def rows(self) -> Any:
         """The rows, as a copy."""

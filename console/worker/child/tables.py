@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from typing import Any, Optional, Union
+from typing import Any, Callable, Optional, Union
 
 from backends.base import Json, Source
 from console.worker.child import expected, misfit
 from console.worker.child.completing import completed, constant_of, meaning_of, prepared, spelled, widened
-from console.worker.child.data.options import ReadOptions, is_index_name, place_of
+from console.worker.child.data.options import Knowledge, ReadOptions, is_index_name, place_of
 from console.worker.child.jsonable import jsonable
 from console.worker.child.main import Refusal
 from console.worker.child.readers import Raw, frame_of, pandas, read
@@ -36,6 +36,13 @@ class Table:
         self.rows = int(X.shape[0])
         self.columns = _described(X)
         self.decided = ", ".join(decided)
+
+    def both(self) -> tuple[Any, Any]:
+        """Inputs and truths, at once."""
+        return self.X, self.y
+
+    def close(self) -> None:
+        """Let go of the file, where it is still read from."""
 
     def slice(self, start: int, stop: Optional[int]) -> Any:
         """Rows `start` to `stop` of the inputs."""
@@ -59,18 +66,25 @@ class Table:
         return [jsonable({"x": row.ravel().tolist()}) for row in part]
 
 
-def read_table(source: Source, target: Target, model: Any, options: Optional[ReadOptions] = None) -> Table:
+def read_table(
+    source: Source,
+    target: Target,
+    model: Any,
+    options: Optional[ReadOptions] = None,
+    reader: Callable[[Source, Optional[str], ReadOptions, Knowledge], Raw] = read,
+) -> Table:
     """Read a file for this model (None: as it is). Raises Refusal: `bad-input` for the file, `columns` for the fit."""
     options = options or ReadOptions()
     targets = targets_of(target)
     wanted = expected.names_of(model)
     known = expected.knowledge(model, wanted or (), targets)
-    raw = read(source, targets[0] if len(targets) == 1 else None, options, known)
+    raw = reader(source, targets[0] if len(targets) == 1 else None, options, known)
     if raw.frame is None:
         return _of_array(source, raw, targets, model, wanted)
     frame, y, name = _frame_apart(source, raw, targets)
     decided = list(raw.decided)
-    absent = [column for column in options.ignore if column not in list(raw.frame)]
+    there = set(raw.frame)
+    absent = [column for column in options.ignore if column not in there]
     decided += [f"nothing to ignore is called {', '.join(absent)}"] if absent else []
     frame = _without(frame, options.ignore, wanted, decided, "ignored")
     wanted = wanted or _placeholders(model, frame, raw)
@@ -108,7 +122,8 @@ def _by_names(
         names = [name for name in wanted if not short or constant is None or name != constant.name]
         frame = _without_tail(frame, raw, len(names), decided)
         misfit.check_count(source, len(list(frame)), len(names), target)
-        problems = dict(zip(names, (problems.get(column, "") for column in frame)))
+        if problems is not None:
+            problems = dict(zip(names, (problems.get(column, "") for column in frame)))
         frame = _renamed(frame, names)
         how = f"columns by position, since {'its header only counts them' if raw.named else 'the file has no names'}"
     frame = completed(model, frame, decided)
@@ -148,14 +163,14 @@ def _of_array(source: Source, raw: Raw, targets: Sequence[str], model: Any, want
 
 def _without(frame: Any, names: Sequence[str], wanted: Optional[list[str]], decided: list[str], why: str) -> Any:
     """The frame without these columns, which is told; a column that the model wants stays."""
-    keep = set(wanted or ())
-    out = [name for name in frame if name in names and name not in keep]
+    left_out = set(names).difference(wanted or ())
+    out = [name for name in frame if name in left_out]
     if not out:
         return frame
     decided.append(f"{why}: {', '.join(out)}")
     if hasattr(frame, "iloc"):
         return frame.drop(columns=out)
-    return {name: cells for name, cells in frame.items() if name not in out}
+    return {name: cells for name, cells in frame.items() if name not in left_out}
 
 
 def _indexes(frame: Any, raw: Raw) -> list[str]:
@@ -286,7 +301,8 @@ def _unnamed(source: Source, frame: Any, model: Any, target: Optional[str], raw:
 
 def _described(X: Any) -> list[tuple[str, str]]:
     if hasattr(X, "iloc"):
-        return [(str(name), str(dtype)) for name, dtype in X.dtypes.items()]
+        words = {dtype: str(dtype) for dtype in set(X.dtypes)}
+        return [(str(name), words[dtype]) for name, dtype in zip(X, X.dtypes)]
     if X.ndim == 1:
         return [("text" if X.dtype.kind in "OUS" else "0", str(X.dtype))]
     return [(str(index), str(X.dtype)) for index in range(min(X.shape[1], 100_000))]

@@ -1,124 +1,245 @@
-"""Delimited text into typed columns: read as text first, every row held against the header, then typed by column."""
+"""Delimited text into typed columns: read as text first, every row held against the header, then typed by column.
+
+The columns come in pieces. A table that takes more memory than it may is gone through once for the types of its columns
+and then read again, piece by piece, whenever its rows are asked for; a small one is kept as it is typed.
+"""
 
 from __future__ import annotations
 
 import csv
+import os
+import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any
+from typing import Any, Callable, Optional
 
 from backends.base import Source
+from console.worker.child.data.blocks import Blocks, Row
 from console.worker.child.data.cells import MISSING, Column
-from console.worker.child.data.dialect import Dialect, dialect_of, records
-from console.worker.child.data.options import Knowledge, ReadOptions, say
+from console.worker.child.data.dialect import Dialect, dialect_of
+from console.worker.child.data.options import Extent, Knowledge, ReadOptions, say
+from console.worker.child.data.plain_numbers import PlainNumbers
 from console.worker.child.data.text import Text, bad, open_text
 
-__all__ = ["NO_ROWS", "ROWS_CAP", "Columns", "read_delimited"]
+__all__ = ["NO_ROWS", "ROWS_CAP", "Columns", "Long", "read_delimited"]
 
 NO_ROWS = "no-rows"
 """The code of a refusal because a table has no rows."""
 ROWS_CAP = 20_000_000
-_BLOCK_CELLS = 1 << 18
+_FIRST_BLOCK, _BLOCK, _PLAIN_BLOCK = 1 << 20, 1 << 21, 1 << 22
+"""Characters of the first block, of one that is read by cell, and of one that may be parsed at once."""
+_TEXT = "text"
+_KINDS = {"O": _TEXT, "i": "int64", "f": "float64", "b": "bool"}
 
-Row = tuple[int, list[str]]
-"""The line a row of cells ends on, and its cells."""
+Typed = list[Any]
+"""One array for each column."""
+
+
+@dataclass
+class Long:
+    """A table that is not held in memory: so many rows, which take so many bytes there, and its typed pieces.
+
+    `indexes` are the columns without a name whose whole numbers are all different.
+    """
+
+    rows: int
+    bytes: int
+    pieces: Callable[[], Iterator[dict[str, Any]]]
+    indexes: frozenset[str]
 
 
 @dataclass
 class Columns:
-    """Typed columns by name; `named` = by names of the file's own. `problems` tell why a column holds no numbers."""
+    """Typed columns by name; `named` = by names of the file's own. `problems` tell why a column holds no numbers.
+
+    Where `long` is there the columns hold only the first rows.
+    """
 
     columns: dict[str, Any]
     named: bool = True
     decided: list[str] = field(default_factory=list)
     problems: dict[str, str] = field(default_factory=dict)
+    long: Optional[Long] = None
 
 
-def read_delimited(source: Source, options: ReadOptions, known: Knowledge) -> Columns:
+def read_delimited(source: Source, options: ReadOptions, known: Knowledge, extent: Optional[Extent] = None) -> Columns:
     """Read csv and its kin. Raises Refusal that names the line and what helps."""
-    text = open_text(source, options.encoding)
-    try:
-        return _Reading(source, text, dialect_of(source, text, options, known), options).read()
-    except csv.Error as error:
-        raise bad(source, f"cannot be read as csv: {error}") from None
+    extent = extent or Extent()
+    text = open_text(source, options.encoding, head=extent.rows is not None)
+    while True:
+        try:
+            return _Reading(source, text, dialect_of(source, text, options, known), options, extent).read()
+        except csv.Error as error:
+            raise bad(source, f"cannot be read as csv: {error}") from None
+        except UnicodeError as error:
+            text.try_next(error)
 
 
 class _Reading:
-    """One file being read: rows are checked and collected in blocks, whose columns are typed as they come."""
+    """One file being read: rows are checked and typed in blocks; `_kinds` are the columns' types so far."""
 
-    def __init__(self, source: Source, text: Text, dialect: Dialect, options: ReadOptions) -> None:
+    def __init__(self, source: Source, text: Text, dialect: Dialect, options: ReadOptions, extent: Extent) -> None:
         self._source = source
         self._text = text
         self._dialect = dialect
         self._missing = frozenset(options.missing)
+        self._usual = self._missing | MISSING
+        self._known = dialect.known
+        self._extent = extent
         self._empty_tail = False
+        self._names: list[str] = []
+        self._kinds: list[str] = []
+        self._spellings: list[frozenset[str]] = []
+        self._problems: dict[str, str] = {}
+        self._late = False
+        self._begun = 0
+        self._stamp = _stamp(source)
 
     def read(self) -> Columns:
-        """All columns. One that turns out to hold text after numbers is read once more, as text."""
-        columns = self._columns(frozenset())
-        late = {column.name: column.problem for column in columns if column.is_late}
-        if late:
-            columns = self._columns(frozenset(late))
-        problems = {column.name: column.problem for column in columns if column.problem} | late
+        """All columns, or where they take more memory than they may the first rows of each."""
+        kept, rows, size, indexes = self._surveyed()
+        long = None
+        if kept is None:
+            long = Long(rows, size, self._pieces, indexes)
+            kept = [list(next(self._pieces()).values())]
+        elif self._late:
+            kept = [list(piece.values()) for piece in self._pieces()]
         decided = [*self._dialect.decided, *(["an empty last column left out"] if self._empty_tail else [])]
-        named = self._dialect.names is not None
-        return Columns({column.name: column.values() for column in columns}, named, decided, problems)
+        columns = dict(zip(self._names, _joined(kept)))
+        return Columns(columns, self._dialect.names is not None, decided, self._problems, long)
 
-    def _columns(self, texts: frozenset[str]) -> list[Column]:
-        names, rows = self._names(records(self._text, self._dialect))
-        columns = [self._column(name, texts) for name in names]
-        width = len(columns)
-        size = max(1, _BLOCK_CELLS // width)
+    def _surveyed(self) -> tuple[Optional[list[Typed]], int, int, frozenset[str]]:
+        """The types of all columns; the blocks where they fit, the rows, their bytes, and the columns that count up."""
+        kept: Optional[list[Typed]] = []
+        rows = size = 0
+        unnamed: dict[int, list[Any]] = {}
+        for line, columns, problems in self._blocks():
+            if not rows:
+                unnamed = {at: [] for at, name in enumerate(self._names) if name.startswith("Unnamed: ")}
+            for at in unnamed:
+                unnamed[at].append(columns[at])
+            self._merge(line, columns, problems)
+            rows += len(columns[0])
+            if self._extent.bytes is not None:
+                size += sum(map(_bytes, columns))
+                kept = None if size > self._extent.bytes else kept
+            if kept is not None:
+                kept.append(columns)
+            if rows > ROWS_CAP:
+                raise bad(self._source, f"has more than {ROWS_CAP} rows, which is the limit")
+            if self._extent.progress is not None:
+                self._extent.progress(rows, self._source.bytes_read - self._begun)
+        return kept, rows, size, frozenset(self._names[at] for at, cells in unnamed.items() if _all_different(cells))
+
+    def _merge(self, line: int, columns: Typed, problems: dict[int, str]) -> None:
+        """Take the types of one more block into account: text after numbers makes a column one of text throughout."""
+        for at, cells in enumerate(columns):
+            kind, before = _KINDS[cells.dtype.kind], self._kinds[at]
+            if before in ("", kind):
+                self._kinds[at] = kind
+                if at in problems:
+                    self._problems.setdefault(self._names[at], problems[at])
+            elif {before, kind} == {"int64", "float64"}:
+                self._kinds[at] = "float64"
+            elif before != _TEXT:
+                self._kinds[at], self._late = _TEXT, True
+                self._problems[self._names[at]] = problems.get(at, f"text, first in line {line}")
+
+    def _pieces(self) -> Iterator[dict[str, Any]]:
+        """The columns block by block, of the types that were found. Raises Refusal where the file was changed since."""
+        for _line, columns, _problems in self._blocks():
+            if self._stamp != _stamp(self._source):
+                raise bad(self._source, "was changed while it was read: ask again")
+            kinds = ("object" if kind == _TEXT else kind for kind in self._kinds)
+            yield {name: cells.astype(kind, copy=False) for name, cells, kind in zip(self._names, columns, kinds)}
+
+    def _blocks(self) -> Iterator[tuple[int, Typed, dict[int, str]]]:
+        """The first line, the typed columns, and why they hold no numbers, of one block after another.
+
+        A column whose type is known to be text is one of text. The first block is read by cell.
+        """
+        left = self._extent.rows
+        self._begun = self._source.bytes_read
+        with self._text.lines() as file:
+            blocks = Blocks(file, self._dialect.skipped)
+            block = blocks.take(_FIRST_BLOCK)
+            first: Optional[Iterator[Row]] = None
+            if block is not None:
+                first = self._header(block.rows(self._dialect, self._dialect.header_rows + 1))
+            plain = PlainNumbers(self._dialect, self._names, self._spellings)
+            while block is not None and left != 0:
+                line = block.line + 1
+                found = None if first else plain.parsed(block.text, [kind == _TEXT for kind in self._kinds])
+                if found is None:
+                    columns, problems = self._by_cell(first or block.rows(self._dialect))
+                    blocks.taken(block.end)
+                else:
+                    columns, problems = found, {}
+                    blocks.taken(block.line + len(found[0]))
+                if left is not None and columns:
+                    columns = [cells[:left] for cells in columns]
+                    left -= len(columns[0])
+                if columns:
+                    yield line, columns, problems
+                first, block = None, blocks.take(_PLAIN_BLOCK if plain.usable else _BLOCK)
+
+    def _by_cell(self, rows: Iterator[Row]) -> tuple[Typed, dict[int, str]]:
+        """Typed columns of rows of cells, and why they hold no numbers; none where there is no row."""
+        width = len(self._names)
         block: list[list[str]] = []
         lines: list[int] = []
-        total = 0
         for line, row in rows:
             block.append(row if len(row) == width else self._fitted(line, row, width))
             lines.append(line)
-            if len(block) == size:
-                self._take(columns, block, lines)
-                total += size
-                block, lines = [], []
-                if total > ROWS_CAP:
-                    break
-        self._take(columns, block, lines)
-        if total + len(block) > ROWS_CAP:
-            raise bad(self._source, f"has more than {ROWS_CAP} rows, which is the limit")
-        return columns
-
-    def _take(self, columns: list[Column], block: list[list[str]], lines: list[int]) -> None:
+        if not block:
+            return [], {}
         names = self._dialect.names
         if names is not None and len(names) > 1:
             for line, row in zip(lines, block):
                 if row[0].strip() == names[0] and row[1].strip() == names[1]:
                     self._refuse_header(line, row, names)
-        for column, cells in zip(columns, zip(*block)):
+        columns, problems = [], {}
+        for at, cells in enumerate(zip(*block)):
+            is_text, missing = self._kinds[at] == _TEXT, self._spellings[at]
+            column = Column(self._names[at], text=is_text, decimal=self._dialect.decimal, missing=missing)
             column.take(cells, lines)
+            columns.append(column.values())
+            if column.problem:
+                problems[at] = column.problem
+        return columns, problems
 
     def _refuse_header(self, line: int, row: list[str], names: list[str]) -> None:
         if [cell.strip() for cell in row] == names[: len(row)]:
             raise bad(self._source, f"repeats its header in line {line}, as joined files do: remove that line")
 
-    def _names(self, rows: Iterator[Row]) -> tuple[list[str], Iterator[Row]]:
-        """The columns' names and the rows below; a last column in which the first row holds nothing may be left out."""
+    def _header(self, rows: Iterator[Row]) -> Iterator[Row]:
+        """The rows below the header, which names the columns; a last one where the first row holds nothing may be left
+        out."""
         for _ in range(self._dialect.header_rows):
             next(rows, None)
         first = next(rows, None)
         if first is None:
             raise bad(self._source, "has a header and no rows", NO_ROWS)
-        rows = chain([first], rows)
-        width, filled = len(first[1]), bool(first[1][-1].strip())
+        if not self._names:
+            self._names = self._named(first[1])
+            self._kinds = [_TEXT if self._is_text(name) else "" for name in self._names]
+            self._spellings = [self._missing_in(name) for name in self._names]
+        return chain([first], rows)
+
+    def _named(self, first: list[str]) -> list[str]:
+        width, filled = len(first), bool(first[-1].strip())
         if self._dialect.names is None:
-            return [str(index) for index in range(width)], rows
+            return [str(index) for index in range(width)]
         names = list(self._dialect.names)
         if len(names) > 1 and not names[-1] and (width < len(names) or not filled):
             names.pop()
         self._empty_tail = width == len(names) + 1 and not filled
-        doubled = [name for name in names if name and names.count(name) > 1] if len(set(names)) < len(names) else []
-        if doubled:
-            raise bad(self._source, f"has two columns called '{doubled[0]}' in its header: name each once")
-        return [name or f"Unnamed: {index}" for index, name in enumerate(names)], rows
+        doubled = next((name for name, count in Counter(names).items() if name and count > 1), None)
+        if doubled is not None:
+            raise bad(self._source, f"has two columns called '{doubled}' in its header: name each once")
+        return [name or f"Unnamed: {index}" for index, name in enumerate(names)]
 
     def _fitted(self, line: int, row: list[str], width: int) -> list[str]:
         """The row without the empty cell behind its last separator. Raises Refusal for any other width."""
@@ -130,14 +251,49 @@ class _Reading:
             raise bad(self._source, f"{what}: put a cell that holds the separator in quotes, or {say('sep', ';')}")
         raise bad(self._source, f"{what}: the line was cut short, or another separator is meant: {say('sep', ';')}")
 
-    def _column(self, name: str, texts: frozenset[str]) -> Column:
-        """A column as the model knows it: text keeps every spelling that is not asked for as missing, unless the model
+    def _is_text(self, name: str) -> bool:
+        return name in self._known.texts
+
+    def _missing_in(self, name: str) -> frozenset[str]:
+        """What stands for a missing value: text keeps every spelling that is not asked for as missing, unless the model
         was fitted with gaps there."""
-        known = self._dialect.known
-        missing = self._missing if name in known.texts and name not in known.gaps else self._missing | MISSING
-        return Column(
-            name,
-            text=name in known.texts or name in texts,
-            decimal=self._dialect.decimal,
-            missing=missing - known.categories.get(name, frozenset()),
-        )
+        known = self._known
+        if name not in known.texts and name not in known.categories:
+            return self._usual
+        missing = self._missing if name in known.texts and name not in known.gaps else self._usual
+        return missing - known.categories.get(name, frozenset())
+
+
+def _joined(pieces: list[Typed]) -> Iterator[Any]:
+    """Each column in one piece; its parts are let go as it is made."""
+    import numpy
+
+    for at in range(len(pieces[0])):
+        parts = [piece[at] for piece in pieces]
+        for piece in pieces:
+            piece[at] = None
+        yield parts[0] if len(parts) == 1 else numpy.concatenate(parts)
+
+
+def _bytes(cells: Any) -> int:
+    """What a column takes in memory, its texts included."""
+    if cells.dtype.kind != "O":
+        return int(cells.nbytes)
+    return int(cells.nbytes) + sum(map(sys.getsizeof, {id(cell): cell for cell in cells}.values()))
+
+
+def _all_different(pieces: list[Any]) -> bool:
+    """Whether these are whole numbers, no two of them alike."""
+    import numpy
+
+    if not pieces or any(piece.dtype.kind != "i" for piece in pieces):
+        return False
+    cells = numpy.concatenate(pieces)
+    return len(numpy.unique(cells)) == len(cells)
+
+
+def _stamp(source: Source) -> Optional[tuple[int, int]]:
+    if source.fd < 0:
+        return None
+    found = os.fstat(source.fd)
+    return found.st_size, found.st_mtime_ns

@@ -5,11 +5,11 @@ from __future__ import annotations
 import codecs
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 from console.worker.child.main import Refusal
 
-__all__ = ["INDEX_NAMES", "Knowledge", "ReadOptions", "is_index_name", "options_from", "place_of", "say"]
+__all__ = ["INDEX_NAMES", "Extent", "Knowledge", "ReadOptions", "is_index_name", "options_from", "place_of", "say"]
 
 INDEX_NAMES = ("Unnamed: ", "__index_level_")
 """How the names begin that pandas and parquet give to an index without one of its own."""
@@ -97,6 +97,18 @@ def say(key: str, value: str) -> str:
 def _quoted(value: str) -> str:
     """A value as a shell takes it; what shows that is no part of a name is in quotes."""
     return value if value.replace("-", "").replace("_", "").isalnum() else f"'{value}'"
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How much of a table is wanted, and may be held: its first `rows`, in so many `bytes` of memory; None = all of it.
+
+    `progress` hears of rows and bytes of the file as they are read.
+    """
+
+    rows: Optional[int] = None
+    bytes: Optional[int] = None
+    progress: Optional[Callable[[int, int], None]] = None
 
 
 def options_from(said: Any) -> ReadOptions:

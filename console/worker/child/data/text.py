@@ -20,6 +20,7 @@ __all__ = ["BYTES_CAP", "Text", "bad", "open_text", "peek"]
 
 BYTES_CAP = 4 << 30
 _BLOCK = 1 << 20
+_TRIED = ("utf-8", "cp1252")
 _BOMS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -37,6 +38,8 @@ class Text:
         self.around = around
         self._member = member
         self.encoding = ""
+        self.said = ""
+        """Who tells the encoding; "" where it was found by decoding."""
 
     def raw(self) -> IO[bytes]:
         """The bytes inside the compression, from the start."""
@@ -54,6 +57,17 @@ class Text:
     def lines(self) -> io.TextIOWrapper:
         """The lines, ends untouched."""
         return io.TextIOWrapper(self.raw(), self.encoding, newline="")
+
+    def try_next(self, error: UnicodeError) -> None:
+        """Take the next encoding after one that the text turned out not to be in. Raises Refusal where none is left."""
+        if self.said:
+            reason = getattr(error, "reason", error)
+            raise bad(self._source, f"is not {self.encoding}, as {self.said}: {reason}")
+        at = _TRIED.index(self.encoding) + 1
+        if at == len(_TRIED):
+            said = say("encoding", "shift_jis")
+            raise bad(self._source, f"is neither UTF-8 nor cp1252: {said}, for example")
+        self.encoding = _TRIED[at]
 
 
 class _Bounded(io.BufferedReader):
@@ -89,21 +103,27 @@ def bad(source: Source, what: str, code: str = "bad-input") -> Refusal:
     return Refusal(code, f"{source.name or 'the data file'} {what}")
 
 
-def open_text(source: Source, encoding: Optional[str] = None) -> Text:
-    """The text of a file. Raises Refusal for what is no text, with the byte and line where that shows."""
+def open_text(source: Source, encoding: Optional[str] = None, *, head: bool = False) -> Text:
+    """The text of a file. Raises Refusal for what is no text, with the byte and line where that shows.
+
+    With `head` only the beginning is looked at: what is no text behind it shows as it is read (see `Text.try_next`).
+    """
     around, member = _around(source)
     text = Text(source, around, member)
     with text.raw() as file:
-        head = file.read(_BLOCK)
-    found = encoding or _from_head(head)
-    other = foreign(head if not found or found.startswith("utf-8") else head.decode(found, "replace").encode())
+        beginning = file.read(_BLOCK)
+    found = encoding or _from_head(beginning)
+    readable = not found or found.startswith("utf-8")
+    other = foreign(beginning if readable else beginning.decode(str(found), "replace").encode())
     if other:
         raise bad(source, f"{f'holds in its {around} what ' if around else ''}{other}")
-    text.encoding = found or _from_all(source, text)
-    problem = _undecodable(text) if found else None
-    if problem:
-        says = "read.encoding (--read encoding) says" if encoding else "its first bytes say"
-        raise bad(source, f"is not {text.encoding}, as {says}: {problem}")
+    says = "read.encoding (--read encoding) says" if encoding else "its first bytes say"
+    text.said = says if found else ""
+    if not found:
+        _refuse_zeros(source, text, head=head)
+    text.encoding = found or _TRIED[0]
+    while (error := _undecodable(text, head=head)) is not None:
+        text.try_next(error)
     return text
 
 
@@ -153,16 +173,7 @@ def _from_head(head: bytes) -> Optional[str]:
     return None
 
 
-def _from_all(source: Source, text: Text) -> str:
-    """UTF-8, or the western code page of Windows where it is not. Raises Refusal for binary files."""
-    _refuse_zeros(source, text)
-    for text.encoding in ("utf-8", "cp1252"):
-        if _undecodable(text) is None:
-            return text.encoding
-    raise bad(source, f"is neither UTF-8 nor cp1252: {say('encoding', 'shift_jis')}, for example")
-
-
-def _refuse_zeros(source: Source, text: Text) -> None:
+def _refuse_zeros(source: Source, text: Text, *, head: bool) -> None:
     at, line = 0, 1
     with text.raw() as file:
         while block := file.read(_BLOCK):
@@ -171,15 +182,17 @@ def _refuse_zeros(source: Source, text: Text) -> None:
                 where = f"byte 0 at {at + zero}, line {line + block.count(10, 0, zero)}"
                 kinds = "csv, jsonl, parquet, feather, npy, npz, HDF5"
                 raise bad(source, f"is no table this console reads: {where} ({kinds})")
+            if head:
+                return
             at, line = at + len(block), line + block.count(10)
 
 
-def _undecodable(text: Text) -> Optional[str]:
-    """Why the file is not text in its encoding; None where it is."""
+def _undecodable(text: Text, *, head: bool) -> Optional[UnicodeError]:
+    """Why the file, or its beginning, is not text in its encoding; None where it is."""
     try:
         with text.lines() as file:
-            while file.read(_BLOCK):
+            while file.read(_BLOCK) and not head:
                 pass
     except UnicodeError as error:
-        return str(getattr(error, "reason", error))
+        return error
     return None

@@ -1,0 +1,133 @@
+"""The command predict: rows of a data file through a model, to the screen, as JSON or into a file.
+
+The answers come in pieces, of which none is kept: what is to stand in front of them waits for the last one on disk.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+
+from console.cli import shapes
+from console.cli.answers_out import JsonAnswers, OutFile, form_of, table_lines, write_json
+from console.cli.data_files import data_named, narrate, read_as, target_of
+from console.cli.opening import Opened, opened
+from console.cli.output import Output
+from console.cli.progress import Progress
+from console.records import DataFile, Json, Memory, Outcome, WorkerView
+from console.worker.shared import Buffer
+
+_WARNINGS_CAP = 100
+
+Answered = tuple[Outcome, dict[str, tuple[str, Buffer]]]
+
+
+async def predict(arguments: argparse.Namespace, output: Output) -> int:
+    """Predict every row of a data file."""
+    form = form_of(arguments.out, len(arguments.method or ()))
+    async with opened(arguments.artifact, records=arguments.accept is not None) as store:
+        await store.load(arguments)
+        read_as(store, arguments)
+        async with data_named(store, arguments, output) as data:
+            reading = Progress(output, "reading")
+            table = await store.engine.questions.open_data(
+                store.artifact, data, target_of(arguments), limit=arguments.rows, on_progress=reading
+            )
+            reading.done()
+            narrate(table, output)
+            with _Answers(arguments, output, form) as answers:
+                async for piece in _pieces(store, arguments, data, answers.forms):
+                    await answers.add(piece, table)
+                await answers.finish()
+                view, memory = store.engine.models.view(store.artifact), await store.engine.live.memory(store.artifact)
+                value: dict[str, Json] = {
+                    "rows": answers.rows,
+                    "data": shapes.data(table),
+                    "outputs": {},
+                    "latency_ms": shapes.quantiles(answers.times),
+                    **_worker(view, memory),
+                }
+                answers.show(value)
+    return 0
+
+
+def _pieces(
+    store: Opened, arguments: argparse.Namespace, data: str | None, forms: tuple[str, ...]
+) -> AsyncIterator[Answered]:
+    return store.engine.questions.answers(
+        store.artifact,
+        data,
+        target_of(arguments),
+        forms=forms,
+        methods=tuple(arguments.method or ()),
+        limit=arguments.rows,
+    )
+
+
+class _Answers:
+    """The answers of one run on their way to wherever they are wanted. Used by `with`."""
+
+    def __init__(self, arguments: argparse.Namespace, output: Output, form: str | None) -> None:
+        self.rows = 0
+        self.times: list[float] = []
+        self.warnings: dict[str, None] = {}
+        """What was warned of, each once."""
+        self._output = output
+        self._out: str | None = arguments.out
+        self._progress = Progress(output, "predicting")
+        self._stack = ExitStack()
+        self._file = OutFile(self._out, form) if self._out is not None and form is not None else None
+        self._json = JsonAnswers(indent=2, level=4) if output.as_json else None
+        plain = form == "json" or self._json is not None or self._file is None
+        self.forms = tuple(one for one in (form, "json" if plain else None) if one is not None)
+        if form == "json":
+            self.forms = ("json",)
+
+    def __enter__(self) -> _Answers:
+        for one in (self._file, self._json):
+            if one is not None:
+                self._stack.enter_context(one)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._progress.done()
+        self._stack.__exit__(*error)  # type: ignore[arg-type]
+
+    async def add(self, piece: Answered, table: DataFile) -> None:
+        """The answers for the next rows."""
+        outcome, files = piece
+        self.times.append(outcome.worker_ms)
+        for text in outcome.warnings:
+            if len(self.warnings) < _WARNINGS_CAP:
+                self.warnings.setdefault(text)
+        if self._file is not None:
+            await asyncio.to_thread(self._file.add, outcome.outputs, files)
+        if self._json is not None:
+            self._json.add(outcome.outputs)
+        elif self._file is None:
+            self._output.lines(table_lines(outcome.outputs, header=not self.rows))
+        self.rows += outcome.rows
+        self._progress(self.rows, self.rows / max(1, table.rows))
+
+    async def finish(self) -> None:
+        """Bring a file to the disk, which can take a while."""
+        if self._file is not None:
+            await asyncio.to_thread(self._file.finish)
+            self._stack.close()
+            self._progress.done()
+            self._output.say(f"{self.rows} rows written to {self._out}")
+
+    def show(self, value: dict[str, Json]) -> None:
+        """The whole as JSON, where that was asked for."""
+        if self._json is not None:
+            write_json(self._json, value)
+
+
+def _worker(view: WorkerView | None, memory: Memory | None) -> dict[str, Json]:
+    return {
+        "load_ms": dict(view.phases) if view else {},
+        "memory": shapes.memory(memory),
+        "worker": {"pid": view.pid if view else None, "sandbox": shapes.layers(view.layers if view else {})},
+    }

@@ -1,0 +1,76 @@
+"""Outputs of a model that its worker wrote into shared memory: checked, frozen, and read from there."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from types import TracebackType
+
+from backends.base import Json
+from console.worker import shared
+from console.worker.shared import Buffer
+from console.worker.strict import Malformed
+from console.worker.wire import Head
+
+__all__ = ["OutputFiles"]
+
+
+class OutputFiles:
+    """Files in memory that a worker is to fill, one for each form (`csv`, `json`, `npy`); closed by `with`."""
+
+    def __init__(self, forms: Sequence[str]) -> None:
+        self.forms = tuple(forms)
+        self.fds: list[int] = []
+
+    def __enter__(self) -> OutputFiles:
+        for _ in self.forms:
+            self.fds.append(shared.empty())
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        for fd in self.fds:
+            os.close(fd)
+
+    def read(self, said: Head) -> tuple[dict[str, Json], dict[str, tuple[str, Buffer]]]:
+        """Outputs by name, where json was asked for, and of the other forms the bytes, with what is told of them.
+
+        Raises Malformed, shared.NotSealed.
+        """
+        outputs: dict[str, Json] = {}
+        files: dict[str, tuple[str, Buffer]] = {}
+        for form, fd in zip(self.forms, self.fds, strict=True):
+            parts, data = _parts(said, form), shared.sealed(fd)
+            if sum(size for _name, size in parts) > len(data):
+                raise Malformed(f"{len(data)} bytes of {form}, where more are told")
+            if form == "json":
+                outputs = _parsed(parts, data)
+            else:
+                files[form] = (parts[0][0] if parts else "", data)
+        return outputs, files
+
+
+def _parts(said: Head, form: str) -> list[tuple[str, int]]:
+    return [(str(name)[:1000], int(size)) for name, size in said["parts"][form]]
+
+
+def _parsed(parts: list[tuple[str, int]], data: Buffer) -> dict[str, Json]:
+    """Each output as a list. Raises Malformed."""
+    found: dict[str, Json] = {}
+    begin = 0
+    for name, size in parts:
+        try:
+            values = json.loads(bytes(data[begin : begin + size]), parse_constant=_no_constant)
+        except (ValueError, RecursionError) as error:
+            raise Malformed(f"{name} is not JSON: {type(error).__name__}") from None
+        if not isinstance(values, list):
+            raise Malformed(f"{name} is no list")
+        found[name] = values
+        begin += size
+    return found
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
