@@ -31,7 +31,7 @@ def as_json(error: ConsoleError) -> list[Json]:
 
 def table_lines(differences: list[dict[str, str | None]]) -> Iterable[str]:
     """Them as an aligned table, of which only the first rows are shown."""
-    rows = [[safe(row[key] or "-", 100) for key in _KEYS] for row in differences[:_SHOWN]]
+    rows = [[safe(row[key] or "-", 240) for key in _KEYS] for row in differences[:_SHOWN]]
     widths = [max(map(len, column)) for column in zip(_KEYS, *rows, strict=True)]
     for cells in (_KEYS, *rows):
         yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()

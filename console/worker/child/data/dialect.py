@@ -98,32 +98,50 @@ def dialect_of(source: Source, text: Text, options: ReadOptions, known: Knowledg
     said = _said_separator(lines)
     hashes = any(text.startswith("#") for texts in known.categories.values() for text in texts)
     dialect.skipped = _begin(lines, int(said is not None), hashes)
-    body = lines[dialect.skipped :]
+    skipped, body = lines[: dialect.skipped], lines[dialect.skipped :]
     if not body:
         raise bad(source, "holds only blank lines and comments" if any(map(str.strip, lines)) else "is empty")
+    rows = _cut(body, dialect, options.sep or said, known, hashes)
+    _head(source, rows, skipped, dialect, options, known)
+    dialect.decimal = options.decimal or _decimal(rows[dialect.header_rows :], dialect)
+    dialect.decided = _in_words(text, dialect, said, skipped) + dialect.decided
+    return dialect
+
+
+def _cut(body: Sequence[str], dialect: Dialect, said: Optional[str], known: Knowledge, hashes: bool) -> list[list[str]]:
+    """The first rows of cells, once it is decided what cuts them and which lines are comments."""
     plain = [line for line in body if line.strip() and not _is_comment(line)][:_SAMPLE_ROWS] or body[:_SAMPLE_ROWS]
-    dialect.sep, dialect.blanks = _separator(plain, options.sep or said, sure=known.all_text)
+    dialect.sep, dialect.blanks = _separator(plain, said, sure=known.all_text)
     dialect.quote = _quote(plain, dialect, known)
     dialect.comments = not hashes and any(map(_is_comment, body[1:])) and _are_comments(body, dialect, known)
     rows = _cells(body[: 2 * _SAMPLE_ROWS], dialect)
-    width = _width(rows)
+    dialect.sparse = known.all_text and _width(rows) == 1
+    return rows
+
+
+def _head(
+    source: Source,
+    rows: Sequence[Sequence[str]],
+    skipped: Sequence[str],
+    dialect: Dialect,
+    options: ReadOptions,
+    known: Knowledge,
+) -> None:
+    """Decide which names the columns have, and what the model knows of them. Raises Refusal where that is in doubt."""
+    width, number = _width(rows), dialect.skipped + 1
     if len(rows[0]) == 1 < width:
-        what = f"has a line of 1 cell, line {dialect.skipped + 1}, above rows of {width}"
+        what = f"has a line of 1 cell, line {number}, above rows of {width}"
         raise bad(source, f"{what}: remove it, or begin it with '#' if it is a title or a comment")
-    dialect.sparse = known.all_text and width == 1
     by_place = known.of([str(at) for at in range(width)], options.ignore, by_place=True)
-    heading = _header_in_comment(lines[: dialect.skipped], dialect, rows) if options.header is None else None
+    heading = _header_in_comment(skipped, dialect, rows) if options.header is None else None
     header = heading is None and has_header(rows, options, by_place)
     if header is None:
         told = f"{say('header', 'true')}, or false"
-        raise bad(source, f"does not show whether its line {dialect.skipped + 1} is a header or a row: {told}")
+        raise bad(source, f"does not show whether its line {number} is a header or a row: {told}")
     if heading or header:
         dialect.names, dialect.header_rows = heading or _names(rows[0], known, dialect.decided), int(header)
     columns = [name or f"Unnamed: {at}" for at, name in enumerate(dialect.names or [])]
     dialect.known = known.of(columns, options.ignore, by_place=False) if dialect.names else by_place
-    dialect.decimal = options.decimal or _decimal(rows[dialect.header_rows :], dialect)
-    dialect.decided = _in_words(text, dialect, said, lines[: dialect.skipped]) + dialect.decided
-    return dialect
 
 
 def _sample(text: Text) -> list[str]:
