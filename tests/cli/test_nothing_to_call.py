@@ -27,7 +27,7 @@ def test_every_command_that_needs_an_answer_is_refused(run: Run, tmp_path: Path)
         done = run(command[0], str(model), "--data", str(data), *command[1:])
         assert done.code == 4, command
         assert done.out == ""
-        assert "DBSCAN has no " in done.err
+        assert "DBSCAN has n" in done.err
         assert "it has fit, fit_predict, " in done.err
         assert "this console calls predict, predict_proba, " in done.err
     assert not out.exists()

@@ -156,6 +156,8 @@ def test_categories_and_texts_of_catboost_are_read_as_they_are_written(ask: Ask)
         answer, decided = ask(model, frame[["size", "town", "q", "p"]])
         assert numpy.array_equal(answer, model.predict(frame))
         assert decided.endswith("columns by name")
+    floats = frame.assign(size=NUMBERS.astype(float))
+    assert "'size' is taken as written, where '10.0' is not '10'" in ask(model, floats[::-1].sort_values("size"))[1]
     with pytest.raises(Refusal, match="missing: 'size'; surplus: 'width'"):
         ask(model, frame.rename(columns={"size": "width"}))
     films = F.assign(film=TEXTS.map({"NA": "NA", "b": "a good film", "a": "a bad film"}))
@@ -308,13 +310,16 @@ async def test_a_worker_answers_what_the_library_answers(launcher: Launcher, ope
     worker = await Worker.start(launcher, "model.pkl", sandbox=replace(launcher.sandbox, compiles=True))
     told = await worker.load(open_file(pickle.dumps(model), "model.pkl"), "pickle")
     assert told.methods[0] == "predict"
-    handle, table = await worker.open_data(open_file(G[["town", "q", "p"]].to_csv(index=False).encode()), "d.csv")
+    data = open_file(G[["town", "q", "p"]].to_csv(index=False).encode(), "d.csv")
+    handle, table = await worker.open_data(data, "d.csv")
     assert "columns by name" in table.decided
     outcome = await worker.call(handle)
-    assert numpy.allclose(outcome.outputs["predict"], expected, rtol=1e-12)
+    answers = outcome.outputs["predict"]
+    assert isinstance(answers, list)
+    assert numpy.allclose(numpy.asarray(answers, dtype=float), expected, rtol=1e-12)
     rows, _ = await worker.sample_rows(handle, 0, 3)
     typed = await worker.call_rows(rows)
-    assert typed.outputs["predict"] == outcome.outputs["predict"][:3]
+    assert typed.outputs["predict"] == answers[:3]
 
 
 def answering(kind: str) -> tuple[Any, Any]:

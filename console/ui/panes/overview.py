@@ -18,7 +18,7 @@ from textual.geometry import Size
 
 from backends.base import Inspection, ModelEntry, outermost
 from console.errors import ConsoleError
-from console.records import Explanation, Report, Verdict, WorkerView, target_words
+from console.records import Explanation, Report, Verdict, WorkerState, WorkerView, target_words
 from console.safe_text import safe
 from console.ui import states, text
 from console.ui.panes.lately import lately_lines
@@ -259,7 +259,7 @@ def _worker(worker: WorkerView | None, width: int) -> list[Content]:
 
 
 def _abilities(worker: WorkerView) -> str:
-    if worker.signature is not None and not worker.methods:
+    if worker.state is WorkerState.READY and not worker.methods:
         return "nothing that answers rows"
     return ", ".join(safe(method, 40) for method in worker.methods)
 

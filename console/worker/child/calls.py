@@ -72,7 +72,7 @@ def typed_rows(rows: list[Any], columns: Optional[list[str]], model: Any) -> Any
 def _typed_names(model: Any, names: Optional[list[str]], row: Any) -> Optional[list[str]]:
     """The columns of a typed row: those of the model, but for a constant that the row leaves out."""
     constant = constant_of(model)
-    if names is None or constant is None:
+    if names is None or constant is None or not isinstance(row, (dict, list)):
         return names
     has_all = constant.name in row if isinstance(row, dict) else len(row) == len(names)
     return names if has_all else [name for name in names if name != constant.name]

@@ -18,7 +18,7 @@ def spelled(model: Any, frame: Any, wanted: list[str], decided: list[str]) -> An
     if not missing:
         return frame
     libraries = [library_of(part) for part in receivers(model)]
-    changed = {}
+    changed: dict[str, str] = {}
     for name in found:
         other = next((one for library in libraries if (one := library.spelled(name)) != name), None)
         if name not in known and other in missing and other not in changed.values():

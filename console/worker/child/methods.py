@@ -13,7 +13,7 @@ from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
 from console.worker.wire import METHODS
 
-__all__ = ["default_of", "method_of", "methods_of", "nothing_to_call"]
+__all__ = ["default_among", "default_of", "method_of", "methods_of", "nothing_to_call", "what_it_has"]
 
 _USUAL = ("predict", "predict_proba", "decision_function", "transform", "score_samples")
 _ON_ROWS = re.compile(r"(?:predict|decision_function|score_samples|transform)(?:_\w+)?\Z")
@@ -48,7 +48,7 @@ def method_of(model: Any, name: str) -> Callable[..., Any]:
     why = _why_not(model, name)
     if why is not None:
         able = [one for one in methods_of(model) if one != "score"]
-        there = f"; it has {', '.join(able)}" if able else f": {_what_it_has(model)}"
+        there = f"; it has {', '.join(able)}" if able else f": {what_it_has(model)}"
         raise Refusal("bad-input", f"{type(model).__name__} {why}{there}")
     method: Callable[..., Any] = getattr(model, name)
     if name == "score":
@@ -68,7 +68,7 @@ def nothing_to_call(model: Any) -> Refusal:
     why = _why_not(model, "predict") or ""
     reason = _reason(model, "predict") if why.startswith("has no predict") else f"it {why}"
     because = f" ({reason})" if reason else ""
-    return Refusal("bad-input", f"{kind} has no method that answers rows{because}: {_what_it_has(model)}")
+    return Refusal("bad-input", f"{kind} has no method that answers rows{because}: {what_it_has(model)}")
 
 
 def _why_not(model: Any, name: str) -> Optional[str]:
@@ -100,7 +100,8 @@ def _reason(model: Any, name: str) -> str:
     return ""
 
 
-def _what_it_has(model: Any) -> str:
+def what_it_has(model: Any) -> str:
+    """What a model has to offer, and what this console calls."""
     if isinstance(model, type):
         return f"it is the class {model.__name__}, no fitted model; {_CALLED}"
     if isinstance(model, (dict, list, tuple, set, str, bytes, int, float)) or hasattr(model, "dtype"):

@@ -11,7 +11,7 @@ from typing import Any, Callable, Optional
 from console.worker.child.asking import own
 from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
-from console.worker.child.methods import nothing_to_call
+from console.worker.child.methods import what_it_has
 from console.worker.child.scoring import Answers, Metric, metric_named
 
 __all__ = [
@@ -143,7 +143,8 @@ def measured(
     model = answers.model
     task = task_of(model, y)
     if task == TRANSFORMATION and not hasattr(model, "transform"):
-        raise nothing_to_call(model)
+        message = f"{type(model).__name__} has neither predict nor transform, so there is nothing to measure"
+        raise Refusal("bad-input", f"{message}: {what_it_has(model)}")
     if y is None and task in (CLASSIFICATION, REGRESSION):
         raise Refusal("bad-input", f"measuring a {task} model needs a target column")
     truth = y if y is None else known_labels(y, attribute(model, "classes_"))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Callable, Optional
 
 from console.worker.child.libraries.base import NUMBER, TEXT, Kind, Library, listed, numbered
 from console.worker.child.live import attribute
 
+_LOOKED_AT = 1000
+_WHOLE = re.compile(r"-?\d+\.0\Z")
 _OF_TEXT = ("get_cat_feature_indices", "get_text_feature_indices")
 
 
@@ -35,6 +38,15 @@ class CatBoost(Library):
         other = _indices(part, "get_embedding_feature_indices")
         kinds = {name: Kind(NUMBER) for at, name in enumerate(names) if at not in texts | other}
         return {**kinds, **{names[at]: Kind(TEXT, loose=True) for at in texts if at < len(names)}}
+
+    def prepared(self, part: Any, frame: Any, decided: list[str]) -> Any:
+        """The frame as it is; that whole numbers are written as others may have been trained with is told."""
+        names = list(frame)
+        for at in sorted(_indices(part, "get_cat_feature_indices")):
+            texts = [one for one in frame[names[at]].head(_LOOKED_AT) if isinstance(one, str)]
+            if texts and all(_WHOLE.match(one) for one in texts):
+                decided.append(f"'{names[at]}' is taken as written, where '{texts[0]}' is not '{texts[0][:-2]}'")
+        return frame
 
     def adapted(self, part: Any, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
         """One label a row, where CatBoost gives a column of them."""

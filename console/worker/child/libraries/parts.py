@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any
+from typing import Any, Optional
 
 from console.worker.child.libraries import others, statsmodels_models
 from console.worker.child.libraries.base import Library
@@ -49,7 +49,7 @@ def library_of(part: Any) -> Library:
 
 
 @lru_cache(maxsize=1024)
-def _entry(module: str) -> Any:
+def _entry(module: str) -> Optional[Library]:
     names = module.split(".")
     return _LIBRARIES.get(names[0]) or _LIBRARIES.get(".".join(names[:2]))
 

@@ -66,8 +66,8 @@ class Statsmodels(Library):
         if names is not None and names[at] not in _CONSTANTS:
             return None
         rows = attribute(design, "exog")
-        shape = getattr(rows, "shape", ())
-        return Constant(at, names[at] if names else None, float(rows[0, at]) if len(shape) == 2 and shape[0] else 1.0)
+        value = float(rows[0, at]) if getattr(rows, "ndim", 0) == 2 and len(rows) else 1.0
+        return Constant(at, names[at] if names else None, value)
 
     def cannot(self, part: Any, name: str) -> str:
         """Models of time series take no rows."""
