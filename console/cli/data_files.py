@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from console.cli.piped import STDIN, piped
 from console.errors import Usage
 from console.records import DataFile, ReadOptions, Target
 
-__all__ = ["absolute", "data_named", "narrate", "read_as", "target_of"]
+__all__ = ["absolute", "data_named", "narrate", "read_as", "refuse_terminal", "target_of"]
 
 _TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _KEYS = ("sep", "decimal", "encoding", "header", "missing")
@@ -24,11 +25,20 @@ def absolute(path: str | None) -> str | None:
     return None if path is None else str(Path(path).absolute())
 
 
+def refuse_terminal(arguments: argparse.Namespace) -> None:
+    """Raise Usage where a table is to come from stdin, and that is a terminal."""
+    if arguments.data == "-" and os.isatty(0):
+        raise Usage(
+            "--data - reads a table from a pipe, and stdin is a terminal",
+            hint="zcat rows.csv.gz | model-console predict MODEL --data -",
+        )
+
+
 @asynccontextmanager
-async def data_named(store: Opened, arguments: argparse.Namespace, output: Output) -> AsyncIterator[str | None]:
+async def data_named(store: Opened, arguments: argparse.Namespace) -> AsyncIterator[str | None]:
     """The data file that `--data` names, as the engine takes it; `-` is what comes from a pipe.
 
-    Raises Usage, BadInput.
+    Raises BadInput.
     """
     if arguments.data != "-":
         yield absolute(arguments.data)

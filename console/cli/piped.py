@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from console.durable import write_all
-from console.errors import BadInput, Usage
+from console.errors import BadInput
 from console.os_errors import hint, why
 
 __all__ = ["STDIN", "piped"]
@@ -22,12 +22,7 @@ _CHUNK = 1 << 20
 
 @asynccontextmanager
 async def piped(descriptor: int = 0) -> AsyncIterator[int]:
-    """A descriptor of all that the pipe gives, to be read only. Raises Usage for a terminal, BadInput."""
-    if os.isatty(descriptor):
-        raise Usage(
-            "--data - reads a table from a pipe, and stdin is a terminal",
-            hint="zcat rows.csv.gz | model-console predict MODEL --data -",
-        )
+    """A descriptor of all that the pipe gives, to be read only. Raises BadInput."""
     try:
         with tempfile.TemporaryFile() as file:
             await _copied(descriptor, file.fileno())

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 
 from console.cli import shapes
 from console.cli.answers_out import JsonAnswers, OutFile, form_of, table_lines, write_json
-from console.cli.data_files import data_named, narrate, read_as, target_of
+from console.cli.data_files import data_named, narrate, read_as, refuse_terminal, target_of
 from console.cli.opening import Opened, opened
 from console.cli.output import Output
 from console.cli.progress import Progress
@@ -27,10 +27,11 @@ Answered = tuple[Outcome, dict[str, tuple[str, Buffer]]]
 async def predict(arguments: argparse.Namespace, output: Output) -> int:
     """Predict every row of a data file."""
     form = form_of(arguments.out, len(arguments.method or ()))
+    refuse_terminal(arguments)
     async with opened(arguments.artifact, records=arguments.accept is not None) as store:
         await store.load(arguments)
         read_as(store, arguments)
-        async with data_named(store, arguments, output) as data:
+        async with data_named(store, arguments) as data:
             reading = Progress(output, "reading")
             table = await store.engine.questions.open_data(
                 store.artifact, data, target_of(arguments), limit=arguments.rows, on_progress=reading
@@ -77,7 +78,7 @@ class _Answers:
         self._output = output
         self._out: str | None = arguments.out
         self._progress = Progress(output, "predicting")
-        self._stack = ExitStack()
+        self._stack, self._place = ExitStack(), ExitStack()
         self._file = OutFile(self._out, form) if self._out is not None and form is not None else None
         self._json = JsonAnswers(indent=2, level=4) if output.as_json else None
         plain = form == "json" or self._json is not None or self._file is None
@@ -86,9 +87,11 @@ class _Answers:
             self.forms = ("json",)
 
     def __enter__(self) -> _Answers:
-        for one in (self._file, self._json):
-            if one is not None:
-                self._stack.enter_context(one)
+        if self._json is not None:
+            self._stack.enter_context(self._json)
+        self._stack.enter_context(self._place)
+        if self._file is not None:
+            self._place.enter_context(self._file)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -115,7 +118,7 @@ class _Answers:
         """Bring a file to the disk, which can take a while."""
         if self._file is not None:
             await asyncio.to_thread(self._file.finish)
-            self._stack.close()
+            self._place.close()
             self._progress.done()
             self._output.say(f"{self.rows} rows written to {self._out}")
 

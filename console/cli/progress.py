@@ -22,19 +22,19 @@ class Progress:
     def __init__(self, output: Output, what: str) -> None:
         self._output = output
         self._what = what
-        self._begun = monotonic()
-        self._next = self._begun + _QUIET_S
+        self._next = monotonic() + _QUIET_S
+        self._first: tuple[float, float] | None = None
         self._terminal = sys.stderr.isatty()
         self._shown = False
 
     def __call__(self, rows: int, share: float) -> None:
         """So many rows, and such a share of all, are done."""
         now = monotonic()
+        begun, before = self._first = self._first or (now, share)
         if now < self._next:
             return
         self._next = now + (_TERMINAL_S if self._terminal else _LINE_S)
-        spent = now - self._begun
-        left = f", {_words(spent / share - spent)} left" if share > 0 else ""
+        left = f", {_words((now - begun) * (1 - share) / (share - before))} left" if share > before else ""
         self._show(f"{self._what}: {rows:,} rows, {share:.0%}{left}")
 
     def done(self) -> None:

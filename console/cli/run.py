@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from console.cli import shapes
-from console.cli.data_files import data_named, narrate, read_as, target_of
+from console.cli.data_files import data_named, narrate, read_as, refuse_terminal, target_of
 from console.cli.opening import Opened, opened
 from console.cli.output import Output, size_words
 from console.cli.progress import Progress
@@ -23,11 +23,12 @@ def _recorded(arguments: argparse.Namespace) -> bool | None:
 
 async def evaluate(arguments: argparse.Namespace, output: Output) -> int:
     """Measure the answers against the truth in a data file."""
+    refuse_terminal(arguments)
     async with opened(arguments.artifact, records=_recorded(arguments)) as store:
         await store.load(arguments)
         read_as(store, arguments)
         questions, target = store.engine.questions, target_of(arguments)
-        async with data_named(store, arguments, output) as data:
+        async with data_named(store, arguments) as data:
             reading = Progress(output, "reading")
             table = await questions.open_data(store.artifact, data, target, on_progress=reading)
             reading.done()
@@ -45,9 +46,10 @@ def _numbers(metrics: dict[str, float]) -> Iterable[str]:
 
 async def probe(arguments: argparse.Namespace, output: Output) -> int:
     """Drive the model at a rate for a while; a line a second, then a summary."""
+    refuse_terminal(arguments)
     async with opened(arguments.artifact, records=_recorded(arguments)) as store:
         await store.load(arguments)
-        async with data_named(store, arguments, output) as named:
+        async with data_named(store, arguments) as named:
             state = await _probed(store, arguments, named, output)
         view = store.engine.models.view(store.artifact)
         value: dict[str, Json] = {

@@ -1,7 +1,7 @@
 """Blocks of plain text through the parser of pandas, many times faster than cell by cell, where it must find the same.
 
-That is so for lines without quotes, of as many cells as the header has, whose numbers pandas takes for numbers: it
-rounds them as Python does, and knows the same missing values. Whatever else there is, the block is read by cell.
+That is so for lines of as many cells as the header has, without quotes that a cell would need, whose numbers pandas
+takes for numbers: it rounds them as Python does, and knows the same missing values. Any other block is read by cell.
 """
 
 from __future__ import annotations
@@ -47,10 +47,8 @@ class PlainNumbers:
 
     def parsed(self, text: str, texts: Sequence[bool]) -> Optional[list[Any]]:
         """Columns of a block of lines: objects where `texts` says so, else int64, float64 or bool; None for doubt."""
-        if not self.usable or not self._is_plain(text):
-            return None
-        data = text.encode()
-        if not _cut_alike(data, self._dialect.sep, len(self._names)):
+        data = _plain_lines(text.encode(), self._dialect.sep, len(self._names)) if self._is_plain(text) else None
+        if data is None:
             return None
         rounding = {} if _version(self._pandas) >= _ROUNDS_RIGHT else {"float_precision": "round_trip"}
         try:
@@ -77,7 +75,7 @@ class PlainNumbers:
         return found if fits and not self._may_repeat_header(found) else None
 
     def _is_plain(self, text: str) -> bool:
-        if '"' in text or "\0" in text or text.startswith("\ufeff") or text.count("\r") != text.count("\r\n"):
+        if not self.usable or "\0" in text or text.startswith("\ufeff") or text.count("\r") != text.count("\r\n"):
             return False
         return not (self._dialect.comments and (text.startswith("#") or "\n#" in text))
 
@@ -95,17 +93,30 @@ class PlainNumbers:
         return True
 
 
-def _cut_alike(data: bytes, sep: str, width: int) -> bool:
-    """Whether each line has as many cells as the table has columns."""
+def _plain_lines(data: bytes, sep: str, width: int) -> Optional[bytes]:
+    """The lines without their quotes; None unless each has as many cells as the table has columns, and each quote is
+    at the beginning or the end of a cell that needs none."""
     numpy = importlib.import_module("numpy")
     if len(sep.encode()) != 1:
-        return False
-    found = numpy.frombuffer(data if data.endswith(b"\n") else data + b"\n", dtype="uint8")
+        return None
+    data = data if data.endswith(b"\n") else data + b"\n"
+    found = numpy.frombuffer(data, dtype="uint8")
     ends, cuts = numpy.flatnonzero(found == 10), numpy.flatnonzero(found == ord(sep))
     if len(cuts) != len(ends) * (width - 1):
-        return False
-    before = numpy.searchsorted(cuts, ends)
-    return bool((before == numpy.arange(1, len(ends) + 1) * (width - 1)).all())
+        return None
+    if not (numpy.searchsorted(cuts, ends) == numpy.arange(1, len(ends) + 1) * (width - 1)).all():
+        return None
+    if b'"' not in data:
+        return data
+    quotes = numpy.flatnonzero(found == ord('"'))
+    if len(quotes) % 2:
+        return None
+    opening, closing = quotes[::2], quotes[1::2]
+    border = numpy.isin(found, (ord(sep), 10, 13))
+    alone = border[opening - 1].all() and border[closing + 1].all()
+    pairs = ((numpy.searchsorted(marks, opening), numpy.searchsorted(marks, closing)) for marks in (cuts, ends))
+    whole = all((one == other).all() for one, other in pairs)
+    return data.replace(b'"', b"") if alone and whole else None
 
 
 def _pandas() -> Any:
