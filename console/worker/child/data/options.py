@@ -53,9 +53,9 @@ class Knowledge:
         inputs = [name for name in columns if name not in ignored and name not in truths.values()]
         if len(inputs) > max(1, len(self.places)):
             inputs = [name for name in inputs if not is_index_name(name)]
-        by_name = bool(self.names) and not by_place
+        by_name = not by_place and (bool(self.names) or not self.places)
         places = list(zip(self.places, inputs)) if len(inputs) == len(self.places) and not by_name else []
-        called = {**({name: name for name in self.names} if by_name else dict(places)), **truths}
+        called = {**({name: name for name in columns} if by_name else dict(places)), **truths}
         texts = {called[name] for name in self.texts if name in called}
         return replace(
             self,
