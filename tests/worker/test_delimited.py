@@ -9,6 +9,7 @@ import io
 import lzma
 import math
 import os
+import pickle
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -57,6 +58,9 @@ def cells(found: Columns) -> dict[str, list[Any]]:
         (b"# made by x\n# a b\n1 2\n3 4\n", {"a": [1, 3], "b": [2, 4]}),
         (b"# a comment, with commas\na,b\n1,2\n# and one more\n3,4\n", {"a": [1, 3], "b": [2, 4]}),
         (b"#id,b\n1,2\n", {"#id": [1], "b": [2]}),
+        (b'# c\nn,t\n1,"x\n#y"\n# a, b, c\n2,z\n', {"n": [1, 2], "t": ["x\n#y", "z"]}),
+        (b"t,n\n#x,1\ny,2\n", {"t": ["#x", "y"], "n": [1, 2]}),
+        (b"n,m\n1,2\n#3,4\n5,6\n", {"n": [1, 5], "m": [2, 6]}),
         (b"\n\na,b\n\n1,2\n\n", {"a": [1], "b": [2]}),
         (b"a, b\n1, 2\n", {"a": [1], "b": [2]}),
         (b"a\tb\n1\tx y\n", {"a": [1], "b": ["x y"]}),
@@ -76,11 +80,17 @@ def test_what_the_file_shows_is_read(data: bytes, expected: dict[str, list[Any]]
     assert repr(cells(read(data))) == repr(expected)
 
 
-def zipped(data: bytes) -> bytes:
+def members(**held: bytes) -> bytes:
+    """A zip archive that holds these."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("table.csv", data)
+        for name, data in held.items():
+            archive.writestr(name, data)
     return file.getvalue()
+
+
+def zipped(data: bytes) -> bytes:
+    return members(**{"table.csv": data})
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress, zipped])
@@ -99,7 +109,10 @@ def test_compressed_tables(pack: Callable[[bytes], bytes]) -> None:
         (b"# only this\n", "holds only blank lines and comments"),
         (b"a,b\n", "has a header and no rows"),
         (b"a,b\n1,2\n3\n", "has 1 cells in line 3, where its header has 2: the line was cut short"),
-        (b"a,b\n1,2\n3,4,5\n", "has 3 cells in line 3, where its header has 2: a cell that holds the separator"),
+        (
+            b"a,b\n1,2\n3,4,5\n",
+            "has 3 cells in line 3, where its header has 2: put a cell that holds the separator in quotes",
+        ),
         (b'a,b\n"x\ny",2\n3,4,5\n', "line 4"),
         (b"a,b,c\n1,2,3,4\n5,6,7,8\n", "has 4 cells in line 2, where its header has 3"),
         (b"a,b\n1,2\na,b\n3,4\n", "repeats its header in line 3"),
@@ -128,7 +141,7 @@ def test_what_cannot_be_right_is_refused_with_its_line(data: bytes, says: str) -
         ("1 234", "separators of thousands"),
         ("yes", "yes and no"),
         ("2024-02-30", "dates"),
-        ("1_000", "text"),
+        ("1_000", "digits apart"),
     ],
 )
 def test_what_is_no_number_is_named_by_its_kind(cell: str, kind: str) -> None:
@@ -137,13 +150,44 @@ def test_what_is_no_number_is_named_by_its_kind(cell: str, kind: str) -> None:
     assert "line 3" in found.problems["a"]
 
 
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(100), "is an old Excel file"),
+        (b"SQLite format 3\0" + bytes(100), "is an SQLite database"),
+        (b"%PDF-1.7\n", "is a PDF document"),
+        (b"<!DOCTYPE html>\n<table>\n", "is HTML"),
+        ('\ufeff<?xml version="1.0"?>\n<a/>\n'.encode(), "is XML"),
+        (pickle.dumps({"a": [1]}), "is a pickle, which is never opened as data"),
+        (pickle.dumps([1, 2], 0), "is a pickle"),
+        (b"a.csv" + bytes(252) + b"ustar\0", "is a tar archive: unpack it first"),
+        (b"1 1:0.5 3:2\n0 2:1\n", "is svmlight data"),
+        (b"% x\n@relation r\n@data\n1,2\n", "is an ARFF file"),
+        (gzip.compress(b"PAR1" + bytes(9)), "holds in its gzip what is a parquet file"),
+        (members(**{"xl/workbook.xml": b"", "docProps/app.xml": b""}), "is an Excel workbook"),
+        (members(**{"mimetype": b"", "content.xml": b""}), "is an OpenDocument file"),
+        (members(**{"a.csv": b"1\n", "b.csv": b"1\n"}), "is a zip archive of 2 files"),
+        (members(), "is a zip archive of 0 files"),
+    ],
+)
+def test_what_is_no_table_is_named_as_what_it_is(data: bytes, kind: str) -> None:
+    with pytest.raises(Refusal, match=kind):
+        read(data)
+
+
+def test_what_a_desktop_puts_into_an_archive_is_passed_over() -> None:
+    packed = members(**{"t/data.csv": b"a,b\n1,2\n", "__MACOSX/t/._data.csv": b"\0", "t/.DS_Store": b"\0"})
+    assert cells(read(packed)) == {"a": [1], "b": [2]}
+    assert cells(read(lzma.compress(b"a,b\n1,2\n", lzma.FORMAT_ALONE))) == {"a": [1], "b": [2]}
+
+
 def test_the_recipe_decides_before_the_file() -> None:
     assert cells(read(b"1,5;2\n3,5;4\n", ReadOptions(sep=",", header=False)))["1"] == ["5;2", "5;4"]
     assert cells(read(b"a;b\n1,500;2\n", ReadOptions(decimal=",")))["a"] == [1.5]
     assert cells(read(b"1,2\n3,4\n", ReadOptions(header=True))) == {"1": [3], "2": [4]}
     assert repr(cells(read(b"a\n1\n-\n", ReadOptions(missing=("-",))))["a"]) == "[1.0, nan]"
     assert cells(read(b"a,b\n1,\xe9\n", ReadOptions(encoding="cp1251")))["b"] == ["й"]
-    with pytest.raises(Refusal, match=r"is not utf-8, as read\.encoding says"):
+    with pytest.raises(Refusal, match=r"is not utf-8, as read\.encoding \(--read encoding\) says"):
         read(b"a,b\n1,\xe9\n", ReadOptions(encoding="utf-8"))
 
 
@@ -198,7 +242,7 @@ def test_json_lines() -> None:
     assert cells(read(b'[\n {"a": true},\n {"a": false}\n]\n', lines=True)) == {"a": [True, False]}
     for data, says in (
         (b'{"a": 1}\n{"b": 1}\n', "lacks 'a' in line 2"),
-        (b'{"a": 1}\n{"a": 1, "b": 2}\n', "other columns than the first row in line 2"),
+        (b'{"a": 1}\n{"a": 1, "b": 2}\n', "other columns than the first row, such as 'b', in line 2"),
         (b'{"a": 1}\n{"a": \n', "is no JSON in line 2"),
         (b'{"a": [1]}\n', "nested value in 'a', line 1"),
         (b'{"a": 1}\n7\n', "no object and no array in line 2"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Optional
 
 from console.worker.child.data.options import Knowledge
@@ -22,11 +23,14 @@ __all__ = [
     "picks",
     "placeholders_of",
     "takes_array",
+    "takes_texts",
 ]
 
 _UNKNOWN_MODULES = ("sklearn.compose", "sklearn.feature_extraction", "sklearn.pipeline", "sklearn.dummy")
 _ANY_KIND = frozenset({"FunctionTransformer", "SimpleImputer", "OrdinalEncoder", "OneHotEncoder", "TargetEncoder"})
 _TEXT_MODULE = "sklearn.feature_extraction.text"
+PLACES_CAP = 100_000
+"""Of so many columns without names it is asked what the model knows."""
 _COUNTS = ("n_features_in_", "n_features_")
 
 
@@ -89,8 +93,10 @@ def takes_array(model: Any) -> bool:
 
 
 def knowledge(model: Any, names: Sequence[str], targets: Sequence[str] = ()) -> Knowledge:
-    """What the model tells about columns of these names; a target is text where the model's classes are."""
-    kinds = columns(model, list(names))
+    """What the model tells about columns of these names, or of its own places where it has none; a target is text where
+    the model's classes are."""
+    places = tuple(names) or tuple(f"\0{at}" for at in range(min(count_of(model) or 0, PLACES_CAP)))
+    kinds = columns(model, list(places))
     texts = {name for name, kind in kinds.items() if kind.kind == TEXT}
     categories = {name: kind.categories for name, kind in kinds.items() if kind.categories}
     gaps = {name for name, kind in kinds.items() if kind.gaps}.union(targets)
@@ -100,7 +106,8 @@ def knowledge(model: Any, names: Sequence[str], targets: Sequence[str] = ()) -> 
         if _kind_of(labels) == TEXT:
             texts.add(target)
             categories[target] = frozenset(str(label) for label in labels)
-    return Knowledge(tuple(names), frozenset(texts), categories, frozenset(gaps), _takes_texts(model))
+    known = (tuple(names), frozenset(texts), categories, frozenset(gaps), takes_texts(model), tuple(targets), places)
+    return Knowledge(*known)
 
 
 def columns(model: Any, names: list[str]) -> dict[str, Kind]:
@@ -116,27 +123,45 @@ def _of_scikit_learn(model: Any, names: list[str]) -> dict[str, Kind]:
         return {}
     kind = type(model).__name__
     module = str(getattr(type(model), "__module__", ""))
-    for wrapped in ("best_estimator_", "estimator_"):
-        if attribute(model, wrapped) is not None and module.startswith("sklearn.model_selection"):
-            return columns(attribute(model, wrapped), names)
+    if module.startswith(_TEXT_MODULE):
+        return dict.fromkeys(names, Kind(TEXT)) if len(names) == 1 else {}
+    parts = _parts(model)
+    if parts:
+        return next((found for part in parts if (found := columns(part, names))), {})
     steps = attribute(model, "steps")
     if isinstance(steps, list) and steps:
         return _first_that_tells([step[1] for step in steps if isinstance(step, tuple)], names)
-    transformers = attribute(model, "transformers_")
-    if isinstance(transformers, list):
-        return _of_transformers(transformers, names)
+    if isinstance(attribute(model, "transformers_"), list):
+        return _of_transformers(model, names)
     categories = attribute(model, "categories_")
     if isinstance(categories, list) and len(categories) == len(names):
         told = {name: _of_categories(values) for name, values in zip(names, categories)}
         return {name: found for name, found in told.items() if found is not None}
     statistics = attribute(model, "statistics_")
     if kind == "SimpleImputer" and statistics is not None:
-        return dict.fromkeys(names, Kind(NUMBER)) if _kind_of(statistics) == NUMBER else {}
+        filled = _kind_of(statistics)
+        gaps = filled == TEXT and not isinstance(attribute(model, "missing_values"), str)
+        return {} if filled is None else dict.fromkeys(names, Kind(filled, gaps=gaps))
     if not module.startswith("sklearn.") or module.startswith(_UNKNOWN_MODULES) or kind in _ANY_KIND:
         return {}
     if attribute(model, "is_categorical_") is not None:
         return _of_histograms(model, names)
     return dict.fromkeys(names, Kind(NUMBER)) if _all_numeric(model) else {}
+
+
+def _parts(model: Any) -> list[Any]:
+    """The parts that each get the whole input of a model of scikit-learn's that is made of others."""
+    if not str(getattr(type(model), "__module__", "")).startswith("sklearn."):
+        return []
+    for name in ("best_estimator_", "estimator_", "regressor_"):
+        if attribute(model, name) is not None:
+            return [attribute(model, name)]
+    calibrated = attribute(model, "calibrated_classifiers_")
+    if isinstance(calibrated, list):
+        return [attribute(one, "estimator") for one in calibrated]
+    union = attribute(model, "transformer_list")
+    several = [one[1] for one in union] if isinstance(union, list) else attribute(model, "estimators_")
+    return [one for one in several if not isinstance(one, str)] if isinstance(several, list) else []
 
 
 def _all_numeric(model: Any) -> bool:
@@ -155,26 +180,28 @@ def _of_histograms(model: Any, names: list[str]) -> dict[str, Kind]:
 
 
 def _first_that_tells(parts: list[Any], names: list[str]) -> dict[str, Kind]:
+    """What the first step that knows tells. Gaps that an imputer before it fills are gaps of the input."""
+    imputed: dict[str, Kind] = {}
     for part in parts:
         if part in (None, "passthrough"):
             continue
         found = columns(part, names)
-        if found or type(part).__name__ not in ("SimpleImputer", "FunctionTransformer"):
-            return found
-    return {}
+        if type(part).__name__ == "SimpleImputer":
+            imputed = imputed or found
+        elif found or type(part).__name__ != "FunctionTransformer":
+            gaps = {name for name, one in imputed.items() if one.gaps}
+            return imputed | {name: replace(one, gaps=one.gaps or name in gaps) for name, one in found.items()}
+    return imputed
 
 
-def _of_transformers(transformers: list[Any], names: list[str]) -> dict[str, Kind]:
-    known = set(names)
+def _of_transformers(model: Any, names: list[str]) -> dict[str, Kind]:
+    """What each transformer tells of the columns it was fitted on, however they were chosen."""
     found: dict[str, Kind] = {}
-    for _name, part, chosen in transformers:
-        chosen = [chosen] if isinstance(chosen, str) else chosen
-        if not isinstance(chosen, list) or not all(isinstance(one, str) and one in known for one in chosen):
-            continue
-        if str(getattr(type(part), "__module__", "")).startswith(_TEXT_MODULE):
-            found.update(dict.fromkeys(chosen, Kind(TEXT)))
-        else:
-            found.update(columns(part, list(chosen)))
+    places = attribute(model, "_transformer_to_input_indices")
+    for name, part, _chosen in attribute(model, "transformers_"):
+        chosen = places.get(name) if isinstance(places, dict) else None
+        if chosen is not None and all(0 <= int(at) < len(names) for at in chosen):
+            found.update(columns(part, [names[int(at)] for at in chosen]))
     return found
 
 
@@ -198,7 +225,7 @@ def _kind_of(values: Any) -> Optional[str]:
     return None
 
 
-def _takes_texts(model: Any) -> bool:
+def takes_texts(model: Any) -> bool:
     """Whether the one input of the model is text: a vectorizer, or a pipeline that begins with one."""
     modules = (str(getattr(type(part), "__module__", "")) for part in receivers(model))
     return any(re.match(re.escape(_TEXT_MODULE), module) for module in modules)

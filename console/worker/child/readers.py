@@ -10,7 +10,7 @@ from typing import Any, Optional
 
 from backends.base import Source
 from console.worker.child import mapped
-from console.worker.child.data.delimited import ROWS_CAP, Columns, Long, read_delimited
+from console.worker.child.data.delimited import NO_ROWS, ROWS_CAP, Columns, Long, read_delimited
 from console.worker.child.data.json_lines import is_json_lines, read_json_lines
 from console.worker.child.data.options import Extent, Knowledge, ReadOptions
 from console.worker.child.data.text import BYTES_CAP, bad
@@ -29,8 +29,9 @@ _APART = 1000
 class Raw:
     """The contents of a file: `frame` (pandas, or a dict of columns without it) or `array`; `truth` if it lies apart.
 
-    `named` = the columns have names of their own. `decided` tells how the file was read, `problems` why a column of
-    text holds no numbers (None where that was judged before). Where `long` is there, `frame` holds its first rows only.
+    `named` = the columns have names of their own, `index` are those that were the file's index. `decided` tells how the
+    file was read, `problems` why a column of text holds no numbers (None where that was judged before). Where `long` is
+    there, `frame` holds its first rows only.
     """
 
     frame: Any = None
@@ -41,12 +42,25 @@ class Raw:
     decided: list[str] = field(default_factory=list)
     problems: Optional[dict[str, str]] = field(default_factory=dict)
     long: Optional[Long] = None
+    index: tuple[str, ...] = ()
 
 
 def read(
     source: Source, target: Optional[str], options: ReadOptions, known: Knowledge, extent: Optional[Extent] = None
 ) -> Raw:
-    """Read the file, of a text table what `extent` says. Raises Refusal (`bad-input`) with the malformed place."""
+    """Read the file, of a text table what `extent` says. Raises Refusal (`bad-input`, `no-rows`) that names the place
+    where it is malformed."""
+    raw = _read(source, target, options, known, extent)
+    first = raw.array if raw.frame is None else raw.frame
+    first = next(iter(first.values()), ()) if isinstance(first, dict) else first
+    if not (first.shape[0] if hasattr(first, "shape") else len(first)):
+        raise bad(source, "holds no row", NO_ROWS)
+    return raw
+
+
+def _read(
+    source: Source, target: Optional[str], options: ReadOptions, known: Knowledge, extent: Optional[Extent]
+) -> Raw:
     if source.size > BYTES_CAP:
         raise bad(source, f"has {source.size} bytes; a table may have {BYTES_CAP} ({BYTES_CAP >> 30} GiB)")
     head = source.read(0, 8)
@@ -120,11 +134,17 @@ def _arrow(source: Source, kind: str) -> Raw:
             _check_rows(source, len(frame))
     except (OSError, ValueError) as error:
         raise bad(source, f"cannot be read as {kind}: {error}") from None
-    if not isinstance(frame.index, library.RangeIndex) or frame.index.name is not None:
-        names = [name if name is not None else f"Unnamed: {at}" for at, name in enumerate(frame.index.names)]
-        frame = frame.reset_index(names=names)
+    index: list[str] = []
     frame.columns = [str(name) for name in frame.columns]
-    return Raw(frame=frame, decided=[kind])
+    doubled = next(iter(frame.columns[frame.columns.duplicated()]), None)
+    if doubled is not None:
+        raise bad(source, f"has two columns called '{doubled}': name each once")
+    if not isinstance(frame.index, library.RangeIndex) or frame.index.name is not None:
+        index = [str(name) if name is not None else f"Unnamed: {at}" for at, name in enumerate(frame.index.names)]
+        taken = next((name for name in index if name in set(frame.columns)), None)
+        frame = frame.reset_index(names=index) if taken is None else frame.reset_index(drop=True)
+        index = index if taken is None else []
+    return Raw(frame=frame, decided=[kind], index=tuple(index))
 
 
 _SPARSE = {"format", "shape", "data"}

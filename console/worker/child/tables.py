@@ -8,24 +8,17 @@ that knows no names takes the columns in the file's order, and their number must
 from __future__ import annotations
 
 import importlib
-import unicodedata
 from collections.abc import Sequence
 from typing import Any, Callable, Optional, Union
 
 from backends.base import Json, Source
-from console.worker.child import expected
+from console.worker.child import expected, misfit
 from console.worker.child.completing import completed, constant_of, meaning_of, prepared, spelled, widened
-from console.worker.child.data.dialect import is_number
-from console.worker.child.data.options import Knowledge, ReadOptions
-from console.worker.child.data.text import bad
+from console.worker.child.data.options import Knowledge, ReadOptions, is_index_name, place_of
 from console.worker.child.jsonable import jsonable
 from console.worker.child.main import Refusal
 from console.worker.child.readers import Raw, frame_of, pandas, read
 
-DIFFERENCES_CAP = 200
-_NUMERIC = frozenset("biuf")
-
-Difference = dict[str, Optional[str]]
 Target = Union[str, Sequence[str], None]
 """The column of the truth, or several."""
 
@@ -90,6 +83,9 @@ def read_table(
         return _of_array(source, raw, targets, model, wanted)
     frame, y, name = _frame_apart(source, raw, targets)
     decided = list(raw.decided)
+    there = set(raw.frame)
+    absent = [column for column in options.ignore if column not in there]
+    decided += [f"nothing to ignore is called {', '.join(absent)}"] if absent else []
     frame = _without(frame, options.ignore, wanted, decided, "ignored")
     wanted = wanted or _placeholders(model, frame, raw)
     if wanted is not None:
@@ -112,21 +108,27 @@ def _by_names(
     source: Source, frame: Any, raw: Raw, wanted: list[str], model: Any, target: Optional[str], decided: list[str]
 ) -> Any:
     """The inputs of a model that knows names: by them, or by position where the file has none."""
+    problems, how = raw.problems, "columns by name"
     if raw.named:
         frame = spelled(model, frame, wanted, decided)
-        frame = _without(frame, _indexes(raw, frame), wanted, decided, "index left out")
+        frame = _without(frame, _indexes(frame, raw), wanted, decided, "index left out")
+    if raw.named and not _only_counts(frame, wanted):
         if expected.picks(model):
             others = [name for name in frame if name not in wanted]
             frame = _without(frame, others, wanted, decided, "not used by the model")
-        how = "columns by name"
     else:
         constant = constant_of(model)
         short = len(list(frame)) + 1 == len(wanted) and constant is not None
         names = [name for name in wanted if not short or constant is None or name != constant.name]
-        _check_count(source, len(list(frame)), model, names, target)
-        frame, how = _renamed(frame, names), "columns by position, since the file has no names"
+        frame = _without_tail(frame, raw, len(names), decided)
+        misfit.check_count(source, len(list(frame)), len(names), target)
+        if problems is not None:
+            problems = dict(zip(names, (problems.get(column, "") for column in frame)))
+        frame = _renamed(frame, names)
+        how = f"columns by position, since {'its header only counts them' if raw.named else 'the file has no names'}"
     frame = completed(model, frame, decided)
-    X = prepared(model, _matched(source, frame, wanted, model, target, raw.problems), decided)
+    misfit.refuse_columns(source, frame, wanted, model, target, problems)
+    X = prepared(model, _in_order(frame, wanted), decided)
     decided.append(how)
     return X
 
@@ -134,8 +136,9 @@ def _by_names(
 def _by_position(source: Source, frame: Any, raw: Raw, model: Any, target: Optional[str], decided: list[str]) -> Any:
     """The inputs of a model that knows no names: as the file has them."""
     count = expected.count_of(model)
-    if model is not None and raw.named and count != len(list(frame)):
-        frame = _without(frame, _indexes(raw, frame), None, decided, "index left out")
+    if model is not None and count != len(list(frame)):
+        frame = _without(frame, _indexes(frame, raw), None, decided, "index left out")
+    frame = _without_tail(frame, raw, count, decided)
     several = raw.named and model is not None and len(list(frame)) > 1
     X = _unnamed(source, frame, model, target, raw, decided)
     if several and count:
@@ -148,8 +151,9 @@ def _by_position(source: Source, frame: Any, raw: Raw, model: Any, target: Optio
 def _of_array(source: Source, raw: Raw, targets: Sequence[str], model: Any, wanted: Optional[list[str]]) -> Table:
     X, y = _array_apart(source, raw, targets)
     decided = list(raw.decided)
-    X = widened(model, X, len(wanted) if wanted is not None else expected.count_of(model), decided)
-    _check_count(source, X.shape[1] if X.ndim == 2 else 1, model, wanted, named_target(targets))
+    count = len(wanted) if wanted is not None else expected.count_of(model)
+    X = widened(model, X, count, decided)
+    misfit.check_count(source, X.shape[1] if X.ndim == 2 else 1, count, named_target(targets))
     if wanted is not None and X.ndim == 2 and pandas() is not None and not hasattr(X, "toarray"):
         X = prepared(model, frame_of(X, wanted), decided)
     by = ["columns by position, since the file has no names"] if wanted is not None else []
@@ -169,18 +173,40 @@ def _without(frame: Any, names: Sequence[str], wanted: Optional[list[str]], deci
     return {name: cells for name, cells in frame.items() if name not in left_out}
 
 
-def _indexes(raw: Raw, frame: Any) -> Sequence[str]:
-    """Columns that are an index somebody wrote beside the data: without a name of their own, and counting up."""
-    if raw.long is not None:
-        return sorted(raw.long.indexes)
-    numpy = importlib.import_module("numpy")
-    found = []
+def _indexes(frame: Any, raw: Raw) -> list[str]:
+    """Columns that are an index somebody wrote beside the data: the file's own, and those before all others that have
+    no name."""
+    found = list(raw.index)
     for name in frame:
-        if name.startswith(("Unnamed: ", "__index_level_")):
-            cells = numpy.asarray(frame[name])
-            if cells.dtype.kind in "iu" and len(set(cells.tolist())) == len(cells):
-                found.append(name)
-    return found
+        if not is_index_name(name):
+            break
+        found.append(name)
+    return found + [name for name in frame if name.startswith("__index_level_")]
+
+
+def _without_tail(frame: Any, raw: Raw, count: Optional[int], decided: list[str]) -> Any:
+    """The frame without the last of its columns, where the file has no names, one column too many, and a separator
+    behind each row."""
+    numpy = importlib.import_module("numpy")
+    last = list(frame)[-1:]
+    if raw.named or not last or count != len(list(frame)) - 1:
+        return frame
+    cells = numpy.asarray(frame[last[0]])
+    empty = cells.dtype.kind == "f" and bool(numpy.isnan(cells).all())
+    return _without(frame, last, None, decided, "empty last column left out") if empty else frame
+
+
+def _only_counts(frame: Any, wanted: Sequence[str]) -> bool:
+    """Whether the columns are called 0, 1, 2 …, as pandas heads an array, and the model has no such names."""
+    names = list(frame)
+    return names == [str(at) for at in range(len(names))] and not set(names) & set(wanted)
+
+
+def _in_order(frame: Any, wanted: list[str]) -> Any:
+    """The columns the model names, in its order."""
+    if hasattr(frame, "iloc"):
+        return frame if list(frame) == wanted else frame[wanted]
+    return frame_of([list(row) for row in zip(*(frame[name] for name in wanted))], wanted)
 
 
 def _renamed(frame: Any, names: list[str]) -> Any:
@@ -208,8 +234,8 @@ def _array_apart(source: Source, raw: Raw, targets: Sequence[str]) -> tuple[Any,
     places = [int(target) % width if _is_index(target, width) else None for target in targets]
     missing = [target for target, place in zip(targets, places) if place is None or array.ndim < 2]
     if missing:
-        differences = [_difference(target, "missing target", "a column", None) for target in missing]
-        raise _refusal(source, differences, f"; its {width} columns have no names, say its index")
+        differences = [misfit.difference(target, "missing target", "a column", None) for target in missing]
+        raise misfit.refusal(source, differences, f"; its {width} columns have no names, say its index")
     truth = array[:, places if len(places) > 1 else places[0]]
     truth = truth.toarray() if hasattr(truth, "toarray") else truth
     keep = [place for place in range(width) if place not in places]
@@ -229,167 +255,48 @@ def _frame_apart(source: Source, raw: Raw, targets: Sequence[str]) -> tuple[Any,
     frame = raw.frame
     if raw.truth is not None or not targets:
         return frame, raw.truth, raw.truth_name
-    there = set(frame)
-    missing = [target for target in targets if target not in there]
+    names = list(frame)
+    places = [_place(target, names) for target in targets]
+    missing = [target for target, place in zip(targets, places) if place is None]
     if missing:
-        raise _refusal(source, [_difference(target, "missing target", "a column", None) for target in missing])
+        differences = [misfit.difference(target, "missing target", "a column", None) for target in missing]
+        raise misfit.refusal(source, differences, misfit.hint_of_target(missing[0], names))
     numpy = importlib.import_module("numpy")
-    truths = [numpy.asarray(frame[target]) for target in targets]
-    rest = [name for name in frame if name not in targets]
+    chosen = [names[place] for place in places if place is not None]
+    truths = [numpy.asarray(frame[name]) for name in chosen]
+    rest = [name for name in names if name not in chosen]
     inputs = frame[rest] if hasattr(frame, "iloc") else {name: frame[name] for name in rest}
     return inputs, truths[0] if len(truths) == 1 else numpy.column_stack(truths), named_target(targets)
 
 
-def _matched(
-    source: Source, frame: Any, wanted: list[str], model: Any, target: Optional[str], problems: Optional[dict[str, str]]
-) -> Any:
-    """The columns the model names, in its order. Raises Refusal with every difference."""
-    found = list(frame)
-    kinds = expected.columns(model, wanted)
-    known, there = set(wanted), set(found)
-    differences = [
-        _difference(name, "missing", (kinds[name].words or kinds[name].kind) if name in kinds else "a column", None)
-        for name in wanted
-        if name not in there
-    ]
-    differences += [_difference(name, "surplus", None, _dtype(frame[name])) for name in found if name not in known]
-    differences += _of_types(frame, [name for name in wanted if name in there], kinds, problems)
-    if differences:
-        raise _refusal(source, differences, _hint(differences, target))
-    if hasattr(frame, "iloc"):
-        return frame if found == wanted else frame[wanted]
-    return frame_of([list(row) for row in zip(*(frame[name] for name in wanted))], wanted)
-
-
-def _of_types(
-    frame: Any, names: Sequence[str], kinds: dict[str, expected.Kind], problems: Optional[dict[str, str]]
-) -> list[Difference]:
-    """The columns whose kind is another than the model's; numbers in place of known categories are one.
-
-    None where they were judged before (`problems` is None).
-    """
-    if problems is None:
-        return []
-    differences = []
-    numbers = _numbers(frame)
-    for name in names:
-        if name not in kinds or (kinds[name].kind == expected.NUMBER and name in numbers):
-            continue
-        wanted, kind = kinds[name], _kind(frame[name])
-        if kind == expected.TEXT and wanted.categories and _only_numbers(frame[name], wanted.categories):
-            kind = expected.NUMBER
-        if kind is not None and kind != wanted.kind and not (wanted.loose and not problems.get(name)):
-            what = problems.get(name) or f"{kind} ({_dtype(frame[name])})"
-            differences.append(_difference(name, "type", wanted.words or wanted.kind, what))
-    return differences
-
-
-def _numbers(frame: Any) -> frozenset[str]:
-    """The columns of a data frame whose types are numbers, told without taking it apart."""
-    if not hasattr(frame, "iloc"):
-        return frozenset()
-    return frozenset(name for name, dtype in zip(frame, frame.dtypes) if getattr(dtype, "kind", "O") in _NUMERIC)
-
-
-def _only_numbers(column: Any, categories: frozenset[str]) -> bool:
-    """Whether a column of text holds numbers throughout, none of which is a category."""
-    some = {value for value in list(column[:1000]) if isinstance(value, str)}
-    return bool(some) and not some & categories and all(is_number(value) for value in some)
-
-
-def _hint(differences: list[Difference], target: Optional[str]) -> str:
-    """What may be meant: the target is not named, or two names differ in what one does not see."""
-    surplus = [str(one["column"]) for one in differences if one["problem"] == "surplus"]
-    if len(surplus) == len(differences) == 1 and target is None:
-        return f"; if '{surplus[0]}' is the target, say so"
-    forms = {_folded(name): name for name in surplus}
-    for one in differences:
-        name = str(one["column"])
-        other = forms.get(_folded(name)) if one["problem"] == "missing" else None
-        if other is not None:
-            return f"; '{name}' and '{other}' differ {_unlike(name, other)} only"
-    return ""
-
-
-def _folded(name: str) -> str:
-    return "".join(unicodedata.normalize("NFKC", name).split()).casefold()
-
-
-def _unlike(one: str, other: str) -> str:
-    if unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other):
-        return "in their Unicode form"
-    if "".join(one.split()) == "".join(other.split()):
-        return "in blanks"
-    return "in case" if one.casefold() == other.casefold() else "in case, blanks or Unicode form"
+def _place(target: str, names: Sequence[str]) -> Optional[int]:
+    try:
+        return place_of(target, names)
+    except ValueError:
+        return None
 
 
 def _unnamed(source: Source, frame: Any, model: Any, target: Optional[str], raw: Raw, decided: list[str]) -> Any:
     """Inputs for a model that knows no names: texts as one array, an array where it was fitted on one, else a frame."""
     numpy = importlib.import_module("numpy")
     names = list(frame)
-    if expected.count_of(model) is None and len(names) == 1 and _kind(frame[names[0]]) == "text":
+    count = expected.count_of(model)
+    if expected.takes_texts(model):
+        misfit.check_count(source, len(names), 1, target)
+        misfit.refuse_types(source, frame, {names[0]: expected.Kind(expected.TEXT)}, raw.problems)
+    if expected.takes_texts(model) or (count is None and len(names) == 1 and misfit.is_text(frame[names[0]])):
         return numpy.asarray(frame[names[0]]).astype(object)
-    short = constant_of(model) is not None and len(names) + 1 == expected.count_of(model)
+    short = constant_of(model) is not None and len(names) + 1 == count
     if not short:
-        _check_count(source, len(names), model, None, target)
+        misfit.check_count(source, len(names), count, target)
     as_frame = raw.named and hasattr(frame, "iloc") and not short and not expected.takes_array(model)
     if model is None or as_frame:
         return frame if hasattr(frame, "iloc") else frame_of(list(zip(*frame.values())), names)
-    differences = _of_types(frame, names, expected.columns(model, names), raw.problems)
-    if differences:
-        raise _refusal(source, differences)
+    misfit.refuse_types(source, frame, expected.columns(model, names), raw.problems)
     columns = [numpy.asarray(frame[name]) for name in names]
     numeric = all(column.dtype.kind in "biuf" for column in columns)
     array = numpy.column_stack(columns) if numeric else numpy.asarray(frame, dtype=object)
     return widened(model, array, expected.count_of(model), decided)
-
-
-def _check_count(source: Source, found: int, model: Any, names: Optional[list[str]], target: Optional[str]) -> None:
-    wanted = len(names) if names is not None else expected.count_of(model)
-    if wanted is None or wanted == found:
-        return
-    hint = "; if one of them is the target, say which" if found == wanted + 1 and target is None else ""
-    raise _refusal(source, [_difference("", "count", f"{wanted} columns", f"{found} columns")], hint)
-
-
-def _difference(column: str, problem: str, wanted: Optional[str], found: Optional[str]) -> Difference:
-    return {"column": column, "problem": problem, "expected": wanted, "found": found}
-
-
-def _refusal(source: Source, differences: list[Difference], hint: str = "") -> Refusal:
-    """One sentence and the whole table: column, problem (missing, surplus, type, count, missing target), both sides."""
-    parts = []
-    for problem in ("missing target", "missing", "surplus", "type", "count"):
-        those = [one for one in differences if one["problem"] == problem]
-        if problem == "count" and those:
-            parts.append(f"{those[0]['expected']} expected, {those[0]['found']} found")
-        elif those:
-            more = f" and {len(those) - 3} more" if len(those) > 3 else ""
-            named = ", ".join(f"'{one['column']}'" for one in those[:3])
-            parts.append(f"{'wrong type' if problem == 'type' else problem}: {named}{more}")
-    refusal = bad(source, f"does not fit the model ({'; '.join(parts)}){hint}")
-    refusal.code = "columns"
-    refusal.details = {"differences": differences[:DIFFERENCES_CAP], "count": len(differences)}
-    return refusal
-
-
-def _kind(column: Any) -> Optional[str]:
-    """`number` or `text`; None for what is neither or cannot be told (dates, categories, all missing)."""
-    dtype = column.dtype
-    kind = getattr(dtype, "kind", "O")
-    name = str(dtype)
-    if kind in "biuf":
-        return expected.NUMBER
-    if name.startswith(("str", "string")) or kind in "US":
-        return expected.TEXT
-    if name == "object":
-        some = [value for value in list(column[:1000]) if isinstance(value, str)]
-        return expected.TEXT if some else None
-    return None
-
-
-def _dtype(column: Any) -> str:
-    return str(column.dtype)
 
 
 def _described(X: Any) -> list[tuple[str, str]]:

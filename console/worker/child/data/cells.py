@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from typing import Any, Optional
 
-__all__ = ["MISSING", "Column"]
+from console.worker.child.data.options import say
+
+__all__ = ["MISSING", "Column", "is_decimal_comma", "is_gap_mark", "is_number", "is_shaped"]
 
 MISSING = frozenset(
     (
@@ -15,35 +18,87 @@ MISSING = frozenset(
     )
 )
 """Spellings of a missing value, as pandas.read_csv takes them."""
+_GAP_MARKS = frozenset(
+    (
+        *("-", "--", "---", "?", ".", "..", "...", "*", "\u2013", "\u2014", "\\N"),
+        *("missing", "unknown", "none", "nil", "na", "nat", "n.a.", "k.a.", "#value!", "#div/0!", "#ref!", "#name?"),
+    )
+)
+"""What people write for a missing value that is none to pandas.read_csv."""
 _BOOLS = {"True": True, "TRUE": True, "true": True, "False": False, "FALSE": False, "false": False}
 _NAN = float("nan")
 _SHARED_TEXTS = 1 << 16
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:\.\d{3})+\Z")
-_SHAPES = (
-    ("percentages", "write them as numbers", re.compile(r"[+-]?\d[\d.,]*\s*%\Z")),
+_DECIMAL_COMMA = re.compile(r"[+-]?(?:\d{1,3}(?:\.\d{3})+|\d+),\d+(?:[eE][+-]?\d+)?\Z")
+_AS_NUMBERS = "write them as numbers"
+_COMMA = say("decimal", ",")
+_VALUES = (
+    ("percentages", _AS_NUMBERS, re.compile(r"[+-]?\d[\d.,]*\s*[%\u2030]\Z")),
     (
         "amounts with a currency",
-        "write them as numbers",
-        re.compile(r"(?:[+-]?\s*[$€£¥₹]\s*[\d.,]+|[+-]?[\d.,]+\s*(?:[$€£¥₹]|EUR|USD|GBP|CHF))\Z"),
+        _AS_NUMBERS,
+        re.compile(
+            r"(?:[+-]?\s*(?:[$\u20ac\u00a3\u00a5\u20b9]|[A-Z]{3}\b)\s*-?[\d.,' ]+"
+            r"|[+-]?[\d.,' ]+(?:[$\u20ac\u00a3\u00a5\u20b9]|EUR|USD|GBP|CHF|JPY|kr|z\u0142|K\u010d)\.?)\Z"
+        ),
     ),
-    ("numbers that may have a decimal comma", "say [data] read.decimal = ','", re.compile(r"[+-]?\d{1,3},\d{3}\Z")),
     (
         "numbers with separators of thousands",
         "write them without",
-        re.compile(r"[+-]?\d{1,3}(?:[ ,.'\u00a0\u202f]\d{3})+(?:[.,]\d+)?\Z"),
+        re.compile(r"[+-]?\d{1,3}(?:(?:,\d{3}){2,}|(?:,\d{3})+\.\d+|(?:[ '\u00a0\u2009\u202f]\d{3})+(?:[.,]\d+)?)\Z"),
     ),
-    ("numbers with a decimal comma", "say [data] read.decimal = ','", re.compile(r"[+-]?\d+,\d+\Z")),
-    (
-        "yes and no",
-        "write them as the model was fitted, such as 1 and 0",
-        re.compile(r"(?:yes|no|ja|nein|on|off|y|n)\Z", re.I),
-    ),
+    ("numbers that may have a decimal comma", f"write them without, or {_COMMA}", re.compile(r"[+-]?\d{1,3},\d{3}\Z")),
+    ("numbers with a decimal comma", _COMMA, _DECIMAL_COMMA),
     (
         "dates",
         "write them as the numbers the model was fitted on",
-        re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ]\d.*)?\Z"),
+        re.compile(
+            r"(?:\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ]\d.*)?|\d{1,2}\.? [A-Za-z]{3,9}\.?,? \d{2,4}"
+            r"|[A-Za-z]{3,9}\.? \d{1,2},? \d{2,4}|\d{4}-W?\d{2}(?:-\d)?)\Z"
+        ),
     ),
+    ("times", "write them as the numbers the model was fitted on", re.compile(r"\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?\Z")),
+    ("hexadecimal numbers", "write them as decimal ones", re.compile(r"[+-]?0[xX][\da-fA-F]+\Z")),
+    ("numbers in parentheses", "write them with a minus", re.compile(r"\(\s*[\d.,]+\s*\)\Z")),
+    ("numbers with a minus behind them", "write it before them", re.compile(r"[\d.,]+-\Z")),
 )
+"""Kinds of values that are no plain numbers: in words, what helps, and the shape of a cell."""
+_WORDS = (
+    (
+        "yes and no",
+        "write them as the model was fitted, such as 1 and 0",
+        re.compile(r"(?:yes|no|ja|nein|oui|non|on|off|y|n|t|f)\Z", re.I),
+    ),
+    ("truth values among other values", "write them all alike, such as 1 and 0", re.compile(r"(?:true|false)\Z", re.I)),
+    ("numbers with a unit", "write them without", re.compile(r"[+-]?\d+(?:[.,]\d+)?\s*[A-Za-z\u00b0\u00b5]{1,5}\Z")),
+    ("numbers with digits apart (1_000)", "write them without '_'", re.compile(r"[+-]?\d+(?:_\d+)+(?:\.\d*)?\Z")),
+)
+
+
+def is_number(cell: str) -> bool:
+    """Whether a cell is a number as files write them: with ASCII digits alone, and none of Python's underscores."""
+    if "_" in cell or not cell.isascii():
+        return False
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def is_decimal_comma(cell: str) -> bool:
+    """Whether a cell is a number with a decimal comma, perhaps with points between its thousands."""
+    return _DECIMAL_COMMA.match(cell) is not None
+
+
+def is_shaped(cell: str) -> bool:
+    """Whether a cell is a value that is written in no number's way, such as a date or an amount."""
+    return any(shape.match(cell) for _kind, _advice, shape in _VALUES)
+
+
+def is_gap_mark(cell: str) -> bool:
+    """Whether people write this for a missing value, though pandas.read_csv takes it for text."""
+    return cell.lower() in _GAP_MARKS
 
 
 class Column:
@@ -82,7 +137,8 @@ class Column:
                 self._give_up(cells, lines)
 
     def _give_up(self, cells: Sequence[str], lines: Sequence[int]) -> None:
-        self.problem = next(_described(cell, line) for cell, line in zip(cells, lines) if self._number(cell) is None)
+        odd, line = next((cell, line) for cell, line in zip(cells, lines) if self._number(cell) is None)
+        self.problem = self._described(odd.strip(), line)
         if self._pieces:
             self.is_late = True
         else:
@@ -118,7 +174,7 @@ class Column:
                 found = numpy.asarray(list(map(kind, cells)), dtype=dtype)
             except (ValueError, OverflowError):
                 continue
-            return None if any("_" in cell for cell in cells) else found
+            return None if any("_" in cell or not cell.isascii() for cell in cells) else found
         read = [self._number(cell) for cell in cells]
         return None if any(value is None for value in read) else numpy.asarray(read, dtype="float64")
 
@@ -131,15 +187,23 @@ class Column:
             cell = cell.replace(".", "").replace(",", ".", 1)
         elif self._comma and _GROUPED.match(cell):
             cell = cell.replace(".", "")
-        try:
-            return None if "_" in cell else float(cell)
-        except ValueError:
-            return None
+        return float(cell) if is_number(cell) else None
+
+    def _described(self, cell: str, line: int) -> str:
+        """The kind of a cell that is no number, never its value."""
+        if cell == self.name:
+            return f"its header once more in line {line}: remove that line"
+        if is_gap_mark(cell):
+            return f"'{cell}' where a value may be missing, first in line {line}: {say('missing', cell)}"
+        for kind, advice, shape in (*_VALUES, *_WORDS):
+            if shape.match(cell):
+                return f"{kind}, first in line {line}: {advice}"
+        if not cell.isascii() and is_number(_in_ascii(cell)):
+            return f"numbers in signs that are not 0 to 9, '.' and '-', first in line {line}: write them in these"
+        return f"text, first in line {line}"
 
 
-def _described(cell: str, line: int) -> str:
-    """The kind of a cell that is no number, never its value."""
-    for kind, advice, shape in _SHAPES:
-        if shape.match(cell.strip()):
-            return f"{kind}, first in line {line}: {advice}"
-    return f"text, first in line {line}"
+def _in_ascii(cell: str) -> str:
+    """The cell with the digits and dashes that other scripts have for ours."""
+    plain = (str(unicodedata.digit(sign, sign)) for sign in cell)
+    return "".join("-" if sign in "\u2212\u2013\u2014\uff0d" else sign for sign in plain).strip()

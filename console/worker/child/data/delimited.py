@@ -19,7 +19,7 @@ from backends.base import Source
 from console.worker.child.data.blocks import Blocks, Row
 from console.worker.child.data.cells import MISSING, Column
 from console.worker.child.data.dialect import Dialect, dialect_of
-from console.worker.child.data.options import Extent, Knowledge, ReadOptions
+from console.worker.child.data.options import Extent, Knowledge, ReadOptions, say
 from console.worker.child.data.plain_numbers import PlainNumbers
 from console.worker.child.data.text import Text, bad, open_text
 
@@ -39,15 +39,11 @@ Typed = list[Any]
 
 @dataclass
 class Long:
-    """A table that is not held in memory: so many rows, which take so many bytes there, and its typed pieces.
-
-    `indexes` are the columns without a name whose whole numbers are all different.
-    """
+    """A table that is not held in memory: so many rows, which take so many bytes there, and its typed pieces."""
 
     rows: int
     bytes: int
     pieces: Callable[[], Iterator[dict[str, Any]]]
-    indexes: frozenset[str]
 
 
 @dataclass
@@ -70,7 +66,7 @@ def read_delimited(source: Source, options: ReadOptions, known: Knowledge, exten
     text = open_text(source, options.encoding, head=extent.rows is not None)
     while True:
         try:
-            return _Reading(source, text, dialect_of(source, text, options, known), options, known, extent).read()
+            return _Reading(source, text, dialect_of(source, text, options, known), options, extent).read()
         except csv.Error as error:
             raise bad(source, f"cannot be read as csv: {error}") from None
         except UnicodeError as error:
@@ -80,15 +76,13 @@ def read_delimited(source: Source, options: ReadOptions, known: Knowledge, exten
 class _Reading:
     """One file being read: rows are checked and typed in blocks; `_kinds` are the columns' types so far."""
 
-    def __init__(
-        self, source: Source, text: Text, dialect: Dialect, options: ReadOptions, known: Knowledge, extent: Extent
-    ) -> None:
+    def __init__(self, source: Source, text: Text, dialect: Dialect, options: ReadOptions, extent: Extent) -> None:
         self._source = source
         self._text = text
         self._dialect = dialect
         self._missing = frozenset(options.missing)
         self._usual = self._missing | MISSING
-        self._known = known
+        self._known = dialect.known
         self._extent = extent
         self._empty_tail = False
         self._names: list[str] = []
@@ -101,10 +95,10 @@ class _Reading:
 
     def read(self) -> Columns:
         """All columns, or where they take more memory than they may the first rows of each."""
-        kept, rows, size, indexes = self._surveyed()
+        kept, rows, size = self._surveyed()
         long = None
         if kept is None:
-            long = Long(rows, size, self._pieces, indexes)
+            long = Long(rows, size, self._pieces)
             kept = [list(next(self._pieces()).values())]
         elif self._late:
             kept = [list(piece.values()) for piece in self._pieces()]
@@ -112,16 +106,11 @@ class _Reading:
         columns = dict(zip(self._names, _joined(kept)))
         return Columns(columns, self._dialect.names is not None, decided, self._problems, long)
 
-    def _surveyed(self) -> tuple[Optional[list[Typed]], int, int, frozenset[str]]:
-        """The types of all columns; the blocks where they fit, the rows, their bytes, and the columns that count up."""
+    def _surveyed(self) -> tuple[Optional[list[Typed]], int, int]:
+        """The blocks where they fit, the rows and their bytes; the types of all columns are known then."""
         kept: Optional[list[Typed]] = []
         rows = size = 0
-        unnamed: dict[int, list[Any]] = {}
         for line, columns, problems in self._blocks():
-            if not rows:
-                unnamed = {at: [] for at, name in enumerate(self._names) if name.startswith("Unnamed: ")}
-            for at in unnamed:
-                unnamed[at].append(columns[at])
             self._merge(line, columns, problems)
             rows += len(columns[0])
             if self._extent.bytes is not None:
@@ -133,7 +122,7 @@ class _Reading:
                 raise bad(self._source, f"has more than {ROWS_CAP} rows, which is the limit")
             if self._extent.progress is not None:
                 self._extent.progress(rows, self._source.bytes_read - self._begun)
-        return kept, rows, size, frozenset(self._names[at] for at, cells in unnamed.items() if _all_different(cells))
+        return kept, rows, size
 
     def _merge(self, line: int, columns: Typed, problems: dict[int, str]) -> None:
         """Take the types of one more block into account: text after numbers makes a column one of text throughout."""
@@ -250,11 +239,11 @@ class _Reading:
         stands = "its header" if self._dialect.names is not None else "its first row"
         what = f"has {len(row)} cells in line {line}, where {stands} has {width}"
         if len(row) > width:
-            raise bad(self._source, f"{what}: a cell that holds the separator must be in quotes, or say read.sep")
-        raise bad(self._source, f"{what}: the line was cut short, or another separator is meant (read.sep)")
+            raise bad(self._source, f"{what}: put a cell that holds the separator in quotes, or {say('sep', ';')}")
+        raise bad(self._source, f"{what}: the line was cut short, or another separator is meant: {say('sep', ';')}")
 
     def _is_text(self, name: str) -> bool:
-        return name in self._known.texts or (self._known.all_text and self._dialect.names is None)
+        return name in self._known.texts
 
     def _missing_in(self, name: str) -> frozenset[str]:
         """What stands for a missing value: text keeps every spelling that is not asked for as missing, unless the model
@@ -282,16 +271,6 @@ def _bytes(cells: Any) -> int:
     if cells.dtype.kind != "O":
         return int(cells.nbytes)
     return int(cells.nbytes) + sum(map(sys.getsizeof, {id(cell): cell for cell in cells}.values()))
-
-
-def _all_different(pieces: list[Any]) -> bool:
-    """Whether these are whole numbers, no two of them alike."""
-    import numpy
-
-    if not pieces or any(piece.dtype.kind != "i" for piece in pieces):
-        return False
-    cells = numpy.concatenate(pieces)
-    return len(numpy.unique(cells)) == len(cells)
 
 
 def _stamp(source: Source) -> Optional[tuple[int, int]]:

@@ -1,24 +1,30 @@
-"""Dialect of a text table, decided from its first lines: separator, comments, header, decimal sign."""
+"""Dialect of a text table, decided from its first lines: comments, separator, quotes, header, decimal sign."""
 
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Optional
 
 from backends.base import Source
-from console.worker.child.data.options import Knowledge, ReadOptions
+from console.worker.child.data.cells import MISSING, is_decimal_comma, is_number
+from console.worker.child.data.header import has_header
+from console.worker.child.data.options import Knowledge, ReadOptions, say
 from console.worker.child.data.text import Text, bad
 
-__all__ = ["Dialect", "dialect_of", "is_number", "records"]
+__all__ = ["Dialect", "dialect_of", "records"]
 
 _SEPARATORS = (",", ";", "\t", "|", " ")
 _SAMPLE_ROWS = 200
 _SAMPLE_CHARACTERS = 1 << 20
-_DECIMAL_COMMA = re.compile(r"[+-]?(?:\d{1,3}(?:\.\d{3})+|\d+),\d+(?:[eE][+-]?\d+)?\Z")
 _SPOKEN = {",": "','", ";": "';'", "\t": "a tab", "|": "'|'", " ": "blanks"}
+_END_OF_FILE = "\x1a"
+"""What DOS writes behind the last line."""
+_ERROR_CELL = re.compile(r"#(?:N/A(?: N/A)?|NA|VALUE!|DIV/0!|REF!|NAME\?|NULL!|NUM!)\s*(?:[,;\t| ]|$)")
+"""A first cell that begins with a hash as spreadsheets and pandas write what is missing."""
 csv.field_size_limit(1 << 24)
 
 
@@ -27,7 +33,9 @@ class Dialect:
     """How the lines of one file are cut into cells.
 
     `names` are the header's, None where there is none; `header_rows` is how many rows of cells it takes up (0 where it
-    stands in a comment), `skipped` how many lines lie before the first row, `decided` all of it in words.
+    stands in a comment), `skipped` how many lines lie before the first row. `comments` tells whether lines below it may
+    be comments, `sparse` whether a line of blanks is a row. `known` is what the model knows under the names of the
+    file's columns, `decided` all of it in words.
     """
 
     sep: str
@@ -36,7 +44,10 @@ class Dialect:
     skipped: int = 0
     comments: bool = False
     blanks: bool = False
+    quote: str = '"'
+    sparse: bool = False
     decimal: str = "."
+    known: Knowledge = field(default_factory=Knowledge)
     decided: list[str] = field(default_factory=list)
 
 
@@ -45,16 +56,39 @@ def records(text: Text, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
     with text.lines() as file:
         for _ in range(dialect.skipped):
             file.readline()
-        lines: Iterator[str] = _uncommented(file) if dialect.comments else file
-        reader = csv.reader(lines, delimiter=dialect.sep, skipinitialspace=dialect.blanks)
-        for row in reader:
-            if row and (len(row) > 1 or row[0].strip() or dialect.sep != " "):
-                yield dialect.skipped + reader.line_num, row
+        for line, row in _rows(file, dialect):
+            yield dialect.skipped + line, row
 
 
-def _uncommented(lines: Iterator[str]) -> Iterator[str]:
-    """The lines with comments made empty, so that the count of lines stays right."""
-    return ("\n" if line.startswith("#") else line for line in lines)
+def _rows(lines: Iterator[str], dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
+    lines = _uncommented(lines, dialect.quote) if dialect.comments else lines
+    reader = csv.reader(lines, delimiter=dialect.sep, quotechar=dialect.quote, skipinitialspace=dialect.blanks)
+    for row in reader:
+        if len(row) == 1 and not row[0].strip() and (row[0] or dialect.sep == " ") and not dialect.sparse:
+            continue
+        if row == [_END_OF_FILE]:
+            rest = next(reader, None)
+            if rest is None:
+                return
+            raise csv.Error(f"line {dialect.skipped + reader.line_num} follows the sign of a file's end (Ctrl-Z)")
+        if row:
+            yield reader.line_num, row
+
+
+def _uncommented(lines: Iterator[str], quote: str) -> Iterator[str]:
+    """The lines with comments made empty, so that the count of lines stays right; none begins inside quotes."""
+    quoted = False
+    for line in lines:
+        if _is_comment(line) and not quoted:
+            yield "\n"
+            continue
+        quoted ^= line.count(quote) % 2 == 1
+        yield line
+
+
+def _is_comment(line: str) -> bool:
+    """Whether a line begins as comments do."""
+    return line.lstrip(" \t").startswith("#") and not _ERROR_CELL.match(line)
 
 
 def dialect_of(source: Source, text: Text, options: ReadOptions, known: Knowledge) -> Dialect:
@@ -62,59 +96,116 @@ def dialect_of(source: Source, text: Text, options: ReadOptions, known: Knowledg
     lines = _sample(text)
     dialect = Dialect(options.sep or ",")
     said = _said_separator(lines)
-    dialect.skipped = int(said is not None)
-    body = lines[dialect.skipped :]
-    dialect.comments = any(line.startswith("#") for line in body) and not _header_begins_with_hash(body)
-    content = [line for line in body if line.strip() and not (dialect.comments and line.startswith("#"))]
-    if not content:
+    hashes = any(text.startswith("#") for texts in known.categories.values() for text in texts)
+    dialect.skipped = _begin(lines, int(said is not None), hashes)
+    skipped, body = lines[: dialect.skipped], lines[dialect.skipped :]
+    if not body:
         raise bad(source, "holds only blank lines and comments" if any(map(str.strip, lines)) else "is empty")
-    sample = content[:_SAMPLE_ROWS]
-    dialect.sep, dialect.blanks = _separator(sample, options.sep or said)
-    rows = _cells(sample, dialect)
-    heading = _header_in_comment(body, dialect, rows[0]) if dialect.comments and options.header is None else None
-    if heading is not None:
-        dialect.names = heading
-    elif _has_header(rows, options, known):
-        dialect.names, dialect.header_rows = [name.strip() for name in rows[0]], 1
+    rows = _cut(body, dialect, options.sep or said, known, hashes)
+    _head(source, rows, skipped, dialect, options, known)
     dialect.decimal = options.decimal or _decimal(rows[dialect.header_rows :], dialect)
-    dialect.decided = _in_words(text, dialect, said)
+    dialect.decided = _in_words(text, dialect, said, skipped) + dialect.decided
     return dialect
 
 
+def _cut(body: Sequence[str], dialect: Dialect, said: Optional[str], known: Knowledge, hashes: bool) -> list[list[str]]:
+    """The first rows of cells, once it is decided what cuts them and which lines are comments."""
+    plain = [line for line in body if line.strip() and not _is_comment(line)][:_SAMPLE_ROWS] or body[:_SAMPLE_ROWS]
+    dialect.sep, dialect.blanks = _separator(plain, said, sure=known.all_text)
+    dialect.quote = _quote(plain, dialect, known)
+    dialect.comments = not hashes and any(map(_is_comment, body[1:])) and _are_comments(body, dialect, known)
+    rows = _cells(body[: 2 * _SAMPLE_ROWS], dialect)
+    dialect.sparse = known.all_text and _width(rows) == 1
+    return rows
+
+
+def _head(
+    source: Source,
+    rows: Sequence[Sequence[str]],
+    skipped: Sequence[str],
+    dialect: Dialect,
+    options: ReadOptions,
+    known: Knowledge,
+) -> None:
+    """Decide which names the columns have, and what the model knows of them. Raises Refusal where that is in doubt."""
+    width, number = _width(rows), dialect.skipped + 1
+    if len(rows[0]) == 1 < width:
+        what = f"has a line of 1 cell, line {number}, above rows of {width}"
+        raise bad(source, f"{what}: remove it, or begin it with '#' if it is a title or a comment")
+    by_place = known.of([str(at) for at in range(width)], options.ignore, by_place=True)
+    heading = _header_in_comment(skipped, dialect, rows) if options.header is None else None
+    header = heading is None and has_header(rows, options, by_place)
+    if header is None:
+        told = f"{say('header', 'true')}, or false"
+        raise bad(source, f"does not show whether its line {number} is a header or a row: {told}")
+    if heading or header:
+        dialect.names, dialect.header_rows = heading or _names(rows[0], known, dialect.decided), int(header)
+    columns = [name or f"Unnamed: {at}" for at, name in enumerate(dialect.names or [])]
+    dialect.known = known.of(columns, options.ignore, by_place=False) if dialect.names else by_place
+
+
 def _sample(text: Text) -> list[str]:
+    """The first lines with their ends, which only `\\n` and `\\r` are."""
     with text.lines() as file:
         head = file.read(_SAMPLE_CHARACTERS)
-    lines = head.splitlines()
+    lines = list(io.StringIO(head, newline=""))
     return lines[:-1] if len(head) == _SAMPLE_CHARACTERS and len(lines) > 1 else lines
 
 
 def _said_separator(lines: Sequence[str]) -> Optional[str]:
     """The separator of a first line `sep=;`, as spreadsheets write it."""
-    found = re.fullmatch(r'"?sep=(.)"?', lines[0].strip("\ufeff"), re.IGNORECASE) if lines else None
+    first = lines[0].strip("\ufeff\r\n") if lines else ""
+    found = re.fullmatch(r'"?sep=(.)"? *', first, re.IGNORECASE)
     return found.group(1) if found else None
 
 
-def _header_begins_with_hash(body: Sequence[str]) -> bool:
-    """Whether the first line is a header whose first name begins with a hash (`#id,a,b`), not a comment."""
-    first = next((line for line in body if line.strip()), "")
-    others = sum(line.startswith("#") for line in body[1:])
-    return first.startswith("#") and not others and re.match(r"#\w[^ ]*[,;\t|]", first) is not None
+def _begin(lines: Sequence[str], begin: int, hashes: bool) -> int:
+    """The first line that is neither blank nor a comment. A header may begin with a hash (`#id,a,b`), and with `hashes`
+    so may rows."""
+    for at in range(begin, len(lines)):
+        line = lines[at].strip()
+        if not hashes and _is_comment(lines[at]) and not _header_begins_with_hash(lines, at):
+            continue
+        if line and line != _END_OF_FILE:
+            return at
+    return len(lines)
 
 
-def _separator(lines: Sequence[str], said: Optional[str]) -> tuple[str, bool]:
+def _header_begins_with_hash(lines: Sequence[str], at: int) -> bool:
+    others = any(_is_comment(line) for line in lines[at + 1 : at + 1 + _SAMPLE_ROWS])
+    return not others and re.match(r"#\w[^ ]*[,;\t|]", lines[at]) is not None
+
+
+def _are_comments(body: Sequence[str], dialect: Dialect, known: Knowledge) -> bool:
+    """Whether lines below the first that begin with a hash are comments: they are cut into other cells than rows are,
+    or have a hash where all others have a number."""
+    rows = _cells(body[: 2 * _SAMPLE_ROWS], dialect)
+    hashed = [row for row in rows[1:] if _is_comment(row[0])]
+    others = [row for row in rows[1:] if not _is_comment(row[0])]
+    if any(len(row) != len(rows[0]) for row in hashed):
+        return True
+    names = [name.strip() for name in rows[0]]
+    is_text = names[0] in known.of(names, (), by_place=not set(names) & set(known.names)).texts
+    numbers = (
+        row[0].strip() in MISSING or is_number(row[0].strip()) or bool(_ERROR_CELL.match(row[0])) for row in others
+    )
+    return not is_text and bool(others) and all(numbers)
+
+
+def _separator(lines: Sequence[str], said: Optional[str], *, sure: bool) -> tuple[str, bool]:
     """The separator, and whether blanks follow it: the one that cuts all lines into the same number of cells, two or
-    more. Of several the one that leaves whole numbers, then the one of more cells."""
+    more. Of several the one that leaves whole numbers, then the one of more cells. With `sure` no line may differ:
+    texts hold whatever separates elsewhere."""
     if said is not None:
         return said, _blanks_follow(lines, said)
     best, rank = ",", (0.0, 0.0, 0)
     for sep in _SEPARATORS:
         blanks = sep == " " or _blanks_follow(lines, sep)
         rows = [row for row in csv.reader(lines, delimiter=sep, skipinitialspace=blanks) if row]
-        widths = [len(row) for row in rows]
-        width = max(set(widths), key=widths.count)
+        width = _width(rows)
         if width < 2:
             continue
-        alike = widths.count(width) / len(widths)
+        alike = sum(len(row) == width for row in rows) / len(rows)
         numbers = _share_of_numbers(rows, commas=sep != ",")
         if sep == " " and (alike < 1 or _share_of_numbers(rows[1:] or rows, commas=True) < 1):
             continue
@@ -123,9 +214,23 @@ def _separator(lines: Sequence[str], said: Optional[str]) -> tuple[str, bool]:
             _share_of_decimal_commas(rows) if sep != "," else numbers / 2,
             width,
         )
-        if found[0] > 0.5 and found > rank:
+        if found[0] > (0.99 if sure else 0.5) and found > rank:
             best, rank = sep, found
     return best, best == " " or _blanks_follow(lines, best)
+
+
+def _width(rows: Sequence[Sequence[str]]) -> int:
+    """How many cells most rows have."""
+    widths = [len(row) for row in rows]
+    return max(set(widths), key=widths.count)
+
+
+def _quote(lines: Sequence[str], dialect: Dialect, known: Knowledge) -> str:
+    """A single quote where every cell that is no number stands in two, else the usual one."""
+    cells = [cell.strip() for row in _cells(lines, dialect) for cell in row]
+    texts = [cell for cell in cells if cell and not is_number(cell)]
+    wrapped = all(len(cell) > 1 and cell[0] == cell[-1] == "'" for cell in texts)
+    return "'" if texts and wrapped and not set(texts) & set(known.names) else '"'
 
 
 def _blanks_follow(lines: Sequence[str], sep: str) -> bool:
@@ -138,98 +243,62 @@ def _blanks_follow(lines: Sequence[str], sep: str) -> bool:
 
 def _share_of_numbers(rows: Sequence[Sequence[str]], *, commas: bool) -> float:
     cells = [cell.strip() for row in rows for cell in row if cell.strip()]
-    good = sum(is_number(cell) or (commas and _DECIMAL_COMMA.match(cell) is not None) for cell in cells)
+    good = sum(is_number(cell) or (commas and is_decimal_comma(cell)) for cell in cells)
     return good / len(cells) if cells else 0.0
 
 
 def _share_of_decimal_commas(rows: Sequence[Sequence[str]]) -> float:
     cells = [cell.strip() for row in rows for cell in row if "," in cell]
-    whole = sum(_DECIMAL_COMMA.match(cell) is not None for cell in cells)
+    whole = sum(map(is_decimal_comma, cells))
     return whole / len(cells) if cells else 0.25
 
 
-def is_number(cell: str) -> bool:
-    """Whether a cell is a number as Python writes them; digits with underscores are none."""
-    if "_" in cell:
-        return False
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
 def _cells(lines: Sequence[str], dialect: Dialect) -> list[list[str]]:
-    return [row for row in csv.reader(lines, delimiter=dialect.sep, skipinitialspace=dialect.blanks) if row]
+    return [row for _line, row in _rows(iter(lines), dialect)]
 
 
-def _header_in_comment(body: Sequence[str], dialect: Dialect, first: Sequence[str]) -> Optional[list[str]]:
+def _header_in_comment(comments: Sequence[str], dialect: Dialect, rows: Sequence[Sequence[str]]) -> Optional[list[str]]:
     """The names in the last comment before the first row, as numpy.savetxt writes them, where their number agrees."""
-    last = ""
-    for line in body:
-        if line.strip() and not line.startswith("#"):
-            break
-        last = line if line.startswith("#") else last
+    last = next((line for line in reversed(comments) if line.strip().startswith("#")), "")
     names = _cells([last.lstrip("# ")], dialect) if last else []
+    first = rows[0]
     if not names or len(names[0]) != len(first) or len(first) < 2 or not all(is_number(one) for one in first if one):
         return None
     return [name.strip() for name in names[0]]
 
 
-def _has_header(rows: Sequence[Sequence[str]], options: ReadOptions, known: Knowledge) -> bool:
-    """Whether the first row holds names: the recipe says so, the model knows them, or the cells below are of another
-    kind."""
-    if options.header is not None:
-        return options.header
-    first = [cell.strip() for cell in rows[0]]
-    filled = [cell for cell in first if cell]
-    if known.names and len(set(known.names) & set(first)) * 2 > min(len(known.names), len(first)):
-        return True
-    if not filled:
-        return False
-    if _counts_up(first, rows[1:]):
-        return True
-    if all(is_number(cell) for cell in filled):
-        return False
-    over_numbers = [cell for at, cell in enumerate(first) if cell and _numbers_below(rows, at)]
-    if not all(is_number(cell) for cell in over_numbers):
-        return True
-    return not over_numbers and len(set(filled)) == len(filled)
-
-
-def _counts_up(first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
-    """Whether the cells are 0, 1, 2 …, as pandas heads an array, beside the empty head of an index or without one."""
-    numbered = first[1:] if first[:1] == [""] else first
-    if list(numbered) != [str(index) for index in range(len(numbered))] or not numbered:
-        return False
-    return len(numbered) > 1 or (bool(below) and all("." in row[-1] for row in below if row))
-
-
-def _numbers_below(rows: Sequence[Sequence[str]], at: int) -> bool:
-    below = [row[at].strip() for row in rows[1:] if len(row) > at and row[at].strip()]
-    numbers = sum(is_number(cell) or _DECIMAL_COMMA.match(cell) is not None for cell in below)
-    return bool(below) and numbers * 2 > len(below)
+def _names(cells: Sequence[str], known: Knowledge, decided: list[str]) -> list[str]:
+    """The names of a header, without the blanks around them unless the model has them so, which is told."""
+    wanted = set(known.names)
+    names = [cell if cell in wanted else cell.strip(" \t") for cell in cells]
+    if any(name != cell for name, cell in zip(names, cells)):
+        decided.append("blanks around names left out")
+    return names
 
 
 def _decimal(rows: Sequence[Sequence[str]], dialect: Dialect) -> str:
     """The decimal sign: a comma where cells have one that is no separator of thousands."""
     if dialect.sep == ",":
         quoted = [cell for row in rows for cell in row if "," in cell]
-        if not quoted or not all(_DECIMAL_COMMA.match(cell.strip()) for cell in quoted):
+        if not quoted or not all(is_decimal_comma(cell.strip()) for cell in quoted):
             return "."
     cells = [cell.strip() for row in rows for cell in row]
-    commas = [cell for cell in cells if _DECIMAL_COMMA.match(cell)]
+    commas = [cell for cell in cells if is_decimal_comma(cell)]
     sure = any(len(cell.rpartition(",")[2]) != 3 or cell.partition(",")[0].lstrip("+-") in ("", "0") for cell in commas)
     points = any(re.fullmatch(r"[+-]?\d*\.\d+", cell) and len(cell.rpartition(".")[2]) != 3 for cell in cells)
     return "," if sure and not points else "."
 
 
-def _in_words(text: Text, dialect: Dialect, said: Optional[str]) -> list[str]:
+def _in_words(text: Text, dialect: Dialect, said: Optional[str], skipped: Sequence[str]) -> list[str]:
     found = [f"separated by {_SPOKEN.get(dialect.sep, repr(dialect.sep))}{' (as its first line says)' if said else ''}"]
     found.append("no header" if dialect.names is None else "header" if dialect.header_rows else "header in a comment")
     found.append(text.encoding.replace("-sig", ""))
     if text.around:
         found.append(text.around)
+    if dialect.quote != '"':
+        found.append("single quotes")
+    if dialect.comments or any(map(_is_comment, skipped)):
+        found.append("comment lines left out")
     if dialect.decimal == ",":
         found.append("decimal comma")
     return found

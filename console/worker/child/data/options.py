@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import codecs
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Callable, Optional
 
 from console.worker.child.main import Refusal
 
-__all__ = ["Extent", "Knowledge", "ReadOptions", "options_from"]
+__all__ = ["INDEX_NAMES", "Extent", "Knowledge", "ReadOptions", "is_index_name", "options_from", "place_of", "say"]
+
+INDEX_NAMES = ("Unnamed: ", "__index_level_")
+"""How the names begin that pandas and parquet give to an index without one of its own."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,8 @@ class Knowledge:
     """What a model knows of its inputs: `names` in its order, and of them the `texts`, with their `categories`.
 
     `gaps` are the text columns that were fitted with missing values. `all_text` = its one input is text (a vectorizer).
-    The target is one of `texts` where the model's classes are.
+    `targets` are the columns of the truth; each is one of `texts` where the model's classes are. `places` are the
+    inputs in order, under the names that the other fields have for them; those of a model without names are made up.
     """
 
     names: tuple[str, ...] = ()
@@ -39,6 +44,59 @@ class Knowledge:
     categories: dict[str, frozenset[str]] = field(default_factory=dict)
     gaps: frozenset[str] = frozenset()
     all_text: bool = False
+    targets: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
+
+    def of(self, columns: Sequence[str], ignored: Sequence[str], *, by_place: bool) -> Knowledge:
+        """The same under the names that the columns of a file have. `by_place` = the file's names tell nothing."""
+        truths = {target: columns[place_of(target, columns)] for target in self.targets if _is_there(target, columns)}
+        inputs = [name for name in columns if name not in ignored and name not in truths.values()]
+        if len(inputs) > max(1, len(self.places)):
+            inputs = [name for name in inputs if not is_index_name(name)]
+        by_name = not by_place and (bool(self.names) or not self.places)
+        places = list(zip(self.places, inputs)) if len(inputs) == len(self.places) and not by_name else []
+        called = {**({name: name for name in columns} if by_name else dict(places)), **truths}
+        texts = {called[name] for name in self.texts if name in called}
+        return replace(
+            self,
+            texts=frozenset(texts.union(inputs) if self.all_text else texts),
+            categories={called[name]: some for name, some in self.categories.items() if name in called},
+            gaps=frozenset(called[name] for name in self.gaps if name in called),
+        )
+
+
+def is_index_name(name: str) -> bool:
+    """Whether a column is called as an index is that has no name of its own."""
+    return name.startswith(INDEX_NAMES)
+
+
+def place_of(target: str, columns: Sequence[str]) -> int:
+    """Where the column of the truth stands: by its name, else by its index. Raises ValueError."""
+    if target in columns:
+        return list(columns).index(target)
+    place = int(target)
+    if not -len(columns) <= place < len(columns) or list(columns) != [str(at) for at in range(len(columns))]:
+        raise ValueError(target)
+    return place % len(columns)
+
+
+def _is_there(target: str, columns: Sequence[str]) -> bool:
+    try:
+        place_of(target, columns)
+    except ValueError:
+        return False
+    return True
+
+
+def say(key: str, value: str) -> str:
+    """What helps, as the recipe's line and as the command line's."""
+    recipe = {"true": "true", "false": "false"}.get(value, f'["{value}"]' if key == "missing" else f'"{value}"')
+    return f"say [data] read.{key} = {recipe} in the recipe, or --read {key}={_quoted(value)}"
+
+
+def _quoted(value: str) -> str:
+    """A value as a shell takes it; what shows that is no part of a name is in quotes."""
+    return value if value.replace("-", "").replace("_", "").isalnum() else f"'{value}'"
 
 
 @dataclass(frozen=True)
@@ -61,13 +119,13 @@ def options_from(said: Any) -> ReadOptions:
         try:
             codecs.lookup(encoding)
         except LookupError:
-            raise Refusal(
-                "bad-input",
-                f"read.encoding = '{encoding}' is no encoding; 'utf-8', 'utf-16' and 'cp1252' are, for example",
-            ) from None
+            what = f"'{encoding}' is no encoding; utf-8, utf-16 and cp1252 are"
+            raise Refusal("bad-input", f"{what}: {say('encoding', 'cp1252')}, for example") from None
     if sep is not None and len(sep) != 1:
-        raise Refusal("bad-input", f"read.sep = '{sep}' must be one character, such as ';'")
+        raise Refusal("bad-input", f"the separator '{sep}' must be one character: {say('sep', ';')}, for example")
     if decimal not in (None, ".", ","):
-        raise Refusal("bad-input", f"read.decimal = '{decimal}' must be '.' or ','")
+        raise Refusal(
+            "bad-input", f"the decimal sign '{decimal}' must be '.' or ',': {say('decimal', ',')}, for example"
+        )
     missing, ignore = tuple(found.get("missing") or ()), tuple(found.get("ignore") or ())
     return ReadOptions(sep, decimal, encoding, found.get("header"), missing, ignore)

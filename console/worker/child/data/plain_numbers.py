@@ -12,7 +12,8 @@ import warnings
 from collections.abc import Sequence
 from typing import Any, Optional
 
-from console.worker.child.data.dialect import Dialect, is_number
+from console.worker.child.data.cells import is_number
+from console.worker.child.data.dialect import Dialect
 
 __all__ = ["PlainNumbers"]
 
@@ -41,7 +42,8 @@ class PlainNumbers:
     def _fits(self, missing: Sequence[frozenset[str]]) -> bool:
         dialect = self._dialect
         odd = {one for spellings in missing for one in spellings if is_number(one) and float(one) == float(one)}
-        return dialect.decimal == "." and not dialect.blanks and dialect.sep != " " and not odd
+        plain = dialect.decimal == "." and dialect.quote == '"' and not dialect.blanks and dialect.sep != " "
+        return plain and not odd
 
     def parsed(self, text: str, texts: Sequence[bool]) -> Optional[list[Any]]:
         """Columns of a block of lines: objects where `texts` says so, else int64, float64 or bool; None for doubt."""

@@ -12,9 +12,11 @@ import zlib
 from typing import IO, Any, Optional
 
 from backends.base import Source
+from console.worker.child.data.foreign import foreign, foreign_archive, members_of
+from console.worker.child.data.options import say
 from console.worker.child.main import Refusal
 
-__all__ = ["BYTES_CAP", "Text", "bad", "head_of", "open_text"]
+__all__ = ["BYTES_CAP", "Text", "bad", "open_text", "peek"]
 
 BYTES_CAP = 4 << 30
 _BLOCK = 1 << 20
@@ -46,7 +48,7 @@ class Text:
             return _Bounded(self._source, gzip.GzipFile(fileobj=file))
         if self.around == "bz2":
             return _Bounded(self._source, bz2.BZ2File(file))
-        if self.around == "xz":
+        if self.around in ("xz", "lzma"):
             return _Bounded(self._source, lzma.LZMAFile(file))
         if self.around == "zip":
             return _Bounded(self._source, zipfile.ZipFile(file).open(str(self._member)))
@@ -63,9 +65,8 @@ class Text:
             raise bad(self._source, f"is not {self.encoding}, as {self.said}: {reason}")
         at = _TRIED.index(self.encoding) + 1
         if at == len(_TRIED):
-            raise bad(
-                self._source, "is neither UTF-8 nor cp1252: say its encoding, as in [data] read.encoding = 'shift_jis'"
-            )
+            said = say("encoding", "shift_jis")
+            raise bad(self._source, f"is neither UTF-8 nor cp1252: {said}, for example")
         self.encoding = _TRIED[at]
 
 
@@ -102,12 +103,6 @@ def bad(source: Source, what: str, code: str = "bad-input") -> Refusal:
     return Refusal(code, f"{source.name or 'the data file'} {what}")
 
 
-def head_of(source: Source, size: int) -> bytes:
-    """The first bytes, inside a compression. Raises Refusal for one that is not read here."""
-    with Text(source, *_around(source)).raw() as file:
-        return file.read(size)
-
-
 def open_text(source: Source, encoding: Optional[str] = None, *, head: bool = False) -> Text:
     """The text of a file. Raises Refusal for what is no text, with the byte and line where that shows.
 
@@ -116,14 +111,28 @@ def open_text(source: Source, encoding: Optional[str] = None, *, head: bool = Fa
     around, member = _around(source)
     text = Text(source, around, member)
     with text.raw() as file:
-        found = encoding or _from_head(file.read(_BLOCK))
-    text.said = "read.encoding says" if encoding else "its first bytes say" if found else ""
+        beginning = file.read(_BLOCK)
+    found = encoding or _from_head(beginning)
+    readable = not found or found.startswith("utf-8")
+    other = foreign(beginning if readable else beginning.decode(str(found), "replace").encode())
+    if other:
+        raise bad(source, f"{f'holds in its {around} what ' if around else ''}{other}")
+    says = "read.encoding (--read encoding) says" if encoding else "its first bytes say"
+    text.said = says if found else ""
     if not found:
         _refuse_zeros(source, text, head=head)
     text.encoding = found or _TRIED[0]
     while (error := _undecodable(text, head=head)) is not None:
         text.try_next(error)
     return text
+
+
+def peek(source: Source, encoding: Optional[str], size: int = 4096) -> str:
+    """The first characters of a file, whatever is right of them. Raises Refusal for what cannot be unpacked."""
+    text = Text(source, *_around(source))
+    with text.raw() as file:
+        head = file.read(size)
+    return head.decode(encoding or _from_head(head) or "utf-8", "replace").lstrip("\ufeff")
 
 
 def _around(source: Source) -> tuple[Optional[str], Optional[str]]:
@@ -134,14 +143,17 @@ def _around(source: Source) -> tuple[Optional[str], Optional[str]]:
         return "bz2", None
     if head.startswith(b"\xfd7zXZ\0"):
         return "xz", None
-    if head.startswith(b"(\xb5/\xfd"):
-        raise bad(source, "is compressed with zstd, which is not read here: unpack it first (zstd -d)")
-    if head.startswith(b"PK\x03\x04"):
+    if head.startswith(b"\x5d\0\0") and head[5:].strip(b"\xff\0\x01") != head[5:]:
+        return "lzma", None
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         try:
             with zipfile.ZipFile(source.file()) as archive:
-                members = [one.filename for one in archive.infolist() if not one.is_dir()]
+                members = [one.filename for one in members_of(archive)]
         except (OSError, ValueError, zipfile.BadZipFile) as error:
             raise bad(source, f"cannot be read as npz or zip: {error}") from None
+        other = foreign_archive(members)
+        if other:
+            raise bad(source, other)
         if len(members) != 1:
             raise bad(source, f"is a zip archive of {len(members)} files: unpack it and name the one that is the table")
         return "zip", members[0]
