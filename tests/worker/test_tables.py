@@ -166,6 +166,12 @@ def test_texts(read: Read) -> None:
     table = read(b"text,label\ngood one,1\nbad one,0\n", "label", model)
     assert list(model.predict(table.slice(0, None))) == [1, 0]
     assert table.sample(0, 1) == [{"text": "good one"}]
+    texts = read(npy(numpy.array([["good one"], ["bad one"]])), None, model)
+    assert list(model.predict(texts.slice(0, None))) == [1, 0]
+    with pytest.raises(Refusal, match=r"'0': text expected, found numbers \(float64\)"):
+        read(npy(numpy.ones((2, 1))), None, model)
+    with pytest.raises(Refusal, match="1 column expected, 2 columns found"):
+        read(npy(numpy.ones((2, 2))), None, model)
 
 
 def test_missing_values_before_an_imputer(read: Read) -> None:

@@ -152,6 +152,8 @@ def _of_array(source: Source, raw: Raw, targets: Sequence[str], model: Any, want
     X, y = _array_apart(source, raw, targets)
     decided = list(raw.decided)
     count = len(wanted) if wanted is not None else expected.count_of(model)
+    if expected.takes_texts(model):
+        X = _texts_of(source, X)
     X = widened(model, X, count, decided)
     misfit.check_count(source, X.shape[1] if X.ndim == 2 else 1, count, named_target(targets))
     if wanted is not None and X.ndim == 2 and pandas() is not None and not hasattr(X, "toarray"):
@@ -159,6 +161,14 @@ def _of_array(source: Source, raw: Raw, targets: Sequence[str], model: Any, want
     by = ["columns by position, since the file has no names"] if wanted is not None else []
     meaning = [found] if (found := meaning_of(model)) else []
     return Table(X, y, raw.truth_name or named_target(targets), [*decided, *by, *meaning])
+
+
+def _texts_of(source: Source, array: Any) -> Any:
+    """An array for a model whose one input is text, flat. Raises Refusal for numbers and for several columns."""
+    misfit.check_count(source, array.shape[1] if array.ndim == 2 else 1, 1, None)
+    if array.dtype.kind not in "OUT":
+        raise misfit.refusal(source, [misfit.difference("0", "type", expected.TEXT, f"numbers ({array.dtype})")])
+    return array.reshape(-1)
 
 
 def _without(frame: Any, names: Sequence[str], wanted: Optional[list[str]], decided: list[str], why: str) -> Any:

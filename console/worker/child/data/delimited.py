@@ -19,7 +19,7 @@ from backends.base import Source
 from console.worker.child.data.blocks import Blocks, Row
 from console.worker.child.data.cells import MISSING, Column
 from console.worker.child.data.dialect import Dialect, dialect_of
-from console.worker.child.data.options import Extent, Knowledge, ReadOptions, say
+from console.worker.child.data.options import Extent, Knowledge, ReadOptions, all_named, say
 from console.worker.child.data.plain_numbers import PlainNumbers
 from console.worker.child.data.text import Text, bad, open_text
 
@@ -230,7 +230,7 @@ class _Reading:
         doubled = next((name for name, count in Counter(names).items() if name and count > 1), None)
         if doubled is not None:
             raise bad(self._source, f"has two columns called '{doubled}' in its header: name each once")
-        return [name or f"Unnamed: {index}" for index, name in enumerate(names)]
+        return all_named(names)
 
     def _fitted(self, line: int, row: list[str], width: int) -> list[str]:
         """The row without the empty cell behind its last separator. Raises Refusal for any other width."""

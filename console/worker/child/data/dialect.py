@@ -12,7 +12,7 @@ from typing import Optional
 from backends.base import Source
 from console.worker.child.data.cells import MISSING, is_decimal_comma, is_number
 from console.worker.child.data.header import has_header
-from console.worker.child.data.options import Knowledge, ReadOptions, say
+from console.worker.child.data.options import Knowledge, ReadOptions, all_named, say
 from console.worker.child.data.text import Text, bad
 
 __all__ = ["Dialect", "dialect_of", "records"]
@@ -140,7 +140,7 @@ def _head(
         raise bad(source, f"does not show whether its line {number} is a header or a row: {told}")
     if heading or header:
         dialect.names, dialect.header_rows = heading or _names(rows[0], known, dialect.decided), int(header)
-    columns = [name or f"Unnamed: {at}" for at, name in enumerate(dialect.names or [])]
+    columns = all_named(dialect.names or [])
     dialect.known = known.of(columns, options.ignore, by_place=False) if dialect.names else by_place
 
 

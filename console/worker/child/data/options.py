@@ -9,10 +9,33 @@ from typing import Any, Callable, Optional
 
 from console.worker.child.main import Refusal
 
-__all__ = ["INDEX_NAMES", "Extent", "Knowledge", "ReadOptions", "is_index_name", "options_from", "place_of", "say"]
+__all__ = [
+    "INDEX_NAMES",
+    "Extent",
+    "Knowledge",
+    "ReadOptions",
+    "all_named",
+    "is_index_name",
+    "options_from",
+    "place_of",
+    "say",
+]
 
 INDEX_NAMES = ("Unnamed: ", "__index_level_")
 """How the names begin that pandas and parquet give to an index without one of its own."""
+
+
+def all_named(names: Sequence[str]) -> list[str]:
+    """The names of columns; one without is called as pandas calls it, and no other's name."""
+    taken, found = set(names), []
+    for at, name in enumerate(names):
+        made = f"Unnamed: {at}"
+        again = 0
+        while not name and made in taken:
+            again += 1
+            made = f"Unnamed: {at}.{again}"
+        found.append(name or made)
+    return found
 
 
 @dataclass(frozen=True)
