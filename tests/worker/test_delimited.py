@@ -170,6 +170,7 @@ def test_what_is_no_number_is_named_by_its_kind(cell: str, kind: str) -> None:
         (members(**{"a.csv": b"1\n", "b.csv": b"1\n"}), "is a zip archive of 2 files"),
         (members(), "is a zip archive of 0 files"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_is_no_table_is_named_as_what_it_is(data: bytes, kind: str) -> None:
     with pytest.raises(Refusal, match=kind):
