@@ -243,6 +243,7 @@ def test_labels_that_the_model_does_not_know_are_named() -> None:
         (LogisticRegression().fit(X, TWO), spelled(TWO, "words"), "it holds 'a', 'b', it knows '0', '1'"),
         (LinearRegression().fit(X, REAL), spelled(TWO, "words"), "the target holds text, but the model predicts num"),
         (LinearRegression().fit(X, REAL), np.full(200, "2020-01-01", dtype="M8[D]"), "the target holds dates"),
+        (LinearRegression().fit(X, REAL), REAL * 1j, "the target holds complex numbers"),
         (LinearRegression().fit(X, PAIR), REAL, r"answers 2 values for each row .*, the target has one column"),
         (LinearRegression().fit(X, REAL), PAIR, r"answers one value for each row .*, the target has 2 columns"),
         (OneVsRestClassifier(LogisticRegression()).fit(X, LABELS), TWO, "3 values for each row .* has one column"),
@@ -258,6 +259,30 @@ def test_what_cannot_be_compared_is_refused(model: Any, y: Any, words: str) -> N
         measured(model, y)
     with pytest.raises(Refusal, match=words):
         score(truth.prepared(model, y), model, 0, 5, model.predict(X[:5]))
+
+
+def test_labels_of_several_that_the_model_does_not_know_spoil_every_metric_of_labels() -> None:
+    model = RandomForestClassifier(3, random_state=0).fit(X, LABELS)
+    found = measured(model, LABELS * 2)
+    rows = int((LABELS == 1).any(axis=1).sum())
+    assert found.notes[0].startswith(f"{rows} of 200 rows have a label that the model does not know ('2')")
+    assert found.metrics == {"accuracy": float((model.predict(X) == LABELS * 2).all(axis=1).mean())}
+    assert found.causes["f1_weighted"] == "the model does not know the class '2'"
+
+
+def test_an_unknown_label_that_is_no_whole_number_counts_as_wrong() -> None:
+    model = LogisticRegression().fit(X, TWO)
+    y = np.where(TWO == 1, 1.0, 0.5)
+    assert measured(model, y).metrics["accuracy"] == float((model.predict(X) == y).mean())
+
+
+def test_bytes_blanks_and_decimals_are_spelled_as_the_classes_are() -> None:
+    for classes, given in (((b"a", b"b"), ("a", "b")), (("a", "b"), (b"a", b"b")), ((" ", "b"), (" ", "b"))):
+        model = DecisionTreeClassifier(max_depth=2).fit(X, np.array(classes)[TWO])
+        expected = of_labels(DecisionTreeClassifier(max_depth=2).fit(X, TWO), X, TWO, [0, 1])
+        close(measured(model, np.array(given, dtype=object)[TWO]), expected)
+    prepared = truth.prepared(DummyClassifier().fit(X, TWO + 1.5), np.array(["1.50", "2.5"], dtype=object)[TWO])
+    assert prepared.y.tolist() == (TWO + 1.5).tolist()
 
 
 # numbers
@@ -377,7 +402,8 @@ def test_several_numbers_are_averaged_as_scikit_learn_does(model: Any) -> None:
 def test_several_labels_a_row(model: Any, given: str) -> None:
     model.fit(X, LABELS)
     y = np.column_stack([spelled(column, given) for column in LABELS.T])
-    found = measured(model, y, extra=("f1_macro", "hamming_loss"))
+    ranks = ("label_ranking_loss", "coverage_error", "label_ranking_average_precision_score", "ndcg_score")
+    found = measured(model, y, extra=("f1_macro", "hamming_loss", *ranks))
     answer, scores = model.predict(X), model.predict_proba(X)
     if isinstance(scores, list):
         scores = np.column_stack([one[:, 1] for one in scores])
@@ -388,6 +414,7 @@ def test_several_labels_a_row(model: Any, given: str) -> None:
         "f1_macro": known.f1_score(LABELS, answer, average="macro"),
         "hamming_loss": known.hamming_loss(LABELS, answer),
         "roc_auc": known.roc_auc_score(LABELS, scores),
+        **{name: getattr(known, name)(LABELS, scores) for name in ranks},
     }
     close(found, expected)
     assert set(found.causes) == {"balanced_accuracy", "log_loss"}
@@ -472,6 +499,8 @@ TRUTHS: dict[str, Any] = {
     "-1.0 and 1.0": (1 - 2 * OUT).astype(float),
     "bools": OUT.astype(bool),
     "text": OUT.astype(str),
+    "float text": OUT.astype(float).astype(str),
+    "mixed": np.asarray([[one, bool(one), str(one)][at % 3] for at, one in enumerate(OUT.tolist())], dtype=object),
     "words": np.array(["inlier", "outlier"])[OUT],
     "other words": np.array(["Normal", "Anomaly"], dtype=object)[OUT],
 }
@@ -517,6 +546,15 @@ def test_outliers_in_any_spelling_of_the_truth(detector: Any) -> None:
 def test_an_ambiguous_truth_of_outliers_is_refused(y: Any, words: str) -> None:
     with pytest.raises(Refusal, match=words):
         measured(IsolationForest(n_estimators=5).fit(FAR), y, FAR)
+
+
+def test_what_may_be_the_wrong_way_round_is_told() -> None:
+    model = IsolationForest(n_estimators=5, random_state=0).fit(FAR)
+    doubt = "; if that is the wrong way round, write -1 for an outlier and 1 for an inlier"
+    assert measured(model, 1 - OUT, FAR).notes == [f"truth 1 taken for an outlier (-1), 180 of 200 rows{doubt}"]
+    words = np.array(["inlier", "outlier"])[1 - OUT]
+    assert measured(model, words, FAR).notes == ["truth outlier taken for an outlier (-1), 180 of 200 rows"]
+    assert measured(model, 0 * OUT, FAR).notes == ["truth 1 taken for an outlier (-1), 0 of 200 rows"]
 
 
 def test_scores_that_contradict_the_answers_rank_nothing() -> None:
