@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import lightgbm
 import numpy as np
 import pandas
 import pytest
-import statsmodels.api
-import xgboost
 from sklearn import metrics as known
 from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.cluster import KMeans
@@ -48,6 +46,7 @@ OUT = np.zeros(200, dtype=int)
 OUT[:20] = 1
 FAR = X.copy()
 FAR[:20] += 3 * RANDOM.rand(20, 4)
+SLOW = pytest.mark.slow
 
 
 def measured(model: Any, y: Any, rows: Any = X, extra: tuple[str, ...] = ()) -> Measurement:
@@ -133,9 +132,12 @@ def test_families_of_classifiers(make: Callable[[], Any], labels: Any) -> None:
     assert {*found.metrics, *found.causes} >= {"accuracy", "balanced_accuracy", "log_loss"}
 
 
-@pytest.mark.parametrize("make", [xgboost.XGBClassifier, lambda **more: lightgbm.LGBMClassifier(verbose=-1, **more)])
-def test_classifiers_of_other_libraries(make: Callable[..., Any]) -> None:
-    model = make(n_estimators=5, n_jobs=1).fit(X, THREE)
+@pytest.mark.slow
+@pytest.mark.parametrize("library", ["xgboost", "lightgbm"])
+def test_classifiers_of_other_libraries(library: str) -> None:
+    kinds = {"xgboost": "XGBClassifier", "lightgbm": "LGBMClassifier"}
+    make = getattr(importlib.import_module(library), kinds[library])
+    model = make(n_estimators=5, n_jobs=1, **({"verbose": -1} if library == "lightgbm" else {})).fit(X, THREE)
     for given in ("int", "float", "text"):
         close(measured(model, spelled(THREE, given)), of_labels(model, X, THREE, model.classes_))
 
@@ -307,26 +309,41 @@ def of_numbers(y: Any, answer: Any) -> dict[str, float]:
 def regressors(y: Any) -> Iterator[Any]:
     yield Ridge().fit(X, y)
     yield RandomForestRegressor(5, random_state=0).fit(X, y)
-    yield xgboost.XGBRegressor(n_estimators=5, n_jobs=1).fit(X, y)
-    yield lightgbm.LGBMRegressor(n_estimators=5, n_jobs=1, verbose=-1).fit(X, y)
-    yield lightgbm.train({"verbose": -1, "num_threads": 1}, lightgbm.Dataset(X, y.astype(float)), 5)
-    yield statsmodels.api.OLS(y, X).fit()
     yield TransformedTargetRegressor(Ridge(), func=np.log1p, inverse_func=np.expm1).fit(X, y)
     yield make_pipeline(StandardScaler(), Ridge()).fit(X, y)
     yield GridSearchCV(Ridge(), {"alpha": [1.0]}, cv=2).fit(X, y)
     yield Network()
 
 
+def regressors_of_other_libraries(y: Any) -> Iterator[Any]:
+    import lightgbm
+    import statsmodels.api
+    import xgboost
+
+    yield xgboost.XGBRegressor(n_estimators=5, n_jobs=1).fit(X, y)
+    yield lightgbm.LGBMRegressor(n_estimators=5, n_jobs=1, verbose=-1).fit(X, y)
+    yield lightgbm.train({"verbose": -1, "num_threads": 1}, lightgbm.Dataset(X, y.astype(float)), 5)
+    yield statsmodels.api.OLS(y, X).fit()
+
+
+@pytest.mark.parametrize(
+    "fitted", [regressors, pytest.param(regressors_of_other_libraries, marks=SLOW)], ids=["own", "others"]
+)
 @pytest.mark.parametrize("y", [REAL, WHOLE, WHOLE % 2], ids=["real", "whole", "zero and one"])
-def test_numbers_are_measured_as_numbers_whatever_the_model_says_of_itself(y: Any) -> None:
-    for model in regressors(y):
+def test_numbers_are_measured_as_numbers_whatever_the_model_says_of_itself(
+    y: Any, fitted: Callable[[Any], Iterator[Any]]
+) -> None:
+    for model in fitted(y):
         found = measured(model, y)
         assert found.task == "regression", type(model)
         found.metrics.pop("roc_auc", None)
         close(found, of_numbers(y, np.asarray(model.predict(X)).ravel()))
 
 
+@pytest.mark.slow
 def test_the_chances_of_a_booster_are_ranked_as_well() -> None:
+    import lightgbm
+
     model = lightgbm.train({"objective": "binary", "verbose": -1, "num_threads": 1}, lightgbm.Dataset(X, TWO), 5)
     found = measured(model, TWO)
     assert found.metrics["roc_auc"] == pytest.approx(known.roc_auc_score(TWO, model.predict(X)), abs=1e-12)
@@ -397,7 +414,7 @@ def test_several_numbers_are_averaged_as_scikit_learn_does(model: Any) -> None:
         MLPClassifier(3, max_iter=5, random_state=0),
     ],
 )
-@pytest.mark.parametrize("given", ["int", "float", "bool", "text"])
+@pytest.mark.parametrize("given", ["float", "text", *(pytest.param(one, marks=SLOW) for one in ("int", "bool"))])
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_several_labels_a_row(model: Any, given: str) -> None:
     model.fit(X, LABELS)
@@ -506,7 +523,14 @@ TRUTHS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("detector", DETECTORS, ids=lambda one: type(one).__name__)
+_EVERYDAY = (IsolationForest, OneClassSVM, Rising, Unmarked)
+
+
+@pytest.mark.parametrize(
+    "detector",
+    [pytest.param(one, marks=() if isinstance(one, _EVERYDAY) else SLOW) for one in DETECTORS],
+    ids=lambda one: type(one).__name__,
+)
 def test_outliers_in_any_spelling_of_the_truth(detector: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -566,7 +590,7 @@ def test_scores_that_contradict_the_answers_rank_nothing() -> None:
 # models without a truth
 
 
-def test_densities_groups_and_rankers() -> None:
+def test_densities_and_groups() -> None:
     density = KernelDensity().fit(X)
     assert measured(density, None).metrics == pytest.approx({"mean_log_likelihood": density.score(X) / 200}, abs=1e-12)
     mixture = GaussianMixture(2, random_state=0).fit(X)
@@ -585,9 +609,15 @@ def test_densities_groups_and_rankers() -> None:
     assert agreed == pytest.approx(known.v_measure_score(TWO[keep], clusters.predict(X)[keep]), abs=1e-12)
     with pytest.raises(Refusal, match="the number of a cluster is no label that could be right"):
         score(truth.prepared(clusters, TWO), clusters, 0, 5, clusters.predict(X[:5]))
+    with pytest.raises(Refusal, match="measuring an outlier detection model needs a target column"):
+        measured(IsolationForest(n_estimators=5).fit(X), None)
+
+
+@pytest.mark.slow
+def test_a_ranker_is_not_measured() -> None:
+    import lightgbm
+
     ranker = lightgbm.LGBMRanker(n_estimators=2, n_jobs=1, verbose=-1).fit(X, TWO, group=[100, 100])
     found = measured(ranker, TWO)
     assert (found.task, found.metrics) == ("ranking", {})
     assert "within groups of rows" in found.causes["ndcg_score"]
-    with pytest.raises(Refusal, match="measuring an outlier detection model needs a target column"):
-        measured(IsolationForest(n_estimators=5).fit(X), None)
