@@ -69,6 +69,7 @@ def spelled(y: Any, how: str) -> Any:
         "float text": lambda one: f"{one}.0",
         "bool": bool,
         "bool text": lambda one: str(bool(one)),
+        "TRUE": lambda one: str(bool(one)).upper(),
         "object": lambda one: one,
         "words": lambda one: "abc"[one],
     }
@@ -76,7 +77,7 @@ def spelled(y: Any, how: str) -> Any:
     return np.asarray(found, dtype=object) if how == "object" else np.asarray(found)
 
 
-SPELLINGS = ("int", "float", "text", "float text", "bool", "bool text")
+SPELLINGS = ("int", "float", "text", "float text", "bool", "bool text", "TRUE")
 CLASSIFIERS: tuple[Callable[[], Any], ...] = (
     LogisticRegression,
     lambda: RandomForestClassifier(5, random_state=0),
@@ -276,6 +277,13 @@ def test_an_unknown_label_that_is_no_whole_number_counts_as_wrong() -> None:
     model = LogisticRegression().fit(X, TWO)
     y = np.where(TWO == 1, 1.0, 0.5)
     assert measured(model, y).metrics["accuracy"] == float((model.predict(X) == y).mean())
+
+
+def test_whole_numbers_that_floats_round_are_refused() -> None:
+    model = DecisionTreeClassifier(max_depth=2).fit(X, TWO + 2**53)
+    assert measured(model, (TWO + 2**53).astype(object)).metrics["accuracy"] > 0.5
+    with pytest.raises(Refusal, match="the target, having gaps, was read as floats"):
+        measured(model, np.where(np.arange(200) == 3, np.nan, TWO + 2**53))
 
 
 def test_bytes_blanks_and_decimals_are_spelled_as_the_classes_are() -> None:

@@ -43,6 +43,8 @@ def _spellings(value: Any) -> list[str]:
         found.append(short)
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
         found.append(f"{first}.0")
+    if first.lower() in _TRUTHS and first.lower() != first:
+        found.append(first.lower())
     return [*found, *(_TRUTHS[one] for one in found if one in _TRUTHS)]
 
 

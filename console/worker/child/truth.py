@@ -8,6 +8,7 @@ compared; what is not certain is refused with its cause.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any, Callable, Optional
 
@@ -19,6 +20,11 @@ from console.worker.child.main import Refusal
 from console.worker.child.task import CLASSIFICATION, OUTLIERS, REGRESSION, task_of
 
 __all__ = ["Truth", "alike", "as_texts", "prepared", "told"]
+
+
+_WHOLE = re.compile(r"-?[0-9]+\Z")
+_EXACT = 1 << 53
+"""From here on floats do not tell all whole numbers apart."""
 
 
 @dataclass
@@ -179,7 +185,9 @@ def _fill_labels(found: Truth, model: Any, y: Any) -> None:
         found.classes = [_classes((0, 1))] * y.shape[1]
     elif classes is not None:
         found.classes = _classes(classes)
-    found.y = known_labels(_plain(y), found.classes, partly=True)
+    plain = _plain(y)
+    _refuse_rounded(plain, found.classes)
+    found.y = known_labels(plain, found.classes, partly=True)
     if found.classes is None:
         return
     columns = [(found.y, found.classes)] if found.y.ndim == 1 else list(zip(found.y.T, found.classes))
@@ -202,6 +210,16 @@ def _fill_labels(found: Truth, model: Any, y: Any) -> None:
     if found.y.ndim == 1 and (found.classes.dtype.kind == "S" or (found.new and found.y.dtype.kind in "Of")):
         found.as_text = True
         found.y, found.classes = as_texts(found.y), as_texts(found.classes)
+
+
+def _refuse_rounded(y: Any, classes: Any) -> None:
+    """Raise Refusal where classes are whole numbers that the truth, read as floats, cannot tell apart."""
+    if y.dtype.kind != "f" or classes is None:
+        return
+    labels = [one for each in several(classes) or [classes] for one in _classes(each).tolist()]
+    if any(isinstance(one, (int, str)) and _WHOLE.match(str(one)) and abs(int(one)) >= _EXACT for one in labels):
+        message = "the model's classes are whole numbers beyond 2^53, and the target, having gaps, was read as floats"
+        raise Refusal("bad-input", f"{message}, which round them: leave the rows without a truth out of the file")
 
 
 def as_texts(labels: Any) -> Any:
