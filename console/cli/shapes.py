@@ -25,7 +25,7 @@ from console.records import (
 
 def row(artifact: Artifact, state: str | None = None) -> dict[str, Json]:
     """One artifact in a list. `modified` is in seconds since the epoch; `why` says what kept it from a verdict."""
-    why = (artifact.problem or artifact.why) if artifact.verdict is None else ""
+    why = artifact.problem or artifact.why
     return {
         "path": artifact.path,
         "format": artifact.format,

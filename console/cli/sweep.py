@@ -22,7 +22,7 @@ NOT_INSPECTED = "not inspected"
 """What stands for a verdict where the machine kept a file from being inspected."""
 _TOGETHER = 500
 """So many lines are aligned with each other: nothing is held back for longer, however many files there are."""
-_CODES = {"unsupported": NO_MODEL, "foreign-format": NO_MODEL, "not-loadable": 0}
+_CODES = {"unsupported": NO_MODEL, "foreign-format": NO_MODEL, "no-model": NO_MODEL, "not-loadable": 0}
 """What an `unsupported` file that could be read means for the exit code, by the reason."""
 _NAMED = 5
 """Files that a sentence names."""

@@ -113,6 +113,8 @@ class Watching:
 
     def learn(self, row: Artifact) -> None:
         """Take over what an inspection found; that there was none is shown, and remembered nowhere."""
+        if row.problem is not None:
+            return
         if row.verdict is None:
             before = self._shelf.get(row.path)
             if before is not None and before.identity == row.identity and before != row:
@@ -120,7 +122,8 @@ class Watching:
                 self._bus.emit("artifact.uninspected", row.path, f"{row.path} is {row.why}", severity="attention")
         elif self._catalog.learn(row):
             self._shelf.put([row])
-            self._bus.emit("artifact.inspected", row.path, f"{row.path} is {row.verdict}")
+            why = f": {row.why}" if row.why else ""
+            self._bus.emit("artifact.inspected", row.path, f"{row.path} is {row.verdict}{why}")
             self._learned[row.path] = row
             self._fingerprint = self._facts.fingerprint()
             if self._index is not None and self._saving is None:
@@ -190,7 +193,7 @@ class Watching:
         if row.settling:
             self._young.add(row.path)
         if not self.scanning:
-            self._bus.emit("artifact.added", row.path, f"{row.path} appeared")
+            self._tell("artifact.added", row, "appeared")
 
     def _moved(self, row: Artifact) -> None:
         """A file is being written, or has been; that of one that has only just appeared is no news."""
@@ -199,7 +202,14 @@ class Watching:
         elif self._fleet.view(row.path) is None:
             kind = "artifact.settled" if row.path in self._young else "artifact.changed"
             text = "is at rest" if row.path in self._young else "changed on disk"
+            self._tell(kind, row, text)
+
+    def _tell(self, kind: str, row: Artifact, text: str) -> None:
+        """What happened to a file, and why it can hold no model where that is so."""
+        if row.problem is None or row.settling:
             self._bus.emit(kind, row.path, f"{row.path} {text}")
+        else:
+            self._bus.emit(kind, row.path, f"{row.path} {text}, and {row.problem}", severity="attention")
 
     def _removed(self, path: str) -> None:
         self._facts.forget(path)
