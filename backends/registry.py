@@ -26,6 +26,7 @@ __all__ = [
     "may_hold_model",
     "save",
     "suffix",
+    "suffixes",
 ]
 
 HEAD = 4096
@@ -197,6 +198,12 @@ def save(model: Any, format: str, fd: int, **options: Any) -> None:  # noqa: A00
 def suffix(format: str) -> str:  # noqa: A002
     """The extension of new files of this format, with its dot. Raises Unsupported."""
     return backend(format).suffix
+
+
+def suffixes(format: str) -> tuple[str, ...]:  # noqa: A002
+    """The extensions under which files of this format are looked for. Raises Unsupported."""
+    family = "pickle" if format in _PICKLES else format
+    return _SUFFIXES.get(family, (suffix(format),))
 
 
 def may_hold_model(head: bytes, size: Optional[int] = None) -> bool:

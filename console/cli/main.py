@@ -6,13 +6,13 @@ import argparse
 import io
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from console.cli.output import Output, reader_gone
-from console.cli.parser import command_names, commands_parser, console_parser
+from console.cli.parser import PROG, close_to, commands_parser, console_parser
 from console.config import Settings, load_settings
 from console.ending import silence
 from console.errors import ConsoleError, Usage
@@ -69,16 +69,32 @@ def _outcome(argv: list[str], output: Output, screens: Screens) -> int:
 
 def _dispatch(argv: list[str], output: Output, screens: Screens) -> int:
     parser = commands_parser()
-    names = command_names(parser)
+    names = parser.commands()
     asked = argv[0] if argv else ""
     if asked in names or asked in _ABOUT:
-        return _command(parser.parse_args(argv), output, screens)
-    found, _ = console_parser().parse_known_args(argv)
+        return _command(parser.parse_all(argv), output, screens)
+    found, unknown = console_parser().parse_known_args(argv)
     if found.store in names and "--" not in argv:
         at = argv.index(found.store)
-        return _command(parser.parse_args([found.store, *argv[:at], *argv[at + 1 :]]), output, screens)
-    arguments = console_parser().parse_args(argv)
+        return _command(parser.parse_all([found.store, *argv[:at], *argv[at + 1 :]]), output, screens)
+    if "--" not in argv:
+        _require_place(found.store, [word for word in unknown if not word.startswith("-")], names)
+    arguments = console_parser().parse_all(argv)
     return _open(arguments.store, arguments, screens)
+
+
+def _require_place(store: str, more: list[str], names: Iterable[str]) -> None:
+    """Raise Usage where what stands in the place of a store is rather a command, misspelt: nothing of that name is
+    there, and it is like a command's or has arguments as commands have."""
+    if os.sep in store or os.path.lexists(store):
+        return
+    meant = close_to(store, names)
+    if meant is not None:
+        raise Usage(
+            f"there is no command '{store}', and nothing here is called so", hint=f"did you mean {PROG} {meant}?"
+        )
+    if more:
+        raise Usage(f"there is no command '{store}'", hint=f"see {PROG} --help")
 
 
 def _command(arguments: argparse.Namespace, output: Output, screens: Screens) -> int:

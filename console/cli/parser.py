@@ -6,12 +6,16 @@
 from __future__ import annotations
 
 import argparse
+import difflib
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from console import __version__
 from console.errors import Usage
 
 PROG = "model-console"
+WRITTEN = ("pickle", "joblib", "hdf5")
+"""Formats that `convert` writes."""
 
 
 INSPECT_CODES = """exit codes for a directory:
@@ -30,18 +34,55 @@ class Parser(argparse.ArgumentParser):
         """Raises Usage."""
         raise Usage(message, hint=f"see {self.prog} --help")
 
+    def parse_all(self, words: Sequence[str]) -> argparse.Namespace:
+        """The arguments in these words, all of which must have a meaning. Raises Usage, which names the command and
+        the option or choice that was perhaps meant."""
+        arguments, unknown = self.parse_known_args(words)
+        if not unknown:
+            return arguments
+        parser = self.commands().get(getattr(arguments, "command", None) or "", self)
+        word = next((one for one in unknown if one.startswith("-")), unknown[0])
+        meant = close_to(word.partition("=")[0], parser._option_string_actions) if word.startswith("-") else None
+        hint = f"did you mean {meant}? " if meant else ""
+        raise Usage(f"{parser.prog} takes no {word}", hint=f"{hint}see {parser.prog} --help")
+
+    def commands(self) -> dict[str, Parser]:
+        """The commands by their names."""
+        found = (action for action in self._actions if isinstance(action, argparse._SubParsersAction))
+        return {name: parser for action in found for name, parser in action.choices.items()}
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        """See argparse: raises ArgumentError for a value that is none of the choices, with the one perhaps meant."""
+        if action.choices is None or value in action.choices:
+            return
+        meant = close_to(str(value), action.choices)
+        words = f"did you mean {meant}?" if meant else f"it is one of {', '.join(map(str, action.choices))}"
+        raise argparse.ArgumentError(action, f"'{value}' is no choice: {words}")
+
+
+def close_to(word: str, known: Iterable[str]) -> str | None:
+    """What somebody perhaps meant who typed `word`."""
+    found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.7)
+    return found[0] if found else None
+
 
 def _number(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
     if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a number from 0")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number from 0")
     return value
 
 
 def _count(text: str) -> int:
-    value = int(text)
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
     if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a count from 1")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 1")
     return value
 
 
@@ -74,19 +115,13 @@ def commands_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"{PROG} {__version__}")
     screen_options(parser)
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", prog=PROG)
     _looking(commands)
     _running(commands)
     _changing(commands)
     _secret(commands)
     _rest(commands)
     return parser
-
-
-def command_names(parser: Parser) -> frozenset[str]:
-    """The commands of `commands_parser`."""
-    found = (action.choices for action in parser._actions if isinstance(action, argparse._SubParsersAction))
-    return frozenset(name for choices in found for name in choices)
 
 
 if TYPE_CHECKING:
@@ -179,7 +214,7 @@ def _running(commands: Commands) -> None:
     probe.set_defaults(run="run:probe")
     convert = _add(commands, "convert", "Write a model in another format.", "convert churn/lr.joblib --to hdf5")
     _loads(convert)
-    convert.add_argument("--to", required=True, metavar="FORMAT", help="pickle, joblib or hdf5")
+    convert.add_argument("--to", required=True, metavar="FORMAT", choices=WRITTEN, help="pickle, joblib or hdf5")
     convert.add_argument("--out", metavar="FILE", help="where to (else beside the artifact)")
     convert.set_defaults(run="run:convert")
     accelerate = _add(

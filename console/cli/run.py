@@ -15,7 +15,7 @@ from console.cli.data_files import absolute, narrate, read_as, target_of
 from console.cli.opening import Opened, opened
 from console.cli.output import Output, columns, size_words
 from console.durable import put_output
-from console.errors import BadInput
+from console.errors import BadInput, Usage
 from console.os_errors import hint, why
 from console.records import Json, Measured, Memory, ProbePlan, ProbeState, WorkerView
 
@@ -204,7 +204,14 @@ def _converted_path(artifact: Path, to: str, out: str | None) -> Path:
     from backends.base import Unsupported
 
     if out:
-        return Path(out).absolute()
+        named = Path(out).absolute()
+        honest = registry.suffixes(to)
+        if named.suffix.lower() not in honest:
+            raise Usage(
+                f"--out {out} does not end as a {to} file does",
+                hint=f"name it {named.stem}{registry.suffix(to)}, or with one of {' '.join(honest)}",
+            )
+        return named
     try:
         return artifact.with_suffix(registry.suffix(to)).absolute()
     except Unsupported as error:

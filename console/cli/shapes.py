@@ -24,7 +24,7 @@ from console.records import (
 
 
 def row(artifact: Artifact, state: str | None = None) -> dict[str, Json]:
-    """One artifact in a list. `modified` is in seconds since the epoch; `why` says what kept it from a verdict."""
+    """One artifact in a list. `modified` is in seconds since the epoch; `why` is the first reason of its verdict."""
     why = artifact.problem or artifact.why
     return {
         "path": artifact.path,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from console.cli import main
-from console.cli.parser import command_names, commands_parser
+from console.cli.parser import commands_parser
 from console.config import Settings
 from tests.cli.running import Run
 
@@ -40,7 +40,7 @@ def console(screens: list[tuple[Path, Settings]]) -> Callable[..., int]:
 
 
 def test_the_commands_are_those_of_the_design() -> None:
-    assert command_names(commands_parser()) == EXPECTED
+    assert commands_parser().commands().keys() == EXPECTED
 
 
 @pytest.mark.parametrize("command", sorted(EXPECTED))
