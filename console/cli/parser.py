@@ -136,8 +136,10 @@ def _add(commands: Commands, name: str, words: str, example: str, *, json: bool 
 
 
 def _looking(commands: Commands) -> None:
-    ls = _add(commands, "ls", "List the artifacts of a store; none is run.", "ls /srv/models --json")
-    ls.add_argument("store", metavar="STORE", nargs="?", default=".")
+    ls = _add(
+        commands, "ls", "List the artifacts of a store, or of a directory in one; none is run.", "ls /srv/models --json"
+    )
+    ls.add_argument("store", metavar="STORE", nargs="?", default=".", help="a store, or one directory or file in it")
     ls.set_defaults(run="show:ls")
     inspect = _add(
         commands,

@@ -68,6 +68,15 @@ class Lister:
                 self._add(entry, beneath, old, found)
         return found
 
+    def recipes_of(self, directory: str) -> Directory:
+        """The recipes of one directory and nothing else of it. Raises OSError."""
+        found, beneath = Directory(), directory + "/" if directory else ""
+        with os.scandir(self._prefix + directory) as entries:
+            for entry in entries:
+                if entry.name.endswith(recipe.RECIPE_SUFFIX) and not is_hidden(entry.name):
+                    self._read_recipe(entry, beneath + entry.name, Directory(), found)
+        return found
+
     def _read_recipe(self, entry: os.DirEntry[str], path: str, old: Directory, found: Directory) -> None:
         try:
             status = entry.stat(follow_symlinks=False)
