@@ -33,8 +33,7 @@ async def update(arguments: argparse.Namespace, output: Output) -> int:
         try:
             found = await engine.updates.run(plan)
             if not output.as_json:
-                for line in _side_by_side(found):
-                    print(line)
+                output.lines(_side_by_side(found))
             promoted = await _decided(engine, found, arguments, output)
         finally:
             stop()

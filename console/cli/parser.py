@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from console import __version__
+from console.cli.streams import put
 from console.errors import Usage
 
 PROG = "model-console"
@@ -33,6 +34,10 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raises Usage."""
         raise Usage(message, hint=f"see {self.prog} --help")
+
+    def _print_message(self, message: str, file: object = None) -> None:
+        """See argparse, which lets what cannot be written be lost. Raises Untaken."""
+        put(message, end="")
 
     def parse_all(self, words: Sequence[str]) -> argparse.Namespace:
         """The arguments in these words, all of which must have a meaning. Raises Usage, which names the command and

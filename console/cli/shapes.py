@@ -29,9 +29,9 @@ def row(artifact: Artifact, state: str | None = None) -> dict[str, Json]:
     return {
         "path": artifact.path,
         "format": artifact.format,
-        "size": artifact.size,
+        "size": artifact.size if artifact.modified else None,
         "digest": artifact.digest,
-        "modified": artifact.modified,
+        "modified": artifact.modified or None,
         "model_class": artifact.model_class,
         "verdict": artifact.verdict.value if artifact.verdict else None,
         "state": state or ("settling" if artifact.settling else None),
@@ -53,9 +53,9 @@ def report(found: Report) -> dict[str, Json]:
     head: dict[str, Json] = {
         "path": artifact.path,
         "format": artifact.format,
-        "size": artifact.size,
+        "size": artifact.size if artifact.modified else None,
         "digest": artifact.digest,
-        "modified": artifact.modified,
+        "modified": artifact.modified or None,
     }
     tail: dict[str, Json] = {
         "trust": judgement(found.judgement),

@@ -138,8 +138,8 @@ def table(rows: Sequence[Artifact], *, headed: bool = True) -> Iterable[str]:
             row.path,
             _class(row),
             row.format or "",
-            size_words(row.size),
-            time.strftime("%Y-%m-%d %H:%M", time.localtime(row.modified)),
+            size_words(row.size) if row.modified else "",
+            time.strftime("%Y-%m-%d %H:%M", time.localtime(row.modified)) if row.modified else "",
             row.problem or row.why.removeprefix(f"{NOT_INSPECTED}, "),
         )
         for row in rows
