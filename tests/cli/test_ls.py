@@ -51,6 +51,7 @@ def test_a_file_is_listed_alone_and_its_store_is_not_walked(run: Run, store: Pat
     assert run("ls", str(store / "none.pkl")).code == 4
 
 
+@pytest.mark.slow
 def test_a_directory_is_listed_as_it_is_in_its_store(store: Path) -> None:
     rows, walked = listed(store / "sub")
     assert rows == {"sub/b.pkl": "safe", "sub/deep/c.pkl": "safe"}
