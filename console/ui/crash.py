@@ -23,7 +23,9 @@ def write_crash() -> Path | None:
 def _written(error: BaseException | None) -> Path:
     home = os.path.expanduser("~")
     account = "".join(traceback.format_exception(error)) if error is not None else "no exception is known\n"
-    account = safe(account, 200_000, lines=True).replace(home, "~")
+    account = safe(account, 200_000, lines=True)
+    if len(home) > 1:
+        account = account.replace(home, "~")
     path = state_dir() / f"crash-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
