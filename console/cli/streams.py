@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from typing import TextIO
 
 from console.ending import silence
 from console.errors import Failed
@@ -31,20 +32,33 @@ def prepare() -> bool:
     show are written as ASCII has them, what else it cannot show is escaped: writing never raises UnicodeEncodeError.
     """
     there = sys.stdout is not None
-    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
-        pass
-    os.close(fd)
-    if sys.stdin is None:
-        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115
-    if sys.stdout is None:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
-    if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    with suppress(OSError):
+        for fd in range(3):
+            if _is_closed(fd):
+                os.open(os.devnull, os.O_RDWR)
+    sys.stdin = sys.stdin or _nowhere("r")
+    sys.stdout = sys.stdout or _nowhere("w")
+    sys.stderr = sys.stderr or _nowhere("w")
     codecs.register_error(_ERRORS, _as_ascii)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="ascii" if is_plain() else None, errors=_ERRORS)
     return there
+
+
+def _is_closed(fd: int) -> bool:
+    try:
+        os.fstat(fd)
+    except OSError:
+        return True
+    return False
+
+
+def _nowhere(mode: str) -> TextIO:
+    try:
+        return open(os.devnull, mode, encoding="utf-8")
+    except OSError:
+        return io.StringIO()
 
 
 def _as_ascii(error: UnicodeError) -> tuple[str, int]:
