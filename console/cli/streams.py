@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import TextIO
+from typing import Literal, TextIO
 
 from console.ending import silence
 from console.errors import Failed
@@ -54,7 +54,7 @@ def _is_closed(fd: int) -> bool:
     return False
 
 
-def _nowhere(mode: str) -> TextIO:
+def _nowhere(mode: Literal["r", "w"]) -> TextIO:
     try:
         return open(os.devnull, mode, encoding="utf-8")
     except OSError:

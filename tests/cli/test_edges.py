@@ -50,6 +50,7 @@ def test_a_full_stdout_is_told(words: tuple[str, ...], buffered: str, store: Pat
     assert done.stderr.splitlines()[1] == "hint: make room there, then try again"
 
 
+@pytest.mark.slow
 def test_an_error_that_cannot_be_written_as_json_is_still_told(tmp_path: Path) -> None:
     done = ran("ls", "--json", str(tmp_path / "none"))
     assert (done.returncode, done.stderr) == (4, f"model-console: there is no {tmp_path / 'none'}\n")
