@@ -21,10 +21,10 @@ _ENDS = 4096
 _LONGEST_POINTER = 8192
 _NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x9f]")
 _LFS = re.compile(
-    r"version https?://[\w./-]*git-l(?:fs|media)\S*\r?\n(?:ext-.*\n)*oid (\w+:[0-9a-f]+)\r?\nsize (\d+)\s*\Z"
+    r"version https?://[\w./-]*(?:git-l(?:fs|media)|hawser)\S*\r?\n(?:ext-.*\n)*oid (\w+:[0-9a-f]+)\r?\nsize (\d+)\s*\Z"
 )
 _ANNEX = re.compile(r"(?:[^\n]*[/\\])?annex[/\\]objects[/\\](?:[^\n]*[/\\])?([A-Z0-9_]+-(?:\w+-)*-\S+)\s*")
-_DVC = re.compile(r"^(?:outs|deps):", re.MULTILINE)
+_DVC = re.compile(r"^outs:", re.MULTILINE)
 _DVC_DIGEST = re.compile(r"^[- \t]*(md5|etag|checksum):\s*[\"']?([\w.-]+)", re.MULTILINE)
 _DVC_SIZE = re.compile(r"^[- \t]*size:\s*(\d+)", re.MULTILINE)
 _DVC_PATH = re.compile(r"^[- \t]*path:\s*(\S.*?)\s*$", re.MULTILINE)
@@ -97,7 +97,7 @@ def impostor(source: Source, head: bytes) -> Optional[str]:
     data = whole if whole[:64] == head[:64] else head
     text = _text(data)
     if text is None:
-        return encoded_model(data, None, source.name)
+        return encoded_model(data, None, source.name) or _latin_text(data, whole=len(data) >= source.size)
     return (
         pointer(text)
         or _error_page(text)
@@ -137,6 +137,13 @@ def _text(data: bytes) -> Optional[str]:
     return None if _NO_TEXT.search(text) else text
 
 
+def _latin_text(data: bytes, whole: bool) -> Optional[str]:
+    """What a text in one byte a character is; None for bytes that are none."""
+    text = data.decode("latin-1")
+    letters = sum(char.isascii() for char in text)
+    return text_kind(text, whole) if not _NO_TEXT.search(text) and letters > 0.8 * len(text) else None
+
+
 def _only_zeros(source: Source) -> Optional[str]:
     if source.read(max(0, source.size - _ENDS), _ENDS).strip(b"\0"):
         return None
@@ -165,8 +172,10 @@ def _annex(text: str) -> Optional[str]:
 
 
 def _dvc(text: str) -> Optional[str]:
+    found = _DVC.search(text)
+    text = text[found.start() :] if found else ""
     digest = _DVC_DIGEST.search(text)
-    if digest is None or not _DVC.search(text):
+    if digest is None:
         return None
     size, path = _DVC_SIZE.search(text), _DVC_PATH.search(text)
     of = f"{_size(size[1])} with " if size else ""
@@ -195,7 +204,8 @@ def _error_page(text: str) -> Optional[str]:
     wrong = _XML_ERROR.match(text)
     if wrong:
         message = _XML_TEXT.search(text)
-        return f"an error answer of a storage service ({wrong[1]}{': ' + message[1] if message else ''}), {AGAIN}"
+        said = f": {' '.join(message[1].split())}" if message else ""
+        return f"an error answer of a storage service ({wrong[1]}{said}), {AGAIN}"
     if _HTML.match(text):
         title = _TITLE.search(text)
         about = f' ("{" ".join(title[1].split())}")' if title else ""

@@ -22,6 +22,8 @@ _LEAST_LINES = 4
 _ENOUGH = 4096
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-][A-Za-z0-9+/_\s-]{15,}={0,2}\s*\Z")
 _HEX = re.compile(r"(?:0x)?[0-9A-Fa-f\s]{16,}\Z")
+_DUMP = re.compile(r"0{8}: ((?:[0-9a-f]{2,4} ){1,16})")
+_BASE32 = re.compile(r"[A-Z2-7\s]{16,}=*\s*\Z")
 _QUOTED = re.compile(r"=[0-9A-F]{2}")
 _BYTES = re.compile(r"b(['\"])(.*)", re.DOTALL)
 _JSON_TEXT = re.compile(r"\"((?:[A-Za-z0-9+/_-]|\\/|\\n){40,}={0,2})")
@@ -35,10 +37,13 @@ def encoded_model(data: bytes, text: Optional[str], name: str) -> Optional[str]:
     """What of a model these first bytes of a file are, as text (`text`) or after a detour through text; None for
     anything else."""
     if text is not None:
-        for how, decoded, command in _decoded(text, shlex.quote(name or "FILE")):
+        file, before = shlex.quote(name or "FILE"), ""
+        if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+            file, before = "text", f"iconv -f utf-16 -t utf-8 {file} > text; "
+        for how, decoded, command in _decoded(text, file):
             kind = _kind(decoded)
             if kind:
-                return f"{kind} {how}: decode it with `{command}`"
+                return f"{kind} {how}: decode it with `{before}{command}`"
     return _through_text(data)
 
 
@@ -59,6 +64,8 @@ def _decoded(text: str, file: str) -> Iterator[tuple[str, bytes, str]]:
             _base64(text[armour.end() :]),
             f"grep -v -- ----- {file} | base64 -d > model",
         )
+    if _DUMP.match(text):
+        yield "as a dump of hexadecimal digits", _undumped(text), f"xxd -r {file} model"
     if _HEX.match(text):
         yield "as hexadecimal digits", _hex(text), f"xxd -r -p {file} model"
     if _BASE64.match(text):
@@ -75,6 +82,8 @@ def _decoded(text: str, file: str) -> Iterator[tuple[str, bytes, str]]:
         yield "as Python shows bytes, b'...'", _literal(quoted[2]), "ast.literal_eval in Python"
     if _QUOTED.search(text[:200]):
         yield "in quoted-printable", quopri.decodestring(text.encode()), f"python3 -m quopri -d {file} > model"
+    if _BASE32.match(text):
+        yield "in base32", _base32(text), f"base32 -d {file} > model"
     if _ASCII85.match(text):
         yield "in base85", _base85(text), "base64.b85decode in Python"
         yield "in ASCII85", _ascii85(text), "base64.a85decode in Python"
@@ -88,6 +97,16 @@ def _base64(text: str) -> bytes:
 def _hex(text: str) -> bytes:
     plain = re.sub(r"\s|0x", "", text)
     return bytes.fromhex(plain[: len(plain) // 2 * 2])
+
+
+def _base32(text: str) -> bytes:
+    plain = re.sub(r"[\s=]", "", text)
+    return base64.b32decode(plain[: len(plain) // 8 * 8])
+
+
+def _undumped(text: str) -> bytes:
+    lines = (line.partition(": ")[2].partition("  ")[0] for line in text.splitlines()[:-1] or [text])
+    return _hex("".join(re.sub(r"[^0-9a-f]", "", line) for line in lines))
 
 
 def _uu(text: str) -> bytes:

@@ -11,7 +11,7 @@ __all__ = ["AGAIN", "text_kind"]
 AGAIN = "saved in place of the file: download it again from the link of the file itself, signed in where that is needed"
 
 _PYTHON = re.compile(
-    r"#!.*\bpython|(?:[ \t]*(?:#.*)?\r?\n)*(?:[rR]?(?:\"\"\"|''')|from [\w.]+ import |def \w+\(|class \w+[(:]|@\w+"
+    r"#!.*\bpython|(?:[ \t]*(?:#.*)?\r?\n)*(?:[rR]?(?:\"\"\"|''')|from [\w.]+ import |def \w+\(|class \w+[(:]"
     r"|import [\w.]+(?: as \w+)?[ \t]*(?:,|;|\r?\n|\Z))"
 )
 _MLFLOW = re.compile(r"^(?:artifact_path|mlflow_version|model_uuid|run_id|utc_time_created):", re.MULTILINE)

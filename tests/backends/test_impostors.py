@@ -76,6 +76,12 @@ OTHER_FILES: dict[str, tuple[bytes, str]] = {
     "Python": (b'#!/usr/bin/env python\n# a\n\n"""Doc."""\n', "Python source: a model is what a program saves"),
     "imports": (b"\n\nfrom sklearn.svm import SVC\n", "Python source"),
     "csv": (b"a;b\r\n1,5;2\r\n3;4\r\n", "a table as text (csv): data for a model; name it with --data"),
+    "csv in latin-1": ("Größe;Preis\n1,5;2\n3;4\n".encode("latin-1"), "a table as text (csv)"),
+    "ARFF": (b"@relation x\n@attribute a numeric\n", 'text that begins with "@relation x @attribute a numeric"'),
+    "DVC, an import": (
+        b"deps:\n- path: x\n  repo:\n    url: u\nouts:\n- md5: aa04\n  path: m.pkl\n",
+        "a DVC pointer (`dvc pull` brings the file): m.pkl, md5 aa04",
+    ),
     "a notebook": (json.dumps({"cells": [], "nbformat": 4, "metadata": {}}).encode(), "a Jupyter notebook"),
     "MLmodel": (b"artifact_path: model\nflavors:\n  sklearn:\n    pickled_model: model.pkl\n", "by MLflow"),
     "settings": (b'{"n_estimators": 5}', "JSON, settings or data"),
@@ -124,6 +130,17 @@ ENCODED = {
     "base64": (base64.b64encode, "base64 -d m.pkl > model"),
     "base64 in lines": (base64.encodebytes, "base64 -d m.pkl > model"),
     "base64 for URLs": (base64.urlsafe_b64encode, "tr -- -_ +/ < m.pkl | base64 -d > model"),
+    "base32": (base64.b32encode, "base32 -d m.pkl > model"),
+    "base64 in UTF-16": (
+        lambda data: base64.b64encode(data).decode().encode("utf-16"),
+        "iconv -f utf-16 -t utf-8 m.pkl > text; base64 -d text > model",
+    ),
+    "a dump": (
+        lambda data: "".join(
+            f"{at:08x}: {data[at : at + 16].hex(' ', -2)}  {'.' * 16}\n" for at in range(0, len(data), 16)
+        ).encode(),
+        "xxd -r m.pkl model",
+    ),
     "hex": (lambda data: data.hex().encode(), "xxd -r -p m.pkl model"),
     "quoted-printable": (quopri.encodestring, "python3 -m quopri -d m.pkl > model"),
     "PEM": (
@@ -139,7 +156,16 @@ ENCODED = {
     "base85": (base64.b85encode, "base64.b85decode"),
     "ASCII85": (base64.a85encode, "base64.a85decode"),
 }
-COMMANDS = ("base64", "base64 in lines", "base64 for URLs", "quoted-printable", "PEM", "a data URL")
+COMMANDS = (
+    "base64",
+    "base64 in lines",
+    "base64 for URLs",
+    "quoted-printable",
+    "PEM",
+    "a data URL",
+    "base32",
+    "base64 in UTF-16",
+)
 
 
 @pytest.mark.parametrize("how", ENCODED)
