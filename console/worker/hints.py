@@ -140,6 +140,8 @@ def _columns(failure: Failure, versions: Mapping[str, str]) -> str | None:
         names = [one.column for one in failure.differences[:3]]
         said = ", ".join(f'"{name}"' for name in names) + (", …" if failure.differing > len(names) else "")
         return f"leave out what is no input: ignore = [{said}] under [data] in the recipe, or --ignore"
+    if problems == {"type"}:
+        return None
     if "count" in problems:
         return "if one of them is the target, or no input, say so: target or ignore under [data] in the recipe"
     return "give a file that has the columns the model was trained on, under the same names and of the same kind"

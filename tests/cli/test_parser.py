@@ -116,7 +116,11 @@ MEANT = (
         "argument --batch: must be a whole number, 1 or more, not 'x'",
         "model-console probe --help",
     ),
-    (("probe", "m", "--rate", "x"), "argument --rate: must be a number from 0 to 100000, not 'x'", "see model-console probe --help"),
+    (
+        ("probe", "m", "--rate", "x"),
+        "argument --rate: must be a number from 0 to 100000, not 'x'",
+        "see model-console probe --help",
+    ),
     (("probe",), "the following arguments are required: ARTIFACT", "hint: see model-console probe --help"),
     (("ls", "a", "b"), "model-console ls takes no b", "see model-console ls --help"),
 )
