@@ -10,7 +10,9 @@ import lzma
 import math
 import os
 import pickle
+import shlex
 import tempfile
+import tomllib
 import zipfile
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +24,7 @@ from hypothesis import strategies as st
 from backends.base import Source
 from console.worker.child.data.delimited import Columns, read_delimited
 from console.worker.child.data.json_lines import is_json_lines, read_json_lines
-from console.worker.child.data.options import Knowledge, ReadOptions
+from console.worker.child.data.options import Knowledge, ReadOptions, say, say_ignore
 from console.worker.child.main import Refusal
 
 FOUND, UNKNOWN = ReadOptions(), Knowledge()
@@ -269,3 +271,40 @@ def test_descriptors_are_given_back() -> None:
 def test_packed_json_lines_are_json_lines() -> None:
     packed = gzip.compress(b'{"a": 1, "b": "x"}\n{"a": 2, "b": "y"}\n')
     assert cells(read(packed, lines=True)) == {"a": [1, 2], "b": ["x", "y"]}
+
+
+def test_numbers_that_stand_for_a_missing_value_are_missing_however_they_are_spelled() -> None:
+    found = cells(read(b"a,b\n1,-999\n-999,2.5\n3,-999.0\n", ReadOptions(missing=("-999",))))
+    assert repr(found) == "{'a': [1.0, nan, 3.0], 'b': [nan, 2.5, nan]}"
+    comma = cells(read(b"a;b\n1,5;-9\n-9;2\n", ReadOptions(missing=("-9",), decimal=",")))
+    assert repr(comma) == "{'a': [1.5, nan], 'b': [nan, 2.0]}"
+    long = b"a,b\n" + b"1,2\n" * 300_000 + b"-999,2\n"
+    assert math.isnan(read(long, ReadOptions(missing=("-999",))).columns["a"][-1])
+
+
+def test_what_the_recipe_calls_missing_is_so_though_the_model_knows_it_as_a_category() -> None:
+    towns = Knowledge(names=("t", "n"), texts=frozenset({"t"}), categories={"t": frozenset({"NA", "Bern"})})
+    assert cells(read(b"t,n\nNA,1\nBern,2\n", known=towns))["t"] == ["NA", "Bern"]
+    said = cells(read(b"t,n\nNA,1\nBern,2\n", ReadOptions(missing=("Bern",)), towns))["t"]
+    assert repr(said) == "['NA', nan]"
+
+
+def test_a_number_beside_signs_that_are_not_seen_is_a_number() -> None:
+    assert cells(read("a,b\n1,\u00a05\n2,6\u2009\n".encode())) == {"a": [1, 2], "b": [5.0, 6.0]}
+
+
+def test_a_point_behind_a_zero_is_no_separator_of_thousands() -> None:
+    assert cells(read(b"a;b\n1,5;0.123\n2,5;-0.456\n", ReadOptions(decimal=","))) == {
+        "a": [1.5, 2.5],
+        "b": [0.123, -0.456],
+    }
+    assert "points between their thousands" in read(b"a;b\n1.234.567;1\n5;2\n").problems["a"]
+
+
+def test_what_helps_is_written_so_that_the_recipe_and_the_command_line_take_it() -> None:
+    for value in ("\\N", "-", 'a"b', "it's", "n/a", "NaT", "true"):
+        recipe, command = say("missing", value).split(" in the recipe, or --read ")
+        assert tomllib.loads(recipe.removeprefix("say [data] "))["read"]["missing"] == [value]
+        assert shlex.split(command) == [f"missing={value}"]
+    assert say("sep", "\t") == r"""say [data] read.sep = "\t" in the recipe, or --read sep='\t'"""
+    assert say_ignore(["a", "it's"]) == """[data] ignore = ["a", "it's"] or --ignore 'a' --ignore 'it'"'"'s'"""

@@ -9,13 +9,14 @@ from backends.base import Source
 from console.worker.child import expected
 from console.worker.child.data.cells import is_number
 from console.worker.child.data.names import folded, unlike
-from console.worker.child.data.options import say
+from console.worker.child.data.options import say, say_ignore
 from console.worker.child.data.text import bad
 from console.worker.child.main import Refusal
 
 __all__ = ["check_count", "difference", "hint_of_target", "is_text", "refusal", "refuse_columns", "refuse_types"]
 
 DIFFERENCES_CAP = 200
+_NAMED = 8
 _SAMPLE = 1000
 _NUMERIC = frozenset("biuf")
 _PROBLEMS = ("missing target", "missing", "surplus", "type", "count")
@@ -140,7 +141,8 @@ def _hint(differences: list[Difference], target: Optional[str], found: Sequence[
         sep = next((sep for sep in _OTHER_SEPARATORS if sep in surplus[0]), ";")
         return f"; if another separator is meant, {say('sep', sep)}"
     if len(surplus) == len(differences):
-        ignored = f"leave it out with [data] ignore = [\"{surplus[0]}\"] or --ignore '{surplus[0]}'"
+        several = 1 < len(surplus) <= _NAMED
+        ignored = f"leave {'them' if several else 'it'} out with {say_ignore(surplus if several else surplus[:1])}"
         return (
             f"; if '{surplus[0]}' is the target, say so (--target), else {ignored}"
             if target is None

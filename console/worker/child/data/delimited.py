@@ -251,8 +251,8 @@ class _Reading:
         known = self._known
         if name not in known.texts and name not in known.categories:
             return self._usual
-        missing = self._missing if name in known.texts and name not in known.gaps else self._usual
-        return missing - known.categories.get(name, frozenset())
+        missing = frozenset() if name in known.texts and name not in known.gaps else MISSING
+        return (missing - known.categories.get(name, frozenset())) | self._missing
 
 
 def _joined(pieces: list[Typed]) -> Iterator[Any]:
