@@ -308,3 +308,23 @@ def test_what_helps_is_written_so_that_the_recipe_and_the_command_line_take_it()
         assert shlex.split(command) == [f"missing={value}"]
     assert say("sep", "\t") == r"""say [data] read.sep = "\t" in the recipe, or --read sep='\t'"""
     assert say_ignore(["a", "it's"]) == """[data] ignore = ["a", "it's"] or --ignore 'a' --ignore 'it'"'"'s'"""
+
+
+def test_a_byte_that_is_none_of_the_texts_encoding_makes_no_other_encoding_of_it() -> None:
+    data = "a,b\n1,Zürich\n2,Köln\n".encode() + b"3,Z\xfcrich\n"
+    with pytest.raises(Refusal, match=r"is UTF-8 but for some bytes, first in line 4: .*--read encoding=cp1252"):
+        read(data)
+    assert cells(read(data, ReadOptions(encoding="cp1252")))["b"] == ["ZÃ¼rich", "KÃ¶ln", "Zürich"]
+    assert cells(read("a,b\n1,Zürich\n2,Köln\n".encode("cp1252")))["b"] == ["Zürich", "Köln"]
+
+
+@pytest.mark.parametrize("rows", [1, 200_000])
+def test_joined_files_are_one_table_or_refused_for_the_header_between_them(rows: int) -> None:
+    bare = b"\xef\xbb\xbf" + b"1,x\n" * rows
+    assert cells(read(bare * 2)) == {"0": [1] * 2 * rows, "1": ["x"] * 2 * rows}
+    headed = b"\xef\xbb\xbfa,b\n" + b"1,x\n" * rows
+    with pytest.raises(Refusal, match=f"repeats its header in line {rows + 2}"):
+        read(headed * 2)
+    for other in (b"b,a\nx,1\n", b"b,a\n1,2\n"):
+        with pytest.raises(Refusal, match=f"has its header once more in line {rows + 2}, in another order"):
+            read(headed + other)

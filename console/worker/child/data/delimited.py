@@ -188,8 +188,9 @@ class _Reading:
             return [], {}
         names = self._dialect.names
         if names is not None and len(names) > 1:
+            called = set(names)
             for line, row in zip(lines, block):
-                if row[0].strip() == names[0] and row[1].strip() == names[1]:
+                if row[0].strip() in called and row[1].strip() in called:
                     self._refuse_header(line, row, names)
         columns, problems = [], {}
         for at, cells in enumerate(zip(*block)):
@@ -202,8 +203,12 @@ class _Reading:
         return columns, problems
 
     def _refuse_header(self, line: int, row: list[str], names: list[str]) -> None:
-        if [cell.strip() for cell in row] == names[: len(row)]:
+        found = [cell.strip() for cell in row]
+        if found == names[: len(row)]:
             raise bad(self._source, f"repeats its header in line {line}, as joined files do: remove that line")
+        if sorted(found) == sorted(names):
+            what = f"has its header once more in line {line}, in another order, as joined files do"
+            raise bad(self._source, f"{what}: make one file of the lines above it and one of it and the lines below")
 
     def _header(self, rows: Iterator[Row]) -> Iterator[Row]:
         """The rows below the header, which names the columns; a last one where the first row holds nothing may be left

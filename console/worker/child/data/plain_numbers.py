@@ -84,13 +84,13 @@ class PlainNumbers:
         names = self._dialect.names
         if names is None:
             return False
+        called, texts = set(names), []
         for name, cells in zip(names[:2], columns):
-            if cells.dtype.kind != "O":
-                if not (is_number(name) or name in self._values):
-                    return False
-            elif not any(isinstance(cell, str) and cell.strip() == name for cell in cells):
+            if cells.dtype.kind == "O":
+                texts.append([isinstance(cell, str) and cell.strip() in called for cell in cells])
+            elif not (is_number(name) or name in self._values):
                 return False
-        return True
+        return any(map(all, zip(*texts))) if texts else True
 
 
 def _plain_lines(data: bytes, sep: str, width: int) -> Optional[bytes]:
