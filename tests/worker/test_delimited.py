@@ -328,3 +328,35 @@ def test_joined_files_are_one_table_or_refused_for_the_header_between_them(rows:
     for other in (b"b,a\nx,1\n", b"b,a\n1,2\n"):
         with pytest.raises(Refusal, match=f"has its header once more in line {rows + 2}, in another order"):
             read(headed + other)
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        ("a,b\n1,2,3\n4,5,6\n", r"in quotes; if the first column holds names of rows, .*--ignore 'row'$"),
+        ('"a" "b"\n"1" 2 3\n"2" 5 6\n"3" 7 8\n', "has 3 cells in line 2, where its header has 2: .*names of rows"),
+        ("   a  b\n0  1  2\n1  3  4\n", "names of rows"),
+        ("a,b\n1,2\n\n(1 row affected)\n", "line 4, .* is no row .a total, another table.: complete or remove it$"),
+        ("a;b,c\n1;2,5\n3;4,5\n5\n", "or remove it$"),
+        (" a | b \n---+---\n 1 | 2 \n(1 row)\n", "SQL clients print it"),
+        ("+---+---+\n| a | b |\n+---+---+\n| 1 | 2 |\n", "SQL clients print it"),
+        ("a,b\n---,---\n1,2\n", "SQL clients print it"),
+    ],
+)
+def test_lines_of_other_widths_are_told_by_what_makes_them(data: str, says: str) -> None:
+    with pytest.raises(Refusal, match=says):
+        read(data.encode())
+
+
+def test_a_separator_is_advised_where_it_cuts_all_lines_alike() -> None:
+    data = b"a;b\n1;2,5\n3;4,5\n"
+    with pytest.raises(Refusal, match=r"another separator is meant, say .* --read sep=';'$"):
+        read(data, ReadOptions(sep=","))
+    assert cells(read(data, ReadOptions(sep=";"))) == {"a": [1, 3], "b": [2.5, 4.5]}
+
+
+def test_a_header_below_other_lines_is_named_where_the_model_knows_it() -> None:
+    known = Knowledge(names=("a", "b", "c"))
+    for above, line in (("Report,of,May\n", 2), (",,\n,,\n", 3), ("x,y,y\n", 2), ("One\nTwo\n\n", 4)):
+        with pytest.raises(Refusal, match=f"names of the model's columns in line {line}, below others"):
+            read(f"{above}a,b,c\n1,2,3\n4,5,6\n".encode(), known=known)

@@ -307,3 +307,30 @@ def test_what_is_ignored_and_what_is_not_there_is_told() -> None:
     assert "ignored: z" in table.decided
     with pytest.raises(Refusal, match=r"missing target: 'y'\); 'y' and 'Y' differ in case only"):
         read(csv(HEAD.assign(Y=1)), NAMED, "y")
+
+
+def test_contradictions_are_refused_by_name() -> None:
+    with pytest.raises(Refusal, match="is to be read without 'a', which the model was fitted on: take it out of"):
+        read(csv(HEAD), NAMED, ignore=("a",))
+    with pytest.raises(Refusal, match="has 'a' for a target, which the model was fitted on"):
+        read(csv(HEAD), NAMED, "a")
+    with pytest.raises(Refusal, match="'t' for two targets"):
+        read(csv(HEAD.assign(t=1)), NAMED, ("t", "t"))
+    with pytest.raises(Refusal, match=r"missing target: 't'.; its columns are 'a', 'b', 'c'$"):
+        read(csv(HEAD), NAMED, "t")
+    with pytest.raises(Refusal, match="its 3 columns have no names, say its index"):
+        read(csv(HEAD, header=False), NAMED, "t")
+
+
+def test_what_helps_with_the_columns_helps() -> None:
+    with pytest.raises(Refusal, match=r"""\["k", "n"\] or --ignore 'k' --ignore 'n'$"""):
+        read(csv(HEAD.assign(k=1, n=2)), NAMED)
+    same(NAMED, csv(HEAD.assign(k=1, n=2)), HEAD, ignore=("k", "n"))
+    with pytest.raises(Refusal, match=r"found.; leave out what is no input with --ignore COL$"):
+        read(csv(HEAD.assign(k=1, n=2)), ARRAY)
+    same(ARRAY, csv(HEAD.assign(k=1, n=2)), HEAD.to_numpy(), ignore=("k", "n"))
+    for sep in (";", ","):
+        with pytest.raises(Refusal, match=f"--read sep='{sep}'$"):
+            read(csv(HEAD, sep=sep), ARRAY, sep="|")
+    with pytest.raises(Refusal, match=r"; if line 2 is no row .a header, units, a total., remove it$"):
+        read(csv(HEAD).replace("a,b,c", "a,b,c\ncm,cm,kg"), NAMED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Optional
 
@@ -20,7 +21,8 @@ _NAMED = 8
 _SAMPLE = 1000
 _NUMERIC = frozenset("biuf")
 _PROBLEMS = ("missing target", "missing", "surplus", "type", "count")
-_OTHER_SEPARATORS = (";", "\t", "|", ":", "~", "^", "!", "&", "/")
+_OTHER_SEPARATORS = (";", "\t", "|", ",", ":", "~", "^", "!", "&", "/", " ")
+_LINE = re.compile(r"first in line (\d+)|header once more in line")
 
 Difference = dict[str, Optional[str]]
 
@@ -57,14 +59,26 @@ def refuse_types(
         raise refusal(source, differences)
 
 
-def check_count(source: Source, found: int, wanted: Optional[int], target: Optional[str]) -> None:
+def check_count(
+    source: Source, found: int, wanted: Optional[int], target: Optional[str], frame: Optional[Any] = None
+) -> None:
     """Raise Refusal unless there are as many columns as are wanted; None = that is not known."""
     if wanted is None or wanted == found:
         return
-    hint = "; if one of them is the target, say which (--target COL)" if found == wanted + 1 and target is None else ""
-    hint = hint or (f"; if another separator is meant, {say('sep', ';')}" if found == 1 else "")
+    hint = "leave out what is no input with --ignore COL" if found > wanted and frame is not None else ""
+    if found == wanted + 1 and target is None:
+        hint = f"if one of them is the target, say which (--target COL){', else ' if hint else ''}{hint}"
+    sep = _separator_in(frame) if found == 1 and frame is not None else None
+    hint = f"if another separator is meant, {say('sep', sep)}" if sep else hint
     columns = (f"{count} column{'s' * (count != 1)}" for count in (wanted, found))
-    raise refusal(source, [difference("", "count", *columns)], hint)
+    raise refusal(source, [difference("", "count", *columns)], f"; {hint}" if hint else "")
+
+
+def _separator_in(frame: Any) -> Optional[str]:
+    """What may separate cells in the only column: a sign of its name, else of its first cell."""
+    name = next(iter(frame))
+    texts = (str(name), *(str(cell) for cell in list(frame[name][:1])))
+    return next((sep for text in texts for sep in _OTHER_SEPARATORS if sep in text), None)
 
 
 def refusal(source: Source, differences: list[Difference], hint: str = "") -> Refusal:
@@ -82,13 +96,22 @@ def refusal(source: Source, differences: list[Difference], hint: str = "") -> Re
         elif those:
             named = ", ".join(f"'{one['column']}'" for one in those[:3])
             parts.append(f"{problem}: {named}{_more(those, 3)}")
+    hint = hint or _hint_of_line(differences)
     found = bad(source, f"does not fit the model ({'; '.join(parts)}){hint}")
     found.code = "columns"
     found.details = {"differences": differences[:DIFFERENCES_CAP], "count": len(differences)}
     return found
 
 
-def _more(those: Sequence[Difference], shown: int) -> str:
+def _hint_of_line(differences: Sequence[Difference]) -> str:
+    """What several columns of one wrong line mean."""
+    wrong = [one for one in differences if one["problem"] == "type"]
+    lines = {found.group(1) if (found := _LINE.search(str(one["found"]))) else "" for one in wrong}
+    alone = len(wrong) > 1 and len(lines) == 1 and "" not in lines
+    return f"; if line {lines.pop()} is no row (a header, units, a total), remove it" if alone else ""
+
+
+def _more(those: Sequence[Any], shown: int) -> str:
     return f" and {len(those) - shown} more" if len(those) > shown else ""
 
 
@@ -138,8 +161,8 @@ def _hint(differences: list[Difference], target: Optional[str], found: Sequence[
         if other is not None:
             return f"; '{name}' and '{other}' differ {unlike(name, other)} only"
     if len(surplus) == len(found) == 1 and len(differences) > 2:
-        sep = next((sep for sep in _OTHER_SEPARATORS if sep in surplus[0]), ";")
-        return f"; if another separator is meant, {say('sep', sep)}"
+        sep = next((sep for sep in _OTHER_SEPARATORS if sep in surplus[0]), None)
+        return f"; if another separator is meant, {say('sep', sep)}" if sep else ""
     if len(surplus) == len(differences):
         several = 1 < len(surplus) <= _NAMED
         ignored = f"leave {'them' if several else 'it'} out with {say_ignore(surplus if several else surplus[:1])}"
@@ -152,9 +175,13 @@ def _hint(differences: list[Difference], target: Optional[str], found: Sequence[
 
 
 def hint_of_target(target: str, found: Sequence[str]) -> str:
-    """The column that a name of the target may mean."""
+    """The column that a name of the target may mean, else what there is."""
     other = next((name for name in found if folded(name) == folded(target)), None)
-    return "" if other is None else f"; '{target}' and '{other}' differ {unlike(target, other)} only"
+    if other is not None:
+        return f"; '{target}' and '{other}' differ {unlike(target, other)} only"
+    if list(found) == [str(at) for at in range(len(found))]:
+        return f"; its {len(found)} columns have no names, say its index"
+    return f"; its columns are {', '.join(map(repr, found[:_NAMED]))}{_more(found, _NAMED)}"
 
 
 def is_text(column: Any) -> bool:
