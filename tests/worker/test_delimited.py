@@ -360,3 +360,10 @@ def test_a_header_below_other_lines_is_named_where_the_model_knows_it() -> None:
     for above, line in (("Report,of,May\n", 2), (",,\n,,\n", 3), ("x,y,y\n", 2), ("One\nTwo\n\n", 4)):
         with pytest.raises(Refusal, match=f"names of the model's columns in line {line}, below others"):
             read(f"{above}a,b,c\n1,2,3\n4,5,6\n".encode(), known=known)
+
+
+def test_what_is_called_missing_is_so_in_json_lines_too() -> None:
+    found = read(b'{"a": 1, "b": "?"}\n{"a": -999.0, "b": "x"}\n', ReadOptions(missing=("-999", "?")), lines=True)
+    assert repr(cells(found)) == "{'a': [1.0, nan], 'b': [nan, 'x']}"
+    with pytest.raises(Refusal, match="is no JSON in line 1, which is a comment: remove it"):
+        read(b'// made by x\n{"a": 1}\n', lines=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Sequence
 from typing import Any, Optional
@@ -14,7 +15,16 @@ from console.worker.child.data.options import say, say_ignore
 from console.worker.child.data.text import bad
 from console.worker.child.main import Refusal
 
-__all__ = ["check_count", "difference", "hint_of_target", "is_text", "refusal", "refuse_columns", "refuse_types"]
+__all__ = [
+    "check_count",
+    "difference",
+    "hint_of_target",
+    "is_text",
+    "refusal",
+    "refuse_array",
+    "refuse_columns",
+    "refuse_types",
+]
 
 DIFFERENCES_CAP = 200
 _NAMED = 8
@@ -23,6 +33,10 @@ _NUMERIC = frozenset("biuf")
 _PROBLEMS = ("missing target", "missing", "surplus", "type", "count")
 _OTHER_SEPARATORS = (";", "\t", "|", ",", ":", "~", "^", "!", "&", "/", " ")
 _LINE = re.compile(r"first in line (\d+)|header once more in line")
+
+_ARRAYS = {"c": "complex numbers", "M": "dates", "m": "durations", "U": "text", "S": "text"}
+_OBJECTS = (("dates", datetime.date), ("times", datetime.time), ("bytes", bytes))
+"""Kinds of values that are objects to numpy."""
 
 Difference = dict[str, Optional[str]]
 
@@ -89,9 +103,7 @@ def refusal(source: Source, differences: list[Difference], hint: str = "") -> Re
         if problem == "count" and those:
             parts.append(f"{those[0]['expected']} expected, {those[0]['found']} found")
         elif problem == "type" and those:
-            told = "; ".join(
-                f"'{one['column']}': {one['expected']} expected, found {one['found']}" for one in those[:2]
-            )
+            told = "; ".join(f"{_column(one)}{one['expected']} expected, found {one['found']}" for one in those[:2])
             parts.append(f"wrong type: {told}{_more(those, 2)}")
         elif those:
             named = ", ".join(f"'{one['column']}'" for one in those[:3])
@@ -101,6 +113,10 @@ def refusal(source: Source, differences: list[Difference], hint: str = "") -> Re
     found.code = "columns"
     found.details = {"differences": differences[:DIFFERENCES_CAP], "count": len(differences)}
     return found
+
+
+def _column(one: Difference) -> str:
+    return f"'{one['column']}': " if one["column"] else ""
 
 
 def _hint_of_line(differences: Sequence[Difference]) -> str:
@@ -184,6 +200,13 @@ def hint_of_target(target: str, found: Sequence[str]) -> str:
     return f"; its columns are {', '.join(map(repr, found[:_NAMED]))}{_more(found, _NAMED)}"
 
 
+def refuse_array(source: Source, array: Any, kinds: dict[str, expected.Kind]) -> None:
+    """Raise Refusal for an array that holds no numbers, where the model is known to want numbers alone."""
+    found = _ARRAYS.get(array.dtype.kind)
+    if found and kinds and all(kind.kind == expected.NUMBER for kind in kinds.values()):
+        raise refusal(source, [difference("", "type", "numbers", f"{found} ({array.dtype})")])
+
+
 def is_text(column: Any) -> bool:
     """Whether a column holds text."""
     return _kind(column) == expected.TEXT
@@ -199,9 +222,14 @@ def _kind(column: Any) -> Optional[str]:
         return "dates" if kind == "M" else "durations"
     if name.startswith(("str", "string")) or kind in "US":
         return expected.TEXT
+    if name == "category":
+        return expected.TEXT if is_text(column.cat.categories) else None
     if name != "object":
         return None
     some = list(column[:_SAMPLE])
+    odd = next((kind for kind, words in _OBJECTS if any(isinstance(value, words) for value in some)), None)
+    if odd is not None:
+        return odd
     if any(isinstance(value, (list, dict, tuple)) or getattr(value, "ndim", 0) for value in some):
         return "nested values"
     return expected.TEXT if any(isinstance(value, str) for value in some) else None

@@ -161,8 +161,11 @@ def _of_array(source: Source, raw: Raw, targets: Sequence[str], model: Any, want
     count = len(wanted) if wanted is not None else expected.count_of(model)
     if expected.takes_texts(model):
         X = _texts_of(source, X)
+    elif X.ndim == 1 and count == 1:
+        X = X.reshape(-1, 1)
     X = widened(model, X, count, decided)
     misfit.check_count(source, X.shape[1] if X.ndim == 2 else 1, count, named_target(targets))
+    misfit.refuse_array(source, X, expected.columns(model, list(wanted or map(str, range(count or 0)))))
     if wanted is not None and X.ndim == 2 and pandas() is not None and not hasattr(X, "toarray"):
         X = prepared(model, frame_of(X, wanted), decided)
     by = ["columns by position, since the file has no names"] if wanted is not None else []
