@@ -35,7 +35,9 @@ def answer_lines(
         lines += _said(_only(outcome.outputs["predict"]), truth, outcome, width)
     lines += warned_lines(warnings_of(worker, outcome.warnings), width)
     shares = _only(outcome.outputs.get("predict_proba"))
-    if isinstance(shares, list):
+    if isinstance(shares, list) and any(isinstance(one, list) for one in shares):
+        lines += [Content(""), *pairs([("predict_proba", value_text(shares, 400))], width, len("predict_proba") + 2)]
+    elif isinstance(shares, list):
         lines += [Content(""), *_bars(shares, classes, width)]
     for name in ("decision_function", "transform"):
         value = _only(outcome.outputs.get(name))
