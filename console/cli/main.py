@@ -30,6 +30,7 @@ def run(argv: Sequence[str], screens: Screens, account: Callable[[], Path | None
     """Do what `argv` says. `account` writes down a defect of ours that is being handled and tells where."""
     words = argv[: argv.index("--")] if "--" in argv else argv
     output = Output("--json" in words)
+    _open_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -43,8 +44,30 @@ def run(argv: Sequence[str], screens: Screens, account: Callable[[], Path | None
         output.error(_unforeseen(error, account))
         return 1
     finally:
+        _settle()
+
+
+def _open_streams() -> None:
+    """Have what stands for a closed stdout or stderr go nowhere, and no file of ours take its number."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(1, "w", closefd=False)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w", closefd=False)
+
+
+def _settle() -> None:
+    """Leave nothing in stdout that fails once more as the interpreter ends."""
+    try:
         if reader_gone():
             silence(sys.stdout.fileno())
+        sys.stdout.flush()
+    except OSError:
+        silence(sys.stdout.fileno())
 
 
 def _unforeseen(error: Exception, account: Callable[[], Path | None]) -> ConsoleError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from console.cli import differences
@@ -76,7 +77,8 @@ class Output:
     def error(self, error: ConsoleError) -> None:
         """What could not be done, with the child's own traceback where there is one."""
         if self.as_json:
-            print(as_text({"error": error_json(error)}, indent=2), flush=True)
+            with suppress(OSError):
+                print(as_text({"error": error_json(error)}, indent=2), flush=True)
         self.say(f"model-console: {error.message.partition(_NEW_LINE)[0]}")
         if error.failure is not None and not self.as_json:
             for line in failure_lines(error.failure):

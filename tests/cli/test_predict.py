@@ -101,6 +101,24 @@ def test_so_many_rows_as_json_and_npy(run: Run, store: Path, model: Any, frame: 
     assert run(*asked).out.splitlines() == ["predict", *(label.rjust(7) for label in expected)]
 
 
+def test_what_is_read_is_not_written_over(run: Run, store: Path) -> None:
+    (store / "in.csv").write_text("a\n1\n")
+    (store / "link.csv").symlink_to("in.csv")
+    for out in ("in.csv", "link.csv"):
+        done = run("predict", str(store / "m.joblib"), "--data", str(store / "in.csv"), "--out", str(store / out))
+        assert (done.code, "would take the place of a file that is read here" in done.err) == (2, True)
+    assert (store / "in.csv").read_text() == "a\n1\n"
+
+
+@pytest.mark.parametrize(("stream", "code"), [("/dev/full", 1), ("&-", 0)])
+def test_a_stdout_that_is_full_or_closed_is_no_defect(stream: str, code: int) -> None:
+    words = f"exec {sys.executable} -m console completion bash >{stream}"
+    done = subprocess.run(["bash", "-c", words], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+    assert "defect" not in done.stderr
+
+
 @pytest.mark.slow
 def test_a_full_disk_is_a_sentence_and_leaves_nothing(run: Run, store: Path, frame: Any) -> None:
     frame.to_csv(store / "rows.csv", index=False)
