@@ -50,7 +50,7 @@ class Doctor:
     """Looks at the machine, the store at `root` and what the console's children are held in."""
 
     def __init__(self, root: Path, launcher: Launcher, book: Book) -> None:
-        self._root = root
+        self.root = root
         self._launcher = launcher
         self._book = book
 
@@ -60,8 +60,8 @@ class Doctor:
 
         A sandboxed child is started to hear from it which layers hold, and what it is denied.
         """
-        found = await examine(self._root, self._launcher, self._book.why_read_only)
-        tried = await asyncio.to_thread(trials, self._root, AUDIT_FILE)
+        found = await examine(self.root, self._launcher, self._book.why_read_only)
+        tried = await asyncio.to_thread(trials, self.root, AUDIT_FILE)
         found["writing"] = {one.name: {"active": one.works, "evidence": one.evidence} for one in tried}
         return {**found, "policy": policy_shown(self._book.policy, self._book.permission)}
 

@@ -33,12 +33,15 @@ class Catalog:
     """The artifacts beneath one root. One thread at a time looks at the disk; `rows` and `learn` may be used by any.
 
     A look is committed as a whole or not at all: where the root vanished in between it raises StoreOffline and what
-    was known stays.
+    was known stays. `given` is the path that the root was given as, by way of links.
     """
 
-    def __init__(self, root: Path, *, sniff: Callable[[bytes], bool] = may_be_artifact) -> None:
+    def __init__(
+        self, root: Path, *, given: Path | None = None, sniff: Callable[[bytes], bool] = may_be_artifact
+    ) -> None:
         self.root = root
-        self._root = Root(root)
+        self.given = given or root
+        self._root = Root(root, given)
         self._sniff = sniff
         self._prefix = os.fspath(root).rstrip("/") + "/"
         self._known: dict[str, Directory] = {}
@@ -119,6 +122,15 @@ class Catalog:
     def check_root(self) -> None:
         """Make sure that the store is there and the one it was. Raises StoreOffline."""
         self._root.check()
+
+    def follow(self) -> bool:
+        """Go where the given path leads now; whether that is elsewhere. What is known is compared with it by the next
+        scan. Raises StoreOffline."""
+        moved = self._root.follow()
+        if moved:
+            self.root = self._root.path
+            self._prefix = os.fspath(self.root).rstrip("/") + "/"
+        return moved
 
     # looking at the disk
 

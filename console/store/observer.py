@@ -6,7 +6,7 @@ import errno
 import logging
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -57,6 +57,16 @@ class Notices:
         self._observer = observer
         return None
 
+    def watch_links(self, links: Iterable[Path], turned: Callable[[], None]) -> None:
+        """Tell when one of these links is touched, as far as its directory can be watched."""
+        names: dict[str, set[str]] = {}
+        for link in links:
+            names.setdefault(os.fspath(link.parent), set()).add(os.fspath(link))
+        for directory, paths in names.items():
+            with suppress(OSError):
+                if self._observer is not None:
+                    self._observer.schedule(_LinkHandler(paths, turned), directory)
+
     def alive(self) -> bool:
         """Whether it still runs, as far as threads tell."""
         one = self._observer
@@ -98,6 +108,16 @@ class _LostHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self._tell()
+
+
+class _LinkHandler(events.FileSystemEventHandler):
+    def __init__(self, paths: set[str], turned: Callable[[], None]) -> None:
+        self._paths = paths
+        self._turned = turned
+
+    def on_any_event(self, event: events.FileSystemEvent) -> None:
+        if not self._paths.isdisjoint((os.fsdecode(event.src_path), os.fsdecode(event.dest_path))):
+            self._turned()
 
 
 class _Handler(events.FileSystemEventHandler):
