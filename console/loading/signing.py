@@ -95,7 +95,7 @@ class Signing:
 
     def _digest(self, path: str, progress: Progress) -> str:
         progress(path)
-        with open_artifact(self.root, path) as opened:
+        with open_artifact(self.root, path, links=True) as opened:
             return digest_of(opened)
 
     def _paths(self, beneath: str) -> Iterable[str]:

@@ -71,6 +71,11 @@ class Catalog:
         """How many directories the last scan saw."""
         return len(self._known)
 
+    def linking(self) -> tuple[str, ...]:
+        """The directories in which rows are links."""
+        with self._lock:
+            return tuple(name for name, directory in self._known.items() if directory.links)
+
     def seed(self, rows: Iterable[Artifact], marks: Mapping[str, FileIdentity]) -> None:
         """Start from what an index remembers, so that untouched files need no second look inside; page by page,
         before the first look."""
@@ -158,11 +163,12 @@ class Catalog:
                 return changes
 
     def rescan(self, directories: Iterable[str]) -> Changes:
-        """Look again at single directories ("" = the root): new ones beneath them too. Raises StoreOffline."""
+        """Look again at single directories ("" = the root): new ones beneath them too, and those that hold links, which
+        may lead to what is different there. Raises StoreOffline."""
         with self._at_root():
             fresh: dict[str, Directory] = {}
             gone: set[str] = set()
-            for directory in sorted({self._existing(directory) for directory in directories}):
+            for directory in sorted({self._existing(one) for one in (*directories, *self.linking())}):
                 if directory in fresh:
                     continue
                 old = self._known.get(directory, _NOTHING)
@@ -292,4 +298,4 @@ def _named(directories: Iterable[Directory]) -> set[str]:
 
 def _joined(facts: Artifact, seen: Artifact) -> Artifact:
     """What an inspection learnt of a file, with what was last seen of the file itself."""
-    return facts.replace(settling=seen.settling, problem=seen.problem, recipe=seen.recipe)
+    return facts.replace(settling=seen.settling, problem=seen.problem, recipe=seen.recipe, link=seen.link)

@@ -11,7 +11,7 @@ from console.store.mounts import file_system_of, is_remote
 from console.store.roots import passed_links
 
 if TYPE_CHECKING:
-    from console.store.observer import Noticed, Notices
+    from console.store.observer import Noticed, Notices, Unseen
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +28,21 @@ class Noticing:
     """The observer of the tree that the path `given` leads to, started and stopped as the store comes and goes, by one
     thread.
 
-    `noticed` is told where to look, `lost` that notices were lost and `turned` that a link on the way to the store was
-    touched, all on the observer's threads.
+    `noticed` is told where to look, `unseen` beneath which directory something hidden changed, `lost` that notices were
+    lost and `turned` that a link on the way to the store was touched, all on the observer's threads.
     """
 
     def __init__(
-        self, given: Path, noticed: Noticed, lost: Callable[[], None], turned: Callable[[], None] = lambda: None
+        self,
+        given: Path,
+        noticed: Noticed,
+        lost: Callable[[], None],
+        turned: Callable[[], None] = lambda: None,
+        unseen: Unseen = lambda _: None,
     ) -> None:
         self._given = given
         self._turned = turned
+        self._unseen = unseen
         self._noticed = noticed
         self._lost = lost
         self._notices: Notices | None = None
@@ -61,7 +67,7 @@ class Noticing:
             return False
         from console.store.observer import Notices
 
-        notices = Notices(root, self._noticed, self._lost)
+        notices = Notices(root, self._noticed, self._lost, self._unseen)
         try:
             self._why_polling = notices.start() or ""
         except OSError as error:

@@ -14,11 +14,15 @@ from watchdog import events
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
+from console.config import STORE_DIR
 from console.store.kinds import is_hidden
 
 Noticed = Callable[[str, str, bool | None], None]
 """Called with a directory of the store, a name in it that changed, and whether that file is now surely at rest (True),
 was surely written to (False) or neither (None)."""
+
+Unseen = Callable[[str], None]
+"""Called with the directory of the store beneath which something hidden changed."""
 
 _LOGGER = "watchdog"
 _WANTED = (
@@ -30,8 +34,9 @@ _WANTED = (
 class Notices:
     """The observer of one tree, from `start` to `stop`. `noticed` and `lost` are called on its threads."""
 
-    def __init__(self, root: Path, noticed: Noticed, lost: Callable[[], None]) -> None:
+    def __init__(self, root: Path, noticed: Noticed, lost: Callable[[], None], unseen: Unseen = lambda _: None) -> None:
         self._root = os.fspath(root)
+        self._unseen = unseen
         self._noticed = noticed
         self._lost = _LostHandler(lost)
         self._observer: BaseObserver | None = None
@@ -43,7 +48,9 @@ class Notices:
         logging.getLogger(_LOGGER).addHandler(self._lost)
         try:
             observer = Observer()
-            observer.schedule(_Handler(self._root, self._noticed), self._root, recursive=True, event_filter=wanted)
+            observer.schedule(
+                _Handler(self._root, self._noticed, self._unseen), self._root, recursive=True, event_filter=wanted
+            )
             observer.start()
         except OSError as error:
             logging.getLogger(_LOGGER).removeHandler(self._lost)
@@ -121,9 +128,10 @@ class _LinkHandler(events.FileSystemEventHandler):
 
 
 class _Handler(events.FileSystemEventHandler):
-    def __init__(self, root: str, noticed: Noticed) -> None:
+    def __init__(self, root: str, noticed: Noticed, unseen: Unseen) -> None:
         self._prefix = root.rstrip("/") + "/"
         self._noticed = noticed
+        self._unseen = unseen
 
     def on_any_event(self, event: events.FileSystemEvent) -> None:
         self._tell(event.src_path, _AT_REST.get(event.event_type))
@@ -135,8 +143,12 @@ class _Handler(events.FileSystemEventHandler):
         if not path.startswith(self._prefix):
             return
         directory, _, name = path[len(self._prefix) :].rpartition("/")
-        if name and not any(is_hidden(part) for part in (name, *filter(None, directory.split("/")))):
+        parts = [*filter(None, directory.split("/")), name]
+        hidden = next((number for number, part in enumerate(parts) if is_hidden(part)), None) if name else 0
+        if hidden is None:
             self._noticed(directory, name, at_rest)
+        elif name and STORE_DIR not in parts:
+            self._unseen("/".join(parts[:hidden]))
 
 
 def _limit(name: str) -> str:

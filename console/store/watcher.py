@@ -74,7 +74,7 @@ class Watcher:
         self._glanced: dict[str, _Pending] = {}
         self._settling = Settling(catalog)
         self._stopping = False
-        self._noticing = Noticing(catalog.given, self._noticed, self.reconcile, self._turned)
+        self._noticing = Noticing(catalog.given, self._noticed, self.reconcile, self._turned, self._unseen)
         self._offline = ""
         self._root: tuple[int, int] | None = None
         self._reconcile_at = 0.0
@@ -272,6 +272,11 @@ class Watcher:
             elif at_rest is False:
                 one.at_rest.discard(name)
             self._wake.notify()
+
+    def _unseen(self, directory: str) -> None:
+        """What is hidden has no rows, but links that have some may lead there."""
+        if self._catalog.linking():
+            self._noticed(directory, "", None)
 
     def _measure_coverage(self) -> None:
         now = self._noticing.coverage(self._catalog.directories())
