@@ -33,8 +33,16 @@ LIBRARIES = (
     "pandas",
     "pyarrow",
     "lz4",
+    "hdf5plugin",
+    "skl2onnx",
+    "onnxruntime",
+    "protobuf",
+    "cryptography",
+    "pyrage",
     "psutil",
     "watchdog",
+    "platformdirs",
+    "shtab",
 )
 NOT_DENIED: Mapping[str, str] = {
     "names": "whether a path exists, its size, times and owner: Landlock keeps files from being opened, not from stat",
