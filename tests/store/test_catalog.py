@@ -57,8 +57,8 @@ def test_rows_that_cannot_be_read_say_why_and_stop_nothing(store: Path, tmp_path
     assert problems == {
         "good.pkl": None,
         "empty.pkl": "is empty",
-        "link.pkl": "is a symbolic link, not a regular file",
-        "loop.joblib": "is a symbolic link, not a regular file",
+        "link.pkl": f"is a link to {tmp_path}, an absolute path, which is not followed",
+        "loop.joblib": "is a link to loop.joblib, which leads in a circle",
         "fifo.h5": "is a FIFO, not a regular file",
     }
 
