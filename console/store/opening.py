@@ -1,4 +1,5 @@
-"""Opening an artifact without being led astray: no link is followed, nothing outside the store is reached."""
+"""Opening an artifact without being led astray: nothing outside the store is reached, and no link is followed but one
+that is an artifact itself and leads to a file beneath the store's root."""
 
 from __future__ import annotations
 
@@ -156,6 +157,57 @@ def open_beneath(root: int, path: str, flags: int = _FLAGS) -> int:
     return _open_by_steps(root, path, flags)
 
 
+@dataclass(frozen=True, slots=True)
+class Led:
+    """Where a link in the store leads: to `place` beneath its root, a file with this `status`; else the `problem` that
+    keeps it from being followed, the end of the sentence "<link> …", and `place` as it is written in the link."""
+
+    place: str
+    status: os.stat_result | None = None
+    problem: str = ""
+
+
+def follow_link(root: int, path: str) -> tuple[Led, int]:
+    """Where the link at `path` leads, and a descriptor for reading it where that is a file (else -1), which the caller
+    closes. What is no regular file is not opened.
+
+    Raises OSError where there is no link, or the machine cannot look now.
+    """
+    written = os.readlink(path, dir_fd=root)
+    try:
+        reached = syscalls.openat2(root, path, os.O_PATH | os.O_CLOEXEC, links=True)
+    except OSError as error:
+        if is_of_the_machine(error):
+            raise
+        if written.startswith("/"):
+            return Led(written, problem=f"is a link to {written}, an absolute path, which is not followed"), -1
+        words = _LED_ASTRAY.get(error.errno or 0, f"which {words_of(error)}")
+        return Led(written, problem=f"is a link to {written}, {words}"), -1
+    try:
+        status = os.fstat(reached)
+        if not stat.S_ISREG(status.st_mode):
+            problem = f"is a link to {written}, which is {kind_of(status.st_mode)}, not a regular file"
+            return Led(written, problem=problem), -1
+        place = os.readlink(f"/proc/self/fd/{reached}").removeprefix(os.readlink(f"/proc/self/fd/{root}") + "/")
+        return Led(place, status), os.open(f"/proc/self/fd/{reached}", _FLAGS)
+    except OSError as error:
+        if is_of_the_machine(error):
+            raise
+        return Led(written, problem=f"is a link to {written}, which {words_of(error)}"), -1
+    finally:
+        os.close(reached)
+
+
+_LED_ASTRAY = {
+    errno.ENOENT: "where nothing is",
+    errno.ENOTDIR: "where nothing is",
+    errno.ELOOP: "which leads in a circle",
+    errno.EXDEV: "which leads out of the store",
+    errno.ENOSYS: "and this kernel cannot follow links safely",
+    errno.EPERM: "and links cannot be followed safely here",
+}
+
+
 def _open_by_steps(root: int, path: str, flags: int) -> int:
     """What openat2 does, for kernels or sandboxes without it: one name at a time, no links."""
     if path.startswith("/"):
@@ -174,14 +226,15 @@ def _open_by_steps(root: int, path: str, flags: int) -> int:
         os.close(here)
 
 
-def open_artifact(root: Path | int, path: str, *, empty_ok: bool = False) -> OpenedFile:
-    """Open the regular file at `path` beneath the store's root (a directory, or its descriptor).
+def open_artifact(root: Path | int, path: str, *, empty_ok: bool = False, links: bool = False) -> OpenedFile:
+    """Open the regular file at `path` beneath the store's root (a directory, or its descriptor); with `links` also the
+    one beneath it that a link at `path` leads to.
 
     Raises BadInput with one sentence for a link, an escape, a FIFO, a device, an empty or unreadable file.
     """
     base = open_root(root) if isinstance(root, Path) else root
     try:
-        fd = open_beneath(base, path)
+        fd = _open_or_follow(base, path) if links else open_beneath(base, path)
     except OSError as error:
         raise cannot_read(path, error) from None
     except ValueError:
@@ -203,3 +256,24 @@ def open_artifact(root: Path | int, path: str, *, empty_ok: bool = False) -> Ope
         os.close(fd)
         raise
     return OpenedFile(fd, identity_of(status), path, head)
+
+
+def _is_link(root: int, path: str) -> bool:
+    try:
+        return stat.S_ISLNK(os.stat(path, dir_fd=root, follow_symlinks=False).st_mode)
+    except OSError:
+        return False
+
+
+def _open_or_follow(root: int, path: str) -> int:
+    """A descriptor of the file at `path`, or of the one a link there leads to. Raises OSError, BadInput for a link that
+    is not followed."""
+    try:
+        return open_beneath(root, path)
+    except OSError as error:
+        if error.errno != errno.ELOOP or not _is_link(root, path):
+            raise
+        led, fd = follow_link(root, path)
+        if fd < 0:
+            raise BadInput(f"{path} {led.problem}") from None
+        return fd
