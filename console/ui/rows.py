@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from console.by_path import ByPath
-from console.records import Artifact, ProbeState, Verdict, WorkerView
+from console.records import Artifact, Measured, ProbeState, Verdict, WorkerState, WorkerView
 from console.ui import states
 from console.ui.slices import Pace, in_order
 from console.ui.states import Status
@@ -55,11 +55,27 @@ class Row:
         return self.worker is None and self.artifact.verdict in _REFUSED
 
     @property
+    def answers(self) -> bool:
+        """Whether a worker answers now."""
+        return self.worker is not None and self.worker.state is WorkerState.READY
+
+    @property
+    def trouble(self) -> str:
+        """How it fails while it is driven, or when its dead worker is started again; empty where nothing is wrong."""
+        return "" if self.pending else states.trouble_words(self.worker, self.probe)
+
+    @property
+    def measured(self) -> Measured | None:
+        """What the probe measured of the worker that answers now; nothing of one before it."""
+        worker, probe = self.worker, self.probe
+        if worker is None or probe is None or not self.answers:
+            return None
+        return probe.worker if probe.running or probe.started >= worker.since else None
+
+    @property
     def p99(self) -> float | None:
         """The slowest hundredth of the probe's calls, in milliseconds."""
-        if self.worker is None or self.probe is None or self.probe.worker is None:
-            return None
-        return self.probe.worker.p99
+        return None if self.measured is None else self.measured.p99
 
     @property
     def rss(self) -> int | None:

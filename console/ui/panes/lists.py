@@ -101,12 +101,19 @@ class VersionsPane(Vertical, Backdrop):
         """The version under the cursor."""
         return self._list.version
 
+    @property
+    def moments(self) -> tuple[float, ...]:
+        """When each was put in place."""
+        return tuple(one.when for one in self._list.versions)
+
     def revise(self, row: Row | None) -> None:
         """Read the history again when the file is another one."""
         now = (row.artifact.digest, row.artifact.modified) if row is not None else None
         if now is not None and now != self._read_for:
             self._read_for = now
             self.run_worker(self._read(), exclusive=True)
+        elif self._list.versions:
+            self._list.show_versions(self._list.versions)
 
     @on(LineList.Moved)
     def _explain(self) -> None:

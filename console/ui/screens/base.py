@@ -6,9 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
+from textual.timer import Timer
 from textual.widget import Widget
 
 from console.errors import Refused
+from console.ui import text
 from console.ui.keys import BY_ID
 from console.ui.paced import Paced
 from console.ui.widgets.backdrop import Backdrop
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     from console.ui.shell import Shell
 
 
+TICK_SECONDS = 1.0
+"""How often it is looked whether a time that is shown reads differently."""
+
+
 class ConsoleScreen(Paced[None], Backdrop):
     """A full screen. A subclass names its `PLACE`, takes its BINDINGS from the action table and has `do_<id>` methods.
 
@@ -30,6 +36,9 @@ class ConsoleScreen(Paced[None], Backdrop):
     PLACE: ClassVar[str] = ""
     FOOTER: ClassVar[tuple[str, ...]] = ()
     """The actions the footer shows when nothing better is known."""
+
+    _clock: Timer | None = None
+    _told: tuple[tuple[str, str], ...] = ()
 
     @property
     def console_app(self) -> Shell:
@@ -74,6 +83,32 @@ class ConsoleScreen(Paced[None], Backdrop):
         """Whether an action makes sense now; the others are left out of footer and palette."""
         return True
 
+    def moments(self) -> Iterable[float]:
+        """The times that are shown as "so long ago" or "again in so long"."""
+        return ()
+
+    def on_mount(self) -> None:
+        """One clock for the screen in sight, which moves such times."""
+        self._clock = self.set_interval(TICK_SECONDS, self._tick)
+
+    def on_screen_suspend(self) -> None:
+        """Another screen is on top: no times to keep."""
+        if self._clock is not None:
+            self._clock.pause()
+
+    def _tick(self) -> None:
+        """Show again what would read differently now; nothing else is done while nothing does."""
+        if not self.is_built:
+            return
+        now = tuple((text.ago(moment), text.until(moment)) for moment in self.moments())
+        if now != self._told:
+            self._told = now
+            self.times_passed()
+
+    def times_passed(self) -> None:
+        """A time that is shown reads differently now."""
+        self.engine_changed(())
+
     def engine_changed(self, events: Sequence[Event]) -> None:
         """Rows, workers or the store changed; `events` tell how (none after a tick). Repaint what is different."""
 
@@ -85,6 +120,8 @@ class ConsoleScreen(Paced[None], Backdrop):
 
     def on_screen_resume(self) -> None:
         """Coming back from another screen: catch up with what happened meanwhile."""
+        if self._clock is not None:
+            self._clock.resume()
         if self.is_built:
             self.engine_changed(())
             self.refresh_frame()
@@ -162,6 +199,17 @@ class ArtifactScreen(ConsoleScreen):
         if path is None:
             return action not in _NEEDS_SUBJECT
         return self.console_app.operations.possible(action, path)
+
+    def moments(self) -> Iterable[float]:
+        """When the subject's file changed, its worker's state began, it is started again, and it failed last."""
+        row = self.console_app.rows.by_path.get(self.subject) if self.subject is not None else None
+        if row is None:
+            return
+        yield row.artifact.modified
+        if row.worker is not None:
+            yield row.worker.since
+            yield row.worker.retry_at or 0.0
+        yield from (one.when for one in self.engine.failures.all() if one.artifact == row.path)
 
     def do_load(self) -> None:
         """Load the subject."""

@@ -76,6 +76,10 @@ class ErrorsScreen(ConsoleScreen):
         self.query_one("#failures-frame").border_title = Content("errors")
         self._open()
 
+    def moments(self) -> Iterable[float]:
+        """When each failed."""
+        return (one.when for one in self.engine.failures.all())
+
     def engine_changed(self, events: Sequence[Event]) -> None:
         """A new failure comes on top; what is read stays where it is."""
         failures = self.engine.failures.all()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 
 from textual import on
 from textual.containers import Container
@@ -103,8 +102,11 @@ class ModelScreen(ArtifactScreen):
 
     async def _explain(self) -> None:
         """Have the history looked at for what is new; a file that cannot be read says so itself."""
-        with suppress(ConsoleError):
+        try:
             await self.engine.artifacts.explain(self._about)
+        except ConsoleError as error:
+            if isinstance(pane := self._panes.get("overview"), OverviewPane):
+                pane.unread = error.message
         self.engine_changed(())
 
     def on_screen_suspend(self) -> None:
@@ -122,6 +124,12 @@ class ModelScreen(ArtifactScreen):
         self._tabs.show(self._tab, {"errors": failed})
         self._panes[self._tab].revise(row)
 
+    def moments(self) -> Iterable[float]:
+        """Those of the artifact, and of the versions where they are listed."""
+        yield from super().moments()
+        if isinstance(pane := self._panes.get(self._tab), VersionsPane):
+            yield from pane.moments
+
     def footer_actions(self) -> Sequence[str]:
         """What the open tab is for, then what the state of the model asks for."""
         state = self.row.status.word if self.row is not None else ""
@@ -131,7 +139,7 @@ class ModelScreen(ArtifactScreen):
                 return ("trust", "events", "back")
             case "live" if state == "error":
                 return ("errors", "reload", "probe", "back")
-            case "live" if state == "probing":
+            case "live" if state in ("probing", "failing"):
                 return ("probe", "faster", "slower", "larger", "pause", "zoom-out")
             case "live":
                 return ("load", "probe", "pause", "zoom-in", "zoom-out")

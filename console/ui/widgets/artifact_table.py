@@ -100,7 +100,13 @@ def cells(row: Row, now: float) -> dict[str, Cell]:
     fresh = now - artifact.modified < _FRESH_SECONDS
     refused = artifact.verdict is Verdict.BLOCKED and artifact.why
     known = "" if refused else states.class_words(artifact)
-    described: Cell = ((known, "plain"),) if known else ((safe(artifact.problem or artifact.why), "quiet"),)
+    described: Cell = (
+        ((row.trouble, "failure"),)
+        if row.trouble
+        else ((known, "plain"),)
+        if known
+        else ((safe(artifact.problem or artifact.why), "quiet"),)
+    )
     return {
         "state": ((f"{text.sign(state.glyph)} ", state.role), (state.word, state.role)),
         "model": (
@@ -278,7 +284,15 @@ class ArtifactTable(ScrollView, can_focus=True):
         row = self._rows.at(index)
         cursor = row.path == self._path
         age = text.ago(row.artifact.modified, now)
-        return (row, cursor, row.path in self._flashing, age, self._layout, self.has_focus if cursor else False)
+        return (
+            row,
+            row.trouble,
+            cursor,
+            row.path in self._flashing,
+            age,
+            self._layout,
+            self.has_focus if cursor else False,
+        )
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Lines as they are: there is no border, padding or tint for which textual would go over each of them again."""
