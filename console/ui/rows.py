@@ -167,6 +167,12 @@ class Rows:
         """Every row, those hidden by the filter included."""
         return _Rows(self._artifacts, self._busy)
 
+    @property
+    def measured(self) -> dict[str, int]:
+        """Whether (1 or 0) the columns "p99" and "rss" have a value in any row."""
+        busy = self._busy.values()
+        return {"p99": int(any(row.p99 is not None for row in busy)), "rss": int(any(row.rss for row in busy))}
+
     def path_at(self, index: int) -> str:
         """The path of the row at `index` of the shown order. Raises IndexError."""
         return self._artifact_at(index).path
@@ -307,7 +313,7 @@ class Rows:
     def _measure(self, artifact: Artifact) -> None:
         widest = self.widest
         widest["model"] = max(widest["model"], len(artifact.path))
-        widest["class"] = max(widest["class"], len(states.class_words(artifact)))
+        widest["class"] = max(widest["class"], len(states.class_words(artifact) or artifact.problem or artifact.why))
 
     def _key(self, row: Row) -> Key:
         return _key(SORTS[self.sort](row), row.path)

@@ -33,7 +33,7 @@ def lately_lines(engine: Engine, path: str, width: int) -> list[Content]:
 
 
 def _measured(probe: ProbeState, width: int) -> list[Content]:
-    rows = [
+    rows: list[tuple[str, Content | str]] = [
         ("probe", _state(probe)),
         ("calls", text.joined([f"{probe.calls:,}", f"{probe.rate:.3g}/s", text.count(probe.errors, "error")])),
         ("in worker", _spread(probe.worker)),

@@ -87,10 +87,6 @@ class ConsoleScreen(Paced[None], Backdrop):
         """The times that are shown as "so long ago" or "again in so long"."""
         return ()
 
-    def on_mount(self) -> None:
-        """One clock for the screen in sight, which moves such times."""
-        self._clock = self.set_interval(TICK_SECONDS, self._tick)
-
     def on_screen_suspend(self) -> None:
         """Another screen is on top: no times to keep."""
         if self._clock is not None:
@@ -109,6 +105,10 @@ class ConsoleScreen(Paced[None], Backdrop):
         """A time that is shown reads differently now."""
         self.engine_changed(())
 
+    def why_not(self, action: str) -> str:
+        """In a word, why an action of this screen makes no sense now."""
+        return "nothing here to do it with"
+
     def engine_changed(self, events: Sequence[Event]) -> None:
         """Rows, workers or the store changed; `events` tell how (none after a tick). Repaint what is different."""
 
@@ -119,18 +119,17 @@ class ConsoleScreen(Paced[None], Backdrop):
             self.query_one(Footer).revise()
 
     def on_screen_resume(self) -> None:
-        """Coming back from another screen: catch up with what happened meanwhile."""
-        if self._clock is not None:
-            self._clock.resume()
+        """In sight, perhaps again: times move, and what happened meanwhile is caught up with."""
+        if self._clock is None:
+            self._clock = self.set_interval(TICK_SECONDS, self._tick)
+        self._clock.resume()
         if self.is_built:
             self.engine_changed(())
             self.refresh_frame()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Take away what makes no sense now; what role or read-only mode forbid is let through to say so."""
-        if action != "do" or not parameters:
-            return True
-        return self.allowed(str(parameters[0])) or self._refusal(str(parameters[0])) is not None
+        """Take away what this screen does not have; what cannot be done now is let through to say why."""
+        return action != "do" or not parameters or self._has(str(parameters[0]))
 
     def allowed(self, action_id: str) -> bool:
         """Whether this screen can do the action now."""
@@ -141,7 +140,12 @@ class ConsoleScreen(Paced[None], Backdrop):
         refusal = self._refusal(action_id)
         if refusal is not None:
             self.console_app.say_error(Refused(refusal))
-        elif self.allowed(action_id):
+        elif action_id == "back" and self.query("Toast"):
+            self.app.clear_notifications()
+        elif not self.can(action_id):
+            self.app.clear_notifications()
+            self.console_app.say(f"{BY_ID[action_id].label}: {self.why_not(action_id)}")
+        elif self._has(action_id):
             getattr(self, f"do_{action_id.replace('-', '_')}")()
 
     def _has(self, action_id: str) -> bool:
@@ -155,6 +159,14 @@ class ConsoleScreen(Paced[None], Backdrop):
         if action.writes and self.engine.book.read_only:
             return f"this console is read-only: {self.engine.book.why_read_only}"
         return self.engine.book.refusal(action.needs) if action.needs else None
+
+    def on_descendant_focus(self) -> None:
+        """While somebody types, other keys matter."""
+        self.refresh_frame()
+
+    def on_descendant_blur(self) -> None:
+        """Typing is over, perhaps."""
+        self.call_after_refresh(self.refresh_frame)
 
     def do_back(self) -> None:
         """Back to the screen before."""
@@ -199,6 +211,11 @@ class ArtifactScreen(ConsoleScreen):
         if path is None:
             return action not in _NEEDS_SUBJECT
         return self.console_app.operations.possible(action, path)
+
+    def why_not(self, action: str) -> str:
+        """What the artifact's state has against it."""
+        path = self.subject
+        return "no model is selected" if path is None else self.console_app.operations.why_not(action, path)
 
     def moments(self) -> Iterable[float]:
         """When the subject's file changed, its worker's state began, it is started again, and it failed last."""

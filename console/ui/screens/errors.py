@@ -100,6 +100,12 @@ class ErrorsScreen(ConsoleScreen):
             return bool(self.is_built and self.query_one(TextPane).where)
         return True
 
+    def why_not(self, action: str) -> str:
+        """Nothing failed, or nothing was searched for."""
+        if not self.engine.failures.all():
+            return "nothing has failed"
+        return "nothing was found" if self.query_one(FilterBar).pattern else "search first, with /"
+
     def _shown(self) -> Failure | None:
         if not self.is_built:
             return None

@@ -89,6 +89,10 @@ class HistoryScreen(ConsoleScreen):
             return version is not None and not version.current
         return True
 
+    def why_not(self, action: str) -> str:
+        """There is nothing to go back to, or the cursor is on what stands there."""
+        return "it is the current version" if self.query_one(VersionList).version else "no version is kept"
+
     @on(VersionList.Moved)
     def _explain(self) -> None:
         version = self.query_one(VersionList).version

@@ -69,6 +69,10 @@ class HomeScreen(ArtifactScreen):
             return bool(self.console_app.rows.by_path)
         return super().can(action)
 
+    def why_not(self, action: str) -> str:
+        """Where nothing is listed that is why."""
+        return super().why_not(action) if self.console_app.rows.by_path else "there are no models here"
+
     def footer_actions(self) -> Sequence[str]:
         """What the row under the cursor asks for."""
         row = self.table.selected if self.is_built else None
@@ -145,7 +149,7 @@ class HomeScreen(ArtifactScreen):
             parts.append("taken literally")
         title = Content(text.joined(parts))
         if self._said_of_filter != title:
-            frame.border_subtitle = self._said_of_filter = title
+            frame.border_title = self._said_of_filter = title
         bar = self.query_one(FilterBar)
         if bar.has_class("open"):
             bar.note(f"{shown} of {total}")
@@ -208,8 +212,10 @@ class HomeScreen(ArtifactScreen):
     def do_sort(self) -> None:
         """The next column to the right that is shown."""
         asked = self.console_app.rows.asked
-        order = [column.name for column in COLUMNS if column.name in SORTS]
-        following = order[(order.index(asked.sort) + 1) % len(order)]
+        shown = self.table.shown_columns
+        order = [column.name for column in COLUMNS if column.name in SORTS and column.name in (*shown, asked.sort)]
+        place = order.index(asked.sort)
+        following = next(name for name in (*order[place + 1 :], *order[: place + 1]) if name in shown)
         self.console_app.arrange(sort=following, reverse=False)
 
     def do_reverse(self) -> None:

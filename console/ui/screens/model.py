@@ -10,7 +10,7 @@ from textual.widget import Widget
 
 from console.errors import ConsoleError
 from console.records import Event, Verdict
-from console.ui.keys import EVERYWHERE, bindings_at
+from console.ui.keys import BY_ID, EVERYWHERE, bindings_at
 from console.ui.panes.lists import ErrorsPane, VersionsPane
 from console.ui.panes.live import LivePane, stepped_batch, stepped_rate
 from console.ui.panes.overview import OverviewPane
@@ -169,6 +169,18 @@ class ModelScreen(ArtifactScreen):
             return self._tab in ("overview", "errors", "versions")
         return super().can(action)
 
+    def why_not(self, action: str) -> str:
+        """The tab it belongs to, the probe it needs, or what the artifact's state has against it."""
+        if action in _ONLY_IN:
+            return f"only under {BY_ID[TABS[_ONLY_IN[action]]].label}"
+        if action in _PROBING:
+            return "it is not being driven"
+        if action == "rollback":
+            return "choose an older version under versions" if self._tab != "versions" else "it is the current version"
+        if action == "open":
+            return "nothing to open here"
+        return super().why_not(action)
+
     async def _open(self, tab: str) -> None:
         self._tab = tab
         if tab not in self._panes:
@@ -193,6 +205,7 @@ class ModelScreen(ArtifactScreen):
 
     def _show(self, tab: str) -> None:
         if tab != self._tab:
+            self.app.clear_notifications()
             self.run_worker(self._open(tab), group="tabs", exclusive=True)
 
     def do_tab_overview(self) -> None:
