@@ -58,10 +58,9 @@ class Operations:
         if artifact is None:
             return "it is not in the store any more"
         if action in ("probe", "update", "accelerate") or (action == "load" and artifact.problem is not None):
-            verdict = (
-                "it cannot be read" if artifact.problem or artifact.verdict is None else f"it is {artifact.verdict}"
-            )
-            return "it is not read yet" if artifact.verdict is None and not artifact.problem else verdict
+            if artifact.problem is not None:
+                return "it cannot be read"
+            return "it is not read yet" if artifact.verdict is None else f"it is {artifact.verdict}"
         if action == "load":
             return f"it is {state} already" if state in _LIVING else "it is being done"
         return "it is not loaded" if state is WorkerState.ENDED else f"it is {state}"

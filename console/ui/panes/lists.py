@@ -139,7 +139,8 @@ def failure_line(failure: Failure, phase: int) -> Content:
     """When, in which phase (in so many cells), what."""
     what = failure.exit or (f"{failure.type}: {failure.message}" if failure.type else failure.message)
     return Content.assemble(
-        (f"{text.ago(failure.when):<9}", "$quiet"),
+        (f"{text.ago(failure.latest):<9}", "$quiet"),
         (f"{safe(failure.phase, _PHASE):<{phase}}  ", "$error"),
         safe(what, 300),
+        (f"  {failure.count:,} times" if failure.count > 1 else "", "$quiet"),
     )

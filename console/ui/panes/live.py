@@ -111,7 +111,7 @@ def data_refusal(failures: Sequence[Failure], path: str, probe: ProbeState | Non
     last = next((one for one in reversed(failures) if one.artifact == path), None)
     if last is None or last.code not in DATA_CODES:
         return None
-    return last if probe is None or probe.started < (last.last or last.when) else None
+    return last if probe is None or probe.started < last.latest else None
 
 
 def stepped_rate(rate: float, step: int) -> float:

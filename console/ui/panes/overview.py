@@ -112,7 +112,7 @@ def worker_lines(engine: Engine, row: Row, width: int) -> list[Content]:
     if row.artifact.verdict in _NEVER_LOADED:
         return []
     return [
-        *section("worker", _worker(row.worker, width)),
+        *section("worker", _worker(row, width)),
         *section("sandbox", _sandbox(row.worker, width)),
         *section("recipe", _recipe(engine, row, width)),
     ]
@@ -231,7 +231,8 @@ def _installed(name: str) -> str | None:
         return None
 
 
-def _worker(worker: WorkerView | None, width: int) -> list[Content]:
+def _worker(row: Row, width: int) -> list[Content]:
+    worker = row.worker
     if worker is None:
         return [Content.assemble(("not loaded; ", "$quiet"), ("l", "bold $accent"), (" loads it", "$quiet"))]
     memory = worker.memory
@@ -248,7 +249,7 @@ def _worker(worker: WorkerView | None, width: int) -> list[Content]:
         else ""
     )
     rows = [
-        ("state", _state(worker)),
+        ("state", _state(row, worker)),
         ("process", _processes(worker)),
         ("phase", safe(worker.phase, 60)),
         ("memory", held),
@@ -261,9 +262,9 @@ def _worker(worker: WorkerView | None, width: int) -> list[Content]:
     return [*pairs(rows, width), *_phases(worker, width)]
 
 
-def _state(worker: WorkerView) -> str:
-    """The state, since when, and when a dead one is started again."""
-    again = states.again_words(worker)
+def _state(row: Row, worker: WorkerView) -> str:
+    """The state, since when, and how it fails or when a dead one is started again."""
+    again = row.trouble
     lasted = f"{worker.state} for {text.span(max(0.0, time.time() - worker.since))}"
     return f"{lasted}, {again}" if again else lasted
 

@@ -226,7 +226,7 @@ class ArtifactScreen(ConsoleScreen):
         if row.worker is not None:
             yield row.worker.since
             yield row.worker.retry_at or 0.0
-        yield from (one.when for one in self.engine.failures.all() if one.artifact == row.path)
+        yield from (one.latest for one in self.engine.failures.all() if one.artifact == row.path)
 
     def do_load(self) -> None:
         """Load the subject."""

@@ -78,7 +78,7 @@ class ErrorsScreen(ConsoleScreen):
 
     def moments(self) -> Iterable[float]:
         """When each failed."""
-        return (one.when for one in self.engine.failures.all())
+        return (one.latest for one in self.engine.failures.all())
 
     def engine_changed(self, events: Sequence[Event]) -> None:
         """A new failure comes on top; what is read stays where it is."""
@@ -120,7 +120,7 @@ class ErrorsScreen(ConsoleScreen):
             return
         pane.show(failure_lines(failure), keep_place=keep_place)
         frame.border_title = Content(text.cut_middle(safe(failure.artifact), 60))
-        frame.border_subtitle = Content(f"{text.ago(failure.when)}")
+        frame.border_subtitle = Content(f"{text.ago(failure.latest)}")
         self.refresh_frame()
 
     @on(LineList.Moved)

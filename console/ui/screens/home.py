@@ -117,9 +117,9 @@ class HomeScreen(ArtifactScreen):
         known = artifact.verdict is None or self.engine.artifacts.known_report(artifact.path) is not None
         if not known and self._asked != wanted:
             self._asked = wanted
-            self.run_worker(self._read(artifact.path), group="facts", exclusive=True)
+            self.run_worker(self._read_facts(artifact.path), group="facts", exclusive=True)
 
-    async def _read(self, path: str) -> None:
+    async def _read_facts(self, path: str) -> None:
         await asyncio.sleep(_REST_SECONDS)
         try:
             await self.engine.artifacts.report(path)

@@ -24,8 +24,6 @@ class FilterBar(Horizontal):
         Binding("down", "keep", show=False),
         Binding("up", "recall", show=False),
     ]
-    KEYS = (("enter", "keep"), ("up", "last pattern"), ("esc", "drop"))
-    """What the keys do while one types, for the footer."""
     DEFAULT_CSS = """
     FilterBar {
         height: 1; display: none; padding: 0 1; background: $panel;
@@ -66,6 +64,12 @@ class FilterBar(Horizontal):
     def pattern(self) -> str:
         """What is typed."""
         return self.query_one(Input).value
+
+    @property
+    def typing_keys(self) -> tuple[tuple[str, str], ...]:
+        """What the keys do while one types, for the footer."""
+        recall = (("up", "last pattern"),) if self._last and not self.pattern else ()
+        return (("enter", "keep"), *recall, ("esc", "drop"))
 
     def open(self) -> None:
         """Start typing, with an empty line."""

@@ -65,7 +65,7 @@ class Footer(Widget):
         line = self.screen.focused
         if not isinstance(line, Input):
             return None
-        around = (getattr(one, "KEYS", None) for one in line.ancestors)
+        around = (getattr(one, "typing_keys", None) for one in line.ancestors)
         return next((keys for keys in around if keys), _TYPING)
 
     def _wanted(self) -> tuple[str, ...]:

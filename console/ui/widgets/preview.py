@@ -252,6 +252,8 @@ def _measured(engine: Engine, row: Row, width: int) -> Line:
             parts.append((spark(recorder.bins("worker.p99", 2 * room, _SPARK_SECONDS)), "$primary"))
         parts += [("  p50 ", "$quiet"), (text.milliseconds(recent.p50), "bold")]
         parts += [("  p99 ", "$quiet"), (text.milliseconds(recent.p99), "bold")]
+    elif row.probe is not None and row.probe.running:
+        parts.append(("nothing is answered" if row.probe.failing else "no answer yet", "$quiet"))
     else:
         parts += [("press ", "$quiet"), ("p", "bold $accent"), (" to drive it", "$quiet")]
     if row.rss is not None:
@@ -267,7 +269,7 @@ def _last_error(engine: Engine, path: str) -> Line:
     if failure is None:
         return Content.assemble(("errors  ", "$quiet"), "none")
     return Content.assemble(
-        ("errors  ", "$quiet"), (text.ago(failure.when), "$warning"), "  ", safe(failure.message, 300)
+        ("errors  ", "$quiet"), (text.ago(failure.latest), "$warning"), "  ", safe(failure.message, 300)
     )
 
 
