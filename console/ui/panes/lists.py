@@ -114,6 +114,7 @@ class VersionsPane(Vertical, Backdrop):
             self.run_worker(self._read(), exclusive=True)
         elif self._list.versions:
             self._list.show_versions(self._list.versions)
+            self._explain()
 
     @on(LineList.Moved)
     def _explain(self) -> None:

@@ -193,15 +193,19 @@ def last_failure(engine: Engine, path: str) -> Failure | None:
 def _dead(engine: Engine, row: Row) -> list[Line]:
     failure = last_failure(engine, row.path)
     if failure is None:
-        return [_said("✖", "failure", "error", "the worker ended"), _keys("press ", ("r", " to try again"))]
+        return [_said("✖", "failure", "error", "the worker ended"), _again(row, ("r", " to try again"))]
     cause = failure.exit or failure.message
     last = failure.hint or next((line for line in reversed(failure.stderr.splitlines()) if line.strip()), "")
     lines = [_said("✖", "failure", f"{failure.phase} failed", cause)]
     if last:
         lines.append(Content.styled(safe(last, 300), "$quiet"))
-    again = (row.trouble, "$error"), (text.sign(" · ") if row.trouble else "", "$quiet")
-    press = _keys("press ", ("e", " for the whole account, "), ("r", " to try again" + (" now" if row.trouble else "")))
-    return [*lines, Content.assemble(*again, press)]
+    return [*lines, _again(row, ("e", " for the whole account, "), ("r", " to try again"))]
+
+
+def _again(row: Row, *keys: tuple[str, str]) -> Line:
+    """When it is started again by itself, and the keys."""
+    parts = [Content.styled(row.trouble, "$error")] if row.trouble else []
+    return Content.styled(text.sign(" · "), "$quiet").join([*parts, _keys("press ", *keys)])
 
 
 def _living(engine: Engine, row: Row, width: int) -> list[Line]:
