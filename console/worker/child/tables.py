@@ -72,13 +72,21 @@ def read_table(
     model: Any,
     options: Optional[ReadOptions] = None,
     reader: Callable[[Source, Optional[str], ReadOptions, Knowledge], Raw] = read,
+    *,
+    needs_target: bool = True,
 ) -> Table:
-    """Read a file for this model (None: as it is). Raises Refusal: `bad-input` for the file, `columns` for the fit."""
+    """Read a file for this model (None: as it is). Raises Refusal: `bad-input` for the file, `columns` for the fit.
+
+    Unless it `needs_target`, a file without that column is one without a truth, which is told.
+    """
     options = options or ReadOptions()
     targets = targets_of(target)
     wanted = expected.names_of(model)
     known = expected.knowledge(model, wanted or (), targets)
     raw = reader(source, targets[0] if len(targets) == 1 else None, options, known)
+    if not needs_target and (missing := _missing(raw, targets)):
+        raw.decided.append(f"no truth, since no column is called {', '.join(missing)}")
+        targets = ()
     if raw.frame is None:
         return _of_array(source, raw, targets, model, wanted)
     frame, y, name = _frame_apart(source, raw, targets)
@@ -235,17 +243,28 @@ def named_target(targets: Sequence[str]) -> Optional[str]:
     return ", ".join(targets) or None
 
 
+def _missing(raw: Raw, targets: Sequence[str]) -> list[str]:
+    """The targets that the file has not."""
+    if raw.truth is not None:
+        return []
+    if raw.frame is not None:
+        names = list(raw.frame)
+        return [target for target in targets if _place(target, names) is None]
+    width = raw.array.shape[1] if raw.array.ndim == 2 else 0
+    return [target for target in targets if not _is_index(target, width)]
+
+
 def _array_apart(source: Source, raw: Raw, targets: Sequence[str]) -> tuple[Any, Any]:
     """Inputs and truth of one array; a target is the index of its column."""
     array = raw.array
     if raw.truth is not None or not targets:
         return array, raw.truth
     width = array.shape[1] if array.ndim == 2 else 1
-    places = [int(target) % width if _is_index(target, width) else None for target in targets]
-    missing = [target for target, place in zip(targets, places) if place is None or array.ndim < 2]
+    missing = _missing(raw, targets)
     if missing:
         differences = [misfit.difference(target, "missing target", "a column", None) for target in missing]
         raise misfit.refusal(source, differences, f"; its {width} columns have no names, say its index")
+    places = [int(target) % width for target in targets]
     truth = array[:, places if len(places) > 1 else places[0]]
     truth = truth.toarray() if hasattr(truth, "toarray") else truth
     keep = [place for place in range(width) if place not in places]
@@ -267,7 +286,7 @@ def _frame_apart(source: Source, raw: Raw, targets: Sequence[str]) -> tuple[Any,
         return frame, raw.truth, raw.truth_name
     names = list(frame)
     places = [_place(target, names) for target in targets]
-    missing = [target for target, place in zip(targets, places) if place is None]
+    missing = _missing(raw, targets)
     if missing:
         differences = [misfit.difference(target, "missing target", "a column", None) for target in missing]
         raise misfit.refusal(source, differences, misfit.hint_of_target(missing[0], names))
