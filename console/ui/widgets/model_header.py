@@ -39,7 +39,10 @@ class ModelHeader(Widget):
 def _state(row: Row) -> Content:
     status, trust = row.status, states.trust(row.artifact)
     parts: list[tuple[str, str]] = [(str(status), f"bold {text.role_style(status.role)}"), ("   ", "")]
-    reading = row.artifact.verdict is None and not row.artifact.why
+    if row.trouble:
+        parts[-1:] = [(f"  {row.trouble}", "$error"), ("   ", "")]
+    artifact = row.artifact
+    reading = artifact.verdict is None and not (artifact.why or artifact.problem or artifact.settling)
     name = states.class_words(row.artifact) or ("reading …" if reading else "no model was read")
     parts += [(text.sign(name), "bold $foreground"), ("   ", "")]
     if trust.word and trust.word != status.word:
