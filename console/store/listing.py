@@ -12,7 +12,7 @@ from pathlib import Path
 from console.os_errors import is_of_the_machine
 from console.records import Artifact, FileIdentity
 from console.store import opening, recipe
-from console.store.kinds import is_hidden, is_named_as_model, may_be_opened
+from console.store.kinds import is_answered, is_hidden, is_named_as_model, may_be_opened
 
 HEAD = 4096
 GONE = (errno.ENOENT, errno.ENOTDIR)
@@ -50,12 +50,13 @@ class Lister:
             return self._sort(directory, entries, old)
 
     def _sort(self, directory: str, entries: Iterator[os.DirEntry[str]], old: Directory) -> Directory:
-        found, files, children = Directory(), [], []
+        found, files, children, names = Directory(), [], [], set[str]()
         beneath = directory + "/" if directory else ""
         for entry in entries:
             name = entry.name
             if is_hidden(name):
                 continue
+            names.add(name)
             if entry.is_dir(follow_symlinks=False):
                 children.append(beneath + name)
             elif name.endswith(recipe.RECIPE_SUFFIX):
@@ -64,7 +65,17 @@ class Lister:
                 files.append(entry)
         found.children = tuple(sorted(children))
         for entry in files:
-            self._add(entry, beneath, old, found)
+            if not is_answered(entry.name, names):
+                self._add(entry, beneath, old, found)
+        return found
+
+    def recipes_of(self, directory: str) -> Directory:
+        """The recipes of one directory and nothing else of it. Raises OSError."""
+        found, beneath = Directory(), directory + "/" if directory else ""
+        with os.scandir(self._prefix + directory) as entries:
+            for entry in entries:
+                if entry.name.endswith(recipe.RECIPE_SUFFIX) and not is_hidden(entry.name):
+                    self._read_recipe(entry, beneath + entry.name, Directory(), found)
         return found
 
     def _read_recipe(self, entry: os.DirEntry[str], path: str, old: Directory, found: Directory) -> None:

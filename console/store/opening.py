@@ -81,7 +81,7 @@ def problem_of(status: os.stat_result) -> str | None:
     if not stat.S_ISREG(mode):
         return f"is {kind_of(mode)}, not a regular file"
     if status.st_size == 0:
-        return "is empty"
+        return "is empty: its bytes never came, so bring it again from where it was made"
     if status.st_size >= _SPARSE_FROM and status.st_blocks * 512 * _SPARSE_RATIO < status.st_size:
         return f"claims {status.st_size} bytes but holds only {status.st_blocks * 512} on disk"
     return None
@@ -163,10 +163,7 @@ def follow_link(root: int, path: str) -> tuple[Led, int]:
     except OSError as error:
         if is_of_the_machine(error):
             raise
-        if written.startswith("/"):
-            return Led(written, problem=f"is a link to {written}, an absolute path, which is not followed"), -1
-        words = _LED_ASTRAY.get(error.errno or 0, f"which {words_of(error)}")
-        return Led(written, problem=f"is a link to {written}, {words}"), -1
+        return Led(written, problem=_astray(written, error)), -1
     try:
         status = os.fstat(reached)
         if not stat.S_ISREG(status.st_mode):
@@ -182,11 +179,22 @@ def follow_link(root: int, path: str) -> tuple[Led, int]:
         os.close(reached)
 
 
+def _astray(written: str, error: OSError) -> str:
+    """Why a link with this text is not followed, and of one of git-annex what makes a file of it."""
+    if "/annex/objects/" in f"/{written}":
+        missing = error.errno == errno.ENOENT
+        step = "its content is not here: `git annex get` brings it" if missing else "`git annex unlock` makes it a file"
+        return f"is a symbolic link of git-annex, and {step}"
+    if written.startswith("/"):
+        return f"is a link to {written}, an absolute path, which is not followed: name that file"
+    return f"is a link to {written}, {_LED_ASTRAY.get(error.errno or 0, f'which {words_of(error)}')}"
+
+
 _LED_ASTRAY = {
-    errno.ENOENT: "where nothing is",
-    errno.ENOTDIR: "where nothing is",
+    errno.ENOENT: "where nothing is: bring that file, or remove it",
+    errno.ENOTDIR: "where nothing is: bring that file, or remove it",
     errno.ELOOP: "which leads in a circle",
-    errno.EXDEV: "which leads out of the store",
+    errno.EXDEV: "which leads out of the store and is not followed: name that file",
     errno.ENOSYS: "and this kernel cannot follow links safely",
     errno.EPERM: "and links cannot be followed safely here",
 }

@@ -14,7 +14,7 @@ from backends.registry import is_worth_opening
 from console.os_errors import is_of_the_machine
 from console.records import Artifact
 from console.store import opening, recipe
-from console.store.kinds import is_named_as_model, is_sealed
+from console.store.kinds import is_answered, is_named_as_model, is_sealed
 from console.store.listing import HEAD, link_not_looked_at, row_of_link
 
 _TOGETHER = 256
@@ -53,7 +53,7 @@ def scan_beneath(root: Path, top: str, tally: Tally) -> Iterator[list[Artifact]]
             names = sorted(kinds)
             waiting.extend(beneath + name for name in reversed(names) if kinds[name])
             recipes = frozenset(name for name in names if name.endswith(recipe.RECIPE_SUFFIX))
-            looks = _Looks(base, prefix, beneath, recipes, tally)
+            looks = _Looks(base, prefix, beneath, recipes, frozenset(names), tally)
             files = [name for name in names if not kinds[name]]
             for first in range(0, len(files), _TOGETHER):
                 found = map(looks.look, files[first : first + _TOGETHER])
@@ -70,6 +70,7 @@ class _Looks:
     prefix: str
     beneath: str
     recipes: frozenset[str]
+    names: frozenset[str]
     tally: Tally
 
     def look(self, name: str) -> Artifact | None:
@@ -79,17 +80,18 @@ class _Looks:
             status = os.lstat(self.prefix + path)
         except OSError as error:
             return Artifact(path, 0, 0.0, problem=opening.words_of(error))
+        promised = is_named_as_model(name) and not is_answered(name, self.names)
         if stat.S_ISLNK(status.st_mode):
-            return self._look_at_link(name, path, status)
+            return self._look_at_link(name, path, status, promised)
         problem = opening.problem_of(status)
         worth: bool | str = False
         if not stat.S_ISREG(status.st_mode):
-            if not is_named_as_model(name):
+            if not promised:
                 self.tally.special[opening.kind_of(status.st_mode)] += 1
                 return None
         elif status.st_size:
             worth = self._look_inside(path)
-        if not worth and not is_named_as_model(name):
+        if not worth and not promised:
             self.tally.no_model += 1
             return None
         if isinstance(worth, str):
@@ -101,7 +103,7 @@ class _Looks:
     def _recipe_of(self, name: str) -> str | None:
         return next((self.beneath + one for one in recipe.recipe_names(name) if one in self.recipes), None)
 
-    def _look_at_link(self, name: str, path: str, status: os.stat_result) -> Artifact | None:
+    def _look_at_link(self, name: str, path: str, status: os.stat_result, promised: bool) -> Artifact | None:
         """The row of a link; one that promises nothing and leads to no model is counted."""
         fd = -1
         try:
@@ -112,7 +114,7 @@ class _Looks:
         finally:
             if fd >= 0:
                 os.close(fd)
-        if not worth and not is_named_as_model(name) and not is_named_as_model(os.path.basename(led.place)):
+        if not (worth or promised or is_named_as_model(os.path.basename(led.place))):
             self.tally.special[opening.kind_of(status.st_mode)] += 1
             return None
         return row_of_link(path, status, led).replace(recipe=self._recipe_of(name))

@@ -26,6 +26,7 @@ from console.worker.child import (
 )
 from console.worker.child.batching import Batching, Key
 from console.worker.child.data.options import Extent, options_from
+from console.worker.child.libraries.parts import receivers
 from console.worker.child.main import Answer, Refusal, Request, Service
 from console.worker.child.mixed import mixed
 from console.worker.child.repeats import Repeats
@@ -116,7 +117,7 @@ class Serving(Service):
         self._methods = tuple(methods.methods_of(self.model))
         self._first = methods.default_among(list(self._methods))
         warnings = tracebacks.drain_warnings()
-        self._suspect = bool(noted(warnings)) and "predict_proba" in self._methods
+        self._suspect = bool(noted(warnings))
         self._begin(request, "warm")
         signature = signatures.signature_of(self.model)
         not_warmed = self._warm(signature)
@@ -135,7 +136,8 @@ class Serving(Service):
         }, b""
 
     def open_data(self, request: Request) -> Answer:
-        """name, target, options, limit, one descriptor → data (a handle), rows, columns, target, decided, piece.
+        """name, target, needs_target, options, limit, one descriptor → data (a handle), rows, columns, target, decided,
+        piece.
 
         Meanwhile rows and share of the file are told. `piece` is how many rows may go into a call; null = all must.
         """
@@ -144,7 +146,8 @@ class Serving(Service):
             raise Refusal("busy", f"{TABLES_CAP} tables are open in this worker already")
         source, options = Source(request.fds[0], str(fields.get("name", ""))), options_from(fields.get("options"))
         extent = Extent(fields.get("limit"), pieces.HELD_BYTES, pieces.progress(request, source.size))
-        table = pieces.open_table(source, fields.get("target"), self.model, options, extent)
+        needs = bool(fields.get("needs_target", True))
+        table = pieces.open_table(source, fields.get("target"), self.model, options, extent, needs_target=needs)
         piece = pieces.piece_of(self.model, table)
         self._last_table += 1
         self.tables[self._last_table] = table
@@ -421,7 +424,7 @@ class Serving(Service):
         return self.tables[handle]
 
     def _loaded(self) -> Any:
-        if self.model is None:
+        if self.model is None and not self._phases:
             raise Refusal("protocol", "this worker holds no model yet")
         return self.model
 
@@ -456,15 +459,18 @@ class Serving(Service):
     def _clear(self, rows: Any) -> None:
         """Ask a model of another version once for probabilities: where those cannot be, its labels are wrong as well.
 
+        So are those of a model around others that are asked the same rows, as voters and boosted trees are.
         Raises Refusal then; what else goes wrong is told by the call itself.
         """
         before, self.phase = self.phase, "predict_proba"
-        try:
-            asking.ask(self.model, "predict_proba", rows[:SUSPECT_ROWS])
-        except Refusal:
-            raise
-        except Exception:
-            tracebacks.drain_warnings()
+        for part in receivers(self.model):
+            try:
+                asking.ask(part, "predict_proba", rows[:SUSPECT_ROWS])
+            except Refusal as refusal:
+                if refusal.code == "bad-answer":
+                    raise
+            except Exception:
+                tracebacks.drain_warnings()
         self.phase, self._suspect = before, False
 
     def _bind(self, name: str) -> Any:
