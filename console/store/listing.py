@@ -108,7 +108,7 @@ class Lister:
                 found.rows[path], found.links = row, True
             return
         row = old.rows.get(path)
-        if row is not None and _is_same(row.packed, status) and not stat.S_ISLNK(status.st_mode):
+        if row is not None and _is_same(row.packed, status):
             found.rows[row.path] = row if row.recipe == beside else row.replace(recipe=beside)
             return
         mark = old.marks.get(path)
@@ -116,7 +116,7 @@ class Lister:
             found.marks[path] = mark
             return
         identity = opening.identity_of(status)
-        problem = opening.problem_at(self._prefix + path, status)
+        problem = opening.problem_of(status)
         if problem is None:
             verdict = self._look_inside(path)
             problem = verdict if isinstance(verdict, str) else None
@@ -196,7 +196,7 @@ def row_of(root: Path, path: str) -> Artifact:
         status.st_size,
         status.st_mtime,
         identity=opening.identity_of(status),
-        problem=opening.problem_at(os.fspath(whole), status),
+        problem=opening.problem_of(status),
         recipe=None if beside is None else os.path.relpath(beside, root),
     )
 

@@ -87,22 +87,6 @@ def problem_of(status: os.stat_result) -> str | None:
     return None
 
 
-def problem_at(path: str, status: os.stat_result) -> str | None:
-    """The same of the file at `path`; of a link it says where that leads, and what makes a file of it."""
-    if not stat.S_ISLNK(status.st_mode):
-        return problem_of(status)
-    try:
-        target = os.readlink(path)
-    except OSError:
-        return problem_of(status)
-    there = os.path.exists(path)
-    if "/annex/objects/" in f"/{target}":
-        step = "`git annex unlock` makes it a file" if there else "its content is not here: `git annex get` brings it"
-        return f"is a symbolic link of git-annex, and {step}"
-    leads = "and links are not followed: name that file" if there else "where nothing is: bring that file, or remove it"
-    return f"is a symbolic link to {target}, {leads}"
-
-
 def kind_of(mode: int) -> str:
     """The kind of a file that is no regular one, in words."""
     kinds = {
@@ -179,10 +163,7 @@ def follow_link(root: int, path: str) -> tuple[Led, int]:
     except OSError as error:
         if is_of_the_machine(error):
             raise
-        if written.startswith("/"):
-            return Led(written, problem=f"is a link to {written}, an absolute path, which is not followed"), -1
-        words = _LED_ASTRAY.get(error.errno or 0, f"which {words_of(error)}")
-        return Led(written, problem=f"is a link to {written}, {words}"), -1
+        return Led(written, problem=_astray(written, error)), -1
     try:
         status = os.fstat(reached)
         if not stat.S_ISREG(status.st_mode):
@@ -198,11 +179,22 @@ def follow_link(root: int, path: str) -> tuple[Led, int]:
         os.close(reached)
 
 
+def _astray(written: str, error: OSError) -> str:
+    """Why a link with this text is not followed, and of one of git-annex what makes a file of it."""
+    if "/annex/objects/" in f"/{written}":
+        missing = error.errno == errno.ENOENT
+        step = "its content is not here: `git annex get` brings it" if missing else "`git annex unlock` makes it a file"
+        return f"is a symbolic link of git-annex, and {step}"
+    if written.startswith("/"):
+        return f"is a link to {written}, an absolute path, which is not followed: name that file"
+    return f"is a link to {written}, {_LED_ASTRAY.get(error.errno or 0, f'which {words_of(error)}')}"
+
+
 _LED_ASTRAY = {
-    errno.ENOENT: "where nothing is",
-    errno.ENOTDIR: "where nothing is",
+    errno.ENOENT: "where nothing is: bring that file, or remove it",
+    errno.ENOTDIR: "where nothing is: bring that file, or remove it",
     errno.ELOOP: "which leads in a circle",
-    errno.EXDEV: "which leads out of the store",
+    errno.EXDEV: "which leads out of the store and is not followed: name that file",
     errno.ENOSYS: "and this kernel cannot follow links safely",
     errno.EPERM: "and links cannot be followed safely here",
 }

@@ -80,10 +80,10 @@ class _Looks:
             status = os.lstat(self.prefix + path)
         except OSError as error:
             return Artifact(path, 0, 0.0, problem=opening.words_of(error))
-        if stat.S_ISLNK(status.st_mode):
-            return self._look_at_link(name, path, status)
-        problem = opening.problem_at(self.prefix + path, status)
         promised = is_named_as_model(name) and not is_answered(name, self.names)
+        if stat.S_ISLNK(status.st_mode):
+            return self._look_at_link(name, path, status, promised)
+        problem = opening.problem_of(status)
         worth: bool | str = False
         if not stat.S_ISREG(status.st_mode):
             if not promised:
@@ -103,7 +103,7 @@ class _Looks:
     def _recipe_of(self, name: str) -> str | None:
         return next((self.beneath + one for one in recipe.recipe_names(name) if one in self.recipes), None)
 
-    def _look_at_link(self, name: str, path: str, status: os.stat_result) -> Artifact | None:
+    def _look_at_link(self, name: str, path: str, status: os.stat_result, promised: bool) -> Artifact | None:
         """The row of a link; one that promises nothing and leads to no model is counted."""
         fd = -1
         try:
@@ -114,7 +114,7 @@ class _Looks:
         finally:
             if fd >= 0:
                 os.close(fd)
-        if not worth and not is_named_as_model(name) and not is_named_as_model(os.path.basename(led.place)):
+        if not (worth or promised or is_named_as_model(os.path.basename(led.place))):
             self.tally.special[opening.kind_of(status.st_mode)] += 1
             return None
         return row_of_link(path, status, led).replace(recipe=self._recipe_of(name))

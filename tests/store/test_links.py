@@ -12,13 +12,14 @@ import threading
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from console.errors import BadInput
 from console.records import FileIdentity
-from console.store import opening, roots, watcher
+from console.store import opening, roots, syscalls, watcher
 from console.store.catalog import Catalog, row_of
 from console.store.scanning import Tally, scan_beneath
 from console.store.watcher import Watcher
@@ -170,9 +171,9 @@ def farm(tmp_path: Path) -> Path:
 
 
 REFUSED = {
-    "out.pkl": "is a link to ../outside.pkl, which leads out of the store",
-    "out": "is a link to ../outside.pkl, which leads out of the store",
-    "dangling.pkl": "is a link to nothing, where nothing is",
+    "out.pkl": "is a link to ../outside.pkl, which leads out of the store and is not followed: name that file",
+    "out": "is a link to ../outside.pkl, which leads out of the store and is not followed: name that file",
+    "dangling.pkl": "is a link to nothing, where nothing is: bring that file, or remove it",
     "loop.pkl": "is a link to loop.pkl, which leads in a circle",
     "dir.pkl": "is a link to sub, which is a directory, not a regular file",
     "pipe.pkl": "is a link to pipe, which is a FIFO, not a regular file",
@@ -181,7 +182,10 @@ FOLLOWED = {"latest": "sub/n.pkl", "by.pkl": "sub/n.pkl", "sub/up.pkl": "m.pkl"}
 
 
 def test_lists_scans_and_single_looks_agree_on_links(farm: Path) -> None:
-    refused = {**REFUSED, "abs.pkl": f"is a link to {farm / 'm.pkl'}, an absolute path, which is not followed"}
+    refused = {
+        **REFUSED,
+        "abs.pkl": f"is a link to {farm / 'm.pkl'}, an absolute path, which is not followed: name that file",
+    }
     catalog, tally = Catalog(farm), Tally()
     catalog.scan_all()
     scanned = {row.path: row for batch in scan_beneath(farm, "", tally) for row in batch}
@@ -212,7 +216,7 @@ def test_a_link_is_opened_for_reading_alone_and_beneath_the_store_alone(farm: Pa
 
 
 def test_without_the_call_of_the_kernel_no_link_is_followed(farm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opening.syscalls, "_SYS_OPENAT2", 100_000)
+    monkeypatch.setattr(syscalls, "_SYS_OPENAT2", 100_000)
     with pytest.raises(BadInput, match="this kernel cannot follow links safely"):
         opening.open_artifact(farm, "latest", links=True)
     with opening.open_artifact(farm, "m.pkl", links=True):
@@ -264,6 +268,10 @@ async def test_a_mounted_map_of_links_is_followed_through_its_swaps(tmp_path: Pa
         (root / name).parent.mkdir(exist_ok=True)
         (root / name).symlink_to(os.path.join("../" * name.count("/"), "..data", name.replace("sub/deep", "m")))
     told = Seen()
+
+    def leads(wanted: dict[str, str]) -> bool:
+        return {path: told.rows[path].link for path in wanted} == wanted
+
     one = Watcher(Catalog(root), told.listener(), asyncio.get_running_loop(), reconcile_s=3600)
     one.start()
     await told.until(lambda: "coverage" in told.told and "scanned" in told.told)
@@ -275,7 +283,7 @@ async def test_a_mounted_map_of_links_is_followed_through_its_swaps(tmp_path: Pa
         put(root / name / "m.pkl", MODEL + b"2" * number)
         turn(root / "..data", name)
         shutil.rmtree(root / ("..one" if number == 0 else f"..{number - 1}"))
-        await told.until(lambda name=name: {told.rows[p].link for p in ("m.pkl", "sub/deep.pkl")} == {f"{name}/m.pkl"})
+        await told.until(partial(leads, {"m.pkl": f"{name}/m.pkl", "sub/deep.pkl": f"{name}/m.pkl"}))
         await told.until(lambda: told.rows["gone.pkl"].problem is not None)
     assert told.rows["m.pkl"].size == len(MODEL) + 2
     await one.aclose()
