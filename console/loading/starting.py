@@ -15,8 +15,9 @@ from console.loading.digesting import Digesting
 from console.loading.facts import Facts, Judged
 from console.loading.written import versions_of
 from console.records import FileIdentity, Inspection, Judgement, Verdict
+from console.worker.answers import Loaded
 from console.worker.launcher import Launcher
-from console.worker.model import Loaded, Worker
+from console.worker.model import Worker
 
 Records = Callable[[str, str, str | None, str], Awaitable[None]]
 """Writes one line of the audit log: action, path, digest, result."""

@@ -14,7 +14,8 @@ from console.store.new_file import write_new
 from console.store.opening import identity_of
 from console.store.sealed import SealedBytes, digest_of, frozen, new_memory
 from console.update.workshop import Workshop
-from console.worker.model import Saved, Worker
+from console.worker.answers import Saved
+from console.worker.model import Worker
 
 
 class Converting:

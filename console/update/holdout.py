@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from console.update.ground import Ground
 from console.update.workshop import Workshop
+from console.worker.answers import HoldoutRows
 from console.worker.failures import ChildFailed
-from console.worker.model import HoldoutRows, Worker
+from console.worker.model import Worker
 
 FEW_ROWS = 30
 """Fewer rows than that are warned of: by chance alone the figures of two models differ much."""

@@ -5,17 +5,31 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from functools import lru_cache
+from dataclasses import asdict, replace
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from backends.base import Json, Signature
+from backends.base import Json
 from console.errors import ConsoleError
 from console.records import DataFile, Evaluated, Outcome, ReadOptions, Target
 from console.safe_text import safe
 from console.worker import shared
-from console.worker.failures import error_of, new_failure, texts, version_texts, warning_texts
+from console.worker.answers import (
+    HoldoutRows,
+    Loaded,
+    RawArray,
+    Saved,
+    data_from,
+    evaluated_from,
+    holdout_from,
+    loaded_from,
+    numbers,
+    outcome_from,
+    raw_from,
+    sample_from,
+    saved_from,
+)
+from console.worker.failures import error_of, new_failure, texts, version_texts
 from console.worker.forms import CallForm, Forms
 from console.worker.launcher import Launcher
 from console.worker.limits import Limits, SandboxPlan
@@ -25,9 +39,9 @@ from console.worker.packed import METHODS, ROW_RANGE
 from console.worker.placement import Placement
 from console.worker.process import ChildProcess
 from console.worker.shared import Buffer
-from console.worker.strict import Malformed, signature_from
+from console.worker.strict import Malformed
 from console.worker.versions import Versions
-from console.worker.wire import Head, WireError, size_of
+from console.worker.wire import Head, WireError
 
 T = TypeVar("T")
 Progress = Callable[[int, float], None]
@@ -38,61 +52,6 @@ FEW_ROWS = 256
 """Requests of more rows than this may take long: the worker is free to run anywhere before it gets them."""
 INLINE_CAP = 256 << 10
 """Rows of more bytes than this go through shared memory."""
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """What loading told: phases in milliseconds, methods the model has, its signature from the live object.
-
-    `warnings` begin with the library versions that differ from those of the file.
-    """
-
-    model_class: str
-    methods: tuple[str, ...]
-    signature: Signature
-    phases: dict[str, float]
-    warnings: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    library_versions: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class RawArray:
-    """One output in a raw answer: its numpy dtype, its shape, and where in the buffer it stands."""
-
-    name: str
-    dtype: str
-    shape: tuple[int, ...]
-    offset: int
-    bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Saved:
-    """What writing in another format told: the methods whose answers were compared on `rows`, and what differs."""
-
-    compared: tuple[str, ...]
-    differences: tuple[str, ...]
-    rows: int
-    warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class HoldoutRows:
-    """What a hold-out is beside the training rows: its rows and those that stand in both.
-
-    Of the others: how often the most frequent of them stands there, the distinct values of the target, the columns
-    that are the target, and in `apart` a bit for each row, whether it is one of them. `problem` says why the two could
-    not be compared.
-    """
-
-    rows: int = 0
-    common: int = 0
-    repeated: int = 0
-    targets: int | None = None
-    leaks: tuple[str, ...] = ()
-    apart: bytes = b""
-    problem: str = ""
 
 
 class Worker:
@@ -150,7 +109,7 @@ class Worker:
 
         def on_event(head: Head) -> None:
             if on_phase is not None:
-                on_phase(str(head.get("phase", "")), _numbers(head.get("phases")))
+                on_phase(str(head.get("phase", "")), numbers(head.get("phases")))
 
         self.child.versions = replace(versions or Versions(), python=self.child.versions.python)
         label = safe(self.child.label, 200)
@@ -160,7 +119,7 @@ class Worker:
             fds = (fd, file)
             self.child.mapped = MappedFile(file, os.fstat(fd).st_size)
         head, _body = await self.child.request("load", fields, body=plan, fds=fds, deadline=deadline, on_event=on_event)
-        loaded = self._checked(_loaded, head)
+        loaded = self._checked(loaded_from, head)
         written = version_texts(head.get("written"))
         versions = self.child.versions.learned(loaded.library_versions, loaded.warnings, written)
         self.child.versions = versions
@@ -188,7 +147,7 @@ class Worker:
 
         def on_event(head: Head) -> None:
             if on_progress is not None and isinstance(head.get("rows"), int):
-                on_progress(head["rows"], _numbers(head).get("share", 0.0))
+                on_progress(head["rows"], numbers(head).get("share", 0.0))
 
         self.placement.release()
         head, _body = await self.child.request(
@@ -205,7 +164,7 @@ class Worker:
             on_event=on_event,
             input=f"the file {name}",
         )
-        return self._checked(lambda said: _data(said, name), head)
+        return self._checked(lambda said: data_from(said, name), head)
 
     async def close_data(self, handle: int) -> None:
         """Forget a table."""
@@ -235,7 +194,7 @@ class Worker:
         begun = perf_counter()
         head, _body = await self._ask(form, ROW_RANGE.pack(start, stop), methods, deadline, stop - start)
         spent = perf_counter() - begun
-        return self._checked(lambda said: _outcome(said, spent * 1e3), head)
+        return self._checked(lambda said: outcome_from(said, spent * 1e3), head)
 
     async def _ask(
         self, form: CallForm, end: bytes, methods: tuple[str, ...], deadline: float, rows: int
@@ -292,7 +251,7 @@ class Worker:
         fields = {"data": data, "metrics": [metric] if metric else [], "held_back": held_back}
         self.placement.release()
         head, _body = await self.child.request("evaluate", fields, body=marked, deadline=deadline)
-        return self._checked(_evaluated, head)
+        return self._checked(evaluated_from, head)
 
     async def compare_rows(
         self,
@@ -316,7 +275,7 @@ class Worker:
         head, body = await self.child.request(
             "compare_rows", fields, fds=(train, holdout), deadline=deadline, input=given
         )
-        return self._checked(lambda said: _holdout_rows(said, bytes(body)), head)
+        return self._checked(lambda said: holdout_from(said, bytes(body)), head)
 
     async def call_array(
         self,
@@ -341,7 +300,7 @@ class Worker:
             rows = shape[0] if shape else FEW_ROWS
             head, answer = await self._ask(form, bytes(numbers), methods, deadline, rows)
         try:
-            return _raw(head, answer), answer, head["worker_ns"] / 1e6
+            return raw_from(head, answer), answer, head["worker_ns"] / 1e6
         except (Malformed, WireError, KeyError, TypeError, ValueError) as error:
             raise self._malformed(error) from None
 
@@ -371,7 +330,7 @@ class Worker:
     async def sample_rows(self, data: int, start: int, count: int) -> tuple[list[dict[str, Json]], list[Json] | None]:
         """Input rows as JSON objects that `call_rows` takes back, and what the target says of them, if there is one."""
         head, _body = await self.child.request("sample_rows", {"data": data, "start": start, "count": count})
-        return self._checked(_sample, head)
+        return self._checked(sample_from, head)
 
     async def write_outputs(
         self,
@@ -399,7 +358,7 @@ class Worker:
             spent = perf_counter() - begun
             try:
                 outputs, found = files.read(head)
-                return replace(_outcome(head, spent * 1e3), outputs=outputs), found
+                return replace(outcome_from(head, spent * 1e3), outputs=outputs), found
             except (Malformed, shared.NotSealed, KeyError, TypeError, ValueError) as error:
                 raise self._malformed(error) from None
 
@@ -419,7 +378,7 @@ class Worker:
         fields = {"format": format, "data": data, "options": options or {}}
         self.placement.release()
         head, _body = await self.child.request("save", fields, fds=(fd,), deadline=deadline)
-        return self._checked(_saved, head)
+        return self._checked(saved_from, head)
 
     async def end(self) -> None:
         """Unload: end the process and wait until it is gone."""
@@ -431,7 +390,7 @@ class Worker:
         begun = perf_counter()
         head, _body = await self.child.request(op, fields, fds=fds, deadline=deadline)
         spent = perf_counter() - begun
-        return self._checked(lambda said: _outcome(said, spent * 1e3), head)
+        return self._checked(lambda said: outcome_from(said, spent * 1e3), head)
 
     def _checked(self, convert: Callable[[Head], T], head: Head) -> T:
         try:
@@ -446,114 +405,5 @@ class Worker:
         return error_of(new_failure(self.child.label, "answer", "protocol", message))
 
 
-def _loaded(said: Head) -> Loaded:
-    return Loaded(
-        _string(said["model_class"]),
-        texts(said["methods"]),
-        signature_from(said["signature"]),
-        _numbers(said["phases"]),
-        warning_texts(said.get("warnings")),
-        texts(said.get("notes")),
-        version_texts(said.get("library_versions")),
-    )
-
-
-def _saved(said: Head) -> Saved:
-    compared, differences = texts(said["compared"]), texts(said["differences"])
-    return Saved(compared, differences, int(said["rows"]), warning_texts(said.get("warnings")))
-
-
-def _evaluated(said: Head) -> Evaluated:
-    causes = {str(name)[:100]: _string(cause)[:300] for name, cause in said.get("causes", {}).items()}
-    metrics, answers = _numbers(said["metrics"]), _string(said.get("answers", ""))[:100]
-    notes, meanings = texts(said.get("notes")), texts(said.get("meanings"))
-    warnings, missing = warning_texts(said.get("warnings")), int(said.get("missing", 0))
-    task, rows = _string(said["task"]), int(said["rows"])
-    return Evaluated(task, rows, metrics, causes, answers, missing, notes, meanings, warnings)
-
-
-def _holdout_rows(said: Head, apart: bytes) -> HoldoutRows:
-    if said.get("problem"):
-        return HoldoutRows(problem=_string(said["problem"])[:1000])
-    rows, targets = int(said["rows"]), said["targets"]
-    if len(apart) != -(-rows // 8):
-        raise Malformed(f"{len(apart)} bytes for {rows} rows")
-    return HoldoutRows(
-        rows,
-        int(said["common"]),
-        int(said["repeated"]),
-        None if targets is None else int(targets),
-        texts(said["leaks"]),
-        apart,
-    )
-
-
 def _options(options: ReadOptions | None) -> Head | None:
     return None if options is None else asdict(options)
-
-
-def _data(said: Head, name: str) -> tuple[int, DataFile]:
-    columns = tuple((_string(column), _string(dtype)) for column, dtype in said["columns"])
-    target = said.get("target")
-    target, decided = None if target is None else _string(target), safe(_string(said["decided"]), 2000)
-    warnings, piece = warning_texts(said.get("warnings")), said["piece"]
-    piece = None if piece is None else max(1, int(piece))
-    return int(said["data"]), DataFile(name, int(said["rows"]), columns, target, decided, warnings, piece)
-
-
-def _raw(said: Head, answer: Buffer) -> list[RawArray]:
-    """The places of the arrays, which must fill the answer exactly."""
-    places = said["arrays"]
-    arrays, size = _repeated_arrays(places) if isinstance(places, tuple) else _arrays(places)
-    if size != len(answer):
-        raise Malformed(f"{len(answer)} bytes for arrays of {size}")
-    return list(arrays)
-
-
-def _arrays(places: Any) -> tuple[tuple[RawArray, ...], int]:
-    """The arrays one behind another, and the bytes that all of them take."""
-    arrays = []
-    offset = 0
-    for name, dtype, shape in places:
-        size = size_of(_string(dtype), shape)
-        arrays.append(RawArray(_string(name), dtype, tuple(shape), offset, size))
-        offset += size
-    return tuple(arrays), offset
-
-
-_repeated_arrays = lru_cache(maxsize=FEW_ROWS)(_arrays)
-
-
-def _sample(said: Head) -> tuple[list[dict[str, Json]], list[Json] | None]:
-    rows, truths = said["rows"], said["truths"]
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise Malformed("rows are no objects")
-    return rows, truths if isinstance(truths, list) else None
-
-
-def _outcome(said: Head, round_trip: float) -> Outcome:
-    outputs = said.get("outputs", {})
-    if not isinstance(outputs, dict):
-        raise Malformed("outputs is no object")
-    score = said.get("score")
-    return Outcome(
-        int(said["rows"]),
-        outputs,
-        float(said["worker_ms"]),
-        round_trip,
-        warning_texts(said.get("warnings")),
-        None if score is None else _numbers(score),
-        _string(said.get("unscored", ""))[:1000],
-    )
-
-
-def _string(value: Any) -> str:
-    if not isinstance(value, str):
-        raise Malformed(f"text expected, {type(value).__name__} found")
-    return value[:10_000]
-
-
-def _numbers(value: Any) -> dict[str, float]:
-    if not isinstance(value, dict):
-        return {}
-    return {str(name)[:100]: float(one) for name, one in value.items() if isinstance(one, (int, float))}

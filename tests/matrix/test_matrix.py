@@ -13,9 +13,10 @@ import pytest_asyncio
 
 from console.loading.compiling import may_compile
 from console.records import Evaluated
+from console.worker.answers import Loaded
 from console.worker.failures import ChildFailed, ChildRefused
 from console.worker.launcher import Launcher
-from console.worker.model import Loaded, Worker
+from console.worker.model import Worker
 from tests.frozen import small
 from tests.matrix import composed, packed, third_party, traps, unsupervised  # noqa: F401  (their models and files are added to the matrix)
 from tests.matrix import files as _files  # noqa: F401

@@ -16,9 +16,10 @@ import pytest
 from sklearn.ensemble import IsolationForest, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
 
+from console.worker.answers import Loaded
 from console.worker.failures import ChildFailed, ChildRefused
 from console.worker.launcher import Launcher
-from console.worker.model import Loaded, Worker
+from console.worker.model import Worker
 from console.worker.placement import Way
 from tests.frozen import frozen
 from tests.worker.payloads import Load, OpenFile, predicting
