@@ -360,7 +360,7 @@ def test_values_of_arrow_and_numpy_that_are_no_numbers_are_named() -> None:
     for value, kind in ((day, "dates"), (moment, "times"), (b"\xff", "bytes")):
         for model in (NAMED, ARRAY):
             with pytest.raises(Refusal, match=f"'a': number expected, found {kind}"):
-                read(parquet(HEAD.assign(a=value)), model)
+                read(parquet(HEAD.assign(a=pandas.Series([value] * 4, dtype=object))), model)
     with pytest.raises(Refusal, match=r"'a': number expected, found text .category."):
         read(parquet(HEAD.assign(a=pandas.Categorical(["x", "y"] * 2))), ARRAY)
     for dtype, kind in (("c16", "complex numbers"), ("U9", "text"), ("S9", "text"), ("M8[s]", "dates")):
@@ -385,5 +385,5 @@ def test_arrays_that_the_model_knows_as_columns_are_columns() -> None:
     frame = NUMBERS.set_axis(["x", "y", "data"], axis="columns")
     model = LinearRegression().fit(frame, TRUTH)
     file = io.BytesIO()
-    numpy.savez(file, **{name: frame[name].to_numpy() for name in ("data", "y", "x")})
+    numpy.savez(file, data=frame["data"].to_numpy(), y=frame["y"].to_numpy(), x=frame["x"].to_numpy())
     assert same(model, file.getvalue(), frame).y is None
