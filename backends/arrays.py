@@ -92,7 +92,7 @@ def _check_size(found: _Found, header: NpyHeader, size: int, name: str) -> None:
     if need > have + _FAR:
         found.report("array-size", f"{what} announces {need} bytes of data where there are {have}", header.offset)
     elif need > have:
-        found.report("truncated", f"{what} needs {need} bytes of data and there are {have}", header.offset)
+        found.report("truncated", f"cut off: {what} needs {need} bytes of data and there are {have}", header.offset)
     elif need < have:
         found.report("trailing-bytes", f"{have - need} bytes follow the data of {what}", header.offset + need)
 

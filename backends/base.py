@@ -29,6 +29,7 @@ __all__ = [
     "MemorySource",
     "ModelEntry",
     "NameUse",
+    "NoModel",
     "NotLoadable",
     "Part",
     "Signature",
@@ -75,6 +76,12 @@ class Foreign(Unsupported):
     """A model in a format that is recognised and not read here."""
 
     code = "foreign-format"
+
+
+class NoModel(Unsupported):
+    """Something that is known and is no model, or is one only once it was decoded."""
+
+    code = "no-model"
 
 
 class NotLoadable(ArtifactError):

@@ -10,7 +10,9 @@ import os
 import re
 from typing import Optional
 
-__all__ = ["foreign_format", "promised_format"]
+from backends.base import Source
+
+__all__ = ["foreign_format", "missing_bytes", "promised_format"]
 
 _STARTS = (
     (re.compile(rb"GGUF"), "GGUF"),
@@ -42,6 +44,8 @@ _NAMES = {
     ".pte": "ExecuTorch",
 }
 _MAX_HEADER = 100_000_000
+_HEADER_LOOK = 8 << 20
+_TENSOR_END = re.compile(rb'"data_offsets"\s*:\s*\[\s*\d{1,18}\s*,\s*(\d{1,18})\s*\]')
 
 
 def foreign_format(head: bytes) -> Optional[str]:
@@ -49,6 +53,16 @@ def foreign_format(head: bytes) -> Optional[str]:
     if _is_safetensors(head):
         return "safetensors"
     return next((name for start, name in _STARTS if start.match(head)), None)
+
+
+def missing_bytes(source: Source, head: bytes) -> Optional[str]:
+    """How much of a safetensors file is there, in words, where that is not all; None for any other. Raises OSError."""
+    if not _is_safetensors(head):
+        return None
+    length = int.from_bytes(head[:8], "little")
+    ends = [int(end) for end in _TENSOR_END.findall(source.read(8, min(length, _HEADER_LOOK)))]
+    need = 8 + length + max(ends, default=0)
+    return f"{source.size:,} of at least {need:,} bytes are there" if source.size < need else None
 
 
 def promised_format(name: str) -> Optional[str]:

@@ -11,6 +11,7 @@ import contextlib
 import importlib
 import itertools
 import os
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Optional
 
@@ -69,6 +70,9 @@ class Member(NamedTuple):
     target: Any
 
 
+_CUT_OFF = re.compile(r"truncated file: eof = (\d+), .*stored_eof = (\d+)")
+
+
 @contextlib.contextmanager
 def damage_as_errors(name: str = "") -> Iterator[None]:
     """Turn what h5py raises on a broken file into Damaged with one sentence."""
@@ -78,6 +82,9 @@ def damage_as_errors(name: str = "") -> Iterator[None]:
         if isinstance(error, RecursionError):
             raise Damaged("the HDF5 file is nested too deeply to be read") from error
         text = str(error.args[0] if error.args else error).strip().replace("\n", " ")
+        cut = _CUT_OFF.search(text)
+        if cut:
+            raise Damaged(f"cut off: {int(cut[1]):,} of {int(cut[2]):,} bytes of this HDF5 file are there") from error
         place = f" at {name}" if name else ""
         raise Damaged(f"the HDF5 file is damaged{place}: {text[:300]}") from error
     except (MemoryError, OverflowError) as error:

@@ -92,7 +92,9 @@ def _pass_numbers(machine: PickleMachine, array: RawArray, alignment: Value) -> 
         offset += 1 + expected
     length = _bytes(array.shape, dtype)
     if length > machine.size - offset:
-        raise Stopped("truncated", f"an array of {length} bytes where {machine.size - offset} are left", offset)
+        raise Stopped(
+            "truncated", f"cut off: an array of {length} bytes where {machine.size - offset} are left", offset
+        )
     array.offset, array.length = offset, length
     machine.seek(offset + length)
 

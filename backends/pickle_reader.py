@@ -153,7 +153,7 @@ class PickleReader:
                 self.report("frame", "an opcode and its argument cross the end of a frame", self.frame_end)
             self.frame_end = None
         if offset >= self.size:
-            raise Stopped("truncated", "the file ends before the pickle does", min(offset, self.size))
+            raise Stopped("truncated", "cut off: the file ends before the pickle does", min(offset, self.size))
         if self.position + _ARGUMENT >= self.end and self.base + self.end < self.size:
             self._load(offset)
         self._set_safe()
@@ -178,7 +178,7 @@ class PickleReader:
         offset = self.base + start
         if length > self.size - offset:
             left = max(0, self.size - offset)
-            raise Stopped("truncated", f"{length} bytes are announced where {left} are left", offset)
+            raise Stopped("truncated", f"cut off: {length} bytes are announced where {left} are left", offset)
         data: Optional[bytes] = None
         if length <= keep and self.budget.kept >= length:
             self.budget.kept -= length
@@ -218,7 +218,7 @@ class PickleReader:
             self.budget.spend(0, offset)
             chunk = self.source.read(offset, _LARGEST)
             if not chunk:
-                self.report("truncated", "the file ends in the middle of a line", start)
+                self.report("truncated", "cut off: the file ends in the middle of a line", start)
                 self.seek(offset)
                 return Span(self.source, start, max(0, offset - start - 1), encoding)
             stop = chunk.find(b"\n")

@@ -8,10 +8,12 @@ from dataclasses import replace
 from typing import Any, Optional
 
 from backends import envelopes, hdf5_frame, pickle_heads, pickle_probe, pickle_walk, torch_names
-from backends.base import Backend, Damaged, Foreign, Inspection, LoadedModel, Source, Unopened, Unsupported
+from backends.base import Backend, Damaged, Foreign, Inspection, LoadedModel, NoModel, Source, Unopened, Unsupported
 from backends.containers import CLOSED, IMAGE, TAIL, container, is_image, may_hold_archive, zip_record
 from backends.findings import KINDS, finding
-from backends.foreign import foreign_format, promised_format
+from backends.foreign import foreign_format, missing_bytes, promised_format
+from backends.impostors import impostor, unpickling_error
+from backends.translated import translated
 
 __all__ = [
     "FORMATS",
@@ -24,6 +26,7 @@ __all__ = [
     "may_hold_model",
     "save",
     "suffix",
+    "suffixes",
 ]
 
 HEAD = 4096
@@ -123,8 +126,10 @@ def identify(source: Source) -> Backend:
         return backend("archive")
     foreign = foreign_format(head)
     if foreign is not None:
+        if compression is None and (missing := missing_bytes(source, head)):
+            raise Damaged(f"a model in {foreign} format that is cut off: {missing}", offset=source.size)
         raise Foreign(f"a model in {foreign} format, which this console does not read yet")
-    raise Unsupported(_unsupported(source, compression, head))
+    raise _unsupported(source, compression, head)
 
 
 def inspect(source: Source) -> Inspection:
@@ -135,7 +140,7 @@ def inspect(source: Source) -> Inspection:
     compression, head = envelopes.peek(source, HEAD)
     family = _family_of(source, head, compression)
     if family == _PICKLES:
-        inspection = backend("pickle").inspect(source)
+        inspection = translated(source, backend("pickle").inspect(source))
     else:
         try:
             inspection = identify(source).inspect(source)
@@ -195,6 +200,12 @@ def suffix(format: str) -> str:  # noqa: A002
     return backend(format).suffix
 
 
+def suffixes(format: str) -> tuple[str, ...]:  # noqa: A002
+    """The extensions under which files of this format are looked for. Raises Unsupported."""
+    family = "pickle" if format in _PICKLES else format
+    return _SUFFIXES.get(family, (suffix(format),))
+
+
 def may_hold_model(head: bytes, size: Optional[int] = None) -> bool:
     """Whether a file with these first bytes (up to 4 KiB) is worth inspecting; cheap, and never wrong by silence.
 
@@ -228,14 +239,19 @@ def _worth_inspecting(head: bytes, size: Optional[int]) -> bool:
 
 
 def _mismatch(name: str, format_name: str, family: tuple[str, ...]) -> str:
-    stem, extension = os.path.splitext(name.lower())
-    if extension in _COMPRESSION_SUFFIXES:
-        extension = os.path.splitext(stem)[1]
+    extension = _extension(name)
     kind = format_name if format_name in ("torch", "npz", "keras", "archive") else family[0]
     group = {"joblib": "pickle", "keras": "zip"}.get(kind, kind)
     if extension not in _KNOWN_SUFFIXES or extension in _SUFFIXES[group]:
         return ""
-    return f"named {extension}, but the content is {'pickle' if group == 'pickle' else group}"
+    content = {"pickle": "pickle", "archive": "an archive: unpack it, and load what was in it"}.get(group, group)
+    return f"named {extension}, but the content is {content}"
+
+
+def _extension(name: str) -> str:
+    """The extension that tells what a file is, under that of a compression."""
+    stem, extension = os.path.splitext(name.lower())
+    return os.path.splitext(stem)[1] if extension in _COMPRESSION_SUFFIXES else extension
 
 
 def _zip_record(source: Source) -> Optional[int]:
@@ -245,10 +261,19 @@ def _zip_record(source: Source) -> Optional[int]:
     return None if at is None else tail_at + at
 
 
-def _unsupported(source: Source, compression: Optional[str], head: bytes) -> str:
-    if source.size == 0:
-        return "the file is empty"
+def _unsupported(source: Source, compression: Optional[str], head: bytes) -> Unsupported:
+    """What there is to say of a file in no known format, and what unpicklers say of it where that is all they say."""
     inside = f" inside {compression} compression" if compression else ""
-    found = f"no known model format{inside}: it starts with {head[:8].hex(' ')}"
+    pickles = not source.name or _extension(source.name) not in _KNOWN_SUFFIXES.difference(_SUFFIXES["pickle"])
+    error = unpickling_error(head) if pickles and not compression else None
+    python = f" (pickle says: {error})" if error else ""
+    if not source.size:
+        return NoModel(f"the file is empty: its bytes never came, so bring it again from where it was made{python}")
+    known = impostor(source, head)
+    if known is not None:
+        return NoModel(f"not a model{inside} but {known}{python}")
+    found = f"no known model format{inside}: it starts with {head[:8].hex(' ')}{python}"
     promised = promised_format(source.name)
-    return f"{found} (its name promises {promised}, which this console does not read yet)" if promised else found
+    return Unsupported(
+        f"{found} (its name promises {promised}, which this console does not read yet)" if promised else found
+    )

@@ -20,17 +20,31 @@ STORE_DIR = ".model-console"
 
 def config_dir() -> Path:
     """Settings and the user's own policy."""
-    return Path(_DIRS.user_config_dir)
+    return _own("user_config_dir")
 
 
 def cache_dir() -> Path:
     """What can be made again: indexes, inspections, the demo store."""
-    return Path(_DIRS.user_cache_dir)
+    return _own("user_cache_dir")
 
 
 def state_dir() -> Path:
     """Crash files, saved tracebacks, and the log of lost terminals."""
-    return Path(_DIRS.user_state_dir)
+    return _own("user_state_dir")
+
+
+def _own(name: str) -> Path:
+    """One of the user's own directories. Raises Failed where nobody can tell where it is."""
+    try:
+        path = str(getattr(_DIRS, name))
+    except RuntimeError:
+        path = ""
+    if not os.path.isabs(path):
+        raise Failed(
+            f"user {os.geteuid()} has no home directory: there is no entry in the password file, and HOME is not set",
+            hint="set HOME, or XDG_CONFIG_HOME, XDG_CACHE_HOME and XDG_STATE_HOME, to directories of this user",
+        )
+    return Path(path)
 
 
 Theme = Literal["", "console-dark", "console-light", "ansi-dark", "ansi-light"]

@@ -31,8 +31,14 @@ OF_THE_MACHINE = frozenset(
 """Errors that say nothing about the file they meet: the machine failed, or this process ran out of something."""
 
 
+_NO_TEMPORARY = "No usable temporary directory"
+"""How Python's tempfile begins to say so."""
+
+
 def why(error: OSError) -> str:
     """The reason, for the end of a sentence that names the thing."""
+    if (error.strerror or "").startswith(_NO_TEMPORARY):
+        return "no directory for temporary files can be written"
     words, _ = _WORDS.get(error.errno or 0, ((error.strerror or str(error) or type(error).__name__).lower(), None))
     if error.errno == errno.EMFILE:
         return f"{words} (its limit is {resource.getrlimit(resource.RLIMIT_NOFILE)[0]})"
@@ -41,6 +47,8 @@ def why(error: OSError) -> str:
 
 def hint(error: OSError) -> str | None:
     """The next step, None where the reason alone must do."""
+    if (error.strerror or "").startswith(_NO_TEMPORARY):
+        return "set TMPDIR to a directory that this user may write, or make /tmp writable"
     return _WORDS.get(error.errno or 0, ("", None))[1]
 
 

@@ -5,6 +5,35 @@ from __future__ import annotations
 import os
 import unicodedata
 
+SIGNS = {
+    "●": "*",
+    "○": "o",
+    "▲": "!",
+    "✖": "x",
+    "✔": "+",
+    "▶": ">",
+    "◐": "~",
+    "◌": "~",
+    "…": "..",
+    "·": "-",
+    "›": ">",
+    "─": "-",
+    "–": "-",
+    "▌": ">",
+    "↑": "^",
+    "↓": "v",
+    "→": "->",
+    "←": "<-",
+    "│": "|",
+    "━": "=",
+    "×": "x",
+    "µ": "u",
+    "“": '"',
+    "”": '"',
+    "’": "'",
+    "—": "-",
+}
+"""Our own signs, and what stands for them where a terminal has ASCII alone."""
 _KEEP_LINES = "\n"
 _MARKS_IN_A_ROW = 2
 _STEERING = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import IO
 
 from console.cli.output import as_text, columns
+from console.cli.streams import taking
 from console.durable import output, write_all
 from console.errors import BadInput, Failed, Usage
 from console.os_errors import hint, why
@@ -143,10 +144,11 @@ class OutFile:
 
 
 def write_json(answers: JsonAnswers, value: dict[str, Json]) -> None:
-    """The value with its outputs on stdout."""
-    sys.stdout.flush()
-    answers.write(as_text(answers.placed(value), indent=2) + "\n", sys.stdout.buffer)
-    sys.stdout.buffer.flush()
+    """The value with its outputs on stdout. Raises Untaken, BrokenPipeError."""
+    with taking():
+        sys.stdout.flush()
+        answers.write(as_text(answers.placed(value), indent=2) + "\n", sys.stdout.buffer)
+        sys.stdout.buffer.flush()
 
 
 def table_lines(outputs: dict[str, Json], *, header: bool) -> Iterable[str]:

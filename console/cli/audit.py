@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from collections.abc import Iterable
 
 from console.cli.opening import Opened, opened
 from console.cli.output import Output, columns
+from console.cli.parser import PROG, close_to
 from console.errors import Failed, Usage
 from console.records import Json
 from console.trust.audit import AuditCheck, AuditEntry
@@ -28,6 +30,9 @@ def _asked(arguments: argparse.Namespace) -> tuple[str, str]:
         return arguments.what, arguments.store or "."
     if arguments.store is not None:
         raise Usage(f"'{arguments.what}' is neither show nor verify", hint="see model-console audit --help")
+    meant = None if os.path.lexists(arguments.what) else close_to(arguments.what, _WORDS)
+    if meant is not None:
+        raise Usage(f"there is no {arguments.what}", hint=f"did you mean {PROG} audit {meant}?")
     return "show", arguments.what
 
 

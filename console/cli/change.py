@@ -36,8 +36,7 @@ async def update(arguments: argparse.Namespace, output: Output) -> int:
                 if table is not None:
                     narrate(table, output)
             if not output.as_json:
-                for line in _side_by_side(found):
-                    print(line)
+                output.lines(_side_by_side(found))
             promoted = await _decided(engine, found, arguments, output)
         finally:
             stop()

@@ -93,4 +93,6 @@ def tell_unbuilt(store: Opened) -> None:
 def narrate(table: DataFile, output: Output) -> None:
     """Say how the data file was read."""
     output.warn(table.warnings)
-    output.say(f"{table.path}: {table.rows:,} rows{', ' if table.decided else ''}{table.decided}")
+    output.say(
+        f"{table.path}: {table.rows:,} row{'s' * (table.rows != 1)}{', ' if table.decided else ''}{table.decided}"
+    )

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import io
+import errno
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from console.cli import streams
 from console.cli.output import Output, reader_gone
-from console.cli.parser import command_names, commands_parser, console_parser
+from console.cli.parser import PROG, close_to, commands_parser, console_parser
 from console.config import Settings, load_settings
 from console.ending import silence
-from console.errors import ConsoleError, Usage
+from console.errors import BadInput, ConsoleError, Usage
 from console.os_errors import as_system_error, hint, is_of_the_machine, why
+from console.safe_text import safe
 
 INTERRUPTED = 130
 
+_NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
+"""Errors that say that this user may not do something where nobody expected it."""
 _ABOUT = ("-h", "--help", "--version")
 
 Screens = Callable[[Path, Settings], int]
@@ -30,37 +34,58 @@ def run(argv: Sequence[str], screens: Screens, account: Callable[[], Path | None
     """Do what `argv` says. `account` writes down a defect of ours that is being handled and tells where."""
     words = argv[: argv.index("--")] if "--" in argv else argv
     output = Output("--json" in words)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    there = streams.prepare()
     try:
-        return _outcome(list(argv), output, screens)
+        code = _outcome(list(argv), output, screens)
+        if not there and not code:
+            output.say(f"{PROG}: stdout is closed, so that nobody sees what was asked for")
+            return 1
+        return code
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:
         if isinstance(error, OSError) and reader_gone():
             return 0 if isinstance(error, BrokenPipeError) else INTERRUPTED
-        output.error(_unforeseen(error, account))
-        return 1
+        told = _unforeseen(error, account)
+        with suppress(Exception):
+            output.error(told)
+        return told.exit_code
     finally:
         if reader_gone():
             silence(sys.stdout.fileno())
+        streams.give_up()
 
 
 def _unforeseen(error: Exception, account: Callable[[], Path | None]) -> ConsoleError:
     """What to say of an error that nobody expected: the machine's fault, or a defect of ours with its account."""
-    system = as_system_error(error) if is_of_the_machine(error) else None
-    if system is None:
-        return ConsoleError("this is a defect of model-console itself", hint=f"its account is in {account()}")
+    if isinstance(error, streams.Untaken):
+        return streams.not_written(error)
+    system = as_system_error(error)
+    if system is not None and system.errno in _NOT_ALLOWED and system.filename:
+        return BadInput(f"{os.fsdecode(system.filename)} cannot be used: {why(system)}", hint=hint(system))
+    if system is None or not is_of_the_machine(error):
+        return ConsoleError("this is a defect of model-console itself", hint=_accounted(error, account))
     about = f": {system.filename}" if system.filename else ""
     return ConsoleError(f"the console cannot go on, because {why(system)}{about}", hint=hint(system))
 
 
+def _accounted(error: Exception, account: Callable[[], Path | None]) -> str:
+    """Where the account of a defect is, or the error itself where none can be written. Never raises."""
+    with suppress(Exception):
+        if where := account():
+            return f"its account is in {where}"
+    words = "an error whose text cannot be made"
+    with suppress(Exception):
+        words = safe(f"{type(error).__name__}: {error}")
+    return f"its account cannot be written; it is {words}"
+
+
 def _outcome(argv: list[str], output: Output, screens: Screens) -> int:
     try:
-        code = _dispatch(argv, output, screens)
-        sys.stdout.flush()
-        return code
+        try:
+            return _dispatch(argv, output, screens)
+        finally:
+            streams.finish()
     except ConsoleError as error:
         with suppress(OSError):
             output.error(error)
@@ -69,16 +94,32 @@ def _outcome(argv: list[str], output: Output, screens: Screens) -> int:
 
 def _dispatch(argv: list[str], output: Output, screens: Screens) -> int:
     parser = commands_parser()
-    names = command_names(parser)
+    names = parser.commands()
     asked = argv[0] if argv else ""
     if asked in names or asked in _ABOUT:
-        return _command(parser.parse_args(argv), output, screens)
-    found, _ = console_parser().parse_known_args(argv)
+        return _command(parser.parse_all(argv), output, screens)
+    found, unknown = console_parser().parse_known_args(argv)
     if found.store in names and "--" not in argv:
         at = argv.index(found.store)
-        return _command(parser.parse_args([found.store, *argv[:at], *argv[at + 1 :]]), output, screens)
-    arguments = console_parser().parse_args(argv)
+        return _command(parser.parse_all([found.store, *argv[:at], *argv[at + 1 :]]), output, screens)
+    if "--" not in argv:
+        _require_place(found.store, [word for word in unknown if not word.startswith("-")], names)
+    arguments = console_parser().parse_all(argv)
     return _open(arguments.store, arguments, screens)
+
+
+def _require_place(store: str, more: list[str], names: Iterable[str]) -> None:
+    """Raise Usage where what stands in the place of a store is rather a command, misspelt: nothing of that name is
+    there, and it is like a command's or has arguments as commands have."""
+    if os.sep in store or os.path.lexists(store):
+        return
+    meant = close_to(store, names)
+    if meant is not None:
+        raise Usage(
+            f"there is no command '{store}', and nothing here is called so", hint=f"did you mean {PROG} {meant}?"
+        )
+    if more:
+        raise Usage(f"there is no command '{store}'", hint=f"see {PROG} --help")
 
 
 def _command(arguments: argparse.Namespace, output: Output, screens: Screens) -> int:
@@ -90,7 +131,7 @@ def _command(arguments: argparse.Namespace, output: Output, screens: Screens) ->
     if arguments.command == "completion":
         from console.cli.completion import HINT, script
 
-        print(script(commands_parser(), arguments.shell))
+        streams.put(script(commands_parser(), arguments.shell))
         output.say(HINT)
         return 0
     from pkgutil import resolve_name
@@ -109,5 +150,12 @@ def _open(store: str, arguments: argparse.Namespace, screens: Screens) -> int:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Usage("the console needs a terminal", hint="without one, use a command: model-console ls --json")
     os.environ["TEXTUAL_FPS"] = str(settings.fps)
+    if os.environ.get("TERM") == "dumb":
+        raise Usage(
+            "this terminal shows no screens (TERM=dumb)",
+            hint="set TERM to what it is, such as xterm-256color, or use a command: model-console ls",
+        )
+    if streams.is_plain():
+        settings = replace(settings, ascii=True)
     os.environ.setdefault("ESCDELAY", "25")
     return screens(root, settings)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from console.cli import differences
+from console.cli.streams import put
 from console.ending import is_gone, silence
 from console.errors import ConsoleError
 from console.safe_text import safe
@@ -37,14 +39,14 @@ class Output:
     def data(self, value: Json, human: Callable[[], Iterable[str]]) -> None:
         """The answer: `value` as JSON, or the lines of `human`, which are made safe here."""
         if self.as_json:
-            print(as_text(value, indent=2))
+            put(as_text(value, indent=2))
         else:
             self.lines(human())
 
     def lines(self, lines: Iterable[str]) -> None:
         """Text for people; it is made safe here."""
         for line in lines:
-            print(safe(line, 0, lines=False))
+            put(safe(line, 0, lines=False))
 
     def items(self) -> Items:
         """A list that is written one by one, for more than should be kept; with `as_json` only."""
@@ -52,7 +54,7 @@ class Output:
 
     def line(self, value: Json, human: str) -> None:
         """One line of a stream, sent off at once."""
-        print(as_text(value) if self.as_json else safe(human, 0), flush=True)
+        put(as_text(value) if self.as_json else safe(human, 0), flush=True)
 
     def say(self, sentence: str) -> None:
         """A word on what goes on; where nobody can read it any more, the work is not the worse for it."""
@@ -76,7 +78,8 @@ class Output:
     def error(self, error: ConsoleError) -> None:
         """What could not be done, with the child's own traceback where there is one."""
         if self.as_json:
-            print(as_text({"error": error_json(error)}, indent=2), flush=True)
+            with suppress(OSError):
+                put(as_text({"error": error_json(error)}, indent=2), flush=True)
         self.say(f"model-console: {error.message.partition(_NEW_LINE)[0]}")
         if error.failure is not None and not self.as_json:
             for line in failure_lines(error.failure):
@@ -111,12 +114,12 @@ class Items:
 
     def add(self, value: Json) -> None:
         """One more."""
-        print(self._before + as_text(value), end="")
+        put(self._before + as_text(value), end="")
         self._before = ",\n"
 
     def end(self) -> None:
         """That was all."""
-        print("[]" if self._before == "[" else "]", flush=True)
+        put("[]" if self._before == "[" else "]", flush=True)
 
 
 def error_json(error: ConsoleError) -> Json:

@@ -6,17 +6,20 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+import difflib
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from console import __version__
 from console.bounds import Rules, range_words, within
+from console.cli.streams import put
 from console.config import THEME_NAMES, bounds_of
 from console.errors import Usage
 
 PROG = "model-console"
 WRITTEN = ("pickle", "joblib", "hdf5")
-"""The formats that a model can be converted to."""
+"""Formats that `convert` writes."""
+
 
 INSPECT_CODES = """exit codes for a directory:
   0  everything in it that holds a model is safe
@@ -33,6 +36,41 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raises Usage."""
         raise Usage(message, hint=f"see {self.prog} --help")
+
+    def _print_message(self, message: str, file: object = None) -> None:
+        """See argparse, which lets what cannot be written be lost. Raises Untaken."""
+        put(message, end="")
+
+    def parse_all(self, words: Sequence[str]) -> argparse.Namespace:
+        """The arguments in these words, all of which must have a meaning. Raises Usage, which names the command and
+        the option or choice that was perhaps meant."""
+        arguments, unknown = self.parse_known_args(words)
+        if not unknown:
+            return arguments
+        parser = self.commands().get(getattr(arguments, "command", None) or "", self)
+        word = next((one for one in unknown if one.startswith("-")), unknown[0])
+        meant = close_to(word.partition("=")[0], parser._option_string_actions) if word.startswith("-") else None
+        hint = f"did you mean {meant}? " if meant else ""
+        raise Usage(f"{parser.prog} takes no {word}", hint=f"{hint}see {parser.prog} --help")
+
+    def commands(self) -> dict[str, Parser]:
+        """The commands by their names."""
+        found = (action for action in self._actions if isinstance(action, argparse._SubParsersAction))
+        return {name: parser for action in found for name, parser in action.choices.items()}
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        """See argparse: raises ArgumentError for a value that is none of the choices, with the one perhaps meant."""
+        if action.choices is None or value in action.choices:
+            return
+        meant = close_to(str(value), action.choices)
+        words = f"did you mean {meant}?" if meant else f"it is one of {', '.join(map(str, action.choices))}"
+        raise argparse.ArgumentError(action, f"'{value}' is no choice: {words}")
+
+
+def close_to(word: str, known: Iterable[str]) -> str | None:
+    """What somebody perhaps meant who typed `word`."""
+    found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.7)
+    return found[0] if found else None
 
 
 def _number(rules: Rules, *, whole: bool = False) -> Callable[[str], float]:
@@ -61,9 +99,7 @@ def _one_of(names: Sequence[str]) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text in names:
             return text
-        from difflib import get_close_matches
-
-        near = get_close_matches(text.lower(), names, 1, 0.5)
+        near = difflib.get_close_matches(text.lower(), names, 1, 0.5)
         ask = f"; did you mean '{near[0]}'?" if near else ""
         raise argparse.ArgumentTypeError(f"must be one of {', '.join(names)}, not '{text[:60]}'{ask}")
 
@@ -109,12 +145,6 @@ def commands_parser() -> Parser:
     return parser
 
 
-def command_names(parser: Parser) -> frozenset[str]:
-    """The commands of `commands_parser`."""
-    found = (action.choices for action in parser._actions if isinstance(action, argparse._SubParsersAction))
-    return frozenset(name for choices in found for name in choices)
-
-
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[Parser]
 
@@ -127,8 +157,10 @@ def _add(commands: Commands, name: str, words: str, example: str, *, json: bool 
 
 
 def _looking(commands: Commands) -> None:
-    ls = _add(commands, "ls", "List the artifacts of a store; none is run.", "ls /srv/models --json")
-    ls.add_argument("store", metavar="STORE", nargs="?", default=".")
+    ls = _add(
+        commands, "ls", "List the artifacts of a store, or of a directory in one; none is run.", "ls /srv/models --json"
+    )
+    ls.add_argument("store", metavar="STORE", nargs="?", default=".", help="a store, or one directory or file in it")
     ls.set_defaults(run="show:ls")
     inspect = _add(
         commands,
@@ -210,7 +242,7 @@ def _running(commands: Commands) -> None:
     probe.set_defaults(run="run:probe")
     convert = _add(commands, "convert", "Write a model in another format.", "convert churn/lr.joblib --to hdf5")
     _loads(convert)
-    convert.add_argument("--to", type=_one_of(WRITTEN), required=True, metavar="FORMAT", help=", ".join(WRITTEN))
+    convert.add_argument("--to", choices=WRITTEN, required=True, metavar="FORMAT", help=", ".join(WRITTEN))
     convert.add_argument("--out", metavar="FILE", help="where to (else beside the artifact)")
     convert.set_defaults(run="run:convert")
     accelerate = _add(

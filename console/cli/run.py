@@ -12,7 +12,7 @@ from console.cli.data_files import data_named, narrate, read_as, refuse_terminal
 from console.cli.opening import Opened, opened
 from console.cli.output import Output, size_words
 from console.cli.progress import Progress
-from console.errors import BadInput
+from console.errors import BadInput, Usage
 from console.monitor.growth import growth_words, rate_words
 from console.records import Json, Measured, ProbePlan, ProbeState, WorkerView
 
@@ -118,7 +118,14 @@ def _converted_path(artifact: Path, to: str, out: str | None) -> Path:
     from backends.base import Unsupported
 
     if out:
-        return Path(out).absolute()
+        named = Path(out).absolute()
+        honest = registry.suffixes(to)
+        if named.suffix.lower() not in honest:
+            raise Usage(
+                f"--out {out} does not end as a {to} file does",
+                hint=f"name it {named.stem}{registry.suffix(to)}, or with one of {' '.join(honest)}",
+            )
+        return named
     try:
         return artifact.with_suffix(registry.suffix(to)).absolute()
     except Unsupported as error:

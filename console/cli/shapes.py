@@ -28,14 +28,14 @@ REACHED = 0.95
 
 
 def row(artifact: Artifact, state: str | None = None) -> dict[str, Json]:
-    """One artifact in a list. `modified` is in seconds since the epoch; `why` says what kept it from a verdict."""
-    why = (artifact.problem or artifact.why) if artifact.verdict is None else ""
+    """One artifact in a list. `modified` is in seconds since the epoch; `why` is the first reason of its verdict."""
+    why = artifact.problem or artifact.why
     return {
         "path": artifact.path,
         "format": artifact.format,
-        "size": artifact.size,
+        "size": artifact.size if artifact.modified else None,
         "digest": artifact.digest,
-        "modified": artifact.modified,
+        "modified": artifact.modified or None,
         "model_class": artifact.model_class,
         "verdict": artifact.verdict.value if artifact.verdict else None,
         "state": state or ("settling" if artifact.settling else None),
@@ -57,9 +57,9 @@ def report(found: Report) -> dict[str, Json]:
     head: dict[str, Json] = {
         "path": artifact.path,
         "format": artifact.format,
-        "size": artifact.size,
+        "size": artifact.size if artifact.modified else None,
         "digest": artifact.digest,
-        "modified": artifact.modified,
+        "modified": artifact.modified or None,
     }
     tail: dict[str, Json] = {
         "trust": judgement(found.judgement),

@@ -13,15 +13,15 @@ from console.cli.opening import opened
 from console.cli.output import Output, columns, size_words
 from console.cli.sweep import NOT_INSPECTED, inspect_directory, table
 from console.errors import BadInput, Failed, Usage
-from console.records import Artifact, Explanation, Json, Report, Verdict
+from console.records import Explanation, Json, Report, Verdict
 
 _READABLE = (Verdict.SAFE, Verdict.REVIEW, Verdict.BLOCKED)
 
 
 async def ls(arguments: argparse.Namespace, output: Output) -> int:
-    """Every artifact of a store, inspected, none of them run."""
+    """Every artifact of a store or of a directory in one, or a single file; inspected, none of them run."""
     async with opened(arguments.store, records=False) as store:
-        rows = _beneath(await store.engine.artifacts.scan(), store.path)
+        rows = sorted(await store.engine.artifacts.scan(store.path), key=lambda row: row.path)
         output.data([shapes.row(artifact) for artifact in rows], lambda: table(rows))
     return 0
 
@@ -52,11 +52,6 @@ def code_of_one(report: Report) -> int:
 
 def _json(report: Report, told: Explanation) -> dict[str, Json]:
     return shapes.report(report) | {"trust": shapes.judgement(report.judgement) | explained.trust_json(told)}
-
-
-def _beneath(rows: Iterable[Artifact], path: str) -> list[Artifact]:
-    wanted = [row for row in rows if not path or row.path == path or row.path.startswith(path + "/")]
-    return sorted(wanted, key=lambda row: row.path)
 
 
 def _only(report: Report, at: str) -> Report:

@@ -22,7 +22,7 @@ NOT_INSPECTED = "not inspected"
 """What stands for a verdict where the machine kept a file from being inspected."""
 _TOGETHER = 500
 """So many lines are aligned with each other: nothing is held back for longer, however many files there are."""
-_CODES = {"unsupported": NO_MODEL, "foreign-format": NO_MODEL, "not-loadable": 0}
+_CODES = {"unsupported": NO_MODEL, "foreign-format": NO_MODEL, "no-model": NO_MODEL, "not-loadable": 0}
 """What an `unsupported` file that could be read means for the exit code, by the reason."""
 _NAMED = 5
 """Files that a sentence names."""
@@ -138,8 +138,8 @@ def table(rows: Sequence[Artifact], *, headed: bool = True) -> Iterable[str]:
             row.path,
             _class(row),
             row.format or "",
-            size_words(row.size),
-            time.strftime("%Y-%m-%d %H:%M", time.localtime(row.modified)),
+            size_words(row.size) if row.modified else "",
+            time.strftime("%Y-%m-%d %H:%M", time.localtime(row.modified)) if row.modified else "",
             row.problem or row.why.removeprefix(f"{NOT_INSPECTED}, "),
         )
         for row in rows

@@ -46,6 +46,8 @@ class Admission:
         if judgement.verdict is Verdict.BLOCKED:
             raise Refused(f"{path} is blocked: {why}", hint="nothing in it was run")
         if not inspection.loadable:
+            if inspection.format == "archive":
+                raise BadInput(f"{path} is an archive, and none is loaded", hint="unpack it, and load what was in it")
             raise BadInput(f"{path} can be inspected but not run: loading {inspection.format} files comes later")
         await self._require_signature(path, digest)
         review = judgement.verdict is Verdict.REVIEW and judgement.pinned is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -79,9 +81,14 @@ class Artifacts:
         """One row."""
         return self._shelf.get(path)
 
-    async def scan(self) -> tuple[Artifact, ...]:
-        """One look at the whole store with every artifact inspected. Raises StoreOffline."""
-        await self._watching.scan()
+    async def scan(self, path: str = "") -> tuple[Artifact, ...]:
+        """One look at the whole store, or at one file or directory of it, with every artifact inspected.
+
+        Raises StoreOffline, and BadInput for a single file that cannot be read.
+        """
+        if path and not await asyncio.to_thread(os.path.isdir, self._root / path):
+            return ((await self.report(path)).artifact,)
+        await self._watching.scan(path)
         await self._survey.drain()
         return self._shelf.rows()
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from console import __version__
 from console.config import STORE_DIR, cache_dir, config_dir, state_dir
 from console.errors import ConsoleError
+from console.loading.installation import installation
 from console.loading.record import Book
 from console.loading.remedies import next_steps
 from console.records import Json, Layer
@@ -33,6 +34,11 @@ LIBRARIES = (
     "pandas",
     "pyarrow",
     "lz4",
+    "hdf5plugin",
+    "skl2onnx",
+    "onnxruntime",
+    "cryptography",
+    "pyrage",
     "psutil",
     "watchdog",
 )
@@ -74,6 +80,7 @@ async def examine(root: Path, launcher: Launcher, why_read_only: str) -> dict[st
     """All but the policy, by topic."""
     return {
         "versions": versions(),
+        "installation": await asyncio.to_thread(installation),
         "machine": {
             "system": f"{platform.system()} {platform.release()} {platform.machine()}",
             "cores": os.cpu_count(),

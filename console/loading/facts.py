@@ -126,7 +126,7 @@ class Facts:
 
     async def _make(self, row: Artifact, digest: bool) -> Report:
         if row.problem is not None:
-            return Report(row, None, Judgement(Verdict.UNSUPPORTED, (Reason("file", f"{row.path} {row.problem}"),)))
+            return Report(row, None, Judgement(Verdict.UNSUPPORTED, (Reason("file", f"it {row.problem}"),)))
         opened = await asyncio.to_thread(open_artifact, self._root, row.path)
         with opened:
             sealed = await self._look_inside(row, opened, digest)

@@ -16,7 +16,7 @@ from console.worker.inspector import Inspectors, NotInspected
 _VERDICTS = {
     "not-inspected": None,
     **dict.fromkeys(
-        ("foreign-format", "not-loadable", "out-of-memory", "unopened", "unsupported"), Verdict.UNSUPPORTED
+        ("foreign-format", "no-model", "not-loadable", "out-of-memory", "unopened", "unsupported"), Verdict.UNSUPPORTED
     ),
 }
 """What an error makes of the file; any other makes it damaged."""

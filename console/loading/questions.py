@@ -72,12 +72,18 @@ class Questions:
         column: Target | None,
         limit: int | None = None,
         on_progress: Progress | None = None,
+        *,
+        measured: bool = False,
     ) -> Table:
-        """The data file open in this worker, read as the recipe says."""
-        tables = self._fleet.slot(path).tables_of(worker)
-        key = (named, column, self._recipe(path).data.options, limit)
+        """The data file open in this worker, read as the recipe says.
+
+        Other files than the recipe's own may lack its target, unless answers are to be `measured`.
+        """
+        tables, said = self._fleet.slot(path).tables_of(worker), self._recipe(path).data
+        needs = measured or column != said.target or named in (said.holdout, said.train)
+        key = (named, column, said.options, limit)
         known = tables.get(key)
-        if known is not None:
+        if known is not None and (known.file.target is not None or column is None or not needs):
             return known
         fd = await asyncio.to_thread(self._descriptor, named)
         try:
@@ -85,7 +91,8 @@ class Questions:
                 fd,
                 os.path.basename(named),
                 target=column,
-                options=key[2],
+                needs_target=needs,
+                options=said.options,
                 limit=limit,
                 deadline=self._deadline_for(fd),
                 on_progress=on_progress,
@@ -219,7 +226,7 @@ class Questions:
         named, column = self.data_of(path, data, target)
 
         async def evaluated(worker: Worker) -> Evaluated:
-            table = await self._opened(path, worker, named, column)
+            table = await self._opened(path, worker, named, column, measured=True)
             deadline = self._deadline_s * max(1.0, table.file.rows / _ROWS_A_DEADLINE)
             return await worker.evaluate(table.handle, metric=metric, deadline=deadline)
 

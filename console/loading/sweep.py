@@ -14,8 +14,8 @@ from console.records import Artifact, Judgement, Reason, Report, Verdict
 from console.store.kinds import is_named_as_model
 from console.store.scanning import Tally, scan_beneath
 
-_NO_MODEL = "unsupported"
-"""The reason of a file that was read and holds no model."""
+_NO_MODEL = ("unsupported", "no-model")
+"""The reasons of a file that was read and holds no model."""
 _COMPILED = "foreign-format"
 """The reason of a model that nothing here reads: in the store's own directory, of its compiled copies."""
 
@@ -53,8 +53,8 @@ class Sweep:
         reasons, path = report.judgement.reasons, report.artifact.path
         if report.judgement.verdict is not Verdict.UNSUPPORTED or not reasons:
             return False
-        own = path.startswith(f"{STORE_DIR}/") and reasons[0].code in (_NO_MODEL, _COMPILED)
-        if not own and (reasons[0].code != _NO_MODEL or is_named_as_model(path)):
+        own = path.startswith(f"{STORE_DIR}/") and reasons[0].code in (*_NO_MODEL, _COMPILED)
+        if not own and (reasons[0].code not in _NO_MODEL or is_named_as_model(path)):
             return False
         self.tally.no_model += 1
         return True

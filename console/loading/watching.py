@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +31,13 @@ FIRST_ROWS = 200
 """What the first screen can show."""
 
 _WORDS = {"ask": "reload it when you are ready", "reload": "it is being reloaded", "ignore": "it is left as it is"}
+
+
+def _beneath(page: Remembered, top: str) -> Remembered:
+    """What a page has of one directory and those beneath it."""
+    start = top + "/"
+    marks = {path: one for path, one in page.marks.items() if path.startswith(start)}
+    return replace(page, rows=[row for row in page.rows if row.path.startswith(start)], marks=marks)
 
 
 class Watching:
@@ -69,9 +78,11 @@ class Watching:
         if len(self._shelf) > FIRST_ROWS:
             self._bus.emit("store.scanning", "", f"{len(self._shelf)} artifacts known")
 
-    async def _remember_page(self) -> bool:
+    async def _remember_page(self, top: str = "") -> bool:
         def read() -> Remembered | None:
             page = next(self._pages, None)
+            if page is not None and top:
+                page = _beneath(page, top)
             if page is not None:
                 self._catalog.seed(page.rows, page.marks)
             return page
@@ -97,14 +108,16 @@ class Watching:
         self._watcher = Watcher(self._catalog, listener, asyncio.get_running_loop(), reconcile_s=reconcile_s)
         self._watcher.start()
 
-    async def scan(self) -> None:
-        """One look at the whole store, without following it, from what an earlier session left. Raises StoreOffline."""
+    async def scan(self, top: str = "") -> None:
+        """One look at the whole store, or at `top` and what is beneath it, without following it, from what an earlier
+        session left. Raises StoreOffline."""
         index = Index(self._root)
         if index.there:
             self._index, self._pages = index, index.pages(self._facts.fingerprint())
-            while await self._remember_page():
+            while await self._remember_page(top):
                 pass
-        self.take(await asyncio.to_thread(self._catalog.scan_all))
+        look = partial(self._catalog.scan_beneath, top) if top else self._catalog.scan_all
+        self.take(await asyncio.to_thread(look))
 
     async def row(self, path: str) -> Artifact:
         """The row of one path, looked up on the disk where the shelf has none. Raises BadInput."""
@@ -113,6 +126,8 @@ class Watching:
 
     def learn(self, row: Artifact) -> None:
         """Take over what an inspection found; that there was none is shown, and remembered nowhere."""
+        if row.problem is not None:
+            return
         if row.verdict is None:
             before = self._shelf.get(row.path)
             if before is not None and before.identity == row.identity and before != row:
@@ -120,7 +135,8 @@ class Watching:
                 self._bus.emit("artifact.uninspected", row.path, f"{row.path} is {row.why}", severity="attention")
         elif self._catalog.learn(row):
             self._shelf.put([row])
-            self._bus.emit("artifact.inspected", row.path, f"{row.path} is {row.verdict}")
+            why = f": {row.why}" if row.why else ""
+            self._bus.emit("artifact.inspected", row.path, f"{row.path} is {row.verdict}{why}")
             self._learned[row.path] = row
             self._fingerprint = self._facts.fingerprint()
             if self._index is not None and self._saving is None:
@@ -190,7 +206,7 @@ class Watching:
         if row.settling:
             self._young.add(row.path)
         if not self.scanning:
-            self._bus.emit("artifact.added", row.path, f"{row.path} appeared")
+            self._tell("artifact.added", row, "appeared")
 
     def _moved(self, row: Artifact) -> None:
         """A file is being written, or has been; that of one that has only just appeared is no news."""
@@ -199,7 +215,14 @@ class Watching:
         elif self._fleet.view(row.path) is None:
             kind = "artifact.settled" if row.path in self._young else "artifact.changed"
             text = "is at rest" if row.path in self._young else "changed on disk"
+            self._tell(kind, row, text)
+
+    def _tell(self, kind: str, row: Artifact, text: str) -> None:
+        """What happened to a file, and why it can hold no model where that is so."""
+        if row.problem is None or row.settling:
             self._bus.emit(kind, row.path, f"{row.path} {text}")
+        else:
+            self._bus.emit(kind, row.path, f"{row.path} {text}, and {row.problem}", severity="attention")
 
     def _removed(self, path: str) -> None:
         self._facts.forget(path)

@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -144,6 +144,26 @@ class Catalog:
             except StopIteration as end:
                 changes: Changes = end.value
                 return changes
+
+    def scan_beneath(self, top: str) -> Changes:
+        """Look at one directory and those beneath it; the recipes above may call what is there data.
+
+        Nothing else of the tree is looked at. Raises StoreOffline.
+        """
+        with self._at_root():
+            above = os.path.dirname(top)
+            while True:
+                with suppress(OSError):
+                    self._known[above] = self._lister.recipes_of(above)
+                if not above:
+                    break
+                above = os.path.dirname(above)
+            fresh: dict[str, Directory] = {}
+            for _ in self._walk(top, fresh, lambda: False):
+                pass
+            replaced = set(fresh) | self._beneath({top})
+            self._settle_data(fresh, replaced)
+            return self._commit(fresh, replaced)
 
     def rescan(self, directories: Iterable[str]) -> Changes:
         """Look again at single directories ("" = the root): new ones beneath them too. Raises StoreOffline."""

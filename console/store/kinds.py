@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Container
+
 from backends.registry import may_hold_model
 from console.config import STORE_DIR
 
@@ -27,11 +30,26 @@ NO_MODEL_SUFFIXES = frozenset(
 _AROUND = frozenset((".gz", ".bz2", ".xz", ".zst", ".lz4", ".age"))
 """Extensions of a compression, or of what is sealed: the one before tells what is inside."""
 _AGE_HEADS = (b"age-encryption.org/v1\n", b"-----BEGIN AGE ENCRYPTED FILE-----")
+_COPY = re.compile(
+    r"(?:\.(?:bak|backup|old|orig|prev|save|copy|\d{1,14}|\d{4}-\d\d-\d\d[\w:.-]*|part|partial|crdownload|download|filepart"
+    r"|dvc)|[._-](?:old|bak|copy)|~|\#| \(\d+\)| copy(?: \d+)?)+\Z",
+    re.IGNORECASE,
+)
+"""What backups, copies, downloads under way and DVC's pointers put behind the name of what they stand for."""
+_POINTER = ".dvc"
 _SKIPPED_DIRECTORIES = frozenset((STORE_DIR, "__pycache__", "node_modules"))
 
 
 def suffix_of(name: str) -> str:
-    """The extension that tells what a file is, in lower case, under those put around it (`a.csv.gz.age` → `.csv`)."""
+    """The extension that tells what a file is, in lower case, under those put around it (`a.csv.gz.age` → `.csv`).
+
+    A copy counts as what it is a copy of: `m.joblib.bak`, `m.joblib~`, `#m.joblib#` and `m.joblib.part` are `.joblib`.
+    """
+    suffix, copied = _last_suffix(name), _last_suffix(_COPY.sub("", name))
+    return copied if copied in MODEL_SUFFIXES or copied in NO_MODEL_SUFFIXES else suffix
+
+
+def _last_suffix(name: str) -> str:
     suffix = ""
     while "." in name and (not suffix or suffix in _AROUND):
         name, _dot, last = name.rpartition(".")
@@ -62,6 +80,11 @@ def is_hidden(name: str) -> bool:
 def may_be_opened(name: str) -> bool:
     """Whether a file of this name is worth a row, and so a look inside."""
     return suffix_of(name) not in NO_MODEL_SUFFIXES
+
+
+def is_answered(name: str, beside: Container[str]) -> bool:
+    """Whether a file is a pointer of DVC by its name, and what it stands for lies `beside` it."""
+    return name.endswith(_POINTER) and name.removesuffix(_POINTER) in beside
 
 
 def is_named_as_model(name: str) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 from console.os_errors import is_of_the_machine
 from console.records import Artifact, FileIdentity
 from console.store import opening, recipe
-from console.store.kinds import is_hidden, is_named_as_model, may_be_opened
+from console.store.kinds import is_answered, is_hidden, is_named_as_model, may_be_opened
 
 HEAD = 4096
 GONE = (errno.ENOENT, errno.ENOTDIR)
@@ -49,12 +49,13 @@ class Lister:
             return self._sort(directory, entries, old)
 
     def _sort(self, directory: str, entries: Iterator[os.DirEntry[str]], old: Directory) -> Directory:
-        found, files, children = Directory(), [], []
+        found, files, children, names = Directory(), [], [], set[str]()
         beneath = directory + "/" if directory else ""
         for entry in entries:
             name = entry.name
             if is_hidden(name):
                 continue
+            names.add(name)
             if entry.is_dir(follow_symlinks=False):
                 children.append(beneath + name)
             elif name.endswith(recipe.RECIPE_SUFFIX):
@@ -63,7 +64,17 @@ class Lister:
                 files.append(entry)
         found.children = tuple(sorted(children))
         for entry in files:
-            self._add(entry, beneath, old, found)
+            if not is_answered(entry.name, names):
+                self._add(entry, beneath, old, found)
+        return found
+
+    def recipes_of(self, directory: str) -> Directory:
+        """The recipes of one directory and nothing else of it. Raises OSError."""
+        found, beneath = Directory(), directory + "/" if directory else ""
+        with os.scandir(self._prefix + directory) as entries:
+            for entry in entries:
+                if entry.name.endswith(recipe.RECIPE_SUFFIX) and not is_hidden(entry.name):
+                    self._read_recipe(entry, beneath + entry.name, Directory(), found)
         return found
 
     def _read_recipe(self, entry: os.DirEntry[str], path: str, old: Directory, found: Directory) -> None:
@@ -91,7 +102,7 @@ class Lister:
             return
         beside = self._recipe_of(entry.name, beneath, found) if found.recipes else None
         row = old.rows.get(path)
-        if row is not None and _is_same(row.packed, status):
+        if row is not None and _is_same(row.packed, status) and not stat.S_ISLNK(status.st_mode):
             found.rows[row.path] = row if row.recipe == beside else row.replace(recipe=beside)
             return
         mark = old.marks.get(path)
@@ -99,7 +110,7 @@ class Lister:
             found.marks[path] = mark
             return
         identity = opening.identity_of(status)
-        problem = opening.problem_of(status)
+        problem = opening.problem_at(self._prefix + path, status)
         if problem is None:
             verdict = self._look_inside(path)
             problem = verdict if isinstance(verdict, str) else None
@@ -146,6 +157,6 @@ def row_of(root: Path, path: str) -> Artifact:
         status.st_size,
         status.st_mtime,
         identity=opening.identity_of(status),
-        problem=opening.problem_of(status),
+        problem=opening.problem_at(os.fspath(whole), status),
         recipe=None if beside is None else os.path.relpath(beside, root),
     )

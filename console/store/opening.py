@@ -80,10 +80,26 @@ def problem_of(status: os.stat_result) -> str | None:
     if not stat.S_ISREG(mode):
         return f"is {kind_of(mode)}, not a regular file"
     if status.st_size == 0:
-        return "is empty"
+        return "is empty: its bytes never came, so bring it again from where it was made"
     if status.st_size >= _SPARSE_FROM and status.st_blocks * 512 * _SPARSE_RATIO < status.st_size:
         return f"claims {status.st_size} bytes but holds only {status.st_blocks * 512} on disk"
     return None
+
+
+def problem_at(path: str, status: os.stat_result) -> str | None:
+    """The same of the file at `path`; of a link it says where that leads, and what makes a file of it."""
+    if not stat.S_ISLNK(status.st_mode):
+        return problem_of(status)
+    try:
+        target = os.readlink(path)
+    except OSError:
+        return problem_of(status)
+    there = os.path.exists(path)
+    if "/annex/objects/" in f"/{target}":
+        step = "`git annex unlock` makes it a file" if there else "its content is not here: `git annex get` brings it"
+        return f"is a symbolic link of git-annex, and {step}"
+    leads = "and links are not followed: name that file" if there else "where nothing is: bring that file, or remove it"
+    return f"is a symbolic link to {target}, {leads}"
 
 
 def kind_of(mode: int) -> str:

@@ -30,6 +30,7 @@ def place_of(path: str | os.PathLike[str]) -> Place:
     try:
         if os.path.isdir(given):
             whole, start = (Path(os.path.realpath(given)),) * 2
+            _require_listable(whole)
         else:
             parent = Path(os.path.realpath(os.path.dirname(given)))
             whole, start = parent / os.path.basename(given), parent
@@ -43,10 +44,22 @@ def place_of(path: str | os.PathLike[str]) -> Place:
     return Place(root, "" if inside == "." else inside)
 
 
+def _require_listable(directory: Path) -> None:
+    """Raise BadInput for a directory that this user may not list or enter."""
+    if os.access(directory, os.R_OK | os.X_OK, effective_ids=True):
+        return
+    status = directory.stat()
+    raise BadInput(
+        f"{directory} cannot be looked into by {user_name()}: it is {owner_name(status.st_uid)}'s, with mode"
+        f" {status.st_mode & 0o7777:04o}",
+        hint=f"its owner can let you list and enter it: chmod o+rx {directory}, or by a group that you are in",
+    )
+
+
 def is_store(directory: Path) -> bool:
     """Whether a directory holds the console's own files; a link to another store's does not count."""
-    own = directory / STORE_DIR
-    return own.is_dir() and not own.is_symlink()
+    own = os.path.join(directory, STORE_DIR)
+    return os.path.isdir(own) and not os.path.islink(own)
 
 
 def why_not_writable(root: Path) -> str | None:

@@ -14,7 +14,7 @@ from backends.registry import is_worth_opening
 from console.os_errors import is_of_the_machine
 from console.records import Artifact
 from console.store import opening, recipe
-from console.store.kinds import is_named_as_model, is_sealed
+from console.store.kinds import is_answered, is_named_as_model, is_sealed
 from console.store.listing import HEAD
 
 _TOGETHER = 256
@@ -53,7 +53,7 @@ def scan_beneath(root: Path, top: str, tally: Tally) -> Iterator[list[Artifact]]
             names = sorted(kinds)
             waiting.extend(beneath + name for name in reversed(names) if kinds[name])
             recipes = frozenset(name for name in names if name.endswith(recipe.RECIPE_SUFFIX))
-            looks = _Looks(base, prefix, beneath, recipes, tally)
+            looks = _Looks(base, prefix, beneath, recipes, frozenset(names), tally)
             files = [name for name in names if not kinds[name]]
             for first in range(0, len(files), _TOGETHER):
                 found = map(looks.look, files[first : first + _TOGETHER])
@@ -70,6 +70,7 @@ class _Looks:
     prefix: str
     beneath: str
     recipes: frozenset[str]
+    names: frozenset[str]
     tally: Tally
 
     def look(self, name: str) -> Artifact | None:
@@ -79,15 +80,16 @@ class _Looks:
             status = os.lstat(self.prefix + path)
         except OSError as error:
             return Artifact(path, 0, 0.0, problem=opening.words_of(error))
-        problem = opening.problem_of(status)
+        problem = opening.problem_at(self.prefix + path, status)
+        promised = is_named_as_model(name) and not is_answered(name, self.names)
         worth: bool | str = False
         if not stat.S_ISREG(status.st_mode):
-            if not is_named_as_model(name):
+            if not promised:
                 self.tally.special[opening.kind_of(status.st_mode)] += 1
                 return None
         elif status.st_size:
             worth = self._look_inside(path)
-        if not worth and not is_named_as_model(name):
+        if not worth and not promised:
             self.tally.no_model += 1
             return None
         if isinstance(worth, str):

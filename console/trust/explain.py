@@ -16,6 +16,7 @@ from console.trust.verdict import SEVERITY, weighed_findings
 __all__ = ["explain"]
 
 _MENTIONS = 50
+_NAMED = 5
 _COUNTS_IN_BYTES = ("pickle", "joblib", "npy", "npz")
 _MEANINGS = {entry.code: entry.meaning for entry in FINDING_CODES}
 _KINDS = {
@@ -42,6 +43,9 @@ _HEADLINES: dict[Verdict | None, str] = {
     Verdict.DAMAGED: "The file is broken: it cannot be loaded, and nothing in it was run.",
     Verdict.UNSUPPORTED: "Nothing here reads this format, so nobody can say what is in it.",
 }
+_OTHER_FILES = ("no-model", "file")
+"""Reasons that say themselves what stands where a model should."""
+_CUT_OFF = frozenset(("truncated", "damaged-compression", "incomplete"))
 
 _TRY_AGAIN = "nothing is known of the file yet: it is inspected once the machine can do it again"
 
@@ -60,7 +64,7 @@ def explain(found: Inspection | None, judgement: Judgement, policy: Policy, sinc
     line = _policy_line(unlisted) if judgement.verdict is Verdict.REVIEW else None
     ordered = tuple(_sorted(points))
     headline = _headline(judgement, ordered, unlisted)
-    return Explanation(headline, ordered, tuple(_takes(judgement, ordered, line)), line, since)
+    return Explanation(headline, ordered, tuple(_takes(judgement, ordered, line, _members(found))), line, since)
 
 
 def _new_names(since: Since | None) -> frozenset[str]:
@@ -221,9 +225,25 @@ def _headline(judgement: Judgement, points: tuple[Point, ...], unlisted: tuple[N
         return "It is too large, too deep or too slow to be read to its end, so nobody can say what it would do."
     if judgement.verdict is Verdict.UNSUPPORTED and any(one.code == "unopened" for one in points):
         return "Not all of it could be opened, so nobody can say what is in it."
+    if judgement.verdict is Verdict.UNSUPPORTED and judgement.reasons[0].code in _OTHER_FILES:
+        return _sentence(judgement.reasons[0].detail)
+    if judgement.verdict is Verdict.DAMAGED and _is_cut_off(points):
+        return "The file is cut off: not all of it is here, and nothing in it was run."
     if judgement.verdict is Verdict.SAFE and any(one.code == "trusted-by-policy" for one in points):
         return "Every byte was read, and every name in it is one that models need or that the policy trusts."
     return _HEADLINES[judgement.verdict]
+
+
+def _sentence(detail: str) -> str:
+    """The first half of what is said of a file, before its figures and the long advice, as a sentence."""
+    first = detail.partition(": ")[0]
+    return f"{first[:1].upper()}{first[1:]}."
+
+
+def _is_cut_off(points: tuple[Point, ...]) -> bool:
+    """Whether all that makes a file damaged is that its end is missing."""
+    broken = [one for one in points if one.verdict is Verdict.DAMAGED]
+    return all(one.code in _CUT_OFF or "cut off" in one.title for one in broken)
 
 
 def _familiar(name: str) -> str:
@@ -236,10 +256,12 @@ def _joined(parts: list[str]) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
-def _takes(judgement: Judgement, points: tuple[Point, ...], line: str | None) -> Iterator[str]:
-    """What somebody can do who needs this file all the same."""
+def _takes(judgement: Judgement, points: tuple[Point, ...], line: str | None, archive: str) -> Iterator[str]:
+    """What somebody can do who needs this file all the same; `archive` names the models in one."""
     codes = {one.code for one in points if one.verdict is judgement.verdict}
-    if judgement.verdict is Verdict.REVIEW and not judgement.pinned:
+    if archive and judgement.verdict in (Verdict.REVIEW, Verdict.SAFE):
+        yield f"unpack it, and load what was in it: {archive}"
+    elif judgement.verdict is Verdict.REVIEW and not judgement.pinned:
         yield "accept this content: load it, type yes; that is recorded and holds for exactly these bytes"
         if line is not None:
             yield "or trust these names in every file, with a line in policy.toml"
@@ -252,6 +274,18 @@ def _takes(judgement: Judgement, points: tuple[Point, ...], line: str | None) ->
         yield "nothing makes it load as it is; ask for the file again where it was made"
     elif judgement.verdict is Verdict.DAMAGED:
         yield "copy it again from where it was made, and compare the sizes"
+        if _is_cut_off(points):
+            yield "or wait, where it is still written or downloaded (.part, .crdownload)"
+
+
+def _members(found: Inspection | None) -> str:
+    """The models in an archive, "" of any other file."""
+    if found is None or found.format != "archive":
+        return ""
+    held = found.details.get("holds")
+    names = [str(one["member"]) for one in held if isinstance(one, dict)] if isinstance(held, list) else []
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more or "its members"
 
 
 def _policy_line(unlisted: tuple[NameUse, ...]) -> str | None:

@@ -166,7 +166,10 @@ def _completeness(inspection: Inspection) -> Iterator[tuple[Verdict, Reason]]:
 def _remarks(inspection: Inspection) -> Iterator[tuple[Verdict, Reason]]:
     """What is worth knowing and changes nothing about loading."""
     if inspection.complete and not inspection.loadable:
-        yield Verdict.SAFE, Reason("not-loadable", f"{inspection.format} files are shown, but not run, by this console")
+        text = f"{inspection.format} files are shown, but not run, by this console"
+        if inspection.format == "archive":
+            text = "an archive is judged by what is in it and not loaded: unpack it, and load what was in it"
+        yield Verdict.SAFE, Reason("not-loadable", text)
     parameters = {"": inspection.parameters, **{model.at: model.parameters for model in inspection.models}}
     told: set[str] = set()
     for at, values in parameters.items():

@@ -67,6 +67,10 @@ class ConsoleApp(Navigator):
         self.theme = self.settings.theme or DARK.name
         self.animation_level = "none"
         text.use_ascii(self.settings.ascii)
+        if self.settings.ascii:
+            from console.ui.ascii_signs import AsciiSigns
+
+            self._filters.append(AsciiSigns())
 
     @cached_property
     def rows(self) -> Rows:

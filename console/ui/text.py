@@ -8,29 +8,8 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 from textual.content import Content
 
-from console.safe_text import safe
+from console.safe_text import SIGNS, safe
 
-_ASCII = {
-    "●": "*",
-    "○": "o",
-    "▲": "!",
-    "✖": "x",
-    "✔": "+",
-    "▶": ">",
-    "◐": "~",
-    "◌": "~",
-    "…": "..",
-    "·": "-",
-    "›": ">",
-    "─": "-",
-    "–": "-",
-    "▌": ">",
-    "↑": "^",
-    "↓": "v",
-    "→": "->",
-    "←": "<-",
-    "│": "|",
-}
 _plain_signs = False
 
 
@@ -48,7 +27,7 @@ def is_ascii() -> bool:
 def sign(text: str) -> str:
     """Our own text with its signs as the terminal can show them."""
     if _plain_signs and not text.isascii():
-        return "".join(_ASCII.get(char, char) for char in text)
+        return "".join(SIGNS.get(char, char) for char in text)
     return text
 
 

@@ -24,7 +24,17 @@ _REFUSAL = "console.worker.child.main.Refusal"
 _SEALING_CODES = frozenset({"identity", "wrong-identity", "recipient", "no-package", "over-cap"})
 INPUT_CODES = (
     frozenset(
-        {"damaged", "unsupported", "unopened", "foreign-format", "not-loadable", "bad-input", "columns", "no-rows"}
+        {
+            "damaged",
+            "unsupported",
+            "unopened",
+            "foreign-format",
+            "no-model",
+            "not-loadable",
+            "bad-input",
+            "columns",
+            "no-rows",
+        }
     )
     | _SEALING_CODES
 )

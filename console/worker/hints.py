@@ -63,6 +63,15 @@ _TEXTS = re.compile(r"; (texts among the numbers of .+)$")
 _FEATURES = re.compile(r"X has (\d+) features?, but \w+ is expecting (\d+) features?")
 
 
+_LOAD_KEY = re.compile(r"invalid load key, '(.{1,4})'")
+_STARTS = {
+    "v": "but perhaps a git-lfs pointer (`git lfs pull` brings the file)",
+    "<": "but perhaps an HTML page that was saved in place of the file",
+    "{": "but perhaps JSON",
+}
+"""What a file is that starts with such a character, by Python's words for it."""
+
+
 def hint_for(failure: Failure, versions: Versions | None = None) -> str | None:
     """One sentence that says what to try, or None where nothing is known.
 
@@ -131,6 +140,8 @@ def _columns(failure: Failure, versions: Mapping[str, str]) -> str | None:
         names = [one.column for one in failure.differences[:3]]
         said = ", ".join(f'"{name}"' for name in names) + (", …" if failure.differing > len(names) else "")
         return f"leave out what is no input: ignore = [{said}] under [data] in the recipe, or --ignore"
+    if problems == {"type"}:
+        return None
     if "count" in problems:
         return "if one of them is the target, or no input, say so: target or ignore under [data] in the recipe"
     return "give a file that has the columns the model was trained on, under the same names and of the same kind"
@@ -155,6 +166,16 @@ def _data(failure: Failure, versions: Mapping[str, str]) -> str | None:
 def _fitted(failure: Failure, versions: Mapping[str, str]) -> str | None:
     if failure.type and failure.type.endswith("NotFittedError"):
         return "the model was saved before it was fitted; retrain it (update) or save it after fit"
+    return None
+
+
+def _no_pickle(failure: Failure, versions: Mapping[str, str]) -> str | None:
+    """Of a file that the model or a training command read by itself."""
+    found = _LOAD_KEY.search(failure.message)
+    if found:
+        return f"what was read is no pickle, {_STARTS.get(found[1], 'but text or another format')}: `inspect` names it"
+    if "pickle data was truncated" in failure.message or failure.message == "Ran out of input":
+        return "a file that was read is empty or cut off: copy it again, and compare the sizes"
     return None
 
 
@@ -202,6 +223,7 @@ _RULES: tuple[Callable[[Failure, Mapping[str, str]], str | None], ...] = (
     _columns,
     _data,
     _fitted,
+    _no_pickle,
     _space,
     _end,
 )

@@ -173,6 +173,7 @@ class Worker:
         name: str,
         *,
         target: Target | None = None,
+        needs_target: bool = True,
         options: ReadOptions | None = None,
         limit: int | None = None,
         deadline: float = 120.0,
@@ -180,7 +181,8 @@ class Worker:
     ) -> tuple[int, DataFile]:
         """Read the table `fd` and match its columns to the model's. The number is the handle later calls take.
 
-        With `limit` only so many rows are read. `on_progress` hears of rows and share of the file meanwhile.
+        Unless it `needs_target`, a table without that column has no truth. With `limit` only so many rows are read.
+        `on_progress` hears of rows and share of the file meanwhile.
         Raises ChildRefused with code `columns` and `details["differences"]`: [{column, problem, expected, found}].
         """
 
@@ -191,7 +193,13 @@ class Worker:
         self.placement.release()
         head, _body = await self.child.request(
             "open_data",
-            {"name": name, "target": target, "options": _options(options), "limit": limit},
+            {
+                "name": name,
+                "target": target,
+                "needs_target": needs_target,
+                "options": _options(options),
+                "limit": limit,
+            },
             fds=(fd,),
             deadline=deadline,
             on_event=on_event,

@@ -103,7 +103,7 @@ def test_identify_tells_the_formats_apart(forest: Any, path: Path) -> None:
         assert registry.identify(Source(fd)).name == name
         os.close(fd)
     path.write_text("a,b,c\n1,2,3\n")
-    with pytest.raises(Unsupported, match="no known model format"):
+    with pytest.raises(Unsupported, match="not a model but a table"):
         inspect_file(path)
     path.write_bytes(b"")
     with pytest.raises(Unsupported, match="the file is empty"):

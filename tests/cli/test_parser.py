@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from console.cli import main
-from console.cli.parser import command_names, commands_parser
+from console.cli.parser import commands_parser
+from console.cli.streams import is_plain
 from console.config import Settings
 from tests.cli.running import Run
 
@@ -40,7 +41,7 @@ def console(screens: list[tuple[Path, Settings]]) -> Callable[..., int]:
 
 
 def test_the_commands_are_those_of_the_design() -> None:
-    assert command_names(commands_parser()) == EXPECTED
+    assert commands_parser().commands().keys() == EXPECTED
 
 
 @pytest.mark.parametrize("command", sorted(EXPECTED))
@@ -80,6 +81,81 @@ def test_without_a_terminal_the_console_says_what_to_do_instead(run: Run, tmp_pa
     done = run(str(tmp_path))
     assert done.code == 2
     assert "ls --json" in done.err
+
+
+def test_a_dumb_terminal_gets_no_screens_and_the_c_locale_ascii_ones(
+    console: Callable[..., int], screens: list[tuple[Path, Settings]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
+    monkeypatch.setenv("TERM", "xterm")
+    assert console(str(tmp_path)) == 0
+    assert screens[0][1].ascii
+    monkeypatch.setenv("TERM", "dumb")
+    assert console(str(tmp_path)) == 2
+    assert len(screens) == 1
+
+
+def test_the_first_variable_of_the_locale_counts() -> None:
+    assert is_plain({"LC_ALL": "C", "LANG": "de_DE.UTF-8"})
+    assert is_plain({"LC_ALL": "", "LC_CTYPE": "POSIX"})
+    assert not is_plain({"LC_ALL": "C.UTF-8", "LANG": "C"})
+    assert not is_plain({})
+
+
+MEANT = (
+    (("inspct", "m.pkl"), "there is no command 'inspct', and nothing here is called so", "mean model-console inspect?"),
+    (("frobnicate", "m.pkl"), "there is no command 'frobnicate'", "see model-console --help"),
+    (("ls", "--jsn"), "model-console ls takes no --jsn", "did you mean --json? see model-console ls --help"),
+    (("probe", "m", "--sceonds", "3"), "model-console probe takes no --sceonds", "did you mean --seconds?"),
+    (("--thme", "x"), "model-console takes no --thme", "did you mean --theme?"),
+    (("convert", "m", "--to", "hdf"), "argument --to: 'hdf' is no choice: did you mean hdf5?", "convert --help"),
+    (("completion", "fish"), "'fish' is no choice: it is one of bash, zsh", "see model-console completion --help"),
+    (("audit", "verfy"), "there is no verfy", "did you mean model-console audit verify?"),
+    (
+        ("probe", "m", "--batch", "x"),
+        "argument --batch: must be a whole number, 1 or more, not 'x'",
+        "model-console probe --help",
+    ),
+    (
+        ("probe", "m", "--rate", "x"),
+        "argument --rate: must be a number from 0 to 100000, not 'x'",
+        "see model-console probe --help",
+    ),
+    (("probe",), "the following arguments are required: ARTIFACT", "hint: see model-console probe --help"),
+    (("ls", "a", "b"), "model-console ls takes no b", "see model-console ls --help"),
+)
+
+
+@pytest.mark.parametrize(("argv", "words", "hint"), MEANT)
+def test_a_mistake_is_told_with_what_was_meant(run: Run, argv: tuple[str, ...], words: str, hint: str) -> None:
+    done = run(*argv)
+    assert done.code == 2
+    message, way_out = done.err.splitlines()
+    assert words in message
+    assert hint in way_out
+    assert "\\x0a" not in way_out
+
+
+def test_the_usage_of_a_command_is_its_own() -> None:
+    usage = commands_parser().commands()["probe"].format_usage()
+    assert usage.startswith("usage: model-console probe [-h] ")
+
+
+def test_a_name_like_a_command_that_is_there_is_opened(
+    console: Callable[..., int], screens: list[tuple[Path, Settings]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "inspct").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert console("inspct") == 0
+    assert screens[0][0].name == "inspct"
+
+
+def test_a_converted_model_is_not_written_under_another_formats_name(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "m.pkl").write_bytes(b"x")
+    for name, fits in (("m.xyz", False), ("m", False), ("m.h5", False), ("m.JOBLIB", True)):
+        done = run("convert", str(tmp_path / "m.pkl"), "--to", "joblib", "--out", str(tmp_path / name))
+        assert done.code == (4 if fits else 2)
+        assert ("does not end as a joblib file does" in done.err) is not fits
 
 
 def test_mistakes_are_usage_errors_as_text_and_as_json(run: Run) -> None:

@@ -88,6 +88,20 @@ def test_a_packed_table_from_a_pipe_goes_into_a_file_and_shows_as_it_always_did(
     assert done.out == json.dumps(done.json, indent=2) + "\n"
 
 
+def test_rows_without_a_truth_need_no_target_of_the_recipe(run: Run, tmp_path: Path, model: Any, frame: Any) -> None:
+    """The recipe says how its own data is to be read; what is predicted has no truth yet."""
+    joblib.dump(model, tmp_path / "m.joblib")
+    (tmp_path / "m.recipe.toml").write_text('[data]\nholdout = "known.csv"\ntarget = "bought"\n')
+    frame[:5].to_csv(tmp_path / "new.csv", index=False)
+    asked = (str(tmp_path / "m.joblib"), "--data", str(tmp_path / "new.csv"))
+    done = run("predict", *asked, "--json")
+    assert done.json["outputs"] == {"predict": model.predict(frame[:5]).tolist()}
+    assert "no truth, since no column is called bought" in done.json["data"]["decided"]
+    assert run("predict", *asked, "--target", "sold").code == 4
+    refused = run("evaluate", *asked)
+    assert (refused.code, "missing target: 'bought'" in refused.err) == (4, True)
+
+
 @pytest.mark.slow
 def test_so_many_rows_as_json_and_npy(run: Run, store: Path, model: Any, frame: Any) -> None:
     frame.to_csv(store / "rows.csv", index=False)

@@ -44,6 +44,51 @@ def test_finds_what_may_be_a_model_by_content_or_claims_to_be_one_and_skips_the_
     assert set(catalog.marks()) == {"notes"}
 
 
+COPIES = [
+    "m.joblib.bak",
+    "m.joblib~",
+    "m.joblib.1",
+    "m.joblib.old",
+    "m.joblib.orig",
+    "m.joblib_old",
+    "#m.joblib#",
+    "m.joblib.2024-01-31",
+    "m.joblib.part",
+    "m.joblib.crdownload",
+]
+
+
+def test_a_copy_is_a_row_like_what_it_is_a_copy_of_unless_it_is_hidden(store: Path) -> None:
+    copies = {*COPIES, "m (1).joblib", "m.joblib (2)", "m copy.joblib"}
+    put(store, *copies, data=b"nothing of the kind\n")
+    put(store, "._m.joblib", ".m.joblib.swp", ".#m.joblib", ".~lock.m.joblib#", "m.joblib.tmp", "t.csv.bak", "t.csv.1")
+    catalog = Catalog(store)
+    catalog.scan_all()
+    assert paths(catalog) == copies
+    assert not catalog.marks()
+
+
+def test_what_a_dvc_pointer_stands_for_takes_its_place(store: Path) -> None:
+    put(store, "here.pkl")
+    put(store, "here.pkl.dvc", "away.pkl.dvc", "away.csv.dvc", data=b"outs:\n- md5: 00\n  path: away.pkl\n")
+    catalog = Catalog(store)
+    catalog.scan_all()
+    assert paths(catalog) == {"here.pkl", "away.pkl.dvc"}
+    put(store, "away.pkl")
+    catalog.scan_all()
+    assert paths(catalog) == {"here.pkl", "away.pkl"}
+
+
+def test_a_link_of_git_annex_says_what_brings_its_content(store: Path) -> None:
+    (store / "m.pkl").symlink_to(".git/annex/objects/x/MD5-s9--00/MD5-s9--00")
+    catalog = Catalog(store)
+    catalog.scan_all()
+    assert "`git annex get` brings it" in str(catalog.rows()["m.pkl"].problem)
+    put(store, ".git/annex/objects/x/MD5-s9--00/MD5-s9--00")
+    catalog.scan_all()
+    assert "`git annex unlock` makes it a file" in str(catalog.rows()["m.pkl"].problem)
+
+
 def test_rows_that_cannot_be_read_say_why_and_stop_nothing(store: Path, tmp_path: Path) -> None:
     put(store, "good.pkl")
     put(store, "empty.pkl", "empty.xyz", data=b"")
@@ -56,9 +101,9 @@ def test_rows_that_cannot_be_read_say_why_and_stop_nothing(store: Path, tmp_path
     problems = {path: row.problem for path, row in catalog.rows().items()}
     assert problems == {
         "good.pkl": None,
-        "empty.pkl": "is empty",
-        "link.pkl": "is a symbolic link, not a regular file",
-        "loop.joblib": "is a symbolic link, not a regular file",
+        "empty.pkl": "is empty: its bytes never came, so bring it again from where it was made",
+        "link.pkl": f"is a symbolic link to {tmp_path}, and links are not followed: name that file",
+        "loop.joblib": "is a symbolic link to loop.joblib, where nothing is: bring that file, or remove it",
         "fifo.h5": "is a FIFO, not a regular file",
     }
 

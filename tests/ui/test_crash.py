@@ -15,7 +15,7 @@ from tests.ui.driving import console_on
 
 
 def test_the_account_has_frames_but_no_values(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Path, "home", lambda: Path(__file__).parent)
+    monkeypatch.setenv("HOME", str(Path(__file__).parent))
     secret = "s3cret"
     try:
         len(int(secret[0:0] or "7"))  # type: ignore[arg-type]

@@ -163,7 +163,7 @@ async def test_the_next_problem_is_one_key_away() -> None:
             "inbox/unknown.pkl",
             ("✖ blocked  Loading it calls os.system, which could", "os.system, byte 27"),
         ),
-        ("inbox/half.joblib", ("✖ damaged  The file is broken", "it ends at byte 88,000")),
+        ("inbox/half.joblib", ("✖ damaged  The file is cut off", "it ends at byte 88,000")),
         (
             "trouble/worker-dies.joblib",
             ("predict failed  killed by signal 11", "Segmentation fault", "press e", "r to try"),

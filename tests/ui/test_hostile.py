@@ -109,6 +109,7 @@ def assert_harmless(console: Driver) -> None:
         for segment in strip:
             for char in segment.text:
                 assert unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Zl", "Zp"), (repr(segment.text), char)
+                assert " " <= char <= "~" or not console.app.settings.ascii, (repr(segment.text), char)
             meta = segment.style.meta if segment.style is not None else {}
             assert all(_is_ours(key, value) for key, value in meta.items() if str(key).startswith("@")), meta
             assert segment.style is None or segment.style.link is None

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from textual import events
 
 from backends.base import ArrayInfo, Signature
+from console.config import Settings
 from console.errors import BadInput, Failed
 from console.monitor.series import Recorder
 from console.records import (
@@ -231,10 +232,10 @@ async def home(console: Driver) -> None:
     await console.on(HomeScreen)
 
 
-async def tour(texts: Sequence[str], size: tuple[int, int], paths: int) -> None:
-    """Every screen on a store of these texts; nothing was done and nothing ended by looking."""
+async def tour(texts: Sequence[str], size: tuple[int, int], paths: int, *, plain: bool = False) -> None:
+    """Every screen on a store of these texts; nothing was done and nothing ended by looking. `plain` = in ASCII."""
     feeder = HostileFeeder(texts)
-    async with console_on(feeder, size=size) as console:
+    async with console_on(feeder, size=size, settings=Settings(ascii=plain)) as console:
         await everyone(console, feeder)
         for path in itertools.islice(feeder.rows, 1, 1 + paths):
             await one(console, feeder, path)

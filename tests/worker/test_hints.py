@@ -63,6 +63,10 @@ def test_known_causes(made: Failure, says: str) -> None:
     assert says in (hint_for(made) or "")
 
 
+def test_a_column_of_another_type_says_itself_what_to_do() -> None:
+    assert hint_for(columns("type")) is None
+
+
 def test_versions_of_the_file_are_used() -> None:
     hint = hint_for(failure("No module named 'sklearn.svm.classes'"), Versions({"sklearn": "0.19.2"}))
     assert "pip install scikit-learn==0.19.2" in (hint or "")

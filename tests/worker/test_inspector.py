@@ -53,7 +53,13 @@ async def test_nothing_is_run_and_nothing_imported(launcher: Launcher, open_file
 
 
 @pytest.mark.parametrize(
-    ("data", "code"), [(b"", "unsupported"), (b"hello world", "unsupported"), (b"\x89HDF\r\n\x1a\nxxxx", "damaged")]
+    ("data", "code"),
+    [
+        (b"", "no-model"),
+        (b"hello world", "no-model"),
+        (b"\x1d\xce\x82", "unsupported"),
+        (b"\x89HDF\r\n\x1a\nxxxx", "damaged"),
+    ],
 )
 async def test_refusals_carry_their_code(launcher: Launcher, open_file: OpenFile, data: bytes, code: str) -> None:
     inspectors = Inspectors(launcher)

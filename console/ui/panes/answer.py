@@ -72,8 +72,9 @@ def _compared(score: Mapping[str, float]) -> tuple[str, str]:
 
 
 def _bars(shares: Sequence[Json], classes: Sequence[Json] | None, width: int) -> list[Content]:
-    """The surest classes first, a bar each."""
-    known = classes if classes is not None and len(classes) == len(shares) else range(len(shares))
+    """The surest classes first, a bar each; of several labels a row, which have no classes of their own, by number."""
+    fits = classes is not None and len(classes) == len(shares) and not any(isinstance(one, list) for one in classes)
+    known = classes if classes is not None and fits else range(len(shares))
     named = zip(shares, known, strict=True)
     numbers = [(share, answer_text(label, 40)) for share, label in named if isinstance(share, (int, float))]
     ranked = sorted(numbers, reverse=True)[:_MOST_CLASSES]

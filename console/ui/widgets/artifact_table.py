@@ -110,8 +110,10 @@ def cells(row: Row, now: float) -> dict[str, Cell]:
         ),
         "class": described,
         "format": ((safe(artifact.format or "", 24), "quiet"),),
-        "size": ((text.size(artifact.size), "plain"),),
-        "changed": ((text.ago(artifact.modified, now), "attention" if fresh else "quiet"),),
+        "size": ((text.size(artifact.size if artifact.modified else None), "plain"),),
+        "changed": (
+            (text.ago(artifact.modified, now) if artifact.modified else "", "attention" if fresh else "quiet"),
+        ),
         "trust": ((f"{text.sign(trust.glyph)} ", trust.role), (trust.word, _quieter(trust.role))),
         "p99": ((text.milliseconds(row.p99), "plain"),),
         "rss": ((text.size(row.rss), "plain"),),

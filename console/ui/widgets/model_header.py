@@ -56,7 +56,10 @@ def _bytes(row: Row) -> Content:
     packed = safe(artifact.format or "", 24) + (f" in {safe(artifact.compression, 24)}" if artifact.compression else "")
     packed += " sealed with age" if artifact.sealed and artifact.format != "age" else ""
     digest = (artifact.digest or "").removeprefix("sha256:")
-    words = [packed, text.size(artifact.size), f"changed {text.ago(artifact.modified)}"]
+    words = [
+        packed,
+        *((text.size(artifact.size), f"changed {text.ago(artifact.modified)}") if artifact.modified else ()),
+    ]
     words.append(f"sha256 {safe(digest)[:12]}" if digest else "")
     if artifact.problem:
         words.append(safe(artifact.problem))

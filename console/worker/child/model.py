@@ -136,7 +136,8 @@ class Serving(Service):
         }, b""
 
     def open_data(self, request: Request) -> Answer:
-        """name, target, options, limit, one descriptor → data (a handle), rows, columns, target, decided, piece.
+        """name, target, needs_target, options, limit, one descriptor → data (a handle), rows, columns, target, decided,
+        piece.
 
         Meanwhile rows and share of the file are told. `piece` is how many rows may go into a call; null = all must.
         """
@@ -145,7 +146,8 @@ class Serving(Service):
             raise Refusal("busy", f"{TABLES_CAP} tables are open in this worker already")
         source, options = Source(request.fds[0], str(fields.get("name", ""))), options_from(fields.get("options"))
         extent = Extent(fields.get("limit"), pieces.HELD_BYTES, pieces.progress(request, source.size))
-        table = pieces.open_table(source, fields.get("target"), self.model, options, extent)
+        needs = bool(fields.get("needs_target", True))
+        table = pieces.open_table(source, fields.get("target"), self.model, options, extent, needs_target=needs)
         piece = pieces.piece_of(self.model, table)
         self._last_table += 1
         self.tables[self._last_table] = table

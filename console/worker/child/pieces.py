@@ -117,7 +117,9 @@ def _joined(parts: list[Any]) -> Any:
     return numpy.concatenate(parts)
 
 
-def open_table(source: Source, target: Target, model: Any, options: ReadOptions, extent: Extent) -> Table:
+def open_table(
+    source: Source, target: Target, model: Any, options: ReadOptions, extent: Extent, *, needs_target: bool = True
+) -> Table:
     """The table of a file for this model, held as far as `extent` says. Raises Refusal as `read_table` does."""
     found: list[Raw] = []
 
@@ -125,14 +127,15 @@ def open_table(source: Source, target: Target, model: Any, options: ReadOptions,
         found.append(read(source, name, options, known, extent))
         return found[0]
 
-    first = read_table(source, target, model, options, reader)
+    first = read_table(source, target, model, options, reader, needs_target=needs_target)
     raw = found[0]
     if raw.long is None:
         return first
     source.fd = os.dup(source.fd)
 
     def fitted(frame: Any) -> Table:
-        return read_table(source, target, model, options, lambda *_: replace(raw, frame=frame, problems=None))
+        piece = replace(raw, frame=frame, problems=None, decided=[])
+        return read_table(source, target, model, options, lambda *_: piece, needs_target=needs_target)
 
     return LongTable(source, raw, first, fitted)
 

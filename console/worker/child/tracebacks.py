@@ -27,10 +27,19 @@ _OWN = tuple(
 
 
 def describe(error: BaseException) -> dict[str, Any]:
-    """The failure frame for an exception: code, type, message and the chain, the one that ended it last."""
+    """The failure frame for an exception: code, type, message and the chain, the one that ended it last.
+
+    A refusal of ours is its sentence: its class and its frames tell an operator nothing, only what led to it does.
+    """
     chain: list[dict[str, Any]] = []
     _collect(error, "", chain, set())
-    return {"code": _code(error), "type": type_name(error), "message": _sentence(error), "chain": chain[-CHAIN_CAP:]}
+    ours = _is_ours(error)
+    told = {"code": _code(error), "type": None if ours else type_name(error), "message": _sentence(error)}
+    return {**told, "chain": chain[-CHAIN_CAP - 1 : -1] if ours else chain[-CHAIN_CAP:]}
+
+
+def _is_ours(error: BaseException) -> bool:
+    return isinstance(error, ArtifactError) or type(error).__name__ == "Refusal"
 
 
 def type_name(error: BaseException) -> str:
@@ -50,9 +59,8 @@ def text_of(value: Any) -> str:
 
 
 def _code(error: BaseException) -> str:
-    code = getattr(error, "code", None)
-    if isinstance(error, ArtifactError) or type(error).__name__ == "Refusal":
-        return str(code)
+    if _is_ours(error):
+        return str(getattr(error, "code", None))
     if isinstance(error, MemoryError):
         return "out-of-memory"
     return "raised"

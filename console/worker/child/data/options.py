@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import codecs
+import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Callable, Optional
@@ -19,6 +21,7 @@ __all__ = [
     "options_from",
     "place_of",
     "say",
+    "say_ignore",
 ]
 
 INDEX_NAMES = ("Unnamed: ", "__index_level_")
@@ -113,13 +116,26 @@ def _is_there(target: str, columns: Sequence[str]) -> bool:
 
 def say(key: str, value: str) -> str:
     """What helps, as the recipe's line and as the command line's."""
-    recipe = {"true": "true", "false": "false"}.get(value, f'["{value}"]' if key == "missing" else f'"{value}"')
-    return f"say [data] read.{key} = {recipe} in the recipe, or --read {key}={_quoted(value)}"
+    recipe = value if key == "header" else f"[{in_toml(value)}]" if key == "missing" else in_toml(value)
+    return f"say [data] read.{key} = {recipe} in the recipe, or --read {key}={in_shell(value)}"
 
 
-def _quoted(value: str) -> str:
+def say_ignore(names: Sequence[str]) -> str:
+    """The same for columns that are to be left out."""
+    said = " ".join(f"--ignore {in_shell(name, always=True)}" for name in names)
+    return f"[data] ignore = [{', '.join(map(in_toml, names))}] or {said}"
+
+
+def in_toml(value: str) -> str:
+    """A text as a recipe has it."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def in_shell(value: str, *, always: bool = False) -> str:
     """A value as a shell takes it; what shows that is no part of a name is in quotes."""
-    return value if value.replace("-", "").replace("_", "").isalnum() else f"'{value}'"
+    if not always and value.replace("-", "").replace("_", "").isalnum():
+        return value
+    return shlex.quote(value) if "'" in value else "'{}'".format(value.replace("\t", r"\t"))
 
 
 @dataclass(frozen=True)
