@@ -129,7 +129,7 @@ class Live:
     def _follow(self, view: WorkerView) -> None:
         """Measure a worker, with its copies, from now on."""
         if view.pid is not None:
-            self._recorders.setdefault(view.path, Recorder())
+            self._recorders.setdefault(view.path, Recorder()).begun()
             self._sampler.watch(view.path, view.pid, *view.pids[1:], fast=view.path in self._running)
 
     def hear(self, event: Event) -> None:

@@ -75,6 +75,7 @@ class Prober:
         self._size = 0
         self._warnings: dict[str, None] = {}
         self._last_error = ""
+        self._failed_last = False
 
     def set(self, *, rate: float | None = None, batch: int | None = None) -> None:
         """Change rate (requests a second, 0 = as fast as it goes) or batch (rows) from the next request on."""
@@ -103,6 +104,7 @@ class Prober:
 
     def state(self) -> ProbeState:
         """What it does and has counted so far; score values are means over the rows compared."""
+        errors = self._reached("errors")
         return ProbeState(
             plan=self._plan,
             running=self._running,
@@ -122,6 +124,9 @@ class Prober:
             growth=self._growth(),
             warnings=tuple(self._warnings),
             last_error=self._last_error,
+            failing=self._running and (self._failed_last or errors > 0),
+            error_rate=errors,
+            waits=self._running and not self._alive(),
         )
 
     def _growth(self) -> Growth | None:
@@ -190,6 +195,7 @@ class Prober:
         except ConsoleError as error:
             if error.code != "unloaded":
                 self._errors += 1
+                self._failed_last = True
                 self._last_error = f"{error.message} ({error.hint})" if error.hint else error.message
                 self._recorder.error()
         else:
@@ -198,6 +204,7 @@ class Prober:
 
     def _count(self, outcome: Outcome, round_trip_ms: float) -> None:
         self._calls += 1
+        self._failed_last = False
         self._answered += outcome.rows
         for warning in outcome.warnings:
             if len(self._warnings) < _MOST_WARNINGS:
@@ -224,10 +231,11 @@ class Prober:
             nap.cancel()
             wake.cancel()
 
-    def _reached(self) -> float:
-        """Answered requests a second: over the last seconds while it runs, over the whole run afterwards."""
+    def _reached(self, metric: str = "calls") -> float:
+        """Requests a second, answered or failed: over the last seconds while it runs, over the whole run afterwards."""
         elapsed = (self._clock() if self._running else self._ended) - self._began
         if self._running and elapsed >= _RATE_SPAN + 1:
-            values = self._recorder.bins("calls", _RATE_SPAN, 1.0)
+            values = self._recorder.bins(metric, _RATE_SPAN, 1.0)
             return sum(value or 0.0 for value in values) / _RATE_SPAN
-        return self._calls / elapsed if elapsed > 0 else 0.0
+        counted = self._calls if metric == "calls" else self._errors
+        return counted / elapsed if elapsed > 0 else 0.0

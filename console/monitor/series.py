@@ -47,6 +47,12 @@ class Recorder:
         self.calls = 0
         self.rows = 0
         self.errors = 0
+        self.ended_at: float | None = None
+        """When the worker that was measured ended, by the recorder's clock; None while there is one."""
+
+    def begun(self) -> None:
+        """A worker is measured from now on."""
+        self.ended_at = None
 
     def call(self, rows: int, worker_ms: float, round_trip_ms: float, score: float | None = None) -> None:
         """Count one answered request. `score` is the running accuracy (or other first score) at this moment."""
@@ -79,6 +85,8 @@ class Recorder:
         """The worker has ended: no reading holds any longer."""
         self._advance()
         self._held = None
+        if self.ended_at is None:
+            self.ended_at = self.clock()
 
     def mark(self, word: str) -> None:
         """Note that something happened now."""

@@ -68,3 +68,8 @@ class Failure:
     differences: tuple[Difference, ...] = ()
     differing: int = 0
     versions: str = ""
+
+    @property
+    def latest(self) -> float:
+        """When it happened last."""
+        return self.when if self.last is None else self.last

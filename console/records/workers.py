@@ -203,6 +203,12 @@ class ProbeState:
     """Rows that have no truth and were left out of the score."""
     unscored: str = ""
     """Why there is no score."""
+    failing: bool = False
+    """Whether it runs and the newest request failed, or one of the last seconds."""
+    error_rate: float = 0.0
+    """Failed requests a second, over the last seconds."""
+    waits: bool = False
+    """Whether it runs and sends nothing, since no worker can answer."""
 
 
 @dataclass(frozen=True, slots=True)

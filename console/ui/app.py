@@ -200,13 +200,12 @@ class ConsoleApp(Navigator):
     def _is_news(self, event: Event) -> bool:
         """Whether the same was not told a moment ago: a worker that dies again and again fills no screen.
 
-        A failure tells of a death already, so the death itself is not told a second time.
+        A death and the failure it is kept as are one thing to tell.
         """
-        before = self._told.get((event.kind, event.subject), 0.0)
-        failed = self._told.get(("failure.added", event.subject), 0.0) if event.kind == "worker.error" else 0.0
-        if event.when - max(before, failed) < _TOLD_AGAIN_SECONDS:
+        kind = "failure.added" if event.kind == "worker.error" else event.kind
+        if event.when - self._told.get((kind, event.subject), 0.0) < _TOLD_AGAIN_SECONDS:
             return False
-        self._told[event.kind, event.subject] = event.when
+        self._told[kind, event.subject] = event.when
         return True
 
     def say(self, sentence: str, severity: SeverityLevel = "information") -> None:

@@ -20,6 +20,16 @@ class Navigator(App[int]):
     longer than painting it.
     """
 
+    def push_screen(self, *args: Any, **kwargs: Any) -> Any:
+        """Put a screen on top; toasts do not cover what has just been opened."""
+        self.clear_notifications()
+        return super().push_screen(*args, **kwargs)
+
+    def switch_screen(self, *args: Any, **kwargs: Any) -> Any:
+        """Put a screen in the place of the one on top; toasts do not cover it."""
+        self.clear_notifications()
+        return super().switch_screen(*args, **kwargs)
+
     def open_model(self, path: str) -> None:
         """The screen of one model."""
         from console.ui.screens.model import ModelScreen

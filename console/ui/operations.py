@@ -50,6 +50,21 @@ class Operations:
                 return artifact.verdict in _LOADABLE
         return True
 
+    def why_not(self, action: str, path: str) -> str:
+        """In a few words, why an action that is not `possible` is not."""
+        engine = self._app.engine
+        artifact, worker = engine.artifacts.row(path), engine.models.view(path)
+        state = worker.state if worker is not None else WorkerState.ENDED
+        if artifact is None:
+            return "it is not in the store any more"
+        if action in ("probe", "update", "accelerate") or (action == "load" and artifact.problem is not None):
+            if artifact.problem is not None:
+                return "it cannot be read"
+            return "it is not read yet" if artifact.verdict is None else f"it is {artifact.verdict}"
+        if action == "load":
+            return f"it is {state} already" if state in _LIVING else "it is being done"
+        return "it is not loaded" if state is WorkerState.ENDED else f"it is {state}"
+
     def load(self, path: str) -> None:
         """Load, asking for a place and for a typed yes where they are needed."""
         self._start(path, "starting", self._load(path))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from console.by_path import ByPath
-from console.records import Artifact, ProbeState, Verdict, WorkerView
+from console.records import Artifact, Measured, ProbeState, Verdict, WorkerState, WorkerView
 from console.ui import states
 from console.ui.slices import Pace, in_order
 from console.ui.states import Status
@@ -55,11 +55,27 @@ class Row:
         return self.worker is None and self.artifact.verdict in _REFUSED
 
     @property
+    def answers(self) -> bool:
+        """Whether a worker answers now."""
+        return self.worker is not None and self.worker.state is WorkerState.READY
+
+    @property
+    def trouble(self) -> str:
+        """How it fails while it is driven, or when its dead worker is started again; empty where nothing is wrong."""
+        return "" if self.pending else states.trouble_words(self.worker, self.probe)
+
+    @property
+    def measured(self) -> Measured | None:
+        """What the probe measured of the worker that answers now; nothing of one before it."""
+        worker, probe = self.worker, self.probe
+        if worker is None or probe is None or not self.answers:
+            return None
+        return probe.worker if probe.running or probe.started >= worker.since else None
+
+    @property
     def p99(self) -> float | None:
         """The slowest hundredth of the probe's calls, in milliseconds."""
-        if self.worker is None or self.probe is None or self.probe.worker is None:
-            return None
-        return self.probe.worker.p99
+        return None if self.measured is None else self.measured.p99
 
     @property
     def rss(self) -> int | None:
@@ -150,6 +166,12 @@ class Rows:
     def by_path(self) -> Mapping[str, Row]:
         """Every row, those hidden by the filter included."""
         return _Rows(self._artifacts, self._busy)
+
+    @property
+    def measured(self) -> dict[str, int]:
+        """Whether (1 or 0) the columns "p99" and "rss" have a value in any row."""
+        busy = self._busy.values()
+        return {"p99": int(any(row.p99 is not None for row in busy)), "rss": int(any(row.rss for row in busy))}
 
     def path_at(self, index: int) -> str:
         """The path of the row at `index` of the shown order. Raises IndexError."""
@@ -291,7 +313,7 @@ class Rows:
     def _measure(self, artifact: Artifact) -> None:
         widest = self.widest
         widest["model"] = max(widest["model"], len(artifact.path))
-        widest["class"] = max(widest["class"], len(states.class_words(artifact)))
+        widest["class"] = max(widest["class"], len(states.class_words(artifact) or artifact.problem or artifact.why))
 
     def _key(self, row: Row) -> Key:
         return _key(SORTS[self.sort](row), row.path)

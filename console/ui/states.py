@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from console.records import Artifact, ProbeState, Verdict, WorkerState, WorkerView
-from console.ui.text import short_class, sign
+from console.ui.text import count, short_class, sign, until
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,8 @@ _REST = {
     Verdict.DAMAGED: Status("✖", "damaged", "failure", 3),
     Verdict.UNSUPPORTED: Status("–", "unknown", "quiet", 8),
 }
+FAILING = Status("✖", "failing", "failure", 0)
+"""Driven, and its requests fail."""
 CHANGED = Status("▲", "changed", "attention", 1)
 PROBING = Status("▶", "probing", "ok", 5)
 UNREAD = Status("?", "unread", "attention", 2)
@@ -45,6 +47,8 @@ ON_DISK = Status("○", "on disk", "quiet", 7)
 def status(artifact: Artifact, worker: WorkerView | None, probe: ProbeState | None = None) -> Status:
     """The one state of a row that matters most."""
     if worker is not None and worker.state is not WorkerState.ENDED:
+        if worker.state is WorkerState.READY and probe is not None and probe.failing:
+            return FAILING
         if artifact.changed and worker.state is WorkerState.READY:
             return CHANGED
         if worker.state is WorkerState.READY and probe is not None and probe.running:
@@ -59,6 +63,25 @@ def status(artifact: Artifact, worker: WorkerView | None, probe: ProbeState | No
     if artifact.verdict in _REST:
         return _REST[artifact.verdict]
     return ON_DISK
+
+
+def failing_words(probe: ProbeState) -> str:
+    """How often requests fail now, and how many have failed: `20/s fail, 412 errors`."""
+    return f"{probe.error_rate:.3g}/s fail, {count(probe.errors, 'error')}"
+
+
+def again_words(worker: WorkerView | None) -> str:
+    """When a dead worker is started again: `again in 4 s`; empty where it is not, or where it is not dead."""
+    if worker is None or worker.state is not WorkerState.ERROR or worker.retry_at is None:
+        return ""
+    return until(worker.retry_at)
+
+
+def trouble_words(worker: WorkerView | None, probe: ProbeState | None) -> str:
+    """What is wrong with a loaded model, in a few words: how it fails, or when it is started again."""
+    if worker is not None and worker.state is WorkerState.READY and probe is not None and probe.failing:
+        return failing_words(probe)
+    return again_words(worker)
 
 
 _TRUST = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 
@@ -70,6 +71,12 @@ def ago(when: float, now: float | None = None) -> str:
     """How long ago, in one unit: `5s ago`, `2h ago`, `3d ago`."""
     seconds = max(0.0, (time.time() if now is None else now) - when)
     return "now" if seconds < 1 else f"{span(seconds)} ago"
+
+
+def until(when: float) -> str:
+    """How long until then, in whole seconds: `again in 4 s`, and `again now` once it has come."""
+    seconds = math.ceil(when - time.time())
+    return f"again in {seconds} s" if seconds > 0 else "again now"
 
 
 def span(seconds: float) -> str:

@@ -245,3 +245,36 @@ def test_the_state_has_warnings_once_the_last_error_and_the_growth_of_one_proces
     assert state.growth.limit == 200 << 20
     assert state.growth.seconds_left == 0
     assert growth_words(state.growth).endswith("reaches the limit of 200 MiB now at this rate")
+
+
+def test_a_probe_whose_requests_fail_is_failing_until_they_are_answered_again() -> None:
+    stage = Stage()
+    told: list[tuple[bool, float]] = []
+    prober = stage.prober(rate=10.0)
+    stage.fails = lambda number: number <= 200
+
+    def note(number: int) -> None:
+        if number in (1, 2, 150, 202, 300):
+            told.append((prober.state().failing, round(prober.state().error_rate)))
+
+    stage.after = note
+    state = run(prober, 30.0)
+    assert told == [(False, 0), (True, told[1][1]), (True, 10), (True, told[3][1]), (False, 0)]
+    assert state.errors == 200
+    assert not state.failing
+
+
+def test_a_probe_without_a_worker_waits() -> None:
+    stage = Stage()
+    prober = stage.prober()
+    stage.alive = False
+    assert not prober.state().waits
+    seen: list[bool] = []
+
+    async def sleep(seconds: float) -> None:
+        seen.append(prober.state().waits)
+        await stage.sleep(seconds)
+
+    prober._sleep = sleep
+    assert not run(prober, 3.0).waits
+    assert all(seen)

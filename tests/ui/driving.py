@@ -78,15 +78,15 @@ _NAMES = {" ": "space", "/": "slash", ".": "full_stop", "!": "exclamation_mark",
 
 @asynccontextmanager
 async def console_on(
-    engine: Any, size: tuple[int, int] = (120, 40), settings: Settings | None = None
+    engine: Any, size: tuple[int, int] = (120, 40), settings: Settings | None = None, *, toasts: bool = False
 ) -> AsyncIterator[Driver]:
-    """The console on an engine (or feeder), with the first screen there."""
+    """The console on an engine (or feeder), with the first screen there; toasts are shown where they are wanted."""
 
     async def opener() -> Any:
         return engine
 
     app = ConsoleApp(engine.root, opener, settings)
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=size, notifications=toasts) as pilot:
         driver = Driver(app, pilot)
         await driver.on(HomeScreen)
         yield driver

@@ -123,6 +123,8 @@ class Feeder:
         return self.reports.get(path)
 
     async def report(self, path: str, *, digest: bool = False, at: str = "") -> Report:
+        if path not in self.reports:
+            raise BadInput(f"nothing is known of {path}")
         return self.reports[path]
 
     def known_explanation(self, path: str) -> Explanation | None:

@@ -307,3 +307,22 @@ async def test_ascii_charts_hold_nothing_but_ascii(clock: Clock) -> None:
             assert picture(app).isascii()
     finally:
         text.use_ascii(False)
+
+
+def test_the_axis_stops_with_the_worker_and_goes_on_with_the_next(clock: Clock) -> None:
+    recorder = Recorder(clock)
+    feed(recorder, clock, 40)
+    recorder.gone()
+    recorder.mark("error")
+    window = shown(recorder)
+    end, picture = window.end, words(window.body())
+    assert any("╎" in row for row in picture)
+    clock.now += 60
+    assert not window.advance(recorder)
+    assert window.end == end
+    assert words(shown(recorder).body()) == picture
+    recorder.begun()
+    assert window.advance(recorder)
+    assert window.end is not None
+    assert end is not None
+    assert window.end >= end + 59

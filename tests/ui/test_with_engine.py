@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import shutil
+import signal
 import textwrap
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -124,6 +126,24 @@ async def test_a_dead_worker_is_named_and_its_account_one_key_away(engine: Engin
         assert "trouble/dies.joblib" in console.widget(TextPane).plain
 
 
+async def test_a_model_whose_calls_raise_is_failing_and_a_killed_worker_is_dead(engine: Engine) -> None:
+    path = "trouble/raises.joblib"
+    async with console_on(engine, size=(160, 48)) as console:
+        await on_row(console, path)
+        await console.press("p")
+        await console.until(lambda: "1 failing" in console.picture(), "the state in the counts")
+        row = console.app.rows.by_path[path]
+        assert row.status.word == "failing"
+        assert "fail, " in row.trouble
+        worker = engine.models.view(path)
+        assert worker is not None
+        assert worker.pid is not None
+        os.kill(worker.pid, signal.SIGKILL)
+        await console.until(lambda: console.app.rows.by_path[path].status.word != "failing", "its death")
+        assert console.app.rows.by_path[path].p99 is None
+        await console.until(lambda: "1 failing" in console.picture(), "the next worker fails as well")
+
+
 async def test_retrain_compare_promote_and_roll_back(engine: Engine) -> None:
     path = "churn/lr.joblib"
     before = (engine.root / path).read_bytes()
@@ -176,3 +196,35 @@ async def test_outliers_are_right_in_either_spelling_on_the_live_screen_and_in_t
         assert state.score is not None
         assert state.score["accuracy"] > 0.8
         await console.until(lambda: "accuracy" in console.picture() and "without a truth" in console.picture())
+
+
+async def test_the_rows_follow_the_link_that_the_store_was_given_as(
+    store: Path, tmp_path: Path, opening: Opening
+) -> None:
+    shutil.copytree(store / "wine", tmp_path / "v2" / "wine")
+    current, new = tmp_path / "current", tmp_path / "new"
+    current.symlink_to(store)
+    new.symlink_to("v2")
+    engine = await opening(current)
+    async with console_on(engine, size=(240, 40)) as console:
+        await on_row(console, "churn/lr.joblib")
+        new.replace(current)
+        await console.until(lambda: [*console.app.rows.by_path] == ["wine/forest.joblib"])
+        assert "churn/lr" not in console.picture()
+        await console.press("v")
+        await console.until(lambda: f"leads to {tmp_path / 'v2'} now" in console.picture())
+    await engine.close()
+
+
+async def test_a_second_session_asks_for_the_facts_it_does_not_remember(store: Path, opening: Opening) -> None:
+    first = await opening(store)
+    await first.artifacts.scan()
+    await first.close()
+    second = await opening(store)
+    try:
+        async with console_on(second, size=(120, 40)) as console:
+            await on_row(console, "churn/lr.joblib")
+            assert "no facts could be read" not in console.picture()
+            await console.until(lambda: "inputs" in console.picture() and "every byte" in console.picture(), "facts")
+    finally:
+        await second.close()

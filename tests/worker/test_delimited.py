@@ -22,9 +22,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backends.base import Source
+from console.worker.child.data import delimited
 from console.worker.child.data.delimited import Columns, read_delimited
 from console.worker.child.data.json_lines import is_json_lines, read_json_lines
-from console.worker.child.data.options import Knowledge, ReadOptions, say, say_ignore
+from console.worker.child.data.options import Knowledge, ReadOptions, options_from, say, say_ignore
 from console.worker.child.main import Refusal
 
 FOUND, UNKNOWN = ReadOptions(), Knowledge()
@@ -195,6 +196,12 @@ def test_the_recipe_decides_before_the_file() -> None:
         read(b"a,b\n1,\xe9\n", ReadOptions(encoding="utf-8"))
 
 
+@pytest.mark.parametrize("said", [{"encoding": "rot13"}, {"encoding": "u\0"}, {"sep": "\n"}, {"sep": '"'}, {"sep": ""}])
+def test_options_that_cannot_be_are_refused(said: dict[str, str]) -> None:
+    with pytest.raises(Refusal, match=r"is no encoding|the separator .* must be one|the separator cannot be"):
+        options_from(said)
+
+
 def test_the_model_decides_before_the_file() -> None:
     years = Knowledge(names=("2019", "2020"))
     assert cells(read(b"2019,2020\n1,2\n", known=years)) == {"2019": [1], "2020": [2]}
@@ -204,13 +211,15 @@ def test_the_model_decides_before_the_file() -> None:
     assert repr(cells(read(b"zip,n\nNone,1\n,2\n", known=gaps))["zip"]) == "['None', nan]"
 
 
-def test_numbers_before_text_are_read_as_text_again() -> None:
-    rows = b"".join(b"%d,7\n" % number for number in range(300_000))
+def test_numbers_before_text_are_read_as_text_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, size in (("_FIRST_BLOCK", 1 << 10), ("_BLOCK", 1 << 11), ("_PLAIN_BLOCK", 1 << 12)):
+        monkeypatch.setattr(delimited, name, size)
+    rows = b"".join(b"%d,7\n" % number for number in range(3000))
     found = read(b"a,b\n" + rows + b"x,7\n")
     assert found.columns["a"][0] == "0"
     assert found.columns["a"][-1] == "x"
     assert found.columns["b"].dtype.kind == "i"
-    assert found.problems == {"a": "text, first in line 300002"}
+    assert found.problems == {"a": "text, first in line 3002"}
 
 
 @given(

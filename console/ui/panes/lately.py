@@ -11,6 +11,7 @@ from console.records import Measured, ProbeState
 from console.safe_text import safe
 from console.ui import text
 from console.ui.event_words import event_line
+from console.ui.states import failing_words
 from console.ui.widgets.keyvalue import pairs, section
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ def lately_lines(engine: Engine, path: str, width: int) -> list[Content]:
 
 
 def _measured(probe: ProbeState, width: int) -> list[Content]:
-    rows = [
+    rows: list[tuple[str, Content | str]] = [
+        ("probe", _state(probe)),
         ("calls", text.joined([f"{probe.calls:,}", f"{probe.rate:.3g}/s", text.count(probe.errors, "error")])),
         ("in worker", _spread(probe.worker)),
         ("round trip", _spread(probe.round_trip)),
@@ -41,6 +43,15 @@ def _measured(probe: ProbeState, width: int) -> list[Content]:
         *([("no score", safe(probe.unscored, 200))] if probe.unscored and not probe.score else []),
     ]
     return pairs(rows, width)
+
+
+def _state(probe: ProbeState) -> Content:
+    """What it does now, or why it ended."""
+    if not probe.running:
+        return Content(safe(probe.stopped_why or "ended", 100))
+    if probe.waits:
+        return Content.styled("waits: no worker answers", "$error")
+    return Content.styled(failing_words(probe), "$error") if probe.failing else Content("drives it now")
 
 
 def _spread(measured: Measured | None) -> str:

@@ -101,12 +101,20 @@ class VersionsPane(Vertical, Backdrop):
         """The version under the cursor."""
         return self._list.version
 
+    @property
+    def moments(self) -> tuple[float, ...]:
+        """When each was put in place."""
+        return tuple(one.when for one in self._list.versions)
+
     def revise(self, row: Row | None) -> None:
         """Read the history again when the file is another one."""
         now = (row.artifact.digest, row.artifact.modified) if row is not None else None
         if now is not None and now != self._read_for:
             self._read_for = now
             self.run_worker(self._read(), exclusive=True)
+        elif self._list.versions:
+            self._list.show_versions(self._list.versions)
+            self._explain()
 
     @on(LineList.Moved)
     def _explain(self) -> None:
@@ -132,7 +140,8 @@ def failure_line(failure: Failure, phase: int) -> Content:
     """When, in which phase (in so many cells), what."""
     what = failure.exit or (f"{failure.type}: {failure.message}" if failure.type else failure.message)
     return Content.assemble(
-        (f"{text.ago(failure.when):<9}", "$quiet"),
+        (f"{text.ago(failure.latest):<9}", "$quiet"),
         (f"{safe(failure.phase, _PHASE):<{phase}}  ", "$error"),
         safe(what, 300),
+        (f"  {failure.count:,} times" if failure.count > 1 else "", "$quiet"),
     )

@@ -17,6 +17,7 @@ from console.safe_text import safe
 from console.ui import text
 from console.ui.panes.refused import DATA_CODES, refused_lines
 from console.ui.rows import Row
+from console.ui.states import again_words, failing_words
 from console.ui.widgets.backdrop import Backdrop
 from console.ui.widgets.charts_panel import ChartsPanel
 from console.ui.widgets.data_line import file_words
@@ -86,7 +87,7 @@ class LivePane(Vertical, Backdrop):
         if lines != self._said:
             self._said = lines
             self._probe.update(Content("\n").join(lines), layout=False)
-        doubts = doubt_lines(self._engine.live.probe(self._path), row, max(16, self.content_size.width - 2))
+        doubts = doubt_lines(probe, row, max(16, self.content_size.width - 2))
         if doubts != self._doubted:
             self._doubted = doubts
             self._doubts.display = bool(doubts)
@@ -110,7 +111,7 @@ def data_refusal(failures: Sequence[Failure], path: str, probe: ProbeState | Non
     last = next((one for one in reversed(failures) if one.artifact == path), None)
     if last is None or last.code not in DATA_CODES:
         return None
-    return last if probe is None or probe.started < (last.last or last.when) else None
+    return last if probe is None or probe.started < last.latest else None
 
 
 def stepped_rate(rate: float, step: int) -> float:
@@ -134,21 +135,18 @@ def probe_lines(probe: ProbeState | None, row: Row | None, charts: ChartsPanel, 
     if probe is None:
         return Content.styled(_idle(row), "$quiet"), sight
     plan = probe.plan
-    glyph, style = ("▶", "bold $success") if probe.running else ("○", "bold $quiet")
+    glyph, style = _probe_sign(probe)
     asked = f"{plan.rate:g}/s" if plan.rate else "as fast as it goes"
+    reached = _waiting(row) if probe.waits else f"{asked}, reached {safe(rate_words(probe.rate))}/s"
     told = [
-        (
-            0,
-            Content.assemble(
-                (f"{text.sign(glyph)} probe ", style), f"{asked}, reached {safe(rate_words(probe.rate))}/s"
-            ),
-        ),
+        (0, Content.assemble((f"{text.sign(glyph)} probe ", style), reached)),
         (3, Content(f"batch {plan.batch}")),
         (4, Content(text.count(probe.calls, "call"))),
     ]
     if plan.batch > 1 or probe.rows != probe.calls:
         told.append((5, Content(text.count(probe.rows, "row"))))
-    errors = Content.styled(text.count(probe.errors, "error"), "$error" if probe.errors else "$quiet")
+    failed = failing_words(probe) if probe.failing and not probe.waits else text.count(probe.errors, "error")
+    errors = Content.styled(failed, "$error" if probe.errors else "$quiet")
     told.append((1 if probe.errors else 6, errors))
     for name, value in (probe.score or {}).items():
         told.append((2, Content.assemble((f"{safe(name, 30)} ", "$quiet"), (text.number(value), "bold"))))
@@ -165,6 +163,22 @@ def probe_lines(probe: ProbeState | None, row: Row | None, charts: ChartsPanel, 
     order = [sight, *figures] if charts.paused else [*figures, sight]
     file = file_words(probe.data, width) if probe.data is not None else safe(os.path.basename(plan.data), 40)
     return line, _fitting(order, width - 2), Content.styled(file, "$quiet")
+
+
+def _probe_sign(probe: ProbeState) -> tuple[str, str]:
+    """Green only while it is answered."""
+    if not probe.running:
+        return "○", "bold $quiet"
+    return ("✖", "bold $error") if probe.failing or probe.waits else ("▶", "bold $success")
+
+
+def _waiting(row: Row | None) -> str:
+    """What a probe waits for whose worker is dead or loads."""
+    worker = row.worker if row is not None else None
+    if worker is not None and worker.state in (WorkerState.LOADING, WorkerState.WARMING):
+        return "waits: the model is loading"
+    again = again_words(worker)
+    return f"waits: the worker is dead, {again}" if again else "waits: the worker is dead, r tries again"
 
 
 def doubt_lines(probe: ProbeState | None, row: Row | None, width: int) -> tuple[Content, ...]:
@@ -206,7 +220,7 @@ def _idle(row: Row | None) -> str:
     if row is not None and row.is_refused:
         return f"{row.status.word}: it is not loaded, t says why"
     if row is not None and row.worker is not None and row.worker.state is WorkerState.ERROR:
-        return "the worker has ended: e says why, r tries again"
+        return text.joined([again_words(row.worker), "the worker has ended: e says why, r tries again"])
     if row is None or row.worker is None or row.worker.state not in _ALIVE:
         return "not loaded: l loads it, p loads and drives it with its data"
     return "not driven: p drives it with rows of its data"
@@ -218,5 +232,9 @@ def _hint(row: Row | None) -> str:
     if row is None or row.worker is None or row.worker.state is WorkerState.ENDED:
         return "l loads it, p drives it"
     if row.worker.state is WorkerState.ERROR:
-        return "ended: r tries again"
+        return text.joined([again_words(row.worker), "ended: r tries again"])
+    if row.probe is not None and row.probe.failing:
+        return "nothing is answered: e says why"
+    if row.probe is not None and row.probe.running:
+        return "no answer yet"
     return "p drives it" if row.worker.state is WorkerState.READY else "loading"

@@ -51,6 +51,8 @@ class OverviewPane(Horizontal, Backdrop):
         self._path = path
         self._row: Row | None = None
         self._fitted = Size(0, 0)
+        self.unread = ""
+        """Why the facts could not be read."""
         self._what = TextPane(id="what")
         self._how = TextPane(id="how")
 
@@ -75,7 +77,7 @@ class OverviewPane(Horizontal, Backdrop):
         column = (width // 2 - 1 if two else width) - 3
         report = self._engine.artifacts.known_report(self._path)
         trust = trust_lines(report, self._engine.artifacts.known_explanation(self._path), row, column)
-        file = file_lines(report, column)
+        file = file_lines(report, column, self.unread)
         worker = worker_lines(self._engine, row, column)
         self._how.display = two
         lately = lately_lines(self._engine, self._path, column)
@@ -84,11 +86,11 @@ class OverviewPane(Horizontal, Backdrop):
             self._how.show([*trust, *worker], keep_place=True)
 
 
-def file_lines(report: Report | None, width: int) -> list[Content]:
-    """What the inspection found."""
+def file_lines(report: Report | None, width: int, unread: str = "") -> list[Content]:
+    """What the inspection found; `unread` says why there is none."""
     if report is None or report.inspection is None:
-        words = "reading …" if report is None else "No model could be read from this file."
-        return [Content.styled(text.sign(words), "$quiet"), Content("")]
+        words = safe(unread) or "reading …" if report is None else "No model could be read from this file."
+        return [*paragraph(text.sign(words), width, style="$quiet"), Content("")]
     found = report.inspection
     return [
         *section("model", _model(report, found, width)),
@@ -110,7 +112,7 @@ def worker_lines(engine: Engine, row: Row, width: int) -> list[Content]:
     if row.artifact.verdict in _NEVER_LOADED:
         return []
     return [
-        *section("worker", _worker(row.worker, width)),
+        *section("worker", _worker(row, width)),
         *section("sandbox", _sandbox(row.worker, width)),
         *section("recipe", _recipe(engine, row, width)),
     ]
@@ -229,7 +231,8 @@ def _installed(name: str) -> str | None:
         return None
 
 
-def _worker(worker: WorkerView | None, width: int) -> list[Content]:
+def _worker(row: Row, width: int) -> list[Content]:
+    worker = row.worker
     if worker is None:
         return [Content.assemble(("not loaded; ", "$quiet"), ("l", "bold $accent"), (" loads it", "$quiet"))]
     memory = worker.memory
@@ -246,7 +249,7 @@ def _worker(worker: WorkerView | None, width: int) -> list[Content]:
         else ""
     )
     rows = [
-        ("state", f"{worker.state} for {text.span(max(0.0, time.time() - worker.since))}"),
+        ("state", _state(row, worker)),
         ("process", _processes(worker)),
         ("phase", safe(worker.phase, 60)),
         ("memory", held),
@@ -257,6 +260,13 @@ def _worker(worker: WorkerView | None, width: int) -> list[Content]:
         ("notes", "; ".join(safe(note, 200) for note in worker.notes)),
     ]
     return [*pairs(rows, width), *_phases(worker, width)]
+
+
+def _state(row: Row, worker: WorkerView) -> str:
+    """The state, since when, and how it fails or when a dead one is started again."""
+    again = row.trouble
+    lasted = f"{worker.state} for {text.span(max(0.0, time.time() - worker.since))}"
+    return f"{lasted}, {again}" if again else lasted
 
 
 def _abilities(worker: WorkerView) -> str:

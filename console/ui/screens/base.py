@@ -6,9 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
+from textual.timer import Timer
 from textual.widget import Widget
 
 from console.errors import Refused
+from console.ui import text
 from console.ui.keys import BY_ID
 from console.ui.paced import Paced
 from console.ui.widgets.backdrop import Backdrop
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     from console.ui.shell import Shell
 
 
+TICK_SECONDS = 1.0
+"""How often it is looked whether a time that is shown reads differently."""
+
+
 class ConsoleScreen(Paced[None], Backdrop):
     """A full screen. A subclass names its `PLACE`, takes its BINDINGS from the action table and has `do_<id>` methods.
 
@@ -30,6 +36,9 @@ class ConsoleScreen(Paced[None], Backdrop):
     PLACE: ClassVar[str] = ""
     FOOTER: ClassVar[tuple[str, ...]] = ()
     """The actions the footer shows when nothing better is known."""
+
+    _clock: Timer | None = None
+    _told: tuple[tuple[str, str], ...] = ()
 
     @property
     def console_app(self) -> Shell:
@@ -74,6 +83,32 @@ class ConsoleScreen(Paced[None], Backdrop):
         """Whether an action makes sense now; the others are left out of footer and palette."""
         return True
 
+    def moments(self) -> Iterable[float]:
+        """The times that are shown as "so long ago" or "again in so long"."""
+        return ()
+
+    def on_screen_suspend(self) -> None:
+        """Another screen is on top: no times to keep."""
+        if self._clock is not None:
+            self._clock.pause()
+
+    def _tick(self) -> None:
+        """Show again what would read differently now; nothing else is done while nothing does."""
+        if not self.is_built:
+            return
+        now = tuple((text.ago(moment), text.until(moment)) for moment in self.moments())
+        if now != self._told:
+            self._told = now
+            self.times_passed()
+
+    def times_passed(self) -> None:
+        """A time that is shown reads differently now."""
+        self.engine_changed(())
+
+    def why_not(self, action: str) -> str:
+        """In a word, why an action of this screen makes no sense now."""
+        return "nothing here to do it with"
+
     def engine_changed(self, events: Sequence[Event]) -> None:
         """Rows, workers or the store changed; `events` tell how (none after a tick). Repaint what is different."""
 
@@ -84,16 +119,17 @@ class ConsoleScreen(Paced[None], Backdrop):
             self.query_one(Footer).revise()
 
     def on_screen_resume(self) -> None:
-        """Coming back from another screen: catch up with what happened meanwhile."""
+        """In sight, perhaps again: times move, and what happened meanwhile is caught up with."""
+        if self._clock is None:
+            self._clock = self.set_interval(TICK_SECONDS, self._tick)
+        self._clock.resume()
         if self.is_built:
             self.engine_changed(())
             self.refresh_frame()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Take away what makes no sense now; what role or read-only mode forbid is let through to say so."""
-        if action != "do" or not parameters:
-            return True
-        return self.allowed(str(parameters[0])) or self._refusal(str(parameters[0])) is not None
+        """Take away what this screen does not have; what cannot be done now is let through to say why."""
+        return action != "do" or not parameters or self._has(str(parameters[0]))
 
     def allowed(self, action_id: str) -> bool:
         """Whether this screen can do the action now."""
@@ -104,7 +140,12 @@ class ConsoleScreen(Paced[None], Backdrop):
         refusal = self._refusal(action_id)
         if refusal is not None:
             self.console_app.say_error(Refused(refusal))
-        elif self.allowed(action_id):
+        elif action_id == "back" and self.query("Toast"):
+            self.app.clear_notifications()
+        elif not self.can(action_id):
+            self.app.clear_notifications()
+            self.console_app.say(f"{BY_ID[action_id].label}: {self.why_not(action_id)}")
+        elif self._has(action_id):
             getattr(self, f"do_{action_id.replace('-', '_')}")()
 
     def _has(self, action_id: str) -> bool:
@@ -118,6 +159,14 @@ class ConsoleScreen(Paced[None], Backdrop):
         if action.writes and self.engine.book.read_only:
             return f"this console is read-only: {self.engine.book.why_read_only}"
         return self.engine.book.refusal(action.needs) if action.needs else None
+
+    def on_descendant_focus(self) -> None:
+        """While somebody types, other keys matter."""
+        self.refresh_frame()
+
+    def on_descendant_blur(self) -> None:
+        """Typing is over, perhaps."""
+        self.call_after_refresh(self.refresh_frame)
 
     def do_back(self) -> None:
         """Back to the screen before."""
@@ -162,6 +211,22 @@ class ArtifactScreen(ConsoleScreen):
         if path is None:
             return action not in _NEEDS_SUBJECT
         return self.console_app.operations.possible(action, path)
+
+    def why_not(self, action: str) -> str:
+        """What the artifact's state has against it."""
+        path = self.subject
+        return "no model is selected" if path is None else self.console_app.operations.why_not(action, path)
+
+    def moments(self) -> Iterable[float]:
+        """When the subject's file changed, its worker's state began, it is started again, and it failed last."""
+        row = self.console_app.rows.by_path.get(self.subject) if self.subject is not None else None
+        if row is None:
+            return
+        yield row.artifact.modified
+        if row.worker is not None:
+            yield row.worker.since
+            yield row.worker.retry_at or 0.0
+        yield from (one.latest for one in self.engine.failures.all() if one.artifact == row.path)
 
     def do_load(self) -> None:
         """Load the subject."""

@@ -76,6 +76,10 @@ class ErrorsScreen(ConsoleScreen):
         self.query_one("#failures-frame").border_title = Content("errors")
         self._open()
 
+    def moments(self) -> Iterable[float]:
+        """When each failed."""
+        return (one.latest for one in self.engine.failures.all())
+
     def engine_changed(self, events: Sequence[Event]) -> None:
         """A new failure comes on top; what is read stays where it is."""
         failures = self.engine.failures.all()
@@ -96,6 +100,12 @@ class ErrorsScreen(ConsoleScreen):
             return bool(self.is_built and self.query_one(TextPane).where)
         return True
 
+    def why_not(self, action: str) -> str:
+        """Nothing failed, or nothing was searched for."""
+        if not self.engine.failures.all():
+            return "nothing has failed"
+        return "nothing was found" if self.query_one(FilterBar).pattern else "search first, with /"
+
     def _shown(self) -> Failure | None:
         if not self.is_built:
             return None
@@ -110,7 +120,7 @@ class ErrorsScreen(ConsoleScreen):
             return
         pane.show(failure_lines(failure), keep_place=keep_place)
         frame.border_title = Content(text.cut_middle(safe(failure.artifact), 60))
-        frame.border_subtitle = Content(f"{text.ago(failure.when)}")
+        frame.border_subtitle = Content(f"{text.ago(failure.latest)}")
         self.refresh_frame()
 
     @on(LineList.Moved)

@@ -66,6 +66,10 @@ class EventsScreen(ConsoleScreen):
         """An event of the whole store leads nowhere."""
         return action not in ("open", "copy") or self.subject is not None
 
+    def why_not(self, action: str) -> str:
+        """What the event is about."""
+        return "nothing has happened yet" if self._shown() is None else "it is about the whole store"
+
     @on(LineList.Moved)
     def _moved(self) -> None:
         self.refresh_frame()

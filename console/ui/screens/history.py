@@ -53,6 +53,16 @@ class HistoryScreen(ConsoleScreen):
         self.query_one("#versions-frame").border_title = Content(f"versions of {text.cut_middle(safe(self._path), 60)}")
         self._read()
 
+    def moments(self) -> Iterable[float]:
+        """When each was put in place."""
+        return (one.when for one in self.query_one(VersionList).versions)
+
+    def times_passed(self) -> None:
+        """The same versions, somewhat older."""
+        listed = self.query_one(VersionList)
+        listed.show_versions(listed.versions)
+        self._explain()
+
     def engine_changed(self, events: Sequence[Event]) -> None:
         """Another version stands in place: read again."""
         if any(event.subject == self._path and event.kind in _KINDS for event in events):
@@ -78,6 +88,10 @@ class HistoryScreen(ConsoleScreen):
         if action == "rollback":
             return version is not None and not version.current
         return True
+
+    def why_not(self, action: str) -> str:
+        """There is nothing to go back to, or the cursor is on what stands there."""
+        return "it is the current version" if self.query_one(VersionList).version else "no version is kept"
 
     @on(VersionList.Moved)
     def _explain(self) -> None:

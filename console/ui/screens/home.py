@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterable, Sequence
 
 from textual import on
 from textual.containers import Container
 from textual.content import Content
-from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Static
 
-from console.records import Event
+from console.errors import ConsoleError
+from console.records import Artifact, Event, FileIdentity
 from console.safe_text import safe
 from console.ui import text
 from console.ui.keys import EVERYWHERE, bindings_at
@@ -23,9 +24,10 @@ from console.ui.widgets.filter_bar import FilterBar
 from console.ui.widgets.preview import Preview
 
 _FLASHING = ("worker.ready", "update.promoted", "history.rolled-back", "artifact.changed", "artifact.added")
-_TICK_SECONDS = 1.0
+_REST_SECONDS = 0.15
+"""Whoever moves on within this time only passed by."""
 _NEEDS_PERSON = 3
-"""Rows up to this rank of status need a person: error, changed, skipped, blocked or damaged."""
+"""Rows up to this rank of status need a person: failing, error, changed, skipped, blocked or damaged."""
 
 
 class HomeScreen(ArtifactScreen):
@@ -38,7 +40,7 @@ class HomeScreen(ArtifactScreen):
     def __init__(self) -> None:
         super().__init__()
         self._said_of_filter = Content("")
-        self._clock: Timer | None = None
+        self._asked: tuple[str, FileIdentity | None] | None = None
 
     def content(self) -> Iterable[Widget]:
         """The table in its frame, what stands there when it is empty, and the preview."""
@@ -47,20 +49,8 @@ class HomeScreen(ArtifactScreen):
         yield Preview()
 
     def on_mount(self) -> None:
-        """Start with what is there; relative times are looked at once a second while this screen shows."""
-        self._clock = self.set_interval(_TICK_SECONDS, self._tick)
+        """Start with what is there."""
         self.engine_changed(())
-
-    def on_screen_suspend(self) -> None:
-        """Another screen is on top: no times to keep."""
-        if self._clock is not None:
-            self._clock.pause()
-
-    def on_screen_resume(self) -> None:
-        """Back on top."""
-        if self._clock is not None:
-            self._clock.resume()
-        super().on_screen_resume()
 
     @property
     def table(self) -> ArtifactTable:
@@ -79,12 +69,18 @@ class HomeScreen(ArtifactScreen):
             return bool(self.console_app.rows.by_path)
         return super().can(action)
 
+    def why_not(self, action: str) -> str:
+        """Where nothing is listed that is why."""
+        return super().why_not(action) if self.console_app.rows.by_path else "there are no models here"
+
     def footer_actions(self) -> Sequence[str]:
         """What the row under the cursor asks for."""
         row = self.table.selected if self.is_built else None
         if row is None:
             return ("filter", "events", "errors", "quit")
         match row.status.word:
+            case "failing":
+                return ("errors", "open", "probe", "unload", "reload")
             case "ready" | "probing":
                 return ("open", "probe", "unload", "update", "history")
             case "changed":
@@ -110,12 +106,39 @@ class HomeScreen(ArtifactScreen):
 
     def _preview(self) -> None:
         selected = self.table.selected
-        self.query_one(Preview).show(self.engine, selected)
+        self._describe()
         if selected is not None:
             self.engine.artifacts.stand_on(selected.path)
+            self._ask(selected.artifact)
+
+    def _ask(self, artifact: Artifact) -> None:
+        """Have the facts read of a row that an earlier session judged, once the cursor rests on it."""
+        wanted = (artifact.path, artifact.identity)
+        known = artifact.verdict is None or self.engine.artifacts.known_report(artifact.path) is not None
+        if not known and self._asked != wanted:
+            self._asked = wanted
+            self.run_worker(self._read_facts(artifact.path), group="facts", exclusive=True)
+
+    async def _read_facts(self, path: str) -> None:
+        await asyncio.sleep(_REST_SECONDS)
+        try:
+            await self.engine.artifacts.report(path)
+        except ConsoleError as error:
+            self.query_one(Preview).unread[path] = error.message
+        if self.is_built:
+            self._describe()
 
     def _tick(self) -> None:
-        self.table.revise()
+        super()._tick()
+        if self.is_built:
+            self.table.revise()
+
+    def times_passed(self) -> None:
+        """What is said of the row under the cursor; the table looks after its own times."""
+        self._describe()
+
+    def _describe(self) -> None:
+        self.query_one(Preview).show(self.engine, self.table.selected)
 
     def _frame_words(self) -> None:
         rows = self.console_app.rows
@@ -126,7 +149,7 @@ class HomeScreen(ArtifactScreen):
             parts.append("taken literally")
         title = Content(text.joined(parts))
         if self._said_of_filter != title:
-            frame.border_subtitle = self._said_of_filter = title
+            frame.border_title = self._said_of_filter = title
         bar = self.query_one(FilterBar)
         if bar.has_class("open"):
             bar.note(f"{shown} of {total}")
@@ -189,8 +212,10 @@ class HomeScreen(ArtifactScreen):
     def do_sort(self) -> None:
         """The next column to the right that is shown."""
         asked = self.console_app.rows.asked
-        order = [column.name for column in COLUMNS if column.name in SORTS]
-        following = order[(order.index(asked.sort) + 1) % len(order)]
+        shown = self.table.shown_columns
+        order = [column.name for column in COLUMNS if column.name in SORTS and column.name in (*shown, asked.sort)]
+        place = order.index(asked.sort)
+        following = next(name for name in (*order[place + 1 :], *order[: place + 1]) if name in shown)
         self.console_app.arrange(sort=following, reverse=False)
 
     def do_reverse(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 
 from textual import on
 from textual.containers import Container
@@ -11,7 +10,7 @@ from textual.widget import Widget
 
 from console.errors import ConsoleError
 from console.records import Event, Verdict
-from console.ui.keys import EVERYWHERE, bindings_at
+from console.ui.keys import BY_ID, EVERYWHERE, bindings_at
 from console.ui.panes.lists import ErrorsPane, VersionsPane
 from console.ui.panes.live import LivePane, stepped_batch, stepped_rate
 from console.ui.panes.overview import OverviewPane
@@ -103,8 +102,11 @@ class ModelScreen(ArtifactScreen):
 
     async def _explain(self) -> None:
         """Have the history looked at for what is new; a file that cannot be read says so itself."""
-        with suppress(ConsoleError):
+        try:
             await self.engine.artifacts.explain(self._about)
+        except ConsoleError as error:
+            if isinstance(pane := self._panes.get("overview"), OverviewPane):
+                pane.unread = error.message
         self.engine_changed(())
 
     def on_screen_suspend(self) -> None:
@@ -122,6 +124,12 @@ class ModelScreen(ArtifactScreen):
         self._tabs.show(self._tab, {"errors": failed})
         self._panes[self._tab].revise(row)
 
+    def moments(self) -> Iterable[float]:
+        """Those of the artifact, and of the versions where they are listed."""
+        yield from super().moments()
+        if isinstance(pane := self._panes.get(self._tab), VersionsPane):
+            yield from pane.moments
+
     def footer_actions(self) -> Sequence[str]:
         """What the open tab is for, then what the state of the model asks for."""
         state = self.row.status.word if self.row is not None else ""
@@ -131,7 +139,7 @@ class ModelScreen(ArtifactScreen):
                 return ("trust", "events", "back")
             case "live" if state == "error":
                 return ("errors", "reload", "probe", "back")
-            case "live" if state == "probing":
+            case "live" if state in ("probing", "failing"):
                 return ("probe", "faster", "slower", "larger", "pause", "zoom-out")
             case "live":
                 return ("load", "probe", "pause", "zoom-in", "zoom-out")
@@ -161,6 +169,18 @@ class ModelScreen(ArtifactScreen):
             return self._tab in ("overview", "errors", "versions")
         return super().can(action)
 
+    def why_not(self, action: str) -> str:
+        """The tab it belongs to, the probe it needs, or what the artifact's state has against it."""
+        if action in _ONLY_IN:
+            return f"only under {BY_ID[TABS[_ONLY_IN[action]]].label}"
+        if action in _PROBING:
+            return "it is not being driven"
+        if action == "rollback":
+            return "choose an older version under versions" if self._tab != "versions" else "it is the current version"
+        if action == "open":
+            return "nothing to open here"
+        return super().why_not(action)
+
     async def _open(self, tab: str) -> None:
         self._tab = tab
         if tab not in self._panes:
@@ -185,6 +205,7 @@ class ModelScreen(ArtifactScreen):
 
     def _show(self, tab: str) -> None:
         if tab != self._tab:
+            self.app.clear_notifications()
             self.run_worker(self._open(tab), group="tabs", exclusive=True)
 
     def do_tab_overview(self) -> None:

@@ -29,6 +29,7 @@ class TrustScreen(ConsoleScreen):
     def __init__(self, path: str) -> None:
         super().__init__()
         self._path = path
+        self._unread = ""
 
     @property
     def crumbs(self) -> Sequence[str]:
@@ -48,6 +49,15 @@ class TrustScreen(ConsoleScreen):
         """Show what is known, and look up what the history knows."""
         self._read()
 
+    def moments(self) -> Iterable[float]:
+        """When the version before was put in place."""
+        told = self.engine.artifacts.known_explanation(self._path)
+        return () if told is None or told.since is None else (told.since.when,)
+
+    def times_passed(self) -> None:
+        """Nothing is read anew for it."""
+        self._show()
+
     def engine_changed(self, events: Sequence[Event]) -> None:
         """Another content, another explanation."""
         if any(event.subject == self._path and event.kind.startswith(("artifact.", "trust.")) for event in events):
@@ -64,8 +74,9 @@ class TrustScreen(ConsoleScreen):
     async def _load(self) -> None:
         try:
             await self.engine.artifacts.explain(self._path)
+            self._unread = ""
         except ConsoleError as error:
-            self.console_app.say_error(error)
+            self._unread = error.message
         self._show()
 
     def _show(self) -> None:
@@ -75,7 +86,7 @@ class TrustScreen(ConsoleScreen):
         width = pane.text_width
         row, told = self.console_app.rows.by_path.get(self._path), self.engine.artifacts.known_explanation(self._path)
         if row is None or told is None or width <= 0:
-            pane.show([Content.styled(text.sign("reading …"), "$quiet")])
+            pane.show([Content.styled(safe(self._unread) or text.sign("reading …"), "$quiet")])
             return
         status = states.trust(row.artifact)
         title = Content.styled(str(status), f"bold {text.role_style(status.role)}")

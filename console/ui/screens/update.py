@@ -94,6 +94,9 @@ class UpdateScreen(ConsoleScreen):
             return RUNNING
         return COMPARED if self.engine.updates.pending(self._path) is not None else PLAN
 
+    typing_keys = (("enter", "retrain"), ("tab", "next field"), ("esc", "back"))
+    """What the keys do in the fields, for the footer."""
+
     def footer_actions(self) -> Sequence[str]:
         """What the stage asks for."""
         return _FOOTERS[self.stage]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -42,18 +42,22 @@ class Column:
     drop: int
     right: bool = False
     grow: int = 0
+    cedes: bool = False
+    """Whether it goes before a name of the models would be cut."""
+    sparse: bool = False
+    """Whether it goes while no row has a value in it."""
 
 
 COLUMNS: tuple[Column, ...] = (
     Column("state", "STATE", 10, 0),
-    Column("model", "MODEL", 22, 0, grow=60),
-    Column("class", "CLASS", 13, 6, grow=48),
-    Column("format", "FORMAT", 7, 1),
-    Column("size", "SIZE", 5, 4, right=True),
-    Column("changed", "CHANGED", 7, 3, right=True),
+    Column("model", "MODEL", 22, 0, grow=120),
+    Column("class", "CLASS", 13, 6, grow=120),
+    Column("format", "FORMAT", 7, 1, cedes=True),
+    Column("size", "SIZE", 5, 4, right=True, cedes=True),
+    Column("changed", "CHANGED", 7, 3, right=True, cedes=True),
     Column("trust", "TRUST", 9, 7),
-    Column("p99", "P99", 7, 5, right=True),
-    Column("rss", "RSS", 5, 2, right=True),
+    Column("p99", "P99", 7, 5, right=True, sparse=True),
+    Column("rss", "RSS", 5, 2, right=True, sparse=True),
 )
 _GAP = 2
 _WIDEST_GAP = 4
@@ -71,17 +75,24 @@ class Layout:
 
 
 def layout(width: int, wanted: Mapping[str, int]) -> Layout:
-    """The columns that fit into `width` cells; the least important go first.
+    """The columns that fit into `width` cells; the least important go first, and those go in which nothing stands.
 
-    A column that grows takes what its longest text needs (`wanted`, by name); what is left after that widens the gaps
-    a little and stays empty beyond.
+    A column that grows takes what its longest text needs (`wanted`, by name), the models' names before all others; what
+    is left after that widens the gaps a little and stays empty beyond.
     """
     room = width - 2 * _MARGIN
-    kept = list(COLUMNS)
-    while sum(column.width + _GAP for column in kept) - _GAP > room and any(column.drop for column in kept):
+    kept = [column for column in COLUMNS if not column.sparse or wanted.get(column.name)]
+    while _used(kept) > room and any(column.drop for column in kept):
         kept.remove(min((column for column in kept if column.drop), key=lambda column: column.drop))
-    spare = room - sum(column.width + _GAP for column in kept) + _GAP
+    names = next(column for column in kept if column.name == "model")
+    lacking = min(names.grow, wanted.get("model", 0)) - names.width
+    while _used(kept) + lacking > room and any(column.cedes for column in kept):
+        kept.remove(min((column for column in kept if column.cedes), key=lambda column: column.drop))
+    spare = room - _used(kept)
     widths = {column.name: column.width for column in kept}
+    longer = max(0, min(spare, lacking))
+    widths["model"] += longer
+    spare -= longer
     growing = [column for column in kept if column.grow]
     while spare > 0 and growing:
         growing = [one for one in growing if widths[one.name] < min(one.grow, wanted.get(one.name, 0))]
@@ -92,6 +103,10 @@ def layout(width: int, wanted: Mapping[str, int]) -> Layout:
     return Layout(tuple((column, widths[column.name]) for column in kept), gap)
 
 
+def _used(columns: Sequence[Column]) -> int:
+    return sum(column.width + _GAP for column in columns) - _GAP
+
+
 def cells(row: Row, now: float) -> dict[str, Cell]:
     """What each column says of a row, before it is cut to its width."""
     artifact, state, trust = row.artifact, row.status, states.trust(row.artifact)
@@ -100,7 +115,13 @@ def cells(row: Row, now: float) -> dict[str, Cell]:
     fresh = now - artifact.modified < _FRESH_SECONDS
     refused = artifact.verdict is Verdict.BLOCKED and artifact.why
     known = "" if refused else states.class_words(artifact)
-    described: Cell = ((known, "plain"),) if known else ((safe(artifact.problem or artifact.why), "quiet"),)
+    described: Cell = (
+        ((row.trouble, "failure"),)
+        if row.trouble
+        else ((known, "plain"),)
+        if known
+        else ((safe(artifact.problem or artifact.why), "quiet"),)
+    )
     return {
         "state": ((f"{text.sign(state.glyph)} ", state.role), (state.word, state.role)),
         "model": (
@@ -225,6 +246,11 @@ class ArtifactTable(ScrollView, can_focus=True):
         return tuple(row.path for row in self._rows.window(top, top + self._page))
 
     @property
+    def shown_columns(self) -> tuple[str, ...]:
+        """The names of the columns there is room for."""
+        return tuple(column.name for column, _room in self._layout.columns)
+
+    @property
     def _page(self) -> int:
         return max(1, self.size.height - 1)
 
@@ -280,7 +306,15 @@ class ArtifactTable(ScrollView, can_focus=True):
         row = self._rows.at(index)
         cursor = row.path == self._path
         age = text.ago(row.artifact.modified, now)
-        return (row, cursor, row.path in self._flashing, age, self._layout, self.has_focus if cursor else False)
+        return (
+            row,
+            row.trouble,
+            cursor,
+            row.path in self._flashing,
+            age,
+            self._layout,
+            self.has_focus if cursor else False,
+        )
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Lines as they are: there is no border, padding or tint for which textual would go over each of them again."""
@@ -350,10 +384,11 @@ class ArtifactTable(ScrollView, can_focus=True):
 
     def _lay_out(self, width: int) -> None:
         """Columns follow the width and the longest texts."""
-        now = (width, self._rows.widest["model"], self._rows.widest["class"])
+        wanted = {name: self._rows.widest[name] for name in ("model", "class")} | self._rows.measured
+        now = (width, tuple(wanted.items()))
         if now != self._layout_for:
             self._layout_for = now
-            self._layout = layout(width, self._rows.widest)
+            self._layout = layout(width, wanted)
 
     def _style(self, name: str, over: str = "") -> Style:
         """A style, under the cursor or the flash where `over` says so; looked up once for each theme."""

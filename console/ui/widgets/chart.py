@@ -40,9 +40,15 @@ class ChartBody(Inked):
         super().__init__()
         self._window = window
         self.hint = ""
-        self.now_word = "now"
+        self.held = False
+        self.ended = False
         self._lines: list[Strip] | None = None
         self._fitted: Size | None = None
+
+    @property
+    def now_word(self) -> str:
+        """What stands at the right end of the time axis."""
+        return "ended" if self.ended else "held" if self.held else "now"
 
     def revise(self) -> None:
         """Bring the rows up to date; those that stay as they are, blank or filled, are not sent to the terminal."""
@@ -157,7 +163,8 @@ class Readout(Inked):
 
     def _read(self, recorder: Recorder | None) -> list[tuple[str, str]]:
         spec, scale = self._window.spec, self._window.scale
-        value = None if recorder is None else recorder.latest(spec.value)
+        gone = recorder is None or recorder.ended_at is not None
+        value = None if recorder is None or gone else recorder.latest(spec.value)
         if recorder is None or value is None:
             return []
         amount = scale.amount(value)
@@ -217,12 +224,13 @@ class Chart(Horizontal):
 
     def show(self, recorder: Recorder | None, hint: str = "") -> None:
         """Show another recorder; `hint` is what an empty chart says."""
-        if recorder is self.recorder and hint == self._body.hint:
+        ended = recorder is not None and recorder.ended_at is not None
+        if (recorder, hint, ended) == (self.recorder, self._body.hint, self._body.ended):
             return
         if recorder is not self.recorder:
             self.recorder = recorder
             self.window.clear()
-        self._body.hint = hint
+        self._body.hint, self._body.ended = hint, ended
         self.paint()
 
     def zoom(self, dot_seconds: float) -> None:
@@ -233,7 +241,7 @@ class Chart(Horizontal):
     def pause(self, paused: bool) -> None:
         """Hold the picture still, or catch up with what was measured meanwhile."""
         self.paused = paused
-        self._body.now_word = "held" if paused else "now"
+        self._body.held = paused
         if paused:
             self._body.revise()
         else:

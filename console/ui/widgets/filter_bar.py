@@ -14,9 +14,16 @@ from console.ui.widgets.line_input import LineInput
 
 
 class FilterBar(Horizontal):
-    """Hidden until it is opened; tells each change at once, and whether it was kept (`enter`) or dropped (`esc`)."""
+    """Hidden until it is opened; tells each change at once, and whether it was kept (`enter`) or dropped (`esc`).
 
-    BINDINGS = [Binding("escape", "drop", show=False), Binding("down,up", "keep", show=False)]
+    It starts empty; `up` brings the last pattern back.
+    """
+
+    BINDINGS = [
+        Binding("escape", "drop", show=False),
+        Binding("down", "keep", show=False),
+        Binding("up", "recall", show=False),
+    ]
     DEFAULT_CSS = """
     FilterBar {
         height: 1; display: none; padding: 0 1; background: $panel;
@@ -45,6 +52,7 @@ class FilterBar(Horizontal):
     def __init__(self, placeholder: str) -> None:
         super().__init__()
         self._placeholder = placeholder
+        self._last = ""
 
     def compose(self) -> ComposeResult:
         """The sign, the line, and what the pattern found."""
@@ -57,14 +65,25 @@ class FilterBar(Horizontal):
         """What is typed."""
         return self.query_one(Input).value
 
+    @property
+    def typing_keys(self) -> tuple[tuple[str, str], ...]:
+        """What the keys do while one types, for the footer."""
+        recall = (("up", "last pattern"),) if self._last and not self.pattern else ()
+        return (("enter", "keep"), *recall, ("esc", "drop"))
+
     def open(self) -> None:
-        """Start typing."""
+        """Start typing, with an empty line."""
         self.add_class("open")
-        self.query_one(Input).focus()
+        line = self.query_one(Input)
+        self._last = line.value or self._last
+        line.placeholder = f"{self._placeholder}; up: {self._last}" if self._last else self._placeholder
+        line.value = ""
+        line.focus()
 
     def close(self, *, forget: bool = True) -> None:
-        """Put the line away; a pattern that is not forgotten stands there again when it is opened."""
+        """Put the line away."""
         self.remove_class("open")
+        self._last = self.pattern or self._last
         if not forget:
             return
         with self.query_one(Input).prevent(Input.Changed):
@@ -88,6 +107,15 @@ class FilterBar(Horizontal):
     def action_keep(self) -> None:
         """Done typing, the pattern stays."""
         self.post_message(self.Closed(self.pattern, bool(self.pattern)))
+
+    def action_recall(self) -> None:
+        """The last pattern, where nothing is typed yet; else done typing."""
+        line = self.query_one(Input)
+        if line.value or not self._last:
+            self.action_keep()
+        else:
+            line.value = self._last
+            line.cursor_position = len(line.value)
 
     def action_drop(self) -> None:
         """Done typing, the pattern goes."""

@@ -8,12 +8,14 @@ from textual import events
 from textual.content import Content
 from textual.style import Style
 from textual.widget import Widget
+from textual.widgets import Input
 
 from console.ui.keys import BY_ID, shown_keys
 
 if TYPE_CHECKING:
     from console.ui.framed import Framed
 
+_TYPING = (("enter", "take it"), ("esc", "leave it"))
 _ALWAYS = ("command", "help")
 
 
@@ -25,15 +27,22 @@ class Footer(Widget):
     def __init__(self) -> None:
         super().__init__()
         self._shown: tuple[str, ...] = ()
+        self._typed: tuple[tuple[str, str], ...] | None = None
 
     def revise(self) -> None:
         """Repaint if other actions matter now."""
-        if self._wanted() != self._shown:
+        if (self._wanted(), self._typing()) != (self._shown, self._typed):
             self.refresh()
 
     def render(self) -> Content:
-        """As many keys as there is room for; the two that are always there stand at the right."""
+        """As many keys as there is room for; the two that are always there stand at the right.
+
+        While somebody types, the keys are letters: then only those of the line that is typed into are told.
+        """
         self._shown = self._wanted()
+        self._typed = keys = self._typing()
+        if keys is not None:
+            return Content("  ").join([_pair(key, word) for key, word in keys])
         right = Content("  ").join([self._item(action) for action in _ALWAYS])
         left = Content("")
         for action in self._shown:
@@ -51,6 +60,14 @@ class Footer(Widget):
             screen: Framed = self.screen  # type: ignore[assignment]
             screen.action_do(action_id)
 
+    def _typing(self) -> tuple[tuple[str, str], ...] | None:
+        """What the keys of the line do that is being typed into; None where none is."""
+        line = self.screen.focused
+        if not isinstance(line, Input):
+            return None
+        around = (getattr(one, "typing_keys", None) for one in line.ancestors)
+        return next((keys for keys in around if keys), _TYPING)
+
     def _wanted(self) -> tuple[str, ...]:
         screen: Framed = self.screen  # type: ignore[assignment]
         return tuple(action for action in screen.footer_actions() if screen.allowed(action))[:6]
@@ -58,5 +75,8 @@ class Footer(Widget):
     def _item(self, action_id: str) -> Content:
         action = BY_ID[action_id]
         click = Style.from_meta({"does": action_id})
-        item = Content.assemble((shown_keys(action, first=True), "bold $accent"), " ", (action.label, "$quiet"))
-        return item.stylize(click)
+        return _pair(shown_keys(action, first=True), action.label).stylize(click)
+
+
+def _pair(key: str, word: str) -> Content:
+    return Content.assemble((key, "bold $accent"), " ", (word, "$quiet"))

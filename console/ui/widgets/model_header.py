@@ -39,7 +39,10 @@ class ModelHeader(Widget):
 def _state(row: Row) -> Content:
     status, trust = row.status, states.trust(row.artifact)
     parts: list[tuple[str, str]] = [(str(status), f"bold {text.role_style(status.role)}"), ("   ", "")]
-    reading = row.artifact.verdict is None and not row.artifact.why
+    if row.trouble:
+        parts[-1:] = [(f"  {row.trouble}", "$error"), ("   ", "")]
+    artifact = row.artifact
+    reading = artifact.verdict is None and not (artifact.why or artifact.problem or artifact.settling)
     name = states.class_words(row.artifact) or ("reading …" if reading else "no model was read")
     parts += [(text.sign(name), "bold $foreground"), ("   ", "")]
     if trust.word and trust.word != status.word:
@@ -61,6 +64,8 @@ def _bytes(row: Row) -> Content:
         *((text.size(artifact.size), f"changed {text.ago(artifact.modified)}") if artifact.modified else ()),
     ]
     words.append(f"sha256 {safe(digest)[:12]}" if digest else "")
+    if artifact.link and not artifact.problem:
+        words.append(f"link to {safe(artifact.link)}")
     if artifact.problem:
         words.append(safe(artifact.problem))
     return Content.styled(text.joined(words), "$quiet")

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from console.engine import Engine
 
 Line = Content
+NOT_READ = "not read yet in this session"
+"""Its verdict is remembered from an earlier one; its facts are asked for when the cursor rests on it."""
 _SPARK_SECONDS = 0.5
 _LEAST_TITLE = 8
 
@@ -40,10 +42,16 @@ class Preview(Widget):
         super().__init__()
         self._lines: tuple[Line, ...] = ()
         self._title = Content("")
+        self.unread: dict[str, str] = {}
+        """Why the facts of a path could not be read, where they were asked for."""
 
     def show(self, engine: Engine, row: Row | None) -> None:
         """Say what is known of `row` now; repaint only if that is something else than before."""
-        lines = tuple(describe(engine, row, self.content_size.width)) if row is not None else ()
+        lines = (
+            tuple(describe(engine, row, self.content_size.width, self.unread.get(row.path, "")))
+            if row is not None
+            else ()
+        )
         room = max(_LEAST_TITLE, self.content_size.width - 2)
         title = Content(text.cut_middle(safe(row.path), room) if row is not None else "")
         if lines != self._lines:
@@ -58,10 +66,10 @@ class Preview(Widget):
         return Content("\n").join([line.truncate(width, ellipsis=True) for line in self._lines])
 
 
-def describe(engine: Engine, row: Row, width: int) -> list[Line]:
-    """The lines for one row, the most important first."""
+def describe(engine: Engine, row: Row, width: int, unread: str = "") -> list[Line]:
+    """The lines for one row, the most important first; `unread` says why its facts could not be read."""
     report = engine.artifacts.known_report(row.path)
-    lines = [facts_line(report, row)]
+    lines = [facts_line(report, row, unread)]
     artifact, worker = row.artifact, row.worker
     if artifact.problem is not None:
         return [_said("✖", "failure", "cannot be read", artifact.problem)]
@@ -76,17 +84,22 @@ def describe(engine: Engine, row: Row, width: int) -> list[Line]:
     return [*lines, *_resting(engine, report, row)]
 
 
-def facts_line(report: Report | None, row: Row) -> Line:
+def facts_line(report: Report | None, row: Row, why_unread: str = "") -> Line:
     """`200 trees · 30 inputs · 2 classes · scikit-learn 1.9.1 · sha256 9f2c…`."""
     if report is None or report.inspection is None:
         words = "being written; it is read once it rests" if row.artifact.settling else ""
         unread = row.artifact.verdict is None and not row.artifact.problem
         if unread and row.artifact.why:
             words = row.artifact.why
-        return Content.styled(safe(words) or ("reading …" if unread else "no facts could be read"), "$quiet")
+        if not words:
+            words = (
+                "no facts could be read" if report is not None else "reading …" if unread else why_unread or NOT_READ
+            )
+        return Content.styled(safe(text.sign(words)), "$quiet")
     found = report.inspection
     digest = (report.artifact.digest or row.artifact.digest or "").removeprefix("sha256:")
     parts = [
+        *([f"link to {safe(row.artifact.link)}"] if row.artifact.link else []),
         *(["sealed with age"] if row.artifact.sealed else []),
         *_shape(found, row.artifact.steps),
         *(f"{safe(name)} {safe(version)}" for name, version in _libraries(found)),
@@ -181,13 +194,19 @@ def last_failure(engine: Engine, path: str) -> Failure | None:
 def _dead(engine: Engine, row: Row) -> list[Line]:
     failure = last_failure(engine, row.path)
     if failure is None:
-        return [_said("✖", "failure", "error", "the worker ended"), _keys("press ", ("r", " to try again"))]
+        return [_said("✖", "failure", "error", "the worker ended"), _again(row, ("r", " to try again"))]
     cause = failure.exit or failure.message
     last = failure.hint or next((line for line in reversed(failure.stderr.splitlines()) if line.strip()), "")
     lines = [_said("✖", "failure", f"{failure.phase} failed", cause)]
     if last:
         lines.append(Content.styled(safe(last, 300), "$quiet"))
-    return [*lines, _keys("press ", ("e", " for the whole account, "), ("r", " to try again"))]
+    return [*lines, _again(row, ("e", " for the whole account, "), ("r", " to try again"))]
+
+
+def _again(row: Row, *keys: tuple[str, str]) -> Line:
+    """When it is started again by itself, and the keys."""
+    parts = [Content.styled(row.trouble, "$error")] if row.trouble else []
+    return Content.styled(text.sign(" · "), "$quiet").join([*parts, _keys("press ", *keys)])
 
 
 def _living(engine: Engine, row: Row, width: int) -> list[Line]:
@@ -198,10 +217,12 @@ def _living(engine: Engine, row: Row, width: int) -> list[Line]:
     lines = [_worker(worker), _measured(engine, row, width)]
     if row.artifact.changed:
         lines.append(_keys("press ", ("r", f" to load the file, which holds other bytes now{_news(engine, row.path)}")))
-    elif worker.warnings:
+    elif worker.warnings and not row.trouble:
         lines.append(warned_line(worker.warnings))
     else:
         lines.append(_last_error(engine, row.path))
+    if row.status is states.FAILING and row.probe is not None:
+        lines[0] = _said("✖", "failure", "failing", f"{row.trouble}: {row.probe.last_error}")
     return lines
 
 
@@ -229,13 +250,15 @@ def _measured(engine: Engine, row: Row, width: int) -> Line:
     recorder = engine.live.recorder(row.path)
     room = max(6, min(28, (width - 70) // 2))
     recent = recorder.recent() if recorder is not None else None
-    recent = recent or (row.probe.worker if row.probe is not None else None)
+    recent = recent or row.measured
     parts: list[tuple[str, str]] = [("latency ", "$quiet")]
     if recent is not None:
         if recorder is not None:
             parts.append((spark(recorder.bins("worker.p99", 2 * room, _SPARK_SECONDS)), "$primary"))
         parts += [("  p50 ", "$quiet"), (text.milliseconds(recent.p50), "bold")]
         parts += [("  p99 ", "$quiet"), (text.milliseconds(recent.p99), "bold")]
+    elif row.probe is not None and row.probe.running:
+        parts.append(("nothing is answered" if row.probe.failing else "no answer yet", "$quiet"))
     else:
         parts += [("press ", "$quiet"), ("p", "bold $accent"), (" to drive it", "$quiet")]
     if row.rss is not None:
@@ -251,15 +274,17 @@ def _last_error(engine: Engine, path: str) -> Line:
     if failure is None:
         return Content.assemble(("errors  ", "$quiet"), "none")
     return Content.assemble(
-        ("errors  ", "$quiet"), (text.ago(failure.when), "$warning"), "  ", safe(failure.message, 300)
+        ("errors  ", "$quiet"), (text.ago(failure.latest), "$warning"), "  ", safe(failure.message, 300)
     )
 
 
 def _trusted(report: Report | None) -> Line:
     sign, words = text.sign("✔"), "safe: every byte was read, every name is on the list"
-    if report is not None and report.judgement.pinned:
+    if report is None:
+        words = "safe when it was last read"
+    elif report.judgement.pinned:
         words = f"accepted by {safe(report.judgement.pinned)}"
-    elif report is not None and report.inspection is not None and not report.inspection.names:
+    elif report.inspection is not None and not report.inspection.names:
         words = "safe: it names no code at all"
     return Content.assemble(("trust   ", "$quiet"), (f"{sign} ", "$success"), words)
 

@@ -23,6 +23,7 @@ _WORDS = (
     ("probing", "ok", 4),
     ("ready", "ok", 4),
     ("changed", "attention", 7),
+    ("failing", "failure", 9),
     ("error", "failure", 8),
     ("blocked", "failure", 3),
     ("damaged", "failure", 2),

@@ -29,11 +29,11 @@ def failure_lines(failure: Failure) -> list[Line]:
 
 
 def failure_title(failure: Failure, width: int) -> Content:
-    """One line of a list, `width` cells wide: how long ago, which artifact, in which phase."""
-    phase = safe(failure.phase, 12)
+    """One line of a list, `width` cells wide: how long ago it happened last, which artifact, in which phase."""
+    phase = safe(failure.phase, 12) + (f" {failure.count:,}x" if failure.count > 1 else "")
     name = max(12, width - 11 - len(phase) - 2)
     return Content.assemble(
-        (f"{text.ago(failure.when):>7}  ", "$quiet"),
+        (f"{text.ago(failure.latest):>7}  ", "$quiet"),
         (text.cut_middle(safe(failure.artifact), name), "bold"),
         ("  " + phase, "$error"),
     )
@@ -46,7 +46,8 @@ def _head(failure: Failure) -> Iterator[Line]:
     )
     if failure.exit and failure.message and failure.message != failure.exit:
         yield Content(_line(failure.message))
-    yield Content.assemble((safe(failure.artifact), "bold"), (f"  {text.clock(failure.when)}", "$quiet"))
+    again = f", {failure.count:,} times until {text.clock(failure.latest)}" if failure.count > 1 else ""
+    yield Content.assemble((safe(failure.artifact), "bold"), (f"  {text.clock(failure.when)}{again}", "$quiet"))
     if failure.hint:
         yield Content("")
         arrow = text.sign("→ ")

@@ -20,16 +20,16 @@ class VersionList(LineList):
 
     def __init__(self) -> None:
         super().__init__()
-        self._versions: tuple[Version, ...] = ()
+        self.versions: tuple[Version, ...] = ()
 
     @property
     def version(self) -> Version | None:
         """The one under the cursor."""
-        return next((one for one in self._versions if one.version == self.key), None)
+        return next((one for one in self.versions if one.version == self.key), None)
 
     def show_versions(self, versions: Sequence[Version]) -> None:
         """Newest first, as the engine gives them."""
-        self._versions = tuple(versions)
+        self.versions = tuple(versions)
         who = max((len(safe(one.who, 16)) for one in versions), default=0)
         metric = max((len(_metric(one)) for one in versions), default=0)
         self.show([(one.version, _line(one, who, metric)) for one in versions])

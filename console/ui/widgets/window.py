@@ -88,7 +88,9 @@ class Window:
 
     def advance(self, recorder: Recorder) -> bool:
         """Catch up with the recorder; whether the finished columns have to be painted anew."""
-        end = recorder.index(self.dot_seconds) // DOTS_WIDE
+        end = recorder.index(self.dot_seconds, recorder.ended_at) // DOTS_WIDE
+        if recorder.ended_at is not None:  # what happened at the end stands in a finished column
+            end += 1
         moved = end != self.end
         self._fetch(recorder, end)
         self.end = end

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import json
 import shlex
 from collections.abc import Sequence
@@ -24,6 +23,7 @@ __all__ = [
     "say_ignore",
 ]
 
+_NO_SEPARATORS = '\r\n\0"'
 INDEX_NAMES = ("Unnamed: ", "__index_level_")
 """How the names begin that pandas and parquet give to an index without one of its own."""
 
@@ -156,12 +156,14 @@ def options_from(said: Any) -> ReadOptions:
     encoding, sep, decimal = found.get("encoding"), found.get("sep"), found.get("decimal")
     if encoding:
         try:
-            codecs.lookup(encoding)
-        except LookupError:
+            "".encode(encoding)
+        except (LookupError, ValueError):
             what = f"'{encoding}' is no encoding; utf-8, utf-16 and cp1252 are"
             raise Refusal("bad-input", f"{what}: {say('encoding', 'cp1252')}, for example") from None
     if sep is not None and len(sep) != 1:
         raise Refusal("bad-input", f"the separator '{sep}' must be one character: {say('sep', ';')}, for example")
+    if sep is not None and sep in _NO_SEPARATORS:
+        raise Refusal("bad-input", f"the separator cannot be {sep!r}: {say('sep', ';')}, for example")
     if decimal not in (None, ".", ","):
         raise Refusal(
             "bad-input", f"the decimal sign '{decimal}' must be '.' or ',': {say('decimal', ',')}, for example"
