@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import replace
 from typing import Any
@@ -22,6 +23,8 @@ WARNING_CAP = 500
 _REFUSAL = "console.worker.child.main.Refusal"
 """How a child calls what it refuses itself: the message says all of it."""
 _SEALING_CODES = frozenset({"identity", "wrong-identity", "recipient", "no-package", "over-cap"})
+_MORE = re.compile(r"\[(\d{1,9}) more warnings\]")
+"""How a child counts the warnings that it left out."""
 INPUT_CODES = (
     frozenset(
         {
@@ -125,6 +128,9 @@ def warning_texts(value: Any) -> tuple[str, ...]:
         return ()
     found = tuple(dict.fromkeys(safe(one, WARNING_CAP) for one in _items(value, 4 * WARNINGS_CAP, str)))
     more = len(found) - WARNINGS_CAP
+    uncounted = _MORE.fullmatch(found[-1]) if found else None
+    if more > 0 and uncounted is not None:
+        more += int(uncounted[1]) - 1
     return found if more <= 0 else (*found[:WARNINGS_CAP], f"[{more} more warnings]")
 
 

@@ -74,6 +74,7 @@ def many(row: list[float]) -> Any:
         ("predict", numpy.array(["yes"] * 300 + ["y"]), "'y', which is not among"),
         ("predict", array(["maybe"]), "'maybe', which is not among its classes"),
         ("decision_function", array([0.1, 0.2, 0.3]), "3 scores a row for 2 classes"),
+        ("predict_proba", array([0.5, 0.25, 0.25]), "3 probabilities a row for 2 classes"),
     ],
 )
 def test_answers_that_cannot_be(method: str, answer: Any, words: str) -> None:

@@ -91,5 +91,7 @@ def test_warnings_of_a_child_are_few_short_and_safe() -> None:
     assert found[:2] == ("\\x1b[31mred", "same")
     assert len(found) == WARNINGS_CAP + 1
     assert found[-1] == "[43 more warnings]"
+    counted = warning_texts([*(f"number {one}" for one in range(50)), "[9951 more warnings]"])
+    assert counted[-1] == f"[{50 - WARNINGS_CAP + 9951} more warnings]"
     assert max(map(len, found)) <= 500
     assert warning_texts(None) == warning_texts("text") == ()

@@ -81,5 +81,7 @@ def column(values: Any) -> list[Json]:
 
 def of_targets(values: Any) -> bool:
     """Whether this is a list of tables with the same rows, as scikit-learn answers the shares of several targets."""
-    shapes = {getattr(one, "shape", ()) for one in values} if isinstance(values, (list, tuple)) else {()}
+    if not isinstance(values, (list, tuple)):
+        return False
+    shapes: list[Any] = [getattr(one, "shape", ()) for one in values]
     return {len(shape) for shape in shapes} == {2} and len({shape[0] for shape in shapes}) == 1

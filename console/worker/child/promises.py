@@ -53,12 +53,13 @@ class Promises:
         several = any(_labels_apart(part) for part in inner)
         self.classes: Optional[frozenset[Any]] = None
         self.widths: frozenset[int] = frozenset()
+        self.count: Optional[int] = None
         self.each = known and all(type(part).__name__ != _WITHOUT_NEIGHBOURS for part in inner)
         self.shares = self.each and not several
         if classes is not None and known and not several:
             outliers = [label for part in inner for label in _labels(attribute(part, "outlier_label_")) or ()]
             self.classes = frozenset([*classes, *outliers])
-            count = len(classes)
+            count = self.count = len(classes)
             self.widths = frozenset({1, 2} if count < 3 else {count, count * (count - 1) // 2})
 
     def fault(self, name: str, answer: Any) -> str:
@@ -66,7 +67,7 @@ class Promises:
         if name == "predict_proba":
             outputs = _outputs(answer)
             whole = self.shares if len(outputs) == 1 else self.each
-            return _first(_improbable(one, whole) for one in outputs)
+            return _first(_improbable(one, whole) for one in outputs) or self._too_wide(outputs)
         if name == "predict_log_proba":
             return _first(_above_zero(one) for one in _outputs(answer))
         if name == "predict" and self.classes is not None:
@@ -74,6 +75,13 @@ class Promises:
         if name == "decision_function" and self.widths:
             return self._misshapen(answer)
         return ""
+
+    def _too_wide(self, outputs: Sequence[Any]) -> str:
+        """Another number of probabilities than the model has classes."""
+        shape: Any = getattr(outputs[0], "shape", ())
+        if self.count is None or len(outputs) != 1 or len(shape) != 2 or shape[1] == self.count:
+            return ""
+        return f"{shape[1]} probabilities a row for {self.count} classes"
 
     def _unknown(self, answer: Any) -> str:
         """A class that is none of the model's."""
