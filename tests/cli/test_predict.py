@@ -124,15 +124,6 @@ def test_what_is_read_is_not_written_over(run: Run, store: Path) -> None:
     assert (store / "in.csv").read_text() == "a\n1\n"
 
 
-@pytest.mark.parametrize(("stream", "code"), [("/dev/full", 1), ("&-", 0)])
-def test_a_stdout_that_is_full_or_closed_is_no_defect(stream: str, code: int) -> None:
-    words = f"exec {sys.executable} -m console completion bash >{stream}"
-    done = subprocess.run(["bash", "-c", words], cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    assert done.returncode == code
-    assert "Traceback" not in done.stderr
-    assert "defect" not in done.stderr
-
-
 @pytest.mark.slow
 def test_a_full_disk_is_a_sentence_and_leaves_nothing(run: Run, store: Path, frame: Any) -> None:
     frame.to_csv(store / "rows.csv", index=False)
