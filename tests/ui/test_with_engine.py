@@ -198,6 +198,7 @@ async def test_outliers_are_right_in_either_spelling_on_the_live_screen_and_in_t
         await console.until(lambda: "accuracy" in console.picture() and "without a truth" in console.picture())
 
 
+@pytest.mark.slow
 async def test_a_second_session_asks_for_the_facts_it_does_not_remember(store: Path, opening: Opening) -> None:
     first = await opening(store)
     await first.artifacts.scan()
