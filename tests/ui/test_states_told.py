@@ -75,11 +75,11 @@ async def test_a_model_that_is_driven_and_fails_is_failing_wherever_its_state_is
         await console.on(ModelScreen)
         await console.until(lambda: "ready for 60s" in console.picture() or "ready for 1m" in console.picture())
         assert "✖ failing  20/s fail, 412 errors" in line_of(console, "RandomForestClassifier   ")
-        assert "ready for 1m, 20/s fail, 412 errors" in console.picture()
-        assert "probe        20/s fail, 412 errors" in console.picture()
+        await console.until(lambda: "ready for 1m, 20/s fail, 412 errors" in console.picture())
+        await console.until(lambda: "probe        20/s fail, 412 errors" in console.picture())
         await console.press("2")
         await console.until(lambda: "✖ probe" in console.picture())
-        assert "20/s fail, 412 errors" in line_of(console, "✖ probe")
+        await console.until(lambda: "20/s fail, 412 errors" in line_of(console, "✖ probe"))
         assert "▶" not in console.picture()
 
 

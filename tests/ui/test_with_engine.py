@@ -216,6 +216,7 @@ async def test_the_rows_follow_the_link_that_the_store_was_given_as(
     await engine.close()
 
 
+@pytest.mark.slow
 async def test_a_second_session_asks_for_the_facts_it_does_not_remember(store: Path, opening: Opening) -> None:
     first = await opening(store)
     await first.artifacts.scan()

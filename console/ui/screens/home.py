@@ -109,9 +109,9 @@ class HomeScreen(ArtifactScreen):
         self._describe()
         if selected is not None:
             self.engine.artifacts.stand_on(selected.path)
-            self._ask(selected.artifact)
+            self._ask_facts(selected.artifact)
 
-    def _ask(self, artifact: Artifact) -> None:
+    def _ask_facts(self, artifact: Artifact) -> None:
         """Have the facts read of a row that an earlier session judged, once the cursor rests on it."""
         wanted = (artifact.path, artifact.identity)
         known = artifact.verdict is None or self.engine.artifacts.known_report(artifact.path) is not None

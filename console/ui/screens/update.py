@@ -106,6 +106,12 @@ class UpdateScreen(ConsoleScreen):
         stages = {"retrain": PLAN, "cancel": RUNNING, "promote": COMPARED, "discard": COMPARED}
         return stages.get(action, self.stage) == self.stage
 
+    def why_not(self, action: str) -> str:
+        """The stage is another one."""
+        return {PLAN: "nothing is retrained yet", RUNNING: "it is being retrained", COMPARED: "it is compared already"}[
+            self.stage
+        ]
+
     def engine_changed(self, events: Sequence[Event]) -> None:
         """Show the panel that is true now."""
         switcher, stage = self.query_one(ContentSwitcher), self.stage
