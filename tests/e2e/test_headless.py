@@ -359,6 +359,7 @@ def test_the_demo_is_built_once(tmp_path: Path, demo_store: Path, run: Run) -> N
     assert (tmp_path / "mine.txt").exists()
 
 
+@pytest.mark.slow
 def test_watch_follows_the_link_that_the_store_was_given_as(demo_copy: Path, tmp_path: Path) -> None:
     (tmp_path / "v2").mkdir()
     shutil.copy(demo_copy / "wine/forest.joblib", tmp_path / "v2")

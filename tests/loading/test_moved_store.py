@@ -74,6 +74,7 @@ async def test_the_new_place_is_judged_by_its_own_policy(moving: Engine, isolate
         await moving.models.load("c.joblib")
 
 
+@pytest.mark.slow
 async def test_nothing_is_loaded_under_a_policy_that_cannot_be_read(moving: Engine, isolated: Path) -> None:
     own = isolated / "v2" / ".model-console"
     own.mkdir()
@@ -84,6 +85,7 @@ async def test_nothing_is_loaded_under_a_policy_that_cannot_be_read(moving: Engi
         await moving.models.load("c.joblib")
 
 
+@pytest.mark.slow
 async def test_a_second_start_knows_both_places(moving: Engine, isolated: Path, opening: Opening) -> None:
     async def surveyed(engine: Engine) -> None:
         await until(engine, lambda: all(row.verdict for row in engine.artifacts.rows()))
