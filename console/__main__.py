@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from console.cli.main import run
-from console.config import Settings
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from console.config import Settings
+
+_INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command, or open the console; returns the exit code."""
+    try:
+        from console.cli.main import run
+    except KeyboardInterrupt:
+        return _INTERRUPTED
     return run(sys.argv[1:] if argv is None else argv, _screens, _account)
 
 
