@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from stat import S_ISFIFO
 from typing import Literal, get_args
 
 from platformdirs import PlatformDirs
@@ -52,6 +53,7 @@ Theme = Literal["", "console-dark", "console-light", "ansi-dark", "ansi-light"]
 THEME_NAMES: tuple[str, ...] = get_args(Theme)[1:]
 
 _DAY_S = 86_400
+_MAX_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,11 @@ def load_settings(path: Path | None = None) -> Settings:
     bounds."""
     path = path or config_dir() / "config.toml"
     try:
-        text = path.read_text("utf-8")
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            if S_ISFIFO(os.fstat(file.fileno()).st_mode):
+                raise Usage(f"cannot read {path}: it is a pipe and no file")
+            raw = file.read(_MAX_BYTES + 1)
+        text = raw.decode("utf-8")
     except FileNotFoundError:
         return Settings()
     except UnicodeDecodeError as error:
@@ -112,6 +118,8 @@ def load_settings(path: Path | None = None) -> Settings:
     except OSError as error:
         kind = Failed if is_of_the_machine(error) else Usage
         raise kind(f"cannot read {path}: {why(error)}", hint=hint(error)) from None
+    if len(raw) > _MAX_BYTES:
+        raise Usage(f"{path}: too long for settings (over {_MAX_BYTES} bytes)")
     from console.toml_records import TableReader, parsed
 
     settings: Settings = TableReader(path, text, Usage).table(Settings, parsed(path, text, Usage), ())

@@ -6,6 +6,7 @@ Everything the rooms hand out is a plain record; what happens is told on `bus`. 
 from __future__ import annotations
 
 import asyncio
+import os
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -46,6 +47,9 @@ if TYPE_CHECKING:
     from console.update.service import Updates
     from console.update.workshop import Workshop
 
+_PLACED = ("signing", "at_rest", "doctor", "_workshop")
+"""Rooms made when they are first asked that work in the store's directory."""
+
 
 class Engine:
     """One store, opened. Make it with `open`, end it with `close`; in between its rooms are asked.
@@ -55,21 +59,26 @@ class Engine:
     who may do what and what was done, `failures` what went wrong, `recipes` what was written beside an artifact, and
     the `doctor` looks at all of it. Each room asks the book for leave itself.
 
+    Where the path that was given leads to another directory than before, all rooms turn to that one: what is loaded
+    stays, and is held against what lies there.
+
     Rooms that the first screen needs nothing of are made, and their modules imported, when they are first asked.
     """
 
-    def __init__(self, root: Path, settings: Settings, *, read_only: bool, records: bool, restarts: bool) -> None:
-        self.root = root
+    def __init__(self, given: Path, settings: Settings, *, read_only: bool, records: bool, restarts: bool) -> None:
+        self._given = given
+        self.root = root = Path(os.path.realpath(given))
         self.settings = settings
         self.bus = Bus()
-        why_read_only = "it was asked for" if read_only else (why_not_writable(root) or "")
-        self.book = Book(root, self.bus, why_read_only=why_read_only, records=records)
+        self._asked_read_only = read_only
+        self.book = Book(root, self.bus, why_read_only=self._why_read_only(), records=records)
         self.recipes = Recipes(root, self.book.interpreters)
         self.failures = Failures(self.bus)
         self._launcher = Launcher(Limits(memory=settings.memory_mb << 20))
         self._inspectors = Inspectors(self._launcher)
         self._unsealing = Unsealing(self._launcher, settings.sealing)
         self._facts = self._new_facts()
+        self._compiled = Compiled(root)
         self._starter = self._new_starter()
         self._fleet = Fleet(
             self._starter,
@@ -219,21 +228,23 @@ class Engine:
             self.book.note,
             self.recipes.python,
             self.settings.load_deadline_s,
-            Compiled(self.root).give,
+            self._compiled.give,
         )
 
     def _new_artifacts(self) -> Artifacts:
-        past = Past(self.root, inspect_in(self._inspectors), self.book.judge, self._unsealing.unsealed)
+        self._past = Past(self.root, inspect_in(self._inspectors), self.book.judge, self._unsealing.unsealed)
         return Artifacts(
             self.root,
             self._facts,
-            Explaining(past, self.book.explain, self.bus),
+            Explaining(self._past, self.book.explain, self.bus),
             self._fleet,
             self.recipes,
             self.book,
             self._launcher,
             self.bus,
             width=self._inspectors.count,
+            given=self._given,
+            moved=self._move,
         )
 
     # in the background
@@ -263,12 +274,7 @@ class Engine:
     async def _begin(self) -> None:
         await self._end_abandoned()
         await self.artifacts.remember_all()
-        if not self.book.read_only:
-            await self._recover()
-        try:
-            await self.book.opened()
-        except ConsoleError as error:
-            self.bus.emit("store.unrecorded", "", error.message, severity="failure")
+        await self._arrive()
         self.artifacts.follow(self.settings.reconcile_s)
         self._background.append(asyncio.ensure_future(self.artifacts.survey()))
         if self.settings.warm:
@@ -284,6 +290,32 @@ class Engine:
         except ConsoleError as error:
             self.book.why_read_only = error.message
             self.bus.emit("store.unsettled", "", f"{error.message}; nothing can be changed", severity="failure")
+
+    def _why_read_only(self) -> str:
+        return "it was asked for" if self._asked_read_only else (why_not_writable(self.root) or "")
+
+    def _move(self, root: Path) -> None:
+        """The store is another directory from now on; what lies there is judged by its own policy."""
+        self.root = root
+        made = [part for name in _PLACED if (part := self.__dict__.get(name)) is not None]
+        for room in (self.recipes, self._facts, self._compiled, *made):
+            room.root = root
+        self._background.append(asyncio.ensure_future(self._past.move(root)))
+        try:
+            self.book.move(root, why_read_only=self._why_read_only())
+        except ConsoleError as error:
+            self.bus.emit("trust.policy", "", error.message, severity="failure")
+        else:
+            self._background.append(asyncio.ensure_future(self._arrive()))
+
+    async def _arrive(self) -> None:
+        """Settle what was left half done in the store that is new here, and put its policy on record."""
+        if not self.book.read_only:
+            await self._recover()
+        try:
+            await self.book.opened()
+        except ConsoleError as error:
+            self.bus.emit("store.unrecorded", "", error.message, severity="failure")
 
     def _hear(self, event: Event) -> None:
         self.artifacts.hear(event)

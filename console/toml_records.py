@@ -1,8 +1,8 @@
 """Parsed TOML tables into checked dataclasses; what is wrong is told with file, line and the nearest valid key.
 
 A field's metadata may hold `least`, `most` and `above` (bounds of a number), `path` (made absolute against the file's
-directory, with `home` also against the user's), `unbuilt` (why nothing acts on it yet) and `internal` (not for the
-file).
+directory, with `home` also against the user's), `blank` (texts may be empty), `unbuilt` (why nothing acts on it yet)
+and `internal` (not for the file).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from console.bounds import range_words, within
 from console.errors import BadInput, ConsoleError
 from console.records import Json
 
+_BYTE_ORDER_MARK = "\ufeff"
 _LONGEST_NUMBER = 64
 """Bits of a whole number that is shown digit by digit."""
 
@@ -28,7 +29,7 @@ _LONGEST_NUMBER = 64
 def parsed(path: Path, text: str, error: type[ConsoleError] = BadInput) -> dict[str, Any]:
     """The tables of a TOML text. Raises `error` that names the file and where it is no TOML."""
     try:
-        return tomllib.loads(text)
+        return tomllib.loads(text.removeprefix(_BYTE_ORDER_MARK))
     except tomllib.TOMLDecodeError as wrong:
         raise error(f"{path}: {wrong}", hint="the file is TOML; the README shows what may stand in it") from None
     except (ValueError, RecursionError):
@@ -43,7 +44,7 @@ class TableReader:
 
     def __init__(self, path: Path, text: str, error: type[ConsoleError] = BadInput) -> None:
         self._path = path
-        self._text = text
+        self._text = text.removeprefix(_BYTE_ORDER_MARK)
         self._error = error
         self.unbuilt: list[str] = []
 
@@ -59,12 +60,12 @@ class TableReader:
             if key not in known:
                 raise self._unknown(here, tuple(known))
             rules = known[key].metadata
-            values[key] = self._checked(self._value(hints[key], value, here), rules, here)
+            values[key] = self._checked(self._value(hints[key], value, rules, here), rules, here)
             if "unbuilt" in rules:
                 self.unbuilt.append(f"[{'.'.join(here)}] is not acted on: {rules['unbuilt']}")
         return section(**values)
 
-    def _value(self, expected: Any, value: Any, place: tuple[str, ...]) -> Any:
+    def _value(self, expected: Any, value: Any, rules: Any, place: tuple[str, ...]) -> Any:
         if get_origin(expected) in (Union, types.UnionType):
             expected = _member(expected, value)
         origin = get_origin(expected)
@@ -77,6 +78,8 @@ class TableReader:
         if origin is tuple:
             if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value):
                 raise self._wrong(place, f"must be a list of strings, not {_words(value)}")
+            if "" in value and "blank" not in rules:
+                raise self._wrong(place, "must not hold an empty string")
             return tuple(value)
         if expected is float and type(value) is int:
             return _as_float(value)

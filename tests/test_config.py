@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
@@ -103,6 +104,35 @@ def test_what_is_no_toml_is_refused_with_the_file(text: str, tmp_path: Path) -> 
         path.write_text(text)
         with pytest.raises((Usage, BadInput), match=str(path)):
             read(path)
+
+
+def test_a_byte_order_mark_is_no_part_of_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_bytes(b"\xef\xbb\xbffps = 30\n")
+    assert load_settings(path).fps == 30
+    path.write_bytes(b'\xef\xbb\xbf[gate]\nmetric = "r2"\n')
+    assert read_recipe(path).gate.metric == "r2"
+
+
+def test_settings_are_read_without_waiting_and_without_end(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    os.mkfifo(path)
+    with pytest.raises(Usage, match="is a pipe"):
+        load_settings(path)
+    path.unlink()
+    path.symlink_to("/dev/zero")
+    with pytest.raises(Usage, match="too long for settings"):
+        load_settings(path)
+
+
+@pytest.mark.parametrize("key", ["data.target", "data.ignore"])
+def test_no_item_of_a_list_of_a_recipe_is_empty(key: str, tmp_path: Path) -> None:
+    path = tmp_path / "m.recipe.toml"
+    path.write_text(f'{key} = ["a", ""]\n')
+    with pytest.raises(BadInput, match=f"{key} must not hold an empty string"):
+        read_recipe(path)
+    path.write_text('data.read.missing = [""]\n')
+    assert read_recipe(path).data.read.missing == ("",)
 
 
 def test_an_identity_is_named_from_the_settings_or_from_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from console.os_errors import hint, why
 from console.records import Json
 from console.worker.shared import Buffer
 
-__all__ = ["JsonAnswers", "OutFile", "form_of", "table_lines", "write_json"]
+__all__ = ["JsonAnswers", "OutFile", "form_of", "keep_apart", "table_lines", "write_json"]
 
 FORMS = {".csv": "csv", ".json": "json", ".npy": "npy"}
 _IN_MEMORY = 1 << 20
@@ -40,6 +40,16 @@ def form_of(path: str | None, methods: int) -> str | None:
     if form == "npy" and methods > 1:
         raise Usage("a npy file holds one output", hint="name one --method, or write .csv or .json")
     return form
+
+
+def keep_apart(out: str | None, *read: str) -> None:
+    """Raise Usage where the file to be written is one of those that are read."""
+    if (
+        out is not None
+        and os.path.isfile(out)
+        and any(os.path.exists(one) and os.path.samefile(out, one) for one in read)
+    ):
+        raise Usage(f"--out {out} would take the place of a file that is read here", hint="name another file")
 
 
 class JsonAnswers:

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import ExitStack
 
 from console.cli import shapes
-from console.cli.answers_out import JsonAnswers, OutFile, form_of, table_lines, write_json
+from console.cli.answers_out import JsonAnswers, OutFile, form_of, keep_apart, table_lines, write_json
 from console.cli.data_files import data_named, narrate, read_as, refuse_terminal, target_of
 from console.cli.opening import Opened, opened
 from console.cli.output import Output
@@ -26,6 +26,7 @@ async def predict(arguments: argparse.Namespace, output: Output) -> int:
     """Predict every row of a data file."""
     form = form_of(arguments.out, len(arguments.method or ()))
     refuse_terminal(arguments)
+    keep_apart(arguments.out, arguments.artifact, arguments.data or "")
     async with opened(arguments.artifact, records=arguments.accept is not None) as store:
         await store.load(arguments, output)
         read_as(store, arguments)
@@ -36,6 +37,7 @@ async def predict(arguments: argparse.Namespace, output: Output) -> int:
             )
             reading.done()
             narrate(table, output)
+            keep_apart(arguments.out, arguments.artifact, table.path)
             with _Answers(arguments, output, form) as answers:
                 async for piece in _pieces(store, arguments, data, answers.forms):
                     await answers.add(piece, table)

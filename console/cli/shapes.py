@@ -40,6 +40,7 @@ def row(artifact: Artifact, state: str | None = None) -> dict[str, Json]:
         "verdict": artifact.verdict.value if artifact.verdict else None,
         "state": state or ("settling" if artifact.settling else None),
         **({"why": why} if why else {}),
+        **({"link": artifact.link} if artifact.link else {}),
     }
 
 
@@ -65,6 +66,7 @@ def report(found: Report) -> dict[str, Json]:
         "trust": judgement(found.judgement),
         "recipe": artifact.recipe,
         "sealed": "age" if artifact.sealed else None,
+        **({"link": artifact.link} if artifact.link else {}),
     }
     return head | _facts(found.inspection) | tail
 

@@ -72,6 +72,8 @@ def _facts(report: Report, told: Explanation) -> Iterable[str]:
     yield f"{artifact.path}   {report.judgement.verdict or NOT_INSPECTED}"
     yield from explained.lines(told)
     yield f"format      {artifact.format or 'unknown'}{' in ' + artifact.compression if artifact.compression else ''}"
+    if artifact.link:
+        yield f"link to     {artifact.link}"
     if artifact.sealed:
         yield "sealed      age"
     yield f"size        {size_words(artifact.size)}"
@@ -127,6 +129,9 @@ async def history(arguments: argparse.Namespace, output: Output) -> int:
 DENIED = ("denied", "open  ")
 """Words for what was tried in a sandboxed child."""
 
+_NOTHING = {"versions": "not installed", "store": "no"}
+"""What it means that there is nothing to tell, by topic."""
+
 
 async def doctor(arguments: argparse.Namespace, output: Output) -> int:
     """What this installation is and can do: versions, sandbox layers with their proofs, limits, paths."""
@@ -136,7 +141,9 @@ async def doctor(arguments: argparse.Namespace, output: Output) -> int:
     return 0
 
 
-def _tree(value: Json, indent: str = "", words: tuple[str, str] = ("on ", "off")) -> Iterable[str]:
+def _tree(
+    value: Json, indent: str = "", words: tuple[str, str] = ("on ", "off"), nothing: str = "unknown"
+) -> Iterable[str]:
     items = value.items() if isinstance(value, dict) else ()
     width = max((len(key) for key, _ in items), default=0)
     for key, item in items:
@@ -144,7 +151,7 @@ def _tree(value: Json, indent: str = "", words: tuple[str, str] = ("on ", "off")
             yield f"{indent}{key:<{width}}  {words[0] if item['active'] else words[1]}  {item['evidence']}"
         elif isinstance(item, dict):
             yield f"{indent}{key}"
-            yield from _tree(item, indent + "  ", DENIED if key == "selftest" else words)
+            yield from _tree(item, indent + "  ", DENIED if key == "selftest" else words, _NOTHING.get(key, nothing))
         else:
-            shown = ", ".join(map(str, item)) if isinstance(item, list) else "unknown" if item is None else item
+            shown = ", ".join(map(str, item)) if isinstance(item, list) else nothing if item is None else item
             yield f"{indent}{key:<{width}}  {shown}"

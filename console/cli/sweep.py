@@ -135,7 +135,7 @@ def table(rows: Sequence[Artifact], *, headed: bool = True) -> Iterable[str]:
     cells = [
         (
             row.verdict.value if row.verdict else NOT_INSPECTED if row.why else "?",
-            row.path,
+            f"{row.path} -> {row.link}" if row.link else row.path,
             _class(row),
             row.format or "",
             size_words(row.size) if row.modified else "",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -29,7 +29,8 @@ from console.worker.launcher import Launcher
 class Artifacts:
     """The artifacts of the store at `root`, `width` of them inspected at a time.
 
-    There are rows from `remember` or `scan` on; `follow` keeps them true to the disk.
+    There are rows from `remember` or `scan` on; `follow` keeps them true to the disk. Where the path `given` comes to
+    lead to another directory, `moved` is told of it before the rows of that one come.
     """
 
     def __init__(
@@ -44,6 +45,8 @@ class Artifacts:
         bus: Bus,
         *,
         width: int,
+        given: Path | None = None,
+        moved: Callable[[Path], None] = lambda _: None,
     ) -> None:
         self._root = root
         self._facts = facts
@@ -52,9 +55,14 @@ class Artifacts:
         self._launcher = launcher
         self._width = width
         self._shelf = Shelf()
-        self._watching = Watching(root, self._shelf, facts, fleet, recipes, bus)
+        self._moved = moved
+        self._watching = Watching(root, self._shelf, facts, fleet, recipes, bus, given=given, moved=self._move)
         self._survey = Survey(self._shelf, self.report, width=width)
         self._preparing = Preparing(self._shelf, partial(facts.seal, to_load=True), facts.kept)
+
+    def _move(self, root: Path) -> None:
+        self._root = root
+        self._moved(root)
 
     # the rows
 

@@ -17,12 +17,12 @@ class Compiled:
     """The twins of one store."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self.root = root
 
     async def give(self, worker: Worker, digest: str, at: str) -> bool:
         """Have the worker use the twin of this content, where there is one, and take down what came of it."""
         try:
-            twin = await asyncio.to_thread(twins.find, self._root, digest, at)
+            twin = await asyncio.to_thread(twins.find, self.root, digest, at)
             if twin is None:
                 return False
             with twin.bytes:

@@ -37,10 +37,13 @@ LIBRARIES = (
     "hdf5plugin",
     "skl2onnx",
     "onnxruntime",
+    "protobuf",
     "cryptography",
     "pyrage",
     "psutil",
     "watchdog",
+    "platformdirs",
+    "shtab",
 )
 NOT_DENIED: Mapping[str, str] = {
     "names": "whether a path exists, its size, times and owner: Landlock keeps files from being opened, not from stat",
@@ -56,7 +59,7 @@ class Doctor:
     """Looks at the machine, the store at `root` and what the console's children are held in."""
 
     def __init__(self, root: Path, launcher: Launcher, book: Book) -> None:
-        self._root = root
+        self.root = root
         self._launcher = launcher
         self._book = book
 
@@ -66,8 +69,8 @@ class Doctor:
 
         A sandboxed child is started to hear from it which layers hold, and what it is denied.
         """
-        found = await examine(self._root, self._launcher, self._book.why_read_only)
-        tried = await asyncio.to_thread(trials, self._root, AUDIT_FILE)
+        found = await examine(self.root, self._launcher, self._book.why_read_only)
+        tried = await asyncio.to_thread(trials, self.root, AUDIT_FILE)
         found["writing"] = {one.name: {"active": one.works, "evidence": one.evidence} for one in tried}
         return {**found, "policy": policy_shown(self._book.policy, self._book.permission)}
 

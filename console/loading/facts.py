@@ -83,7 +83,7 @@ class Facts:
     ) -> None:
         self.fingerprint = fingerprint
         self.kept = KeptOpened()
-        self._root = root
+        self.root = root
         self._plan = plan
         self._digest_first = digest_first
         self._limit = limit
@@ -127,7 +127,7 @@ class Facts:
     async def _make(self, row: Artifact, digest: bool) -> Report:
         if row.problem is not None:
             return Report(row, None, Judgement(Verdict.UNSUPPORTED, (Reason("file", f"it {row.problem}"),)))
-        opened = await asyncio.to_thread(open_artifact, self._root, row.path)
+        opened = await asyncio.to_thread(open_artifact, self.root, row.path, links=True)
         with opened:
             sealed = await self._look_inside(row, opened, digest)
             if sealed is not None:
@@ -188,7 +188,7 @@ class Facts:
         return Judged(content, inspection, judgement)
 
     def _seal(self, path: str) -> SealedBytes:
-        with open_artifact(self._root, path) as opened:
+        with open_artifact(self.root, path, links=True) as opened:
             return seal(opened, limit=self._limit)
 
     async def _look(self, fd: int, name: str, digest: str | None) -> tuple[Inspection | None, Judgement]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
+from collections.abc import Awaitable
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,7 +30,7 @@ class Past:
     """
 
     def __init__(self, root: Path, inspect: Inspects, judge: Judges, unseals: Unseals = never_sealed) -> None:
-        self._root = root
+        self.root = root
         self._inspect = inspect
         self._judge = judge
         self._unseals = unseals
@@ -64,11 +65,24 @@ class Past:
         """The same from the history, where the console itself put the content in place and kept what it replaced."""
         row = report.artifact
         try:
-            found = await asyncio.to_thread(replaced_by_console, self._root, row.path, row.identity)
+            found = await asyncio.to_thread(replaced_by_console, self.root, row.path, row.identity)
             before = None if found is None else await self._of_history(row.path, found)
         except (ConsoleError, CannotInspect):
             return None
         return None if before is None else difference(before, seen_of(report, time.time()))
+
+    def move(self, root: Path) -> Awaitable[None]:
+        """Go on with the store at `root`; what is awaited keeps what was learned of the one before."""
+        store, unsaved = self._store, self._unsaved
+        self.root, self._store, self._unsaved = root, SeenContents(root), {}
+        self._never_saved.clear()
+        self._replaced.clear()
+
+        def keep() -> None:
+            store.put(unsaved.items())
+            store.close()
+
+        return asyncio.to_thread(keep)
 
     async def close(self) -> None:
         """Keep what was learned for the next session."""
@@ -118,7 +132,7 @@ class Past:
         known = self._replaced.get((path, found.digest))
         if known is not None:
             return known
-        content = await asyncio.to_thread(open_version, self._root, path, found.version)
+        content = await asyncio.to_thread(open_version, self.root, path, found.version)
         with content:
             plain = await self._unseals(content)
             if plain is not None:

@@ -22,7 +22,7 @@ class Recipes:
 
     def __init__(self, root: Path, interpreters: Callable[[], Collection[str]] = tuple) -> None:
         """`interpreters` are those in the store that the user's policy lets a recipe name."""
-        self._root = root
+        self.root = root
         self._interpreters = interpreters
         self._read: dict[Path, tuple[_Identity, Recipe]] = {}
         self._said: dict[str, ReadOptions] = {}
@@ -37,7 +37,7 @@ class Recipes:
         return recipe if said is None else replace(recipe, data=recipe.data.read_as(said))
 
     def _written(self, path: str) -> Recipe:
-        file = recipe_path(self._root / path)
+        file = recipe_path(self.root / path)
         if file is None:
             return Recipe()
         now = _identity(file)
@@ -61,7 +61,7 @@ class Recipes:
     def python(self, path: str) -> str | None:
         """The interpreter that the model at `path` asks for, None for the console's own. Raises Refused."""
         python = self.or_default(path).environment.python
-        return None if python is None else admitted(python, self._root, self._interpreters())
+        return None if python is None else admitted(python, self.root, self._interpreters())
 
 
 def _identity(file: Path) -> _Identity | None:

@@ -35,12 +35,24 @@ class Book:
         self.why_read_only = why_read_only
         self._root = root
         self._bus = bus
+        self._records = records
         self._writable = records and not why_read_only
         self._audit = Audit(root)
         self._own_audit = Audit(root, own=True)
-        self._files = self._identities()
+        self._files: tuple[_Identity, ...] | None = self._identities()
         self._policy = policies.load_policy(root)
         self._permission = permission(self._policy)
+
+    def move(self, root: Path, *, why_read_only: str = "") -> None:
+        """Judge and write from now on for the store at `root`. Raises BadInput when its policy cannot be read: until it
+        can, `refresh` raises the same."""
+        self._root, self.why_read_only = root, why_read_only
+        self._writable = self._records and not why_read_only
+        self._audit, self._own_audit = Audit(root), Audit(root, own=True)
+        self._files = None
+        found = self._identities()
+        self._policy = policies.load_policy(root)
+        self._permission, self._files = permission(self._policy), found
 
     # policy
 

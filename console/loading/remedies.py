@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from console.records import Layer
+from console.worker.identity import FIRST_UID, GIVES_NO_RIGHTS, NOT_TRIED
 
 _SYSCTLS = {
     "kernel/apparmor_restrict_unprivileged_userns": (
@@ -32,15 +33,41 @@ def next_steps(layers: Mapping[str, Layer], root: Path = Path("/"), uid: int | N
     steps: dict[str, Callable[[], str]] = {
         "cgroup": lambda: _cgroup(root, who),
         "namespaces": lambda: _namespaces(root, who),
-        "user": lambda: (
-            "install Python and the libraries where every user can read them (below /opt or /usr/local, say), or "
-            "start the console as an ordinary user"
-        ),
+        "user": lambda: _user(root, layers["user"].evidence),
         "landlock": lambda: _landlock(root),
         "seccomp": lambda: "use a kernel with CONFIG_SECCOMP_FILTER, on x86-64 or aarch64",
     }
     missing = [name for name, layer in layers.items() if not layer.active]
     return {name: steps[name]() for name in missing if name in steps}
+
+
+def _user(root: Path, evidence: str) -> str:
+    """By what stood in the way: nobody to become, no right to, or libraries that nobody else can read."""
+    if GIVES_NO_RIGHTS in evidence:
+        if not _maps(root, FIRST_UID):
+            return (
+                "this user namespace maps no other user: give the container a range of user ids (for a rootless one, "
+                "lines of yours in /etc/subuid and /etc/subgid), or start the console as an ordinary user"
+            )
+        return (
+            "root lacks CAP_SETUID or CAP_SETGID here: give both to the container, or start the console as an ordinary "
+            "user"
+        )
+    if NOT_TRIED in evidence:
+        return "see whether the interpreter starts at all, or start the console as an ordinary user"
+    return (
+        "install Python and the libraries where every user can read them (below /opt or /usr/local, say), or "
+        "start the console as an ordinary user"
+    )
+
+
+def _maps(root: Path, uid: int) -> bool:
+    """Whether a user of this number can exist in the user namespace; true where that cannot be told."""
+    try:
+        lines = [[int(number) for number in line.split()] for line in _text(root / "proc/self/uid_map").splitlines()]
+        return not lines or any(first <= uid < first + count for first, _outside, count in lines)
+    except ValueError:
+        return True
 
 
 def _cgroup(root: Path, uid: int) -> str:

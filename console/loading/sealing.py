@@ -34,7 +34,7 @@ class AtRest:
     """Seals and unseals files of the store at `root`; what is in them is read by children alone."""
 
     def __init__(self, root: Path, unsealing: Unsealing, book: Book) -> None:
-        self._root = root
+        self.root = root
         self._unsealing = unsealing
         self._book = book
 
@@ -47,10 +47,10 @@ class AtRest:
         was compiled of it with it. Raises Refused, BadInput, Conflict (the new file is there already), Failed.
         """
         await self._book.allow("seal", path, writes=True)
-        target = out or self._root / f"{path}{SUFFIX}"
+        target = out or self.root / f"{path}{SUFFIX}"
         if await asyncio.to_thread(os.path.lexists, target):
             raise BadInput(f"{target} is there already", hint="name another file with --out")
-        opened = await asyncio.to_thread(open_artifact, self._root, path)
+        opened = await asyncio.to_thread(open_artifact, self.root, path)
         with opened:
             if is_sealed(opened.head):
                 raise BadInput(f"{path} is sealed already")
@@ -66,7 +66,7 @@ class AtRest:
 
     def history(self, path: str) -> Path:
         """The directory that holds what an artifact was before."""
-        return self._root / STORE_DIR / HISTORY / artifact_key(path)
+        return self.root / STORE_DIR / HISTORY / artifact_key(path)
 
     async def unseal(self, path: str, identity: Path | None, out: Path) -> int:
         """Write what a sealed artifact holds to the new file `out`, which its owner alone may read; its size.
@@ -74,7 +74,7 @@ class AtRest:
         `identity` is a file to use in place of that in the settings. Raises BadInput, Refused, Failed.
         """
         await self._book.allow("unseal", path, writes=True)
-        opened = await asyncio.to_thread(open_artifact, self._root, path)
+        opened = await asyncio.to_thread(open_artifact, self.root, path)
         with opened:
             try:
                 plain = await self._unsealing.unsealed(opened, identity)
@@ -92,11 +92,11 @@ class AtRest:
 
     def _replace(self, opened: OpenedFile, target: Path, content: SealedBytes) -> None:
         """Write the sealed content in the open file's stead."""
-        known = versions(self._root, opened.name)
+        known = versions(self.root, opened.name)
         contents = tuple(dict.fromkeys(one.digest for one in known))
         place = Path(os.path.realpath(target.parent)) / target.name
         write = partial(self._write, opened, target, content)
-        remove_for(self._root, opened, place, content.digest or "", contents, write)
+        remove_for(self.root, opened, place, content.digest or "", contents, write)
 
     def _write(self, opened: OpenedFile, target: Path, content: SealedBytes) -> None:
         """Write the sealed content beside the open file, or where else it was asked for."""
@@ -108,8 +108,8 @@ class AtRest:
     def _put(self, target: Path, content: SealedBytes, mode: int, why: str) -> None:
         """Into the store by its own door, elsewhere as a new file."""
         place = Path(os.path.realpath(target.parent)) / target.name
-        if place.is_relative_to(self._root):
+        if place.is_relative_to(self.root):
             promotion = Promotion(user_name(), why)
-            publish(self._root, str(place.relative_to(self._root)), content, promotion, replaces=None, mode=mode)
+            publish(self.root, str(place.relative_to(self.root)), content, promotion, replaces=None, mode=mode)
         else:
             write_new(target, content, mode)

@@ -30,13 +30,13 @@ class Signing:
     """The signatures of one store, by the public keys that the policy trusts; what is signed is recorded."""
 
     def __init__(self, root: Path, book: Book) -> None:
-        self._root = root
+        self.root = root
         self._book = book
 
     async def signed(self, path: str, digest: str) -> Signed | None:
         """Who of the policy's keys signed this content as this artifact. Raises BadInput, Failed."""
         keys = self._book.keys()
-        return await asyncio.to_thread(verified, self._root, path, digest, keys) if keys else None
+        return await asyncio.to_thread(verified, self.root, path, digest, keys) if keys else None
 
     async def sign(self, beneath: str, key: Path, progress: Progress = silent) -> tuple[str, dict[str, str]]:
         """Sign what the artifact holds now, or all artifacts of a directory ("" = the store).
@@ -58,9 +58,9 @@ class Signing:
         private = signing.private_key(key)
         subjects = {path: self._digest(path, progress) for path in self._paths(beneath)}
         if not subjects:
-            raise BadInput(f"no artifact to sign in {self._root / beneath}")
+            raise BadInput(f"no artifact to sign in {self.root / beneath}")
         when = datetime.now(UTC).isoformat(timespec="seconds")
-        keep(self._root, signing.sign(private, subjects, who=user_name(), when=when))
+        keep(self.root, signing.sign(private, subjects, who=user_name(), when=when))
         return signing.public_line(private), subjects
 
     def _verify(self, beneath: str, keys: tuple[str, ...], progress: Progress) -> tuple[Standing, ...]:
@@ -71,7 +71,7 @@ class Signing:
             )
         for key in keys:
             signing.parse_key(key)
-        found = Signatures.read(self._root)
+        found = Signatures.read(self.root)
         return tuple(self._standing(path, found, keys, progress) for path in self._paths(beneath))
 
     def _standing(self, path: str, found: Signatures, keys: tuple[str, ...], progress: Progress) -> Standing:
@@ -95,14 +95,14 @@ class Signing:
 
     def _digest(self, path: str, progress: Progress) -> str:
         progress(path)
-        with open_artifact(self._root, path) as opened:
+        with open_artifact(self.root, path, links=True) as opened:
             return digest_of(opened)
 
     def _paths(self, beneath: str) -> Iterable[str]:
         """The artifact itself, or those in a directory of the store, in order."""
-        if beneath and not (self._root / beneath).is_dir():
+        if beneath and not (self.root / beneath).is_dir():
             return (beneath,)
-        catalog = Catalog(self._root)
+        catalog = Catalog(self.root)
         catalog.scan_all()
         start = f"{beneath}/" if beneath else ""
         return sorted(path for path in catalog.rows() if path.startswith(start))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from console.errors import ConsoleError
 from console.events import Bus
@@ -43,7 +43,18 @@ def _beneath(page: Remembered, top: str) -> Remembered:
 class Watching:
     """Keeps the shelf true to the disk, and tells the fleet when a loaded file holds other bytes."""
 
-    def __init__(self, root: Path, shelf: Shelf, facts: Facts, fleet: Fleet, recipes: Recipes, bus: Bus) -> None:
+    def __init__(
+        self,
+        root: Path,
+        shelf: Shelf,
+        facts: Facts,
+        fleet: Fleet,
+        recipes: Recipes,
+        bus: Bus,
+        *,
+        given: Path | None = None,
+        moved: Callable[[Path], None] = lambda _: None,
+    ) -> None:
         self.scanning = False
         self.offline: str | None = None
         self._root = root
@@ -52,7 +63,8 @@ class Watching:
         self._fleet = fleet
         self._recipes = recipes
         self._bus = bus
-        self._catalog = Catalog(root)
+        self._moved_to = moved
+        self._catalog = Catalog(root, given=given)
         self._index: Index | None = None
         self._pages: Iterator[Remembered] = iter(())
         self._watcher: Watcher | None = None
@@ -104,6 +116,7 @@ class Watching:
             offline=self._went_offline,
             online=self._came_online,
             coverage=self._covers,
+            moved=self._went_elsewhere,
         )
         self._watcher = Watcher(self._catalog, listener, asyncio.get_running_loop(), reconcile_s=reconcile_s)
         self._watcher.start()
@@ -248,6 +261,21 @@ class Watching:
         self._shelf.touch()
         self._bus.emit("store.online", "", f"the store {self._root} is back", severity="ok")
 
+    def _went_elsewhere(self, root: Path) -> None:
+        """The store's path leads to another directory now: what comes next is of that one."""
+        text = f"the store {self._catalog.given} leads to {root} now, no longer to {self._root}"
+        self._root = root
+        self._moved_to(root)
+        if self._index is not None:
+            index, self._index = self._index, Index(root)
+            self._keep(asyncio.to_thread(self._save_and_close, index, self._learned))
+            self._learned, self._gone = {}, set()
+        self._bus.emit("store.moved", "", text, severity="attention")
+
+    def _save_and_close(self, index: Index, learned: dict[str, Artifact]) -> None:
+        index.save(learned.values(), policy=self._fingerprint)
+        index.close()
+
     def _covers(self, coverage: Coverage) -> None:
         if coverage.mode != "events":
             self._bus.emit("store.coverage", "", coverage.text, severity="attention")
@@ -255,7 +283,10 @@ class Watching:
     # loaded files that change
 
     def _compare_soon(self, row: Artifact) -> None:
-        task = asyncio.ensure_future(self._compare(row))
+        self._keep(self._compare(row))
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

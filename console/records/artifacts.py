@@ -114,6 +114,7 @@ class Known:
     changed: bool = False
     recipe: str | None = None
     sealed: bool = False
+    link: str | None = None
 
 
 _MOST_KNOWN = 4_096
@@ -249,6 +250,11 @@ class Artifact:
     def sealed(self) -> bool:
         """Whether it is encrypted at rest."""
         return self.known.sealed
+
+    @property
+    def link(self) -> str | None:
+        """Where it leads, if it is a symbolic link: beneath the store, or as it is written where it is not followed."""
+        return self.known.link
 
 
 _KNOWN = tuple(one.name for one in fields(Known))

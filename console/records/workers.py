@@ -142,6 +142,8 @@ class Evaluated:
 def why_nothing(task: str, rows: int, notes: Sequence[str], causes: Mapping[str, str]) -> str:
     """Why there is no figure at all of a model of this task on so many rows with a truth."""
     told = [*(notes if rows == 0 else ()), *causes.values()]
+    if not told and rows == 0:
+        return "there are no rows to measure on"
     return told[0] if told else f"there is no metric for a model of {task}"
 
 

@@ -33,12 +33,15 @@ class Catalog:
     """The artifacts beneath one root. One thread at a time looks at the disk; `rows` and `learn` may be used by any.
 
     A look is committed as a whole or not at all: where the root vanished in between it raises StoreOffline and what
-    was known stays.
+    was known stays. `given` is the path that the root was given as, by way of links.
     """
 
-    def __init__(self, root: Path, *, sniff: Callable[[bytes], bool] = may_be_artifact) -> None:
+    def __init__(
+        self, root: Path, *, given: Path | None = None, sniff: Callable[[bytes], bool] = may_be_artifact
+    ) -> None:
         self.root = root
-        self._root = Root(root)
+        self.given = given or root
+        self._root = Root(root, given)
         self._sniff = sniff
         self._prefix = os.fspath(root).rstrip("/") + "/"
         self._known: dict[str, Directory] = {}
@@ -67,6 +70,11 @@ class Catalog:
     def directories(self) -> int:
         """How many directories the last scan saw."""
         return len(self._known)
+
+    def linking(self) -> tuple[str, ...]:
+        """The directories in which rows are links."""
+        with self._lock:
+            return tuple(name for name, directory in self._known.items() if directory.links)
 
     def seed(self, rows: Iterable[Artifact], marks: Mapping[str, FileIdentity]) -> None:
         """Start from what an index remembers, so that untouched files need no second look inside; page by page,
@@ -120,6 +128,15 @@ class Catalog:
         """Make sure that the store is there and the one it was. Raises StoreOffline."""
         self._root.check()
 
+    def follow(self) -> bool:
+        """Go where the given path leads now; whether that is elsewhere. What is known is compared with it by the next
+        scan. Raises StoreOffline."""
+        moved = self._root.follow()
+        if moved:
+            self.root = self._root.path
+            self._prefix = os.fspath(self.root).rstrip("/") + "/"
+        return moved
+
     # looking at the disk
 
     def scan(self, cancelled: Cancelled = lambda: False) -> Generator[list[Artifact], None, Changes]:
@@ -166,11 +183,12 @@ class Catalog:
             return self._commit(fresh, replaced)
 
     def rescan(self, directories: Iterable[str]) -> Changes:
-        """Look again at single directories ("" = the root): new ones beneath them too. Raises StoreOffline."""
+        """Look again at single directories ("" = the root): new ones beneath them too, and those that hold links, which
+        may lead to what is different there. Raises StoreOffline."""
         with self._at_root():
             fresh: dict[str, Directory] = {}
             gone: set[str] = set()
-            for directory in sorted({self._existing(directory) for directory in directories}):
+            for directory in sorted({self._existing(one) for one in (*directories, *self.linking())}):
                 if directory in fresh:
                     continue
                 old = self._known.get(directory, _NOTHING)
@@ -300,4 +318,4 @@ def _named(directories: Iterable[Directory]) -> set[str]:
 
 def _joined(facts: Artifact, seen: Artifact) -> Artifact:
     """What an inspection learnt of a file, with what was last seen of the file itself."""
-    return facts.replace(settling=seen.settling, problem=seen.problem, recipe=seen.recipe)
+    return facts.replace(settling=seen.settling, problem=seen.problem, recipe=seen.recipe, link=seen.link)

@@ -32,6 +32,7 @@ def same_on_disk(old: Artifact, new: Artifact) -> bool:
     return (
         old.packed == new.packed
         and old.problem == new.problem
+        and old.link == new.link
         and old.recipe == new.recipe
         and old.settling == new.settling
     )

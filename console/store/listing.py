@@ -21,12 +21,13 @@ GONE = (errno.ENOENT, errno.ENOTDIR)
 @dataclass(slots=True)
 class Directory:
     """What one look at a directory found. `marks` are files known to hold no model; `recipes` maps a recipe's path to
-    its identity and the data files it names."""
+    its identity and the data files it names; `links` tells whether any row is a link."""
 
     rows: dict[str, Artifact] = field(default_factory=dict)
     marks: dict[str, FileIdentity] = field(default_factory=dict)
     children: tuple[str, ...] = ()
     recipes: dict[str, tuple[FileIdentity, frozenset[str]]] = field(default_factory=dict)
+    links: bool = False
 
 
 class Lister:
@@ -101,8 +102,13 @@ class Lister:
                 found.rows[path] = Artifact(path, 0, 0.0, problem=opening.words_of(error))
             return
         beside = self._recipe_of(entry.name, beneath, found) if found.recipes else None
+        if stat.S_ISLNK(status.st_mode):
+            row = self._linked(path, status, old.rows.get(path), beside)
+            if row is not None:
+                found.rows[path], found.links = row, True
+            return
         row = old.rows.get(path)
-        if row is not None and _is_same(row.packed, status) and not stat.S_ISLNK(status.st_mode):
+        if row is not None and _is_same(row.packed, status):
             found.rows[row.path] = row if row.recipe == beside else row.replace(recipe=beside)
             return
         mark = old.marks.get(path)
@@ -110,7 +116,7 @@ class Lister:
             found.marks[path] = mark
             return
         identity = opening.identity_of(status)
-        problem = opening.problem_at(self._prefix + path, status)
+        problem = opening.problem_of(status)
         if problem is None:
             verdict = self._look_inside(path)
             problem = verdict if isinstance(verdict, str) else None
@@ -124,6 +130,22 @@ class Lister:
             )
         elif known:
             found.marks[path] = identity
+
+    def _linked(self, path: str, status: os.stat_result, old: Artifact | None, beside: str | None) -> Artifact | None:
+        """The row of a link, None where neither its name nor what it leads to promises a model."""
+        fd = -1
+        try:
+            led, fd = opening.follow_link(self._root, path)
+            row = row_of_link(path, status, led).replace(recipe=beside)
+            if old is not None and (old.packed, old.link, old.problem) == (row.packed, row.link, row.problem):
+                return old if old.recipe == beside else old.replace(recipe=beside)
+            named = is_named_as_model(os.path.basename(path)) or is_named_as_model(os.path.basename(led.place))
+            return row if named or (fd >= 0 and self._sniff(os.pread(fd, HEAD, 0))) else None
+        except OSError as error:
+            return old or link_not_looked_at(path, error)
+        finally:
+            if fd >= 0:
+                os.close(fd)
 
     def _recipe_of(self, name: str, beneath: str, found: Directory) -> str | None:
         return next((one for name in recipe.recipe_names(name) if (one := beneath + name) in found.recipes), None)
@@ -144,6 +166,19 @@ def _is_same(identity: bytes | None, status: os.stat_result) -> bool:
     return identity == opening.identity_of(status)
 
 
+def row_of_link(path: str, link: os.stat_result, led: opening.Led) -> Artifact:
+    """The row of a link: with the size and identity of what it leads to, or its own where it is not followed."""
+    status = led.status or link
+    problem = led.problem or opening.problem_of(status)
+    identity = opening.identity_of(status)
+    return Artifact(path, status.st_size, status.st_mtime, identity=identity, problem=problem, link=led.place)
+
+
+def link_not_looked_at(path: str, error: OSError) -> Artifact:
+    """The row of a link that could not be followed now; where that is the machine's fault, nothing is said of it."""
+    return Artifact(path, 0, 0.0, problem=None if is_of_the_machine(error) else opening.words_of(error), link="")
+
+
 def row_of(root: Path, path: str) -> Artifact:
     """The row of one path, without a scan. Raises BadInput when nothing is there."""
     whole = root / path
@@ -152,11 +187,28 @@ def row_of(root: Path, path: str) -> Artifact:
     except OSError as error:
         raise opening.cannot_read(path, error) from None
     beside = recipe.recipe_path(whole)
+    if stat.S_ISLNK(status.st_mode):
+        return _row_of_one_link(root, path, status).replace(
+            recipe=None if beside is None else os.path.relpath(beside, root)
+        )
     return Artifact(
         path,
         status.st_size,
         status.st_mtime,
         identity=opening.identity_of(status),
-        problem=opening.problem_at(os.fspath(whole), status),
+        problem=opening.problem_of(status),
         recipe=None if beside is None else os.path.relpath(beside, root),
     )
+
+
+def _row_of_one_link(root: Path, path: str, status: os.stat_result) -> Artifact:
+    base = opening.open_root(root)
+    try:
+        led, fd = opening.follow_link(base, path)
+        if fd >= 0:
+            os.close(fd)
+        return row_of_link(path, status, led)
+    except OSError as error:
+        raise opening.cannot_read(path, error) from None
+    finally:
+        os.close(base)

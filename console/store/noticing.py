@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.store.mounts import file_system_of, is_remote
+from console.store.roots import passed_links
 
 if TYPE_CHECKING:
-    from console.store.observer import Noticed, Notices
+    from console.store.observer import Noticed, Notices, Unseen
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +25,24 @@ class Coverage:
 
 
 class Noticing:
-    """The observer of the tree at `root`, started and stopped as the store comes and goes, by one thread.
+    """The observer of the tree that the path `given` leads to, started and stopped as the store comes and goes, by one
+    thread.
 
-    `noticed` is told where to look and `lost` that notices were lost, both on the observer's threads.
+    `noticed` is told where to look, `unseen` beneath which directory something hidden changed, `lost` that notices were
+    lost and `turned` that a link on the way to the store was touched, all on the observer's threads.
     """
 
-    def __init__(self, root: Path, noticed: Noticed, lost: Callable[[], None]) -> None:
-        self._root = root
+    def __init__(
+        self,
+        given: Path,
+        noticed: Noticed,
+        lost: Callable[[], None],
+        turned: Callable[[], None] = lambda: None,
+        unseen: Unseen = lambda _: None,
+    ) -> None:
+        self._given = given
+        self._turned = turned
+        self._unseen = unseen
         self._noticed = noticed
         self._lost = lost
         self._notices: Notices | None = None
@@ -46,21 +58,22 @@ class Noticing:
         """Whether they came and ended by themselves."""
         return self._notices is not None and not self._notices.alive()
 
-    def start(self) -> bool:
-        """Begin, anew where they came before; whether there are any."""
+    def start(self, root: Path) -> bool:
+        """Begin at `root`, anew where they came before; whether there are any."""
         self.stop()
-        kind = file_system_of(self._root)
+        kind = file_system_of(root)
         if is_remote(kind):
             self._why_polling = f"on {kind}, other machines' changes make no notice"
             return False
         from console.store.observer import Notices
 
-        notices = Notices(self._root, self._noticed, self._lost)
+        notices = Notices(root, self._noticed, self._lost, self._unseen)
         try:
             self._why_polling = notices.start() or ""
         except OSError as error:
             self._why_polling = f"no change notices: {error.strerror or error}"
         if not self._why_polling:
+            notices.watch_links(passed_links(self._given), self._turned)
             self._notices = notices
         return self._notices is not None
 

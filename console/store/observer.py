@@ -6,7 +6,7 @@ import errno
 import logging
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,11 +14,15 @@ from watchdog import events
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
+from console.config import STORE_DIR
 from console.store.kinds import is_hidden
 
 Noticed = Callable[[str, str, bool | None], None]
 """Called with a directory of the store, a name in it that changed, and whether that file is now surely at rest (True),
 was surely written to (False) or neither (None)."""
+
+Unseen = Callable[[str], None]
+"""Called with the directory of the store beneath which something hidden changed."""
 
 _LOGGER = "watchdog"
 _WANTED = (
@@ -30,8 +34,9 @@ _WANTED = (
 class Notices:
     """The observer of one tree, from `start` to `stop`. `noticed` and `lost` are called on its threads."""
 
-    def __init__(self, root: Path, noticed: Noticed, lost: Callable[[], None]) -> None:
+    def __init__(self, root: Path, noticed: Noticed, lost: Callable[[], None], unseen: Unseen = lambda _: None) -> None:
         self._root = os.fspath(root)
+        self._unseen = unseen
         self._noticed = noticed
         self._lost = _LostHandler(lost)
         self._observer: BaseObserver | None = None
@@ -43,7 +48,9 @@ class Notices:
         logging.getLogger(_LOGGER).addHandler(self._lost)
         try:
             observer = Observer()
-            observer.schedule(_Handler(self._root, self._noticed), self._root, recursive=True, event_filter=wanted)
+            observer.schedule(
+                _Handler(self._root, self._noticed, self._unseen), self._root, recursive=True, event_filter=wanted
+            )
             observer.start()
         except OSError as error:
             logging.getLogger(_LOGGER).removeHandler(self._lost)
@@ -56,6 +63,16 @@ class Notices:
             raise
         self._observer = observer
         return None
+
+    def watch_links(self, links: Iterable[Path], turned: Callable[[], None]) -> None:
+        """Tell when one of these links is touched, as far as its directory can be watched."""
+        names: dict[str, set[str]] = {}
+        for link in links:
+            names.setdefault(os.fspath(link.parent), set()).add(os.fspath(link))
+        for directory, paths in names.items():
+            with suppress(OSError):
+                if self._observer is not None:
+                    self._observer.schedule(_LinkHandler(paths, turned), directory)
 
     def alive(self) -> bool:
         """Whether it still runs, as far as threads tell."""
@@ -100,10 +117,21 @@ class _LostHandler(logging.Handler):
         self._tell()
 
 
+class _LinkHandler(events.FileSystemEventHandler):
+    def __init__(self, paths: set[str], turned: Callable[[], None]) -> None:
+        self._paths = paths
+        self._turned = turned
+
+    def on_any_event(self, event: events.FileSystemEvent) -> None:
+        if not self._paths.isdisjoint((os.fsdecode(event.src_path), os.fsdecode(event.dest_path))):
+            self._turned()
+
+
 class _Handler(events.FileSystemEventHandler):
-    def __init__(self, root: str, noticed: Noticed) -> None:
+    def __init__(self, root: str, noticed: Noticed, unseen: Unseen) -> None:
         self._prefix = root.rstrip("/") + "/"
         self._noticed = noticed
+        self._unseen = unseen
 
     def on_any_event(self, event: events.FileSystemEvent) -> None:
         self._tell(event.src_path, _AT_REST.get(event.event_type))
@@ -115,8 +143,12 @@ class _Handler(events.FileSystemEventHandler):
         if not path.startswith(self._prefix):
             return
         directory, _, name = path[len(self._prefix) :].rpartition("/")
-        if name and not any(is_hidden(part) for part in (name, *filter(None, directory.split("/")))):
+        parts = [*filter(None, directory.split("/")), name]
+        hidden = next((number for number, part in enumerate(parts) if is_hidden(part)), None) if name else 0
+        if hidden is None:
             self._noticed(directory, name, at_rest)
+        elif name and STORE_DIR not in parts:
+            self._unseen("/".join(parts[:hidden]))
 
 
 def _limit(name: str) -> str:

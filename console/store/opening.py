@@ -1,4 +1,5 @@
-"""Opening an artifact without being led astray: no link is followed, nothing outside the store is reached."""
+"""Opening an artifact without being led astray: nothing outside the store is reached, and no link is followed but one
+that is an artifact itself and leads to a file beneath the store's root."""
 
 from __future__ import annotations
 
@@ -86,22 +87,6 @@ def problem_of(status: os.stat_result) -> str | None:
     return None
 
 
-def problem_at(path: str, status: os.stat_result) -> str | None:
-    """The same of the file at `path`; of a link it says where that leads, and what makes a file of it."""
-    if not stat.S_ISLNK(status.st_mode):
-        return problem_of(status)
-    try:
-        target = os.readlink(path)
-    except OSError:
-        return problem_of(status)
-    there = os.path.exists(path)
-    if "/annex/objects/" in f"/{target}":
-        step = "`git annex unlock` makes it a file" if there else "its content is not here: `git annex get` brings it"
-        return f"is a symbolic link of git-annex, and {step}"
-    leads = "and links are not followed: name that file" if there else "where nothing is: bring that file, or remove it"
-    return f"is a symbolic link to {target}, {leads}"
-
-
 def kind_of(mode: int) -> str:
     """The kind of a file that is no regular one, in words."""
     kinds = {
@@ -156,6 +141,65 @@ def open_beneath(root: int, path: str, flags: int = _FLAGS) -> int:
     return _open_by_steps(root, path, flags)
 
 
+@dataclass(frozen=True, slots=True)
+class Led:
+    """Where a link in the store leads: to `place` beneath its root, a file with this `status`; else the `problem` that
+    keeps it from being followed, the end of the sentence "<link> …", and `place` as it is written in the link."""
+
+    place: str
+    status: os.stat_result | None = None
+    problem: str = ""
+
+
+def follow_link(root: int, path: str) -> tuple[Led, int]:
+    """Where the link at `path` leads, and a descriptor for reading it where that is a file (else -1), which the caller
+    closes. What is no regular file is not opened.
+
+    Raises OSError where there is no link, or the machine cannot look now.
+    """
+    written = os.readlink(path, dir_fd=root)
+    try:
+        reached = syscalls.openat2(root, path, os.O_PATH | os.O_CLOEXEC, links=True)
+    except OSError as error:
+        if is_of_the_machine(error):
+            raise
+        return Led(written, problem=_astray(written, error)), -1
+    try:
+        status = os.fstat(reached)
+        if not stat.S_ISREG(status.st_mode):
+            problem = f"is a link to {written}, which is {kind_of(status.st_mode)}, not a regular file"
+            return Led(written, problem=problem), -1
+        place = os.readlink(f"/proc/self/fd/{reached}").removeprefix(os.readlink(f"/proc/self/fd/{root}") + "/")
+        return Led(place, status), os.open(f"/proc/self/fd/{reached}", _FLAGS)
+    except OSError as error:
+        if is_of_the_machine(error):
+            raise
+        return Led(written, problem=f"is a link to {written}, which {words_of(error)}"), -1
+    finally:
+        os.close(reached)
+
+
+def _astray(written: str, error: OSError) -> str:
+    """Why a link with this text is not followed, and of one of git-annex what makes a file of it."""
+    if "/annex/objects/" in f"/{written}":
+        missing = error.errno == errno.ENOENT
+        step = "its content is not here: `git annex get` brings it" if missing else "`git annex unlock` makes it a file"
+        return f"is a symbolic link of git-annex, and {step}"
+    if written.startswith("/"):
+        return f"is a link to {written}, an absolute path, which is not followed: name that file"
+    return f"is a link to {written}, {_LED_ASTRAY.get(error.errno or 0, f'which {words_of(error)}')}"
+
+
+_LED_ASTRAY = {
+    errno.ENOENT: "where nothing is: bring that file, or remove it",
+    errno.ENOTDIR: "where nothing is: bring that file, or remove it",
+    errno.ELOOP: "which leads in a circle",
+    errno.EXDEV: "which leads out of the store and is not followed: name that file",
+    errno.ENOSYS: "and this kernel cannot follow links safely",
+    errno.EPERM: "and links cannot be followed safely here",
+}
+
+
 def _open_by_steps(root: int, path: str, flags: int) -> int:
     """What openat2 does, for kernels or sandboxes without it: one name at a time, no links."""
     if path.startswith("/"):
@@ -174,14 +218,15 @@ def _open_by_steps(root: int, path: str, flags: int) -> int:
         os.close(here)
 
 
-def open_artifact(root: Path | int, path: str, *, empty_ok: bool = False) -> OpenedFile:
-    """Open the regular file at `path` beneath the store's root (a directory, or its descriptor).
+def open_artifact(root: Path | int, path: str, *, empty_ok: bool = False, links: bool = False) -> OpenedFile:
+    """Open the regular file at `path` beneath the store's root (a directory, or its descriptor); with `links` also the
+    one beneath it that a link at `path` leads to.
 
     Raises BadInput with one sentence for a link, an escape, a FIFO, a device, an empty or unreadable file.
     """
     base = open_root(root) if isinstance(root, Path) else root
     try:
-        fd = open_beneath(base, path)
+        fd = _open_or_follow(base, path) if links else open_beneath(base, path)
     except OSError as error:
         raise cannot_read(path, error) from None
     except ValueError:
@@ -203,3 +248,24 @@ def open_artifact(root: Path | int, path: str, *, empty_ok: bool = False) -> Ope
         os.close(fd)
         raise
     return OpenedFile(fd, identity_of(status), path, head)
+
+
+def _is_link(root: int, path: str) -> bool:
+    try:
+        return stat.S_ISLNK(os.stat(path, dir_fd=root, follow_symlinks=False).st_mode)
+    except OSError:
+        return False
+
+
+def _open_or_follow(root: int, path: str) -> int:
+    """A descriptor of the file at `path`, or of the one a link there leads to. Raises OSError, BadInput for a link that
+    is not followed."""
+    try:
+        return open_beneath(root, path)
+    except OSError as error:
+        if error.errno != errno.ELOOP or not _is_link(root, path):
+            raise
+        led, fd = follow_link(root, path)
+        if fd < 0:
+            raise BadInput(f"{path} {led.problem}") from None
+        return fd

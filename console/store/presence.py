@@ -22,13 +22,39 @@ class StoreOffline(ConsoleError):
 
 
 class Root:
-    """The directory that is the store. `identity` is its device and inode as last checked, `looking` whether somebody
-    looks through it now."""
+    """The directory at `path` that is the store. `identity` is its device and inode as last checked, `looking` whether
+    somebody looks through it now.
 
-    def __init__(self, path: Path) -> None:
+    `given` is how it was named: by way of a link it may come to lead elsewhere, which `follow` goes after.
+    """
+
+    def __init__(self, path: Path, given: Path | None = None) -> None:
         self.identity: tuple[int, int] | None = None
         self.looking = False
-        self._path = path
+        self.path = path
+        self._given = given or path
+
+    def follow(self) -> bool:
+        """Resolve the given path anew, between two looks; whether it leads to another directory than before.
+
+        Raises StoreOffline where it leads to none.
+        """
+        if self._given == self.path:
+            return False
+        try:
+            path = Path(os.path.realpath(self._given, strict=True))
+            is_there = path == self.path or path.is_dir()
+        except OSError as error:
+            raise StoreOffline(
+                f"the store {self._given} leads to no directory: {error.strerror}",
+                hint="have its link lead to a directory that this user may read",
+            ) from None
+        if not is_there:
+            raise StoreOffline(f"the store {self._given} leads to {path}, which is not a directory")
+        if path == self.path:
+            return False
+        self.path, self.identity = path, None
+        return True
 
     def check(self) -> None:
         """Make sure that the store is there and the one it was. Raises StoreOffline.
@@ -37,20 +63,20 @@ class Root:
         an unmounted file system leaves behind.
         """
         try:
-            status = os.stat(self._path)
+            status = os.stat(self.path)
             if not stat.S_ISDIR(status.st_mode):
-                raise StoreOffline(f"the store {self._path} is no longer a directory")
+                raise StoreOffline(f"the store {self.path} is no longer a directory")
             identity = (status.st_dev, status.st_ino)
-            if self.identity not in (None, identity) and not os.listdir(self._path):
+            if self.identity not in (None, identity) and not os.listdir(self.path):
                 raise StoreOffline(
-                    f"the store {self._path} was replaced by an empty directory", hint="is it still mounted?"
+                    f"the store {self.path} was replaced by an empty directory", hint="is it still mounted?"
                 )
         except OSError as error:
             raise self.offline(error) from None
         if not self.looking:
             self.identity = identity
         elif identity != self.identity:
-            raise StoreOffline(f"the store {self._path} was replaced while it was being read")
+            raise StoreOffline(f"the store {self.path} was replaced while it was being read")
 
     @contextmanager
     def held(self) -> Iterator[int]:
@@ -58,7 +84,7 @@ class Root:
         unmounted. Raises StoreOffline."""
         self.check()
         try:
-            fd = os.open(self._path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            fd = os.open(self.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
             raise self.offline(error) from None
         self.looking = True
@@ -73,4 +99,4 @@ class Root:
         hint = "is it still mounted, or was it renamed?"
         if error.errno in (errno.EACCES, errno.EPERM):
             hint = "this user may not read it"
-        return StoreOffline(f"the store {self._path} cannot be reached: {error.strerror}", hint=hint)
+        return StoreOffline(f"the store {self.path} cannot be reached: {error.strerror}", hint=hint)

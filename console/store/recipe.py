@@ -27,7 +27,7 @@ class Read:
     decimal: Literal[".", ","] | None = None
     encoding: str | None = None
     header: bool | None = None
-    missing: tuple[str, ...] = ()
+    missing: tuple[str, ...] = field(default=(), metadata={"blank": True})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Retrain:
     """How a candidate is made; a `command` (the operator's own program) takes the place of `mode`."""
 
     mode: Literal["fit", "partial_fit", "warm_start"] = "fit"
-    command: tuple[str, ...] = ()
+    command: tuple[str, ...] = field(default=(), metadata={"blank": True})
     search: Search | None = field(default=None, metadata={"unbuilt": "this version does not tune"})
 
     @property

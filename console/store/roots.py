@@ -11,10 +11,15 @@ from console.config import STORE_DIR
 from console.errors import BadInput
 from console.os_errors import hint, why
 
+_MOST_LINKS = 40
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A path as the store sees it: its root, and the path beneath it ("" for the root itself)."""
+    """A path as the store sees it: its root, and the path beneath it ("" for the root itself).
+
+    A root that was given by way of a link is kept as it was given, since the link may come to lead elsewhere.
+    """
 
     root: Path
     path: str
@@ -41,7 +46,30 @@ def place_of(path: str | os.PathLike[str]) -> Place:
         raise BadInput(f"{given} cannot be reached: {why(error)}", hint=hint(error)) from None
     root = next((up for up in (start, *start.parents) if is_store(up)), start)
     inside = os.path.relpath(whole, root)
+    if os.path.isdir(given):
+        root = _as_given(Path(given), root)
     return Place(root, "" if inside == "." else inside)
+
+
+def _as_given(given: Path, root: Path) -> Path:
+    """The root as it stands in the path that was given, links and all, where it does."""
+    return next((up for up in (given, *given.parents) if os.path.realpath(up) == os.fspath(root)), root)
+
+
+def passed_links(path: Path) -> tuple[Path, ...]:
+    """The symbolic links on the way to a path, each without a link above it; none where it is no way at all."""
+    found: list[Path] = []
+    here, left = "/", [*reversed(path.parts)]
+    while left and len(found) < _MOST_LINKS:
+        here = os.path.normpath(os.path.join(here, left.pop()))
+        try:
+            leads = os.readlink(here)
+        except OSError:
+            continue
+        found.append(Path(here))
+        here = os.path.dirname(here)
+        left += reversed(Path(leads).parts)
+    return tuple(found)
 
 
 def _require_listable(directory: Path) -> None:

@@ -15,7 +15,7 @@ from console.os_errors import is_of_the_machine
 from console.records import Artifact
 from console.store import opening, recipe
 from console.store.kinds import is_answered, is_named_as_model, is_sealed
-from console.store.listing import HEAD
+from console.store.listing import HEAD, link_not_looked_at, row_of_link
 
 _TOGETHER = 256
 """Files between two looks at what was found."""
@@ -80,8 +80,10 @@ class _Looks:
             status = os.lstat(self.prefix + path)
         except OSError as error:
             return Artifact(path, 0, 0.0, problem=opening.words_of(error))
-        problem = opening.problem_at(self.prefix + path, status)
         promised = is_named_as_model(name) and not is_answered(name, self.names)
+        if stat.S_ISLNK(status.st_mode):
+            return self._look_at_link(name, path, status, promised)
+        problem = opening.problem_of(status)
         worth: bool | str = False
         if not stat.S_ISREG(status.st_mode):
             if not promised:
@@ -94,9 +96,28 @@ class _Looks:
             return None
         if isinstance(worth, str):
             problem = worth
-        beside = next((self.beneath + one for one in recipe.recipe_names(name) if one in self.recipes), None)
         identity = opening.identity_of(status)
+        beside = self._recipe_of(name)
         return Artifact(path, status.st_size, status.st_mtime, identity=identity, problem=problem, recipe=beside)
+
+    def _recipe_of(self, name: str) -> str | None:
+        return next((self.beneath + one for one in recipe.recipe_names(name) if one in self.recipes), None)
+
+    def _look_at_link(self, name: str, path: str, status: os.stat_result, promised: bool) -> Artifact | None:
+        """The row of a link; one that promises nothing and leads to no model is counted."""
+        fd = -1
+        try:
+            led, fd = opening.follow_link(self.root, path)
+            worth = fd >= 0 and _is_worth(fd)
+        except OSError as error:
+            return link_not_looked_at(path, error)
+        finally:
+            if fd >= 0:
+                os.close(fd)
+        if not (worth or promised or is_named_as_model(os.path.basename(led.place))):
+            self.tally.special[opening.kind_of(status.st_mode)] += 1
+            return None
+        return row_of_link(path, status, led).replace(recipe=self._recipe_of(name))
 
     def _look_inside(self, path: str) -> bool | str:
         """Whether a model or an archive may be in a file, by its first and last bytes, or why it cannot be told.
@@ -106,16 +127,21 @@ class _Looks:
         try:
             fd = opening.open_beneath(self.root, path)
             try:
-                head = os.pread(fd, HEAD, 0)
-                size = os.fstat(fd).st_size
-                if is_sealed(head) or is_worth_opening(head, size):
-                    return True
-                if size <= len(head):
-                    return zip_record(head) is not None
-                if is_image(os.pread(fd, IMAGE[1], IMAGE[0])):
-                    return True
-                return zip_record(os.pread(fd, TAIL, max(0, size - TAIL))) is not None
+                return _is_worth(fd)
             finally:
                 os.close(fd)
         except OSError as error:
             return is_of_the_machine(error) or opening.words_of(error)
+
+
+def _is_worth(fd: int) -> bool:
+    """Whether a model or an archive may be in an open file. Raises OSError."""
+    head = os.pread(fd, HEAD, 0)
+    size = os.fstat(fd).st_size
+    if is_sealed(head) or is_worth_opening(head, size):
+        return True
+    if size <= len(head):
+        return zip_record(head) is not None
+    if is_image(os.pread(fd, IMAGE[1], IMAGE[0])):
+        return True
+    return zip_record(os.pread(fd, TAIL, max(0, size - TAIL))) is not None

@@ -45,13 +45,14 @@ def _name(path: str) -> ctypes.c_char_p:
     return ctypes.c_char_p(raw)
 
 
-def openat2(directory: int, path: str, flags: int) -> int:
-    """Open `path` beneath the directory descriptor, following no link and leaving it by no `..`.
+def openat2(directory: int, path: str, flags: int, *, links: bool = False) -> int:
+    """Open `path` beneath the directory descriptor, leaving it by no `..` and following no link; with `links` the
+    kernel follows those that stay beneath it.
 
     Raises OSError: ELOOP for a symbolic link, EXDEV for an escape, ENOSYS where the kernel is older than 5.6;
     ValueError for a path with a null byte.
     """
-    how = _OpenHow(flags, 0, _RESOLVE_BENEATH | _RESOLVE_NO_SYMLINKS | _RESOLVE_NO_MAGICLINKS)
+    how = _OpenHow(flags, 0, _RESOLVE_BENEATH | _RESOLVE_NO_MAGICLINKS | (0 if links else _RESOLVE_NO_SYMLINKS))
     name = _name(path)
     for _ in range(_OPENAT2_TRIES):
         fd: int = _libc.syscall(

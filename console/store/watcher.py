@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from console.records import Artifact
@@ -33,7 +34,8 @@ class Listener:
     """Whom a watcher tells, always on the event loop's thread.
 
     `changed` gets every batch of differences, the rows of the first scan included; `scanned` is called after each
-    complete comparison; `offline` with the sentence why, `online` when the store is back; `coverage` when it changes.
+    complete comparison; `offline` with the sentence why, `online` when the store is back; `coverage` when it changes;
+    `moved` with the directory that the store's path leads to from now on, before what is different there.
     """
 
     changed: Callable[[Changes], None]
@@ -41,6 +43,7 @@ class Listener:
     offline: Callable[[str], None] = lambda _: None
     online: Callable[[], None] = lambda: None
     coverage: Callable[[Coverage], None] = lambda _: None
+    moved: Callable[[Path], None] = lambda _: None
 
 
 @dataclass(slots=True)
@@ -71,7 +74,7 @@ class Watcher:
         self._glanced: dict[str, _Pending] = {}
         self._settling = Settling(catalog)
         self._stopping = False
-        self._noticing = Noticing(catalog.root, self._noticed, self.reconcile)
+        self._noticing = Noticing(catalog.given, self._noticed, self.reconcile, self._turned, self._unseen)
         self._offline = ""
         self._root: tuple[int, int] | None = None
         self._reconcile_at = 0.0
@@ -122,7 +125,7 @@ class Watcher:
     def _step(self) -> None:
         now = time.monotonic()
         try:
-            if now >= self._root_at:
+            if now >= min(self._root_at, self._reconcile_at):
                 self._root_at = now + _ROOT_EVERY
                 self._check_root()
             if self._offline:
@@ -149,6 +152,10 @@ class Watcher:
                 self._wake.wait(pause)
 
     def _check_root(self) -> None:
+        if self._catalog.follow():
+            self._forget_notices()
+            self._root = None
+            self._tell(self._listener.moved, self._catalog.root)
         self._catalog.check_root()
         if self._offline:
             self._offline = ""
@@ -163,12 +170,15 @@ class Watcher:
             self._reconcile_at = 0.0
         self._slept = suspended
 
-    def _go_offline(self, error: StoreOffline) -> None:
+    def _forget_notices(self) -> None:
         self._noticing.stop()
         with self._wake:
             self._pending.clear()
             self._glanced.clear()
         self._settling.clear()
+
+    def _go_offline(self, error: StoreOffline) -> None:
+        self._forget_notices()
         if not self._offline:
             self._offline = error.message
             self._tell(self._listener.offline, error.message)
@@ -184,7 +194,7 @@ class Watcher:
         with self._wake:
             self._pending = self._glanced | {name: one for name, one in self._pending.items() if one.due > begun}
             self._glanced = {}
-        if not self._noticing.alive and self._noticing.start():
+        if not self._noticing.alive and self._noticing.start(self._catalog.root):
             self._scan(set())
         if self._stopping:
             return
@@ -244,6 +254,12 @@ class Watcher:
 
     # notices
 
+    def _turned(self) -> None:
+        """A link on the way to the store was touched."""
+        with self._wake:
+            self._root_at = 0.0
+            self._wake.notify()
+
     def _noticed(self, directory: str, name: str, at_rest: bool | None) -> None:
         due = time.monotonic() + (_DEBOUNCE_AT_REST if at_rest else _DEBOUNCE)
         with self._wake:
@@ -256,6 +272,11 @@ class Watcher:
             elif at_rest is False:
                 one.at_rest.discard(name)
             self._wake.notify()
+
+    def _unseen(self, directory: str) -> None:
+        """What is hidden has no rows, but links that have some may lead there."""
+        if self._catalog.linking():
+            self._noticed(directory, "", None)
 
     def _measure_coverage(self) -> None:
         now = self._noticing.coverage(self._catalog.directories())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,7 +22,7 @@ def generate_identity(path: Path) -> str:
         from pyrage import x25519
     except ImportError:
         message = "sealing needs the Python package pyrage, which is not installed"
-        raise Failed(message, hint="pip install 'model-console[security]'") from None
+        raise Failed(message, hint=f"{shlex.quote(sys.executable)} -m pip install 'model-console[security]'") from None
     identity = x25519.Identity.generate()
     recipient = str(identity.to_public())
     created = datetime.now(UTC).isoformat(timespec="seconds")

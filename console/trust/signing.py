@@ -10,6 +10,8 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import shlex
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -124,7 +126,7 @@ def _library() -> tuple[Any, Any]:
         from cryptography.hazmat.primitives.asymmetric import ed25519
     except ImportError:
         message = "signatures need the Python package cryptography, which is not installed"
-        raise Failed(message, hint="pip install 'model-console[security]'") from None
+        raise Failed(message, hint=f"{shlex.quote(sys.executable)} -m pip install 'model-console[security]'") from None
     return ed25519, serialization
 
 

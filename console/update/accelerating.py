@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
@@ -114,7 +116,7 @@ class Accelerating:
             if error.failure is not None and error.failure.code == "missing":
                 raise BadInput(
                     f"{path} cannot be accelerated: {error.failure.message}",
-                    hint="pip install 'model-console[accelerate]'",
+                    hint=f"{shlex.quote(sys.executable)} -m pip install 'model-console[accelerate]'",
                 ) from None
             if error.failure is not None and error.failure.code == "no-twin":
                 raise Failed(f"{path} cannot be accelerated: {error.failure.message}") from None

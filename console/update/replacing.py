@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from console.errors import Conflict, ConsoleError, Failed, Refused
 from console.loading.admission import require_inspected
@@ -26,11 +27,10 @@ class Replacing:
 
     def __init__(self, shop: Workshop) -> None:
         self._shop = shop
-        self._root = shop.root
 
     async def history(self, path: str) -> tuple[Version, ...]:
         """The versions of an artifact, newest first. Raises BadInput, Failed."""
-        return await asyncio.to_thread(history.versions, self._root, path)
+        return await asyncio.to_thread(history.versions, self._shop.root, path)
 
     async def promote(
         self,
@@ -48,6 +48,7 @@ class Replacing:
 
         `accepted` says that an operator has looked at this very content, which one that is not `safe` needs.
         """
+        root = self._shop.root
         promotion = self._promotion(path, why, metrics, replaced_metrics)
         verify = self._verifier(path, at, accepted)
         await self._shop.book.note("promote", path, content.digest, "intent", replaces=replaces, why=why)
@@ -55,7 +56,9 @@ class Replacing:
             "promote",
             path,
             content.digest,
-            lambda: publish(self._root, path, content, promotion, replaces=replaces, verify=verify, wait=LOCK_TRY_S),
+            lambda: publish(
+                self._still(root), path, content, promotion, replaces=replaces, verify=verify, wait=LOCK_TRY_S
+            ),
         )
         self._shop.bus.emit("update.promoted", path, f"{path} is now version {version.version}: {why}", severity="ok")
         await self._taken_up(path, version.digest)
@@ -63,6 +66,7 @@ class Replacing:
 
     async def rollback(self, path: str, number: int | None) -> Version:
         """Promote an old version (None: the one before the current). Raises BadInput, Conflict, Refused, Failed."""
+        root = self._shop.root
         why = "rollback" if number is None else f"rollback to version {number}"
         view = self._shop.fleet.view(path)
         verify = self._verifier(path, view.at if view is not None else "", accepted=True)
@@ -72,11 +76,19 @@ class Replacing:
             "rollback",
             path,
             None,
-            lambda: rollback(self._root, path, number, promotion, verify=verify, wait=LOCK_TRY_S),
+            lambda: rollback(self._still(root), path, number, promotion, verify=verify, wait=LOCK_TRY_S),
         )
         self._shop.bus.emit("history.rolled-back", path, f"{path} is back at version {version.version}", severity="ok")
         await self._taken_up(path, version.digest)
         return version
+
+    def _still(self, root: Path) -> Path:
+        """The directory in which the replacement began. Raises Conflict where the store is another one by now."""
+        if root != self._shop.root:
+            raise Conflict(
+                f"the store leads to {self._shop.root} now, no longer to {root}", hint="look again, then retry"
+            )
+        return root
 
     def _promotion(self, path: str, why: str, metrics: Mapping[str, float], replaced: Mapping[str, float]) -> Promotion:
         keep = self._shop.recipes.or_default(path).keep.versions

@@ -20,7 +20,7 @@ from console.worker.launcher import Launcher
 __all__ = ["Workshop"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Workshop:
     """The rooms of one store's engine that updates, conversions and replacements work in; none of them owns one."""
 

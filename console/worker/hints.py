@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Mapping
 
 from console.records import Failure
@@ -60,6 +61,7 @@ _OPENING = ("open_data", "read")
 _NO_MODULE = re.compile(r"No module named '([\w.]+)'")
 _NO_ATTRIBUTE = re.compile(r"Can't get attribute '([\w.]+)' (?:on|from) <module '([\w.]+)'")
 _TEXTS = re.compile(r"; (texts among the numbers of .+)$")
+_PLAIN = re.compile(r"[0-9][\w.+!-]*\Z")
 _FEATURES = re.compile(r"X has (\d+) features?, but \w+ is expecting (\d+) features?")
 
 
@@ -79,8 +81,7 @@ def hint_for(failure: Failure, versions: Versions | None = None) -> str | None:
     `versions` has both sides, as far as they are known, and warnings of the load tell them too.
     """
     versions = (versions or Versions()).learned({}, failure.warnings)
-    written = versions.written
-    cause = next((found for rule in _RULES if (found := rule(failure, written))), None)
+    cause = next((found for rule in _RULES if (found := rule(failure, versions))), None)
     if failure.code in _NOT_THE_MODEL:
         return cause
     different = versions.hint
@@ -89,14 +90,20 @@ def hint_for(failure: Failure, versions: Versions | None = None) -> str | None:
     return different if cause is None or failure.code == "bad-answer" else f"{cause}; {different}"
 
 
-def install_line(module: str, version: str = "") -> str:
-    """The command that installs what provides a module."""
+def install_line(module: str, version: str = "", versions: Versions | None = None) -> str:
+    """The command that installs what provides a module for the interpreter of `versions`, and leaves the libraries
+    that run there as they are."""
     top = module.partition(".")[0]
     distribution = DISTRIBUTIONS.get(module) or DISTRIBUTIONS.get(top, top)
-    return f"pip install {distribution}" + (f"=={version}" if version else "")
+    known = versions or Versions()
+    kept = [
+        f"{name}=={now}" for name, now in sorted(known.installed.items()) if name != distribution and _PLAIN.match(now)
+    ]
+    wanted = f"{distribution}=={version}" if _PLAIN.match(version) else distribution
+    return " ".join((f"{shlex.quote(known.python or 'python3')} -m pip install {wanted}", *kept))
 
 
-def _missing(failure: Failure, versions: Mapping[str, str]) -> str | None:
+def _missing(failure: Failure, versions: Versions) -> str | None:
     match = _NO_MODULE.search(failure.message) if failure.code == "raised" else None
     if match is None:
         return None
@@ -107,10 +114,11 @@ def _missing(failure: Failure, versions: Mapping[str, str]) -> str | None:
     if module.startswith("sklearn.") or module in SKLEARN_INNER:
         return f"this scikit-learn has no {module}: another version saved the model{_pinned(failure, versions)}"
     top = module.partition(".")[0]
-    return f"'{top}' is not installed for the worker's interpreter: {install_line(module, versions.get(top, ''))}"
+    line = install_line(module, versions.written.get(top, ""), versions)
+    return f"'{top}' is not installed for the worker's interpreter: {line}"
 
 
-def _attribute(failure: Failure, versions: Mapping[str, str]) -> str | None:
+def _attribute(failure: Failure, versions: Versions) -> str | None:
     match = _NO_ATTRIBUTE.search(failure.message)
     if match is None:
         return None
@@ -121,15 +129,21 @@ def _attribute(failure: Failure, versions: Mapping[str, str]) -> str | None:
         )
     if module.startswith("sklearn"):
         return f"{module}.{name} is not in the running scikit-learn{_pinned(failure, versions)}"
-    return f"{module} no longer has {name}: install the version the model was saved with"
+    return f"{module} no longer has {name}: run it with the version it was saved with ([environment] python = …)"
 
 
-def _pinned(failure: Failure, versions: Mapping[str, str]) -> str:
-    was = versions.get("sklearn") or versions.get("scikit-learn")
-    return f" (pip install scikit-learn=={was})" if was else ""
+def _pinned(failure: Failure, versions: Versions) -> str:
+    """How to get at the version of scikit-learn that saved the model, in an environment of its own."""
+    was = versions.written.get("sklearn") or versions.written.get("scikit-learn") or ""
+    if not _PLAIN.match(was):
+        return ""
+    return (
+        f" (python3 -m venv ENV && ENV/bin/python -m pip install scikit-learn=={was}; then python = "
+        '"…/ENV/bin/python" under [environment] in the recipe)'
+    )
 
 
-def _columns(failure: Failure, versions: Mapping[str, str]) -> str | None:
+def _columns(failure: Failure, versions: Versions) -> str | None:
     """What to say in the recipe, or beside the command, where columns of a data file are not as the model wants."""
     problems = {one.problem for one in failure.differences}
     if failure.code != "columns" or failure.phase not in _OPENING:
@@ -147,7 +161,7 @@ def _columns(failure: Failure, versions: Mapping[str, str]) -> str | None:
     return "give a file that has the columns the model was trained on, under the same names and of the same kind"
 
 
-def _data(failure: Failure, versions: Mapping[str, str]) -> str | None:
+def _data(failure: Failure, versions: Versions) -> str | None:
     match = _FEATURES.search(failure.message)
     if match:
         return f"the rows have {match[1]} columns and the model takes {match[2]}: check the target and index columns"
@@ -163,13 +177,13 @@ def _data(failure: Failure, versions: Mapping[str, str]) -> str | None:
     return None
 
 
-def _fitted(failure: Failure, versions: Mapping[str, str]) -> str | None:
+def _fitted(failure: Failure, versions: Versions) -> str | None:
     if failure.type and failure.type.endswith("NotFittedError"):
         return "the model was saved before it was fitted; retrain it (update) or save it after fit"
     return None
 
 
-def _no_pickle(failure: Failure, versions: Mapping[str, str]) -> str | None:
+def _no_pickle(failure: Failure, versions: Versions) -> str | None:
     """Of a file that the model or a training command read by itself."""
     found = _LOAD_KEY.search(failure.message)
     if found:
@@ -179,11 +193,11 @@ def _no_pickle(failure: Failure, versions: Mapping[str, str]) -> str | None:
     return None
 
 
-def _space(failure: Failure, versions: Mapping[str, str]) -> str | None:
+def _space(failure: Failure, versions: Versions) -> str | None:
     return _BY_CODE["file-limit"] if failure.code == "raised" and "[Errno 28]" in failure.message else None
 
 
-def _end(failure: Failure, versions: Mapping[str, str]) -> str | None:
+def _end(failure: Failure, versions: Versions) -> str | None:
     return _BY_CODE.get(failure.code) or (_signals(failure) if failure.code == "died" else None)
 
 
@@ -217,7 +231,7 @@ _NOT_THE_MODEL = frozenset(
 )
 """Codes that blame rows, keys, the console or an operator: no version of a library would have helped."""
 
-_RULES: tuple[Callable[[Failure, Mapping[str, str]], str | None], ...] = (
+_RULES: tuple[Callable[[Failure, Versions], str | None], ...] = (
     _missing,
     _attribute,
     _columns,

@@ -17,6 +17,9 @@ FIRST_UID, LAST_UID = 61184, 65519
 """The numbers that systemd gives to services without a user of their own: no file and no account has one."""
 TRIAL = os.path.join(PACKAGE_ROOT, "console", "worker", "child", "readable.py")
 TRIAL_SECONDS = 60.0
+GIVES_NO_RIGHTS = "root cannot give up its rights"
+"""How a trial tells that the kernel let it become nobody else."""
+NOT_TRIED = "it could not be tried whether another user can run it"
 ENTRIES_LOOKED_AT = 1000
 
 
@@ -101,7 +104,7 @@ async def _try(python: str, scratch: str, uid: int) -> Identity:
         said = json.loads(done.stdout)
         obstacle, bare = str(said["user"])[:500], str(said["bare_root"])[:500]
     except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError) as error:
-        return Identity(why=f"it could not be tried whether another user can run it ({type(error).__name__})")
+        return Identity(why=f"{NOT_TRIED} ({type(error).__name__})")
     if obstacle:
         return Identity(why=obstacle, reads_all=bool(bare))
     return Identity(uid, uid)

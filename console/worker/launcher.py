@@ -24,10 +24,12 @@ from console.worker.exits import Exit
 from console.worker.failures import error_of, new_failure
 from console.worker.groups import Groups
 from console.worker.identity import Identities, Identity
+from console.worker.interpreters import why_unfit
 from console.worker.limits import PACKAGE_ROOT, Limits, SandboxPlan
 from console.worker.process import ChildProcess
 from console.worker.scratch import Scratch, end_abandoned
 from console.worker.standby import Standby
+from console.worker.versions import Versions
 from console.worker.watch import INTERVAL_S, Watch, may_look
 from console.worker.wire import Head
 from console.worker.zygote import PRELOAD, Zygote
@@ -67,6 +69,7 @@ class Launcher:
         self._watch = Watch()
         self._closing = False
         be_opaque()
+        self._fit: set[str] = set()
         self._zygotes: dict[str, Zygote] = {}
         self._standby: Standby | None = None
         self._standing: tuple[Limits, SandboxPlan] | None = None
@@ -119,6 +122,8 @@ class Launcher:
             raise error_of(new_failure(label, "start", "ended", "the console is closing"))
         path = python or sys.executable
         plan = sandbox or self.sandbox
+        if path != sys.executable:
+            await self._require_fit(label, path)
         if kind == "worker" and not fresh and path == sys.executable:
             standing = self._taken(limits or self.limits, plan, label)
             if standing is not None:
@@ -142,11 +147,23 @@ class Launcher:
         except OSError:
             shutil.rmtree(scratch, ignore_errors=True)
             raise
+        child.versions = Versions(python=path)
         self._adopt(child, scratch)
         if plan.forks and kind != "zygote":
             await self._remember(child)
         await self._enter_sandbox(child, limits, plan, identity)
         return child
+
+    async def _require_fit(self, label: str, python: str) -> None:
+        """Ask another interpreter what it is, once for each. Raises ChildFailed where no child can run under it."""
+        if python in self._fit:
+            return
+        unfit = await asyncio.to_thread(why_unfit, python)
+        if unfit is not None:
+            hint = "name a CPython 3.9 or newer that has the model's libraries as environment.python in the recipe"
+            message = f"the interpreter {python} {unfit}; nothing was started"
+            raise error_of(new_failure(label, "start", "start", message, hint=hint))
+        self._fit.add(python)
 
     def _taken(self, limits: Limits, plan: SandboxPlan, label: str) -> ChildProcess | None:
         """The child that stands ready, if it is confined as this one has to be."""

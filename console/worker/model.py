@@ -152,7 +152,7 @@ class Worker:
             if on_phase is not None:
                 on_phase(str(head.get("phase", "")), _numbers(head.get("phases")))
 
-        self.child.versions = versions or Versions()
+        self.child.versions = replace(versions or Versions(), python=self.child.versions.python)
         label = safe(self.child.label, 200)
         fields = {"format": format, "at": at, "imports": list(imports), "name": name, "label": label, "opened": opened}
         fds: tuple[int, ...] = (fd,)

@@ -41,15 +41,22 @@ class OtherVersion:
 
 @dataclass(frozen=True)
 class Versions:
-    """Versions by distribution: those of the file, as far as it tells, and those of the process that runs it."""
+    """Versions by distribution: those of the file, as far as it tells, and those of the process that runs it, whose
+    interpreter is the one at `python`."""
 
     written: Mapping[str, str] = field(default_factory=dict)
     running: Mapping[str, str] = field(default_factory=dict)
+    python: str = ""
 
     @property
     def differences(self) -> tuple[OtherVersion, ...]:
         """The libraries that differ."""
         return differences(self.written, self.running)
+
+    @property
+    def installed(self) -> Mapping[str, str]:
+        """Those of the process, by the names that an installer knows."""
+        return _by_distribution(self.running)
 
     @property
     def facts(self) -> str:
@@ -68,7 +75,7 @@ class Versions:
         was, now = dict(written or {}), {}
         for one in noted(notes):
             was[one.library], now[one.library] = one.was, one.now
-        return Versions({**was, **self.written}, {**self.running, **now, **running})
+        return Versions({**was, **self.written}, {**self.running, **now, **running}, self.python)
 
 
 def differences(written: Mapping[str, str], running: Mapping[str, str]) -> tuple[OtherVersion, ...]:

@@ -357,3 +357,25 @@ def test_the_demo_is_built_once(tmp_path: Path, demo_store: Path, run: Run) -> N
     (tmp_path / "mine.txt").write_text("not a demo store")
     assert run("demo", "--build-only", str(tmp_path)).code == 1
     assert (tmp_path / "mine.txt").exists()
+
+
+def test_watch_follows_the_link_that_the_store_was_given_as(demo_copy: Path, tmp_path: Path) -> None:
+    (tmp_path / "v2").mkdir()
+    shutil.copy(demo_copy / "wine/forest.joblib", tmp_path / "v2")
+    current, new = tmp_path / "current", tmp_path / "new"
+    current.symlink_to(demo_copy)
+    new.symlink_to("v2")
+    with started("watch", str(current), "--json") as watch:
+        assert watch.stdout is not None
+        told = []
+        for line in watch.stdout:
+            told.append(json.loads(line))
+            if told[-1]["kind"] == "store.scanned":
+                new.replace(current)
+            if told[-1]["text"] == "forest.joblib appeared":
+                break
+        watch.send_signal(signal.SIGINT)
+        watch.communicate(timeout=60)
+    moved = next(one for one in told if one["kind"] == "store.moved")
+    assert moved["text"] == f"the store {current} leads to {tmp_path / 'v2'} now, no longer to {demo_copy}"
+    assert "store.offline" not in [one["kind"] for one in told]

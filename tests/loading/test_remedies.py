@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from console.loading import doctor
 from console.loading.doctor import examine
 from console.loading.remedies import next_steps
 from console.records import LAYERS, Layer
+from console.worker.identity import GIVES_NO_RIGHTS, TRIAL
 from console.worker.launcher import Launcher
 
 OFF = Layer(False, "not to be had")
@@ -46,6 +50,35 @@ def test_layers_of_root_and_of_the_kernel(tmp_path: Path) -> None:
     assert steps["landlock"] == "start the kernel with `lsm=landlock,capability,yama,apparmor`"
     assert "every user can read" in steps["user"]
     assert "/sys/fs/cgroup" in steps["cgroup"]
+
+
+@pytest.mark.parametrize(
+    ("evidence", "uid_map", "words"),
+    [
+        ("root cannot give up its rights (Invalid argument)", "0 1000 1\n", "maps no other user"),
+        ("root cannot give up its rights (Operation not permitted)", "0 0 4294967295\n", "CAP_SETUID"),
+        ("it could not be tried whether another user can run it (TimeoutExpired)", "0 1000 1\n", "starts at all"),
+        ("/root (mode 0700) keeps other users from running /root/python", "0 1000 1\n", "every user can read"),
+    ],
+)
+def test_the_advice_for_the_user_fits_what_stood_in_the_way(
+    tmp_path: Path, evidence: str, uid_map: str, words: str
+) -> None:
+    root = machine(tmp_path, proc__self__uid_map=uid_map)
+    step = next_steps({"user": Layer(False, f"still uid 0, since {evidence}")}, root, uid=0)["user"]
+    assert words in step
+    assert ("every user can read" in step) is ("mode 0700" in evidence)
+
+
+def test_the_trial_says_what_the_advice_goes_by() -> None:
+    assert GIVES_NO_RIGHTS in Path(TRIAL).read_text("utf-8")
+
+
+def test_doctor_lists_every_library_that_an_extra_brings() -> None:
+    project = tomllib.loads((Path(doctor.__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = (one for name, brought in project["optional-dependencies"].items() if name != "test" for one in brought)
+    wanted = {re.split(r"[^\w-]", one)[0] for one in (*project["dependencies"], *extras)}
+    assert wanted <= set(doctor.versions())
 
 
 def test_a_group_for_an_ordinary_user(tmp_path: Path) -> None:

@@ -84,7 +84,10 @@ def names_cause(cause: str, said: str) -> bool:
 
 def alike(right: Any, found: Any) -> bool:
     """Whether two answers are the same: texts, whole numbers and truth values exactly, numbers to twelve digits."""
-    return _same(_plain(right), found, _scale(right))
+    several = isinstance(right, list) and right and all(getattr(one, "ndim", 0) == 2 for one in right)
+    return _same(
+        [list(row) for row in zip(*map(_plain, right), strict=True)] if several else _plain(right), found, _scale(right)
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -33,7 +33,7 @@ def test_links_on_the_way_are_followed_and_the_last_one_is_kept(store: Path, tmp
     (tmp_path / "way").symlink_to(store)
     assert roots.place_of(tmp_path / "way" / "m.pkl") == roots.Place(store, "m.pkl")
     assert roots.place_of(tmp_path / "way" / "link.pkl") == roots.Place(store, "link.pkl")
-    assert roots.place_of(tmp_path / "way") == roots.Place(store, "")
+    assert roots.place_of(tmp_path / "way") == roots.Place(tmp_path / "way", "")
 
 
 def test_a_relative_path_and_a_hostile_name(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 from textual.color import Color
 
-from console.records import Json, Outcome
+from console.records import Json, Outcome, ProbePlan, ProbeState
 from console.ui.panes.answer import answer_lines
+from console.ui.panes.live import doubt_lines
 from console.ui.panes.typed_row import parsed_line, typed_line
 from console.ui.widgets.pixels import half_blocks, image_side, scale_for, shades
 
@@ -73,3 +74,15 @@ def test_labels_are_right_or_wrong_and_measures_are_off_by_something() -> None:
     assert "right" not in unlike
     assert "wrong" not in unlike
     assert "truth" not in said(1, None, None)
+
+
+def test_the_chances_of_several_labels_are_told_by_their_number() -> None:
+    outcome = Outcome(1, {"predict": [[1, 0]], "predict_proba": [[0.75, 0.25]]}, 1.0, 2.0)
+    lines = [line.plain for line in answer_lines(outcome, None, [[0, 1], [0, 1]], 40)]
+    assert [line[:8].split() for line in lines if "━" in line] == [["0", "0.750"], ["1", "0.250"]]
+
+
+def test_why_there_is_no_score_is_told_at_any_width() -> None:
+    probe = ProbeState(ProbePlan("d"), True, 0.0, unscored="the number of a cluster is no label that could be right")
+    told = " ".join(line.plain for line in doubt_lines(probe, None, 60))
+    assert "no score: the number of a cluster is no label that could be right" in " ".join(told.split())

@@ -198,6 +198,24 @@ async def test_outliers_are_right_in_either_spelling_on_the_live_screen_and_in_t
         await console.until(lambda: "accuracy" in console.picture() and "without a truth" in console.picture())
 
 
+async def test_the_rows_follow_the_link_that_the_store_was_given_as(
+    store: Path, tmp_path: Path, opening: Opening
+) -> None:
+    shutil.copytree(store / "wine", tmp_path / "v2" / "wine")
+    current, new = tmp_path / "current", tmp_path / "new"
+    current.symlink_to(store)
+    new.symlink_to("v2")
+    engine = await opening(current)
+    async with console_on(engine, size=(240, 40)) as console:
+        await on_row(console, "churn/lr.joblib")
+        new.replace(current)
+        await console.until(lambda: [*console.app.rows.by_path] == ["wine/forest.joblib"])
+        assert "churn/lr" not in console.picture()
+        await console.press("v")
+        await console.until(lambda: f"leads to {tmp_path / 'v2'} now" in console.picture())
+    await engine.close()
+
+
 @pytest.mark.slow
 async def test_a_second_session_asks_for_the_facts_it_does_not_remember(store: Path, opening: Opening) -> None:
     first = await opening(store)

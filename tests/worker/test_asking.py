@@ -155,13 +155,16 @@ GOOD: dict[str, tuple[int, Any]] = {
     "0.5": (1, [0.5]),
     "'ab'": (1, ["ab"]),
     "{'a': 1}": (1, [{"a": 1}]),
-    "{'a': [1, 2], 'b': [3, 4]}": (2, [{"a": [1, 2], "b": [3, 4]}]),
+    "{'a': [1, 2], 'b': [3, 4]}": (2, [{"a": 1, "b": 3}, {"a": 2, "b": 4}]),
+    "__import__('pandas').DataFrame({'a': [1, 2], 'b': ['x', None]})": (2, [[1, "x"], [2, "nan"]]),
+    "__import__('pandas').array([1, None])": (2, [1, None]),
+    "__import__('scipy.sparse').sparse.csr_matrix([[0, 1], [2, 0]])": (2, [[0, 1], [2, 0]]),
     "range(len(X))": (2, None),
     "(1, 2)": (2, [1, 2]),
     "[None, float('nan')]": (2, [None, "nan"]),
     "[__import__('numpy').zeros((len(X), 3)), __import__('numpy').zeros((len(X), 2))]": (
         2,
-        [[[0.0] * 3] * 2, [[0.0] * 2] * 2],
+        [[[0.0] * 3, [0.0] * 2]] * 2,
     ),
 }
 

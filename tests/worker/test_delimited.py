@@ -10,7 +10,9 @@ import lzma
 import math
 import os
 import pickle
+import shlex
 import tempfile
+import tomllib
 import zipfile
 from collections.abc import Callable
 from typing import Any
@@ -20,9 +22,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backends.base import Source
+from console.worker.child.data import delimited
 from console.worker.child.data.delimited import Columns, read_delimited
 from console.worker.child.data.json_lines import is_json_lines, read_json_lines
-from console.worker.child.data.options import Knowledge, ReadOptions
+from console.worker.child.data.options import Knowledge, ReadOptions, options_from, say, say_ignore
 from console.worker.child.main import Refusal
 
 FOUND, UNKNOWN = ReadOptions(), Knowledge()
@@ -193,6 +196,12 @@ def test_the_recipe_decides_before_the_file() -> None:
         read(b"a,b\n1,\xe9\n", ReadOptions(encoding="utf-8"))
 
 
+@pytest.mark.parametrize("said", [{"encoding": "rot13"}, {"encoding": "u\0"}, {"sep": "\n"}, {"sep": '"'}, {"sep": ""}])
+def test_options_that_cannot_be_are_refused(said: dict[str, str]) -> None:
+    with pytest.raises(Refusal, match=r"is no encoding|the separator .* must be one|the separator cannot be"):
+        options_from(said)
+
+
 def test_the_model_decides_before_the_file() -> None:
     years = Knowledge(names=("2019", "2020"))
     assert cells(read(b"2019,2020\n1,2\n", known=years)) == {"2019": [1], "2020": [2]}
@@ -202,13 +211,15 @@ def test_the_model_decides_before_the_file() -> None:
     assert repr(cells(read(b"zip,n\nNone,1\n,2\n", known=gaps))["zip"]) == "['None', nan]"
 
 
-def test_numbers_before_text_are_read_as_text_again() -> None:
-    rows = b"".join(b"%d,7\n" % number for number in range(300_000))
+def test_numbers_before_text_are_read_as_text_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, size in (("_FIRST_BLOCK", 1 << 10), ("_BLOCK", 1 << 11), ("_PLAIN_BLOCK", 1 << 12)):
+        monkeypatch.setattr(delimited, name, size)
+    rows = b"".join(b"%d,7\n" % number for number in range(3000))
     found = read(b"a,b\n" + rows + b"x,7\n")
     assert found.columns["a"][0] == "0"
     assert found.columns["a"][-1] == "x"
     assert found.columns["b"].dtype.kind == "i"
-    assert found.problems == {"a": "text, first in line 300002"}
+    assert found.problems == {"a": "text, first in line 3002"}
 
 
 @given(
@@ -269,3 +280,99 @@ def test_descriptors_are_given_back() -> None:
 def test_packed_json_lines_are_json_lines() -> None:
     packed = gzip.compress(b'{"a": 1, "b": "x"}\n{"a": 2, "b": "y"}\n')
     assert cells(read(packed, lines=True)) == {"a": [1, 2], "b": ["x", "y"]}
+
+
+def test_numbers_that_stand_for_a_missing_value_are_missing_however_they_are_spelled() -> None:
+    found = cells(read(b"a,b\n1,-999\n-999,2.5\n3,-999.0\n", ReadOptions(missing=("-999",))))
+    assert repr(found) == "{'a': [1.0, nan, 3.0], 'b': [nan, 2.5, nan]}"
+    comma = cells(read(b"a;b\n1,5;-9\n-9;2\n", ReadOptions(missing=("-9",), decimal=",")))
+    assert repr(comma) == "{'a': [1.5, nan], 'b': [nan, 2.0]}"
+    long = b"a,b\n" + b"1,2\n" * 300_000 + b"-999,2\n"
+    assert math.isnan(read(long, ReadOptions(missing=("-999",))).columns["a"][-1])
+
+
+def test_what_the_recipe_calls_missing_is_so_though_the_model_knows_it_as_a_category() -> None:
+    towns = Knowledge(names=("t", "n"), texts=frozenset({"t"}), categories={"t": frozenset({"NA", "Bern"})})
+    assert cells(read(b"t,n\nNA,1\nBern,2\n", known=towns))["t"] == ["NA", "Bern"]
+    said = cells(read(b"t,n\nNA,1\nBern,2\n", ReadOptions(missing=("Bern",)), towns))["t"]
+    assert repr(said) == "['NA', nan]"
+
+
+def test_a_number_beside_signs_that_are_not_seen_is_a_number() -> None:
+    assert cells(read("a,b\n1,\u00a05\n2,6\u2009\n".encode())) == {"a": [1, 2], "b": [5.0, 6.0]}
+
+
+def test_a_point_behind_a_zero_is_no_separator_of_thousands() -> None:
+    assert cells(read(b"a;b\n1,5;0.123\n2,5;-0.456\n", ReadOptions(decimal=","))) == {
+        "a": [1.5, 2.5],
+        "b": [0.123, -0.456],
+    }
+    assert "points between their thousands" in read(b"a;b\n1.234.567;1\n5;2\n").problems["a"]
+
+
+def test_what_helps_is_written_so_that_the_recipe_and_the_command_line_take_it() -> None:
+    for value in ("\\N", "-", 'a"b', "it's", "n/a", "NaT", "true"):
+        recipe, command = say("missing", value).split(" in the recipe, or --read ")
+        assert tomllib.loads(recipe.removeprefix("say [data] "))["read"]["missing"] == [value]
+        assert shlex.split(command) == [f"missing={value}"]
+    assert say("sep", "\t") == r"""say [data] read.sep = "\t" in the recipe, or --read sep='\t'"""
+    assert say_ignore(["a", "it's"]) == """[data] ignore = ["a", "it's"] or --ignore 'a' --ignore 'it'"'"'s'"""
+
+
+def test_a_byte_that_is_none_of_the_texts_encoding_makes_no_other_encoding_of_it() -> None:
+    data = "a,b\n1,Zürich\n2,Köln\n".encode() + b"3,Z\xfcrich\n"
+    with pytest.raises(Refusal, match=r"is UTF-8 but for some bytes, first in line 4: .*--read encoding=cp1252"):
+        read(data)
+    assert cells(read(data, ReadOptions(encoding="cp1252")))["b"] == ["ZÃ¼rich", "KÃ¶ln", "Zürich"]
+    assert cells(read("a,b\n1,Zürich\n2,Köln\n".encode("cp1252")))["b"] == ["Zürich", "Köln"]
+
+
+@pytest.mark.parametrize("rows", [1, 200_000])
+def test_joined_files_are_one_table_or_refused_for_the_header_between_them(rows: int) -> None:
+    bare = b"\xef\xbb\xbf" + b"1,x\n" * rows
+    assert cells(read(bare * 2)) == {"0": [1] * 2 * rows, "1": ["x"] * 2 * rows}
+    headed = b"\xef\xbb\xbfa,b\n" + b"1,x\n" * rows
+    with pytest.raises(Refusal, match=f"repeats its header in line {rows + 2}"):
+        read(headed * 2)
+    for other in (b"b,a\nx,1\n", b"b,a\n1,2\n"):
+        with pytest.raises(Refusal, match=f"has its header once more in line {rows + 2}, in another order"):
+            read(headed + other)
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        ("a,b\n1,2,3\n4,5,6\n", r"in quotes; if the first column holds names of rows, .*--ignore 'row'$"),
+        ('"a" "b"\n"1" 2 3\n"2" 5 6\n"3" 7 8\n', "has 3 cells in line 2, where its header has 2: .*names of rows"),
+        ("   a  b\n0  1  2\n1  3  4\n", "names of rows"),
+        ("a,b\n1,2\n\n(1 row affected)\n", "line 4, .* is no row .a total, another table.: complete or remove it$"),
+        ("a;b,c\n1;2,5\n3;4,5\n5\n", "or remove it$"),
+        (" a | b \n---+---\n 1 | 2 \n(1 row)\n", "SQL clients print it"),
+        ("+---+---+\n| a | b |\n+---+---+\n| 1 | 2 |\n", "SQL clients print it"),
+        ("a,b\n---,---\n1,2\n", "SQL clients print it"),
+    ],
+)
+def test_lines_of_other_widths_are_told_by_what_makes_them(data: str, says: str) -> None:
+    with pytest.raises(Refusal, match=says):
+        read(data.encode())
+
+
+def test_a_separator_is_advised_where_it_cuts_all_lines_alike() -> None:
+    data = b"a;b\n1;2,5\n3;4,5\n"
+    with pytest.raises(Refusal, match=r"another separator is meant, say .* --read sep=';'$"):
+        read(data, ReadOptions(sep=","))
+    assert cells(read(data, ReadOptions(sep=";"))) == {"a": [1, 3], "b": [2.5, 4.5]}
+
+
+def test_a_header_below_other_lines_is_named_where_the_model_knows_it() -> None:
+    known = Knowledge(names=("a", "b", "c"))
+    for above, line in (("Report,of,May\n", 2), (",,\n,,\n", 3), ("x,y,y\n", 2), ("One\nTwo\n\n", 4)):
+        with pytest.raises(Refusal, match=f"names of the model's columns in line {line}, below others"):
+            read(f"{above}a,b,c\n1,2,3\n4,5,6\n".encode(), known=known)
+
+
+def test_what_is_called_missing_is_so_in_json_lines_too() -> None:
+    found = read(b'{"a": 1, "b": "?"}\n{"a": -999.0, "b": "x"}\n', ReadOptions(missing=("-999", "?")), lines=True)
+    assert repr(cells(found)) == "{'a': [1.0, nan], 'b': [nan, 'x']}"
+    with pytest.raises(Refusal, match="is no JSON in line 1, which is a comment: remove it"):
+        read(b'// made by x\n{"a": 1}\n', lines=True)

@@ -27,10 +27,10 @@ def test_a_row_that_was_typed_has_no_file_to_mend() -> None:
 @pytest.mark.parametrize(
     ("made", "says"),
     [
-        (failure("No module named 'cv2'"), "pip install opencv-python"),
+        (failure("No module named 'cv2'"), "-m pip install opencv-python"),
         (
             failure("No module named 'xgboost'"),
-            "'xgboost' is not installed for the worker's interpreter: pip install xgboost",
+            "'xgboost' is not installed for the worker's interpreter: python3 -m pip install xgboost",
         ),
         (failure("No module named 'sklearn'"), "pip install scikit-learn"),
         (failure("No module named 'sklearn.ensemble.forest'"), "renamed this module in 0.22"),
@@ -70,9 +70,24 @@ def test_a_column_of_another_type_says_itself_what_to_do() -> None:
 def test_versions_of_the_file_are_used() -> None:
     hint = hint_for(failure("No module named 'sklearn.svm.classes'"), Versions({"sklearn": "0.19.2"}))
     assert "pip install scikit-learn==0.19.2" in (hint or "")
-    assert hint_for(failure("No module named 'xgboost'"), Versions({"xgboost": "1.7.6"})) == (
-        "'xgboost' is not installed for the worker's interpreter: pip install xgboost==1.7.6"
+    known = Versions({"xgboost": "1.7.6"}, {"sklearn": "1.3.2", "numpy": "1.26.4"}, "/opt/my envs/bin/python")
+    assert hint_for(failure("No module named 'xgboost'"), known) == (
+        "'xgboost' is not installed for the worker's interpreter: "
+        "'/opt/my envs/bin/python' -m pip install xgboost==1.7.6 numpy==1.26.4 scikit-learn==1.3.2"
     )
+
+
+def test_another_version_of_a_library_goes_into_an_environment_of_its_own() -> None:
+    known = Versions({"sklearn": "1.2.2"}, {"sklearn": "1.9.1"}, "/opt/python")
+    hint = hint_for(failure("No module named 'sklearn._gone'"), known) or ""
+    assert "python3 -m venv ENV && ENV/bin/python -m pip install scikit-learn==1.2.2;" in hint
+    assert "[environment] in the recipe" in hint
+    assert "/opt/python -m pip" not in hint
+
+
+def test_a_version_that_is_none_gets_into_no_command() -> None:
+    known = Versions({"xgboost": "1; rm -rf ~"}, {"sklearn": "$(id)"}, "python3")
+    assert (hint_for(failure("No module named 'xgboost'"), known) or "").endswith("python3 -m pip install xgboost")
 
 
 def test_what_is_not_known_has_no_hint() -> None:
@@ -80,4 +95,4 @@ def test_what_is_not_known_has_no_hint() -> None:
 
 
 def test_install_lines() -> None:
-    assert install_line("PIL.Image") == "pip install pillow"
+    assert install_line("PIL.Image") == "python3 -m pip install pillow"

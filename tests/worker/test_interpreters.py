@@ -1,52 +1,57 @@
-"""The same children under every CPython from 3.9 on that this machine has."""
-
 from __future__ import annotations
 
-import pickle
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from console.errors import Failed
+from console.worker.interpreters import why_unfit
 from console.worker.launcher import Launcher
-from console.worker.limits import PACKAGE_ROOT
-from console.worker.model import Worker
-from console.worker.strict import inspection_from
-from tests.worker.payloads import Load, OpenFile
 
 
-def interpreters() -> list[str]:
-    """The running one, and others from 3.9 on in the usual places."""
-    found = [sys.executable]
-    places = [
-        *Path.home().glob(".pyenv/versions/*/bin/python"),
-        Path("/usr/bin/python3"),
-        Path("/usr/local/bin/python3"),
-    ]
-    for place in sorted(places):
-        check = "import sys; sys.exit(sys.version_info < (3, 9) or sys.implementation.name != 'cpython')"
-        if place.exists() and subprocess.run([place, "-c", check], capture_output=True, check=False).returncode == 0:
-            found.append(str(place))
-    return found
+def program(directory: Path, does: str) -> str:
+    """A shell script in the place of an interpreter."""
+    path = directory / "python"
+    path.write_text(f"#!/bin/sh\n{does}\n")
+    path.chmod(0o755)
+    return str(path)
 
 
-@pytest.mark.parametrize("python", interpreters())
-async def test_inspecting_and_loading(launcher: Launcher, open_file: OpenFile, evil: Load, python: str) -> None:
-    child = await launcher.spawn("inspector", python=python)
-    assert all(child.layers[name].active for name in ("descriptors", "terminal", "limits", "no_new_privs"))
-    fd = open_file(pickle.dumps({"a": [1, 2]}), "plain.pkl")
-    head, _body = await child.request("inspect", {"name": "plain.pkl"}, fds=(fd,))
-    assert inspection_from(head["inspection"]).complete
-    worker = await Worker.start(launcher, "model", python=python)
-    version = evil("type(__import__('sys').version, (), {})()")
-    assert child.python in (await worker.load(version, "pickle")).model_class
+@pytest.mark.parametrize(
+    ("does", "why"),
+    [
+        ("echo 'python 3.8 cpython.'", "is Python 3.8, and a worker needs 3.9 or newer"),
+        ("echo 'python 2.7 .'", "is Python 2.7, and a worker needs 3.9 or newer"),
+        ("echo 'python 3.11 pypy.'", "is pypy, and a worker needs CPython"),
+        ("exit 0", "is no Python 3.9 or newer: asked for its version it says nothing"),
+        ("echo no such option >&2; exit 2", "is no Python 3.9 or newer: asked for its version it says nothing"),
+        ("while :; do echo y; done", "is no Python 3.9 or newer: asked for its version it says “y”"),
+        ("printf '\\033[2Jhello'", "is no Python 3.9 or newer: asked for its version it says “\\x1b[2Jhello”"),
+    ],
+)
+def test_what_is_no_fit_interpreter_is_said(tmp_path: Path, does: str, why: str) -> None:
+    assert why_unfit(program(tmp_path, does)) == why
 
 
-@pytest.mark.parametrize("python", interpreters()[1:] or [sys.executable])
-async def test_our_packages_do_not_reach_a_foreign_interpreter(launcher: Launcher, evil: Load, python: str) -> None:
-    worker = await Worker.start(launcher, "model", python=python)
-    paths = (await worker.load(evil("type(repr(__import__('sys').path), (), {})()"), "pickle")).model_class
-    assert repr(PACKAGE_ROOT) not in paths
-    if python != sys.executable:
-        assert sys.prefix not in paths
+def test_what_cannot_be_started_is_said(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("no program")
+    (tmp_path / "text").chmod(0o755)
+    assert why_unfit(str(tmp_path / "text")) == "cannot be started: exec format error"
+
+
+def test_our_own_interpreter_is_fit() -> None:
+    assert why_unfit(sys.executable) is None
+
+
+async def test_nothing_is_started_under_an_interpreter_that_is_not_fit(tmp_path: Path) -> None:
+    python = program(tmp_path, f'echo "$@" >> {tmp_path / "started"}; echo "python 3.8 cpython."')
+    launcher = Launcher()
+    try:
+        with pytest.raises(Failed, match=r"is Python 3\.8, and .*; nothing was started") as told:
+            await launcher.spawn("worker", label="m", python=python)
+    finally:
+        await launcher.close()
+    assert "environment.python in the recipe" in (told.value.hint or "")
+    assert (tmp_path / "started").read_text().count("-I -S -c import sys") == 1
+    assert "boot" not in (tmp_path / "started").read_text()

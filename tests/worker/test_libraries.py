@@ -19,6 +19,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, StackingClassifier, VotingClassifier
+from sklearn.feature_extraction import DictVectorizer
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -358,3 +359,23 @@ def ask(tmp_path: Path) -> Iterator[Ask]:
     yield asked
     for fd in fds:
         os.close(fd)
+
+
+def test_vectorizers_of_dictionaries_get_one_for_each_row(ask: Ask) -> None:
+    rows = F.assign(town=TEXTS)
+    model = make_pipeline(DictVectorizer(), LinearRegression()).fit(rows.to_dict("records"), T)
+    answer, decided = ask(model, rows[["town", "q", "p"]].assign(other=1))
+    assert numpy.allclose(answer, model.predict(rows.to_dict("records")), rtol=1e-12)
+    assert "not used by the model: other" in decided
+    with pytest.raises(Refusal, match="missing: 'q'"):
+        ask(model, rows[["town", "p"]])
+
+
+@pytest.mark.slow
+def test_parameters_of_statsmodels_are_no_columns(ask: Ask) -> None:
+    import statsmodels.api as sm
+
+    counts = numpy.random.default_rng(2).poisson(2, _ROWS)
+    model = sm.NegativeBinomial(counts, sm.add_constant(F)).fit(disp=0)
+    answer, _decided = ask(model, F[["q", "p"]])
+    assert numpy.allclose(answer, model.predict(sm.add_constant(F)), rtol=1e-12)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import io
 import tempfile
 from typing import Any
@@ -307,3 +308,82 @@ def test_what_is_ignored_and_what_is_not_there_is_told() -> None:
     assert "ignored: z" in table.decided
     with pytest.raises(Refusal, match=r"missing target: 'y'\); 'y' and 'Y' differ in case only"):
         read(csv(HEAD.assign(Y=1)), NAMED, "y")
+
+
+def test_contradictions_are_refused_by_name() -> None:
+    with pytest.raises(Refusal, match="is to be read without 'a', which the model was fitted on: take it out of"):
+        read(csv(HEAD), NAMED, ignore=("a",))
+    with pytest.raises(Refusal, match="has 'a' for a target, which the model was fitted on"):
+        read(csv(HEAD), NAMED, "a")
+    with pytest.raises(Refusal, match="'t' for two targets"):
+        read(csv(HEAD.assign(t=1)), NAMED, ("t", "t"))
+    with pytest.raises(Refusal, match=r"missing target: 't'.; its columns are 'a', 'b', 'c'$"):
+        read(csv(HEAD), NAMED, "t")
+    with pytest.raises(Refusal, match="its 3 columns have no names, say its index"):
+        read(csv(HEAD, header=False), NAMED, "t")
+
+
+def test_what_helps_with_the_columns_helps() -> None:
+    with pytest.raises(Refusal, match=r"""\["k", "n"\] or --ignore 'k' --ignore 'n'$"""):
+        read(csv(HEAD.assign(k=1, n=2)), NAMED)
+    same(NAMED, csv(HEAD.assign(k=1, n=2)), HEAD, ignore=("k", "n"))
+    with pytest.raises(Refusal, match=r"found.; leave out what is no input with --ignore COL$"):
+        read(csv(HEAD.assign(k=1, n=2)), ARRAY)
+    same(ARRAY, csv(HEAD.assign(k=1, n=2)), HEAD.to_numpy(), ignore=("k", "n"))
+    for sep in (";", ","):
+        with pytest.raises(Refusal, match=f"--read sep='{sep}'$"):
+            read(csv(HEAD, sep=sep), ARRAY, sep="|")
+    with pytest.raises(Refusal, match=r"; if line 2 is no row .a header, units, a total., remove it$"):
+        read(csv(HEAD).replace("a,b,c", "a,b,c\ncm,cm,kg"), NAMED)
+
+
+def test_bytes_that_are_text_are_the_models_categories() -> None:
+    towns = pandas.DataFrame({"t": ["Bern", "Zürich"] * 12, "x": NUMBERS["a"]})
+    model = make_pipeline(
+        ColumnTransformer([("t", OneHotEncoder(handle_unknown="ignore"), ["t"])], remainder="passthrough"),
+        LinearRegression(),
+    ).fit(towns, TRUTH)
+    packed = towns.assign(t=[town.encode() for town in towns["t"]])
+    same(model, parquet(packed), towns)
+    file = io.BytesIO()
+    numpy.savez(file, t=numpy.array(list(packed["t"])), x=towns["x"].to_numpy())
+    same(model, file.getvalue(), towns)
+
+
+def test_values_of_arrow_and_numpy_that_are_no_numbers_are_named() -> None:
+    def npy(array: Any) -> bytes:
+        file = io.BytesIO()
+        numpy.save(file, array)
+        return file.getvalue()
+
+    day, moment = datetime.date(2024, 1, 2), datetime.time(1, 2)
+    for value, kind in ((day, "dates"), (moment, "times"), (b"\xff", "bytes")):
+        for model in (NAMED, ARRAY):
+            with pytest.raises(Refusal, match=f"'a': number expected, found {kind}"):
+                read(parquet(HEAD.assign(a=value)), model)
+    with pytest.raises(Refusal, match=r"'a': number expected, found text .category."):
+        read(parquet(HEAD.assign(a=pandas.Categorical(["x", "y"] * 2))), ARRAY)
+    for dtype, kind in (("c16", "complex numbers"), ("U9", "text"), ("S9", "text"), ("M8[s]", "dates")):
+        with pytest.raises(Refusal, match=f"numbers expected, found {kind}"):
+            read(npy(HEAD.to_numpy().astype("i8").astype(dtype)), NAMED)
+    with pytest.raises(Refusal, match="as a pickle, which is never opened as data"):
+        read(npy(HEAD.to_numpy().astype(object)), NAMED)
+    with pytest.raises(Refusal, match="several values a row in its field 'v'"):
+        read(npy(numpy.zeros(4, dtype=[("i", "i8"), ("v", "f8", (2,))])), NAMED)
+    one = LinearRegression().fit(NUMBERS[["a"]].to_numpy(), TRUTH)
+    same(one, npy(HEAD["a"].to_numpy()), HEAD[["a"]].to_numpy())
+
+
+def test_options_of_text_that_a_file_has_no_use_for_are_told() -> None:
+    table = read(parquet(HEAD), NAMED, sep=";", missing=("-9",))
+    assert "read.sep, read.missing not used, since it is of csv" in table.decided
+    assert "read.decimal not used" in read(HEAD.to_json(orient="records", lines=True), NAMED, decimal=",").decided
+    assert "not used" not in read(csv(HEAD), NAMED, decimal=".", missing=("-9",)).decided
+
+
+def test_arrays_that_the_model_knows_as_columns_are_columns() -> None:
+    frame = NUMBERS.set_axis(["x", "y", "data"], axis="columns")
+    model = LinearRegression().fit(frame, TRUTH)
+    file = io.BytesIO()
+    numpy.savez(file, **{name: frame[name].to_numpy() for name in ("data", "y", "x")})
+    assert same(model, file.getvalue(), frame).y is None

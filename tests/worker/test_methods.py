@@ -6,13 +6,14 @@ import pickle
 from typing import Any
 
 import numpy
+import pandas
 import pytest
 from sklearn.cluster import DBSCAN, AgglomerativeClustering
 from sklearn.linear_model import Ridge
 from sklearn.manifold import TSNE
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import KernelDensity, LocalOutlierFactor
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import LabelEncoder, StandardScaler
 from sklearn.svm import SVC
 
 from console.worker.child.main import Refusal
@@ -72,6 +73,8 @@ def test_the_first_method_that_answers_rows_is_asked(model: Any, first: str) -> 
         (X, "ndarray has no method that answers rows: it is no model"),
         ("a text", "str has no method that answers rows: it is no model"),
         (StandardScaler, "it is the class StandardScaler, no fitted model"),
+        (LabelEncoder().fit(["a", "b"]), r"\(it has transform, which takes labels and no rows\)"),
+        (pandas.DataFrame(X), "DataFrame has no method that answers rows: it is no model"),
         (None, "NoneType has no method that answers rows"),
         (Survival(), r"Survival has none of predict, .*; name one of predict_median \(--method\)"),
     ],

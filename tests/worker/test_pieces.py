@@ -171,6 +171,16 @@ def test_a_long_table_is_answered_in_pieces_as_it_would_be_whole(long_csv: Path)
     found.close()
 
 
+def test_long_texts_are_answered_in_shorter_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pieces, "_PIECE_BYTES", 100_000)
+    texts = [f"{at} " * 200 for at in range(300)]
+    pandas.DataFrame({"t": texts}).to_csv(tmp_path / "texts.csv", index=False)
+    found = opened(tmp_path / "texts.csv", None, None, held=10_000)
+    assert isinstance(found, LongTable)
+    assert piece_of(RandomForestClassifier(), found) == 64
+    found.close()
+
+
 def test_what_answers_across_rows_gets_them_in_one_call(long_csv: Path) -> None:
     centred = make_pipeline(FunctionTransformer(lambda X: X - X.mean()), KMeans(2, n_init=1))
     centred.fit(frame_of(100)[["a", "b", "c"]])

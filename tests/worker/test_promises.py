@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import pickle
 import warnings
 from typing import Any
 
 import numpy
 import pytest
+import sklearn
 from lightgbm import LGBMClassifier
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import make_classification, make_multilabel_classification
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import RandomForestClassifier, VotingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV
@@ -25,6 +27,9 @@ from xgboost import XGBClassifier
 
 from console.worker.child import asking
 from console.worker.child.main import Refusal
+from console.worker.failures import ChildFailed
+from console.worker.model import Worker
+from tests.worker.payloads import OpenFile
 
 METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function")
 BINARY = make_classification(60, 6, random_state=0)
@@ -159,3 +164,19 @@ def test_what_is_of_no_library_and_no_classifier_may_predict_other_words() -> No
     asking.check(plain, "predict_proba", array([0.5, 0.9]), 1)
     with pytest.raises(Refusal, match="no probability"):
         asking.check(plain, "predict_proba", array([0.5, 3.0]), 1)
+
+
+async def test_labels_of_another_version_are_refused_where_a_part_gives_what_cannot_be(
+    worker: Worker, open_file: OpenFile
+) -> None:
+    model = VotingClassifier([("forest", RandomForestClassifier(3, random_state=0))]).fit(*BINARY)
+    for tree in model.estimators_[0].estimators_:
+        tree.tree_.value[:] *= 40
+    now = sklearn.__version__
+    data = pickle.dumps(model).replace(now.encode(), f"{now[:-1]}x".encode())
+    await worker.load(open_file(data, "model.pkl"), "pickle")
+    with pytest.raises(
+        ChildFailed, match=r"RandomForestClassifier\.predict_proba answered \d+.*no probability"
+    ) as told:
+        await worker.call_rows([[0.0] * 6])
+    assert (told.value.hint or "").startswith(f"written with scikit-learn {now[:-1]}x, run with {now}")

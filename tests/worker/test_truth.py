@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import lightgbm
 import numpy as np
 import pandas
 import pytest
-import statsmodels.api
-import xgboost
 from sklearn import metrics as known
 from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.cluster import KMeans
@@ -48,6 +46,7 @@ OUT = np.zeros(200, dtype=int)
 OUT[:20] = 1
 FAR = X.copy()
 FAR[:20] += 3 * RANDOM.rand(20, 4)
+SLOW = pytest.mark.slow
 
 
 def measured(model: Any, y: Any, rows: Any = X, extra: tuple[str, ...] = ()) -> Measurement:
@@ -70,6 +69,7 @@ def spelled(y: Any, how: str) -> Any:
         "float text": lambda one: f"{one}.0",
         "bool": bool,
         "bool text": lambda one: str(bool(one)),
+        "TRUE": lambda one: str(bool(one)).upper(),
         "object": lambda one: one,
         "words": lambda one: "abc"[one],
     }
@@ -77,7 +77,7 @@ def spelled(y: Any, how: str) -> Any:
     return np.asarray(found, dtype=object) if how == "object" else np.asarray(found)
 
 
-SPELLINGS = ("int", "float", "text", "float text", "bool", "bool text")
+SPELLINGS = ("int", "float", "text", "float text", "bool", "bool text", "TRUE")
 CLASSIFIERS: tuple[Callable[[], Any], ...] = (
     LogisticRegression,
     lambda: RandomForestClassifier(5, random_state=0),
@@ -133,9 +133,12 @@ def test_families_of_classifiers(make: Callable[[], Any], labels: Any) -> None:
     assert {*found.metrics, *found.causes} >= {"accuracy", "balanced_accuracy", "log_loss"}
 
 
-@pytest.mark.parametrize("make", [xgboost.XGBClassifier, lambda **more: lightgbm.LGBMClassifier(verbose=-1, **more)])
-def test_classifiers_of_other_libraries(make: Callable[..., Any]) -> None:
-    model = make(n_estimators=5, n_jobs=1).fit(X, THREE)
+@pytest.mark.slow
+@pytest.mark.parametrize("library", ["xgboost", "lightgbm"])
+def test_classifiers_of_other_libraries(library: str) -> None:
+    kinds = {"xgboost": "XGBClassifier", "lightgbm": "LGBMClassifier"}
+    make = getattr(importlib.import_module(library), kinds[library])
+    model = make(n_estimators=5, n_jobs=1, **({"verbose": -1} if library == "lightgbm" else {})).fit(X, THREE)
     for given in ("int", "float", "text"):
         close(measured(model, spelled(THREE, given)), of_labels(model, X, THREE, model.classes_))
 
@@ -243,6 +246,7 @@ def test_labels_that_the_model_does_not_know_are_named() -> None:
         (LogisticRegression().fit(X, TWO), spelled(TWO, "words"), "it holds 'a', 'b', it knows '0', '1'"),
         (LinearRegression().fit(X, REAL), spelled(TWO, "words"), "the target holds text, but the model predicts num"),
         (LinearRegression().fit(X, REAL), np.full(200, "2020-01-01", dtype="M8[D]"), "the target holds dates"),
+        (LinearRegression().fit(X, REAL), REAL * 1j, "the target holds complex numbers"),
         (LinearRegression().fit(X, PAIR), REAL, r"answers 2 values for each row .*, the target has one column"),
         (LinearRegression().fit(X, REAL), PAIR, r"answers one value for each row .*, the target has 2 columns"),
         (OneVsRestClassifier(LogisticRegression()).fit(X, LABELS), TWO, "3 values for each row .* has one column"),
@@ -258,6 +262,37 @@ def test_what_cannot_be_compared_is_refused(model: Any, y: Any, words: str) -> N
         measured(model, y)
     with pytest.raises(Refusal, match=words):
         score(truth.prepared(model, y), model, 0, 5, model.predict(X[:5]))
+
+
+def test_labels_of_several_that_the_model_does_not_know_spoil_every_metric_of_labels() -> None:
+    model = RandomForestClassifier(3, random_state=0).fit(X, LABELS)
+    found = measured(model, LABELS * 2)
+    rows = int((LABELS == 1).any(axis=1).sum())
+    assert found.notes[0].startswith(f"{rows} of 200 rows have a label that the model does not know ('2')")
+    assert found.metrics == {"accuracy": float((model.predict(X) == LABELS * 2).all(axis=1).mean())}
+    assert found.causes["f1_weighted"] == "the model does not know the class '2'"
+
+
+def test_an_unknown_label_that_is_no_whole_number_counts_as_wrong() -> None:
+    model = LogisticRegression().fit(X, TWO)
+    y = np.where(TWO == 1, 1.0, 0.5)
+    assert measured(model, y).metrics["accuracy"] == float((model.predict(X) == y).mean())
+
+
+def test_whole_numbers_that_floats_round_are_refused() -> None:
+    model = DecisionTreeClassifier(max_depth=2).fit(X, TWO + 2**53)
+    assert measured(model, (TWO + 2**53).astype(object)).metrics["accuracy"] > 0.5
+    with pytest.raises(Refusal, match="the target, having gaps, was read as floats"):
+        measured(model, np.where(np.arange(200) == 3, np.nan, TWO + 2**53))
+
+
+def test_bytes_blanks_and_decimals_are_spelled_as_the_classes_are() -> None:
+    for classes, given in (((b"a", b"b"), ("a", "b")), (("a", "b"), (b"a", b"b")), ((" ", "b"), (" ", "b"))):
+        model = DecisionTreeClassifier(max_depth=2).fit(X, np.array(classes)[TWO])
+        expected = of_labels(DecisionTreeClassifier(max_depth=2).fit(X, TWO), X, TWO, [0, 1])
+        close(measured(model, np.array(given, dtype=object)[TWO]), expected)
+    prepared = truth.prepared(DummyClassifier().fit(X, TWO + 1.5), np.array(["1.50", "2.5"], dtype=object)[TWO])
+    assert prepared.y.tolist() == (TWO + 1.5).tolist()
 
 
 # numbers
@@ -282,26 +317,41 @@ def of_numbers(y: Any, answer: Any) -> dict[str, float]:
 def regressors(y: Any) -> Iterator[Any]:
     yield Ridge().fit(X, y)
     yield RandomForestRegressor(5, random_state=0).fit(X, y)
-    yield xgboost.XGBRegressor(n_estimators=5, n_jobs=1).fit(X, y)
-    yield lightgbm.LGBMRegressor(n_estimators=5, n_jobs=1, verbose=-1).fit(X, y)
-    yield lightgbm.train({"verbose": -1, "num_threads": 1}, lightgbm.Dataset(X, y.astype(float)), 5)
-    yield statsmodels.api.OLS(y, X).fit()
     yield TransformedTargetRegressor(Ridge(), func=np.log1p, inverse_func=np.expm1).fit(X, y)
     yield make_pipeline(StandardScaler(), Ridge()).fit(X, y)
     yield GridSearchCV(Ridge(), {"alpha": [1.0]}, cv=2).fit(X, y)
     yield Network()
 
 
+def regressors_of_other_libraries(y: Any) -> Iterator[Any]:
+    import lightgbm
+    import statsmodels.api
+    import xgboost
+
+    yield xgboost.XGBRegressor(n_estimators=5, n_jobs=1).fit(X, y)
+    yield lightgbm.LGBMRegressor(n_estimators=5, n_jobs=1, verbose=-1).fit(X, y)
+    yield lightgbm.train({"verbose": -1, "num_threads": 1}, lightgbm.Dataset(X, y.astype(float)), 5)
+    yield statsmodels.api.OLS(y, X).fit()
+
+
+@pytest.mark.parametrize(
+    "fitted", [regressors, pytest.param(regressors_of_other_libraries, marks=SLOW)], ids=["own", "others"]
+)
 @pytest.mark.parametrize("y", [REAL, WHOLE, WHOLE % 2], ids=["real", "whole", "zero and one"])
-def test_numbers_are_measured_as_numbers_whatever_the_model_says_of_itself(y: Any) -> None:
-    for model in regressors(y):
+def test_numbers_are_measured_as_numbers_whatever_the_model_says_of_itself(
+    y: Any, fitted: Callable[[Any], Iterator[Any]]
+) -> None:
+    for model in fitted(y):
         found = measured(model, y)
         assert found.task == "regression", type(model)
         found.metrics.pop("roc_auc", None)
         close(found, of_numbers(y, np.asarray(model.predict(X)).ravel()))
 
 
+@pytest.mark.slow
 def test_the_chances_of_a_booster_are_ranked_as_well() -> None:
+    import lightgbm
+
     model = lightgbm.train({"objective": "binary", "verbose": -1, "num_threads": 1}, lightgbm.Dataset(X, TWO), 5)
     found = measured(model, TWO)
     assert found.metrics["roc_auc"] == pytest.approx(known.roc_auc_score(TWO, model.predict(X)), abs=1e-12)
@@ -372,12 +422,13 @@ def test_several_numbers_are_averaged_as_scikit_learn_does(model: Any) -> None:
         MLPClassifier(3, max_iter=5, random_state=0),
     ],
 )
-@pytest.mark.parametrize("given", ["int", "float", "bool", "text"])
+@pytest.mark.parametrize("given", ["float", "text", *(pytest.param(one, marks=SLOW) for one in ("int", "bool"))])
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_several_labels_a_row(model: Any, given: str) -> None:
     model.fit(X, LABELS)
     y = np.column_stack([spelled(column, given) for column in LABELS.T])
-    found = measured(model, y, extra=("f1_macro", "hamming_loss"))
+    ranks = ("label_ranking_loss", "coverage_error", "label_ranking_average_precision_score", "ndcg_score")
+    found = measured(model, y, extra=("f1_macro", "hamming_loss", *ranks))
     answer, scores = model.predict(X), model.predict_proba(X)
     if isinstance(scores, list):
         scores = np.column_stack([one[:, 1] for one in scores])
@@ -388,6 +439,7 @@ def test_several_labels_a_row(model: Any, given: str) -> None:
         "f1_macro": known.f1_score(LABELS, answer, average="macro"),
         "hamming_loss": known.hamming_loss(LABELS, answer),
         "roc_auc": known.roc_auc_score(LABELS, scores),
+        **{name: getattr(known, name)(LABELS, scores) for name in ranks},
     }
     close(found, expected)
     assert set(found.causes) == {"balanced_accuracy", "log_loss"}
@@ -472,12 +524,21 @@ TRUTHS: dict[str, Any] = {
     "-1.0 and 1.0": (1 - 2 * OUT).astype(float),
     "bools": OUT.astype(bool),
     "text": OUT.astype(str),
+    "float text": OUT.astype(float).astype(str),
+    "mixed": np.asarray([[one, bool(one), str(one)][at % 3] for at, one in enumerate(OUT.tolist())], dtype=object),
     "words": np.array(["inlier", "outlier"])[OUT],
     "other words": np.array(["Normal", "Anomaly"], dtype=object)[OUT],
 }
 
 
-@pytest.mark.parametrize("detector", DETECTORS, ids=lambda one: type(one).__name__)
+_EVERYDAY = (IsolationForest, OneClassSVM, Rising, Unmarked)
+
+
+@pytest.mark.parametrize(
+    "detector",
+    [pytest.param(one, marks=() if isinstance(one, _EVERYDAY) else SLOW) for one in DETECTORS],
+    ids=lambda one: type(one).__name__,
+)
 def test_outliers_in_any_spelling_of_the_truth(detector: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -519,6 +580,15 @@ def test_an_ambiguous_truth_of_outliers_is_refused(y: Any, words: str) -> None:
         measured(IsolationForest(n_estimators=5).fit(FAR), y, FAR)
 
 
+def test_what_may_be_the_wrong_way_round_is_told() -> None:
+    model = IsolationForest(n_estimators=5, random_state=0).fit(FAR)
+    doubt = "; if that is the wrong way round, write -1 for an outlier and 1 for an inlier"
+    assert measured(model, 1 - OUT, FAR).notes == [f"truth 1 taken for an outlier (-1), 180 of 200 rows{doubt}"]
+    words = np.array(["inlier", "outlier"])[1 - OUT]
+    assert measured(model, words, FAR).notes == ["truth outlier taken for an outlier (-1), 180 of 200 rows"]
+    assert measured(model, 0 * OUT, FAR).notes == ["truth 1 taken for an outlier (-1), 0 of 200 rows"]
+
+
 def test_scores_that_contradict_the_answers_rank_nothing() -> None:
     found = measured(Contrary().fit(FAR), OUT, FAR)
     assert set(found.causes) == {"roc_auc", "average_precision"}
@@ -528,7 +598,7 @@ def test_scores_that_contradict_the_answers_rank_nothing() -> None:
 # models without a truth
 
 
-def test_densities_groups_and_rankers() -> None:
+def test_densities_and_groups() -> None:
     density = KernelDensity().fit(X)
     assert measured(density, None).metrics == pytest.approx({"mean_log_likelihood": density.score(X) / 200}, abs=1e-12)
     mixture = GaussianMixture(2, random_state=0).fit(X)
@@ -547,9 +617,15 @@ def test_densities_groups_and_rankers() -> None:
     assert agreed == pytest.approx(known.v_measure_score(TWO[keep], clusters.predict(X)[keep]), abs=1e-12)
     with pytest.raises(Refusal, match="the number of a cluster is no label that could be right"):
         score(truth.prepared(clusters, TWO), clusters, 0, 5, clusters.predict(X[:5]))
+    with pytest.raises(Refusal, match="measuring an outlier detection model needs a target column"):
+        measured(IsolationForest(n_estimators=5).fit(X), None)
+
+
+@pytest.mark.slow
+def test_a_ranker_is_not_measured() -> None:
+    import lightgbm
+
     ranker = lightgbm.LGBMRanker(n_estimators=2, n_jobs=1, verbose=-1).fit(X, TWO, group=[100, 100])
     found = measured(ranker, TWO)
     assert (found.task, found.metrics) == ("ranking", {})
     assert "within groups of rows" in found.causes["ndcg_score"]
-    with pytest.raises(Refusal, match="measuring an outlier detection model needs a target column"):
-        measured(IsolationForest(n_estimators=5).fit(X), None)

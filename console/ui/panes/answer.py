@@ -35,7 +35,9 @@ def answer_lines(
         lines += _said(_only(outcome.outputs["predict"]), truth, outcome, width)
     lines += warned_lines(warnings_of(worker, outcome.warnings), width)
     shares = _only(outcome.outputs.get("predict_proba"))
-    if isinstance(shares, list):
+    if isinstance(shares, list) and any(isinstance(one, list) for one in shares):
+        lines += [Content(""), *pairs([("predict_proba", value_text(shares, 400))], width, len("predict_proba") + 2)]
+    elif isinstance(shares, list):
         lines += [Content(""), *_bars(shares, classes, width)]
     for name in ("decision_function", "transform"):
         value = _only(outcome.outputs.get(name))
@@ -70,8 +72,9 @@ def _compared(score: Mapping[str, float]) -> tuple[str, str]:
 
 
 def _bars(shares: Sequence[Json], classes: Sequence[Json] | None, width: int) -> list[Content]:
-    """The surest classes first, a bar each."""
-    known = classes if classes is not None and len(classes) == len(shares) else range(len(shares))
+    """The surest classes first, a bar each; of several labels a row, which have no classes of their own, by number."""
+    fits = classes is not None and len(classes) == len(shares) and not any(isinstance(one, list) for one in classes)
+    known = classes if classes is not None and fits else range(len(shares))
     named = zip(shares, known, strict=True)
     numbers = [(share, answer_text(label, 40)) for share, label in named if isinstance(share, (int, float))]
     ranked = sorted(numbers, reverse=True)[:_MOST_CLASSES]

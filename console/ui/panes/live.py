@@ -152,8 +152,6 @@ def probe_lines(probe: ProbeState | None, row: Row | None, charts: ChartsPanel, 
         told.append((2, Content.assemble((f"{safe(name, 30)} ", "$quiet"), (text.number(value), "bold"))))
     if probe.missing:
         told.append((3, Content.styled(f"{text.count(probe.missing, 'row')} without a truth", "$warning")))
-    if probe.unscored and not probe.score:
-        told.append((2, Content.styled(f"no score: {safe(probe.unscored, 200)}", "$warning")))
     if not probe.running and probe.stopped_why:
         told.append((1, Content.styled(safe(probe.stopped_why, 100), "$quiet")))
     line = _most_of(told, width - 2)
@@ -184,10 +182,12 @@ def _waiting(row: Row | None) -> str:
 
 
 def doubt_lines(probe: ProbeState | None, row: Row | None, width: int) -> tuple[Content, ...]:
-    """How memory grew while it was driven, and what is wrong with the answers; nothing where there is nothing."""
+    """How memory grew while it was driven, why there is no score, and what is wrong with the answers."""
     grown: list[Content] = []
     if probe is not None and probe.growth is not None:
         grown = paragraph(growth_words(probe.growth), width, style="$warning" if probe.growth.grows else "$quiet")
+    if probe is not None and probe.unscored and not probe.score:
+        grown += paragraph(f"no score: {safe(probe.unscored, 400)}", width, style="$warning")[:2]
     if probe is not None and probe.last_error:
         grown += paragraph(safe(probe.last_error, 400), width, style="$error")[:2]
     warnings = warnings_of(row.worker if row is not None else None, probe.warnings if probe is not None else ())

@@ -64,6 +64,8 @@ def _bytes(row: Row) -> Content:
         *((text.size(artifact.size), f"changed {text.ago(artifact.modified)}") if artifact.modified else ()),
     ]
     words.append(f"sha256 {safe(digest)[:12]}" if digest else "")
+    if artifact.link and not artifact.problem:
+        words.append(f"link to {safe(artifact.link)}")
     if artifact.problem:
         words.append(safe(artifact.problem))
     return Content.styled(text.joined(words), "$quiet")

@@ -99,6 +99,7 @@ def facts_line(report: Report | None, row: Row, why_unread: str = "") -> Line:
     found = report.inspection
     digest = (report.artifact.digest or row.artifact.digest or "").removeprefix("sha256:")
     parts = [
+        *([f"link to {safe(row.artifact.link)}"] if row.artifact.link else []),
         *(["sealed with age"] if row.artifact.sealed else []),
         *_shape(found, row.artifact.steps),
         *(f"{safe(name)} {safe(version)}" for name, version in _libraries(found)),

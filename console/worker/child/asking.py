@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
+from console.worker.child.jsonable import column
 from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
 from console.worker.child.methods import method_of
@@ -12,6 +13,8 @@ from console.worker.child.promises import hold
 __all__ = ["answered", "ask", "check", "count", "own"]
 
 _PLAIN = (str, bytes, int, float, complex)
+_DENSE_CAP = 256 << 20
+"""Bytes of a sparse answer once its zeros are written out."""
 
 
 def ask(model: Any, name: str, rows: Any, *truth: Any) -> Any:
@@ -35,13 +38,32 @@ def own(rows: Any) -> Any:
 
 
 def answered(method: Callable[..., Any], given: list[Any]) -> Any:
-    """The method's answer; one that has to write into what is read-only gets a copy of it after all."""
+    """The method's answer, row by row; one that has to write into what is read-only gets a copy of it after all."""
     try:
-        return method(*given)
+        return _by_row(method(*given), given[0])
     except ValueError as error:
         if "read-only" not in str(error) or not any(map(_read_only, given)):
             raise
-    return method(*(one.copy() if _read_only(one) else one for one in given))
+    return _by_row(method(*(one.copy() if _read_only(one) else one for one in given)), given[0])
+
+
+def _by_row(answer: Any, rows: Any) -> Any:
+    """An answer as what has a value, or a list of them, for each row: a frame's, sparse numbers with their zeros.
+
+    Columns by name become an object for each row. Raises Refusal for sparse numbers that are too many to write out.
+    """
+    if hasattr(answer, "strides"):
+        return answer
+    if hasattr(answer, "toarray"):
+        if answer.shape[0] * answer.shape[-1] * answer.dtype.itemsize > _DENSE_CAP:
+            shape = " x ".join(f"{side:,}" for side in answer.shape)
+            raise Refusal("too-large", f"the answer is {shape} sparse numbers, too many to write out")
+        return answer.toarray()
+    if hasattr(answer, "columns") and callable(attribute(answer, "to_numpy")):
+        return answer.to_numpy()
+    if isinstance(answer, dict) and answer and all(_sized(one) == count(rows) for one in answer.values()):
+        return [dict(zip(answer, values)) for values in zip(*map(column, answer.values()))]
+    return answer
 
 
 def _read_only(rows: Any) -> bool:

@@ -78,7 +78,12 @@ def _number(part: Any, place: str) -> int:
 
 def picks(model: Any) -> bool:
     """Whether the model takes the columns that it needs out of a frame, whatever else is in it."""
-    return library_of(model).picks
+    return library_of(model).picks or takes_records(model)
+
+
+def takes_records(model: Any) -> bool:
+    """Whether the model, or the first step of it, takes a dictionary for each row."""
+    return any(library_of(part).records for part in receivers(model))
 
 
 def takes_array(model: Any) -> bool:

@@ -21,17 +21,16 @@ def gaps(y: Any, classes: Any = None) -> Any:
     elif y.dtype.kind in "OUS":
         labels = [one for each in several(classes) or [classes] for one in ([] if each is None else list(each))]
         known = {str(one) for one in labels}
-        missing = MISSING - known
-        flat = [_is_gap(one, missing) for one in y.ravel().tolist()]
+        flat = [_is_gap(one, known) for one in y.ravel().tolist()]
         found = numpy.asarray(flat, dtype=bool).reshape(y.shape)
     else:
         return numpy.zeros(len(y), dtype=bool)
     return found if found.ndim == 1 else found.any(axis=tuple(range(1, found.ndim)))
 
 
-def _is_gap(value: Any, missing: frozenset[str]) -> bool:
+def _is_gap(value: Any, known: set[str]) -> bool:
     if isinstance(value, str):
-        return value in missing or (not value.strip() and "" in missing)
+        return value not in known and (value in MISSING or (not value.strip() and "" not in known))
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
     try:

@@ -57,13 +57,29 @@ def _foreign(value: Any, depth: int) -> Json:
     for plain_type in (bool, int, float, str):
         if isinstance(value, plain_type):
             return jsonable(plain_type(value), depth + 1)
+    if _is_missing(value):
+        return None
     try:
         return _bounded(str(value))
     except Exception as error:
         return f"<str() raised {type(error).__name__}>"
 
 
+def _is_missing(value: Any) -> bool:
+    """Whether this is what pandas has for no value."""
+    return type(value).__name__ == "NAType"
+
+
 def column(values: Any) -> list[Json]:
-    """One output with a value for each row, as a list."""
+    """One output with a value for each row, as a list; where it is an array for each of several targets, a row has
+    a list of theirs."""
+    if of_targets(values):
+        return [list(row) for row in zip(*map(column, values))]
     plain = jsonable(values)
     return plain if isinstance(plain, list) else [plain]
+
+
+def of_targets(values: Any) -> bool:
+    """Whether this is a list of tables with the same rows, as scikit-learn answers the shares of several targets."""
+    shapes = {getattr(one, "shape", ()) for one in values} if isinstance(values, (list, tuple)) else {()}
+    return {len(shape) for shape in shapes} == {2} and len({shape[0] for shape in shapes}) == 1

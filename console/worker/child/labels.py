@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any, Optional
 
-__all__ = ["known_labels", "named", "several", "spelling", "unknown"]
+__all__ = ["known_labels", "named", "several", "spelling", "unknown", "without_zeros"]
 
-_WHOLE = re.compile(r"(-?\d+)\.0+\Z")
+_DECIMAL = re.compile(r"(-?\d+)(?:\.0+|(\.\d*[1-9])0+)\Z")
 _TRUTHS = {"true": "1", "false": "0", "1": "true", "0": "false"}
 _NAMED = 3
 
@@ -20,21 +20,31 @@ def several(classes: Any) -> Optional[list[Any]]:
 
 
 def spelling(value: Any) -> str:
-    """A label as text that is the same for 1, 1.0 and "1", and for True and "True"."""
+    """A label as text that is the same for 1, 1.0 and "1", for True and "True", and for bytes and their text."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return str(value).lower() if isinstance(value, bool) or str(value) in ("True", "False") else str(value)
 
 
+def without_zeros(text: str) -> str:
+    """A number as text without zeros at the end of its decimals; any other text as it is."""
+    decimal = _DECIMAL.match(text)
+    return text if decimal is None else decimal[1] + (decimal[2] or "")
+
+
 def _spellings(value: Any) -> list[str]:
-    """What else the label may be written as, nearest first: "1.0" for 1, "1" for True."""
+    """What else the label may be written as, nearest first: "1.0" for 1, "2.5" for "2.50", "1" for True."""
     first = spelling(value)
     found = [first]
-    whole = _WHOLE.match(first)
-    if whole is not None:
-        found.append(whole[1])
+    short = without_zeros(first)
+    if short != first:
+        found.append(short)
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
         found.append(f"{first}.0")
+    if first.lower() in _TRUTHS and first.lower() != first:
+        found.append(first.lower())
     return [*found, *(_TRUTHS[one] for one in found if one in _TRUTHS)]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any, Callable, Optional
 
-from console.worker.child.libraries.parts import library_of
+from console.worker.child.libraries.parts import library_of, receivers
 from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
 from console.worker.wire import METHODS
@@ -54,7 +54,13 @@ def method_of(model: Any, name: str) -> Callable[..., Any]:
     if name == "score":
         return method
     part = _last(model)
-    return library_of(part).adapted(part, name, method)
+    adapted = library_of(part).adapted(part, name, method)
+    return _of_records(adapted) if any(library_of(one).records for one in receivers(model)) else adapted
+
+
+def _of_records(method: Callable[..., Any]) -> Callable[..., Any]:
+    """The method of a model that takes a dictionary for each row, as one that takes a data frame."""
+    return lambda rows: method(rows.to_dict("records") if hasattr(rows, "iloc") else rows)
 
 
 def nothing_to_call(model: Any) -> Refusal:
@@ -65,8 +71,9 @@ def nothing_to_call(model: Any) -> Refusal:
         return Refusal(
             "bad-input", f"{kind} has none of {', '.join(_USUAL)}; name one of {', '.join(others)} (--method)"
         )
-    why = _why_not(model, "predict") or ""
-    reason = _reason(model, "predict") if why.startswith("has no predict") else f"it {why}"
+    whys = (_why_not(model, name) or "" for name in _USUAL)
+    why = next((found for found in whys if found and not found.startswith("has no ")), "")
+    reason = f"it {why}" if why else _reason(model, "predict")
     because = f" ({reason})" if reason else ""
     return Refusal("bad-input", f"{kind} has no method that answers rows{because}: {what_it_has(model)}")
 
@@ -79,7 +86,7 @@ def _why_not(model: Any, name: str) -> Optional[str]:
     if not known:
         there = not name.startswith("_") and callable(attribute(model, name))
         return f"has {name}, which this console does not call on rows" if there else f"has no {name}"
-    if isinstance(model, type) or not callable(attribute(model, name)):
+    if isinstance(model, type) or _is_data(model) or not callable(attribute(model, name)):
         reason = _reason(model, name)
         return f"has no {name}" + (f" ({reason})" if reason else "")
     why = library_of(model).cannot(model, name)
@@ -104,11 +111,17 @@ def what_it_has(model: Any) -> str:
     """What a model has to offer, and what this console calls."""
     if isinstance(model, type):
         return f"it is the class {model.__name__}, no fitted model; {_CALLED}"
-    if isinstance(model, (dict, list, tuple, set, str, bytes, int, float)) or hasattr(model, "dtype"):
+    if _is_data(model):
         return f"it is no model; {_CALLED}"
     there = _public(model)
     more = f" and {len(there) - _NAMES_CAP} more" if len(there) > _NAMES_CAP else ""
     return f"it has {', '.join(there[:_NAMES_CAP]) or 'no public method'}{more}; {_CALLED}"
+
+
+def _is_data(model: Any) -> bool:
+    """Whether this is plain data, a table or an array, which may have methods of the same names."""
+    plain = model is None or isinstance(model, (dict, list, tuple, set, str, bytes, int, float))
+    return plain or (hasattr(model, "shape") and (hasattr(model, "dtype") or hasattr(model, "iloc")))
 
 
 def _public(model: Any) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import re
 from collections.abc import Sequence
 from typing import Any, Optional
 
@@ -9,17 +11,32 @@ from backends.base import Source
 from console.worker.child import expected
 from console.worker.child.data.cells import is_number
 from console.worker.child.data.names import folded, unlike
-from console.worker.child.data.options import say
+from console.worker.child.data.options import say, say_ignore
 from console.worker.child.data.text import bad
 from console.worker.child.main import Refusal
 
-__all__ = ["check_count", "difference", "hint_of_target", "is_text", "refusal", "refuse_columns", "refuse_types"]
+__all__ = [
+    "check_count",
+    "difference",
+    "hint_of_target",
+    "is_text",
+    "refusal",
+    "refuse_array",
+    "refuse_columns",
+    "refuse_types",
+]
 
 DIFFERENCES_CAP = 200
+_NAMED = 8
 _SAMPLE = 1000
 _NUMERIC = frozenset("biuf")
 _PROBLEMS = ("missing target", "missing", "surplus", "type", "count")
-_OTHER_SEPARATORS = (";", "\t", "|", ":", "~", "^", "!", "&", "/")
+_OTHER_SEPARATORS = (";", "\t", "|", ",", ":", "~", "^", "!", "&", "/", " ")
+_LINE = re.compile(r"first in line (\d+)|header once more in line")
+
+_ARRAYS = {"c": "complex numbers", "M": "dates", "m": "durations", "U": "text", "S": "text"}
+_OBJECTS = (("dates", datetime.date), ("times", datetime.time), ("bytes", bytes))
+"""Kinds of values that are objects to numpy."""
 
 Difference = dict[str, Optional[str]]
 
@@ -56,14 +73,26 @@ def refuse_types(
         raise refusal(source, differences)
 
 
-def check_count(source: Source, found: int, wanted: Optional[int], target: Optional[str]) -> None:
+def check_count(
+    source: Source, found: int, wanted: Optional[int], target: Optional[str], frame: Optional[Any] = None
+) -> None:
     """Raise Refusal unless there are as many columns as are wanted; None = that is not known."""
     if wanted is None or wanted == found:
         return
-    hint = "; if one of them is the target, say which (--target COL)" if found == wanted + 1 and target is None else ""
-    hint = hint or (f"; if another separator is meant, {say('sep', ';')}" if found == 1 else "")
+    hint = "leave out what is no input with --ignore COL" if found > wanted and frame is not None else ""
+    if found == wanted + 1 and target is None:
+        hint = f"if one of them is the target, say which (--target COL){', else ' if hint else ''}{hint}"
+    sep = _separator_in(frame) if found == 1 and frame is not None else None
+    hint = f"if another separator is meant, {say('sep', sep)}" if sep else hint
     columns = (f"{count} column{'s' * (count != 1)}" for count in (wanted, found))
-    raise refusal(source, [difference("", "count", *columns)], hint)
+    raise refusal(source, [difference("", "count", *columns)], f"; {hint}" if hint else "")
+
+
+def _separator_in(frame: Any) -> Optional[str]:
+    """What may separate cells in the only column: a sign of its name, else of its first cell."""
+    name = next(iter(frame))
+    texts = (str(name), *(str(cell) for cell in list(frame[name][:1])))
+    return next((sep for text in texts for sep in _OTHER_SEPARATORS if sep in text), None)
 
 
 def refusal(source: Source, differences: list[Difference], hint: str = "") -> Refusal:
@@ -74,20 +103,31 @@ def refusal(source: Source, differences: list[Difference], hint: str = "") -> Re
         if problem == "count" and those:
             parts.append(f"{those[0]['expected']} expected, {those[0]['found']} found")
         elif problem == "type" and those:
-            told = "; ".join(
-                f"'{one['column']}': {one['expected']} expected, found {one['found']}" for one in those[:2]
-            )
+            told = "; ".join(f"{_column(one)}{one['expected']} expected, found {one['found']}" for one in those[:2])
             parts.append(f"wrong type: {told}{_more(those, 2)}")
         elif those:
             named = ", ".join(f"'{one['column']}'" for one in those[:3])
             parts.append(f"{problem}: {named}{_more(those, 3)}")
+    hint = hint or _hint_of_line(differences)
     found = bad(source, f"does not fit the model ({'; '.join(parts)}){hint}")
     found.code = "columns"
     found.details = {"differences": differences[:DIFFERENCES_CAP], "count": len(differences)}
     return found
 
 
-def _more(those: Sequence[Difference], shown: int) -> str:
+def _column(one: Difference) -> str:
+    return f"'{one['column']}': " if one["column"] else ""
+
+
+def _hint_of_line(differences: Sequence[Difference]) -> str:
+    """What several columns of one wrong line mean."""
+    wrong = [one for one in differences if one["problem"] == "type"]
+    lines = {found.group(1) if (found := _LINE.search(str(one["found"]))) else "" for one in wrong}
+    alone = len(wrong) > 1 and len(lines) == 1 and "" not in lines
+    return f"; if line {lines.pop()} is no row (a header, units, a total), remove it" if alone else ""
+
+
+def _more(those: Sequence[Any], shown: int) -> str:
     return f" and {len(those) - shown} more" if len(those) > shown else ""
 
 
@@ -137,10 +177,11 @@ def _hint(differences: list[Difference], target: Optional[str], found: Sequence[
         if other is not None:
             return f"; '{name}' and '{other}' differ {unlike(name, other)} only"
     if len(surplus) == len(found) == 1 and len(differences) > 2:
-        sep = next((sep for sep in _OTHER_SEPARATORS if sep in surplus[0]), ";")
-        return f"; if another separator is meant, {say('sep', sep)}"
+        sep = next((sep for sep in _OTHER_SEPARATORS if sep in surplus[0]), None)
+        return f"; if another separator is meant, {say('sep', sep)}" if sep else ""
     if len(surplus) == len(differences):
-        ignored = f"leave it out with [data] ignore = [\"{surplus[0]}\"] or --ignore '{surplus[0]}'"
+        several = 1 < len(surplus) <= _NAMED
+        ignored = f"leave {'them' if several else 'it'} out with {say_ignore(surplus if several else surplus[:1])}"
         return (
             f"; if '{surplus[0]}' is the target, say so (--target), else {ignored}"
             if target is None
@@ -150,9 +191,20 @@ def _hint(differences: list[Difference], target: Optional[str], found: Sequence[
 
 
 def hint_of_target(target: str, found: Sequence[str]) -> str:
-    """The column that a name of the target may mean."""
+    """The column that a name of the target may mean, else what there is."""
     other = next((name for name in found if folded(name) == folded(target)), None)
-    return "" if other is None else f"; '{target}' and '{other}' differ {unlike(target, other)} only"
+    if other is not None:
+        return f"; '{target}' and '{other}' differ {unlike(target, other)} only"
+    if list(found) == [str(at) for at in range(len(found))]:
+        return f"; its {len(found)} columns have no names, say its index"
+    return f"; its columns are {', '.join(map(repr, found[:_NAMED]))}{_more(found, _NAMED)}"
+
+
+def refuse_array(source: Source, array: Any, kinds: dict[str, expected.Kind]) -> None:
+    """Raise Refusal for an array that holds no numbers, where the model is known to want numbers alone."""
+    found = _ARRAYS.get(array.dtype.kind)
+    if found and kinds and all(kind.kind == expected.NUMBER for kind in kinds.values()):
+        raise refusal(source, [difference("", "type", "numbers", f"{found} ({array.dtype})")])
 
 
 def is_text(column: Any) -> bool:
@@ -170,9 +222,14 @@ def _kind(column: Any) -> Optional[str]:
         return "dates" if kind == "M" else "durations"
     if name.startswith(("str", "string")) or kind in "US":
         return expected.TEXT
+    if name == "category":
+        return expected.TEXT if is_text(column.cat.categories) else None
     if name != "object":
         return None
     some = list(column[:_SAMPLE])
+    odd = next((kind for kind, words in _OBJECTS if any(isinstance(value, words) for value in some)), None)
+    if odd is not None:
+        return odd
     if any(isinstance(value, (list, dict, tuple)) or getattr(value, "ndim", 0) for value in some):
         return "nested values"
     return expected.TEXT if any(isinstance(value, str) for value in some) else None

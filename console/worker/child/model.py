@@ -26,6 +26,7 @@ from console.worker.child import (
 )
 from console.worker.child.batching import Batching, Key
 from console.worker.child.data.options import Extent, options_from
+from console.worker.child.libraries.parts import receivers
 from console.worker.child.main import Answer, Refusal, Request, Service
 from console.worker.child.mixed import mixed
 from console.worker.child.repeats import Repeats
@@ -116,7 +117,7 @@ class Serving(Service):
         self._methods = tuple(methods.methods_of(self.model))
         self._first = methods.default_among(list(self._methods))
         warnings = tracebacks.drain_warnings()
-        self._suspect = bool(noted(warnings)) and "predict_proba" in self._methods
+        self._suspect = bool(noted(warnings))
         self._begin(request, "warm")
         signature = signatures.signature_of(self.model)
         not_warmed = self._warm(signature)
@@ -423,7 +424,7 @@ class Serving(Service):
         return self.tables[handle]
 
     def _loaded(self) -> Any:
-        if self.model is None:
+        if self.model is None and not self._phases:
             raise Refusal("protocol", "this worker holds no model yet")
         return self.model
 
@@ -458,15 +459,18 @@ class Serving(Service):
     def _clear(self, rows: Any) -> None:
         """Ask a model of another version once for probabilities: where those cannot be, its labels are wrong as well.
 
+        So are those of a model around others that are asked the same rows, as voters and boosted trees are.
         Raises Refusal then; what else goes wrong is told by the call itself.
         """
         before, self.phase = self.phase, "predict_proba"
-        try:
-            asking.ask(self.model, "predict_proba", rows[:SUSPECT_ROWS])
-        except Refusal:
-            raise
-        except Exception:
-            tracebacks.drain_warnings()
+        for part in receivers(self.model):
+            try:
+                asking.ask(part, "predict_proba", rows[:SUSPECT_ROWS])
+            except Refusal as refusal:
+                if refusal.code == "bad-answer":
+                    raise
+            except Exception:
+                tracebacks.drain_warnings()
         self.phase, self._suspect = before, False
 
     def _bind(self, name: str) -> Any:

@@ -8,24 +8,26 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from console.worker.child.labels import named, spelling
+from console.worker.child.labels import named, spelling, without_zeros
 from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
 from console.worker.child.task import last_part, marks_outliers_with_one
 
-__all__ = ["answers_of", "outlier_label", "scores_of", "truth_of"]
+__all__ = ["WORDS", "answers_of", "outlier_label", "scores_of", "truth_of"]
 
-_OUTLIERS = frozenset(
+WORDS = frozenset(
     ("outlier", "outliers", "anomaly", "anomalies", "anomalous", "abnormal", "novelty", "novel", "fraud", "fraudulent")
 )
+"""What outliers are called."""
 _INLIERS = frozenset(("inlier", "inliers", "normal", "nominal", "regular", "genuine", "legitimate"))
 _WAYS = (
     (frozenset(("-1", "1")), frozenset(("-1",))),
-    (frozenset(("0", "1")), frozenset(("1",))),
-    (frozenset(("true", "false")), frozenset(("true",))),
-    (_OUTLIERS | _INLIERS, _OUTLIERS),
+    (frozenset(("0", "1", "true", "false")), frozenset(("1", "true"))),
+    (WORDS | _INLIERS, WORDS),
 )
 """The ways in which truth is written: all values, and those of them that are outliers."""
+_OTHER = {"0": "1", "false": "True"}
+"""What would be an outlier where there is none."""
 
 
 def truth_of(y: Any) -> tuple[Any, str]:
@@ -35,9 +37,9 @@ def truth_of(y: Any) -> tuple[Any, str]:
     truth = numpy.asarray(y)
     if truth.ndim != 1:
         raise Refusal("bad-input", f"the truth of an outlier detector is one column, not {truth.shape[1]}")
-    spelled = {one: spelling(one).strip().lower() for one in set(truth.tolist())}
+    spelled = {one: without_zeros(spelling(one).strip().lower()) for one in set(truth.tolist())}
     values = set(spelled.values())
-    ways = [outliers for every, outliers in _WAYS if values <= every]
+    ways = {outliers & values for every, outliers in _WAYS if values <= every}
     if len(ways) != 1:
         what = f"{named(sorted(values))}, which may be outliers or inliers" if ways else named(sorted(values))
         raise Refusal(
@@ -45,9 +47,10 @@ def truth_of(y: Any) -> tuple[Any, str]:
             f"the truth holds {what}; for an outlier detector write -1 and 1 (-1 is an outlier), 0 and 1 (1 is one), "
             "True and False, or outlier and inlier, normal and anomaly",
         )
-    found = numpy.asarray([spelled[one] in ways[0] for one in truth.tolist()], dtype="int64")
-    taken = sorted({str(one) for one, text in spelled.items() if text in ways[0]} or ways[0] & {"-1", "1", "true"})
-    return found, " and ".join(taken)
+    marks = ways.pop()
+    found = numpy.asarray([spelled[one] in marks for one in truth.tolist()], dtype="int64")
+    taken = sorted({str(one) for one, text in spelled.items() if text in marks})
+    return found, " and ".join(taken) or next((_OTHER[one] for one in values if one in _OTHER), "")
 
 
 def outlier_label(model: Any, answer: Callable[[], Any]) -> int:

@@ -28,7 +28,7 @@ __all__ = ["HELD_BYTES", "LongTable", "answers_of", "manner", "open_table", "pie
 
 HELD_BYTES = 48 << 20
 """Memory that the columns of a text table may take before its rows are read in pieces."""
-_PIECE_CELLS, _PIECE_ROWS = 1 << 21, 1 << 16
+_PIECE_CELLS, _PIECE_BYTES, _PIECE_ROWS = 1 << 21, 1 << 24, 1 << 16
 _COPIES = 3
 """Times the memory of its cells that a table takes while a model is asked about all of it."""
 _TELL_S = 0.2
@@ -158,6 +158,8 @@ def piece_of(model: Any, table: Table) -> Optional[int]:
     if not answers_by_row(model):
         return None
     fitting = max(1, _PIECE_CELLS // max(1, len(table.columns)))
+    if isinstance(table, LongTable):
+        fitting = max(1, min(fitting, _PIECE_BYTES * _COPIES * table.rows // max(1, table.bytes)))
     return min(_PIECE_ROWS, 1 << fitting.bit_length() - 1)
 
 

@@ -20,6 +20,12 @@ TARGET_NAMES = ("y", "target", "label", "labels")
 INPUT_NAMES = ("X", "x", "data", "features", "inputs")
 _MALFORMED = (ValueError, EOFError, SyntaxError, tokenize.TokenError)
 """What numpy raises for headers that are none."""
+_READ_KEYS = {
+    "csv": (),
+    "JSON": ("sep", "decimal", "header"),
+    "": ("sep", "decimal", "encoding", "header", "missing"),
+}
+"""The options of text that a file of each form has no use for."""
 NAME_ARRAYS = ("feature_names", "columns")
 _APART = 1000
 """Columns that a frame may have as arrays of their own."""
@@ -55,7 +61,14 @@ def read(
     first = next(iter(first.values()), ()) if isinstance(first, dict) else first
     if not (first.shape[0] if hasattr(first, "shape") else len(first)):
         raise bad(source, "holds no row", NO_ROWS)
+    vain = [f"read.{key}" for key in _READ_KEYS[_form(raw)] if getattr(options, key) not in (None, ())]
+    raw.decided += [f"{', '.join(vain)} not used, since it is of csv"] if vain else []
     return raw
+
+
+def _form(raw: Raw) -> str:
+    first = next(iter(raw.decided), "")
+    return "csv" if first.startswith("separated by") else "JSON" if first == "JSON lines" else ""
 
 
 def _read(
@@ -74,9 +87,9 @@ def _read(
         return _one_array(source, _npy(source))
     if head.startswith(b"PK\x03\x04") and _holds_arrays(source):
         arrays = _npz(source)
-        return _sparse(source, arrays) if arrays.keys() >= _SPARSE else _several(source, arrays, target)
+        return _sparse(source, arrays) if arrays.keys() >= _SPARSE else _several(source, arrays, target, known)
     if head.startswith(b"\x89HDF\r\n\x1a\n"):
-        return _several(source, _hdf5(source), target)
+        return _several(source, _hdf5(source), target, known)
     if is_json_lines(source, options):
         return _from_columns(read_json_lines(source, options, known))
     return _from_columns(read_delimited(source, options, known, extent))
@@ -128,9 +141,9 @@ def _arrow(source: Source, kind: str) -> Raw:
         if kind == "parquet":
             file = reader.ParquetFile(source.file())
             _check_rows(source, file.metadata.num_rows)
-            frame = file.read(use_threads=False).to_pandas(use_threads=False)
+            frame = _texts(file.read(use_threads=False)).to_pandas(use_threads=False)
         else:
-            frame = reader.read_table(source.file(), use_threads=False).to_pandas(use_threads=False)
+            frame = _texts(reader.read_table(source.file(), use_threads=False)).to_pandas(use_threads=False)
             _check_rows(source, len(frame))
     except (OSError, ValueError) as error:
         raise bad(source, f"cannot be read as {kind}: {error}") from None
@@ -145,6 +158,18 @@ def _arrow(source: Source, kind: str) -> Raw:
         frame = frame.reset_index(names=index) if taken is None else frame.reset_index(drop=True)
         index = index if taken is None else []
     return Raw(frame=frame, decided=[kind], index=tuple(index))
+
+
+def _texts(table: Any) -> Any:
+    """An Arrow table with its columns of bytes as text, where they are UTF-8; older writers mark no text as such."""
+    arrow = importlib.import_module("pyarrow")
+    for at, one in enumerate(table.schema):
+        if arrow.types.is_binary(one.type) or arrow.types.is_large_binary(one.type):
+            try:
+                table = table.set_column(at, one.with_type(arrow.large_string()), table[at].cast(arrow.large_string()))
+            except arrow.ArrowInvalid:
+                continue
+    return table
 
 
 _SPARSE = {"format", "shape", "data"}
@@ -182,7 +207,7 @@ def _npy(source: Source) -> Any:
         found = mapped.npy(source)
         return numpy.load(source.file(), allow_pickle=False) if found is None else found
     except (*_MALFORMED, OSError) as error:
-        raise bad(source, f"cannot be read as npy: {error}") from None
+        raise bad(source, f"cannot be read as npy: {_told(error)}") from None
 
 
 def _npz(source: Source) -> dict[str, Any]:
@@ -195,7 +220,13 @@ def _npz(source: Source) -> dict[str, Any]:
         with numpy.load(source.file(), allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
     except (*_MALFORMED, OSError, zipfile.BadZipFile) as error:
-        raise bad(source, f"cannot be read as npz: {error}") from None
+        raise bad(source, f"cannot be read as npz: {_told(error)}") from None
+
+
+def _told(error: Exception) -> str:
+    """The error; pickled objects, of which numpy says what to switch on, by what helps here."""
+    pickled = "objects lie in it as a pickle, which is never opened as data: write numbers or texts (astype)"
+    return pickled if "allow_pickle" in str(error) else str(error)
 
 
 def _hdf5(source: Source) -> dict[str, Any]:
@@ -232,6 +263,9 @@ def _datasets(source: Source, h5py: Any, group: Any, name: str) -> list[Any]:
 
 def _one_array(source: Source, array: Any) -> Raw:
     if array.dtype.names:
+        deep = next((name for name in array.dtype.names if array[name].ndim > 1 or array.dtype[name].names), None)
+        if deep is not None:
+            raise bad(source, f"has several values a row in its field '{deep}': write each as a column of its own")
         return Raw(frame=columns_frame({name: array[name] for name in array.dtype.names}))
     if array.ndim == 0:
         raise bad(source, "holds a single value, not rows")
@@ -239,15 +273,18 @@ def _one_array(source: Source, array: Any) -> Raw:
     return Raw(array=array.reshape(len(array), -1) if array.ndim > 2 else array, named=False)
 
 
-def _several(source: Source, arrays: dict[str, Any], target: Optional[str]) -> Raw:
+def _several(source: Source, arrays: dict[str, Any], target: Optional[str], known: Knowledge) -> Raw:
     """Named arrays: one of inputs with its target apart, or as many columns as there are one-dimensional ones."""
     arrays = dict(arrays)
     names = next((arrays.pop(name) for name in NAME_ARRAYS if name in arrays and arrays[name].ndim == 1), None)
     truth_name = target if target in arrays else None
     if target is None:
-        truth_name = next((name for name in TARGET_NAMES if name in arrays and len(arrays) > 1), None)
+        truth_name = next(
+            (name for name in TARGET_NAMES if name in {*arrays} - {*known.names} and len(arrays) > 1), None
+        )
     truth = arrays.pop(truth_name) if truth_name is not None else None
-    inputs = next((arrays[name] for name in INPUT_NAMES if name in arrays), None)
+    columns = len({array.shape for array in arrays.values()}) == 1 < len(arrays) and _is_flat(arrays)
+    inputs = None if columns else next((arrays[name] for name in INPUT_NAMES if name in arrays), None)
     if inputs is None and len(arrays) == 1:
         inputs = next(iter(arrays.values()))
     lengths = {len(array) for array in arrays.values() if array.ndim}
@@ -264,11 +301,16 @@ def _several(source: Source, arrays: dict[str, Any], target: Optional[str]) -> R
     return raw
 
 
+def _is_flat(arrays: dict[str, Any]) -> bool:
+    return all(array.ndim == 1 for array in arrays.values())
+
+
 def columns_frame(columns: dict[str, Any]) -> Any:
-    """Columns as a data frame, or as they are where pandas is not installed.
+    """Columns as a data frame, or as they are where pandas is not installed. Bytes that are UTF-8 are text.
 
     Many columns are put together by type, since a frame of each for itself is slow in whatever is done with it.
     """
+    columns = {name: _decoded(cells) for name, cells in columns.items()}
     library = pandas()
     if library is None:
         return columns
@@ -281,6 +323,15 @@ def columns_frame(columns: dict[str, Any]) -> Any:
         block = importlib.import_module("numpy").array(list(columns.values()))
         return library.DataFrame(block.T, columns=list(columns), copy=False)
     return library.DataFrame(columns, copy=many)
+
+
+def _decoded(cells: Any) -> Any:
+    if getattr(cells.dtype, "kind", "") != "S":
+        return cells
+    try:
+        return importlib.import_module("numpy").char.decode(cells, "utf-8").astype(object)
+    except UnicodeError:
+        return cells
 
 
 def _check_rows(source: Source, rows: int) -> None:

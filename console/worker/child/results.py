@@ -13,7 +13,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, Optional
 
-from console.worker.child.jsonable import column
+from console.worker.child.jsonable import column, of_targets
 from console.worker.child.main import Refusal
 
 FORMS = ("csv", "json", "npy")
@@ -78,7 +78,12 @@ def _write_npy(file: Any, found: dict[str, Any], total: Optional[int]) -> list[P
     if len(found) != 1:
         raise Refusal("bad-input", "a npy file holds one output; name one method")
     numpy = importlib.import_module("numpy")
-    array = numpy.asarray(next(iter(found.values())), order="C")
+    answer = next(iter(found.values()))
+    if of_targets(answer):
+        if len({one.shape for one in answer}) > 1:
+            raise Refusal("bad-input", "targets of different numbers of classes fit no npy file; write csv or json")
+        answer = numpy.stack(answer, axis=1)
+    array = numpy.asarray(answer, order="C")
     if array.dtype.kind == "O":
         array = array.astype(str)
     if total is not None:

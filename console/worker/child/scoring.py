@@ -109,6 +109,8 @@ def _of_labels(function: Any, case: Case, options: Optional[dict[str, Any]]) -> 
     answer = _measurable(case)
     if function.__name__ in _OF_TWO_ROWS and len(answer) < 2:
         raise ValueError("it is not defined on fewer than two rows")
+    if case.indicator:
+        _known_classes(case)
     return float(function(case.y, answer, **(options or _averaging(function, case))))
 
 
@@ -197,7 +199,8 @@ def _of_indicator(base: str, function: Any, case: Case, scores: Any, chosen: Opt
         flat = [at for at in range(case.y.shape[1]) if len(numpy.unique(case.y[:, at])) < 2]
         if flat:
             raise ValueError(f"the truth of output {flat[0] + 1} holds one class only")
-    return float(function(case.y, scores, **(chosen or {"average": "macro"})))
+    averaged = "average" in inspect.signature(function).parameters
+    return float(function(case.y, scores, **(chosen or ({"average": "macro"} if averaged else {}))))
 
 
 def _roc_auc(case: Case, scores: Any, options: dict[str, str]) -> float:

@@ -15,6 +15,7 @@ from backends.base import Json, Source
 from console.worker.child import expected, misfit
 from console.worker.child.completing import completed, constant_of, meaning_of, prepared, spelled, widened
 from console.worker.child.data.options import Knowledge, ReadOptions, is_index_name, place_of
+from console.worker.child.data.text import bad
 from console.worker.child.jsonable import jsonable
 from console.worker.child.main import Refusal
 from console.worker.child.readers import Raw, frame_of, pandas, read
@@ -94,7 +95,13 @@ def read_table(
     there = set(raw.frame)
     absent = [column for column in options.ignore if column not in there]
     decided += [f"nothing to ignore is called {', '.join(absent)}"] if absent else []
-    frame = _without(frame, options.ignore, wanted, decided, "ignored")
+    kept = [column for column in options.ignore if column in there and column in set(wanted or ())]
+    if kept:
+        what = f"is to be read without '{kept[0]}', which the model was fitted on"
+        raise bad(source, f"{what}: take it out of [data] ignore, or of --ignore")
+    frame = _without(frame, options.ignore, None, decided, "ignored")
+    if name in set(wanted or ()):
+        raise bad(source, f"has '{name}' for a target, which the model was fitted on: name another with --target")
     wanted = wanted or _placeholders(model, frame, raw)
     if wanted is not None:
         X = _by_names(source, frame, raw, wanted, model, name, decided)
@@ -129,7 +136,7 @@ def _by_names(
         short = len(list(frame)) + 1 == len(wanted) and constant is not None
         names = [name for name in wanted if not short or constant is None or name != constant.name]
         frame = _without_tail(frame, raw, len(names), decided)
-        misfit.check_count(source, len(list(frame)), len(names), target)
+        misfit.check_count(source, len(list(frame)), len(names), target, frame)
         if problems is not None:
             problems = dict(zip(names, (problems.get(column, "") for column in frame)))
         frame = _renamed(frame, names)
@@ -162,8 +169,11 @@ def _of_array(source: Source, raw: Raw, targets: Sequence[str], model: Any, want
     count = len(wanted) if wanted is not None else expected.count_of(model)
     if expected.takes_texts(model):
         X = _texts_of(source, X)
+    elif X.ndim == 1 and count == 1:
+        X = X.reshape(-1, 1)
     X = widened(model, X, count, decided)
     misfit.check_count(source, X.shape[1] if X.ndim == 2 else 1, count, named_target(targets))
+    misfit.refuse_array(source, X, expected.columns(model, list(wanted or map(str, range(count or 0)))))
     if wanted is not None and X.ndim == 2 and pandas() is not None and not hasattr(X, "toarray"):
         X = prepared(model, frame_of(X, wanted), decided)
     by = ["columns by position, since the file has no names"] if wanted is not None else []
@@ -285,6 +295,9 @@ def _frame_apart(source: Source, raw: Raw, targets: Sequence[str]) -> tuple[Any,
     if raw.truth is not None or not targets:
         return frame, raw.truth, raw.truth_name
     names = list(frame)
+    twice = next((target for target in targets if targets.count(target) > 1), None)
+    if twice is not None:
+        raise bad(source, f"is to have '{twice}' for two targets: name each once")
     places = [_place(target, names) for target in targets]
     missing = _missing(raw, targets)
     if missing:
@@ -311,13 +324,13 @@ def _unnamed(source: Source, frame: Any, model: Any, target: Optional[str], raw:
     names = list(frame)
     count = expected.count_of(model)
     if expected.takes_texts(model):
-        misfit.check_count(source, len(names), 1, target)
+        misfit.check_count(source, len(names), 1, target, frame)
         misfit.refuse_types(source, frame, {names[0]: expected.Kind(expected.TEXT)}, raw.problems)
     if expected.takes_texts(model) or (count is None and len(names) == 1 and misfit.is_text(frame[names[0]])):
         return numpy.asarray(frame[names[0]]).astype(object)
     short = constant_of(model) is not None and len(names) + 1 == count
     if not short:
-        misfit.check_count(source, len(names), count, target)
+        misfit.check_count(source, len(names), count, target, frame)
     as_frame = raw.named and hasattr(frame, "iloc") and not short and not expected.takes_array(model)
     if model is None or as_frame:
         return frame if hasattr(frame, "iloc") else frame_of(list(zip(*frame.values())), names)

@@ -8,6 +8,7 @@ compared; what is not certain is refused with its cause.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any, Callable, Optional
 
@@ -19,6 +20,11 @@ from console.worker.child.main import Refusal
 from console.worker.child.task import CLASSIFICATION, OUTLIERS, REGRESSION, task_of
 
 __all__ = ["Truth", "alike", "as_texts", "prepared", "told"]
+
+
+_WHOLE = re.compile(r"-?[0-9]+\Z")
+_EXACT = 1 << 53
+"""From here on floats do not tell all whole numbers apart."""
 
 
 @dataclass
@@ -150,8 +156,10 @@ def _fill(found: Truth, model: Any, y: Any, there: Any, ask: Optional[Callable[[
         found.classes = _classes((0, 1))
         if taken not in ("", str(found.outlier)):
             count = int(found.y.sum())
+            doubt = 2 * count > len(found.y) and taken.strip().lower() not in outliers.WORDS
             found.notes.append(
                 f"truth {taken} taken for an outlier ({found.outlier}), {count:,} of {len(found.y):,} rows"
+                + ("; if that is the wrong way round, write -1 for an outlier and 1 for an inlier" if doubt else "")
             )
     elif found.task == CLASSIFICATION:
         _fill_labels(found, model, y)
@@ -177,26 +185,41 @@ def _fill_labels(found: Truth, model: Any, y: Any) -> None:
         found.classes = [_classes((0, 1))] * y.shape[1]
     elif classes is not None:
         found.classes = _classes(classes)
-    found.y = known_labels(_plain(y), found.classes, partly=True)
+    plain = _plain(y)
+    _refuse_rounded(plain, found.classes)
+    found.y = known_labels(plain, found.classes, partly=True)
     if found.classes is None:
         return
     columns = [(found.y, found.classes)] if found.y.ndim == 1 else list(zip(found.y.T, found.classes))
+    rows: set[int] = set()
     for column, labels in columns:
         new = unknown(column, labels)
+        if new:
+            known = set(_classes(labels).tolist())
+            rows.update(at for at, one in enumerate(column.tolist()) if one not in known)
         if sum(new.values()) == len(column) and (outputs is not None or found.y.ndim == 1):
             knows = f"it knows {named(labels)}"
             raise Refusal("bad-input", f"no label in the truth is one of the model's: it holds {named(new)}, {knows}")
         for label, count in new.items():
             found.new[label] = found.new.get(label, 0) + count
     if found.new:
-        rows = sum(found.new.values())
         found.notes.append(
-            f"{rows:,} of {len(y):,} rows have a label that the model does not know ({named(found.new)}): "
+            f"{len(rows):,} of {len(y):,} rows have a label that the model does not know ({named(found.new)}): "
             "no answer is right there, and what is computed from scores is left out"
         )
-        if found.y.ndim == 1 and found.y.dtype.kind == "O":
-            found.as_text = True
-            found.y, found.classes = as_texts(found.y), as_texts(found.classes)
+    if found.y.ndim == 1 and (found.classes.dtype.kind == "S" or (found.new and found.y.dtype.kind in "Of")):
+        found.as_text = True
+        found.y, found.classes = as_texts(found.y), as_texts(found.classes)
+
+
+def _refuse_rounded(y: Any, classes: Any) -> None:
+    """Raise Refusal where classes are whole numbers that the truth, read as floats, cannot tell apart."""
+    if y.dtype.kind != "f" or classes is None:
+        return
+    labels = [one for each in several(classes) or [classes] for one in _classes(each).tolist()]
+    if any(isinstance(one, (int, str)) and _WHOLE.match(str(one)) and abs(int(one)) >= _EXACT for one in labels):
+        message = "the model's classes are whole numbers beyond 2^53, and the target, having gaps, was read as floats"
+        raise Refusal("bad-input", f"{message}, which round them: leave the rows without a truth out of the file")
 
 
 def as_texts(labels: Any) -> Any:
@@ -228,8 +251,8 @@ def _numbers(y: Any, what: str, there: Any = None) -> Any:
             found = numpy.asarray([_number(one) for one in found.ravel().tolist()]).reshape(found.shape)
         except (TypeError, ValueError):
             found = found.astype(str)
-    if found.dtype.kind not in "biufc":
-        kind = "dates" if found.dtype.kind in "mM" else "text"
+    if found.dtype.kind not in "biuf":
+        kind = {"m": "dates", "M": "dates", "c": "complex numbers"}.get(found.dtype.kind, "text")
         raise Refusal("bad-input", f"the {what} holds {kind}, but the model predicts numbers")
     found = found.astype("int64") if found.dtype.kind == "b" else found
     if what == "target" and found.dtype.kind == "f" and numpy.isinf(found).any():

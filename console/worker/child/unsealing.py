@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib
 import io
 import os
+import shlex
+import sys
 from collections.abc import Sequence
 from typing import Any, Optional
 
@@ -63,7 +65,8 @@ def _age() -> Any:
     try:
         return importlib.import_module("pyrage")
     except ImportError:
-        message = "sealed files need the Python package pyrage: pip install 'model-console[security]'"
+        message = "sealed files need the Python package pyrage"
+        message += f": {shlex.quote(sys.executable)} -m pip install 'model-console[security]'"
         raise Refusal("no-package", message) from None
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import IO, Any, Optional, cast
 
 from console.worker.child.data.dialect import Dialect, records
 
-__all__ = ["Block", "Blocks", "Row"]
+__all__ = ["Block", "Blocks", "Row", "unmarked"]
 
 Row = tuple[int, list[str]]
 """The line a row of cells ends on, and its cells."""
@@ -63,6 +64,11 @@ class Block:
         return line
 
 
+def unmarked(text: str) -> str:
+    """Lines without the byte order marks that joined files have before a line."""
+    return re.sub("(^|[\r\n])\ufeff", r"\1", text) if "\ufeff" in text else text
+
+
 class Blocks:
     """The blocks of an open text file, each of about so many characters as `take` is asked for."""
 
@@ -77,7 +83,7 @@ class Blocks:
         text = self._file.read(size)
         if not text:
             return None
-        return Block(text + self._file.readline(), self._file, self._line)
+        return Block(unmarked(text + self._file.readline()), self._file, self._line)
 
     def taken(self, lines: int) -> None:
         """So many lines lie before the next block."""

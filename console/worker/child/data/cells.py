@@ -20,15 +20,16 @@ MISSING = frozenset(
 """Spellings of a missing value, as pandas.read_csv takes them."""
 _GAP_MARKS = frozenset(
     (
-        *("-", "--", "---", "?", ".", "..", "...", "*", "\u2013", "\u2014", "\\N"),
-        *("missing", "unknown", "none", "nil", "na", "nat", "n.a.", "k.a.", "#value!", "#div/0!", "#ref!", "#name?"),
+        *("-", "--", "---", "?", ".", "..", "...", "*", "\u2013", "\u2014", "\\n", "(null)", "[null]", "<null>"),
+        *("missing", "unknown", "undefined", "none", "nil", "null", "nan", "na", "nat", "n/a", "n/v", "n.a.", "k.a."),
+        *("#value!", "#div/0!", "#ref!", "#name?", "#num!", "#null!", "#n/a"),
     )
 )
 """What people write for a missing value that is none to pandas.read_csv."""
 _BOOLS = {"True": True, "TRUE": True, "true": True, "False": False, "FALSE": False, "false": False}
 _NAN = float("nan")
 _SHARED_TEXTS = 1 << 16
-_GROUPED = re.compile(r"[+-]?\d{1,3}(?:\.\d{3})+\Z")
+_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+\Z")
 _DECIMAL_COMMA = re.compile(r"[+-]?(?:\d{1,3}(?:\.\d{3})+|\d+),\d+(?:[eE][+-]?\d+)?\Z")
 _AS_NUMBERS = "write them as numbers"
 _COMMA = say("decimal", ",")
@@ -49,6 +50,7 @@ _VALUES = (
     ),
     ("numbers that may have a decimal comma", f"write them without, or {_COMMA}", re.compile(r"[+-]?\d{1,3},\d{3}\Z")),
     ("numbers with a decimal comma", _COMMA, _DECIMAL_COMMA),
+    ("numbers with points between their thousands", _COMMA, re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3}){2,}\Z")),
     (
         "dates",
         "write them as the numbers the model was fitted on",
@@ -71,6 +73,13 @@ _WORDS = (
     ),
     ("truth values among other values", "write them all alike, such as 1 and 0", re.compile(r"(?:true|false)\Z", re.I)),
     ("numbers with a unit", "write them without", re.compile(r"[+-]?\d+(?:[.,]\d+)?\s*[A-Za-z\u00b0\u00b5]{1,5}\Z")),
+    ("numbers with a D before the exponent", "write E", re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)[dD][+-]?\d+\Z")),
+    (
+        "numbers that a spreadsheet takes for text",
+        "write the number alone",
+        re.compile(r"""(?:=".*"|'[+-]?[\d.,]+)\Z"""),
+    ),
+    ("infinite numbers as 1.#INF", "write inf", re.compile(r"[+-]?1\.#INF0*\Z", re.I)),
     ("numbers with digits apart (1_000)", "write them without '_'", re.compile(r"[+-]?\d+(?:_\d+)+(?:\.\d*)?\Z")),
 )
 
@@ -117,6 +126,7 @@ class Column:
         self._text = text
         self._comma = decimal == ","
         self._missing = missing
+        self._gaps = [float(one) for one in missing if is_number(one) and float(one) == float(one)]
         self._pieces: list[Any] = []
         self._shared: dict[str, str] = {}
         self._bools: Optional[bool] = None
@@ -174,7 +184,10 @@ class Column:
                 found = numpy.asarray(list(map(kind, cells)), dtype=dtype)
             except (ValueError, OverflowError):
                 continue
-            return None if any("_" in cell or not cell.isascii() for cell in cells) else found
+            if any("_" in cell or not cell.isascii() for cell in cells):
+                break
+            gaps = numpy.isin(found, self._gaps) if self._gaps else numpy.zeros(0, dtype=bool)
+            return numpy.where(gaps, _NAN, found) if gaps.any() else found
         read = [self._number(cell) for cell in cells]
         return None if any(value is None for value in read) else numpy.asarray(read, dtype="float64")
 
@@ -187,7 +200,9 @@ class Column:
             cell = cell.replace(".", "").replace(",", ".", 1)
         elif self._comma and _GROUPED.match(cell):
             cell = cell.replace(".", "")
-        return float(cell) if is_number(cell) else None
+        if not is_number(cell):
+            return None
+        return _NAN if float(cell) in self._gaps else float(cell)
 
     def _described(self, cell: str, line: int) -> str:
         """The kind of a cell that is no number, never its value."""

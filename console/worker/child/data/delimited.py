@@ -18,8 +18,8 @@ from typing import Any, Callable, Optional
 from backends.base import Source
 from console.worker.child.data.blocks import Blocks, Row
 from console.worker.child.data.cells import MISSING, Column
-from console.worker.child.data.dialect import Dialect, dialect_of
-from console.worker.child.data.options import Extent, Knowledge, ReadOptions, all_named, say
+from console.worker.child.data.dialect import Dialect, dialect_of, other_separator
+from console.worker.child.data.options import Extent, Knowledge, ReadOptions, all_named, say, say_ignore
 from console.worker.child.data.plain_numbers import PlainNumbers
 from console.worker.child.data.text import Text, bad, open_text
 
@@ -31,6 +31,7 @@ ROWS_CAP = 20_000_000
 _FIRST_BLOCK, _BLOCK, _PLAIN_BLOCK = 1 << 20, 1 << 21, 1 << 22
 """Characters of the first block, of one that is read by cell, and of one that may be parsed at once."""
 _TEXT = "text"
+_ROW_LEFT_OUT = f"leave it out with {say_ignore(['row'])}"
 _KINDS = {"O": _TEXT, "i": "int64", "f": "float64", "b": "bool"}
 
 Typed = list[Any]
@@ -91,6 +92,7 @@ class _Reading:
         self._problems: dict[str, str] = {}
         self._late = False
         self._begun = 0
+        self._first = 0
         self._stamp = _stamp(source)
 
     def read(self) -> Columns:
@@ -188,8 +190,9 @@ class _Reading:
             return [], {}
         names = self._dialect.names
         if names is not None and len(names) > 1:
+            called = set(names)
             for line, row in zip(lines, block):
-                if row[0].strip() == names[0] and row[1].strip() == names[1]:
+                if row[0].strip() in called and row[1].strip() in called:
                     self._refuse_header(line, row, names)
         columns, problems = [], {}
         for at, cells in enumerate(zip(*block)):
@@ -202,8 +205,12 @@ class _Reading:
         return columns, problems
 
     def _refuse_header(self, line: int, row: list[str], names: list[str]) -> None:
-        if [cell.strip() for cell in row] == names[: len(row)]:
+        found = [cell.strip() for cell in row]
+        if found == names[: len(row)]:
             raise bad(self._source, f"repeats its header in line {line}, as joined files do: remove that line")
+        if sorted(found) == sorted(names):
+            what = f"has its header once more in line {line}, in another order, as joined files do"
+            raise bad(self._source, f"{what}: make one file of the lines above it and one of it and the lines below")
 
     def _header(self, rows: Iterator[Row]) -> Iterator[Row]:
         """The rows below the header, which names the columns; a last one where the first row holds nothing may be left
@@ -213,6 +220,7 @@ class _Reading:
         first = next(rows, None)
         if first is None:
             raise bad(self._source, "has a header and no rows", NO_ROWS)
+        self._first = first[0]
         if not self._names:
             self._names = self._named(first[1])
             self._kinds = [_TEXT if self._is_text(name) else "" for name in self._names]
@@ -238,9 +246,17 @@ class _Reading:
             return row[:width]
         stands = "its header" if self._dialect.names is not None else "its first row"
         what = f"has {len(row)} cells in line {line}, where {stands} has {width}"
-        if len(row) > width:
-            raise bad(self._source, f"{what}: put a cell that holds the separator in quotes, or {say('sep', ';')}")
-        raise bad(self._source, f"{what}: the line was cut short, or another separator is meant: {say('sep', ';')}")
+        other = other_separator(self._text, self._dialect)
+        helps = f", or another separator is meant: {say('sep', other)}" if other else ""
+        if len(row) < width:
+            no_row = "the line was cut short or is no row (a total, another table): complete or remove it"
+            raise bad(self._source, f"{what}: {no_row}{helps}")
+        quotes = "put a cell that holds the separator in quotes"
+        if line == self._first and len(row) == width + 1 and self._dialect.names is not None:
+            quotes += f"; if the first column holds names of rows, call it 'row' in the header, and {_ROW_LEFT_OUT}"
+        elif line == self._first and self._dialect.names is not None:
+            quotes += "; if the header stands in a later line, remove what is above it"
+        raise bad(self._source, f"{what}: {quotes}{helps}")
 
     def _is_text(self, name: str) -> bool:
         return name in self._known.texts
@@ -251,8 +267,8 @@ class _Reading:
         known = self._known
         if name not in known.texts and name not in known.categories:
             return self._usual
-        missing = self._missing if name in known.texts and name not in known.gaps else self._usual
-        return missing - known.categories.get(name, frozenset())
+        missing = frozenset() if name in known.texts and name not in known.gaps else MISSING
+        return (missing - known.categories.get(name, frozenset())) | self._missing
 
 
 def _joined(pieces: list[Typed]) -> Iterator[Any]:

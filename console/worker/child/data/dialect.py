@@ -7,15 +7,16 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Optional
 
 from backends.base import Source
 from console.worker.child.data.cells import MISSING, is_decimal_comma, is_number
-from console.worker.child.data.header import has_header
+from console.worker.child.data.header import has_header, header_below
 from console.worker.child.data.options import Knowledge, ReadOptions, all_named, say
 from console.worker.child.data.text import Text, bad
 
-__all__ = ["Dialect", "dialect_of", "records"]
+__all__ = ["Dialect", "dialect_of", "other_separator", "records"]
 
 _SEPARATORS = (",", ";", "\t", "|", " ")
 _SAMPLE_ROWS = 200
@@ -102,7 +103,7 @@ def dialect_of(source: Source, text: Text, options: ReadOptions, known: Knowledg
     if not body:
         raise bad(source, "holds only blank lines and comments" if any(map(str.strip, lines)) else "is empty")
     rows = _cut(body, dialect, options.sep or said, known, hashes)
-    _head(source, rows, skipped, dialect, options, known)
+    _head(source, rows, body, skipped, dialect, options, known)
     dialect.decimal = options.decimal or _decimal(rows[dialect.header_rows :], dialect)
     dialect.decided = _in_words(text, dialect, said, skipped) + dialect.decided
     return dialect
@@ -122,6 +123,7 @@ def _cut(body: Sequence[str], dialect: Dialect, said: Optional[str], known: Know
 def _head(
     source: Source,
     rows: Sequence[Sequence[str]],
+    body: Sequence[str],
     skipped: Sequence[str],
     dialect: Dialect,
     options: ReadOptions,
@@ -129,9 +131,15 @@ def _head(
 ) -> None:
     """Decide which names the columns have, and what the model knows of them. Raises Refusal where that is in doubt."""
     width, number = _width(rows), dialect.skipped + 1
+    below = header_below(rows, known, options)
+    if below > 1 or (below and len(rows[0]) > 1):
+        line = number + _lines_before(body, dialect, below)
+        raise bad(source, f"has the names of the model's columns in line {line}, below others: remove what is above it")
     if len(rows[0]) == 1 < width:
         what = f"has a line of 1 cell, line {number}, above rows of {width}"
-        raise bad(source, f"{what}: remove it, or begin it with '#' if it is a title or a comment")
+        other = _cutting_alike(body, dialect.sep)
+        helps = f"; if another separator is meant, {say('sep', other)}" if other else ""
+        raise bad(source, f"{what}: remove it, or begin it with '#' if it is a title or a comment{helps}")
     by_place = known.of([str(at) for at in range(width)], options.ignore, by_place=True)
     heading = _header_in_comment(skipped, dialect, rows) if options.header is None else None
     header = heading is None and has_header(rows, options, by_place)
@@ -207,6 +215,8 @@ def _separator(lines: Sequence[str], said: Optional[str], *, sure: bool) -> tupl
             continue
         alike = sum(len(row) == width for row in rows) / len(rows)
         numbers = _share_of_numbers(rows, commas=sep != ",")
+        if sep == " " and len(rows) > 2 and len(rows[0]) == width - 1:
+            alike = sum(len(row) == width for row in rows[1:]) / len(rows[1:])
         if sep == " " and (alike < 1 or _share_of_numbers(rows[1:] or rows, commas=True) < 1):
             continue
         found = (
@@ -255,6 +265,25 @@ def _share_of_decimal_commas(rows: Sequence[Sequence[str]]) -> float:
 
 def _cells(lines: Sequence[str], dialect: Dialect) -> list[list[str]]:
     return [row for _line, row in _rows(iter(lines), dialect)]
+
+
+def _lines_before(lines: Sequence[str], dialect: Dialect, count: int) -> int:
+    """How many lines lie before the one that the row behind so many others ends on."""
+    return next(islice(_rows(iter(lines), dialect), count, None))[0] - 1
+
+
+def other_separator(text: Text, dialect: Dialect) -> Optional[str]:
+    """Another separator that cuts the first lines into the same number of cells; None where none does."""
+    return _cutting_alike(_sample(text)[dialect.skipped :], dialect.sep)
+
+
+def _cutting_alike(lines: Sequence[str], but: str) -> Optional[str]:
+    lines = [line for line in lines if line.strip()][:_SAMPLE_ROWS]
+    for sep in _SEPARATORS:
+        widths = {len(row) for row in csv.reader(lines, delimiter=sep, skipinitialspace=sep == " ") if row}
+        if sep != but and len(widths) == 1 and max(widths) > 1:
+            return sep
+    return None
 
 
 def _header_in_comment(comments: Sequence[str], dialect: Dialect, rows: Sequence[Sequence[str]]) -> Optional[list[str]]:

@@ -12,6 +12,8 @@ __all__ = ["foreign", "foreign_archive", "members_of"]
 _SAVE = "save the table as csv or parquet"
 _OPEN = "unpack it first"
 _MODEL = "name a table for --data, and the model itself as the artifact"
+_PRINTED = "a table as SQL clients print it, with lines of dashes"
+_AS_CSV = "have it written without them (psql --csv, mysql --batch)"
 _HEADS = (
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel file (.xls, or another of Microsoft's compound files)", _SAVE),
     (b"%PDF-", "a PDF document", _SAVE),
@@ -56,6 +58,8 @@ _TEXTS = (
         "write it as npz with scipy.sparse.save_npz",
     ),
     (re.compile(r"\s*\|[^\n]*\|\s*\n\s*\|[ :|-]+\|\s*\n"), "a table in Markdown", _SAVE),
+    (re.compile(r"\+[-=+]+\+ *\r?\n *\|"), _PRINTED, _AS_CSV),
+    (re.compile(r"[^\n]*\n *(?=[^\n]*--)-+(?:[+|,;\t ]+-+)+ *\r?\n"), _PRINTED, _AS_CSV),
     (re.compile(r"%%MatrixMarket"), "a Matrix Market file", "write it as npz with scipy.sparse.save_npz"),
     (re.compile(r"\{\\rtf"), "an RTF document", _SAVE),
 )

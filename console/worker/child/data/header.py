@@ -10,11 +10,12 @@ from console.worker.child.data.cells import MISSING, is_decimal_comma, is_gap_ma
 from console.worker.child.data.names import folded
 from console.worker.child.data.options import Knowledge, ReadOptions
 
-__all__ = ["has_header"]
+__all__ = ["has_header", "header_below"]
 
 _WHOLE = re.compile(r"[+-]?\d+\Z")
 _SURELY_COUNTED = 4
 """So many cells that read 0, 1, 2, 3 are taken for the header of an array; fewer may be a row of whole numbers."""
+_LINES_ABOVE = 20
 _YEARS = range(1900, 2101)
 
 Rows = Sequence[Sequence[str]]
@@ -34,6 +35,18 @@ def has_header(rows: Rows, options: ReadOptions, known: Knowledge) -> Optional[b
         return _over_texts(first[0], [row[0] for row in below])
     counting = _counting(first, below)
     return _counts_columns(first, below, counting) if counting else _over_values(first, below)
+
+
+def header_below(rows: Rows, known: Knowledge, options: ReadOptions) -> int:
+    """Which of the first rows is the header though others stand above it; 0 where the first row may be."""
+    if options.header is not None or _is_named([cell.strip() for cell in rows[0]], known, options):
+        return 0
+    for at, row in enumerate(rows[1:_LINES_ABOVE], 1):
+        cells = [cell.strip() for cell in row]
+        found = {folded(name) for name in known.names} & {folded(cell) for cell in cells if cell}
+        if len(found) * 2 > len(known.names) and not any(map(is_number, cells)):
+            return at
+    return 0
 
 
 def _is_named(first: Sequence[str], known: Knowledge, options: ReadOptions) -> bool:

@@ -14,12 +14,16 @@ from console.worker.child.data.text import Text, bad, open_text, peek
 
 __all__ = ["is_json_lines", "read_json_lines"]
 
+_COMMENTS = ("#", "//")
+
 
 def is_json_lines(source: Source, options: ReadOptions) -> bool:
     """Whether the first line that is not blank begins a JSON object or array and nothing else was asked for."""
     if options.sep is not None:
         return False
     head = peek(source, options.encoding).lstrip()
+    while head.startswith(_COMMENTS):
+        head = head.partition("\n")[2].lstrip()
     if head[:1] != "[":
         return head[:1] == "{"
     return head[1:].lstrip()[:1] in ("{", "[") or _is_array(head)
@@ -47,7 +51,7 @@ def read_json_lines(source: Source, options: ReadOptions, known: Knowledge) -> C
         for name, cell in found.items():
             if isinstance(cell, (dict, list)):
                 raise bad(source, _nested(value, name, line))
-            columns[name].append(cell)
+            columns[name].append(None if options.missing and _is_missing(cell, options.missing) else cell)
         lines.append(line)
         if len(lines) > ROWS_CAP:
             raise bad(source, f"has more than {ROWS_CAP} rows, which is the limit")
@@ -61,6 +65,13 @@ def read_json_lines(source: Source, options: ReadOptions, known: Knowledge) -> C
         if cells.dtype.kind == "O" and name not in known.texts
     }
     return Columns(typed, named, ["JSON lines", text.encoding.replace("-sig", "")], problems)
+
+
+def _is_missing(cell: Any, missing: tuple[str, ...]) -> bool:
+    """Whether a value is one that was said to stand for a missing one."""
+    if isinstance(cell, (int, float)) and not isinstance(cell, bool):
+        return any(is_number(one) and float(one) == cell for one in missing)
+    return isinstance(cell, str) and cell in missing
 
 
 def _other_columns(names: list[str], found: list[str], line: int) -> str:
@@ -116,6 +127,7 @@ def _values(source: Source, text: Text) -> Iterator[tuple[int, Any]]:
                     yield from _whole(source, text)
                     return
                 ends = ", whose last sign is a comma: leave it out" if line.rstrip().endswith("},") else ""
+                ends = ends or (", which is a comment: remove it" if line.lstrip().startswith(_COMMENTS) else "")
                 raise bad(source, f"is no JSON in line {number}{ends}: {error}") from None
             if first and isinstance(value, list) and (not value or isinstance(value[0], (dict, list))):
                 yield from _rows_of(source, value)

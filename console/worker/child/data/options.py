@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import codecs
+import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Callable, Optional
@@ -19,8 +20,10 @@ __all__ = [
     "options_from",
     "place_of",
     "say",
+    "say_ignore",
 ]
 
+_NO_SEPARATORS = '\r\n\0"'
 INDEX_NAMES = ("Unnamed: ", "__index_level_")
 """How the names begin that pandas and parquet give to an index without one of its own."""
 
@@ -113,13 +116,26 @@ def _is_there(target: str, columns: Sequence[str]) -> bool:
 
 def say(key: str, value: str) -> str:
     """What helps, as the recipe's line and as the command line's."""
-    recipe = {"true": "true", "false": "false"}.get(value, f'["{value}"]' if key == "missing" else f'"{value}"')
-    return f"say [data] read.{key} = {recipe} in the recipe, or --read {key}={_quoted(value)}"
+    recipe = value if key == "header" else f"[{in_toml(value)}]" if key == "missing" else in_toml(value)
+    return f"say [data] read.{key} = {recipe} in the recipe, or --read {key}={in_shell(value)}"
 
 
-def _quoted(value: str) -> str:
+def say_ignore(names: Sequence[str]) -> str:
+    """The same for columns that are to be left out."""
+    said = " ".join(f"--ignore {in_shell(name, always=True)}" for name in names)
+    return f"[data] ignore = [{', '.join(map(in_toml, names))}] or {said}"
+
+
+def in_toml(value: str) -> str:
+    """A text as a recipe has it."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def in_shell(value: str, *, always: bool = False) -> str:
     """A value as a shell takes it; what shows that is no part of a name is in quotes."""
-    return value if value.replace("-", "").replace("_", "").isalnum() else f"'{value}'"
+    if not always and value.replace("-", "").replace("_", "").isalnum():
+        return value
+    return shlex.quote(value) if "'" in value else "'{}'".format(value.replace("\t", r"\t"))
 
 
 @dataclass(frozen=True)
@@ -140,12 +156,14 @@ def options_from(said: Any) -> ReadOptions:
     encoding, sep, decimal = found.get("encoding"), found.get("sep"), found.get("decimal")
     if encoding:
         try:
-            codecs.lookup(encoding)
-        except LookupError:
+            "".encode(encoding)
+        except (LookupError, ValueError):
             what = f"'{encoding}' is no encoding; utf-8, utf-16 and cp1252 are"
             raise Refusal("bad-input", f"{what}: {say('encoding', 'cp1252')}, for example") from None
     if sep is not None and len(sep) != 1:
         raise Refusal("bad-input", f"the separator '{sep}' must be one character: {say('sep', ';')}, for example")
+    if sep is not None and sep in _NO_SEPARATORS:
+        raise Refusal("bad-input", f"the separator cannot be {sep!r}: {say('sep', ';')}, for example")
     if decimal not in (None, ".", ","):
         raise Refusal(
             "bad-input", f"the decimal sign '{decimal}' must be '.' or ',': {say('decimal', ',')}, for example"

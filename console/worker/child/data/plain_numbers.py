@@ -80,17 +80,20 @@ class PlainNumbers:
         return not (self._dialect.comments and (text.startswith("#") or "\n#" in text))
 
     def _may_repeat_header(self, columns: Sequence[Any]) -> bool:
-        """Whether a row may begin like the header; a column of numbers holds no name that is none."""
-        names = self._dialect.names
+        """Whether a row may begin with two names of the header, in whatever order."""
+        names, numpy = self._dialect.names, importlib.import_module("numpy")
         if names is None:
             return False
-        for name, cells in zip(names[:2], columns):
-            if cells.dtype.kind != "O":
-                if not (is_number(name) or name in self._values):
-                    return False
-            elif not any(isinstance(cell, str) and cell.strip() == name for cell in cells):
+        called, masks = set(names), []
+        numbers = [float(name) for name in names if is_number(name)]
+        for cells in columns[:2]:
+            if cells.dtype.kind == "O":
+                masks.append([isinstance(cell, str) and cell.strip() in called for cell in cells])
+            elif cells.dtype.kind != "b" and called.isdisjoint(self._values):
+                masks.append(numpy.isin(cells, numbers))
+            elif called.isdisjoint(self._values):
                 return False
-        return True
+        return any(map(all, zip(*masks))) if masks else True
 
 
 def _plain_lines(data: bytes, sep: str, width: int) -> Optional[bytes]:

@@ -7,6 +7,7 @@ import codecs
 import gzip
 import io
 import lzma
+import re
 import zipfile
 import zlib
 from typing import IO, Any, Optional
@@ -20,7 +21,10 @@ __all__ = ["BYTES_CAP", "Text", "bad", "open_text", "peek"]
 
 BYTES_CAP = 4 << 30
 _BLOCK = 1 << 20
+_RARELY = 4
+"""One of so many signs beyond ASCII in a text of single bytes looks like UTF-8 at most."""
 _TRIED = ("utf-8", "cp1252")
+_BEYOND_ASCII, _ESCAPED = re.compile("[^\0-\x7f]"), re.compile("[\udc80-\udcff]")
 _BOMS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -63,6 +67,10 @@ class Text:
         if self.said:
             reason = getattr(error, "reason", error)
             raise bad(self._source, f"is not {self.encoding}, as {self.said}: {reason}")
+        line = _line_of_a_wrong_byte(self) if self.encoding == _TRIED[0] else 0
+        if line:
+            what = f"is UTF-8 but for some bytes, first in line {line}: write that line anew in UTF-8"
+            raise bad(self._source, f"{what}; if all of it is in another encoding, {say('encoding', _TRIED[1])}")
         at = _TRIED.index(self.encoding) + 1
         if at == len(_TRIED):
             said = say("encoding", "shift_jis")
@@ -96,6 +104,22 @@ class _Counted(io.RawIOBase):
             raise bad(self._source, f"unpacks to more than {BYTES_CAP} bytes, which is the limit")
         buffer[: len(data)] = data
         return len(data)
+
+
+def _line_of_a_wrong_byte(text: Text) -> int:
+    """The line of the first byte that is none of UTF-8, where others beyond ASCII are whole signs of it; else 0."""
+    decode = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode
+    line, whole, wrong, first = 1, 0, 0, 0
+    with text.raw() as file:
+        while block := file.read(_BLOCK):
+            found = decode(block)
+            escaped = [sign.start() for sign in _ESCAPED.finditer(found)]
+            if escaped and not first:
+                first = line + found.count("\n", 0, escaped[0])
+            line += found.count("\n")
+            wrong += len(escaped)
+            whole += len(_BEYOND_ASCII.findall(found)) - len(escaped)
+    return first if whole * _RARELY >= wrong else 0
 
 
 def bad(source: Source, what: str, code: str = "bad-input") -> Refusal:

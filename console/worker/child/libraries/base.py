@@ -44,6 +44,8 @@ class Library:
     """Whether the models take the columns that they need out of a frame, whatever else is in it."""
     wants_array = False
     """Whether the models cannot be given a data frame."""
+    records = False
+    """Whether the models take a dictionary for each row."""
 
     def names(self, part: Any) -> Optional[list[str]]:
         """The names of the inputs in the model's order; None where it has none."""

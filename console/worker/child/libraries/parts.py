@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Optional
 
-from console.worker.child.libraries import others, statsmodels_models
+from console.worker.child.libraries import others, scikit_learn, statsmodels_models
 from console.worker.child.libraries.base import Library
 from console.worker.child.libraries.catboost_models import CatBoost
 from console.worker.child.libraries.lightgbm_models import LightGBM
@@ -28,6 +28,9 @@ _LIBRARIES: dict[str, Library] = {
     "mlxtend": others.Mlxtend(),
     "prophet": others.Prophet(),
     "sktime.forecasting": others.Forecasters(),
+    "sklearn.preprocessing": scikit_learn.Preprocessing(),
+    "sklearn.feature_extraction._dict_vectorizer": scikit_learn.Dictionaries(),
+    "sklearn.feature_extraction._hash": scikit_learn.Dictionaries(),
 }
 """Module, or the beginning of one, to the entry of its library."""
 _PLAIN = Library()
@@ -51,7 +54,7 @@ def library_of(part: Any) -> Library:
 @lru_cache(maxsize=1024)
 def _entry(module: str) -> Optional[Library]:
     names = module.split(".")
-    return _LIBRARIES.get(names[0]) or _LIBRARIES.get(".".join(names[:2]))
+    return _LIBRARIES.get(names[0]) or _LIBRARIES.get(".".join(names[:2])) or _LIBRARIES.get(module)
 
 
 def receivers(model: Any, depth: int = 0) -> Iterator[Any]:

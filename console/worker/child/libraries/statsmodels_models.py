@@ -62,7 +62,7 @@ class Statsmodels(Library):
         at = attribute(data, "const_idx")
         if _specification(part) is not None or not attribute(data, "k_constant") or not isinstance(at, int):
             return None
-        names = listed(attribute(design, "exog_names"))
+        names = _design_names(part)
         if names is not None and names[at] not in _CONSTANTS:
             return None
         rows = attribute(design, "exog")
@@ -70,7 +70,9 @@ class Statsmodels(Library):
         return Constant(at, names[at] if names else None, value)
 
     def cannot(self, part: Any, name: str) -> str:
-        """Models of time series take no rows."""
+        """Models of time series take no rows, and some others more than rows."""
+        if type(attribute(part, "model")).__name__ == "GLMGam":
+            return "takes the columns of its smooth terms apart"
         return "takes a range of time and no rows" if _over_time(part) else ""
 
     def meaning(self, part: Any) -> str:
@@ -93,7 +95,21 @@ def of(part: Any) -> Library:
 
 
 def _design_names(part: Any) -> Optional[list[str]]:
-    return None if _over_time(part) else listed(attribute(attribute(part, "model"), "exog_names"))
+    """The columns of the design, without the parameters that some models count among them."""
+    if _over_time(part):
+        return None
+    design = attribute(part, "model")
+    found = listed(attribute(design, "exog_names"))
+    rows, extra = attribute(design, "exog"), attribute(design, "k_extra")
+    if found is None or not (hasattr(rows, "shape") or isinstance(extra, int)):
+        return found
+    names = [name for name in found if not name.startswith("inflate_")] if _is_inflated(design) else found
+    count = rows.shape[-1] if getattr(rows, "ndim", 0) == 2 else len(found) - (extra or 0)
+    return names[:count] if 0 < count < len(found) else found
+
+
+def _is_inflated(design: Any) -> bool:
+    return attribute(design, "k_inflate") is not None
 
 
 def _made_up(names: list[str]) -> bool:
