@@ -48,18 +48,33 @@ def answer_lines(
 
 
 def _said(answer: Json, truth: Json, outcome: Outcome, width: int) -> list[Content]:
-    lines = [Content.assemble(("predicted".ljust(_LABEL), "$quiet"), (answer_text(answer), "bold $accent"))]
+    meant = _meant(outcome.score or {})
+    predicted = (answer_text(answer), "bold $accent"), (meant[0], "$quiet")
+    lines = [Content.assemble(("predicted".ljust(_LABEL), "$quiet"), *predicted)]
     if outcome.score is None and not outcome.unscored:
         return lines
     if (outcome.score or {}).get("missing"):
         return [*lines, Content.assemble(("truth".ljust(_LABEL), "$quiet"), ("none in this row", "$quiet"))]
     verdict, style = _compared(outcome.score or {})
     lines.append(
-        Content.assemble(("truth".ljust(_LABEL), "$quiet"), (answer_text(truth), "bold"), (f"   {verdict}", style))
+        Content.assemble(
+            ("truth".ljust(_LABEL), "$quiet"),
+            (answer_text(truth), "bold"),
+            (meant[1], "$quiet"),
+            (f"   {verdict}", style),
+        )
     )
     if outcome.unscored:
         lines += paragraph(f"not compared: {safe(outcome.unscored, 400)}", width, style="$warning")
     return lines
+
+
+def _meant(score: Mapping[str, float]) -> tuple[str, str]:
+    """What answer and truth of one row mean for an outlier detector, which may spell them in two ways."""
+    if "outliers" not in score:
+        return "", ""
+    flagged, outlier = (" outlier" if score[name] else " inlier" for name in ("flagged", "outliers"))
+    return flagged, outlier
 
 
 def _compared(score: Mapping[str, float]) -> tuple[str, str]:

@@ -31,6 +31,8 @@ _ALONE = {
 def score(truth: Truth, model: Any, start: int, stop: Optional[int], answer: Any) -> dict[str, float]:
     """Sums that add up over calls: `rows` and `correct` for labels, `absolute` and `squared` error for numbers.
 
+    For outlier detectors `outliers` counts the truths that are one, `flagged` the answers that say so.
+
     Of several outputs a row is correct where all are, and its errors are the means over them. `missing` counts the rows
     without a truth. Rows whose error is no finite number are left out, with a warning. Nothing where no row is left.
     Raises Refusal where an answer alone is neither right nor wrong, and where shapes differ.
@@ -44,6 +46,8 @@ def score(truth: Truth, model: Any, start: int, stop: Optional[int], answer: Any
     if not len(y):
         return missing
     sums = _errors(y, found) if truth.task == REGRESSION else _hits(y, found)
+    if truth.task == OUTLIERS:
+        sums.update(outliers=float(y.sum()), flagged=float(found.sum()))
     return {**sums, **missing}
 
 
