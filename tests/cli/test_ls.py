@@ -47,7 +47,7 @@ def test_a_file_is_listed_alone_and_its_store_is_not_walked(run: Run, store: Pat
     rows, walked = listed(store / "sub/b.pkl")
     assert rows == {"sub/b.pkl": "safe"}
     assert not {one.rstrip("/") for one in walked} & {str(store), str(store / "sub"), str(store / "other")}
-    assert [one["verdict"] for one in run("ls", "--json", str(store / "link.pkl")).json] == [None]
+    assert [one["verdict"] for one in run("ls", "--json", str(store / "link.pkl")).json] == ["safe"]
     assert run("ls", str(store / "none.pkl")).code == 4
 
 
