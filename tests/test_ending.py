@@ -54,11 +54,16 @@ def started(
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,
-        preexec_fn=first,
+        preexec_fn=first or _hearing,
     )
     assert program.stdout is not None
     assert program.stdout.readline() == "ready\n"
     return program
+
+
+def _hearing() -> None:
+    """Hear SIGHUP, which who started the tests may have told them to ignore."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def log() -> str:
