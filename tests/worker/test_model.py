@@ -240,9 +240,9 @@ async def test_the_live_score_maps_outliers_and_counts_what_has_no_truth(worker:
     text = "\n".join(["a,b,c,y", *lines])
     handle, table = await worker.open_data(open_file(text.encode(), "o.csv"), "o.csv", target="y")
     assert f"4 of {len(rows)} rows have no truth" in table.decided
-    assert f"truth 1.0 taken for an outlier (-1), {len(X)} of {len(rows) - 4} rows" in table.decided
+    assert f"truth 1 taken for an outlier (-1), {len(X)} of {len(rows) - 4} rows" in table.decided
     outlier = await worker.call(handle, 0, 1, outputs=False, score=True)
-    assert (outlier.score, outlier.unscored) == ({"rows": 1.0, "correct": 1.0}, "")
+    assert (outlier.score, outlier.unscored) == ({"rows": 1.0, "correct": 1.0, "outliers": 1.0, "flagged": 1.0}, "")
     last = await worker.call(handle, len(rows) - 4, len(rows), outputs=False, score=True)
     assert last.score == {"missing": 4.0}
     proba = await worker.call(handle, 0, 2, methods=["decision_function"], score=True)

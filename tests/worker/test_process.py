@@ -219,7 +219,7 @@ async def test_unknown_operations_are_refused(worker: Worker) -> None:
 
 
 async def test_an_interpreter_that_is_none(launcher: Launcher) -> None:
-    with pytest.raises(ChildFailed, match="started with /nowhere/python: no such file or directory") as caught:
+    with pytest.raises(ChildFailed, match="interpreter /nowhere/python cannot be started: no such file") as caught:
         await Worker.start(launcher, "model", python="/nowhere/python")
     assert caught.value.code == "start"
 
@@ -227,7 +227,7 @@ async def test_an_interpreter_that_is_none(launcher: Launcher) -> None:
 async def test_an_interpreter_that_cannot_boot(launcher: Launcher) -> None:
     with pytest.raises(ChildFailed) as caught:
         await Worker.start(launcher, "model", python="/bin/false")
-    assert "exit code 1" in caught.value.message
+    assert "the interpreter /bin/false is no Python 3.9 or newer" in caught.value.message
 
 
 async def test_a_closed_launcher_starts_nothing() -> None:

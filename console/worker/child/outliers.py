@@ -49,7 +49,7 @@ def truth_of(y: Any) -> tuple[Any, str]:
         )
     marks = ways.pop()
     found = numpy.asarray([spelled[one] in marks for one in truth.tolist()], dtype="int64")
-    taken = sorted({str(one) for one, text in spelled.items() if text in marks})
+    taken = sorted({text if isinstance(one, float) else str(one) for one, text in spelled.items() if text in marks})
     return found, " and ".join(taken) or next((_OTHER[one] for one in values if one in _OTHER), "")
 
 
