@@ -168,8 +168,9 @@ class Trainer:
         self._running = True
         try:
             head = await self._ask("command", fields, (candidate,), None, hear)
-        except ChildFailed as error:
-            if error.failure is not None:
+        except ConsoleError as error:
+            self._running = False
+            if isinstance(error, ChildFailed) and error.failure is not None:
                 last = "\n".join(printed) or error.failure.stderr
                 how = str(error.details.get("exit") or error.failure.exit or "")[:100] or None
                 error.failure = replace(error.failure, stderr=last, exit=how)
