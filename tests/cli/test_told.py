@@ -43,6 +43,7 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "m.joblib"
 
 
+@pytest.mark.slow
 def test_a_probe_keeps_the_rate_of_the_settings_and_tells_its_data(run: Run, model: Path) -> None:
     done = run("probe", str(model), "--seconds", "0.6", "--json")
     summary = json.loads(done.out.splitlines()[-1])

@@ -52,6 +52,7 @@ async def test_what_is_loaded_stays_and_is_held_against_the_new_place(moving: En
     await moving.questions.predict("b.pkl", rows=[[0.0, 0.0, 1.0]])
 
 
+@pytest.mark.slow
 async def test_records_go_to_the_place_they_belong_to(moving: Engine, isolated: Path) -> None:
     await moving.models.load("b.pkl")
     turn(isolated / "current", "v2")
@@ -64,6 +65,7 @@ async def test_records_go_to_the_place_they_belong_to(moving: Engine, isolated: 
     assert (await moving.doctor.examine())["store"]["path"] == str(isolated / "v2")  # type: ignore[index,call-overload]
 
 
+@pytest.mark.slow
 async def test_the_new_place_is_judged_by_its_own_policy(moving: Engine, isolated: Path) -> None:
     own = isolated / "v2" / ".model-console"
     own.mkdir()

@@ -206,6 +206,7 @@ async def test_outliers_are_right_in_either_spelling_on_the_live_screen_and_in_t
         await console.until(lambda: "accuracy" in console.picture() and "without a truth" in console.picture())
 
 
+@pytest.mark.slow
 async def test_the_rows_follow_the_link_that_the_store_was_given_as(
     store: Path, tmp_path: Path, opening: Opening
 ) -> None:

@@ -167,6 +167,7 @@ def test_what_is_of_no_library_and_no_classifier_may_predict_other_words() -> No
         asking.check(plain, "predict_proba", array([0.5, 3.0]), 1)
 
 
+@pytest.mark.slow
 async def test_labels_of_another_version_are_refused_where_a_part_gives_what_cannot_be(
     worker: Worker, open_file: OpenFile
 ) -> None:
