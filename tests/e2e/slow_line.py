@@ -114,20 +114,34 @@ def _line(port: int, rate: float) -> Iterator[int]:
             one.close()
 
 
+def _ssh(place: str, port: int) -> list[str]:
+    """The words of a client that asks nobody anything."""
+    options = {
+        "Port": port,
+        "IdentityFile": f"{place}/key",
+        "StrictHostKeyChecking": "no",
+        "UserKnownHostsFile": "/dev/null",
+        "BatchMode": "yes",
+        "LogLevel": "ERROR",
+        "Compression": "no",
+    }
+    return ["ssh", "-F", "none", *(word for name, value in options.items() for word in ("-o", f"{name}={value}"))]
+
+
+def why_not() -> str:
+    """Why nobody can come in by a sshd of our own here; "" where one can."""
+    if SSHD is None:
+        return "sshd is not installed"
+    with tempfile.TemporaryDirectory() as scratch, _server(Path(scratch)) as port:
+        tried = subprocess.run([*_ssh(scratch, port), "127.0.0.1", "true"], capture_output=True, text=True, timeout=60)
+        return f"sshd lets nobody in: {tried.stderr.strip()}" if tried.returncode else ""
+
+
 def measure(rate: float = 3000.0, keys: int = 8, size: tuple[int, int] = (80, 24)) -> Found:
     """Live charts over the line; keys that hold them still and let them go, then the bytes on their way."""
     with tempfile.TemporaryDirectory() as scratch, _server(Path(scratch)) as server, _line(server, rate) as port:
         command = f"cd {shlex.quote(str(ROOT))} && exec {sys.executable} -m tests.benchmarks.fed_console"
-        options = {
-            "Port": port,
-            "IdentityFile": f"{scratch}/key",
-            "StrictHostKeyChecking": "no",
-            "UserKnownHostsFile": "/dev/null",
-            "LogLevel": "ERROR",
-            "Compression": "no",
-        }
-        words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
-        with Answering(["ssh", "-F", "none", "-tt", *words, "127.0.0.1", command], size=size) as program:
+        with Answering([*_ssh(scratch, port), "-tt", "127.0.0.1", command], size=size) as program:
             program.wait_for("probing")
             program.settle(1.0, 10.0)
             for each in ("/", "rf.job", "\r", "\r", "2"):
