@@ -1,4 +1,4 @@
-"""What stands where a model should: pointers of tools that keep the model elsewhere, error pages saved as a download,
+"""Files that stand where a model should: pointers of tools that keep the model elsewhere, error pages saved in place,
 a model that was encoded, encrypted or read as text, and other kinds of files under a model's name.
 
 Each is told by its first bytes, and the sentence says what to do. Nothing here raises but OSError.

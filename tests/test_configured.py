@@ -1,4 +1,4 @@
-"""What is configured is acted on: every key of settings, recipe and policy and every option has a reader."""
+"""Settings are acted on: every key of settings, recipe and policy and every option has a reader."""
 
 from __future__ import annotations
 

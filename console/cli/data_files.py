@@ -12,10 +12,11 @@ from pathlib import Path
 from console.cli.opening import Opened
 from console.cli.output import Output
 from console.cli.piped import STDIN, piped
+from console.cli.progress import Progress
 from console.errors import Usage
 from console.records import DataFile, ReadOptions, Target
 
-__all__ = ["absolute", "data_named", "narrate", "read_as", "refuse_terminal", "target_of", "tell_unbuilt"]
+__all__ = ["absolute", "data_named", "narrate", "read_as", "read_data", "refuse_terminal", "target_of", "tell_unbuilt"]
 
 _TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _KEYS = ("sep", "decimal", "encoding", "header", "missing")
@@ -88,6 +89,17 @@ def tell_unbuilt(store: Opened) -> None:
     recipe = store.engine.recipes.of(store.artifact)
     for note in recipe.notes:
         Output().say(f"{recipe.path}: {note}")
+
+
+async def read_data(
+    store: Opened, data: str | None, target: Target | None, output: Output, limit: int | None = None
+) -> DataFile:
+    """Open a data file in the worker, telling how far it is read and then how. Raises BadInput, Usage, Failed."""
+    reading = Progress(output, "reading")
+    table = await store.engine.questions.open_data(store.artifact, data, target, limit=limit, on_progress=reading)
+    reading.done()
+    narrate(table, output)
+    return table
 
 
 def narrate(table: DataFile, output: Output) -> None:

@@ -6,10 +6,9 @@ import argparse
 from collections.abc import Iterable
 
 from console.cli import shapes
-from console.cli.data_files import data_named, narrate, read_as, refuse_terminal, target_of
+from console.cli.data_files import data_named, read_as, read_data, refuse_terminal, target_of
 from console.cli.opening import opened
 from console.cli.output import Output, error_json
-from console.cli.progress import Progress
 from console.errors import Failed
 from console.records import Evaluated, Json, why_nothing
 
@@ -20,13 +19,10 @@ async def evaluate(arguments: argparse.Namespace, output: Output) -> int:
     async with opened(arguments.artifact, records=True if arguments.accept is not None else None) as store:
         await store.load(arguments, output)
         read_as(store, arguments)
-        questions, target = store.engine.questions, target_of(arguments)
+        target = target_of(arguments)
         async with data_named(store, arguments) as data:
-            reading = Progress(output, "reading")
-            table = await questions.open_data(store.artifact, data, target, on_progress=reading)
-            reading.done()
-            narrate(table, output)
-            found = await questions.evaluate(store.artifact, data=data, target=target)
+            table = await read_data(store, data, target, output)
+            found = await store.engine.questions.evaluate(store.artifact, data=data, target=target)
     output.warn(found.warnings)
     value: dict[str, Json] = {
         "task": found.task,

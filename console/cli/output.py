@@ -82,11 +82,7 @@ class Output:
                 put(as_text({"error": error_json(error)}, indent=2), flush=True)
         self.say(f"model-console: {error.message.partition(_NEW_LINE)[0]}")
         if error.failure is not None and not self.as_json:
-            for line in failure_lines(error.failure):
-                self.say(line)
-        told = differences.differences_of(error)
-        if told and not self.as_json:
-            for line in differences.table_lines(told):
+            for line in (*failure_lines(error.failure), *differences.table_lines(error.failure)):
                 self.say(line)
         if error.hint or (error.failure and error.failure.hint):
             self.say(f"hint: {error.hint or (error.failure and error.failure.hint)}")
@@ -135,7 +131,7 @@ def error_json(error: ConsoleError) -> Json:
         "exit": failure.exit if failure else None,
         "output": failure.stderr if failure else "",
         "hint": error.hint or (failure.hint if failure else None),
-        "differences": differences.as_json(error),
+        "differences": differences.as_json(failure),
         "warnings": list(failure.warnings) if failure else [],
     }
 

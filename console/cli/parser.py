@@ -93,26 +93,13 @@ def _number(rules: Rules, *, whole: bool = False) -> Callable[[str], float]:
 _COUNT = _number({"least": 1}, whole=True)
 
 
-def _one_of(names: Sequence[str]) -> Callable[[str], str]:
-    """The type of an option that takes one of these names."""
-
-    def read(text: str) -> str:
-        if text in names:
-            return text
-        near = difflib.get_close_matches(text.lower(), names, 1, 0.5)
-        ask = f"; did you mean '{near[0]}'?" if near else ""
-        raise argparse.ArgumentTypeError(f"must be one of {', '.join(names)}, not '{text[:60]}'{ask}")
-
-    return read
-
-
 def screen_options(parser: argparse.ArgumentParser) -> None:
     """What can be said of the screens, in place of the settings file's word."""
     group = parser.add_argument_group("the screens")
     group.add_argument("--read-only", action="store_true", default=None, help="take away what changes anything")
     group.add_argument("--no-mouse", action="store_false", dest="mouse", default=None, help="leave the mouse alone")
     group.add_argument("--ascii", action="store_true", default=None, help="draw with ASCII signs alone")
-    group.add_argument("--theme", type=_one_of(THEME_NAMES), metavar="NAME", help=", ".join(THEME_NAMES))
+    group.add_argument("--theme", choices=THEME_NAMES, metavar="NAME", help=", ".join(THEME_NAMES))
     fps = _number(bounds_of("fps"), whole=True)
     group.add_argument("--fps", type=fps, metavar="N", help="at most so many pictures a second")
 

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 
 from console.cli import shapes
 from console.cli.answers_out import JsonAnswers, OutFile, form_of, keep_apart, table_lines, write_json
-from console.cli.data_files import data_named, narrate, read_as, refuse_terminal, target_of
+from console.cli.data_files import data_named, read_as, read_data, refuse_terminal, target_of
 from console.cli.opening import Opened, opened
 from console.cli.output import Output
 from console.cli.progress import Progress
@@ -31,12 +31,7 @@ async def predict(arguments: argparse.Namespace, output: Output) -> int:
         await store.load(arguments, output)
         read_as(store, arguments)
         async with data_named(store, arguments) as data:
-            reading = Progress(output, "reading")
-            table = await store.engine.questions.open_data(
-                store.artifact, data, target_of(arguments), limit=arguments.rows, on_progress=reading
-            )
-            reading.done()
-            narrate(table, output)
+            table = await read_data(store, data, target_of(arguments), output, arguments.rows)
             keep_apart(arguments.out, arguments.artifact, table.path)
             with _Answers(arguments, output, form) as answers:
                 async for piece in _pieces(store, arguments, data, answers.forms):

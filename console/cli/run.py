@@ -8,10 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from console.cli import shapes
-from console.cli.data_files import data_named, narrate, read_as, refuse_terminal, target_of
+from console.cli.data_files import data_named, read_as, read_data, refuse_terminal, target_of
 from console.cli.opening import Opened, opened
 from console.cli.output import Output, size_words
-from console.cli.progress import Progress
 from console.errors import BadInput, Usage
 from console.monitor.growth import growth_words, rate_words
 from console.records import Json, Measured, ProbePlan, ProbeState, WorkerView
@@ -42,10 +41,7 @@ async def _probed(store: Opened, arguments: argparse.Namespace, named: str | Non
     engine, path = store.engine, store.artifact
     read_as(store, arguments)
     data, target = engine.questions.data_of(path, named, target_of(arguments))
-    reading = Progress(output, "reading")
-    table = await engine.questions.open_data(path, data, target, on_progress=reading)
-    reading.done()
-    narrate(table, output)
+    await read_data(store, data, target, output)
     rate = engine.settings.probe_rate if arguments.rate is None else arguments.rate
     plan = ProbePlan(data, rate=rate, batch=arguments.batch, target=target)
     await engine.live.start(path, plan, seconds=arguments.seconds)

@@ -150,11 +150,7 @@ def _columns(failure: Failure, versions: Versions) -> str | None:
         return None
     if "missing target" in problems:
         return 'name the column of the truth: target = "…" under [data] in the recipe, or --target'
-    if problems == {"surplus"}:
-        names = [one.column for one in failure.differences[:3]]
-        said = ", ".join(f'"{name}"' for name in names) + (", …" if failure.differing > len(names) else "")
-        return f"leave out what is no input: ignore = [{said}] under [data] in the recipe, or --ignore"
-    if problems == {"type"}:
+    if problems in ({"surplus"}, {"type"}):
         return None
     if "count" in problems:
         return "if one of them is the target, or no input, say so: target or ignore under [data] in the recipe"

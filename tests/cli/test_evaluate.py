@@ -1,4 +1,4 @@
-"""What evaluate prints: figures and what is left out in one column, and below what was decided."""
+"""Output of evaluate: figures and what is left out in one column, and below what was decided."""
 
 from __future__ import annotations
 

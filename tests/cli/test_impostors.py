@@ -1,4 +1,4 @@
-"""What the commands say of files that stand where a model should."""
+"""Words of the commands about files that stand where a model should."""
 
 from __future__ import annotations
 

@@ -35,8 +35,8 @@ def test_every_number_of_the_command_line_has_bounds(command: str, option: str, 
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("demo", "--theme", "nord"), "--theme: must be one of console-dark, console-light, ansi-dark, ansi-light"),
-        (("--theme", "ansidark", "."), "did you mean 'ansi-dark'?"),
+        (("demo", "--theme", "nord"), "'nord' is no choice: it is one of console-dark, console-light, ansi-dark"),
+        (("--theme", "ansidark", "."), "'ansidark' is no choice: did you mean ansi-dark?"),
         (("--fps", "0", "."), "--fps: must be a whole number from 1 to 240, not 0"),
         (("probe", "x", "--seconds", "0"), "--seconds: must be a number, more than 0, not 0"),
         (("probe", "x", "--batch", "0"), "--batch: must be a whole number, 1 or more, not 0"),

@@ -11,7 +11,7 @@ from console.cli import explained
 from console.cli.output import Output, columns, size_words
 from console.cli.shapes import quantiles
 from console.errors import BadInput, Failed
-from console.records import ExceptionInfo, Explanation, Failure, Frame, Point, Verdict
+from console.records import Difference, ExceptionInfo, Explanation, Failure, Frame, Point, Verdict
 
 FAILURE = Failure(
     id=1,
@@ -85,9 +85,10 @@ def test_an_error_carries_the_traceback_of_the_child(capsys: pytest.CaptureFixtu
 
 
 def test_columns_that_do_not_fit_are_told_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
-    refused = BadInput("it does not fit")
-    rows = [{"column": f"c\x1b{at}", "problem": "type", "expected": "number", "found": "dates"} for at in range(30)]
-    refused.details = {"differences": [{"column": "town", "problem": "missing", "expected": "text"}, *rows, 7]}  # type: ignore[attr-defined]
+    town = Difference("town", "missing", "text", None)
+    others = (Difference(f"c\x1b{at}", "type", "number", "dates") for at in range(30))
+    failure = Failure(1, 0.0, "a.pkl", "open_data", "columns", "no fit", differences=(town, *others), differing=300)
+    refused = BadInput("it does not fit", failure=failure)
     Output().error(refused)
     lines = capsys.readouterr().err.splitlines()
     assert [line.split() for line in lines[1:3]] == [
@@ -95,7 +96,7 @@ def test_columns_that_do_not_fit_are_told_side_by_side(capsys: pytest.CaptureFix
         ["town", "missing", "text", "-"],
     ]
     assert lines[1].index("expected") == lines[2].index("text")
-    assert lines[-1].split() == ["and", "11", "more"]
+    assert lines[-1].split() == ["and", "280", "more"]
     assert "\x1b" not in "".join(lines)
     Output(as_json=True).error(refused)
     told = json.loads(capsys.readouterr().out)["error"]["differences"]

@@ -1,4 +1,4 @@
-"""What was decided and what is configured, as the commands tell it and act on it, with a real worker."""
+"""Decisions about data and settings, as the commands tell it and act on it, with a real worker."""
 
 from __future__ import annotations
 

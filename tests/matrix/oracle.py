@@ -1,4 +1,4 @@
-"""What is right for a cell: asked of the library itself, with the rows that the file holds."""
+"""Right outcomes of the cells: asked of the library itself, with the rows that the file holds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a file of the matrix says of itself: its bytes, the rows it holds, what it lacks."""
+"""Files of the matrix, and each one's word of itself: its bytes, the rows it holds, what it lacks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the screens state follows from what happens: failing, dead, old and not asked are each told as such."""
+"""States on the screens follow from what happens: failing, dead, old and not asked are each told as such."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with a model's answers stands on every screen that shows one of them."""
+"""Warnings about a model's answers stand on every screen that shows one of them."""
 
 from __future__ import annotations
 

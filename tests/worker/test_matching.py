@@ -387,3 +387,11 @@ def test_arrays_that_the_model_knows_as_columns_are_columns() -> None:
     file = io.BytesIO()
     numpy.savez(file, data=frame["data"].to_numpy(), y=frame["y"].to_numpy(), x=frame["x"].to_numpy())
     assert same(model, file.getvalue(), frame).y is None
+
+
+def test_many_columns_that_are_no_inputs_are_not_advised_one_by_one() -> None:
+    wide = HEAD.assign(**{f"n{at}": 1 for at in range(9)})
+    with pytest.raises(Refusal, match=r"leave out what is no input with \[data\] ignore in the recipe, or --ignore"):
+        read(csv(wide), NAMED)
+    with pytest.raises(Refusal, match=r'leave them out with \[data\] ignore = \["n0", "n1"\]'):
+        read(csv(wide[[*HEAD, "n0", "n1"]]), NAMED)

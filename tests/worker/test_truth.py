@@ -1,4 +1,4 @@
-"""What answers are held against: every metric is scikit-learn's own on the same rows, or left out with its cause."""
+"""Truth of a table: every metric is scikit-learn's own on the same rows, or left out with its cause."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with a model's answers, in lines to stand beside them."""
+"""Warnings about a model's answers, in lines to stand beside them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model answers to some rows, alone and beside their truth."""
+"""Answers of a model to some rows, alone and beside their truth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a live model tells of itself: attributes, versions, whether its answers depend on the rows of a call."""
+"""A live model's word of itself: attributes, versions, whether its answers depend on the rows of a call."""
 
 from __future__ import annotations
 

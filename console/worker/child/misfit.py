@@ -180,8 +180,9 @@ def _hint(differences: list[Difference], target: Optional[str], found: Sequence[
         sep = next((sep for sep in _OTHER_SEPARATORS if sep in surplus[0]), None)
         return f"; if another separator is meant, {say('sep', sep)}" if sep else ""
     if len(surplus) == len(differences):
-        several = 1 < len(surplus) <= _NAMED
-        ignored = f"leave {'them' if several else 'it'} out with {say_ignore(surplus if several else surplus[:1])}"
+        if len(surplus) > _NAMED:
+            return "; leave out what is no input with [data] ignore in the recipe, or --ignore for each"
+        ignored = f"leave {'them' if len(surplus) > 1 else 'it'} out with {say_ignore(surplus)}"
         return (
             f"; if '{surplus[0]}' is the target, say so (--target), else {ignored}"
             if target is None

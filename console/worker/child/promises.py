@@ -1,4 +1,4 @@
-"""What a model's answers must be by its own word: probabilities, and classes that it knows.
+"""Promises of a model that its answers must keep: probabilities, and classes that it knows.
 
 A model of another library version often still answers, with numbers that mean something else by now.
 """

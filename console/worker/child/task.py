@@ -1,4 +1,4 @@
-"""What a model is for, by its own word where it says it: that decides what its answers are held against and how."""
+"""Task of a model, by its own word where it says it: that decides what its answers are held against and how."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model's answers are held against: the truth of a table as the model would have to answer it.
+"""Truth that a model's answers are held against: that of a table as the model would have to answer it.
 
 Everything that compares goes through here, so that one rule holds for evaluating, for the live score, for a single row
 and for the gate of an update. Rows without a truth are set apart and counted; labels are spelled as the model's classes

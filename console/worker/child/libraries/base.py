@@ -1,4 +1,4 @@
-"""What a library's entry may tell of its models; what it leaves out is as scikit-learn has it, or unknown."""
+"""Entries of libraries: what each tells of its models; what it leaves out is as scikit-learn has it, or unknown."""
 
 from __future__ import annotations
 
@@ -47,13 +47,26 @@ class Library:
     records = False
     """Whether the models take a dictionary for each row."""
 
+    placeholder = ""
+    """The form of the names that the library makes up for columns of an array, with the number in braces."""
+
+    def stored(self, part: Any) -> Optional[list[str]]:
+        """The names of the inputs as the model has them, be they made up."""
+        return None
+
+    def made_up(self, names: list[str]) -> bool:
+        """Whether these names were made up."""
+        return bool(self.placeholder) and numbered(names, self.placeholder)
+
     def names(self, part: Any) -> Optional[list[str]]:
         """The names of the inputs in the model's order; None where it has none."""
-        return None
+        found = self.stored(part)
+        return None if found is None or self.made_up(found) else found
 
     def placeholders(self, part: Any) -> Optional[list[str]]:
         """The names that the library made up for columns of an array."""
-        return None
+        found = self.stored(part)
+        return found if found is not None and self.made_up(found) else None
 
     def count(self, part: Any) -> Optional[int]:
         """How many inputs there are; None where only scikit-learn's attributes may tell."""

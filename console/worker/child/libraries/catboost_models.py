@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Callable, Optional
 
-from console.worker.child.libraries.base import NUMBER, TEXT, Kind, Library, listed, numbered
+from console.worker.child.libraries.base import NUMBER, TEXT, Kind, Library, listed
 from console.worker.child.live import attribute
 
 _LOOKED_AT = 1000
@@ -17,19 +17,15 @@ _OF_TEXT = ("get_cat_feature_indices", "get_text_feature_indices")
 class CatBoost(Library):
     """`CatBoostClassifier` and its kin, which know their count no more once they were unpickled."""
 
-    def names(self, part: Any) -> Optional[list[str]]:
-        """The names, unless they were made up."""
-        found = listed(attribute(part, "feature_names_"))
-        return None if numbered(found, "{}") else found
+    placeholder = "{}"
 
-    def placeholders(self, part: Any) -> Optional[list[str]]:
-        """`0` and so on."""
-        found = listed(attribute(part, "feature_names_"))
-        return found if numbered(found, "{}") else None
+    def stored(self, part: Any) -> Optional[list[str]]:
+        """The names."""
+        return listed(attribute(part, "feature_names_"))
 
     def count(self, part: Any) -> Optional[int]:
         """As many as there are names."""
-        found = listed(attribute(part, "feature_names_"))
+        found = self.stored(part)
         return None if found is None else len(found)
 
     def kinds(self, part: Any, names: Sequence[str]) -> dict[str, Kind]:

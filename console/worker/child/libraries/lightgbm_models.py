@@ -14,12 +14,10 @@ from console.worker.child.libraries.base import (
     as_category,
     is_category,
     listed,
-    numbered,
 )
 from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
 
-_PLACEHOLDER = "Column_{}"
 _MEANINGS = {
     "binary": "predict answers the probability of the second class",
     "cross_entropy": "predict answers probabilities",
@@ -33,19 +31,15 @@ _MEANINGS = {
 class LightGBM(Library):
     """`Booster` and `LGBMClassifier` and its kin, which hold one."""
 
-    def names(self, part: Any) -> Optional[list[str]]:
-        """The booster's names, unless they were made up."""
-        found = listed(attribute(_booster(part), "feature_name"))
-        return None if numbered(found, _PLACEHOLDER) else found
+    placeholder = "Column_{}"
 
-    def placeholders(self, part: Any) -> Optional[list[str]]:
-        """`Column_0` and so on."""
-        found = listed(attribute(_booster(part), "feature_name"))
-        return found if numbered(found, _PLACEHOLDER) else None
+    def stored(self, part: Any) -> Optional[list[str]]:
+        """The booster's names."""
+        return listed(attribute(_booster(part), "feature_name"))
 
     def count(self, part: Any) -> Optional[int]:
         """The booster's count."""
-        names = listed(attribute(_booster(part), "feature_name"))
+        names = self.stored(part)
         return None if names is None else len(names)
 
     def spelled(self, name: str) -> str:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Optional
 
-from console.worker.child.libraries.base import NUMBER, TEXT, Kind, Library, listed, numbered
+from console.worker.child.libraries.base import NUMBER, TEXT, Kind, Library, listed
 from console.worker.child.live import attribute
-
-_PLACEHOLDER = "feature_{:04d}"
 
 
 class Lifelines(Library):
@@ -36,15 +34,11 @@ class Lifelines(Library):
 class Interpret(Library):
     """Explainable boosting machines, which give names to columns of arrays."""
 
-    def names(self, part: Any) -> Optional[list[str]]:
-        """The names, unless they were made up."""
-        found = listed(attribute(part, "feature_names_in_"))
-        return None if numbered(found, _PLACEHOLDER) else found
+    placeholder = "feature_{:04d}"
 
-    def placeholders(self, part: Any) -> Optional[list[str]]:
-        """`feature_0000` and so on."""
-        found = listed(attribute(part, "feature_names_in_"))
-        return found if numbered(found, _PLACEHOLDER) else None
+    def stored(self, part: Any) -> Optional[list[str]]:
+        """The names."""
+        return listed(attribute(part, "feature_names_in_"))
 
     def kinds(self, part: Any, names: Sequence[str]) -> dict[str, Kind]:
         """The categories of nominal columns are the keys of their bins."""

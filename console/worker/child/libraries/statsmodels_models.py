@@ -21,17 +21,17 @@ _MEANINGS = {
 class Statsmodels(Library):
     """Results of a model with a design matrix; one of a formula makes its design of a frame by itself."""
 
+    def stored(self, part: Any) -> Optional[list[str]]:
+        """The columns of the design; a formula makes it of variables with names of their own."""
+        return None if _specification(part) is not None else _design_names(part)
+
+    def made_up(self, names: list[str]) -> bool:
+        """Whether they are `x1` and so on, with the constant where it stands."""
+        return _made_up(names)
+
     def names(self, part: Any) -> Optional[list[str]]:
         """The columns of the design, or the variables of the formula."""
-        if _specification(part) is not None:
-            return _variables(part)
-        found = _design_names(part)
-        return None if found is None or _made_up(found) else found
-
-    def placeholders(self, part: Any) -> Optional[list[str]]:
-        """`x1` and so on, with the constant where it stands."""
-        found = None if _specification(part) is not None else _design_names(part)
-        return found if found is not None and _made_up(found) else None
+        return _variables(part) if _specification(part) is not None else super().names(part)
 
     def count(self, part: Any) -> Optional[int]:
         """The columns of the design, also where its data were removed."""

@@ -15,7 +15,6 @@ from console.worker.child.libraries.base import (
     as_category,
     is_category,
     listed,
-    numbered,
 )
 from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
@@ -36,15 +35,11 @@ _MEANINGS = {
 class XGBoost(Library):
     """`Booster` and `XGBClassifier` and its kin, which hold one."""
 
-    def names(self, part: Any) -> Optional[list[str]]:
-        """The booster's names, unless an old version made them up."""
-        found = listed(attribute(_booster(part), "feature_names"))
-        return None if numbered(found, "f{}") else found
+    placeholder = "f{}"
 
-    def placeholders(self, part: Any) -> Optional[list[str]]:
-        """`f0` and so on."""
-        found = listed(attribute(_booster(part), "feature_names"))
-        return found if numbered(found, "f{}") else None
+    def stored(self, part: Any) -> Optional[list[str]]:
+        """The booster's names, which old versions made up where they were given none."""
+        return listed(attribute(_booster(part), "feature_names"))
 
     def count(self, part: Any) -> Optional[int]:
         """The booster's count."""
