@@ -285,6 +285,7 @@ def _shared(given: dict[str, Any]) -> object:
     with mmap.mmap(-1, given["much"]) as found:
         for start in range(0, given["much"], mmap.PAGESIZE):
             found[start] = 1
+        time.sleep(given["seen"])
     return "taken"
 
 
