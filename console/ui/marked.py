@@ -101,7 +101,7 @@ class Marked:
         memory = f"They take at least {text.size(least)} of memory"
         memory += "." if free is None else f"; {text.size(free)} is free."
         how = f"{AT_ONCE} are loaded at a time, and X on the first screen stops."
-        question = f"Load {text.count(len(paths), 'model')}, each into a worker of its own?"
+        question = f"Load {_all(paths)}{', each into a worker of its own' if len(paths) > 1 else ''}?"
         return await self._confirmed(question, f"{memory} {how}\n{names(paths)}", yes="Load")
 
     async def _load(self, path: str) -> Outcome:
@@ -126,8 +126,7 @@ class Marked:
         loaded = await self.turns.sort_out("unload", paths, begun, lambda _: Outcome("not loaded", idle=True))
         driven = [path for path in loaded if self._is_driven(path)]
         if driven:
-            are = "one of them is" if len(driven) == 1 else f"{len(driven):,} of them are"
-            question = f"Unload {text.count(len(loaded), 'model')} while {are} driven?"
+            question = f"Unload {_all(loaded)} while {_part(len(driven), len(loaded))} driven?"
             detail = f"Driven: {names(driven)}. The workers end and their memory is given back."
             if not await self._confirmed(question, detail, yes="Unload"):
                 begun.tally.clear()
@@ -217,3 +216,14 @@ class Marked:
                 return
             seal = partial(seal_one, engine, remove=how == "remove")
             await self.turns.each(begun, "sealing", able, seal, word="sealing", at_once=1)
+
+
+def _all(paths: Sequence[str]) -> str:
+    """`12 models`, or the one by its name."""
+    return named(paths[0]) if len(paths) == 1 else text.count(len(paths), "model")
+
+
+def _part(some: int, of: int) -> str:
+    if some == of:
+        return "it is" if of == 1 else "they are"
+    return "one of them is" if some == 1 else f"{some:,} of them are"

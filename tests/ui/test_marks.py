@@ -22,6 +22,8 @@ from console.ui.widgets.artifact_table import ArtifactTable
 from tests.ui.demo_records import NOW, artifact, demo
 from tests.ui.driving import Driver, console_on
 from tests.ui.feeder import Feeder
+from tests.ui.test_hostile import HOSTILE
+from tests.ui.test_hostile_everywhere import HostileFeeder, look, settled
 
 pytestmark = pytest.mark.usefixtures("still_clock")
 
@@ -428,6 +430,25 @@ async def test_in_an_empty_store_nothing_is_marked() -> None:
         for key, words in (("m", "mark: "), ("M", "mark all: "), ("I", "inspect: "), ("X", "stop: ")):
             await console.press(key)
             assert said(console)[0].startswith(words)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("plain", [False, True])
+async def test_hostile_names_steer_nothing_in_what_is_asked_and_told(plain: bool) -> None:
+    feeder = HostileFeeder(HOSTILE)
+    feeder.settings = SEALS
+    feeder.driven_with = dict.fromkeys(feeder.rows, "\x1b[2J")
+    try:
+        async with console_on(feeder, (80, 24), Settings(ascii=plain), toasts=True) as console:
+            for key in "Mlpx":
+                await look(console, key)
+                await look(console, "y")
+            for key in "IZ":
+                await look(console, key)
+                await settled(console)
+                await look(console, "escape")
+    finally:
+        text.use_ascii(False)
 
 
 def test_a_tally_tells_reasons_once_and_few_names() -> None:
