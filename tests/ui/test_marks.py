@@ -186,9 +186,9 @@ async def test_loading_many_is_one_sentence_and_their_own_news_are_not_told_besi
         await mark(console, RF, REVIEW, "inbox/half.joblib", "inbox/unknown.pkl", SVM, "vision/digits-cnn.keras")
         await console.press("l")
         await console.until(lambda: said(console))
-        feeder.say("worker.note", SVM)
-        await console.pilot.pause()
-        (sentence,) = said(console)
+        feeder.say("artifact.changed", "digits/mlp.h5", "what happens to others", "attention")
+        await console.until(lambda: "what happens to others" in said(console))
+        (sentence,) = set(said(console)) - {"what happens to others"}
     for words in (
         "1 loaded; 1 loaded already; ",
         "2 refused: blocked (inbox/unknown.pkl), damaged (inbox/half.joblib)",
