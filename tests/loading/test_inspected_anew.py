@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -43,6 +44,9 @@ async def test_a_file_that_nobody_noticed_is_read_as_it_is_now(engine: Engine, s
         return row.verdict if row is not None else None
 
     await until(engine, lambda: verdict() is Verdict.SAFE)
+    watcher = engine.artifacts._watching._watcher
+    assert watcher is not None
+    await asyncio.to_thread(watcher._noticing.stop)
     os.truncate(store / "a.joblib", 40)
     report = await engine.artifacts.inspect("a.joblib")
     assert report.judgement.verdict is Verdict.DAMAGED
