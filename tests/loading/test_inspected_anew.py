@@ -38,24 +38,29 @@ async def test_it_is_read_and_judged_anew_though_the_file_is_the_same(quiet: Eng
         await quiet.artifacts.inspect("missing.joblib")
 
 
-async def test_a_file_that_nobody_noticed_is_read_as_it_is_now(engine: Engine, store: Path) -> None:
+async def test_a_file_that_nobody_noticed_is_read_as_it_is_now(store: Path, isolated: Path, opening: Opening) -> None:
+    engine = await opening(store, Settings(reconcile_s=3600.0, warm=False))
+
     def verdict() -> Verdict | None:
         row = engine.artifacts.row("a.joblib")
         return row.verdict if row is not None else None
 
-    await until(engine, lambda: verdict() is Verdict.SAFE)
-    watcher = engine.artifacts._watching._watcher
-    assert watcher is not None
-    await asyncio.to_thread(watcher._noticing.stop)
-    os.truncate(store / "a.joblib", 40)
-    report = await engine.artifacts.inspect("a.joblib")
-    assert report.judgement.verdict is Verdict.DAMAGED
-    assert report.artifact.size == 40
-    await until(engine, lambda: verdict() is Verdict.DAMAGED)
-    (store / "b.pkl").unlink()
-    with pytest.raises(BadInput):
-        await engine.artifacts.inspect("b.pkl")
-    await until(engine, lambda: engine.artifacts.row("b.pkl") is None)
+    try:
+        await until(engine, lambda: verdict() is Verdict.SAFE and not engine.artifacts.scanning)
+        watcher = engine.artifacts._watching._watcher
+        assert watcher is not None
+        await asyncio.to_thread(watcher._noticing.stop)
+        os.truncate(store / "a.joblib", 40)
+        report = await engine.artifacts.inspect("a.joblib")
+        assert report.judgement.verdict is Verdict.DAMAGED
+        assert report.artifact.size == 40
+        await until(engine, lambda: verdict() is Verdict.DAMAGED)
+        (store / "b.pkl").unlink()
+        with pytest.raises(BadInput):
+            await engine.artifacts.inspect("b.pkl")
+        await until(engine, lambda: engine.artifacts.row("b.pkl") is None)
+    finally:
+        await engine.close()
 
 
 async def test_before_anything_is_sealed_it_is_known_for_whom_and_with_what(
