@@ -20,6 +20,7 @@ from console.ui.tally import Outcome, Tally
 AT_ONCE = 4
 """Models that are loaded, read or ended at a time."""
 
+_STOPPED = Outcome("not begun", "stopped", "warning")
 ASKED_ALONE = "l on one alone asks about it"
 
 One = Callable[[str], Awaitable[Outcome]]
@@ -95,8 +96,12 @@ class InTurn:
         self, action: str, paths: Sequence[str], begun: Round, idle: Callable[[str], Outcome | None] = lambda _: None
     ) -> list[str]:
         """Those for which the action makes sense now; of the others it is told why not, or that they are `idle`."""
-        found, pace = [], Pace()
+        found: list[str] = []
+        pace = Pace()
         for path in paths:
+            if begun.stopped:
+                begun.tally.add(_STOPPED, *found, *paths[begun.done :])
+                return []
             if self._operations.possible(action, path):
                 found.append(path)
             else:
@@ -122,7 +127,7 @@ class InTurn:
                 self._app.touch(path)
 
         await asyncio.gather(*(work() for _ in range(min(at_once, len(paths)))))
-        begun.tally.add(Outcome("not begun", "stopped", "warning"), *waiting)
+        begun.tally.add(_STOPPED, *waiting)
 
     async def _one(self, path: str, one: One, word: str, *, hushed: bool) -> Outcome:
         begun = time.time()

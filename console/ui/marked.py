@@ -15,6 +15,7 @@ from console.ui import text
 from console.ui.host import Host
 from console.ui.in_turn import ASKED_ALONE, AT_ONCE, InTurn, Round
 from console.ui.operations import Operations
+from console.ui.slices import Pace
 from console.ui.tally import Outcome, named, names
 
 ASKED_FROM = 20
@@ -93,8 +94,11 @@ class Marked:
 
     async def _has_room(self, paths: Sequence[str]) -> bool:
         """Ask where they are many, or take much of the memory that is free."""
-        rows = (self._app.engine.artifacts.row(path) for path in paths)
-        least = sum(row.size + WORKER_BYTES for row in rows if row is not None)
+        least, pace = len(paths) * WORKER_BYTES, Pace()
+        for path in paths:
+            row = self._app.engine.artifacts.row(path)
+            least += row.size if row is not None else 0
+            await pace.step()
         free = free_memory()
         if len(paths) <= ASKED_FROM and (free is None or 2 * least <= free):
             return True

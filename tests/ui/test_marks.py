@@ -256,6 +256,24 @@ async def test_many_are_loaded_after_a_question_a_few_at_a_time_until_they_are_s
     assert len(feeder.asked) == 16
 
 
+async def test_what_is_stopped_while_it_is_still_looked_at_is_neither_asked_nor_begun() -> None:
+    feeder = Slow()
+    async with console_on(feeder) as console:
+        await console.press("M")
+        home = console.app.screen
+        assert isinstance(home, HomeScreen)
+        home.do_load()
+        home.do_stop()
+        await console.until(lambda: said(console))
+        assert said(console) == ["500 not begun: stopped (m000.pkl, m001.pkl and 498 more)"]
+        assert isinstance(console.app.screen, HomeScreen)
+        home.do_load()
+        home.do_load()
+        await console.on(ConfirmScreen)
+        assert len(console.app.screen_stack) == 3
+    assert feeder.asked == []
+
+
 @pytest.mark.slow
 async def test_what_memory_has_little_room_for_is_asked_however_few() -> None:
     feeder = Slow()
