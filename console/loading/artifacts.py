@@ -112,7 +112,16 @@ class Artifacts:
 
     async def report(self, path: str, *, digest: bool = False) -> Report:
         """What is known of one artifact, inspected when it is not. Raises BadInput."""
-        report = await self._facts.report(await self._watching.row(path), digest=digest)
+        return self._learned(await self._facts.report(await self._watching.row(path), digest=digest))
+
+    async def inspect(self, path: str) -> Report:
+        """The report of one artifact, read from the disk and judged anew whatever is known of it. Raises BadInput."""
+        await self._book.refresh()
+        row = await self._watching.row_anew(path)
+        self._facts.forget(path)
+        return self._learned(await self._facts.report(row))
+
+    def _learned(self, report: Report) -> Report:
         self._watching.learn(report.artifact)
         if report.judgement.verdict is not None:
             self._explaining.take(report)

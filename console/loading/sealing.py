@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from console.config import STORE_DIR
+from console.config import STORE_DIR, config_dir
 from console.errors import BadInput, Conflict, ConsoleError, Failed, Refused
 from console.loading.facts import CannotInspect
 from console.loading.record import Book
@@ -24,10 +24,12 @@ from console.store.publish import Promotion, publish
 from console.store.remove import remove_for
 from console.store.roots import user_name
 from console.store.sealed import SealedBytes
+from console.trust.identity import check_library
 
 __all__ = ["AtRest"]
 
 SUFFIX = ".age"
+_FOR = '[sealing] recipients = ["age1…"]'
 
 
 class AtRest:
@@ -37,6 +39,13 @@ class AtRest:
         self.root = root
         self._unsealing = unsealing
         self._book = book
+
+    async def check(self) -> None:
+        """Make sure that something can be sealed for the recipients in the settings. Raises Refused, Failed."""
+        await self._book.allow("seal", writes=True)
+        if not self._unsealing.recipients:
+            raise Refused("nothing says for whom to seal", hint=f"name them in {config_dir() / 'config.toml'}: {_FOR}")
+        await asyncio.to_thread(check_library)
 
     async def seal(
         self, path: str, recipients: Sequence[str], out: Path | None = None, *, replace: bool = False

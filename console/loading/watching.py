@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from console.errors import ConsoleError
+from console.errors import BadInput, ConsoleError
 from console.events import Bus
 from console.loading.facts import Facts
 from console.loading.fleet import Fleet
@@ -136,6 +137,26 @@ class Watching:
         """The row of one path, looked up on the disk where the shelf has none. Raises BadInput."""
         known = self._shelf.get(path)
         return known if known is not None else await asyncio.to_thread(row_of, self._root, path)
+
+    async def row_anew(self, path: str) -> Artifact:
+        """The row of one path as the disk has it now; where it is another one, the watcher looks there as well.
+
+        Raises BadInput.
+        """
+        known = self._shelf.get(path)
+        try:
+            now = await asyncio.to_thread(row_of, self._root, path)
+            if known is not None and (known.identity, known.problem) == (now.identity, now.problem):
+                return known
+        except BadInput:
+            self._look_beside(path)
+            raise
+        self._look_beside(path)
+        return now
+
+    def _look_beside(self, path: str) -> None:
+        if self._watcher is not None:
+            self._watcher.look(os.path.dirname(path))
 
     def learn(self, row: Artifact) -> None:
         """Take over what an inspection found; that there was none is shown, and remembered nowhere."""

@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from backends.envelopes import sniff
 from console.errors import Failed
+from console.free_memory import free_memory
 from console.store.sealed import SealedBytes, frozen, new_memory
 
 __all__ = ["OPENED_LIMIT", "freeze", "keep_opened", "memory_to_open"]
@@ -64,9 +65,4 @@ def keep_opened(content: SealedBytes, memory: int) -> None:
 
 def room() -> int:
     """The most bytes of one file to seal: half of what memory is available now."""
-    try:
-        with open("/proc/meminfo", encoding="ascii") as lines:
-            available = next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
-    except (OSError, StopIteration, ValueError, IndexError):
-        return _LEAST
-    return max(_LEAST, available << 10 >> 1)
+    return max(_LEAST, (free_memory() or 0) >> 1)

@@ -107,6 +107,10 @@ class Watcher:
             self._reconcile_at = 0.0
             self._wake.notify()
 
+    def look(self, directory: str) -> None:
+        """Look at one directory ("" = the root) as soon as possible, as if its change had been noticed."""
+        self._noticed(directory, "", None)
+
     @property
     def coverage(self) -> Coverage:
         """How changes are noticed at present."""

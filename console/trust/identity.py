@@ -5,12 +5,24 @@ from __future__ import annotations
 import shlex
 import sys
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 
 from console.errors import Failed
 from console.trust.secret_files import write_secret
 
-__all__ = ["generate_identity"]
+__all__ = ["check_library", "generate_identity"]
+
+
+def check_library() -> None:
+    """Make sure that the library for sealing is installed, without importing it. Raises Failed."""
+    if find_spec("pyrage") is None:
+        raise _no_library()
+
+
+def _no_library() -> Failed:
+    message = "sealing needs the Python package pyrage, which is not installed"
+    return Failed(message, hint=f"{shlex.quote(sys.executable)} -m pip install 'model-console[security]'")
 
 
 def generate_identity(path: Path) -> str:
@@ -21,8 +33,7 @@ def generate_identity(path: Path) -> str:
     try:
         from pyrage import x25519
     except ImportError:
-        message = "sealing needs the Python package pyrage, which is not installed"
-        raise Failed(message, hint=f"{shlex.quote(sys.executable)} -m pip install 'model-console[security]'") from None
+        raise _no_library() from None
     identity = x25519.Identity.generate()
     recipient = str(identity.to_public())
     created = datetime.now(UTC).isoformat(timespec="seconds")

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from console.engine import Engine
     from console.records import Event, Layer
     from console.ui.follow import Follower
+    from console.ui.marked import Marked
     from console.ui.operations import Operations
     from console.ui.rows import Rows
 
@@ -85,6 +86,13 @@ class ConsoleApp(Navigator):
         from console.ui.operations import Operations
 
         return Operations(self)
+
+    @cached_property
+    def marked(self) -> Marked:
+        """What the keys about all that is marked do."""
+        from console.ui.marked import Marked
+
+        return Marked(self, self.operations)
 
     @property
     def engine(self) -> Engine:
@@ -190,7 +198,8 @@ class ConsoleApp(Navigator):
         if not self.is_running:
             return
         for event in events:
-            if event.severity in _TOASTS and event.kind in _TOLD and self._is_news(event):
+            known = self.marked.turns.hushes(event)
+            if not known and event.severity in _TOASTS and event.kind in _TOLD and self._is_news(event):
                 self.say(event.text, _TOASTS[event.severity])
         screen = next((one for one in reversed(self.screen_stack) if not one.is_modal), None)
         if isinstance(screen, ConsoleScreen) and screen.is_mounted and screen.is_built:

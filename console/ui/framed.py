@@ -46,6 +46,10 @@ class Framed(Protocol):
         """Whether an action makes sense now."""
         ...
 
+    def label(self, action: str) -> str:
+        """An action's word in the footer."""
+        ...
+
     def allowed(self, action: str) -> bool:
         """Whether an action is there at all: read-only mode takes some away."""
         ...

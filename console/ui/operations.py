@@ -12,6 +12,7 @@ from console.records import Report, UpdatePlan, Verdict, Version, WorkerState
 from console.safe_text import safe
 from console.ui import text
 from console.ui.host import Host
+from console.ui.sealing import why_not_sealed
 
 _LIVING = (WorkerState.LOADING, WorkerState.WARMING, WorkerState.READY, WorkerState.DRAINING)
 _LOADABLE = (Verdict.SAFE, Verdict.REVIEW)
@@ -34,7 +35,7 @@ class Operations:
         state = worker.state if worker is not None else None
         living = state in _LIVING
         if artifact is None:
-            return action not in ("load", "reload", "probe", "update")
+            return action not in ("load", "reload", "probe", "update", "seal")
         match action:
             case "load":
                 return not living and path not in self.pending and artifact.problem is None
@@ -48,6 +49,8 @@ class Operations:
                 return artifact.verdict in _LOADABLE or artifact.verdict is None
             case "update" | "accelerate":
                 return artifact.verdict in _LOADABLE
+            case "seal":
+                return not why_not_sealed(engine.settings, artifact)
         return True
 
     def why_not(self, action: str, path: str) -> str:
@@ -61,6 +64,8 @@ class Operations:
             if artifact.problem is not None:
                 return "it cannot be read"
             return "it is not read yet" if artifact.verdict is None else f"it is {artifact.verdict}"
+        if action == "seal":
+            return why_not_sealed(engine.settings, artifact)
         if action == "load":
             return f"it is {state} already" if state in _LIVING else "it is being done"
         return "it is not loaded" if state is WorkerState.ENDED else f"it is {state}"

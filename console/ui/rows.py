@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from console.by_path import ByPath
 from console.records import Artifact, Measured, ProbeState, Verdict, WorkerState, WorkerView
 from console.ui import states
+from console.ui.marks import Marks
 from console.ui.slices import Pace, in_order
 from console.ui.states import Status
 
@@ -154,10 +155,13 @@ class Rows:
         self.filter = Filter()
         self.asked = Order()
         """What was asked for last; it may not be shown yet, and the next key starts from it all the same."""
+        self.marks = Marks()
+        """What the operator has marked; a row that goes takes its mark with it."""
         self._artifacts = ByPath()
         self._busy: dict[str, Row] = {}
         self._order: list[Artifact] = []
         self._known = 0
+        self._listed = 0
 
     def __len__(self) -> int:
         return len(self._order)
@@ -172,6 +176,16 @@ class Rows:
         """Whether (1 or 0) the columns "p99" and "rss" have a value in any row."""
         busy = self._busy.values()
         return {"p99": int(any(row.p99 is not None for row in busy)), "rss": int(any(row.rss for row in busy))}
+
+    @property
+    def shown(self) -> Sequence[Artifact]:
+        """The artifacts of the rows that are shown."""
+        return self._order
+
+    @property
+    def marks_hidden(self) -> int:
+        """How many of the marked rows the filter hides."""
+        return self.marks.missing_in(self._order, self._listed) if self.filter else 0
 
     def path_at(self, index: int) -> str:
         """The path of the row at `index` of the shown order. Raises IndexError."""
@@ -214,6 +228,7 @@ class Rows:
             self._order[place] = row.artifact
         elif key is not None:
             self._order.insert(bisect_left(self._order, key, key=self._key_of), row.artifact)
+            self._listed += 1
             self._known += key[0] == 0
 
     def drop(self, path: str) -> None:
@@ -226,6 +241,7 @@ class Rows:
                 self._unlist(place)
             self._artifacts.drop(path)
             self._busy.pop(path, None)
+            self.marks.drop((path,))
 
     async def replace_all(self, rows: Iterable[Row]) -> None:
         """Take over a full listing: few differences one by one, many by sorting anew, yielding in between."""
@@ -244,6 +260,7 @@ class Rows:
         gone = [path for path in self._artifacts if path not in artifacts]
         if len(changed) + len(gone) > few:
             await self._start_over(artifacts, busy, pace)
+            self.marks.drop(gone)
             return
         for path in gone:
             self.drop(path)
@@ -260,7 +277,7 @@ class Rows:
             await pace.step()
         order = await self._ordered(rows, self.sort, self.filter, pace)
         self._artifacts, self._busy, self.counts = artifacts, busy, counts
-        self._order, self._known = order
+        self._list(*order)
 
     async def arrange(
         self,
@@ -280,7 +297,7 @@ class Rows:
             if outdated():
                 return False
             self.sort, self.filter = column, chosen
-            self._order, self._known = order
+            self._list(*order)
         self.reverse = self.reverse if reverse is None else reverse
         return True
 
@@ -334,7 +351,12 @@ class Rows:
         index = bisect_left(self._order, self._key(row), key=self._key_of)
         return index if index < len(self._order) and self._order[index].path == row.path else None
 
+    def _list(self, order: list[Artifact], known: int) -> None:
+        self._order, self._known = order, known
+        self._listed += 1
+
     def _unlist(self, index: int) -> None:
+        self._listed += 1
         del self._order[index]
         self._known -= index < self._known
 

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from console.records import Event
 from console.ui.framed import Outer
+from console.ui.marked import Marked
 from console.ui.operations import Operations
 
 
@@ -17,6 +18,11 @@ class Shell(Outer, Protocol):
     @property
     def operations(self) -> Operations:
         """What the keys about one artifact do."""
+        ...
+
+    @property
+    def marked(self) -> Marked:
+        """What the keys about all that is marked do."""
         ...
 
     def arrange(self, **order: object) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from backends.base import Inspection
 from backends.load_plan import LoadPlan
 from console.errors import ConsoleError, Failed
+from console.free_memory import free_memory
 from console.os_errors import OF_THE_MACHINE
 from console.worker.failures import error_of, new_failure
 from console.worker.launcher import Launcher
@@ -252,9 +253,5 @@ def could_have(memory: int) -> bool:
         hard = resource.getrlimit(which)[1]
         if hard != resource.RLIM_INFINITY and hard < memory:
             return False
-    try:
-        with open("/proc/meminfo", encoding="ascii") as lines:
-            free = next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:"))
-    except (OSError, ValueError, StopIteration):
-        return True
-    return free >= memory
+    free = free_memory()
+    return free is None or free >= memory

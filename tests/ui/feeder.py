@@ -41,6 +41,7 @@ ROOMS: dict[str, dict[str, str]] = {
     "recipes": {"of": "recipe"},
     "failures": {"all": "all_failures"},
     "doctor": {},
+    "at_rest": {"check": "check_seal"},
 }
 """The engine's rooms, and what a feeder calls what they are asked, where it has another word."""
 
@@ -80,6 +81,7 @@ class Feeder:
         self.remedy = "start it where control groups can be written"
         self.failed: list[Failure] = []
         self.versions: dict[str, tuple[Version, ...]] = {}
+        self.driven_with: dict[str, str] = {}
         self.plans: dict[str, UpdatePlan | ConsoleError] = {}
         self.progresses: dict[str, UpdateProgress] = {}
         self.compared: dict[str, Comparison] = {}
@@ -126,6 +128,10 @@ class Feeder:
         if path not in self.reports:
             raise BadInput(f"nothing is known of {path}")
         return self.reports[path]
+
+    async def inspect(self, path: str) -> Report:
+        self.asked.append(("inspect", path))
+        return await self.report(path)
 
     def known_explanation(self, path: str) -> Explanation | None:
         """The feeder's own, or what the verdict of its report is under an empty policy."""
@@ -186,6 +192,17 @@ class Feeder:
         if isinstance(plan, ConsoleError):
             raise plan
         return plan
+
+    def data_of(self, path: str, data: str | None, target: str | None) -> tuple[str, str | None]:
+        if path not in self.driven_with:
+            raise Usage(f"{path} has no recipe that names data")
+        return self.driven_with[path], target
+
+    async def check_seal(self) -> None:
+        """Nothing is missing."""
+
+    async def seal(self, path: str, recipients: Sequence[str], *, replace: bool = False) -> None:
+        self.asked.append(("seal", path, *recipients, "replace" if replace else "keep"))
 
     async def update(self, plan: UpdatePlan) -> None:
         self.asked.append(("update", plan.path, plan.data, target_words(plan.target)))

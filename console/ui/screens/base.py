@@ -105,6 +105,10 @@ class ConsoleScreen(Paced[None], Backdrop):
         """A time that is shown reads differently now."""
         self.engine_changed(())
 
+    def label(self, action: str) -> str:
+        """An action's word in the footer."""
+        return BY_ID[action].label
+
     def why_not(self, action: str) -> str:
         """In a word, why an action of this screen makes no sense now."""
         return "nothing here to do it with"
@@ -244,6 +248,14 @@ class ArtifactScreen(ConsoleScreen):
         """Start or stop driving the subject."""
         self.console_app.operations.toggle_probe(self._path)
 
+    def do_inspect(self) -> None:
+        """Read the subject's file anew and judge it."""
+        self.console_app.marked.inspect((self._path,))
+
+    def do_seal(self) -> None:
+        """Encrypt the subject's file."""
+        self.console_app.marked.seal((self._path,))
+
     def do_update(self) -> None:
         """Retrain the subject."""
         self.console_app.show_update(self._path)
@@ -264,4 +276,7 @@ class ArtifactScreen(ConsoleScreen):
         return path
 
 
-_NEEDS_SUBJECT = ("open", "load", "unload", "reload", "probe", "update", "history", "trust", "copy")
+_NEEDS_SUBJECT = (
+    *("open", "load", "unload", "reload", "probe", "inspect", "seal", "update", "history", "trust", "copy"),
+    "mark",
+)

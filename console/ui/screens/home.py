@@ -18,7 +18,7 @@ from console.safe_text import safe
 from console.ui import text
 from console.ui.keys import EVERYWHERE, bindings_at
 from console.ui.rows import SORTS, Filter
-from console.ui.screens.base import ArtifactScreen
+from console.ui.screens.marking import MarkingScreen
 from console.ui.widgets.artifact_table import COLUMNS, ArtifactTable
 from console.ui.widgets.filter_bar import FilterBar
 from console.ui.widgets.preview import Preview
@@ -30,7 +30,7 @@ _NEEDS_PERSON = 3
 """Rows up to this rank of status need a person: failing, error, changed, skipped, blocked or damaged."""
 
 
-class HomeScreen(ArtifactScreen):
+class HomeScreen(MarkingScreen):
     """Table, filter line and preview."""
 
     PLACE = "home"
@@ -76,6 +76,8 @@ class HomeScreen(ArtifactScreen):
     def footer_actions(self) -> Sequence[str]:
         """What the row under the cursor asks for."""
         row = self.table.selected if self.is_built else None
+        if self.marks:
+            return ("stop", "load", "unload", "probe", "back", "inspect", "seal")
         if row is None:
             return ("filter", "events", "errors", "quit")
         match row.status.word:
@@ -144,7 +146,9 @@ class HomeScreen(ArtifactScreen):
         rows = self.console_app.rows
         frame = self.query_one("#frame")
         shown, total = len(rows), len(rows.by_path)
-        parts = [f"filter {safe(rows.filter.pattern, 40)}: {shown} of {total}"] if rows.filter else []
+        parts = [*self.marked_words]
+        if rows.filter:
+            parts.append(f"filter {safe(rows.filter.pattern, 40)}: {shown} of {total}")
         if rows.filter.literal:
             parts.append("taken literally")
         title = Content(text.joined(parts))
@@ -200,10 +204,15 @@ class HomeScreen(ArtifactScreen):
             self.console_app.open_model(self.subject)
 
     def do_back(self) -> None:
-        """Nothing lies behind this screen: the filter is dropped."""
-        if self.console_app.rows.asked.wanted:
+        """Nothing lies behind this screen: the marks are dropped, and where there are none, the filter."""
+        if not self.drop_marks() and self.console_app.rows.asked.wanted:
             self.query_one(FilterBar).close()
             self.console_app.arrange(wanted=Filter())
+
+    def do_mark(self) -> None:
+        """Mark the row under the cursor, or take its mark away, and move down."""
+        super().do_mark()
+        self.table.action_do("down")
 
     def do_filter(self) -> None:
         """Type a filter."""

@@ -167,7 +167,7 @@ class ArtifactTable(ScrollView, can_focus=True):
         f"table--{name}"
         for name in (
             *("header", "plain", "name", "quiet", "ok", "busy", "attention", "failure"),
-            *("cursor", "flash", "mark"),
+            *("cursor", "flash", "mark", "marked"),
         )
     }
     DEFAULT_CSS = """
@@ -184,6 +184,7 @@ class ArtifactTable(ScrollView, can_focus=True):
         & > .table--cursor { background: $cursor-tint; }
         & > .table--flash { background: $flash-tint; }
         & > .table--mark { color: $accent; }
+        & > .table--marked { color: $accent; text-style: bold; }
         &:ansi > .table--quiet { color: ansi_default; text-style: dim; }
         &:ansi > .table--header { color: ansi_default; text-style: bold dim; }
         &:ansi > .table--flash { background: ansi_default; text-style: bold; }
@@ -311,6 +312,7 @@ class ArtifactTable(ScrollView, can_focus=True):
             row.trouble,
             cursor,
             row.path in self._flashing,
+            row.path in self._rows.marks,
             age,
             self._layout,
             self.has_focus if cursor else False,
@@ -370,10 +372,14 @@ class ArtifactTable(ScrollView, can_focus=True):
         cursor = row.path == self._path
         over = "cursor" if cursor else "flash" if row.path in self._flashing else ""
         said = cells(row, now)
-        mark = text.sign("▌") if cursor else " "
-        pieces = [(mark.ljust(_MARGIN), "mark")]
+        marked = row.path in self._rows.marks
+        margin = text.sign("▌" * cursor + "◆" * marked)
+        pieces = [(margin.ljust(_MARGIN), "mark")]
         for position, (column, room) in enumerate(self._layout.columns):
-            pieces += _fitted(said[column.name], column, room)
+            cell = _fitted(said[column.name], column, room)
+            if marked and column.name == "model":
+                cell = tuple((words, "marked" if name == "name" else name) for words, name in cell)
+            pieces += cell
             if position < len(self._layout.columns) - 1:
                 pieces.append((" " * self._layout.gap, "plain"))
         segments = [
@@ -403,7 +409,7 @@ class ArtifactTable(ScrollView, can_focus=True):
             return style
         above = self._component(over)
         if above.reverse:  # colours would become patches
-            return self._style("plain") + above + Style(bold=name == "name")
+            return self._style("plain") + above + Style(bold=name in ("name", "marked"))
         return style + above
 
     def _component(self, name: str) -> Style:

@@ -27,11 +27,13 @@ class Footer(Widget):
     def __init__(self) -> None:
         super().__init__()
         self._shown: tuple[str, ...] = ()
+        self._words: tuple[str, ...] = ()
         self._typed: tuple[tuple[str, str], ...] | None = None
 
     def revise(self) -> None:
         """Repaint if other actions matter now."""
-        if (self._wanted(), self._typing()) != (self._shown, self._typed):
+        wanted = self._wanted()
+        if (wanted, self._labels(wanted), self._typing()) != (self._shown, self._words, self._typed):
             self.refresh()
 
     def render(self) -> Content:
@@ -40,6 +42,7 @@ class Footer(Widget):
         While somebody types, the keys are letters: then only those of the line that is typed into are told.
         """
         self._shown = self._wanted()
+        self._words = self._labels(self._shown)
         self._typed = keys = self._typing()
         if keys is not None:
             return Content("  ").join([_pair(key, word) for key, word in keys])
@@ -72,10 +75,14 @@ class Footer(Widget):
         screen: Framed = self.screen  # type: ignore[assignment]
         return tuple(action for action in screen.footer_actions() if screen.allowed(action))[:6]
 
+    def _labels(self, actions: tuple[str, ...]) -> tuple[str, ...]:
+        screen: Framed = self.screen  # type: ignore[assignment]
+        return tuple(map(screen.label, actions))
+
     def _item(self, action_id: str) -> Content:
-        action = BY_ID[action_id]
+        screen: Framed = self.screen  # type: ignore[assignment]
         click = Style.from_meta({"does": action_id})
-        return _pair(shown_keys(action, first=True), action.label).stylize(click)
+        return _pair(shown_keys(BY_ID[action_id], first=True), screen.label(action_id)).stylize(click)
 
 
 def _pair(key: str, word: str) -> Content:

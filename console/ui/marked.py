@@ -1,0 +1,233 @@
+"""What the keys do over all that is marked: asked once, done in turn, told in one sentence."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from functools import partial
+from itertools import islice
+
+from backends.base import outermost
+from console.errors import ConsoleError
+from console.free_memory import free_memory
+from console.records import Verdict
+from console.ui import text
+from console.ui.host import Host
+from console.ui.in_turn import ASKED_ALONE, AT_ONCE, InTurn, Round
+from console.ui.operations import Operations
+from console.ui.slices import Pace
+from console.ui.tally import Outcome, named, names
+
+ASKED_FROM = 20
+"""More models than these are loaded after a question, and fewer where they take much of the memory that is free."""
+WORKER_BYTES = 10 << 20
+"""What a worker takes at least, beside its model."""
+_LOOKED_AT = 200
+"""Marks that are looked at to tell whether a key can do anything with them, and data files looked for at a time."""
+
+
+class Marked:
+    """Operations over many models, and those over one that ask and tell alike.
+
+    What would need an answer of its own is left out, and told.
+    """
+
+    def __init__(self, app: Host, operations: Operations) -> None:
+        self._app = app
+        self._operations = operations
+        self.turns = InTurn(app, operations)
+
+    def possible(self, action: str) -> bool:
+        """Whether an action can do anything with what is marked."""
+        marks = self._app.rows.marks
+        if self.turns.round is not None:
+            return False
+        if action == "unload":
+            loaded = self._app.engine.models.views()
+            return any(path in marks and self._operations.possible(action, path) for path in loaded)
+        return any(self._operations.possible(action, path) for path in islice(marks, _LOOKED_AT)) or (
+            len(marks) > _LOOKED_AT
+        )
+
+    def why_not(self, action: str) -> str:
+        """In a few words, why an action that is not `possible` is not."""
+        if self.turns.round is not None:
+            return self.turns.why_not
+        if action == "unload":
+            return "nothing that is marked is loaded"
+        first = next(iter(self._app.rows.marks), "")
+        return f"nothing that is marked can be: of {named(first)}, {self._operations.why_not(action, first)}"
+
+    def load(self, paths: Sequence[str]) -> None:
+        """Load each, after asking where they are many."""
+        self.turns.start(len(paths), partial(self._load_all, paths))
+
+    def unload(self, paths: Sequence[str]) -> None:
+        """End the workers of each, after asking once where probes are running."""
+        self.turns.start(len(paths), partial(self._unload_all, paths))
+
+    def probe(self, paths: Sequence[str]) -> None:
+        """Drive those that are not driven; where all are, stop."""
+        self.turns.start(len(paths), partial(self._probe_all, paths))
+
+    def inspect(self, paths: Sequence[str]) -> None:
+        """Read each file anew and judge it."""
+        self.turns.start(len(paths), lambda begun: self.turns.each(begun, "reading", paths, self._inspect))
+
+    def seal(self, paths: Sequence[str]) -> None:
+        """Encrypt each for the recipients in the settings, after asking once."""
+        self.turns.start(len(paths), partial(self._seal_all, paths))
+
+    async def _confirmed(self, question: str, detail: str, *, yes: str) -> bool:
+        from console.ui.dialogs.confirm import ConfirmScreen
+
+        return await self._app.push_screen_wait(ConfirmScreen(question, detail, yes=yes))
+
+    # load and unload
+
+    async def _load_all(self, paths: Sequence[str], begun: Round) -> None:
+        wanted = await self.turns.sort_out("load", paths, begun, self._loaded_already)
+        if await self._has_room(wanted):
+            await self.turns.each(begun, "loading", wanted, self._load, word="starting")
+        else:
+            begun.tally.clear()
+
+    async def _has_room(self, paths: Sequence[str]) -> bool:
+        """Ask where they are many, or take much of the memory that is free."""
+        least, pace = len(paths) * WORKER_BYTES, Pace()
+        for path in paths:
+            row = self._app.engine.artifacts.row(path)
+            least += row.size if row is not None else 0
+            await pace.step()
+        free = free_memory()
+        if len(paths) <= ASKED_FROM and (free is None or 2 * least <= free):
+            return True
+        memory = f"They take at least {text.size(least)} of memory"
+        memory += "." if free is None else f"; {text.size(free)} is free."
+        how = f"{AT_ONCE} are loaded at a time, and X on the first screen stops."
+        question = f"Load {_all(paths)}{', each into a worker of its own' if len(paths) > 1 else ''}?"
+        return await self._confirmed(question, f"{memory} {how}\n{names(paths)}", yes="Load")
+
+    async def _load(self, path: str) -> Outcome:
+        """Load one without a question. Raises ConsoleError."""
+        if (loaded := self._loaded_already(path)) is not None:
+            return loaded
+        report = await self._app.engine.artifacts.report(path)
+        if report.judgement.verdict in (Verdict.DAMAGED, Verdict.UNSUPPORTED):
+            return Outcome("refused", str(report.judgement.verdict), "warning")
+        tops = outermost(report.inspection.models) if report.inspection is not None else ()
+        if len(tops) > 1:
+            return Outcome("left out", "holds several models", "warning", ASKED_ALONE)
+        await self._app.engine.models.load(path, at=tops[0].at if tops else "")
+        return Outcome("loaded")
+
+    def _loaded_already(self, path: str) -> Outcome | None:
+        worker = self._app.engine.models.view(path)
+        loaded = worker is not None and self._operations.possible("unload", path)
+        return Outcome("loaded already", idle=True) if loaded else None
+
+    async def _unload_all(self, paths: Sequence[str], begun: Round) -> None:
+        loaded = await self.turns.sort_out("unload", paths, begun, lambda _: Outcome("not loaded", idle=True))
+        driven = [path for path in loaded if self._is_driven(path)]
+        if driven:
+            question = f"Unload {_all(loaded)} while {_part(len(driven), len(loaded))} driven?"
+            detail = f"Driven: {names(driven)}. The workers end and their memory is given back."
+            if not await self._confirmed(question, detail, yes="Unload"):
+                begun.tally.clear()
+                return
+        await self.turns.each(begun, "unloading", loaded, self._unload)
+
+    async def _unload(self, path: str) -> Outcome:
+        await self._app.engine.models.unload(path)
+        return Outcome("unloaded")
+
+    # probe
+
+    async def _probe_all(self, paths: Sequence[str], begun: Round) -> None:
+        able = await self._with_data(await self.turns.sort_out("probe", paths, begun), begun)
+        rest = [path for path in able if not self._is_driven(path)]
+        if able and not rest:
+            begun.tally.clear()
+            await self.turns.each(begun, "stopping", able, self._stop)
+            return
+        views = self._app.engine.models.views()
+        if await self._has_room([path for path in rest if path not in views]):
+            await self.turns.each(begun, "driving", rest, self._drive, word="starting")
+        else:
+            begun.tally.clear()
+
+    async def _with_data(self, paths: Sequence[str], begun: Round) -> list[str]:
+        """Those of which it is known with which data they are driven."""
+
+        def lacking(some: Sequence[str]) -> dict[str, str]:
+            found = {}
+            for path in some:
+                try:
+                    self._app.engine.questions.data_of(path, None, None)
+                except ConsoleError as error:
+                    found[path] = "no data is named" if error.code == "usage" else error.message
+            return found
+
+        able: list[str] = []
+        for start in range(0, len(paths), _LOOKED_AT):
+            some = paths[start : start + _LOOKED_AT]
+            without = await asyncio.to_thread(lacking, some)
+            able += [path for path in some if path not in without]
+            for path, why in without.items():
+                begun.tally.add(Outcome("left out", why, "warning"), path)
+        return able
+
+    async def _drive(self, path: str) -> Outcome:
+        loaded = await self._load(path)
+        if not loaded.is_done:
+            return loaded
+        await self._app.engine.live.start(path)
+        return Outcome("driven")
+
+    async def _stop(self, path: str) -> Outcome:
+        await self._app.engine.live.stop(path)
+        return Outcome("driven no more")
+
+    def _is_driven(self, path: str) -> bool:
+        probe = self._app.engine.live.probe(path)
+        return probe is not None and probe.running
+
+    # inspect and seal
+
+    async def _inspect(self, path: str) -> Outcome:
+        artifacts = self._app.engine.artifacts
+        before = artifacts.row(path)
+        report = await artifacts.inspect(path)
+        verdict, row = report.judgement.verdict, report.artifact
+        if verdict is None or row.problem is not None:
+            return Outcome("not read", row.problem or row.why, "warning")
+        known = before.verdict if before is not None else None
+        if known in (None, verdict):
+            return Outcome("read anew", f"{verdict} as before" if known else str(verdict))
+        return Outcome("read anew", f"now {verdict}", "warning")
+
+    async def _seal_all(self, paths: Sequence[str], begun: Round) -> None:
+        from console.ui.dialogs.seal import SealScreen
+        from console.ui.sealing import question, seal_one
+
+        engine = self._app.engine
+        able = await self.turns.sort_out("seal", paths, begun)
+        if able:
+            await engine.at_rest.check()
+            how = await self._app.push_screen_wait(SealScreen(*question(engine, able)))
+            if not how:
+                begun.tally.clear()
+                return
+            seal = partial(seal_one, engine, remove=how == "remove")
+            await self.turns.each(begun, "sealing", able, seal, word="sealing", at_once=1)
+
+
+def _all(paths: Sequence[str]) -> str:
+    """`12 models`, or the one by its name."""
+    return named(paths[0]) if len(paths) == 1 else text.count(len(paths), "model")
+
+
+def _part(some: int, of: int) -> str:
+    if some == of:
+        return "it is" if of == 1 else "they are"
+    return "one of them is" if some == 1 else f"{some:,} of them are"

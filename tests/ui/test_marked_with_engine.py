@@ -1,0 +1,115 @@
+"""Many at a time on a real engine: loaded, driven, unloaded, read anew and sealed, each told in one sentence."""
+
+from __future__ import annotations
+
+import pickle
+import shutil
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+from pyrage import x25519
+from sklearn.linear_model import LogisticRegression
+
+from console.config import Sealing, Settings
+from console.records import Verdict, WorkerState
+from console.ui.dialogs.confirm import ConfirmScreen
+from console.ui.dialogs.seal import SealScreen
+from tests.ui.driving import console_on
+from tests.ui.test_marks import again, mark, marked, said
+from tests.warm import Opening
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+LR, RF, BAD, CUT, TWO, ODD = (
+    "churn/lr.joblib",
+    "wine/forest.joblib",
+    "trouble/do-not-load.pkl",
+    "trouble/half-copied.joblib",
+    "own/two.pkl",
+    "own/odd.pkl",
+)
+
+
+@pytest.fixture
+def store(demo_store: Path, tmp_path: Path) -> Path:
+    """Models that load, and one of each kind that is left out when many are loaded."""
+    root = tmp_path / "store"
+    for path in (LR, RF, BAD, CUT):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(demo_store / path, root / path)
+    shutil.copytree(demo_store / "churn", root / "churn", dirs_exist_ok=True)
+    fitted = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
+    (root / "own").mkdir()
+    other = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
+    (root / TWO).write_bytes(pickle.dumps({"first": fitted, "second": other}))
+    other.origin_ = IPv4Address(1)
+    (root / ODD).write_bytes(pickle.dumps(other))
+    return root
+
+
+async def test_all_marked_are_loaded_driven_and_unloaded(store: Path, opening: Opening) -> None:
+    engine = await opening(store)
+
+    def states() -> dict[str, WorkerState]:
+        return {path: view.state for path, view in engine.models.views().items()}
+
+    try:
+        async with console_on(engine) as console:
+            rows = console.app.rows.by_path
+            every = (LR, RF, BAD, CUT, TWO, ODD)
+            await console.until(lambda: all(path in rows and rows[path].artifact.verdict for path in every), "verdicts")
+            await mark(console, *every)
+            await console.press("l")
+            await console.until(lambda: said(console), "the summary")
+            (sentence,) = said(console)
+            assert sentence.startswith("2 loaded; ")
+            for words in (
+                f"2 refused: blocked ({BAD}), damaged ({CUT})",
+                f"2 left out: holds several models ({TWO}), under review ({ODD})",
+            ):
+                assert words in sentence
+            assert states() == {LR: WorkerState.READY, RF: WorkerState.READY}
+            await console.press("escape")
+            await mark(console, LR, RF)
+            again(console)
+            await console.press("p")
+            await console.until(lambda: said(console), "the summary")
+            assert said(console) == [f"1 driven; 1 left out: no data is named ({RF})"]
+            await console.press("x")
+            await console.on(ConfirmScreen)
+            assert "Unload 2 models while one of them is driven?" in console.picture()
+            again(console)
+            await console.press("y")
+            await console.until(lambda: said(console), "the summary")
+            assert said(console) == ["2 unloaded"]
+            assert states() == {}
+            assert marked(console) == {LR, RF}
+    finally:
+        await engine.close()
+
+
+async def test_what_is_read_anew_and_what_is_sealed(store: Path, tmp_path: Path, opening: Opening) -> None:
+    recipient = str(x25519.Identity.generate().to_public())
+    engine = await opening(store, Settings(warm=False, sealing=Sealing(recipients=(recipient,))))
+    try:
+        async with console_on(engine) as console:
+            rows = console.app.rows.by_path
+            await console.until(lambda: all(path in rows and rows[path].artifact.verdict for path in (LR, RF)))
+            await mark(console, LR, RF)
+            (store / RF).write_bytes((store / BAD).read_bytes())
+            await console.press("I")
+            await console.until(lambda: said(console), "the summary")
+            assert "2 read anew: " in said(console)[0]
+            await console.until(lambda: rows[RF].artifact.verdict is Verdict.BLOCKED, "the row that is another one")
+            again(console)
+            await console.press("Z")
+            await console.on(SealScreen)
+            await console.press("right", "right", "enter")
+            await console.until(lambda: said(console), "the summary")
+            assert said(console) == ["2 sealed in place of the original"]
+            await console.until(lambda: f"{LR}.age" in rows and LR not in rows and not marked(console), "other rows")
+        assert (store / f"{LR}.age").read_bytes().startswith(b"age-encryption.org/")
+        assert not (store / LR).exists()
+    finally:
+        await engine.close()
