@@ -9,6 +9,7 @@ from console.bounds import Rules, range_words, within
 from console.config import bounds_of
 from console.errors import Usage
 from console.safe_text import safe
+from console.ui import text
 from console.ui.nearest import nearest
 from console.ui.rows import Filter
 from console.ui.shell import Shell
@@ -41,11 +42,17 @@ class Setting:
     prepare: Callable[[Shell, str | None, str], Run]
     also: tuple[str, ...] = ()
 
+    @property
+    def takes(self) -> bool:
+        """Whether anything may follow it."""
+        return self.usage != self.word
+
 
 def _theme(app: Shell, _subject: str | None, said: str) -> Run:
     name = _THEME_WORDS.get(said.casefold(), said.casefold())
     if name not in THEMES:
-        raise Usage(f"there is no theme {safe(said, 40)}", hint=_meant(said, (*THEMES, *_THEME_WORDS), THEMES))
+        wrong = f"there is no theme {safe(said, 40)}" if said else "it takes the name of a theme"
+        raise Usage(wrong, hint=_meant(said, (*THEMES, *_THEME_WORDS), THEMES))
 
     def run() -> None:
         app.theme = name
@@ -97,12 +104,22 @@ def chosen_columns(now: Sequence[str], words: Sequence[str]) -> tuple[str, ...]:
 
 def _rate(app: Shell, subject: str | None, said: str) -> Run:
     path, rate = _driven(app, subject), _number(said, bounds_of("probe_rate"), whole=False)
-    return lambda: app.engine.live.set(path, rate=rate)
+
+    def run() -> None:
+        app.engine.live.set(path, rate=rate)
+        app.say(f"{path}: {f'{rate:g} calls a second' if rate else 'as fast as it goes'}")
+
+    return run
 
 
 def _batch(app: Shell, subject: str | None, said: str) -> Run:
     path, batch = _driven(app, subject), _number(said, {"least": 1, "most": 100_000}, whole=True)
-    return lambda: app.engine.live.set(path, batch=int(batch))
+
+    def run() -> None:
+        app.engine.live.set(path, batch=int(batch))
+        app.say(f"{path}: {text.count(int(batch), 'row')} in each request")
+
+    return run
 
 
 def _home(app: Shell, _subject: str | None, said: str) -> Run:
@@ -115,42 +132,42 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "theme",
         "theme NAME",
-        "how the console looks, until it is left",
+        "How the console looks, until it is left",
         lambda before: () if before else (*THEMES, *_THEME_WORDS),
         _theme,
     ),
     Setting(
         "sort",
         "sort COLUMN | -COLUMN | COLUMN desc",
-        "sort the table by a column",
+        "Sort the table by a column",
         lambda before: (
             ("asc", "desc") if len(before) == 1 else () if before else (*COLUMN_NAMES, *(f"-{n}" for n in COLUMN_NAMES))
         ),
         _sort,
     ),
-    Setting("filter", "filter PATTERN", "keep the models that match", lambda before: (), _filter),
+    Setting("filter", "filter PATTERN", "Keep the models that match", lambda before: (), _filter),
     Setting(
         "columns",
         "columns NAME .. | -NAME .. | +NAME ..",
-        "choose what the table shows; alone, as the width allows",
+        "Choose what the table shows; alone, as the width allows",
         lambda before: _column_choices(before),
         _columns,
     ),
     Setting(
         "rate",
         "rate HZ",
-        "calls a second of the probe that runs, 0 = as fast as it goes",
+        "Calls a second of the probe that runs; 0 is as fast as it goes",
         lambda before: () if before else _RATES,
         _rate,
     ),
     Setting(
         "batch",
         "batch ROWS",
-        "rows in each request of the probe that runs",
+        "Rows in each request of the probe that runs",
         lambda before: () if before else _BATCHES,
         _batch,
     ),
-    Setting("home", "home", "the table of all models", lambda before: (), _home, also=("models",)),
+    Setting("home", "home", "Go to the table of all models", lambda before: (), _home, also=("models",)),
 )
 """Like the action table, for words with arguments of their own."""
 

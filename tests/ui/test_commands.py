@@ -22,6 +22,7 @@ from console.ui.screens.history import HistoryScreen
 from console.ui.screens.home import HomeScreen
 from console.ui.screens.model import ModelScreen
 from console.ui.screens.palette import PaletteScreen
+from console.ui.themes import THEMES
 from console.ui.widgets.artifact_table import ArtifactTable, layout
 from console.ui.widgets.line_list import LineList
 from tests.ui.demo_records import artifact, demo
@@ -64,6 +65,10 @@ def says(console: Driver, said: str) -> bool:
 
 def has(console: Driver, name: str, value: object) -> bool:
     return bool(getattr(console.app, name) == value)
+
+
+def at_tab(screen: ModelScreen, tab: str) -> bool:
+    return screen.tab == tab
 
 
 def is_sorted(console: Driver, column: str, reverse: bool) -> bool:
@@ -283,6 +288,25 @@ async def test_what_is_not_allowed_says_why_and_does_nothing() -> None:
             assert console.app.screen is palette
             await console.press("escape")
     assert feeder.asked == []
+
+
+async def test_on_a_models_own_screen_its_name_changes_the_tab_and_no_second_screen_is_put_on_top() -> None:
+    async with console_on(demo(), SMALL) as console:
+        await given(console, "live churn/rf")
+        screen = await console.on(ModelScreen)
+        for line, tab in (("versions churn/rf", "versions"), ("open churn/rf", "overview")):
+            await given(console, line)
+            await console.until(partial(at_tab, screen, tab))
+        assert console.app.screen is screen
+
+
+async def test_a_word_that_wants_more_lists_what_may_follow_and_what_else_has_that_name() -> None:
+    async with console_on(demo(), SMALL) as console:
+        home = await console.on(HomeScreen)
+        found = await Finder(home).find("theme")
+        assert [key for key, _ in found.items][:2] == [("setting", "theme", name) for name in list(THEMES)[:2]]
+        assert found.problem.startswith("theme: it takes the name of a theme")
+        assert (await Finder(home).find("home")).items[0][0] == ("setting", "home", "")
 
 
 async def test_the_rate_and_batch_of_the_model_in_sight() -> None:

@@ -58,7 +58,7 @@ class Finder:
         head, blank, _rest = _parts(line)
         setting, action = self._settings.get(head), self._words.get(head)
         if setting is not None and (blank or head not in self._allowed):
-            return f"{setting.usage}: {setting.help}" if setting.usage != setting.word else setting.help
+            return f"{setting.usage}: {setting.help}" if setting.takes else setting.help
         if action is not None and action.takes_model:
             return f"{head} MODEL: {action.help}"
         return ""
@@ -67,11 +67,13 @@ class Finder:
         """All that the line may mean, the likeliest first; over a large store it takes a while, in slices."""
         head, blank, rest = _parts(line)
         setting, action = self._settings.get(head), self._words.get(head)
-        if setting is not None and (blank or (setting.word not in self._allowed and setting.word != "theme")):
+        if setting is not None and blank:
             return self._of_setting(setting, rest)
+        if setting is not None and setting.word not in self._allowed:
+            return _with(self._of_setting(setting, ""), await self._by_name(line, None))
         if action is not None and rest:
             return await self._of_action(head, action, rest, line)
-        if action is not None and action.id not in self._allowed:
+        if action is not None and action.id not in self._allowed and not self._below.allowed(action.id):
             return await self._not_here(head, action)
         return await self._by_name(line, action)
 
@@ -111,9 +113,10 @@ class Finder:
 
     async def _not_here(self, head: str, action: Action) -> Found:
         """An action that is not possible on the screen below without more words."""
+        objection = self._below.objection(action.id) if action.id in self._here else None
         by_name = await self._by_name(head, None)
-        if action.id in self._here:
-            return Found(by_name.items, self._below.objection(action.id) or "it cannot be done here")
+        if objection is not None:
+            return Found(by_name.items, objection)
         return Found(by_name.items, f"{head} takes the name of a model here")
 
     def action(self, word: str) -> Action | None:
@@ -180,7 +183,8 @@ class Finder:
             yield known, ("action", action.id), partial(_action_line, action)
         for one in SETTINGS:
             known = f"{one.word} {one.help}"
-            yield known, ("word", one.word), partial(_line, ":", f"{one.word:<16}", one.help)
+            key = ("word", one.word) if one.takes else ("setting", one.word, "")
+            yield known, key, partial(_line, ":", f"{one.word:<16}", one.help)
         for name in THEMES:
             yield f"theme {name}", ("theme", name), partial(_line, "theme", name)
         for artifact in self._below.engine.artifacts.rows():
@@ -195,6 +199,13 @@ class Finder:
             name = stem(artifact.path)
             for part in {artifact.path, name, *name.split("/")}:
                 yield part, artifact.path
+
+
+def _with(found: Found, others: Found) -> Found:
+    """What a word means, and what else has it in its name."""
+    known = {completed(key).strip() for key, _ in found.items if isinstance(key, tuple)}
+    more = (one for one in others.items if isinstance(one[0], tuple) and completed(one[0]).strip() not in known)
+    return Found((*found.items, *more), found.problem)
 
 
 def completed(key: Key) -> str:
@@ -237,7 +248,7 @@ def _filter_item(word: str) -> Item:
 
 def _action_line(action: Action) -> Content:
     keys = shown_keys(action, first=True)
-    return Content.assemble((f"{keys:<6}", "bold $accent"), (f"{action.label:<16}", "bold"), (action.help, "$quiet"))
+    return Content.assemble((f"{keys:<8}", "bold $accent"), (f"{action.label:<16}", "bold"), (action.help, "$quiet"))
 
 
 def _model_line(kind: str, artifact: Artifact) -> Content:
@@ -245,4 +256,4 @@ def _model_line(kind: str, artifact: Artifact) -> Content:
 
 
 def _line(kind: str, name: str, more: str = "") -> Content:
-    return Content.assemble((f"{kind:<8}", "$quiet"), (name, "bold"), (more, "$quiet"))
+    return Content.assemble((f"{kind:<7} ", "$quiet"), (name, "bold"), (more, "$quiet"))

@@ -144,7 +144,7 @@ class PaletteScreen(ModalScreen[Callable[[], None] | None], Paced[Callable[[], N
         key, below = self.query_one(LineList).key, self._below
         if below is None or not isinstance(key, tuple):
             return
-        if key[0] == "word" and key[1] != "home":
+        if key[0] == "word":
             self._put(completed(key))
             return
         try:
@@ -179,7 +179,10 @@ class PaletteScreen(ModalScreen[Callable[[], None] | None], Paced[Callable[[], N
         """An action about a model, on its own screen where that lies below."""
         from console.ui.screens.about import AboutScreen
 
-        about = below if below.subject == path and below.allowed(action) else AboutScreen(path)
+        here = below.PLACE == "model" and below.subject == path
+        if here and action == "open":
+            action = "tab-overview"
+        about = below if here and below.allowed(action) else AboutScreen(path)
         objection = about.objection(action)
         if objection is not None:
             raise ConsoleError(objection)
