@@ -204,6 +204,15 @@ async def test_what_is_wrong_is_told_with_what_was_perhaps_meant() -> None:
             assert said in found.problem, line
 
 
+async def test_words_of_a_help_find_what_only_looks_and_nothing_that_acts() -> None:
+    async with console_on(demo(), SMALL) as console:
+        finder = Finder(await console.on(HomeScreen))
+        assert (await finder.find("why verdict")).items[0][0] == ("action", "trust")
+        found = await finder.find("unload worker memory")
+        assert found.items == ()
+        assert found.problem.startswith("no model is called")
+
+
 async def test_what_is_wrong_stays_in_the_line_with_the_reason_beneath() -> None:
     feeder = demo()
     async with console_on(feeder, SMALL) as console:
@@ -329,6 +338,7 @@ async def test_of_several_models_one_is_chosen_before_anything_is_done_to_it() -
         await console.press("enter", "down")
         assert "▌" in console.picture()
         chosen = palette.query_one(LineList).key
+        assert chosen == keys(palette)[0]
         await console.press("enter")
         assert isinstance(chosen, tuple)
         await console.until(lambda: feeder.asked == [("load", chosen[2], "", "")])
