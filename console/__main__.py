@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from console.config import Settings
+    from console.start import Start
 
 _INTERRUPTED = 130
 
@@ -23,10 +24,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run(sys.argv[1:] if argv is None else argv, _screens, _account)
 
 
-def _screens(root: Path, settings: Settings) -> int:
+def _screens(root: Path, settings: Settings, start: Start) -> int:
     from console.ui.run import run as show
 
-    return show(root, settings)
+    return show(root, settings, start)
 
 
 def _account() -> Path | None:

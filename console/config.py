@@ -30,7 +30,7 @@ def cache_dir() -> Path:
 
 
 def state_dir() -> Path:
-    """Crash files, saved tracebacks, and the log of lost terminals."""
+    """Crash files, saved tracebacks, the log of lost terminals, and how each store's table was left."""
     return _own("user_state_dir")
 
 

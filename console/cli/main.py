@@ -19,6 +19,7 @@ from console.ending import silence
 from console.errors import BadInput, ConsoleError, Usage
 from console.os_errors import as_system_error, hint, is_of_the_machine, why
 from console.safe_text import safe
+from console.start import Start
 
 INTERRUPTED = 130
 
@@ -26,8 +27,8 @@ _NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
 """Errors that say that this user may not do something where nobody expected it."""
 _ABOUT = ("-h", "--help", "--version")
 
-Screens = Callable[[Path, Settings], int]
-"""Opens the console on a store; returns the exit code."""
+Screens = Callable[[Path, Settings, Start], int]
+"""Opens the console on a store, at a screen; returns the exit code."""
 
 
 def run(argv: Sequence[str], screens: Screens, account: Callable[[], Path | None]) -> int:
@@ -158,4 +159,5 @@ def _open(store: str, arguments: argparse.Namespace, screens: Screens) -> int:
     if streams.is_plain():
         settings = replace(settings, ascii=True)
     os.environ.setdefault("ESCDELAY", "25")
-    return screens(root, settings)
+    screen, model = arguments.screen
+    return screens(root, settings, Start(screen, model, arguments.filter))

@@ -15,6 +15,7 @@ from console.bounds import Rules, range_words, within
 from console.cli.streams import put
 from console.config import THEME_NAMES, bounds_of
 from console.errors import Usage
+from console.start import OF_MODEL, OF_STORE, SCREENS
 
 PROG = "model-console"
 WRITTEN = ("pickle", "joblib", "hdf5")
@@ -93,6 +94,20 @@ def _number(rules: Rules, *, whole: bool = False) -> Callable[[str], float]:
 _COUNT = _number({"least": 1}, whole=True)
 
 
+def _screen(text: str) -> tuple[str, str]:
+    """A screen and the model it is to be about, "" for none."""
+    name, colon, model = text.partition(":")
+    if name not in SCREENS:
+        meant = close_to(name, SCREENS)
+        words = f"did you mean {meant}{colon}{model}?" if meant else f"it is one of {', '.join(SCREENS)}"
+        raise argparse.ArgumentTypeError(f"there is no screen '{name[:60]}': {words}")
+    if not model and name not in OF_STORE:
+        raise argparse.ArgumentTypeError(f"{name} is about a model, which is to be named: {name}:churn/lr")
+    if colon and name not in OF_MODEL:
+        raise argparse.ArgumentTypeError(f"{name} is about no model: say --screen {name}")
+    return name, model
+
+
 def screen_options(parser: argparse.ArgumentParser) -> None:
     """What can be said of the screens, in place of the settings file's word."""
     group = parser.add_argument_group("the screens")
@@ -102,6 +117,16 @@ def screen_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--theme", choices=THEME_NAMES, metavar="NAME", help=", ".join(THEME_NAMES))
     fps = _number(bounds_of("fps"), whole=True)
     group.add_argument("--fps", type=fps, metavar="N", help="at most so many pictures a second")
+    group.add_argument(
+        "--screen",
+        type=_screen,
+        default=("home", ""),
+        metavar="SCREEN",
+        help=f"begin at {', '.join(OF_STORE)}; or with a model's name, live:churn/lr, at {', '.join(OF_MODEL)}",
+    )
+    group.add_argument(
+        "--filter", metavar="PATTERN", help="begin with the models that match, whatever filter was kept ('' = all)"
+    )
 
 
 def console_parser() -> Parser:

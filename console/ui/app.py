@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property, partial
@@ -18,6 +19,7 @@ from textual.theme import Theme
 from console.config import Settings, state_dir
 from console.errors import ConsoleError
 from console.safe_text import safe
+from console.start import Start
 from console.ui import text
 from console.ui.navigation import Navigator
 from console.ui.screens.base import ConsoleScreen
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from console.engine import Engine
     from console.records import Event, Layer
     from console.ui.follow import Follower
+    from console.ui.kept_order import KeptOrder
     from console.ui.marked import Marked
     from console.ui.operations import Operations
     from console.ui.rows import Rows
@@ -52,7 +55,9 @@ class ConsoleApp(Navigator):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
 
-    def __init__(self, root: Path, opener: Opener, settings: Settings | None = None) -> None:
+    def __init__(
+        self, root: Path, opener: Opener, settings: Settings | None = None, start: Start | None = None
+    ) -> None:
         self.settings = settings or Settings()
         super().__init__(driver_class=PacedDriver)
         self.root = root
@@ -63,6 +68,8 @@ class ConsoleApp(Navigator):
         self._opener = opener
         self._engine: Engine | None = None
         self._follower: Follower | None = None
+        self._begin_with = start or Start()
+        self._kept_order: KeptOrder | None = None
         for theme in THEMES.values():
             self.register_theme(theme)
         self.theme = self.settings.theme or DARK.name
@@ -145,6 +152,7 @@ class ConsoleApp(Navigator):
 
     async def _open(self) -> None:
         from console.ui.follow import Follower
+        from console.ui.kept_order import KeptOrder
         from console.ui.screens.home import HomeScreen
 
         try:
@@ -154,10 +162,17 @@ class ConsoleApp(Navigator):
             if isinstance(boot, BootScreen):
                 boot.failed(error)
             return
+        kept = self._kept_order = KeptOrder(self.root, self._begin_with.filter, self._not_kept)
+        self.rows.start_with(await asyncio.to_thread(kept.read), restored=kept.restores)
         self._follower = Follower(self)
         await self._follower.catch_up()
         self._follower.start()
-        await self.push_screen(HomeScreen())
+        home = HomeScreen()
+        await self.push_screen(home)
+        if self._begin_with.screen != home.PLACE:
+            from console.ui.first_screen import show_first
+
+            self.run_worker(show_first(self, home, self._begin_with), group="first")
         self.call_after_refresh(self._engine.begin)
         if not self.is_headless:
             self.set_interval(_QUIET_SECONDS, partial(self._use_quiet, self._quiet_work()))
@@ -182,6 +197,8 @@ class ConsoleApp(Navigator):
             self._follower.stop()
         if self._engine is not None:
             await self._engine.close()
+        if self._kept_order is not None:
+            self._kept_order.close()
 
     def touch(self, path: str) -> None:
         """Have one row looked at again."""
@@ -189,9 +206,15 @@ class ConsoleApp(Navigator):
             self._follower.touch(path)
 
     def arrange(self, **order: object) -> None:
-        """Sort or filter anew, in the background."""
+        """Sort, filter or choose columns anew, in the background; the next session starts with it."""
         if self._follower is not None:
             self._follower.arrange(**order)
+        if self._kept_order is not None:
+            self._kept_order.keep(self.rows.asked)
+
+    def _not_kept(self, why: str) -> None:
+        """Called from another thread."""
+        self.say(f"Sort, filter and columns are not kept for the next session: {why}", "warning")
 
     def spread(self, events: tuple[Event, ...]) -> None:
         """Tell the screens that something changed, and the operator what matters; while closing there is nobody to."""

@@ -18,8 +18,8 @@ class Action:
     """Something an operator can ask for. Places name a screen ("home") or a kind of widget ("list", "text").
 
     `label` is the footer's word, `help` the sentence of help screen and palette; `writes` marks what read-only mode
-    takes away, `dangerous` what asks first, `needs` which permission it takes. The method that does it is `do_<id>`
-    with dashes as underscores.
+    takes away, `dangerous` what asks first, `needs` which permission it takes, `of_model` that it can be about a model
+    named on the command line of `:`. The method that does it is `do_<id>` with dashes as underscores.
     """
 
     id: str
@@ -31,8 +31,27 @@ class Action:
     writes: bool = False
     dangerous: bool = False
     needs: str = ""
+    of_model: bool = False
+
+    @property
+    def takes_model(self) -> bool:
+        """Whether the name of a model may follow it: so it is of whatever home and model screen have in common."""
+        return self.of_model or self.group == "Tabs" or set(_ABOUT_ONE) <= set(self.places)
+
+    @property
+    def acts(self) -> bool:
+        """Whether it does something to a model, rather than show it."""
+        return bool(self.needs or self.writes or self.dangerous)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What it is called on the command line of `:`, its own id first."""
+        label = (self.label,) if " " not in self.label else ()
+        return (self.id, self.id.removeprefix("tab-"), *label, *_ALSO.get(self.id, ()))
 
 
+_ALSO = {"quit": ("q", "q!", "quit!", "qa", "qa!", "wq", "exit"), "open": ("model",), "errors": ("error",)}
+"""Words that people bring along from elsewhere."""
 _ABOUT_ONE = ("home", "model")
 """Screens that are about one artifact at a time."""
 
@@ -107,7 +126,16 @@ ACTIONS: tuple[Action, ...] = (
         _ABOUT_ONE,
         needs="probe",
     ),
-    Action("copies", ("w",), "copies", "Choose how many workers answer for the model", "Run", ("model",), needs="load"),
+    Action(
+        "copies",
+        ("w",),
+        "copies",
+        "Choose how many workers answer for the model",
+        "Run",
+        ("model",),
+        needs="load",
+        of_model=True,
+    ),
     Action(
         "accelerate",
         ("A",),
@@ -117,6 +145,7 @@ ACTIONS: tuple[Action, ...] = (
         ("model",),
         writes=True,
         needs="accelerate",
+        of_model=True,
     ),
     Action("faster", (">",), "faster", "Raise the rate of the probe", "Run", ("model",), needs="probe"),
     Action("slower", ("<",), "slower", "Lower the rate of the probe", "Run", ("model",), needs="probe"),
@@ -212,7 +241,7 @@ ACTIONS: tuple[Action, ...] = (
         dangerous=True,
         needs="seal",
     ),
-    Action("errors", ("e",), "errors", "Show what failed, with its traceback", "Look", (EVERYWHERE,)),
+    Action("errors", ("e",), "errors", "Show what failed, with its traceback", "Look", (EVERYWHERE,), of_model=True),
     Action("events", ("v",), "events", "Show what happened and who did it", "Look", (EVERYWHERE,)),
     Action(
         "trust",
@@ -223,7 +252,15 @@ ACTIONS: tuple[Action, ...] = (
         ("home", "model", "trust"),
     ),
     Action("inspect", ("I",), "inspect", "Read the file, or all marked, anew and judge it", "Look", _ABOUT_ONE),
-    Action("sandbox", ("b",), "sandbox", "Show the layers around a worker, with their evidence", "Look", (EVERYWHERE,)),
+    Action(
+        "sandbox",
+        ("b",),
+        "sandbox",
+        "Show the layers around a worker, with their evidence",
+        "Look",
+        (EVERYWHERE,),
+        of_model=True,
+    ),
     Action("filter", ("/",), "filter", "Keep what matches a pattern; a leading ! inverts", "Look", ("home",)),
     Action("search", ("/",), "search", "Find a pattern in the text", "Look", ("errors", "help")),
     Action("next-match", ("n",), "next match", "Go to the next match", "Look", ("errors", "help")),
@@ -238,10 +275,23 @@ ACTIONS: tuple[Action, ...] = (
     Action("tab-errors", ("4",), "errors", "What failed with this model", "Tabs", ("model",)),
     Action("tab-versions", ("5",), "versions", "What stood here before", "Tabs", ("model",)),
     Action(
-        "copy", ("c",), "copy", "Copy what is shown: the path of a model, the text of an error", "Text", (EVERYWHERE,)
+        "copy",
+        ("c",),
+        "copy",
+        "Copy what is shown: the path of a model, the text of an error",
+        "Text",
+        (EVERYWHERE,),
+        of_model=True,
     ),
     Action("save", ("w",), "save", "Save the text to a file", "Text", ("errors",)),
-    Action("command", (":",), "command", "Find any action, model or theme by name", "Console", (EVERYWHERE,)),
+    Action(
+        "command",
+        (":",),
+        "command",
+        "Find any action, model or theme, or give a command: sort size",
+        "Console",
+        (EVERYWHERE,),
+    ),
     Action("help", ("?",), "help", "Show all keys", "Console", (EVERYWHERE,)),
     Action("quit", ("q", "ctrl+c"), "quit", "Leave; loaded models are unloaded", "Console", (EVERYWHERE,)),
 )

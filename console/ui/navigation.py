@@ -30,11 +30,18 @@ class Navigator(App[int]):
         self.clear_notifications()
         return super().switch_screen(*args, **kwargs)
 
-    def open_model(self, path: str) -> None:
+    def show_home(self) -> None:
+        """The table of all models, which everything else lies on top of."""
+        from console.ui.screens.home import HomeScreen
+
+        while not isinstance(self.screen, HomeScreen) and len(self.screen_stack) > 1:
+            self.pop_screen()
+
+    def open_model(self, path: str, tab: str = "overview") -> None:
         """The screen of one model."""
         from console.ui.screens.model import ModelScreen
 
-        self.push_screen(ModelScreen(path))
+        self.push_screen(ModelScreen(path, tab))
 
     def show_errors(self, path: str | None = None, failure: int | None = None) -> None:
         """The failures."""

@@ -137,6 +137,8 @@ class Order(NamedTuple):
     sort: str = "model"
     reverse: bool = False
     wanted: Filter = Filter()
+    columns: tuple[str, ...] = ()
+    """The columns that were chosen, or with a leading `-` those that are hidden; without any the width decides."""
 
 
 class Rows:
@@ -153,6 +155,9 @@ class Rows:
         self.sort = "model"
         self.reverse = False
         self.filter = Filter()
+        self.columns: tuple[str, ...] = ()
+        self.restored: Filter | None = None
+        """The filter that an earlier session left, which nobody has typed in this one."""
         self.asked = Order()
         """What was asked for last; it may not be shown yet, and the next key starts from it all the same."""
         self.marks = Marks()
@@ -165,6 +170,12 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self._order)
+
+    def start_with(self, order: Order, *, restored: bool = False) -> None:
+        """Take an order over before there are any rows; `restored` = an earlier session left its filter."""
+        self.asked = order
+        self.sort, self.reverse, self.filter, self.columns = order
+        self.restored = order.wanted if restored else None
 
     @property
     def by_path(self) -> Mapping[str, Row]:
@@ -284,10 +295,11 @@ class Rows:
         sort: str | None = None,
         reverse: bool | None = None,
         wanted: Filter | None = None,
+        columns: tuple[str, ...] | None = None,
         *,
         outdated: Callable[[], bool] = lambda: False,
     ) -> bool:
-        """Sort and filter anew; the order shown stays as it was until the new one is complete.
+        """Sort, filter and choose columns anew; the order shown stays as it was until the new one is complete.
 
         False when `outdated` said meanwhile that nobody wants it any more; then nothing has changed.
         """
@@ -299,6 +311,7 @@ class Rows:
             self.sort, self.filter = column, chosen
             self._list(*order)
         self.reverse = self.reverse if reverse is None else reverse
+        self.columns = self.columns if columns is None else columns
         return True
 
     async def _ordered(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from console import ending
 from console.config import Settings, Theme
 from console.errors import Usage
+from console.start import Start
 from console.ui import tidy
 
 COLOURLESS: Theme = "ansi-dark"
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from console.engine import Engine
 
 
-def run(root: Path, settings: Settings, *, read_only: bool = False) -> int:
+def run(root: Path, settings: Settings, start: Start | None = None, *, read_only: bool = False) -> int:
     """Show the store at `root` until the operator leaves; the exit code. Raises Usage where there is no terminal."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Usage("the console needs a terminal", hint="`model-console ls STORE --json` works without one")
@@ -37,11 +38,11 @@ def run(root: Path, settings: Settings, *, read_only: bool = False) -> int:
     sys.setswitchinterval(_SWITCH_SECONDS)
     tidy.wait()
     with ending.heard(f"console on {root}", lambda _number: None, terminal=sys.stdin.fileno()) as end:
-        code = _shown(root, settings, read_only or settings.read_only, end)
+        code = _shown(root, settings, start, read_only or settings.read_only, end)
         return 128 + end.number if end.number else code
 
 
-def _shown(root: Path, settings: Settings, read_only: bool, end: ending.Ending) -> int:
+def _shown(root: Path, settings: Settings, start: Start | None, read_only: bool, end: ending.Ending) -> int:
     """Run the application until the operator leaves or the process has to end."""
     from console.ui.app import ConsoleApp
 
@@ -50,7 +51,7 @@ def _shown(root: Path, settings: Settings, read_only: bool, end: ending.Ending) 
 
         return await Engine.open(root, settings, read_only=read_only, begin=False)
 
-    app = ConsoleApp(root, open_engine, settings)
+    app = ConsoleApp(root, open_engine, settings, start)
     end.hear = app.end
     if end.number:
         return 128 + end.number

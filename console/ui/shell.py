@@ -37,7 +37,11 @@ class Shell(Outer, Protocol):
         """Put text where the operator can paste it."""
         ...
 
-    def open_model(self, path: str) -> None:
+    def show_home(self) -> None:
+        """The table of all models."""
+        ...
+
+    def open_model(self, path: str, tab: str = "overview") -> None:
         """The screen of one model."""
         ...
 

@@ -32,6 +32,17 @@ TYPED = {
     "a name with a blank": ("model-console predict my\t", "my\\ model.pkl "),
     "a file of an option": ("model-console predict m --data wine/ro\t", "--data wine/rows.csv "),
     "a store": ("model-console win\t", "model-console wine/"),
+    "a theme": ("model-console --theme console-l\t", "--theme console-light "),
+    "a theme of the demo": ("model-console demo --theme ansi-d\t", "--theme ansi-dark "),
+    "a screen": ("model-console --screen ev\t", "--screen events "),
+    "a screen of a model": ("model-console --screen hist\t#", "--screen history:#"),
+    "a format": ("model-console convert m --to hd\t", "--to hdf5 "),
+    "a key of how to read": ("model-console predict m --read miss\t#", "--read missing=#"),
+    "a value of how to read": ("model-console evaluate m --read header=tr\t", "--read header=true "),
+    "an encoding": ("model-console probe m --read encoding=cp\t", "--read encoding=cp1252 "),
+    "another one": ("model-console update m --read header=true --read encoding=lat\t", "--read encoding=latin-1 "),
+    "the ways to read": ("model-console predict m --read sep=\t\t", "\\;"),
+    "an option after it": ("model-console evaluate m --read header=true --targ\t", "header=true --target "),
 }
 
 

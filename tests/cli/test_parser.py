@@ -12,6 +12,7 @@ from console.cli import main
 from console.cli.parser import commands_parser
 from console.cli.streams import is_plain
 from console.config import Settings
+from console.start import Start
 from tests.cli.running import Run
 
 EXPECTED = {
@@ -33,7 +34,7 @@ def screens(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, Settings]]:
 def console(screens: list[tuple[Path, Settings]]) -> Callable[..., int]:
     """Runs a command line that may open the console."""
 
-    def opens(root: Path, settings: Settings) -> int:
+    def opens(root: Path, settings: Settings, _start: Start) -> int:
         screens.append((root, settings))
         return 0
 

@@ -194,7 +194,9 @@ async def test_outliers_are_right_in_either_spelling_on_the_live_screen_and_in_t
         await on_row(console, path)
         await engine.models.load(path)
         console.app.push_screen(ModelScreen(path, "try"))
-        await console.until(lambda: "1 outlier   ✔ right" in console.picture(), "an answer that is held against the truth")
+        await console.until(
+            lambda: "1 outlier   ✔ right" in console.picture(), "an answer that is held against the truth"
+        )
         assert "-1 outlier" in console.picture()
         await console.press("right")
         await console.until(lambda: "none in this row" in console.picture(), "a row without a truth")

@@ -139,6 +139,17 @@ class ConsoleScreen(Paced[None], Backdrop):
         """Whether this screen can do the action now."""
         return self._has(action_id) and self._refusal(action_id) is None and self.can(action_id)
 
+    def go_to(self, path: str) -> bool:
+        """Put the cursor on a model, where this screen lists them; whether it is in sight."""
+        return False
+
+    def objection(self, action_id: str) -> str | None:
+        """Why an action that this screen has cannot be done now; None where it can."""
+        refusal = self._refusal(action_id)
+        if refusal is None and not self.can(action_id):
+            return f"{BY_ID[action_id].label}: {self.why_not(action_id)}"
+        return refusal
+
     def action_do(self, action_id: str) -> None:
         """Run an action of the table, or say why it is not this user's."""
         refusal = self._refusal(action_id)

@@ -151,6 +151,10 @@ class HomeScreen(MarkingScreen):
             parts.append(f"filter {safe(rows.filter.pattern, 40)}: {shown} of {total}")
         if rows.filter.literal:
             parts.append("taken literally")
+        if rows.filter and rows.filter is rows.restored:
+            parts.append("kept from last time, esc drops it")
+        if rows.sort not in self.table.shown_columns:
+            parts.append(f"sorted by {rows.sort}{text.sign(' ↓' if rows.reverse else ' ↑')}")
         title = Content(text.joined(parts))
         if self._said_of_filter != title:
             frame.border_title = self._said_of_filter = title
@@ -161,7 +165,8 @@ class HomeScreen(MarkingScreen):
     def _say_empty(self) -> None:
         """An empty table says why, and what to do."""
         rows, artifacts = self.console_app.rows, self.engine.artifacts
-        words = empty_words(self.console_app.root, artifacts.offline, artifacts.scanning, bool(rows.filter))
+        filtered = bool(rows.filter and rows.by_path)
+        words = empty_words(self.console_app.root, artifacts.offline, artifacts.scanning, filtered)
         empty = not len(rows)
         self.query_one("#empty", Static).display = empty
         self.table.display = not empty
@@ -198,6 +203,11 @@ class HomeScreen(MarkingScreen):
             self.console_app.arrange(wanted=Filter())
         self.table.focus()
 
+    def go_to(self, path: str) -> bool:
+        """Put the cursor on a model that the filter does not hide."""
+        self.table.select(path)
+        return self.subject == path
+
     def do_open(self) -> None:
         """The model under the cursor."""
         if self.subject is not None:
@@ -205,8 +215,8 @@ class HomeScreen(MarkingScreen):
 
     def do_back(self) -> None:
         """Nothing lies behind this screen: the marks are dropped, and where there are none, the filter."""
-        if not self.drop_marks() and self.console_app.rows.asked.wanted:
-            self.query_one(FilterBar).close()
+        if not self.drop_marks() and (wanted := self.console_app.rows.asked.wanted):
+            self.query_one(FilterBar).close(last=wanted.pattern)
             self.console_app.arrange(wanted=Filter())
 
     def do_mark(self) -> None:
@@ -216,7 +226,7 @@ class HomeScreen(MarkingScreen):
 
     def do_filter(self) -> None:
         """Type a filter."""
-        self.query_one(FilterBar).open()
+        self.query_one(FilterBar).open(last=self.console_app.rows.asked.wanted.pattern)
 
     def do_sort(self) -> None:
         """The next column to the right that is shown."""

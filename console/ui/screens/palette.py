@@ -1,9 +1,8 @@
-"""Everything by name: the actions of the screen below, the models of the store, the themes."""
+"""The command line of `:`, and everything by name: actions, models, themes."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
@@ -16,29 +15,34 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 from textual.worker import WorkerCancelled
 
-from console.records import Artifact
+from console.errors import ConsoleError, Usage
 from console.safe_text import safe
-from console.ui import states, text
-from console.ui.keys import EVERYWHERE, Action, actions_at, shown_keys
+from console.ui.commands import SETTINGS
+from console.ui.keys import BY_ID
 from console.ui.paced import Paced
 from console.ui.screens.base import ConsoleScreen
-from console.ui.themes import THEMES
+from console.ui.screens.finding import Finder, Found, Key, completed, wrong
 from console.ui.widgets.line_input import LineInput
-from console.ui.widgets.line_list import Item, LineList
+from console.ui.widgets.line_list import LineList
 
-_MOST = 200
-"""Lines the list takes; who looks for more types more."""
-_AT_ONCE = 2_000
-"""Names looked at in one turn of the event loop: about three milliseconds."""
+_SETTINGS = {setting.word: setting for setting in SETTINGS}
+_REMEMBERED = 100
 
 
 class PaletteScreen(ModalScreen[Callable[[], None] | None], Paced[Callable[[], None] | None]):
-    """A line to type on and what matches: words in any order, anywhere in the name."""
+    """A line to type on, what it may mean, and beneath the line what is wrong with it.
+
+    Words are found in any order, anywhere in a name; a command is followed by what it is about. Above the first line of
+    the list lie the commands that were given before.
+    """
 
     BINDINGS = [
         Binding("escape", "leave", show=False),
-        Binding("down,ctrl+n", "move('down')", show=False),
-        Binding("up,ctrl+p", "move('up')", show=False),
+        Binding("tab", "complete", show=False),
+        Binding("down", "down", show=False),
+        Binding("up", "up", show=False),
+        Binding("ctrl+n", "move('down')", show=False),
+        Binding("ctrl+p", "move('up')", show=False),
         Binding("pagedown", "move('page-down')", show=False),
         Binding("pageup", "move('page-up')", show=False),
     ]
@@ -47,17 +51,17 @@ class PaletteScreen(ModalScreen[Callable[[], None] | None], Paced[Callable[[], N
     def __init__(self) -> None:
         super().__init__()
         self._below: ConsoleScreen | None = None
-        self._actions: dict[str, Action] = {}
+        self._finder: Finder | None = None
+        self._found = Found()
+        self._chosen = False
+        self._given: list[str] = []
+        self._recalled = 0
 
     def begin(self, below: ConsoleScreen) -> None:
         """Offer what can be done on the screen below, with nothing typed yet."""
         self._below = below
-        self._actions = {
-            action.id: action
-            for place in (below.PLACE, EVERYWHERE)
-            for action in actions_at(place)
-            if below.allowed(action.id) and action.id not in ("command", "back")
-        }
+        self._finder = Finder(below)
+        self._recalled = 0
         typed = self.query_one_optional(Input)
         if typed is not None:
             with typed.prevent(Input.Changed):
@@ -66,11 +70,11 @@ class PaletteScreen(ModalScreen[Callable[[], None] | None], Paced[Callable[[], N
             self._search("")
 
     def compose(self) -> ComposeResult:
-        """The line, and the list below it."""
+        """The line, what is wrong with it, and the list."""
         with Vertical(classes="dialog palette"):
-            yield LineInput(placeholder="an action, a model or a theme", classes="typed")
+            yield LineInput(placeholder="an action, a model, a theme or a command", classes="typed")
+            yield Static("", classes="says")
             yield LineList()
-            yield Static(Content("nothing has that name"), classes="hint nothing")
 
     def on_mount(self) -> None:
         """Everything, to begin with."""
@@ -80,23 +84,28 @@ class PaletteScreen(ModalScreen[Callable[[], None] | None], Paced[Callable[[], N
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
+        if self._recalled and event.value != self._given[-self._recalled]:
+            self._recalled = 0
         self._search(event.value)
 
     @on(Input.Submitted)
     async def _submitted(self) -> None:
-        await self._found()
-        self._run()
+        await self._settled()
+        if self._found.problem and not self._chosen:
+            self._say(self._found.problem, wrong=True)
+        else:
+            self._run()
 
     @on(LineList.Chosen)
     async def _clicked(self, message: LineList.Chosen) -> None:
         """Run what was clicked on, if what is typed by now still finds it."""
-        await self._found()
+        await self._settled()
         listed = self.query_one(LineList)
         listed.select(message.key)
         if listed.key == message.key:
             self._run()
 
-    async def _found(self) -> None:
+    async def _settled(self) -> None:
         """Wait until the list shows what was typed."""
         with suppress(WorkerCancelled):
             await self._searching.wait()
@@ -106,66 +115,131 @@ class PaletteScreen(ModalScreen[Callable[[], None] | None], Paced[Callable[[], N
 
     async def _fill(self, wanted: str) -> None:
         """Show what matches; over a large store it takes several turns of the event loop."""
-        words = wanted.casefold().split()
-        items: list[Item] = []
-        for number, (said, key, shown) in enumerate(self._all(), 1):
-            known = said.casefold()
-            if all(word in known for word in words):
-                items.append((key, shown()))
-                if len(items) >= _MOST:
-                    break
-            if number % _AT_ONCE == 0:
-                await asyncio.sleep(0)
-        found = self.query_one(LineList)
-        found.show(items)
-        found.action_do("top")
-        self.query_one(".hint").set_class(bool(items), "nothing")
-
-    def _all(self) -> Iterator[tuple[str, tuple[str, str], Callable[[], Content]]]:
-        """What each is found by, what it is, and how its line is drawn."""
-        for action in self._actions.values():
-            keys = shown_keys(action, first=True)
-            said = f"{keys} {action.label} {action.help}"
-            yield said, ("action", action.id), partial(_action_line, keys, action)
-        for name in THEMES:
-            yield f"theme {name}", ("theme", name), partial(_line, "theme", name)
-        if self._below is None:
+        if self._finder is None:
             return
-        for artifact in self._below.engine.artifacts.rows():
-            said = f"model {artifact.path} {states.class_words(artifact)}"
-            yield said, ("model", artifact.path), partial(_model_line, artifact)
+        self._found = await self._finder.find(wanted)
+        listed = self.query_one(LineList)
+        listed.show(self._found.items)
+        listed.action_do("top")
+        self._choose(not self._found.problem)
+        usage = self._finder.usage(wanted)
+        if usage or self._found.items:
+            self._say(usage or ("" if wanted or not self._given else "up: what was given before"))
+        else:
+            self._say(self._found.problem, wrong=True)
+
+    def _say(self, words: str, *, wrong: bool = False) -> None:
+        self.query_one(".says", Static).update(Content.styled(safe(words, 300), "$warning" if wrong else "$quiet"))
+
+    def _choose(self, chosen: bool) -> None:
+        """Whether the line under the cursor is what enter takes."""
+        self._chosen = chosen
+        listed = self.query_one(LineList)
+        if listed.has_class("unchosen") == chosen:
+            listed.set_class(not chosen, "unchosen")
+            listed.refresh()
 
     def _run(self) -> None:
-        key = self.query_one(LineList).key
-        below = self._below
-        self.dismiss(None)
+        """Do what the cursor is on, and leave; what cannot be done is said beneath the line, which stays."""
+        key, below = self.query_one(LineList).key, self._below
         if below is None or not isinstance(key, tuple):
             return
+        if key[0] == "word":
+            self._put(completed(key))
+            return
+        try:
+            run = self._prepared(below, key)
+        except ConsoleError as error:
+            self._say(error.message if not isinstance(error, Usage) else wrong(error, key[1]), wrong=True)
+            return
+        line = completed(key).strip()
+        self._given = [*(one for one in self._given[-_REMEMBERED:] if one != line), line]
+        self.dismiss(None)
+        below.call_later(self._guarded, below, run)
+
+    def _prepared(self, below: ConsoleScreen, key: Key) -> Callable[[], None]:
+        """What a line of the list does. Raises ConsoleError for what cannot be done now."""
         app = below.console_app
-        kind, what = key
-        if kind == "action":
-            below.call_later(below.action_do, what)
-        elif kind == "theme":
-            app.theme = what
+        match key:
+            case ("action", action):
+                return partial(below.action_do, action)
+            case ("of", action, path):
+                return self._of(below, action, path)
+            case ("model", path):
+                return partial(app.open_model, path)
+            case ("theme", name):
+                return _SETTINGS["theme"].prepare(app, None, name)
+            case ("filter", pattern):
+                return _SETTINGS["filter"].prepare(app, None, pattern)
+            case (_, word, *rest):
+                return _SETTINGS[word].prepare(app, below.subject, "".join(rest))
+        raise Usage("it cannot be done")
+
+    def _of(self, below: ConsoleScreen, action: str, path: str) -> Callable[[], None]:
+        """An action about a model, on its own screen where that lies below."""
+        from console.ui.screens.about import AboutScreen
+
+        here = below.PLACE == "model" and below.subject == path
+        if here and action == "open":
+            action = "tab-overview"
+        about = below if here and below.allowed(action) else AboutScreen(path)
+        objection = about.objection(action)
+        if objection is not None:
+            raise ConsoleError(objection)
+
+        def run() -> None:
+            if not below.go_to(path) and BY_ID[action].acts and below.subject != path:
+                below.console_app.say(f"{BY_ID[action].label}: {path}")
+            about.action_do(action)
+
+        return run
+
+    @staticmethod
+    def _guarded(below: ConsoleScreen, run: Callable[[], None]) -> None:
+        try:
+            run()
+        except ConsoleError as error:
+            below.console_app.say_error(error)
+
+    def _put(self, line: str) -> None:
+        typed = self.query_one(Input)
+        typed.value = line
+        typed.cursor_position = len(line)
+
+    async def action_complete(self) -> None:
+        """Write what the cursor is on into the line."""
+        await self._settled()
+        key = self.query_one(LineList).key
+        if isinstance(key, tuple):
+            self._recalled = 0
+            self._put(completed(key))
+
+    def action_up(self) -> None:
+        """Up in the list; above its first line, the command before."""
+        if self._recalled or self.query_one(LineList).at_top:
+            self._recall(1)
         else:
-            app.open_model(what)
+            self.action_move("up")
+
+    def action_down(self) -> None:
+        """Down in the list; among the commands given before, the next one."""
+        if self._recalled:
+            self._recall(-1)
+        elif not self._chosen:
+            self._choose(True)
+        else:
+            self.action_move("down")
+
+    def _recall(self, step: int) -> None:
+        self._recalled = max(0, min(len(self._given), self._recalled + step))
+        if self._recalled or step < 0:
+            self._put(self._given[-self._recalled] if self._recalled else "")
 
     def action_move(self, step: str) -> None:
         """Move in the list without leaving the line."""
+        self._choose(True)
         self.query_one(LineList).action_do(step)
 
     def action_leave(self) -> None:
         """Nothing."""
         self.dismiss(None)
-
-
-def _action_line(keys: str, action: Action) -> Content:
-    return Content.assemble((f"{keys:<6}", "bold $accent"), (f"{action.label:<16}", "bold"), (action.help, "$quiet"))
-
-
-def _model_line(artifact: Artifact) -> Content:
-    return _line("model", text.cut_middle(safe(artifact.path), 50), f"  {states.class_words(artifact)}")
-
-
-def _line(kind: str, name: str, more: str = "") -> Content:
-    return Content.assemble((f"{kind:<6}", "$quiet"), (name, "bold"), (more, "$quiet"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import itemgetter
 from typing import ClassVar
@@ -74,14 +74,16 @@ class Layout:
     gap: int
 
 
-def layout(width: int, wanted: Mapping[str, int]) -> Layout:
+def layout(width: int, wanted: Mapping[str, int], chosen: Sequence[str] = ()) -> Layout:
     """The columns that fit into `width` cells; the least important go first, and those go in which nothing stands.
+
+    Of the `chosen` ones only the width takes any away; with a leading `-` they are those to be left out.
 
     A column that grows takes what its longest text needs (`wanted`, by name), the models' names before all others; what
     is left after that widens the gaps a little and stays empty beyond.
     """
     room = width - 2 * _MARGIN
-    kept = [column for column in COLUMNS if not column.sparse or wanted.get(column.name)]
+    kept = [column for column in columns_of(chosen) if not column.sparse or wanted.get(column.name)]
     while _used(kept) > room and any(column.drop for column in kept):
         kept.remove(min((column for column in kept if column.drop), key=lambda column: column.drop))
     names = next(column for column in kept if column.name == "model")
@@ -101,6 +103,18 @@ def layout(width: int, wanted: Mapping[str, int]) -> Layout:
             spare -= 1
     gap = min(_WIDEST_GAP, _GAP + max(0, spare) // max(1, len(kept) - 1))
     return Layout(tuple((column, widths[column.name]) for column in kept), gap)
+
+
+def columns_of(chosen: Sequence[str]) -> tuple[Column, ...]:
+    """The columns that may be shown when these were chosen, in their places; state and model always are.
+
+    A column that was asked for by its name gives way to nothing but the width.
+    """
+    named = [name for name in chosen if not name.startswith("-")]
+    if not named:
+        return tuple(column for column in COLUMNS if f"-{column.name}" not in chosen or not column.drop)
+    kept = (column for column in COLUMNS if column.name in named or not column.drop)
+    return tuple(replace(column, cedes=False, sparse=False) for column in kept)
 
 
 def _used(columns: Sequence[Column]) -> int:
@@ -391,10 +405,10 @@ class ArtifactTable(ScrollView, can_focus=True):
     def _lay_out(self, width: int) -> None:
         """Columns follow the width and the longest texts."""
         wanted = {name: self._rows.widest[name] for name in ("model", "class")} | self._rows.measured
-        now = (width, tuple(wanted.items()))
+        now = (width, tuple(wanted.items()), self._rows.columns)
         if now != self._layout_for:
             self._layout_for = now
-            self._layout = layout(width, wanted)
+            self._layout = layout(width, wanted, self._rows.columns)
 
     def _style(self, name: str, over: str = "") -> Style:
         """A style, under the cursor or the flash where `over` says so; looked up once for each theme."""

@@ -71,19 +71,19 @@ class FilterBar(Horizontal):
         recall = (("up", "last pattern"),) if self._last and not self.pattern else ()
         return (("enter", "keep"), *recall, ("esc", "drop"))
 
-    def open(self) -> None:
-        """Start typing, with an empty line."""
+    def open(self, *, last: str = "") -> None:
+        """Start typing, with an empty line; `last` is a pattern that was set without being typed here."""
         self.add_class("open")
         line = self.query_one(Input)
-        self._last = line.value or self._last
+        self._last = line.value or last or self._last
         line.placeholder = f"{self._placeholder}; up: {self._last}" if self._last else self._placeholder
         line.value = ""
         line.focus()
 
-    def close(self, *, forget: bool = True) -> None:
-        """Put the line away."""
+    def close(self, *, forget: bool = True, last: str = "") -> None:
+        """Put the line away; `last` as in `open`."""
         self.remove_class("open")
-        self._last = self.pattern or self._last
+        self._last = self.pattern or last or self._last
         if not forget:
             return
         with self.query_one(Input).prevent(Input.Changed):

@@ -115,7 +115,7 @@ class LineList(ScrollView, can_focus=True):
             return Strip.blank(width, base.rich_style)
         over = base
         mark = " " * _MARK
-        if number == self._index:
+        if number == self._index and not self.has_class("unchosen"):
             over = self.get_visual_style("list--cursor")
             mark = text.sign("▌").ljust(_MARK)
         line = self._items[number][1].truncate(self.text_width, ellipsis=True)

@@ -1,0 +1,46 @@
+"""What can be done about a model that is named, whatever screen is open."""
+
+from __future__ import annotations
+
+from console.ui.screens.base import ArtifactScreen
+from console.ui.screens.model import TABS
+
+
+class AboutScreen(ArtifactScreen):
+    """A screen about one model that is never shown: it lends its actions, with their permissions and reasons."""
+
+    PLACE = "model"
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self._about = path
+
+    @property
+    def subject(self) -> str:
+        """The model that was named."""
+        return self._about
+
+    def _has(self, action_id: str) -> bool:
+        return action_id in _TAB_OF or super()._has(action_id)
+
+    def action_do(self, action_id: str) -> None:
+        """Open the model's screen at a tab, or run what any screen about one model can do."""
+        if action_id in _TAB_OF:
+            self.console_app.open_model(self._about, _TAB_OF[action_id])
+        else:
+            super().action_do(action_id)
+
+    def do_open(self) -> None:
+        """The model's screen."""
+        self.console_app.open_model(self._about)
+
+    def do_copies(self) -> None:
+        """More workers of the model, or fewer."""
+        self.console_app.operations.copies(self._about)
+
+    def do_accelerate(self) -> None:
+        """A compiled copy that answers where it is faster."""
+        self.console_app.operations.accelerate(self._about)
+
+
+_TAB_OF = {action: tab for tab, action in TABS.items()}
