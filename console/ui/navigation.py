@@ -30,11 +30,17 @@ class Navigator(App[int]):
         self.clear_notifications()
         return super().switch_screen(*args, **kwargs)
 
-    def open_model(self, path: str) -> None:
+    def open_model(self, path: str, tab: str = "overview") -> None:
         """The screen of one model."""
         from console.ui.screens.model import ModelScreen
 
-        self.push_screen(ModelScreen(path))
+        self.push_screen(ModelScreen(path, tab))
+
+    def show_charts(self) -> None:
+        """Small charts of all loaded models."""
+        from console.ui.screens.charts import ChartsScreen
+
+        self.push_screen(self._kept(ChartsScreen))
 
     def show_errors(self, path: str | None = None, failure: int | None = None) -> None:
         """The failures."""
@@ -99,6 +105,7 @@ class Navigator(App[int]):
 
         self._build(EventsScreen)
         yield
+        import console.ui.screens.charts
         import console.ui.screens.model
 
         yield

@@ -31,8 +31,12 @@ class Shell(Outer, Protocol):
         """Put text where the operator can paste it."""
         ...
 
-    def open_model(self, path: str) -> None:
+    def open_model(self, path: str, tab: str = "overview") -> None:
         """The screen of one model."""
+        ...
+
+    def show_charts(self) -> None:
+        """Small charts of all loaded models."""
         ...
 
     def show_errors(self, path: str | None = None, failure: int | None = None) -> None:
