@@ -13,8 +13,8 @@ from console.worker.process import ChildProcess
 
 LINES, CAP = 2_000, 256 << 10
 """Lines kept of one model, and characters of them; bytes kept that nobody has looked at yet."""
-PART = 32 << 10
-"""So many bytes become lines at a look: some milliseconds, whatever they are."""
+PART = 8 << 10
+"""So many bytes become lines at a look: a millisecond or two, whatever they are."""
 PIECES = 512
 LOGS = 100
 """Models whose log is kept, those with a living process apart."""

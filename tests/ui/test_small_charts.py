@@ -187,14 +187,14 @@ async def test_all_are_held_and_zoomed_together() -> None:
         for clock, recorder in zip(clocks, feeder.recorders.values(), strict=True):
             feed(recorder, clock, 2, ms=400.0)
 
-    async with charts(feeder) as (driver, _):
+    async with charts(feeder) as (driver, screen):
         await driver.until(lambda: driver.picture().count("rate     20 /s") == 2)
         spans = {one.span for one in driver.app.screen.query(SmallChart) if one.display}
         assert len(spans) == 1
         await driver.press("space")
         await driver.until(lambda: "held; measuring goes on" in driver.picture())
         measured()
-        feeder.say("worker.phase", path(0))
+        screen.engine_changed(())
         await driver.pilot.pause()
         assert "400 ms" not in driver.picture()
         await driver.press("space")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from console.ui.host import Host
 
 LOOK_S = 0.25
-_BUSY_S = 0.01
+_BUSY_S = 0.004
 """How long one look may take; what has come beside goes to the next one."""
 
 
