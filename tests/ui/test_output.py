@@ -103,6 +103,7 @@ async def test_the_end_is_followed_until_one_scrolls_up_and_again_with_the_last_
         await driver.until(lambda: "following" in driver.picture())
 
 
+@pytest.mark.slow
 async def test_what_is_read_stays_while_older_lines_go() -> None:
     feeder = demo()
     log = written(feeder, numbered(0, LINES))
@@ -178,6 +179,7 @@ async def test_processes_side_by_side_are_told_apart() -> None:
         assert "14:13:20 4242    out alone" in driver.picture()
 
 
+@pytest.mark.slow
 async def test_it_stays_after_the_model_was_unloaded_and_another_log_begins_anew() -> None:
     feeder = demo()
     log = written(feeder, numbered(0, 30))
@@ -230,6 +232,7 @@ async def test_long_lines_are_wrapped_under_their_text_and_none_reaches_the_scro
         assert sum(row.count("幅") for row in wide) == 90
 
 
+@pytest.mark.slow
 async def test_in_ascii_no_other_sign_is_shown() -> None:
     feeder = demo()
     log = written(feeder, "größe 幅 …\n".encode() + b"x" * 9_000 + b"\n")

@@ -230,6 +230,7 @@ async def test_what_has_not_changed_is_not_painted_and_nothing_is_under_another_
         assert painted == []
 
 
+@pytest.mark.slow
 async def test_a_click_stands_on_a_model_and_another_opens_it() -> None:
     async with charts(fleet(3)) as (driver, screen):
         await driver.until(lambda: len(titles(driver)) == 3)

@@ -156,7 +156,7 @@ class ModelScreen(ArtifactScreen):
             case "versions":
                 return ("open", "rollback", "back")
             case "output":
-                return ("search", "next-match", "copy", "save-output", "back")
+                return ("load", "search", "next-match", "copy", "save-output", "back")
         if self.row is not None and self.row.artifact.verdict is not Verdict.SAFE:
             if self.row.is_refused:
                 return ("trust", "errors", "events", "history", "back")
