@@ -114,7 +114,8 @@ class ChartsScreen(ArtifactScreen):
     def _say(self) -> None:
         """How much of how many, and how much time."""
         first, last, total = self._grid.shown
-        counted = text.count(total, "model") if last - first + 1 == total else f"{first} to {last} of {total:,} models"
+        shown = f"{first}" if first == last else f"{first} to {last}"
+        counted = text.count(total, "model") if last - first + 1 == total else f"{shown} of {total:,} models"
         held = "held; measuring goes on" if self._grid.held else ""
         said = text.joined([counted, f"latency, {duration(self._grid.span)} in sight", held]) if last else ""
         content = Content.styled(said, "$warning" if held else "$quiet")

@@ -168,7 +168,7 @@ class SmallChart(Inked):
         above = (rows - len(words)) // 2
         lines: list[list[Part]] = [[] for _ in range(rows)]
         for number, said in enumerate(words, above):
-            lines[number] = [("  " + said, "quiet")]
+            lines[number] = [("  " + text.cut(said, max(1, room)), "quiet")]
         return lines
 
 
