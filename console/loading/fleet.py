@@ -14,6 +14,7 @@ from console.loading.copies import Copies
 from console.loading.failures import Failures
 from console.loading.slot import Slot
 from console.loading.starting import Started, Starter
+from console.loading.worker_logs import WorkerLogs
 from console.records import Failure, Memory, WorkerState, WorkerView
 from console.worker.failures import new_failure
 from console.worker.model import Worker
@@ -43,6 +44,7 @@ class Fleet:
         self._bus = bus
         self._availability = availability
         self._restarts = restarts
+        self.logs = WorkerLogs()
         self._slots: dict[str, Slot] = {}
         self._copies = Copies(starter, self._ended, self._noted, lambda *told: self._tell(*told[:3], severity=told[3]))
 
@@ -109,7 +111,8 @@ class Fleet:
         if slot is not None and slot.answers and slot.view.at == at:
             return slot.view
         if slot is None:
-            slot = self._slots[path] = Slot(WorkerView(path, WorkerState.LOADING, time.time(), at=at, phase="judge"))
+            view = WorkerView(path, WorkerState.LOADING, time.time(), at=at, phase="judge")
+            slot = self._slots[path] = Slot(view, heard=lambda worker: self.logs.follow(path, worker.child))
         try:
             return await self._replace(slot, at, accept, beside=False)
         except Refused as error:

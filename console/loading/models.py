@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from console.loading.fleet import Fleet
 from console.loading.record import Book
+from console.loading.worker_logs import WorkerLog
 from console.records import WorkerView
 
 
@@ -28,6 +29,10 @@ class Models:
     def view(self, path: str) -> WorkerView | None:
         """The same of one path."""
         return self._fleet.view(path)
+
+    def log(self, path: str) -> WorkerLog | None:
+        """What the processes of a path wrote; None where nothing was ever loaded."""
+        return self._fleet.logs.find(path)
 
     async def load(self, path: str, *, at: str = "", accept: str | None = None) -> WorkerView:
         """Load an artifact; `accept` is why the operator says yes to one under review.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
@@ -52,6 +53,8 @@ class Slot:
     tables: WeakKeyDictionary[Worker, dict[TableKey, Table]] = field(default_factory=WeakKeyDictionary)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     restart: asyncio.Task[None] | None = None
+    heard: Callable[[Worker], object] | None = None
+    """Is told of each worker that is started, before it has done anything."""
     started: WeakSet[Worker] = field(default_factory=WeakSet)
     """Every worker that was started for it, those included that still load or that finish what they were asked."""
 
@@ -95,8 +98,10 @@ class Slot:
 
         Raises Failed before there is a worker.
         """
-        if worker is not None:
+        if worker is not None and worker not in self.started:
             self.started.add(worker)
+            if self.heard is not None:
+                self.heard(worker)
         if not self.wanted and worker is None:
             raise Failed(f"{self.view.path} was unloaded while it was loading")
         if not self.wanted:

@@ -10,6 +10,7 @@ from backends.base import Inspection, Json, Signature
 from console.records.artifacts import Artifact, FileIdentity, Known, Verdict
 from console.records.events import Event
 from console.records.failures import Difference, ExceptionInfo, Failure, Frame
+from console.records.logs import LogLine, LogPart, Stream
 from console.records.trust import Change, Explanation, Judgement, Mention, Point, Reason, Report, Since, Standing
 from console.records.updates import (
     Candidate,
@@ -65,6 +66,8 @@ __all__ = [
     "Judgement",
     "Known",
     "Layer",
+    "LogLine",
+    "LogPart",
     "Measured",
     "Memory",
     "Mention",
@@ -79,6 +82,7 @@ __all__ = [
     "Signature",
     "Since",
     "Standing",
+    "Stream",
     "Target",
     "TwinTiming",
     "Twinned",

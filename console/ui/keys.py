@@ -54,21 +54,25 @@ _ALSO = {"quit": ("q", "q!", "quit!", "qa", "qa!", "wq", "exit"), "open": ("mode
 """Words that people bring along from elsewhere."""
 _ABOUT_ONE = ("home", "model")
 """Screens that are about one artifact at a time."""
+_LOADED = (*_ABOUT_ONE, "charts")
+"""Those, and the one that is about what is loaded."""
 
 ACTIONS: tuple[Action, ...] = (
-    Action("down", ("j", "down"), "down", "Move down", "Move", ("list", "text")),
-    Action("up", ("k", "up"), "up", "Move up", "Move", ("list", "text")),
-    Action("page-down", ("pagedown", "ctrl+d"), "page down", "Move down a page", "Move", ("list", "text")),
-    Action("page-up", ("pageup", "ctrl+u"), "page up", "Move up a page", "Move", ("list", "text")),
-    Action("top", ("g", "home"), "top", "Move to the first line", "Move", ("list", "text")),
-    Action("bottom", ("G", "end"), "bottom", "Move to the last line", "Move", ("list", "text")),
+    Action("down", ("j", "down"), "down", "Move down", "Move", ("list", "text", "charts")),
+    Action("up", ("k", "up"), "up", "Move up", "Move", ("list", "text", "charts")),
+    Action("left", ("left",), "left", "Move left", "Move", ("charts",)),
+    Action("right", ("right",), "right", "Move right", "Move", ("charts",)),
+    Action("page-down", ("pagedown", "ctrl+d"), "page down", "Move down a page", "Move", ("list", "text", "charts")),
+    Action("page-up", ("pageup", "ctrl+u"), "page up", "Move up a page", "Move", ("list", "text", "charts")),
+    Action("top", ("g", "home"), "top", "Move to the first line", "Move", ("list", "text", "charts")),
+    Action("bottom", ("G", "end"), "bottom", "Move to the last line", "Move", ("list", "text", "charts")),
     Action(
         "open",
         ("enter",),
         "open",
         "Open what the cursor is on",
         "Move",
-        ("home", "model", "errors", "events"),
+        ("home", "model", "errors", "events", "charts"),
     ),
     Action(
         "back",
@@ -104,7 +108,7 @@ ACTIONS: tuple[Action, ...] = (
         "unload",
         "End the worker of the model, or of all marked, and give its memory back",
         "Run",
-        _ABOUT_ONE,
+        _LOADED,
         dangerous=True,
         needs="unload",
     ),
@@ -114,7 +118,7 @@ ACTIONS: tuple[Action, ...] = (
         "reload",
         "Load the file as it is now beside the old one, or try again",
         "Run",
-        _ABOUT_ONE,
+        _LOADED,
         needs="reload",
     ),
     Action(
@@ -123,7 +127,7 @@ ACTIONS: tuple[Action, ...] = (
         "probe",
         "Start or stop driving the model, or all marked, with their data",
         "Run",
-        _ABOUT_ONE,
+        _LOADED,
         needs="probe",
     ),
     Action(
@@ -151,9 +155,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("slower", ("<",), "slower", "Lower the rate of the probe", "Run", ("model",), needs="probe"),
     Action("larger", (")",), "larger batch", "Send more rows in each request", "Run", ("model",), needs="probe"),
     Action("smaller", ("(",), "smaller batch", "Send fewer rows in each request", "Run", ("model",), needs="probe"),
-    Action("pause", ("space",), "pause", "Hold the charts still; measuring goes on", "Run", ("model",)),
-    Action("zoom-in", ("+",), "zoom in", "Show a shorter stretch of time", "Run", ("model",)),
-    Action("zoom-out", ("-",), "zoom out", "Show a longer stretch of time", "Run", ("model",)),
+    Action("pause", ("space",), "pause", "Hold the charts still; measuring goes on", "Run", ("model", "charts")),
+    Action("zoom-in", ("+",), "zoom in", "Show a shorter stretch of time", "Run", ("model", "charts")),
+    Action("zoom-out", ("-",), "zoom out", "Show a longer stretch of time", "Run", ("model", "charts")),
     Action("previous-row", ("left",), "row before", "Predict the row before", "Run", ("model",), needs="predict"),
     Action("next-row", ("right",), "next row", "Predict the next row of the data", "Run", ("model",), needs="predict"),
     Action(
@@ -241,6 +245,7 @@ ACTIONS: tuple[Action, ...] = (
         dangerous=True,
         needs="seal",
     ),
+    Action("charts", ("C",), "charts", "Show small charts of all loaded models", "Look", (EVERYWHERE,)),
     Action("errors", ("e",), "errors", "Show what failed, with its traceback", "Look", (EVERYWHERE,), of_model=True),
     Action("events", ("v",), "events", "Show what happened and who did it", "Look", (EVERYWHERE,)),
     Action(
@@ -262,9 +267,9 @@ ACTIONS: tuple[Action, ...] = (
         of_model=True,
     ),
     Action("filter", ("/",), "filter", "Keep what matches a pattern; a leading ! inverts", "Look", ("home",)),
-    Action("search", ("/",), "search", "Find a pattern in the text", "Look", ("errors", "help")),
-    Action("next-match", ("n",), "next match", "Go to the next match", "Look", ("errors", "help")),
-    Action("previous-match", ("N",), "previous match", "Go to the match before", "Look", ("errors", "help")),
+    Action("search", ("/",), "search", "Find a pattern in the text", "Look", ("errors", "help", "model")),
+    Action("next-match", ("n",), "next match", "Go to the next match", "Look", ("errors", "help", "model")),
+    Action("previous-match", ("N",), "previous match", "Go to the match before", "Look", ("errors", "help", "model")),
     Action("next-failure", ("]",), "next error", "Show the next failure", "Look", ("errors",)),
     Action("previous-failure", ("[",), "previous error", "Show the failure before", "Look", ("errors",)),
     Action("sort", ("s",), "sort", "Sort by the next column", "Look", ("home",)),
@@ -274,16 +279,18 @@ ACTIONS: tuple[Action, ...] = (
     Action("tab-try", ("3",), "try it", "Predict a row of the data", "Tabs", ("model",)),
     Action("tab-errors", ("4",), "errors", "What failed with this model", "Tabs", ("model",)),
     Action("tab-versions", ("5",), "versions", "What stood here before", "Tabs", ("model",)),
+    Action("tab-output", ("6",), "output", "What its process prints and writes to stderr, live", "Tabs", ("model",)),
     Action(
         "copy",
         ("c",),
         "copy",
-        "Copy what is shown: the path of a model, the text of an error",
+        "Copy what is shown: the path of a model, the text of an error, the output",
         "Text",
         (EVERYWHERE,),
         of_model=True,
     ),
     Action("save", ("w",), "save", "Save the text to a file", "Text", ("errors",)),
+    Action("save-output", ("W",), "save", "Save the output of the model's process to a file", "Text", ("model",)),
     Action(
         "command",
         (":",),

@@ -43,6 +43,12 @@ class Navigator(App[int]):
 
         self.push_screen(ModelScreen(path, tab))
 
+    def show_charts(self) -> None:
+        """Small charts of all loaded models."""
+        from console.ui.screens.charts import ChartsScreen
+
+        self.push_screen(self._kept(ChartsScreen))
+
     def show_errors(self, path: str | None = None, failure: int | None = None) -> None:
         """The failures."""
         from console.ui.screens.errors import ErrorsScreen
@@ -106,6 +112,7 @@ class Navigator(App[int]):
 
         self._build(EventsScreen)
         yield
+        import console.ui.screens.charts
         import console.ui.screens.model
 
         yield

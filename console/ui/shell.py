@@ -45,6 +45,10 @@ class Shell(Outer, Protocol):
         """The screen of one model."""
         ...
 
+    def show_charts(self) -> None:
+        """Small charts of all loaded models."""
+        ...
+
     def show_errors(self, path: str | None = None, failure: int | None = None) -> None:
         """The failures."""
         ...

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 
 CAP = 64 << 10
 READ_SIZE = 64 << 10
+TAIL = 16 << 10
+"""Bytes that last words are taken from: a model that fails often must not have much more decoded each time."""
 
 
 class OutputRing:
@@ -17,6 +20,7 @@ class OutputRing:
         self._fd = fd
         self._kept = bytearray()
         self.dropped = 0
+        self._hear: Callable[[bytes], object] | None = None
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(fd, self.read)
 
@@ -38,14 +42,29 @@ class OutputRing:
         if excess > 0:
             del self._kept[:excess]
             self.dropped += excess
+        if self._hear is not None:
+            self._hear(data)
         return True
+
+    def tell(self, hear: Callable[[bytes], object]) -> None:
+        """Have each chunk heard from now on, and first what is kept of those before."""
+        self._hear = hear
+        if self._kept:
+            hear(bytes(self._kept))
+
+    def forget(self) -> None:
+        """What came before is nothing to anybody."""
+        while self.read():
+            pass
+        self._kept.clear()
+        self.dropped = 0
 
     def text(self, lines: int = 200) -> str:
         """The last `lines` lines, undecodable bytes as escapes; says how much went before them."""
-        text = self._kept.decode("utf-8", "backslashreplace")
+        text = self._kept[-TAIL:].decode("utf-8", "backslashreplace")
         kept = text.splitlines()[-lines:]
-        if self.dropped:
-            kept.insert(0, f"[{self.dropped} bytes before this were dropped]")
+        if dropped := self.dropped + max(0, len(self._kept) - TAIL):
+            kept.insert(0, f"[{dropped} bytes before this were dropped]")
         return "\n".join(kept)
 
     def close(self) -> None:

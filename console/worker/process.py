@@ -10,6 +10,7 @@ import socket
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from console.errors import ConsoleError
@@ -42,6 +43,8 @@ REAP_SECONDS = 0.2
 """How long a zygote may take to tell how a child ended that was killed from here; how is known anyhow."""
 DRAIN_CHUNKS = 64
 NOTES_CAP, NOTE_CHARACTERS = 16, 300
+_ASKED_FOR = ("ended", "unloaded")
+"""Codes of an end that the console or its operator wanted."""
 
 _PHASES = {"open_data": "read data", "sample_rows": "read data", "start": "start"}
 
@@ -148,6 +151,24 @@ class ChildProcess:
         """From now on it works for the artifact of this name; what went before is none of its failures."""
         self.label = label
         self._oom = OomCounters.read()
+        for ring in (self._stdout, self._stderr):
+            ring.forget()
+
+    def tell_output(self, hear: Callable[[int, bytes], object]) -> None:
+        """Have it heard what it writes, and what is kept of what it wrote; 1 is stdout, 2 is stderr."""
+        self._stdout.tell(partial(hear, 1))
+        self._stderr.tell(partial(hear, 2))
+
+    @property
+    def ended_by_itself(self) -> bool:
+        """Whether nobody asked for its end."""
+        return self._diagnosis()[0] not in _ASKED_FOR
+
+    @property
+    def how_it_ended(self) -> str:
+        """In a few words: `segmentation fault (SIGSEGV)`, `was unloaded`."""
+        code, message = self._diagnosis()
+        return self.exit.words if code == "died" and self.exit is not None else message
 
     def stderr_tail(self) -> str:
         """The last of what it wrote to stderr."""

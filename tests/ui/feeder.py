@@ -9,6 +9,7 @@ from typing import Any
 from console.config import Settings
 from console.errors import BadInput, ConsoleError, Usage
 from console.events import Bus
+from console.loading.worker_logs import WorkerLog
 from console.records import (
     Artifact,
     Comparison,
@@ -77,6 +78,7 @@ class Feeder:
         self.probes: dict[str, ProbeState] = {}
         self.recorders: dict[str, Any] = {}
         self.explanations: dict[str, Explanation] = {}
+        self.logs: dict[str, WorkerLog] = {}
         self.layers: dict[str, Layer] = {}
         self.remedy = "start it where control groups can be written"
         self.failed: list[Failure] = []
@@ -165,6 +167,9 @@ class Feeder:
 
     def worker(self, path: str) -> WorkerView | None:
         return self.views.get(path)
+
+    def log(self, path: str) -> WorkerLog | None:
+        return self.logs.get(path)
 
     def probe(self, path: str) -> ProbeState | None:
         return self.probes.get(path)

@@ -16,6 +16,7 @@ from textual import events
 from backends.base import ArrayInfo, Signature
 from console.config import Settings
 from console.errors import BadInput, Failed
+from console.loading.worker_logs import WorkerLog
 from console.monitor.series import Recorder
 from console.records import (
     Change,
@@ -83,6 +84,11 @@ class HostileFeeder(Feeder):
                 plan, True, NOW, 9, 9, 1, 3.0, measured, measured, {self.text: 0.5}, self.text
             )
             self.recorders[path] = self.recorder()
+            log = self.logs[path] = WorkerLog()
+            log.begin(17)
+            for stream in (1, 2):
+                log.take(17, stream, f"{self.text}\n{self.text}".encode("utf-8", "surrogatepass"))
+            log.end(17, self.text, failed=True)
         for path, report in self.reports.items():
             self.explanations[path] = self.explanation(report.judgement.verdict or Verdict.REVIEW)
             found = report.inspection
@@ -164,7 +170,7 @@ async def everyone(console: Driver, feeder: HostileFeeder) -> None:
     await pasted(console, feeder.text)
     await look(console, "escape")
     await home(console)
-    for key in ("v", "question_mark", "b"):
+    for key in ("v", "question_mark", "b", "C"):
         await look(console, key, "j")
         await home(console)
     await look(console, "colon")

@@ -8,6 +8,7 @@ from console.trust.roles import NEEDS, Permission, Role
 from console.ui import text
 from console.ui.keys import ACTIONS, BY_ID, EVERYWHERE, bindings_at, markdown, shown_keys
 from console.ui.screens.base import ConsoleScreen
+from console.ui.screens.charts import ChartsScreen
 from console.ui.screens.errors import ErrorsScreen
 from console.ui.screens.events import EventsScreen
 from console.ui.screens.help import HelpScreen
@@ -20,7 +21,16 @@ from tests.ui.driving import console_on
 
 SCREENS: dict[str, type[ConsoleScreen]] = {
     screen.PLACE: screen
-    for screen in (HomeScreen, ModelScreen, ErrorsScreen, EventsScreen, HelpScreen, HistoryScreen, UpdateScreen)
+    for screen in (
+        HomeScreen,
+        ModelScreen,
+        ChartsScreen,
+        ErrorsScreen,
+        EventsScreen,
+        HelpScreen,
+        HistoryScreen,
+        UpdateScreen,
+    )
 }
 
 

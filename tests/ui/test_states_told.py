@@ -14,6 +14,7 @@ from console.records import ProbePlan, ProbeState, Verdict, WorkerState
 from console.ui.keys import ACTIONS, EVERYWHERE
 from console.ui.rows import Row
 from console.ui.screens.base import ConsoleScreen
+from console.ui.screens.charts import ChartsScreen
 from console.ui.screens.errors import ErrorsScreen
 from console.ui.screens.events import EventsScreen
 from console.ui.screens.help import HelpScreen
@@ -149,6 +150,7 @@ async def test_a_model_that_an_earlier_session_judged_is_not_told_as_unreadable(
 
 SCREENS: dict[str, Callable[[], Screen[None]]] = {
     "home": HomeScreen,
+    "charts": ChartsScreen,
     "errors": ErrorsScreen,
     "events": EventsScreen,
     "history": lambda: HistoryScreen(DRIVEN),

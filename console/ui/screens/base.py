@@ -187,6 +187,10 @@ class ConsoleScreen(Paced[None], Backdrop):
         """Back to the screen before."""
         self.app.pop_screen()
 
+    def do_charts(self) -> None:
+        """Small charts of all that is loaded."""
+        self.console_app.show_charts()
+
     def do_errors(self) -> None:
         """The failures, those of the subject first in sight."""
         self.console_app.show_errors(self.subject)

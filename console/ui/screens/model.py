@@ -13,6 +13,7 @@ from console.records import Event, Verdict
 from console.ui.keys import BY_ID, EVERYWHERE, bindings_at
 from console.ui.panes.lists import ErrorsPane, VersionsPane
 from console.ui.panes.live import LivePane, stepped_batch, stepped_rate
+from console.ui.panes.output import OutputPane
 from console.ui.panes.overview import OverviewPane
 from console.ui.panes.try_it import TryPane
 from console.ui.rows import Row
@@ -22,7 +23,7 @@ from console.ui.widgets.line_list import LineList
 from console.ui.widgets.model_header import ModelHeader
 from console.ui.widgets.tab_line import TabLine
 
-Pane = OverviewPane | LivePane | TryPane | ErrorsPane | VersionsPane
+Pane = OverviewPane | LivePane | TryPane | ErrorsPane | VersionsPane | OutputPane
 
 TABS = {
     "overview": "tab-overview",
@@ -30,6 +31,7 @@ TABS = {
     "try": "tab-try",
     "errors": "tab-errors",
     "versions": "tab-versions",
+    "output": "tab-output",
 }
 """Tabs from left to right, with the actions that open them."""
 
@@ -40,6 +42,10 @@ _ONLY_IN = {
     "next-row": "try",
     "previous-row": "try",
     "edit-row": "try",
+    "search": "output",
+    "next-match": "output",
+    "previous-match": "output",
+    "save-output": "output",
 }
 _PROBING = ("faster", "slower", "larger", "smaller")
 
@@ -149,6 +155,8 @@ class ModelScreen(ArtifactScreen):
                 return ("open", "reload", "copy", "back")
             case "versions":
                 return ("open", "rollback", "back")
+            case "output":
+                return ("load", "search", "next-match", "copy", "save-output", "back")
         if self.row is not None and self.row.artifact.verdict is not Verdict.SAFE:
             if self.row.is_refused:
                 return ("trust", "errors", "events", "history", "back")
@@ -157,8 +165,12 @@ class ModelScreen(ArtifactScreen):
 
     def can(self, action: str) -> bool:
         """Some actions belong to one tab, some to a running probe."""
+        if action in _ONLY_IN and _ONLY_IN[action] != self._tab:
+            return False
+        if isinstance(pane := self._panes.get(self._tab), OutputPane) and (able := pane.can(action)) is not None:
+            return able
         if action in _ONLY_IN:
-            return _ONLY_IN[action] == self._tab
+            return True
         if action in _PROBING:
             probe = self.engine.live.probe(self._about)
             return probe is not None and probe.running
@@ -171,6 +183,8 @@ class ModelScreen(ArtifactScreen):
 
     def why_not(self, action: str) -> str:
         """The tab it belongs to, the probe it needs, or what the artifact's state has against it."""
+        if isinstance(pane := self._panes.get(self._tab), OutputPane) and pane.can(action) is False:
+            return pane.why_not(action)
         if action in _ONLY_IN:
             return f"only under {BY_ID[TABS[_ONLY_IN[action]]].label}"
         if action in _PROBING:
@@ -190,6 +204,7 @@ class ModelScreen(ArtifactScreen):
                 "try": lambda: TryPane(self.engine, self._about),
                 "errors": lambda: ErrorsPane(self.engine, self._about),
                 "versions": lambda: VersionsPane(self.engine, self._about),
+                "output": lambda: OutputPane(self.engine, self._about),
             }
             self._panes[tab] = makers[tab]()
             self._panes[tab].display = False
@@ -228,9 +243,14 @@ class ModelScreen(ArtifactScreen):
         """What stood here before."""
         self._show("versions")
 
+    def do_tab_output(self) -> None:
+        """What its process writes."""
+        self._show("output")
+
     def do_back(self) -> None:
         """Put the typed line away, else back to the table."""
-        if isinstance(pane := self._panes.get("try"), TryPane) and self._tab == "try" and pane.close_line():
+        pane = self._panes.get(self._tab)
+        if isinstance(pane, TryPane | OutputPane) and pane.close_line():
             return
         super().do_back()
 
@@ -277,6 +297,38 @@ class ModelScreen(ArtifactScreen):
     def do_smaller(self) -> None:
         """Fewer rows in a request."""
         self._change(0, -1)
+
+    def do_search(self) -> None:
+        """Find something in the output."""
+        if (pane := self._output) is not None:
+            pane.open_search()
+
+    def do_next_match(self) -> None:
+        """On."""
+        if (pane := self._output) is not None:
+            pane.go(1)
+
+    def do_previous_match(self) -> None:
+        """And back."""
+        if (pane := self._output) is not None:
+            pane.go(-1)
+
+    def do_save_output(self) -> None:
+        """The output to a file of its own."""
+        if (pane := self._output) is not None:
+            self.run_worker(pane.save(), group="save", exclusive=True)
+
+    def do_copy(self) -> None:
+        """The output where that is looked at, else the path."""
+        pane = self._output
+        if pane is None or self._tab != "output":
+            super().do_copy()
+        else:
+            self.console_app.copy(pane.log_pane.plain, "output")
+
+    @property
+    def _output(self) -> OutputPane | None:
+        return pane if isinstance(pane := self._panes.get("output"), OutputPane) else None
 
     def do_next_row(self) -> None:
         """The next row of the data."""

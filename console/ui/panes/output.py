@@ -1,0 +1,183 @@
+"""What the processes of one model write to stdout and stderr, as it comes."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from typing import TYPE_CHECKING, cast
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.timer import Timer
+from textual.widgets import Static
+
+from console.config import state_dir
+from console.records import LogPart
+from console.ui import text
+from console.ui.clipboard import save
+from console.ui.rows import Row
+from console.ui.widgets.backdrop import Backdrop
+from console.ui.widgets.filter_bar import FilterBar
+from console.ui.widgets.log_pane import LogPane
+
+if TYPE_CHECKING:
+    from console.engine import Engine
+    from console.loading.worker_logs import WorkerLog
+    from console.ui.host import Host
+
+LOOK_S = 0.25
+_BUSY_S = 0.004
+"""How long one look may take; what has come beside goes to the next one."""
+
+
+class OutputPane(Vertical, Backdrop):
+    """The log, a line that says whether its end is followed, and the line for a search."""
+
+    DEFAULT_CSS = """
+    OutputPane { height: 1fr; }
+    OutputPane #nothing { height: 1fr; content-align: center middle; text-align: center; }
+    OutputPane #follows { height: 1; color: $quiet; }
+    """
+
+    def __init__(self, engine: Engine, path: str) -> None:
+        super().__init__(id="output")
+        self._engine = engine
+        self._path = path
+        self._log: WorkerLog | None = None
+        self._revision: int | None = None
+        self._behind = False
+        self._clock: Timer | None = None
+        self._said = ""
+        self.log_pane = LogPane()
+        self._nothing = Static(id="nothing")
+        self._follows = Static(id="follows", markup=False)
+        self._bar = FilterBar("find in the output")
+
+    def compose(self) -> ComposeResult:
+        """The log, or that there is none yet."""
+        yield self.log_pane
+        yield self._nothing
+        yield self._follows
+        yield self._bar
+
+    def on_mount(self) -> None:
+        """Have the clock ready; it runs while something may come and somebody looks."""
+        self._clock = self.set_interval(LOOK_S, self._tick, pause=True)
+
+    @property
+    def any(self) -> bool:
+        """Whether anything was written."""
+        return self.log_pane.lines > 0
+
+    def revise(self, row: Row | None) -> None:
+        """Show what has come."""
+        self._look()
+        if not self.any:
+            self._nothing.update(_nothing_words(row))
+        if self._clock is not None:
+            self._clock.resume()
+
+    def _tick(self) -> None:
+        log = self._engine.models.log(self._path)
+        seen = self.display and self.app.screen is self.screen
+        if self._clock is not None and not (seen and log is not None and (log.alive or self._behind)):
+            self._clock.pause()
+        elif cast("Host", self.app).pace.due():
+            self._look()
+
+    def _look(self) -> None:
+        """Take over what has come since the last look, for some milliseconds."""
+        log = self._engine.models.log(self._path)
+        if log is not self._log:
+            self._log, self._revision = log, None
+            self.log_pane.clear()
+        if log is not None and (self._behind or log.revision != self._revision):
+            self._revision = log.revision
+            parts: list[LogPart] = []
+            began = time.perf_counter()
+            after = self.log_pane.last
+            while not parts or (parts[-1].more and time.perf_counter() - began < _BUSY_S):
+                parts.append(log.look(after))
+                after = parts[-1].ended[-1].number if parts[-1].ended else after
+            self._behind = parts[-1].more
+            self.log_pane.take(parts)
+        self.log_pane.display = self.any
+        self._nothing.display = not self.any
+        self.say()
+
+    def say(self) -> None:
+        """Whether the end is followed, and how much there is."""
+        pane = self.log_pane
+        state = "following" if pane.following else text.joined(["scrolled up", "G follows"])
+        came = f"{pane.unseen:,} new" if pane.unseen else ""
+        said = text.joined([state, came, text.count(pane.lines, "line")]) if self.any else ""
+        if said != self._said:
+            self._said = said
+            self._follows.update(Content.styled(said, "$quiet" if pane.following else "$warning"))
+
+    @on(LogPane.Followed)
+    def _followed(self) -> None:
+        self.say()
+
+    def open_search(self) -> None:
+        """Type what to find."""
+        self._bar.open()
+
+    def close_line(self) -> bool:
+        """Put the search away; whether there was one."""
+        if not self._bar.has_class("open"):
+            return False
+        self._search_over(FilterBar.Closed("", False))
+        return True
+
+    def can(self, action: str) -> bool | None:
+        """Whether an action about the text makes sense now; None where it is none."""
+        if action in ("next-match", "previous-match"):
+            return bool(self.log_pane.where)
+        return self.any if action in ("search", "save-output", "copy") else None
+
+    def why_not(self, action: str) -> str:
+        """Nothing was written, or nothing was searched for."""
+        return "search first, with /" if self.any else "nothing has been written yet"
+
+    async def save(self) -> None:
+        """Write what is kept to a file that only its owner reads."""
+        host = cast("Host", self.app)
+        stem = re.sub(r"[^A-Za-z0-9._-]+", "-", self._path)[:60]
+        path = state_dir() / "output" / f"{time.strftime('%Y%m%d-%H%M%S')}-{self.log_pane.last}-{stem}.txt"
+        try:
+            await asyncio.to_thread(save, self.log_pane.plain + "\n", path)
+        except OSError as error:
+            host.say(f"cannot write {path}: {error.strerror}", "error")
+        else:
+            host.say(f"written to {path}")
+
+    def go(self, step: int) -> None:
+        """The next match, or the one before."""
+        self._bar.note(self.log_pane.go(step))
+
+    @on(FilterBar.Changed)
+    def _typed(self, message: FilterBar.Changed) -> None:
+        self.log_pane.search(message.pattern)
+        self._bar.note(self.log_pane.where)
+
+    @on(FilterBar.Closed)
+    def _search_over(self, message: FilterBar.Closed) -> None:
+        if not message.kept:
+            self.log_pane.search("")
+            self._bar.close()
+        self._bar.set_class(message.kept, "open")
+        self.log_pane.focus()
+
+
+def _nothing_words(row: Row | None) -> Content:
+    """What would stand here."""
+    loaded = row is not None and row.worker is not None
+    now = "nothing has been written yet" if loaded else "no process has run yet: l loads the model"
+    what = (
+        "What its process writes to stdout and stderr comes here while it does:\nprint, warnings, progress, last words."
+    )
+    return Content.assemble((f"{now}\n\n", "bold"), (what, "$quiet"))
