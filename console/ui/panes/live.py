@@ -130,7 +130,8 @@ def stepped_batch(batch: int, step: int) -> int:
 
 def probe_lines(probe: ProbeState | None, row: Row | None, charts: ChartsPanel, width: int) -> tuple[Content, ...]:
     """What the probe does or did, and its figures."""
-    view = [f"{charts.span_words} in sight", "held; measuring goes on" if charts.paused else ""]
+    view = [f"{charts.span_words} in sight"] if charts.measured else []
+    view += ["held; measuring goes on"] if charts.paused else []
     sight = Content.styled(text.joined(view), "$warning" if charts.paused else "$quiet")
     if probe is None:
         return Content.styled(_idle(row), "$quiet"), sight

@@ -158,7 +158,8 @@ class ModelScreen(ArtifactScreen):
     def can(self, action: str) -> bool:
         """Some actions belong to one tab, some to a running probe."""
         if action in _ONLY_IN:
-            return _ONLY_IN[action] == self._tab
+            drawn = _ONLY_IN[action] != "live" or self.engine.live.recorder(self._about) is not None
+            return drawn and _ONLY_IN[action] == self._tab
         if action in _PROBING:
             probe = self.engine.live.probe(self._about)
             return probe is not None and probe.running
@@ -166,13 +167,15 @@ class ModelScreen(ArtifactScreen):
             pane = self._panes.get(self._tab)
             return isinstance(pane, VersionsPane) and pane.chosen is not None and not pane.chosen.current
         if action == "open":
-            return self._tab in ("overview", "errors", "versions")
+            pane = self._panes.get(self._tab)
+            return self._tab == "overview" or getattr(pane, "chosen", None) is not None
         return super().can(action)
 
     def why_not(self, action: str) -> str:
         """The tab it belongs to, the probe it needs, or what the artifact's state has against it."""
         if action in _ONLY_IN:
-            return f"only under {BY_ID[TABS[_ONLY_IN[action]]].label}"
+            wanted = _ONLY_IN[action]
+            return "nothing is measured" if wanted == self._tab else f"only under {BY_ID[TABS[wanted]].label}"
         if action in _PROBING:
             return "it is not being driven"
         if action == "rollback":

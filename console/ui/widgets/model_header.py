@@ -50,7 +50,7 @@ def _state(row: Row) -> Content:
     if row.worker is not None and row.worker.at:
         parts.append((f"   at {safe(row.worker.at, 60)}", "$quiet"))
     if row.artifact.changed:
-        parts += [("   ", ""), ("r", "bold $accent"), (" loads the file as it is now", "$quiet")]
+        parts += [("   ", ""), ("r", "bold $accent"), (" loads the new file", "$quiet")]
     return Content.assemble(*parts)
 
 
