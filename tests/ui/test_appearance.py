@@ -228,6 +228,7 @@ async def test_a_dead_model_says_why_on_its_first_page_and_is_offered_what_helps
         await console.app.push_screen(ModelScreen(DEAD))
         await console.until(lambda: "predict failed 8s ago: killed by signal 11" in console.picture())
         assert "r tries again" in console.picture()
+        await console.until(lambda: console.picture().splitlines()[-1].startswith(" e errors  r reload"))
 
 
 async def test_where_nothing_is_measured_or_listed_no_key_is_offered_for_it() -> None:

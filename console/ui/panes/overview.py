@@ -83,9 +83,10 @@ class OverviewPane(Horizontal, Backdrop):
         worker = worker_lines(self._engine, row, column)
         self._how.display = two
         lately = lately_lines(self._engine, self._path, column)
-        self._what.show([*file, *lately] if two else [*failed, *trust, *file, *worker, *lately], keep_place=True)
+        rest = [*file, *lately] if two else [*trust, *file, *worker, *lately]
+        self._what.show([*failed, *rest], keep_place=True)
         if two:
-            self._how.show([*failed, *trust, *worker], keep_place=True)
+            self._how.show([*trust, *worker], keep_place=True)
 
 
 def file_lines(report: Report | None, width: int, unread: str = "") -> list[Content]:

@@ -149,6 +149,8 @@ class ModelScreen(ArtifactScreen):
                 return ("open", "reload", "copy", "back")
             case "versions":
                 return ("open", "rollback", "back")
+        if state in ("error", "failing"):
+            return ("errors", "reload", "probe", "unload", "history")
         if self.row is not None and self.row.artifact.verdict is not Verdict.SAFE:
             if self.row.is_refused:
                 return ("trust", "errors", "events", "history", "back")
