@@ -116,6 +116,15 @@ def count(number_of: int, noun: str) -> str:
     return f"{number_of} {noun}" if number_of == 1 else f"{number_of:,} {noun}s"
 
 
+def same(one: object, other: object) -> bool:
+    """Whether two texts, or tuples of them, are equal in their colours too, which `==` leaves out."""
+    if isinstance(one, Content) and isinstance(other, Content):
+        return one.is_same(other)
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    return one == other
+
+
 def widest(words: Iterable[str]) -> int:
     """The cells that the longest of some texts takes; none where there are none."""
     return max(map(cell_len, words), default=0)

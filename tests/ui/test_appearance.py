@@ -12,6 +12,7 @@ import pytest
 from rich.cells import cell_len
 from rich.color import ColorType
 from textual.color import Color
+from textual.content import Content
 from textual.theme import Theme
 
 from backends.base import ModelEntry
@@ -30,11 +31,13 @@ from console.ui.themes import ANSI_DARK, ANSI_LIGHT, DARK, LIGHT
 from console.ui.widgets.artifact_table import ArtifactTable, layout
 from console.ui.widgets.keyvalue import pairs
 from console.ui.widgets.line_list import LineList
+from console.ui.widgets.text_pane import Hanging
 from console.ui.widgets.traceback import failure_titles
 from console.ui.widgets.versions import VersionList
 from tests.ui.demo_records import DIED, NOW, RAISED, VERSIONS, artifact, demo
 from tests.ui.driving import Driver, console_on
 from tests.ui.feeder import Feeder
+from tests.ui.test_model_screen import Answering, model
 from tests.ui.test_states_told import DEAD, DRIVEN, SCREENS, die, fail
 
 pytestmark = pytest.mark.usefixtures("still_clock")
@@ -301,3 +304,30 @@ async def test_lists_line_up_whatever_letters_are_in_them() -> None:
         shown = [line for _, line in listed._items]
         ends = zip(shown, ("9f2c", "71bb", "02aa"), strict=True)
         assert len({cell_len(line.plain[: line.plain.index(digest)]) for line, digest in ends}) == 1
+
+
+def test_texts_that_differ_in_colour_alone_are_not_the_same() -> None:
+    green, red = Content.styled("9 errors", "$success"), Content.styled("9 errors", "$error")
+    assert text.same((green, Hanging(red, 2)), (Content.styled("9 errors", "$success"), Hanging(red, 2)))
+    assert not text.same((green,), (red,))
+    assert not text.same((Hanging(green, 2),), (Hanging(red, 2),))
+    assert not text.same((green,), (green, red))
+
+
+async def test_the_picture_of_a_row_follows_the_row_and_the_theme() -> None:
+    feeder = Answering()
+    async with model(feeder, tab="try", size=(80, 24)) as (console, _):
+        await console.until(lambda: "right" in console.picture())
+
+        def painted() -> list[str]:
+            cells = (one for strip in console.strips() for one in strip if one.text and not one.text.strip("▀"))
+            return [str(one.style) for one in cells]
+
+        first = painted()
+        assert first
+        feeder.data = dict.fromkeys(feeder.data, 8.0)
+        await console.press("right")
+        await console.until(lambda: painted() != first)
+        second = painted()
+        console.app.theme = LIGHT.name
+        await console.until(lambda: painted() != second)

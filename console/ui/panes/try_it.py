@@ -86,6 +86,10 @@ class TryPane(Vertical, Backdrop):
             yield self._answer
         yield LineInput(id="typed")
 
+    def on_mount(self) -> None:
+        """The picture of a row is painted in the colours of the theme."""
+        self.app.theme_changed_signal.subscribe(self, lambda _theme: self.call_after_refresh(self._paint))
+
     @property
     def typing(self) -> bool:
         """Whether a row is being typed."""

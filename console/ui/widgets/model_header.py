@@ -25,7 +25,7 @@ class ModelHeader(Widget):
         lines = (_state(row), _bytes(row)) if row is not None else _gone(path)
         warnings = warnings_of(row.worker) if row is not None else ()
         lines = (*lines, warned_line(warnings)) if warnings else lines
-        if lines != self._lines:
+        if not text.same(lines, self._lines):
             taller = len(lines) != len(self._lines)
             self._lines = lines
             self.styles.height = len(lines)

@@ -45,7 +45,7 @@ class StatusLine(Widget):
     def revise(self) -> None:
         """Repaint if what it says has changed."""
         now = self._words()
-        if now != self._shown:
+        if not text.same(now, self._shown):
             self._shown = now
             self.refresh()
 
