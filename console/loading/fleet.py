@@ -289,7 +289,8 @@ class Fleet:
             self._tell(slot, "worker.abandoned", f"{text}; it is left alone until you retry", severity="failure")
             return
         slot.show(retry_at=time.time() + wait)
-        self._tell(slot, "worker.error", f"{text}; it starts again in {wait:g} s", severity="failure")
+        again = f"in {wait:g} s" if wait else "at once"
+        self._tell(slot, "worker.error", f"{text}; it starts again {again}", severity="failure")
         slot.restart = asyncio.ensure_future(self._start_again(slot, wait))
 
     def _copy_ended(self, slot: Slot, text: str, wait: float | None) -> None:

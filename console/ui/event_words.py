@@ -16,12 +16,14 @@ _SIGNS = {
 }
 
 
-def event_line(event: Event) -> Content:
-    """`14:03:59  ✔  churn/rf is ready after 412 ms`, the subject set off."""
+def event_line(event: Event, stamp: int = 0) -> Content:
+    """`14:03:59  ✔  churn/rf is ready after 412 ms`, the subject set off, the time in at least `stamp` cells."""
     glyph, style = _SIGNS.get(event.severity, _SIGNS["info"])
     words = safe(event.text or event.kind, 400)
     subject = safe(event.subject)
-    line = Content.assemble((text.clock(event.when), "$quiet"), "  ", (text.sign(glyph), style), "  ", words)
+    line = Content.assemble(
+        (text.clock(event.when).rjust(stamp), "$quiet"), "  ", (text.sign(glyph), style), "  ", words
+    )
     start = words.find(subject) if subject else -1
     if start >= 0:
         offset = len(line) - len(words) + start

@@ -9,8 +9,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from rich.cells import cell_len
+
 from console.by_path import ByPath
 from console.records import Artifact, Measured, ProbeState, Verdict, WorkerState, WorkerView
+from console.safe_text import safe
 from console.ui import states
 from console.ui.marks import Marks
 from console.ui.slices import Pace, in_order
@@ -20,6 +23,8 @@ Key = tuple[Any, ...]
 """(0, value, path) where the column has a value, (1, path) where it has none: those come last in either order."""
 
 _REFUSED = (Verdict.BLOCKED, Verdict.DAMAGED, Verdict.UNSUPPORTED)
+_TROUBLE_CELLS = 24
+"""What tells how a model fails has figures that grow; no column moves when they do."""
 _FEW = 64
 """So many differences are always taken one by one, and the fiftieth part of the rows shown is."""
 
@@ -151,7 +156,8 @@ class Rows:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self.widest: Counter[str] = Counter()
-        """The length of the longest text seen in the columns "model" and "class"."""
+        """The cells of the longest text seen in the columns "model" and "class"."""
+        self._lengths: Counter[int] = Counter()
         self.sort = "model"
         self.reverse = False
         self.filter = Filter()
@@ -225,12 +231,13 @@ class Rows:
         place = None
         if old is not None:
             self.counts[old.status.word] -= 1
+            self._lengths[_cells(row.path)] -= 1
             place = self._place(old)
             if place is not None and self._key(old) != key:
                 self._unlist(place)
                 place = None
         self.counts[row.status.word] += 1
-        self._measure(row.artifact)
+        self._measure(row, self._lengths)
         self._artifacts.put(row.artifact)
         self._busy.pop(row.path, None)
         if row.is_busy:
@@ -247,6 +254,7 @@ class Rows:
         row = self.by_path.get(path)
         if row is not None:
             self.counts[row.status.word] -= 1
+            self._lengths[_cells(path)] -= 1
             place = self._place(row)
             if place is not None:
                 self._unlist(place)
@@ -282,12 +290,13 @@ class Rows:
     async def _start_over(self, artifacts: ByPath, busy: dict[str, Row], pace: Pace) -> None:
         rows = _Rows(artifacts, busy)
         counts: Counter[str] = Counter()
+        lengths: Counter[int] = Counter()
         for row in rows.all():
             counts[row.status.word] += 1
-            self._measure(row.artifact)
+            self._measure(row, lengths)
             await pace.step()
         order = await self._ordered(rows, self.sort, self.filter, pace)
-        self._artifacts, self._busy, self.counts = artifacts, busy, counts
+        self._artifacts, self._busy, self.counts, self._lengths = artifacts, busy, counts, lengths
         self._list(*order)
 
     async def arrange(
@@ -340,10 +349,23 @@ class Rows:
         known = bisect_left(order, (1,), key=key)
         return order, known
 
-    def _measure(self, artifact: Artifact) -> None:
-        widest = self.widest
-        widest["model"] = max(widest["model"], len(artifact.path))
-        widest["class"] = max(widest["class"], len(states.class_words(artifact) or artifact.problem or artifact.why))
+    @property
+    def usual_name(self) -> int:
+        """The cells that nineteen names of twenty fit into: one freak of a name leaves the other columns their room."""
+        beyond = sum(self._lengths.values()) // 20 or (len(self._artifacts) > 3)
+        for cells in sorted(self._lengths, reverse=True):
+            beyond -= self._lengths[cells]
+            if beyond < 0:
+                return cells
+        return 0
+
+    def _measure(self, row: Row, lengths: Counter[int]) -> None:
+        artifact, widest = row.artifact, self.widest
+        cells = _cells(artifact.path)
+        lengths[cells] += 1
+        widest["model"] = max(widest["model"], cells)
+        described = states.class_words(artifact) or artifact.problem or artifact.why
+        widest["class"] = max(widest["class"], _cells(described), _TROUBLE_CELLS if row.trouble else 0)
 
     def _key(self, row: Row) -> Key:
         return _key(SORTS[self.sort](row), row.path)
@@ -400,6 +422,11 @@ class _Rows(Mapping[str, Row]):
 
     def __getitem__(self, path: str) -> Row:
         return self.of(self._artifacts[path])
+
+
+def _cells(words: str) -> int:
+    """How many cells text from outside takes on a screen."""
+    return len(words) if words.isascii() and words.isprintable() else cell_len(safe(words))
 
 
 def _key(value: Any, path: str) -> Key:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from console.records import Artifact, ProbeState, Verdict, WorkerState, WorkerView
-from console.ui.text import count, short_class, sign, until
+from console.ui.text import count, glyph, short_class, sign, until
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,16 +18,17 @@ class Status:
     rank: int
 
     def __str__(self) -> str:
-        return f"{sign(self.glyph)} {self.word}"
+        return f"{glyph(self.glyph)} {self.word}"
 
 
 UNREADABLE = Status("✖", "skipped", "failure", 2)
+DEAD = Status("✖", "error", "failure", 0)
 _WORKER = {
     WorkerState.LOADING: Status("◐", "loading", "busy", 4),
     WorkerState.WARMING: Status("◐", "warming", "busy", 4),
     WorkerState.READY: Status("●", "ready", "ok", 6),
     WorkerState.DRAINING: Status("◐", "draining", "busy", 4),
-    WorkerState.ERROR: Status("✖", "error", "failure", 0),
+    WorkerState.ERROR: DEAD,
 }
 _REST = {
     Verdict.BLOCKED: Status("✖", "blocked", "failure", 3),

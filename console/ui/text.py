@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len
 from textual.content import Content
@@ -30,6 +30,11 @@ def sign(text: str) -> str:
     if _plain_signs and not text.isascii():
         return "".join(SIGNS.get(char, char) for char in text)
     return text
+
+
+def glyph(char: str) -> str:
+    """The sign of a state in one cell, as the terminal can show it."""
+    return sign(char)[:1]
 
 
 def plain(text: object, limit: int = 500) -> Content:
@@ -109,6 +114,25 @@ def number(value: float | None) -> str:
 def count(number_of: int, noun: str) -> str:
     """`1 model`, `3,000 models`."""
     return f"{number_of} {noun}" if number_of == 1 else f"{number_of:,} {noun}s"
+
+
+def same(one: object, other: object) -> bool:
+    """Whether two texts, or tuples of them, are equal in their colours too, which `==` leaves out."""
+    if isinstance(one, Content) and isinstance(other, Content):
+        return one.is_same(other)
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    return one == other
+
+
+def widest(words: Iterable[str]) -> int:
+    """The cells that the longest of some texts takes; none where there are none."""
+    return max(map(cell_len, words), default=0)
+
+
+def padded(words: str, width: int) -> str:
+    """Text in at least `width` cells, so that what follows it stands in a column whatever its letters are."""
+    return words + " " * (width - cell_len(words))
 
 
 def cut_middle(text: str, width: int) -> str:

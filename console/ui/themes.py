@@ -24,6 +24,8 @@ DARK = Theme(
         "quiet": "#7d8ca0",
         "cursor-tint": "#1f3147",
         "flash-tint": "#1d3a31",
+        "chart-faint": "#406992",
+        "chart-fill": "#558ec6",
         "block-cursor-background": "#1f3147",
         "block-cursor-foreground": "#e8eef5",
         "block-cursor-text-style": "bold",
@@ -42,11 +44,11 @@ DARK = Theme(
 
 LIGHT = Theme(
     name="console-light",
-    primary="#1f6fc2",
+    primary="#1b64b0",
     secondary="#5b6b80",
-    accent="#1f6fc2",
-    success="#2f7d4f",
-    warning="#96650a",
+    accent="#1b64b0",
+    success="#2a7247",
+    warning="#875a08",
     error="#b9333a",
     foreground="#25303c",
     background="#fbfbf9",
@@ -55,27 +57,40 @@ LIGHT = Theme(
     dark=False,
     variables={
         "line": "#cfd3d6",
-        "quiet": "#6b7785",
+        "quiet": "#5f6b78",
         "cursor-tint": "#dce9f7",
         "flash-tint": "#dcf0e2",
+        "chart-faint": "#5e91c6",
+        "chart-fill": "#3d7bbb",
         "block-cursor-background": "#dce9f7",
         "block-cursor-foreground": "#16202b",
         "block-cursor-text-style": "bold",
         "block-cursor-blurred-background": "#eaeae6",
         "input-cursor-text-style": "reverse",
-        "input-selection-background": "#1f6fc2 25%",
+        "input-selection-background": "#1b64b0 25%",
         "scrollbar": "#cfd3d6",
         "scrollbar-background": "#fbfbf9",
         "scrollbar-corner-color": "#fbfbf9",
         "scrollbar-hover": "#b5bcc2",
-        "scrollbar-active": "#1f6fc2",
+        "scrollbar-active": "#1b64b0",
         "scrollbar-background-hover": "#fbfbf9",
         "scrollbar-background-active": "#fbfbf9",
     },
 )
 
-ANSI_DARK = replace(BUILTIN_THEMES["ansi-dark"], primary="ansi_cyan", accent="ansi_cyan")
-ANSI_LIGHT = replace(BUILTIN_THEMES["ansi-light"], primary="ansi_blue", accent="ansi_blue", warning="ansi_magenta")
+
+def _of_the_terminal(name: str, accent: str, **colours: str) -> Theme:
+    """One of textual's themes of 16 colours with our accent, which fills the charts too, and scrollbars as calm."""
+    theme = BUILTIN_THEMES[name]
+    bars = {f"scrollbar{part}": "ansi_bright_black" for part in ("", "-hover", "-active")}
+    grounds = ("scrollbar-background", "scrollbar-background-hover", "scrollbar-background-active")
+    bars |= dict.fromkeys((*grounds, "scrollbar-corner-color"), "ansi_default")
+    variables = {**theme.variables, **bars, "chart-fill": accent}
+    return replace(theme, primary=accent, accent=accent, variables=variables, **colours)  # type: ignore[arg-type]
+
+
+ANSI_DARK = _of_the_terminal("ansi-dark", "ansi_cyan")
+ANSI_LIGHT = _of_the_terminal("ansi-light", "ansi_blue", warning="ansi_magenta")
 
 THEMES: dict[str, Theme] = {theme.name: theme for theme in (DARK, LIGHT, ANSI_DARK, ANSI_LIGHT)}
 
@@ -84,5 +99,7 @@ DEFAULT_VARIABLES = {
     "quiet": "ansi_bright_black",
     "cursor-tint": "ansi_bright_black",
     "flash-tint": "ansi_green",
+    "chart-faint": "ansi_bright_black",
+    "chart-fill": "ansi_bright_black",
 }
 """Our own variables for the themes that do not set them, the ones of 16 colours."""

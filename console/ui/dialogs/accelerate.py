@@ -19,6 +19,8 @@ from console.ui import text
 from console.ui.dialogs.confirm import ANSWERS
 from console.ui.paced import Paced
 
+_ROWS, _METHOD = 7, 28
+"""Cells of the number of rows, and of what is told of one method."""
 Make = Callable[[Callable[[str], None]], Awaitable[Twinned]]
 """Makes a twin, and tells what is being done."""
 
@@ -65,7 +67,11 @@ class AccelerateScreen(ModalScreen[bool | NeedsReview], Paced[bool | NeedsReview
             hint = [Content.styled(safe(error.hint, 600), "$quiet")] if error.hint else []
             self._end([Content(safe(error.message, 600)), *hint])
             return
-        lines = [*comparison(self._found), Content(""), _outcome(self._found)]
+        lines = [
+            *comparison(self._found, self.query_one("#told").content_size.width),
+            Content(""),
+            _outcome(self._found),
+        ]
         lines += [Content.styled(f"{text.sign('▲')} {safe(one, 400)}", "$warning") for one in self._found.warnings[:2]]
         self.query_one(".question", Static).update(
             Content(f"Have a compiled copy of {safe(self._path)} answer where it is faster?")
@@ -101,12 +107,21 @@ class AccelerateScreen(ModalScreen[bool | NeedsReview], Paced[bool | NeedsReview
             self.dismiss(yes)
 
 
-def comparison(found: Twinned) -> Iterator[Content]:
-    """A line for each number of rows: what a call takes model and copy, and how much faster the copy is."""
+def comparison(found: Twinned, width: int) -> Iterator[Content]:
+    """A line for each number of rows: what a call takes model and copy, and how much faster the copy is.
+
+    Where there is no room for the times, only how much faster.
+    """
     methods = list(dict.fromkeys(one.method for one in found.timings))
+    by_place = {(one.method, one.rows): one for one in found.timings}
+    if _ROWS + _METHOD * len(methods) > width:
+        yield Content.styled(f"{'rows':>7}" + "".join(f"  {safe(name, 18):>18}" for name in methods), "bold")
+        for rows in dict.fromkeys(one.rows for one in found.timings):
+            cells = [_faster(by_place.get((name, rows)), 20) for name in methods]
+            yield Content.assemble(f"{rows:>7,}", *cells)
+        return
     yield Content.styled(" " * 7 + "".join(f"    {safe(name, 24):>24}" for name in methods), "bold")
     yield Content.styled(f"{'rows':>7}" + f"    {'model':>7}  {'copy':>7}  {'faster':>6}" * len(methods), "$quiet")
-    by_place = {(one.method, one.rows): one for one in found.timings}
     for rows in dict.fromkeys(one.rows for one in found.timings):
         cells = [_cells(by_place.get((name, rows))) for name in methods]
         yield Content.assemble(f"{rows:>7,}", *cells)
@@ -114,11 +129,16 @@ def comparison(found: Twinned) -> Iterator[Content]:
 
 def _cells(one: TwinTiming | None) -> Content:
     if one is None:
-        return Content(" " * 28)
-    times = one.model_ms / one.twin_ms if one.twin_ms > 0 else 0.0
-    words = f"{times:,.0f}x" if times >= 10 else f"{times:.1f}x"
-    faster = Content.styled(f"{words:>6}", "bold $accent" if times > 1 else "$quiet")
-    return Content.assemble(f"    {text.milliseconds(one.model_ms):>7}  {text.milliseconds(one.twin_ms):>7}  ", faster)
+        return Content(" " * _METHOD)
+    spent = f"    {text.milliseconds(one.model_ms):>7}  {text.milliseconds(one.twin_ms):>7}  "
+    return Content.assemble(spent, _faster(one, 6))
+
+
+def _faster(one: TwinTiming | None, width: int) -> Content:
+    """How many times as fast the copy is; quiet where it is not."""
+    times = one.model_ms / one.twin_ms if one is not None and one.twin_ms > 0 else 0.0
+    words = "" if one is None else f"{times:,.0f}x" if times >= 10 else f"{times:.1f}x"
+    return Content.styled(f"{words:>{width}}", "bold $accent" if times > 1 else "$quiet")
 
 
 def _outcome(found: Twinned) -> Content:

@@ -42,14 +42,13 @@ class PlaceScreen(ModalScreen[str | None], Paced[str | None]):
     def on_mount(self) -> None:
         """Fill the list."""
         places = self.query_one(LineList)
-        width = max((len(safe(model.at)) for model in self._models), default=0)
+        width = text.widest(safe(model.at) for model in self._models) + 2
+        names = [(text.padded(safe(model.at), width), "bold") for model in self._models]
+        kinds = [text.short_class(model.class_name) for model in self._models]
         places.show(
             [
-                (
-                    model.at,
-                    Content.assemble((safe(model.at).ljust(width + 2), "bold"), text.short_class(model.class_name)),
-                )
-                for model in self._models
+                (model.at, Content.assemble(name, kind))
+                for model, name, kind in zip(self._models, names, kinds, strict=True)
             ]
         )
         places.styles.height = min(12, len(self._models))

@@ -93,12 +93,12 @@ def _bars(shares: Sequence[Json], classes: Sequence[Json] | None, width: int) ->
     named = zip(shares, known, strict=True)
     numbers = [(share, answer_text(label, 40)) for share, label in named if isinstance(share, (int, float))]
     ranked = sorted(numbers, reverse=True)[:_MOST_CLASSES]
-    label = min(18, max((len(name) for _, name in ranked), default=1))
+    label = min(18, text.widest(name for _, name in ranked))
     room = max(_LEAST_BAR, width - label - 10)
     mark = "=" if text.is_ascii() else "━"
     return [
         Content.assemble(
-            (f"{text.cut(name, label):<{label}} ", ""),
+            (f"{text.padded(text.cut(name, label), label)} ", ""),
             (f"{share:6.3f}  ", "$quiet"),
             (mark * round(room * share), "$accent"),
         )

@@ -18,7 +18,7 @@ from console.ui.rows import Row
 from console.ui.widgets.backdrop import Backdrop
 from console.ui.widgets.line_list import LineList
 from console.ui.widgets.text_pane import TextPane
-from console.ui.widgets.traceback import failure_lines
+from console.ui.widgets.traceback import failure_lines, what_failed
 from console.ui.widgets.versions import VersionList, version_lines
 
 if TYPE_CHECKING:
@@ -138,10 +138,9 @@ class VersionsPane(Vertical, Backdrop):
 
 def failure_line(failure: Failure, phase: int) -> Content:
     """When, in which phase (in so many cells), what."""
-    what = failure.exit or (f"{failure.type}: {failure.message}" if failure.type else failure.message)
     return Content.assemble(
         (f"{text.ago(failure.latest):<9}", "$quiet"),
         (f"{safe(failure.phase, _PHASE):<{phase}}  ", "$error"),
-        safe(what, 300),
+        safe(what_failed(failure), 300),
         (f"  {failure.count:,} times" if failure.count > 1 else "", "$quiet"),
     )

@@ -84,11 +84,11 @@ class LivePane(Vertical, Backdrop):
         lines = probe_lines(probe, row, self.charts, self.content_size.width)
         if refusal is not None:
             lines = (Content.styled("not driven: p tries again, once the file or its recipe is mended", "$quiet"),)
-        if lines != self._said:
+        if not text.same(lines, self._said):
             self._said = lines
             self._probe.update(Content("\n").join(lines), layout=False)
         doubts = doubt_lines(probe, row, max(16, self.content_size.width - 2))
-        if doubts != self._doubted:
+        if not text.same(doubts, self._doubted):
             self._doubted = doubts
             self._doubts.display = bool(doubts)
             self._doubts.update(Content("\n").join(doubts))
@@ -130,7 +130,8 @@ def stepped_batch(batch: int, step: int) -> int:
 
 def probe_lines(probe: ProbeState | None, row: Row | None, charts: ChartsPanel, width: int) -> tuple[Content, ...]:
     """What the probe does or did, and its figures."""
-    view = [f"{charts.span_words} in sight", "held; measuring goes on" if charts.paused else ""]
+    view = [f"{charts.span_words} in sight"] if charts.measured else []
+    view += ["held; measuring goes on"] if charts.paused else []
     sight = Content.styled(text.joined(view), "$warning" if charts.paused else "$quiet")
     if probe is None:
         return Content.styled(_idle(row), "$quiet"), sight

@@ -21,6 +21,7 @@ from console.errors import ConsoleError
 from console.records import Explanation, Report, Verdict, WorkerState, WorkerView, target_words
 from console.safe_text import safe
 from console.ui import states, text
+from console.ui.panes.failed import failed_lines
 from console.ui.panes.lately import lately_lines
 from console.ui.rows import Row
 from console.ui.widgets.backdrop import Backdrop
@@ -76,12 +77,14 @@ class OverviewPane(Horizontal, Backdrop):
         two = width >= _TWO_COLUMNS
         column = (width // 2 - 1 if two else width) - 3
         report = self._engine.artifacts.known_report(self._path)
+        failed = section("failed", failed_lines(self._engine, row, column))
         trust = trust_lines(report, self._engine.artifacts.known_explanation(self._path), row, column)
         file = file_lines(report, column, self.unread)
         worker = worker_lines(self._engine, row, column)
         self._how.display = two
         lately = lately_lines(self._engine, self._path, column)
-        self._what.show([*file, *lately] if two else [*trust, *file, *worker, *lately], keep_place=True)
+        rest = [*file, *lately] if two else [*trust, *file, *worker, *lately]
+        self._what.show([*failed, *rest], keep_place=True)
         if two:
             self._how.show([*trust, *worker], keep_place=True)
 
@@ -138,7 +141,7 @@ def _models(found: Inspection, width: int) -> list[Content]:
     if len(found.models) < 2:
         return []
     shown = list(islice(_alike(found.models), _MOST))
-    lines = pairs(shown, width, min(width // 2, max(len(at) for at, _ in shown) + 2))
+    lines = pairs(shown, width)
     if len(outermost(found.models)) > 1:
         lines += paragraph("l asks which of them to load.", width, style="$quiet")
     return lines
@@ -156,7 +159,7 @@ def _alike(models: Sequence[ModelEntry]) -> Iterator[tuple[str, str]]:
 
 def _parameters(found: Inspection, width: int) -> list[Content]:
     rows = [(safe(name, 40), value_text(value)) for name, value in list(found.parameters.items())[:_MOST]]
-    return pairs(rows, width, min(width // 2, max((len(name) for name, _ in rows), default=0) + 2))
+    return pairs(rows, width)
 
 
 def _signature(found: Inspection, width: int) -> list[Content]:
@@ -187,7 +190,7 @@ def _arrays(found: Inspection, width: int) -> list[Content]:
         (safe(array.name, 60), f"{shape:<{wide}}  {kind:<{kind_wide}}  {text.size(array.bytes):>4}")
         for array, shape, kind in zip(arrays, shapes, kinds, strict=True)
     ]
-    lines = pairs(rows, width, min(width // 2, max(len(name) for name, _ in rows) + 2))
+    lines = pairs(rows, width)
     if len(found.arrays) > _MOST:
         lines.append(Content.styled(f"and {len(found.arrays) - _MOST} more", "$quiet"))
     return lines
@@ -200,6 +203,8 @@ def _details(found: Inspection, width: int) -> list[Content]:
 
 def _trust(told: Explanation | None, row: Row, width: int) -> list[Content]:
     status = states.trust(row.artifact)
+    if not status.word:
+        return []
     if told is None or row.artifact.verdict is None:
         return [Content.styled(str(status), text.role_style(status.role))]
     return [Content.styled(str(status), f"bold {text.role_style(status.role)}"), *brief_lines(told, width)]
@@ -217,7 +222,7 @@ def _libraries(report: Report | None, width: int) -> list[Content]:
         elif here is None:
             value = Content.assemble(safe(wrote, 40), ("  not installed here", "$warning"))
         rows.append((safe(name, 40), value))
-    return pairs(rows, width, 16)
+    return pairs(rows, width)
 
 
 @lru_cache(maxsize=64)
@@ -309,7 +314,7 @@ def _sandbox(worker: WorkerView | None, width: int) -> list[Content]:
         )
         for name, layer in (worker.layers.items() if worker is not None else ())
     ]
-    return pairs(layers, width, 18)
+    return pairs(layers, width)
 
 
 def _recipe(engine: Engine, row: Row, width: int) -> list[Content]:

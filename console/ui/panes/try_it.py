@@ -6,7 +6,6 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -31,8 +30,6 @@ from console.ui.widgets.text_pane import TextPane
 if TYPE_CHECKING:
     from console.engine import Engine
 
-_LEAST_VALUE = 14
-"""Cells that the values of a row keep beside long names."""
 _PREFERRED = ("predict", "predict_proba", "decision_function", "transform")
 
 
@@ -88,6 +85,10 @@ class TryPane(Vertical, Backdrop):
             yield self._inputs
             yield self._answer
         yield LineInput(id="typed")
+
+    def on_mount(self) -> None:
+        """The picture of a row is painted in the colours of the theme."""
+        self.app.theme_changed_signal.subscribe(self, lambda _theme: self.call_after_refresh(self._paint))
 
     @property
     def typing(self) -> bool:
@@ -266,6 +267,4 @@ def _values(inputs: dict[str, Json], width: int) -> list[Content]:
         list(inputs) if len(inputs) == len(values) and list(inputs) != ["x"] else [str(i) for i in range(len(values))]
     )
     names = [safe(name) for name in names]
-    label = min(max(width // 2, width - _LEAST_VALUE), max((cell_len(name) for name in names), default=8) + 2)
-    shown = ((name, value_text(value)) for name, value in zip(names, values, strict=True))
-    return pairs(shown, width, label)
+    return pairs(((name, value_text(value)) for name, value in zip(names, values, strict=True)), width)

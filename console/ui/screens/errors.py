@@ -21,7 +21,7 @@ from console.ui.screens.base import ConsoleScreen
 from console.ui.widgets.filter_bar import FilterBar
 from console.ui.widgets.line_list import LineList
 from console.ui.widgets.text_pane import TextPane
-from console.ui.widgets.traceback import failure_lines, failure_title
+from console.ui.widgets.traceback import failure_lines, failure_titles
 
 NOTHING = (
     Content.styled("nothing has failed", "bold"),
@@ -84,7 +84,9 @@ class ErrorsScreen(ConsoleScreen):
         """A new failure comes on top; what is read stays where it is."""
         failures = self.engine.failures.all()
         listed = self.query_one(LineList)
-        listed.show([(one.id, failure_title(one, listed.text_width)) for one in reversed(failures)])
+        newest = failures[::-1]
+        titles = failure_titles(newest, listed.text_width)
+        listed.show([(one.id, title) for one, title in zip(newest, titles, strict=True)])
         self.query_one("#accounts").set_class(not failures, "nothing")
         self._open(keep_place=True)
 

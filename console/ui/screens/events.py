@@ -10,6 +10,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from console.records import Event
+from console.ui import text
 from console.ui.event_words import event_line
 from console.ui.keys import EVERYWHERE, bindings_at
 from console.ui.screens.base import ConsoleScreen
@@ -54,7 +55,8 @@ class EventsScreen(ConsoleScreen):
         listed = self.query_one(LineList)
         recent = self.engine.bus.recent()
         at_newest = listed.key is None or listed.at_top
-        listed.show([(event, event_line(event)) for event in reversed(recent)])
+        stamp = max((len(text.clock(event.when)) for event in recent), default=0)
+        listed.show([(event, event_line(event, stamp)) for event in reversed(recent)])
         if at_newest:
             listed.action_do("top")
 

@@ -157,6 +157,8 @@ class ModelScreen(ArtifactScreen):
                 return ("open", "rollback", "back")
             case "output":
                 return ("load", "search", "next-match", "copy", "save-output", "back")
+        if state in ("error", "failing"):
+            return ("errors", "reload", "probe", "unload", "history")
         if self.row is not None and self.row.artifact.verdict is not Verdict.SAFE:
             if self.row.is_refused:
                 return ("trust", "errors", "events", "history", "back")
@@ -170,7 +172,7 @@ class ModelScreen(ArtifactScreen):
         if isinstance(pane := self._panes.get(self._tab), OutputPane) and (able := pane.can(action)) is not None:
             return able
         if action in _ONLY_IN:
-            return True
+            return _ONLY_IN[action] != "live" or self.engine.live.recorder(self._about) is not None
         if action in _PROBING:
             probe = self.engine.live.probe(self._about)
             return probe is not None and probe.running
@@ -178,7 +180,8 @@ class ModelScreen(ArtifactScreen):
             pane = self._panes.get(self._tab)
             return isinstance(pane, VersionsPane) and pane.chosen is not None and not pane.chosen.current
         if action == "open":
-            return self._tab in ("overview", "errors", "versions")
+            pane = self._panes.get(self._tab)
+            return self._tab == "overview" or getattr(pane, "chosen", None) is not None
         return super().can(action)
 
     def why_not(self, action: str) -> str:
@@ -186,7 +189,8 @@ class ModelScreen(ArtifactScreen):
         if isinstance(pane := self._panes.get(self._tab), OutputPane) and pane.can(action) is False:
             return pane.why_not(action)
         if action in _ONLY_IN:
-            return f"only under {BY_ID[TABS[_ONLY_IN[action]]].label}"
+            wanted = _ONLY_IN[action]
+            return "nothing is measured" if wanted == self._tab else f"only under {BY_ID[TABS[wanted]].label}"
         if action in _PROBING:
             return "it is not being driven"
         if action == "rollback":

@@ -62,6 +62,8 @@ COLUMNS: tuple[Column, ...] = (
 _GAP = 2
 _WIDEST_GAP = 4
 _MARGIN = 2
+_NO_FREAK = 40
+"""A name of so many cells is not too long for any terminal."""
 _STRIPS_KEPT = 128
 _BOLD = Style(bold=True)
 
@@ -79,15 +81,18 @@ def layout(width: int, wanted: Mapping[str, int], chosen: Sequence[str] = ()) ->
 
     Of the `chosen` ones only the width takes any away; with a leading `-` they are those to be left out.
 
-    A column that grows takes what its longest text needs (`wanted`, by name), the models' names before all others; what
-    is left after that widens the gaps a little and stays empty beyond.
+    A column that grows takes what its longest text needs (`wanted`, by name), the models' names before all others; but
+    where one name is far longer than is `usual`, it waits for its room until the others have theirs. What is left after
+    that widens the gaps a little and stays empty beyond.
     """
     room = width - 2 * _MARGIN
     kept = [column for column in columns_of(chosen) if not column.sparse or wanted.get(column.name)]
     while _used(kept) > room and any(column.drop for column in kept):
         kept.remove(min((column for column in kept if column.drop), key=lambda column: column.drop))
     names = next(column for column in kept if column.name == "model")
-    lacking = min(names.grow, wanted.get("model", 0)) - names.width
+    longest = wanted.get("model", 0)
+    first = max(wanted.get("usual", longest), min(longest, max(_NO_FREAK, room // 3)))
+    lacking = min(names.grow, first) - names.width
     while _used(kept) + lacking > room and any(column.cedes for column in kept):
         kept.remove(min((column for column in kept if column.cedes), key=lambda column: column.drop))
     spare = room - _used(kept)
@@ -137,7 +142,7 @@ def cells(row: Row, now: float) -> dict[str, Cell]:
         else ((safe(artifact.problem or artifact.why), "quiet"),)
     )
     return {
-        "state": ((f"{text.sign(state.glyph)} ", state.role), (state.word, state.role)),
+        "state": ((f"{text.glyph(state.glyph)} ", state.role), (state.word, state.role)),
         "model": (
             (folder + slash, "quiet"),
             (stem or name, "name"),
@@ -149,15 +154,18 @@ def cells(row: Row, now: float) -> dict[str, Cell]:
         "changed": (
             (text.ago(artifact.modified, now) if artifact.modified else "", "attention" if fresh else "quiet"),
         ),
-        "trust": ((f"{text.sign(trust.glyph)} ", trust.role), (trust.word, _quieter(trust.role))),
+        "trust": ((f"{text.glyph(trust.glyph)} ", trust.role), (trust.word, _quieter(trust.role))),
         "p99": ((text.milliseconds(row.p99), "plain"),),
         "rss": ((text.size(row.rss), "plain"),),
     }
 
 
 def _fitted(cell: Cell, column: Column, room: int) -> Cell:
-    """The pieces of a cell in exactly `room` cells; what is too long is cut."""
+    """The pieces of a cell in exactly `room` cells; what is too long is cut, of two figures the second goes first."""
     length = sum(cell_len(piece) for piece, _ in cell)
+    if length > room and column.name == "class" and cell[0][1] == "failure":
+        cell = ((cell[0][0].partition(", ")[0], "failure"),)
+        length = cell_len(cell[0][0])
     if length > room:
         cell = text.cut_pieces(cell, room, middle=column.name == "model")
         length = sum(cell_len(piece) for piece, _ in cell)
@@ -404,11 +412,12 @@ class ArtifactTable(ScrollView, can_focus=True):
 
     def _lay_out(self, width: int) -> None:
         """Columns follow the width and the longest texts."""
-        wanted = {name: self._rows.widest[name] for name in ("model", "class")} | self._rows.measured
-        now = (width, tuple(wanted.items()), self._rows.columns)
+        rows = self._rows
+        wanted = {name: rows.widest[name] for name in ("model", "class")} | {"usual": rows.usual_name} | rows.measured
+        now = (width, tuple(wanted.items()), rows.columns)
         if now != self._layout_for:
             self._layout_for = now
-            self._layout = layout(width, wanted, self._rows.columns)
+            self._layout = layout(width, wanted, rows.columns)
 
     def _style(self, name: str, over: str = "") -> Style:
         """A style, under the cursor or the flash where `over` says so; looked up once for each theme."""

@@ -15,6 +15,7 @@ from textual.renderables.digits import DIGITS, DIGITS3X3_BOLD
 from textual.strip import Strip
 
 from console.monitor.series import Recorder
+from console.ui.text import sign
 from console.ui.widgets.inked import INK_CLASSES, INK_CSS, Inked, refresh_changed
 from console.ui.widgets.live_column import LiveColumn
 from console.ui.widgets.plot import Cell, Ink
@@ -117,7 +118,9 @@ class ChartBody(Inked):
         width, height = self.size
         blank = Strip.blank(width, self.rich_style)
         lines = [blank] * height
-        words = wrap(self.hint, max(8, width - 4))[:height]
+        room = max(8, width - 2)
+        sentences = [self.hint] if len(self.hint) <= room else self.hint.split(sign(" · "))
+        words = [line for sentence in sentences for line in wrap(sentence, room)][:height]
         for row, text in enumerate(words, max(0, (height - 1 - len(words)) // 2)):
             left = max(0, (width - len(text)) // 2)
             parts = [Segment(" " * left, self.rich_style), Segment(text, self.part("quiet"))]
@@ -270,7 +273,7 @@ class Chart(Horizontal):
 
 
 def _title(spec: ChartSpec) -> str:
-    inks = {Ink.FAINT: "$accent 40%", Ink.FILL: "$accent 65%", Ink.LINE: "$accent", Ink.ALARM: "$error"}
+    inks = {Ink.FAINT: "$chart-faint", Ink.FILL: "$chart-fill", Ink.LINE: "$accent", Ink.ALARM: "$error"}
     legend = " ".join(f"[{inks[ink]}]{word}[/]" for word, ink in spec.legend)
     return f"[b]{spec.title}[/b]  {legend}"
 

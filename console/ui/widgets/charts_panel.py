@@ -112,6 +112,11 @@ class ChartsPanel(Grid, Backdrop):
             chart.pause(paused)
 
     @property
+    def measured(self) -> bool:
+        """Whether there is anything to draw."""
+        return any(chart.recorder is not None for chart in self._charts)
+
+    @property
     def span_words(self) -> str:
         """How much time the charts show: `40 s`, `12 min`."""
         return duration(self._charts[0].window.span)

@@ -57,11 +57,11 @@ def _verdict(comparison: Comparison) -> Iterator[Line]:
 def _numbers(comparison: Comparison) -> Iterator[Content]:
     old, new = comparison.current, comparison.candidate
     names = list(dict.fromkeys([*(old.metrics if old else ()), *new.metrics]))
-    wide = max(len(safe(name, _MOST_NAME)) for name in ("latency p50", *names))
+    wide = text.widest(safe(name, _MOST_NAME) for name in ("latency p50", *names))
     yield Content.styled(f"{'':<{wide}}{'current':>{_VALUE}}{'candidate':>{_VALUE}}{'change':>{_VALUE}}", "bold $quiet")
     for name in names:
         before = old.metrics.get(name) if old else None
-        said, decides = f"{safe(name, _MOST_NAME):<{wide}}", name == comparison.metric
+        said, decides = text.padded(safe(name, _MOST_NAME), wide), name == comparison.metric
         yield _row(said, before, new.metrics.get(name), text.number, _better(name), bold=decides)
     for pick in ("p50", "p99"):
         said = f"{'latency ' + pick:<{wide}}"
@@ -120,7 +120,7 @@ def _gate(comparison: Comparison) -> Iterator[Line]:
     column = max((condition.cell_length for condition in marked), default=0) + 3
     for condition, result in zip(marked, results, strict=True):
         condition = condition.pad_right(column - condition.cell_length)
-        yield Hanging(condition + Content.styled(safe(result.detail, 300), "$quiet"), len(condition))
+        yield Hanging(condition + Content.styled(safe(result.detail, 300), "$quiet"), condition.cell_length)
 
 
 def _mark(result: GateResult) -> tuple[str, str]:
@@ -134,10 +134,10 @@ def _changes(comparison: Comparison) -> Iterator[Line]:
     yield Content.styled("what changed in the file", "bold $quiet")
     if not comparison.changed:
         yield Content.styled("  class, parameters and versions are the same", "$quiet")
-    width = min(40, max((len(safe(what)) for what, _, _ in comparison.changed), default=0))
+    width = min(40, text.widest(safe(what, 40) for what, _, _ in comparison.changed))
     for what, before, after in comparison.changed:
         line = Content.assemble(
-            (f"  {safe(what, 40):<{width}}  ", "$foreground"),
+            (f"  {text.padded(safe(what, 40), width)}  ", "$foreground"),
             (safe(before, 80), "$quiet"),
             (text.sign(" → "), "$quiet"),
             (safe(after, 80), "bold"),

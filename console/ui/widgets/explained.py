@@ -62,7 +62,7 @@ def question_lines(told: Explanation, width: int) -> list[Content]:
 def point_lines(point: Point, width: int, most: int) -> list[Content]:
     """A point under its glyph, and the names behind it."""
     status = states.verdict_status(point.verdict)
-    lines = _under(text.sign(status.glyph), text.role_style(status.role), Content(safe(point.title, 400)), width)
+    lines = _under(text.glyph(status.glyph), text.role_style(status.role), Content(safe(point.title, 400)), width)
     if point.text and most > 1:
         lines += paragraph(safe(point.text, 400), width, _INDENT, "$quiet")
     return lines + _mentions(point, width, most)

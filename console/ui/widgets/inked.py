@@ -23,8 +23,8 @@ _CLASSES = {
 INK_CLASSES = frozenset({*_CLASSES.values(), "ink--axis", "ink--value", "ink--quiet"})
 """The component classes of what holds inked parts. The parts ask it: styles are worked out once, not once a part."""
 INK_CSS = """
-    & > .ink--faint { color: $accent 40%; }
-    & > .ink--fill { color: $accent 65%; }
+    & > .ink--faint { color: $chart-faint; }
+    & > .ink--fill { color: $chart-fill; }
     & > .ink--line { color: $accent; text-style: bold; }
     & > .ink--alarm { color: $error; text-style: bold; }
     & > .ink--beyond { color: $warning; text-style: bold; }
@@ -32,11 +32,6 @@ INK_CSS = """
     & > .ink--axis { color: $quiet; }
     & > .ink--quiet { color: $quiet; }
     & > .ink--value { color: $foreground; text-style: bold; }
-    &:ansi {
-        & > .ink--faint { color: $accent; text-style: dim; }
-        & > .ink--fill { color: $accent; }
-        & > .ink--line { color: $accent; text-style: bold; }
-    }
 """
 
 

@@ -4,28 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from rich.cells import cell_len
 from textual.content import Content
 
 from console.safe_text import safe
 from console.ui import text
 
 LABEL = 13
-"""Cells a name has, with the blank behind it."""
+"""Cells a name has at least, with the blank behind it."""
 
 Value = Content | str
 """A value that is our own words, or outside text already made harmless."""
 
 
-def pairs(rows: Iterable[tuple[str, Value]], width: int, label: int = LABEL) -> list[Content]:
-    """One line (or more, where a value is long) for each pair; empty values are left out."""
+def pairs(rows: Iterable[tuple[str, Value]], width: int, label: int = 0) -> list[Content]:
+    """One line (or more, where a value is long) for each pair; empty values are left out.
+
+    Without a `label` names have the cells they need: at most half of the width, or what no value needs.
+    """
+    shown = [(name, value if isinstance(value, Content) else Content(value)) for name, value in rows]
+    shown = [(name, content) for name, content in shown if content.plain]
+    if not label:
+        longest = text.widest(name for name, _ in shown) + 2
+        free = width - max((content.cell_length for _, content in shown), default=0)
+        label = max(LABEL, min(longest, max(width // 2, free)))
     lines = []
-    for name, value in rows:
-        content = value if isinstance(value, Content) else Content(value)
-        if not content.plain:
-            continue
+    for name, content in shown:
         said = text.cut_middle(name, label - 2)
-        start = Content.styled(said + " " * (label - cell_len(said)), "$quiet")
+        start = Content.styled(text.padded(said, label), "$quiet")
         for part in content.wrap(max(8, width - label)):
             lines.append(start + part.rstrip())
             start = Content(" " * label)

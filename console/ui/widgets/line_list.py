@@ -78,7 +78,7 @@ class LineList(ScrollView, can_focus=True):
     def show(self, items: Sequence[Item]) -> None:
         """Another content; the cursor stays on its key."""
         fresh, old = tuple(items), self._items
-        if fresh == old:
+        if text.same(fresh, old):
             return
         key, self._items = self.key, fresh
         keys = [one[0] for one in fresh]
@@ -87,7 +87,7 @@ class LineList(ScrollView, can_focus=True):
         self._bring_into_sight()
         for line in range(self.size.height):
             number = self.scroll_offset.y + line
-            if old[number : number + 1] != fresh[number : number + 1] or number == self._index:
+            if number == self._index or not text.same(old[number : number + 1], fresh[number : number + 1]):
                 self.refresh(Region(0, line, self.size.width, 1))
         if self.key != key:
             self.post_message(self.Moved(self, self.key))

@@ -25,7 +25,7 @@ class ModelHeader(Widget):
         lines = (_state(row), _bytes(row)) if row is not None else _gone(path)
         warnings = warnings_of(row.worker) if row is not None else ()
         lines = (*lines, warned_line(warnings)) if warnings else lines
-        if lines != self._lines:
+        if not text.same(lines, self._lines):
             taller = len(lines) != len(self._lines)
             self._lines = lines
             self.styles.height = len(lines)
@@ -50,7 +50,7 @@ def _state(row: Row) -> Content:
     if row.worker is not None and row.worker.at:
         parts.append((f"   at {safe(row.worker.at, 60)}", "$quiet"))
     if row.artifact.changed:
-        parts += [("   ", ""), ("r", "bold $accent"), (" loads the file as it is now", "$quiet")]
+        parts += [("   ", ""), ("r", "bold $accent"), (" loads the new file", "$quiet")]
     return Content.assemble(*parts)
 
 

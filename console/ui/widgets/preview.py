@@ -54,7 +54,7 @@ class Preview(Widget):
         )
         room = max(_LEAST_TITLE, self.content_size.width - 2)
         title = Content(text.cut_middle(safe(row.path), room) if row is not None else "")
-        if lines != self._lines:
+        if not text.same(lines, self._lines):
             self._lines = lines
             self.refresh()
         if title != self._title:
@@ -264,7 +264,7 @@ def _measured(engine: Engine, row: Row, width: int) -> Line:
     if row.rss is not None:
         parts.append(("    memory ", "$quiet"))
         if recorder is not None:
-            parts.append((spark(recorder.bins("rss", 2 * room, _SPARK_SECONDS)), "$success"))
+            parts.append((spark(recorder.bins("rss", 2 * room, _SPARK_SECONDS)), "$primary"))
         parts.append((f"  {text.size(row.rss)}", "bold"))
     return Content.assemble(*parts)
 

@@ -28,6 +28,7 @@ _WORDS = (
     ("blocked", "failure", 3),
     ("damaged", "failure", 2),
     ("unread", "attention", 2),
+    ("skipped", "failure", 2),
 )
 """Words of the status that are counted, with role and importance."""
 
@@ -44,7 +45,7 @@ class StatusLine(Widget):
     def revise(self) -> None:
         """Repaint if what it says has changed."""
         now = self._words()
-        if now != self._shown:
+        if not text.same(now, self._shown):
             self._shown = now
             self.refresh()
 
@@ -55,12 +56,13 @@ class StatusLine(Widget):
         return Content.assemble(left.truncate(room, ellipsis=True).pad_right(max(0, room - left.cell_length)), right)
 
     def _words(self) -> tuple[Content, Content]:
-        """Where one is, and the counts; on a narrow line the least important counts go, then the product's name."""
+        """Where one is, and the counts; on a narrow line the product's name goes, then the least important counts."""
         screen: Framed = self.screen  # type: ignore[assignment]
         crumbs = [safe(crumb) for crumb in screen.crumbs]
         counts = self._counts()
         width = self.size.width
-        needed = min(width // 2, _LEAST_PLACE + sum(cell_len(crumb) + 3 for crumb in crumbs))
+        place = min(_LEAST_PLACE, cell_len(safe(screen.console_app.root)))
+        needed = min(width // 2, place + sum(cell_len(crumb) + 3 for crumb in crumbs))
         while len(counts) > 1 and width - self._length(counts) - 2 < needed:
             counts.remove(min(counts, key=lambda count: count[0]))
         dot = Content.styled(text.sign(" · "), "$quiet")

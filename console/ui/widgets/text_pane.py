@@ -13,6 +13,7 @@ from textual.selection import Selection
 from textual.strip import Strip
 from textual.style import Style
 
+from console.ui import text
 from console.ui.keys import bindings_at
 
 _LONGEST = 20_000
@@ -67,7 +68,7 @@ class TextPane(ScrollView, can_focus=True):
     def show(self, lines: Sequence[Line], *, keep_place: bool = False) -> None:
         """Another text; from its top, unless it is the old one brought up to date."""
         lines = tuple(lines[:_LONGEST])
-        if lines == self._lines:
+        if text.same(lines, self._lines):
             return
         before, self._lines, self._wrapped_for = self._wrapped, lines, 0
         self._wrap()
@@ -81,7 +82,7 @@ class TextPane(ScrollView, can_focus=True):
     def _refresh_changed(self, before: Sequence[Content]) -> None:
         top, (width, height) = self.scroll_offset.y, self.size
         for row, (old, new) in enumerate(zip(before[top:], self._wrapped[top : top + height], strict=False)):
-            if old != new:
+            if not text.same(old, new):
                 self.refresh(Region(0, row, width, 1))
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from textual.content import Content
 
@@ -19,6 +19,9 @@ _RELATIONS = {
 }
 _LIBRARY = ("/site-packages/", "/dist-packages/", "/lib/python")
 _STDERR_LINES = 200
+_AGO = 9
+_LEAST_WHAT = 12
+"""Fewer cells tell nothing of what failed."""
 _TABLE = 76
 """Cells for a table of columns, which is not drawn anew for another width."""
 
@@ -28,21 +31,38 @@ def failure_lines(failure: Failure) -> list[Line]:
     return [*_head(failure), *_columns(failure), *_chain(failure.chain), *_surroundings(failure)]
 
 
-def failure_title(failure: Failure, width: int) -> Content:
-    """One line of a list, `width` cells wide: how long ago it happened last, which artifact, in which phase."""
-    phase = safe(failure.phase, 12) + (f" {failure.count:,}x" if failure.count > 1 else "")
-    name = max(12, width - 11 - len(phase) - 2)
-    return Content.assemble(
-        (f"{text.ago(failure.latest):>7}  ", "$quiet"),
-        (text.cut_middle(safe(failure.artifact), name), "bold"),
-        ("  " + phase, "$error"),
-    )
+def failure_titles(failures: Sequence[Failure], width: int) -> list[Content]:
+    """A line of a list, in columns: how long ago it happened last, in which phase, which artifact, and what.
+
+    Where the names would be cut the phase goes, which the account tells; what happened has the room that is left.
+    """
+    names = [safe(one.artifact) for one in failures]
+    times = [f" {one.count:,}x" if one.count > 1 else "" for one in failures]
+    said = [safe(one.phase, 12) + often for one, often in zip(failures, times, strict=True)]
+    wanted = text.widest(names)
+    if _AGO + text.widest(said) + 2 + wanted > width:
+        said = [often.strip() for often in times]
+    phase = text.widest(said)
+    start = _AGO + (phase + 2 if phase else 0)
+    name = min(wanted, max(12, width - start))
+    room = width - start - name - 2
+    lines = []
+    for failure, words, path in zip(failures, said, names, strict=True):
+        what = text.cut(_line(what_failed(failure)), room) if room >= _LEAST_WHAT else ""
+        parts = [(f"{text.ago(failure.latest):>7}", "$quiet"), (text.padded(words, phase), "$error")]
+        parts += [(text.padded(text.cut_middle(path, name), name), "bold"), (what, "")]
+        lines.append(Content("  ").join([Content.styled(*part) for part in parts if part[0]]))
+    return lines
+
+
+def what_failed(failure: Failure) -> str:
+    """The end of the process, or what was raised; from outside."""
+    return failure.exit or (f"{failure.type}: {failure.message}" if failure.type else failure.message)
 
 
 def _head(failure: Failure) -> Iterator[Line]:
-    what = failure.exit or (f"{failure.type}: {failure.message}" if failure.type else failure.message)
     yield Content.assemble(
-        (f"{text.sign('✖')} {safe(failure.phase)} failed", "bold $error"), "  ", (_line(what), "bold")
+        (f"{text.sign('✖')} {safe(failure.phase)} failed", "bold $error"), "  ", (_line(what_failed(failure)), "bold")
     )
     if failure.exit and failure.message and failure.message != failure.exit:
         yield Content(_line(failure.message))
@@ -51,7 +71,7 @@ def _head(failure: Failure) -> Iterator[Line]:
     if failure.hint:
         yield Content("")
         arrow = text.sign("→ ")
-        yield Hanging(Content.assemble((arrow, "bold $success"), (_line(failure.hint, 2000), "$success")), len(arrow))
+        yield Hanging(Content.assemble((arrow, "bold $accent"), (_line(failure.hint, 2000), "bold")), len(arrow))
 
 
 def _columns(failure: Failure) -> Iterator[Line]:

@@ -30,8 +30,8 @@ class VersionList(LineList):
     def show_versions(self, versions: Sequence[Version]) -> None:
         """Newest first, as the engine gives them."""
         self.versions = tuple(versions)
-        who = max((len(safe(one.who, 16)) for one in versions), default=0)
-        metric = max((len(_metric(one)) for one in versions), default=0)
+        who = text.widest(safe(one.who, 16) for one in versions)
+        metric = text.widest(_metric(one) for one in versions)
         self.show([(one.version, _line(one, who, metric)) for one in versions])
 
 
@@ -42,8 +42,8 @@ def _line(version: Version, who: int, metric: int) -> Content:
         mark,
         (f"  {version.version:>3}", "bold"),
         (f"  {text.ago(version.when):>8}", "$quiet"),
-        f"  {safe(version.who, 16):<{who}}" if who else "",
-        (f"  {_metric(version):<{metric}}" if metric else "", "$foreground"),
+        f"  {text.padded(safe(version.who, 16), who)}" if who else "",
+        (f"  {text.padded(_metric(version), metric)}" if metric else "", "$foreground"),
         (f"  {safe(version.digest).removeprefix('sha256:')[:8]}", "$quiet"),
         f"  {safe(version.why, 120)}",
     )
@@ -69,9 +69,9 @@ def version_lines(version: Version) -> list[Line]:
     ]
     if version.metrics:
         lines += [Content(""), Content.styled("metrics when it was put in place", "bold $quiet")]
-        width = max(len(safe(name)) for name in version.metrics)
+        width = text.widest(map(safe, version.metrics))
         lines += [
-            Content.assemble(f"  {safe(name):<{width}}  ", (text.number(value), "bold"))
+            Content.assemble(f"  {text.padded(safe(name), width)}  ", (text.number(value), "bold"))
             for name, value in version.metrics.items()
         ]
     return lines

@@ -1,0 +1,35 @@
+"""Why a loaded model does not answer: the first thing its screen says while its worker is dead or its calls fail."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+
+from console.safe_text import safe
+from console.ui import states, text
+from console.ui.rows import Row
+from console.ui.widgets.keyvalue import paragraph
+from console.ui.widgets.preview import last_failure
+from console.ui.widgets.traceback import what_failed
+
+if TYPE_CHECKING:
+    from console.engine import Engine
+
+
+def failed_lines(engine: Engine, row: Row, width: int) -> list[Content]:
+    """What failed and when, what helps, and the keys; nothing of a model that answers or is not loaded."""
+    if row.status not in (states.FAILING, states.DEAD):
+        return []
+    failure = last_failure(engine, row.path)
+    if failure is None:
+        return [_keys()]
+    what = f"{text.glyph(row.status.glyph)} {safe(failure.phase, 40)} failed {text.ago(failure.latest)}: "
+    said = Content.assemble((what, "bold $error"), safe(what_failed(failure), 400))
+    hint = paragraph(safe(failure.hint, 400), width, indent=2, style="$quiet") if failure.hint else []
+    return [*paragraph(said, width), *hint, _keys()]
+
+
+def _keys() -> Content:
+    key, quiet = "bold $accent", "$quiet"
+    return Content.assemble(("e", key), (" tells all of it, ", quiet), ("r", key), (" tries again", quiet))
