@@ -36,7 +36,7 @@ class PaletteScreen(ModalScreen[Callable[[], None] | None], Paced[Callable[[], N
     """A line to type on and what matches: words in any order, anywhere in the name."""
 
     BINDINGS = [
-        Binding("escape", "leave", show=False),
+        Binding("escape,ctrl+c", "leave", show=False),
         Binding("down,ctrl+n", "move('down')", show=False),
         Binding("up,ctrl+p", "move('up')", show=False),
         Binding("pagedown", "move('page-down')", show=False),
