@@ -86,8 +86,6 @@ class OverviewPane(Horizontal, Backdrop):
         two = width >= _TWO_COLUMNS
         column = (width // 2 - 2 if two else width) - 3
         self.set_class(two, "two")
-        if self._how.has_focus and not two:
-            self._what.focus()
         report = self._engine.artifacts.known_report(self._path)
         trust = trust_lines(report, self._engine.artifacts.known_explanation(self._path), row, column)
         file = file_lines(report, column, self.unread)
