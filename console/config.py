@@ -77,7 +77,8 @@ class Settings:
     numbers is; `reconcile_s` is the pace of the full comparison with the disk, `sample_hz` that of the readings of
     memory while a probe runs, `probe_rate` the calls a second of a new probe (0 = as fast as it goes). `warm` keeps a
     process with the libraries loaded, about 100 MB, that workers are forked from in milliseconds, and one such fork
-    that stands ready, about 10 MB.
+    that stands ready, about 10 MB. `title` has the terminal's title tell store and trouble, `bell` rings it on a new
+    failure; `keys` are other keys for actions by their ids, which the console checks when it starts.
     """
 
     theme: Theme = field(default="", metadata={"blank": True})
@@ -94,6 +95,9 @@ class Settings:
     probe_rate: float = field(default=20.0, metadata={"least": 0, "most": 100_000})
     warm: bool = True
     sealing: Sealing = field(default_factory=Sealing)
+    title: bool = True
+    bell: bool = False
+    keys: dict[str, tuple[str, ...]] = field(default_factory=dict, metadata={"words": True})
 
 
 def bounds_of(setting: str) -> Rules:
@@ -124,6 +128,17 @@ def load_settings(path: Path | None = None) -> Settings:
 
     settings: Settings = TableReader(path, text, Usage).table(Settings, parsed(path, text, Usage), ())
     return settings
+
+
+def where_set(*place: str) -> str:
+    """File and line that set a key of the settings, for a sentence about what else is wrong with it."""
+    from console.toml_records import line_of
+
+    path = config_dir() / "config.toml"
+    try:
+        return f"{path}:{line_of(path.read_text('utf-8'), place)}"
+    except (OSError, UnicodeDecodeError):
+        return str(path)
 
 
 def store_key(root: Path) -> str:

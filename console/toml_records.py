@@ -1,8 +1,8 @@
 """Parsed TOML tables into checked dataclasses; what is wrong is told with file, line and the nearest valid key.
 
 A field's metadata may hold `least`, `most` and `above` (bounds of a number), `path` (made absolute against the file's
-directory, with `home` also against the user's), `blank` (texts may be empty), `unbuilt` (why nothing acts on it yet)
-and `internal` (not for the file).
+directory, with `home` also against the user's), `blank` (texts may be empty), `words` (a table of any names, each with
+a string or a list of strings), `unbuilt` (why nothing acts on it yet) and `internal` (not for the file).
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class TableReader:
         if origin is Literal:
             return self._choice(get_args(expected), value, place)
         if origin is dict:
-            return self._grid(value, place)
+            return self._lists(value, place) if "words" in rules else self._grid(value, place)
         if origin is tuple:
             if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value):
                 raise self._wrong(place, f"must be a list of strings, not {_words(value)}")
@@ -100,6 +100,17 @@ class TableReader:
             if not isinstance(values, list) or not values:
                 raise self._wrong((*place, key), f"must be a list of values to try, not {_words(values)}")
         return {key: tuple(values) for key, values in value.items()}
+
+    def _lists(self, value: object, place: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+        if not isinstance(value, dict):
+            raise self._wrong(place, f"must be a table, not {_words(value)}")
+        found: dict[str, tuple[str, ...]] = {}
+        for key, words in value.items():
+            listed = words if isinstance(words, list) else [words]
+            if not all(isinstance(word, str) for word in listed):
+                raise self._wrong((*place, key), f"must be a string or a list of strings, not {_words(words)}")
+            found[key] = tuple(listed)
+        return found
 
     def _checked(self, value: Any, rules: Any, place: tuple[str, ...]) -> Any:
         if isinstance(value, (int, float)) and not isinstance(value, bool) and not within(value, rules):

@@ -12,13 +12,13 @@ README = Path(__file__).parents[1] / "README.md"
 
 def keys_table() -> str:
     """The actions as a Markdown table, group by group, in the table's own words."""
-    lines = ["| | key | what it does |", "|---|---|---|"]
+    lines = ["| | key | name | what it does |", "|---|---|---|---|"]
     for group in GROUPS:
         title = group
         for action in ACTIONS:
             if action.group == group:
                 keys = " ".join(f"`{key}`" for key in shown_keys(action).split())
-                lines.append(f"| {title} | {keys} | {action.help} |")
+                lines.append(f"| {title} | {keys} | `{action.id}` | {action.help} |")
                 title = ""
     return "\n".join(lines)
 

@@ -12,6 +12,7 @@ import pytest
 
 from console import config
 from console.cli.parser import commands_parser, console_parser
+from console.errors import Usage
 from console.store import recipe
 from console.trust import policy, policy_file
 from console.trust.roles import Role
@@ -124,6 +125,17 @@ def test_what_nothing_acts_on_yet_is_told(table: str, tmp_path: Path) -> None:
 
 def test_nothing_among_the_settings_is_without_a_reader() -> None:
     assert not list(unbuilt(config.Settings))
+
+
+def test_the_keys_of_the_settings_are_checked_against_the_action_table() -> None:
+    """Names that the table does not know are no settings, and all that it knows are."""
+    from console.ui.keymap import checked
+    from console.ui.keys import BY_ID
+
+    written = config.Settings(keys={name: ("\u00f6",) for name in BY_ID if name == "load"})
+    assert checked(written.keys) == {"load": ("\u00f6",)}
+    with pytest.raises(Usage):
+        checked({"nothing-of-the-table": ("L",)})
 
 
 def test_the_themes_of_the_settings_are_those_there_are() -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from console import ending
+from console import awake, ending
 from console.cli.output import Output
 from console.config import load_settings
 from console.engine import Engine
@@ -75,6 +76,8 @@ def run(command: Command, arguments: argparse.Namespace, output: Output) -> int:
     async def whole() -> int:
         task, loop = asyncio.current_task(), asyncio.get_running_loop()
         assert task is not None
+        awake.follow(loop)
+        signal.signal(signal.SIGCONT, awake.went_on)
         with ending.heard(f"command {arguments.command}", lambda _number: loop.call_soon_threadsafe(task.cancel)):
             return await command(arguments, output)
 

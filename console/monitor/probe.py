@@ -14,6 +14,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
+from console import awake
 from console.errors import ConsoleError
 from console.monitor.growth import Trend
 from console.monitor.histogram import Histogram
@@ -47,7 +48,7 @@ class Prober:
         *,
         data: DataFile | None = None,
         alive: Callable[[], bool] = lambda: True,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = awake.now,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._plan = plan

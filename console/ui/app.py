@@ -21,11 +21,15 @@ from console.errors import ConsoleError
 from console.safe_text import safe
 from console.start import Start
 from console.ui import text
+from console.ui.bell import Bell
+from console.ui.keymap import checked
+from console.ui.keys import use_keys
 from console.ui.navigation import Navigator
 from console.ui.screens.base import ConsoleScreen
 from console.ui.screens.boot import BootScreen
 from console.ui.terminal import Pace, PacedDriver
 from console.ui.themes import DARK, DEFAULT_VARIABLES, THEMES
+from console.ui.title import title_words
 
 if TYPE_CHECKING:
     from console.engine import Engine
@@ -46,7 +50,7 @@ _QUIET_SECONDS = 0.5
 _TOAST_SECONDS = {"information": 5.0, "warning": 8.0, "error": 10.0}
 
 
-class ConsoleApp(Navigator):
+class ConsoleApp(Navigator, inherit_bindings=False):
     """The console on a terminal. `opener` is called after the first picture is on the screen."""
 
     CSS_PATH = "console.tcss"
@@ -60,11 +64,13 @@ class ConsoleApp(Navigator):
     ) -> None:
         self.settings = settings or Settings()
         super().__init__(driver_class=PacedDriver)
+        self.set_keymap(use_keys(checked(self.settings.keys)))
         self.root = root
         self.crash_file: Path | None = None
         self._ended_by = 0
         self._told: dict[tuple[str, str], float] = {}
         self._unpaced = Pace()
+        self._bell = Bell(self.operations.asked) if self.settings.bell else None
         self._opener = opener
         self._engine: Engine | None = None
         self._follower: Follower | None = None
@@ -167,6 +173,7 @@ class ConsoleApp(Navigator):
         self._follower = Follower(self)
         await self._follower.catch_up()
         self._follower.start()
+        self._entitle()
         home = HomeScreen()
         await self.push_screen(home)
         if self._begin_with.screen != home.PLACE:
@@ -224,10 +231,23 @@ class ConsoleApp(Navigator):
             known = self.marked.turns.hushes(event)
             if not known and event.severity in _TOASTS and event.kind in _TOLD and self._is_news(event):
                 self.say(event.text, _TOASTS[event.severity])
+        if self._bell is not None and self._bell.rings(event for event in events if event.kind in _TOLD):
+            self.bell()
+        self._entitle()
         screen = next((one for one in reversed(self.screen_stack) if not one.is_modal), None)
         if isinstance(screen, ConsoleScreen) and screen.is_mounted and screen.is_built:
             screen.engine_changed(events)
             screen.refresh_frame()
+
+    def _entitle(self) -> None:
+        if self.settings.title and isinstance(self._driver, PacedDriver):
+            offline = self.engine.artifacts.offline is not None
+            self._driver.title.tell(title_words(str(self.root), self.rows.counts, offline))
+
+    def suspend_to_shell(self) -> None:
+        """Stop, with the terminal as it was, until the shell has the console go on."""
+        if not (isinstance(self._driver, PacedDriver) and self._driver.stop()):
+            self.say("Nothing to suspend to: no shell with job control has started this console.")
 
     def _is_news(self, event: Event) -> bool:
         """Whether the same was not told a moment ago: a worker that dies again and again fills no screen.

@@ -36,6 +36,10 @@ class Host(Protocol):
         """How fast the terminal takes what is drawn."""
         ...
 
+    def suspend_to_shell(self) -> None:
+        """Stop until the shell has the console go on."""
+        ...
+
     def touch(self, path: str) -> None:
         """Have one row looked at again."""
         ...

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from textual.binding import Binding, BindingType
+from textual.keys import _character_to_key
 
 from console.ui import text
 
 EVERYWHERE = "everywhere"
 """A place whose actions every full screen answers."""
+DIALOG = "dialog"
+"""A place whose actions every dialog answers as well; its other keys are fixed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,14 @@ ACTIONS: tuple[Action, ...] = (
         "Open what the cursor is on",
         "Move",
         ("home", "model", "errors", "events", "charts"),
+    ),
+    Action(
+        "other-column",
+        ("tab", "shift+tab"),
+        "other column",
+        "Have the keys move the other of two columns",
+        "Move",
+        ("model", "errors", "history"),
     ),
     Action(
         "back",
@@ -300,6 +311,14 @@ ACTIONS: tuple[Action, ...] = (
         (EVERYWHERE,),
     ),
     Action("help", ("?",), "help", "Show all keys", "Console", (EVERYWHERE,)),
+    Action(
+        "suspend",
+        ("ctrl+z",),
+        "suspend",
+        "Back to the shell; fg there goes on",
+        "Console",
+        (EVERYWHERE, DIALOG),
+    ),
     Action("quit", ("q", "ctrl+c"), "quit", "Leave; loaded models are unloaded", "Console", (EVERYWHERE,)),
 )
 
@@ -307,20 +326,8 @@ BY_ID: dict[str, Action] = {action.id: action for action in ACTIONS}
 
 GROUPS: tuple[str, ...] = tuple(dict.fromkeys(action.group for action in ACTIONS))
 
-_KEY_NAMES = {
-    "/": "slash",
-    ":": "colon",
-    "?": "question_mark",
-    "!": "exclamation_mark",
-    ">": "greater_than_sign",
-    "<": "less_than_sign",
-    "(": "left_parenthesis",
-    ")": "right_parenthesis",
-    "[": "left_square_bracket",
-    "]": "right_square_bracket",
-    "+": "plus",
-    "-": "minus",
-}
+_NO_KEY = "none"
+"""What no terminal sends: the binding of an action whose keys were taken away."""
 _SHORT = {"escape": "esc", "pagedown": "pgdn", "pageup": "pgup"}
 _SHOWN = {**_SHORT, "down": "↓", "up": "↑", "left": "←", "right": "→"}
 
@@ -330,20 +337,48 @@ def actions_at(place: str) -> Iterator[Action]:
     yield from (action for action in ACTIONS if place in action.places)
 
 
+_chosen: dict[str, tuple[str, ...]] = {}
+"""Keys of the settings in place of those of the table, by action."""
+
+
+def use_keys(chosen: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """Have these actions other keys from now on, or none; Textual's keymap for their bindings.
+
+    Console and tests have one terminal a process, and so one choice.
+    """
+    _chosen.clear()
+    _chosen.update(chosen)
+    return {action: _textual(keys) if keys else _NO_KEY for action, keys in chosen.items()}
+
+
+def keys_of(action: Action) -> tuple[str, ...]:
+    """The keys that an action has now."""
+    return _chosen.get(action.id, action.keys)
+
+
+def _textual(keys: tuple[str, ...]) -> str:
+    return ",".join(_character_to_key(key) if len(key) == 1 else key for key in keys)
+
+
 def bindings_at(*places: str) -> list[BindingType]:
-    """Textual's bindings for these places; each runs the action `do` with the id."""
+    """Textual's bindings for these places, with the table's own keys; each runs the action `do` with the id."""
     return [
-        Binding(
-            ",".join(_KEY_NAMES.get(key, key) for key in action.keys), f"do('{action.id}')", action.label, show=False
-        )
+        Binding(_textual(action.keys), f"do('{action.id}')", action.label, show=False, id=action.id)
         for place in places
         for action in actions_at(place)
     ]
 
 
+def key_for(action_id: str) -> str:
+    """The key that a sentence tells to press: the first, or else how the action is found by name (`:probe`)."""
+    action = BY_ID[action_id]
+    by_name = "" if action_id == "command" else f"{key_for('command')}{action.label}"
+    return shown_keys(action, first=True) or by_name
+
+
 def shown_keys(action: Action, *, first: bool = False) -> str:
     """The keys of an action as a person reads them: `j ↓`."""
-    keys = action.keys[:1] if first else action.keys
+    keys = keys_of(action)[:1] if first else keys_of(action)
     names = _SHORT if text.is_ascii() else _SHOWN
     return " ".join(names.get(key, key) for key in keys)
 

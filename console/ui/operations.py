@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any
@@ -12,6 +13,7 @@ from console.records import Report, UpdatePlan, Verdict, Version, WorkerState
 from console.safe_text import safe
 from console.ui import text
 from console.ui.host import Host
+from console.ui.keys import key_for
 from console.ui.sealing import why_not_sealed
 
 _LIVING = (WorkerState.LOADING, WorkerState.WARMING, WorkerState.READY, WorkerState.DRAINING)
@@ -27,6 +29,8 @@ class Operations:
         """Paths an operation was just asked for, with the word the table shows until the engine answers."""
         self.update_errors: dict[str, ConsoleError] = {}
         """Why the last update of a path failed; the update screen says it."""
+        self.asked: dict[str, float] = {}
+        """When the operator last asked for something, by path (`time.monotonic`)."""
 
     def possible(self, action: str, path: str) -> bool:
         """Whether an action makes sense for the artifact as it is now."""
@@ -112,6 +116,7 @@ class Operations:
         self._start(path, word, work)
 
     def _start(self, path: str, word: str, work: Coroutine[Any, Any, object]) -> None:
+        self.asked[path] = time.monotonic()
         if word:
             self.pending[path] = word
             self._app.touch(path)
@@ -190,7 +195,10 @@ class Operations:
             return
         await engine.twins.keep(path)
         loaded = worker is not None and worker.state in _LIVING
-        self._app.say(f"The copy of {path} answers from the next load on" + ("; r reloads it" if loaded else ""))
+        self._app.say(
+            f"The copy of {path} answers from the next load on"
+            + (f"; {key_for('reload')} reloads it" if loaded else "")
+        )
 
     async def _with_yes(self, path: str, call: Callable[..., Awaitable[object]]) -> bool:
         """Make the call; where trust wants a review, ask for a typed yes and call again with it."""

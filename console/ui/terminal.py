@@ -23,10 +23,11 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from textual import constants
 from textual._xterm_parser import XTermParser
-from textual.drivers.linux_driver import LinuxDriver
 from textual.events import CursorPosition, Key, MouseDown, MouseUp
 
 from console.ending import is_gone
+from console.ui.suspending import Stoppable, reopened
+from console.ui.title import Title
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -85,6 +86,11 @@ class Pace:
     def quiet(self) -> bool:
         """Whether the operator has pressed nothing for a while."""
         return self._clock() - self._pressed > QUIET_S
+
+    def begin(self) -> None:
+        """The terminal is taken, perhaps again: nothing is under way to it."""
+        self._given = self._taken
+        self._asked = None
 
     def give(self) -> None:
         """One more write."""
@@ -149,13 +155,14 @@ class Pace:
         return not self.behind
 
 
-class PacedDriver(LinuxDriver):
+class PacedDriver(Stoppable):
     """Textual's driver, with its output made lean and followed to the terminal."""
 
     def __init__(self, app: App[Any], **options: Any) -> None:
         super().__init__(app, **options)
         self.pace = Pace()
         self._reads = False
+        self.title = Title(self.write)
         self._file = cast("Any", Followed(cast("IO[str]", self._file), self.pace))
 
     def write(self, data: str) -> None:
@@ -171,7 +178,14 @@ class PacedDriver(LinuxDriver):
     def start_application_mode(self) -> None:
         """Take the terminal, whose answers are read from now on."""
         self._reads = self.input_tty
-        super().start_application_mode()  # type: ignore[no-untyped-call]
+        self.pace.begin()
+        super().start_application_mode()
+        self.title.take()
+
+    def stop_application_mode(self) -> None:
+        """Give the terminal back, with the title that it had."""
+        self.title.give_back()
+        super().stop_application_mode()
 
     def process_message(self, message: Message) -> None:
         """Hand on what the operator did."""
@@ -194,36 +208,6 @@ class PacedDriver(LinuxDriver):
         self.exit_event.set()
         super().close()
 
-    def _sigtstp_application(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._stop)
-
-    def _sigcont_application(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._begin_anew)
-
-    def _stop(self) -> None:
-        """Stop, as a shell asks. The kernel does not where no shell is left that could have it go on: SIGSTOP would."""
-        if self._is_shown():
-            self.suspend_application_mode()
-        before = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-        signal.raise_signal(signal.SIGTSTP)
-        signal.signal(signal.SIGTSTP, before)
-        self._go_on()
-
-    def _begin_anew(self) -> None:
-        """It may have been stopped unasked, and the terminal be as the shell wants it; its loss sends this too."""
-        if self._is_shown():
-            self.suspend_application_mode()
-            self._go_on()
-
-    def _is_shown(self) -> bool:
-        return self._auto_restart and self._writer_thread is not None and not is_gone(self.fileno)
-
-    def _go_on(self) -> None:
-        if self._is_shown():
-            self._must_signal_resume = True
-            self.exit_event.clear()
-            self.resume_application_mode()
-
     def run_input_thread(self) -> None:
         """Read keys until the driver ends or the terminal is gone.
 
@@ -232,12 +216,15 @@ class PacedDriver(LinuxDriver):
         """
         parser, wait = XTermParser(), _LOOK_S
         decode = codecs.getincrementaldecoder("utf-8")("replace").decode
-        with selectors.SelectSelector() as selector:
-            selector.register(self.fileno, selectors.EVENT_READ)
+        with selectors.SelectSelector() as selector, reopened(self.fileno) as terminal:
+            selector.register(terminal, selectors.EVENT_READ)
             while not self.exit_event.is_set():
                 ready = bool(selector.select(wait))
                 wait = constants.ESCAPE_DELAY + 0.001 if ready else _LOOK_S
-                data = os.read(self.fileno, 4096) if ready else b""
+                try:
+                    data = os.read(terminal, 4096) if ready else b""
+                except BlockingIOError:
+                    continue
                 if ready and not data:
                     hang_up()
                     return

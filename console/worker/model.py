@@ -10,6 +10,7 @@ from time import perf_counter
 from typing import TypeVar
 
 from backends.base import Json
+from console import awake
 from console.errors import ConsoleError
 from console.records import DataFile, Evaluated, Outcome, ReadOptions, Target
 from console.safe_text import safe
@@ -191,9 +192,9 @@ class Worker:
             return await self._call("call", {**fields, "outputs": outputs, "score": score}, deadline)
         methods = tuple(methods)
         form = self._forms.table(data, methods, outputs, score)
-        begun = perf_counter()
+        begun = awake.now()
         head, _body = await self._ask(form, ROW_RANGE.pack(start, stop), methods, deadline, stop - start)
-        spent = perf_counter() - begun
+        spent = awake.now() - begun
         return self._checked(lambda said: outcome_from(said, spent * 1e3), head)
 
     async def _ask(
@@ -351,11 +352,11 @@ class Worker:
         fields = {"data": data, "start": start, "stop": stop, "methods": list(methods), "forms": list(forms)}
         self.placement.release()
         with OutputFiles(forms) as files:
-            begun = perf_counter()
+            begun = awake.now()
             head, _body = await self.child.request(
                 "write_outputs", {**fields, "total": total}, fds=files.fds, deadline=deadline
             )
-            spent = perf_counter() - begun
+            spent = awake.now() - begun
             try:
                 outputs, found = files.read(head)
                 return replace(outcome_from(head, spent * 1e3), outputs=outputs), found
@@ -387,9 +388,9 @@ class Worker:
     async def _call(self, op: str, fields: Head, deadline: float, fds: Sequence[int] = ()) -> Outcome:
         """A call of any size, that may take long: the worker is let go wherever there is room."""
         self.placement.release()
-        begun = perf_counter()
+        begun = awake.now()
         head, _body = await self.child.request(op, fields, fds=fds, deadline=deadline)
-        spent = perf_counter() - begun
+        spent = awake.now() - begun
         return self._checked(lambda said: outcome_from(said, spent * 1e3), head)
 
     def _checked(self, convert: Callable[[Head], T], head: Head) -> T:

@@ -18,7 +18,7 @@ from console.ui.widgets.line_input import LineInput
 from console.ui.widgets.text_pane import TextPane
 
 ANSWERS: list[BindingType] = [
-    Binding("escape,n,q", "answer(False)", show=False),
+    Binding("escape,n,q,ctrl+c", "answer(False)", show=False),
     Binding("y", "answer(True)", show=False),
     Binding("left,h", "app.focus_previous", show=False),
     Binding("right,l", "app.focus_next", show=False),
@@ -61,7 +61,7 @@ class TypedYesScreen(ModalScreen[str], Paced[str]):
     """Shows what an artifact names and what of it is new, and takes a typed `yes`; empty is the answer no."""
 
     BINDINGS = [
-        Binding("escape", "refuse", show=False),
+        Binding("escape,ctrl+c", "refuse", show=False),
         Binding("down", "look(1)", show=False),
         Binding("up", "look(-1)", show=False),
         Binding("pagedown", "look(8)", show=False),

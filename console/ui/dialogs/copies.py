@@ -22,7 +22,7 @@ class CopiesScreen(ModalScreen[int | None], Paced[int | None]):
     """Numbers to choose from; answers with the chosen one, None for none. A digit chooses at once."""
 
     BINDINGS = [
-        Binding("escape,q", "leave", show=False),
+        Binding("escape,q,ctrl+c", "leave", show=False),
         Binding("enter", "choose", show=False),
         *(Binding(str(number), f"take({number})", show=False) for number in range(1, 10)),
     ]

@@ -22,7 +22,7 @@ from console.ui.widgets.line_list import LineList
 class PlaceScreen(ModalScreen[str | None], Paced[str | None]):
     """The models of a file; answers with the place of the chosen one, None for none."""
 
-    BINDINGS = [Binding("escape,q", "leave", show=False), Binding("enter", "choose", show=False)]
+    BINDINGS = [Binding("escape,q,ctrl+c", "leave", show=False), Binding("enter", "choose", show=False)]
     AUTO_FOCUS = "LineList"
 
     def __init__(self, path: str, models: Sequence[ModelEntry]) -> None:

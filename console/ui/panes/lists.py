@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
+from textual.scroll_view import ScrollView
 from textual.widgets import Static
 
 from console.errors import ConsoleError
@@ -28,7 +30,7 @@ _PHASE = 12
 _LIST_CSS = """
     & > #nothing { height: 1fr; content-align: center middle; color: $quiet; }
     & > LineList { max-height: 40%; }
-    & > .detail-text { margin-top: 1; border-top: solid $line; }
+    & > .detail-text { margin-top: 1; border-top: solid $line; &:focus { border-top: solid $accent; } }
 """
 
 
@@ -52,6 +54,11 @@ class ErrorsPane(Vertical, Backdrop):
         yield self._list
         yield self._detail
         yield self._nothing
+
+    @property
+    def columns(self) -> Sequence[ScrollView]:
+        """List and account."""
+        return (self._list, self._detail)
 
     @property
     def chosen(self) -> int | None:
@@ -95,6 +102,11 @@ class VersionsPane(Vertical, Backdrop):
         yield self._list
         yield self._detail
         yield self._nothing
+
+    @property
+    def columns(self) -> Sequence[ScrollView]:
+        """List and account."""
+        return (self._list, self._detail)
 
     @property
     def chosen(self) -> Version | None:

@@ -15,6 +15,7 @@ from console.monitor.growth import growth_words, rate_words
 from console.records import Failure, Measured, ProbeState, WorkerState
 from console.safe_text import safe
 from console.ui import text
+from console.ui.keys import key_for
 from console.ui.panes.refused import DATA_CODES, refused_lines
 from console.ui.rows import Row
 from console.ui.states import again_words, failing_words
@@ -83,7 +84,11 @@ class LivePane(Vertical, Backdrop):
         self._show_refusal(refusal)
         lines = probe_lines(probe, row, self.charts, self.content_size.width)
         if refusal is not None:
-            lines = (Content.styled("not driven: p tries again, once the file or its recipe is mended", "$quiet"),)
+            lines = (
+                Content.styled(
+                    f"not driven: {key_for('probe')} tries again, once the file or its recipe is mended", "$quiet"
+                ),
+            )
         if not text.same(lines, self._said):
             self._said = lines
             self._probe.update(Content("\n").join(lines), layout=False)
@@ -179,7 +184,11 @@ def _waiting(row: Row | None) -> str:
     if worker is not None and worker.state in (WorkerState.LOADING, WorkerState.WARMING):
         return "waits: the model is loading"
     again = again_words(worker)
-    return f"waits: the worker is dead, {again}" if again else "waits: the worker is dead, r tries again"
+    return (
+        f"waits: the worker is dead, {again}"
+        if again
+        else f"waits: the worker is dead, {key_for('reload')} tries again"
+    )
 
 
 def doubt_lines(probe: ProbeState | None, row: Row | None, width: int) -> tuple[Content, ...]:
@@ -219,23 +228,28 @@ def _quantiles(name: str, measured: Measured | None) -> str:
 
 def _idle(row: Row | None) -> str:
     if row is not None and row.is_refused:
-        return f"{row.status.word}: it is not loaded, t says why"
+        return f"{row.status.word}: it is not loaded, {key_for('trust')} says why"
     if row is not None and row.worker is not None and row.worker.state is WorkerState.ERROR:
-        return text.joined([again_words(row.worker), "the worker has ended: e says why, r tries again"])
+        return text.joined(
+            [
+                again_words(row.worker),
+                f"the worker has ended: {key_for('errors')} says why, {key_for('reload')} tries again",
+            ]
+        )
     if row is None or row.worker is None or row.worker.state not in _ALIVE:
-        return "not loaded: l loads it, p loads and drives it with its data"
-    return "not driven: p drives it with rows of its data"
+        return f"not loaded: {key_for('load')} loads it, {key_for('probe')} loads and drives it with its data"
+    return f"not driven: {key_for('probe')} drives it with rows of its data"
 
 
 def _hint(row: Row | None) -> str:
     if row is not None and row.is_refused:
-        return f"{row.status.word}: t says why"
+        return f"{row.status.word}: {key_for('trust')} says why"
     if row is None or row.worker is None or row.worker.state is WorkerState.ENDED:
-        return "l loads it, p drives it"
+        return f"{key_for('load')} loads it, {key_for('probe')} drives it"
     if row.worker.state is WorkerState.ERROR:
-        return text.joined([again_words(row.worker), "ended: r tries again"])
+        return text.joined([again_words(row.worker), f"ended: {key_for('reload')} tries again"])
     if row.probe is not None and row.probe.failing:
-        return "nothing is answered: e says why"
+        return f"nothing is answered: {key_for('errors')} says why"
     if row.probe is not None and row.probe.running:
         return "no answer yet"
-    return "p drives it" if row.worker.state is WorkerState.READY else "loading"
+    return f"{key_for('probe')} drives it" if row.worker.state is WorkerState.READY else "loading"

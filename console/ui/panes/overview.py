@@ -15,12 +15,14 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.geometry import Size
+from textual.scroll_view import ScrollView
 
 from backends.base import Inspection, ModelEntry, outermost
 from console.errors import ConsoleError
 from console.records import Explanation, Report, Verdict, WorkerState, WorkerView, target_words
 from console.safe_text import safe
 from console.ui import states, text
+from console.ui.keys import key_for
 from console.ui.panes.failed import failed_lines
 from console.ui.panes.lately import lately_lines
 from console.ui.rows import Row
@@ -42,9 +44,12 @@ _NEVER_LOADED = (Verdict.BLOCKED, Verdict.DAMAGED, Verdict.UNSUPPORTED)
 class OverviewPane(Horizontal, Backdrop):
     """One column, or two where there is room."""
 
-    DEFAULT_CSS = (
-        "OverviewPane { height: 1fr; } OverviewPane TextPane { width: 1fr; } OverviewPane #how { margin-left: 2; }"
-    )
+    DEFAULT_CSS = """
+    OverviewPane { height: 1fr; }
+    OverviewPane TextPane { width: 1fr; }
+    OverviewPane #how { margin-left: 1; }
+    OverviewPane.two TextPane { border-left: blank; padding-left: 1; &:focus { border-left: outer $accent; } }
+    """
 
     def __init__(self, engine: Engine, path: str) -> None:
         super().__init__(id="overview")
@@ -56,6 +61,11 @@ class OverviewPane(Horizontal, Backdrop):
         """Why the facts could not be read."""
         self._what = TextPane(id="what")
         self._how = TextPane(id="how")
+
+    @property
+    def columns(self) -> Sequence[ScrollView]:
+        """Both, though the second one is hidden where there is no room."""
+        return (self._what, self._how)
 
     def compose(self) -> ComposeResult:
         """The columns."""
@@ -75,7 +85,8 @@ class OverviewPane(Horizontal, Backdrop):
         if row is None or width <= 0:
             return
         two = width >= _TWO_COLUMNS
-        column = (width // 2 - 1 if two else width) - 3
+        column = (width // 2 - 2 if two else width) - 3
+        self.set_class(two, "two")
         report = self._engine.artifacts.known_report(self._path)
         failed = section("failed", failed_lines(self._engine, row, column))
         trust = trust_lines(report, self._engine.artifacts.known_explanation(self._path), row, column)
@@ -143,7 +154,7 @@ def _models(found: Inspection, width: int) -> list[Content]:
     shown = list(islice(_alike(found.models), _MOST))
     lines = pairs(shown, width)
     if len(outermost(found.models)) > 1:
-        lines += paragraph("l asks which of them to load.", width, style="$quiet")
+        lines += paragraph(f"{key_for('load')} asks which of them to load.", width, style="$quiet")
     return lines
 
 
@@ -239,7 +250,9 @@ def _installed(name: str) -> str | None:
 def _worker(row: Row, width: int) -> list[Content]:
     worker = row.worker
     if worker is None:
-        return [Content.assemble(("not loaded; ", "$quiet"), ("l", "bold $accent"), (" loads it", "$quiet"))]
+        return [
+            Content.assemble(("not loaded; ", "$quiet"), (key_for("load"), "bold $accent"), (" loads it", "$quiet"))
+        ]
     memory = worker.memory
     held = (
         text.joined(

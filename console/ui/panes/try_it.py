@@ -16,6 +16,7 @@ from console.errors import ConsoleError
 from console.records import DataFile, Json, Outcome, WorkerState
 from console.safe_text import safe
 from console.ui import text
+from console.ui.keys import key_for
 from console.ui.panes.answer import answer_lines
 from console.ui.panes.refused import refused_lines
 from console.ui.panes.typed_row import flat, named_row, parsed_line, typed_line
@@ -217,10 +218,8 @@ class TryPane(Vertical, Backdrop):
         self._read.update(words, layout=False)
 
     def _place_words(self) -> Content:
-        keys = (("← →", "row"), ("i", "type one"))
-        hints = [
-            part for key, word in keys for part in ((f"{text.sign(key)} ", "bold $accent"), (f"{word}  ", "$quiet"))
-        ]
+        keys = ((f"{key_for('previous-row')} {key_for('next-row')}", "row"), (key_for("edit-row"), "type one"))
+        hints = [part for key, word in keys for part in ((f"{key} ", "bold $accent"), (f"{word}  ", "$quiet"))]
         if self._tried is None:
             return Content("")
         if self._tried.index is not None and self._file is None:
@@ -238,12 +237,12 @@ class TryPane(Vertical, Backdrop):
             return Content.assemble(
                 (str(row.status), text.role_style(row.status.role)),
                 (": it is not loaded, ", "$quiet"),
-                ("t", "bold $accent"),
+                (key_for("trust"), "bold $accent"),
                 (" says why", "$quiet"),
             )
         if row is None or row.worker is None or row.worker.state in (WorkerState.ENDED, WorkerState.ERROR):
             rest = " loads the model; then a row of its data stands here, and beside it what the model says"
-            return Content.assemble(("l", "bold $accent"), (rest, "$quiet"))
+            return Content.assemble((key_for("load"), "bold $accent"), (rest, "$quiet"))
         return Content.styled(text.sign("asking the model …"), "$quiet")
 
     def _picture(self, inputs: dict[str, Json], width: int) -> list[Content]:

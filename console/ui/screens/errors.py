@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from textual import on
 from textual.containers import Container
 from textual.content import Content
+from textual.scroll_view import ScrollView
 from textual.widget import Widget
 
 from console.config import state_dir
@@ -16,8 +17,8 @@ from console.records import Event, Failure
 from console.safe_text import safe
 from console.ui import text
 from console.ui.clipboard import save
-from console.ui.keys import EVERYWHERE, bindings_at
-from console.ui.screens.base import ConsoleScreen
+from console.ui.keys import EVERYWHERE, bindings_at, key_for
+from console.ui.screens.columned import ALONE, Columned
 from console.ui.widgets.filter_bar import FilterBar
 from console.ui.widgets.line_list import LineList
 from console.ui.widgets.text_pane import TextPane
@@ -31,7 +32,7 @@ NOTHING = (
 )
 
 
-class ErrorsScreen(ConsoleScreen):
+class ErrorsScreen(Columned):
     """Newest first. With `path` that artifact's newest failure is opened, with `failure` the one of that number."""
 
     PLACE = "errors"
@@ -54,6 +55,15 @@ class ErrorsScreen(ConsoleScreen):
         """The artifact of the failure that is shown."""
         failure = self._shown()
         return failure.artifact if failure is not None else self._path
+
+    @property
+    def columns(self) -> Sequence[ScrollView]:
+        """The list and the account."""
+        return (self.query_one(LineList), self.query_one(TextPane)) if self.engine.failures.all() else ()
+
+    def footer_actions(self) -> Sequence[str]:
+        """Those of one account, and the way to the other part."""
+        return (*self.FOOTER[:-1], *self.beside, "back")
 
     def content(self) -> Iterable[Widget]:
         """The list, and the text of the one under its cursor."""
@@ -93,9 +103,12 @@ class ErrorsScreen(ConsoleScreen):
     def on_resize(self) -> None:
         """The list has another width."""
         self.call_after_refresh(self.engine_changed, ())
+        super().on_resize()
 
     def can(self, action: str) -> bool:
         """Nothing can be searched, copied or saved where nothing failed."""
+        if action == "other-column":
+            return self.other_column is not None
         if action in ("open", "search", "copy", "save", "next-failure", "previous-failure"):
             return bool(self.engine.failures.all())
         if action in ("next-match", "previous-match"):
@@ -104,9 +117,11 @@ class ErrorsScreen(ConsoleScreen):
 
     def why_not(self, action: str) -> str:
         """Nothing failed, or nothing was searched for."""
+        if action == "other-column":
+            return ALONE
         if not self.engine.failures.all():
             return "nothing has failed"
-        return "nothing was found" if self.query_one(FilterBar).pattern else "search first, with /"
+        return "nothing was found" if self.query_one(FilterBar).pattern else f"search first, with {key_for('search')}"
 
     def _shown(self) -> Failure | None:
         if not self.is_built:

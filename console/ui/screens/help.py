@@ -9,7 +9,7 @@ from textual.containers import Container
 from textual.content import Content
 from textual.widget import Widget
 
-from console.ui.keys import ACTIONS, EVERYWHERE, GROUPS, Action, bindings_at, shown_keys
+from console.ui.keys import ACTIONS, EVERYWHERE, GROUPS, Action, bindings_at, key_for, shown_keys
 from console.ui.screens.base import ConsoleScreen
 from console.ui.widgets.filter_bar import FilterBar
 from console.ui.widgets.text_pane import TextPane
@@ -133,8 +133,9 @@ def _about(action: Action, place: str, width: int, *, named: bool) -> list[Conte
     """Keys, name (where there is room: `named`) and what it does, wrapped beside them."""
     here = bool({place, EVERYWHERE, "list", "text"} & set(action.places))
     where = f"({', '.join(action.places)})"
+    keys = Content(shown_keys(action) or key_for(action.id)).truncate(_KEYS, ellipsis=True)
     head = Content.assemble(
-        (f"  {shown_keys(action):<{_KEYS}}", "bold $accent" if here else "$quiet"),
+        (f"  {keys.plain:<{_KEYS + 1}}", "bold $accent" if here else "$quiet"),
         (f"{action.label:<{_NAMES}}" if named else "", "bold" if here else "$quiet"),
     )
     room = max(20, width - head.cell_length)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from textual import on
 from textual.containers import Container
 from textual.content import Content
+from textual.scroll_view import ScrollView
 from textual.widget import Widget
 
 from console.errors import ConsoleError
@@ -14,14 +15,14 @@ from console.records import Event
 from console.safe_text import safe
 from console.ui import text
 from console.ui.keys import EVERYWHERE, bindings_at
-from console.ui.screens.base import ConsoleScreen
+from console.ui.screens.columned import ALONE, Columned
 from console.ui.widgets.text_pane import TextPane
 from console.ui.widgets.versions import VersionList, version_lines
 
 _KINDS = ("update.promoted", "history.rolled-back", "artifact.changed")
 
 
-class HistoryScreen(ConsoleScreen):
+class HistoryScreen(Columned):
     """Newest first, the one in place marked; the panel below says all about the one under the cursor."""
 
     PLACE = "history"
@@ -42,6 +43,16 @@ class HistoryScreen(ConsoleScreen):
     def subject(self) -> str | None:
         """The artifact."""
         return self._path
+
+    @property
+    def columns(self) -> Sequence[ScrollView]:
+        """The list and the panel."""
+        listed = self.query_one(VersionList)
+        return (listed, self.query_one(TextPane)) if listed.versions else ()
+
+    def footer_actions(self) -> Sequence[str]:
+        """Those of one version, and the way to the other part."""
+        return (*self.FOOTER[:-1], *self.beside, "back")
 
     def content(self) -> Iterable[Widget]:
         """The list and the panel."""
@@ -87,10 +98,12 @@ class HistoryScreen(ConsoleScreen):
         version = self.query_one(VersionList).version if self.is_built else None
         if action == "rollback":
             return version is not None and not version.current
-        return True
+        return action != "other-column" or (self.is_built and self.other_column is not None)
 
     def why_not(self, action: str) -> str:
         """There is nothing to go back to, or the cursor is on what stands there."""
+        if action == "other-column":
+            return ALONE
         return "it is the current version" if self.query_one(VersionList).version else "no version is kept"
 
     @on(VersionList.Moved)

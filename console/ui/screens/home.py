@@ -16,7 +16,7 @@ from console.errors import ConsoleError
 from console.records import Artifact, Event, FileIdentity
 from console.safe_text import safe
 from console.ui import text
-from console.ui.keys import EVERYWHERE, bindings_at
+from console.ui.keys import EVERYWHERE, bindings_at, key_for
 from console.ui.rows import SORTS, Filter
 from console.ui.screens.marking import MarkingScreen
 from console.ui.widgets.artifact_table import COLUMNS, ArtifactTable
@@ -265,7 +265,9 @@ def empty_words(root: object, offline: str | None, scanning: bool, filtered: boo
             ("\n\nLoaded models go on answering. The console looks again by itself.", "$quiet"),
         )
     if filtered:
-        return Content.assemble("nothing matches\n\n", ("esc", "bold $accent"), (" drops the filter", "$quiet"))
+        return Content.assemble(
+            "nothing matches\n\n", (key_for("back"), "bold $accent"), (" drops the filter", "$quiet")
+        )
     if scanning:
         return Content.assemble(("looking through ", "$quiet"), safe(root))
     return Content.assemble(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from textual import on
 from textual.containers import Container
+from textual.scroll_view import ScrollView
 from textual.widget import Widget
 
 from console.errors import ConsoleError
@@ -18,6 +19,7 @@ from console.ui.panes.overview import OverviewPane
 from console.ui.panes.try_it import TryPane
 from console.ui.rows import Row
 from console.ui.screens.base import ArtifactScreen
+from console.ui.screens.columned import ALONE, Columned
 from console.ui.widgets.backdrop import Backdrop
 from console.ui.widgets.line_list import LineList
 from console.ui.widgets.model_header import ModelHeader
@@ -54,7 +56,7 @@ class Panes(Container, Backdrop):
     """Where the open tab stands."""
 
 
-class ModelScreen(ArtifactScreen):
+class ModelScreen(ArtifactScreen, Columned):
     """Header, tabs, and the open tab's pane; a pane is made when it is first looked at."""
 
     PLACE = "model"
@@ -92,6 +94,12 @@ class ModelScreen(ArtifactScreen):
     def row(self) -> Row | None:
         """What is known of the artifact now."""
         return self.console_app.rows.by_path.get(self._about)
+
+    @property
+    def columns(self) -> Sequence[ScrollView]:
+        """The parts of the open tab that scroll."""
+        pane = self._panes.get(self._tab)
+        return pane.columns if isinstance(pane, OverviewPane | ErrorsPane | VersionsPane) else ()
 
     def content(self) -> Iterable[Widget]:
         """What stands between status line and footer."""
@@ -137,7 +145,11 @@ class ModelScreen(ArtifactScreen):
             yield from pane.moments
 
     def footer_actions(self) -> Sequence[str]:
-        """What the open tab is for, then what the state of the model asks for."""
+        """What the open tab is for, then what the state of the model asks for, and the way to the other column."""
+        actions = self._actions_of_tab()
+        return (*actions[:-1], *self.beside, "back") if actions[-1] == "back" else (*actions, *self.beside)
+
+    def _actions_of_tab(self) -> Sequence[str]:
         state = self.row.status.word if self.row is not None else ""
         refused = self.row is not None and self.row.is_refused
         match self._tab:
@@ -182,6 +194,8 @@ class ModelScreen(ArtifactScreen):
         if action == "open":
             pane = self._panes.get(self._tab)
             return self._tab == "overview" or getattr(pane, "chosen", None) is not None
+        if action == "other-column":
+            return self.other_column is not None
         return super().can(action)
 
     def why_not(self, action: str) -> str:
@@ -197,6 +211,8 @@ class ModelScreen(ArtifactScreen):
             return "choose an older version under versions" if self._tab != "versions" else "it is the current version"
         if action == "open":
             return "nothing to open here"
+        if action == "other-column":
+            return ALONE
         return super().why_not(action)
 
     async def _open(self, tab: str) -> None:
@@ -221,6 +237,7 @@ class ModelScreen(ArtifactScreen):
         self.set_focus(focusable)
         self.engine_changed(())
         self.refresh_frame()
+        self.call_after_refresh(self.refresh_frame)
 
     def _show(self, tab: str) -> None:
         if tab != self._tab:

@@ -37,7 +37,7 @@ class PaletteScreen(ModalScreen[Callable[[], None] | None], Paced[Callable[[], N
     """
 
     BINDINGS = [
-        Binding("escape", "leave", show=False),
+        Binding("escape,ctrl+c", "leave", show=False),
         Binding("tab", "complete", show=False),
         Binding("down", "down", show=False),
         Binding("up", "up", show=False),

@@ -20,7 +20,7 @@ from console.safe_text import safe
 from console.ui import text
 from console.ui.data_files import DataFiles
 from console.ui.dialogs.confirm import ConfirmScreen
-from console.ui.keys import EVERYWHERE, bindings_at
+from console.ui.keys import EVERYWHERE, bindings_at, key_for
 from console.ui.screens.base import ConsoleScreen
 from console.ui.widgets.comparison import comparison_lines
 from console.ui.widgets.differences import difference_lines
@@ -293,5 +293,8 @@ def progress_lines(progress: UpdateProgress, width: int) -> list[Content]:
         )
     if progress.note:
         lines.append(Content.styled(safe(progress.note, 400), "$quiet"))
-    lines += [Content(""), Content.styled("esc leaves it running; it is found again with the same key", "$quiet")]
+    lines += [
+        Content(""),
+        Content.styled(f"{key_for('back')} leaves it running; {key_for('update')} finds it again", "$quiet"),
+    ]
     return lines

@@ -10,6 +10,7 @@ from console.records import Change, Explanation, Mention, Point, Since, Verdict
 from console.safe_text import safe
 from console.trust.since import change_words
 from console.ui import states, text
+from console.ui.keys import key_for
 from console.ui.widgets.keyvalue import paragraph
 
 FEW = 3
@@ -33,7 +34,9 @@ def brief_lines(told: Explanation, width: int) -> list[Content]:
     more = f"{hidden} more · " if hidden > 0 else ""
     if told.points or told.since is not None:
         lines.append(
-            Content.assemble((text.sign(more), "$quiet"), ("t", "bold $accent"), (" tells all of it", "$quiet"))
+            Content.assemble(
+                (text.sign(more), "$quiet"), (key_for("trust"), "bold $accent"), (" tells all of it", "$quiet")
+            )
         )
     return lines
 

@@ -10,7 +10,7 @@ from textual.style import Style
 from textual.widget import Widget
 from textual.widgets import Input
 
-from console.ui.keys import BY_ID, shown_keys
+from console.ui.keys import BY_ID, keys_of, shown_keys
 
 if TYPE_CHECKING:
     from console.ui.framed import Framed
@@ -46,7 +46,7 @@ class Footer(Widget):
         self._typed = keys = self._typing()
         if keys is not None:
             return Content("  ").join([_pair(key, word) for key, word in keys])
-        right = Content("  ").join([self._item(action) for action in _ALWAYS])
+        right = Content("  ").join([self._item(action) for action in _ALWAYS if keys_of(BY_ID[action])])
         left = Content("")
         for action in self._shown:
             longer = Content("  ").join([left, self._item(action)]) if left else self._item(action)
@@ -73,7 +73,7 @@ class Footer(Widget):
 
     def _wanted(self) -> tuple[str, ...]:
         screen: Framed = self.screen  # type: ignore[assignment]
-        return tuple(action for action in screen.footer_actions() if screen.allowed(action))[:6]
+        return tuple(one for one in screen.footer_actions() if keys_of(BY_ID[one]) and screen.allowed(one))[:6]
 
     def _labels(self, actions: tuple[str, ...]) -> tuple[str, ...]:
         screen: Framed = self.screen  # type: ignore[assignment]

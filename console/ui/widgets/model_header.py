@@ -7,6 +7,7 @@ from textual.widget import Widget
 
 from console.safe_text import safe
 from console.ui import states, text
+from console.ui.keys import key_for
 from console.ui.rows import Row
 from console.ui.widgets.warned import warned_line, warnings_of
 
@@ -50,7 +51,7 @@ def _state(row: Row) -> Content:
     if row.worker is not None and row.worker.at:
         parts.append((f"   at {safe(row.worker.at, 60)}", "$quiet"))
     if row.artifact.changed:
-        parts += [("   ", ""), ("r", "bold $accent"), (" loads the new file", "$quiet")]
+        parts += [("   ", ""), (key_for("reload"), "bold $accent"), (" loads the new file", "$quiet")]
     return Content.assemble(*parts)
 
 

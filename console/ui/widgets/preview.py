@@ -14,6 +14,7 @@ from console.records import Explanation, Failure, Inspection, Report, Verdict, W
 from console.safe_text import safe
 from console.trust.since import news
 from console.ui import states, text
+from console.ui.keys import key_for
 from console.ui.rows import Row
 from console.ui.widgets.spark import spark
 from console.ui.widgets.warned import warned_line
@@ -152,7 +153,7 @@ def _refused(engine: Engine, row: Row) -> list[Line]:
     if told is None:
         return [_said(verdict.glyph, verdict.role, verdict.word, row.artifact.why)]
     lines = [_said(verdict.glyph, verdict.role, verdict.word, told.headline)]
-    return [*lines, Content.assemble(_evidence(told), _keys("", ("t", " tells all of it")))]
+    return [*lines, Content.assemble(_evidence(told), _keys("", ("trust", " tells all of it")))]
 
 
 def _review(engine: Engine, row: Row) -> list[Line]:
@@ -161,7 +162,7 @@ def _review(engine: Engine, row: Row) -> list[Line]:
     evidence = _evidence(told) if told is not None else Content("")
     return [
         _said("?", "attention", "review", headline),
-        Content.assemble(evidence, _keys("", ("t", " tells all of it, "), ("l", " loads it after a typed yes"))),
+        Content.assemble(evidence, _keys("", ("trust", " tells all of it, "), ("load", " loads it after a typed yes"))),
     ]
 
 
@@ -181,8 +182,8 @@ def _evidence(told: Explanation) -> Line:
 
 def _keys(start: str, *pairs: tuple[str, str]) -> Line:
     parts: list[tuple[str, str]] = [(start, "$quiet")]
-    for key, words in pairs:
-        parts += [(key, "bold $accent"), (words, "$quiet")]
+    for action, words in pairs:
+        parts += [(key_for(action), "bold $accent"), (words, "$quiet")]
     return Content.assemble(*parts)
 
 
@@ -194,13 +195,13 @@ def last_failure(engine: Engine, path: str) -> Failure | None:
 def _dead(engine: Engine, row: Row) -> list[Line]:
     failure = last_failure(engine, row.path)
     if failure is None:
-        return [_said("✖", "failure", "error", "the worker ended"), _again(row, ("r", " to try again"))]
+        return [_said("✖", "failure", "error", "the worker ended"), _again(row, ("reload", " to try again"))]
     cause = failure.exit or failure.message
     last = failure.hint or next((line for line in reversed(failure.stderr.splitlines()) if line.strip()), "")
     lines = [_said("✖", "failure", f"{failure.phase} failed", cause)]
     if last:
         lines.append(Content.styled(safe(last, 300), "$quiet"))
-    return [*lines, _again(row, ("e", " for the whole account, "), ("r", " to try again"))]
+    return [*lines, _again(row, ("errors", " for the whole account, "), ("reload", " to try again"))]
 
 
 def _again(row: Row, *keys: tuple[str, str]) -> Line:
@@ -216,7 +217,9 @@ def _living(engine: Engine, row: Row, width: int) -> list[Line]:
         return [Content.assemble((f"{text.sign('◐')} loading", "bold $accent"), f"  {phase}")]
     lines = [_worker(worker), _measured(engine, row, width)]
     if row.artifact.changed:
-        lines.append(_keys("press ", ("r", f" to load the file, which holds other bytes now{_news(engine, row.path)}")))
+        lines.append(
+            _keys("press ", ("reload", f" to load the file, which holds other bytes now{_news(engine, row.path)}"))
+        )
     elif worker.warnings and not row.trouble:
         lines.append(warned_line(worker.warnings))
     else:
@@ -260,7 +263,7 @@ def _measured(engine: Engine, row: Row, width: int) -> Line:
     elif row.probe is not None and row.probe.running:
         parts.append(("nothing is answered" if row.probe.failing else "no answer yet", "$quiet"))
     else:
-        parts += [("press ", "$quiet"), ("p", "bold $accent"), (" to drive it", "$quiet")]
+        parts += [("press ", "$quiet"), (key_for("probe"), "bold $accent"), (" to drive it", "$quiet")]
     if row.rss is not None:
         parts.append(("    memory ", "$quiet"))
         if recorder is not None:
@@ -296,7 +299,10 @@ def _no_recipe() -> Line:
 def _resting(engine: Engine, report: Report | None, row: Row) -> list[Line]:
     failure = last_failure(engine, row.path)
     if failure is not None:
-        return [_last_error(engine, row.path), _keys("press ", ("e", " for its account, "), ("l", " to load again"))]
+        return [
+            _last_error(engine, row.path),
+            _keys("press ", ("errors", " for its account, "), ("load", " to load again")),
+        ]
     if row.artifact.verdict is None:
         return []
     recipe = row.artifact.recipe
@@ -304,5 +310,5 @@ def _resting(engine: Engine, report: Report | None, row: Row) -> list[Line]:
     return [
         _trusted(report),
         known,
-        _keys("press ", ("l", " to load it, "), ("p", " to load and drive it, "), ("enter", " to look inside")),
+        _keys("press ", ("load", " to load it, "), ("probe", " to load and drive it, "), ("open", " to look inside")),
     ]

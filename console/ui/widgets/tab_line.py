@@ -35,7 +35,9 @@ class TabLine(Widget):
         for name, action_id in self._actions.items():
             action = BY_ID[action_id]
             here = name == self._active
-            key = Content.styled(f"{shown_keys(action, first=True)} ", "$accent" if not here else "bold $accent")
+            key = Content.styled(
+                f"{shown_keys(action, first=True)} ".lstrip(), "$accent" if not here else "bold $accent"
+            )
             word = Content.styled(action.label, "bold underline $foreground" if here else "$quiet")
             tab = key + word
             if count := self._counts.get(name):
