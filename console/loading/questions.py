@@ -241,6 +241,8 @@ class Questions:
 
 def open_data_file(path: str) -> int:
     """A descriptor of a regular data file. Raises BadInput with one sentence."""
+    if "\0" in path:
+        raise BadInput("a data file's name holds a zero byte, which no file has")
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     except OSError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from backends.base import Inspection, Json, Signature
 from console.records.artifacts import Artifact, FileIdentity, Known, Verdict
+from console.records.data import DataColumns, DataSource, Draft, ModelData
 from console.records.events import Event
 from console.records.failures import Difference, ExceptionInfo, Failure, Frame
 from console.records.trust import Change, Explanation, Judgement, Mention, Point, Reason, Report, Since, Standing
@@ -49,8 +50,11 @@ __all__ = [
     "Candidate",
     "Change",
     "Comparison",
+    "DataColumns",
     "DataFile",
+    "DataSource",
     "Difference",
+    "Draft",
     "Evaluated",
     "Event",
     "ExceptionInfo",
@@ -69,6 +73,7 @@ __all__ = [
     "Memory",
     "Mention",
     "Mode",
+    "ModelData",
     "Outcome",
     "Point",
     "ProbePlan",

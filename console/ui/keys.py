@@ -76,6 +76,7 @@ ACTIONS: tuple[Action, ...] = (
         needs="reload",
     ),
     Action("probe", ("p",), "probe", "Start or stop driving the model with its data", "Run", _ABOUT_ONE, needs="probe"),
+    Action("data", ("d",), "data", "Choose the data and the target of the model", "Run", _ABOUT_ONE, needs="probe"),
     Action("copies", ("w",), "copies", "Choose how many workers answer for the model", "Run", ("model",), needs="load"),
     Action(
         "accelerate",

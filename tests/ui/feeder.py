@@ -12,11 +12,13 @@ from console.events import Bus
 from console.records import (
     Artifact,
     Comparison,
+    DataSource,
     Event,
     Explanation,
     Failure,
     Json,
     Layer,
+    ModelData,
     ProbeState,
     Report,
     UpdatePlan,
@@ -35,6 +37,7 @@ ROOMS: dict[str, dict[str, str]] = {
     "artifacts": {"rows": "all_artifacts", "row": "artifact"},
     "models": {"views": "all_workers", "view": "worker"},
     "questions": {},
+    "model_data": {"of": "data_of", "known": "chosen"},
     "live": {"start": "start_probe", "stop": "stop_probe", "set": "set_probe", "recorder": "series"},
     "updates": {"run": "update", "cancel": "cancel_update"},
     "twins": {"compare": "accelerate", "keep": "keep_twin", "discard": "discard_twin"},
@@ -83,6 +86,7 @@ class Feeder:
         self.plans: dict[str, UpdatePlan | ConsoleError] = {}
         self.progresses: dict[str, UpdateProgress] = {}
         self.compared: dict[str, Comparison] = {}
+        self.chosen_data: dict[str, ModelData] = {}
         self.asked: list[tuple[str, ...]] = []
         self.closed = False
 
@@ -168,6 +172,12 @@ class Feeder:
 
     def recipe(self, path: str) -> Recipe:
         return Recipe()
+
+    async def data_of(self, path: str) -> ModelData:
+        return self.chosen_data.get(path, ModelData(DataSource.RECIPE, f"{path}.csv"))
+
+    def chosen(self, path: str) -> ModelData:
+        return self.chosen_data.get(path, ModelData(DataSource.NONE))
 
     def all_failures(self) -> tuple[Failure, ...]:
         return tuple(self.failed)

@@ -83,7 +83,11 @@ class LivePane(Vertical, Backdrop):
         self._show_refusal(refusal)
         lines = probe_lines(probe, row, self.charts, self.content_size.width)
         if refusal is not None:
-            lines = (Content.styled("not driven: p tries again, once the file or its recipe is mended", "$quiet"),)
+            lines = (
+                Content.styled(
+                    "not driven: p tries again once file or recipe is mended, d chooses other data", "$quiet"
+                ),
+            )
         if lines != self._said:
             self._said = lines
             self._probe.update(Content("\n").join(lines), layout=False)

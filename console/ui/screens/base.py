@@ -244,6 +244,10 @@ class ArtifactScreen(ConsoleScreen):
         """Start or stop driving the subject."""
         self.console_app.operations.toggle_probe(self._path)
 
+    def do_data(self) -> None:
+        """Choose the subject's data."""
+        self.console_app.operations.choose_data(self._path)
+
     def do_update(self) -> None:
         """Retrain the subject."""
         self.console_app.show_update(self._path)
@@ -264,4 +268,4 @@ class ArtifactScreen(ConsoleScreen):
         return path
 
 
-_NEEDS_SUBJECT = ("open", "load", "unload", "reload", "probe", "update", "history", "trust", "copy")
+_NEEDS_SUBJECT = ("open", "load", "unload", "reload", "probe", "data", "update", "history", "trust", "copy")
