@@ -61,7 +61,7 @@ class DataOfModels:
             return ModelData(DataSource.RECIPE, recipe.holdout or recipe.train, recipe.target)
         choice = await asyncio.to_thread(self._chosen.follow, path)
         if choice is None:
-            return ModelData(DataSource.NONE)
+            return ModelData(DataSource.NONE, target=recipe.target)
         if await asyncio.to_thread(identity_at, choice.data) is not None:
             if self._chosen.of(path) is None:
                 with suppress(Failed):

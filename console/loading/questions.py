@@ -40,7 +40,7 @@ class Questions:
         recipe = self._recipe(path)
         named = data or recipe.data.holdout or recipe.data.train
         if named is None:
-            raise Usage(f"{path} has no recipe that names data", hint="name a data file (csv, parquet, npy, npz or h5)")
+            raise Usage(f"{path} has no recipe that names data", hint="name a data file with --data, or in its recipe")
         return named, target or recipe.data.target
 
     async def open_data(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import PurePosixPath
 
 from console.errors import ConsoleError
-from console.records import DataSource, ModelData
+from console.loading.model_data import Expected
+from console.records import DataColumns, DataSource, Draft, ModelData
 from console.ui.host import Host
 
 __all__ = ["choose_data", "has_data"]
@@ -52,9 +54,9 @@ async def _ask(app: Host, path: str, now: ModelData) -> bool:
             return False
         now = ModelData(now.source, file, now.target, now.why)
         shown = data.shortened(file)
-        read = partial(data.columns, path, file)
+        read = partial(_read, app, path, file)
         while True:
-            target = TargetScreen(path, shown, read, data.expected(path), called=_called(path), now=now.target)
+            target = TargetScreen(path, shown, read, called=_called(path), now=now.target)
             aim = await app.push_screen_wait(target)
             if aim is None:
                 break
@@ -67,17 +69,26 @@ async def _ask(app: Host, path: str, now: ModelData) -> bool:
             return True
 
 
-async def _use(app: Host, path: str, chosen: ModelData, draft: object) -> None:
-    """Remember the choice, and write the recipe; where that fails, the data is used all the same."""
-    from console.records import Draft
+async def _read(app: Host, path: str, file: str) -> tuple[DataColumns, Expected]:
+    """The columns of a file, and what is known of the model's inputs: its facts are asked for where they are not known.
 
+    Raises BadInput, ChildRefused, ChildFailed, Failed.
+    """
+    with suppress(ConsoleError):
+        await app.engine.artifacts.report(path)
+    columns = await app.engine.model_data.columns(path, file)
+    return columns, app.engine.model_data.expected(path)
+
+
+async def _use(app: Host, path: str, chosen: ModelData, draft: Draft | None) -> None:
+    """Remember the choice, and write the recipe; where that fails, the data is used all the same."""
     data = app.engine.model_data
     assert chosen.data is not None
     try:
         await data.choose(path, chosen.data, chosen.target)
     except ConsoleError as error:
         app.say_error(error)
-    if isinstance(draft, Draft):
+    if draft is not None:
         try:
             await data.write_recipe(path, draft)
         except ConsoleError as error:

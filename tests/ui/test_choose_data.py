@@ -63,7 +63,6 @@ async def chosen_file(console: Driver, typed: str = "holdout") -> None:
 async def test_p_asks_for_file_and_target_and_drives_the_model(engine: Engine) -> None:
     async with console_on(engine, size=(80, 24)) as console:
         await on_model(console)
-        await engine.artifacts.report(MODEL)
         await console.press("p")
         await chosen_file(console)
         await console.on(TargetScreen)
@@ -87,6 +86,34 @@ async def test_p_asks_for_file_and_target_and_drives_the_model(engine: Engine) -
         await console.until(lambda: HOLDOUT in console.picture() and "churned" in console.picture(), "the same data")
 
 
+@pytest.mark.slow
+async def test_other_data_is_driven_with_at_once(engine: Engine) -> None:
+    await engine.model_data.choose(MODEL, str(engine.root / "churn/data/churn-train.csv"), "churned")
+    async with console_on(engine, size=(160, 48)) as console:
+        await on_model(console)
+        await console.press("p")
+        await console.until(lambda: (probe := engine.live.probe(MODEL)) is not None and probe.running)
+        engine.live.set(MODEL, rate=5.0)
+        await console.press("d")
+        await chosen_file(console)
+        await console.on(TargetScreen)
+        await console.until(lambda: "churned  likely" in console.picture())
+        await console.press("enter")
+        await console.on(UseDataScreen)
+        await console.press("enter")
+        await console.until(
+            lambda: (
+                (probe := engine.live.probe(MODEL)) is not None
+                and probe.running
+                and probe.plan.data == str(engine.root / HOLDOUT)
+            )
+        )
+        probe = engine.live.probe(MODEL)
+        assert probe is not None
+        assert probe.plan.rate == 5.0
+
+
+@pytest.mark.slow
 async def test_esc_goes_back_step_by_step_and_starts_nothing(engine: Engine) -> None:
     async with console_on(engine, size=(80, 24)) as console:
         await on_model(console)
@@ -129,6 +156,7 @@ async def test_try_it_offers_the_dialog_and_the_recipe_is_written(engine: Engine
         assert isinstance(console.app.screen, ModelScreen)
 
 
+@pytest.mark.slow
 async def test_the_next_session_knows_and_asks_again_for_what_is_gone(engine: Engine, opening: Opening) -> None:
     data = engine.root / HOLDOUT
     await engine.model_data.choose(MODEL, str(data), "churned")
@@ -151,6 +179,7 @@ async def test_the_next_session_knows_and_asks_again_for_what_is_gone(engine: En
         await later.close()
 
 
+@pytest.mark.slow
 async def test_a_path_is_completed_and_hostile_names_steer_nothing(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,6 +205,7 @@ async def test_a_path_is_completed_and_hostile_names_steer_nothing(
         await console.on(DataFileScreen)
 
 
+@pytest.mark.slow
 async def test_a_view_only_console_writes_no_recipe_and_says_why(store: Path, opening: Opening) -> None:
     engine = await opening(store, read_only=True)
     try:

@@ -7,7 +7,6 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 from textual.content import Content
@@ -138,7 +137,7 @@ class DataFileScreen(PickScreen[str | None]):
 
     def action_complete(self) -> None:
         """Go on with what is typed as far as that is clear, else with the line under the cursor."""
-        self.run_worker(partial(self._complete), group="complete", exclusive=True)
+        self.run_worker(self._complete(), group="complete")
 
     async def _complete(self) -> None:
         typed = self.typed

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from textual.content import Content
 
+from backends.base import Signature
 from console.errors import ConsoleError
 from console.loading.fit import Fit, fit_of, likely_target
 from console.loading.model_data import Expected
@@ -36,13 +37,13 @@ class TargetScreen(PickScreen[Aim | None]):
         self,
         path: str,
         data: str,
-        read: Callable[[], Awaitable[DataColumns]],
-        expected: Expected,
+        read: Callable[[], Awaitable[tuple[DataColumns, Expected]]],
         *,
         called: Sequence[str] = (),
         now: Target | None = None,
     ) -> None:
-        """`called` are names a target of this model may have, `now` is the one it had."""
+        """`read` gives the columns, and what is known of the model's inputs; `called` are names a target of this model
+        may have, `now` is the one it had."""
         super().__init__(
             f"Which column of {safe(data, 80)} is the truth for {safe(path, 80)}?",
             "",
@@ -50,7 +51,7 @@ class TargetScreen(PickScreen[Aim | None]):
             keys="enter takes it, esc goes back to the files",
         )
         self._read = read
-        self._expected = expected
+        self._expected = Expected(Signature())
         self._called = tuple(called)
         self._now = now
         self._columns: DataColumns | None = None
@@ -63,7 +64,7 @@ class TargetScreen(PickScreen[Aim | None]):
 
     async def _begin(self) -> None:
         try:
-            columns = await self._read()
+            columns, self._expected = await self._read()
         except ConsoleError as error:
             self._failed = error
         else:
