@@ -85,6 +85,7 @@ def test_lines_go_into_a_recipe_that_names_no_data(store: Path, before: str) -> 
         ('[data]\ntarget = "other"\n', "another target"),
         ('data = { target = "churned" }\n', "by hand"),
         ('data.read.sep = ";"\n', "by hand"),
+        ('[gate]\nmetric = """\n[data]\n"""\n[data.read]\nsep = ";"\n', "without changing it otherwise"),
         ("[gate]\nmetrik = 1\n", "unknown key"),
         ("[data\n", "churn.recipe.toml"),
     ],
