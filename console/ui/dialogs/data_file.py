@@ -120,7 +120,7 @@ class DataFileScreen(PickScreen[str | None]):
             return f"no file of this store is called like data ({_FORMATS}): type a path, tab completes it"
         if not shown:
             return f"none of {known} is called like that"
-        return f"{known}; any other by its path: /, ~ and ./ (the store) begin one"
+        return f"{known}; any other by its path, from /, ~ or ./"
 
     def describe(self, key: object) -> None:
         """What the list is of."""
