@@ -17,6 +17,7 @@ from console.errors import ConsoleError
 from console.events import Bus
 from console.loading.admission import Admission
 from console.loading.artifacts import Artifacts
+from console.loading.chosen import Chosen
 from console.loading.closing import close_each
 from console.loading.compiled import Compiled
 from console.loading.explaining import Explaining
@@ -32,7 +33,7 @@ from console.loading.record import Book
 from console.loading.remembered import Remembered
 from console.loading.starting import Starter
 from console.loading.unsealing import Unsealing
-from console.records import Event
+from console.records import Event, Signature, WorkerState
 from console.store.roots import why_not_writable
 from console.worker.inspector import Inspectors
 from console.worker.launcher import Launcher
@@ -40,6 +41,7 @@ from console.worker.limits import Limits
 
 if TYPE_CHECKING:
     from console.loading.doctor import Doctor
+    from console.loading.model_data import DataOfModels
     from console.loading.sealing import AtRest
     from console.loading.signing import Signing
     from console.monitor.live import Live
@@ -47,17 +49,17 @@ if TYPE_CHECKING:
     from console.update.service import Updates
     from console.update.workshop import Workshop
 
-_PLACED = ("signing", "at_rest", "doctor", "_workshop")
+_PLACED = ("model_data", "signing", "at_rest", "doctor", "_workshop")
 """Rooms made when they are first asked that work in the store's directory."""
 
 
 class Engine:
     """One store, opened. Make it with `open`, end it with `close`; in between its rooms are asked.
 
-    `artifacts` are what is there, `models` what is loaded, `questions` what a loaded model is asked, `live` measures
-    and probes it, `updates` and `twins` make something new of it, `signing` and `at_rest` keep it safe; `book` tells
-    who may do what and what was done, `failures` what went wrong, `recipes` what was written beside an artifact, and
-    the `doctor` looks at all of it. Each room asks the book for leave itself.
+    `artifacts` are what is there, `models` what is loaded, `questions` what a loaded model is asked, `model_data` with
+    which rows, `live` measures and probes it, `updates` and `twins` make something new of it, `signing` and `at_rest`
+    keep it safe; `book` tells who may do what and what was done, `failures` what went wrong, `recipes` what was written
+    beside an artifact, and the `doctor` looks at all of it. Each room asks the book for leave itself.
 
     Where the path that was given leads to another directory than before, all rooms turn to that one: what is loaded
     stays, and is held against what lies there.
@@ -72,7 +74,8 @@ class Engine:
         self.bus = Bus()
         self._asked_read_only = read_only
         self.book = Book(root, self.bus, why_read_only=self._why_read_only(), records=records)
-        self.recipes = Recipes(root, self.book.interpreters)
+        self._chosen = Chosen(root)
+        self.recipes = Recipes(root, self.book.interpreters, self._chosen)
         self.failures = Failures(self.bus)
         self._launcher = Launcher(Limits(memory=settings.memory_mb << 20))
         self._inspectors = Inspectors(self._launcher)
@@ -121,7 +124,7 @@ class Engine:
                 await engine._settle()
             await engine.book.opened()
         else:
-            await engine.artifacts.remember()
+            await asyncio.gather(engine.artifacts.remember(), asyncio.to_thread(engine._chosen.load))
             if begin:
                 engine.begin()
         return engine
@@ -149,6 +152,15 @@ class Engine:
 
         rate, sample_hz = self.settings.probe_rate, self.settings.sample_hz
         return Live(self._fleet, self.questions, self.book, self.bus, rate=rate, sample_hz=sample_hz)
+
+    @cached_property
+    def model_data(self) -> DataOfModels:
+        """Which data a model is driven with."""
+        from console.loading.model_data import DataOfModels
+
+        return DataOfModels(
+            self.root, self._chosen, self.recipes, self._inspectors, self.book, self.bus, self._signature
+        )
 
     @cached_property
     def updates(self) -> Updates:
@@ -247,6 +259,13 @@ class Engine:
             moved=self._move,
         )
 
+    def _signature(self, path: str) -> Signature | None:
+        """The inputs of a model: as its worker tells them, else its file."""
+        view, report = self.models.view(path), self.artifacts.known_report(path)
+        if view is not None and view.state is WorkerState.READY:
+            return view.signature
+        return report.inspection.signature if report is not None and report.inspection is not None else None
+
     # in the background
 
     async def _end_abandoned(self) -> None:
@@ -298,8 +317,9 @@ class Engine:
         """The store is another directory from now on; what lies there is judged by its own policy."""
         self.root = root
         made = [part for name in _PLACED if (part := self.__dict__.get(name)) is not None]
-        for room in (self.recipes, self._facts, self._compiled, *made):
+        for room in (self.recipes, self._chosen, self._facts, self._compiled, *made):
             room.root = root
+        self._background.append(asyncio.ensure_future(asyncio.to_thread(self._chosen.load)))
         self._background.append(asyncio.ensure_future(self._past.move(root)))
         try:
             self.book.move(root, why_read_only=self._why_read_only())

@@ -40,7 +40,7 @@ class Questions:
         recipe = self._recipe(path)
         named = data or recipe.data.holdout or recipe.data.train
         if named is None:
-            raise Usage(f"{path} has no recipe that names data", hint="name a data file (csv, parquet, npy, npz or h5)")
+            raise Usage(f"{path} has no recipe that names data", hint="name a data file with --data, or in its recipe")
         return named, target or recipe.data.target
 
     async def open_data(
@@ -241,6 +241,8 @@ class Questions:
 
 def open_data_file(path: str) -> int:
     """A descriptor of a regular data file. Raises BadInput with one sentence."""
+    if "\0" in path:
+        raise BadInput("a data file's name holds a zero byte, which no file has")
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     except OSError as error:

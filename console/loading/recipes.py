@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from console.errors import BadInput
+from console.loading.chosen import Chosen
 from console.records import ReadOptions
 from console.store.recipe import Recipe, read_recipe, recipe_path
 from console.trust.interpreters import admitted
@@ -20,10 +21,14 @@ class Recipes:
     """Recipes by artifact path beneath `root`. One that was read is kept for as long as its file stays untouched:
     a probe asks for it with every request."""
 
-    def __init__(self, root: Path, interpreters: Callable[[], Collection[str]] = tuple) -> None:
-        """`interpreters` are those in the store that the user's policy lets a recipe name."""
+    def __init__(
+        self, root: Path, interpreters: Callable[[], Collection[str]] = tuple, chosen: Chosen | None = None
+    ) -> None:
+        """`interpreters` are those in the store that the user's policy lets a recipe name; what was `chosen` is the
+        data of a model whose recipe names none."""
         self.root = root
         self._interpreters = interpreters
+        self._chosen = chosen
         self._read: dict[Path, tuple[_Identity, Recipe]] = {}
         self._said: dict[str, ReadOptions] = {}
 
@@ -33,10 +38,15 @@ class Recipes:
 
     def of(self, path: str) -> Recipe:
         """The recipe of one artifact, all defaults where it has none. Raises BadInput with file and line."""
-        recipe, said = self._written(path), self._said.get(path)
+        recipe, said = self.written(path), self._said.get(path)
+        choice = self._chosen.of(path) if self._chosen is not None and not recipe.data.is_named else None
+        if choice is not None:
+            target = choice.target or recipe.data.target
+            recipe = replace(recipe, data=replace(recipe.data, train=choice.data, target=target))
         return recipe if said is None else replace(recipe, data=recipe.data.read_as(said))
 
-    def _written(self, path: str) -> Recipe:
+    def written(self, path: str) -> Recipe:
+        """The recipe as it stands in its file. Raises BadInput."""
         file = recipe_path(self.root / path)
         if file is None:
             return Recipe()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from backends.base import Inspection, Json, Signature
 from console.records.artifacts import Artifact, FileIdentity, Known, Verdict
+from console.records.data import DataColumns, DataSource, Draft, ModelData
 from console.records.events import Event
 from console.records.failures import Difference, ExceptionInfo, Failure, Frame
 from console.records.logs import LogLine, LogPart, Stream
@@ -50,8 +51,11 @@ __all__ = [
     "Candidate",
     "Change",
     "Comparison",
+    "DataColumns",
     "DataFile",
+    "DataSource",
     "Difference",
+    "Draft",
     "Evaluated",
     "Event",
     "ExceptionInfo",
@@ -72,6 +76,7 @@ __all__ = [
     "Memory",
     "Mention",
     "Mode",
+    "ModelData",
     "Outcome",
     "Point",
     "ProbePlan",

@@ -90,3 +90,18 @@ def is_answered(name: str, beside: Container[str]) -> bool:
 def is_named_as_model(name: str) -> bool:
     """Whether the name alone promises a model."""
     return suffix_of(name) in MODEL_SUFFIXES
+
+
+DATA_SUFFIXES = frozenset(
+    ".csv .tsv .tab .psv .ssv .data .dat .jsonl .ndjson .parquet .pq .feather .arrow .npy .npz .h5 .hdf5".split()  # noqa: SIM905
+)
+"""Extensions of the tables that the console reads."""
+_PACKED = (".gz", ".bz2", ".xz", ".zip")
+
+
+def is_named_as_data(name: str) -> bool:
+    """Whether the name alone promises a table, packed or not."""
+    stem, dot, last = name.lower().rpartition(".")
+    if dot and dot + last in _PACKED:
+        stem, dot, last = stem.rpartition(".")
+    return bool(stem) and dot + last in DATA_SUFFIXES

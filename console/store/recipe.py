@@ -41,6 +41,11 @@ class Data:
     read: Read = field(default_factory=Read)
 
     @property
+    def is_named(self) -> bool:
+        """Whether any file is named."""
+        return bool(self.train or self.holdout)
+
+    @property
     def options(self) -> ReadOptions:
         """How the files are read."""
         read = self.read
@@ -167,7 +172,7 @@ def load_recipe(artifact: Path) -> Recipe:
 
 def read_recipe(path: Path) -> Recipe:
     """Read one recipe file. Raises BadInput naming file, line and, for an unknown key, the nearest valid one."""
-    text = _text(path)
+    text = recipe_text(path)
     reader = TableReader(path, text)
     recipe: Recipe = replace(reader.table(Recipe, parsed(path, text), ()), path=path, notes=tuple(reader.unbuilt))
     if recipe.retrain.search and recipe.retrain.search.engine == "dask" and not recipe.retrain.search.address:
@@ -184,7 +189,7 @@ def missing_data(recipe: Recipe) -> tuple[str, ...]:
 def data_paths(path: Path) -> tuple[str, ...]:
     """The data files a recipe names, absolute; nothing where the recipe cannot be read. Never raises."""
     try:
-        section = parsed(path, _text(path)).get("data")
+        section = parsed(path, recipe_text(path)).get("data")
     except BadInput:
         return ()
     named = section.values() if isinstance(section, dict) else ()
@@ -193,7 +198,8 @@ def data_paths(path: Path) -> tuple[str, ...]:
     )
 
 
-def _text(path: Path) -> str:
+def recipe_text(path: Path) -> str:
+    """What a recipe's file holds; no link is followed. Raises BadInput."""
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):

@@ -49,6 +49,7 @@ NEEDS: Mapping[str, tuple[Role, str]] = {
     "predict": (Role.OPERATE, "predicting"),
     "probe": (Role.OPERATE, "probing"),
     "evaluate": (Role.OPERATE, "evaluating"),
+    "recipe": (Role.OPERATE, "writing a recipe"),
     "accelerate": (Role.OPERATE, "accelerating"),
     "convert": (Role.OPERATE, "converting"),
     "update": (Role.OPERATE, "updating"),

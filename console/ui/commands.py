@@ -10,6 +10,7 @@ from console.config import bounds_of
 from console.errors import Usage
 from console.safe_text import safe
 from console.ui import text
+from console.ui.keys import key_for
 from console.ui.nearest import nearest
 from console.ui.rows import Filter
 from console.ui.shell import Shell
@@ -204,7 +205,7 @@ def _meant(said: str, names: Sequence[str], all_names: Iterable[str]) -> str:
 def _driven(app: Shell, subject: str | None) -> str:
     probe = app.engine.live.probe(subject) if subject is not None else None
     if subject is None or probe is None or not probe.running:
-        raise Usage(f"{safe(subject or 'no model', 60)} is not being driven", hint="p drives a model")
+        raise Usage(f"{safe(subject or 'no model', 60)} is not being driven", hint=f"{key_for('probe')} drives a model")
     if (refusal := app.engine.book.refusal("probe")) is not None:
         raise Usage(refusal)
     return subject

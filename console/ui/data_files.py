@@ -1,16 +1,14 @@
-"""Completes the name of a data file while it is typed, from the directories of the store."""
+"""Completes the path of a data file while it is typed: relative to the store, absolute, or from a home (`~`)."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import Path
 
 from textual.suggester import Suggester
 
-_SUFFIXES = (".csv", ".parquet", ".npy", ".npz", ".h5")
-_MOST = 2000
-"""Entries of one directory that are looked at."""
+from console.store.data_files import completions
+from console.store.kinds import is_named_as_data
 
 
 class DataFiles(Suggester):
@@ -26,16 +24,6 @@ class DataFiles(Suggester):
 
 
 def complete(root: Path, typed: str) -> str | None:
-    """The first match for `typed`, relative to the store as it was typed."""
-    folder, _, start = typed.rpartition("/")
-    try:
-        with os.scandir(root / folder if folder else root) as entries:
-            names = [
-                entry.name + ("/" if entry.is_dir() else "")
-                for _, entry in zip(range(_MOST), entries, strict=False)
-                if entry.name.startswith(start) and not entry.name.startswith(".") and entry.name.isprintable()
-            ]
-    except OSError:
-        return None
-    fitting = sorted(name for name in names if name.endswith(("/", *_SUFFIXES)))
-    return (f"{folder}/" if folder else "") + fitting[0] if fitting else None
+    """The first directory or data file that `typed` may go on as, written as it was typed."""
+    fitting = (one for one in completions(root, typed) if one.endswith("/") or is_named_as_data(one))
+    return next((one for one in fitting if one.isprintable()), None)

@@ -13,6 +13,7 @@ from typing import Any
 from console.errors import ConsoleError, NeedsReview, Refused
 from console.records import Event, Verdict
 from console.ui.host import Host
+from console.ui.keys import key_for
 from console.ui.operations import Operations
 from console.ui.slices import Pace
 from console.ui.tally import Outcome, Tally
@@ -41,7 +42,7 @@ class Round:
     tally: Tally = field(default_factory=Tally)
 
     def __str__(self) -> str:
-        behind = "stopping" if self.stopped else "X stops"
+        behind = "stopping" if self.stopped else f"{key_for('stop')} stops"
         return f"{self.verb} {self.done:,} of {self.total:,}, {behind}" if self.verb else ""
 
 
@@ -155,7 +156,7 @@ class InTurn:
             artifact = self._app.engine.artifacts.row(path)
             verdict = artifact.verdict if artifact is not None else None
             return Outcome("refused", str(verdict) if verdict is Verdict.BLOCKED else why, "warning")
-        return Outcome("failed", why, "error", "e tells why" if error.failure is not None else "")
+        return Outcome("failed", why, "error", f"{key_for('errors')} tells why" if error.failure is not None else "")
 
 
 def short(why: str) -> str:

@@ -141,6 +141,7 @@ ACTIONS: tuple[Action, ...] = (
         _LOADED,
         needs="probe",
     ),
+    Action("data", ("f",), "data", "Choose the data and the target of the model", "Run", _ABOUT_ONE, needs="probe"),
     Action(
         "copies",
         ("w",),

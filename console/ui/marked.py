@@ -158,24 +158,23 @@ class Marked:
 
     async def _with_data(self, paths: Sequence[str], begun: Round) -> list[str]:
         """Those of which it is known with which data they are driven."""
-
-        def lacking(some: Sequence[str]) -> dict[str, str]:
-            found = {}
-            for path in some:
-                try:
-                    self._app.engine.questions.data_of(path, None, None)
-                except ConsoleError as error:
-                    found[path] = "no data is named" if error.code == "usage" else error.message
-            return found
-
         able: list[str] = []
         for start in range(0, len(paths), _LOOKED_AT):
             some = paths[start : start + _LOOKED_AT]
-            without = await asyncio.to_thread(lacking, some)
-            able += [path for path in some if path not in without]
-            for path, why in without.items():
-                begun.tally.add(Outcome("left out", why, "warning"), path)
+            for path, why in zip(some, await asyncio.gather(*map(self._lacking, some)), strict=True):
+                if why:
+                    begun.tally.add(Outcome("left out", why, "warning"), path)
+                else:
+                    able.append(path)
         return able
+
+    async def _lacking(self, path: str) -> str:
+        """Why it is not known with which data a model is driven; empty where it is."""
+        try:
+            data = await self._app.engine.model_data.of(path)
+        except ConsoleError as error:
+            return error.message
+        return "" if data.is_known else data.why or "no data is named"
 
     async def _drive(self, path: str) -> Outcome:
         loaded = await self._load(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,6 +13,7 @@ from console.errors import ConsoleError, NeedsReview, Refused
 from console.records import Report, UpdatePlan, Verdict, Version, WorkerState
 from console.safe_text import safe
 from console.ui import text
+from console.ui.choosing import choose_data, has_data
 from console.ui.host import Host
 from console.ui.keys import key_for
 from console.ui.sealing import why_not_sealed
@@ -31,6 +33,7 @@ class Operations:
         """Why the last update of a path failed; the update screen says it."""
         self.asked: dict[str, float] = {}
         """When the operator last asked for something, by path (`time.monotonic`)."""
+        self._asking: set[str] = set()
 
     def possible(self, action: str, path: str) -> bool:
         """Whether an action makes sense for the artifact as it is now."""
@@ -39,7 +42,7 @@ class Operations:
         state = worker.state if worker is not None else None
         living = state in _LIVING
         if artifact is None:
-            return action not in ("load", "reload", "probe", "update", "seal")
+            return action not in ("load", "reload", "probe", "data", "update", "seal")
         match action:
             case "load":
                 return not living and path not in self.pending and artifact.problem is None
@@ -49,7 +52,7 @@ class Operations:
                 return state in (WorkerState.READY, WorkerState.ERROR)
             case "copies":
                 return state is WorkerState.READY
-            case "probe":
+            case "probe" | "data":
                 return artifact.verdict in _LOADABLE or artifact.verdict is None
             case "update" | "accelerate":
                 return artifact.verdict in _LOADABLE
@@ -64,7 +67,7 @@ class Operations:
         state = worker.state if worker is not None else WorkerState.ENDED
         if artifact is None:
             return "it is not in the store any more"
-        if action in ("probe", "update", "accelerate") or (action == "load" and artifact.problem is not None):
+        if action in ("probe", "data", "update", "accelerate") or (action == "load" and artifact.problem is not None):
             if artifact.problem is not None:
                 return "it cannot be read"
             return "it is not read yet" if artifact.verdict is None else f"it is {artifact.verdict}"
@@ -101,6 +104,10 @@ class Operations:
             self._start(path, "", self._app.engine.live.stop(path))
         else:
             self._start(path, "starting", self._probe(path))
+
+    def choose_data(self, path: str) -> None:
+        """Ask which data the model is driven with; a probe that runs goes on with that."""
+        self._start(path, "", self._choose_data(path))
 
     def update(self, plan: UpdatePlan) -> None:
         """Retrain; it goes on whatever screen is looked at."""
@@ -171,6 +178,8 @@ class Operations:
 
     async def _accelerate(self, path: str) -> None:
         engine = self._app.engine
+        if not await self._has_data(path):
+            return
         worker = engine.models.view(path)
         place = worker.at if worker is not None else await self._place(await engine.artifacts.report(path))
         if place is None:
@@ -233,6 +242,28 @@ class Operations:
             return models[0].at if models else ""
         return await self._app.push_screen_wait(PlaceScreen(report.artifact.path, models))
 
+    async def _has_data(self, path: str) -> bool:
+        return await self._asked(path, partial(has_data, before=lambda: self.settled(path)))
+
+    async def _asked(self, path: str, ask: Callable[[Host, str], Awaitable[bool]]) -> bool:
+        """Have the operator asked about a path's data, unless they are being asked; whether it has some now."""
+        if path in self._asking:
+            return False
+        self._asking.add(path)
+        try:
+            return await ask(self._app, path)
+        finally:
+            self._asking.discard(path)
+
+    async def _choose_data(self, path: str) -> None:
+        if not await self._asked(path, choose_data):
+            return
+        live = self._app.engine.live
+        probe = live.probe(path)
+        chosen = self._app.engine.model_data.known(path)
+        if probe is not None and probe.running and chosen.data is not None:
+            await live.start(path, replace(probe.plan, data=chosen.data, target=chosen.target))
+
     async def _unload(self, path: str) -> None:
         engine = self._app.engine
         probe = engine.live.probe(path)
@@ -253,6 +284,8 @@ class Operations:
 
     async def _probe(self, path: str) -> None:
         engine = self._app.engine
+        if not await self._has_data(path):
+            return
         worker = engine.models.view(path)
         if (worker is None or worker.state not in _LIVING) and not await self._load(path):
             return

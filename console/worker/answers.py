@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from backends.base import Json, Signature
-from console.records import DataFile, Evaluated, Outcome
+from console.records import DataColumns, DataFile, Evaluated, Outcome
 from console.safe_text import safe
 from console.worker.failures import texts, version_texts, warning_texts
 from console.worker.shared import Buffer
@@ -83,6 +83,16 @@ def loaded_from(said: Head) -> Loaded:
         warning_texts(said.get("warnings")),
         texts(said.get("notes")),
         version_texts(said.get("library_versions")),
+    )
+
+
+def columns_from(said: Head) -> DataColumns:
+    """The columns of a data file."""
+    names, apart, named = said["names"], said.get("apart"), said["named"]
+    if not isinstance(names, list) or not isinstance(named, bool):
+        raise Malformed("a list of names expected")
+    return DataColumns(
+        tuple(_string(name) for name in names), int(said["total"]), named, None if apart is None else _string(apart)
     )
 
 

@@ -9,13 +9,15 @@ import resource
 import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from backends.base import Inspection
 from backends.load_plan import LoadPlan
 from console.errors import ConsoleError, Failed
 from console.free_memory import free_memory
 from console.os_errors import OF_THE_MACHINE
+from console.records import DataColumns, ReadOptions
+from console.worker.answers import columns_from
 from console.worker.failures import error_of, new_failure
 from console.worker.launcher import Launcher
 from console.worker.process import ChildProcess
@@ -112,6 +114,29 @@ class Inspectors:
         seconds = deadline + os.fstat(fd).st_size / BYTES_A_SECOND
         inspection, plan = await self._ask(fields, fds, name, seconds, anew)
         return inspection, plan
+
+    async def columns(
+        self, fd: int, name: str, options: ReadOptions, names: Sequence[str] = (), *, deadline: float = DEADLINE
+    ) -> DataColumns:
+        """The columns of the open data file `fd`; `names` are those that a model knows. Raises as `inspect` does, with
+        code `bad-input` for a file that is no table."""
+        fields: Head = {"name": name, "options": asdict(options), "names": list(names)}
+        async with self._child(name, anew=False) as one:
+            child = one.child
+            try:
+                head, _body = await child.request(
+                    "columns", fields, fds=(fd,), deadline=deadline, input=f"the file {name}"
+                )
+            except ConsoleError as error:
+                if is_of_the_machine(child, error):
+                    raise NotInspected(error.message, hint=error.hint, failure=error.failure) from None
+                raise
+            try:
+                return columns_from(head)
+            except (ValueError, KeyError, TypeError) as error:
+                child.kill("protocol", "sent columns that are none and was killed")
+                message = f"the inspector's answer is malformed: {error}"
+                raise error_of(new_failure(name, "columns", "protocol", message)) from None
 
     async def _ask(
         self, fields: Head, fds: Sequence[int], name: str, deadline: float, anew: bool

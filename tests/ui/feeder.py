@@ -13,11 +13,13 @@ from console.loading.worker_logs import WorkerLog
 from console.records import (
     Artifact,
     Comparison,
+    DataSource,
     Event,
     Explanation,
     Failure,
     Json,
     Layer,
+    ModelData,
     ProbeState,
     Report,
     UpdatePlan,
@@ -36,6 +38,7 @@ ROOMS: dict[str, dict[str, str]] = {
     "artifacts": {"rows": "all_artifacts", "row": "artifact"},
     "models": {"views": "all_workers", "view": "worker"},
     "questions": {},
+    "model_data": {"of": "data_of", "known": "chosen"},
     "live": {"start": "start_probe", "stop": "stop_probe", "set": "set_probe", "recorder": "series"},
     "updates": {"run": "update", "cancel": "cancel_update"},
     "twins": {"compare": "accelerate", "keep": "keep_twin", "discard": "discard_twin"},
@@ -83,10 +86,11 @@ class Feeder:
         self.remedy = "start it where control groups can be written"
         self.failed: list[Failure] = []
         self.versions: dict[str, tuple[Version, ...]] = {}
-        self.driven_with: dict[str, str] = {}
+        self.driven_with: dict[str, str] | None = None
         self.plans: dict[str, UpdatePlan | ConsoleError] = {}
         self.progresses: dict[str, UpdateProgress] = {}
         self.compared: dict[str, Comparison] = {}
+        self.chosen_data: dict[str, ModelData] = {}
         self.asked: list[tuple[str, ...]] = []
         self.closed = False
 
@@ -180,6 +184,14 @@ class Feeder:
     def recipe(self, path: str) -> Recipe:
         return Recipe()
 
+    async def data_of(self, path: str) -> ModelData:
+        recipe = {path: f"{path}.csv"} if self.driven_with is None else self.driven_with
+        named = ModelData(DataSource.RECIPE, recipe[path]) if path in recipe else ModelData(DataSource.NONE)
+        return self.chosen_data.get(path, named)
+
+    def chosen(self, path: str) -> ModelData:
+        return self.chosen_data.get(path, ModelData(DataSource.NONE))
+
     def all_failures(self) -> tuple[Failure, ...]:
         return tuple(self.failed)
 
@@ -197,11 +209,6 @@ class Feeder:
         if isinstance(plan, ConsoleError):
             raise plan
         return plan
-
-    def data_of(self, path: str, data: str | None, target: str | None) -> tuple[str, str | None]:
-        if path not in self.driven_with:
-            raise Usage(f"{path} has no recipe that names data")
-        return self.driven_with[path], target
 
     async def check_seal(self) -> None:
         """Nothing is missing."""

@@ -289,7 +289,6 @@ def driven(feeder: Feeder, *paths: str) -> None:
     for path in paths:
         feeder.views[path] = WorkerView(path, WorkerState.READY, NOW)
         feeder.probes[path] = ProbeState(ProbePlan("rows.csv"), True, NOW)
-        feeder.driven_with[path] = "rows.csv"
         feeder.say("worker.ready", path)
 
 

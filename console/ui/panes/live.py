@@ -86,7 +86,9 @@ class LivePane(Vertical, Backdrop):
         if refusal is not None:
             lines = (
                 Content.styled(
-                    f"not driven: {key_for('probe')} tries again, once the file or its recipe is mended", "$quiet"
+                    f"not driven: {key_for('probe')} tries again once file or recipe is mended, "
+                    f"{key_for('data')} chooses other data",
+                    "$quiet",
                 ),
             )
         if not text.same(lines, self._said):

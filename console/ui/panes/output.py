@@ -18,6 +18,7 @@ from console.config import state_dir
 from console.records import LogPart
 from console.ui import text
 from console.ui.clipboard import save
+from console.ui.keys import key_for
 from console.ui.rows import Row
 from console.ui.widgets.backdrop import Backdrop
 from console.ui.widgets.filter_bar import FilterBar
@@ -111,7 +112,7 @@ class OutputPane(Vertical, Backdrop):
     def say(self) -> None:
         """Whether the end is followed, and how much there is."""
         pane = self.log_pane
-        state = "following" if pane.following else text.joined(["scrolled up", "G follows"])
+        state = "following" if pane.following else text.joined(["scrolled up", f"{key_for('bottom')} follows"])
         came = f"{pane.unseen:,} new" if pane.unseen else ""
         said = text.joined([state, came, text.count(pane.lines, "line")]) if self.any else ""
         if said != self._said:
@@ -176,7 +177,7 @@ class OutputPane(Vertical, Backdrop):
 def _nothing_words(row: Row | None) -> Content:
     """What would stand here."""
     loaded = row is not None and row.worker is not None
-    now = "nothing has been written yet" if loaded else "no process has run yet: l loads the model"
+    now = "nothing has been written yet" if loaded else f"no process has run yet: {key_for('load')} loads the model"
     what = (
         "What its process writes to stdout and stderr comes here while it does:\nprint, warnings, progress, last words."
     )

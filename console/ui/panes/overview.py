@@ -332,7 +332,11 @@ def _sandbox(worker: WorkerView | None, width: int) -> list[Content]:
 
 def _recipe(engine: Engine, row: Row, width: int) -> list[Content]:
     if row.artifact.recipe is None:
-        return paragraph("none; data and target are asked for when they are needed", width, style="$quiet")
+        chosen = engine.model_data.known(row.path)
+        if chosen.data is None:
+            return paragraph("none; data and target are asked for when they are needed", width, style="$quiet")
+        target = safe(target_words(chosen.target)) or "none"
+        return pairs((("file", "none"), ("chosen data", _name(chosen.data)), ("target", target)), width)
     try:
         recipe = engine.recipes.of(row.path)
     except ConsoleError as error:

@@ -10,10 +10,11 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.message import Message
 from textual.widgets import Input, Static
 
 from console.errors import ConsoleError
-from console.records import DataFile, Json, Outcome, WorkerState
+from console.records import DataFile, Json, ModelData, Outcome, WorkerState
 from console.safe_text import safe
 from console.ui import text
 from console.ui.keys import key_for
@@ -48,6 +49,9 @@ class Tried:
 class TryPane(Vertical, Backdrop):
     """Input at the left, answer at the right, a line to type on below."""
 
+    class Lacking(Message):
+        """There is no data: other keys matter."""
+
     DEFAULT_CSS = """
     TryPane { height: 1fr; }
     TryPane #place, TryPane #read { height: 1; }
@@ -72,6 +76,7 @@ class TryPane(Vertical, Backdrop):
         self._file: DataFile | None = None
         self._tried: Tried | None = None
         self._asked_of: str | None = None
+        self._lacking: ModelData | None = None
         self._index = 0
         self._place = Static(id="place")
         self._inputs = TextPane(id="inputs")
@@ -95,6 +100,15 @@ class TryPane(Vertical, Backdrop):
     def typing(self) -> bool:
         """Whether a row is being typed."""
         return self.query_one(Input).has_class("open")
+
+    @property
+    def lacks_data(self) -> bool:
+        """Whether nothing names rows for the model."""
+        return self._lacking is not None
+
+    def renew(self) -> None:
+        """Ask again, with the data that the model has now."""
+        self._asked_of, self._file, self._tried, self._index = None, None, None, 0
 
     def revise(self, row: Row | None) -> None:
         """Ask for the first row as soon as a model is ready, and anew when other bytes were loaded."""
@@ -153,6 +167,13 @@ class TryPane(Vertical, Backdrop):
         inputs: dict[str, Json] = {}
         truth: Json = None
         try:
+            data = await engine.model_data.of(path)
+            self._lacking = None if data.is_known else data
+            if self._lacking is not None:
+                self._tried = None
+                self._paint()
+                self.post_message(self.Lacking())
+                return
             if self._file is None:
                 self._file = await engine.questions.open_data(path, None)
             index = min(index, max(0, self._file.rows - 1))
@@ -243,6 +264,11 @@ class TryPane(Vertical, Backdrop):
         if row is None or row.worker is None or row.worker.state in (WorkerState.ENDED, WorkerState.ERROR):
             rest = " loads the model; then a row of its data stands here, and beside it what the model says"
             return Content.assemble((key_for("load"), "bold $accent"), (rest, "$quiet"))
+        if self._lacking is not None:
+            why = f"{safe(self._lacking.why, 200)}. " if self._lacking.why else "Nothing names data for this model. "
+            key, kinds = (key_for("data"), "bold $accent"), (" types a row", "$quiet")
+            chooses = (" chooses a file whose rows are tried here, ", "$quiet")
+            return Content.assemble((why, "$quiet"), key, chooses, (key_for("edit-row"), "bold $accent"), kinds)
         return Content.styled(text.sign("asking the model …"), "$quiet")
 
     def _picture(self, inputs: dict[str, Json], width: int) -> list[Content]:

@@ -271,6 +271,10 @@ class ArtifactScreen(ConsoleScreen):
         """Encrypt the subject's file."""
         self.console_app.marked.seal((self._path,))
 
+    def do_data(self) -> None:
+        """Choose the subject's data."""
+        self.console_app.operations.choose_data(self._path)
+
     def do_update(self) -> None:
         """Retrain the subject."""
         self.console_app.show_update(self._path)
@@ -292,6 +296,6 @@ class ArtifactScreen(ConsoleScreen):
 
 
 _NEEDS_SUBJECT = (
-    *("open", "load", "unload", "reload", "probe", "inspect", "seal", "update", "history", "trust", "copy"),
+    *("open", "load", "unload", "reload", "probe", "data", "inspect", "seal", "update", "history", "trust", "copy"),
     "mark",
 )

@@ -11,21 +11,24 @@ from textual.widgets import Static
 
 from console.records import Event, WorkerState
 from console.ui import text
-from console.ui.keys import EVERYWHERE, bindings_at
+from console.ui.keys import EVERYWHERE, bindings_at, key_for
 from console.ui.rows import Row
 from console.ui.screens.base import ArtifactScreen
 from console.ui.widgets.charts_grid import ChartsGrid
 from console.ui.widgets.small_chart import SmallChart
 from console.ui.widgets.window import duration, zoomed
 
-NOTHING = Content.assemble(
-    ("nothing is loaded\n\n", "bold"),
-    ("each loaded model has a small chart here; in the table ", "$quiet"),
-    ("l", "bold $accent"),
-    (" loads one,\n", "$quiet"),
-    ("p", "bold $accent"),
-    (" loads it and drives it with its data", "$quiet"),
-)
+
+def _nothing() -> Content:
+    """The way to a first chart."""
+    return Content.assemble(
+        ("nothing is loaded\n\n", "bold"),
+        ("each loaded model has a small chart here; in the table ", "$quiet"),
+        (key_for("load"), "bold $accent"),
+        (" loads one,\n", "$quiet"),
+        (key_for("probe"), "bold $accent"),
+        (" loads it and drives it with its data", "$quiet"),
+    )
 
 
 class ChartsScreen(ArtifactScreen):
@@ -57,7 +60,7 @@ class ChartsScreen(ArtifactScreen):
     def content(self) -> Iterable[Widget]:
         """The charts, what they show, and what stands there while nothing is loaded."""
         yield self._grid
-        yield Static(NOTHING, id="nothing")
+        yield Static(_nothing(), id="nothing")
         yield self._sight
 
     def on_mount(self) -> None:

@@ -49,6 +49,8 @@ _ONLY_IN = {
     "previous-match": "output",
     "save-output": "output",
 }
+_OTHER_DATA = ("data.chosen", "recipe.written")
+"""Events after which a model may be driven with other data."""
 _PROBING = ("faster", "slower", "larger", "smaller")
 
 
@@ -136,6 +138,10 @@ class ModelScreen(ArtifactScreen, Columned):
         self._header.show(row, self._about)
         failed = sum(failure.artifact == self._about for failure in self.engine.failures.all())
         self._tabs.show(self._tab, {"errors": failed})
+        if isinstance(pane := self._panes.get("try"), TryPane) and any(
+            event.kind in _OTHER_DATA and event.subject == self._about for event in events
+        ):
+            pane.renew()
         self._panes[self._tab].revise(row)
 
     def moments(self) -> Iterable[float]:
@@ -162,6 +168,9 @@ class ModelScreen(ArtifactScreen, Columned):
             case "live":
                 return ("load", "probe", "pause", "zoom-in", "zoom-out")
             case "try":
+                pane = self._panes.get("try")
+                if isinstance(pane, TryPane) and pane.lacks_data:
+                    return ("load", "data", "edit-row", "probe", "back")
                 return ("load", "previous-row", "next-row", "edit-row", "probe")
             case "errors":
                 return ("open", "reload", "copy", "back")
@@ -364,6 +373,7 @@ class ModelScreen(ArtifactScreen, Columned):
         if isinstance(pane := self._panes.get("try"), TryPane):
             pane.edit()
 
+    @on(TryPane.Lacking)
     @on(LineList.Moved)
     def _moved(self) -> None:
         """What can be done with one line of a list need not be possible with the next."""

@@ -17,6 +17,7 @@ from textual.widgets import Button, ContentSwitcher, Input, Static
 from console.errors import ConsoleError, Usage
 from console.records import Event, Target, UpdatePlan, UpdateProgress, target_words
 from console.safe_text import safe
+from console.store.data_files import typed_path
 from console.ui import text
 from console.ui.data_files import DataFiles
 from console.ui.dialogs.confirm import ConfirmScreen
@@ -223,7 +224,7 @@ class UpdateScreen(ConsoleScreen):
         shown = target_words(plan.target) if plan is not None else ""
         wanted: Target | None = plan.target if plan is not None and target == shown else target or None
         if plan is None or data != self._shortened(plan.data):
-            full = str(self.engine.root / data) if data else None
+            full = typed_path(self.engine.root, data) if data else None
             try:
                 plan = self.engine.updates.plan(self._path, data=full, target=wanted)
             except ConsoleError as error:

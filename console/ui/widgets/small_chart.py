@@ -13,6 +13,7 @@ from console.monitor.series import Recorder
 from console.records import WorkerState
 from console.safe_text import safe
 from console.ui import text
+from console.ui.keys import key_for
 from console.ui.rows import Row
 from console.ui.states import again_words
 from console.ui.widgets.axis import Scale, Unit
@@ -206,7 +207,7 @@ def _why_nothing(row: Row, cause: str) -> str:
     if worker is None or worker.state is WorkerState.ENDED:
         return "unloaded"
     if worker.state is WorkerState.ERROR:
-        return f"ended: {safe(cause or 'the worker is gone', 80)}; r tries again"
+        return f"ended: {safe(cause or 'the worker is gone', 80)}; {key_for('reload')} tries again"
     if worker.state is not WorkerState.READY:
         return f"{worker.state}: {safe(worker.phase, 30)}" if worker.phase else str(worker.state)
     if probe is not None and probe.running:

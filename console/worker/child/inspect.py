@@ -1,4 +1,4 @@
-"""The inspector: reads the facts of one file after another, and runs nothing of them."""
+"""The inspector: reads the facts of one file after another, and the columns of data files; runs nothing of them."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ ITEMS_CAP = 20_000
 
 
 class Inspecting(Service):
-    """Operation `inspect` (name, plan, room, opened, up to three descriptors) → `inspection`; the load plan as body."""
+    """Operation `inspect` (name, plan, room, opened, up to three descriptors) → `inspection`; the load plan as body.
+
+    Operation `columns` (name, options, names, one descriptor) → the columns of a data file, see `headers.columns_of`.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.operations = {"inspect": self.inspect}
+        self.operations = {"inspect": self.inspect, "columns": self.columns}
 
     def inspect(self, request: Request) -> Answer:
         """Facts of the file behind the first descriptor, and with `plan` where its arrays lie.
@@ -41,6 +44,15 @@ class Inspecting(Service):
         if isinstance(source, Freezing):
             source.finish()
         return {"inspection": as_json(found)}, source.plan.to_bytes() if source.plan is not None else b""
+
+    def columns(self, request: Request) -> Answer:
+        """The columns of the data file behind the descriptor. Raises Refusal."""
+        from console.worker.child.data.options import options_from
+        from console.worker.child.headers import columns_of
+
+        source = Source(request.fds[0], str(request.fields.get("name", "")))
+        names = [str(name) for name in request.fields.get("names") or ()]
+        return columns_of(source, options_from(request.fields.get("options")), names), b""
 
 
 def as_json(inspection: Inspection) -> dict[str, Any]:

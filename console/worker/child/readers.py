@@ -84,12 +84,12 @@ def _read(
     if head.startswith(b"ARROW1") or head[:4] == b"FEA1":
         return _arrow(source, "feather")
     if head.startswith(b"\x93NUMPY"):
-        return _one_array(source, _npy(source))
-    if head.startswith(b"PK\x03\x04") and _holds_arrays(source):
+        return one_array(source, read_npy(source))
+    if head.startswith(b"PK\x03\x04") and holds_arrays(source):
         arrays = _npz(source)
-        return _sparse(source, arrays) if arrays.keys() >= _SPARSE else _several(source, arrays, target, known)
+        return _sparse(source, arrays) if arrays.keys() >= SPARSE else several_arrays(source, arrays, target, known)
     if head.startswith(b"\x89HDF\r\n\x1a\n"):
-        return _several(source, _hdf5(source), target, known)
+        return several_arrays(source, _hdf5(source), target, known)
     if is_json_lines(source, options):
         return _from_columns(read_json_lines(source, options, known))
     return _from_columns(read_delimited(source, options, known, extent))
@@ -100,7 +100,7 @@ def _from_columns(found: Columns) -> Raw:
     return Raw(frame, named=found.named, decided=found.decided, problems=found.problems, long=found.long)
 
 
-def _holds_arrays(source: Source) -> bool:
+def holds_arrays(source: Source) -> bool:
     """Whether a zip archive holds arrays, or nothing that can be told; else it may be a packed table of text."""
     try:
         with zipfile.ZipFile(source.file()) as archive:
@@ -172,7 +172,7 @@ def _texts(table: Any) -> Any:
     return table
 
 
-_SPARSE = {"format", "shape", "data"}
+SPARSE = {"format", "shape", "data"}
 """Arrays that scipy.sparse.save_npz writes for every kind of matrix."""
 
 
@@ -201,7 +201,8 @@ def _sparse(source: Source, arrays: dict[str, Any]) -> Raw:
     return Raw(array=made, named=False, decided=[f"sparse {form}"])
 
 
-def _npy(source: Source) -> Any:
+def read_npy(source: Source) -> Any:
+    """The array of a npy file; a large one is mapped. Raises Refusal."""
     numpy = importlib.import_module("numpy")
     try:
         found = mapped.npy(source)
@@ -261,7 +262,8 @@ def _datasets(source: Source, h5py: Any, group: Any, name: str) -> list[Any]:
     return [item[...] if found is None else found]
 
 
-def _one_array(source: Source, array: Any) -> Raw:
+def one_array(source: Source, array: Any) -> Raw:
+    """An array as a table: the fields of records are columns. Raises Refusal."""
     if array.dtype.names:
         deep = next((name for name in array.dtype.names if array[name].ndim > 1 or array.dtype[name].names), None)
         if deep is not None:
@@ -273,7 +275,7 @@ def _one_array(source: Source, array: Any) -> Raw:
     return Raw(array=array.reshape(len(array), -1) if array.ndim > 2 else array, named=False)
 
 
-def _several(source: Source, arrays: dict[str, Any], target: Optional[str], known: Knowledge) -> Raw:
+def several_arrays(source: Source, arrays: dict[str, Any], target: Optional[str], known: Knowledge) -> Raw:
     """Named arrays: one of inputs with its target apart, or as many columns as there are one-dimensional ones."""
     arrays = dict(arrays)
     names = next((arrays.pop(name) for name in NAME_ARRAYS if name in arrays and arrays[name].ndim == 1), None)
@@ -291,7 +293,7 @@ def _several(source: Source, arrays: dict[str, Any], target: Optional[str], know
     if inputs is None and (not arrays or len(lengths) != 1 or any(array.ndim != 1 for array in arrays.values())):
         found = ", ".join(f"{name} {array.shape}" for name, array in list(arrays.items())[:8])
         raise bad(source, f"does not say which array holds the inputs (found {found or 'none'}); name it X")
-    raw = _one_array(source, inputs) if inputs is not None else Raw(frame=columns_frame(arrays))
+    raw = one_array(source, inputs) if inputs is not None else Raw(frame=columns_frame(arrays))
     if raw.array is not None and names is not None and raw.array.ndim == 2 and len(names) == raw.array.shape[1]:
         raw = Raw(frame=frame_of(raw.array, [str(name) for name in names])) if pandas() is not None else raw
     rows = len(inputs) if inputs is not None else lengths.pop()

@@ -1,0 +1,104 @@
+"""The question for a model's data, from the file to the recipe; each step can be gone back from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import PurePosixPath
+
+from console.errors import ConsoleError
+from console.loading.model_data import Expected
+from console.records import DataColumns, DataSource, Draft, ModelData
+from console.ui.host import Host
+
+__all__ = ["choose_data", "has_data"]
+
+
+async def has_data(app: Host, path: str, before: Callable[[], None] = lambda: None) -> bool:
+    """Whether a model has data by now; where nothing names any, the operator is asked, after `before` was called.
+
+    Raises BadInput for a malformed recipe.
+    """
+    now = await app.engine.model_data.of(path)
+    if now.is_known:
+        return True
+    before()
+    return await _ask(app, path, now)
+
+
+async def choose_data(app: Host, path: str) -> bool:
+    """Ask which data a model is to be driven with, whatever it has; a recipe's is not asked for. Raises BadInput."""
+    now = await app.engine.model_data.of(path)
+    if now.source is DataSource.RECIPE and now.data is not None:
+        app.say(f"The recipe of {path} names its data: {app.engine.model_data.shortened(now.data)}; change it there")
+        return False
+    return await _ask(app, path, now)
+
+
+async def _ask(app: Host, path: str, now: ModelData) -> bool:
+    from console.ui.dialogs.data_file import DataFileScreen
+    from console.ui.dialogs.target import TargetScreen
+    from console.ui.dialogs.use_data import WRITE, UseDataScreen
+
+    data, artifacts = app.engine.model_data, app.engine.artifacts
+
+    def is_model(name: str) -> bool:
+        row = artifacts.row(name)
+        return row is not None and row.model_class is not None
+
+    while True:
+        file = await app.push_screen_wait(DataFileScreen(path, app.engine.root, now, is_model))
+        if file is None:
+            return False
+        now = ModelData(now.source, file, now.target, now.why)
+        shown = data.shortened(file)
+        read = partial(_read, app, path, file)
+        while True:
+            target = TargetScreen(path, shown, read, called=_called(path), now=now.target)
+            aim = await app.push_screen_wait(target)
+            if aim is None:
+                break
+            now = ModelData(now.source, file, aim.target, now.why)
+            draft = await data.draft(path, file, aim.target)
+            answer = await app.push_screen_wait(UseDataScreen(path, shown, aim, draft))
+            if answer is None:
+                continue
+            await _use(app, path, now, draft if answer == WRITE else None)
+            return True
+
+
+async def _read(app: Host, path: str, file: str) -> tuple[DataColumns, Expected]:
+    """The columns of a file, and what is known of the model's inputs: its facts are asked for where they are not known.
+
+    Raises BadInput, ChildRefused, ChildFailed, Failed.
+    """
+    with suppress(ConsoleError):
+        await app.engine.artifacts.report(path)
+    columns = await app.engine.model_data.columns(path, file)
+    return columns, app.engine.model_data.expected(path)
+
+
+async def _use(app: Host, path: str, chosen: ModelData, draft: Draft | None) -> None:
+    """Remember the choice, and write the recipe; where that fails, the data is used all the same."""
+    data = app.engine.model_data
+    assert chosen.data is not None
+    try:
+        await data.choose(path, chosen.data, chosen.target)
+    except ConsoleError as error:
+        app.say_error(error)
+    if draft is not None:
+        try:
+            await data.write_recipe(path, draft)
+        except ConsoleError as error:
+            app.say_error(error)
+        else:
+            app.say(f"{draft.path} is written")
+
+
+def _called(path: str) -> tuple[str, ...]:
+    """Names that the target of a model may have: the model's own, and its directory's."""
+    place = PurePosixPath(path)
+    stem = os.path.basename(path).partition(".")[0]
+    return (stem, place.parent.name) if place.parent.name else (stem,)

@@ -1,0 +1,163 @@
+"""Which data file a model is to be driven with: those of the store, nearest first, or any path that is typed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from textual.content import Content
+
+from console.records import ModelData
+from console.safe_text import safe
+from console.store.data_files import NearestFirst, completed, completions, identity_at, typed_path
+from console.ui import text
+from console.ui.dialogs.picking import PickScreen
+from console.ui.widgets.line_list import Item
+
+_MOST = 300
+"""Lines the list takes; who looks for more types more."""
+_AT_ONCE = 2_000
+"""Names looked at in one turn of the event loop."""
+_SHOWN_EVERY_S = 0.15
+_PATHS = ("/", "~", "./", "../")
+_FORMATS = "csv, JSON lines, parquet, feather, npy, npz or HDF5"
+
+
+class DataFileScreen(PickScreen[str | None]):
+    """Answers with the absolute path of a file, None for none. The store is looked through in a thread meanwhile."""
+
+    def __init__(self, path: str, root: Path, now: ModelData, is_model: Callable[[str], bool]) -> None:
+        """`now` is the data that the model has, or had; files of the store that are models are not offered."""
+        super().__init__(
+            f"Which data shall {safe(path, 80)} be driven with?",
+            safe(now.why, 300),
+            placeholder="part of a name, or a path",
+            keys="enter takes it, tab completes a path, esc leaves it",
+        )
+        self._path = path
+        self._root = root
+        self._is_model = is_model
+        self._first = now.instead or now.data
+        self._files: list[str] = []
+        self._walk = NearestFirst(root, path)
+        self._left = threading.Event()
+        self._done = False
+        self._said = ""
+
+    def on_mount(self) -> None:
+        """Begin to look through the store."""
+        loop = asyncio.get_running_loop()
+        threading.Thread(target=self._look, args=(loop,), daemon=True, name="data files").start()
+
+    def on_unmount(self) -> None:
+        """Nobody wants more."""
+        self._left.set()
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Hand over what is found, a few at a time; in a thread of its own, which a hung disk keeps for itself."""
+        found: list[str] = []
+        told = 0.0
+        try:
+            for batch in self._walk.batches(self._left.is_set):
+                found += batch
+                if time.monotonic() - told > _SHOWN_EVERY_S:
+                    loop.call_soon_threadsafe(self._take_over, found, False)
+                    found, told = [], time.monotonic()
+            loop.call_soon_threadsafe(self._take_over, found, True)
+        except RuntimeError:
+            return
+
+    def _take_over(self, found: list[str], done: bool) -> None:
+        self._files += [name for name in found if not self._is_model(name)]
+        self._done = done
+        if self.is_mounted and not self._left.is_set():
+            self.search(top=False)
+
+    async def fill(self, wanted: str) -> None:
+        """The file that is typed, what a typed path may go on as, or the files of the store with these words."""
+        items: dict[tuple[str, str], Content] = {}
+        if wanted:
+            exact = typed_path(self._root, wanted) if "\0" not in wanted else ""
+            if exact and await asyncio.to_thread(identity_at, exact) is not None:
+                items["file", exact] = self._line(wanted)
+        elif self._first is not None and await asyncio.to_thread(identity_at, self._first) is not None:
+            items["file", self._first] = self._line(self._shortened(self._first))
+        if "/" in wanted or wanted.startswith(_PATHS):
+            for choice in (await asyncio.to_thread(completions, self._root, wanted))[:_MOST]:
+                key = ("folder", choice) if choice.endswith("/") else ("file", typed_path(self._root, choice))
+                items.setdefault(key, self._line(choice))
+        if not wanted.startswith(_PATHS):
+            await self._add_matching(wanted, items)
+        shown: list[Item] = list(items.items())
+        self.listed.show(shown)
+        self._said = self._words(wanted, len(shown))
+
+    async def _add_matching(self, wanted: str, items: dict[tuple[str, str], Content]) -> None:
+        words = wanted.casefold().split()
+        for number, name in enumerate(self._files, 1):
+            known = name.casefold()
+            if all(word in known for word in words):
+                items.setdefault(("file", os.path.join(self._root, name)), self._line(name))
+                if len(items) >= _MOST:
+                    return
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+
+    def _words(self, wanted: str, shown: int) -> str:
+        """What is to be said of the list."""
+        known = text.count(len(self._files), "data file")
+        if wanted.startswith(_PATHS):
+            return "" if shown else "nothing there goes on like that"
+        if not self._done:
+            return f"looking through the store: {known} so far"
+        if self._walk.bounded:
+            return f"{known}, and more that are not listed: type a path for those"
+        if not self._files:
+            return f"no file of this store is called like data ({_FORMATS}): type a path, tab completes it"
+        if not shown:
+            return f"none of {known} is called like that"
+        return f"{known}; any other by its path, from /, ~ or ./"
+
+    def describe(self, key: object) -> None:
+        """What the list is of."""
+        self.say(self._said)
+
+    def take(self, key: object) -> None:
+        """Answer with a file, go into a directory, or say what is wrong."""
+        if not isinstance(key, tuple):
+            self.say(f"there is no data file {self.typed}" if self.typed else "there is nothing to take", "$error", "✖")
+        elif key[0] == "folder":
+            self.type(key[1])
+        else:
+            self.dismiss(key[1])
+
+    def action_complete(self) -> None:
+        """Go on with what is typed as far as that is clear, else with the line under the cursor."""
+        self.run_worker(self._complete(), group="complete")
+
+    async def _complete(self) -> None:
+        typed = self.typed
+        longer = await asyncio.to_thread(completed, self._root, typed) if typed else ""
+        if self.typed != typed:
+            return
+        key = self.listed.key
+        if longer == typed and isinstance(key, tuple) and not typed.startswith(_PATHS):
+            longer = self._shortened(key[1])
+        if longer != typed:
+            self.type(longer)
+
+    def _shortened(self, path: str) -> str:
+        return path.removeprefix(os.path.join(self._root, ""))
+
+    def _line(self, name: str) -> Content:
+        folder, slash, last = name.rstrip("/").rpartition("/")
+        width = max(8, self.listed.text_width)
+        whole = safe(name, 0)
+        if len(whole) > width:
+            return Content(text.cut_middle(whole, width))
+        last += "/" if name.endswith("/") else ""
+        return Content.assemble((safe(folder + slash, 0), "$quiet"), (safe(last, 0), "bold"))
