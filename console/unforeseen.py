@@ -25,12 +25,23 @@ def told(error: BaseException, account: Callable[[], Path | None]) -> ConsoleErr
     """
     error = next((one for one in _chain(error) if is_of_the_machine(one)), error)
     system = as_system_error(error)
+    if isinstance(error, FileNotFoundError) and not error.filename and _is_lost():
+        return BadInput("the current directory is gone", hint="change to one that is there: cd")
     if system is not None and system.errno in _NOT_ALLOWED and system.filename:
         return BadInput(f"{os.fsdecode(system.filename)} cannot be used: {why(system)}", hint=hint(system))
     if system is None or not is_of_the_machine(error):
         return ConsoleError("this is a defect of model-console itself", hint=_accounted(error, account))
     about = f": {system.filename}" if system.filename else ""
     return ConsoleError(f"the console cannot go on, because {why(system)}{about}", hint=hint(system))
+
+
+def _is_lost() -> bool:
+    """Whether the directory that relative paths begin at was removed."""
+    try:
+        os.getcwd()
+    except OSError:
+        return True
+    return False
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -121,12 +121,10 @@ async def test_what_fails_in_a_callback_reaches_who_can_tell_it(error: Exception
 async def test_the_machine_s_failure_in_the_background_ends_the_console_with_a_sentence(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    feeder = demo()
-
     async def run() -> None:
-        async with console_on(feeder) as console:
+        async with console_on(demo()) as console:
             await console.on(HomeScreen)
-            feeder.on_failure(OSError(24, "Too many open files"))
+            console.app.engine.on_failure(OSError(24, "Too many open files"))
             await console.until(lambda: not console.app.is_running)
 
     with pytest.raises(OSError, match="Too many"):
@@ -135,3 +133,15 @@ async def test_the_machine_s_failure_in_the_background_ends_the_console_with_a_s
     assert "model-console: the console cannot go on, because this process may open no more files" in shown
     assert "hint: raise its limit: ulimit -n 1024" in shown
     assert "defect" not in shown
+
+
+def test_a_current_directory_that_is_gone_is_no_defect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    try:
+        os.path.abspath("m.pkl")
+    except OSError as error:
+        told = unforeseen.told(error, lambda: None)
+    assert (told.exit_code, told.message) == (4, "the current directory is gone")

@@ -83,6 +83,18 @@ def test_a_reader_that_has_seen_enough_is_no_error(store: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "[\n", "")
 
 
+@pytest.mark.slow
+def test_a_current_directory_that_is_gone_is_told(store: Path, tmp_path: Path) -> None:
+    found = f"PYTHONPATH={ROOT}"
+    done = in_shell(f"cd {tmp_path}; mkdir gone; cd gone; rmdir ../gone; {found} model-console ls")
+    assert (done.returncode, done.stderr.splitlines()) == (
+        4,
+        ["model-console: the current directory is gone", "hint: change to one that is there: cd"],
+    )
+    done = in_shell(f"cd {tmp_path}; mkdir gone; cd gone; rmdir ../gone; {found} model-console ls {store}")
+    assert done.returncode == 0
+
+
 # in another locale, on another terminal
 
 
