@@ -53,7 +53,8 @@ def why(error: OSError) -> str:
     if (error.strerror or "").startswith(_NO_TEMPORARY):
         because = ", since files may have no bytes here" if _no_files() else ""
         return f"no directory for temporary files can be written{because}"
-    words, _ = _WORDS.get(error.errno or 0, ((error.strerror or str(error) or type(error).__name__).lower(), None))
+    said = error.strerror or str(error) or type(error).__name__
+    words, _ = _WORDS.get(error.errno or 0, (said[:1].lower() + said[1:], None))
     if error.errno == errno.EMFILE:
         return f"{words} (its limit is {resource.getrlimit(resource.RLIMIT_NOFILE)[0]})"
     most = resource.getrlimit(resource.RLIMIT_NPROC)[0]
