@@ -27,6 +27,7 @@ FINDING_CODES: tuple[FindingCode, ...] = (
     FindingCode("truncated", "damaged", "the file ends before what it announces"),
     FindingCode("malformed", "damaged", "bytes that no reader of the format accepts"),
     FindingCode("translated", "damaged", "its line ends were changed on the way, so it is not what was saved"),
+    FindingCode("unfilled", "damaged", "its end is zero bytes, for which room was made and nothing came"),
     FindingCode("trailing-bytes", "damaged", "bytes after the end of the model that belong to nothing"),
     FindingCode("limit", "limit", "a budget of size, depth, count or time ran out; the rest was not read"),
     FindingCode("extension-mismatch", "note", "the file's name promises another format"),

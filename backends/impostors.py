@@ -20,9 +20,10 @@ _LOOK = 1 << 16
 _ENDS = 4096
 _LONGEST_POINTER = 8192
 _NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x9f]")
-_LFS = re.compile(
-    r"version https?://[\w./-]*(?:git-l(?:fs|media)|hawser)\S*\r?\n(?:ext-.*\n)*oid (\w+:[0-9a-f]+)\r?\nsize (\d+)\s*\Z"
-)
+_LFS = re.compile(r"version https?://[\w./-]*(?:git-l(?:fs|media)|hawser)")
+_LFS_OID = re.compile(r"^oid (\w+:[0-9a-f]{32,128})\s*$", re.MULTILINE)
+_LFS_SIZE = re.compile(r"^size (\d+)\s*$", re.MULTILINE)
+_CONFLICT = re.compile(r"<{7} .*\n(?:.*\n)*?={7}(?:\n|\r)")
 _ANNEX = re.compile(r"(?:[^\n]*[/\\])?annex[/\\]objects[/\\](?:[^\n]*[/\\])?([A-Z0-9_]+-(?:\w+-)*-\S+)\s*")
 _DVC = re.compile(r"^outs:", re.MULTILINE)
 _DVC_DIGEST = re.compile(r"^[- \t]*(md5|etag|checksum):\s*[\"']?([\w.-]+)", re.MULTILINE)
@@ -31,8 +32,8 @@ _DVC_PATH = re.compile(r"^[- \t]*path:\s*(\S.*?)\s*$", re.MULTILINE)
 _FAT = re.compile(r"#\$# git-fat ([0-9a-f]{40})\s+(\d+)\s*\Z")
 _XET = re.compile(r"# xet version \S+\s+filesize = (\d+)\s+hash = '(\w+)'\s*\Z")
 _BIGSTORE = re.compile(r"bigstore\s+(\w+)\s+([0-9a-f]{32,})\s*\Z")
-_PATH = re.compile(r"(?:\.{1,2}|~)?/?(?:[^\s/:<>{}\"']+/)+[^\s/:<>{}\"']+\Z")
-_ADDRESS = re.compile(r"(?:https?|s3|gs|az|abfss?|hf|ftp)://\S+\Z")
+_PATH = re.compile(r"(?!\w+=)(?:\.{1,2}|~)?/?(?:[^\s/:<>{}\"']+/)+[^\s/:<>{}\"']+\Z|(?:[A-Za-z]:|\\)\\\S+\Z")
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/{1,3}[^\s/]\S*\Z")
 _TITLE = re.compile(r"<title[^>]*>\s*(.{1,200}?)\s*</title", re.DOTALL | re.IGNORECASE)
 _HTML = re.compile(
     r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*<(?:!doctype html|html|head|body|script|meta)\b",
@@ -48,6 +49,12 @@ _ANSWER = re.compile(
     r"|no such|error\b|internal server error|service unavailable|gateway time-?out)",
     re.IGNORECASE,
 )
+_FAILED = re.compile(
+    r"\s*(?:Traceback \(most recent call last\):|(?:-?(?:ba|z|da|fi)?sh|curl|wget|scp|sftp|ssh|rsync|aws|gsutil|git"
+    r"|python[\d.]*|fatal|gzip|tar|unzip|cat|cp): )"
+)
+_CHECKSUM = r"(?:[0-9a-fA-F]{32,128}(?: [ *][^\r\n]+)?|\w+ \([^\r\n]+\) = [0-9a-fA-F]{32,128})"
+_CHECKSUMS = re.compile(rf"{_CHECKSUM}(?:\r?\n{_CHECKSUM})*\s*\Z")
 _LONGEST_ANSWER = 2048
 
 _MAGICS: tuple[tuple[bytes, str], ...] = (
@@ -80,8 +87,25 @@ _MAGICS: tuple[tuple[bytes, str], ...] = (
     (b"$ANSIBLE_VAULT;", "a file encrypted by Ansible Vault: run `ansible-vault decrypt` on it"),
     (b"-----BEGIN PGP MESSAGE", "a file encrypted by PGP: decrypt it first (gpg --decrypt)"),
     (b"!<symlink>", "a symbolic link that was written as a file: copy the file that it leads to"),
+    (b"[Desktop Entry]", "a shortcut of a desktop: copy the file that it leads to"),
     (b"[InternetShortcut]", "a link to a web page: download the file that it leads to"),
 )
+
+_WRAPPED: tuple[tuple[re.Pattern[bytes], str], ...] = (
+    (
+        re.compile(rb"HTTP/[\d.]+ \d{3}[ \r\n]"),
+        "an answer of a web server with its headers before the file: download it without them (curl without -i)",
+    ),
+    (
+        re.compile(rb"--[^\r\n]{1,80}\r?\nContent-Disposition:", re.IGNORECASE),
+        "an upload form as it was sent, with the file as a part of it: save that part alone",
+    ),
+    (
+        re.compile(rb"(?:blob|tree|commit|tag) \d+\0"),
+        "an object out of a git repository: `git cat-file -p` and its name write what is in it",
+    ),
+)
+"""Files that stand in something around them."""
 
 
 def impostor(source: Source, head: bytes) -> Optional[str]:
@@ -97,10 +121,15 @@ def impostor(source: Source, head: bytes) -> Optional[str]:
     data = whole if whole[:64] == head[:64] else head
     text = _text(data)
     if text is None:
-        return encoded_model(data, None, source.name) or _latin_text(data, whole=len(data) >= source.size)
+        return (
+            _wrapped(data)
+            or encoded_model(data, None, source.name)
+            or _latin_text(data, whole=len(data) >= source.size)
+        )
     return (
         pointer(text)
         or _error_page(text)
+        or _wrapped(data)
         or encoded_model(data, text, source.name)
         or text_kind(text, whole=len(data) >= source.size)
     )
@@ -108,7 +137,7 @@ def impostor(source: Source, head: bytes) -> Optional[str]:
 
 def pointer(text: str) -> Optional[str]:
     """The file that a pointer stands for, and the command that brings it; None where the text is no pointer."""
-    readings = (_lfs, _annex, _dvc, _others) if len(text) < _LONGEST_POINTER else ()
+    readings = (_conflict, _lfs, _annex, _dvc, _others) if len(text) < _LONGEST_POINTER else ()
     return next((words for read in readings if (words := read(text))), None)
 
 
@@ -144,6 +173,11 @@ def _latin_text(data: bytes, whole: bool) -> Optional[str]:
     return text_kind(text, whole) if not _NO_TEXT.search(text) and letters > 0.8 * len(text) else None
 
 
+def _wrapped(data: bytes) -> Optional[str]:
+    """What is around the file that these bytes begin, as it was sent or stored."""
+    return next((words for pattern, words in _WRAPPED if pattern.match(data)), None)
+
+
 def _only_zeros(source: Source) -> Optional[str]:
     if source.read(max(0, source.size - _ENDS), _ENDS).strip(b"\0"):
         return None
@@ -158,8 +192,21 @@ def _size(count: str) -> str:
 
 
 def _lfs(text: str) -> Optional[str]:
-    found = _LFS.match(text)
-    return found and f"a git-lfs pointer (`git lfs pull` brings the file): {_size(found[2])} with {found[1]}"
+    if _LFS.match(text) is None:
+        return None
+    oid, size = _LFS_OID.search(text), _LFS_SIZE.search(text)
+    known = f"{_size(size[1])} with {oid[1]}" if oid and size else "itself cut off or changed, so check it out again"
+    return f"a git-lfs pointer (`git lfs pull` brings the file): {known}"
+
+
+def _conflict(text: str) -> Optional[str]:
+    if _CONFLICT.match(text) is None:
+        return None
+    first = _LFS.search(text) and ", then `git lfs pull`"
+    return (
+        "both sides of a conflict that git left here: take one (`git checkout --ours` or `--theirs`, then the file's"
+        f" name){first or ''}"
+    )
 
 
 def _annex(text: str) -> Optional[str]:
@@ -206,10 +253,16 @@ def _error_page(text: str) -> Optional[str]:
         message = _XML_TEXT.search(text)
         said = f": {' '.join(message[1].split())}" if message else ""
         return f"an error answer of a storage service ({wrong[1]}{said}), {AGAIN}"
+    if "<ListBucketResult" in text[:500]:
+        return "a listing of a bucket: name the object itself, and download that"
     if _HTML.match(text):
         title = _TITLE.search(text)
         about = f' ("{" ".join(title[1].split())}")' if title else ""
         return f"an HTML page{about}, {AGAIN}"
+    if len(text) < _LONGEST_ANSWER and _FAILED.match(text):
+        return f'what a program said when it failed ("{" ".join(text.split())[:80]}"): run again what makes the file'
+    if len(text) < _LONGEST_ANSWER and _CHECKSUMS.match(text):
+        return "a checksum of a file, not the file: bring that one"
     if len(text) < _LONGEST_ANSWER and _ANSWER.match(text.strip()):
         return f'an error answer ("{" ".join(text.split())[:80]}"), {AGAIN}'
     return None

@@ -175,6 +175,11 @@ def _through_text(data: bytes) -> Optional[str]:
             )
     if data.startswith(b"\x89HDF") and not data.startswith(b"\x89HDF\r\n\x1a\n"):
         return "an HDF5 file whose line ends were changed, as by a copy in text mode: copy it again in binary mode"
+    bare = data.lstrip(b"\r\n\t ")
+    if len(bare) < len(data) and _kind(bare):
+        return (
+            f"{_kind(bare)} behind white space: `tail -c +{len(data) - len(bare) + 1}` cuts off what was written before"
+        )
     if data.startswith(b"\xef\xbb\xbf") and _kind(data[3:]):
         return (
             f"{_kind(data[3:])} behind a byte order mark that a text editor wrote: copy or save it again in binary mode"

@@ -16,6 +16,7 @@ _PYTHON = re.compile(
 )
 _MLFLOW = re.compile(r"^(?:artifact_path|mlflow_version|model_uuid|run_id|utc_time_created):", re.MULTILINE)
 _ERROR_KEYS = frozenset(("error", "errors", "message", "detail", "fault"))
+_SHORTCUT_KEYS = frozenset(("doc_id", "resource_id", "resource_key"))
 _SHOWN = 40
 _LONGEST_ANSWER = 8192
 
@@ -36,6 +37,8 @@ def text_kind(text: str, whole: bool) -> str:
         return "Python source: a model is what a program saves; run it, and save with joblib.dump(model, path)"
     if _is_table(text, whole):
         return "a table as text (csv): data for a model; name it with --data"
+    if "<plist" in stripped[:500] and "<key>URL</key>" in stripped[:2000]:
+        return "a link to a web page: download the file that it leads to"
     if stripped.startswith("<"):
         return "an XML document"
     words = " ".join(stripped[:400].split())
@@ -50,16 +53,24 @@ def _json(text: str) -> Optional[str]:
         value = json.loads(text)
     except (ValueError, RecursionError):
         pass
-    if isinstance(value, dict) and _ERROR_KEYS & value.keys() and len(text) < _LONGEST_ANSWER:
+    if isinstance(value, dict) and "url" in value and _SHORTCUT_KEYS & value.keys():
+        return "a shortcut to a document on the web: download the file that it leads to"
+    if isinstance(value, dict) and (_ERROR_KEYS & value.keys() or _is_problem(value)) and len(text) < _LONGEST_ANSWER:
         return f"an error answer in JSON ({_message(value)}), {AGAIN}"
     if value is None and not re.match(r"[\[{]\s*(?:[\"\[{\d\]}-]|true|false|null)", text):
         return None
     return "JSON, settings or data"
 
 
+def _is_problem(value: dict[str, Any]) -> bool:
+    """Whether it is the description of a problem by RFC 9457, which has a title and the status of HTTP."""
+    status = value.get("status")
+    return "title" in value and isinstance(status, int) and status >= 400
+
+
 def _message(value: dict[str, Any]) -> str:
     """The first text in an error, however deep."""
-    for key in ("message", "detail", "error", "errors", "status", "code"):
+    for key in ("message", "detail", "error", "errors", "title", "status", "code"):
         inner = value.get(key)
         if isinstance(inner, list) and inner:
             inner = inner[0]

@@ -14,6 +14,7 @@ from backends.findings import KINDS, finding
 from backends.foreign import foreign_format, missing_bytes, promised_format
 from backends.impostors import impostor, unpickling_error
 from backends.translated import translated
+from backends.unfilled import unfilled, unfilled_from
 
 __all__ = [
     "FORMATS",
@@ -140,10 +141,15 @@ def inspect(source: Source) -> Inspection:
     compression, head = envelopes.peek(source, HEAD)
     family = _family_of(source, head, compression)
     if family == _PICKLES:
-        inspection = translated(source, backend("pickle").inspect(source))
+        inspection = unfilled(source, translated(source, backend("pickle").inspect(source)))
     else:
         try:
             inspection = identify(source).inspect(source)
+        except Damaged:
+            found = unfilled_from(source) if compression is None else None
+            if found is None:
+                raise
+            raise Damaged(found.detail, offset=found.offset) from None
         except ModuleNotFoundError as error:
             raise Unsupported(f"reading this format needs the Python package {error.name}") from None
     extra, names = [], inspection.names
@@ -269,6 +275,11 @@ def _unsupported(source: Source, compression: Optional[str], head: bytes) -> Uns
     python = f" (pickle says: {error})" if error else ""
     if not source.size:
         return NoModel(f"the file is empty: its bytes never came, so bring it again from where it was made{python}")
+    if compression and not head:
+        return NoModel(f"the {compression} stream is damaged or cut off before its first block ends: bring it again")
+    twice = envelopes.sniff(head) if compression else None
+    if twice:
+        return NoModel(f"compressed twice ({twice} in {compression}), which no reader undoes by itself: unpack it once")
     known = impostor(source, head)
     if known is not None:
         return NoModel(f"not a model{inside} but {known}{python}")

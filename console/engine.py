@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Awaitable, Callable
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from console import event_loop
 from console.config import Settings
 from console.errors import ConsoleError
 from console.events import Bus
@@ -95,6 +97,8 @@ class Engine:
         self.questions = Questions(self._fleet, self.book, self.recipes.of, settings.deadline_s)
         self.settled: list[str] = []
         """What was done, as this store was opened, about what a killed console had left."""
+        self.on_failure: Callable[[Exception], None] = lambda _: None
+        """Hears of what nobody expected in the background, where nobody waits for it."""
         self._background: list[asyncio.Task[None]] = []
         self._unsubscribe = self.bus.subscribe(self._hear)
 
@@ -116,6 +120,7 @@ class Engine:
         Without `records` nothing is written to the store by itself, neither to its audit log nor to settle what a
         crash left. Raises BadInput for a policy that cannot be read, Refused where this user has no role in the store.
         """
+        event_loop.make_do()
         engine = cls(root, settings, read_only=read_only, records=records, restarts=watch)
         await engine.book.allow("look")
         if not watch:
@@ -132,7 +137,7 @@ class Engine:
     def begin(self) -> None:
         """Start what runs in the background; a second call does nothing."""
         if not self._background:
-            self._background.append(asyncio.ensure_future(self._begin()))
+            self._go(self._begin())
 
     async def close(self) -> None:
         """End everything that was started; never raises."""
@@ -268,6 +273,16 @@ class Engine:
 
     # in the background
 
+    def _go(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        task.add_done_callback(self._gone)
+        self._background.append(task)
+
+    def _gone(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Exception):
+            self.on_failure(error)
+
     async def _end_abandoned(self) -> None:
         """End what a console that was killed left running."""
         ended = await asyncio.to_thread(self._launcher.end_abandoned)
@@ -295,7 +310,7 @@ class Engine:
         await self.artifacts.remember_all()
         await self._arrive()
         self.artifacts.follow(self.settings.reconcile_s)
-        self._background.append(asyncio.ensure_future(self.artifacts.survey()))
+        self._go(self.artifacts.survey())
         if self.settings.warm:
             self._launcher.stand_by()
         await asyncio.to_thread(import_module, "console.monitor.live")
@@ -319,14 +334,14 @@ class Engine:
         made = [part for name in _PLACED if (part := self.__dict__.get(name)) is not None]
         for room in (self.recipes, self._chosen, self._facts, self._compiled, *made):
             room.root = root
-        self._background.append(asyncio.ensure_future(asyncio.to_thread(self._chosen.load)))
-        self._background.append(asyncio.ensure_future(self._past.move(root)))
+        self._go(asyncio.to_thread(self._chosen.load))
+        self._go(self._past.move(root))
         try:
             self.book.move(root, why_read_only=self._why_read_only())
         except ConsoleError as error:
             self.bus.emit("trust.policy", "", error.message, severity="failure")
         else:
-            self._background.append(asyncio.ensure_future(self._arrive()))
+            self._go(self._arrive())
 
     async def _arrive(self) -> None:
         """Settle what was left half done in the store that is new here, and put its policy on record."""

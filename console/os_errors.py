@@ -18,6 +18,7 @@ _WORDS = {
         "no more processes or threads may be started",
         "end some of this user's processes, or raise the limit: ulimit -u",
     ),
+    errno.EFBIG: ("this process may write no file so large", "raise its limit: ulimit -f unlimited"),
     errno.ENOMEM: ("there is no memory left for it", "end what uses much memory, or raise the limit: ulimit -v"),
     errno.ESTALE: ("its file server no longer knows it (stale file handle)", "mount that file system again"),
     errno.EIO: ("the disk reported an input/output error", "check the disk; the kernel's log (dmesg) says more"),
@@ -26,11 +27,23 @@ _WORDS = {
 }
 
 OF_THE_MACHINE = frozenset(
-    (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE)
+    (
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.EAGAIN,
+        errno.ENOMEM,
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EFBIG,
+        errno.EIO,
+        errno.ESTALE,
+    )
 )
 """Errors that say nothing about the file they meet: the machine failed, or this process ran out of something."""
 
 
+_STACK = 8 << 20
+"""Bytes of a thread's stack where nothing else is said."""
 _NO_TEMPORARY = "No usable temporary directory"
 """How Python's tempfile begins to say so."""
 
@@ -38,18 +51,29 @@ _NO_TEMPORARY = "No usable temporary directory"
 def why(error: OSError) -> str:
     """The reason, for the end of a sentence that names the thing."""
     if (error.strerror or "").startswith(_NO_TEMPORARY):
-        return "no directory for temporary files can be written"
-    words, _ = _WORDS.get(error.errno or 0, ((error.strerror or str(error) or type(error).__name__).lower(), None))
+        because = ", since files may have no bytes here" if _no_files() else ""
+        return f"no directory for temporary files can be written{because}"
+    said = error.strerror or str(error) or type(error).__name__
+    words, _ = _WORDS.get(error.errno or 0, (said[:1].lower() + said[1:], None))
     if error.errno == errno.EMFILE:
         return f"{words} (its limit is {resource.getrlimit(resource.RLIMIT_NOFILE)[0]})"
+    most = resource.getrlimit(resource.RLIMIT_NPROC)[0]
+    if error.errno == errno.EAGAIN and most != resource.RLIM_INFINITY:
+        return f"{words} (this user's limit is {most})"
     return words
 
 
 def hint(error: OSError) -> str | None:
     """The next step, None where the reason alone must do."""
     if (error.strerror or "").startswith(_NO_TEMPORARY):
+        if _no_files():
+            return _WORDS[errno.EFBIG][1]
         return "set TMPDIR to a directory that this user may write, or make /tmp writable"
     return _WORDS.get(error.errno or 0, ("", None))[1]
+
+
+def _no_files() -> bool:
+    return resource.getrlimit(resource.RLIMIT_FSIZE)[0] == 0
 
 
 def is_of_the_machine(error: BaseException) -> bool:
@@ -65,10 +89,24 @@ def as_system_error(error: BaseException) -> OSError | None:
     if isinstance(error, BaseExceptionGroup):
         return as_system_error(error.exceptions[0])
     if isinstance(error, RuntimeError) and "start new thread" in str(error):
-        return OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        number = errno.ENOMEM if _memory_is_short() else errno.EAGAIN
+        return OSError(number, os.strerror(number))
     if isinstance(error, MemoryError):
         return OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
     return error if isinstance(error, OSError) else None
+
+
+def _memory_is_short() -> bool:
+    """Whether the limit on this process's memory leaves no room for the stack of another thread."""
+    limit, stack = resource.getrlimit(resource.RLIMIT_AS)[0], resource.getrlimit(resource.RLIMIT_STACK)[0]
+    if limit == resource.RLIM_INFINITY:
+        return False
+    try:
+        with open("/proc/self/statm", encoding="ascii") as told:
+            held = int(told.read().split()[0]) * resource.getpagesize()
+    except (OSError, ValueError, MemoryError):
+        return True
+    return held + 2 * min(stack if stack != resource.RLIM_INFINITY else _STACK, _STACK) > limit
 
 
 def unmapped_owner(uid: int, gid: int) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -11,20 +10,17 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from console import unforeseen
 from console.cli import streams
 from console.cli.output import Output, reader_gone
 from console.cli.parser import PROG, close_to, commands_parser, console_parser
 from console.config import Settings, load_settings
 from console.ending import silence
-from console.errors import BadInput, ConsoleError, Usage
-from console.os_errors import as_system_error, hint, is_of_the_machine, why
-from console.safe_text import safe
+from console.errors import ConsoleError, Usage
 from console.start import Start
 
 INTERRUPTED = 130
 
-_NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
-"""Errors that say that this user may not do something where nobody expected it."""
 _ABOUT = ("-h", "--help", "--version")
 
 Screens = Callable[[Path, Settings, Start], int]
@@ -58,27 +54,8 @@ def run(argv: Sequence[str], screens: Screens, account: Callable[[], Path | None
 
 
 def _unforeseen(error: Exception, account: Callable[[], Path | None]) -> ConsoleError:
-    """What to say of an error that nobody expected: the machine's fault, or a defect of ours with its account."""
-    if isinstance(error, streams.Untaken):
-        return streams.not_written(error)
-    system = as_system_error(error)
-    if system is not None and system.errno in _NOT_ALLOWED and system.filename:
-        return BadInput(f"{os.fsdecode(system.filename)} cannot be used: {why(system)}", hint=hint(system))
-    if system is None or not is_of_the_machine(error):
-        return ConsoleError("this is a defect of model-console itself", hint=_accounted(error, account))
-    about = f": {system.filename}" if system.filename else ""
-    return ConsoleError(f"the console cannot go on, because {why(system)}{about}", hint=hint(system))
-
-
-def _accounted(error: Exception, account: Callable[[], Path | None]) -> str:
-    """Where the account of a defect is, or the error itself where none can be written. Never raises."""
-    with suppress(Exception):
-        if where := account():
-            return f"its account is in {where}"
-    words = "an error whose text cannot be made"
-    with suppress(Exception):
-        words = safe(f"{type(error).__name__}: {error}")
-    return f"its account cannot be written; it is {words}"
+    """What to say of an error that nobody expected."""
+    return streams.not_written(error) if isinstance(error, streams.Untaken) else unforeseen.told(error, account)
 
 
 def _outcome(argv: list[str], output: Output, screens: Screens) -> int:

@@ -8,7 +8,7 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from console import awake, ending
+from console import awake, ending, event_loop
 from console.cli.output import Output
 from console.config import load_settings
 from console.engine import Engine
@@ -73,15 +73,25 @@ class Opened:
 def run(command: Command, arguments: argparse.Namespace, output: Output) -> int:
     """Run one command on an event loop of its own; SIGTERM and SIGHUP end it like Ctrl-C does, but within seconds."""
 
+    failed: list[Exception] = []
+
     async def whole() -> int:
         task, loop = asyncio.current_task(), asyncio.get_running_loop()
         assert task is not None
         awake.follow(loop)
         signal.signal(signal.SIGCONT, awake.went_on)
+
+        def give_up(error: Exception) -> bool:
+            failed.append(error)
+            return task.cancel()
+
+        event_loop.hear_of_failures(give_up)
         with ending.heard(f"command {arguments.command}", lambda _number: loop.call_soon_threadsafe(task.cancel)):
             return await command(arguments, output)
 
     try:
         return asyncio.run(whole())
     except asyncio.CancelledError:
+        if failed:
+            raise failed[0] from None
         raise KeyboardInterrupt from None

@@ -59,6 +59,12 @@ class Parser(argparse.ArgumentParser):
         found = (action for action in self._actions if isinstance(action, argparse._SubParsersAction))
         return {name: parser for action in found for name, parser in action.choices.items()}
 
+    def _get_value(self, action: argparse.Action, arg_string: str) -> object:
+        """See argparse: raises ArgumentError for an empty text, which an unset variable of a shell leaves behind."""
+        if not (arg_string or action.default == "" or isinstance(action, argparse._SubParsersAction)):
+            raise argparse.ArgumentError(action, "must not be empty (is a variable unset?)")
+        return super()._get_value(action, arg_string)
+
     def _check_value(self, action: argparse.Action, value: object) -> None:
         """See argparse: raises ArgumentError for a value that is none of the choices, with the one perhaps meant."""
         if action.choices is None or value in action.choices:

@@ -30,10 +30,14 @@ async def watch(arguments: argparse.Namespace, output: Output) -> int:
         try:
             output.line(value, f"{clock}  {event.severity:<9}  {event.kind:<20}  {event.text}")
         except OSError as error:
-            if not failed.done():
-                failed.set_exception(error)
+            give_up(error)
+
+    def give_up(error: Exception) -> None:
+        if not failed.done():
+            failed.set_exception(error)
 
     async with opened(arguments.store, records=False, watch=True) as store:
+        store.engine.on_failure = give_up
         for event in store.engine.bus.recent():
             show(event)
         stop = store.engine.bus.subscribe(show)

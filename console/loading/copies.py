@@ -72,6 +72,8 @@ class Copies:
         """Say who is there."""
         pids = tuple(one.child.pid for one in slot.workers)
         slot.show(pid=pids[0] if pids else None, pids=pids, copies=slot.copies)
+        if len(pids) >= slot.copies:
+            slot.show(retry_at=None)
         self._tell(slot, "worker.copies", f"{slot.view.path}: {len(pids)} of {slot.copies} copies answer", "info")
 
     async def close(self) -> None:
@@ -103,6 +105,7 @@ class Copies:
             try:
                 await self._fill(slot)
             except ConsoleError as error:
+                slot.show(retry_at=None)
                 self._tell(slot, "worker.copies", f"{slot.view.path}: a copy did not start: {error}", "failure")
 
     def _leave(self, worker: Worker) -> None:

@@ -300,6 +300,7 @@ class Fleet:
             self._copies.show(slot)
             self._tell(slot, "worker.copies", f"{text}; it is not started again", severity="failure")
         else:
+            slot.show(retry_at=time.time() + wait)
             self._tell(slot, "worker.copies", f"{text}; another one starts in {wait:g} s", severity="failure")
             self._copies.refill(slot, wait)
 

@@ -87,5 +87,5 @@ def _cannot_inspect(error: ConsoleError) -> CannotInspect:
     if error.code in _ENDED:
         message += "; a second inspector, started for this file alone, ended like that as well"
     elif error.code == NotInspected.code:
-        message = f"not inspected, because {message}" + (f" ({error.hint})" if error.hint else "")
+        message = f"not inspected, because {message}" + (f"; {error.hint}" if error.hint else "")
     return CannotInspect(_VERDICTS.get(error.code, Verdict.DAMAGED), error.code, message)

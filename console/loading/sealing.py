@@ -17,6 +17,7 @@ from console.loading.unsealing import Unsealing
 from console.records import Verdict
 from console.store.history import versions
 from console.store.kinds import is_sealed
+from console.store.links import require_no_link
 from console.store.new_file import write_new
 from console.store.opening import OpenedFile, identity_of, open_artifact
 from console.store.own_files import HISTORY, artifact_key
@@ -56,6 +57,7 @@ class AtRest:
         was compiled of it with it. Raises Refused, BadInput, Conflict (the new file is there already), Failed.
         """
         await self._book.allow("seal", path, writes=True)
+        await asyncio.to_thread(require_no_link, self.root, path)
         target = out or self.root / f"{path}{SUFFIX}"
         if await asyncio.to_thread(os.path.lexists, target):
             raise BadInput(f"{target} is there already", hint="name another file with --out")

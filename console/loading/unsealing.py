@@ -122,7 +122,7 @@ class Unsealing:
                 raise BadInput(f'it is sealed; name an identity file in {where}: [sealing] identity = "…"')
             return open_secret(path or Path(self._settings.identity), "the identity")
         except (BadInput, Refused) as error:
-            hint = f" ({error.hint})" if error.hint else ""
+            hint = f"; {error.hint}" if error.hint else ""
             raise CannotInspect(Verdict.UNSUPPORTED, "sealed", f"{error.message}{hint}") from None
 
     def _check_size(self, size: int) -> None:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import psutil
@@ -73,8 +74,10 @@ class MemorySampler:
         with self._changed:
             self._trees[key] = _Tree(process, fast, copies=copies)
             if self._thread is None and not self._closed:
-                self._thread = threading.Thread(target=self._run, name="memory-sampler", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="memory-sampler", daemon=True)
+                with suppress(RuntimeError):  # no more threads may be started: the next worker tries again
+                    thread.start()
+                    self._thread = thread
             self._changed.notify()
 
     def hurry(self, key: str, fast: bool) -> None:

@@ -197,7 +197,7 @@ class Prober:
             if error.code != "unloaded":
                 self._errors += 1
                 self._failed_last = True
-                self._last_error = f"{error.message} ({error.hint})" if error.hint else error.message
+                self._last_error = f"{error.message}; {error.hint}" if error.hint else error.message
                 self._recorder.error()
         else:
             self._count(outcome, outcome.round_trip_ms + waited_ms)

@@ -218,8 +218,8 @@ class WorkerView:
     `digest` names the bytes it holds; `phases` maps a load phase to milliseconds; `phase` is the one that runs;
     `since` is when `state` began; `warnings` hold for every answer of it, above all that a library has another version
     than the model was written with; `copies` is how many workers are wanted and `pids` are those that answer, the one
-    of `pid` first; memory and processor time are of all of them. `selftest` has what was tried in the sandbox before
-    loading, active where denied.
+    of `pid` first; `retry_at` is when one that died is started again; memory and processor time are of all of them.
+    `selftest` has what was tried in the sandbox before loading, active where denied.
     """
 
     path: str

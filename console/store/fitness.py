@@ -13,6 +13,7 @@ from pathlib import Path
 from console.config import STORE_DIR
 from console.errors import ConsoleError
 from console.locks import holder, try_lock
+from console.os_errors import why
 from console.store.own_files import HISTORY, JOURNAL, LOCK
 from console.store.recovery import damaged, damaged_words, unsettled
 from console.store.roots import owner_name, user_name
@@ -65,7 +66,7 @@ def _file(name: str, path: Path, parent: Path) -> Trial:
     except PermissionError:
         return Trial(name, False, _denied(path, "rw"))
     except OSError as error:
-        return Trial(name, False, f"{path} cannot be opened: {error.strerror}")
+        return Trial(name, False, f"{path} cannot be opened: {why(error)}")
     try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             return Trial(name, False, f"{path} is not a plain file: move it away")
@@ -124,7 +125,7 @@ def _denied(path: Path, rights: str) -> str:
     try:
         status = path.stat()
     except OSError as error:
-        return f"{path} cannot be reached: {error.strerror}"
+        return f"{path} cannot be reached: {why(error)}"
     mine = status.st_gid in (os.getegid(), *os.getgroups())
     command = f"chmod g+{rights} {shlex.quote(os.fspath(path))}"
     if not mine:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from console.errors import BadInput, ConsoleError, Failed
+from console.os_errors import hint, why
 from console.records import Version
 from console.store import opening, retained, sealed
 from console.store.cut_off import displaced, took_effect
@@ -82,7 +83,7 @@ def listed(own: OwnFiles, journal: Journal, path: str, live_digest: str | None =
         there = known(own, journal, path)
         kept = retained.names(own, path)
     except OSError as error:
-        raise Failed(f"the history of {path} cannot be read: {error.strerror}") from None
+        raise Failed(f"the history of {path} cannot be read: {why(error)}", hint=hint(error)) from None
     live = _live(own, path, there, live_digest)
     found: list[Version] = []
     current = there.number_of(live.digest) if live is not None else 0
@@ -135,7 +136,7 @@ def opened_version(own: OwnFiles, journal: Journal, path: str, version: int) -> 
         if entry is not None and lying is not None:
             return _checked(own.root_fd, lying, words, entry.digest)
     except OSError as error:
-        raise Failed(f"{words} cannot be read: {error.strerror}") from None
+        raise Failed(f"{words} cannot be read: {why(error)}", hint=hint(error)) from None
     raise BadInput(f"{path} has no retained version {version}", hint="`history` lists the versions there are")
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from console.durable import put_bytes, sync_directory, write_all
 from console.errors import Failed
+from console.os_errors import hint, why
 from console.sharing import open_shared
 from console.store.compaction import needed
 from console.store.operations import OPEN_STATES, Operation, decode, encode, readable
@@ -74,7 +75,7 @@ class Journal:
         except FileNotFoundError:
             return
         except OSError as error:
-            raise Failed(f"the journal of {self._own.root} cannot be read: {error.strerror}") from None
+            raise Failed(f"the journal of {self._own.root} cannot be read: {why(error)}", hint=hint(error)) from None
         try:
             self._read(fd)
         finally:

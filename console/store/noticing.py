@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from console.os_errors import as_system_error, why
 from console.store.mounts import file_system_of, is_remote
 from console.store.roots import passed_links
 
@@ -47,6 +48,8 @@ class Noticing:
         self._lost = lost
         self._notices: Notices | None = None
         self._why_polling = ""
+        self._never = ""
+        """Why it is not tried again: each time costs descriptors."""
 
     @property
     def alive(self) -> bool:
@@ -61,6 +64,8 @@ class Noticing:
     def start(self, root: Path) -> bool:
         """Begin at `root`, anew where they came before; whether there are any."""
         self.stop()
+        if self._never:
+            return False
         kind = file_system_of(root)
         if is_remote(kind):
             self._why_polling = f"on {kind}, other machines' changes make no notice"
@@ -71,7 +76,12 @@ class Noticing:
         try:
             self._why_polling = notices.start() or ""
         except OSError as error:
-            self._why_polling = f"no change notices: {error.strerror or error}"
+            self._why_polling = f"no change notices: {why(error)}"
+        except RuntimeError as error:
+            system = as_system_error(error)
+            if system is None:
+                raise
+            self._why_polling = self._never = f"no change notices: {why(system)}"
         if not self._why_polling:
             notices.watch_links(passed_links(self._given), self._turned)
             self._notices = notices

@@ -42,7 +42,8 @@ class Notices:
         self._observer: BaseObserver | None = None
 
     def start(self) -> str | None:
-        """Begin; a sentence why not where the system has no watches left. Raises OSError when the tree is not there."""
+        """Begin; a sentence why not where the system has no watches left. Raises OSError when the tree is not there,
+        RuntimeError where no threads may be started, which leaves descriptors of watchdog's open."""
         warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"watchdog\.")
         wanted = [getattr(events, name) for name in _WANTED.split() if hasattr(events, name)]
         logging.getLogger(_LOGGER).addHandler(self._lost)
@@ -52,6 +53,9 @@ class Notices:
                 _Handler(self._root, self._noticed, self._unseen), self._root, recursive=True, event_filter=wanted
             )
             observer.start()
+        except RuntimeError:
+            logging.getLogger(_LOGGER).removeHandler(self._lost)
+            raise
         except OSError as error:
             logging.getLogger(_LOGGER).removeHandler(self._lost)
             if error.errno == errno.ENOSPC:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from console.errors import ConsoleError
+from console.os_errors import hint, is_of_the_machine, why
 
 __all__ = ["Root", "StoreOffline"]
 
@@ -46,7 +47,7 @@ class Root:
             is_there = path == self.path or path.is_dir()
         except OSError as error:
             raise StoreOffline(
-                f"the store {self._given} leads to no directory: {error.strerror}",
+                f"the store {self._given} leads to no directory: {why(error)}",
                 hint="have its link lead to a directory that this user may read",
             ) from None
         if not is_there:
@@ -96,7 +97,10 @@ class Root:
 
     def offline(self, error: OSError) -> StoreOffline:
         """What an error of the system says of the store."""
-        hint = "is it still mounted, or was it renamed?"
+        step = "is it still mounted, or was it renamed?"
         if error.errno in (errno.EACCES, errno.EPERM):
-            hint = "this user may not read it"
-        return StoreOffline(f"the store {self.path} cannot be reached: {error.strerror}", hint=hint)
+            step = "this user may not read it"
+        offline = StoreOffline(f"the store {self.path} cannot be reached: {why(error)}", hint=hint(error) or step)
+        if is_of_the_machine(error):
+            offline.exit_code = 1
+        return offline

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from dataclasses import dataclass, field, replace
@@ -161,7 +162,12 @@ def recipe_names(name: str) -> tuple[str, ...]:
 
 def recipe_path(artifact: Path) -> Path | None:
     """The recipe that lies beside `artifact`, or None."""
-    return next((path for name in recipe_names(artifact.name) if (path := artifact.with_name(name)).is_file()), None)
+    return next((path for name in recipe_names(artifact.name) if _is_there(path := artifact.with_name(name))), None)
+
+
+def _is_there(path: Path) -> bool:
+    """Whether a file is there to be read as a recipe, or a link that is to be told of."""
+    return path.is_file() or path.is_symlink()
 
 
 def load_recipe(artifact: Path) -> Recipe:
@@ -211,4 +217,7 @@ def recipe_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         raise BadInput(f"{path}: not UTF-8 at byte {error.start}") from None
     except OSError as error:
+        if error.errno == errno.ELOOP:
+            told = f"{path} is a symbolic link, and a link to a recipe does not count"
+            raise BadInput(told, hint="copy the recipe here, or remove the link") from None
         raise BadInput(f"{path} cannot be read: {why(error)}", hint=hint(error)) from None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from console.errors import Failed
+from console.os_errors import hint, why
 from console.store import retention, swap
 from console.store.digests import digest_at, exists
 from console.store.journal import MOST_TOLD, Journal
@@ -42,7 +43,7 @@ def recover(root: Path, path: str | None = None) -> tuple[Recovered, ...]:
                     journal.refresh()
                     done.extend(recover_path(own, journal, one))
     except OSError as error:
-        raise Failed(f"an interrupted update in {root} cannot be settled: {error.strerror}") from None
+        raise Failed(f"an interrupted update in {root} cannot be settled: {why(error)}", hint=hint(error)) from None
     return tuple(done)
 
 

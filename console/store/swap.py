@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from console.errors import Conflict, Failed
 from console.locks import locked
-from console.os_errors import unmapped_owner
+from console.os_errors import unmapped_owner, why
 from console.store import retention, syscalls
 from console.store.digests import digest_at, exists
 from console.store.name_watch import NameWatch
@@ -84,7 +84,7 @@ def take_back(site: Site, old: OpenedFile | None) -> None:
         _take_back(site, old)
     except OSError as error:
         raise Unsettled(
-            f"replacing {site.operation.path} stopped half way: {error.strerror}",
+            f"replacing {site.operation.path} stopped half way: {why(error)}",
             hint="nothing is lost; it is finished or undone as soon as the store can be written again",
         ) from None
 

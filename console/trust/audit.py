@@ -24,6 +24,7 @@ from console.config import STORE_DIR, state_dir, store_key
 from console.durable import sync_directory
 from console.errors import BadInput, Failed
 from console.locks import locked
+from console.os_errors import hint, why
 from console.sharing import PRIVATE, Share, make_directory, open_shared
 from console.trust.audit_records import (
     REPAIR,
@@ -109,11 +110,11 @@ class Audit:
                 self._remember(entry)
         except PermissionError as error:
             raise Failed(
-                f"cannot write the audit log {self.path}: {error.strerror}",
+                f"cannot write the audit log {self.path}: {why(error)}",
                 hint="`model-console doctor` tells whose it is and what would let you",
             ) from None
         except OSError as error:
-            raise Failed(f"cannot write the audit log {self.path}: {error.strerror or error}") from None
+            raise Failed(f"cannot write the audit log {self.path}: {why(error)}", hint=hint(error)) from None
         return entry
 
     def entries(self) -> tuple[AuditEntry, ...]:
@@ -209,7 +210,7 @@ class Audit:
         except FileNotFoundError:
             return
         except OSError as error:
-            raise BadInput(f"cannot read the audit log {self.path}: {error.strerror or error}") from None
+            raise BadInput(f"cannot read the audit log {self.path}: {why(error)}", hint=hint(error)) from None
 
     def _head(self, fd: int) -> tuple[int, str]:
         """Sequence number and hash of the last record, after what is torn or missing before it was marked."""

@@ -186,7 +186,7 @@ def _texts(root: Path) -> Iterator[tuple[str, bytes | Malformed | OSError]]:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise BadInput(f"cannot read the signatures of {root}: {error.strerror or error}") from None
+        raise BadInput(f"cannot read the signatures of {root}: {why(error)}", hint=hint(error)) from None
 
 
 def _envelope(text: bytes | Malformed | OSError) -> Envelope:
@@ -219,4 +219,4 @@ def _content(directory: int, name: str, cap: int) -> bytes:
 
 
 def _words(error: Exception) -> str:
-    return error.strerror or str(error) if isinstance(error, OSError) else str(error)
+    return why(error) if isinstance(error, OSError) else str(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property, partial
@@ -18,6 +19,8 @@ from textual.theme import Theme
 
 from console.config import Settings, state_dir
 from console.errors import ConsoleError
+from console.event_loop import hear_of_failures
+from console.os_errors import is_of_the_machine, why
 from console.safe_text import safe
 from console.start import Start
 from console.ui import text
@@ -66,7 +69,6 @@ class ConsoleApp(Navigator, inherit_bindings=False):
         super().__init__(driver_class=PacedDriver)
         self.set_keymap(use_keys(checked(self.settings.keys)))
         self.root = root
-        self.crash_file: Path | None = None
         self._ended_by = 0
         self._told: dict[tuple[str, str], float] = {}
         self._unpaced = Pace()
@@ -145,6 +147,7 @@ class ConsoleApp(Navigator, inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Open the store once something is on the screen."""
+        hear_of_failures(self._failed_of_itself)
         self.call_after_refresh(self.run_worker, self._open(), group="open")
         if self._ended_by:
             self.exit(None, 128 + self._ended_by)
@@ -168,6 +171,7 @@ class ConsoleApp(Navigator, inherit_bindings=False):
             if isinstance(boot, BootScreen):
                 boot.failed(error)
             return
+        self._engine.on_failure = self.failed_by_itself
         kept = self._kept_order = KeptOrder(self.root, self._begin_with.filter, self._not_kept)
         self.rows.start_with(await asyncio.to_thread(kept.read), restored=kept.restores)
         self._follower = Follower(self)
@@ -288,7 +292,7 @@ class ConsoleApp(Navigator, inherit_bindings=False):
         try:
             self.say(f"{name}: {await copy(what, write, state_dir())}")
         except OSError as error:
-            self.say(f"{name} could not be copied: {error.strerror}", "error")
+            self.say(f"{name} could not be copied: {why(error)}", "error")
 
     def sandbox_layers(self) -> Mapping[str, Layer]:
         """The layers of the worker with the fewest active ones; none are known while nothing is loaded."""
@@ -321,16 +325,27 @@ class ConsoleApp(Navigator, inherit_bindings=False):
             super()._handle_exception(error)
 
     def failed_by_itself(self, error: Exception) -> None:
-        """A defect of ours in the background ends the console as one in a screen does."""
-        self._handle_exception(error)
+        """What nobody expected in the background ends the console as it does in a screen."""
+        try:
+            raise error
+        except Exception as one:
+            self._handle_exception(one)
+
+    def _failed_of_itself(self, error: Exception) -> bool:
+        """Whether what failed in a callback is the machine's fault, which ends the console."""
+        found = is_of_the_machine(error)
+        if found:
+            self.failed_by_itself(error)
+        return found
 
     def _fatal_error(self) -> None:
-        """A defect of ours: the account goes to a file, one sentence to the screen."""
+        """What nobody expected: a sentence to the terminal, the account of a defect of ours to a file."""
+        from console import unforeseen
         from console.ui.crash import write_crash
 
-        self.crash_file = write_crash()
-        where = f"The account is in {self.crash_file}." if self.crash_file else "Its account could not be written."
-        self._exit_renderables.append(Text(f"model-console stopped on a defect of its own. {where}"))
+        error = unforeseen.told(sys.exc_info()[1] or RuntimeError("no exception is known"), write_crash)
+        hint = f"\nhint: {error.hint}" if error.hint else ""
+        self._exit_renderables.append(Text(safe(f"model-console: {error.message}{hint}", 0, lines=True)))
         self._close_messages_no_wait()
 
 

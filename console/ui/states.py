@@ -72,10 +72,14 @@ def failing_words(probe: ProbeState) -> str:
 
 
 def again_words(worker: WorkerView | None) -> str:
-    """When a dead worker is started again: `again in 4 s`; empty where it is not, or where it is not dead."""
-    if worker is None or worker.state is not WorkerState.ERROR or worker.retry_at is None:
+    """When a dead worker is started again: `again in 4 s`, of several `2 of 3 ready, 1 again in 4 s`; empty where it is
+    not, or where none is dead."""
+    if worker is None or worker.retry_at is None:
         return ""
-    return until(worker.retry_at)
+    missing = worker.copies - len(worker.pids)
+    if worker.state is WorkerState.READY and missing > 0:
+        return f"{len(worker.pids)} of {worker.copies} ready, {missing} {until(worker.retry_at)}"
+    return until(worker.retry_at) if worker.state is WorkerState.ERROR else ""
 
 
 def trouble_words(worker: WorkerView | None, probe: ProbeState | None) -> str:

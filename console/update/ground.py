@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from console.errors import BadInput, Conflict
+from console.errors import Conflict
 from console.loading.facts import Judged
 from console.loading.questions import open_data_file
 from console.loading.starting import place_in
 from console.records import FileIdentity, Mode, UpdatePlan
+from console.store.links import require_no_link
 from console.store.opening import OpenedFile, identity_of
 from console.store.sealed import digest_of
 from console.update.admitting import admit, check_sealable
@@ -71,8 +72,7 @@ class Ground:
 
 async def prepared(shop: Workshop, plan: UpdatePlan, current: Judged, data: Data) -> Ground:
     """The ground of an update whose current model may be trained again. Raises NeedsReview, Refused."""
-    if await asyncio.to_thread(os.path.islink, shop.root / plan.path):
-        raise BadInput(f"{plan.path} is a link, which is never written through", hint="update the file it leads to")
+    await asyncio.to_thread(require_no_link, shop.root, plan.path)
     admit(plan.path, current)
     check_sealable(plan, current, shop.unsealing.recipients)
     assert current.inspection is not None

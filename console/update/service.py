@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from console.records import Comparison, Json, Target, UpdatePlan, UpdateProgress, Version
+from console.store.links import require_no_link
 from console.update.converting import Converting
 from console.update.recovering import settle, settle_or_tell
 from console.update.replacing import Replacing
@@ -28,6 +30,7 @@ class Updates:
 
     def plan(self, path: str, *, data: str | None = None, target: Target | None = None, at: str = "") -> UpdatePlan:
         """What an update would do, from the recipe and what was named. Raises BadInput, Usage."""
+        require_no_link(self._shop.root, path)
         return self._updater.plan(path, data, target, at)
 
     async def run(self, plan: UpdatePlan) -> Comparison:
@@ -74,6 +77,7 @@ class Updates:
     async def rollback(self, path: str, version: int | None = None) -> Version:
         """Promote an old version (None: the one before). Raises Refused, BadInput, Conflict, Failed."""
         await self._book.allow("rollback", path, writes=True)
+        await asyncio.to_thread(require_no_link, self._shop.root, path)
         await settle(self._shop.root, self._shop.bus, path)
         return await self._replacing.rollback(path, version)
 

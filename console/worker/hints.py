@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import resource
 import shlex
 from collections.abc import Callable, Mapping
 
@@ -193,6 +194,15 @@ def _space(failure: Failure, versions: Versions) -> str | None:
     return _BY_CODE["file-limit"] if failure.code == "raised" and "[Errno 28]" in failure.message else None
 
 
+def _given_memory(failure: Failure, versions: Versions) -> str | None:
+    """Of memory that was short by a limit that the console was started with and its workers have too."""
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    short = failure.code == "out-of-memory" or "failed to map segment from shared object" in failure.message
+    if not short or limit == resource.RLIM_INFINITY:
+        return None
+    return f"each process may take {limit >> 20} MiB of memory here, workers too: raise that (ulimit -v unlimited)"
+
+
 def _end(failure: Failure, versions: Versions) -> str | None:
     return _BY_CODE.get(failure.code) or (_signals(failure) if failure.code == "died" else None)
 
@@ -235,5 +245,6 @@ _RULES: tuple[Callable[[Failure, Versions], str | None], ...] = (
     _fitted,
     _no_pickle,
     _space,
+    _given_memory,
     _end,
 )

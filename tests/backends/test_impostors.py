@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import bz2
 import gzip
 import io
 import json
@@ -15,13 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import joblib
 import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 
 from backends.base import ArtifactError, MemorySource, NoModel, Unsupported
 from backends.impostors import impostor, pointer, unpickling_error
-from console.records import Verdict
+from console.records import Judgement, Verdict
 from console.trust.policy import Policy
 from console.trust.verdict import judge, judge_error
 from tests.inspecting import inspect_bytes
@@ -54,6 +56,45 @@ OTHER_FILES: dict[str, tuple[bytes, str]] = {
         f"(`git annex get` brings the file): 31,390 bytes with the key SHA256E-s31390--{SHA}.pkl",
     ),
     "git-annex, a link as a file": (b"../.git/annex/objects/Fk/2x/MD5-s5--0a/MD5-s5--0a", "git-annex pointer"),
+    "git-lfs, its lines in another order": (
+        f"{LFS.splitlines()[0]}\nsize 5\noid sha256:{SHA}\n".encode(),
+        "5 bytes with",
+    ),
+    "git-lfs, cut off": (
+        LFS[:70].encode(),
+        "git-lfs pointer (`git lfs pull` brings the file): itself cut off or changed",
+    ),
+    "a conflict over a git-lfs pointer": (
+        f"<<<<<<< HEAD\n{LFS}=======\n{LFS}>>>>>>> theirs\n".encode(),
+        "both sides of a conflict that git left here: take one (`git checkout --ours` or `--theirs`, then"
+        " the file's name), then `git lfs pull`",
+    ),
+    "an object of git": (b"blob 12\0" + b"\x80\x04" * 6, "`git cat-file -p` and its name write what is in it"),
+    "a checksum": (f"{SHA}  m.pkl\n".encode(), "a checksum of a file, not the file: bring that one"),
+    "a checksum as BSD writes it": (f"SHA256 (m.pkl) = {SHA}\n".encode(), "a checksum of a file"),
+    "a path of Windows": (b"C:\\models\\m.pkl\r\n", "the path of a file"),
+    "an address of MLflow": (b"models:/churn/Production\n", "an address: download what is at models:/churn/Production"),
+    "settings for a shell": (b"MODEL_PATH=/srv/m.pkl\n", 'text that begins with "MODEL_PATH='),
+    "a server's answer with its headers": (
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n\x80\x04\x95" + bytes(range(40)),
+        "an answer of a web server with its headers before the file",
+    ),
+    "an upload form": (
+        b'------Boundary\r\nContent-Disposition: form-data; name="f"\r\n\r\n\x80\x04\x95' + bytes(range(40)),
+        "an upload form as it was sent",
+    ),
+    "a traceback": (b"Traceback (most recent call last):\n  File", "what a program said when it failed"),
+    "the words of curl": (b"curl: (22) The requested URL returned error: 404\n", "what a program said when it failed"),
+    "a problem in JSON": (
+        b'{"type":"about:blank","title":"Forbidden","status":403}',
+        "error answer in JSON (Forbidden)",
+    ),
+    "a listing of a bucket": (
+        b'<?xml version="1.0"?>\n<ListBucketResult><Name>b</Name></ListBucketResult>',
+        "a listing of a bucket: name the object itself",
+    ),
+    "a shortcut of Google Drive": (b'{"url": "https://docs.google.com/x", "doc_id": "x"}', "a shortcut to a document"),
+    "a shortcut of a desktop": (b"[Desktop Entry]\nType=Link\n", "a shortcut of a desktop"),
     "git-fat": (b"#$# git-fat f17cc23d902436b2c06e682c48e2a4132274c8d0         1000\n", "1,000 bytes with sha1 f17c"),
     "Xet": (b"# xet version 0\nfilesize = 1234\nhash = 'ab12'\n", "1,234 bytes with hash ab12"),
     "a link as a file": (b"../shared/models/m.pkl", "copy ../shared/models/m.pkl here"),
@@ -255,6 +296,40 @@ def test_what_is_cut_off_is_called_so(pickled: bytes, forest: Any, tmp_path: Pat
         assert "cut off" in judgement.reasons[0].detail, (name, judgement.reasons)
     with pytest.raises(Unsupported, match="in safetensors format, which"):
         inspect_bytes(tensors, "m.safetensors")
+
+
+def judged(data: bytes) -> Judgement:
+    try:
+        return judge(inspect_bytes(data), Policy())
+    except ArtifactError as error:
+        return judge_error(error)
+
+
+def test_room_that_was_made_and_not_filled_is_the_cause_that_is_told(pickled: bytes, forest: Any) -> None:
+    dumped = io.BytesIO()
+    joblib.dump(forest, dumped)
+    stored = io.BytesIO()
+    with h5py.File(stored, "w") as file:
+        file["model"] = np.arange(4000.0)
+        file.attrs["x"] = "y"
+    for whole in (pickled, dumped.getvalue(), stored.getvalue()):
+        at = len(whole) // 3
+        begun = whole[:at].rstrip(b"\0")
+        judgement = judged(begun + bytes(len(whole) - len(begun)))
+        assert judgement.verdict is Verdict.DAMAGED
+        assert judgement.reasons[0].detail.startswith(f"zero bytes alone from byte {len(begun):,} of {len(whole):,} on")
+    assert "zero bytes" not in judged(pickled[:-700]).reasons[0].detail
+
+
+def test_what_is_around_a_pickle_is_told(pickled: bytes) -> None:
+    for data, words in (
+        (b"\r\n\r\n" + pickled, "a pickle behind white space: `tail -c +5` cuts off what was written before"),
+        (gzip.compress(gzip.compress(pickled)), "compressed twice (gzip in gzip)"),
+        (bz2.compress(os.urandom(5000))[:900], "the bz2 stream is damaged or cut off before its first block ends"),
+    ):
+        with pytest.raises(NoModel) as told:
+            inspect_bytes(data)
+        assert words in str(told.value)
 
 
 def test_an_archive_with_a_model_says_what_to_do(pickled: bytes) -> None:

@@ -83,6 +83,18 @@ def test_a_reader_that_has_seen_enough_is_no_error(store: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "[\n", "")
 
 
+@pytest.mark.slow
+def test_a_current_directory_that_is_gone_is_told(store: Path, tmp_path: Path) -> None:
+    found = f"PYTHONPATH={ROOT}"
+    done = in_shell(f"cd {tmp_path}; mkdir gone; cd gone; rmdir ../gone; {found} model-console ls")
+    assert (done.returncode, done.stderr.splitlines()) == (
+        4,
+        ["model-console: the current directory is gone", "hint: change to one that is there: cd"],
+    )
+    done = in_shell(f"cd {tmp_path}; mkdir gone; cd gone; rmdir ../gone; {found} model-console ls {store}")
+    assert done.returncode == 0
+
+
 # in another locale, on another terminal
 
 
@@ -189,6 +201,23 @@ def test_without_a_home_the_way_out_is_told(shared: Path) -> None:
     assert as_user(shared, "ls", str(shared / "store")).returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("limit", "words"),
+    [
+        ("-n 11", "this process may open no more files (its limit is 11)"),
+        (
+            "-f 0",
+            "no directory for temporary files can be written, since files may have no bytes here; raise its limit",
+        ),
+    ],
+)
+@pytest.mark.slow
+def test_a_limit_that_is_reached_is_named(limit: str, words: str, store: Path) -> None:
+    done = in_shell(f"(ulimit {limit}; model-console inspect {store / 'm.pkl'})")
+    assert done.returncode == 1
+    assert words in done.stdout + done.stderr
+
+
 @needs_root
 @pytest.mark.slow
 def test_too_few_processes_are_told(shared: Path) -> None:
@@ -198,7 +227,11 @@ def test_too_few_processes_are_told(shared: Path) -> None:
         assert "Traceback" not in done.stderr
         assert "defect" not in done.stderr
         assert "no more processes or threads may be started" in done.stdout + done.stderr
-    assert as_user(shared, "ls", str(shared / "store"), before="ulimit -u 5").returncode in (0, 1)
+    for number, command in ((3, "watch"), (5, "doctor"), (5, "ls")):
+        done = as_user(shared, command, str(shared / "store"), before=f"ulimit -u {number}")
+        assert done.returncode in (0, 1)
+        assert "Traceback" not in done.stderr
+        assert "defect" not in done.stderr
 
 
 NO_TMP = """
@@ -216,7 +249,7 @@ def test_without_a_place_for_temporary_files_the_way_out_is_told(store: Path) ->
     )  # fmt: skip
     assert done.returncode == 1
     assert (
-        "no directory for temporary files can be written (set TMPDIR to a directory that this user may" in done.stdout
+        "no directory for temporary files can be written; set TMPDIR to a directory that this user may" in done.stdout
     )
 
 

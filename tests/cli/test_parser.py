@@ -177,6 +177,26 @@ def test_completion_knows_every_command(run: Run, shell: str) -> None:
     assert all(name in done.out for name in EXPECTED)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("ls", ""),
+        ("",),
+        ("keygen", ""),
+        ("demo", "--build-only", ""),
+        ("predict", "m.pkl", "--data", ""),
+        ("predict", "m.pkl", "--target="),
+        ("predict", "m.pkl", "--method", ""),
+        ("predict", "m.pkl", "--out", ""),
+    ],
+)
+def test_an_empty_argument_is_refused_and_never_taken_for_this_directory(run: Run, words: tuple[str, ...]) -> None:
+    done = run(*words)
+    assert done.code == 2
+    assert "must not be empty (is a variable unset?)" in done.err
+    assert "COMMAND" not in done.err
+
+
 def test_a_missing_path_is_bad_input(run: Run, tmp_path: Path) -> None:
     done = run("inspect", str(tmp_path / "none.pkl"), "--json")
     assert done.code == 4

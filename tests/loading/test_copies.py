@@ -13,7 +13,7 @@ import pytest
 
 from console.engine import Engine
 from console.errors import Failed, Usage
-from console.records import WorkerState
+from console.records import WorkerState, WorkerView
 from tests.loading.conftest import model, until
 
 
@@ -70,6 +70,23 @@ async def test_the_death_of_one_leaves_the_other_answering(engine: Engine, which
     assert view is not None
     assert (view.state, view.restarts, view.pid) == (WorkerState.READY, 1, before[1 - which])
     assert "SIGKILL" in engine.failures.all()[-1].message
+
+
+async def test_when_a_copy_that_died_is_started_again_is_known_until_it_is(engine: Engine) -> None:
+    told: list[WorkerView] = []
+    engine.bus.subscribe(lambda event: told.append(view_of(engine)) if event.severity == "failure" else None)
+    await engine.models.load("a.joblib")
+    dying = (await engine.models.set_copies("a.joblib", 2)).pids[1]
+    os.kill(dying, signal.SIGKILL)
+    await until(engine, lambda: any(one.retry_at is not None and dying not in one.pids for one in told))
+    assert {one.state for one in told} == {WorkerState.READY}
+    await until(engine, lambda: len(pids(engine)) == 2 and view_of(engine).retry_at is None)
+
+
+def view_of(engine: Engine) -> WorkerView:
+    view = engine.models.view("a.joblib")
+    assert view is not None
+    return view
 
 
 async def test_a_content_that_changed_gets_no_copy_until_it_is_reloaded(engine: Engine, store: Path) -> None:

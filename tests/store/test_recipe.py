@@ -143,6 +143,16 @@ def test_a_recipe_that_is_no_text_file_is_refused_and_never_waited_for(store: Pa
     assert recipe.data_paths(path) == ()
 
 
+@pytest.mark.parametrize("target", ["/etc/passwd", "other.recipe.toml", "nothing"])
+def test_a_link_to_a_recipe_does_not_count_and_is_told(store: Path, target: str) -> None:
+    (store / "other.recipe.toml").write_text("")
+    (store / "m.recipe.toml").symlink_to(target)
+    assert recipe.recipe_path(store / "m.pkl") == store / "m.recipe.toml"
+    with pytest.raises(BadInput, match="is a symbolic link, and a link to a recipe does not count") as told:
+        recipe.load_recipe(store / "m.pkl")
+    assert told.value.hint == "copy the recipe here, or remove the link"
+
+
 def test_which_recipe_belongs_to_which_artifact(store: Path) -> None:
     assert recipe.recipe_names("churn.joblib") == ("churn.recipe.toml",)
     assert recipe.recipe_names("churn.v2.pkl.gz") == ("churn.v2.pkl.recipe.toml", "churn.v2.recipe.toml")

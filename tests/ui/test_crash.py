@@ -44,7 +44,7 @@ async def test_a_defect_ends_the_console_with_one_sentence(capsys: pytest.Captur
     with pytest.raises(RuntimeError, match="cannot be done"):
         await run()
     shown = capsys.readouterr().err
-    assert "stopped on a defect of its own" in shown
+    assert "this is a defect of model-console itself" in shown
     assert "Traceback" not in shown
     assert "broken" not in shown
     (path,) = state_dir().glob("crash-*.txt")

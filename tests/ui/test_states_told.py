@@ -93,6 +93,21 @@ async def test_a_model_that_fails_ranks_before_all_others() -> None:
         await console.until(lambda: console.app.rows.sort == "state" and console.app.rows.path_at(0) == DRIVEN)
 
 
+async def test_a_copy_that_died_is_counted_and_its_restart_counted_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    feeder = demo()
+    async with console_on(feeder, size=(160, 48)) as console:
+        feeder.probes.pop(DRIVEN, None)
+        feeder.views[DRIVEN] = replace(feeder.views[DRIVEN], copies=3, pids=(4242, 4243), retry_at=NOW + 4)
+        feeder.say("worker.copies", DRIVEN)
+        await console.until(lambda: "2 of 3 ready, 1 again in 4 s" in line_of(console, DRIVEN))
+        assert "● ready" in line_of(console, DRIVEN)
+        monkeypatch.setattr(time, "time", lambda: NOW + 2)
+        await console.until(lambda: "2 of 3 ready, 1 again in 2 s" in line_of(console, DRIVEN))
+        feeder.views[DRIVEN] = replace(feeder.views[DRIVEN], pids=(4242, 4243, 4244), retry_at=None)
+        feeder.say("worker.copies", DRIVEN)
+        await console.until(lambda: "of 3 ready" not in console.picture())
+
+
 async def test_a_dead_worker_is_dead_everywhere_and_its_restart_is_counted_down(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -171,6 +171,20 @@ class Marker:
         return os.system, (f"touch {self.path}",)
 
 
+async def test_nothing_is_written_through_a_link(engine: Engine, place: Place) -> None:
+    link = engine.root / "way" / "latest.joblib"
+    link.parent.mkdir()
+    link.symlink_to("../real.joblib")
+    words = r"^way/latest\.joblib is a link to \.\./real\.joblib, and nothing is written through a link$"
+    with pytest.raises(BadInput, match=words):
+        engine.updates.plan("way/latest.joblib")
+    with pytest.raises(BadInput, match=words):
+        await engine.updates.rollback("way/latest.joblib")
+    with pytest.raises(BadInput, match=words):
+        await engine.at_rest.seal("way/latest.joblib", ["age1"], replace=True)
+    assert link.is_symlink()
+
+
 async def test_hostile_artifacts_are_not_trained(engine: Engine, place: Place, tmp_path: Path) -> None:
     marker = tmp_path / "marker"
     blocked = place("blocked.pkl", {"model": poor(), "more": Marker(marker)})

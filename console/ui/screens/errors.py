@@ -13,6 +13,7 @@ from textual.scroll_view import ScrollView
 from textual.widget import Widget
 
 from console.config import state_dir
+from console.os_errors import why
 from console.records import Event, Failure
 from console.safe_text import safe
 from console.ui import text
@@ -208,6 +209,6 @@ class ErrorsScreen(Columned):
         try:
             save(self.query_one(TextPane).plain + "\n", path)
         except OSError as error:
-            self.console_app.say(f"cannot write {path}: {error.strerror}", "error")
+            self.console_app.say(f"cannot write {path}: {why(error)}", "error")
         else:
             self.console_app.say(f"written to {path}")

@@ -1,0 +1,17 @@
+"""Links as what is written to: never, and the sentence that says so."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from console.errors import BadInput
+
+
+def require_no_link(root: Path, path: str) -> None:
+    """Raise BadInput for an artifact that is a symbolic link."""
+    try:
+        leads = os.readlink(root / path)
+    except OSError:
+        return
+    raise BadInput(f"{path} is a link to {leads}, and nothing is written through a link", hint="name that file itself")
