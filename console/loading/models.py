@@ -29,6 +29,10 @@ class Models:
         """The same of one path."""
         return self._fleet.view(path)
 
+    async def settled(self, path: str) -> None:
+        """Wait while it is being loaded and nothing answers for it."""
+        await self._fleet.settled(path)
+
     async def load(self, path: str, *, at: str = "", accept: str | None = None) -> WorkerView:
         """Load an artifact; `accept` is why the operator says yes to one under review.
 
