@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import platform
 import re
 import time
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
 from itertools import groupby, islice
 from typing import TYPE_CHECKING
 
@@ -21,6 +18,7 @@ from console.errors import ConsoleError
 from console.records import Explanation, Report, Verdict, WorkerState, WorkerView, target_words
 from console.safe_text import safe
 from console.ui import states, text
+from console.ui.installed import installed
 from console.ui.panes.lately import lately_lines
 from console.ui.rows import Row
 from console.ui.widgets.backdrop import Backdrop
@@ -210,7 +208,7 @@ def _libraries(report: Report | None, width: int) -> list[Content]:
         return []
     rows = []
     for name, wrote in sorted(report.inspection.library_versions.items()):
-        here = _installed(name)
+        here = installed(name)
         value = Content(safe(wrote, 40))
         if here is not None and here != wrote:
             value = Content.assemble(safe(wrote, 40), (f"  here {here}", "$warning"))
@@ -218,17 +216,6 @@ def _libraries(report: Report | None, width: int) -> list[Content]:
             value = Content.assemble(safe(wrote, 40), ("  not installed here", "$warning"))
         rows.append((safe(name, 40), value))
     return pairs(rows, width, 16)
-
-
-@lru_cache(maxsize=64)
-def _installed(name: str) -> str | None:
-    """The version installed beside the console, read from its metadata: nothing is imported."""
-    if name == "python":
-        return platform.python_version()
-    try:
-        return version("scikit-learn" if name == "sklearn" else name)
-    except (PackageNotFoundError, ValueError):
-        return None
 
 
 def _worker(row: Row, width: int) -> list[Content]:
