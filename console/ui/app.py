@@ -217,6 +217,13 @@ class ConsoleApp(Navigator):
         if error.failure is None:
             self.say(f"{error.message}\n{error.hint}" if error.hint else error.message, "error")
 
+    def save_screen(self) -> None:
+        """Write what is seen to files."""
+        from console.ui.exports import save_screen
+
+        below = next(one for one in reversed(self.screen_stack) if isinstance(one, ConsoleScreen))
+        save_screen(self, self, below.PLACE, below.subject)
+
     def copy(self, what: str, name: str) -> None:
         """Put text where the operator can paste it, and say where that is."""
         self._clipboard = what
@@ -235,8 +242,8 @@ class ConsoleApp(Navigator):
 
         try:
             self.say(f"{name}: {await copy(what, write, state_dir())}")
-        except OSError as error:
-            self.say(f"{name} could not be copied: {error.strerror}", "error")
+        except ConsoleError as error:
+            self.say_error(error)
 
     def sandbox_layers(self) -> Mapping[str, Layer]:
         """The layers of the worker with the fewest active ones; none are known while nothing is loaded."""

@@ -11,6 +11,8 @@ from console.ui import text
 
 EVERYWHERE = "everywhere"
 """A place whose actions every full screen answers."""
+DIALOG = "dialog"
+"""A place whose actions every dialog answers as well; its other keys are fixed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +200,15 @@ ACTIONS: tuple[Action, ...] = (
         "copy", ("c",), "copy", "Copy what is shown: the path of a model, the text of an error", "Text", (EVERYWHERE,)
     ),
     Action("save", ("w",), "save", "Save the text to a file", "Text", ("errors",)),
+    Action("export-data", ("E",), "export", "Write what the charts are drawn from to a csv file", "Text", ("model",)),
+    Action(
+        "save-screen",
+        ("ctrl+s",),
+        "save screen",
+        "Write the screen as it is to a text file and an SVG picture, in dialogs too",
+        "Text",
+        (EVERYWHERE, DIALOG),
+    ),
     Action("command", (":",), "command", "Find any action, model or theme by name", "Console", (EVERYWHERE,)),
     Action("help", ("?",), "help", "Show all keys", "Console", (EVERYWHERE,)),
     Action("quit", ("q", "ctrl+c"), "quit", "Leave; loaded models are unloaded", "Console", (EVERYWHERE,)),

@@ -11,6 +11,8 @@ from textual.geometry import Size
 from textual.reactive import var
 from textual.screen import Screen, ScreenResultType
 
+from console.ui.keys import DIALOG, bindings_at
+
 if TYPE_CHECKING:
     from textual.widget import Widget
 
@@ -29,12 +31,22 @@ class Paced(Screen[ScreenResultType]):
     painted as soon as there is nothing else to do: an answer in two pictures would wait a whole tick for the second.
     """
 
+    BINDINGS = bindings_at(DIALOG)
+
     _hurried: asyncio.TimerHandle | None = None
     _painted = 0.0
     _arranging = False
 
     focused: var[Widget | None] = var(None)
     """What has the focus. Its coming and going repaints what it comes to and goes from, not the whole screen."""
+
+    def action_do(self, action_id: str) -> None:
+        """Run an action of the table that dialogs have as well."""
+        getattr(self, f"do_{action_id.replace('-', '_')}")()
+
+    def do_save_screen(self) -> None:
+        """What is seen, to files."""
+        cast("Host", self.app).save_screen()
 
     def _on_timer_update(self) -> None:
         if not cast("Host", self.app).pace.behind:

@@ -10,6 +10,7 @@ from textual.widget import Widget
 
 from console.errors import ConsoleError
 from console.records import Event, Verdict
+from console.ui.exports import export_data
 from console.ui.keys import BY_ID, EVERYWHERE, bindings_at
 from console.ui.panes.lists import ErrorsPane, VersionsPane
 from console.ui.panes.live import LivePane, stepped_batch, stepped_rate
@@ -35,6 +36,7 @@ TABS = {
 
 _ONLY_IN = {
     "pause": "live",
+    "export-data": "live",
     "zoom-in": "live",
     "zoom-out": "live",
     "next-row": "try",
@@ -142,7 +144,7 @@ class ModelScreen(ArtifactScreen):
             case "live" if state in ("probing", "failing"):
                 return ("probe", "faster", "slower", "larger", "pause", "zoom-out")
             case "live":
-                return ("load", "probe", "pause", "zoom-in", "zoom-out")
+                return ("load", "probe", "pause", "zoom-in", "zoom-out", "export-data")
             case "try":
                 return ("load", "previous-row", "next-row", "edit-row", "probe")
             case "errors":
@@ -158,7 +160,8 @@ class ModelScreen(ArtifactScreen):
     def can(self, action: str) -> bool:
         """Some actions belong to one tab, some to a running probe."""
         if action in _ONLY_IN:
-            return _ONLY_IN[action] == self._tab
+            measured = action != "export-data" or self.engine.live.recorder(self._about) is not None
+            return _ONLY_IN[action] == self._tab and measured
         if action in _PROBING:
             probe = self.engine.live.probe(self._about)
             return probe is not None and probe.running
@@ -171,8 +174,10 @@ class ModelScreen(ArtifactScreen):
 
     def why_not(self, action: str) -> str:
         """The tab it belongs to, the probe it needs, or what the artifact's state has against it."""
-        if action in _ONLY_IN:
+        if action in _ONLY_IN and _ONLY_IN[action] != self._tab:
             return f"only under {BY_ID[TABS[_ONLY_IN[action]]].label}"
+        if action == "export-data":
+            return "nothing has been measured yet"
         if action in _PROBING:
             return "it is not being driven"
         if action == "rollback":
@@ -277,6 +282,12 @@ class ModelScreen(ArtifactScreen):
     def do_smaller(self) -> None:
         """Fewer rows in a request."""
         self._change(0, -1)
+
+    def do_export_data(self) -> None:
+        """What the charts are drawn from, to a file."""
+        pane, recorder = self._panes.get("live"), self.engine.live.recorder(self._about)
+        if isinstance(pane, LivePane) and recorder is not None:
+            export_data(self.console_app, self._about, recorder, pane.charts.dot_seconds, pane.charts.since)
 
     def do_next_row(self) -> None:
         """The next row of the data."""
