@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
@@ -15,6 +16,7 @@ __all__ = [
     "output",
     "put",
     "put_bytes",
+    "put_new",
     "remove_unfinished",
     "sync_directory",
     "sync_parent",
@@ -24,6 +26,7 @@ __all__ = [
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{8}\.tmp")
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)
 _FRESH = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -135,6 +138,29 @@ def _remove_unlocked(directory: int, name: str) -> bool:
 def put_bytes(directory: int, name: str, data: bytes, give: Callable[[int], None]) -> None:
     """The same with bytes. Raises OSError."""
     put(directory, name, lambda fd: write_all(fd, data), give)
+
+
+def put_new(directory: int, name: str, data: bytes) -> None:
+    """Put a new file that only its owner reads in the open directory, whole. Raises OSError, FileExistsError included.
+
+    A link to a finished file takes no other's place; where there are no links the name is taken first.
+    """
+    temporary, fd = _fresh(directory, name)
+    try:
+        write_all(fd, data)
+        os.fsync(fd)
+        try:
+            os.link(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            os.close(os.open(name, _FRESH, 0o600, dir_fd=directory))
+            os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
+    finally:
+        os.close(fd)
+        with suppress(FileNotFoundError):
+            os.unlink(temporary, dir_fd=directory)
+    os.fsync(directory)
 
 
 def sync_directory(fd: int) -> None:

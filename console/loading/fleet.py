@@ -73,6 +73,13 @@ class Fleet:
         slot = self._slots.get(path)
         return slot is not None and slot.answers
 
+    async def settled(self, path: str) -> None:
+        """Wait while a path is being loaded and nothing answers for it."""
+        slot = self._slots.get(path)
+        if slot is not None and not slot.answers:
+            async with slot.lock:
+                pass
+
     async def ask(self, path: str, question: Callable[[Worker], Awaitable[T]]) -> T:
         """Put a question to the worker of a path; what goes wrong is kept among the failures."""
         slot = self.slot(path)

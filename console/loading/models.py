@@ -34,6 +34,10 @@ class Models:
         """What the processes of a path wrote; None where nothing was ever loaded."""
         return self._fleet.logs.find(path)
 
+    async def settled(self, path: str) -> None:
+        """Wait while it is being loaded and nothing answers for it."""
+        await self._fleet.settled(path)
+
     async def load(self, path: str, *, at: str = "", accept: str | None = None) -> WorkerView:
         """Load an artifact; `accept` is why the operator says yes to one under review.
 

@@ -15,12 +15,12 @@ from console.monitor.histogram import Histogram
 BASE_PER_SECOND = 10
 """Base bins in a second; every wider bin is a whole number of them."""
 
-_QUANTILES = ("p50", "p90", "p99", "max")
+QUANTILES = ("p50", "p90", "p99", "max")
 RATES = ("calls", "rows", "errors")
 GAUGES = ("rss", "pss", "private", "cpu")
 METRICS = (
-    *(f"worker.{name}" for name in _QUANTILES),
-    *(f"round_trip.{name}" for name in _QUANTILES),
+    *(f"worker.{name}" for name in QUANTILES),
+    *(f"round_trip.{name}" for name in QUANTILES),
     *RATES,
     *GAUGES,
     "score",
@@ -121,6 +121,15 @@ class Level:
             return None
         value = self._columns[metric][index % self.capacity]
         return None if math.isnan(value) else value
+
+    def keeps(self, index: int) -> bool:
+        """Whether bin `index`, if there was one, has not been overwritten."""
+        return index > self._written - self.capacity
+
+    def kept(self) -> tuple[int, dict[str, array[float]]]:
+        """The number of the newest finished bin, and what is kept of each metric in order, NaN for a gap; a copy."""
+        start = (self._written + 1) % self.capacity
+        return self._written, {metric: column[start:] + column[:start] for metric, column in self._columns.items()}
 
     def _write(self, index: int, values: tuple[float, ...]) -> None:
         if not self._columns:

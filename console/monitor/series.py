@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from array import array
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -136,6 +137,19 @@ class Recorder:
     def markers(self, start: float, end: float) -> list[Marker]:
         """What was marked in `[start, end)`, oldest first."""
         return [marker for marker in self._markers if start <= marker.at < end]
+
+    def narrowest(self, seconds_per_bin: float, since: float | None) -> float:
+        """The narrowest width from this one on whose bins are kept as far back as `since`; else the widest."""
+        if since is None:
+            return seconds_per_bin
+        wide = [width for width in WIDTHS if width >= seconds_per_bin]
+        kept = (width for width in wide if self._levels[width].keeps(self.index(width, since)))
+        return next(kept, wide[-1])
+
+    def kept(self, seconds_per_bin: float) -> tuple[int, dict[str, array[float]]]:
+        """The number of the newest finished bin of a width, and all that is kept of each metric up to it; a copy."""
+        self._advance()
+        return self._levels[seconds_per_bin].kept()
 
     def _advance(self) -> None:
         tick = int(self.clock() * BASE_PER_SECOND)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from collections.abc import Iterable, Iterator
 
 from backends.base import Finding, Inspection, NameUse
@@ -46,6 +47,8 @@ _HEADLINES: dict[Verdict | None, str] = {
 _OTHER_FILES = ("no-model", "file")
 """Reasons that say themselves what stands where a model should."""
 _CUT_OFF = frozenset(("truncated", "damaged-compression", "incomplete"))
+_FIRST_HALF = re.compile(r'(?:"[^"]*"|.)*?(?=: | \(pickle says|\Z)', re.DOTALL)
+"""Up to the first colon that does not stand in what is quoted from the file."""
 
 _TRY_AGAIN = "nothing is known of the file yet: it is inspected once the machine can do it again"
 
@@ -236,7 +239,8 @@ def _headline(judgement: Judgement, points: tuple[Point, ...], unlisted: tuple[N
 
 def _sentence(detail: str) -> str:
     """The first half of what is said of a file, before its figures and the long advice, as a sentence."""
-    first = detail.partition(": ")[0]
+    found = _FIRST_HALF.match(detail)
+    first = found[0] if found else detail
     return f"{first[:1].upper()}{first[1:]}."
 
 

@@ -20,7 +20,7 @@ from textual.theme import Theme
 from console.config import Settings, state_dir
 from console.errors import ConsoleError
 from console.event_loop import hear_of_failures
-from console.os_errors import is_of_the_machine, why
+from console.os_errors import is_of_the_machine
 from console.safe_text import safe
 from console.start import Start
 from console.ui import text
@@ -273,6 +273,13 @@ class ConsoleApp(Navigator, inherit_bindings=False):
         if error.failure is None:
             self.say(f"{error.message}\n{error.hint}" if error.hint else error.message, "error")
 
+    def save_screen(self) -> None:
+        """Write what is seen to files."""
+        from console.ui.exports import save_screen
+
+        below = next(one for one in reversed(self.screen_stack) if isinstance(one, ConsoleScreen))
+        save_screen(self, self, below.PLACE, below.subject)
+
     def copy(self, what: str, name: str) -> None:
         """Put text where the operator can paste it, and say where that is."""
         self._clipboard = what
@@ -291,8 +298,8 @@ class ConsoleApp(Navigator, inherit_bindings=False):
 
         try:
             self.say(f"{name}: {await copy(what, write, state_dir())}")
-        except OSError as error:
-            self.say(f"{name} could not be copied: {why(error)}", "error")
+        except ConsoleError as error:
+            self.say_error(error)
 
     def sandbox_layers(self) -> Mapping[str, Layer]:
         """The layers of the worker with the fewest active ones; none are known while nothing is loaded."""

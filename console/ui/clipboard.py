@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from console.ui.saving import write_new
+
 OSC52_LIMIT = 74_000
 """Bytes of base64 that terminals take at least (xterm's limit); more is cut off or ignored without a word."""
 _SCREEN_CHUNK = 700
@@ -25,8 +27,8 @@ async def copy(text: str, write: Callable[[str], object], folder: Path, environ:
     if len(payload) <= OSC52_LIMIT:
         write(osc52(payload, environ))
         return "copied through the terminal"
-    path = folder / f"copied-{time.strftime('%Y%m%d-%H%M%S')}.txt"
-    save(text, path)
+    stem = f"copied-{time.strftime('%Y%m%d-%H%M%S')}"
+    (path,) = await asyncio.to_thread(write_new, folder, stem, {".txt": text})
     return f"too long for the terminal's clipboard: written to {path}"
 
 
@@ -40,14 +42,6 @@ def osc52(payload: str, environ: Mapping[str, str]) -> str:
         pieces = [bare[start : start + _SCREEN_CHUNK] for start in range(0, len(bare), _SCREEN_CHUNK)]
         return "".join(f"\x1bP{piece}\x1b\\" for piece in pieces)
     return bare
-
-
-def save(text: str, path: Path) -> None:
-    """Write a new file that only its owner reads. Raises OSError, FileExistsError included."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
-        file.write(text)
 
 
 def _tools(environ: Mapping[str, str]) -> list[tuple[str, ...]]:

@@ -44,6 +44,10 @@ class Host(Protocol):
         """Have one row looked at again."""
         ...
 
+    def save_screen(self) -> None:
+        """Write what is seen to files."""
+        ...
+
     def say(self, sentence: str, severity: SeverityLevel = "information") -> None:
         """A toast."""
         ...

@@ -303,6 +303,15 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("save", ("w",), "save", "Save the text to a file", "Text", ("errors",)),
     Action("save-output", ("W",), "save", "Save the output of the model's process to a file", "Text", ("model",)),
+    Action("export-data", ("E",), "export", "Write what the charts are drawn from to a csv file", "Text", ("model",)),
+    Action(
+        "save-screen",
+        ("ctrl+s",),
+        "save screen",
+        "Write the screen as it is to a text file and an SVG picture, in dialogs too",
+        "Text",
+        (EVERYWHERE, DIALOG),
+    ),
     Action(
         "command",
         (":",),

@@ -289,4 +289,7 @@ class Operations:
         worker = engine.models.view(path)
         if (worker is None or worker.state not in _LIVING) and not await self._load(path):
             return
-        await engine.live.start(path)
+        await engine.models.settled(path)
+        worker = engine.models.view(path)
+        if worker is None or worker.state is not WorkerState.ERROR:  # a load that failed has been told
+            await engine.live.start(path)

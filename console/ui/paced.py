@@ -48,6 +48,10 @@ class Paced(Screen[ScreenResultType]):
         """Back to the shell."""
         cast("Host", self.app).suspend_to_shell()
 
+    def do_save_screen(self) -> None:
+        """What is seen, to files."""
+        cast("Host", self.app).save_screen()
+
     def _on_timer_update(self) -> None:
         if not cast("Host", self.app).pace.behind:
             super()._on_timer_update()

@@ -42,6 +42,11 @@ def plain(text: object, limit: int = 500) -> Content:
     return Content(safe(text, limit))
 
 
+def one_line(text: object, limit: int = 400) -> str:
+    """Outside text made harmless, its line breaks and runs of blanks as one blank each."""
+    return safe(" ".join(str(text).split()), limit)
+
+
 def size(count: float | None) -> str:
     """Bytes in at most four digits and one letter: `310K`, `4.2M`, `12K`; empty when unknown."""
     if count is None:
@@ -161,6 +166,14 @@ def _ends(text: str, width: int, *, middle: bool) -> tuple[str, str]:
     while stop and cell_len(text[:stop]) > room - tail_room:
         stop -= 1
     return text[:stop], text[start:]
+
+
+def cut_content(content: Content, width: int) -> Content:
+    """Styled text in at most `width` cells with both ends kept."""
+    if content.cell_length <= width:
+        return content
+    head, tail = _ends(content.plain, width, middle=True)
+    return Content.assemble(content[: len(head)], (sign("…"), "$quiet"), content[len(content.plain) - len(tail) :])
 
 
 Pieces = tuple[tuple[str, str], ...]

@@ -9,13 +9,15 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["OtherVersion", "Versions", "differences", "noted"]
+__all__ = ["TOLD", "OtherVersion", "Versions", "differences", "noted"]
 
 _TEXT_CAP = 40
 _NUMBERS = re.compile(r"\d+")
 _NAMES = {"sklearn": "scikit-learn"}
 _TOLD_BY = {"scikit-learn": 9, "numpy": 1, "pandas": 1, "xgboost": 2, "lightgbm": 2, "catboost": 2, "torch": 2}
 """How many numbers of a version have to agree: scikit-learn promises nothing between any two."""
+TOLD = tuple(_TOLD_BY)
+"""Libraries on whose versions answers depend."""
 _NOTE = re.compile(r"^written with (\S+) (\S+), run with (\S+): answers may be wrong; ")
 _STEP = "run it with its own version ([environment] python = …) or retrain it"
 

@@ -103,6 +103,9 @@ class Feeder:
     def role(self) -> str:
         return self.permission.role.word
 
+    async def settled(self, path: str) -> None:
+        """Nothing takes long here."""
+
     def refusal(self, action: str) -> str | None:
         return self.permission.refusal(action)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -184,6 +185,46 @@ async def test_the_preview_says_what_matters_of_the_selected_row(path: str, word
         assert said in picture
 
 
+LINES = {
+    "churn/rf.joblib": ("▶ probing · 20/s · p50 ", " · p99 ", " · 210M"),
+    "fraud/lr.pkl": ("▲ changed on disk · now names ", "verdict safe → review; and 1 more"),
+    "inbox/unknown.pkl": ("✖ Loading it calls os.system", "this machine · byte 27"),
+    "inbox/half.joblib": ("✖ The file is cut off", "byte 88,000"),
+    "trouble/worker-dies.joblib": ("✖ predict failed: killed by signal 11 (SIGSEGV, segmentation fault)",),
+    "trouble/predict-raises.joblib": ("? Loading it runs code of company", "byte 114"),
+    "iris/svm.pkl": ("SVC · 30 inputs · 2 classes · scikit-learn 1.9.1",),
+    "empty/new.pkl": ("reading",),
+}
+"""What the one line of a small terminal says of each row."""
+
+
+async def test_on_a_small_terminal_one_line_says_what_matters_and_nothing_moves() -> None:
+    feeder = demo()
+    feeder.rows["empty/new.pkl"] = artifact("empty/new.pkl", 10, 5, "pickle", None, None)
+    async with console_on(feeder, size=(80, 24)) as console:
+        where = {path: console.app.rows.index(path) for path in LINES}
+        for path in LINES:
+            table(console).select(path)
+
+            def said(path: str = path) -> bool:
+                return all(one in console.picture().splitlines()[-2] for one in LINES[path])
+
+            await console.until(said, path)
+            rows = console.picture().splitlines()[3:-2]
+            assert all(found in rows[place or 0] for found, place in where.items())
+
+
+async def test_the_line_names_the_versions_where_they_differ() -> None:
+    feeder = demo()
+    report = feeder.reports["iris/svm.pkl"]
+    assert report.inspection is not None
+    old = replace(report.inspection, library_versions={"scikit-learn": "0.1"})
+    feeder.reports["iris/svm.pkl"] = replace(report, inspection=old)
+    async with console_on(feeder, size=(80, 24)) as console:
+        table(console).select("iris/svm.pkl")
+        await console.until(lambda: "▲ written with scikit-learn 0.1, here 1." in console.picture())
+
+
 async def test_an_empty_store_says_what_it_looked_for() -> None:
     async with console_on(Feeder()) as console:
         picture = console.picture()
@@ -212,7 +253,7 @@ async def test_a_small_terminal_folds_the_preview_and_drops_columns() -> None:
         assert "FORMAT" not in picture
         assert "TRUST" in picture
         assert "sha256" not in picture
-        assert "p99" not in picture
+        assert "trust   " not in picture
         assert all(len(line) <= 80 for line in picture.splitlines())
         await console.pilot.resize_terminal(160, 48)
         await console.until(lambda: "FORMAT" in console.picture() and "200 trees" in console.picture())

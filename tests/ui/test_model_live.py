@@ -45,6 +45,16 @@ async def test_a_model_is_driven_watched_and_tried(demo_copy: Path, opening: Ope
         assert probe.errors == 0
 
 
+async def test_a_model_that_is_still_being_loaded_is_driven_once_it_answers(demo_copy: Path, opening: Opening) -> None:
+    engine = await opening(demo_copy)
+    async with console_on(engine, (120, 36)) as driver:
+        screen = await shown(driver, DIGITS)
+        screen.do_load()
+        await driver.until(lambda: engine.models.view(DIGITS) is not None, "the load's beginning")
+        screen.do_probe()
+        await driver.until(lambda: (probe := engine.live.probe(DIGITS)) is not None and probe.calls, "calls")
+
+
 async def test_what_a_model_raises_stands_among_its_errors(demo_copy: Path, opening: Opening) -> None:
     path = "trouble/raises.joblib"
     engine = await opening(demo_copy)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import re
 import time
 from typing import TYPE_CHECKING, cast
 
@@ -17,9 +15,9 @@ from textual.widgets import Static
 from console.config import state_dir
 from console.records import LogPart
 from console.ui import text
-from console.ui.clipboard import save
 from console.ui.keys import key_for
 from console.ui.rows import Row
+from console.ui.saving import keep
 from console.ui.widgets.backdrop import Backdrop
 from console.ui.widgets.filter_bar import FilterBar
 from console.ui.widgets.log_pane import LogPane
@@ -144,17 +142,12 @@ class OutputPane(Vertical, Backdrop):
         """Nothing was written, or nothing was searched for."""
         return "search first, with /" if self.any else "nothing has been written yet"
 
-    async def save(self) -> None:
+    def save(self) -> None:
         """Write what is kept to a file that only its owner reads."""
-        host = cast("Host", self.app)
-        stem = re.sub(r"[^A-Za-z0-9._-]+", "-", self._path)[:60]
-        path = state_dir() / "output" / f"{time.strftime('%Y%m%d-%H%M%S')}-{self.log_pane.last}-{stem}.txt"
-        try:
-            await asyncio.to_thread(save, self.log_pane.plain + "\n", path)
-        except OSError as error:
-            host.say(f"cannot write {path}: {error.strerror}", "error")
-        else:
-            host.say(f"written to {path}")
+        pane = self.log_pane
+        plain = pane.plain + "\n"
+        stem = f"{pane.last}-{self._path}"
+        keep(cast("Host", self.app), "output", lambda: state_dir() / "output", stem, lambda: {".txt": plain})
 
     def go(self, step: int) -> None:
         """The next match, or the one before."""

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import platform
 import re
 import time
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
 from itertools import groupby, islice
 from typing import TYPE_CHECKING
 
@@ -22,6 +19,7 @@ from console.errors import ConsoleError
 from console.records import Explanation, Report, Verdict, WorkerState, WorkerView, target_words
 from console.safe_text import safe
 from console.ui import states, text
+from console.ui.installed import installed
 from console.ui.keys import key_for
 from console.ui.panes.failed import failed_lines
 from console.ui.panes.lately import lately_lines
@@ -226,7 +224,7 @@ def _libraries(report: Report | None, width: int) -> list[Content]:
         return []
     rows = []
     for name, wrote in sorted(report.inspection.library_versions.items()):
-        here = _installed(name)
+        here = installed(name)
         value = Content(safe(wrote, 40))
         if here is not None and here != wrote:
             value = Content.assemble(safe(wrote, 40), (f"  here {here}", "$warning"))
@@ -234,17 +232,6 @@ def _libraries(report: Report | None, width: int) -> list[Content]:
             value = Content.assemble(safe(wrote, 40), ("  not installed here", "$warning"))
         rows.append((safe(name, 40), value))
     return pairs(rows, width)
-
-
-@lru_cache(maxsize=64)
-def _installed(name: str) -> str | None:
-    """The version installed beside the console, read from its metadata: nothing is imported."""
-    if name == "python":
-        return platform.python_version()
-    try:
-        return version("scikit-learn" if name == "sklearn" else name)
-    except (PackageNotFoundError, ValueError):
-        return None
 
 
 def _worker(row: Row, width: int) -> list[Content]:

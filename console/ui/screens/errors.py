@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import time
 from collections.abc import Iterable, Sequence
 
 from textual import on
@@ -13,12 +11,11 @@ from textual.scroll_view import ScrollView
 from textual.widget import Widget
 
 from console.config import state_dir
-from console.os_errors import why
 from console.records import Event, Failure
 from console.safe_text import safe
 from console.ui import text
-from console.ui.clipboard import save
 from console.ui.keys import EVERYWHERE, bindings_at, key_for
+from console.ui.saving import keep
 from console.ui.screens.columned import ALONE, Columned
 from console.ui.widgets.filter_bar import FilterBar
 from console.ui.widgets.line_list import LineList
@@ -204,11 +201,6 @@ class ErrorsScreen(Columned):
         failure = self._shown()
         if failure is None:
             return
-        stem = re.sub(r"[^A-Za-z0-9._-]+", "-", failure.artifact)[:60]
-        path = state_dir() / "errors" / f"{time.strftime('%Y%m%d-%H%M%S')}-{failure.id}-{stem}.txt"
-        try:
-            save(self.query_one(TextPane).plain + "\n", path)
-        except OSError as error:
-            self.console_app.say(f"cannot write {path}: {why(error)}", "error")
-        else:
-            self.console_app.say(f"written to {path}")
+        plain = self.query_one(TextPane).plain + "\n"
+        stem = f"{failure.id}-{failure.artifact}"
+        keep(self.console_app, "traceback", lambda: state_dir() / "errors", stem, lambda: {".txt": plain})

@@ -15,17 +15,20 @@ from textual.widgets import Static
 from console.errors import ConsoleError
 from console.records import Artifact, Event, FileIdentity
 from console.safe_text import safe
-from console.ui import text
+from console.ui import installed, text
 from console.ui.keys import EVERYWHERE, bindings_at, key_for
 from console.ui.rows import SORTS, Filter
 from console.ui.screens.marking import MarkingScreen
 from console.ui.widgets.artifact_table import COLUMNS, ArtifactTable
 from console.ui.widgets.filter_bar import FilterBar
 from console.ui.widgets.preview import Preview
+from console.ui.widgets.preview_line import PreviewLine, preview_words
 
 _FLASHING = ("worker.ready", "update.promoted", "history.rolled-back", "artifact.changed", "artifact.added")
 _REST_SECONDS = 0.15
 """Whoever moves on within this time only passed by."""
+_LATER_SECONDS = 0.5
+"""What is of no use in the first moment waits so long."""
 _NEEDS_PERSON = 3
 """Rows up to this rank of status need a person: failing, error, changed, skipped, blocked or damaged."""
 
@@ -47,10 +50,19 @@ class HomeScreen(MarkingScreen):
         yield Container(ArtifactTable(self.console_app.rows), Static(id="empty"), id="frame")
         yield FilterBar("pattern, ! inverts")
         yield Preview()
+        yield PreviewLine()
 
     def on_mount(self) -> None:
         """Start with what is there."""
         self.engine_changed(())
+        self.run_worker(self._look_at_versions(), group="versions")
+
+    async def _look_at_versions(self) -> None:
+        """Know the versions of the libraries here, which a preview tells beside those of a file."""
+        await asyncio.sleep(_LATER_SECONDS)
+        await asyncio.to_thread(installed.look)
+        if self.is_built:
+            self._describe()
 
     @property
     def table(self) -> ArtifactTable:
@@ -140,7 +152,9 @@ class HomeScreen(MarkingScreen):
         self._describe()
 
     def _describe(self) -> None:
-        self.query_one(Preview).show(self.engine, self.table.selected)
+        panel, row = self.query_one(Preview), self.table.selected
+        panel.show(self.engine, row)
+        self.query_one(PreviewLine).show(preview_words(self.engine, row, panel.unread.get(row.path, "") if row else ""))
 
     def _frame_words(self) -> None:
         rows = self.console_app.rows
@@ -171,6 +185,7 @@ class HomeScreen(MarkingScreen):
         self.query_one("#empty", Static).display = empty
         self.table.display = not empty
         self.query_one(Preview).set_class(empty, "folded")
+        self.query_one(PreviewLine).set_class(empty, "folded")
         if empty:
             self.query_one("#empty", Static).update(words)
 

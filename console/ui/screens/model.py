@@ -11,6 +11,7 @@ from textual.widget import Widget
 
 from console.errors import ConsoleError
 from console.records import Event, Verdict
+from console.ui.exports import export_data
 from console.ui.keys import BY_ID, EVERYWHERE, bindings_at
 from console.ui.panes.lists import ErrorsPane, VersionsPane
 from console.ui.panes.live import LivePane, stepped_batch, stepped_rate
@@ -39,6 +40,7 @@ TABS = {
 
 _ONLY_IN = {
     "pause": "live",
+    "export-data": "live",
     "zoom-in": "live",
     "zoom-out": "live",
     "next-row": "try",
@@ -166,7 +168,7 @@ class ModelScreen(ArtifactScreen, Columned):
             case "live" if state in ("probing", "failing"):
                 return ("probe", "faster", "slower", "larger", "pause", "zoom-out")
             case "live":
-                return ("load", "probe", "pause", "zoom-in", "zoom-out")
+                return ("load", "probe", "pause", "zoom-in", "zoom-out", "export-data")
             case "try":
                 pane = self._panes.get("try")
                 if isinstance(pane, TryPane) and pane.lacks_data:
@@ -328,6 +330,12 @@ class ModelScreen(ArtifactScreen, Columned):
         """Fewer rows in a request."""
         self._change(0, -1)
 
+    def do_export_data(self) -> None:
+        """What the charts are drawn from, to a file."""
+        pane, recorder = self._panes.get("live"), self.engine.live.recorder(self._about)
+        if isinstance(pane, LivePane) and recorder is not None:
+            export_data(self.console_app, self._about, recorder, pane.charts.dot_seconds, pane.charts.since)
+
     def do_search(self) -> None:
         """Find something in the output."""
         if (pane := self._output) is not None:
@@ -346,7 +354,7 @@ class ModelScreen(ArtifactScreen, Columned):
     def do_save_output(self) -> None:
         """The output to a file of its own."""
         if (pane := self._output) is not None:
-            self.run_worker(pane.save(), group="save", exclusive=True)
+            pane.save()
 
     def do_copy(self) -> None:
         """The output where that is looked at, else the path."""

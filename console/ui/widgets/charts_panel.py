@@ -121,6 +121,11 @@ class ChartsPanel(Grid, Backdrop):
         """How much time the charts show: `40 s`, `12 min`."""
         return duration(self._charts[0].window.span)
 
+    @property
+    def since(self) -> float | None:
+        """The moment that the charts begin with, by their recorder's clock."""
+        return self._charts[0].window.begins
+
     def zoom(self, steps: int) -> None:
         """Zoom in (negative) or out."""
         self.dot_seconds = zoomed(self.dot_seconds, steps)

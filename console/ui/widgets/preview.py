@@ -102,32 +102,37 @@ def facts_line(report: Report | None, row: Row, why_unread: str = "") -> Line:
     parts = [
         *([f"link to {safe(row.artifact.link)}"] if row.artifact.link else []),
         *(["sealed with age"] if row.artifact.sealed else []),
-        *_shape(found, row.artifact.steps),
-        *(f"{safe(name)} {safe(version)}" for name, version in _libraries(found)),
+        *_made_of(found, row.artifact.steps),
+        *(f"{safe(name)} {safe(version)}" for name, version in libraries(found)),
     ]
     if digest:
         parts.append(f"sha256 {safe(digest)[:8]}")
     return Content(text.joined(parts) or "no facts beyond its format")
 
 
-def _shape(found: Inspection, steps: Sequence[str]) -> Sequence[str]:
-    signature = found.signature
-    model = found.models[0] if found.models else None
+def _made_of(found: Inspection, steps: Sequence[str]) -> Sequence[str]:
     parts = [f"{safe(found.compression, 24)} compressed"] if found.compression else []
     if steps:
         parts.append(text.sign(" › ").join(text.short_class(step) for step in steps[:5]))
-    if model is not None:
-        parts += _highlights(model)
+    parts += shape(found)
+    if found.n_weights:
+        parts.append(f"{found.n_weights:,} weights")
+    model = found.models[0] if found.models else None
+    if len(found.models) > 1 and not (model and model.steps):
+        parts.append(f"{len(found.models)} estimators")
+    return parts
+
+
+def shape(found: Inspection) -> list[str]:
+    """`200 trees`, `30 inputs`, `2 classes`."""
+    signature = found.signature
+    parts = _highlights(found.models[0]) if found.models else []
     if signature.n_features:
         parts.append(text.count(signature.n_features, "input"))
     if signature.classes:
         parts.append(f"{len(signature.classes)} classes")
     elif signature.outputs:
         parts.append(text.count(signature.outputs, "output"))
-    if found.n_weights:
-        parts.append(f"{found.n_weights:,} weights")
-    if len(found.models) > 1 and not (model and model.steps):
-        parts.append(f"{len(found.models)} estimators")
     return parts
 
 
@@ -138,13 +143,14 @@ def _highlights(model: ModelEntry) -> list[str]:
     return [f"{safe(trees)} trees" if "Forest" in model.class_name else f"{safe(trees)} estimators"]
 
 
-def _libraries(found: Inspection) -> list[tuple[str, str]]:
+def libraries(found: Inspection) -> list[tuple[str, str]]:
+    """The first two libraries it was written with."""
     return sorted(found.library_versions.items())[:2]
 
 
 def _said(glyph: str, role: str, word: str, sentence: str) -> Line:
     return Content.assemble(
-        (f"{text.sign(glyph)} {safe(word, 40)}", f"bold {text.role_style(role)}"), "  ", safe(sentence, 400)
+        (f"{text.sign(glyph)} {safe(word, 40)}", f"bold {text.role_style(role)}"), "  ", text.one_line(sentence)
     )
 
 
@@ -277,7 +283,7 @@ def _last_error(engine: Engine, path: str) -> Line:
     if failure is None:
         return Content.assemble(("errors  ", "$quiet"), "none")
     return Content.assemble(
-        ("errors  ", "$quiet"), (text.ago(failure.latest), "$warning"), "  ", safe(failure.message, 300)
+        ("errors  ", "$quiet"), (text.ago(failure.latest), "$warning"), "  ", text.one_line(failure.message, 300)
     )
 
 

@@ -63,6 +63,11 @@ class Window:
         return self.columns * self.column_seconds
 
     @property
+    def begins(self) -> float | None:
+        """The moment that its first column begins with, by the recorder's clock; None while it shows nothing."""
+        return None if self.end is None else (self.end - self.columns) * self.column_seconds
+
+    @property
     def empty(self) -> bool:
         """Whether there is nothing to draw."""
         return all(value is None for moment in self._dots.values() for value in moment.values())

@@ -1,0 +1,94 @@
+"""A recorder's measurements as csv: a row for each step of time, an empty cell where nothing was measured."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import time
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from console.monitor.bins import METRICS, QUANTILES, RATES
+from console.monitor.series import Recorder
+
+
+def _decimals(value: float) -> str:
+    return f"{value:.4f}"
+
+
+def _whole(value: float) -> str:
+    return str(round(value))
+
+
+_MEASURED: dict[str, tuple[str, Callable[[float], str]]] = {
+    **{f"{name}_ms": (f"worker.{name}", _decimals) for name in QUANTILES},
+    **{f"round_trip_{name}_ms": (f"round_trip.{name}", _decimals) for name in QUANTILES},
+    "rss_bytes": ("rss", _whole),
+    "pss_bytes": ("pss", _whole),
+    "private_bytes": ("private", _whole),
+    "cpu_percent": ("cpu", _decimals),
+    "score": ("score", "{:.6g}".format),
+}
+COLUMNS = ("time_utc", "epoch_s", "step_s", *RATES, "rate_per_s", "batch_rows", *_MEASURED, "marks")
+"""Calls are those that were answered, counted in each step as rows and errors are; `batch_rows` is rows by call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """All finished steps of one width as they were kept at one moment, to be written at leisure.
+
+    `first` is the number of the step that the columns begin with, `zero` the time of the epoch at which steps and the
+    moments of `marks` begin to count, `steps` are those from the first to the last that have something to tell.
+    """
+
+    seconds: float
+    first: int
+    columns: dict[str, array[float]]
+    marks: dict[int, list[str]]
+    zero: float
+    steps: range
+
+    @classmethod
+    def of(cls, recorder: Recorder, seconds: float) -> Kept:
+        """What a recorder keeps in steps of this width; no steps where nothing was measured."""
+        last, columns = recorder.kept(seconds)
+        measured = columns.get("calls", array("f"))
+        first = last + 1 - len(measured)
+        told = [first + place for place, value in enumerate(measured) if not math.isnan(value)]
+        marks: dict[int, list[str]] = {}
+        for mark in recorder.markers(first * seconds, math.inf) if told else ():
+            marks.setdefault(int(mark.at // seconds), []).append(mark.word)
+        telling = [*told[:1], *told[-1:], *marks]
+        steps = range(min(telling), max(telling) + 1) if told else range(0)
+        return cls(seconds, first, columns, marks, time.time() - recorder.clock(), steps)
+
+    def csv(self) -> str:
+        """The table, with a header."""
+        written = io.StringIO()
+        writer = csv.writer(written, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(map(self._row, self.steps))
+        return written.getvalue()
+
+    def _row(self, step: int) -> list[str]:
+        at = self.zero + step * self.seconds
+        now = {metric: value for metric in METRICS if (value := self._value(metric, step)) is not None}
+        calls, rows = now.get("calls"), now.get("rows")
+        return [
+            datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            f"{at:.3f}",
+            f"{self.seconds:g}",
+            *(str(round(now[metric] * self.seconds)) if metric in now else "" for metric in RATES),
+            f"{calls:.6g}" if calls is not None else "",
+            f"{rows / calls:.6g}" if calls and rows is not None else "",
+            *(write(now[metric]) if metric in now else "" for metric, write in _MEASURED.values()),
+            " ".join(self.marks.get(step, ())),
+        ]
+
+    def _value(self, metric: str, step: int) -> float | None:
+        place = step - self.first
+        value = self.columns[metric][place] if place < len(self.columns[metric]) else math.nan
+        return None if math.isnan(value) else value

@@ -1,0 +1,132 @@
+"""The preview in one line, where the terminal is too low for the panel: what matters most about the selected row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+from textual.widget import Widget
+
+from console.monitor.growth import rate_words
+from console.records import Report, Verdict, WorkerState, WorkerView
+from console.safe_text import safe
+from console.trust.since import news
+from console.ui import states, text
+from console.ui.installed import known
+from console.ui.rows import Row
+from console.ui.widgets.preview import facts_line, last_failure, libraries, shape
+from console.ui.widgets.warned import warned_line
+from console.worker.versions import differences
+
+if TYPE_CHECKING:
+    from console.engine import Engine
+
+_LOADING = (WorkerState.LOADING, WorkerState.WARMING)
+
+
+class PreviewLine(Widget):
+    """One line that is always there, be it blank, so that the table does not move; shown on low terminals alone."""
+
+    DEFAULT_CSS = "PreviewLine { height: 1; padding: 0 1; display: none; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._words = Content("")
+
+    def show(self, words: Content) -> None:
+        """Say this; repaint only if it is something else than before."""
+        if words != self._words:
+            self._words = words
+            self.refresh()
+
+    def render(self) -> Content:
+        """The line, cut in the middle to the width."""
+        return text.cut_content(self._words, self.content_size.width)
+
+
+def preview_words(engine: Engine, row: Row | None, unread: str = "") -> Content:
+    """What matters most about a row, the first and the last of it above all; `unread` says why it has no facts."""
+    if row is None:
+        return Content("")
+    worker = row.worker
+    if row.artifact.problem is not None:
+        return _said("✖", "failure", f"cannot be read: {row.artifact.problem}")
+    if worker is not None and worker.state is WorkerState.ERROR:
+        return _dead(engine, row)
+    if worker is not None and worker.state is not WorkerState.ENDED:
+        return _living(engine, row, worker)
+    report = engine.artifacts.known_report(row.path)
+    if row.artifact.verdict not in (None, Verdict.SAFE) and not row.artifact.accepted:
+        return _judged(engine, row) or facts_line(report, row, unread)
+    failure = last_failure(engine, row.path)
+    if failure is not None:
+        return _said("✖", "failure", f"{failure.phase} failed {text.ago(failure.latest)}: {failure.message}")
+    if report is None or report.inspection is None:
+        return facts_line(report, row, unread)
+    return _resting(report, row)
+
+
+def _said(glyph: str, role: str, sentence: str, *more: str) -> Content:
+    """`✖ what is wrong · more`."""
+    rest = text.joined(["", *(text.one_line(one, 200) for one in more)])
+    return Content.assemble(
+        (f"{text.sign(glyph)} ", f"bold {text.role_style(role)}"),
+        text.sign(text.one_line(sentence)),
+        (text.sign(" · ") + rest if rest else "", "$quiet"),
+    )
+
+
+def _judged(engine: Engine, row: Row) -> Content | None:
+    """What loading it would do, and where in the file that stands."""
+    told, status = engine.artifacts.known_explanation(row.path), states.trust(row.artifact)
+    if told is None:
+        return _said(status.glyph, status.role, row.artifact.why) if row.artifact.why else None
+    mentions = [mention for point in told.points[:1] for mention in point.mentions[:1]]
+    return _said(status.glyph, status.role, told.headline.rstrip("."), *(one.where for one in mentions if one.where))
+
+
+def _dead(engine: Engine, row: Row) -> Content:
+    """The cause, and when it is started again."""
+    failure = last_failure(engine, row.path)
+    cause = f"{failure.phase} failed: {failure.exit or failure.message}" if failure is not None else "the worker ended"
+    return _said("✖", "failure", cause, row.trouble)
+
+
+def _living(engine: Engine, row: Row, worker: WorkerView) -> Content:
+    """What is driven with its rate and figures, or why not; then what is wrong with its answers."""
+    if worker.state in _LOADING:
+        return _said("◐", "busy", "loading", worker.phase or "")
+    if row.status is states.FAILING and row.probe is not None:
+        return _said("✖", "failure", row.trouble, row.probe.last_error)
+    if row.artifact.changed:
+        told = engine.artifacts.known_explanation(row.path)
+        new = news(told.since) if told is not None and told.since is not None and told.since.changes else ""
+        return _said("▲", "attention", "changed on disk", new or _figures(engine, row))
+    figures = _said(row.status.glyph, row.status.role, row.status.word, _figures(engine, row))
+    return Content("  ").join([figures, warned_line(worker.warnings)]) if worker.warnings else figures
+
+
+def _figures(engine: Engine, row: Row) -> str:
+    """`20/s · p50 0.81 ms · p99 2.1 ms · 210M`."""
+    recorder, probe = engine.live.recorder(row.path), row.probe
+    recent = (recorder.recent() if recorder is not None else None) or row.measured
+    parts = [f"{rate_words(probe.rate)}/s"] if probe is not None and probe.running else []
+    if recent is not None:
+        parts += [f"p50 {text.milliseconds(recent.p50)}", f"p99 {text.milliseconds(recent.p99)}"]
+    return text.joined([*parts, text.size(row.rss)])
+
+
+def _resting(report: Report, row: Row) -> Content:
+    """Class, inputs and outputs, and the versions it was written with, above all one that differs from the one here."""
+    found = report.inspection
+    assert found is not None
+    other = differences(found.library_versions, known())
+    parts = [
+        f"link to {safe(row.artifact.link)}" if row.artifact.link else "",
+        states.class_words(row.artifact),
+        *shape(found),
+        *([] if other else [f"{safe(name)} {safe(was)}" for name, was in libraries(found)[:1]]),
+    ]
+    words = Content(text.joined(parts))
+    warned = [f"{text.sign('▲')} written with {one.library} {one.was}, here {one.now}" for one in other[:1]]
+    return Content("  ").join([words, *(Content.styled(safe(one, 200), "$warning") for one in warned)])
