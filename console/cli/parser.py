@@ -61,7 +61,8 @@ class Parser(argparse.ArgumentParser):
 
     def _get_value(self, action: argparse.Action, arg_string: str) -> object:
         """See argparse: raises ArgumentError for an empty text, which an unset variable of a shell leaves behind."""
-        if not (arg_string or action.default == "" or isinstance(action, argparse._SubParsersAction)):
+        may_be = action.default == "" or action.type is _any_text or isinstance(action, argparse._SubParsersAction)
+        if not (arg_string or may_be):
             raise argparse.ArgumentError(action, "must not be empty (is a variable unset?)")
         return super()._get_value(action, arg_string)
 
@@ -131,8 +132,16 @@ def screen_options(parser: argparse.ArgumentParser) -> None:
         help=f"begin at {', '.join(OF_STORE)}; or with a model's name, live:churn/lr, at {', '.join(OF_MODEL)}",
     )
     group.add_argument(
-        "--filter", metavar="PATTERN", help="begin with the models that match, whatever filter was kept ('' = all)"
+        "--filter",
+        metavar="PATTERN",
+        type=_any_text,
+        help="begin with the models that match, whatever filter was kept ('' = all)",
     )
+
+
+def _any_text(text: str) -> str:
+    """The type of what may be empty, and then means something."""
+    return text
 
 
 def console_parser() -> Parser:

@@ -74,7 +74,7 @@ def _sort(app: Shell, _subject: str | None, said: str) -> Run:
 
 def _filter(app: Shell, _subject: str | None, said: str) -> Run:
     if not said:
-        raise Usage("it takes a pattern to keep models by", hint="on the first screen esc drops it")
+        raise Usage("it takes a pattern to keep models by", hint=f"on the first screen {key_for('back')} drops it")
     return lambda: _arrange(app, wanted=Filter(said))
 
 

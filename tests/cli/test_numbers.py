@@ -27,7 +27,7 @@ def test_every_number_of_the_command_line_has_bounds(command: str, option: str, 
     for value in ("-1", "nan", "inf", "-inf", "x", "", "1e999", "9" * 5000):
         done = run(*filter(None, (command, "." if command != "demo" else "", f"{option}={value}")))
         assert done.code == 2
-        assert f"argument {option}: must be a " in done.err
+        assert f"argument {option}: must {'be a ' if value else 'not be empty'}" in done.err
         assert "hint: see model-console " in done.err
         assert "\\x0a" not in done.err
 

@@ -51,7 +51,7 @@ def test_what_the_console_begins_with(
         ("model", "model is about a model, which is to be named: model:churn/lr"),
         ("live:", "live is about a model, which is to be named: live:churn/lr"),
         ("events:churn/lr", "events is about no model: say --screen events"),
-        ("", "there is no screen ''"),
+        ("", "argument --screen: must not be empty"),
     ],
 )
 def test_a_screen_that_cannot_be_is_a_mistake_with_what_was_meant(

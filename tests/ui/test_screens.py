@@ -251,7 +251,7 @@ async def test_help_lists_the_table_and_closes_with_its_own_key() -> None:
         await console.press("question_mark")
         await console.on(HelpScreen)
         picture = console.picture()
-        for words in ("Load the model into a sandboxed worker", "asks first", "UPDATE"):
+        for words in ("Load the model, or all marked, each", "asks first", "RUN"):
             assert words in picture
         assert "(update)" in console.widget(TextPane).plain
         await console.press("question_mark")
@@ -309,7 +309,7 @@ async def test_a_line_that_is_cut_says_so_before_the_scrollbar() -> None:
         await console.press("colon")
         await console.on(PaletteScreen)
         await console.until(lambda: "unload" in console.picture())
-        line = next(line for line in console.picture().splitlines() if "End the model's worker" in line)
+        line = next(line for line in console.picture().splitlines() if "End the worker of the model" in line)
         assert "…" in line
 
 
@@ -317,10 +317,10 @@ async def test_help_wraps_beside_the_keys() -> None:
     async with console_on(demo(), size=(80, 24)) as console:
         await console.press("question_mark")
         await console.on(HelpScreen)
-        await console.until(lambda: "or try" in console.picture())
+        await console.until(lambda: "none the filter" in console.picture())
         lines = console.picture().splitlines()
-        number = next(number for number, line in enumerate(lines) if "or try" in line)
-        assert lines[number + 1].index("again") == lines[number].index("Load the file")
+        number = next(number for number, line in enumerate(lines) if "Go back; on the first screen" in line)
+        assert lines[number + 1].index("none the filter") == lines[number].index("Go back")
 
 
 async def test_the_palette_finds_actions_models_and_themes() -> None:

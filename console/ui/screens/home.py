@@ -166,7 +166,7 @@ class HomeScreen(MarkingScreen):
         if rows.filter.literal:
             parts.append("taken literally")
         if rows.filter and rows.filter is rows.restored:
-            parts.append("kept from last time, esc drops it")
+            parts.append(f"kept from last time, {key_for('back')} drops it")
         if rows.sort not in self.table.shown_columns:
             parts.append(f"sorted by {rows.sort}{text.sign(' ↓' if rows.reverse else ' ↑')}")
         title = Content(text.joined(parts))
