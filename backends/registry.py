@@ -145,11 +145,11 @@ def inspect(source: Source) -> Inspection:
     else:
         try:
             inspection = identify(source).inspect(source)
-        except Damaged:
+        except Damaged as error:
             found = unfilled_from(source) if compression is None else None
             if found is None:
                 raise
-            raise Damaged(found.detail, offset=found.offset) from None
+            raise Damaged(f"{found.detail} ({error})", offset=found.offset) from None
         except ModuleNotFoundError as error:
             raise Unsupported(f"reading this format needs the Python package {error.name}") from None
     extra, names = [], inspection.names

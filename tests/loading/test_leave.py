@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from console.engine import Engine
 from console.errors import Refused
-from console.records import UpdatePlan
+from console.records import Draft, UpdatePlan
 from console.trust.roles import NEEDS, Permission, Role
 from tests.warm import Opening
 
@@ -21,8 +21,9 @@ ASKED: dict[str, tuple[Callable[[Engine, Path], Awaitable[object]], ...]] = {
     "unload": (lambda of, out: of.models.unload(PATH),),
     "predict": (lambda of, out: of.questions.predict(PATH, rows=[[1.0]]),),
     "evaluate": (lambda of, out: of.questions.evaluate(PATH),),
-    "probe": (lambda of, out: of.live.start(PATH),),
+    "probe": (lambda of, out: of.live.start(PATH), lambda of, out: of.model_data.choose(PATH, "rows.npy", None)),
     "convert": (lambda of, out: of.updates.convert(PATH, "hdf5", out),),
+    "recipe": (lambda of, out: of.model_data.write_recipe(PATH, Draft(f"{out}.toml")),),
     "discard": (lambda of, out: of.updates.discard(PATH),),
     "update": (
         lambda of, out: of.updates.run(UpdatePlan(PATH, "rows.npy", None)),
@@ -40,7 +41,9 @@ ASKED: dict[str, tuple[Callable[[Engine, Path], Awaitable[object]], ...]] = {
     "unseal": (lambda of, out: of.at_rest.unseal(PATH, None, out),),
 }
 """Everything that takes more than a look, by the action that the roles are about; `out` is no file yet."""
-CHANGES = [one for name in ("promote", "rollback", "accelerate", "sign", "seal", "unseal") for one in ASKED[name]]
+CHANGES = [
+    one for name in ("recipe", "promote", "rollback", "accelerate", "sign", "seal", "unseal") for one in ASKED[name]
+]
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -124,7 +124,7 @@ async def test_an_identity_that_cannot_serve_is_named_with_the_reason(
     loose.chmod(0o640)
     cases = {
         stranger: f"cannot be opened with the identity {stranger}: it was sealed for another one",
-        loose: f"{loose} has mode 0640: others must not be able to read it (chmod 400 {loose})",
+        loose: f"{loose} has mode 0640: others must not be able to read it; chmod 400 {loose}",
         file.with_name("absent.txt"): "absent.txt: no such file",
     }
     for path, words in cases.items():
