@@ -65,6 +65,11 @@ class HomeScreen(MarkingScreen):
             self._describe()
 
     @property
+    def is_built(self) -> bool:
+        """The same for the table, which goes before the frame does."""
+        return super().is_built and self.query_one_optional(ArtifactTable) is not None
+
+    @property
     def table(self) -> ArtifactTable:
         """The table."""
         return self.query_one(ArtifactTable)
