@@ -48,9 +48,9 @@ def words(svg: str) -> str:
 @pytest.mark.parametrize("size", [(80, 24), (160, 48)])
 async def test_a_screen_is_saved_as_it_is_seen(size: tuple[int, int]) -> None:
     async with console_on(demo(), size) as console:
-        seen = console.picture()
+        before = console.picture()
         svg, text = await saved(console, "ctrl+s", ".svg", ".txt")
-        assert text == f"{seen}\n"
+        assert text in (f"{before}\n", f"{console.picture()}\n")
         assert "churn/rf.joblib" in words(svg)
         assert not re.search(r"url\((?!#)|https?://(?!www\.(w3\.org|textualize\.io))", svg)
 
