@@ -5,11 +5,14 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual._xterm_parser import XTermParser
 from textual.events import Key
+from textual.screen import ModalScreen
 
 from console.config import Settings, load_settings
 from console.errors import Usage
@@ -209,3 +212,19 @@ def written_by_hand(path: Path) -> Iterator[str]:
 def test_no_sentence_names_a_key_by_hand() -> None:
     paths = (path for path in UI.rglob("*.py") if not str(path.relative_to(UI)).startswith(FIXED_THERE))
     assert [found for path in paths for found in written_by_hand(path)] == []
+
+
+def dialogs(of: type[ModalScreen[Any]] = ModalScreen) -> Iterator[type[ModalScreen[Any]]]:
+    """All of ours."""
+    for kind in of.__subclasses__():
+        yield from dialogs(kind)
+        if kind.__module__.startswith("console."):
+            yield kind
+
+
+def test_ctrl_c_leaves_every_dialog() -> None:
+    for path in (UI / "dialogs").glob("*.py"):
+        import_module(f"console.ui.dialogs.{path.stem}")
+    found = list(dialogs())
+    assert {"SealScreen", "UseDataScreen", "DataFileScreen", "PaletteScreen"} <= {kind.__name__ for kind in found}
+    assert [kind.__name__ for kind in found if "ctrl+c" not in kind._merge_bindings().key_to_bindings] == []
