@@ -236,6 +236,7 @@ async def test_a_dead_model_says_why_on_its_first_page_and_is_offered_what_helps
         await console.until(lambda: console.picture().splitlines()[-1].startswith(" e errors  r reload"))
 
 
+@pytest.mark.slow
 async def test_where_nothing_is_measured_or_listed_no_key_is_offered_for_it() -> None:
     async with console_on(demo(), (80, 24)) as console:
         screen = ModelScreen("iris/svm.pkl", "live")
@@ -252,6 +253,7 @@ async def test_where_nothing_is_measured_or_listed_no_key_is_offered_for_it() ->
             assert BY_ID["open"].label not in console.picture().splitlines()[-1]
 
 
+@pytest.mark.slow
 async def test_the_place_gives_way_to_the_counts_and_all_trouble_is_counted() -> None:
     feeder = demo()
     fail(feeder)

@@ -134,6 +134,7 @@ async def test_esc_goes_back_step_by_step_and_starts_nothing(engine: Engine) -> 
         assert (await engine.model_data.of(MODEL)).source is DataSource.NONE
 
 
+@pytest.mark.slow
 async def test_try_it_offers_the_dialog_and_the_recipe_is_written(engine: Engine) -> None:
     async with console_on(engine, size=(80, 24)) as console:
         await on_model(console)

@@ -174,6 +174,7 @@ async def test_a_key_that_was_taken_away_does_nothing_and_the_palette_has_its_ac
         await console.on(ErrorsScreen)
 
 
+@pytest.mark.slow
 async def test_another_console_has_the_tables_keys_again() -> None:
     async with console_on(demo(), settings=Settings(keys=CHOSEN)):
         assert keys_of(BY_ID["load"]) == ("L",)

@@ -89,6 +89,7 @@ async def test_all_marked_are_loaded_driven_and_unloaded(store: Path, opening: O
         await engine.close()
 
 
+@pytest.mark.slow
 async def test_what_is_read_anew_and_what_is_sealed(store: Path, tmp_path: Path, opening: Opening) -> None:
     recipient = str(x25519.Identity.generate().to_public())
     engine = await opening(store, Settings(warm=False, sealing=Sealing(recipients=(recipient,))))

@@ -122,6 +122,7 @@ async def test_escape_drops_the_marks_before_the_filter() -> None:
         await console.until(lambda: "churn/rf" in console.picture())
 
 
+@pytest.mark.slow
 async def test_marks_stay_with_their_rows_and_go_with_them() -> None:
     feeder = demo()
     async with console_on(feeder) as console:
@@ -346,6 +347,7 @@ async def test_one_marked_is_asked_like_one_alone() -> None:
         assert said(console) == [f"{SVM}: read anew: safe as before"]
 
 
+@pytest.mark.slow
 async def test_reading_anew_tells_what_is_other_than_before() -> None:
     feeder = demo()
     judged = feeder.reports[FRAUD]
@@ -423,6 +425,7 @@ async def test_what_cannot_be_sealed_says_why() -> None:
     assert feeder.asked == []
 
 
+@pytest.mark.slow
 async def test_who_may_only_view_marks_and_reads_anew_and_nothing_else() -> None:
     feeder = demo()
     feeder.settings = SEALS

@@ -146,6 +146,7 @@ async def test_keys_move_among_sixty_models_and_open_one() -> None:
         await driver.on(HomeScreen)
 
 
+@pytest.mark.slow
 async def test_the_one_under_the_cursor_is_driven_and_unloaded_where_that_may_be() -> None:
     feeder = fleet(3)
     async with charts(feeder) as (driver, _):
