@@ -14,6 +14,7 @@ from pathlib import Path
 
 __all__ = [
     "output",
+    "own_directory",
     "put",
     "put_bytes",
     "put_new",
@@ -140,14 +141,16 @@ def put_bytes(directory: int, name: str, data: bytes, give: Callable[[int], None
     put(directory, name, lambda fd: write_all(fd, data), give)
 
 
-def put_new(directory: int, name: str, data: bytes) -> None:
-    """Put a new file that only its owner reads in the open directory, whole. Raises OSError, FileExistsError included.
+def put_new(directory: int, name: str, data: bytes, give: Callable[[int], None] = lambda _fd: None) -> None:
+    """Put a new file in the open directory, whole. Raises OSError, FileExistsError included.
 
-    A link to a finished file takes no other's place; where there are no links the name is taken first.
+    Only its owner reads it, unless `give` sets other permissions. A link to a finished file takes no other's place;
+    where there are no links the name is taken first.
     """
     temporary, fd = _fresh(directory, name)
     try:
         write_all(fd, data)
+        give(fd)
         os.fsync(fd)
         try:
             os.link(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
@@ -161,6 +164,17 @@ def put_new(directory: int, name: str, data: bytes) -> None:
         with suppress(FileNotFoundError):
             os.unlink(temporary, dir_fd=directory)
     os.fsync(directory)
+
+
+@contextmanager
+def own_directory(path: Path) -> Iterator[int]:
+    """A directory that only its owner enters, made where there is none, open. Raises OSError."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fd = os.open(path, _DIRECTORY)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
 
 
 def sync_directory(fd: int) -> None:

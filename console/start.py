@@ -1,4 +1,4 @@
-"""What the console shows first: a screen, a model and a filter that the command line names."""
+"""The start of the console as the command line names it: a screen, a model and a filter."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ import os
 import re
 import tomllib
 import types
+from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -91,7 +92,7 @@ class TableReader:
         if isinstance(value, str) and value in choices:
             return value
         named = ", ".join(filter(None, choices))
-        raise self._wrong(place, f"must be one of {named}, not {_words(value)}", _nearest(value, choices))
+        raise self._wrong(place, f"must be one of {named}, not {_words(value)}", nearest(value, choices))
 
     def _grid(self, value: object, place: tuple[str, ...]) -> dict[str, tuple[Json, ...]]:
         if not isinstance(value, dict):
@@ -126,7 +127,7 @@ class TableReader:
     def _unknown(self, place: tuple[str, ...], known: tuple[str, ...]) -> ConsoleError:
         where = f"in [{'.'.join(place[:-1])}]" if len(place) > 1 else "at the top"
         sentence = f"{self._path}:{self._line(place)}: unknown key '{place[-1]}' {where}"
-        near = _nearest(place[-1], known)
+        near = nearest(place[-1], known)
         if near:
             return self._error(f"{sentence}; did you mean '{near}'?", hint=f"known here: {', '.join(known)}")
         return self._error(sentence, hint=f"known here: {', '.join(known)}")
@@ -194,6 +195,7 @@ def _words(value: object) -> str:
     return "true or false" if isinstance(value, bool) else str(value)
 
 
-def _nearest(word: object, known: tuple[str, ...]) -> str | None:
-    close = difflib.get_close_matches(str(word).lower(), known, 1, 0.5)
+def nearest(word: object, known: Iterable[str]) -> str | None:
+    """The known name that was perhaps meant by a word in a file; None where none is like it."""
+    close = difflib.get_close_matches(str(word).lower(), list(known), 1, 0.5)
     return close[0] if close else None

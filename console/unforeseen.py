@@ -1,4 +1,4 @@
-"""What to say of an error that nobody expected: the machine's fault, or a defect of ours with its account."""
+"""The words for an error that nobody expected: the machine's fault, or a defect of ours with its account."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def run(argv: Sequence[str], screens: Screens, account: Callable[[], Path | None
 
 
 def _unforeseen(error: Exception, account: Callable[[], Path | None]) -> ConsoleError:
-    """What to say of an error that nobody expected."""
+    """The words for an error that nobody expected."""
     return streams.not_written(error) if isinstance(error, streams.Untaken) else unforeseen.told(error, account)
 
 

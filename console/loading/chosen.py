@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from console.config import state_dir, store_key
-from console.durable import put_bytes
+from console.durable import own_directory, put_bytes
 from console.errors import ConsoleError, Failed
 from console.locks import LOCK_TRY_S, locked, retried
 from console.os_errors import hint, why
@@ -25,7 +25,6 @@ __all__ = ["Choice", "Chosen"]
 
 _LOCK, _LOCK_WAIT = "lock", 3.0
 _MOST_BYTES, _MOST_CHOICES = 8 << 20, 10_000
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,15 +132,10 @@ def _file_of(root: Path) -> Path:
 @contextmanager
 def _locked() -> Iterator[int]:
     """The directory of all choices, open, while nobody else writes there. Raises OSError, Failed, Busy."""
-    place = state_dir() / "data"
-    os.makedirs(place, mode=0o700, exist_ok=True)
-    directory = os.open(place, _DIRECTORY)
-    try:
+    with own_directory(state_dir() / "data") as directory:
         fd = open_shared(directory, _LOCK, os.O_RDWR, PRIVATE, mode=0o600)
         try:
             with locked(fd, "what data was chosen", wait=LOCK_TRY_S):
                 yield directory
         finally:
             os.close(fd)
-    finally:
-        os.close(directory)

@@ -1,4 +1,4 @@
-"""What the processes of each model wrote to stdout and stderr: kept in memory alone, since it may hold secrets."""
+"""Logs of what the processes of each model wrote to stdout and stderr: in memory alone, since they may hold secrets."""
 
 from __future__ import annotations
 

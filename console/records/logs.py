@@ -1,4 +1,4 @@
-"""What the processes of a model write beside their answers."""
+"""Lines that the processes of a model write beside their answers."""
 
 from __future__ import annotations
 

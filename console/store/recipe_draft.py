@@ -5,16 +5,14 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from console.durable import put_bytes, remove_unfinished, sync_directory, write_all
+from console.durable import put_bytes, put_new, remove_unfinished
 from console.errors import BadInput, Conflict, Failed
-from console.locks import try_lock
 from console.os_errors import hint, why
 from console.records import Draft, Target
 from console.sharing import Share
@@ -120,23 +118,10 @@ def write(root: Path, draft: Draft) -> None:
 
 def _write_new(directory: int, name: str, draft: Draft) -> None:
     share = Share.of(directory)
-    temporary = f".{name}.{secrets.token_hex(4)}.tmp"
-    fd = os.open(
-        temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600, dir_fd=directory
-    )
     try:
-        try_lock(fd)
-        write_all(fd, draft.after.encode())
-        share.give(fd, share.file_mode)
-        os.fsync(fd)
-        os.link(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
+        put_new(directory, name, draft.after.encode(), lambda fd: share.give(fd, share.file_mode))
     except FileExistsError:
         raise Conflict(f"{draft.path} has come to be meanwhile, and is left as it is") from None
-    finally:
-        os.close(fd)
-        with suppress(FileNotFoundError):
-            os.unlink(temporary, dir_fd=directory)
-    sync_directory(directory)
 
 
 def _replace(directory: int, name: str, file: Path, draft: Draft) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
-import difflib
 import json
 import os
 import re
@@ -21,7 +20,7 @@ from console.locks import locked
 from console.os_errors import hint, why
 from console.records import LAYERS
 from console.sharing import Share, open_shared
-from console.toml_records import parsed
+from console.toml_records import nearest, parsed
 from console.trust import names
 
 __all__ = ["DIGEST", "POLICY_FILE", "Pin", "PolicyFile", "add_pin", "read_policy"]
@@ -264,5 +263,5 @@ class _Reader:
 
 
 def _nearest(word: str, known: tuple[str, ...]) -> str:
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f": did you mean '{near[0]}'?" if near else ""
+    near = nearest(word, known)
+    return f": did you mean '{near}'?" if near else ""

@@ -30,7 +30,8 @@ class Bell:
         self._last = -BURST_S
 
     def rings(self, events: Iterable[Event]) -> bool:
-        """Whether there is trouble among them that is new: not told before since the operator last saw to it."""
+        """Whether there is trouble among them that is new: not told before since the operator last saw to it. Each of
+        them counts as told from now on."""
         return sum(self._is_new(event) for event in events if event.severity == "failure") > 0
 
     def _is_new(self, event: Event) -> bool:

@@ -1,4 +1,4 @@
-"""What the operator takes along from the screens: the measurements behind the charts, and a screen as it is seen."""
+"""Exports of the screens: the measurements behind the charts as csv, and a screen as it is seen."""
 
 from __future__ import annotations
 

@@ -22,7 +22,6 @@ AT_ONCE = 4
 """Models that are loaded, read or ended at a time."""
 
 _STOPPED = Outcome("not begun", "stopped", "warning")
-ASKED_ALONE = "l on one alone asks about it"
 
 One = Callable[[str], Awaitable[Outcome]]
 """Does the operation to one path. Raises ConsoleError."""
@@ -150,13 +149,18 @@ class InTurn:
     def _failed(self, path: str, error: ConsoleError) -> Outcome:
         """What an error made of one of many, in words that are the same for all that it hit."""
         if isinstance(error, NeedsReview):
-            return Outcome("left out", "under review", "warning", ASKED_ALONE)
+            return Outcome("left out", "under review", "warning", asked_alone())
         why = short(error.message.replace(f"{path} ", "it ").replace(path, "it"))
         if isinstance(error, Refused):
             artifact = self._app.engine.artifacts.row(path)
             verdict = artifact.verdict if artifact is not None else None
             return Outcome("refused", str(verdict) if verdict is Verdict.BLOCKED else why, "warning")
         return Outcome("failed", why, "error", f"{key_for('errors')} tells why" if error.failure is not None else "")
+
+
+def asked_alone() -> str:
+    """The way to a question that is asked about one model at a time."""
+    return f"{key_for('load')} on one alone asks about it"
 
 
 def short(why: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from console.config import state_dir, store_key
-from console.durable import put_bytes, remove_unfinished
+from console.durable import own_directory, put_bytes, remove_unfinished
 from console.errors import ConsoleError
 from console.os_errors import why
 from console.ui.rows import SORTS, Filter, Order
@@ -93,13 +93,9 @@ class KeptOrder:
     def _write(self, order: Order) -> None:
         try:
             path = self._path
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
+            with own_directory(path.parent) as directory:
                 remove_unfinished(directory, _NAME)
                 put_bytes(directory, _NAME, json.dumps(_record(order)).encode("ascii") + b"\n", lambda _fd: None)
-            finally:
-                os.close(directory)
         except (OSError, ConsoleError) as error:
             failed, self._failed = self._failed, lambda _why: None
             if not self._closing.is_set():

@@ -6,7 +6,6 @@ or `shift+` where terminals tell them apart.
 
 from __future__ import annotations
 
-import difflib
 import re
 import string
 from collections.abc import Iterator, Mapping
@@ -16,6 +15,7 @@ from rich.cells import cell_len
 from console.config import where_set
 from console.errors import Usage
 from console.safe_text import safe
+from console.toml_records import nearest
 from console.ui.keys import ACTIONS, BY_ID, DIALOG, EVERYWHERE, Action
 
 _OTHER_NAMES = {
@@ -91,8 +91,8 @@ def _spelled(action: str, key: str) -> str:
         return found[1].upper()
     if wanted in KEYS:
         return wanted
-    near = difflib.get_close_matches(wanted, KEYS, 1, 0.6)
-    ask = f"; did you mean '{near[0]}'?" if near else ""
+    near = nearest(wanted, KEYS)
+    ask = f"; did you mean '{near}'?" if near else ""
     raise _wrong(action, f"'{safe(key, 40)}' is no key{ask}", _SPELLING)
 
 
@@ -139,8 +139,8 @@ def _with_way_out(found: Mapping[str, tuple[str, ...]]) -> None:
 
 
 def _unknown(action: str) -> Usage:
-    near = difflib.get_close_matches(action.lower().replace("_", "-"), BY_ID, 1, 0.5)
-    ask = f"; did you mean '{near[0]}'?" if near else ""
+    near = nearest(action.replace("_", "-"), BY_ID)
+    ask = f"; did you mean '{near}'?" if near else ""
     return Usage(
         f"{where_set('keys', action)}: unknown action '{safe(action, 60)}' in [keys]{ask}",
         hint=f"known here: {', '.join(BY_ID)}",

@@ -1,4 +1,4 @@
-"""What somebody perhaps meant who typed a word that nothing is called."""
+"""The name that is most like a mistyped word: also of many names, in slices, so that no key waits."""
 
 from __future__ import annotations
 

@@ -243,9 +243,9 @@ class Operations:
         return await self._app.push_screen_wait(PlaceScreen(report.artifact.path, models))
 
     async def _has_data(self, path: str) -> bool:
-        return await self._asked(path, partial(has_data, before=lambda: self.settled(path)))
+        return await self._has_after(path, partial(has_data, before=lambda: self.settled(path)))
 
-    async def _asked(self, path: str, ask: Callable[[Host, str], Awaitable[bool]]) -> bool:
+    async def _has_after(self, path: str, ask: Callable[[Host, str], Awaitable[bool]]) -> bool:
         """Have the operator asked about a path's data, unless they are being asked; whether it has some now."""
         if path in self._asking:
             return False
@@ -256,7 +256,7 @@ class Operations:
             self._asking.discard(path)
 
     async def _choose_data(self, path: str) -> None:
-        if not await self._asked(path, choose_data):
+        if not await self._has_after(path, choose_data):
             return
         live = self._app.engine.live
         probe = live.probe(path)

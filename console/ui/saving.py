@@ -12,7 +12,7 @@ from pathlib import Path
 
 from console import os_errors
 from console.config import state_dir
-from console.durable import put_new
+from console.durable import own_directory, put_new
 from console.errors import ConsoleError, Failed
 from console.ui.host import Host
 
@@ -56,15 +56,11 @@ def plain(name: str) -> str:
 def write_new(folder: Path, stem: str, texts: Mapping[str, str]) -> list[Path]:
     """Write each text to a new file of this name with its ending, under a number where one is taken. Raises Failed."""
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
+        with own_directory(folder) as directory:
             for number in range(1, _MOST_NUMBER):
                 name = stem if number == 1 else f"{stem}-{number}"
                 with suppress(FileExistsError):
                     return _written(directory, folder / name, texts)
-        finally:
-            os.close(directory)
         raise FileExistsError
     except OSError as error:
         hint = os_errors.hint(error) or "set XDG_STATE_HOME to a directory that you may write"

@@ -1,4 +1,4 @@
-"""What is asked before artifacts are sealed, and what became of each."""
+"""Sealing from the screens: why something cannot be, the question before it, and the outcome of each."""
 
 from __future__ import annotations
 

@@ -26,6 +26,7 @@ from textual._xterm_parser import XTermParser
 from textual.events import CursorPosition, Key, MouseDown, MouseUp
 
 from console.ending import is_gone
+from console.ui.exit_event import ExitEvent
 from console.ui.suspending import Stoppable, reopened
 from console.ui.title import Title
 
@@ -47,8 +48,8 @@ _LAST_ANSWER_S = 0.5
 _LONGEST_S = 4.0
 _QUICKER = 0.7
 _AT_ONCE_S = 0.05
-_LOOK_S = 0.1
-"""How often the end of the driver is looked for while nothing is typed."""
+_LONE_S = 0.1
+"""So long after input it is looked once more whether an escape stands alone."""
 
 _SGR = re.compile(r"(\x1b\[[\d;]*m)")
 _MOVED_ON = re.compile(r"\x1b\[\d+;\d+H\n?(?=\x1b\[\d+;\d+H)")
@@ -161,6 +162,7 @@ class PacedDriver(Stoppable):
     def __init__(self, app: App[Any], **options: Any) -> None:
         super().__init__(app, **options)
         self.pace = Pace()
+        self.exit_event: ExitEvent = ExitEvent()
         self._reads = False
         self.title = Title(self.write)
         self._file = cast("Any", Followed(cast("IO[str]", self._file), self.pace))
@@ -211,16 +213,20 @@ class PacedDriver(Stoppable):
     def run_input_thread(self) -> None:
         """Read keys until the driver ends or the terminal is gone.
 
-        Textual looks every tenth of a second whether a lone escape was one; after input this looks as soon as it can
-        be told, since `esc` is the key that goes back on every screen.
+        Textual looks every tenth of a second whether a lone escape was one, and for its end; this looks after input
+        alone, as soon as it can be told, since `esc` is the key that goes back on every screen.
         """
-        parser, wait = XTermParser(), _LOOK_S
+        parser = XTermParser()
+        wait: float | None = None
         decode = codecs.getincrementaldecoder("utf-8")("replace").decode
         with selectors.SelectSelector() as selector, reopened(self.fileno) as terminal:
             selector.register(terminal, selectors.EVENT_READ)
-            while not self.exit_event.is_set():
+            selector.register(self.exit_event, selectors.EVENT_READ)
+            while True:
                 ready = bool(selector.select(wait))
-                wait = constants.ESCAPE_DELAY + 0.001 if ready else _LOOK_S
+                if self.exit_event.is_set():
+                    return
+                wait = constants.ESCAPE_DELAY + 0.001 if ready else _LONE_S if wait not in (None, _LONE_S) else None
                 try:
                     data = os.read(terminal, 4096) if ready else b""
                 except BlockingIOError:

@@ -171,6 +171,7 @@ class Launcher:
             return None
         child = self._standby.take()
         if child is not None:
+            self._watch.resume(child)
             child.claim(label)
         return child
 
@@ -183,6 +184,7 @@ class Launcher:
             return None
         with suppress(ConsoleError):
             await child.request("rehearse", deadline=REHEARSE_DEADLINE)
+        self._watch.rest(child)
         return child
 
     async def close(self) -> None:

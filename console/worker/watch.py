@@ -29,26 +29,47 @@ class Watched:
 
 
 class Watch:
-    """Ends children that hold more than they may. One for each launcher; it looks while there are children."""
+    """Ends children that hold more than they may. One for each launcher; it looks while any was given something."""
 
     def __init__(self) -> None:
         self._children: dict[ChildProcess, Watched] = {}
+        self._resting: dict[ChildProcess, Watched] = {}
         self._looking: asyncio.Task[None] | None = None
 
     def add(self, child: ChildProcess, limits: Limits, *, memory: bool) -> None:
         """Look at this child until it ends."""
         self._children[child] = Watched(child.pid, child.scratch, limits, memory)
         child.on_end.append(self._forget)
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.get_running_loop().create_task(self._look())
+        self._begin()
+
+    def rest(self, child: ChildProcess) -> None:
+        """Leave out a child that was given nothing but code of our own, until `resume`."""
+        if (watched := self._children.pop(child, None)) is not None:
+            self._resting[child] = watched
+        self._end_without_children()
+
+    def resume(self, child: ChildProcess) -> None:
+        """Look at a child that rested, since it is about to be given something."""
+        if (watched := self._resting.pop(child, None)) is not None:
+            self._children[child] = watched
+            self._begin()
 
     def close(self) -> None:
         """Look no more."""
         if self._looking is not None:
             self._looking.cancel()
+            self._looking = None
+
+    def _begin(self) -> None:
+        if self._looking is None:
+            self._looking = asyncio.get_running_loop().create_task(self._look())
 
     def _forget(self, child: ChildProcess) -> None:
         self._children.pop(child, None)
+        self._resting.pop(child, None)
+        self._end_without_children()
+
+    def _end_without_children(self) -> None:
         if not self._children:
             self.close()
 

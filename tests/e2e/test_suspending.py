@@ -54,6 +54,14 @@ def assert_whole(shell: Terminal, since: int) -> None:
     assert "\x1b[?1049h" in shell.output[since:]
 
 
+@pytest.fixture(autouse=True)
+def settings() -> None:
+    """With a bell; no libraries are loaded beforehand, which costs more than all the rest."""
+    path = config_dir() / "config.toml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("bell = true\nwarm = false\n")
+
+
 def stopped(console: psutil.Process) -> bool:
     """Whether the kernel has stopped it."""
     return console.status() == psutil.STATUS_STOPPED
@@ -114,17 +122,6 @@ def bells(output: str) -> int:
     return re.sub(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)", "", output).count("\x07")
 
 
-@pytest.fixture
-def bell() -> Iterator[None]:
-    """The setting of that name."""
-    path = config_dir() / "config.toml"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("bell = true\n")
-    yield
-    path.unlink()
-
-
-@pytest.mark.usefixtures("bell")
 def test_without_a_shell_it_goes_on_and_title_and_bell_tell_trouble(demo_copy: Path) -> None:
     with terminal(demo_copy) as console:
         console.press("\x1a")

@@ -111,7 +111,7 @@ def test_nothing_is_written_over_what_came_meanwhile(store: Path) -> None:
 
 def test_a_link_where_the_recipe_would_stand_is_no_place_for_one(store: Path) -> None:
     (store / "m" / "churn.recipe.toml").symlink_to("/nowhere")
-    assert "a link to a recipe does not count" in drafted(store, "m/churn.joblib", f"{store}/rows.csv", None).refusal
+    assert "is a symbolic link" in drafted(store, "m/churn.joblib", f"{store}/rows.csv", None).refusal
 
 
 def test_other_models_of_the_same_recipe_are_told(store: Path) -> None:

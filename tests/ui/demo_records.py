@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
+from functools import cache
 
 from backends.base import ArrayInfo, Finding, Inspection, Json, ModelEntry, NameUse, Signature
 from console.monitor.series import Recorder
@@ -40,6 +42,11 @@ _MEMORY = Memory(220_200_960, 198_000_000, 150_000_000, 231_000_000)
 
 def recorded(seconds: int = 40) -> Recorder:
     """Measurements of `seconds`, ten calls in each, that rise and fall; its clock stands still afterwards."""
+    return deepcopy(_recorded(seconds))
+
+
+@cache
+def _recorded(seconds: int) -> Recorder:
     now = [1000.0]
     recorder = Recorder(lambda: now[0])
     for step in range(seconds * 10):

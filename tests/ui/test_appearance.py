@@ -121,9 +121,10 @@ async def test_the_first_screens_are_painted_in_16_colours() -> None:
 async def test_every_screen_is_painted_in_16_colours(theme: str) -> None:
     async with console_on(demo(), (120, 40), Settings(theme=theme)) as console:  # type: ignore[arg-type]
         for make in SCREENS.values():
-            await console.app.push_screen(make())
-            for _ in range(4):
-                await console.pilot.pause()
+            screen = make()
+            await console.app.push_screen(screen)
+            await console.until(lambda screen=screen: screen.is_mounted)  # type: ignore[misc]
+            await console.pilot.pause()
             assert more_than_16(console) == set()
             console.app.pop_screen()
         for key in ("colon", "question_mark", "slash"):
@@ -219,7 +220,8 @@ async def test_a_failing_model_says_how_often_in_any_column_and_why_on_its_first
     async with console_on(feeder, (80, 24)) as console:
         await console.until(lambda: "20/s fail " in console.picture())
         await console.app.push_screen(ModelScreen(DRIVEN))
-        await console.until(lambda: "predict failed 3s ago: ValueError" in console.picture())
+        told = ("predict failed 3s ago: ValueError", "\n trust")
+        await console.until(lambda: all(words in console.picture() for words in told))
         seen = console.picture()
         assert seen.index("predict failed") < seen.index("\n trust")
 
@@ -234,6 +236,7 @@ async def test_a_dead_model_says_why_on_its_first_page_and_is_offered_what_helps
         await console.until(lambda: console.picture().splitlines()[-1].startswith(" e errors  r reload"))
 
 
+@pytest.mark.slow
 async def test_where_nothing_is_measured_or_listed_no_key_is_offered_for_it() -> None:
     async with console_on(demo(), (80, 24)) as console:
         screen = ModelScreen("iris/svm.pkl", "live")
@@ -250,6 +253,7 @@ async def test_where_nothing_is_measured_or_listed_no_key_is_offered_for_it() ->
             assert BY_ID["open"].label not in console.picture().splitlines()[-1]
 
 
+@pytest.mark.slow
 async def test_the_place_gives_way_to_the_counts_and_all_trouble_is_counted() -> None:
     feeder = demo()
     fail(feeder)

@@ -71,7 +71,7 @@ async def test_p_asks_for_file_and_target_and_drives_the_model(engine: Engine) -
         )
         await console.press("enter")
         await console.on(UseDataScreen)
-        assert 'target = "churned"' in console.picture()
+        await console.until(lambda: 'target = "churned"' in console.picture())
         await console.press("enter")
         await console.on(HomeScreen)
         await console.until(lambda: (probe := engine.live.probe(MODEL)) is not None and probe.running)
@@ -134,6 +134,7 @@ async def test_esc_goes_back_step_by_step_and_starts_nothing(engine: Engine) -> 
         assert (await engine.model_data.of(MODEL)).source is DataSource.NONE
 
 
+@pytest.mark.slow
 async def test_try_it_offers_the_dialog_and_the_recipe_is_written(engine: Engine) -> None:
     async with console_on(engine, size=(80, 24)) as console:
         await on_model(console)
@@ -217,7 +218,7 @@ async def test_a_view_only_console_writes_no_recipe_and_says_why(store: Path, op
             await console.until(lambda: "likely" in console.picture())
             await console.press("enter")
             await console.on(UseDataScreen)
-            assert "read-only" in console.picture()
+            await console.until(lambda: "read-only" in console.picture())
             await console.press("w")
             assert isinstance(console.app.screen, UseDataScreen)
             await console.press("enter")

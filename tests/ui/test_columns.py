@@ -31,7 +31,7 @@ async def test_tab_moves_between_the_columns_and_the_keys_move_the_one_in_focus(
     async with console_on(demo(), size=(160, 20)) as console:
         screen = await opened(console)
         what, how = screen.query_one("#what", TextPane), screen.query_one("#how", TextPane)
-        await console.until(lambda: FOOTER in console.picture())
+        await console.until(lambda: FOOTER in console.picture() and what.max_scroll_y > 2 and how.max_scroll_y > 1)
         await console.press("j", "j")
         assert (what.scroll_offset.y, how.scroll_offset.y) == (2, 0)
         await console.press("tab", "j")
@@ -68,13 +68,14 @@ async def test_where_there_is_one_column_the_key_says_so_and_is_not_offered() ->
         assert screen.focused is what
 
 
+@pytest.mark.slow
 async def test_a_column_that_goes_hands_the_keys_to_the_other() -> None:
     async with console_on(demo(), size=(160, 20)) as console:
         screen = await opened(console)
         await console.press("tab")
         await console.pilot.resize_terminal(80, 24)
         what = screen.query_one("#what", TextPane)
-        await console.until(lambda: screen.focused is what)
+        await console.until(lambda: screen.focused is what and what.max_scroll_y > 1)
         await console.press("j")
         assert what.scroll_offset.y == 1
 
@@ -89,7 +90,7 @@ async def test_list_and_account_are_two_such_parts() -> None:
         await console.until(lambda: isinstance(screen.focused, LineList))
 
 
-@pytest.mark.parametrize("tab", ["4", "5"])
+@pytest.mark.parametrize("tab", ["4", pytest.param("5", marks=pytest.mark.slow)])
 async def test_the_lists_of_a_model_as_well(tab: str) -> None:
     async with console_on(demo(), size=(120, 24)) as console:
         console.app.open_model("trouble/worker-dies.joblib" if tab == "4" else PATH)
@@ -100,6 +101,7 @@ async def test_the_lists_of_a_model_as_well(tab: str) -> None:
         await console.until(lambda: isinstance(screen.focused, TextPane))
 
 
+@pytest.mark.slow
 async def test_the_versions_and_what_is_told_of_one() -> None:
     async with console_on(demo(), size=(120, 24)) as console:
         await console.press("h")

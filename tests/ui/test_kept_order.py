@@ -11,6 +11,7 @@ import pytest
 
 from console.config import state_dir, store_key
 from console.start import Start
+from console.ui import kept_order
 from console.ui.app import ConsoleApp
 from console.ui.kept_order import KeptOrder, order_of
 from console.ui.rows import Filter, Order
@@ -20,6 +21,12 @@ from tests.ui.driving import Driver, console_on
 from tests.ui.feeder import Feeder
 
 ROOT = Path("/srv/models")
+
+
+@pytest.fixture(autouse=True)
+def _patient_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow the disk, all is written when a session has ended."""
+    monkeypatch.setattr(kept_order, "_LAST_SECONDS", 60.0)
 
 
 def place() -> Path:
@@ -163,26 +170,24 @@ async def test_the_next_session_begins_as_the_last_ended_and_says_so() -> None:
         await console.press("enter", "s", "S")
         await console.until(lambda: "CLASS↓" in console.picture())
     async with console_on(demo(), (80, 24)) as console:
-        assert "filter trouble: 2 of 12 · kept from last time, esc drops it" in console.picture()
-        assert "CLASS↓" in console.picture()
+        told = ("filter trouble: 2 of 12 · kept from last time, esc drops it", "CLASS↓")
+        await console.until(lambda: all(words in console.picture() for words in told))
         await console.press("escape")
-        await console.until(lambda: "churn/rf" in console.picture())
-        assert "kept" not in console.picture()
+        await console.until(lambda: "churn/rf" in console.picture() and "kept" not in console.picture())
         await console.press("slash", "up")
         await console.until(lambda: "2 of 12" in console.picture())
         await console.press("escape")
     async with console_on(demo(), (80, 24)) as console:
-        assert "churn/rf" in console.picture()
-        assert "CLASS↓" in console.picture()
+        await console.until(lambda: "churn/rf" in console.picture() and "CLASS↓" in console.picture())
 
 
 async def test_a_kept_filter_that_matches_nothing_says_how_many_it_hides() -> None:
     written(Order(wanted=Filter("nowhere")))
     async with console_on(demo(), (80, 24)) as console:
-        assert "filter nowhere: 0 of 12" in console.picture()
-        assert "nothing matches" in console.picture()
+        told = ("filter nowhere: 0 of 12", "nothing matches")
+        await console.until(lambda: all(words in console.picture() for words in told))
     async with console_on(Feeder(), (80, 24)) as console:
-        assert "no models here" in console.picture()
+        await console.until(lambda: "no models here" in console.picture())
 
 
 async def test_a_filter_of_the_command_line_is_no_kept_one() -> None:
@@ -196,6 +201,5 @@ async def test_a_filter_of_the_command_line_is_no_kept_one() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         console = Driver(app, pilot)
         await console.on(HomeScreen)
-        await console.until(lambda: "filter churn: 1 of 12" in console.picture())
-        assert "kept" not in console.picture()
+        await console.until(lambda: "filter churn: 1 of 12" in console.picture() and "kept" not in console.picture())
     assert KeptOrder(ROOT, None, quiet).read().wanted.pattern == "trouble"

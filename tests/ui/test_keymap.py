@@ -5,11 +5,14 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual._xterm_parser import XTermParser
 from textual.events import Key
+from textual.screen import ModalScreen
 
 from console.config import Settings, load_settings
 from console.errors import Usage
@@ -131,9 +134,8 @@ async def test_footer_help_palette_and_sentences_tell_the_keys_that_there_are() 
         assert feeder.asked == []
         await console.press("question_mark")
         await console.on(HelpScreen)
-        told = console.widget(TextPane).plain
-        for line in (r"L +load", r"f5 ctrl\+y +probe", r":errors +errors", r"Q +quit"):
-            assert re.search(line, told), line
+        told = (r"L +load", r"f5 ctrl\+y +probe", r":errors +errors", r"Q +quit")
+        await console.until(lambda: all(re.search(line, console.widget(TextPane).plain) for line in told))
         await console.press("escape")
         assert isinstance(console.app.screen, HelpScreen), "escape is no key any more"
         await console.press("ctrl+b")
@@ -172,6 +174,7 @@ async def test_a_key_that_was_taken_away_does_nothing_and_the_palette_has_its_ac
         await console.on(ErrorsScreen)
 
 
+@pytest.mark.slow
 async def test_another_console_has_the_tables_keys_again() -> None:
     async with console_on(demo(), settings=Settings(keys=CHOSEN)):
         assert keys_of(BY_ID["load"]) == ("L",)
@@ -183,7 +186,9 @@ async def test_another_console_has_the_tables_keys_again() -> None:
 WORDS = {"up", "down", "left", "right", "home", "end"}
 KEY = "|".join(map(re.escape, sorted({key for action in ACTIONS for key in action.keys} - WORDS | {"esc"})))
 SENTENCE = re.compile(
-    rf"(?:^|[\s:;,(]|press )(?:{KEY}) (?:to |loads|drives|says|tells|tries|asks|reloads|leaves|drops|opens|shows)"
+    rf"(?:^|[\s:;,(]|press )(?:{KEY}) "
+    r"(?:to |on |loads|drives|says|tells|tries|asks|reloads|leaves|drops|opens|shows|stops|follows)"
+    rf"|(?:with|press) (?:{KEY})$"
 )
 FIXED_THERE = ("dialogs/", "keys.py", "keymap.py", "widgets/filter_bar.py", "widgets/footer.py")
 
@@ -208,3 +213,19 @@ def written_by_hand(path: Path) -> Iterator[str]:
 def test_no_sentence_names_a_key_by_hand() -> None:
     paths = (path for path in UI.rglob("*.py") if not str(path.relative_to(UI)).startswith(FIXED_THERE))
     assert [found for path in paths for found in written_by_hand(path)] == []
+
+
+def dialogs(of: type[ModalScreen[Any]] = ModalScreen) -> Iterator[type[ModalScreen[Any]]]:
+    """All of ours."""
+    for kind in of.__subclasses__():
+        yield from dialogs(kind)
+        if kind.__module__.startswith("console."):
+            yield kind
+
+
+def test_ctrl_c_leaves_every_dialog() -> None:
+    for path in (UI / "dialogs").glob("*.py"):
+        import_module(f"console.ui.dialogs.{path.stem}")
+    found = list(dialogs())
+    assert {"SealScreen", "UseDataScreen", "DataFileScreen", "PaletteScreen"} <= {kind.__name__ for kind in found}
+    assert [kind.__name__ for kind in found if "ctrl+c" not in kind._merge_bindings().key_to_bindings] == []

@@ -100,7 +100,7 @@ async def test_all_that_are_shown_are_marked_and_then_none_is() -> None:
     async with console_on(demo(), (80, 24)) as console:
         await mark(console, RF)
         await filtered(console, "trouble")
-        assert "1 marked, 1 of them hidden" in console.picture()
+        await console.until(lambda: "1 marked, 1 of them hidden" in console.picture())
         await console.press("M")
         assert len(marked(console)) == 3
         assert "3 marked, 1 of them hidden · filter trouble: 2 of 12" in console.picture()
@@ -122,6 +122,7 @@ async def test_escape_drops_the_marks_before_the_filter() -> None:
         await console.until(lambda: "churn/rf" in console.picture())
 
 
+@pytest.mark.slow
 async def test_marks_stay_with_their_rows_and_go_with_them() -> None:
     feeder = demo()
     async with console_on(feeder) as console:
@@ -237,9 +238,8 @@ async def test_many_are_loaded_after_a_question_a_few_at_a_time_until_they_are_s
         await console.until(lambda: feeder.now == 4)
         for _ in range(12):
             feeder.go.release()
-        await console.until(lambda: "loading 12 of 500, X stops · 500 marked" in console.picture())
-        assert "◐ starting" in console.picture()
-        assert "X stop  esc unmark" in console.picture().splitlines()[-1]
+        told = ("loading 12 of 500, X stops · 500 marked", "◐ starting", "X stop  esc unmark")
+        await console.until(lambda: all(words in console.picture() for words in told))
         await console.press("p")
         assert said(console) == ["probe: still loading 12 of 500, X stops"]
         again(console)
@@ -347,6 +347,7 @@ async def test_one_marked_is_asked_like_one_alone() -> None:
         assert said(console) == [f"{SVM}: read anew: safe as before"]
 
 
+@pytest.mark.slow
 async def test_reading_anew_tells_what_is_other_than_before() -> None:
     feeder = demo()
     judged = feeder.reports[FRAUD]
@@ -424,6 +425,7 @@ async def test_what_cannot_be_sealed_says_why() -> None:
     assert feeder.asked == []
 
 
+@pytest.mark.slow
 async def test_who_may_only_view_marks_and_reads_anew_and_nothing_else() -> None:
     feeder = demo()
     feeder.settings = SEALS

@@ -168,6 +168,7 @@ def files(folder: Path) -> dict[str, tuple[int, str]]:
     return {file.name: (file.stat().st_mode & 0o777, file.read_text()) for file in folder.rglob("*.txt")}
 
 
+@pytest.mark.slow
 async def test_processes_side_by_side_are_told_apart() -> None:
     feeder = demo()
     log = written(feeder, b"alone\n")

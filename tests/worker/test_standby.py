@@ -34,6 +34,11 @@ async def standby(launcher: Launcher) -> room.Standby:
     return found
 
 
+def looks(launcher: Launcher) -> bool:
+    """Whether it looks at what its children hold."""
+    return launcher._watch._looking is not None
+
+
 def standing(launcher: Launcher) -> int:
     (child,) = (child for child in launcher.children if child.kind == "worker")
     return child.pid
@@ -43,8 +48,11 @@ async def test_a_worker_that_stood_ready_is_handed_out_once(
     launcher: Launcher, standby: room.Standby, evil: Load
 ) -> None:
     first = standing(launcher)
+    assert not looks(launcher), "nothing is looked at while nothing was given to it"
     worker = await Worker.start(launcher, "models/first.pkl", fresh=False)
     assert worker.child.pid == first
+    assert worker.child in launcher._watch._children
+    assert looks(launcher)
     assert all(denied.active for denied in worker.child.selftest.values())
     other = await Worker.start(launcher, "other", fresh=False)
     assert other.child.pid != first

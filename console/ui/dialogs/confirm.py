@@ -12,6 +12,7 @@ from textual.widgets import Button, Input, Static
 
 from console.records import Explanation, Report
 from console.safe_text import safe
+from console.ui.dialogs.width import text_width
 from console.ui.paced import Paced
 from console.ui.widgets.explained import question_lines
 from console.ui.widgets.line_input import LineInput
@@ -103,7 +104,7 @@ class TypedYesScreen(ModalScreen[str], Paced[str]):
     def on_mount(self) -> None:
         """Put the text in, as high as it needs to be and there is room for."""
         pane, (width, height) = self.query_one(TextPane), self.app.size
-        lines = question_lines(self._told, min(_WIDEST, width * 92 // 100) - _BESIDE)
+        lines = question_lines(self._told, text_width(width))
         pane.styles.height = max(1, min(len(lines), height - _REST))
         pane.show(lines, keep_place=True)
 
@@ -130,7 +131,5 @@ class TypedYesScreen(ModalScreen[str], Paced[str]):
 
 
 _RECORDED = "Loading runs this code, inside the sandbox. Your answer is recorded and holds for exactly these bytes."
-_WIDEST, _BESIDE = 92, 8
-"""Cells of a wide dialog, and how many of them its edges and the scrollbar take."""
 _REST = 16
 """Lines of the dialog, and around it, that are not the text to read."""

@@ -1,4 +1,4 @@
-"""Which data file a model is to be driven with: those of the store, nearest first, or any path that is typed."""
+"""The choice of a model's data file: those of the store, nearest first, or any path that is typed."""
 
 from __future__ import annotations
 

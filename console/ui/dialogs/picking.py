@@ -17,13 +17,12 @@ from textual.worker import Worker, WorkerCancelled
 
 from console.safe_text import safe
 from console.ui import text
+from console.ui.dialogs.width import text_width
 from console.ui.paced import Paced
 from console.ui.widgets.keyvalue import paragraph
 from console.ui.widgets.line_input import LineInput
 from console.ui.widgets.line_list import LineList
 
-_WIDEST, _BESIDE = 92, 8
-"""Cells of a wide dialog, and how many of them its edges take."""
 _WORDS_LINES = 3
 
 
@@ -31,7 +30,7 @@ class PickScreen(ModalScreen[ScreenResultType], Paced[ScreenResultType]):
     """A subclass fills the list for what is typed, and takes the line under the cursor with `enter`."""
 
     BINDINGS = [
-        Binding("escape", "leave", show=False),
+        Binding("escape,ctrl+c", "leave", show=False),
         Binding("tab", "complete", show=False),
         Binding("down,ctrl+n", "move('down')", show=False),
         Binding("up,ctrl+p", "move('up')", show=False),
@@ -77,7 +76,7 @@ class PickScreen(ModalScreen[ScreenResultType], Paced[ScreenResultType]):
     @property
     def text_width(self) -> int:
         """Cells of a line of the dialog."""
-        return max(16, min(_WIDEST, self.app.size.width * 92 // 100) - _BESIDE)
+        return text_width(self.app.size.width)
 
     def say(self, words: str, style: str = "$quiet", glyph: str = "") -> None:
         """A sentence below the list; outside text in it is made harmless here."""

@@ -1,4 +1,4 @@
-"""Whether to seal, and what becomes of the originals."""
+"""The question before anything is sealed: whether to, and what becomes of the originals."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class SealScreen(ModalScreen[str], Paced[str]):
     """Answers `keep` or `remove`, or nothing; Cancel has the focus, and only a button says yes."""
 
     BINDINGS = [
-        Binding("escape,n,q", "leave", show=False),
+        Binding("escape,n,q,ctrl+c", "leave", show=False),
         Binding("left,h", "app.focus_previous", show=False),
         Binding("right,l", "app.focus_next", show=False),
     ]

@@ -1,4 +1,4 @@
-"""Which column of a data file is the truth: one, several, or none."""
+"""The choice of the target: one column of a data file, several, or none."""
 
 from __future__ import annotations
 

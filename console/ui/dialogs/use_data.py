@@ -1,4 +1,4 @@
-"""What was chosen for a model, once more: used from now on, and if wanted written as its recipe."""
+"""The last step of choosing a model's data: it is shown once more, used, and if wanted written as its recipe."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from console.records import Draft, target_words
 from console.safe_text import safe
 from console.ui import text
 from console.ui.dialogs.target import FIT_SIGNS, Aim
+from console.ui.dialogs.width import text_width
 from console.ui.paced import Paced
 from console.ui.widgets.keyvalue import pairs, paragraph
 
 USE, WRITE = "use", "write"
-_WIDEST, _BESIDE = 92, 8
 _LABEL = 9
 
 
@@ -28,7 +28,7 @@ class UseDataScreen(ModalScreen[str | None], Paced[str | None]):
     """Answers `use` or `write`, which is use and write; None for back."""
 
     BINDINGS = [
-        Binding("escape,n,q", "answer('')", show=False),
+        Binding("escape,n,q,ctrl+c", "answer('')", show=False),
         Binding("y", f"answer('{USE}')", show=False),
         Binding("w", f"answer('{WRITE}')", show=False),
         Binding("left,h", "app.focus_previous", show=False),
@@ -60,7 +60,7 @@ class UseDataScreen(ModalScreen[str | None], Paced[str | None]):
 
     def on_mount(self) -> None:
         """Put the text in, for this width."""
-        width = max(16, min(_WIDEST, self.app.size.width * 92 // 100) - _BESIDE)
+        width = text_width(self.app.size.width)
         self.query_one("#told", Static).update(Content("\n").join(self._lines(width)))
 
     def on_resize(self) -> None:

@@ -1,4 +1,4 @@
-"""Why a loaded model does not answer: the first thing its screen says while its worker is dead or its calls fail."""
+"""The reason why a loaded model does not answer: its screen begins with it while its worker is dead or calls fail."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from textual.content import Content
 
 from console.safe_text import safe
 from console.ui import states, text
+from console.ui.keys import key_for
 from console.ui.rows import Row
 from console.ui.widgets.keyvalue import paragraph
 from console.ui.widgets.preview import last_failure
@@ -32,4 +33,6 @@ def failed_lines(engine: Engine, row: Row, width: int) -> list[Content]:
 
 def _keys() -> Content:
     key, quiet = "bold $accent", "$quiet"
-    return Content.assemble(("e", key), (" tells all of it, ", quiet), ("r", key), (" tries again", quiet))
+    return Content.assemble(
+        (key_for("errors"), key), (" tells all of it, ", quiet), (key_for("reload"), key), (" tries again", quiet)
+    )

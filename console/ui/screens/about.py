@@ -1,4 +1,4 @@
-"""What can be done about a model that is named, whatever screen is open."""
+"""Actions about a model that is named, whatever screen is open."""
 
 from __future__ import annotations
 

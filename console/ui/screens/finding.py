@@ -1,4 +1,4 @@
-"""What a line typed after `:` may mean: a command with its argument, or whatever has that name."""
+"""The meanings of a line typed after `:`: a command with its argument, or whatever has that name."""
 
 from __future__ import annotations
 

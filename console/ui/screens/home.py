@@ -65,6 +65,11 @@ class HomeScreen(MarkingScreen):
             self._describe()
 
     @property
+    def is_built(self) -> bool:
+        """The same for the table, which goes before the frame does."""
+        return super().is_built and self.query_one_optional(ArtifactTable) is not None
+
+    @property
     def table(self) -> ArtifactTable:
         """The table."""
         return self.query_one(ArtifactTable)
@@ -135,11 +140,14 @@ class HomeScreen(MarkingScreen):
 
     async def _read_facts(self, path: str) -> None:
         await asyncio.sleep(_REST_SECONDS)
+        why = ""
         try:
             await self.engine.artifacts.report(path)
         except ConsoleError as error:
-            self.query_one(Preview).unread[path] = error.message
+            why = error.message
         if self.is_built:
+            if why:
+                self.query_one(Preview).unread[path] = why
             self._describe()
 
     def _tick(self) -> None:
