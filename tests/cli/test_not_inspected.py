@@ -80,6 +80,17 @@ def test_without_devices_nothing_is_said_of_the_files(store: Path) -> None:
     assert "/dev/null" in json.dumps(one.json["trust"]["reasons"])
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes root")
+def test_without_proc_it_is_what_is_missing(store: Path) -> None:
+    apart = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh")
+    if subprocess.run([*apart, "true"], capture_output=True).returncode:
+        pytest.skip("nothing may be mounted here")
+    done = limited(apart, "predict", str(store / "a.joblib"))
+    assert done.code == 1
+    assert "/proc is not mounted here" in done.err
+    assert "hint: have /proc mounted" in done.err
+
+
 @needs_prlimit
 @pytest.mark.parametrize("limit", ["--nofile=5", "--as=36700160"])
 def test_a_console_that_cannot_go_on_says_what_it_lacks(store: Path, limit: str) -> None:
