@@ -260,7 +260,11 @@ class Inspectors:
 
 
 def _not_inspected(child: ChildProcess, error: ConsoleError) -> NotInspected:
-    if NO_MEMORY in error.message or (error.code == "died" and _limited(child.memory_limit or 0)):
+    if (
+        NO_MEMORY in error.message
+        or "failed to map segment" in error.message
+        or (error.code == "died" and _limited(child.memory_limit or 0))
+    ):
         short = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
         return NotInspected(f"its reader got no memory: {why(short)}", hint=hint(short))
     return NotInspected(error.message, hint=error.hint, failure=error.failure)
@@ -274,7 +278,7 @@ def is_of_the_machine(child: ChildProcess, error: ConsoleError) -> bool:
     killed = child.exit is not None and child.exit.signal == signal.SIGKILL
     if error.code == "out-of-memory":
         return not child.over_its_limit and (killed or not could_have(child.memory_limit or 0))
-    if error.code == "damaged" and NO_MEMORY in error.message:
+    if (error.code == "damaged" and NO_MEMORY in error.message) or "failed to map segment" in error.message:
         return not could_have(child.memory_limit or 0)
     if error.code in ("ended", "not-sent") or (error.code == "died" and (killed or _limited(child.memory_limit or 0))):
         return True
