@@ -186,6 +186,10 @@ class Inspection:
     details: dict[str, Json] = field(default_factory=dict)
 
 
+NO_MEMORY = "it announces something too large to be read"
+"""Of a file whose reader got no memory: how much there was to have, the backend does not know."""
+
+
 class Source:
     """Bounded, read-only view of an open regular file by descriptor; it never moves the descriptor's own position.
 

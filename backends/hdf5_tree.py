@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Optional
 import h5py
 import numpy as np
 
-from backends.base import ArrayInfo, Damaged, Finding, MemorySource, NameUse, Source
+from backends.base import NO_MEMORY, ArrayInfo, Damaged, Finding, MemorySource, NameUse, Source
 from backends.findings import finding
 from backends.frozen import RAW_FROM, Frozen
 from backends.hdf5_pickles import bytes_in_dataset, bytes_in_value, is_object_atom
@@ -71,6 +71,7 @@ class Member(NamedTuple):
 
 
 _CUT_OFF = re.compile(r"truncated file: eof = (\d+), .*stored_eof = (\d+)")
+_ALLOCATION = re.compile(r"memory allocation failed|(?:unable to|can't|cannot) allocate", re.IGNORECASE)
 
 
 @contextlib.contextmanager
@@ -86,9 +87,11 @@ def damage_as_errors(name: str = "") -> Iterator[None]:
         if cut:
             raise Damaged(f"cut off: {int(cut[1]):,} of {int(cut[2]):,} bytes of this HDF5 file are there") from error
         place = f" at {name}" if name else ""
+        if _ALLOCATION.search(text):
+            raise Damaged(f"the HDF5 file is damaged{place}: {NO_MEMORY} ({text[:200]})") from error
         raise Damaged(f"the HDF5 file is damaged{place}: {text[:300]}") from error
     except (MemoryError, OverflowError) as error:
-        raise Damaged("the HDF5 file announces something too large to be read") from error
+        raise Damaged(f"the HDF5 file is damaged: {NO_MEMORY}") from error
 
 
 @contextlib.contextmanager

@@ -127,10 +127,10 @@ def impostor(source: Source, head: bytes) -> Optional[str]:
             or _latin_text(data, whole=len(data) >= source.size)
         )
     return (
-        pointer(text)
+        encoded_model(data, text, source.name)
+        or pointer(text)
         or _error_page(text)
         or _wrapped(data)
-        or encoded_model(data, text, source.name)
         or text_kind(text, whole=len(data) >= source.size)
     )
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Optional
 
 from backends import envelopes
+from backends.containers import container
 from backends.pickle_heads import looks_like_pickle
 
 __all__ = ["encoded_model", "is_translated"]
@@ -41,7 +42,7 @@ def encoded_model(data: bytes, text: Optional[str], name: str) -> Optional[str]:
         if data.startswith((b"\xff\xfe", b"\xfe\xff")):
             file, before = "text", f"iconv -f utf-16 -t utf-8 {file} > text; "
         for how, decoded, command in _decoded(text, file):
-            kind = _kind(decoded)
+            kind = _kind(decoded) or _archive(decoded)
             if kind:
                 return f"{kind} {how}: decode it with `{before}{command}`"
     return _through_text(data)
@@ -157,6 +158,14 @@ def _kind(data: bytes) -> Optional[str]:
     compression = envelopes.sniff(data) if len(data) >= 12 else None
     opened = envelopes.open_head(data, compression) if compression and compression != "zfile" else None
     return f"{_kind(opened)} in {compression}" if opened and _kind(opened) else None
+
+
+def _archive(data: bytes) -> Optional[str]:
+    """Which other archive these bytes start, in a compression or not."""
+    compression = envelopes.sniff(data) if len(data) >= 12 else None
+    opened = envelopes.open_head(data, compression) if compression and compression != "zfile" else data
+    kind = container(opened or b"")
+    return f"an archive ({kind}{f' in {compression}' if compression else ''})" if kind else None
 
 
 def _through_text(data: bytes) -> Optional[str]:

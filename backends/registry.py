@@ -10,6 +10,7 @@ from typing import Any, Optional
 from backends import envelopes, hdf5_frame, pickle_heads, pickle_probe, pickle_walk, torch_names
 from backends.base import Backend, Damaged, Foreign, Inspection, LoadedModel, NoModel, Source, Unopened, Unsupported
 from backends.containers import CLOSED, IMAGE, TAIL, container, is_image, may_hold_archive, zip_record
+from backends.encoded import encoded
 from backends.findings import KINDS, finding
 from backends.foreign import foreign_format, missing_bytes, promised_format
 from backends.impostors import impostor, unpickling_error
@@ -142,6 +143,9 @@ def inspect(source: Source) -> Inspection:
     family = _family_of(source, head, compression)
     if family == _PICKLES:
         inspection = unfilled(source, translated(source, backend("pickle").inspect(source)))
+        known = encoded(source, inspection)
+        if known is not None:
+            raise NoModel(f"not a model but {known}")
     else:
         try:
             inspection = identify(source).inspect(source)

@@ -16,14 +16,17 @@ _BROKEN = frozenset(("truncated", "malformed", "array-size", "hdf5-layout"))
 
 
 def unfilled_from(source: Source) -> Optional[Finding]:
-    """From where on a broken file holds zero bytes alone; None where its end is not so.
+    """From where on a broken file holds zero bytes alone; None where its end is not so, or was cut off meanwhile.
 
     Raises OSError.
     """
     end = source.size
     while end:
         begin = max(0, end - _BLOCK)
-        kept = source.read(begin, end - begin).rstrip(b"\0")
+        block = source.read(begin, end - begin)
+        if len(block) < end - begin:
+            return None
+        kept = block.rstrip(b"\0")
         end = begin + len(kept)
         if kept:
             break

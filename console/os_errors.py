@@ -6,7 +6,16 @@ import errno
 import os
 import resource
 
-__all__ = ["OF_THE_MACHINE", "as_system_error", "hint", "is_of_the_machine", "unmapped_owner", "why"]
+__all__ = [
+    "MOUNT_PROC",
+    "OF_THE_MACHINE",
+    "as_system_error",
+    "has_proc",
+    "hint",
+    "is_of_the_machine",
+    "unmapped_owner",
+    "why",
+]
 
 _WORDS = {
     errno.ENOSPC: ("no space is left on its file system", "make room there, then try again"),
@@ -42,6 +51,8 @@ OF_THE_MACHINE = frozenset(
 """Errors that say nothing about the file they meet: the machine failed, or this process ran out of something."""
 
 
+MOUNT_PROC = "have /proc mounted, by which open files are reached and processes seen: mount -t proc proc /proc"
+"""What helps where has_proc says no."""
 _STACK = 8 << 20
 """Bytes of a thread's stack where nothing else is said."""
 _NO_TEMPORARY = "No usable temporary directory"
@@ -50,6 +61,8 @@ _NO_TEMPORARY = "No usable temporary directory"
 
 def why(error: OSError) -> str:
     """The reason, for the end of a sentence that names the thing."""
+    if _lacks_proc(error):
+        return "/proc is not mounted here"
     if (error.strerror or "").startswith(_NO_TEMPORARY):
         because = ", since files may have no bytes here" if _no_files() else ""
         return f"no directory for temporary files can be written{because}"
@@ -65,11 +78,23 @@ def why(error: OSError) -> str:
 
 def hint(error: OSError) -> str | None:
     """The next step, None where the reason alone must do."""
+    if _lacks_proc(error):
+        return MOUNT_PROC
     if (error.strerror or "").startswith(_NO_TEMPORARY):
         if _no_files():
             return _WORDS[errno.EFBIG][1]
         return "set TMPDIR to a directory that this user may write, or make /tmp writable"
     return _WORDS.get(error.errno or 0, ("", None))[1]
+
+
+def has_proc(root: str = "/") -> bool:
+    """Whether the kernel's own file system of processes is mounted at /proc below `root`."""
+    return os.path.exists(os.path.join(root, "proc/self"))
+
+
+def _lacks_proc(error: OSError) -> bool:
+    named = error.filename if isinstance(error.filename, str) else ""
+    return error.errno == errno.ENOENT and named.startswith("/proc/") and not has_proc()
 
 
 def _no_files() -> bool:

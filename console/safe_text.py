@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 
 SIGNS = {
@@ -38,12 +39,16 @@ SIGNS = {
 """Our own signs, and what stands for them where a terminal has ASCII alone."""
 _KEEP_LINES = "\n"
 _MARKS_IN_A_ROW = 2
+_BYTES = ("\udc80", "\udcff")
+"""What os.fsdecode makes of the bytes 0x80 to 0xff of a name that is no UTF-8; they are shown as bytes."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _STEERING = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 """Categories of characters that steer a terminal, hide, or stand for nothing."""
 
 
 def safe(text: object, limit: int = 500, *, lines: bool = False) -> str:
-    """`text` as visible characters: controls, bidirectional and zero-width signs and lone surrogates are escaped.
+    """`text` as visible characters: controls, bidirectional and zero-width signs and lone surrogates are escaped,
+    and the bytes of a name that are no UTF-8 read as such (`\\xff`).
 
     `limit` caps the result in characters, the cut marked by an ellipsis (0 = no cap). With `lines` newlines stay and
     tabs become spaces. Combining marks beyond two on one character are dropped. The result is plain text, not markup.
@@ -86,8 +91,20 @@ def safe_signs(text: str) -> str:
     return "".join(out)
 
 
+def as_ascii(text: str) -> str:
+    """`text` as ASCII has it: our own signs by what stands for them, all else escaped."""
+    return "".join(SIGNS.get(char) or (char if char.isascii() else _escape(char)) for char in text)
+
+
+def in_utf8(text: str) -> bytes:
+    """`text` to be written elsewhere as it stands; what UTF-8 does not have is escaped."""
+    return _SURROGATE.sub(lambda found: _escape(found[0]), text).encode()
+
+
 def _escape(char: str) -> str:
     code = ord(char)
+    if _BYTES[0] <= char <= _BYTES[1]:
+        code -= 0xDC00
     if code <= 0xFF:
         return f"\\x{code:02x}"
     if code <= 0xFFFF:

@@ -80,7 +80,8 @@ class Output:
         if self.as_json:
             with suppress(OSError):
                 put(as_text({"error": error_json(error)}, indent=2), flush=True)
-        self.say(f"model-console: {error.message.partition(_NEW_LINE)[0]}")
+        told = error.message if error.failure is None else error.message.partition(_NEW_LINE)[0]
+        self.say(f"model-console: {told}")
         if error.failure is not None and not self.as_json:
             for line in (*failure_lines(error.failure), *differences.table_lines(error.failure)):
                 self.say(line)

@@ -144,6 +144,13 @@ def _any_text(text: str) -> str:
     return text
 
 
+def _written_file(path: str) -> str:
+    """The type of a file that is to be written."""
+    if path.rpartition("/")[2] in ("", ".", ".."):
+        raise argparse.ArgumentTypeError(f"'{path}' names a directory: name the file")
+    return path
+
+
 def console_parser() -> Parser:
     """`model-console [STORE]`, the console itself."""
     parser = Parser(PROG, usage=f"{PROG} [options] [STORE]")
@@ -240,7 +247,9 @@ def _running(commands: Commands) -> None:
     )
     _loads(predict)
     _data(predict)
-    predict.add_argument("--out", metavar="FILE", help="write the outputs to a .csv, .json or .npy file")
+    predict.add_argument(
+        "--out", type=_written_file, metavar="FILE", help="write the outputs to a .csv, .json or .npy file"
+    )
     predict.add_argument("--method", action="append", metavar="NAME", help="call this method (may be repeated)")
     predict.add_argument("--rows", type=_COUNT, metavar="N", help="only the first N rows")
     predict.set_defaults(run="predict:predict")
@@ -270,7 +279,7 @@ def _running(commands: Commands) -> None:
     convert = _add(commands, "convert", "Write a model in another format.", "convert churn/lr.joblib --to hdf5")
     _loads(convert)
     convert.add_argument("--to", choices=WRITTEN, required=True, metavar="FORMAT", help=", ".join(WRITTEN))
-    convert.add_argument("--out", metavar="FILE", help="where to (else beside the artifact)")
+    convert.add_argument("--out", type=_written_file, metavar="FILE", help="where to (else beside the artifact)")
     convert.set_defaults(run="run:convert")
     accelerate = _add(
         commands,
@@ -303,7 +312,7 @@ def _changing(commands: Commands) -> None:
 
 def _secret(commands: Commands) -> None:
     keygen = _add(commands, "keygen", "Make a key for signing, or an identity for sealing.", "keygen ~/signing.pem")
-    keygen.add_argument("file", metavar="FILE", help="a new file, which only you may read")
+    keygen.add_argument("file", type=_written_file, metavar="FILE", help="a new file, which only you may read")
     keygen.add_argument("--age", action="store_true", help="an identity of age, to open what is sealed for it")
     keygen.set_defaults(run="secrets:keygen")
     sign = _add(commands, "sign", "Sign an artifact, or all of a store.", "sign /srv/models --key ~/signing.pem")
@@ -317,7 +326,9 @@ def _secret(commands: Commands) -> None:
     seal = _add(commands, "seal", "Encrypt an artifact for the disk.", "seal churn/lr.joblib --to age1… --replace")
     seal.add_argument("artifact", metavar="ARTIFACT")
     seal.add_argument("--to", action="append", required=True, metavar="RECIPIENT", help="age1… or ssh-ed25519 …")
-    seal.add_argument("--out", metavar="FILE", help="where to (else beside the artifact, with .age)")
+    seal.add_argument(
+        "--out", type=_written_file, metavar="FILE", help="where to (else beside the artifact, with .age)"
+    )
     seal.add_argument("--replace", action="store_true", help="remove the artifact once it is sealed")
     seal.set_defaults(run="secrets:seal")
     unseal = _add(
@@ -325,7 +336,9 @@ def _secret(commands: Commands) -> None:
     )
     unseal.add_argument("artifact", metavar="ARTIFACT")
     unseal.add_argument("--identity", metavar="FILE", help="the identity (else that of config.toml)")
-    unseal.add_argument("--out", required=True, metavar="FILE", help="a new file, which only you may read")
+    unseal.add_argument(
+        "--out", type=_written_file, required=True, metavar="FILE", help="a new file, which only you may read"
+    )
     unseal.set_defaults(run="secrets:unseal")
 
 

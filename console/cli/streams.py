@@ -13,7 +13,7 @@ from typing import Literal, TextIO
 from console.ending import silence
 from console.errors import Failed
 from console.os_errors import hint, why
-from console.safe_text import SIGNS
+from console.safe_text import as_ascii
 
 _ERRORS = "model-console-signs"
 _FIRST = ("LC_ALL", "LC_CTYPE", "LANG")
@@ -64,9 +64,7 @@ def _nowhere(mode: Literal["r", "w"]) -> TextIO:
 def _as_ascii(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    told = error.object[error.start : error.end]
-    shown = "".join(SIGNS.get(char) or char.encode("ascii", "backslashreplace").decode() for char in told)
-    return shown, error.end
+    return as_ascii(error.object[error.start : error.end]), error.end
 
 
 class Untaken(OSError):

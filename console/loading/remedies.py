@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from console.os_errors import MOUNT_PROC, has_proc
 from console.records import Layer
 from console.worker.identity import FIRST_UID, GIVES_NO_RIGHTS, NOT_TRIED
 
@@ -28,7 +29,12 @@ _SYSCTLS = {
 
 
 def next_steps(layers: Mapping[str, Layer], root: Path = Path("/"), uid: int | None = None) -> dict[str, str]:
-    """A sentence for each layer that is not active; /proc and /sys are below `root`, `uid` starts the console."""
+    """A sentence for each layer that is not active; /proc and /sys are below `root`, `uid` starts the console.
+
+    Without /proc nothing can be told of any layer: that is the step then.
+    """
+    if not all(layer.active for layer in layers.values()) and not has_proc(os.fspath(root)):
+        return {"proc": MOUNT_PROC}
     who = os.geteuid() if uid is None else uid
     steps: dict[str, Callable[[], str]] = {
         "cgroup": lambda: _cgroup(root, who),

@@ -282,6 +282,7 @@ class Catalog:
         return old if old == found else found
 
     def _look(self, directory: str, old: Directory) -> Directory:
+        """What is in a directory now; where the machine cannot list it what was known stays, else a row says so."""
         try:
             return self._lister.look(directory, old)
         except OSError as error:
@@ -289,7 +290,7 @@ class Catalog:
                 raise self._root.offline(error) from None
             if error.errno in GONE:
                 return Directory()
-            if error.errno not in (errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG):
+            if old != _NOTHING and error.errno not in (errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG):
                 return old
             problem = f"directory {opening.words_of(error)}"
             return Directory({directory: Artifact(directory, 0, 0.0, problem=problem)})

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from console.safe_text import in_utf8
 from console.ui.saving import write_new
 
 OSC52_LIMIT = 74_000
@@ -23,7 +24,7 @@ async def copy(text: str, write: Callable[[str], object], folder: Path, environ:
     for tool in _tools(environ):
         if shutil.which(tool[0]) and await _feed(tool, text):
             return f"copied with {tool[0]}"
-    payload = base64.b64encode(text.encode("utf-8", "backslashreplace")).decode()
+    payload = base64.b64encode(in_utf8(text)).decode()
     if len(payload) <= OSC52_LIMIT:
         write(osc52(payload, environ))
         return "copied through the terminal"
@@ -66,7 +67,7 @@ async def _feed(command: tuple[str, ...], text: str) -> bool:
         return False
     try:
         async with asyncio.timeout(_TOOL_SECONDS):
-            await process.communicate(text.encode("utf-8", "backslashreplace"))
+            await process.communicate(in_utf8(text))
     except (TimeoutError, BrokenPipeError, ConnectionResetError):
         if process.returncode is None:
             process.kill()

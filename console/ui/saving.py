@@ -14,6 +14,7 @@ from console import os_errors
 from console.config import state_dir
 from console.durable import own_directory, put_new
 from console.errors import ConsoleError, Failed
+from console.safe_text import in_utf8
 from console.ui.host import Host
 
 _SLOW_SECONDS = 1.0
@@ -72,7 +73,7 @@ def _written(directory: int, path: Path, texts: Mapping[str, str]) -> list[Path]
     done: list[str] = []
     try:
         for ending, text in texts.items():
-            put_new(directory, path.name + ending, text.encode("utf-8", "backslashreplace"))
+            put_new(directory, path.name + ending, in_utf8(text))
             done.append(path.name + ending)
     except OSError:
         for name in done:

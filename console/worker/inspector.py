@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import re
 import resource
@@ -11,11 +12,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 
-from backends.base import Inspection
+from backends.base import NO_MEMORY, Inspection
 from backends.load_plan import LoadPlan
 from console.errors import ConsoleError, Failed
 from console.free_memory import free_memory
-from console.os_errors import OF_THE_MACHINE
+from console.os_errors import OF_THE_MACHINE, hint, why
 from console.records import DataColumns, ReadOptions
 from console.worker.answers import columns_from
 from console.worker.failures import error_of, new_failure
@@ -149,7 +150,7 @@ class Inspectors:
                 )
             except ConsoleError as error:
                 if is_of_the_machine(child, error):
-                    raise NotInspected(error.message, hint=error.hint, failure=error.failure) from None
+                    raise _not_inspected(child, error) from None
                 raise
             if fields.get("opened"):
                 one.used += os.fstat(fds[-1]).st_size // HANDED_LIKE_A_FILE
@@ -258,6 +259,17 @@ class Inspectors:
             self._timer = loop.call_at(min(one.since for one in self._idle) + self._idle_seconds, self._retire)
 
 
+def _not_inspected(child: ChildProcess, error: ConsoleError) -> NotInspected:
+    if (
+        NO_MEMORY in error.message
+        or "failed to map segment" in error.message
+        or (error.code == "died" and _limited(child.memory_limit or 0))
+    ):
+        short = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+        return NotInspected(f"its reader got no memory: {why(short)}", hint=hint(short))
+    return NotInspected(error.message, hint=error.hint, failure=error.failure)
+
+
 def is_of_the_machine(child: ChildProcess, error: ConsoleError) -> bool:
     """Whether an inspector failed for want of something, or was killed from outside: no file can do that to it.
 
@@ -266,7 +278,9 @@ def is_of_the_machine(child: ChildProcess, error: ConsoleError) -> bool:
     killed = child.exit is not None and child.exit.signal == signal.SIGKILL
     if error.code == "out-of-memory":
         return not child.over_its_limit and (killed or not could_have(child.memory_limit or 0))
-    if error.code in ("ended", "not-sent") or (error.code == "died" and killed):
+    if (error.code == "damaged" and NO_MEMORY in error.message) or "failed to map segment" in error.message:
+        return not could_have(child.memory_limit or 0)
+    if error.code in ("ended", "not-sent") or (error.code == "died" and (killed or _limited(child.memory_limit or 0))):
         return True
     found = _ERRNO.match(error.message) if error.code == "raised" else None
     return found is not None and int(found[1]) in OF_THE_MACHINE
@@ -274,9 +288,11 @@ def is_of_the_machine(child: ChildProcess, error: ConsoleError) -> bool:
 
 def could_have(memory: int) -> bool:
     """Whether a child could have had so many bytes: no limit that it inherits is lower, and the machine has them."""
-    for which in (resource.RLIMIT_AS, resource.RLIMIT_DATA):
-        hard = resource.getrlimit(which)[1]
-        if hard != resource.RLIM_INFINITY and hard < memory:
-            return False
     free = free_memory()
-    return free is None or free >= memory
+    return not _limited(memory) and (free is None or free >= memory)
+
+
+def _limited(memory: int) -> bool:
+    """Whether a limit that every child inherits is lower than so many bytes."""
+    hard = (resource.getrlimit(which)[1] for which in (resource.RLIMIT_AS, resource.RLIMIT_DATA))
+    return any(limit != resource.RLIM_INFINITY and limit < memory for limit in hard)

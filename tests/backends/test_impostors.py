@@ -11,7 +11,10 @@ import os
 import pickle
 import quopri
 import subprocess
+import tarfile
 import time
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -232,6 +235,37 @@ def test_other_models_are_known_in_base64_too(pickled: bytes) -> None:
     ):
         with pytest.raises(NoModel, match=f"not a model but {kind} in base64"):
             inspect_bytes(base64.b64encode(data))
+
+
+def _archives() -> Iterator[tuple[bytes, str]]:
+    for seed in range(200):
+        zipped, content = io.BytesIO(), np.random.RandomState(seed).bytes(400)
+        with zipfile.ZipFile(zipped, "w") as archive:
+            archive.writestr(zipfile.ZipInfo(f"m{seed}.pkl", (2020, 1, 1, 0, 0, 0)), content)
+        yield zipped.getvalue(), "a zip archive"
+    tarred = io.BytesIO()
+    with tarfile.open(fileobj=tarred, mode="w") as other:
+        other.addfile(tarfile.TarInfo("m.pkl"), io.BytesIO())
+    yield tarred.getvalue(), r"an archive \(tar\)"
+    yield gzip.compress(tarred.getvalue(), mtime=0), r"an archive \(tar in gzip\)"
+    yield b"7z\xbc\xaf\x27\x1c" + bytes(60), r"an archive \(7z\)"
+
+
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.encodebytes, base64.b32encode])
+def test_an_encoded_archive_is_told_as_one_even_where_its_text_begins_as_a_pickle_does(encode: Any) -> None:
+    for data, kind in _archives():
+        with pytest.raises(NoModel, match=f"not a model but {kind} in base"):
+            inspect_bytes(encode(data))
+
+
+def test_a_pickle_in_the_signs_of_base64_stays_one() -> None:
+    zipped = base64.b64encode(b"PK\x03\x04" + bytes(80)).decode()
+    for text in (f"U\x45{zipped[:69]}cposix\nsystem\nNb", "cposix\nsystem\n", f"V{zipped}\ncos\nsystem\nNbUE"):
+        assert [str(use) for use in inspect_bytes(text.encode()).names]
+    # what decodes to an archive, and is a pickle that breaks off only once it has imported something
+    naming = f"UEsDBBQA{'A' * 63}cantigravity\nfly\nX"
+    assert base64.b64decode(naming[:8]).startswith(b"PK\x03\x04")
+    assert [use.module for use in inspect_bytes(naming.encode()).names] == ["antigravity"]
 
 
 @pytest.mark.parametrize(

@@ -126,3 +126,13 @@ def test_identify_tells_the_formats_apart(forest: Any, path: Path) -> None:
 )
 def test_first_bytes_that_may_hold_a_model(head: bytes, expected: bool) -> None:
     assert registry.may_hold_model(head) is expected
+
+
+def test_what_is_cut_off_meanwhile_is_not_told_as_zero_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "m.pkl"
+    path.write_bytes(pickle.dumps([float(number) for number in range(5000)], 4))
+    with path.open("rb") as file:
+        source = Source(file.fileno(), path.name)
+        os.truncate(path, 20_000)
+        codes = {each.code for each in registry.inspect(source).findings}
+    assert codes == {"malformed"}

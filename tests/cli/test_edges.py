@@ -189,6 +189,39 @@ def test_what_nobody_could_look_at_has_no_size_and_no_time(shared: Path) -> None
     assert (row["size"], row["modified"], row["why"]) == (None, None, "directory cannot be read: permission denied")
 
 
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+@pytest.mark.parametrize(("error", "words"), [("EIO", "input/output error"), ("ESTALE", "stale file handle")])
+def test_a_directory_that_the_disk_cannot_list_is_told(store: Path, error: str, words: str) -> None:
+    shutil.copytree(store, store / "far")
+    fails = [
+        "strace",
+        "-f",
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-P",
+        str(store / "far"),
+        "-e",
+        f"inject=getdents64:error={error}",
+    ]
+    done = subprocess.run(
+        [*fails, sys.executable, "-m", "console", "ls", "--json", str(store)], capture_output=True, text=True, cwd=ROOT,
+        timeout=60, check=False,
+    )  # fmt: skip
+    if "ptrace" in done.stderr:
+        pytest.skip("strace may not trace here")
+    rows = {row["path"]: row.get("why", "") for row in json.loads(done.stdout)}
+    assert set(rows) == {"m.pkl", "far"}
+    assert words in rows["far"]
+
+
+def test_a_name_of_several_lines_does_not_cut_the_sentence(store: Path) -> None:
+    done = ran("ls", str(store / "new\nline/x"), out=os.devnull)
+    assert done.returncode == 4
+    assert r"there is no " in done.stderr
+    assert r"new\x0aline/x" in done.stderr
+
+
 @needs_root
 def test_without_a_home_the_way_out_is_told(shared: Path) -> None:
     done = as_user(shared, "ls", str(shared / "store"), environment={})

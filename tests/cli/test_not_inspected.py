@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import joblib
 import numpy as np
 import pytest
@@ -78,6 +79,28 @@ def test_without_devices_nothing_is_said_of_the_files(store: Path) -> None:
     one = limited(apart, "inspect", "--json", str(store / "a.joblib"))
     assert one.code == 1
     assert "/dev/null" in json.dumps(one.json["trust"]["reasons"])
+
+
+@needs_prlimit
+@pytest.mark.slow
+@pytest.mark.parametrize("mebibytes", [88, 93, 100, 110])
+def test_little_memory_makes_no_good_file_damaged(store: Path, mebibytes: int) -> None:
+    with h5py.File(store / "c.h5", "w") as file:
+        file.create_dataset("rows", data=np.arange(20_000.0), chunks=(10_000,), compression="gzip")
+    listed = limited(("prlimit", f"--as={mebibytes << 20}"), "ls", str(store))
+    assert not {"damaged", "blocked"} & set(listed.out.split())
+    assert "defect" not in listed.err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes root")
+def test_without_proc_it_is_what_is_missing(store: Path) -> None:
+    apart = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh")
+    if subprocess.run([*apart, "true"], capture_output=True).returncode:
+        pytest.skip("nothing may be mounted here")
+    done = limited(apart, "predict", str(store / "a.joblib"))
+    assert done.code == 1
+    assert "/proc is not mounted here" in done.err
+    assert "hint: have /proc mounted" in done.err
 
 
 @needs_prlimit

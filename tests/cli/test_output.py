@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 
 import pytest
@@ -12,6 +13,7 @@ from console.cli.output import Output, columns, size_words
 from console.cli.shapes import quantiles
 from console.errors import BadInput, Failed
 from console.records import Difference, ExceptionInfo, Explanation, Failure, Frame, Point, Verdict
+from console.safe_text import as_ascii, in_utf8, safe
 
 FAILURE = Failure(
     id=1,
@@ -55,6 +57,19 @@ def test_names_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> 
     out = capsys.readouterr().out
     assert len(out.splitlines()) == 2
     assert not {"\x1b", "\u202e", "\udcff"} & set(out)
+
+
+def test_a_byte_that_is_no_utf8_reads_as_a_byte_wherever_it_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    name = os.fsdecode(b"a\xff\x80.pkl")
+    assert safe(name) == r"a\xff\x80.pkl"
+    assert in_utf8(name + "\ud800é") == rb"a\xff\x80.pkl\ud800" + "é".encode()
+    assert as_ascii(name + "é…") == r"a\xff\x80.pkl\xe9.."
+    Output().lines([name])
+    Output().say(name)
+    told = capsys.readouterr()
+    assert told.out == told.err == "a\\xff\\x80.pkl\n"
+    Output(as_json=True).data({"path": name}, list)
+    assert os.fsencode(json.loads(capsys.readouterr().out)["path"]) == b"a\xff\x80.pkl"
 
 
 def test_json_escapes_what_is_not_ascii(capsys: pytest.CaptureFixture[str]) -> None:

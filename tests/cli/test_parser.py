@@ -53,6 +53,24 @@ def test_each_help_shows_an_example(command: str, capsys: pytest.CaptureFixture[
     assert f"model-console {command}" in capsys.readouterr().out.partition("example:")[2]
 
 
+@pytest.mark.parametrize("written", ["y.csv/", "y.csv/.", "..", "./"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "predict m.pkl --out",
+        "convert m.pkl --to pickle --out",
+        "seal m.pkl --to age1 --out",
+        "unseal m.age --out",
+        "keygen",
+    ],
+)
+def test_a_name_of_a_directory_is_no_file_to_be_written(
+    console: Callable[..., int], words: str, written: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert console(*words.split(), written) == 2
+    assert f"'{written}' names a directory: name the file" in capsys.readouterr().err
+
+
 def test_a_word_that_is_no_command_is_a_store(
     console: Callable[..., int], screens: list[tuple[Path, Settings]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,6 +20,7 @@ OFF = Layer(False, "not to be had")
 
 def machine(root: Path, **files: str) -> Path:
     """A directory that holds these files of /proc and /sys; `__` stands for a slash."""
+    (root / "proc/self").mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         path = root / name.replace("__", "/")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -82,13 +83,19 @@ def test_doctor_lists_every_library_that_an_extra_brings() -> None:
 
 
 def test_a_group_for_an_ordinary_user(tmp_path: Path) -> None:
-    assert "administrator" in next_steps({"cgroup": OFF}, tmp_path, uid=1000)["cgroup"]
+    assert "administrator" in next_steps({"cgroup": OFF}, machine(tmp_path), uid=1000)["cgroup"]
     (tmp_path / "run/systemd/system").mkdir(parents=True)
-    assert "Delegate=yes" in next_steps({"cgroup": OFF}, tmp_path, uid=1000)["cgroup"]
+    assert "Delegate=yes" in next_steps({"cgroup": OFF}, machine(tmp_path), uid=1000)["cgroup"]
 
 
 def test_nothing_is_advised_where_nothing_is_missing() -> None:
     assert next_steps(dict.fromkeys(LAYERS, Layer(True, "on"))) == {}
+
+
+def test_without_proc_it_is_all_that_is_asked_for(tmp_path: Path) -> None:
+    steps = next_steps({"user": OFF, "namespaces": OFF}, tmp_path, uid=0)
+    assert list(steps) == ["proc"]
+    assert "mount -t proc" in steps["proc"]
 
 
 async def test_doctor_shows_layers_tests_and_steps(tmp_path: Path) -> None:
