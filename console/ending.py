@@ -109,8 +109,9 @@ class Ending:
         self.hear(number)
         with suppress(OSError):
             self._log = _opened()
-            faulthandler.dump_traceback_later(_ACCOUNT_S, file=self._log)
             self._write(f"told to end by {signal.Signals(number).name}")
+            with suppress(RuntimeError):  # where no more threads may be started
+                faulthandler.dump_traceback_later(_ACCOUNT_S, file=self._log)
 
     def _lose(self) -> None:
         """The terminal is gone: nothing that is still written to it can fail or wait."""

@@ -66,6 +66,13 @@ def _hearing() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
+NO_THREAD = (
+    "import resource; size = int(open('/proc/self/statm').read().split()[0]) * 4096 + (4 << 20); "
+    "resource.setrlimit(resource.RLIMIT_AS, (size, size)); print('limited', flush=True); told.wait()"
+)
+"""Leaves less memory than the stack of another thread takes."""
+
+
 def log() -> str:
     return (state_dir() / "endings.log").read_text()
 
@@ -75,6 +82,15 @@ def test_nothing_holds_up_an_end(holds: str) -> None:
     with started(HOLDING[holds]) as program:
         program.send_signal(signal.SIGHUP)
         assert program.wait(10) == -signal.SIGALRM
+
+
+def test_an_end_is_in_order_where_no_thread_can_be_started() -> None:
+    with started(NO_THREAD) as program:
+        assert program.stdout is not None
+        assert program.stdout.readline() == "limited\n"
+        program.send_signal(signal.SIGHUP)
+        assert program.wait(10) == 7
+    assert "told to end by SIGHUP" in log()
 
 
 def test_the_log_tells_what_held_it_up() -> None:

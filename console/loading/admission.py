@@ -42,7 +42,10 @@ class Admission:
         why = "; ".join(reason.detail for reason in judgement.reasons[:3]) or str(judgement.verdict)
         require_inspected(path, judgement)
         if judgement.verdict in (Verdict.DAMAGED, Verdict.UNSUPPORTED) or inspection is None:
-            raise BadInput(f"{path} is {judgement.verdict}: {why}")
+            step = "copy it again from where it was made, and compare the sizes"
+            raise BadInput(
+                f"{path} is {judgement.verdict}: {why}", hint=step if judgement.verdict is Verdict.DAMAGED else None
+            )
         if judgement.verdict is Verdict.BLOCKED:
             raise Refused(f"{path} is blocked: {why}", hint="nothing in it was run")
         if not inspection.loadable:

@@ -58,9 +58,10 @@ class Catalog:
             return {path: row for directory in self._known.values() for path, row in directory.rows.items()}
 
     def row(self, path: str) -> Artifact | None:
-        """The row of one artifact."""
+        """The row of one artifact, or of a directory that cannot be read, which stands in its own."""
         with self._lock:
-            return self._known.get(os.path.dirname(path), _NOTHING).rows.get(path)
+            row = self._known.get(os.path.dirname(path), _NOTHING).rows.get(path)
+            return row or self._known.get(path, _NOTHING).rows.get(path)
 
     def marks(self) -> dict[str, FileIdentity]:
         """A snapshot of the files known to hold no model."""

@@ -22,6 +22,7 @@ __all__ = ["Trial", "trials"]
 
 _FILE = os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW
 _FIRST_USE = "it is made when it is first needed"
+_IN_OWN = ("audit log", "journal", LOCK, "history")
 _KEYS_CAP = 1000
 
 
@@ -37,8 +38,11 @@ class Trial:
 def trials(root: Path, audit_file: str) -> tuple[Trial, ...]:
     """Each thing that loading, updating and rolling back need of the store at `root`."""
     own = root / STORE_DIR
+    first = _directory("own directory", own, root)
+    if not first.works and not os.path.lexists(own):
+        return first, *(Trial(name, False, "it would be in the own directory") for name in _IN_OWN), *_state(root)
     return (
-        _directory("own directory", own, root),
+        first,
         _file("audit log", own / audit_file, own),
         _file("journal", own / JOURNAL, own),
         _file(LOCK, own / LOCK, own),
@@ -130,5 +134,6 @@ def _denied(path: Path, rights: str) -> str:
     command = f"chmod g+{rights} {shlex.quote(os.fspath(path))}"
     if not mine:
         command = f"chgrp --reference={shlex.quote(os.fspath(path.parent))} {shlex.quote(os.fspath(path))} && {command}"
-    whose = f"belongs to {owner_name(status.st_uid)} and has mode {stat.S_IMODE(status.st_mode):04o}"
-    return f"{path} {whose}: ask {owner_name(status.st_uid)} or root for `{command}`"
+    owner = owner_name(status.st_uid)
+    whom = f"{owner} or root" if status.st_uid else owner
+    return f"{path} belongs to {owner} and has mode {stat.S_IMODE(status.st_mode):04o}: ask {whom} for `{command}`"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pwd
 from dataclasses import dataclass
@@ -43,7 +44,8 @@ def place_of(path: str | os.PathLike[str]) -> Place:
     except FileNotFoundError:
         raise BadInput(f"there is no {given}") from None
     except OSError as error:
-        raise BadInput(f"{given} cannot be reached: {why(error)}", hint=hint(error)) from None
+        at, step = _obstacle(given) if error.errno == errno.EACCES else ("", None)
+        raise BadInput(f"{given} cannot be reached: {why(error)}{at}", hint=hint(error) or step) from None
     root = next((up for up in (start, *start.parents) if is_store(up)), start)
     inside = os.path.relpath(whole, root)
     if os.path.isdir(given):
@@ -72,14 +74,24 @@ def passed_links(path: Path) -> tuple[Path, ...]:
     return tuple(found)
 
 
+def _obstacle(given: str) -> tuple[str, str | None]:
+    """The directory on the way that this user may not pass, as the end of a sentence, and what helps."""
+    for up in reversed(Path(os.path.realpath(given)).parents):
+        if not os.access(up, os.X_OK, effective_ids=True):
+            return f" at {up}, which {_owner_and_mode(up.stat())}", f"its owner can let you through: chmod o+x {up}"
+    return "", None
+
+
+def _owner_and_mode(status: os.stat_result) -> str:
+    return f"is {owner_name(status.st_uid)}'s, with mode {status.st_mode & 0o7777:04o}"
+
+
 def _require_listable(directory: Path) -> None:
     """Raise BadInput for a directory that this user may not list or enter."""
     if os.access(directory, os.R_OK | os.X_OK, effective_ids=True):
         return
-    status = directory.stat()
     raise BadInput(
-        f"{directory} cannot be looked into by {user_name()}: it is {owner_name(status.st_uid)}'s, with mode"
-        f" {status.st_mode & 0o7777:04o}",
+        f"{directory} cannot be looked into by {user_name()}: it {_owner_and_mode(directory.stat())}",
         hint=f"its owner can let you list and enter it: chmod o+rx {directory}, or by a group that you are in",
     )
 

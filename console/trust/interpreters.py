@@ -25,16 +25,19 @@ def admitted(python: str, store: Path, listed: Collection[str] = ()) -> str:
     named = os.path.normpath(python)
     if named in listed and _unusable(named) is None:
         return named
+    step = "correct environment.python in the recipe"
     why = _unusable(python)
+    if why is not None:
+        raise Refused(f"the recipe's interpreter {python} is not run: {why}", hint=step)
     try:
-        why = why or next(_objections(python, Path(os.path.realpath(store))), None)
+        why = next(_objections(python, Path(os.path.realpath(store))), None)
     except OSError as error:
         why = f"it cannot be looked at: {error.strerror}"
     if why is None:
         return python
     raise Refused(
         f"the recipe's interpreter {python} is not run: {why}",
-        hint="correct environment.python in the recipe, or list the path under [recipes] interpreters in your policy",
+        hint=f"{step}, or list the path under [recipes] interpreters in your policy",
     )
 
 

@@ -53,7 +53,7 @@ class Operations:
             case "copies":
                 return state is WorkerState.READY
             case "probe" | "data":
-                return artifact.verdict in _LOADABLE or artifact.verdict is None
+                return artifact.problem is None and (artifact.verdict in _LOADABLE or artifact.verdict is None)
             case "update" | "accelerate":
                 return artifact.verdict in _LOADABLE
             case "seal":

@@ -101,6 +101,8 @@ def install_line(module: str, version: str = "", versions: Versions | None = Non
         f"{name}=={now}" for name, now in sorted(known.installed.items()) if name != distribution and _PLAIN.match(now)
     ]
     wanted = f"{distribution}=={version}" if _PLAIN.match(version) else distribution
+    if version.isdigit():  # all that a file tells of numpy
+        wanted = f"'{wanted}.*'"
     return " ".join((f"{shlex.quote(known.python or 'python3')} -m pip install {wanted}", *kept))
 
 

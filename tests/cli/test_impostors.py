@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 from tests.cli.running import Run
@@ -31,3 +32,12 @@ def test_a_pointer_is_named_with_what_brings_the_file(run: Run, tmp_path: Path) 
     assert run("inspect", str(tmp_path)).code == 5
     (tmp_path / "m.pkl").rename(tmp_path / "notes")
     assert run("inspect", str(tmp_path)).code == 0
+
+
+def test_what_is_cut_off_is_refused_with_what_to_do(run: Run, tmp_path: Path) -> None:
+    whole = pickle.dumps([float(number) for number in range(100)])
+    (tmp_path / "part.pkl").write_bytes(whole[: len(whole) // 2])
+    done = run("predict", str(tmp_path / "part.pkl"))
+    assert done.code == 4
+    assert "part.pkl is damaged: cut off" in done.err
+    assert "hint: copy it again from where it was made, and compare the sizes" in done.err

@@ -176,6 +176,12 @@ def test_what_a_stranger_may_not_do_is_said_without_a_trace(shared: Path) -> Non
     assert [version[0] for version in as_user(43000, (43000,), lambda: _listed(shared))] == [2, 1]
 
 
+def test_where_no_own_directory_can_be_made_nothing_in_it_can(public: Path) -> None:
+    found = as_user(43000, (43000,), lambda: [(one.works, one.evidence) for one in fitness.trials(public, AUDIT_FILE)])
+    assert not any(works for works, _ in found[:5])
+    assert "has mode 0755: ask root for `chgrp" in found[0][1]
+
+
 def _listed(store: Path) -> list[tuple[int, bool]]:
     return [(one.version, one.current) for one in history.versions(store, "m.pkl")]
 

@@ -82,6 +82,9 @@ def test_only_an_absolute_path_of_an_executable_file(store: Path, tmp_path: Path
         assert "executable" in refused(program(tmp_path / "plain", 0o644), store)
     (tmp_path / "round").symlink_to("round")
     assert "no such file" in refused(tmp_path / "round", store)
+    with pytest.raises(Refused) as caught:
+        admitted(str(tmp_path / "missing"), store)
+    assert "policy" not in (caught.value.hint or ""), "no policy makes a file that is not there run"
 
 
 def test_what_others_may_write_does_not_run(store: Path, tmp_path: Path) -> None:

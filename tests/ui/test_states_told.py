@@ -254,7 +254,8 @@ async def test_footers_tell_keys_that_work_there_and_the_others_say_why() -> Non
 
 
 async def test_a_key_that_cannot_act_says_why_in_a_word() -> None:
-    async with console_on(demo()) as console:
+    store = demo()
+    async with console_on(store) as console:
         console.app.screen.query_one(ArtifactTable).select("iris/svm.pkl")
         await console.press("x")
         assert [one.message for one in console.app._notifications] == ["unload: it is not loaded"]
@@ -263,6 +264,10 @@ async def test_a_key_that_cannot_act_says_why_in_a_word() -> None:
         console.app.screen.query_one(ArtifactTable).select("inbox/unknown.pkl")
         await console.press("p")
         assert [one.message for one in console.app._notifications] == ["probe: it is blocked"]
+        console.app.screen.query_one(ArtifactTable).select("inbox/half.joblib")
+        store.put(store.rows["inbox/half.joblib"].replace(problem="cannot be read", verdict=None))
+        await console.press("p")
+        assert [one.message for one in console.app._notifications] == ["probe: it cannot be read"]
 
 
 @pytest.mark.slow

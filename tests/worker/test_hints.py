@@ -76,6 +76,13 @@ def test_versions_of_the_file_are_used() -> None:
     )
 
 
+def test_of_a_version_that_is_known_in_part_the_newest_is_installed() -> None:
+    known = Versions({"numpy": "2"}, {}, "/opt/python")
+    assert (hint_for(failure("No module named 'numpy'"), known) or "").endswith(
+        "/opt/python -m pip install 'numpy==2.*'"
+    )
+
+
 def test_another_version_of_a_library_goes_into_an_environment_of_its_own() -> None:
     known = Versions({"sklearn": "1.2.2"}, {"sklearn": "1.9.1"}, "/opt/python")
     hint = hint_for(failure("No module named 'sklearn._gone'"), known) or ""
