@@ -79,11 +79,14 @@ def titles(driver: Driver) -> list[str]:
 @pytest.mark.parametrize(
     ("count", "size", "shape"),
     [
-        (1, (78, 21), (1, 1, 12)),
+        (1, (78, 21), (1, 1, 21)),
         (3, (78, 21), (1, 3, 7)),
         (6, (78, 21), (2, 3, 7)),
         (60, (78, 21), (2, 3, 7)),
-        (1, (158, 45), (2, 1, 12)),
+        (1, (158, 45), (1, 1, 45)),
+        (2, (158, 45), (2, 1, 45)),
+        (6, (158, 45), (2, 3, 15)),
+        (1, (238, 45), (2, 1, 45)),
         (20, (158, 45), (3, 7, 6)),
         (60, (158, 45), (4, 7, 6)),
         (9, (30, 9), (1, 1, 9)),
@@ -108,6 +111,7 @@ async def test_what_needs_a_person_comes_first_and_every_state_is_told() -> None
         for words in (
             "again in 4 s",
             "ended: killed by signal 11",
+            "  r tries again",
             "not driven: p",
             "loading: read",
             "p50    0.85 ms",

@@ -8,6 +8,7 @@ from textual.content import Content
 
 from console.safe_text import safe
 from console.ui import states, text
+from console.ui.keys import key_for
 from console.ui.rows import Row
 from console.ui.widgets.keyvalue import paragraph
 from console.ui.widgets.preview import last_failure
@@ -32,4 +33,6 @@ def failed_lines(engine: Engine, row: Row, width: int) -> list[Content]:
 
 def _keys() -> Content:
     key, quiet = "bold $accent", "$quiet"
-    return Content.assemble(("e", key), (" tells all of it, ", quiet), ("r", key), (" tries again", quiet))
+    return Content.assemble(
+        (key_for("errors"), key), (" tells all of it, ", quiet), (key_for("reload"), key), (" tries again", quiet)
+    )

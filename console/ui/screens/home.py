@@ -135,11 +135,14 @@ class HomeScreen(MarkingScreen):
 
     async def _read_facts(self, path: str) -> None:
         await asyncio.sleep(_REST_SECONDS)
+        why = ""
         try:
             await self.engine.artifacts.report(path)
         except ConsoleError as error:
-            self.query_one(Preview).unread[path] = error.message
+            why = error.message
         if self.is_built:
+            if why:
+                self.query_one(Preview).unread[path] = why
             self._describe()
 
     def _tick(self) -> None:
