@@ -128,6 +128,16 @@ async def test_what_needs_a_person_comes_first_and_every_state_is_told() -> None
         assert "fail     19 /s" in driver.picture()
 
 
+async def test_the_word_of_a_state_ends_above_the_figures() -> None:
+    feeder = fleet(1)
+    async with charts(feeder) as (driver, _):
+        await driver.until(lambda: "fail     19 /s" in driver.picture())
+        lines = driver.picture().splitlines()
+        state, figure = (next(line for line in lines if words in line) for words in (path(0), " 19 /s"))
+        assert state.endswith(" failing")
+        assert len(state) == len(figure)
+
+
 async def test_keys_move_among_sixty_models_and_open_one() -> None:
     async with charts(fleet(60)) as (driver, screen):
         await driver.until(lambda: titles(driver) == [path(number) for number in range(6)])

@@ -119,8 +119,8 @@ class SmallChart(Inked):
         status = row.status
         mark, line_style = (text.sign("▌"), "cursor") if self._chosen else (text.sign("─"), "rule")
         word = f" {status.word} "
-        name = f"{text.sign(status.glyph)} {text.cut_middle(safe(row.path), max(4, width - len(word) - 6))} "
-        line = text.sign("─") * max(1, width - cell_len(name) - len(word) - 3)
+        name = f"{text.sign(status.glyph)} {text.cut_middle(safe(row.path), max(4, width - len(word) - 5))} "
+        line = text.sign("─") * max(1, width - cell_len(name) - len(word) - 1)
         return [
             (mark, line_style),
             (name, "cursor" if self._chosen else "value"),
