@@ -73,7 +73,8 @@ def _by_name(inputs: Sequence[str], wanted: Sequence[str]) -> Fit:
     if missing:
         parts.append(f"missing of the model's {_columns(len(wanted))}: {_some(missing)}")
     if surplus:
-        parts.append(f"not among them: {_some(surplus)}")
+        them = "them" if missing else f"the model's {_columns(len(wanted))}"
+        parts.append(f"not among {them}: {_some(surplus)}")
     if parts:
         return Fit(False, "; ".join(parts))
     many = {1: "the one column", 2: "both columns"}.get(len(wanted), f"all {len(wanted):,} columns")

@@ -137,6 +137,13 @@ class ConsoleApp(Navigator, inherit_bindings=False):
         """A theme by name; asked for each line that is drawn, and so without the list of all themes."""
         return THEMES.get(theme_name) or super().get_theme(theme_name)
 
+    def _repaint(self, _theme: Theme) -> None:
+        """Draw everything anew: text that names a colour of the theme keeps it where no style of its widget differs."""
+        for screen in self.screen_stack:
+            for widget in screen.walk_children(with_self=True):
+                widget.notify_style_update()
+                widget.refresh()
+
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our own colours, for themes that do not know them."""
         return DEFAULT_VARIABLES
@@ -147,6 +154,7 @@ class ConsoleApp(Navigator, inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Open the store once something is on the screen."""
+        self.theme_changed_signal.subscribe(self, self._repaint, immediate=True)
         hear_of_failures(self._failed_of_itself)
         self.call_after_refresh(self.run_worker, self._open(), group="open")
         if self._ended_by:

@@ -168,11 +168,11 @@ def _ends(text: str, width: int, *, middle: bool) -> tuple[str, str]:
     return text[:stop], text[start:]
 
 
-def cut_content(content: Content, width: int) -> Content:
-    """Styled text in at most `width` cells with both ends kept."""
+def cut_content(content: Content, width: int, *, middle: bool = True) -> Content:
+    """Styled text in at most `width` cells, cut in the middle or at the end."""
     if content.cell_length <= width:
         return content
-    head, tail = _ends(content.plain, width, middle=True)
+    head, tail = _ends(content.plain, width, middle=middle)
     return Content.assemble(content[: len(head)], (sign("…"), "$quiet"), content[len(content.plain) - len(tail) :])
 
 

@@ -45,7 +45,8 @@ def test_the_likely_target(found: DataColumns, signature: Signature, likely: Tar
     [
         (columns("a", "b", "y"), NAMED, "y", True, "both columns that the model names are there"),
         (columns("a", "y"), NAMED, "y", False, "missing of the model's 2 columns: 'b'"),
-        (columns("a", "b", "y", "id"), NAMED, "y", False, "not among them: 'id'"),
+        (columns("a", "b", "y", "id"), NAMED, "y", False, "not among the model's 2 columns: 'id'"),
+        (columns("a", "y", "id"), NAMED, "y", False, "model's 2 columns: 'b'; not among them: 'id'"),
         (columns("Unnamed: 0", "a", "b"), NAMED, None, True, "are there"),
         (columns("0", "1", named=False), NAMED, None, True, "2 columns for the 2 that the model takes"),
         (columns("p", "q", "y"), COUNTED, "y", True, "2 columns for the 2"),

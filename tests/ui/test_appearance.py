@@ -335,3 +335,25 @@ async def test_the_picture_of_a_row_follows_the_row_and_the_theme() -> None:
         second = painted()
         console.app.theme = LIGHT.name
         await console.until(lambda: painted() != second)
+
+
+async def test_another_theme_of_16_colours_leaves_no_colour_of_the_one_before() -> None:
+    feeder = demo()
+    feeder.views[DRIVEN] = replace(feeder.views[DRIVEN], warnings=("written with another version",))
+    async with console_on(feeder, (80, 24), Settings(theme="ansi-dark")) as console:
+        await console.app.push_screen(ModelScreen(DRIVEN))
+
+        def painted() -> list[str]:
+            return [str(one.style) for strip in console.strips() for one in strip if "another version" in one.text]
+
+        await console.until(painted)
+        first = painted()
+        console.app.theme = ANSI_LIGHT.name
+        await console.until(lambda: painted() and painted() != first)
+
+
+async def test_what_an_action_does_is_told_whole_where_there_is_room() -> None:
+    async with console_on(demo(), (160, 48)) as console:
+        await console.press("colon")
+        await console.until(lambda: BY_ID["trust"].help in console.picture())
+        assert "…" not in "".join(line[30:130] for line in console.picture().splitlines()[10:40])

@@ -194,6 +194,8 @@ async def test_a_path_is_completed_and_hostile_names_steer_nothing(
         await console.until(lambda: "esc\\x1b]52;c;AAAA\\x07\\x0a\\u202e[red].csv" in console.picture())
         screen = console.app.screen
         assert isinstance(screen, DataFileScreen)
+        long = screen._line("folder/" + "a" * 200 + ".csv")
+        assert [str(span.style) for span in long.spans] == ["$quiet", "bold", "$quiet", "bold"]
         await console.write("~/my")
         await console.press("tab")
         await console.until(lambda: screen.typed == "~/my rows/")

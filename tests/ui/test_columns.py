@@ -55,6 +55,15 @@ async def test_the_column_in_focus_can_be_told_by_its_edge() -> None:
         assert (first.index("▌"), second.index("▌")) == (1, screen.query_one("#how").region.x)
 
 
+async def test_where_nothing_moves_no_column_has_a_mark() -> None:
+    async with console_on(demo(), size=(160, 60)) as console:
+        screen = await opened(console)
+        await console.until(lambda: "▌" not in console.picture())
+        assert screen.query_one("#how", TextPane).max_scroll_y == 0
+        await console.pilot.resize_terminal(160, 20)
+        await console.until(lambda: "▌" in console.picture())
+
+
 async def test_where_there_is_one_column_the_key_says_so_and_is_not_offered() -> None:
     async with console_on(demo(), size=(80, 24), toasts=True) as console:
         console.app.open_model(PATH)

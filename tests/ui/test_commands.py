@@ -192,6 +192,8 @@ WRONG = (
     ("unload joblib", "down chooses one"),
     ("themee light", "nothing has that name"),
     ("evnts", "nothing has that name: did you mean events?"),
+    ("laod churn", "nothing has that name: did you mean load churn?"),
+    ("srot size", "nothing has that name: did you mean sort size?"),
     ("events today", "events takes nothing"),
     ("[bold]x", "nothing has that name"),
 )
@@ -203,6 +205,13 @@ async def test_what_is_wrong_is_told_with_what_was_perhaps_meant() -> None:
         for line, said in WRONG:
             found = await finder.find(line)
             assert said in found.problem, line
+
+
+async def test_what_a_command_does_is_told_once() -> None:
+    async with console_on(demo(), SMALL) as console:
+        await typed(console, "theme ")
+        await console.until(lambda: "ansi-light" in console.picture())
+        assert console.picture().count("How the console looks") == 1
 
 
 async def test_words_of_a_help_find_what_only_looks_and_nothing_that_acts() -> None:

@@ -188,7 +188,7 @@ async def test_the_preview_says_what_matters_of_the_selected_row(path: str, word
 LINES = {
     "churn/rf.joblib": ("▶ probing · 20/s · p50 ", " · p99 ", " · 210M"),
     "fraud/lr.pkl": ("▲ changed on disk · now names ", "verdict safe → review; and 1 more"),
-    "inbox/unknown.pkl": ("✖ Loading it calls os.system", "this machine · byte 27"),
+    "inbox/unknown.pkl": ("✖ Loading it calls os.system", "any command on this m… · byte 27"),
     "inbox/half.joblib": ("✖ The file is cut off", "byte 88,000"),
     "trouble/worker-dies.joblib": ("✖ predict failed: killed by signal 11 (SIGSEGV, segmentation fault)",),
     "trouble/predict-raises.joblib": ("? Loading it runs code of company", "byte 114"),
@@ -214,6 +214,18 @@ async def test_on_a_small_terminal_one_line_says_what_matters_and_nothing_moves(
             assert all(found in rows[place or 0] for found, place in where.items())
 
 
+async def test_what_an_answer_is_warned_of_gives_way_at_its_end_and_trouble_stays_in_the_first_line() -> None:
+    feeder, path = demo(), "churn/rf.joblib"
+    feeder.views[path] = replace(feeder.views[path], warnings=("written with scikit-learn 1.3.2, " + "run it " * 20,))
+    async with console_on(feeder, size=(80, 24)) as console:
+        table(console).select(path)
+        await console.until(lambda: "210M  ▲ written with sc" in console.picture().splitlines()[-2])
+        assert console.picture().splitlines()[-2].endswith("…")
+        assert "12 models · 1 changed · 1 error · 1 blocked · 1 damaged" in console.picture().splitlines()[0]
+        await console.pilot.resize_terminal(100, 24)
+        await console.until(lambda: "1 probing · 1 changed · 1 error · 1 blocked · 1 damaged" in console.picture())
+
+
 async def test_the_line_names_the_versions_where_they_differ() -> None:
     feeder = demo()
     report = feeder.reports["iris/svm.pkl"]
@@ -223,6 +235,11 @@ async def test_the_line_names_the_versions_where_they_differ() -> None:
     async with console_on(feeder, size=(80, 24)) as console:
         table(console).select("iris/svm.pkl")
         await console.until(lambda: "▲ written with scikit-learn 0.1, here 1." in console.picture())
+
+
+async def test_facts_that_cannot_be_read_while_the_screen_goes_are_nobodys_business() -> None:
+    async with console_on(demo(), size=(80, 24)):
+        await HomeScreen()._read_facts("nothing/is-known.pkl")
 
 
 async def test_an_empty_store_says_what_it_looked_for() -> None:

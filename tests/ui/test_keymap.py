@@ -186,7 +186,7 @@ async def test_another_console_has_the_tables_keys_again() -> None:
 WORDS = {"up", "down", "left", "right", "home", "end"}
 KEY = "|".join(map(re.escape, sorted({key for action in ACTIONS for key in action.keys} - WORDS | {"esc"})))
 SENTENCE = re.compile(
-    rf"(?:^|[\s:;,(]|press )(?:{KEY}) "
+    rf": (?:{KEY})$|(?:^|[\s:;,(]|press )(?:{KEY}) "
     r"(?:to |on |loads|drives|says|tells|tries|asks|reloads|leaves|drops|opens|shows|stops|follows)"
     rf"|(?:with|press) (?:{KEY})$"
 )
@@ -208,6 +208,10 @@ def written_by_hand(path: Path) -> Iterator[str]:
             first, second = (one.value for one in node.elts if isinstance(one, ast.Constant))
             if re.fullmatch(KEY, str(first)) and "accent" in str(second):
                 yield f"{path.name}:{node.lineno}: {first!r}"
+        if isinstance(node, ast.Tuple) and len(node.elts) == 2 and isinstance(node.elts[1], ast.Name):
+            styled = node.elts[0]
+            if isinstance(styled, ast.Constant) and re.fullmatch(KEY, str(styled.value)) and node.elts[1].id == "key":
+                yield f"{path.name}:{node.lineno}: {styled.value!r}"
 
 
 def test_no_sentence_names_a_key_by_hand() -> None:

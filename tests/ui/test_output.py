@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 from console.config import Settings
 from console.loading.worker_logs import LINES, WorkerLog
@@ -14,7 +15,7 @@ from console.ui import text
 from console.ui.panes.output import OutputPane
 from console.ui.screens.model import ModelScreen
 from console.ui.widgets.filter_bar import FilterBar
-from console.ui.widgets.log_pane import LogPane
+from console.ui.widgets.log_pane import LogPane, _cut, _rows
 from tests.ui.demo_records import NOW, demo
 from tests.ui.driving import Driver, console_on
 from tests.ui.feeder import Feeder
@@ -244,3 +245,14 @@ async def test_in_ascii_no_other_sign_is_shown() -> None:
         await driver.press("k")
         await driver.until(lambda: "scrolled up" in driver.picture())
         assert driver.picture().isascii()
+
+
+@pytest.mark.parametrize("said", ["lorem ipsum dolor " * 20, "a" * 200, "模型 训练 " * 30, "模" * 90, " ", ""])
+@pytest.mark.parametrize("width", [2, 24, 61])
+def test_a_long_line_is_wrapped_between_words_and_loses_nothing(said: str, width: int) -> None:
+    parts = _cut(said, width)
+    assert "".join(parts) == said
+    assert all(cell_len(part) <= width for part in parts)
+    assert len(parts) == _rows(said, width)
+    if "lorem" in said and width > 2:
+        assert all(part.endswith(" ") for part in parts)

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.screen import Screen
+from textual.widgets import Input
 
+from backends.base import Signature
 from console.config import Settings, Theme
+from console.loading.model_data import Expected
+from console.loading.worker_logs import WorkerLog
+from console.records import DataColumns
 from console.ui.app import ConsoleApp
+from console.ui.dialogs.target import TargetScreen
 from console.ui.screens.home import HomeScreen
-from tests.ui.demo_records import COMPARED, demo
+from console.ui.screens.model import ModelScreen
+from tests.ui.demo_records import COMPARED, NOW, demo, recorded
 from tests.ui.driving import Driver
 from tests.ui.feeder import Feeder
 
@@ -26,15 +36,51 @@ PICTURES: dict[str, tuple[tuple[int, int], Theme, tuple[str, ...]]] = {
     "question": ((80, 24), "", ("h", "j", "B")),
     "help-small": ((80, 24), "", ("question_mark",)),
     "empty": ((80, 24), "", ()),
+    "charts": ((160, 48), "", ("C",)),
+    "data": ((80, 24), "", ()),
+    "output": ((80, 24), "", ()),
 }
 """Size, theme and keys that lead to the picture."""
+
+MODEL = "churn/rf.joblib"
+INPUTS = ("tenure_months", "plan", "monthly_charge", "support_calls")
+
+
+async def columns() -> tuple[DataColumns, Expected]:
+    """A file with the inputs of the model, and one column more."""
+    return DataColumns((*INPUTS, "churned"), 5), Expected(Signature(4, INPUTS))
+
+
+OPENED: dict[str, Callable[[], Screen[Any]]] = {
+    "data": lambda: TargetScreen(MODEL, "churn/data/churn-holdout.csv", columns),
+    "output": lambda: ModelScreen(MODEL, "output"),
+}
+"""Screens that no key leads to in a store of records alone."""
+SEEN = {"charts": "in sight", "data": "all 4 columns", "output": "following"}
+
+
+def log() -> WorkerLog:
+    """What a worker has written."""
+    written = WorkerLog(lambda: NOW)
+    written.begin(4242)
+    written.take(4242, 1, b"loading features from churn/features.py\n")
+    written.take(4242, 2, b"UserWarning: X has no valid feature names, but the forest was fitted with some\n")
+    for rows in range(10, 60, 10):
+        written.take(4242, 1, b"predict: %d rows\n" % rows)
+    return written
 
 
 @pytest.mark.parametrize("name", sorted(PICTURES))
 def test_picture(snap_compare: Any, name: str) -> None:
     size, theme, keys = PICTURES[name]
     feeder = Feeder() if name == "empty" else demo()
-    feeder.compared["churn/rf.joblib"] = COMPARED
+    feeder.compared[MODEL] = COMPARED
+    feeder.logs[MODEL] = log()
+    if name == "charts":
+        for path, seconds in (("digits/mlp.h5", 30), ("housing/boost.joblib", 90), ("iris/svm.pkl", 60)):
+            feeder.views[path] = replace(feeder.views[MODEL], path=path)
+            feeder.probes[path] = feeder.probes[MODEL]
+            feeder.recorders[path] = recorded(seconds)
 
     async def opener() -> Any:
         return feeder
@@ -46,6 +92,11 @@ def test_picture(snap_compare: Any, name: str) -> None:
         await driver.on(HomeScreen)
         await driver.until(lambda: "no models" in driver.picture() or "probing" in driver.picture())
         await driver.press(*keys)
+        if name in OPENED:
+            await app.push_screen(OPENED[name]())
+            for line in app.screen.query(Input):
+                line.cursor_blink = False
+        await driver.until(lambda: SEEN.get(name, "") in driver.picture())
 
     app = ConsoleApp(feeder.root, opener, Settings(theme=theme))
     assert snap_compare(app, terminal_size=size, run_before=before)

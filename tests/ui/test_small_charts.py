@@ -79,11 +79,14 @@ def titles(driver: Driver) -> list[str]:
 @pytest.mark.parametrize(
     ("count", "size", "shape"),
     [
-        (1, (78, 21), (1, 1, 12)),
+        (1, (78, 21), (1, 1, 21)),
         (3, (78, 21), (1, 3, 7)),
         (6, (78, 21), (2, 3, 7)),
         (60, (78, 21), (2, 3, 7)),
-        (1, (158, 45), (2, 1, 12)),
+        (1, (158, 45), (1, 1, 45)),
+        (2, (158, 45), (2, 1, 45)),
+        (6, (158, 45), (2, 3, 15)),
+        (1, (238, 45), (2, 1, 45)),
         (20, (158, 45), (3, 7, 6)),
         (60, (158, 45), (4, 7, 6)),
         (9, (30, 9), (1, 1, 9)),
@@ -105,6 +108,7 @@ async def test_what_needs_a_person_comes_first_and_every_state_is_told() -> None
         told = (
             "again in 4 s",
             "ended: killed by signal 11",
+            "  r tries again",
             "not driven: p",
             "loading: read",
             "p50    0.85 ms",
@@ -121,6 +125,16 @@ async def test_what_needs_a_person_comes_first_and_every_state_is_told() -> None
         order = [FOREST, DEAD, IDLE, path(1)]
         await driver.until(lambda: titles(driver) == order and "fail     19 /s" in driver.picture())
         assert screen.subject == DEAD
+
+
+async def test_the_word_of_a_state_ends_above_the_figures() -> None:
+    feeder = fleet(1)
+    async with charts(feeder) as (driver, _):
+        await driver.until(lambda: "fail     19 /s" in driver.picture())
+        lines = driver.picture().splitlines()
+        state, figure = (next(line for line in lines if words in line) for words in (path(0), " 19 /s"))
+        assert state.endswith(" failing")
+        assert len(state) == len(figure)
 
 
 async def test_keys_move_among_sixty_models_and_open_one() -> None:

@@ -155,9 +155,6 @@ class DataFileScreen(PickScreen[str | None]):
 
     def _line(self, name: str) -> Content:
         folder, slash, last = name.rstrip("/").rpartition("/")
-        width = max(8, self.listed.text_width)
-        whole = safe(name, 0)
-        if len(whole) > width:
-            return Content(text.cut_middle(whole, width))
         last += "/" if name.endswith("/") else ""
-        return Content.assemble((safe(folder + slash, 0), "$quiet"), (safe(last, 0), "bold"))
+        whole = Content.assemble((safe(folder + slash, 0), "$quiet"), (safe(last, 0), "bold"))
+        return text.cut_content(whole, max(8, self.listed.text_width))

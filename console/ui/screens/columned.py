@@ -38,6 +38,11 @@ class Columned(ConsoleScreen):
         """There may be room for two now, or for one only."""
         self.call_after_refresh(self.refresh_frame)
 
+    def refresh_frame(self) -> None:
+        """The column in focus has a mark where keys move anything."""
+        super().refresh_frame()
+        self.set_class(not any(one.max_scroll_y > 0 for one in self.columns if one.is_attached), "-still")
+
     def do_other_column(self) -> None:
         """The keys move the other one from now on."""
         self.set_focus(self.other_column)

@@ -90,7 +90,7 @@ class Finder:
             except Usage as error:
                 problem = problem or wrong(error, setting.word)
             else:
-                items.append((("setting", setting.word, said), _line(setting.word, said, f"  {setting.help}")))
+                items.append((("setting", setting.word, said), _line(setting.word, said)))
         return Found(tuple(items), "" if items and rest else problem)
 
     async def _of_action(self, head: str, action: Action, rest: str, line: str) -> Found:
@@ -169,12 +169,19 @@ class Finder:
             items.insert(models_at, _filter_item(line.strip()))
         if items or not words:
             return Found(tuple(items))
-        return Found((), f"nothing has that name{await self.meant(line, words=True)}")
+        return Found((), f"nothing has that name{await self._meant_by(line)}")
 
     async def meant(self, typed: str, *, words: bool = False) -> str:
         """A question for what was perhaps meant, to stand behind what is wrong; "" where nothing is like it."""
         found = await nearest_of(typed.strip(), self._names(words=words), Pace())
         return f": did you mean {safe(found)}?" if found else ""
+
+    async def _meant_by(self, line: str) -> str:
+        """The same for a whole line: what its first word was perhaps meant to be, with what follows it."""
+        head, _blank, rest = _parts(line)
+        words = ((word, word) for word in (*self._settings, *self._words))
+        found = await nearest_of(head, words, Pace()) if rest else None
+        return f": did you mean {safe(f'{found} {rest}', 80)}?" if found else await self.meant(line, words=True)
 
     def _all(self) -> Iterator[tuple[str, Key, Callable[[], Content]]]:
         """What each is found by, what it is, and how its line is drawn."""

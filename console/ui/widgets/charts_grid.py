@@ -18,18 +18,23 @@ from console.ui.widgets.inked import INK_CLASSES, INK_CSS
 from console.ui.widgets.small_chart import SmallChart
 
 _NARROWEST, _WIDEST = 38, 80
-_LOWEST, _HIGHEST = 6, 12
-"""Cells of the screen that a small chart takes at least and at most, across and down."""
+_LOWEST = 6
+"""Cells of the screen that a small chart takes: at least and, where there are others, at most across; at least down."""
 _ROLES = {"ink--ok", "ink--busy", "ink--attention", "ink--failure", "ink--rule", "ink--cursor"}
 
 
 def fitted(count: int, size: Size) -> tuple[int, int, int]:
-    """Columns, rows and the height of a row for so many charts: as large as can be where all fit."""
+    """Columns, rows and the height of a row for so many charts: as large as can be where all fit.
+
+    Columns that would be empty are not kept free, up to charts of twice the usual width.
+    """
     most = max(1, size.height // _LOWEST)
     widest, least = max(1, size.width // _NARROWEST), max(1, math.ceil(size.width / _WIDEST))
     columns = next((some for some in range(min(least, widest), widest) if some * most >= count), widest)
+    if 0 < count < columns:
+        columns = max(count, math.ceil(size.width / (2 * _WIDEST)))
     rows = min(most, max(1, math.ceil(count / columns)))
-    return columns, rows, min(_HIGHEST, max(2, size.height // rows))
+    return columns, rows, max(2, size.height // rows)
 
 
 class ChartsGrid(Grid, Backdrop):

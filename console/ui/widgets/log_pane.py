@@ -319,11 +319,19 @@ def _moment(when: float) -> str:
 def _rows(said: str, width: int) -> int:
     if width < 1 or not said:
         return 1
-    return -(-len(said) // width) if said.isascii() else len(chop_cells(said, width))
+    return 1 if len(said) <= width and said.isascii() else len(_cut(said, width))
 
 
 def _cut(said: str, width: int) -> list[str]:
-    """A text in parts of at most `width` cells."""
-    if len(said) <= width // 2:
-        return [said]
-    return [said[at : at + width] for at in range(0, len(said), width)] if said.isascii() else chop_cells(said, width)
+    """A text in parts of at most `width` cells, which together are the text: between words, but for very long ones."""
+    parts, at = [], 0
+    while at < len(said):
+        part = said[at : at + width]
+        if not part.isascii():
+            part = chop_cells(part, width)[0] or part[:1]
+        blank = part.rfind(" ") + 1
+        if blank > len(part) // 2 and at + len(part) < len(said):
+            part = part[:blank]
+        parts.append(part)
+        at += len(part)
+    return parts or [said]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from textual.content import Content
 from textual.widget import Widget
@@ -24,6 +24,19 @@ if TYPE_CHECKING:
 _LOADING = (WorkerState.LOADING, WorkerState.WARMING)
 
 
+class Said(NamedTuple):
+    """A sentence and what stands `behind` it: where in the file, when again."""
+
+    words: Content
+    behind: Content = Content("")
+
+    def cut(self, width: int) -> Content:
+        """In so many cells. The sentence gives way at its end; with much behind it, the middle of both."""
+        if len(self.behind) > width // 3:
+            return text.cut_content(self.words + self.behind, width)
+        return text.cut_content(self.words, width - self.behind.cell_length, middle=False) + self.behind
+
+
 class PreviewLine(Widget):
     """One line that is always there, be it blank, so that the table does not move; shown on low terminals alone."""
 
@@ -31,23 +44,23 @@ class PreviewLine(Widget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._words = Content("")
+        self._said = Said(Content(""))
 
-    def show(self, words: Content) -> None:
+    def show(self, said: Said) -> None:
         """Say this; repaint only if it is something else than before."""
-        if words != self._words:
-            self._words = words
+        if said != self._said:
+            self._said = said
             self.refresh()
 
     def render(self) -> Content:
-        """The line, cut in the middle to the width."""
-        return text.cut_content(self._words, self.content_size.width)
+        """The line, cut to the width."""
+        return self._said.cut(self.content_size.width)
 
 
-def preview_words(engine: Engine, row: Row | None, unread: str = "") -> Content:
+def preview_words(engine: Engine, row: Row | None, unread: str = "") -> Said:
     """What matters most about a row, the first and the last of it above all; `unread` says why it has no facts."""
     if row is None:
-        return Content("")
+        return Said(Content(""))
     worker = row.worker
     if row.artifact.problem is not None:
         return _said("✖", "failure", f"cannot be read: {row.artifact.problem}")
@@ -57,26 +70,25 @@ def preview_words(engine: Engine, row: Row | None, unread: str = "") -> Content:
         return _living(engine, row, worker)
     report = engine.artifacts.known_report(row.path)
     if row.artifact.verdict not in (None, Verdict.SAFE) and not row.artifact.accepted:
-        return _judged(engine, row) or facts_line(report, row, unread)
+        return _judged(engine, row) or Said(facts_line(report, row, unread))
     failure = last_failure(engine, row.path)
     if failure is not None:
         return _said("✖", "failure", f"{failure.phase} failed {text.ago(failure.latest)}: {failure.message}")
     if report is None or report.inspection is None:
-        return facts_line(report, row, unread)
+        return Said(facts_line(report, row, unread))
     return _resting(report, row)
 
 
-def _said(glyph: str, role: str, sentence: str, *more: str) -> Content:
+def _said(glyph: str, role: str, sentence: str, *more: str) -> Said:
     """`✖ what is wrong · more`."""
     rest = text.joined(["", *(text.one_line(one, 200) for one in more)])
-    return Content.assemble(
-        (f"{text.sign(glyph)} ", f"bold {text.role_style(role)}"),
-        text.sign(text.one_line(sentence)),
-        (text.sign(" · ") + rest if rest else "", "$quiet"),
+    words = Content.assemble(
+        (f"{text.sign(glyph)} ", f"bold {text.role_style(role)}"), text.sign(text.one_line(sentence))
     )
+    return Said(words, Content.styled(text.sign(" · ") + rest if rest else "", "$quiet"))
 
 
-def _judged(engine: Engine, row: Row) -> Content | None:
+def _judged(engine: Engine, row: Row) -> Said | None:
     """What loading it would do, and where in the file that stands."""
     told, status = engine.artifacts.known_explanation(row.path), states.trust(row.artifact)
     if told is None:
@@ -85,14 +97,14 @@ def _judged(engine: Engine, row: Row) -> Content | None:
     return _said(status.glyph, status.role, told.headline.rstrip("."), *(one.where for one in mentions if one.where))
 
 
-def _dead(engine: Engine, row: Row) -> Content:
+def _dead(engine: Engine, row: Row) -> Said:
     """The cause, and when it is started again."""
     failure = last_failure(engine, row.path)
     cause = f"{failure.phase} failed: {failure.exit or failure.message}" if failure is not None else "the worker ended"
     return _said("✖", "failure", cause, row.trouble)
 
 
-def _living(engine: Engine, row: Row, worker: WorkerView) -> Content:
+def _living(engine: Engine, row: Row, worker: WorkerView) -> Said:
     """What is driven with its rate and figures, or why not; then what is wrong with its answers."""
     if worker.state in _LOADING:
         return _said("◐", "busy", "loading", worker.phase or "")
@@ -103,7 +115,9 @@ def _living(engine: Engine, row: Row, worker: WorkerView) -> Content:
         new = news(told.since) if told is not None and told.since is not None and told.since.changes else ""
         return _said("▲", "attention", "changed on disk", new or _figures(engine, row))
     figures = _said(row.status.glyph, row.status.role, row.status.word, _figures(engine, row))
-    return Content("  ").join([figures, warned_line(worker.warnings)]) if worker.warnings else figures
+    if not worker.warnings:
+        return figures
+    return Said(Content("  ").join([figures.words + figures.behind, warned_line(worker.warnings)]))
 
 
 def _figures(engine: Engine, row: Row) -> str:
@@ -116,7 +130,7 @@ def _figures(engine: Engine, row: Row) -> str:
     return text.joined([*parts, text.size(row.rss)])
 
 
-def _resting(report: Report, row: Row) -> Content:
+def _resting(report: Report, row: Row) -> Said:
     """Class, inputs and outputs, and the versions it was written with, above all one that differs from the one here."""
     found = report.inspection
     assert found is not None
@@ -127,6 +141,5 @@ def _resting(report: Report, row: Row) -> Content:
         *shape(found),
         *([] if other else [f"{safe(name)} {safe(was)}" for name, was in libraries(found)[:1]]),
     ]
-    words = Content(text.joined(parts))
-    warned = [f"{text.sign('▲')} written with {one.library} {one.was}, here {one.now}" for one in other[:1]]
-    return Content("  ").join([words, *(Content.styled(safe(one, 200), "$warning") for one in warned)])
+    warned = [f"  {text.sign('▲')} written with {one.library} {one.was}, here {one.now}" for one in other[:1]]
+    return Said(Content(text.joined(parts)), Content.styled(safe("".join(warned), 200), "$warning"))

@@ -119,8 +119,8 @@ class SmallChart(Inked):
         status = row.status
         mark, line_style = (text.sign("▌"), "cursor") if self._chosen else (text.sign("─"), "rule")
         word = f" {status.word} "
-        name = f"{text.sign(status.glyph)} {text.cut_middle(safe(row.path), max(4, width - len(word) - 6))} "
-        line = text.sign("─") * max(1, width - cell_len(name) - len(word) - 3)
+        name = f"{text.sign(status.glyph)} {text.cut_middle(safe(row.path), max(4, width - len(word) - 5))} "
+        line = text.sign("─") * max(1, width - cell_len(name) - len(word) - 1)
         return [
             (mark, line_style),
             (name, "cursor" if self._chosen else "value"),
@@ -165,7 +165,8 @@ class SmallChart(Inked):
     def _vacant(self, row: Row) -> list[list[Part]]:
         """In words, where nothing was measured."""
         rows, room = self._window.rows, GUTTER + self._window.columns - 2
-        words = wrap(_why_nothing(row, self._cause), max(8, room))[:rows]
+        reasons = _why_nothing(row, self._cause).splitlines()
+        words = [line for reason in reasons for line in wrap(reason, max(8, room))][:rows]
         above = (rows - len(words)) // 2
         lines: list[list[Part]] = [[] for _ in range(rows)]
         for number, said in enumerate(words, above):
@@ -181,7 +182,7 @@ def _figures(row: Row, recorder: Recorder | None) -> list[list[Part]]:
         words = again_words(row.worker)
         return [[(f" {words}", "failure")]] if words else []
     if probe is None or not probe.running or recorder is None:
-        return [[(" not driven: p" if recorder is not None and recorder.calls else "", "quiet")], memory]
+        return [[(f" {_not_driven()}" if recorder is not None and recorder.calls else "", "quiet")], memory]
     rate = recorder.latest("calls") or 0.0
     scale = Scale.fit(rate, Unit.RATE, 1)
     errors = "failure" if probe.failing else "quiet"
@@ -207,9 +208,13 @@ def _why_nothing(row: Row, cause: str) -> str:
     if worker is None or worker.state is WorkerState.ENDED:
         return "unloaded"
     if worker.state is WorkerState.ERROR:
-        return f"ended: {safe(cause or 'the worker is gone', 80)}; {key_for('reload')} tries again"
+        return f"ended: {safe(cause or 'the worker is gone', 80)}\n{key_for('reload')} tries again"
     if worker.state is not WorkerState.READY:
         return f"{worker.state}: {safe(worker.phase, 30)}" if worker.phase else str(worker.state)
     if probe is not None and probe.running:
         return f"nothing is answered: {safe(probe.last_error, 200)}" if probe.failing else "no answer yet"
-    return "not driven: p"
+    return _not_driven()
+
+
+def _not_driven() -> str:
+    return f"not driven: {key_for('probe')}"

@@ -20,17 +20,17 @@ _LEAST_ROOT, _LEAST_CRUMB = 6, 8
 _WORTH_TELLING = 100
 """So many artifacts must wait for their inspection before the line says so."""
 _WORDS = (
-    ("probing", "ok", 4),
-    ("ready", "ok", 4),
+    ("probing", "ok", 2),
+    ("ready", "ok", 2),
     ("changed", "attention", 7),
     ("failing", "failure", 9),
     ("error", "failure", 8),
-    ("blocked", "failure", 3),
-    ("damaged", "failure", 2),
-    ("unread", "attention", 2),
-    ("skipped", "failure", 2),
+    ("blocked", "failure", 4),
+    ("damaged", "failure", 3),
+    ("unread", "attention", 3),
+    ("skipped", "failure", 3),
 )
-"""Words of the status that are counted, with role and importance."""
+"""Words of the status that are counted, with role and importance: what is well gives way to what needs a person."""
 
 
 class StatusLine(Widget):
