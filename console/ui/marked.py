@@ -14,6 +14,7 @@ from console.records import Verdict
 from console.ui import text
 from console.ui.host import Host
 from console.ui.in_turn import ASKED_ALONE, AT_ONCE, InTurn, Round
+from console.ui.keys import key_for
 from console.ui.operations import Operations
 from console.ui.slices import Pace
 from console.ui.tally import Outcome, named, names
@@ -104,7 +105,7 @@ class Marked:
             return True
         memory = f"They take at least {text.size(least)} of memory"
         memory += "." if free is None else f"; {text.size(free)} is free."
-        how = f"{AT_ONCE} are loaded at a time, and X on the first screen stops."
+        how = f"{AT_ONCE} are loaded at a time, and {key_for('stop')} on the first screen stops."
         question = f"Load {_all(paths)}{', each into a worker of its own' if len(paths) > 1 else ''}?"
         return await self._confirmed(question, f"{memory} {how}\n{names(paths)}", yes="Load")
 

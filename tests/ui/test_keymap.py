@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from textual._xterm_parser import XTermParser
 from textual.events import Key
+from textual.widgets import Input
 
 from console.config import Settings, load_settings
 from console.errors import Usage
@@ -111,6 +112,14 @@ def test_dialogs_have_no_fixed_key_of_the_table() -> None:
     assert not {key for action in ACTIONS if DIALOG in action.places for key in action.keys} & FIXED
 
 
+def test_what_works_in_dialogs_gets_no_key_that_edits_a_line() -> None:
+    edits = {key for binding in Input.BINDINGS for key in binding.key.split(",")} & KEYS  # type: ignore[union-attr]
+    assert edits <= FIXED
+    with pytest.raises(Usage, match="ctrl\\+w' is a key of dialogs, where save screen must work as well"):
+        checked({"save-screen": ("ctrl+w",)})
+    assert checked({"load": ("ctrl+w",)})
+
+
 CHOSEN = {
     "load": ("L",),
     "probe": ("f5", "ctrl+y"),
@@ -183,7 +192,8 @@ async def test_another_console_has_the_tables_keys_again() -> None:
 WORDS = {"up", "down", "left", "right", "home", "end"}
 KEY = "|".join(map(re.escape, sorted({key for action in ACTIONS for key in action.keys} - WORDS | {"esc"})))
 SENTENCE = re.compile(
-    rf"(?:^|[\s:;,(]|press )(?:{KEY}) (?:to |loads|drives|says|tells|tries|asks|reloads|leaves|drops|opens|shows)"
+    rf"(?:^|[\s:;,(]|press )(?:{KEY}) (?:to |loads|drives|says|tells|tries|asks|reloads|leaves|drops|opens|shows|stops|on the )"
+    rf"|[, ]with (?:{KEY})(?=$|[ ,.;])"
 )
 FIXED_THERE = ("dialogs/", "keys.py", "keymap.py", "widgets/filter_bar.py", "widgets/footer.py")
 

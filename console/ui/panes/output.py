@@ -140,7 +140,7 @@ class OutputPane(Vertical, Backdrop):
 
     def why_not(self, action: str) -> str:
         """Nothing was written, or nothing was searched for."""
-        return "search first, with /" if self.any else "nothing has been written yet"
+        return f"search first, with {key_for('search')}" if self.any else "nothing has been written yet"
 
     def save(self) -> None:
         """Write what is kept to a file that only its owner reads."""
