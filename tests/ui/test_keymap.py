@@ -192,7 +192,8 @@ async def test_another_console_has_the_tables_keys_again() -> None:
 WORDS = {"up", "down", "left", "right", "home", "end"}
 KEY = "|".join(map(re.escape, sorted({key for action in ACTIONS for key in action.keys} - WORDS | {"esc"})))
 SENTENCE = re.compile(
-    rf"(?:^|[\s:;,(]|press )(?:{KEY}) (?:to |loads|drives|says|tells|tries|asks|reloads|leaves|drops|opens|shows|stops|on the )"
+    rf"(?:^|[\s:;,(]|press )(?:{KEY}) "
+    r"(?:to |loads|drives|says|tells|tries|asks|reloads|leaves|drops|opens|shows|stops|on the )"
     rf"|[, ]with (?:{KEY})(?=$|[ ,.;])"
 )
 FIXED_THERE = ("dialogs/", "keys.py", "keymap.py", "widgets/filter_bar.py", "widgets/footer.py")
