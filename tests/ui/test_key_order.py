@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from textual.events import Key, Paste
 from textual.widgets import Input
 
 from console.ui.screens.help import HelpScreen
@@ -55,12 +56,9 @@ async def test_a_command_in_one_packet_is_typed_and_the_next_key_goes_to_what_it
 
 
 async def test_what_was_pasted_keeps_its_place_among_the_keys() -> None:
-    from textual.events import Paste
-
     async with console_on(demo()) as console:
-        console.app.post_message(Paste("none of these keys"))
-        await console.rush("/")
-        console.app.post_message(Paste("sv"))
+        for event in (Paste("none of these keys"), Key("slash", "/"), Paste("sv")):
+            console.app.post_message(event)
         await console.rush("m", "enter")
         assert isinstance(console.app.screen, HomeScreen)
         assert console.app.rows.filter.pattern == "svm"
