@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-OF_STORE: tuple[str, ...] = ("home", "events", "errors", "sandbox", "help")
+OF_STORE: tuple[str, ...] = ("home", "charts", "events", "errors", "sandbox", "help")
 """Screens that need no model."""
 OF_MODEL: tuple[str, ...] = (
     "model",
     "live",
     "try",
+    "output",
     "versions",
     "history",
     "trust",

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import RenderableType
 from rich.text import Text
 from textual.css.query import NoMatches
+from textual.events import Event as Happening
+from textual.events import Key, Paste
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.theme import Theme
@@ -25,6 +27,7 @@ from console.safe_text import safe
 from console.start import Start
 from console.ui import text
 from console.ui.bell import Bell
+from console.ui.key_order import KeysInTurn
 from console.ui.keymap import checked
 from console.ui.keys import use_keys
 from console.ui.navigation import Navigator
@@ -72,6 +75,7 @@ class ConsoleApp(Navigator, inherit_bindings=False):
         self._ended_by = 0
         self._told: dict[tuple[str, str], float] = {}
         self._unpaced = Pace()
+        self.keys_in_turn = KeysInTurn(self, super().on_event, self._filter_shown)
         self._bell = Bell(self.operations.asked) if self.settings.bell else None
         self._opener = opener
         self._engine: Engine | None = None
@@ -218,6 +222,20 @@ class ConsoleApp(Navigator, inherit_bindings=False):
             await self._engine.close()
         if self._kept_order is not None:
             self._kept_order.close()
+
+    async def on_event(self, event: Happening) -> None:
+        """Keys go to what has the focus, one after the other."""
+        if isinstance(event, Key | Paste) and not event.is_forwarded:
+            await self.keys_in_turn.take(event)
+        else:
+            await super().on_event(event)
+
+    async def _filter_shown(self) -> None:
+        """A key acts on the rows that the filter before it keeps; while one types, nothing waits for them."""
+        from textual.widgets import Input
+
+        if self._follower is not None and not isinstance(self.focused, Input):
+            await self._follower.filtered.wait()
 
     def touch(self, path: str) -> None:
         """Have one row looked at again."""

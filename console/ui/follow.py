@@ -23,6 +23,9 @@ class Follower:
     def __init__(self, app: Shell) -> None:
         self._app = app
         self._wake = asyncio.Event()
+        self.filtered = asyncio.Event()
+        """Whether the rows that are shown are those of the filter that was asked for last."""
+        self.filtered.set()
         self._events: list[Event] = []
         self._touched: set[str] = set()
         self._order: dict[str, Any] | None = None
@@ -51,6 +54,8 @@ class Follower:
         """Sort or filter anew: `sort`, `reverse`, `wanted` as `Rows.arrange` takes them."""
         self._order = {**(self._order or {}), **order}
         self._app.rows.asked = self._app.rows.asked._replace(**order)
+        if "wanted" in order:
+            self.filtered.clear()
         self._wake.set()
 
     async def catch_up(self) -> None:
@@ -87,6 +92,8 @@ class Follower:
             if order is not None:
                 await self._arrange(order)
             self._app.spread(events)
+            if self._order is None:
+                self.filtered.set()
 
     async def _arrange(self, order: dict[str, Any]) -> None:
         """Sort or filter anew; what is typed meanwhile counts at once, not after an order nobody waits for."""

@@ -55,8 +55,10 @@ KEYS = frozenset(
 FIXED = frozenset("ynqhl123456789") | {
     *("escape", "enter", "up", "down", "left", "right", "pageup", "pagedown", "tab", "shift+tab"),
     *("ctrl+c", "ctrl+n", "ctrl+p"),
+    *("backspace", "delete", "home", "end", "shift+left", "shift+right", "shift+home", "shift+end", "shift+delete"),
+    *("ctrl+left", "ctrl+right", *(f"ctrl+{letter}" for letter in "adekuvwx")),
 }
-"""Keys of dialogs, which stay what they are."""
+"""Keys of dialogs and of the lines in them, which stay what they are."""
 
 _SPELLING = (
     "a key is one character (L, !), a name (f5, space, esc, pgdn), or one of them behind ctrl+ or shift+ (ctrl+x)"

@@ -10,7 +10,7 @@ from typing import Any
 
 from backends.base import outermost
 from console.errors import ConsoleError, NeedsReview, Refused
-from console.records import Report, UpdatePlan, Verdict, Version, WorkerState
+from console.records import DataSource, Report, UpdatePlan, Verdict, Version, WorkerState
 from console.safe_text import safe
 from console.ui import text
 from console.ui.choosing import choose_data, has_data
@@ -263,6 +263,9 @@ class Operations:
         chosen = self._app.engine.model_data.known(path)
         if probe is not None and probe.running and chosen.data is not None:
             await live.start(path, replace(probe.plan, data=chosen.data, target=chosen.target))
+        elif chosen.data is not None and chosen.source is not DataSource.RECIPE:  # one that was written has been told
+            data = self._app.engine.model_data.shortened(chosen.data)
+            self._app.say(f"{path} is driven with {data}; {key_for('probe')} starts")
 
     async def _unload(self, path: str) -> None:
         engine = self._app.engine

@@ -31,7 +31,9 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, list[Star
     [
         ((), Start("home", "", None)),
         (("--screen", "events"), Start("events", "", None)),
+        (("--screen", "charts"), Start("charts", "", None)),
         (("--screen", "errors:churn/lr"), Start("errors", "churn/lr", None)),
+        (("--screen", "output:churn/lr"), Start("output", "churn/lr", None)),
         (("--screen=live:a:b.pkl", "--filter", "!trouble"), Start("live", "a:b.pkl", "!trouble")),
         (("--filter", ""), Start("home", "", "")),
     ],
@@ -47,7 +49,7 @@ def test_what_the_console_begins_with(
     [
         ("evnts", "there is no screen 'evnts': did you mean events?"),
         ("hstory:churn/lr", "there is no screen 'hstory': did you mean history:churn/lr?"),
-        ("frobnicate", "it is one of home, events, errors, sandbox, help, model, live,"),
+        ("frobnicate", "it is one of home, charts, events, errors, sandbox, help, model, live,"),
         ("model", "model is about a model, which is to be named: model:churn/lr"),
         ("live:", "live is about a model, which is to be named: live:churn/lr"),
         ("events:churn/lr", "events is about no model: say --screen events"),

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
+from textual.events import Key
+from textual.keys import _character_to_key
 from textual.pilot import Pilot
 from textual.strip import Strip
 from textual.widget import Widget
@@ -29,7 +31,20 @@ class Driver:
         """Press keys one after the other, each handled before the next."""
         for key in keys:
             await self.pilot.press(key)
-            await self.pilot.pause()
+            await self._through()
+
+    async def rush(self, *keys: str) -> None:
+        """Press keys all at once, as a slow line, a paste or a macro brings them."""
+        for key in keys:
+            self.app.post_message(Key(_character_to_key(key) if len(key) == 1 else key, key if len(key) == 1 else None))
+        await self.pilot.pause()
+        await self._through()
+
+    async def _through(self) -> None:
+        """Wait until every key has acted."""
+        await self.pilot.pause()
+        await self.until(lambda: not self.app.keys_in_turn.under_way, "the end of what a key set going")
+        await self.pilot.pause()
 
     async def write(self, words: str) -> None:
         """Type text, character by character."""

@@ -14,6 +14,7 @@ from console.ui.commands import COLUMN_NAMES, SETTINGS, chosen_columns
 from console.ui.keys import ACTIONS, BY_ID
 from console.ui.nearest import nearest
 from console.ui.screens.about import AboutScreen
+from console.ui.screens.charts import ChartsScreen
 from console.ui.screens.errors import ErrorsScreen
 from console.ui.screens.events import EventsScreen
 from console.ui.screens.finding import Finder, completed
@@ -460,6 +461,7 @@ async def begun(start: Start, feeder: Feeder, screen: type[object], *said: str) 
 
 async def test_the_first_screen_is_the_one_that_was_named() -> None:
     await begun(Start("events"), demo(), EventsScreen)
+    await begun(Start("charts"), demo(), ChartsScreen)
     await begun(Start("live", "churn/rf"), demo(), ModelScreen)
 
 

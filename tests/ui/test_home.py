@@ -88,7 +88,7 @@ async def test_the_filter_is_live_and_goes_with_escape() -> None:
     async with console_on(demo()) as console:
         await console.press("slash")
         await console.write("trouble")
-        await console.until(lambda: "2 of 12" in console.picture())
+        await console.until(lambda: " 2 of 12" in console.picture())
         assert "churn/rf" not in console.picture()
         await console.press("enter")
         assert not console.widget(FilterBar).has_class("open")
@@ -105,7 +105,7 @@ async def test_an_action_acts_on_the_row_that_is_seen() -> None:
     async with console_on(feeder) as console:
         await console.press("slash")
         await console.write("svm")
-        await console.until(lambda: "1 of 12" in console.picture())
+        await console.until(lambda: " 1 of 12" in console.picture())
         await console.press("enter", "l")
         await console.until(lambda: feeder.asked)
     assert feeder.asked == [("load", "iris/svm.pkl", "", "")]

@@ -175,7 +175,7 @@ async def test_the_next_session_begins_as_the_last_ended_and_says_so() -> None:
         await console.press("escape")
         await console.until(lambda: "churn/rf" in console.picture() and "kept" not in console.picture())
         await console.press("slash", "up")
-        await console.until(lambda: "2 of 12" in console.picture())
+        await console.until(lambda: " 2 of 12" in console.picture())
         await console.press("escape")
     async with console_on(demo(), (80, 24)) as console:
         await console.until(lambda: "churn/rf" in console.picture() and "CLASS↓" in console.picture())

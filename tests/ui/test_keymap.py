@@ -13,6 +13,7 @@ import pytest
 from textual._xterm_parser import XTermParser
 from textual.events import Key
 from textual.screen import ModalScreen
+from textual.widgets import Input
 
 from console.config import Settings, load_settings
 from console.errors import Usage
@@ -114,6 +115,14 @@ def test_dialogs_have_no_fixed_key_of_the_table() -> None:
     assert not {key for action in ACTIONS if DIALOG in action.places for key in action.keys} & FIXED
 
 
+def test_what_works_in_dialogs_gets_no_key_that_edits_a_line() -> None:
+    edits = {key for binding in Input.BINDINGS for key in binding.key.split(",")} & KEYS  # type: ignore[union-attr]
+    assert edits <= FIXED
+    with pytest.raises(Usage, match="ctrl\\+w' is a key of dialogs, where save screen must work as well"):
+        checked({"save-screen": ("ctrl+w",)})
+    assert checked({"load": ("ctrl+w",)})
+
+
 CHOSEN = {
     "load": ("L",),
     "probe": ("f5", "ctrl+y"),
@@ -188,7 +197,7 @@ KEY = "|".join(map(re.escape, sorted({key for action in ACTIONS for key in actio
 SENTENCE = re.compile(
     rf": (?:{KEY})$|(?:^|[\s:;,(]|press )(?:{KEY}) "
     r"(?:to |on |loads|drives|says|tells|tries|asks|reloads|leaves|drops|opens|shows|stops|follows)"
-    rf"|(?:with|press) (?:{KEY})$"
+    rf"|(?:with|press) (?:{KEY})(?=$|[ ,.;])"
 )
 FIXED_THERE = ("dialogs/", "keys.py", "keymap.py", "widgets/filter_bar.py", "widgets/footer.py")
 

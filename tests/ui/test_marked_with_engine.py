@@ -48,6 +48,22 @@ def store(demo_store: Path, tmp_path: Path) -> Path:
     return root
 
 
+async def test_data_that_was_chosen_counts_for_what_is_marked(store: Path, demo_store: Path, opening: Opening) -> None:
+    shutil.copytree(demo_store / "wine/data", store / "wine/data")
+    engine = await opening(store)
+    try:
+        await engine.model_data.choose(RF, str(store / "wine/data/wine-holdout.csv"), "cultivar")
+        async with console_on(engine) as console:
+            rows = console.app.rows.by_path
+            await console.until(lambda: all(path in rows and rows[path].artifact.verdict for path in (LR, RF)), "rows")
+            await mark(console, LR, RF)
+            await console.press("p")
+            await console.until(lambda: said(console), "the summary")
+            assert said(console) == ["2 driven"]
+    finally:
+        await engine.close()
+
+
 async def test_all_marked_are_loaded_driven_and_unloaded(store: Path, opening: Opening) -> None:
     engine = await opening(store)
 

@@ -11,6 +11,7 @@ from textual.widgets import Input
 from console.config import state_dir
 from console.errors import BadInput, Usage
 from console.records import Difference, Failure, GateResult, Unchanged, UpdatePlan, UpdateProgress, Verdict
+from console.trust.roles import Permission, Role
 from console.ui.dialogs.confirm import ConfirmScreen
 from console.ui.screens.errors import ErrorsScreen
 from console.ui.screens.events import EventsScreen
@@ -256,6 +257,27 @@ async def test_help_lists_the_table_and_closes_with_its_own_key() -> None:
         assert "(update)" in console.widget(TextPane).plain
         await console.press("question_mark")
         await console.on(HomeScreen)
+
+
+async def test_help_offers_the_next_match_once_something_was_searched_for() -> None:
+    async with console_on(demo(), size=(80, 24)) as console:
+        await console.press("question_mark")
+        await console.on(HelpScreen)
+        await console.until(lambda: "/ search  esc back" in console.picture())
+        await console.press("n")
+        assert [one.message for one in console.app._notifications] == ["next match: search first, with /"]
+        await console.rush(*"/mark", "enter")
+        await console.until(lambda: "/ search  n next match  esc back" in console.picture())
+
+
+async def test_where_nothing_is_left_to_do_the_footer_tells_the_way_back() -> None:
+    feeder = demo()
+    feeder.permission = Permission(Role.VIEW, "ada", {"operate": ("ml-oncall",)}, "the policy")
+    async with console_on(feeder, size=(80, 24)) as console:
+        await console.press("j", "enter")
+        await console.on(ModelScreen)
+        await console.press("2")
+        await console.until(lambda: console.picture().splitlines()[-1].startswith(" esc back  "))
 
 
 async def test_what_stays_built_begins_anew_each_time_it_is_opened() -> None:

@@ -181,6 +181,17 @@ async def test_the_one_under_the_cursor_is_driven_and_unloaded_where_that_may_be
     assert feeder.asked == []
 
 
+async def test_a_model_that_fails_offers_its_errors() -> None:
+    feeder = fleet(1)
+    async with charts(feeder) as (driver, _):
+        await driver.until(
+            lambda: "failing" in driver.picture() and "enter open  e errors  p probe" in driver.picture()
+        )
+        feeder.probes[path(0)] = replace(feeder.probes[path(0)], failing=False, error_rate=0.0)
+        feeder.say("worker.phase", path(0))
+        await driver.until(lambda: "enter open  p probe  x unload" in driver.picture())
+
+
 async def test_nothing_loaded_says_what_to_press() -> None:
     feeder = fleet(0)
     async with charts(feeder) as (driver, screen):

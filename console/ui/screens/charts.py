@@ -74,6 +74,8 @@ class ChartsScreen(ArtifactScreen):
             return ("errors", "events", "back")
         if row.worker is not None and row.worker.state is WorkerState.ERROR:
             return ("open", "errors", "reload", "unload", "zoom-out", "back")
+        if row.trouble:
+            return ("open", "errors", "probe", "unload", "zoom-out", "back")
         return ("open", "probe", "unload", "pause", "zoom-in", "zoom-out")
 
     def can(self, action: str) -> bool:

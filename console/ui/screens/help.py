@@ -73,6 +73,16 @@ class HelpScreen(ConsoleScreen):
             self._filled_for = (self._place, width)
             self.query_one(TextPane).show(key_lines(self._place, width - 6), keep_place=True)
 
+    def can(self, action: str) -> bool:
+        """There is no next match before something was searched for."""
+        if action in ("next-match", "previous-match"):
+            return bool(self.is_built and self.query_one(TextPane).where)
+        return super().can(action)
+
+    def why_not(self, action: str) -> str:
+        """Nothing was searched for."""
+        return f"search first, with {key_for('search')}"
+
     def do_help(self) -> None:
         """The same key closes it."""
         self.do_back()

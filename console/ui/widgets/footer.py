@@ -73,7 +73,11 @@ class Footer(Widget):
 
     def _wanted(self) -> tuple[str, ...]:
         screen: Framed = self.screen  # type: ignore[assignment]
-        return tuple(one for one in screen.footer_actions() if keys_of(BY_ID[one]) and screen.allowed(one))[:6]
+
+        def told(*actions: str) -> tuple[str, ...]:
+            return tuple(one for one in actions if keys_of(BY_ID[one]) and screen.allowed(one))[:6]
+
+        return told(*screen.footer_actions()) or told("back")
 
     def _labels(self, actions: tuple[str, ...]) -> tuple[str, ...]:
         screen: Framed = self.screen  # type: ignore[assignment]
