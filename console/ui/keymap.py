@@ -15,8 +15,8 @@ from rich.cells import cell_len
 from console.config import where_set
 from console.errors import Usage
 from console.safe_text import safe
-from console.toml_records import nearest
 from console.ui.keys import ACTIONS, BY_ID, DIALOG, EVERYWHERE, Action
+from console.ui.nearest import nearest
 
 _OTHER_NAMES = {
     "esc": "escape",

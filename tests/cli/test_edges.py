@@ -191,6 +191,7 @@ def test_what_nobody_could_look_at_has_no_size_and_no_time(shared: Path) -> None
     assert (row["size"], row["modified"], row["why"]) == (None, None, "directory cannot be read: permission denied")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
 @pytest.mark.parametrize(("error", "words"), [("EIO", "input/output error"), ("ESTALE", "stale file handle")])
 def test_a_directory_that_the_disk_cannot_list_is_told(store: Path, error: str, words: str) -> None:

@@ -89,6 +89,7 @@ def test_a_packed_table_from_a_pipe_goes_into_a_file_and_shows_as_it_always_did(
     assert done.out == json.dumps(done.json, indent=2) + "\n"
 
 
+@pytest.mark.slow
 def test_rows_without_a_truth_need_no_target_of_the_recipe(run: Run, tmp_path: Path, model: Any, frame: Any) -> None:
     """The recipe says how its own data is to be read; what is predicted has no truth yet."""
     joblib.dump(model, tmp_path / "m.joblib")

@@ -211,6 +211,7 @@ def test_a_failing_model_is_told_with_its_cause(run: Run, demo_store: Path, path
     assert bool(error["traceback"]) == (path != "trouble/dies.joblib")
 
 
+@pytest.mark.slow
 def test_convert_writes_a_model_that_answers_alike(run: Run, demo_store: Path, tmp_path: Path) -> None:
     out = tmp_path / "ridge.h5"
     done = run("convert", str(demo_store / "diabetes/ridge.pkl"), "--to", "hdf5", "--out", str(out), "--json")
@@ -244,6 +245,7 @@ def test_update_promotes_what_passes_and_rollback_brings_the_old_one_back(run: R
     assert run("audit", "verify", str(demo_copy), "--json").json["ok"] is True
 
 
+@pytest.mark.slow
 def test_a_candidate_that_fails_its_gate_is_not_promoted(run: Run, demo_copy: Path) -> None:
     path = demo_copy / "diabetes/ridge.pkl"
     recipe = path.with_name("ridge.recipe.toml")
@@ -257,6 +259,7 @@ def test_a_candidate_that_fails_its_gate_is_not_promoted(run: Run, demo_copy: Pa
     assert path.read_bytes() == old
 
 
+@pytest.mark.slow
 def test_a_gate_that_measures_nothing_promotes_nothing(run: Run, demo_copy: Path) -> None:
     path = demo_copy / "diabetes/ridge.pkl"
     recipe = path.with_name("ridge.recipe.toml")
@@ -270,6 +273,7 @@ def test_a_gate_that_measures_nothing_promotes_nothing(run: Run, demo_copy: Path
     assert path.read_bytes() == old
 
 
+@pytest.mark.slow
 def test_a_training_command_that_fails_shows_what_it_printed(run: Run, demo_copy: Path) -> None:
     path = demo_copy / "diabetes/ridge.pkl"
     path.with_name("train.py").write_text("import sys\nprint('half way', file=sys.stderr)\nraise SystemExit(7)\n")

@@ -29,8 +29,8 @@ def churn(demo_store: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("controlling", [pytest.param(True, marks=pytest.mark.slow), False])
-def test_a_probe_ends_with_its_terminal(demo_store: Path, controlling: bool) -> None:
-    probe = Terminal("probe", demo_store / "sensors/online.pkl", "--seconds", "60", controlling=controlling)
+def test_a_probe_ends_with_its_terminal(demo_copy: Path, controlling: bool) -> None:
+    probe = Terminal("probe", demo_copy / "sensors/online.pkl", "--seconds", "60", controlling=controlling)
     try:
         probe.wait_for("1 s  ")
         probe.lose()
@@ -67,6 +67,7 @@ def test_who_is_asked_can_leave_without_an_answer(churn: Path, how: str) -> None
         update.close()
 
 
+@pytest.mark.slow
 def test_an_answer_at_the_terminal_counts(churn: Path) -> None:
     update = Terminal("update", churn / "lr.joblib")
     try:

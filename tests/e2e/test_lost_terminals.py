@@ -14,6 +14,7 @@ def held(losses: list[Loss]) -> list[Loss]:
     return [one for one in losses if one.held or not (one.told or one.moment == "start")]
 
 
+@pytest.mark.slow
 def test_a_terminal_lost_during_an_update_or_a_question(demo_store: Path) -> None:
     assert not held(series(2, busy=0, seed=5, demo=demo_store, names=("update", "dialog")))
 

@@ -44,6 +44,7 @@ def test_it_loads_a_model_and_quits_clean(demo_copy: Path) -> None:
         console.assert_clean()
 
 
+@pytest.mark.slow
 def test_a_locked_audit_log_freezes_nothing(demo_copy: Path) -> None:
     Audit(demo_copy).append("test")
     log = Audit(demo_copy).path
@@ -83,8 +84,8 @@ def test_a_lost_terminal_ends_it_and_its_children(demo_copy: Path) -> None:
     assert log.stat().st_mode & 0o777 == 0o600
 
 
-def test_stopped_from_a_shell_it_comes_back_or_ends_with_the_terminal(demo_store: Path) -> None:
-    with terminal(demo_store, shell=True) as shell:
+def test_stopped_from_a_shell_it_comes_back_or_ends_with_the_terminal(demo_copy: Path) -> None:
+    with terminal(demo_copy, shell=True) as shell:
         (console,) = psutil.Process(shell.process.pid).children()
         console.send_signal(signal.SIGTSTP)
         shell.wait_for("Stopped")

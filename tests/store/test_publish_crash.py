@@ -208,6 +208,7 @@ def test_a_foreign_file_in_the_very_moment_of_a_rename_over_it_is_told(server: A
     check_settled(root, OLD)
 
 
+@pytest.mark.slow
 def test_who_holds_the_lock_of_the_directory_is_waited_for_and_named(server: Any, tmp_path: Path) -> None:
     root = tmp_path / "s"
     request = make(root)

@@ -257,6 +257,7 @@ def run(work: Awaitable[None]) -> None:
     asyncio.run(whole())
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("still_clock")
 @given(texts=st.lists(TEXTS, min_size=4, max_size=8), size=SIZES)
 @example(texts=list(HOSTILE), size=(120, 40))

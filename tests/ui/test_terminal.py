@@ -148,6 +148,7 @@ def test_a_terminal_that_has_fallen_silent_is_given_up_and_asked_again_later() -
     assert not held(pace)
 
 
+@pytest.mark.slow
 def test_a_terminal_that_takes_nothing_does_not_stop_the_console(tmp_path: Path) -> None:
     heart = tmp_path / "heart"
 

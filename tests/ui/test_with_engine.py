@@ -69,6 +69,7 @@ def state(engine: Engine, path: str) -> WorkerState | None:
     return worker.state if worker is not None else None
 
 
+@pytest.mark.slow
 async def test_load_choose_review_and_unload(engine: Engine) -> None:
     async with console_on(engine) as console:
         await on_row(console, "own/two.pkl")

@@ -41,6 +41,7 @@ def twin_files(engine: Engine) -> list[Path]:
     return sorted(directory.iterdir()) if directory.exists() else []
 
 
+@pytest.mark.slow
 async def test_a_kept_twin_answers_from_the_next_load_on_in_every_copy(engine: Engine, place: Place) -> None:
     path = place("one.joblib", forest())
     phases: list[str] = []
@@ -136,6 +137,7 @@ async def test_the_twin_of_a_large_file_is_given_once_its_digest_is_known(engine
         await other.close()
 
 
+@pytest.mark.slow
 async def test_an_update_times_the_copy_that_answers_and_not_the_model_behind_it(engine: Engine, place: Place) -> None:
     recipe = '[data]\ntrain = "train.csv"\nholdout = "hold.csv"\ntarget = "y"\n[gate]\nmax_latency_ratio = 1.5\n'
     path = place("timed.joblib", forest(), recipe)

@@ -140,6 +140,7 @@ def test_an_update_that_is_ended_ends_what_it_started(ground: Ground) -> None:
     assert not ground.processes()
 
 
+@pytest.mark.slow
 def test_a_program_that_ends_takes_what_it_started_with_it(ground: Ground) -> None:
     recipe = ground.artifact.with_name("m.recipe.toml")
     recipe.write_text(recipe.read_text().replace(f'"{ground.marker}"]', f'"{ground.marker}", "other"]'))
