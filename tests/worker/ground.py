@@ -26,8 +26,11 @@ SEEN_S = 0.6
 
 
 def _maps(pid: int) -> str:
-    """The memory of a process; nothing of one that is dying."""
-    return Path(f"/proc/{pid}/maps").read_text()
+    """The memory of a process; nothing of one that is dying or gone."""
+    try:
+        return Path(f"/proc/{pid}/maps").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 class Ground:
