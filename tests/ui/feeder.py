@@ -192,6 +192,9 @@ class Feeder:
         named = ModelData(DataSource.RECIPE, recipe[path]) if path in recipe else ModelData(DataSource.NONE)
         return self.chosen_data.get(path, named)
 
+    def shortened(self, data: str) -> str:
+        return data
+
     def chosen(self, path: str) -> ModelData:
         return self.chosen_data.get(path, ModelData(DataSource.NONE))
 

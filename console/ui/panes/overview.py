@@ -46,7 +46,7 @@ class OverviewPane(Horizontal, Backdrop):
     OverviewPane { height: 1fr; }
     OverviewPane TextPane { width: 1fr; }
     OverviewPane #how { margin-left: 1; }
-    OverviewPane.two TextPane { border-left: blank; padding-left: 1; &:focus { border-left: outer $accent; } }
+    OverviewPane.two TextPane { border-left: blank $quiet; padding-left: 1; &:focus { border-left: outer $accent; } }
     """
 
     def __init__(self, engine: Engine, path: str) -> None:
