@@ -230,8 +230,8 @@ async def dialogs(console: Driver, feeder: HostileFeeder, path: str) -> None:
 
 
 async def home(console: Driver) -> None:
-    """Back to the table, whatever is on top of it."""
-    for _ in range(6):
+    """Back to the table, whatever is on top of it: six screens, and toasts that take an escape for themselves."""
+    for _ in range(20):
         if isinstance(console.app.screen, HomeScreen):
             return
         await console.press("escape")
