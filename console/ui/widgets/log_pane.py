@@ -222,6 +222,7 @@ class LogPane(ScrollView, can_focus=True):
         line, said, _rows = self._ended[index] if index < ended else self._open[index - ended]
         margin, width = self._margin, max(1, self._text_width)
         parts = _cut(said, width)
+        parts += [""] * (part + 1 - len(parts))  # rows that were counted for another width, until they are counted anew
         shown = Content.styled(parts[part], "bold $error" if line.failed else _STYLES[line.stream])
         start = sum(len(one) for one in parts[:part])
         low = bisect_left(self._matches, index, key=lambda match: match.place)
