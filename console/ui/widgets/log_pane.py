@@ -84,7 +84,8 @@ class LogPane(ScrollView, can_focus=True):
         self._open: list[_Item] = []
         self._ends: list[int] = []
         self._beside = False
-        self._fitted = 0
+        self._margin = self._width = 0
+        """Cells before the text and of the text, for which the rows were counted; 0 while nothing is laid out."""
         self._expression: re.Pattern[str] | None = None
         self._matches: list[_Match] = []
         self._here = 0
@@ -120,9 +121,8 @@ class LogPane(ScrollView, can_focus=True):
         gone_rows = sum(item.rows for item in self._ended[:gone])
         self.last = came[-1].number if came else self.last
         self.unseen += 0 if self.following else len(came)
-        width = self._text_width
-        self._ended = [*self._ended[gone:], *(_item(line, width) for line in came if line.number >= first)]
-        self._open = [_item(line, width) for line in opened]
+        self._ended = [*self._ended[gone:], *(_item(line, self._width) for line in came if line.number >= first)]
+        self._open = [_item(line, self._width) for line in opened]
         beside = any(item.line.beside for item in (*self._ended, *self._open))
         if beside != self._beside:
             self._beside = beside
@@ -181,8 +181,7 @@ class LogPane(ScrollView, can_focus=True):
 
     def on_resize(self) -> None:
         """Another width wraps anew; what is followed stays at its end."""
-        if self._fitted != self.size.width:
-            self._fitted = self.size.width
+        if self._room() != (self._margin, self._width):
             self._fit()
             self._lay_out()
             self.refresh()
@@ -220,9 +219,8 @@ class LogPane(ScrollView, can_focus=True):
         """One row of a line: the columns before its text, or the blanks under them, and a part of the text."""
         ended = len(self._ended)
         line, said, _rows = self._ended[index] if index < ended else self._open[index - ended]
-        margin, width = self._margin, max(1, self._text_width)
-        parts = _cut(said, width)
-        parts += [""] * (part + 1 - len(parts))  # rows that were counted for another width, until they are counted anew
+        margin = self._margin
+        parts = _cut(said, max(1, self._width))
         shown = Content.styled(parts[part], "bold $error" if line.failed else _STYLES[line.stream])
         start = sum(len(one) for one in parts[:part])
         low = bisect_left(self._matches, index, key=lambda match: match.place)
@@ -243,29 +241,24 @@ class LogPane(ScrollView, can_focus=True):
         process = f"{line.pid:<7} " if self._beside else ""
         return Content.styled(f"{when}{process}{_TAGS[line.stream]:<3} ", "$quiet") + shown
 
-    @property
-    def _margin(self) -> int:
-        """Cells before the text: `14:03:59 4242    err `; without the time where there is little room."""
+    def _room(self) -> tuple[int, int]:
+        """Cells before the text, `14:03:59 4242    err ` or where there is little room without the time, and of it."""
         width = self.scrollable_content_region.width - _GAP
         process = _PROCESS if self._beside else 0
-        return next(
+        margin = next(
             (cells for cells in (_TIME + process + _SHORT_TAG, process + _SHORT_TAG) if width - cells >= _LEAST), 0
         )
-
-    @property
-    def _text_width(self) -> int:
-        """Cells of the text; 0 while nothing is laid out."""
-        return max(0, self.scrollable_content_region.width - _GAP - self._margin)
+        return margin, max(0, width - margin)
 
     def _fit(self) -> None:
-        """Wrap for another width."""
-        width = self._text_width
-        self._ended = [item._replace(rows=_rows(item.said, width)) for item in self._ended]
-        self._open = [item._replace(rows=_rows(item.said, width)) for item in self._open]
+        """Wrap for another width: what is drawn goes by the same one until the next time."""
+        self._margin, self._width = self._room()
+        self._ended = [item._replace(rows=_rows(item.said, self._width)) for item in self._ended]
+        self._open = [item._replace(rows=_rows(item.said, self._width)) for item in self._open]
 
     def _lay_out(self) -> None:
         self._ends = list(accumulate(item.rows for item in (*self._ended, *self._open)))
-        self.virtual_size = Size(max(1, self._text_width), self._ends[-1] if self._ends else 0)
+        self.virtual_size = Size(max(1, self._width), self._ends[-1] if self._ends else 0)
         if self._expression is not None:
             self._find()
 
@@ -285,7 +278,9 @@ class LogPane(ScrollView, can_focus=True):
         """Bring the match that is stood on into sight."""
         if self._matches:
             match = self._matches[self._here]
-            row = (self._ends[match.place - 1] if match.place else 0) + match.start // max(1, self._text_width)
+            said = (*self._ended, *self._open)[match.place].said
+            parts = accumulate(map(len, _cut(said, max(1, self._width))))
+            row = (self._ends[match.place - 1] if match.place else 0) + sum(end <= match.start for end in parts)
             if not self.scroll_offset.y <= row < self.scroll_offset.y + self.size.height:
                 self.scroll_to(y=max(0, row - self.size.height // 3), animate=False, immediate=True)
         self.refresh()
