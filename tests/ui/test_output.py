@@ -256,3 +256,17 @@ def test_a_long_line_is_wrapped_between_words_and_loses_nothing(said: str, width
     assert len(parts) == _rows(said, width)
     if "lorem" in said and width > 2:
         assert all(part.endswith(" ") for part in parts)
+
+
+async def test_another_width_wraps_anew_and_every_row_is_drawn_meanwhile() -> None:
+    feeder = demo()
+    written(feeder, b"one and two " * 40 + b"\n" + numbered(0, 10))
+    async with output(feeder, (40, 15)) as driver:
+        pane = driver.widget(LogPane)
+        for width in (120, 47, 41, 160):
+            await driver.pilot.resize_terminal(width, 15)
+            await driver.until(lambda width=width: pane.size.width > width - 6)  # type: ignore[misc]
+            assert [pane.render_line(row).cell_length for row in range(pane.size.height)] == [pane.size.width] * (
+                pane.size.height
+            )
+            await driver.until(lambda: "row 9" in driver.picture())
