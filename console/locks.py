@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from console.errors import Failed
+from console.processes import exists
 
 __all__ = ["LOCK_TRY_S", "Busy", "holder", "locked", "retried", "try_lock"]
 
@@ -88,6 +89,6 @@ def _command(pid: int) -> str:
     try:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").replace(b"\0", b" ")
     except OSError:
-        return ", which has ended and left it to a child"
+        return "" if exists(pid) else ", which has ended and left it to a child"
     text = os.fsdecode(words)
     return f" ({text[:_COMMAND_CAP]}{'…' * (len(text) > _COMMAND_CAP)})" if text else ""

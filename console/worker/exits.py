@@ -6,6 +6,8 @@ import os
 import signal
 from dataclasses import dataclass
 
+from console.processes import exists
+
 _WORDS = {
     signal.SIGSEGV: "segmentation fault",
     signal.SIGBUS: "bus error",
@@ -121,7 +123,9 @@ def is_dying(pid: int) -> bool:
         with open(f"/proc/{pid}/stat", "rb") as stat:
             fields = stat.read().rpartition(b")")[2].split()
         return fields[0] in (b"Z", b"X") or bool(int(fields[6]) & _EXITING or int(fields[28]) & _KILL_PENDING)
-    except (OSError, ValueError, IndexError):
+    except OSError:
+        return not exists(pid)
+    except (ValueError, IndexError):
         return True
 
 

@@ -26,7 +26,7 @@ SEEN_S = 0.6
 
 
 def _maps(pid: int) -> str:
-    """The memory of a process; nothing of one that is dying or gone."""
+    """The memory of a process; nothing of one that is dying, gone, or hidden (`hidepid`) while it becomes a program."""
     try:
         return Path(f"/proc/{pid}/maps").read_text()
     except (FileNotFoundError, ProcessLookupError):
@@ -75,7 +75,6 @@ class Ground:
         """What an attacker would know."""
         victim = self.victim()
         while not (maps := _maps(victim.pid)):
-            victim.wait()
             victim = self.victim()
         return {
             "secret": str(self.secret),

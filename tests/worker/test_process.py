@@ -6,6 +6,8 @@ import asyncio
 import os
 import signal
 import subprocess
+import tempfile
+from pathlib import Path
 
 import psutil
 import pytest
@@ -16,8 +18,9 @@ from console.worker import line
 from console.worker.exits import is_dying
 from console.worker.failures import ChildFailed
 from console.worker.launcher import Launcher
-from console.worker.limits import Limits, SandboxPlan
+from console.worker.limits import PACKAGE_ROOT, Limits, SandboxPlan
 from console.worker.model import Worker
+from tests.worker.ground import everyones_python
 from tests.worker.payloads import Load, predicting, until
 
 
@@ -268,3 +271,18 @@ def test_a_process_that_is_dying_is_known_as_such() -> None:
     assert is_dying(alive.pid)
     alive.wait()
     assert is_dying(alive.pid)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_process_that_proc_hides_is_not_taken_for_a_dying_one() -> None:
+    """`hidepid` hides other users' processes, and those of one's own that may not be traced."""
+    with tempfile.TemporaryDirectory(prefix="everyones-") as directory:
+        os.chmod(directory, 0o755)
+        python, why = everyones_python(Path(directory))
+        if not python:
+            pytest.skip(why)
+        ask = f"from console.worker.exits import is_dying; print(is_dying({os.getpid()}))"
+        told = subprocess.run(
+            [python, "-c", ask], cwd=PACKAGE_ROOT, user=65534, group=65534, extra_groups=[], capture_output=True
+        )
+    assert (told.stdout, told.stderr) == (b"False\n", b"")
