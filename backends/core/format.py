@@ -11,6 +11,7 @@ imported when it is first used, in a child. Python 3.9 and its standard library 
 from __future__ import annotations
 
 import importlib
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Callable, Optional, Protocol
 
@@ -110,8 +111,9 @@ class Format:
     holds_objects: bool = False
     """Whether `load` gives a fitted Python object with methods in the manner of scikit-learn, which the worker adapts
     and a trainer can fit again; otherwise `LoadedModel.model` is a Runnable."""
-    directory: bool = False
-    """Whether an artifact of it is a directory."""
+    members: Optional[Callable[[Collection[str]], tuple[str, ...]]] = None
+    """Which entries of a directory make one artifact of it, by their names alone and all of them files; none where it is no
+    artifact of this format. The implementation then has `inspect_directory`."""
     extra: str = ""
     """The extra of this project that brings what running needs; named where a package is missing."""
     imports: tuple[str, ...] = ()
@@ -134,6 +136,12 @@ class Format:
     def inspect(self, source: Source) -> Inspection:
         """Read the facts without running anything. Raises Damaged, Unsupported, OSError."""
         return self._code().inspect(source)
+
+    def inspect_directory(self, members: Mapping[str, Source]) -> Inspection:
+        """Read the facts of an artifact that is a directory, by the names of its members. Raises as `inspect` does."""
+        code: Any = self._code()
+        found: Inspection = code.inspect_directory(members)
+        return found
 
     def load(self, source: Source, at: str = "") -> LoadedModel:
         """Build the model in this process, a worker. Raises NotLoadable, Unsupported, and what its code raises."""
