@@ -26,7 +26,7 @@ from console.loading.explaining import Explaining
 from console.loading.facts import Facts
 from console.loading.failures import Failures
 from console.loading.fleet import Fleet
-from console.loading.inspecting import inspect_in, plan_in
+from console.loading.inspecting import inspect_directory_in, inspect_in, plan_in
 from console.loading.models import Models
 from console.loading.past import Past
 from console.loading.questions import Questions
@@ -228,6 +228,7 @@ class Engine:
         return Facts(
             self.root,
             inspect_in(self._inspectors),
+            inspect_directory_in(self._inspectors),
             Remembered(plan_in(self._inspectors)),
             book.judge,
             lambda: f"{book.fingerprint()}-{unsealing.fingerprint()}",

@@ -24,7 +24,7 @@ HEAD = 4096
 
 
 class Implementation(Protocol):
-    """The code of one format: an object, or a module with functions of these names; `load` and `save` may be missing."""
+    """The code of one format: an object, or a module with functions of these names; `load` and `save` may be absent."""
 
     def inspect(self, source: Source) -> Inspection:
         """Read the facts without running anything. Raises Damaged, Unsupported, OSError."""
@@ -112,8 +112,8 @@ class Format:
     """Whether `load` gives a fitted Python object with methods in the manner of scikit-learn, which the worker adapts
     and a trainer can fit again; otherwise `LoadedModel.model` is a Runnable."""
     members: Optional[Callable[[Collection[str]], tuple[str, ...]]] = None
-    """Which entries of a directory make one artifact of it, by their names alone and all of them files; none where it is no
-    artifact of this format. The implementation then has `inspect_directory`."""
+    """Which entries of a directory make one artifact of it, by their names alone, if all of them are files; none where
+    it is no artifact of this format. The implementation has `inspect_directory` besides."""
     extra: str = ""
     """The extra of this project that brings what running needs; named where a package is missing."""
     imports: tuple[str, ...] = ()

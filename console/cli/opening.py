@@ -14,6 +14,7 @@ from console.config import load_settings
 from console.engine import Engine
 from console.errors import BadInput, NeedsReview
 from console.records import WorkerView
+from console.store.directories import is_artifact
 from console.store.roots import is_store, place_of
 
 Command = Callable[[argparse.Namespace, Output], Awaitable[int]]
@@ -26,7 +27,7 @@ async def opened(path: str, *, records: bool | None = None, watch: bool = False)
     `records` tells whether what is done goes to the store's own files: always, never, or (None) where the store has
     some already. Raises BadInput, Usage.
     """
-    place = place_of(path)
+    place = place_of(path, as_artifact=True)
     if records is None:
         records = is_store(place.root)
     settings = load_settings()
@@ -49,7 +50,7 @@ class Opened:
     @property
     def artifact(self) -> str:
         """The path of one artifact. Raises BadInput for a directory."""
-        if not self.path or (self.engine.root / self.path).is_dir():
+        if not self.path or not is_artifact(self.engine.root / self.path):
             raise BadInput(f"{self.engine.root / self.path} is a directory", hint="name one artifact in it")
         return self.path
 

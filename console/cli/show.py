@@ -14,6 +14,7 @@ from console.cli.output import Output, columns, size_words
 from console.cli.sweep import NOT_INSPECTED, inspect_directory, table
 from console.errors import BadInput, Failed, Usage
 from console.records import Explanation, Json, Report, Verdict
+from console.store.directories import is_artifact
 
 _READABLE = (Verdict.SAFE, Verdict.REVIEW, Verdict.BLOCKED)
 
@@ -30,7 +31,7 @@ async def inspect(arguments: argparse.Namespace, output: Output) -> int:
     """The facts of one artifact, or of all in a directory; the exit code of the latter tells whether all is well."""
     async with opened(arguments.artifact, records=False) as store:
         engine = store.engine
-        if store.path and not (engine.root / store.path).is_dir():
+        if store.path and is_artifact(engine.root / store.path):
             report = await engine.artifacts.report(store.path, digest=arguments.digest)
             if arguments.at:
                 report = _only(report, arguments.at)
@@ -76,7 +77,8 @@ def _facts(report: Report, told: Explanation) -> Iterable[str]:
         yield f"link to     {artifact.link}"
     if artifact.sealed:
         yield "sealed      age"
-    yield f"size        {size_words(artifact.size)}"
+    members = f" in {artifact.members} files" if artifact.members else ""
+    yield f"size        {size_words(artifact.size)}{members}"
     if artifact.digest:
         yield f"digest      {artifact.digest}"
     if facts is None:

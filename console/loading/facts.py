@@ -11,6 +11,7 @@ from pathlib import Path
 
 from console.loading.kept_opened import KeptOpened
 from console.records import Artifact, FileIdentity, Inspection, Judgement, Reason, Report, Verdict
+from console.store.directories import OpenedDirectory, digest_of_directory, open_directory, refuse_to_load_directory
 from console.store.opening import OpenedFile, open_artifact
 from console.store.sealed import SEAL_LIMIT, SealedBytes, digest_of, seal
 
@@ -31,6 +32,9 @@ class CannotInspect(Exception):
 
 Inspects = Callable[[int, str], Awaitable[Inspection]]
 """Reads the facts of open bytes in a child: descriptor, name. Raises CannotInspect."""
+
+InspectsDirectory = Callable[[OpenedDirectory], Awaitable[Inspection]]
+"""The same of an artifact that is a directory, by its members."""
 
 Plans = Callable[[SealedBytes], Awaitable[Inspection]]
 """The same of bytes that are to be loaded, which get their load plan and skeleton by it. Raises CannotInspect."""
@@ -73,6 +77,7 @@ class Facts:
         self,
         root: Path,
         inspect: Inspects,
+        inspect_directory: InspectsDirectory,
         plan: Plans,
         judge: Judges,
         fingerprint: Callable[[], str],
@@ -90,6 +95,7 @@ class Facts:
         self._unseals = unseals
         self._pins = pins
         self._inspect = inspect
+        self._inspect_directory = inspect_directory
         self._judge = judge
         self._reports: OrderedDict[str, tuple[FileIdentity, str, Report]] = OrderedDict()
         self._running: dict[_Look, asyncio.Task[Report]] = {}
@@ -127,17 +133,28 @@ class Facts:
     async def _make(self, row: Artifact, digest: bool) -> Report:
         if row.problem is not None:
             return Report(row, None, Judgement(Verdict.UNSUPPORTED, (Reason("file", f"it {row.problem}"),)))
+        if row.members:
+            return await self._make_whole(row, digest)
         opened = await asyncio.to_thread(open_artifact, self.root, row.path, links=True)
         with opened:
             sealed = await self._look_inside(row, opened, digest)
             if sealed is not None:
                 return sealed
-            inspection, judgement = await self._look(opened.fd, row.path, row.digest)
+            inspection, judgement = await self._look(self._inspect(opened.fd, row.path), row.digest)
             found = row.digest if opened.identity == row.identity else None
             if found is None and (digest or (judgement.verdict is Verdict.REVIEW and self._pins())):
                 found = await asyncio.to_thread(digest_of, opened)
                 if inspection is not None:
                     judgement = self._judge(inspection, found)
+        return self._keep(row, opened, inspection, judgement, found)
+
+    async def _make_whole(self, row: Artifact, digest: bool) -> Report:
+        """The report of an artifact that is a directory."""
+        with await asyncio.to_thread(open_directory, self.root, row.path) as opened:
+            found = row.digest if opened.identity == row.identity else None
+            if found is None and (digest or self._pins()):
+                found = await asyncio.to_thread(digest_of_directory, opened)
+            inspection, judgement = await self._look(self._inspect_directory(opened), found)
         return self._keep(row, opened, inspection, judgement, found)
 
     async def _look_inside(self, row: Artifact, opened: OpenedFile, digest: bool) -> Report | None:
@@ -151,7 +168,7 @@ class Facts:
         if plain is None:
             return None
         with plain:
-            inspection, judgement = await self._look(plain.fd, plain.name, plain.digest)
+            inspection, judgement = await self._look(self._inspect(plain.fd, plain.name), plain.digest)
             return self._keep(row, opened, inspection, judgement, plain.digest)
 
     async def seal(self, path: str, *, to_load: bool = False) -> Judged:
@@ -188,18 +205,24 @@ class Facts:
         return Judged(content, inspection, judgement)
 
     def _seal(self, path: str) -> SealedBytes:
+        refuse_to_load_directory(self.root, path)
         with open_artifact(self.root, path, links=True) as opened:
             return seal(opened, limit=self._limit)
 
-    async def _look(self, fd: int, name: str, digest: str | None) -> tuple[Inspection | None, Judgement]:
+    async def _look(self, inspecting: Awaitable[Inspection], digest: str | None) -> tuple[Inspection | None, Judgement]:
         try:
-            inspection = await self._inspect(fd, name)
+            inspection = await inspecting
         except CannotInspect as trouble:
             return None, Judgement(trouble.verdict, (trouble.reason,))
         return inspection, self._judge(inspection, digest)
 
     def _keep(
-        self, row: Artifact, opened: OpenedFile, inspection: Inspection | None, judgement: Judgement, digest: str | None
+        self,
+        row: Artifact,
+        opened: OpenedFile | OpenedDirectory,
+        inspection: Inspection | None,
+        judgement: Judgement,
+        digest: str | None,
     ) -> Report:
         row = row.replace(identity=opened.identity, size=opened.identity.size, digest=digest)
         report = Report(described(row, inspection, judgement), inspection, judgement)

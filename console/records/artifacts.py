@@ -96,6 +96,7 @@ class Verdict(StrEnum):
 class Known:
     """What is known of a file beside where it lies and which it is. Most files of a store have it alike, and share it.
 
+    `members` = of how many files it is made where it is a directory, 0 for a file.
     `size` and `modified` are None where the file's identity tells them.
     """
 
@@ -115,6 +116,7 @@ class Known:
     recipe: str | None = None
     sealed: bool = False
     link: str | None = None
+    members: int = 0
 
 
 _MOST_KNOWN = 4_096
@@ -255,6 +257,11 @@ class Artifact:
     def link(self) -> str | None:
         """Where it leads, if it is a symbolic link: beneath the store, or as it is written where it is not followed."""
         return self.known.link
+
+    @property
+    def members(self) -> int:
+        """Of how many files it is made, where it is a directory; 0 for a file."""
+        return self.known.members
 
 
 _KNOWN = tuple(one.name for one in fields(Known))

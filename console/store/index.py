@@ -18,7 +18,7 @@ from typing import Any
 from console.records import Artifact, FileIdentity, Verdict
 from console.store.cache_file import CacheFile
 
-SCHEMA = 4
+SCHEMA = 5
 _BUSY_SECONDS = 2.0
 _CREATE = """
 CREATE TABLE IF NOT EXISTS files (
@@ -38,6 +38,7 @@ _FACTS = (
     "problem",
     "sealed",
     "link",
+    "members",
 )
 """What many files have alike: kept as one text, read once for each text."""
 _PUT = "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)"

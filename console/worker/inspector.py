@@ -8,7 +8,7 @@ import os
 import re
 import resource
 import signal
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 
@@ -90,6 +90,12 @@ class Inspectors:
         `not-loadable`, ChildFailed with `hang`, `died`, `out-of-memory`, `protocol` or `raised`, NotInspected.
         """
         inspection, _plan = await self._ask({"name": name}, (fd,), name, deadline, anew)
+        return inspection
+
+    async def inspect_directory(self, members: Mapping[str, int], name: str, *, anew: bool = False) -> Inspection:
+        """The facts of a directory by its open members. Raises as `inspect` does."""
+        fields: Head = {"name": name, "members": list(members)}
+        inspection, _plan = await self._ask(fields, tuple(members.values()), name, DEADLINE, anew)
         return inspection
 
     async def plan(

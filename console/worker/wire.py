@@ -38,7 +38,7 @@ __all__ = [
 
 HEAD_CAP = 16 << 20
 BODY_CAP = 64 << 20
-FDS_CAP = 16
+FDS_CAP = 253
 READ_SIZE = 64 << 10
 """Bytes of one read: small enough that the allocator need not ask the kernel for each."""
 AWAKE_READ_SIZE = 4 << 10

@@ -106,7 +106,7 @@ def _check_tiling(placed: list[tuple[int, int, str, ArrayInfo]], source: Source,
     here = 0
     for begin, end, name, _array in placed:
         if begin != here:
-            what = f"overlaps the one before it by {here - begin:,}" if begin < here else f"follows {begin - here:,} unused"
+            what = f"follows {begin - here:,} unused" if here < begin else f"overlaps another by {here - begin:,}"
             raise Damaged(f"tensor '{name[:100]}' {what} bytes", offset=start + begin)
         here = end
     if start + here > source.size:

@@ -7,6 +7,7 @@ from typing import Any
 
 from backends import registry
 from backends.base import Inspection, Source
+from backends.core import directories
 from backends.frozen import Freezing
 from backends.load_plan import LoadPlan
 from console.worker.child.jsonable import jsonable
@@ -31,9 +32,13 @@ class Inspecting(Service):
 
         A second descriptor is memory of the same size, empty: the file is then read through a copy made there, of at
         most `room` bytes. With `opened` the last one is empty memory for what a compression holds: nothing is left
-        there that cannot be loaded from it. Raises Damaged, Unsupported, NotLoadable, OSError.
+        there that cannot be loaded from it. With `members`, names, the descriptors are those of a directory's members.
+        Raises Damaged, Unsupported, NotLoadable, OSError.
         """
         name = str(request.fields.get("name", ""))
+        if members := request.fields.get("members"):
+            sources = {str(name): Source(fd, str(name)) for name, fd in zip(members, request.fds)}
+            return {"inspection": as_json(directories.inspect(sources))}, b""
         fd, *memory = request.fds
         into = memory.pop() if request.fields.get("opened") else None
         source = Freezing(fd, memory[0], name, int(request.fields["room"])) if memory else Source(fd, name)
