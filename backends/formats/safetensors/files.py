@@ -37,7 +37,7 @@ def _not_read(error: OverBudgetError) -> Inspection:
 
 
 def _inspection(header: Header, details: dict[str, Json]) -> Inspection:
-    told = dict(list(header.metadata.items())[:_METADATA_TOLD])
+    told: dict[str, Json] = dict(list(header.metadata.items())[:_METADATA_TOLD])
     if header.counts:
         details["parameters by dtype"] = dict(sorted(header.counts.items()))
     if told:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any, NoReturn
 
 from backends.base import Damaged
@@ -65,8 +66,7 @@ def is_text(*texts: object) -> bool:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        seen: set[str] = set()
-        twice = next(name for name, _ in pairs if name in seen or seen.add(name))
+        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
         raise _RefusedError(f"holds the key '{twice[:100]}' twice")
     if not is_text(*found):
         raise _RefusedError("holds half of a surrogate pair, which is no text")
