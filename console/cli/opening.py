@@ -27,7 +27,7 @@ async def opened(path: str, *, records: bool | None = None, watch: bool = False)
     `records` tells whether what is done goes to the store's own files: always, never, or (None) where the store has
     some already. Raises BadInput, Usage.
     """
-    place = place_of(path, as_artifact=True)
+    place = place_of(path, as_artifact=not watch)
     if records is None:
         records = is_store(place.root)
     settings = load_settings()

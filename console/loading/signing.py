@@ -11,9 +11,8 @@ from console.errors import BadInput, ConsoleError, Failed, Usage
 from console.loading.record import Book
 from console.records import Standing
 from console.store.catalog import Catalog
-from console.store.opening import open_artifact
+from console.store.directories import artifact_digest, is_artifact
 from console.store.roots import user_name
-from console.store.sealed import digest_of
 from console.trust import signing
 from console.trust.signatures import Signatures, Signed, keep, verified
 
@@ -95,12 +94,11 @@ class Signing:
 
     def _digest(self, path: str, progress: Progress) -> str:
         progress(path)
-        with open_artifact(self.root, path, links=True) as opened:
-            return digest_of(opened)
+        return artifact_digest(self.root, path)
 
     def _paths(self, beneath: str) -> Iterable[str]:
         """The artifact itself, or those in a directory of the store, in order."""
-        if beneath and not (self.root / beneath).is_dir():
+        if beneath and is_artifact(self.root / beneath):
             return (beneath,)
         catalog = Catalog(self.root)
         catalog.scan_all()

@@ -20,6 +20,7 @@ from console.store.opening import OpenedFile, open_artifact
 __all__ = [
     "MOST_MEMBERS",
     "OpenedDirectory",
+    "artifact_digest",
     "digest_of_directory",
     "is_artifact",
     "open_directory",
@@ -129,6 +130,18 @@ def digest_of_directory(opened: OpenedDirectory) -> str:
     if not same or set(members_of(os.listdir(opened.fd))) != set(opened.members):
         raise Conflict(f"{opened.name} changed while it was being read", hint="try again when it is at rest")
     return f"sha256:{manifest.hexdigest()}"
+
+
+def artifact_digest(root: Path, path: str) -> str:
+    """The digest of the artifact at `path` beneath the store's root: a file, one that a link leads to, a directory.
+
+    Raises BadInput, Conflict.
+    """
+    if (root / path).is_dir():
+        with open_directory(root, path) as whole:
+            return digest_of_directory(whole)
+    with open_artifact(root, path, links=True) as opened:
+        return sealed.digest_of(opened)
 
 
 _LARGEST = 2**63 - 1

@@ -43,3 +43,12 @@ def test_it_is_not_loaded_and_what_to_do_is_said(run: Run, llm: Path, tmp_path: 
     done = run("predict", str(llm), "--data", str(tmp_path / "rows.csv"))
     assert done.code == 4
     assert "not the program that computes with them: export the model to ONNX" in done.err
+
+
+def test_it_is_signed_as_one(run: Run, llm: Path, tmp_path: Path) -> None:
+    key, digest = str(tmp_path / "key"), run("inspect", str(llm), "--digest", "--json").json["digest"]
+    public = run("keygen", key).out.strip()
+    for place in (llm.parent, llm):
+        assert run("sign", str(place), "--key", key, "--json").json["signed"] == [{"path": "llm", "digest": digest}]
+    (verified,) = run("verify", str(llm), "--key", public, "--json").json
+    assert (verified["digest"], verified["state"]) == (digest, "signed")
