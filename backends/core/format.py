@@ -23,7 +23,7 @@ HEAD = 4096
 
 
 class Implementation(Protocol):
-    """The code of one format: an object, or a module with functions of these names; `load` and `save` may be missing."""
+    """The code of one format: an object, or a module with such functions; `load` and `save` may be missing."""
 
     def inspect(self, source: Source) -> Inspection:
         """Read the facts without running anything. Raises Damaged, Unsupported, OSError."""
