@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Callable, NamedTuple
 
-from backends.base import Source, write_all
+from backends.core.source import Source, write_all
 from backends.parallel import Irregular, in_order
 
 __all__ = ["open_bz2"]

@@ -17,7 +17,8 @@ from typing import Any, Optional
 import h5py
 import numpy as np
 
-from backends.base import ArtifactError, Source
+from backends.core.errors import ArtifactError
+from backends.core.source import Source
 from backends.parallel import Irregular, in_order, processors
 
 __all__ = ["read_chunks"]

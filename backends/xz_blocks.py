@@ -15,7 +15,7 @@ from contextlib import closing
 from threading import Lock
 from typing import Callable, NamedTuple
 
-from backends.base import Source
+from backends.core.source import Source
 from backends.parallel import Irregular, in_order
 
 __all__ = ["MEMORY", "open_xz"]

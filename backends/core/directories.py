@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 
-from backends.base import Inspection, Source, Unsupported
-from backends.core.format import Format
-from backends.formats import safetensors
+from backends.core.descriptors import built_in
+from backends.core.errors import Unsupported
+from backends.core.format import HEAD, Format
+from backends.core.inspection import Inspection
+from backends.core.registry import readings_as_others
+from backends.core.source import Source
 
 __all__ = ["format_of", "inspect", "members_of"]
 
 
 def format_of(names: Collection[str]) -> tuple[Format, tuple[str, ...]]:
     """The format of a directory with these entries, and which of them are its members. Raises Unsupported."""
-    for one in _formats():
-        members = one.members(names) if one.members is not None else ()
+    for each in built_in():
+        members = each.members(names) if each.members is not None else ()
         if members:
-            return one, members
+            return each, members
     raise Unsupported("a directory that is no artifact of a known format")
 
 
@@ -29,9 +33,15 @@ def members_of(names: Collection[str]) -> tuple[str, ...]:
 
 
 def inspect(members: Mapping[str, Source]) -> Inspection:
-    """The facts of an artifact with these members. Raises Damaged, Unsupported, OSError."""
-    return format_of(members)[0].inspect_directory(members)
+    """The facts of an artifact with these members, and what readers of other formats would find in any of them.
 
-
-def _formats() -> Iterator[Format]:
-    yield from safetensors.FORMATS
+    Raises Damaged, Unsupported, OSError.
+    """
+    found, _members = format_of(members)
+    inspection = found.inspect_directory(members)
+    for name, source in members.items():
+        for also in readings_as_others(source, source.read(0, HEAD), found, (), found.name):
+            uses = tuple(replace(use, place=f"{name}, {use.place}" if use.place else name) for use in also.names)
+            findings = tuple(replace(each, detail=f"{name}: {each.detail}") for each in also.findings)
+            inspection = replace(inspection, names=inspection.names + uses, findings=inspection.findings + findings)
+    return inspection

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
-from backends.base import Unsupported
 from backends.core.directories import format_of, members_of
+from backends.core.errors import Unsupported
 from console.errors import BadInput, Conflict
 from console.records import Artifact, FileIdentity
 from console.store import opening, sealed

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from backends import envelopes
-from backends.base import Finding, Source
+from backends.core import compression as envelopes
+from backends.core.inspection import Finding
+from backends.core.source import Source
 
 END = 0x177245385090
 _POLYNOMIAL = 0x04C11DB7

@@ -15,9 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backends import hdf5_chunks
-from backends.base import Damaged, Source
-from backends.hdf5_arrays import read_numbers
-from backends.hdf5_tree import damage_as_errors
+from backends.core.errors import Damaged
+from backends.core.source import Source
+from backends.formats.hdf5.arrays import read_numbers
+from backends.formats.hdf5.tree import damage_as_errors
 
 NUMBERS = np.round(np.random.default_rng(0).normal(size=6000), 1)
 GZIP = {"compression": "gzip", "shuffle": True}

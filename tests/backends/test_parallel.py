@@ -14,8 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backends import bz2_blocks, envelopes, parallel, xz_blocks
-from backends.base import Source
+from backends import bz2_blocks, parallel, xz_blocks
+from backends.core import compression as envelopes
+from backends.core.source import Source
 from tests.backends.streams import (
     Result,
     bz2_of,

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from backends.base import ArrayInfo, Damaged, Inspection, MemorySource, Source
+from backends.core.errors import Damaged
+from backends.core.inspection import ArrayInfo, Inspection
+from backends.core.source import MemorySource, Source
 from backends.formats.safetensors import FORMATS
 from tests.safetensors_files import INDEX, Tensors, entry, framed, packed, shard, write_shards
 

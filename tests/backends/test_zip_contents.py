@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backends import zip_rules
-from backends.base import Damaged, Finding, Source
+from backends.core import zip_rules
+from backends.core.errors import Damaged
+from backends.core.inspection import Finding
+from backends.core.source import Source
 from tests.backends.streams import model_bytes
 
 

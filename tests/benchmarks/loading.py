@@ -18,10 +18,10 @@ import psutil
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
-from backends import registry
-from backends.base import Source
-from backends.frozen import Frozen
-from backends.load_plan import LoadPlan
+from backends.core import registry
+from backends.core.frozen import Frozen
+from backends.core.load_plan import LoadPlan
+from backends.core.source import Source
 from console.config import Settings
 from console.engine import Engine
 from console.loading.inspecting import plan_in

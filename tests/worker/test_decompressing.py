@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression
 
-from backends.envelopes import IN_PARALLEL
-from backends.load_plan import LoadPlan
+from backends.core.compression import IN_PARALLEL
+from backends.core.load_plan import LoadPlan
 from console.worker.inspector import Inspectors
 from console.worker.launcher import Launcher
 from console.worker.model import Worker

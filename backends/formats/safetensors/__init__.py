@@ -37,7 +37,9 @@ FORMATS = (
         suffix=".safetensors",
         implementation="backends.formats.safetensors.files",
         title="safetensors",
+        promises=(".safetensors",),
         starts=_starts,
+        order=25,
         members=_members,
         not_loadable="safetensors holds tensors and not the program that computes with them: export the model to ONNX "
         "with the library that it was trained in",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from backends.base import Inspection, Json, Source
-from backends.findings import finding
+from backends.core.findings import finding
+from backends.core.inspection import Inspection, Json
+from backends.core.source import Source
 from backends.formats.safetensors.header import Header, read_header
 from backends.formats.safetensors.shards import read_shards
 from backends.formats.safetensors.strict_json import OverBudgetError

@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from backends.base import ArrayInfo, Damaged, Source
+from backends.core.errors import Damaged
+from backends.core.inspection import ArrayInfo
+from backends.core.source import Source
 from backends.formats.safetensors.strict_json import check_budget, is_text, parse_object
 
 __all__ = ["MAX_HEADER", "Header", "read_header"]

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from backends.base import ArrayInfo, Damaged, Source
+from backends.core.errors import Damaged
+from backends.core.inspection import ArrayInfo
+from backends.core.source import Source
 from backends.formats.safetensors.header import Header, read_header
 from backends.formats.safetensors.strict_json import OverBudgetError, check_budget, is_text, parse_object
 

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from typing import Any, NoReturn
 
-from backends.base import Damaged
+from backends.core.errors import Damaged
 
 __all__ = ["MAX_BYTES", "MAX_ITEMS", "OverBudgetError", "parse_object"]
 
