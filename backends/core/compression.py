@@ -8,20 +8,16 @@ from __future__ import annotations
 import bz2
 import importlib
 import lzma
-import os
 import re
 import zlib
 from types import TracebackType
 from typing import Any, Optional, Protocol
 
-from backends.bz2_blocks import open_bz2
 from backends.core.errors import Damaged, Unopened, Unsupported
 from backends.core.findings import finding
 from backends.core.inspection import Finding
 from backends.core.memory import give_back, memory_file
 from backends.core.source import Source, write_all
-from backends.parallel import Irregular, processors
-from backends.xz_blocks import MEMORY, open_xz
 
 __all__ = [
     "COMPRESSIONS",
@@ -41,17 +37,13 @@ MAX_BYTES = 4 << 30
 MAX_RATIO = 200
 """The most bytes out for a byte in, once FREE_BYTES are out."""
 FREE_BYTES = 64 << 20
+MEMORY = 512 << 20
+"""The most memory, in bytes, that the decompressor of one stream may ask for."""
 _BZ2 = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90|.{0,5}\Z)", re.DOTALL)
 """The magic number and that of the first block or of the end: a pickle can start with the first four of these bytes."""
 _CHUNK = 1 << 16
 _GZIP_MORE = 0x04 | 0x10
 """Flags of a gzip header with an extra field or a comment (RFC 1952), which neither gzip nor joblib writes."""
-IN_PARALLEL = {"bz2": (open_bz2, 1 << 20), "xz": (open_xz, 1 << 20)}
-"""How the parts of a stream are opened by several threads, and from what size in bytes on that pays.
-
-The others have no such parts: zlib, gzip and lzma tell everything by what came before, and so does lz4 as joblib has it
-written. Of several streams one after another, only the first would be read: that is a finding whoever opens it.
-"""
 _TRAILER = 64
 """The last bytes are fed one by one, so that a wrong checksum does not take what came before it away."""
 
@@ -241,34 +233,11 @@ def open_envelope(source: Source, max_bytes: int = MAX_BYTES, into: Optional[int
     if compression == "gzip" and int.from_bytes(source.read(3, 1), "little") & _GZIP_MORE:
         opened.report("trailing-bytes", "the gzip header holds bytes that no reader of models looks at", 10)
     try:
-        size = _open_parts(source, opened, max_bytes)
-        opened.source.size = _decompress(source, decompressor, opened, max_bytes) if size is None else size
+        opened.source.size = _decompress(source, decompressor, opened, max_bytes)
     except BaseException:
         opened.close()
         raise
     return opened
-
-
-def _open_parts(source: Source, opened: Opened, max_bytes: int) -> Optional[int]:
-    """Open all parts of the stream in threads; None where that cannot be done or anything is odd, with nothing written.
-
-    Whatever is wrong is told by `_decompress`, and what this opens is what that would open: the caps are kept even if
-    all bytes came out that can come out before the byte was read that they come from.
-    """
-    open_parts, least = IN_PARALLEL.get(str(opened.compression), (None, 0))
-    threads = processors()
-    if open_parts is None or source.size < least or threads < 2:
-        return None
-
-    def allowed(taken: int, written: int) -> bool:
-        return written <= max_bytes and (written <= FREE_BYTES or written <= MAX_RATIO * taken)
-
-    try:
-        return open_parts(source, opened.source.fd, threads, allowed)
-    except (Irregular, MemoryError, RuntimeError):
-        os.ftruncate(opened.source.fd, 0)
-        os.lseek(opened.source.fd, 0, os.SEEK_SET)
-        return None
 
 
 def _decompress(source: Source, decompressor: Decompressor, opened: Opened, max_bytes: int) -> int:

@@ -12,8 +12,6 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
-from functools import partial
-from threading import Lock
 
 from backends.core.compression import FREE_BYTES, MAX_RATIO
 from backends.core.errors import Damaged
@@ -21,7 +19,6 @@ from backends.core.findings import finding
 from backends.core.inspection import Finding
 from backends.core.memory import give_back, memory_file
 from backends.core.source import Part, Source
-from backends.parallel import each, processors
 
 __all__ = ["check_contents", "check_members", "member_source", "open_zip", "read_member"]
 
@@ -30,8 +27,6 @@ _MAX_UNPACKED = 1 << 30
 _MAX_CHECKED = 64 << 20
 """Members up to this size have their checksum compared."""
 _PIECE = 1 << 20
-_IN_PARALLEL_FROM = 4 << 20
-"""Bytes of all members together from which on several threads pay."""
 _ENCRYPTED = 0x1
 _LOCAL = struct.Struct("<4s5H3I2H")
 _RECORD_32 = struct.Struct("<4s4H2IH")
@@ -89,29 +84,20 @@ def check_members(source: Source, archive: zipfile.ZipFile) -> list[Finding]:
 def check_contents(archive: zipfile.ZipFile) -> list[Finding]:
     """Members whose bytes do not have the checksum that the directory gives."""
     infos = [info for info in archive.infolist() if info.file_size <= _MAX_CHECKED and not info.flag_bits & _ENCRYPTED]
-    threads = processors() if len(infos) > 1 and sum(info.file_size for info in infos) >= _IN_PARALLEL_FROM else 1
     found = []
-    for info, wrong in zip(infos, each(partial(_wrong, archive, Lock()), infos, threads)):
-        if wrong:
+    for info in infos:
+        if _wrong(archive, info):
             detail = f"the member {info.filename[:200]!r} does not have its checksum"
             found.append(finding("member-mismatch", detail, info.header_offset))
     return found
 
 
-def _wrong(archive: zipfile.ZipFile, counting: Lock, info: zipfile.ZipInfo) -> bool:
-    """Whether a member cannot be read or has another checksum, which its last piece tells.
-
-    An archive counts who reads it: that is done by one thread at a time.
-    """
+def _wrong(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bool:
+    """Whether a member cannot be read or has another checksum, which its last piece tells."""
     try:
-        with counting:
-            member = archive.open(info)
-        try:
+        with archive.open(info) as member:
             while member.read(_PIECE):
                 pass
-        finally:
-            with counting:
-                member.close()
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError, OSError, zlib.error):
         return True
     return False

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,16 @@ def test_a_shape_bomb_is_told_without_allocating(tmp_path: Path, model: Path) ->
     facts = inspect_file(model)
     assert "hdf5-shape-bomb" in codes(facts)
     with pytest.raises(Damaged, match="announces"):
+        load(model)
+
+
+def test_a_compressed_chunk_that_is_damaged_is_told(model: Path) -> None:
+    with h5py.File(model, "r+") as file:
+        group = file["/model/steps/standardscaler"]
+        del group["mean_"]
+        made = group.create_dataset("mean_", (3,), "f8", chunks=(3,), compression="gzip")
+        made.id.write_direct_chunk((0,), zlib.compress(bytes(24))[:-5])
+    with pytest.raises(Damaged, match="is damaged at"):
         load(model)
 
 

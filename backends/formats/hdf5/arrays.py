@@ -11,7 +11,6 @@ from backends.core.errors import Damaged
 from backends.core.frozen import Frozen
 from backends.core.source import Source
 from backends.formats.hdf5.layout import storable_text
-from backends.hdf5_chunks import read_chunks
 
 __all__ = ["array_dtype", "packed", "read_array", "read_numbers", "write_array"]
 
@@ -117,8 +116,7 @@ def read_numbers(dataset: Any, source: Source) -> Any:
     """
     piece = source.dataset(dataset.id.get_offset()) if isinstance(source, Frozen) else None
     if piece is None or not isinstance(source, Frozen):
-        array = read_chunks(dataset, source)
-        return dataset[()] if array is None else array
+        return dataset[()]
     if dataset.chunks is not None or dataset.nbytes != piece.length or dataset.dtype.hasobject:
         raise Damaged(f"{dataset.name} and the load plan disagree", offset=piece.offset)
     array = np.ndarray(dataset.shape, dataset.dtype, source.numbers(piece), piece.offset)
