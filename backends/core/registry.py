@@ -41,7 +41,7 @@ _MAX_DEPTH = 5
 
 def identify(source: Source) -> Format:
     """The format of this file. Raises Unsupported when there is none, OSError."""
-    compression, head = compressions.peek(source, HEAD)
+    compression, head = _peek(source)
     for family in _families(source, head, compression):
         for candidate in family:
             if candidate.is_it(head, source):
@@ -84,7 +84,7 @@ def inspect(source: Source) -> Inspection:
 
 
 def _inspect(source: Source) -> Inspection:
-    compression, head = compressions.peek(source, HEAD)
+    compression, head = _peek(source)
     found, family = _decided(source, head, compression)
     inspection = _inspect_as(found, source, compression)
     extra, names = [], inspection.names
@@ -209,7 +209,7 @@ def may_hold_model(head: bytes, size: Optional[int] = None) -> bool:
     Compressed data whose first bytes cannot be opened from the head alone counts as a maybe. Of a file whose `size` is
     not known, text that begins like a pickle with an argument of half a gigabyte is taken for text.
     """
-    compression = compressions.sniff(head)
+    compression = _compression(head)
     if compression is None:
         return _is_worth(head, len(head) if len(head) < HEAD else size)
     if any(compression in each.compressions for each in built_in()):
@@ -220,12 +220,24 @@ def may_hold_model(head: bytes, size: Optional[int] = None) -> bool:
 
 def is_worth_opening(head: bytes, size: Optional[int] = None) -> bool:
     """Whether a scan has to look into a file with these first bytes (up to 4 KiB): an archive may hold a model, too."""
-    compression = compressions.sniff(head)
+    compression = _compression(head)
     if compression in ("zlib", "lzma") and compressions.open_head(head, compression) is None:
         opened, damaged = compressions.opened_until(head, compression)
         if damaged:
             return _is_worth(opened, None) or container(opened) is not None
     return may_hold_model(head, size) or may_hold_archive(head) or foreign_format(head) is not None
+
+
+def _compression(head: bytes) -> Optional[str]:
+    """The compression that first bytes announce; none where a format begins with them as they are."""
+    found = compressions.sniff(head)
+    return None if found and any(each.may_be(head) for each in built_in() if not each.vague) else found
+
+
+def _peek(source: Source) -> tuple[Optional[str], bytes]:
+    """The compression and the first bytes inside it. Raises Damaged, Unsupported, OSError."""
+    head = source.read(0, HEAD)
+    return (None, head) if _compression(head) is None else compressions.peek(source, HEAD)
 
 
 def _is_worth(head: bytes, size: Optional[int]) -> bool:

@@ -291,13 +291,9 @@ def test_the_image_of_a_cd_says_so() -> None:
         inspect_bytes(bytes(32769) + b"CD001\1\0" + bytes(2041), "disk.iso")
 
 
-SAFETENSORS = b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
-
-
 @pytest.mark.parametrize(
     ("data", "name"),
     [
-        (struct.pack("<Q", len(SAFETENSORS)) + SAFETENSORS + bytes(4), "safetensors"),
         (b"GGUF\3\0\0\0" + bytes(24), "GGUF"),
         (b"\x1c\0\0\0TFL3" + bytes(24), "TensorFlow Lite"),
         (b"\x08\x0a\x12\x07skl2onnx\x1a\x06".replace(b"\x07", b"\x08"), "ONNX"),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import struct
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from backends.core import directories, registry
 from backends.core.errors import Damaged
 from backends.core.inspection import ArrayInfo, Inspection
 from backends.core.source import MemorySource, Source
@@ -58,6 +61,22 @@ def test_what_is_rare_and_right_is_read(header: Any, size: int) -> None:
 
 
 ONE = b'{"dtype":"U8","shape":[1],"data_offsets":[0,1]}'
+
+
+@pytest.mark.parametrize("length", [0x5D, 0x178, 0x8B1F, 0x2E88, 0x2E80])
+def test_a_length_that_begins_like_something_else_is_a_length(length: int) -> None:
+    """Those of an LZMA, zlib and gzip stream, and of pickles."""
+    header = json.dumps({"a": entry([2], 0, 8)}).encode().ljust(length)
+    found = registry.inspect(MemorySource(framed(header, bytes(8)), "m.safetensors"))
+    assert (found.format, found.complete, found.findings) == ("safetensors", True, ())
+    assert registry.may_hold_model(framed(header)[:4096])
+
+
+def test_a_file_without_tensors_is_one() -> None:
+    found = registry.inspect(MemorySource(framed(b"{}      "), "m.safetensors"))
+    assert (found.format, found.complete, found.n_weights) == ("safetensors", True, 0)
+
+
 TWICE = b'{"a":' + ONE + b',"\\u0061":' + ONE + b"}"
 HOSTILE = {
     "overlap": (framed({"a": entry([2], 0, 8), "b": entry([2], 4, 12)}, bytes(12)), "'b' overlaps another by 4 bytes"),
@@ -175,6 +194,18 @@ def test_an_index_that_its_shards_contradict_is_damaged(change: Any, why: str, t
     with pytest.raises(Damaged) as refused:
         directory(tmp_path)
     assert why in str(refused.value)
+
+
+def test_a_shard_that_is_a_pickle_as_well_is_told_by_name(tmp_path: Path) -> None:
+    write_shards(tmp_path, *SHARDS)
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("a/data.pkl", b"cos\nsystem\n.")
+    data = archive.getvalue()
+    (tmp_path / shard(2, 2)).write_bytes(framed({"c": entry([len(data)], 0, len(data), "U8")}, data))
+    sources = {path.name: MemorySource(path.read_bytes()) for path in tmp_path.iterdir()}
+    found = directories.inspect({name: sources[name] for name in directories.members_of(sources)})
+    assert [(each.code, each.detail.partition(":")[0]) for each in found.findings] == [("polyglot", shard(2, 2))]
 
 
 @pytest.mark.parametrize(

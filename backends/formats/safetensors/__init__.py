@@ -13,12 +13,14 @@ from backends.core.format import Format
 __all__ = ["FORMATS"]
 
 _INDEX = ".safetensors.index.json"
-_TEXT = (b'"dtype"', b'"__metadata__"')
+_KEYS = (b'"dtype"', b'"__metadata__"')
 
 
 def _starts(head: bytes) -> bool:
-    """A header's length in 8 bytes, far beneath the largest there could be, then JSON that describes tensors."""
-    return head[5:8] == bytes(3) and head[8:].lstrip(b" ")[:1] == b"{" and any(text in head for text in _TEXT)
+    """A header's length in 8 bytes, far beneath the largest there could be, then JSON that tells of tensors, or {}."""
+    text = head[8:].lstrip(b" ")
+    described = text.startswith(b"{}") or any(key in text for key in _KEYS)
+    return head[5:8] == bytes(3) and text.startswith(b"{") and described
 
 
 def _members(names: Collection[str]) -> tuple[str, ...]:
