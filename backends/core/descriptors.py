@@ -10,7 +10,7 @@ from backends.core import third_party
 from backends.core.errors import Unsupported
 from backends.core.format import Format
 
-__all__ = ["built_in", "named", "title_of"]
+__all__ = ["built_in", "named", "title_of", "why_not_loadable"]
 
 _LEAST = 12
 """Fewer bytes than this begin like a file by chance."""
@@ -35,6 +35,12 @@ def named(name: str) -> Format:
     if found is None:
         raise Unsupported(f"no format is called '{name}'; known formats: {', '.join(_by_name())}")
     return found
+
+
+def why_not_loadable(name: str) -> str:
+    """Why nothing is loaded from files in the format of this name, and what to do instead."""
+    why = next((each.not_loadable for each in built_in() if each.name == name), "")
+    return why or f"nothing here runs {name} files"
 
 
 def title_of(head: bytes) -> Optional[str]:

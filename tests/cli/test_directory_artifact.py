@@ -52,3 +52,10 @@ def test_it_is_signed_as_one(run: Run, llm: Path, tmp_path: Path) -> None:
         assert run("sign", str(place), "--key", key, "--json").json["signed"] == [{"path": "llm", "digest": digest}]
     (verified,) = run("verify", str(llm), "--key", public, "--json").json
     assert (verified["digest"], verified["state"]) == (digest, "signed")
+
+
+def test_a_single_file_says_the_same(run: Run, llm: Path, tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("x\n1\n")
+    done = run("predict", str(llm / shard(1, 2)), "--data", str(tmp_path / "rows.csv"))
+    assert done.code == 4
+    assert "not the program that computes with them: export the model to ONNX" in done.err
