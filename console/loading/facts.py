@@ -131,27 +131,31 @@ class Facts:
         if row.problem is not None:
             return Report(row, None, Judgement(Verdict.UNSUPPORTED, (Reason("file", f"it {row.problem}"),)))
         if row.members:
-            return await self._make_whole(row, digest)
-        opened = await asyncio.to_thread(open_artifact, self.root, row.path, links=True)
-        with opened:
+            with await asyncio.to_thread(open_directory, self.root, row.path) as whole:
+                taken = partial(digest_of_directory, whole)
+                return await self._report_on(row, whole, self._inspect_directory(whole), taken, digest)
+        with await asyncio.to_thread(open_artifact, self.root, row.path, links=True) as opened:
             sealed = await self._look_inside(row, opened, digest)
             if sealed is not None:
                 return sealed
-            inspection, judgement = await self._look(self._inspect(opened.fd, row.path), row.digest)
-            found = row.digest if opened.identity == row.identity else None
-            if found is None and (digest or (judgement.verdict is Verdict.REVIEW and self._pins())):
-                found = await asyncio.to_thread(digest_of, opened)
-                if inspection is not None:
-                    judgement = self._judge(inspection, found)
-        return self._keep(row, opened, inspection, judgement, found)
+            taken = partial(digest_of, opened)
+            return await self._report_on(row, opened, self._inspect(opened.fd, row.path), taken, digest)
 
-    async def _make_whole(self, row: Artifact, digest: bool) -> Report:
-        """The report of an artifact that is a directory."""
-        with await asyncio.to_thread(open_directory, self.root, row.path) as opened:
-            found = row.digest if opened.identity == row.identity else None
-            if found is None and (digest or self._pins()):
-                found = await asyncio.to_thread(digest_of_directory, opened)
-            inspection, judgement = await self._look(self._inspect_directory(opened), found)
+    async def _report_on(
+        self,
+        row: Artifact,
+        opened: OpenedFile | OpenedDirectory,
+        inspecting: Awaitable[Inspection],
+        taken: Callable[[], str],
+        digest: bool,
+    ) -> Report:
+        """The report of what is open; its digest is `taken` where it is wanted or a pin could count."""
+        inspection, judgement = await self._look(inspecting, row.digest)
+        found = row.digest if opened.identity == row.identity else None
+        if found is None and (digest or (judgement.verdict is Verdict.REVIEW and self._pins())):
+            found = await asyncio.to_thread(taken)
+            if inspection is not None:
+                judgement = self._judge(inspection, found)
         return self._keep(row, opened, inspection, judgement, found)
 
     async def _look_inside(self, row: Artifact, opened: OpenedFile, digest: bool) -> Report | None:
