@@ -22,6 +22,7 @@ __all__ = [
     "OpenedDirectory",
     "artifact_digest",
     "digest_of_directory",
+    "identity_of_members",
     "is_artifact",
     "open_directory",
     "refuse_to_load_directory",
@@ -90,7 +91,7 @@ def row_of_directory(place: str | Path, path: str, names: Collection[str]) -> Ar
     for name in members:
         with suppress(FileNotFoundError):
             found[name] = os.lstat(os.path.join(place, name))
-    identity = _identity(os.lstat(place), found)
+    identity = identity_of_members(os.lstat(place), found)
     times = (status.st_mtime for status in found.values())
     problem = _problem(found)
     return Artifact(path, identity.size, max(times, default=0.0), identity, problem=problem, members=len(members))
@@ -126,7 +127,7 @@ def digest_of_directory(opened: OpenedDirectory) -> str:
         line = f"{sealed.digest_of(member)} {member.identity.size} ".encode()
         manifest.update(line + os.fsencode(name) + b"\0")
     statuses = {name: os.fstat(member.fd) for name, member in opened.members.items()}
-    same = _identity(os.fstat(opened.fd), statuses) == opened.identity
+    same = identity_of_members(os.fstat(opened.fd), statuses) == opened.identity
     if not same or set(members_of(os.listdir(opened.fd))) != set(opened.members):
         raise Conflict(f"{opened.name} changed while it was being read", hint="try again when it is at rest")
     return f"sha256:{manifest.hexdigest()}"
@@ -161,18 +162,21 @@ def _open_members(opened: OpenedDirectory) -> None:
         except BadInput as error:
             raise BadInput(f"{opened.name}/{error.message}", hint=error.hint) from None
     statuses = {name: os.fstat(member.fd) for name, member in opened.members.items()}
-    opened.identity = _identity(os.fstat(opened.fd), statuses)
+    opened.identity = identity_of_members(os.fstat(opened.fd), statuses)
 
 
-def _identity(directory: os.stat_result, members: Mapping[str, os.stat_result]) -> FileIdentity:
-    """One identity of all members: what is done to any of them, or to which there are, changes it."""
+def identity_of_members(directory: os.stat_result, members: Mapping[str, os.stat_result]) -> FileIdentity:
+    """One identity of all members, for whose inode stands a digest of theirs and their names."""
+    hasher = hashlib.blake2b(directory.st_ino.to_bytes(8, "little"), digest_size=8)
+    for name, status in sorted(members.items()):
+        hasher.update(os.fsencode(name) + b"\0" + opening.identity_of(status))
     known = members.values()
     return FileIdentity(
         directory.st_dev,
-        directory.st_ino,
+        int.from_bytes(hasher.digest(), "little"),
         min(sum(status.st_size for status in known), _LARGEST),
         max((status.st_mtime_ns for status in known), default=0),
-        max(directory.st_ctime_ns, *(status.st_ctime_ns for status in known)),
+        max((status.st_ctime_ns for status in known), default=0),
     )
 
 

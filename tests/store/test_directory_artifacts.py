@@ -67,6 +67,7 @@ def test_a_look_that_finds_it_the_same_keeps_what_is_known_of_it(store: Path, ll
     assert not catalog.scan_all()
     assert not catalog.rescan(["llm"])
     assert row(catalog).format == "safetensors"
+    assert (catalog.home("llm"), catalog.home("llm/other.pkl")) == ("llm", "llm")
 
 
 @pytest.mark.parametrize(
@@ -77,6 +78,7 @@ def test_a_look_that_finds_it_the_same_keeps_what_is_known_of_it(store: Path, ll
         lambda llm: (llm / shard(3, 3)).write_bytes(b""),
         lambda llm: (llm / shard(2, 2)).unlink(),
         lambda llm: os.replace(llm / shard(1, 2), llm / shard(2, 2)),
+        lambda llm: exchange(llm / shard(1, 2), llm / shard(2, 2)),
     ],
 )
 def test_a_change_of_any_member_changes_its_identity(change: Callable[[Path], None], store: Path, llm: Path) -> None:
@@ -87,6 +89,31 @@ def test_a_change_of_any_member_changes_its_identity(change: Callable[[Path], No
     changes = catalog.rescan(["llm"])
     assert [found.path for found in changes.changed] == ["llm"]
     assert row(catalog).identity != before.identity
+
+
+def exchange(one: Path, other: Path) -> None:
+    for old, new in ((one, one.with_name("x")), (other, one), (one.with_name("x"), other)):
+        old.rename(new)
+
+
+def test_its_identity_does_not_hang_on_the_newest_member_alone(llm: Path) -> None:
+    """A clock that was wrong may have made one the newest for years."""
+    index, first, second = (path.stat() for path in members(llm))
+    told = [
+        directories.identity_of_members(index, {"a": one, "b": other})
+        for one, other in ((first, second), (second, first))
+    ]
+    assert told[0] != told[1]
+
+
+def test_what_happens_beside_its_members_is_none_of_it(store: Path, llm: Path) -> None:
+    catalog = Catalog(store)
+    catalog.scan_all()
+    before = row(catalog)
+    (llm / "README.md").write_text("")
+    (llm / "other.pkl").unlink()
+    assert catalog.rescan(["llm"]).rows == {"llm/other.pkl": None}
+    assert row(catalog) == before
 
 
 def test_without_its_index_its_shards_are_files_like_any_other(store: Path, llm: Path) -> None:
