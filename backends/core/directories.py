@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from typing import Union
 
 from backends.core.descriptors import built_in
 from backends.core.errors import Unsupported
@@ -12,7 +14,7 @@ from backends.core.inspection import Inspection
 from backends.core.registry import readings_as_others
 from backends.core.source import Source
 
-__all__ = ["format_of", "inspect", "members_of"]
+__all__ = ["format_of", "inspect", "is_artifact", "members_of"]
 
 
 def format_of(names: Collection[str]) -> tuple[Format, tuple[str, ...]]:
@@ -30,6 +32,16 @@ def members_of(names: Collection[str]) -> tuple[str, ...]:
         return format_of(names)[1]
     except Unsupported:
         return ()
+
+
+def is_artifact(path: Union[str, os.PathLike[str]]) -> bool:
+    """Whether what is at a path can be one artifact: a file, or a directory that a format recognises."""
+    if not os.path.isdir(path):
+        return True
+    try:
+        return bool(members_of(os.listdir(path)))
+    except OSError:
+        return False
 
 
 def inspect(members: Mapping[str, Source]) -> Inspection:

@@ -8,13 +8,13 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+from backends.core.directories import is_artifact
 from console import awake, ending, event_loop
 from console.cli.output import Output
 from console.config import load_settings
 from console.engine import Engine
 from console.errors import BadInput, NeedsReview
 from console.records import WorkerView
-from console.store.directories import is_artifact
 from console.store.roots import is_store, place_of
 
 Command = Callable[[argparse.Namespace, Output], Awaitable[int]]

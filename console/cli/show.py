@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import replace
 
+from backends.core.directories import is_artifact
 from console.cli import explained, shapes
 from console.cli.change import SETTLING
 from console.cli.opening import opened
@@ -14,7 +15,6 @@ from console.cli.output import Output, columns, size_words
 from console.cli.sweep import NOT_INSPECTED, inspect_directory, table
 from console.errors import BadInput, Failed, Usage
 from console.records import Explanation, Json, Report, Verdict
-from console.store.directories import is_artifact
 
 _READABLE = (Verdict.SAFE, Verdict.REVIEW, Verdict.BLOCKED)
 

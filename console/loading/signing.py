@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from backends.core.directories import is_artifact
 from console.errors import BadInput, ConsoleError, Failed, Usage
 from console.loading.record import Book
 from console.records import Standing
 from console.store.catalog import Catalog
-from console.store.directories import artifact_digest, is_artifact
+from console.store.directories import artifact_digest
 from console.store.roots import user_name
 from console.trust import signing
 from console.trust.signatures import Signatures, Signed, keep, verified

@@ -23,7 +23,6 @@ __all__ = [
     "artifact_digest",
     "digest_of_directory",
     "identity_of_members",
-    "is_artifact",
     "open_directory",
     "refuse_to_load_directory",
     "row_of_directory",
@@ -58,16 +57,6 @@ class OpenedDirectory:
         if self.fd >= 0:
             fd, self.fd = self.fd, -1
             os.close(fd)
-
-
-def is_artifact(path: str | os.PathLike[str]) -> bool:
-    """Whether what is at a path can be one artifact: a file, or a directory that a format recognises."""
-    if not os.path.isdir(path):
-        return True
-    try:
-        return bool(members_of(os.listdir(path)))
-    except OSError:
-        return False
 
 
 def refuse_to_load_directory(root: Path, path: str) -> None:
@@ -169,14 +158,15 @@ def identity_of_members(directory: os.stat_result, members: Mapping[str, os.stat
     """One identity of all members, for whose inode stands a digest of theirs and their names."""
     hasher = hashlib.blake2b(directory.st_ino.to_bytes(8, "little"), digest_size=8)
     for name, status in sorted(members.items()):
-        hasher.update(os.fsencode(name) + b"\0" + opening.identity_of(status))
-    known = members.values()
+        known = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        hasher.update(os.fsencode(name) + f"\0{known}".encode())
+    statuses = members.values()
     return FileIdentity(
         directory.st_dev,
         int.from_bytes(hasher.digest(), "little"),
-        min(sum(status.st_size for status in known), _LARGEST),
-        max((status.st_mtime_ns for status in known), default=0),
-        max((status.st_ctime_ns for status in known), default=0),
+        min(sum(status.st_size for status in statuses), _LARGEST),
+        max((status.st_mtime_ns for status in statuses), default=0),
+        max((status.st_ctime_ns for status in statuses), default=0),
     )
 
 

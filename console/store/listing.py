@@ -78,7 +78,7 @@ class Lister:
         if row is None:
             return ()
         before = old.rows.get(directory)
-        same = before is not None and (before.packed, before.problem) == (row.packed, row.problem)
+        same = before is not None and (before.identity, before.problem) == (row.identity, row.problem)
         found.rows[directory] = before if before is not None and same else row
         return members_of(names)
 

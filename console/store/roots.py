@@ -8,10 +8,10 @@ import pwd
 from dataclasses import dataclass
 from pathlib import Path
 
+from backends.core.directories import is_artifact
 from console.config import STORE_DIR
 from console.errors import BadInput
 from console.os_errors import hint, why
-from console.store.directories import is_artifact
 
 _MOST_LINKS = 40
 
