@@ -248,15 +248,6 @@ def test_a_promise_that_nothing_here_reads_has_a_code_of_its_own(tree: Path, run
     assert run("inspect", str(tree)).code == 4
 
 
-def test_the_compiled_copies_of_a_store_promise_nothing(tree: Path, run: Run) -> None:
-    for place in (tree / ".model-console" / "twins", tree / "twins"):
-        place.mkdir(parents=True)
-        (place / "abc.onnx").write_bytes(PROMISES["m.onnx"])
-    done = run("inspect", str(tree), "--json")
-    assert done.code == 5
-    assert "1 file holds no model; 1 promises a model that nothing here reads: twins/abc.onnx" in done.err
-
-
 def test_what_is_no_file_is_counted_and_never_opened(tree: Path, run: Run) -> None:
     (tree / "rows.csv").write_text("1,2\n")
     (tree / "link").symlink_to("/etc/passwd")
