@@ -10,6 +10,7 @@ import difflib
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
+from backends.core import registry
 from console import __version__
 from console.bounds import Rules, range_words, within
 from console.cli.streams import put
@@ -18,7 +19,7 @@ from console.errors import Usage
 from console.start import OF_MODEL, OF_STORE, SCREENS
 
 PROG = "model-console"
-WRITTEN = ("pickle", "joblib", "hdf5")
+WRITTEN = registry.convertible()
 """Formats that `convert` writes."""
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from console.loading.kept_opened import KeptOpened
 from console.records import Artifact, FileIdentity, Inspection, Judgement, Reason, Report, Verdict
 from console.store.opening import OpenedFile, open_artifact
 from console.store.sealed import SEAL_LIMIT, SealedBytes, digest_of, seal
@@ -61,8 +60,7 @@ _Look = tuple[str, FileIdentity | None, bool]
 
 class Facts:
     """Reports by path, kept while the file's identity and the `fingerprint` stay the same, which changes whenever what
-    is known of an unchanged file could; a report without a verdict is not kept. `kept` is what was opened of a file
-    before its load.
+    is known of an unchanged file could; a report without a verdict is not kept.
 
     Judging needs a digest only where a pin could count, so `pins` tells whether the policy holds any, and
     `digest_first` whether it lets nothing be loaded whose digest is not known. Files of more than `limit` bytes are
@@ -82,7 +80,6 @@ class Facts:
         limit: int = SEAL_LIMIT,
     ) -> None:
         self.fingerprint = fingerprint
-        self.kept = KeptOpened()
         self.root = root
         self._plan = plan
         self._digest_first = digest_first
@@ -178,7 +175,6 @@ class Facts:
             if plain is not None:
                 content.become(plain)
             inspection = await self._plan(content)
-            self.kept.give(content)
         except CannotInspect as trouble:
             return Judged(content, None, Judgement(trouble.verdict, (trouble.reason,)))
         judgement = self._judge(inspection, content.digest)

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from backends.base import Signature
+from backends.core.inspection import Signature
 from console.errors import BadInput, Failed
 from console.events import Bus
 from console.loading.chosen import Chosen

@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from backends.base import outermost
+from backends.core.inspection import outermost
 from console.errors import Conflict, ConsoleError, Refused, Usage
 from console.loading.admission import Admission
 from console.loading.compiling import may_compile

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from backends.base import Json
+from backends.core.inspection import Json
 from console.records.trust import Judgement
 from console.records.workers import DataFile, Measured, ReadOptions, Target
 

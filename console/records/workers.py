@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from backends.base import Json, Signature
+from backends.core.inspection import Json, Signature
 
 
 class WorkerState(StrEnum):

@@ -8,7 +8,7 @@ import os
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from backends.envelopes import sniff
+from backends.core.compression import sniff
 from console.errors import Failed
 from console.free_memory import free_memory
 from console.store.sealed import SealedBytes, frozen, new_memory

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from backends.containers import IMAGE, TAIL, is_image, zip_record
-from backends.registry import is_worth_opening
+from backends.core.containers import IMAGE, TAIL, is_image, zip_record
+from backends.core.registry import is_worth_opening
 from console.os_errors import is_of_the_machine
 from console.records import Artifact
 from console.store import opening, recipe

@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
-from backends.base import Json
+from backends.core.inspection import Json
 from console.trust.people import name_of_user
 
 __all__ = [

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from backends.base import Json
+from backends.core.inspection import Json
 from console.durable import put_bytes
 from console.errors import BadInput
 from console.locks import locked

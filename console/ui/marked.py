@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from itertools import islice
 
-from backends.base import outermost
+from backends.core.inspection import outermost
 from console.errors import ConsoleError
 from console.free_memory import free_memory
 from console.records import Verdict

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from backends.base import outermost
+from backends.core.inspection import outermost
 from console.errors import ConsoleError, NeedsReview, Refused
 from console.records import DataSource, Report, UpdatePlan, Verdict, Version, WorkerState
 from console.safe_text import safe

@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import dataclass, field
 
-from backends.base import Inspection, Json, ModelEntry
+from backends.core.inspection import Inspection, Json, ModelEntry
 from console.records import Candidate, Judgement, Measured
 
 __all__ = ["Side", "changes", "describe", "entry_at", "quantiles"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from backends.base import Json, Signature
+from backends.core.inspection import Json, Signature
 from console.records import DataColumns, DataFile, Evaluated, Outcome
 from console.safe_text import safe
 from console.worker.failures import texts, version_texts, warning_texts

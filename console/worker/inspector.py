@@ -12,8 +12,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 
-from backends.base import NO_MEMORY, Inspection
-from backends.load_plan import LoadPlan
+from backends.core.errors import NO_MEMORY
+from backends.core.inspection import Inspection
+from backends.core.load_plan import LoadPlan
 from console.errors import ConsoleError, Failed
 from console.free_memory import free_memory
 from console.os_errors import OF_THE_MACHINE, hint, why
@@ -103,7 +104,7 @@ class Inspectors:
         deadline: float = DEADLINE,
         anew: bool = False,
     ) -> tuple[Inspection, bytes]:
-        """The facts of `fd`, and the load plan of where its arrays lie (see `backends.load_plan`).
+        """The facts of `fd`, and the load plan of where its arrays lie (see `backends.core.load_plan`).
 
         With `memory`, an empty memfd of the file's size, the file is read only through a copy made there once, of at
         most `room` bytes, which in the end holds everything but what the plan calls raw. `opened`, an empty memfd,

@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from time import perf_counter
 from typing import TypeVar
 
-from backends.base import Json
+from backends.core.inspection import Json
 from console import awake
 from console.errors import ConsoleError
 from console.records import DataFile, Evaluated, Outcome, ReadOptions, Target

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from types import TracebackType
 
-from backends.base import Json
+from backends.core.inspection import Json
 from console.worker import shared
 from console.worker.shared import Buffer
 from console.worker.strict import Malformed

@@ -1,4 +1,4 @@
-"""Rebuilds the records of `backends.base` from JSON a child sent: exact types, nothing unknown, nothing missing."""
+"""Rebuilds the records of an inspection from JSON a child sent: exact types, nothing unknown, nothing missing."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import MISSING, fields
 from functools import cache
 from typing import Any, Union, get_args, get_origin
 
-from backends import base
-from backends.base import Inspection, Signature
+from backends.core import inspection as base
+from backends.core.inspection import Inspection, Signature
 
 Convert = Callable[[Any], Any]
 DEPTH_CAP = 40

@@ -23,10 +23,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backends import archives
-from backends.base import ArtifactError, Foreign, Inspection, Unopened, Unsupported
-from backends.containers import container, may_hold_archive
-from backends.registry import is_worth_opening
+from backends.core.containers import container, may_hold_archive
+from backends.core.errors import ArtifactError, Foreign, Unopened, Unsupported
+from backends.core.inspection import Inspection
+from backends.core.registry import is_worth_opening
+from backends.formats.archive import archives
 from console.records import Judgement, Verdict
 from console.trust.explain import explain
 from console.trust.policy import Policy

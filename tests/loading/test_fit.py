@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from backends.base import Signature
+from backends.core.inspection import Signature
 from console.loading.fit import fit_of, likely_target
 from console.records import DataColumns, Target
 

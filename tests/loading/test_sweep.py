@@ -21,7 +21,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from backends.archives import MAX_DEPTH
+from backends.formats.archive.archives import MAX_DEPTH
 from console.cli.sweep import summary, worst
 from console.records import Verdict
 from tests.cli.conftest import run as run

@@ -27,7 +27,13 @@ from tests.worker.payloads import Load, OpenFile, predicting
 X = numpy.random.default_rng(0).normal(size=(40, 3))
 Y = numpy.where(X[:, 0] > 0, "yes", "no")
 FRAME = pandas.DataFrame(X, columns=["a", "b", "c"]).assign(y=Y)
-MODULES = ("console.worker.child.model", "backends.pickles", "backends.joblibs", "sklearn.ensemble", "pandas")
+MODULES = (
+    "console.worker.child.model",
+    "backends.formats.pickle.plain",
+    "backends.formats.pickle.joblibs",
+    "sklearn.ensemble",
+    "pandas",
+)
 
 
 async def loaded(launcher: Launcher, open_file: OpenFile, model: Any) -> tuple[Worker, Loaded]:

@@ -21,8 +21,14 @@ from console.worker.limits import SandboxPlan
 from console.worker.model import Worker
 from tests.worker.payloads import Load, OpenFile, predicting, until
 
-MODULES = ("console.worker.child.model", "backends.pickles", "numpy.random")
-LEARNING = ("console.worker.child.model", "backends.joblibs", "joblib", "sklearn.linear_model", "sklearn.ensemble")
+MODULES = ("console.worker.child.model", "backends.formats.pickle.plain", "numpy.random")
+LEARNING = (
+    "console.worker.child.model",
+    "backends.formats.pickle.joblibs",
+    "joblib",
+    "sklearn.linear_model",
+    "sklearn.ensemble",
+)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from textual.content import Content
 
-from backends.base import Signature
+from backends.core.inspection import Signature
 from console.errors import ConsoleError
 from console.loading.fit import Fit, fit_of, likely_target
 from console.loading.model_data import Expected

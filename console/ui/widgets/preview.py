@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 from textual.widget import Widget
 
-from backends.base import ModelEntry
+from backends.core.inspection import ModelEntry
 from console.records import Explanation, Failure, Inspection, Report, Verdict, WorkerState, WorkerView
 from console.safe_text import safe
 from console.trust.since import news

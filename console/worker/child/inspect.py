@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from backends import registry
-from backends.base import Inspection, Source
-from backends.frozen import Freezing
-from backends.load_plan import LoadPlan
+from backends.core import registry
+from backends.core.frozen import Freezing
+from backends.core.inspection import Inspection
+from backends.core.load_plan import LoadPlan
+from backends.core.source import Source
 from console.worker.child.jsonable import jsonable
 from console.worker.child.main import Answer, Request, Service
 

@@ -7,9 +7,9 @@ import mmap
 import time
 from typing import Any, Optional, Union
 
-from backends import registry
-from backends.base import Source
-from backends.frozen import Frozen
+from backends.core import registry
+from backends.core.frozen import Frozen
+from backends.core.source import Source
 from console.worker.child import (
     asking,
     calls,
@@ -372,7 +372,7 @@ class Serving(Service):
 
         The model goes into the file as it was trained, is read back from there and must answer alike.
         """
-        from backends.convert import convert  # brings numpy, which not every model's interpreter has
+        from backends.core.convert import convert  # brings numpy, which not every model's interpreter has
 
         fields, model = request.fields, self._loaded()
         X = None if fields.get("data") is None else self.table(fields["data"]).slice(0, COMPARED_ROWS)

@@ -12,10 +12,10 @@ import sys
 import tempfile
 from typing import Any, NamedTuple
 
-from backends import registry
-from backends.base import Source
-from backends.frozen import Frozen
-from backends.load_plan import LoadPlan
+from backends.core import registry
+from backends.core.frozen import Frozen
+from backends.core.load_plan import LoadPlan
+from backends.core.source import Source
 
 __all__ = ["make", "run"]
 
