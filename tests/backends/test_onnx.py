@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backends.base import Damaged, Inspection, MemorySource, Source
+from backends.core.errors import Damaged
+from backends.core.inspection import Inspection
+from backends.core.source import MemorySource, Source
 from backends.formats.onnx import FORMATS
 from backends.formats.onnx.inspecting import inspect
 from console.records import Verdict
@@ -181,7 +183,7 @@ def test_nothing_heavy_is_imported_while_inspecting(tmp_path: Path) -> None:
     path = tmp_path / "m.onnx"
     path.write_bytes(network().SerializeToString())
     code = (
-        "import sys; from backends.formats.onnx.model import inspect; from backends.base import Source;"
+        "import sys; from backends.formats.onnx.model import inspect; from backends.core.source import Source;"
         "file = open(sys.argv[1], 'rb'); inspect(Source(file.fileno()));"
         "print([name for name in ('onnxruntime', 'onnx', 'numpy', 'google.protobuf') if name in sys.modules])"
     )

@@ -26,7 +26,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from backends.base import MemorySource
+from backends.core.source import MemorySource
 from backends.formats.onnx.inspecting import inspect
 from backends.formats.onnx.model import load
 from console.worker.child import edges, onnx_export

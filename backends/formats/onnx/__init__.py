@@ -9,13 +9,14 @@ __all__ = ["FORMATS"]
 
 FORMATS = (
     Format(
-        "onnx",
-        ".onnx",
-        "backends.formats.onnx.model",
-        "an ONNX model",
-        suffixes=(".onnx",),
+        name="onnx",
+        suffix=".onnx",
+        implementation="backends.formats.onnx.model",
+        title="an ONNX model",
+        promises=(".onnx",),
         starts=starts_like_a_model,
-        not_writable="an ONNX model is made by `accelerate`",
+        bytewise=True,
+        not_writable="an ONNX model is written by `accelerate`",
         extra="onnx",
     ),
 )

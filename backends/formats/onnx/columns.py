@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Iterator
 from typing import Any, Optional
 
-from backends.base import Signature
+from backends.core.inspection import Signature
 from backends.formats.onnx.signature import width_of
 
 __all__ = ["Feed"]

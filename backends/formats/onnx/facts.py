@@ -6,7 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
-from backends.base import Finding, Json, Source
+from backends.core.inspection import Finding, Json
+from backends.core.source import Source
 from backends.formats.onnx.schema import DTYPES
 from backends.formats.onnx.tensors import External, Tensor, read_tensor
 from backends.formats.onnx.walk import ListField, Walker

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import Optional
 
-from backends.base import Damaged, Finding, Inspection, Json, Source
-from backends.findings import finding
+from backends.core.errors import Damaged
+from backends.core.findings import finding
+from backends.core.inspection import Finding, Inspection, Json
+from backends.core.source import Source
 from backends.formats.onnx.expansion import expanded
 from backends.formats.onnx.facts import Facts, Graph, Operator, operator_words, plain_domain
 from backends.formats.onnx.signature import NAMES, signature_of

@@ -7,7 +7,10 @@ import re
 import time
 from typing import Any, Optional
 
-from backends.base import LoadedModel, NotLoadable, Signature, Source
+from backends.core.errors import NotLoadable
+from backends.core.format import LoadedModel
+from backends.core.inspection import Signature
+from backends.core.source import Source
 from backends.formats.onnx.columns import Feed
 from backends.formats.onnx.inspecting import inspect
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Optional
 
-from backends.base import Json, Signature
+from backends.core.inspection import Json, Signature
 
 __all__ = ["NAMES", "signature_of", "width_of"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple, Optional
 
-from backends.base import ArrayInfo, Finding
-from backends.findings import finding
+from backends.core.findings import finding
+from backends.core.inspection import ArrayInfo, Finding
 from backends.formats.onnx.schema import DTYPES
 
 __all__ = ["External", "Tensor", "read_tensor"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from backends.base import Damaged, Source
+from backends.core.errors import Damaged
+from backends.core.source import Source
 from backends.formats.onnx.schema import SCHEMA, Field
 from backends.formats.onnx.wire import LENGTH, VARINT, WireReader
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 
-from backends.base import Damaged, Source
+from backends.core.errors import Damaged
+from backends.core.source import Source
 
 __all__ = ["FIXED32", "FIXED64", "LENGTH", "VARINT", "WireReader"]
 

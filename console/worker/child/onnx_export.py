@@ -114,7 +114,7 @@ def _converted(model: Any, width: int, dtype: str) -> Any:
 
 def _runnable(data: bytes, width: int) -> Runnable:
     """The export as it will answer once it is loaded. Raises Refusal."""
-    from backends.base import Signature
+    from backends.core.inspection import Signature
     from backends.formats.onnx.model import OnnxModel, open_session
 
     try:
