@@ -102,17 +102,15 @@ class OnnxModel:
         if len(outputs) != 2 or outputs[0].type not in _LABELS:
             return None
         second = outputs[1]
-        if second.type.startswith("seq(map("):
-            return second
-        if second.type not in _NUMBERS or len(second.shape) != 2:
-            return None
-        return second if self._sums_to_one(second.name) else None
+        maps = second.type.startswith("seq(map(")
+        table = second.type in _NUMBERS and len(second.shape) == 2
+        return second if (maps or table) and self._sums_to_one(second.name) else None
 
     def _sums_to_one(self, output: str) -> bool:
         """Whether an answer to a row of zeros is probabilities; where there is no such row, whether it is called so."""
         zeros = self._feed.zeros()
         try:
-            answer = self._session.run([output], zeros)[0] if zeros is not None else None
+            answer = _plain(self._session.run([output], zeros)[0]) if zeros is not None else None
         except Exception:
             answer = None
         if answer is None:
