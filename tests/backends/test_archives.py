@@ -300,7 +300,6 @@ SAFETENSORS = b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
         (struct.pack("<Q", len(SAFETENSORS)) + SAFETENSORS + bytes(4), "safetensors"),
         (b"GGUF\3\0\0\0" + bytes(24), "GGUF"),
         (b"\x1c\0\0\0TFL3" + bytes(24), "TensorFlow Lite"),
-        (b"\x08\x0a\x12\x07skl2onnx\x1a\x06".replace(b"\x07", b"\x08"), "ONNX"),
         (b"tree\nversion=v4\nnum_class=1\n", "LightGBM"),
         (b'{"learner":{"attributes":{}}}', "XGBoost"),
         (b'<?xml version="1.0"?>\n<PMML version="4.4">', "PMML"),

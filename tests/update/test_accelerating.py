@@ -11,9 +11,8 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.neighbors import NearestCentroid
 
 from console.engine import Engine
-from console.errors import BadInput, Conflict, Failed, Usage
+from console.errors import Conflict, Failed, Usage
 from console.records import Verdict
-from console.update.accelerating import export_path
 from tests.update.conftest import NAMES, Place, Y, frame
 
 pytest.importorskip("onnxruntime")
@@ -109,21 +108,3 @@ async def test_leaving_ends_the_worker_that_makes_it(engine: Engine, place: Plac
         await making
     assert len(os.listdir("/proc/self/fd")) < open_before
     assert exports(engine) == []
-
-
-@pytest.mark.parametrize(
-    ("path", "beside"),
-    [
-        ("forest.joblib", "forest.onnx"),
-        ("wine/v1.2.pkl", "wine/v1.2.onnx"),
-        ("a/forest.pkl.gz", "a/forest.onnx"),
-        ("model", "model.onnx"),
-    ],
-)
-def test_an_export_lies_beside_its_model(path: str, beside: str) -> None:
-    assert export_path(path) == beside
-
-
-def test_an_onnx_model_is_not_exported() -> None:
-    with pytest.raises(BadInput, match="is an ONNX model already"):
-        export_path("forest.onnx")

@@ -132,7 +132,7 @@ def test_what_an_export_is_made_of_is_told_in_it() -> None:
     inspection = inspect(MemorySource(data))
     metadata = inspection.details["metadata"]
     assert isinstance(metadata, dict)
-    told = {name.removeprefix("model_console."): text for name, text in metadata.items()}
+    told = {name.removeprefix("model_console."): str(text) for name, text in metadata.items()}
     assert told["origin"] == ORIGIN["origin"]
     assert told["dtype"] == found["dtype"] == "float32"
     assert told["agreement"].startswith("0 of 6,000 labels differ, numbers by at most ")

@@ -45,7 +45,7 @@ class Feed:
             whole = numpy.concatenate(answers)[:count] if answers else numpy.empty(0)
         else:
             whole = [one for answer in answers for one in answer][:count]
-        shape = getattr(whole, "shape", ())
+        shape: tuple[int, ...] = getattr(whole, "shape", ())
         return whole[:, 0] if method == "predict" and len(shape) == 2 and shape[1] == 1 else whole
 
     def zeros(self) -> Optional[dict[str, Any]]:

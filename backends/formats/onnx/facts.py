@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
@@ -55,7 +56,7 @@ class Facts:
 
     def __post_init__(self) -> None:
         self.walker = Walker(self.source, self._fold)
-        self._folds = {
+        self._folds: dict[str, Callable[[dict[str, Any], int], Any]] = {
             "Tensor": self._tensor,
             "Sparse": self._sparse,
             "Attribute": self._attribute,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Optional
 
 from backends.core.errors import Damaged
@@ -144,13 +145,18 @@ def _details(facts: Facts, graph: Graph, calls: Counter[Operator]) -> dict[str, 
         "outputs": list(graph.outputs[:_LISTED]),
         "nodes": sum(calls.values()),
         "operators": {_short(operator_words(operator)): number for operator, number in operators},
-        "functions": [_short(operator_words(operator)) for operator in facts.functions][:_LISTED],
+        "functions": _listed(operator_words(operator) for operator in facts.functions),
         "subgraphs": facts.graphs - 1,
         "training": bool(model.get("training_info")),
         "metadata": {_short(key): _short(value, 4000) for key, value in list(_metadata(facts).items())[:_LISTED]},
-        "external_files": [_short(name) for name in sorted({one.location for one in facts.externals})][:_LISTED],
+        "external_files": _listed(sorted({one.location for one in facts.externals})),
     }
     return {name: value for name, value in found.items() if value not in (None, [], {}, 0, False)}
+
+
+def _listed(texts: Iterable[str]) -> list[Json]:
+    found: list[Json] = [_short(text) for text in texts]
+    return found[:_LISTED]
 
 
 def _short(text: str, most: int = 200) -> str:

@@ -67,7 +67,7 @@ def _size_wrong(found: dict[str, Any], elements: int, nbytes: int, bits: int) ->
         return _difference(nbytes, end - start) if bits else ("malformed", "holds texts as raw bytes")
     if not there:
         return ("array-size", f"announces {elements:,} values and has none") if elements else None
-    count, width = found[there[0]].count, _LISTS[there[0]]
+    count, width = found[there[0]].most, _LISTS[there[0]]
     if width:
         return _difference(elements * bits // 8, count * width)
     packed = 64 // bits if 0 < bits < 8 else 1

@@ -24,9 +24,9 @@ Fold = Callable[[str, "dict[str, Any]", int], Any]
 
 
 class ListField(NamedTuple):
-    """A list that was passed over: at most `count` values, their fields between `start` and `end`."""
+    """A list that was passed over: `most` values or fewer, their fields between `start` and `end`."""
 
-    count: int
+    most: int
     start: int
     end: int
 
@@ -43,7 +43,8 @@ class Walker:
         """What became of the message between these offsets. Raises Damaged, OSError."""
         if depth > _DEPTH:
             raise Damaged(f"messages nested more than {_DEPTH} levels deep, which no reader follows", offset=start)
-        fields, found, position = SCHEMA[kind], {}, start
+        fields, position = SCHEMA[kind], start
+        found: dict[str, Any] = {}
         while position < end:
             tag, after = self._reader.varint(position, end)
             field = fields.get(tag)
@@ -97,7 +98,7 @@ class Walker:
         else:
             stop = self._reader.run(tag, stop, end) if tag < 0x80 else stop
             count = (stop - position) // (width + 1)
-        found[field.name] = ListField(before.count + count, before.start, stop)
+        found[field.name] = ListField(before.most + count, before.start, stop)
         return stop
 
     def _kept(self, field: Field, found: dict[str, Any], position: int, end: int, depth: int) -> int:
