@@ -116,7 +116,7 @@ async def test_leaving_stops_the_making() -> None:
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (Failed("\x1b[31mno ONNX twin answers like this model: 3 of 6,000 labels differ"), "3 of 6,000 labels"),
+        (Failed("\x1b[31mno ONNX export answers like this model: 3 of 6,000 labels differ"), "3 of 6,000 labels"),
         (Usage("no rows to compare it on", hint="name some in the recipe's [data]"), "in the recipe's [data]"),
     ],
 )
