@@ -2,17 +2,18 @@
 
 They are code that was not reviewed with the console. They are therefore imported on demand and in sandboxed children
 only; they are asked last, for files that no format of the console reads; and what they read is never safe by itself.
+The name of an entry point is the extension of its files without the dot: that much is known without importing it, and a
+file with it has a row in lists.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
-from importlib import metadata
 from typing import Any, NamedTuple
 
 from backends.core.format import Format
 
-__all__ = ["GROUP", "Formats", "allow", "are_installed", "formats"]
+__all__ = ["GROUP", "Formats", "allow", "formats", "suffixes"]
 
 GROUP = "model_console.formats"
 _MAX_TEXT = 200
@@ -33,9 +34,9 @@ def allow() -> None:
 
 
 @lru_cache(maxsize=1)
-def are_installed() -> bool:
-    """Whether there are any, by what the installed distributions say of themselves; imports none of them."""
-    return bool(_entry_points())
+def suffixes() -> frozenset[str]:
+    """The extensions of their files, by what the installed distributions say of themselves; imports none of them."""
+    return frozenset(f".{entry.name.lower()}" for entry in _entry_points())
 
 
 def formats() -> Formats:
@@ -61,8 +62,9 @@ def _load() -> Formats:
 
 
 def _entry_points() -> tuple[Any, ...]:
+    from importlib import metadata  # takes longer than all of the scan of a small store
+
     points: Any = metadata.entry_points()
-    chosen = (
-        points.select(group=GROUP) if hasattr(points, "select") else points.get(GROUP, ())
-    )  # Python 3.9 has no select
-    return tuple(dict.fromkeys(chosen))
+    if isinstance(points, dict):  # as it is in Python 3.9
+        return tuple(dict.fromkeys(points.get(GROUP, ())))
+    return tuple(points.select(group=GROUP))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container
 
-from backends.core import registry
+from backends.core import registry, third_party
 from console.config import STORE_DIR
 
 MODEL_SUFFIXES = registry.promised_suffixes()
@@ -82,8 +82,9 @@ def is_answered(name: str, beside: Container[str]) -> bool:
 
 
 def is_named_as_model(name: str) -> bool:
-    """Whether the name alone promises a model."""
-    return suffix_of(name) in MODEL_SUFFIXES
+    """Whether the name alone promises a model, of a format that is built in or of another distribution."""
+    suffix = suffix_of(name)
+    return suffix in MODEL_SUFFIXES or (bool(suffix) and suffix in third_party.suffixes())
 
 
 DATA_SUFFIXES = frozenset(

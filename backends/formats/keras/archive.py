@@ -14,7 +14,7 @@ from backends.core.source import Source
 from backends.core.zip_inside import inspect_members
 from backends.core.zip_rules import check_contents, check_members, member_source, open_zip, read_member
 
-__all__ = ["Archive", "inspect_archive"]
+__all__ = ["Archive", "inspect_archive", "is_archive"]
 
 _MAX_TEXT = 64 * 1024 * 1024
 _TEXTS = ("config.json", "metadata.json")
@@ -27,6 +27,15 @@ class Archive(NamedTuple):
     config: str
     metadata: str
     weights: Inspection
+
+
+def is_archive(head: bytes, source: Source) -> bool:
+    """Whether it is a zip with a configuration and the metadata of Keras."""
+    try:
+        with source.file() as raw, zipfile.ZipFile(raw) as archive:
+            return {"config.json", "metadata.json"} <= set(archive.namelist())
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return False
 
 
 def inspect_archive(source: Source) -> Archive:

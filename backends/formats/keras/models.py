@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import zipfile
 from dataclasses import replace
 from functools import partial
 from typing import Callable, Optional
@@ -70,14 +69,6 @@ class _KerasWeights:
 
 class _Keras:
     """`.keras`: a zip of `metadata.json`, `config.json` and `model.weights.h5` or `.npz`."""
-
-    def sniff(self, head: bytes, source: Source) -> bool:
-        """Whether it is a zip with a configuration and the metadata of Keras."""
-        try:
-            with source.file() as raw, zipfile.ZipFile(raw) as archive:
-                return {"config.json", "metadata.json"} <= set(archive.namelist())
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-            return False
 
     def inspect(self, source: Source) -> Inspection:
         """Layers, shapes, training configuration and weights. Raises Damaged, OSError."""

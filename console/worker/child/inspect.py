@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from backends.core import registry
+from backends.core import registry, third_party
 from backends.core.frozen import Freezing
 from backends.core.inspection import Inspection
 from backends.core.load_plan import LoadPlan
@@ -25,6 +25,7 @@ class Inspecting(Service):
 
     def __init__(self) -> None:
         super().__init__()
+        third_party.allow()
         self.operations = {"inspect": self.inspect, "columns": self.columns}
 
     def inspect(self, request: Request) -> Answer:

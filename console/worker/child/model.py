@@ -7,7 +7,7 @@ import mmap
 import time
 from typing import Any, Optional, Union
 
-from backends.core import registry
+from backends.core import registry, third_party
 from backends.core.frozen import Frozen
 from backends.core.source import Source
 from console.worker.child import (
@@ -30,6 +30,7 @@ from console.worker.child.libraries.parts import receivers
 from console.worker.child.main import Answer, Refusal, Request, Service
 from console.worker.child.mixed import mixed
 from console.worker.child.repeats import Repeats
+from console.worker.child.runnables import class_of, model_of
 from console.worker.child.tables import Table
 from console.worker.packed import call_number, table_call
 from console.worker.versions import noted
@@ -45,6 +46,7 @@ class Serving(Service):
 
     def __init__(self) -> None:
         super().__init__()
+        third_party.allow()
         self.model: Any = None
         self.tables: dict[int, Table] = {}
         self._truths: dict[Table, Union[truth.Truth, Refusal]] = {}
@@ -105,7 +107,7 @@ class Serving(Service):
         source = Frozen(request.fds[0], str(fields.get("name", "")), request.body, *request.fds[1:], opened=opened)
         loaded = registry.load(source, fields["format"], fields.get("at") or "")
         tracebacks.collect_warnings()
-        self.model = loaded.model
+        self.model = model_of(loaded)
         self._bound.clear()
         self._truths.clear()
         self._repeats.forget()
@@ -122,7 +124,7 @@ class Serving(Service):
         tracebacks.drain_warnings()
         self._phases.update({f"read.{name}": seconds * 1e3 for name, seconds in loaded.phases.items()})
         return {
-            "model_class": f"{type(self.model).__module__}.{type(self.model).__qualname__}",
+            "model_class": class_of(self.model),
             "methods": self._methods,
             "signature": signature,
             "library_versions": live.library_versions(),
