@@ -89,6 +89,10 @@ FINDING_CODES: tuple[FindingCode, ...] = (
     FindingCode("hdf5-layout", "damaged", "the file breaks the layout that it announces"),
     FindingCode("keras-lambda", "code", "a Keras layer that carries Python code of its own"),
     FindingCode("keras-foreign", "code", "a Keras object whose class is not part of Keras"),
+    FindingCode("onnx-custom-operator", "code", "an operator that native code outside of the runtime answers"),
+    FindingCode("onnx-external-data", "code", "weights that lie in another file beside the model"),
+    FindingCode("onnx-external-path", "deceit", "weights that are read from outside the model's directory"),
+    FindingCode("onnx-unknown-field", "code", "a field that the format does not define: nobody looked into it"),
     FindingCode("keras-config", "damaged", "the configuration of a Keras model cannot be read"),
 )
 """One line a code; formats of other distributions may use these codes and no others."""

@@ -1,7 +1,7 @@
 """Model formats that are recognised and not read here, so that a file in one is told apart from a file that is broken.
 
-Each is told by its first bytes: the magic numbers of GGUF, TensorFlow Lite, CatBoost, XGBoost, LightGBM,
-MXNet and PMML, and for ONNX the two fields that every exporter writes first.
+Each is told by its first bytes: the magic numbers of GGUF, TensorFlow Lite, CatBoost, XGBoost, LightGBM, MXNet and
+PMML.
 """
 
 from __future__ import annotations
@@ -21,10 +21,8 @@ _STARTS = (
     (re.compile(rb"tree\r?\nversion=v\d"), "LightGBM"),
     (re.compile(rb"\x12\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0"), "MXNet"),
     (re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:\?xml[^>]*>\s*<)?(?:!--.*?-->\s*<)?PMML[\s>]", re.DOTALL), "PMML"),
-    (re.compile(rb"\x08[\x01-\x1f]\x12[\x01-\x7f][\w. /+:-]{3,126}[\x1a\x22\x28\x32\x3a]"), "ONNX"),
 )
 _NAMES = {
-    ".onnx": "ONNX",
     ".gguf": "GGUF",
     ".ggml": "GGML",
     ".tflite": "TensorFlow Lite",
@@ -40,7 +38,7 @@ _NAMES = {
     ".t7": "Lua Torch",
     ".pte": "ExecuTorch",
 }
-FOREIGN_SUFFIXES = frozenset((".onnx", ".tflite", ".pb", ".gguf", ".txt", ".json", ".csv"))
+FOREIGN_SUFFIXES = frozenset((".tflite", ".pb", ".gguf", ".txt", ".json", ".csv"))
 """Extensions that promise something else than a format that is read here."""
 PROMISING_SUFFIXES = frozenset(_NAMES)
 """Extensions that make a file worth a row, so that the operator sees what is to be done about it."""

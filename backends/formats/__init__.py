@@ -7,6 +7,7 @@ BUILT_IN = (
     "hdf5",
     "keras",
     "npy",
+    "onnx",
     "pickle",
     "safetensors",
     "torch",

@@ -285,13 +285,12 @@ def _running(commands: Commands) -> None:
     accelerate = _add(
         commands,
         "accelerate",
-        "Make an ONNX twin, compare it with the model, and have it answer where it is faster.",
+        "Export to ONNX, compare both, and write the export beside the model.",
         "accelerate wine/forest.joblib --yes",
     )
     _loads(accelerate)
     accelerate.add_argument("--data", metavar="FILE", help="rows to compare on (else what the recipe names)")
-    accelerate.add_argument("--yes", action="store_true", help="keep the twin without asking")
-    accelerate.add_argument("--drop", action="store_true", help="remove the twin instead")
+    accelerate.add_argument("--yes", action="store_true", help="write it without asking")
     accelerate.set_defaults(run="accelerate:accelerate")
 
 

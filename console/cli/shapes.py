@@ -218,7 +218,6 @@ def _side(found: Candidate | None) -> Json:
         "digest": found.digest,
         "metrics": dict(found.metrics),
         "latency_ms": measured(found.latency),
-        "compiled": found.compiled,
     }
 
 

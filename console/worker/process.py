@@ -42,7 +42,6 @@ GONE_SECONDS = 30.0
 REAP_SECONDS = 0.2
 """How long a zygote may take to tell how a child ended that was killed from here; how is known anyhow."""
 DRAIN_CHUNKS = 64
-NOTES_CAP, NOTE_CHARACTERS = 16, 300
 _ASKED_FOR = ("ended", "unloaded")
 """Codes of an end that the console or its operator wanted."""
 
@@ -50,7 +49,6 @@ _PHASES = {"open_data": "read data", "sample_rows": "read data", "start": "start
 
 Reap = Callable[[], Coroutine[Any, Any, Exit]]
 OnEvent = Callable[[Head], None]
-OnNote = Callable[[str], None]
 
 
 class Hold(Protocol):
@@ -106,9 +104,6 @@ class ChildProcess:
         self.exit: Exit | None = None
         self.ended = asyncio.Event()
         self.on_end: list[Callable[[ChildProcess], None]] = []
-        self.notes: list[str] = []
-        """What is to be known of it beside its answers; `on_note` hears of each as it comes."""
-        self.on_note: OnNote | None = None
         self._pidfd = pidfd
         self._reap = reap
         self._loop = asyncio.get_running_loop()
@@ -307,13 +302,6 @@ class ChildProcess:
         if waiting:
             await asyncio.wait(waiting, timeout=seconds)
 
-    def note(self, text: str) -> None:
-        """Take down what is to be known of it; no more than a child may say."""
-        if len(self.notes) < NOTES_CAP:
-            self.notes.append(text[:NOTE_CHARACTERS])
-            if self.on_note is not None:
-                self.on_note(self.notes[-1])
-
     def kill(self, code: str = "ended", why: str = "was ended by the console") -> None:
         """End it now, whatever it does; `code` and `why` are what requests in flight are told."""
         if self._cause is None and self._finishing is None:
@@ -348,8 +336,6 @@ class ChildProcess:
             failure = from_frame(head["failure"], self.label, pending.phase, tail, memory, self.versions, details)
             self._answer(number, error_of(failure, details if isinstance(details, dict) else {}))
         else:
-            if "note" in head:
-                self.note(str(head["note"]))
             self._answer(number, (head, body))
 
     def _on_event(self, pending: _Pending, head: Head) -> None:

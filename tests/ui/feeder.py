@@ -41,7 +41,7 @@ ROOMS: dict[str, dict[str, str]] = {
     "model_data": {"of": "data_of", "known": "chosen"},
     "live": {"start": "start_probe", "stop": "stop_probe", "set": "set_probe", "recorder": "series"},
     "updates": {"run": "update", "cancel": "cancel_update"},
-    "twins": {"compare": "accelerate", "keep": "keep_twin", "discard": "discard_twin"},
+    "accelerating": {"compare": "accelerate", "write": "write_export", "discard": "discard_export"},
     "recipes": {"of": "recipe"},
     "failures": {"all": "all_failures"},
     "doctor": {},

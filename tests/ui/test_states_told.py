@@ -295,7 +295,7 @@ async def test_a_death_is_told_once_in_whichever_order_it_comes(kinds: tuple[str
         for kind in kinds:
             feeder.say(kind, DRIVEN, "it died", "failure")
         await console.until(lambda: len(console.app._notifications))
-        feeder.say("worker.note", DRIVEN)
+        feeder.say("worker.phase", DRIVEN)
         await console.pilot.pause()
         assert len(console.app._notifications) == 1
 

@@ -32,7 +32,6 @@ from console.worker.child.mixed import mixed
 from console.worker.child.repeats import Repeats
 from console.worker.child.runnables import class_of, model_of
 from console.worker.child.tables import Table
-from console.worker.child.twin import Twin
 from console.worker.packed import call_number, table_call
 from console.worker.versions import noted
 from console.worker.wire import DTYPES, Frame, Head, Receiver, encode
@@ -52,7 +51,6 @@ class Serving(Service):
         self.tables: dict[int, Table] = {}
         self._truths: dict[Table, Union[truth.Truth, Refusal]] = {}
         self._changes: list[live.Change] = []
-        self._twin: Optional[Twin] = None
         self._batching = Batching(self._key)
         self._repeats = Repeats()
         self._row_wise: frozenset[str] = frozenset()
@@ -77,8 +75,7 @@ class Serving(Service):
             "compare_rows": self.compare_rows,
             "write_outputs": self.write_outputs,
             "save": self.save,
-            "make_twin": self.make_twin,
-            "use_twin": self.use_twin,
+            "export_onnx": self.export_onnx,
             "mailbox": self.share_mailbox,
         }
         tracebacks.collect_warnings()
@@ -307,7 +304,7 @@ class Serving(Service):
         if known is None:
             return self._again_of_table(frame)
         found, elapsed = self._run(known.rows(frame), known.methods, None)
-        if known.key is not None and known.counted() and not (self._twin and self._twin.compared):
+        if known.key is not None and known.counted():
             self._batching.cost(known.key).learn(known.shape[0], elapsed / 1e3)
         return known.framed(call_number(frame), int(elapsed * 1e6), found, self._with_warnings({}))
 
@@ -355,9 +352,9 @@ class Serving(Service):
         return tuple(asked or ()), dtype, tuple(shape[1:])
 
     def _learn(self, fields: Head, rows: int, elapsed_ms: float) -> None:
-        """What a call costs; one that the model and its twin both answered costs more than the next will."""
+        """What a call costs."""
         key = self._key(fields)
-        if key is not None and (self._twin is None or not self._twin.compared):
+        if key is not None:
             self._batching.cost(key).learn(rows, elapsed_ms / 1e3)
 
     def write_outputs(self, request: Request) -> Answer:
@@ -388,26 +385,21 @@ class Serving(Service):
             found = convert(model, fields["format"], request.fds[0], X, **(fields.get("options") or {}))
         return self._with_warnings(dict(found)), b""
 
-    def make_twin(self, request: Request) -> Answer:
-        """data, one descriptor → how the twin compares, as `twinning.make` tells; its bytes go into the file."""
-        from console.worker.child import twinning  # brings the converter, which few workers need
+    def export_onnx(self, request: Request) -> Answer:
+        """data, origin, one descriptor → how the export compares, as `onnx_export.export` tells; its bytes go there."""
+        from console.worker.child import onnx_export  # brings the converter, which few workers need
 
         rows = self.table(request.fields["data"]).X
         if self._suspect:
             self._clear(rows)
-        data, found = twinning.make(self._loaded(), rows, lambda phase: request.event("phase", phase=phase))
+        origin = {str(name): str(text) for name, text in request.fields["origin"].items()}
+        data, found = onnx_export.export(
+            self._loaded(), rows, origin, lambda phase: request.event("phase", phase=phase)
+        )
         with open(request.fds[0], "wb", closefd=False) as file:
             file.write(data)
         tracebacks.drain_warnings()
         return {**found, "size": len(data)}, b""
-
-    def use_twin(self, request: Request) -> Answer:
-        """routes, one descriptor (the twin's sealed bytes) → dtype; from here on it answers where it is faster."""
-        source = Source(request.fds[0], "")
-        routes = {name: [tuple(ends) for ends in ranges] for name, ranges in request.fields["routes"].items()}
-        self._twin = Twin(source.read(0, source.size), self._loaded(), routes)
-        tracebacks.drain_warnings()
-        return {"dtype": self._twin.dtype}, b""
 
     def versions(self) -> dict[str, str]:
         """Those of the libraries that are imported."""
@@ -451,8 +443,7 @@ class Serving(Service):
             method = self._bound.get(name) or self._bind(name)
             given = [asking.own(one) for one in ((rows, y) if name == "score" else (rows,))]
             begun = time.perf_counter_ns()
-            answer = None if self._twin is None else self._twin.call(name, given[0])
-            found[name] = asking.answered(method, given) if answer is None else answer
+            found[name] = asking.answered(method, given)
             elapsed += time.perf_counter_ns() - begun
             asking.check(self.model, name, found[name], asking.count(rows))
         self.phase = "answer"
@@ -481,10 +472,8 @@ class Serving(Service):
         return method
 
     def _with_warnings(self, head: dict[str, Any]) -> dict[str, Any]:
-        """The head with what was warned of since the last one, and once with why the twin was switched off."""
+        """The head with what was warned of since the last one."""
         warnings = tracebacks.drain_warnings()
-        if self._twin is not None and self._twin.off is not None:
-            head, self._twin = {**head, "note": self._twin.off}, None
         return {**head, "warnings": warnings} if warnings else head
 
     def _warm(self, signature: dict[str, Any]) -> str:
