@@ -304,7 +304,7 @@ class ConsoleApp(Navigator, inherit_bindings=False):
         from console.ui.exports import save_screen
 
         below = next(one for one in reversed(self.screen_stack) if isinstance(one, ConsoleScreen))
-        save_screen(self, self, below.PLACE, below.subject)
+        save_screen(self, below.PLACE, below.subject)
 
     def copy(self, what: str, name: str) -> None:
         """Put text where the operator can paste it, and say where that is."""

@@ -86,8 +86,8 @@ class EventsScreen(ConsoleScreen):
         if event is None:
             return
         if event.kind == "failure.added":
-            self.console_app.show_errors(event.subject, event.data.get("failure"))
+            self.app.show_errors(event.subject, event.data.get("failure"))
         elif self.engine.artifacts.row(event.subject) is not None:
-            self.console_app.open_model(event.subject)
+            self.app.open_model(event.subject)
         else:
-            self.console_app.say(f"{event.subject} is no longer in the store")
+            self.app.say(f"{event.subject} is no longer in the store")

@@ -86,7 +86,7 @@ class Finder:
         items: list[Item] = []
         for said in dict.fromkeys((rest.strip(), *(" ".join((*before, one)) for one in fitting))):
             try:
-                setting.prepare(self._below.console_app, self._below.subject, said)
+                setting.prepare(self._below.app, self._below.subject, said)
             except Usage as error:
                 problem = problem or wrong(error, setting.word)
             else:
@@ -104,7 +104,7 @@ class Finder:
             if by_name.items:
                 return by_name
             return Found((), f"no model is called {safe(rest, 60)}{await self.meant(rest)}")
-        possible = self._below.console_app.operations.possible
+        possible = self._below.app.operations.possible
         others.sort(key=lambda one: one is not sure and not possible(action.id, one.path))
         shown = [*([sure] if sure else ()), *(one for one in others if one is not sure)]
         items = tuple((("of", action.id, one.path), _model_line(head, one)) for one in shown)

@@ -18,12 +18,12 @@ class MarkingScreen(ArtifactScreen):
     @property
     def marks(self) -> Marks:
         """What is marked."""
-        return self.console_app.rows.marks
+        return self.app.rows.marks
 
     @property
     def marked_words(self) -> Sequence[str]:
         """How far what is done to all marked got, how many are marked, and how many of these the filter hides."""
-        going_on, hidden = self.console_app.marked.turns.round, self.console_app.rows.marks_hidden
+        going_on, hidden = self.app.marked.turns.round, self.app.rows.marks_hidden
         marked = f"{len(self.marks):,} marked" if self.marks else ""
         behind = f", {hidden:,} of them hidden" if hidden else ""
         return [words for words in (str(going_on or ""), marked + behind) if words]
@@ -31,11 +31,11 @@ class MarkingScreen(ArtifactScreen):
     def can(self, action: str) -> bool:
         """Whether what is marked allows it, or the subject where nothing is."""
         if action == "stop":
-            return self.console_app.marked.turns.round is not None
+            return self.app.marked.turns.round is not None
         if action == "mark-all":
             return bool(self._shown or self.marks)
         if action in OVER_MARKED and self.marks:
-            return self.console_app.marked.possible(action)
+            return self.app.marked.possible(action)
         return super().can(action)
 
     def why_not(self, action: str) -> str:
@@ -45,7 +45,7 @@ class MarkingScreen(ArtifactScreen):
         if action == "mark-all":
             return "nothing is shown"
         if action in OVER_MARKED and self.marks:
-            return self.console_app.marked.why_not(action)
+            return self.app.marked.why_not(action)
         return super().why_not(action)
 
     def label(self, action: str) -> str:
@@ -81,30 +81,30 @@ class MarkingScreen(ArtifactScreen):
 
     def do_stop(self) -> None:
         """Begin nothing more of what is being done to many."""
-        going_on = self.console_app.marked.turns.round
+        going_on = self.app.marked.turns.round
         if going_on is not None:
             going_on.stopped = True
             self.marks_changed()
 
     def do_load(self) -> None:
         """Load all marked, or the subject."""
-        self._over(self.console_app.marked.load, self.console_app.operations.load)
+        self._over(self.app.marked.load, self.app.operations.load)
 
     def do_unload(self) -> None:
         """Unload all marked, or the subject."""
-        self._over(self.console_app.marked.unload, self.console_app.operations.unload)
+        self._over(self.app.marked.unload, self.app.operations.unload)
 
     def do_probe(self) -> None:
         """Start or stop driving all marked, or the subject."""
-        self._over(self.console_app.marked.probe, self.console_app.operations.toggle_probe)
+        self._over(self.app.marked.probe, self.app.operations.toggle_probe)
 
     def do_inspect(self) -> None:
         """Read the files of all marked anew, or the subject's."""
-        self.console_app.marked.inspect(self._acted_on)
+        self.app.marked.inspect(self._acted_on)
 
     def do_seal(self) -> None:
         """Seal all marked, or the subject."""
-        self.console_app.marked.seal(self._acted_on)
+        self.app.marked.seal(self._acted_on)
 
     def _over(self, many: Callable[[Sequence[str]], None], one: Callable[[str], None]) -> None:
         """Have many done in turn; what asks about one alone asks where it is one alone, marked or not."""
@@ -120,4 +120,4 @@ class MarkingScreen(ArtifactScreen):
 
     @property
     def _shown(self) -> Sequence[Artifact]:
-        return self.console_app.rows.shown
+        return self.app.rows.shown

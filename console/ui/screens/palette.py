@@ -159,7 +159,7 @@ class PaletteScreen(ModalScreen[Callable[[], None] | None], Paced[Callable[[], N
 
     def _prepared(self, below: ConsoleScreen, key: Key) -> Callable[[], None]:
         """What a line of the list does. Raises ConsoleError for what cannot be done now."""
-        app = below.console_app
+        app = below.app
         match key:
             case ("action", action):
                 return partial(below.action_do, action)
@@ -189,7 +189,7 @@ class PaletteScreen(ModalScreen[Callable[[], None] | None], Paced[Callable[[], N
 
         def run() -> None:
             if not below.go_to(path) and BY_ID[action].acts and below.subject != path:
-                below.console_app.say(f"{BY_ID[action].label}: {path}")
+                below.app.say(f"{BY_ID[action].label}: {path}")
             about.action_do(action)
 
         return run
@@ -199,7 +199,7 @@ class PaletteScreen(ModalScreen[Callable[[], None] | None], Paced[Callable[[], N
         try:
             run()
         except ConsoleError as error:
-            below.console_app.say_error(error)
+            below.app.say_error(error)
 
     def _put(self, line: str) -> None:
         typed = self.query_one(Input)
