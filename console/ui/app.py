@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,8 +51,6 @@ Opener = Callable[[], Awaitable["Engine"]]
 _TOASTS: dict[str, SeverityLevel] = {"ok": "information", "attention": "warning", "failure": "error"}
 _TOLD_AGAIN_SECONDS = 15.0
 """How long the same kind of news of the same artifact is not told again."""
-_QUIET_SECONDS = 0.5
-"""How often it is looked whether nobody waits."""
 _TOAST_SECONDS = {"information": 5.0, "warning": 8.0, "error": 10.0}
 
 
@@ -197,22 +195,6 @@ class ConsoleApp(Navigator, inherit_bindings=False):
 
             self.run_worker(show_first(self, home, self._begin_with), group="first")
         self.call_after_refresh(self._engine.begin)
-        if not self.is_headless:
-            self.set_interval(_QUIET_SECONDS, partial(self._use_quiet, self._quiet_work()))
-
-    def _use_quiet(self, work: Iterator[None]) -> None:
-        """Do one step of what somebody would wait for later, if nobody waits now."""
-        if self.pace.quiet and not self.engine.artifacts.scanning:
-            next(work, None)
-
-    def _quiet_work(self) -> Iterator[None]:
-        from console.ui import tidy
-
-        yield from self.build_ahead()
-        tidy.begin()
-        while True:
-            yield
-            tidy.look()
 
     async def on_unmount(self) -> None:
         """End every child, whatever way the console ends."""

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from console.errors import ConsoleError, NeedsReview, Refused
 from console.records import Event, Verdict
+from console.ui.cooperative import cooperative
 from console.ui.keys import key_for
 from console.ui.operations import Operations
-from console.ui.slices import Pace
 from console.ui.tally import Outcome, Tally
 
 if TYPE_CHECKING:
@@ -99,8 +99,7 @@ class InTurn:
     ) -> list[str]:
         """Those for which the action makes sense now; of the others it is told why not, or that they are `idle`."""
         found: list[str] = []
-        pace = Pace()
-        for path in paths:
+        async for path in cooperative(paths):
             if begun.stopped:
                 begun.tally.add(_STOPPED, *found, *paths[begun.done :])
                 return []
@@ -110,7 +109,6 @@ class InTurn:
                 why = short(self._operations.why_not(action, path))
                 begun.tally.add(idle(path) or Outcome("left out", why, "warning"), path)
             begun.done += 1
-            await pace.step()
         begun.verb = ""
         return found
 

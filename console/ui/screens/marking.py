@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from console.records import Artifact
-from console.ui.marks import Marks
 from console.ui.screens.base import ArtifactScreen
 
 OVER_MARKED = ("load", "unload", "probe", "inspect", "seal")
@@ -16,8 +14,8 @@ class MarkingScreen(ArtifactScreen):
     """A screen about one artifact of many, of which others may be marked."""
 
     @property
-    def marks(self) -> Marks:
-        """What is marked."""
+    def marks(self) -> set[str]:
+        """The paths of what is marked."""
         return self.app.rows.marks
 
     @property
@@ -33,7 +31,7 @@ class MarkingScreen(ArtifactScreen):
         if action == "stop":
             return self.app.marked.turns.round is not None
         if action == "mark-all":
-            return bool(self._shown or self.marks)
+            return bool(len(self.app.rows) or self.marks)
         if action in OVER_MARKED and self.marks:
             return self.app.marked.possible(action)
         return super().can(action)
@@ -71,12 +69,12 @@ class MarkingScreen(ArtifactScreen):
 
     def do_mark(self) -> None:
         """Mark the subject, or take its mark away."""
-        self.marks.toggle(self._path)
+        self.app.rows.marks ^= {self._path}
         self.marks_changed()
 
     def do_mark_all(self) -> None:
         """Mark all that are shown, or none."""
-        self.marks.toggle_all(self._shown)
+        self.app.rows.mark_all()
         self.marks_changed()
 
     def do_stop(self) -> None:
@@ -117,7 +115,3 @@ class MarkingScreen(ArtifactScreen):
     @property
     def _acted_on(self) -> Sequence[str]:
         return sorted(self.marks) if self.marks else (self._path,)
-
-    @property
-    def _shown(self) -> Sequence[Artifact]:
-        return self.app.rows.shown

@@ -313,7 +313,7 @@ class ArtifactTable(ScrollView, can_focus=True):
         index = self.index
         if index is None and len(self._rows):
             index = min(self._last_index, len(self._rows) - 1)
-            self._path = self._rows.path_at(index)
+            self._path = self._rows.at(index).path
             self.post_message(self.Moved())
         if index is not None and index != self._last_index:
             self._last_index = index
@@ -357,7 +357,7 @@ class ArtifactTable(ScrollView, can_focus=True):
         """A line as it was drawn last, wherever it stood then, or drawn anew where it would be another one."""
         made_from = self._drawn[y] = self._fingerprint(y, now)
         index = self.scroll_offset.y + y - 1
-        place = self._rows.path_at(index) if y > 0 and index < len(self._rows) else y
+        place = self._rows.at(index).path if y > 0 and index < len(self._rows) else y
         kept_from, strip = self._strips.get(place, (None, None))
         if strip is None or kept_from != made_from:
             if len(self._strips) >= _STRIPS_KEPT:
@@ -413,7 +413,8 @@ class ArtifactTable(ScrollView, can_focus=True):
     def _lay_out(self, width: int) -> None:
         """Columns follow the width and the longest texts."""
         rows = self._rows
-        wanted = {name: rows.widest[name] for name in ("model", "class")} | {"usual": rows.usual_name} | rows.measured
+        wanted = {name: rows.widest[name] for name in ("model", "class")} | {"usual": rows.usual_name}
+        wanted |= {name: rows.counts[name] > 0 for name in ("p99", "rss")}
         now = (width, tuple(wanted.items()), rows.columns)
         if now != self._layout_for:
             self._layout_for = now
@@ -488,7 +489,7 @@ class ArtifactTable(ScrollView, can_focus=True):
         if not len(self._rows):
             return
         index = max(0, min(index, len(self._rows) - 1))
-        self._path, self._last_index = self._rows.path_at(index), index
+        self._path, self._last_index = self._rows.at(index).path, index
         self._bring_into_sight(index)
         self.revise()
         self.post_message(self.Moved())
