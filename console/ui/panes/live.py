@@ -20,7 +20,6 @@ from console.ui.panes.refused import DATA_CODES, refused_lines
 from console.ui.rows import Row
 from console.ui.running import screen_of
 from console.ui.states import again_words, failing_words
-from console.ui.widgets.backdrop import Backdrop
 from console.ui.widgets.charts_panel import ChartsPanel
 from console.ui.widgets.data_line import file_words
 from console.ui.widgets.keyvalue import paragraph
@@ -35,7 +34,7 @@ RATES = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
 """Rates the keys step through, in requests a second; 0 is as fast as it goes and comes after the last."""
 
 
-class LivePane(Vertical, Backdrop):
+class LivePane(Vertical):
     """Charts above, three lines about the probe and its data below; why, in place of charts, where data was refused."""
 
     DEFAULT_CSS = """

@@ -19,7 +19,6 @@ from console.ui.keys import key_for
 from console.ui.rows import Row
 from console.ui.running import screen_of
 from console.ui.saving import keep
-from console.ui.widgets.backdrop import Backdrop
 from console.ui.widgets.filter_bar import FilterBar
 from console.ui.widgets.log_pane import LogPane
 
@@ -32,7 +31,7 @@ _BUSY_S = 0.004
 """How long one look may take; what has come beside goes to the next one."""
 
 
-class OutputPane(Vertical, Backdrop):
+class OutputPane(Vertical):
     """The log, a line that says whether its end is followed, and the line for a search."""
 
     DEFAULT_CSS = """

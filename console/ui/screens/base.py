@@ -13,7 +13,6 @@ from console.errors import Refused
 from console.ui import text
 from console.ui.keys import BY_ID
 from console.ui.paced import Paced
-from console.ui.widgets.backdrop import Backdrop
 from console.ui.widgets.footer import Footer
 from console.ui.widgets.status import StatusLine
 
@@ -26,7 +25,7 @@ TICK_SECONDS = 1.0
 """How often it is looked whether a time that is shown reads differently."""
 
 
-class ConsoleScreen(Paced[None], Backdrop):
+class ConsoleScreen(Paced[None]):
     """A full screen. A subclass names its `PLACE`, takes its BINDINGS from the action table and has `do_<id>` methods.
 
     `subject` is the path of the artifact the screen is about, None where it is about none.

@@ -21,7 +21,6 @@ from console.ui.panes.try_it import TryPane
 from console.ui.rows import Row
 from console.ui.screens.base import ArtifactScreen
 from console.ui.screens.columned import ALONE, Columned
-from console.ui.widgets.backdrop import Backdrop
 from console.ui.widgets.line_list import LineList
 from console.ui.widgets.model_header import ModelHeader
 from console.ui.widgets.tab_line import TabLine
@@ -56,7 +55,7 @@ _OTHER_DATA = ("data.chosen", "recipe.written")
 _PROBING = ("faster", "slower", "larger", "smaller")
 
 
-class Panes(Container, Backdrop):
+class Panes(Container):
     """Where the open tab stands."""
 
 
