@@ -7,7 +7,7 @@ through `console.safe_text`. Times are seconds since the epoch, durations millis
 from __future__ import annotations
 
 from backends.core.inspection import Inspection, Json, Signature
-from console.records.artifacts import Artifact, FileIdentity, Known, Verdict
+from console.records.artifacts import Artifact, FileIdentity, Verdict
 from console.records.data import DataColumns, DataSource, Draft, ModelData
 from console.records.events import Event
 from console.records.failures import Difference, ExceptionInfo, Failure, Frame
@@ -68,7 +68,6 @@ __all__ = [
     "Inspection",
     "Json",
     "Judgement",
-    "Known",
     "Layer",
     "LogLine",
     "LogPart",

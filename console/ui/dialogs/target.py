@@ -73,7 +73,7 @@ class TargetScreen(PickScreen[Aim | None]):
             guess = likely_target(columns, self._expected.signature, self._expected.ignored, self._called)
             self._likely = self._now if kept else guess
         self.search()
-        await self._found()
+        await self._settled()
         if not self.typed and self._columns is not None:
             self.listed.select(("target", self._likely))
         self.describe(self.listed.key)
