@@ -22,7 +22,7 @@ from tests.readers import CONSOLE, CommandLine, constants_in, methods_of, reads_
 Table = tuple[type[Any], frozenset[str]]
 """A table of a file, and the names its value goes by in the code."""
 
-READS_A_RECIPE = ("recipe", "of", "or_default", "_written", "_recipe", "load_recipe", "read_recipe")
+READS_A_RECIPE = ("recipe", "of", "or_default", "_written", "_recipe", "read_recipe")
 
 
 def tables(cls: type[Any], *names: str) -> Iterator[Table]:

@@ -45,10 +45,6 @@ class Failures:
         """Those still kept, newest last."""
         return tuple(self._kept)
 
-    def last_of(self, path: str) -> Failure | None:
-        """The newest failure of one artifact."""
-        return next((one for one in reversed(self._kept) if one.artifact == path), None)
-
 
 def _kind(failure: Failure) -> tuple[object, ...]:
     return failure.phase, failure.code, failure.type, failure.message, failure.exit, failure.digest

@@ -170,12 +170,6 @@ def _is_there(path: Path) -> bool:
     return path.is_file() or path.is_symlink()
 
 
-def load_recipe(artifact: Path) -> Recipe:
-    """The recipe of the artifact at this path, all defaults where it has none. Raises BadInput like `read_recipe`."""
-    path = recipe_path(artifact)
-    return Recipe() if path is None else read_recipe(path)
-
-
 def read_recipe(path: Path) -> Recipe:
     """Read one recipe file. Raises BadInput naming file, line and, for an unknown key, the nearest valid one."""
     text = recipe_text(path)
@@ -184,12 +178,6 @@ def read_recipe(path: Path) -> Recipe:
     if recipe.retrain.search and recipe.retrain.search.engine == "dask" and not recipe.retrain.search.address:
         raise BadInput(f"{path}: retrain.search.engine is 'dask' but retrain.search.address is missing")
     return recipe
-
-
-def missing_data(recipe: Recipe) -> tuple[str, ...]:
-    """A sentence for each data file the recipe names that is not there."""
-    named = (("train", recipe.data.train), ("holdout", recipe.data.holdout))
-    return tuple(f"data.{key}: there is no {path}" for key, path in named if path and not os.path.isfile(path))
 
 
 def data_paths(path: Path) -> tuple[str, ...]:

@@ -11,19 +11,16 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from console.errors import ConsoleError
 from console.os_errors import hint, why
 from console.records import Failure, Layer, Memory
-from console.worker import mailbox
 from console.worker.deadlines import Deadlines
 from console.worker.exits import Exit, OomCounters, is_dying, is_stopped, resident_bytes
 from console.worker.failures import error_of, from_frame, new_failure
-from console.worker.forms import CallForm
 from console.worker.groups import Group
 from console.worker.line import Line
-from console.worker.mailbox import Mailbox
 from console.worker.mapped import MappedFile
 from console.worker.output import OutputRing
 from console.worker.versions import Versions
@@ -51,28 +48,13 @@ Reap = Callable[[], Coroutine[Any, Any, Exit]]
 OnEvent = Callable[[Head], None]
 
 
-class Hold(Protocol):
-    """How the answer to a small call is waited for: for so many seconds at once, and then in the event loop.
-
-    `awake`: neither side goes to sleep meanwhile, and another call follows soon.
-    """
-
-    @property
-    def seconds(self) -> float:
-        """0 where the event loop goes on at once."""
-
-    @property
-    def awake(self) -> bool:
-        """Costs both processors, and the time of two wake-ups less."""
-
-
 @dataclass(eq=False, slots=True)
 class _Pending:
     future: asyncio.Future[tuple[Head, bytes]]
     phase: str
     seconds: float
     on_event: OnEvent | None = None
-    input: str | CallForm | None = None
+    input: str | None = None
     late: bool = False
 
 
@@ -221,68 +203,6 @@ class ChildProcess:
             raise error_of(new_failure(self.label, phase, "not-sent", message, hint=hint(error))) from None
         return self._expect(number, _Pending(self._loop.create_future(), phase, deadline, on_event, input))
 
-    async def call(
-        self, form: CallForm, end: bytes, phase: str, deadline: float, hold: Hold | None
-    ) -> tuple[Head, bytes]:
-        """A call whose frame is known but for its end; answers and raises as `request` does.
-
-        While it is the only one, `hold` says for how long its answer is waited for before the event loop goes on; it
-        has had a turn while the child was at work, where both stay awake.
-        """
-        if not self.alive:
-            raise error_of(self.death_failure(phase, str(form)))
-        if len(self._pending) >= IN_FLIGHT_CAP:
-            raise self._too_many(phase)
-        self._last_id = number = self._last_id + 1
-        self._alone = 0 if self._pending else self._alone + 1
-        alone = self._alone >= ALONE
-        awake = alone and hold is not None and hold.awake
-        try:
-            frame = form.frame(number, end, soon=awake)
-            if awake:
-                self._line.post(frame)
-            else:
-                self._line.send_frame(frame, gather=not alone)
-        except WireError as error:
-            raise self._not_sent(phase, error) from None
-        future = self._expect(number, _Pending(self._loop.create_future(), phase, deadline, None, form))
-        if awake and hold is not None:
-            await self._held_awake(future, hold.seconds)
-        elif alone and hold is not None and hold.seconds:
-            self._line.hold(hold.seconds, awake=False)
-        return await future
-
-    async def _held_awake(self, future: asyncio.Future[tuple[Head, bytes]], seconds: float) -> None:
-        """Wait for an answer without going to sleep; the event loop goes round once meanwhile."""
-        try:
-            await self._turn(future)
-            if seconds and len(self._pending) == 1 and not future.done():
-                self._line.hold(seconds, awake=True)
-        finally:
-            self._line.rest()
-
-    async def share_mailbox(self) -> None:
-        """Let calls that follow fast on each other go through shared memory; where that cannot be, nothing changes."""
-        with suppress(OSError, ValueError, ConsoleError):
-            fd = mailbox.created()
-            if fd is None:
-                return
-            try:
-                await self.request("mailbox", fds=(fd,))
-                if self.alive:
-                    self._line.mailbox = Mailbox(fd, console=True)
-            finally:
-                os.close(fd)
-
-    @staticmethod
-    async def _turn(future: asyncio.Future[tuple[Head, bytes]]) -> None:
-        """Let the event loop go round once."""
-        try:
-            await asyncio.sleep(0)
-        except asyncio.CancelledError:
-            future.cancel()
-            raise
-
     def _expect(self, number: int, pending: _Pending) -> asyncio.Future[tuple[Head, bytes]]:
         """An answer to this number comes within its deadline."""
         self._pending[number] = pending
@@ -429,8 +349,7 @@ class ChildProcess:
             shutil.rmtree(self.scratch, ignore_errors=True)
         for number in list(self._pending):
             pending = self._pending[number]
-            given = None if pending.input is None else str(pending.input)
-            self._answer(number, error_of(self.death_failure(pending.phase, given)))
+            self._answer(number, error_of(self.death_failure(pending.phase, pending.input)))
         if self.mapped is not None:
             self.mapped.close()
         self.ended.set()

@@ -29,12 +29,10 @@ from console.worker.child.data.options import Extent, options_from
 from console.worker.child.libraries.parts import receivers
 from console.worker.child.main import Answer, Refusal, Request, Service
 from console.worker.child.mixed import mixed
-from console.worker.child.repeats import Repeats
 from console.worker.child.runnables import class_of, model_of
 from console.worker.child.tables import Table
-from console.worker.packed import call_number, table_call
 from console.worker.versions import noted
-from console.worker.wire import DTYPES, Frame, Head, Receiver, encode
+from console.worker.wire import DTYPES, Frame, Head, Receiver
 
 COMPARED_ROWS = 500
 SUSPECT_ROWS = 20
@@ -52,7 +50,6 @@ class Serving(Service):
         self._truths: dict[Table, Union[truth.Truth, Refusal]] = {}
         self._changes: list[live.Change] = []
         self._batching = Batching(self._key)
-        self._repeats = Repeats()
         self._row_wise: frozenset[str] = frozenset()
         self._methods: tuple[str, ...] = ()
         self._first: Optional[str] = None
@@ -62,7 +59,6 @@ class Serving(Service):
         self._suspect = False
         self._last_table = 0
         self.operations = {
-            "rehearse": self.rehearse,
             "load": self.load,
             "open_data": self.open_data,
             "close_data": self.close_data,
@@ -76,19 +72,8 @@ class Serving(Service):
             "write_outputs": self.write_outputs,
             "save": self.save,
             "export_onnx": self.export_onnx,
-            "mailbox": self.share_mailbox,
         }
         tracebacks.collect_warnings()
-
-    def rehearse(self, request: Request) -> Answer:
-        """Nothing → nothing; what the first load and the first call do once is done with models of our own."""
-        from console.worker.child import rehearsal  # brings the walk, which a worker that is given a model needs not
-
-        try:
-            rehearsal.run()
-        finally:
-            tracebacks.drain_warnings()
-        return {}, b""
 
     def load(self, request: Request) -> Answer:
         """format, at, imports, name, label, opened → class, methods, signature, phases, versions.
@@ -110,7 +95,6 @@ class Serving(Service):
         self.model = model_of(loaded)
         self._bound.clear()
         self._truths.clear()
-        self._repeats.forget()
         self._changes = live.quieten(self.model)
         self._row_wise = live.row_wise(self.model)
         self._methods = tuple(methods.methods_of(self.model))
@@ -284,43 +268,12 @@ class Serving(Service):
         rows = calls.array_from(buffer, fields["dtype"], fields["shape"])
         found, elapsed = self._run(rows, self._asked(fields), None)
         self._learn(fields, len(rows), elapsed)
-        if not request.fds:
-            self._repeats.learn(fields, len(request.body), self._asked(fields), self._key(fields))
         places, arrays = calls.raw_arrays(found)
         head = self._with_warnings({"worker_ns": int(elapsed * 1e6), "arrays": places})
         if len(request.fds) < 2:
             return head, b"".join(array.tobytes() for array in arrays)
         results.write_numbers(request.fds[1], arrays)
         return head, b""
-
-    @property
-    def crowded(self) -> bool:
-        """Whether the last call of the model answered several requests."""
-        return self._batching.crowded
-
-    def again(self, frame: bytes) -> Optional[bytes]:
-        """The answer to an array call like one before, or to a call of rows of a table that wants no outputs."""
-        known = self._repeats.find(frame)
-        if known is None:
-            return self._again_of_table(frame)
-        found, elapsed = self._run(known.rows(frame), known.methods, None)
-        if known.key is not None and known.counted():
-            self._batching.cost(known.key).learn(known.shape[0], elapsed / 1e3)
-        return known.framed(call_number(frame), int(elapsed * 1e6), found, self._with_warnings({}))
-
-    def _again_of_table(self, frame: bytes) -> Optional[bytes]:
-        call = table_call(frame)
-        if call is None:
-            return None
-        number, asked, outputs, score, data, start, stop = call
-        if outputs or data not in self.tables or self.model is None:
-            return None
-        self.phase, self.input = "call", None
-        head = self._called(self.tables[data], start, stop, asked or self._asked({}), score=score)[0]
-        try:
-            return encode({**head, "id": number})
-        except ValueError:
-            return None
 
     def next(self, receiver: Receiver) -> list[Frame]:
         """The next request, with others that one call of the model can answer."""
