@@ -18,6 +18,7 @@ from console.worker import shared
 from console.worker.answers import (
     HoldoutRows,
     Loaded,
+    Methods,
     RawArray,
     Saved,
     data_from,
@@ -30,7 +31,7 @@ from console.worker.answers import (
     sample_from,
     saved_from,
 )
-from console.worker.failures import error_of, new_failure, texts, version_texts
+from console.worker.failures import error_of, new_failure, version_texts
 from console.worker.forms import CallForm, Forms
 from console.worker.launcher import Launcher
 from console.worker.limits import Limits, SandboxPlan
@@ -40,9 +41,9 @@ from console.worker.packed import METHODS, ROW_RANGE
 from console.worker.placement import Placement
 from console.worker.process import ChildProcess
 from console.worker.shared import Buffer
-from console.worker.strict import Malformed
+from console.worker.strict import Malformed, decoded
 from console.worker.versions import Versions
-from console.worker.wire import Head, WireError
+from console.worker.wire import Head
 
 T = TypeVar("T")
 Progress = Callable[[int, float], None]
@@ -221,7 +222,7 @@ class Worker:
         Raises ChildRefused where it has one of them not, or none that answers rows.
         """
         head, _body = await self.child.request("resolve", {"methods": list(methods)}, deadline=deadline)
-        return self._checked(lambda said: texts(said["methods"]), head)
+        return self._checked(lambda said: decoded(said.get("methods"), Methods), head)
 
     async def call_rows(
         self,
@@ -301,9 +302,10 @@ class Worker:
             rows = shape[0] if shape else FEW_ROWS
             head, answer = await self._ask(form, bytes(numbers), methods, deadline, rows)
         try:
-            return raw_from(head, answer), answer, head["worker_ns"] / 1e6
-        except (Malformed, WireError, KeyError, TypeError, ValueError) as error:
+            arrays, milliseconds = raw_from(head, answer)
+        except Malformed as error:
             raise self._malformed(error) from None
+        return arrays, answer, milliseconds
 
     async def _call_shared(
         self, dtype: str, shape: tuple[int, ...], methods: tuple[str, ...], numbers: Buffer | int, deadline: float
@@ -360,7 +362,7 @@ class Worker:
             try:
                 outputs, found = files.read(head)
                 return replace(outcome_from(head, spent * 1e3), outputs=outputs), found
-            except (Malformed, shared.NotSealed, KeyError, TypeError, ValueError) as error:
+            except (Malformed, shared.NotSealed) as error:
                 raise self._malformed(error) from None
 
     async def save(
@@ -396,7 +398,7 @@ class Worker:
     def _checked(self, convert: Callable[[Head], T], head: Head) -> T:
         try:
             return convert(head)
-        except (Malformed, KeyError, TypeError, ValueError) as error:
+        except Malformed as error:
             raise self._malformed(error) from None
 
     def _malformed(self, error: Exception) -> ConsoleError:
