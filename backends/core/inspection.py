@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Optional, Union
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 __all__ = ["ArrayInfo", "Finding", "Inspection", "Json", "ModelEntry", "NameUse", "Signature", "outermost"]
 
-Json = Union[None, bool, int, float, str, "list[Json]", "dict[str, Json]"]
+if TYPE_CHECKING:
+    Json = Union[None, bool, int, float, str, "list[Json]", "dict[str, Json]"]
+else:
+    Json = Any
+    """No library that reads annotations at run time knows a type that names itself."""
 
 
 @dataclass(frozen=True)

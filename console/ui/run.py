@@ -6,9 +6,10 @@ import os
 import signal
 import sys
 import termios
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from console import ending
 from console.config import Settings, Theme

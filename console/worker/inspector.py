@@ -23,7 +23,7 @@ from console.worker.answers import columns_from
 from console.worker.failures import error_of, new_failure
 from console.worker.launcher import Launcher
 from console.worker.process import ChildProcess
-from console.worker.strict import inspection_from
+from console.worker.strict import Malformed, inspection_from
 from console.worker.wire import Head
 
 DEADLINE = 30.0
@@ -141,7 +141,7 @@ class Inspectors:
                 raise
             try:
                 return columns_from(head)
-            except (ValueError, KeyError, TypeError) as error:
+            except Malformed as error:
                 child.kill("protocol", "sent columns that are none and was killed")
                 message = f"the inspector's answer is malformed: {error}"
                 raise error_of(new_failure(name, "columns", "protocol", message)) from None

@@ -18,6 +18,7 @@ from console.worker import shared
 from console.worker.answers import (
     HoldoutRows,
     Loaded,
+    Methods,
     RawArray,
     Saved,
     data_from,
@@ -30,16 +31,16 @@ from console.worker.answers import (
     sample_from,
     saved_from,
 )
-from console.worker.failures import error_of, new_failure, texts, version_texts
+from console.worker.failures import error_of, new_failure, version_texts
 from console.worker.launcher import Launcher
 from console.worker.limits import Limits, SandboxPlan
 from console.worker.mapped import MappedFile
 from console.worker.outputs import OutputFiles
 from console.worker.process import ChildProcess
 from console.worker.shared import Buffer
-from console.worker.strict import Malformed
+from console.worker.strict import Malformed, decoded
 from console.worker.versions import Versions
-from console.worker.wire import Head, WireError
+from console.worker.wire import Head
 
 T = TypeVar("T")
 Progress = Callable[[int, float], None]
@@ -186,7 +187,7 @@ class Worker:
         Raises ChildRefused where it has one of them not, or none that answers rows.
         """
         head, _body = await self.child.request("resolve", {"methods": list(methods)}, deadline=deadline)
-        return self._checked(lambda said: texts(said["methods"]), head)
+        return self._checked(lambda said: decoded(said.get("methods"), Methods), head)
 
     async def call_rows(
         self,
@@ -267,9 +268,10 @@ class Worker:
                 "call_array", fields, body=bytes(numbers), deadline=deadline, input=given
             )
         try:
-            return raw_from(head, answer), answer, head["worker_ns"] / 1e6
-        except (Malformed, WireError, KeyError, TypeError, ValueError) as error:
+            arrays, milliseconds = raw_from(head, answer)
+        except Malformed as error:
             raise self._malformed(error) from None
+        return arrays, answer, milliseconds
 
     async def _call_shared(
         self, fields: Head, given: str, numbers: Buffer | int, deadline: float
@@ -322,7 +324,7 @@ class Worker:
             try:
                 outputs, found = files.read(head)
                 return replace(outcome_from(head, spent * 1e3), outputs=outputs), found
-            except (Malformed, shared.NotSealed, KeyError, TypeError, ValueError) as error:
+            except (Malformed, shared.NotSealed) as error:
                 raise self._malformed(error) from None
 
     async def save(
@@ -355,7 +357,7 @@ class Worker:
     def _checked(self, convert: Callable[[Head], T], head: Head) -> T:
         try:
             return convert(head)
-        except (Malformed, KeyError, TypeError, ValueError) as error:
+        except Malformed as error:
             raise self._malformed(error) from None
 
     def _malformed(self, error: Exception) -> ConsoleError:

@@ -19,8 +19,10 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 HEAVY = frozenset(
-    ["numpy", "scipy", "pandas", "sklearn", "joblib", "h5py", "torch", "tensorflow", "keras", "onnx", "onnxruntime"]
-    + ["skl2onnx", "lightgbm", "xgboost", "catboost", "safetensors"]
+    {
+        *("numpy", "scipy", "pandas", "sklearn", "joblib", "h5py", "torch", "tensorflow", "keras", "onnx"),
+        *("onnxruntime", "skl2onnx", "lightgbm", "xgboost", "catboost", "safetensors"),
+    }
 )
 ALL_POINTS = 1500
 """Up to this size a sample is cut off at every byte."""

@@ -7,6 +7,7 @@ import hashlib
 import os
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,7 @@ def test_it_is_one_row_and_its_members_have_none(store: Path, llm: Path) -> None
 def test_a_look_that_finds_it_the_same_keeps_what_is_known_of_it(store: Path, llm: Path) -> None:
     catalog = Catalog(store)
     catalog.scan_all()
-    assert catalog.learn(row(catalog).replace(format="safetensors"))
+    assert catalog.learn(replace(row(catalog), format="safetensors"))
     assert not catalog.scan_all()
     assert not catalog.rescan(["llm"])
     assert row(catalog).format == "safetensors"
@@ -138,7 +139,7 @@ def test_the_next_session_starts_from_it(store: Path, llm: Path, tmp_path: Path)
     first = Catalog(store)
     first.scan_all()
     index = Index(store, tmp_path / "cache")
-    index.save([row(first).replace(format="safetensors")])
+    index.save([replace(row(first), format="safetensors")])
     second = Catalog(store)
     found = index.load("")
     index.close()
