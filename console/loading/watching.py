@@ -21,6 +21,7 @@ from console.records import Artifact, Event
 from console.store.catalog import Catalog, row_of
 from console.store.changes import Changes
 from console.store.index import Index, Remembered
+from console.store.syscalls import give_memory_back
 
 if TYPE_CHECKING:
     from console.store.noticing import Coverage
@@ -78,6 +79,7 @@ class Watching:
     async def remember(self) -> None:
         """Start from what the last session knew of this store: the first screen of it at once."""
         self.scanning = True
+        give_memory_back()
         self._index = Index(self._root)
         self._pages = self._index.pages(self._facts.fingerprint(), FIRST_ROWS)
         await self._remember_page()

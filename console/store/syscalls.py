@@ -1,4 +1,4 @@
-"""The few calls the standard library lacks: openat2, renameat2 and FICLONE (linux/openat2.h, linux/fs.h)."""
+"""The few calls the standard library lacks: openat2, renameat2, FICLONE (linux/openat2.h, linux/fs.h) and mallopt."""
 
 from __future__ import annotations
 
@@ -22,6 +22,9 @@ RENAME_EXCHANGE = 2
 
 _FICLONE = 0x40049409
 _OPENAT2_TRIES = 16
+
+_M_TRIM_THRESHOLD = -1
+_SPARE_BYTES = 128 << 10
 
 
 class _OpenHow(ctypes.Structure):
@@ -92,3 +95,13 @@ def clone(source: int, target: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def give_memory_back() -> None:
+    """From now on free memory at the top of the heap goes back to the kernel (mallopt(3)).
+
+    glibc raises its threshold with every large block that is freed, and would keep what a scan of the store needed.
+    """
+    mallopt = getattr(_libc, "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_TRIM_THRESHOLD, _SPARE_BYTES)
