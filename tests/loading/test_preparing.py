@@ -47,7 +47,9 @@ async def test_who_passes_by_prepares_nothing_and_who_stays_prepares_once(monkey
     for path in ("a", "b", "c", "c"):
         found.look_at(path)
     await seals.hear()
+    timer = found._timer
     found.look_at("c")
+    assert found._timer is timer
     shelf.put([row("c", size=11)])
     found.look_at("c")
     await seals.hear()
