@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gzip
 import io
 import os
@@ -24,7 +25,7 @@ from backends.core.descriptors import built_in
 from backends.core.format import _resolved
 from backends.core.source import MemorySource, Source
 from tests import torch_files
-from tests.backends import test_keras
+from tests.backends import test_keras, test_onnx
 from tests.backends.contract import HEAVY, Sample, report_of
 from tests.safetensors_files import packed
 
@@ -95,6 +96,14 @@ def at_path(write: Callable[[Path], object]) -> Callable[[], bytes]:
     return make
 
 
+def onnx_bytes(make: Callable[[], Any]) -> bytes:
+    """A model without what stands last in a file and may as well be missing: functions and metadata."""
+    made = copy.deepcopy(make())
+    del made.metadata_props[:], made.functions[:]
+    data: bytes = made.SerializeToString()
+    return data
+
+
 SAMPLES = (
     Sample("pickle", "protocol 5", ".pkl", lambda: pickle.dumps(model(), 5), model=model),
     Sample("pickle", "protocol 0", ".pkl", lambda: pickle.dumps({"a": [1, 2.5, "x"]}, 0)),
@@ -103,6 +112,8 @@ SAMPLES = (
     Sample("joblib", "zlib", ".joblib", written("joblib", model, compression="zlib")),
     Sample("npy", "numbers", ".npy", written("npy", lambda: X)),
     Sample("npz", "two arrays", ".npz", written("npz", arrays)),
+    Sample("onnx", "a forest", ".onnx", lambda: onnx_bytes(test_onnx.forest)),
+    Sample("onnx", "a network", ".onnx", lambda: onnx_bytes(test_onnx.network)),
     Sample("hdf5", "a model", ".h5", written("hdf5", model), HDF5, native=True, model=model),
     Sample("hdf5-weights", "a model", ".h5", written("hdf5-weights", model), HDF5, native=True, model=model),
     Sample("hdf5-data", "an array", ".h5", hdf5_data, HDF5, native=True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -136,6 +137,13 @@ def test_a_session_neither_spins_nor_keeps_an_arena() -> None:
     options = model._session.get_session_options()
     assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
     assert (options.intra_op_num_threads, options.enable_cpu_mem_arena) == (1, False)
+
+
+def test_a_missing_runtime_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = skl2onnx.to_onnx(LinearRegression().fit(X, Y), X[:1].astype("f4"))
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(NotLoadable, match="needs the Python package onnxruntime: install the onnx extra"):
+        loaded(made)
 
 
 def test_what_is_not_run_says_why() -> None:

@@ -38,7 +38,10 @@ def load(source: Source, at: str = "") -> LoadedModel:
     if not found.loadable:
         raise NotLoadable("its weights lie in other files, which are not read: save it as one file")
     begun = time.perf_counter()
-    session = open_session(source.read(0, source.size))
+    try:
+        session = open_session(source.read(0, source.size))
+    except ImportError:
+        raise NotLoadable("running it needs the Python package onnxruntime: install the onnx extra") from None
     operators = found.details.get("operators")
     row_wise = isinstance(operators, dict) and _ROW_WISE.issuperset(operators)
     model = OnnxModel(session, found.signature, row_wise)

@@ -15,7 +15,7 @@ __all__ = ["FIXED32", "FIXED64", "LENGTH", "VARINT", "WireReader"]
 
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 _FIRST, _LARGEST = 4096, 1 << 18
-_BUDGET = 3_000_000
+_BUDGET = 2_000_000
 _RUN = 4096
 _SHORT = 40
 """Texts up to this length are passed over in runs, as the lists of a tree ensemble hold them by the thousand."""
