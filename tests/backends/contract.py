@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -19,12 +20,13 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 HEAVY = frozenset(
-    ["numpy", "scipy", "pandas", "sklearn", "joblib", "h5py", "torch", "tensorflow", "keras", "onnx", "onnxruntime"]
-    + ["skl2onnx", "lightgbm", "xgboost", "catboost", "safetensors"]
-)
+    ("numpy", "scipy", "pandas", "sklearn", "joblib", "h5py", "torch", "tensorflow", "keras", "onnx", "onnxruntime")
+).union(("skl2onnx", "lightgbm", "xgboost", "catboost", "safetensors"))
 ALL_POINTS = 1500
 """Up to this size a sample is cut off at every byte."""
 SOME_POINTS = 80
+CPU_SECONDS = 10.0
+"""Processor time after which an inspection hangs: its child dies, as one in a sandbox does by its limit."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,7 @@ def _main(path: str, name: str, mutations: int, first: int, padded: bool) -> Rep
         if number < first or changed == data:
             continue
         print(number, flush=True)
+        signal.setitimer(signal.ITIMER_VIRTUAL, CPU_SECONDS)
         fault = _fault(inspect, changed, cut=words.startswith("cut"))
         report.tried += 1
         if fault:
