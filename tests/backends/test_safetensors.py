@@ -17,6 +17,7 @@ from backends.core.errors import Damaged
 from backends.core.inspection import ArrayInfo, Inspection
 from backends.core.source import MemorySource, Source
 from backends.formats.safetensors import FORMATS
+from tests.backends.contract import changes
 from tests.safetensors_files import INDEX, Tensors, entry, framed, packed, shard, write_shards
 
 (FORMAT,) = FORMATS
@@ -206,6 +207,19 @@ def test_a_shard_that_is_a_pickle_as_well_is_told_by_name(tmp_path: Path) -> Non
     sources = {path.name: MemorySource(path.read_bytes()) for path in tmp_path.iterdir()}
     found = directories.inspect({name: sources[name] for name in directories.members_of(sources)})
     assert [(each.code, each.detail.partition(":")[0]) for each in found.findings] == [("polyglot", shard(2, 2))]
+
+
+@pytest.mark.parametrize("name", [INDEX, shard(1, 2), shard(2, 2)])
+def test_whatever_is_done_to_a_member_ends_in_a_verdict(name: str, tmp_path: Path) -> None:
+    write_shards(tmp_path, *SHARDS)
+    whole = {path: (tmp_path / path).read_bytes() for path in (INDEX, shard(1, 2), shard(2, 2))}
+    for words, changed in changes(whole[name], name, 100, padded=False):
+        sources = {path: MemorySource(changed if path == name else data) for path, data in whole.items()}
+        try:
+            found = directories.inspect(sources)
+        except Damaged:
+            continue
+        assert not (words.startswith("cut") and found.complete)
 
 
 @pytest.mark.parametrize(
