@@ -172,7 +172,7 @@ SCREENS: dict[str, Callable[[], Screen[None]]] = {
     "sandbox": lambda: SandboxScreen(DRIVEN),
     "trust": lambda: TrustScreen("fraud/lr.pkl"),
     "update": lambda: UpdateScreen(DRIVEN),
-    "help": lambda: HelpScreen("home"),
+    "help": HelpScreen,
     **{f"model {tab}": lambda tab=tab: ModelScreen(DRIVEN, tab) for tab in TABS if tab != "try"},  # type: ignore[misc]
     **{f"dead {tab}": lambda tab=tab: ModelScreen(DEAD, tab) for tab in TABS},  # type: ignore[misc]
 }

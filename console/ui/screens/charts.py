@@ -64,8 +64,7 @@ class ChartsScreen(ArtifactScreen):
         yield self._sight
 
     def on_mount(self) -> None:
-        """Start with what is loaded, in the zoom that was chosen last."""
-        self._grid.dot_seconds = self.app.dot_seconds
+        """Start with what is loaded."""
         self.engine_changed(())
 
     def footer_actions(self) -> Sequence[str]:
@@ -195,8 +194,7 @@ class ChartsScreen(ArtifactScreen):
         self._grid.select(self._grid.shown[2] - 1)
 
     def _zoom(self, steps: int) -> None:
-        self.app.dot_seconds = zoomed(self.app.dot_seconds, steps)
-        self._grid.zoom(self.app.dot_seconds)
+        self._grid.zoom(zoomed(self._grid.dot_seconds, steps))
         self._say()
 
 

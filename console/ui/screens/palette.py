@@ -35,15 +35,27 @@ class PaletteScreen(PickScreen[None]):
 
     BINDINGS = [Binding("down", "down", show=False), Binding("up", "up", show=False)]
 
-    def __init__(self, below: ConsoleScreen, given: list[str]) -> None:
-        """`given` are the commands of before, to which this one is added."""
+    _below: ConsoleScreen
+    _finder: Finder
+
+    def __init__(self) -> None:
         super().__init__("", "", placeholder="an action, a model, a theme or a command", keys="")
-        self._below = below
-        self._finder = Finder(below)
         self._found = Found()
         self._chosen = False
-        self._given = given
+        self._given: list[str] = []
         self._recalled = 0
+
+    def begin(self, below: ConsoleScreen) -> None:
+        """Offer what can be done on the screen below, with nothing typed yet."""
+        self._below = below
+        self._finder = Finder(below)
+        self._recalled = 0
+        line = self.query_one_optional(LineInput)
+        if line is not None:
+            with line.prevent(LineInput.Changed):
+                line.value = ""
+            line.focus()
+            self.search()
 
     def compose(self) -> ComposeResult:
         """The line, what is wrong with it, and the list."""
@@ -98,7 +110,7 @@ class PaletteScreen(PickScreen[None]):
             self._say(error.message if not isinstance(error, Usage) else wrong(error, key[1]), wrong=True)
             return
         line = completed(key).strip()
-        self._given[:] = [*(one for one in self._given[-_REMEMBERED:] if one != line), line]
+        self._given = [*(one for one in self._given[-_REMEMBERED:] if one != line), line]
         self.dismiss(None)
         below.call_later(self._guarded, below, run)
 
