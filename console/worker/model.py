@@ -34,11 +34,10 @@ from console.worker.answers import (
 from console.worker.failures import error_of, new_failure, version_texts
 from console.worker.launcher import Launcher
 from console.worker.limits import Limits, SandboxPlan
-from console.worker.mapped import MappedFile
 from console.worker.outputs import OutputFiles
 from console.worker.process import ChildProcess
-from console.worker.shared import Buffer
-from console.worker.strict import Malformed, decoded
+from console.worker.shared import Buffer, MappedFile
+from console.worker.strict import Malformed
 from console.worker.versions import Versions
 from console.worker.wire import Head
 

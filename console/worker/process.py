@@ -21,14 +21,14 @@ from console.worker.exits import Exit, OomCounters, is_dying, is_stopped, reside
 from console.worker.failures import error_of, from_frame, new_failure
 from console.worker.groups import Group
 from console.worker.line import Line
-from console.worker.mapped import MappedFile
 from console.worker.output import OutputRing
+from console.worker.shared import MappedFile
 from console.worker.versions import Versions
 from console.worker.wire import Head, WireError
 
 IN_FLIGHT_CAP = 64
 ALONE = 2
-"""So many requests in a row that found no other unanswered have a single caller: theirs need not wait for company."""
+"""So many requests in a row that found no other unanswered have a single caller: theirs are sent at once."""
 EVENTS_A_SECOND = 2_000
 DUMP_SECONDS = 0.15
 """How long a child that overstayed has to print its Python stack before it is killed."""
@@ -115,11 +115,6 @@ class ChildProcess:
         return len(self._pending)
 
     @property
-    def alone(self) -> bool:
-        """Whether the requests of late came one at a time."""
-        return self._alone >= ALONE
-
-    @property
     def over_its_limit(self) -> bool:
         """Whether the kernel ended it at the memory limit of its own control group."""
         return self._group_kills > 0
@@ -195,7 +190,7 @@ class ChildProcess:
         number = self._last_id
         self._alone = 0 if self._pending else self._alone + 1
         try:
-            self._line.send({**(fields or {}), "op": op, "id": number}, body, fds, gather=not self.alone)
+            self._line.send({**(fields or {}), "op": op, "id": number}, body, fds, gather=self._alone < ALONE)
         except WireError as error:
             raise self._not_sent(phase, error) from None
         except OSError as error:
