@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-import tomllib
 import types
 from collections.abc import Iterator
 from itertools import takewhile
@@ -47,6 +46,8 @@ Place = tuple[str | int, ...]
 
 def parsed(path: Path, text: str, error: type[ConsoleError] = BadInput) -> dict[str, Any]:
     """The tables of a TOML text. Raises `error` that names the file and where it is no TOML."""
+    import tomllib  # after the first picture: most start without a file to read
+
     try:
         return tomllib.loads(text.removeprefix(_BYTE_ORDER_MARK))
     except tomllib.TOMLDecodeError as wrong:
