@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-import tomllib
 import types
 from collections.abc import Iterator
 from itertools import takewhile
@@ -47,6 +46,8 @@ Place = tuple[str | int, ...]
 
 def parsed(path: Path, text: str, error: type[ConsoleError] = BadInput) -> dict[str, Any]:
     """The tables of a TOML text. Raises `error` that names the file and where it is no TOML."""
+    import tomllib  # after the first picture: most start without a file to read
+
     try:
         return tomllib.loads(text.removeprefix(_BYTE_ORDER_MARK))
     except tomllib.TOMLDecodeError as wrong:
@@ -102,9 +103,9 @@ def _own_fault(value: Any, kind: Any, place: Place) -> tuple[Place, str, str | N
         if isinstance(error.__cause__, ValueError):
             sentence = str(error.__cause__)
             return (*place, sentence.split()[0]), f"{name}.{sentence}".removeprefix("."), None
-    missing = [key for key in _required(kind) if isinstance(value, dict) and key not in value]
-    if missing:
-        return place, f"{name}.{missing[0]} is missing", None
+    if _fields(kind) and isinstance(value, dict):
+        required = (field.name for field in msgspec.structs.fields(_options(kind)[0]) if field.required)
+        return place, f"{name}.{next(key for key in required if key not in value)} is missing", None
     which = ": each" if place and isinstance(place[-1], int) else ""
     return place, f"{name}{which} must {_must(value, kind, name)}", None
 
@@ -143,8 +144,13 @@ def _name(bare: Any, name: str) -> str:
     return "a table" if _fields(bare) else _NAMES[get_origin(bare) or bare]
 
 
-_NAMES = {str: "a string", int: "a whole number", float: "a number", bool: "true or false", dict: "a table"} | {
-    Literal: "a string"
+_NAMES = {
+    str: "a string",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    dict: "a table",
+    Literal: "a string",
 }
 
 
@@ -190,12 +196,6 @@ def _fields(kind: Any) -> dict[str, Any]:
     record = _options(kind)[0]
     is_record = isinstance(record, type) and issubclass(record, Record)
     return get_type_hints(record, include_extras=True) if is_record else {}
-
-
-def _required(kind: Any) -> list[str]:
-    return (
-        [field.name for field in msgspec.structs.fields(_options(kind)[0]) if field.required] if _fields(kind) else []
-    )
 
 
 def _items(value: Any) -> Iterator[tuple[str | int, Any]]:

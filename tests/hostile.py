@@ -604,7 +604,7 @@ SAMPLES: tuple[Sample, ...] = (
     ),
     Sample("83 torch tar", lambda m: bytes(257) + b"ustar\x0000" + bytes(248), codes=("unsupported",), suffix=".pt"),
     *(
-        Sample(title, lambda m: b"\x08\x07\x12\x04test:\x00", codes=("foreign-format",), suffix=".onnx")
+        Sample(title, lambda m: b"\x08\x07\x12\x04test:\x00", codes=("damaged",), suffix=".onnx")
         for title in ("95 onnx external", "96 onnx dims", "97 onnx loop", "98 onnx deep")
     ),
     Sample(

@@ -10,12 +10,15 @@ from types import NoneType
 from typing import Annotated, Any, get_args, get_type_hints
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec import Meta
 
 from console.config import Sealing, Settings, load_settings
 from console.errors import BadInput, Usage
 from console.store.recipe import Tables, read_recipe
-from console.validation import Record, number_from
+from console.trust.policy_file import Tables as PolicyTables
+from console.validation import Record, number_from, record_from
 
 HUGE = 2**70
 KEYS = dict[str, str | tuple[str, ...]]
@@ -166,6 +169,38 @@ def test_no_text_of_a_recipe_is_empty(name: str, tmp_path: Path) -> None:
     path.write_text(f"{name} = ''\n")
     with pytest.raises(BadInput, match=rf"{path}:1: {name} must "):
         read_recipe(path)
+
+
+def tables_of(kind: Any) -> st.SearchStrategy[Any]:
+    """Tables with keys of this record, or of those in it, and any value there."""
+    inner = (
+        {name: tables_of(hint) for name, hint in get_type_hints(kind).items()}
+        if hasattr(kind, "__struct_fields__")
+        else {}
+    )
+    some = st.fixed_dictionaries({}, optional=inner) if inner else VALUES
+    return st.one_of(some, some, VALUES)
+
+
+LEAVES = st.one_of(st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.dates(), st.just(HUGE))
+VALUES = st.recursive(
+    LEAVES,
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)),
+)
+
+
+@pytest.mark.parametrize("record", [Settings, Tables, PolicyTables])
+@given(data=st.data())
+@settings(max_examples=100, deadline=None)
+def test_whatever_stands_in_a_file_is_the_record_or_told_in_a_sentence(record: Any, data: st.DataObject) -> None:
+    tables = {key: data.draw(tables_of(hint)) for key, hint in get_type_hints(record).items()}
+    only = data.draw(st.sampled_from([*tables]))
+    message = "x.toml:1: it must be right"
+    try:
+        record_from(Path("x.toml"), "", {only: tables[only]}, record)
+    except BadInput as error:
+        message = error.message
+    assert re.match(r"x\.toml:1: (unknown key|[a-z_.]+.*(must|is missing|holds))", message, re.DOTALL)
 
 
 def test_ranges_are_said_in_words() -> None:

@@ -65,6 +65,6 @@ def _entry_points() -> tuple[Any, ...]:
     from importlib import metadata  # takes longer than all of the scan of a small store
 
     points: Any = metadata.entry_points()
-    if isinstance(points, dict):  # as it is in Python 3.9
+    if not hasattr(points, "select"):  # as it is in Python 3.9
         return tuple(dict.fromkeys(points.get(GROUP, ())))
     return tuple(points.select(group=GROUP))

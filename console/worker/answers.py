@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import Annotated, Any, TypeVar
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from backends.core.inspection import Json, Signature
 from console.records import DataColumns, DataFile, Evaluated, Outcome
@@ -17,8 +16,6 @@ from console.worker.shared import Buffer
 from console.worker.strict import Malformed, check_json, decoded
 from console.worker.wire import Head, WireError, size_of
 
-_SHAPES = 256
-"""So many forms of raw answers are kept apart."""
 _MOST = sys.float_info.max
 
 Name = Annotated[str, Meta(max_length=10_000)]
@@ -42,8 +39,7 @@ class Loaded:
     library_versions: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class RawArray:
+class RawArray(Struct, frozen=True):
     """One output in a raw answer: its numpy dtype, its shape, and where in the buffer it stands."""
 
     name: str
@@ -51,6 +47,13 @@ class RawArray:
     shape: tuple[int, ...]
     offset: int
     bytes: int
+
+
+class RawAnswer(Struct, frozen=True):
+    """A raw answer: nanoseconds in the model, and of each array its name, dtype and shape."""
+
+    worker_ns: Count
+    arrays: tuple[tuple[Name, str, tuple[int, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,28 +142,19 @@ def data_from(said: Head, name: str) -> tuple[int, DataFile]:
 
 def raw_from(said: Head, answer: Buffer) -> tuple[list[RawArray], float]:
     """The places of the arrays, which must fill the answer exactly, and the milliseconds in the model."""
-    places, nanoseconds = said.get("arrays"), decoded(said.get("worker_ns"), Count)
-    arrays, size = _repeated_arrays(places) if isinstance(places, tuple) else _arrays(places)
-    if size != len(answer):
-        raise Malformed(f"{len(answer)} bytes for arrays of {size}")
-    return list(arrays), nanoseconds / 1e6
-
-
-def _arrays(places: Any) -> tuple[tuple[RawArray, ...], int]:
-    """The arrays one behind another, and the bytes that all of them take."""
+    found = decoded(said, RawAnswer)
     arrays = []
     offset = 0
-    for name, dtype, shape in decoded(places, list[tuple[Name, str, tuple[int, ...]]]):
+    for name, dtype, shape in found.arrays:
         try:
             size = size_of(dtype, shape)
         except WireError as error:
             raise Malformed(str(error)) from None
         arrays.append(RawArray(name, dtype, shape, offset, size))
         offset += size
-    return tuple(arrays), offset
-
-
-_repeated_arrays = lru_cache(maxsize=_SHAPES)(_arrays)
+    if offset != len(answer):
+        raise Malformed(f"{len(answer)} bytes for arrays of {offset}")
+    return arrays, found.worker_ns / 1e6
 
 
 def sample_from(said: Head) -> tuple[list[dict[str, Json]], list[Json] | None]:

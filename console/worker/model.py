@@ -37,7 +37,7 @@ from console.worker.limits import Limits, SandboxPlan
 from console.worker.outputs import OutputFiles
 from console.worker.process import ChildProcess
 from console.worker.shared import Buffer, MappedFile
-from console.worker.strict import Malformed
+from console.worker.strict import Malformed, decoded
 from console.worker.versions import Versions
 from console.worker.wire import Head
 

@@ -108,6 +108,10 @@ def test_long_texts_are_cut_and_long_lists_too() -> None:
             answers.loaded_from({**LOADED, **wrong})
 
 
+def test_of_progress_only_numbers_are_heard() -> None:
+    assert answers.numbers({"a": 10**400, "b": 1e999, "c": True, "d": "1", "e" * 200: 2}) == {"c": 1.0, "e" * 100: 2.0}
+
+
 @pytest.mark.parametrize(
     ("name", "field", "value"),
     [
