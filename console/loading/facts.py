@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -236,7 +237,7 @@ class Facts:
 
 
 def described(row: Artifact, inspection: Inspection | None, judgement: Judgement) -> Artifact:
-    """The row with the short form of its facts and judgement."""
+    """The row with the short form of its facts and judgement; a store has a hundred thousand, with few words in all."""
     why = judgement.reasons[0].detail if judgement.reasons else ""
     if judgement.verdict is None:
         return replace(row, verdict=None, why=why)
@@ -244,9 +245,9 @@ def described(row: Artifact, inspection: Inspection | None, judgement: Judgement
         return replace(row, verdict=judgement.verdict, why=why, format=row.format or "?")
     return replace(
         row,
-        format=inspection.format,
+        format=sys.intern(inspection.format),
         compression=inspection.compression,
-        model_class=inspection.model_class,
+        model_class=inspection.model_class and sys.intern(inspection.model_class),
         steps=_steps(inspection),
         n_models=len(inspection.models),
         verdict=judgement.verdict,

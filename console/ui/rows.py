@@ -1,4 +1,4 @@
-"""The table's rows in order: kept sorted and filtered while things change, in slices no key has to wait for."""
+"""The table's rows in order: kept sorted and filtered while things change and keys have their turn."""
 
 from __future__ import annotations
 
@@ -24,8 +24,6 @@ Key = tuple[Any, ...]
 _REFUSED = (Verdict.BLOCKED, Verdict.DAMAGED, Verdict.UNSUPPORTED)
 _TROUBLE_CELLS = 24
 """What tells how a model fails has figures that grow; no column moves when they do."""
-_FEW = 64
-"""So many differences are always taken one by one, and the fiftieth part of the rows shown is."""
 
 
 @dataclass(frozen=True, slots=True)
