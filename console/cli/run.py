@@ -12,8 +12,8 @@ from console.cli.data_files import data_named, read_as, read_data, refuse_termin
 from console.cli.opening import Opened, opened
 from console.cli.output import Output, size_words
 from console.errors import BadInput, Usage
-from console.monitor.growth import growth_words, rate_words
 from console.records import Json, Measured, ProbePlan, ProbeState, WorkerView
+from console.records.words import growth_words, rate_words
 
 
 def _recorded(arguments: argparse.Namespace) -> bool | None:

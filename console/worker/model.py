@@ -12,6 +12,7 @@ from typing import TypeVar
 from backends.base import Json
 from console import awake
 from console.errors import ConsoleError
+from console.library_versions import Versions
 from console.records import DataFile, Evaluated, Outcome, ReadOptions, Target
 from console.safe_text import safe
 from console.worker import shared
@@ -41,7 +42,6 @@ from console.worker.placement import Placement
 from console.worker.process import ChildProcess
 from console.worker.shared import Buffer
 from console.worker.strict import Malformed
-from console.worker.versions import Versions
 from console.worker.wire import Head, WireError
 
 T = TypeVar("T")

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from console.errors import ConsoleError
+from console.library_versions import Versions
 from console.os_errors import hint, why
 from console.records import Failure, Layer, Memory
 from console.worker import mailbox
@@ -26,7 +27,6 @@ from console.worker.line import Line
 from console.worker.mailbox import Mailbox
 from console.worker.mapped import MappedFile
 from console.worker.output import OutputRing
-from console.worker.versions import Versions
 from console.worker.wire import Head, WireError
 
 IN_FLIGHT_CAP = 64

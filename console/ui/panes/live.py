@@ -11,8 +11,8 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from console.monitor.growth import growth_words, rate_words
 from console.records import Failure, Measured, ProbeState, WorkerState
+from console.records.words import growth_words, rate_words
 from console.safe_text import safe
 from console.ui import text
 from console.ui.keys import key_for

@@ -11,8 +11,8 @@ from textual.widget import Widget
 
 from backends.base import ModelEntry
 from console.records import Explanation, Failure, Inspection, Report, Verdict, WorkerState, WorkerView
+from console.records.words import news
 from console.safe_text import safe
-from console.trust.since import news
 from console.ui import states, text
 from console.ui.keys import key_for
 from console.ui.rows import Row

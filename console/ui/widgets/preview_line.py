@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from textual.content import Content
 from textual.widget import Widget
 
-from console.monitor.growth import rate_words
+from console.library_versions import differences
 from console.records import Report, Verdict, WorkerState, WorkerView
+from console.records.words import news, rate_words
 from console.safe_text import safe
-from console.trust.since import news
 from console.ui import states, text
 from console.ui.installed import known
 from console.ui.rows import Row
 from console.ui.widgets.preview import facts_line, last_failure, libraries, shape
 from console.ui.widgets.warned import warned_line
-from console.worker.versions import differences
 
 if TYPE_CHECKING:
     from console.engine import Engine

@@ -10,6 +10,7 @@ from typing import Any, Optional, Union
 from backends import registry
 from backends.base import Source
 from backends.frozen import Frozen
+from console.library_versions import noted
 from console.worker.child import (
     asking,
     calls,
@@ -33,7 +34,6 @@ from console.worker.child.repeats import Repeats
 from console.worker.child.tables import Table
 from console.worker.child.twin import Twin
 from console.worker.packed import call_number, table_call
-from console.worker.versions import noted
 from console.worker.wire import DTYPES, Frame, Head, Receiver, encode
 
 COMPARED_ROWS = 500
