@@ -9,7 +9,7 @@ from __future__ import annotations
 from backends.base import Inspection, Json, Signature
 from console.records.artifacts import Artifact, FileIdentity, Known, Verdict
 from console.records.data import DataColumns, DataSource, Draft, ModelData
-from console.records.events import Event
+from console.records.events import Event, EventData, EventKind, MissedEvents
 from console.records.failures import Difference, ExceptionInfo, Failure, Frame
 from console.records.logs import LogLine, LogPart, Stream
 from console.records.trust import Change, Explanation, Judgement, Mention, Point, Reason, Report, Since, Standing
@@ -58,6 +58,8 @@ __all__ = [
     "Draft",
     "Evaluated",
     "Event",
+    "EventData",
+    "EventKind",
     "ExceptionInfo",
     "Explanation",
     "Failure",
@@ -75,6 +77,7 @@ __all__ = [
     "Measured",
     "Memory",
     "Mention",
+    "MissedEvents",
     "Mode",
     "ModelData",
     "Outcome",

@@ -86,7 +86,7 @@ class EventsScreen(ConsoleScreen):
         if event is None:
             return
         if event.kind == "failure.added":
-            self.console_app.show_errors(event.subject, event.data.get("failure"))
+            self.console_app.show_errors(event.subject, event.data.failure)
         elif self.engine.artifacts.row(event.subject) is not None:
             self.console_app.open_model(event.subject)
         else:
