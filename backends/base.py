@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, Optional, Protocol, Union
+from typing import TYPE_CHECKING, Any, BinaryIO, Optional, Protocol, Union
 
 from backends.load_plan import LoadPlan
 
@@ -41,7 +41,10 @@ __all__ = [
     "write_all",
 ]
 
-Json = Union[None, bool, int, float, str, "list[Json]", "dict[str, Json]"]
+if TYPE_CHECKING:
+    Json = Union[None, bool, int, float, str, "list[Json]", "dict[str, Json]"]
+else:
+    Json = Any  # decoders of records cannot follow a type that names itself
 
 
 class ArtifactError(Exception):

@@ -11,8 +11,7 @@ from console.cli.opening import Opened, opened
 from console.cli.output import Output, columns
 from console.cli.parser import PROG, close_to
 from console.errors import Failed, Usage
-from console.records import Json
-from console.trust.audit import AuditCheck, AuditEntry
+from console.records import AuditCheck, AuditEntry, Json
 
 _WORDS = ("show", "verify")
 

@@ -10,7 +10,7 @@ from console.cli import shapes
 from console.cli.data_files import absolute, narrate, read_as, target_of
 from console.cli.opening import opened
 from console.cli.output import Output, asked, columns, error_json, size_words
-from console.engine import Engine
+from console.engine.rooms import Engine
 from console.errors import Failed
 from console.events import Bus
 from console.records import Candidate, Comparison, Event, Unchanged, UpdatePlan, Version

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from console import awake, ending, event_loop
 from console.cli.output import Output
 from console.config import load_settings
-from console.engine import Engine
+from console.engine.rooms import Engine
 from console.errors import BadInput, NeedsReview
 from console.records import WorkerView
 from console.store.roots import is_store, place_of

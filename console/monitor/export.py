@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from console.monitor.bins import METRICS, QUANTILES, RATES
 from console.monitor.series import Recorder
+from console.records import METRICS, QUANTILES, RATES
 
 
 def _decimals(value: float) -> str:

@@ -157,3 +157,11 @@ class Twinned:
     versions: dict[str, str] = field(default_factory=dict)
     size: int = 0
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TwinProgress:
+    """What is done to make a twin, in a word; `twinned` is there once it is made and compared."""
+
+    phase: str
+    twinned: Twinned | None = None

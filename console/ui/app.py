@@ -38,7 +38,7 @@ from console.ui.themes import DARK, DEFAULT_VARIABLES, THEMES
 from console.ui.title import title_words
 
 if TYPE_CHECKING:
-    from console.engine import Engine
+    from console.engine.rooms import Engine
     from console.records import Event, Layer
     from console.ui.follow import Follower
     from console.ui.kept_order import KeptOrder

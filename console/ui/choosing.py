@@ -9,8 +9,7 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from console.errors import ConsoleError
-from console.loading.model_data import Expected
-from console.records import DataColumns, DataSource, Draft, ModelData
+from console.records import DataColumns, DataSource, Draft, Expected, ModelData
 from console.ui.host import Host
 
 __all__ = ["choose_data", "has_data"]

@@ -12,7 +12,7 @@ from console.errors import ConsoleError
 from console.ui.rows import Rows
 
 if TYPE_CHECKING:
-    from console.engine import Engine
+    from console.engine.rooms import Engine
     from console.ui.terminal import Pace
 
 T = TypeVar("T")

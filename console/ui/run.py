@@ -23,7 +23,7 @@ _SWITCH_SECONDS = 0.001
 """How long a thread that looks at the disk may keep a key press waiting for the interpreter, a fifth of the usual."""
 
 if TYPE_CHECKING:
-    from console.engine import Engine
+    from console.engine.rooms import Engine
 
 
 def run(root: Path, settings: Settings, start: Start | None = None, *, read_only: bool = False) -> int:
@@ -47,7 +47,7 @@ def _shown(root: Path, settings: Settings, start: Start | None, read_only: bool,
     from console.ui.app import ConsoleApp
 
     async def open_engine() -> Engine:
-        from console.engine import Engine
+        from console.engine.rooms import Engine
 
         return await Engine.open(root, settings, read_only=read_only, begin=False)
 

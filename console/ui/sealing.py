@@ -12,7 +12,7 @@ from console.ui import text
 from console.ui.tally import Outcome, named, names
 
 if TYPE_CHECKING:
-    from console.engine import Engine
+    from console.engine.rooms import Engine
 
 _RECIPIENT = 24
 _NOBODY = 'nobody is named to seal for: set recipients = ["age1…"] under [sealing] in config.toml'

@@ -23,7 +23,7 @@ from backends.base import Source
 from backends.frozen import Frozen
 from backends.load_plan import LoadPlan
 from console.config import Settings
-from console.engine import Engine
+from console.engine.rooms import Engine
 from console.loading.inspecting import plan_in
 from tests.benchmarks import figures
 from tests.benchmarks.figures import Figure

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from console.config import Settings
-from console.engine import Engine
+from console.engine.rooms import Engine
 from console.loading import kept_opened
 from console.loading.kept_opened import KeptOpened
 from tests.loading.conftest import model

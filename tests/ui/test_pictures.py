@@ -13,9 +13,8 @@ from textual.widgets import Input
 
 from backends.base import Signature
 from console.config import Settings, Theme
-from console.loading.model_data import Expected
 from console.loading.worker_logs import WorkerLog
-from console.records import DataColumns
+from console.records import DataColumns, Expected
 from console.ui.app import ConsoleApp
 from console.ui.dialogs.target import TargetScreen
 from console.ui.screens.home import HomeScreen

@@ -12,7 +12,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.neighbors import NearestCentroid
 
 from console.config import Settings
-from console.engine import Engine
+from console.engine.rooms import Engine
 from console.errors import Failed, Usage
 from tests.update.conftest import NAMES, Place, Y, frame
 

@@ -19,7 +19,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from backends import registry
-from console.engine import Engine
+from console.engine.rooms import Engine
 from console.errors import BadInput, Conflict, Failed, NeedsReview, Refused, Usage
 from console.records import Event, Mode, Verdict
 from tests.update.conftest import Place, frame

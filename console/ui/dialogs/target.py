@@ -10,8 +10,7 @@ from textual.content import Content
 
 from backends.base import Signature
 from console.errors import ConsoleError
-from console.loading.model_data import Expected
-from console.records import DataColumns, Target, target_words
+from console.records import DataColumns, Expected, Target, target_words
 from console.safe_text import safe
 from console.ui import text
 from console.ui.dialogs.picking import PickScreen

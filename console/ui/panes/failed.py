@@ -15,7 +15,7 @@ from console.ui.widgets.preview import last_failure
 from console.ui.widgets.traceback import what_failed
 
 if TYPE_CHECKING:
-    from console.engine import Engine
+    from console.engine.rooms import Engine
 
 
 def failed_lines(engine: Engine, row: Row, width: int) -> list[Content]:

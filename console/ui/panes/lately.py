@@ -15,7 +15,7 @@ from console.ui.states import failing_words
 from console.ui.widgets.keyvalue import pairs, section
 
 if TYPE_CHECKING:
-    from console.engine import Engine
+    from console.engine.rooms import Engine
 
 _MOST = 12
 """Events that are listed."""

@@ -24,7 +24,7 @@ from console.ui.widgets.traceback import failure_lines, what_failed
 from console.ui.widgets.versions import VersionList, version_lines
 
 if TYPE_CHECKING:
-    from console.engine import Engine
+    from console.engine.rooms import Engine
 
 _PHASE = 12
 _LIST_CSS = """

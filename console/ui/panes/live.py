@@ -27,7 +27,7 @@ from console.ui.widgets.text_pane import TextPane
 from console.ui.widgets.warned import warned_lines, warnings_of
 
 if TYPE_CHECKING:
-    from console.engine import Engine
+    from console.engine.rooms import Engine
     from console.ui.host import Host
 
 _ALIVE = (WorkerState.LOADING, WorkerState.WARMING, WorkerState.READY, WorkerState.DRAINING)

@@ -23,7 +23,7 @@ from console.ui.widgets.filter_bar import FilterBar
 from console.ui.widgets.log_pane import LogPane
 
 if TYPE_CHECKING:
-    from console.engine import Engine
+    from console.engine.rooms import Engine
     from console.loading.worker_logs import WorkerLog
     from console.ui.host import Host
 

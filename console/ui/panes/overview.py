@@ -30,7 +30,7 @@ from console.ui.widgets.keyvalue import pairs, paragraph, section, value_text
 from console.ui.widgets.text_pane import TextPane
 
 if TYPE_CHECKING:
-    from console.engine import Engine
+    from console.engine.rooms import Engine
 
 _TWO_COLUMNS = 110
 _MOST = 200

@@ -30,7 +30,7 @@ from console.ui.widgets.pixels import half_blocks, image_side, scale_for, shades
 from console.ui.widgets.text_pane import TextPane
 
 if TYPE_CHECKING:
-    from console.engine import Engine
+    from console.engine.rooms import Engine
 
 _PREFERRED = ("predict", "predict_proba", "decision_function", "transform")
 

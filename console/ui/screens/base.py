@@ -18,7 +18,7 @@ from console.ui.widgets.footer import Footer
 from console.ui.widgets.status import StatusLine
 
 if TYPE_CHECKING:
-    from console.engine import Engine
+    from console.engine.rooms import Engine
     from console.records import Event
     from console.ui.shell import Shell
 

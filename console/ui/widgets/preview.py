@@ -20,7 +20,7 @@ from console.ui.widgets.spark import spark
 from console.ui.widgets.warned import warned_line
 
 if TYPE_CHECKING:
-    from console.engine import Engine
+    from console.engine.rooms import Engine
 
 Line = Content
 NOT_READ = "not read yet in this session"

@@ -18,7 +18,7 @@ from console.ui.widgets.preview import facts_line, last_failure, libraries, shap
 from console.ui.widgets.warned import warned_line
 
 if TYPE_CHECKING:
-    from console.engine import Engine
+    from console.engine.rooms import Engine
 
 _LOADING = (WorkerState.LOADING, WorkerState.WARMING)
 

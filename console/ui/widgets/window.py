@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from console.monitor.series import Marker, Recorder
+from console.monitor.series import Recorder
+from console.records import Marker
 from console.ui.widgets.axis import Scale, Unit, highest_shown
 from console.ui.widgets.plot import DOTS_WIDE, Cell, Ink, Trace, ascii_column, braille_column, runs
 

@@ -1,4 +1,4 @@
-"""The one thing that screens and commands talk to: it makes the rooms of one store and ends them, and decides nothing.
+"""The rooms of one store, made and ended together. What clients see of them is `console.engine.api`.
 
 Everything the rooms hand out is a plain record; what happens is told on `bus`. All of it runs on one event loop.
 """
@@ -35,7 +35,7 @@ from console.loading.record import Book
 from console.loading.remembered import Remembered
 from console.loading.starting import Starter
 from console.loading.unsealing import Unsealing
-from console.records import Event, Signature, WorkerState
+from console.records import Comparison, Event, ProbeState, Signature, UpdateProgress, WorkerState
 from console.store.roots import why_not_writable
 from console.worker.inspector import Inspectors
 from console.worker.launcher import Launcher
@@ -220,6 +220,17 @@ class Engine:
             self.bus,
             self.failures,
         )
+
+    # what the rooms have, without making one
+
+    def known_probe(self, path: str) -> ProbeState | None:
+        """The probe of one path that runs, or ran last."""
+        return self.live.probe(path) if "live" in self.__dict__ else None
+
+    def known_update(self, path: str) -> tuple[UpdateProgress | None, Comparison | None]:
+        """Where an update of one path stands, and the candidate that waits."""
+        made = "updates" in self.__dict__
+        return (self.updates.progress(path), self.updates.pending(path)) if made else (None, None)
 
     # rooms behind these
 

@@ -1,0 +1,113 @@
+"""What has changed in an engine since a client last asked: which artifacts, by the number of the last event of each."""
+
+from __future__ import annotations
+
+import asyncio
+
+from console.engine.rooms import Engine
+from console.records import Artifact, Changes, Event, EventKind, Permissions, StoreStatus, UpdateStatus, WorkerState
+
+_MOST = 10_000
+"""Artifacts whose last event is known; who has missed more gets everything."""
+_WHOLE_STORE = frozenset(
+    {
+        EventKind.STORE_SCANNING,
+        EventKind.STORE_SCANNED,
+        EventKind.STORE_ONLINE,
+        EventKind.STORE_OFFLINE,
+        EventKind.STORE_MOVED,
+    }
+)
+_OVER = (WorkerState.ENDED, WorkerState.ERROR)
+
+
+class ChangeLog:
+    """Numbers by artifact, never the events themselves: a client that is slow or away holds nothing back."""
+
+    def __init__(self, rooms: Engine) -> None:
+        self._rooms = rooms
+        self._touched: dict[str, int] = {}
+        self._everything = 0
+        self._news = asyncio.Event()
+        self._unsubscribe = rooms.bus.subscribe(self._hear)
+
+    def close(self) -> None:
+        """Hear of nothing more."""
+        self._unsubscribe()
+
+    async def happened(self, after: int) -> bool:
+        """Wait until something happens after the event with this number."""
+        while self._rooms.bus.last == after:
+            await self._news.wait()
+        return True
+
+    def status(self) -> StoreStatus:
+        """How the store stands."""
+        rooms, sealing = self._rooms, self._rooms.settings.sealing
+        artifacts = rooms.artifacts
+        return StoreStatus(
+            str(rooms.root),
+            Permissions(rooms.book.role, rooms.book.refusals(), rooms.book.why_read_only),
+            artifacts.scanning,
+            artifacts.offline,
+            artifacts.uninspected,
+            tuple(rooms.settled),
+            sealing.recipients,
+            bool(sealing.identity),
+        )
+
+    def since(self, after: int) -> Changes:
+        """Everything that changed after the event with this number; a number that is still to come is nobody's."""
+        rooms, last = self._rooms, self._rooms.bus.last
+        everything = after == 0 or after > last or after < self._everything
+        after = 0 if after > last else after
+        touched = self._after(after)
+        rows, removed = self._rows(touched, everything)
+        views = rooms.models.views()
+        workers = tuple(one for one in views.values() if everything or one.path in touched or one.state not in _OVER)
+        probed = {one.path for one in workers} | touched
+        probes = {path: state for path in probed if (state := rooms.known_probe(path)) is not None}
+        missed = rooms.bus.missed(after)
+        return Changes(
+            last,
+            self.status(),
+            missed.events,
+            missed.lost,
+            everything,
+            rows,
+            removed,
+            workers,
+            tuple(path for path in touched if path not in views),
+            probes,
+            tuple(UpdateStatus(path, *rooms.known_update(path)) for path in touched),
+            rooms.failures.since(after),
+        )
+
+    def _rows(self, touched: set[str], everything: bool) -> tuple[tuple[Artifact, ...], tuple[str, ...]]:
+        artifacts = self._rooms.artifacts
+        if everything:
+            return artifacts.rows(), ()
+        found = {path: artifacts.row(path) for path in touched}
+        return tuple(row for row in found.values() if row is not None), tuple(
+            p for p, row in found.items() if row is None
+        )
+
+    def _after(self, after: int) -> set[str]:
+        """The artifacts that something happened to after the event with this number."""
+        found: set[str] = set()
+        for path, number in reversed(self._touched.items()):
+            if number <= after:
+                break
+            found.add(path)
+        return found
+
+    def _hear(self, event: Event) -> None:
+        if event.kind in _WHOLE_STORE:
+            self._everything = event.number
+        elif event.subject:
+            self._touched.pop(event.subject, None)
+            self._touched[event.subject] = event.number
+            if len(self._touched) > _MOST:
+                self._everything = max(self._everything, self._touched.pop(next(iter(self._touched))))
+        self._news.set()
+        self._news = asyncio.Event()
