@@ -19,26 +19,26 @@ async def accelerate(arguments: argparse.Namespace, output: Output) -> int:
     """Make, compare and keep a twin; `--drop` removes the one there is. Raises Usage for both at once."""
     if arguments.drop and (arguments.data or arguments.at or arguments.accept or arguments.yes):
         raise Usage("--drop makes no copy, so that nothing else can be said with it", hint="leave out one of them")
-    async with opened(arguments.artifact, records=True) as store:
+    async with opened(arguments.door, arguments.artifact, records=True) as store:
         engine, path = store.engine, store.artifact
         if arguments.drop:
-            gone = await engine.twins.drop(path)
+            gone = await engine.acceleration.drop(path)
             output.data({"dropped": gone}, lambda: ["the twin is removed" if gone else f"{path} has no twin"])
             return 0
-        tell_unbuilt(store)
+        await tell_unbuilt(store)
         data = absolute(arguments.data)
-        found = await engine.twins.compare(
-            path,
-            data=data,
-            at=arguments.at,
-            accept=arguments.accept,
-            on_phase=lambda phase: output.say(f"{safe(path)}: {safe(phase)}"),
-        )
+        twinned: Twinned | None = None
+        async for now in engine.acceleration.compare(path, data=data, at=arguments.at, accept=arguments.accept):
+            twinned = now.twinned
+            if twinned is None:
+                output.say(f"{safe(path)}: {safe(now.phase)}")
+        assert twinned is not None
+        found = twinned
         output.warn(found.warnings)
         if not output.as_json:
             output.lines(_table(found))
         kept = bool(arguments.yes or await asked(f"Have the twin answer for {path} where it is faster?"))
-        await (engine.twins.keep(path) if kept else engine.twins.discard(path))
+        await (engine.acceleration.keep(path) if kept else engine.acceleration.discard(path))
         output.data({"kept": kept, **_shape(found), "warnings": output.warned}, lambda: [_outcome(found, kept)])
     return 0
 

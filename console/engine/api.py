@@ -10,7 +10,8 @@ absolute.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Protocol
 
 from console.records import (
@@ -25,6 +26,7 @@ from console.records import (
     Draft,
     EncryptedFile,
     Evaluated,
+    Event,
     Expected,
     Explanation,
     Failure,
@@ -39,6 +41,7 @@ from console.records import (
     Outcome,
     ProbePlan,
     ProbeState,
+    PublicKey,
     ReadOptions,
     RecipeFacts,
     Report,
@@ -488,6 +491,11 @@ class EngineApi(Protocol):
         """The events that are kept of those after a number, at once."""
         ...
 
+    def follow(self, after: int = 0) -> AsyncIterator[Event]:
+        """The kept events after a number, then each as it happens; a gap in the numbers tells of those that are lost
+        to a client that is slow."""
+        ...
+
     async def changes(self, after: int = 0, *, wait: bool = True, gather: float = 0.0) -> Changes:
         """What has changed since the event with this number (0: everything there is).
 
@@ -501,4 +509,35 @@ class EngineApi(Protocol):
 
     async def close(self) -> None:
         """End everything that was started; never raises."""
+        ...
+
+
+class Door(Protocol):
+    """How a program comes by engines, and by what needs none."""
+
+    def root(self, path: str) -> Path:
+        """The store that a path belongs to. Raises BadInput."""
+        ...
+
+    async def open(
+        self,
+        path: str,
+        *,
+        records: bool | None = None,
+        watch: bool = False,
+        on_failure: Callable[[Exception], None] = lambda _: None,
+    ) -> tuple[EngineApi, str]:
+        """The engine of the store that a path belongs to, and the place in it ("" = the store itself).
+
+        `records` tells whether what is done goes to the store's own files: always, never, or (None) where the store
+        has some already. `on_failure` hears of what nobody expected in the background. Raises BadInput, Usage.
+        """
+        ...
+
+    def new_signing_key(self, file: Path) -> PublicKey:
+        """Write a new private key for signing. Raises BadInput, Failed."""
+        ...
+
+    def new_identity(self, file: Path) -> PublicKey:
+        """Write a new identity of age; the recipient that belongs to it. Raises BadInput, Failed."""
         ...

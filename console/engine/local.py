@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from console.config import Settings
@@ -19,7 +19,10 @@ from console.engine.local_rooms import (
     LocalUpdates,
 )
 from console.engine.rooms import Engine
-from console.records import Changes, Json, Layer, MissedEvents, StoreStatus
+from console.records import Changes, Event, Json, Layer, MissedEvents, StoreStatus
+
+_MOST_WAITING = 10_000
+"""Events that wait for a client."""
 
 
 class LocalEngine:
@@ -68,6 +71,24 @@ class LocalEngine:
     async def events(self, after: int = 0) -> MissedEvents:
         """The events that are kept of those after a number, at once."""
         return self._rooms.bus.missed(after)
+
+    async def follow(self, after: int = 0) -> AsyncIterator[Event]:
+        """The kept events after a number, then each as it happens."""
+        queue: asyncio.Queue[Event] = asyncio.Queue()
+        missed = self._rooms.bus.missed(after).events
+
+        def hear(event: Event) -> None:
+            if queue.qsize() < _MOST_WAITING:
+                queue.put_nowait(event)
+
+        stop = self._rooms.bus.subscribe(hear)
+        try:
+            for event in missed:
+                yield event
+            while True:
+                yield await queue.get()
+        finally:
+            stop()
 
     async def changes(self, after: int = 0, *, wait: bool = True, gather: float = 0.0) -> Changes:
         """What has changed since the event with this number (0: everything there is)."""

@@ -26,7 +26,7 @@ class Method:
 
 def rooms() -> dict[str, type]:
     """The Protocol of each room, by its attribute; that of the engine itself under ""."""
-    found = {"": EngineApi}
+    found: dict[str, type] = {"": EngineApi}
     for name, member in vars(EngineApi).items():
         if isinstance(member, property):
             found[name] = get_type_hints(member.fget)["return"]
