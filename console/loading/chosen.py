@@ -94,8 +94,8 @@ class Chosen:
             path: {
                 "data": choice.data.removeprefix(prefix),
                 "target": list(choice.target) if isinstance(choice.target, tuple) else choice.target,
-                "file": choice.file.hex() if choice.file is not None else None,
-                "artifact": choice.artifact.hex() if choice.artifact is not None else None,
+                "file": choice.file,
+                "artifact": choice.artifact,
             }
             for path, choice in newest
         }
@@ -121,8 +121,8 @@ class Chosen:
         )
 
 
-def _identity(told: str | None) -> FileIdentity | None:
-    return None if told is None else FileIdentity.unpacked(bytes.fromhex(told))
+def _identity(told: Any) -> FileIdentity | None:
+    return FileIdentity(*map(int, told)) if isinstance(told, list) else None
 
 
 def _file_of(root: Path) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -142,7 +142,7 @@ class Facts:
 
     async def _look_inside(self, row: Artifact, opened: OpenedFile, digest: bool) -> Report | None:
         """The report of an artifact that is encrypted at rest, None of any other."""
-        row = row.replace(sealed=True, format="age")
+        row = replace(row, sealed=True, format="age")
         try:
             plain = await self._unseals(opened)
         except CannotInspect as trouble:
@@ -201,7 +201,7 @@ class Facts:
     def _keep(
         self, row: Artifact, opened: OpenedFile, inspection: Inspection | None, judgement: Judgement, digest: str | None
     ) -> Report:
-        row = row.replace(identity=opened.identity, size=opened.identity.size, digest=digest)
+        row = replace(row, identity=opened.identity, size=opened.identity.size, digest=digest)
         report = Report(described(row, inspection, judgement), inspection, judgement)
         if judgement.verdict is None:
             return report
@@ -216,10 +216,11 @@ def described(row: Artifact, inspection: Inspection | None, judgement: Judgement
     """The row with the short form of its facts and judgement."""
     why = judgement.reasons[0].detail if judgement.reasons else ""
     if judgement.verdict is None:
-        return row.replace(verdict=None, why=why)
+        return replace(row, verdict=None, why=why)
     if inspection is None:
-        return row.replace(verdict=judgement.verdict, why=why, format=row.format or "?")
-    return row.replace(
+        return replace(row, verdict=judgement.verdict, why=why, format=row.format or "?")
+    return replace(
+        row,
         format=inspection.format,
         compression=inspection.compression,
         model_class=inspection.model_class,

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from console.errors import BadInput, ConsoleError
 from console.loading.shelf import Shelf
@@ -128,7 +129,7 @@ class Survey:
         """No inspection came about: the row says why, and is tried again where that was not the file's fault."""
         current = self._shelf.get(row.path)
         if current is not None and current.identity == row.identity:
-            self._shelf.put([current.replace(why=f"not inspected, because {error.message}")])
+            self._shelf.put([replace(current, why=f"not inspected, because {error.message}")])
             current = self._shelf.get(row.path)
         if not isinstance(error, BadInput):
             self._put_off.add(row.path)

@@ -165,7 +165,7 @@ class Watching:
         if row.verdict is None:
             before = self._shelf.get(row.path)
             if before is not None and before.identity == row.identity and before != row:
-                self._shelf.put([before.replace(why=row.why)])
+                self._shelf.put([replace(before, why=row.why)])
                 self._bus.emit("artifact.uninspected", row.path, f"{row.path} is {row.why}", severity="attention")
         elif self._catalog.learn(row):
             self._shelf.put([row])

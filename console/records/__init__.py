@@ -7,7 +7,7 @@ through `console.safe_text`. Times are seconds since the epoch, durations millis
 from __future__ import annotations
 
 from backends.base import Inspection, Json, Signature
-from console.records.artifacts import Artifact, FileIdentity, Known, Verdict
+from console.records.artifacts import Artifact, FileIdentity, Verdict
 from console.records.audit import AuditCheck, AuditEntry
 from console.records.data import DataColumns, DataSource, Draft, Expected, FoundDataFiles, ModelData, TypedPath
 from console.records.events import Event, EventData, EventKind, MissedEvents
@@ -92,7 +92,6 @@ __all__ = [
     "Inspection",
     "Json",
     "Judgement",
-    "Known",
     "KnownFacts",
     "Layer",
     "LogLine",

@@ -117,7 +117,7 @@ class Catalog:
             old = rows.get(path)
             if old is None or old.settling == settling:
                 return None
-            row = rows[path] = old.replace(settling=settling)
+            row = rows[path] = replace(old, settling=settling)
             return row
 
     @property
@@ -320,4 +320,4 @@ def _named(directories: Iterable[Directory]) -> set[str]:
 
 def _joined(facts: Artifact, seen: Artifact) -> Artifact:
     """What an inspection learnt of a file, with what was last seen of the file itself."""
-    return facts.replace(settling=seen.settling, problem=seen.problem, recipe=seen.recipe, link=seen.link)
+    return replace(facts, settling=seen.settling, problem=seen.problem, recipe=seen.recipe, link=seen.link)

@@ -30,7 +30,7 @@ class Changes:
 def same_on_disk(old: Artifact, new: Artifact) -> bool:
     """Whether two rows tell the same of the file itself, whatever else is known of them."""
     return (
-        old.packed == new.packed
+        old.identity == new.identity
         and old.problem == new.problem
         and old.link == new.link
         and old.recipe == new.recipe

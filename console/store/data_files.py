@@ -20,8 +20,6 @@ _MOST_SEEN = 500_000
 """Names of a store that are looked at, and data files that are listed."""
 _MOST_CHOICES = 2_000
 _AT_ONCE = 500
-_CHANGED = 8
-"""Bytes of an identity, the last ones, that another name changes."""
 
 
 class NearestFirst:
@@ -134,4 +132,4 @@ def moved_to(identity: FileIdentity, path: str) -> str | None:
 
 def is_same_file(one: FileIdentity, other: FileIdentity | None) -> bool:
     """Whether two looks were at one file with one content: a name that changes leaves all of this as it is."""
-    return other is not None and one[:-_CHANGED] == other[:-_CHANGED]
+    return other is not None and one[:-1] == other[:-1]

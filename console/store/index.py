@@ -10,7 +10,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,11 @@ from typing import Any
 from console.records import Artifact, FileIdentity, Verdict
 from console.store.cache_file import CacheFile
 
-SCHEMA = 4
+SCHEMA = 5
 _BUSY_SECONDS = 2.0
 _CREATE = """
 CREATE TABLE IF NOT EXISTS files (
-    folded BLOB, path BLOB, identity BLOB, modified REAL, digest TEXT, recipe BLOB, facts TEXT, policy TEXT,
+    folded BLOB, path BLOB, identity TEXT, modified REAL, digest TEXT, recipe BLOB, facts TEXT, policy TEXT,
     PRIMARY KEY (folded, path)
 ) WITHOUT ROWID
 """
@@ -129,17 +129,17 @@ class Index:
 
 def _put(base: sqlite3.Connection, rows: Iterable[Artifact], marks: Mapping[str, FileIdentity], policy: str) -> None:
     base.executemany(_PUT, (_columns(row, policy) for row in rows if row.identity is not None))
-    base.executemany(_PUT, ((*_key(path), bytes(one), None, None, None, None, "") for path, one in marks.items()))
+    base.executemany(_PUT, ((*_key(path), json.dumps(one), None, None, None, None, "") for path, one in marks.items()))
 
 
 def _columns(row: Artifact, policy: str) -> tuple[object, ...]:
     """One row; what was read from a file that is encrypted at rest is not written down."""
     if row.sealed:
-        row = row.replace(format="age", compression=None, model_class=None, steps=(), n_models=0)
-        row = row.replace(verdict=None, why="", accepted=False)
+        row = replace(row, format="age", compression=None, model_class=None, steps=(), n_models=0)
+        row = replace(row, verdict=None, why="", accepted=False)
     facts = json.dumps([getattr(row, name) for name in _FACTS])
     recipe = None if row.recipe is None else os.fsencode(row.recipe)
-    return (*_key(row.path), bytes(row.identity or b""), row.modified, row.digest, recipe, facts, policy)
+    return (*_key(row.path), json.dumps(row.identity), row.modified, row.digest, recipe, facts, policy)
 
 
 def _key(path: str) -> tuple[bytes, bytes]:
@@ -158,8 +158,8 @@ class _Reader:
         """Up to `count` files after this key."""
         found = Remembered()
         rows = base.execute(_PAGE, (*after, count)).fetchall()
-        for _folded, name, packed, modified, digest, recipe, facts, policy in rows:
-            path, identity = os.fsdecode(name), FileIdentity.unpacked(packed)
+        for _folded, name, numbers, modified, digest, recipe, facts, policy in rows:
+            path, identity = os.fsdecode(name), FileIdentity(*json.loads(numbers))
             if facts is None:
                 found.marks[path] = identity
                 continue

@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from console.os_errors import is_of_the_machine
@@ -108,11 +108,11 @@ class Lister:
                 found.rows[path], found.links = row, True
             return
         row = old.rows.get(path)
-        if row is not None and _is_same(row.packed, status):
-            found.rows[row.path] = row if row.recipe == beside else row.replace(recipe=beside)
+        if row is not None and row.identity == opening.identity_of(status):
+            found.rows[row.path] = row if row.recipe == beside else replace(row, recipe=beside)
             return
         mark = old.marks.get(path)
-        if mark is not None and _is_same(mark, status):
+        if mark is not None and mark == opening.identity_of(status):
             found.marks[path] = mark
             return
         identity = opening.identity_of(status)
@@ -136,9 +136,9 @@ class Lister:
         fd = -1
         try:
             led, fd = opening.follow_link(self._root, path)
-            row = row_of_link(path, status, led).replace(recipe=beside)
-            if old is not None and (old.packed, old.link, old.problem) == (row.packed, row.link, row.problem):
-                return old if old.recipe == beside else old.replace(recipe=beside)
+            row = replace(row_of_link(path, status, led), recipe=beside)
+            if old is not None and (old.identity, old.link, old.problem) == (row.identity, row.link, row.problem):
+                return old if old.recipe == beside else replace(old, recipe=beside)
             named = is_named_as_model(os.path.basename(path)) or is_named_as_model(os.path.basename(led.place))
             return row if named or (fd >= 0 and self._sniff(os.pread(fd, HEAD, 0))) else None
         except OSError as error:
@@ -160,10 +160,6 @@ class Lister:
                 os.close(fd)
         except OSError as error:
             return None if is_of_the_machine(error) else opening.words_of(error)
-
-
-def _is_same(identity: bytes | None, status: os.stat_result) -> bool:
-    return identity == opening.identity_of(status)
 
 
 def row_of_link(path: str, link: os.stat_result, led: opening.Led) -> Artifact:
@@ -188,8 +184,8 @@ def row_of(root: Path, path: str) -> Artifact:
         raise opening.cannot_read(path, error) from None
     beside = recipe.recipe_path(whole)
     if stat.S_ISLNK(status.st_mode):
-        return _row_of_one_link(root, path, status).replace(
-            recipe=None if beside is None else os.path.relpath(beside, root)
+        return replace(
+            _row_of_one_link(root, path, status), recipe=None if beside is None else os.path.relpath(beside, root)
         )
     return Artifact(
         path,

@@ -6,7 +6,7 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from backends.containers import IMAGE, TAIL, is_image, zip_record
@@ -117,7 +117,7 @@ class _Looks:
         if not (worth or promised or is_named_as_model(os.path.basename(led.place))):
             self.tally.special[opening.kind_of(status.st_mode)] += 1
             return None
-        return row_of_link(path, status, led).replace(recipe=self._recipe_of(name))
+        return replace(row_of_link(path, status, led), recipe=self._recipe_of(name))
 
     def _look_inside(self, path: str) -> bool | str:
         """Whether a model or an archive may be in a file, by its first and last bytes, or why it cannot be told.

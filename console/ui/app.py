@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from rich.text import Text
 from textual.css.query import NoMatches
 from textual.events import Event as Happening
 from textual.events import Key, Paste
+from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.theme import Theme
@@ -51,8 +52,6 @@ Opener = Callable[[], Awaitable["Engine"]]
 _TOASTS: dict[str, SeverityLevel] = {"ok": "information", "attention": "warning", "failure": "error"}
 _TOLD_AGAIN_SECONDS = 15.0
 """How long the same kind of news of the same artifact is not told again."""
-_QUIET_SECONDS = 0.5
-"""How often it is looked whether nobody waits."""
 _TOAST_SECONDS = {"information": 5.0, "warning": 8.0, "error": 10.0}
 
 
@@ -73,6 +72,7 @@ class ConsoleApp(Navigator, inherit_bindings=False):
         self.set_keymap(use_keys(checked(self.settings.keys)))
         self.root = root
         self._ended_by = 0
+        self._event_loop: asyncio.AbstractEventLoop | None = None
         self._told: dict[tuple[str, str], float] = {}
         self._unpaced = Pace()
         self.keys_in_turn = KeysInTurn(self, super().on_event, self._filter_shown)
@@ -87,10 +87,6 @@ class ConsoleApp(Navigator, inherit_bindings=False):
         self.theme = self.settings.theme or DARK.name
         self.animation_level = "none"
         text.use_ascii(self.settings.ascii)
-        if self.settings.ascii:
-            from console.ui.ascii_signs import AsciiSigns
-
-            self._filters.append(AsciiSigns())
 
     @cached_property
     def rows(self) -> Rows:
@@ -137,16 +133,20 @@ class ConsoleApp(Navigator, inherit_bindings=False):
         else:
             super()._display(screen, renderable)
 
-    def get_theme(self, theme_name: str) -> Theme | None:
-        """A theme by name; asked for each line that is drawn, and so without the list of all themes."""
-        return THEMES.get(theme_name) or super().get_theme(theme_name)
-
     def _repaint(self, _theme: Theme) -> None:
         """Draw everything anew: text that names a colour of the theme keeps it where no style of its widget differs."""
         for screen in self.screen_stack:
             for widget in screen.walk_children(with_self=True):
                 widget.notify_style_update()
                 widget.refresh()
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What every line passes: in ASCII mode, other signs in place of ours."""
+        if not self.settings.ascii:
+            return super().get_line_filters()
+        from console.ui.ascii_signs import AsciiSigns
+
+        return [*super().get_line_filters(), AsciiSigns()]
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our own colours, for themes that do not know them."""
@@ -158,6 +158,7 @@ class ConsoleApp(Navigator, inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Open the store once something is on the screen."""
+        self._event_loop = asyncio.get_running_loop()
         self.theme_changed_signal.subscribe(self, self._repaint, immediate=True)
         hear_of_failures(self._failed_of_itself)
         self.call_after_refresh(self.run_worker, self._open(), group="open")
@@ -167,9 +168,9 @@ class ConsoleApp(Navigator, inherit_bindings=False):
     def end(self, number: int) -> None:
         """Leave, as this signal asks for; may be called from any thread, and before the application runs."""
         self._ended_by = number
-        if self._loop is not None:
+        if self._event_loop is not None:
             with suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self.exit, None, 128 + number)
+                self._event_loop.call_soon_threadsafe(self.exit, None, 128 + number)
 
     async def _open(self) -> None:
         from console.ui.follow import Follower
@@ -197,22 +198,6 @@ class ConsoleApp(Navigator, inherit_bindings=False):
 
             self.run_worker(show_first(self, home, self._begin_with), group="first")
         self.call_after_refresh(self._engine.begin)
-        if not self.is_headless:
-            self.set_interval(_QUIET_SECONDS, partial(self._use_quiet, self._quiet_work()))
-
-    def _use_quiet(self, work: Iterator[None]) -> None:
-        """Do one step of what somebody would wait for later, if nobody waits now."""
-        if self.pace.quiet and not self.engine.artifacts.scanning:
-            next(work, None)
-
-    def _quiet_work(self) -> Iterator[None]:
-        from console.ui import tidy
-
-        yield from self.build_ahead()
-        tidy.begin()
-        while True:
-            yield
-            tidy.look()
 
     async def on_unmount(self) -> None:
         """End every child, whatever way the console ends."""
@@ -304,11 +289,11 @@ class ConsoleApp(Navigator, inherit_bindings=False):
         from console.ui.exports import save_screen
 
         below = next(one for one in reversed(self.screen_stack) if isinstance(one, ConsoleScreen))
-        save_screen(self, self, below.PLACE, below.subject)
+        save_screen(self, below.PLACE, below.subject)
 
     def copy(self, what: str, name: str) -> None:
         """Put text where the operator can paste it, and say where that is."""
-        self._clipboard = what
+        self._clipboard = what  # ctrl+v pastes it; textual's own way would also write it to the terminal
         self.run_worker(self._copy(what, name), group="copy")
 
     def copy_to_clipboard(self, text: str) -> None:
@@ -353,7 +338,10 @@ class ConsoleApp(Navigator, inherit_bindings=False):
         self.exit(0)
 
     def _handle_exception(self, error: Exception) -> None:
-        """A screen that was being built when the console was ended finds nothing of its own: that is no defect."""
+        """A screen that was being built when the console was ended finds nothing of its own: that is no defect.
+
+        Textual would end with the exit code and the account of one.
+        """
         if not (self._exit and isinstance(error, NoMatches)):
             super()._handle_exception(error)
 
@@ -372,7 +360,10 @@ class ConsoleApp(Navigator, inherit_bindings=False):
         return found
 
     def _fatal_error(self) -> None:
-        """What nobody expected: a sentence to the terminal, the account of a defect of ours to a file."""
+        """What nobody expected: a sentence to the terminal, the account of a defect of ours to a file.
+
+        Textual would print a traceback with the values of all locals, names from outside among them.
+        """
         from console import unforeseen
         from console.ui.crash import write_crash
 

@@ -7,15 +7,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 from console.errors import ConsoleError
 from console.records import DataColumns, DataSource, Draft, Expected, ModelData
-from console.ui.host import Host
+
+if TYPE_CHECKING:
+    from console.ui.running import ConsoleApp
 
 __all__ = ["choose_data", "has_data"]
 
 
-async def has_data(app: Host, path: str, before: Callable[[], None] = lambda: None) -> bool:
+async def has_data(app: ConsoleApp, path: str, before: Callable[[], None] = lambda: None) -> bool:
     """Whether a model has data by now; where nothing names any, the operator is asked, after `before` was called.
 
     Raises BadInput for a malformed recipe.
@@ -27,7 +30,7 @@ async def has_data(app: Host, path: str, before: Callable[[], None] = lambda: No
     return await _ask(app, path, now)
 
 
-async def choose_data(app: Host, path: str) -> bool:
+async def choose_data(app: ConsoleApp, path: str) -> bool:
     """Ask which data a model is to be driven with, whatever it has; a recipe's is not asked for. Raises BadInput."""
     now = await app.engine.model_data.of(path)
     if now.source is DataSource.RECIPE and now.data is not None:
@@ -36,7 +39,7 @@ async def choose_data(app: Host, path: str) -> bool:
     return await _ask(app, path, now)
 
 
-async def _ask(app: Host, path: str, now: ModelData) -> bool:
+async def _ask(app: ConsoleApp, path: str, now: ModelData) -> bool:
     from console.ui.dialogs.data_file import DataFileScreen
     from console.ui.dialogs.target import TargetScreen
     from console.ui.dialogs.use_data import WRITE, UseDataScreen
@@ -68,7 +71,7 @@ async def _ask(app: Host, path: str, now: ModelData) -> bool:
             return True
 
 
-async def _read(app: Host, path: str, file: str) -> tuple[DataColumns, Expected]:
+async def _read(app: ConsoleApp, path: str, file: str) -> tuple[DataColumns, Expected]:
     """The columns of a file, and what is known of the model's inputs: its facts are asked for where they are not known.
 
     Raises BadInput, ChildRefused, ChildFailed, Failed.
@@ -79,7 +82,7 @@ async def _read(app: Host, path: str, file: str) -> tuple[DataColumns, Expected]
     return columns, app.engine.model_data.expected(path)
 
 
-async def _use(app: Host, path: str, chosen: ModelData, draft: Draft | None) -> None:
+async def _use(app: ConsoleApp, path: str, chosen: ModelData, draft: Draft | None) -> None:
     """Remember the choice, and write the recipe; where that fails, the data is used all the same."""
     data = app.engine.model_data
     assert chosen.data is not None

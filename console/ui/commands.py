@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from console.bounds import Rules, range_words, within
 from console.config import bounds_of
@@ -13,9 +14,11 @@ from console.ui import text
 from console.ui.keys import key_for
 from console.ui.nearest import nearest
 from console.ui.rows import Filter
-from console.ui.shell import Shell
 from console.ui.themes import THEMES
 from console.ui.widgets.artifact_table import COLUMNS
+
+if TYPE_CHECKING:
+    from console.ui.running import ConsoleApp
 
 Run = Callable[[], None]
 
@@ -40,7 +43,7 @@ class Setting:
     usage: str
     help: str
     choices: Callable[[Sequence[str]], Sequence[str]]
-    prepare: Callable[[Shell, str | None, str], Run]
+    prepare: Callable[[ConsoleApp, str | None, str], Run]
     also: tuple[str, ...] = ()
 
     @property
@@ -49,7 +52,7 @@ class Setting:
         return self.usage != self.word
 
 
-def _theme(app: Shell, _subject: str | None, said: str) -> Run:
+def _theme(app: ConsoleApp, _subject: str | None, said: str) -> Run:
     name = _THEME_WORDS.get(said.casefold(), said.casefold())
     if name not in THEMES:
         wrong = f"there is no theme {safe(said, 40)}" if said else "it takes the name of a theme"
@@ -61,7 +64,7 @@ def _theme(app: Shell, _subject: str | None, said: str) -> Run:
     return run
 
 
-def _sort(app: Shell, _subject: str | None, said: str) -> Run:
+def _sort(app: ConsoleApp, _subject: str | None, said: str) -> Run:
     column, *more = said.casefold().split() or [""]
     reverse = column.startswith("-")
     name = _column(column.removeprefix("-"))
@@ -72,13 +75,13 @@ def _sort(app: Shell, _subject: str | None, said: str) -> Run:
     return lambda: _arrange(app, sort=name, reverse=reverse)
 
 
-def _filter(app: Shell, _subject: str | None, said: str) -> Run:
+def _filter(app: ConsoleApp, _subject: str | None, said: str) -> Run:
     if not said:
         raise Usage("it takes a pattern to keep models by", hint=f"on the first screen {key_for('back')} drops it")
     return lambda: _arrange(app, wanted=Filter(said))
 
 
-def _columns(app: Shell, _subject: str | None, said: str) -> Run:
+def _columns(app: ConsoleApp, _subject: str | None, said: str) -> Run:
     words = said.casefold().replace(",", " ").split()
     for word in words:
         name = _column(word.lstrip("-+"))
@@ -103,7 +106,7 @@ def chosen_columns(now: Sequence[str], words: Sequence[str]) -> tuple[str, ...]:
     return tuple(f"-{name}" for name in COLUMN_NAMES if name in hidden)
 
 
-def _rate(app: Shell, subject: str | None, said: str) -> Run:
+def _rate(app: ConsoleApp, subject: str | None, said: str) -> Run:
     path, rate = _driven(app, subject), _number(said, bounds_of("probe_rate"), whole=False)
 
     def run() -> None:
@@ -113,7 +116,7 @@ def _rate(app: Shell, subject: str | None, said: str) -> Run:
     return run
 
 
-def _batch(app: Shell, subject: str | None, said: str) -> Run:
+def _batch(app: ConsoleApp, subject: str | None, said: str) -> Run:
     path, batch = _driven(app, subject), _number(said, {"least": 1, "most": 100_000}, whole=True)
 
     def run() -> None:
@@ -123,7 +126,7 @@ def _batch(app: Shell, subject: str | None, said: str) -> Run:
     return run
 
 
-def _home(app: Shell, _subject: str | None, said: str) -> Run:
+def _home(app: ConsoleApp, _subject: str | None, said: str) -> Run:
     if said:
         raise Usage("nothing follows it")
     return app.show_home
@@ -173,7 +176,7 @@ SETTINGS: tuple[Setting, ...] = (
 """Like the action table, for words with arguments of their own."""
 
 
-def _arrange(app: Shell, **order: object) -> None:
+def _arrange(app: ConsoleApp, **order: object) -> None:
     """Have the table in another order, and look at it."""
     app.show_home()
     app.arrange(**order)
@@ -202,7 +205,7 @@ def _meant(said: str, names: Sequence[str], all_names: Iterable[str]) -> str:
     return f"did you mean {found}?" if found else f"one of {', '.join(all_names)}"
 
 
-def _driven(app: Shell, subject: str | None) -> str:
+def _driven(app: ConsoleApp, subject: str | None) -> str:
     probe = app.engine.live.probe(subject) if subject is not None else None
     if subject is None or probe is None or not probe.running:
         raise Usage(f"{safe(subject or 'no model', 60)} is not being driven", hint=f"{key_for('probe')} drives a model")

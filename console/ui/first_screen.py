@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from console.errors import ConsoleError
 from console.records import Event
@@ -11,12 +12,14 @@ from console.start import Start
 from console.ui.screens.about import AboutScreen
 from console.ui.screens.base import ConsoleScreen
 from console.ui.screens.finding import Finder
-from console.ui.shell import Shell
+
+if TYPE_CHECKING:
+    from console.ui.running import ConsoleApp
 
 _LOOKED_THROUGH = ("store.scanned", "store.offline")
 
 
-async def show_first(app: Shell, home: ConsoleScreen, start: Start) -> None:
+async def show_first(app: ConsoleApp, home: ConsoleScreen, start: Start) -> None:
     """Open it above the first screen, unless the operator has gone elsewhere meanwhile; say why it cannot be.
 
     A model that no earlier session knew is waited for until the store has been looked through.
@@ -39,7 +42,7 @@ async def show_first(app: Shell, home: ConsoleScreen, start: Start) -> None:
             app.say_error(ConsoleError(objection))
 
 
-async def _path_of(app: Shell, finder: Finder, name: str) -> str | None:
+async def _path_of(app: ConsoleApp, finder: Finder, name: str) -> str | None:
     """The model that is called so; None, and a word about it, where there is none or are several."""
     looked = asyncio.Event()
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from console.records import Event, WorkerState
 from console.ui.rows import Row
-from console.ui.shell import Shell
+
+if TYPE_CHECKING:
+    from console.ui.running import ConsoleApp
 
 GATHER_SECONDS = 0.05
 """How long events are gathered before the screens hear of them."""
@@ -20,7 +22,7 @@ _WHOLE_STORE = ("store.scanning", "store.scanned", "store.online", "store.offlin
 class Follower:
     """The one task that changes `app.rows`."""
 
-    def __init__(self, app: Shell) -> None:
+    def __init__(self, app: ConsoleApp) -> None:
         self._app = app
         self._wake = asyncio.Event()
         self.filtered = asyncio.Event()

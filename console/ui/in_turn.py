@@ -8,15 +8,17 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from console.errors import ConsoleError, NeedsReview, Refused
 from console.records import Event, Verdict
-from console.ui.host import Host
+from console.ui.cooperative import cooperative
 from console.ui.keys import key_for
 from console.ui.operations import Operations
-from console.ui.slices import Pace
 from console.ui.tally import Outcome, Tally
+
+if TYPE_CHECKING:
+    from console.ui.running import ConsoleApp
 
 AT_ONCE = 4
 """Models that are loaded, read or ended at a time."""
@@ -51,7 +53,7 @@ Work = Callable[[Round], Coroutine[Any, Any, object]]
 class InTurn:
     """Runs one round over many at a time; over a single model one may run beside it."""
 
-    def __init__(self, app: Host, operations: Operations) -> None:
+    def __init__(self, app: ConsoleApp, operations: Operations) -> None:
         self._app = app
         self._operations = operations
         self.round: Round | None = None
@@ -97,8 +99,7 @@ class InTurn:
     ) -> list[str]:
         """Those for which the action makes sense now; of the others it is told why not, or that they are `idle`."""
         found: list[str] = []
-        pace = Pace()
-        for path in paths:
+        async for path in cooperative(paths):
             if begun.stopped:
                 begun.tally.add(_STOPPED, *found, *paths[begun.done :])
                 return []
@@ -108,7 +109,6 @@ class InTurn:
                 why = short(self._operations.why_not(action, path))
                 begun.tally.add(idle(path) or Outcome("left out", why, "warning"), path)
             begun.done += 1
-            await pace.step()
         begun.verb = ""
         return found
 

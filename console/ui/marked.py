@@ -6,18 +6,21 @@ import asyncio
 from collections.abc import Sequence
 from functools import partial
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from backends.base import outermost
 from console.errors import ConsoleError
 from console.free_memory import free_memory
 from console.records import Verdict
 from console.ui import text
-from console.ui.host import Host
+from console.ui.cooperative import cooperative
 from console.ui.in_turn import AT_ONCE, InTurn, Round, asked_alone
 from console.ui.keys import key_for
 from console.ui.operations import Operations
-from console.ui.slices import Pace
 from console.ui.tally import Outcome, named, names
+
+if TYPE_CHECKING:
+    from console.ui.running import ConsoleApp
 
 ASKED_FROM = 20
 """More models than these are loaded after a question, and fewer where they take much of the memory that is free."""
@@ -33,7 +36,7 @@ class Marked:
     What would need an answer of its own is left out, and told.
     """
 
-    def __init__(self, app: Host, operations: Operations) -> None:
+    def __init__(self, app: ConsoleApp, operations: Operations) -> None:
         self._app = app
         self._operations = operations
         self.turns = InTurn(app, operations)
@@ -95,11 +98,10 @@ class Marked:
 
     async def _has_room(self, paths: Sequence[str]) -> bool:
         """Ask where they are many, or take much of the memory that is free."""
-        least, pace = len(paths) * WORKER_BYTES, Pace()
-        for path in paths:
+        least = len(paths) * WORKER_BYTES
+        async for path in cooperative(paths):
             row = self._app.engine.artifacts.row(path)
             least += row.size if row is not None else 0
-            await pace.step()
         free = free_memory()
         if len(paths) <= ASKED_FROM and (free is None or 2 * least <= free):
             return True

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, TypeVar
+from typing import Any
 
 from textual.app import App
-from textual.screen import Screen
 
 from console.ui.screens.base import ConsoleScreen
 
-S = TypeVar("S", bound=Screen[Any])
-
 
 class Navigator(App[int]):
-    """An application that knows its screens by what they show.
+    """An application that knows its screens by what they show."""
 
-    The screens that are about no model in particular are built once, while nobody waits, and stay: building one takes
-    longer than painting it.
-    """
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.dot_seconds = 1.0
+        """What a dot of the small charts stands for."""
+        self._commands: list[str] = []
 
     def push_screen(self, *args: Any, **kwargs: Any) -> Any:
         """Put a screen on top; toasts do not cover what has just been opened."""
@@ -47,7 +45,7 @@ class Navigator(App[int]):
         """Small charts of all loaded models."""
         from console.ui.screens.charts import ChartsScreen
 
-        self.push_screen(self._kept(ChartsScreen))
+        self.push_screen(ChartsScreen())
 
     def show_errors(self, path: str | None = None, failure: int | None = None) -> None:
         """The failures."""
@@ -60,9 +58,7 @@ class Navigator(App[int]):
         from console.ui.screens.events import EventsScreen
 
         if not isinstance(self.screen, EventsScreen):
-            screen = self._kept(EventsScreen)
-            screen.begin()
-            self.push_screen(screen)
+            self.push_screen(EventsScreen())
 
     def show_update(self, path: str) -> None:
         """Retraining one model."""
@@ -92,9 +88,7 @@ class Navigator(App[int]):
         """All keys, those of `place` first."""
         from console.ui.screens.help import HelpScreen
 
-        screen = self._kept(HelpScreen)
-        screen.begin(place)
-        self.push_screen(screen)
+        self.push_screen(HelpScreen(place))
 
     def show_palette(self) -> None:
         """Everything by name."""
@@ -102,48 +96,7 @@ class Navigator(App[int]):
 
         below = self.screen
         if isinstance(below, ConsoleScreen):
-            screen = self._kept(PaletteScreen)
-            screen.begin(below)
-            self.push_screen(screen)
-
-    def build_ahead(self) -> Iterator[None]:
-        """Build the screens that stay, and import the others: a step at a time, for when nobody waits."""
-        from console.ui.screens.events import EventsScreen
-
-        self._build(EventsScreen)
-        yield
-        import console.ui.screens.charts
-        import console.ui.screens.model
-
-        yield
-        from console.ui.screens.palette import PaletteScreen
-
-        self._build(PaletteScreen)
-        yield
-        from console.ui.screens.help import HelpScreen
-
-        self._build(HelpScreen)
-        yield
-        import console.ui.screens.errors
-        import console.ui.screens.trust
-
-        yield
-        import console.ui.screens.history
-        import console.ui.screens.sandbox
-        import console.ui.screens.update  # noqa: F401
-
-        yield
-
-    def _build(self, kind: type[Screen[Any]]) -> None:
-        self._get_screen(self._kept(kind))
-
-    def _kept(self, kind: type[S]) -> S:
-        """The screen of this kind that stays; while that is open already, another one that goes with its being left."""
-        name = kind.__name__
-        if not self.is_screen_installed(name):
-            self.install_screen(kind(), name)
-        screen = self.get_screen(name, kind)
-        return kind() if screen in self.screen_stack else screen
+            self.push_screen(PaletteScreen(below, self._commands))
 
     def _show(self, screen: ConsoleScreen) -> None:
         """Put a screen on top; one of the same kind that is on top already is replaced."""

@@ -1,11 +1,11 @@
-"""The name that is most like a mistyped word: also of many names, in slices, so that no key waits."""
+"""The name that is most like a mistyped word: also of many, while keys have their turn."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import SequenceMatcher
 
-from console.ui.slices import Pace
+from console.ui.cooperative import cooperative
 
 _LIKE = 0.6
 _LONGEST = 80
@@ -19,12 +19,11 @@ def nearest(word: str, names: Iterable[str]) -> str | None:
     return search.found
 
 
-async def nearest_of(word: str, names: Iterable[tuple[str, str]], pace: Pace) -> str | None:
+async def nearest_of(word: str, names: Iterable[tuple[str, str]]) -> str | None:
     """The same among many: of pairs of a name and what it stands for, the latter."""
     search = _Search(word)
-    for name, meant in names:
+    async for name, meant in cooperative(names):
         search.see(name, meant)
-        await pace.step()
     return search.found
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from backends.base import outermost
 from console.errors import ConsoleError, NeedsReview, Refused
@@ -14,9 +14,11 @@ from console.records import DataSource, Report, UpdatePlan, Verdict, Version, Wo
 from console.safe_text import safe
 from console.ui import text
 from console.ui.choosing import choose_data, has_data
-from console.ui.host import Host
 from console.ui.keys import key_for
 from console.ui.sealing import why_not_sealed
+
+if TYPE_CHECKING:
+    from console.ui.running import ConsoleApp
 
 _LIVING = (WorkerState.LOADING, WorkerState.WARMING, WorkerState.READY, WorkerState.DRAINING)
 _LOADABLE = (Verdict.SAFE, Verdict.REVIEW)
@@ -25,7 +27,7 @@ _LOADABLE = (Verdict.SAFE, Verdict.REVIEW)
 class Operations:
     """Runs one operation an artifact at a time, each in a task of its own; errors become toasts."""
 
-    def __init__(self, app: Host) -> None:
+    def __init__(self, app: ConsoleApp) -> None:
         self._app = app
         self.pending: dict[str, str] = {}
         """Paths an operation was just asked for, with the word the table shows until the engine answers."""
@@ -245,7 +247,7 @@ class Operations:
     async def _has_data(self, path: str) -> bool:
         return await self._has_after(path, partial(has_data, before=lambda: self.settled(path)))
 
-    async def _has_after(self, path: str, ask: Callable[[Host, str], Awaitable[bool]]) -> bool:
+    async def _has_after(self, path: str, ask: Callable[[ConsoleApp, str], Awaitable[bool]]) -> bool:
         """Have the operator asked about a path's data, unless they are being asked; whether it has some now."""
         if path in self._asking:
             return False

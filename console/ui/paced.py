@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from textual.events import Idle
 from textual.geometry import Size
@@ -16,7 +16,7 @@ from console.ui.keys import DIALOG, bindings_at
 if TYPE_CHECKING:
     from textual.widget import Widget
 
-    from console.ui.host import Host
+    from console.ui.running import ConsoleApp
 
 
 _REST_S = 0.01
@@ -30,6 +30,8 @@ class Paced(Screen[ScreenResultType]):
     What moves by itself is painted with the ticks of Textual's own timer. What comes first, and what follows a key, is
     painted as soon as there is nothing else to do: an answer in two pictures would wait a whole tick for the second.
     """
+
+    app: ConsoleApp
 
     BINDINGS = bindings_at(DIALOG)
 
@@ -46,14 +48,14 @@ class Paced(Screen[ScreenResultType]):
 
     def do_suspend(self) -> None:
         """Back to the shell."""
-        cast("Host", self.app).suspend_to_shell()
+        self.app.suspend_to_shell()
 
     def do_save_screen(self) -> None:
         """What is seen, to files."""
-        cast("Host", self.app).save_screen()
+        self.app.save_screen()
 
     def _on_timer_update(self) -> None:
-        if not cast("Host", self.app).pace.behind:
+        if not self.app.pace.behind:
             super()._on_timer_update()
             self._painted = time.monotonic()
 
@@ -83,7 +85,7 @@ class Paced(Screen[ScreenResultType]):
     @property
     def _is_awaited(self) -> bool:
         """Whether the next picture is an answer, or the first one."""
-        return not self._painted or cast("Host", self.app).pace.answering
+        return not self._painted or self.app.pace.answering
 
     @property
     def _has_news(self) -> bool:

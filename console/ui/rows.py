@@ -5,18 +5,17 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from rich.cells import cell_len
 
-from console.by_path import ByPath
 from console.records import Artifact, Measured, ProbeState, Verdict, WorkerState, WorkerView
 from console.safe_text import safe
 from console.ui import states
-from console.ui.marks import Marks
-from console.ui.slices import Pace, in_order
+from console.ui.cooperative import cooperative
 from console.ui.states import Status
 
 Key = tuple[Any, ...]
@@ -147,14 +146,13 @@ class Order(NamedTuple):
 
 
 class Rows:
-    """All rows by path, and the order of those shown. Changed by one task only; read by everybody in between.
-
-    A store may hold a hundred thousand artifacts of which the screen shows fifty: kept are the artifacts, by path and
-    in the order shown. A `Row` is made when one is looked at, and kept only where there is more to it.
-    """
+    """All rows by path, and the order of those shown. Changed by one task only; read by everybody in between."""
 
     def __init__(self) -> None:
+        self.by_path: dict[str, Row] = {}
+        """Every row, those hidden by the filter included."""
         self.counts: Counter[str] = Counter()
+        """Rows by the word of their status, and those with a value in the columns "p99" and "rss"."""
         self.widest: Counter[str] = Counter()
         """The cells of the longest text seen in the columns "model" and "class"."""
         self._lengths: Counter[int] = Counter()
@@ -166,13 +164,10 @@ class Rows:
         """The filter that an earlier session left, which nobody has typed in this one."""
         self.asked = Order()
         """What was asked for last; it may not be shown yet, and the next key starts from it all the same."""
-        self.marks = Marks()
-        """What the operator has marked; a row that goes takes its mark with it."""
-        self._artifacts = ByPath()
-        self._busy: dict[str, Row] = {}
-        self._order: list[Artifact] = []
+        self.marks: set[str] = set()
+        """The paths that the operator has marked; a row that goes takes its mark with it."""
+        self._order: list[Row] = []
         self._known = 0
-        self._listed = 0
 
     def __len__(self) -> int:
         return len(self._order)
@@ -184,41 +179,31 @@ class Rows:
         self.restored = order.wanted if restored else None
 
     @property
-    def by_path(self) -> Mapping[str, Row]:
-        """Every row, those hidden by the filter included."""
-        return _Rows(self._artifacts, self._busy)
-
-    @property
-    def measured(self) -> dict[str, int]:
-        """Whether (1 or 0) the columns "p99" and "rss" have a value in any row."""
-        busy = self._busy.values()
-        return {"p99": int(any(row.p99 is not None for row in busy)), "rss": int(any(row.rss for row in busy))}
-
-    @property
-    def shown(self) -> Sequence[Artifact]:
-        """The artifacts of the rows that are shown."""
-        return self._order
+    def shown_paths(self) -> set[str]:
+        """The paths of the rows that are shown."""
+        return {row.path for row in self._order}
 
     @property
     def marks_hidden(self) -> int:
         """How many of the marked rows the filter hides."""
-        return self.marks.missing_in(self._order, self._listed) if self.filter else 0
+        return len(self.marks - self.shown_paths) if self.marks and self.filter else 0
 
-    def path_at(self, index: int) -> str:
-        """The path of the row at `index` of the shown order. Raises IndexError."""
-        return self._artifact_at(index).path
+    def mark_all(self) -> None:
+        """Mark all that are shown; where they are marked already, take every mark away."""
+        if self.shown_paths <= self.marks:
+            self.marks.clear()
+        else:
+            self.marks |= self.shown_paths
 
     def at(self, index: int) -> Row:
         """The row at `index` of the shown order. Raises IndexError."""
-        return self._row(self._artifact_at(index))
+        return self._order[self._turned(index)]
 
     def index(self, path: str) -> int | None:
         """Where a path is shown, None where the filter hides it."""
         row = self.by_path.get(path)
         index = None if row is None else self._place(row)
-        if index is None:
-            return None
-        return self._known - 1 - index if self.reverse and index < self._known else index
+        return None if index is None else self._turned(index)
 
     def window(self, start: int, stop: int) -> Iterator[Row]:
         """The shown rows from `start` up to `stop`."""
@@ -226,78 +211,40 @@ class Rows:
 
     def put(self, row: Row) -> None:
         """Add or replace one row and keep the order."""
-        key = self._key(row) if self.filter.keeps(row) else None
-        old = self.by_path.get(row.path)
-        place = None
-        if old is not None:
-            self.counts[old.status.word] -= 1
-            self._lengths[_cells(row.path)] -= 1
-            place = self._place(old)
-            if place is not None and self._key(old) != key:
-                self._unlist(place)
-                place = None
-        self.counts[row.status.word] += 1
-        self._measure(row, self._lengths)
-        self._artifacts.put(row.artifact)
-        self._busy.pop(row.path, None)
-        if row.is_busy:
-            self._busy[row.path] = row
-        if place is not None:
-            self._order[place] = row.artifact
-        elif key is not None:
-            self._order.insert(bisect_left(self._order, key, key=self._key_of), row.artifact)
-            self._listed += 1
+        self._forget(row.path)
+        self.by_path[row.path] = row
+        self._count(row, 1, self.counts, self._lengths)
+        if self.filter.keeps(row):
+            key = self._key(row)
+            self._order.insert(bisect_left(self._order, key, key=self._key), row)
             self._known += key[0] == 0
 
     def drop(self, path: str) -> None:
         """Forget one row."""
-        row = self.by_path.get(path)
+        self._forget(path)
+        self.marks.discard(path)
+
+    def _forget(self, path: str) -> None:
+        row = self.by_path.pop(path, None)
         if row is not None:
-            self.counts[row.status.word] -= 1
-            self._lengths[_cells(path)] -= 1
+            self._count(row, -1, self.counts, self._lengths)
             place = self._place(row)
             if place is not None:
-                self._unlist(place)
-            self._artifacts.drop(path)
-            self._busy.pop(path, None)
-            self.marks.drop((path,))
+                del self._order[place]
+                self._known -= place < self._known
 
     async def replace_all(self, rows: Iterable[Row]) -> None:
-        """Take over a full listing: few differences one by one, many by sorting anew, yielding in between."""
-        pace, old = Pace(), self.by_path
-        few = max(_FEW, len(self._order) // 50)
-        artifacts = ByPath()
-        busy: dict[str, Row] = {}
-        changed: list[Row] = []
-        for row in rows:
-            artifacts.put(row.artifact)
-            if row.is_busy:
-                busy[row.path] = row
-            if len(changed) <= few and old.get(row.path) != row:
-                changed.append(row)
-            await pace.step()
-        gone = [path for path in self._artifacts if path not in artifacts]
-        if len(changed) + len(gone) > few:
-            await self._start_over(artifacts, busy, pace)
-            self.marks.drop(gone)
-            return
-        for path in gone:
-            self.drop(path)
-        for row in changed:
-            self.put(row)
-            await pace.step()
-
-    async def _start_over(self, artifacts: ByPath, busy: dict[str, Row], pace: Pace) -> None:
-        rows = _Rows(artifacts, busy)
+        """Take over a full listing; what was shown before stays until it is complete."""
+        fresh: dict[str, Row] = {}
         counts: Counter[str] = Counter()
         lengths: Counter[int] = Counter()
-        for row in rows.all():
-            counts[row.status.word] += 1
-            self._measure(row, lengths)
-            await pace.step()
-        order = await self._ordered(rows, self.sort, self.filter, pace)
-        self._artifacts, self._busy, self.counts, self._lengths = artifacts, busy, counts, lengths
-        self._list(*order)
+        async for row in cooperative(rows):
+            fresh[row.path] = row
+            self._count(row, 1, counts, lengths)
+        order = await self._ordered(fresh.values(), self.sort, self.filter)
+        self.by_path, self.counts, self._lengths = fresh, counts, lengths
+        self._order, self._known = order
+        self.marks.intersection_update(fresh)
 
     async def arrange(
         self,
@@ -314,55 +261,51 @@ class Rows:
         """
         column, chosen = sort or self.sort, self.filter if wanted is None else wanted
         if column != self.sort or wanted is not None:
-            order = await self._ordered(_Rows(self._artifacts, self._busy), column, chosen, Pace(), outdated)
+            order = await self._ordered(self.by_path.values(), column, chosen, outdated)
             if outdated():
                 return False
             self.sort, self.filter = column, chosen
-            self._list(*order)
+            self._order, self._known = order
         self.reverse = self.reverse if reverse is None else reverse
         self.columns = self.columns if columns is None else columns
         return True
 
+    @staticmethod
     async def _ordered(
-        self,
-        rows: _Rows,
-        column: str,
-        wanted: Filter,
-        pace: Pace,
-        outdated: Callable[[], bool] = lambda: False,
-    ) -> tuple[list[Artifact], int]:
+        rows: Iterable[Row], column: str, wanted: Filter, outdated: Callable[[], bool] = lambda: False
+    ) -> tuple[list[Row], int]:
         """What is to be shown, in order, and how many of it have a value in the column."""
-        kept: list[Artifact] = []
-        for row in rows.all():
+        kept: list[Row] = []
+        values: list[Any] = []
+        async for row in cooperative(sorted(rows, key=attrgetter("path"))):
+            if outdated():
+                break
             if wanted.keeps(row):
-                kept.append(row.artifact)
-            if await pace.step() and outdated():
-                return [], 0
-        value = SORTS[column]
-
-        def key(artifact: Artifact) -> Key:
-            return _key(value(rows.of(artifact)), artifact.path)
-
-        order: list[Artifact] = []
-        async for artifact in in_order(kept, key, pace):
-            order.append(artifact)
-        known = bisect_left(order, (1,), key=key)
-        return order, known
+                kept.append(row)
+                values.append(SORTS[column](row))
+        known = [number for number, value in enumerate(values) if value is not None]
+        known.sort(key=values.__getitem__)
+        unknown = (row for row, value in zip(kept, values, strict=True) if value is None)
+        return [*(kept[number] for number in known), *unknown], len(known)
 
     @property
     def usual_name(self) -> int:
         """The cells that nineteen names of twenty fit into: one freak of a name leaves the other columns their room."""
-        beyond = sum(self._lengths.values()) // 20 or (len(self._artifacts) > 3)
+        beyond = len(self.by_path) // 20 or (len(self.by_path) > 3)
         for cells in sorted(self._lengths, reverse=True):
             beyond -= self._lengths[cells]
             if beyond < 0:
                 return cells
         return 0
 
-    def _measure(self, row: Row, lengths: Counter[int]) -> None:
+    def _count(self, row: Row, number: int, counts: Counter[str], lengths: Counter[int]) -> None:
+        """Take a row into the counts (1), or out of them (-1)."""
+        counts[row.status.word] += number
+        counts["p99"] += number * (row.p99 is not None)
+        counts["rss"] += number * bool(row.rss)
+        cells = _cells(row.path)
+        lengths[cells] += number
         artifact, widest = row.artifact, self.widest
-        cells = _cells(artifact.path)
-        lengths[cells] += 1
         widest["model"] = max(widest["model"], cells)
         described = states.class_words(artifact) or artifact.problem or artifact.why
         widest["class"] = max(widest["class"], _cells(described), _TROUBLE_CELLS if row.trouble else 0)
@@ -370,58 +313,14 @@ class Rows:
     def _key(self, row: Row) -> Key:
         return _key(SORTS[self.sort](row), row.path)
 
-    def _key_of(self, artifact: Artifact) -> Key:
-        return self._key(self._row(artifact))
-
-    def _row(self, artifact: Artifact) -> Row:
-        return self._busy.get(artifact.path) or Row(artifact)
-
-    def _artifact_at(self, index: int) -> Artifact:
-        if self.reverse and 0 <= index < self._known:
-            index = self._known - 1 - index
-        return self._order[index]
-
     def _place(self, row: Row) -> int | None:
         """Where a row that is known stands in the order, None where it is not shown."""
-        index = bisect_left(self._order, self._key(row), key=self._key_of)
+        index = bisect_left(self._order, self._key(row), key=self._key)
         return index if index < len(self._order) and self._order[index].path == row.path else None
 
-    def _list(self, order: list[Artifact], known: int) -> None:
-        self._order, self._known = order, known
-        self._listed += 1
-
-    def _unlist(self, index: int) -> None:
-        self._listed += 1
-        del self._order[index]
-        self._known -= index < self._known
-
-
-class _Rows(Mapping[str, Row]):
-    """Rows made as they are asked for."""
-
-    def __init__(self, artifacts: ByPath, busy: dict[str, Row]) -> None:
-        self._artifacts = artifacts
-        self._busy = busy
-
-    def of(self, artifact: Artifact) -> Row:
-        """The row of one of the artifacts."""
-        return self._busy.get(artifact.path) or Row(artifact)
-
-    def all(self) -> Iterator[Row]:
-        """Every row, without looking each up."""
-        return map(self.of, self._artifacts.values())
-
-    def __len__(self) -> int:
-        return len(self._artifacts)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._artifacts)
-
-    def __contains__(self, path: object) -> bool:
-        return path in self._artifacts
-
-    def __getitem__(self, path: str) -> Row:
-        return self.of(self._artifacts[path])
+    def _turned(self, index: int) -> int:
+        """A place in the order as the place on the screen, or the other way: reversed, what has no value is last."""
+        return self._known - 1 - index if self.reverse and 0 <= index < self._known else index
 
 
 def _cells(words: str) -> int:

@@ -14,7 +14,6 @@ from console import ending
 from console.config import Settings, Theme
 from console.errors import Usage
 from console.start import Start
-from console.ui import tidy
 
 COLOURLESS: Theme = "ansi-dark"
 """The theme for NO_COLOR: of the themes only those of the terminal's own colours can do without any."""
@@ -36,7 +35,6 @@ def run(root: Path, settings: Settings, start: Start | None = None, *, read_only
         os.environ["TEXTUAL_THEME"] = COLOURLESS
         settings = replace(settings, theme=COLOURLESS)
     sys.setswitchinterval(_SWITCH_SECONDS)
-    tidy.wait()
     with ending.heard(f"console on {root}", lambda _number: None, terminal=sys.stdin.fileno()) as end:
         code = _shown(root, settings, start, read_only or settings.read_only, end)
         return 128 + end.number if end.number else code

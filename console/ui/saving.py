@@ -9,13 +9,16 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from console import os_errors
 from console.config import state_dir
 from console.durable import own_directory, put_new
 from console.errors import ConsoleError, Failed
 from console.safe_text import in_utf8
-from console.ui.host import Host
+
+if TYPE_CHECKING:
+    from console.ui.running import ConsoleApp
 
 _SLOW_SECONDS = 1.0
 """A disk that takes longer is told of."""
@@ -27,26 +30,28 @@ def exports() -> Path:
     return state_dir() / "exports"
 
 
-def keep(host: Host, what: str, folder: Callable[[], Path], stem: str, texts: Callable[[], Mapping[str, str]]) -> None:
+def keep(
+    app: ConsoleApp, what: str, folder: Callable[[], Path], stem: str, texts: Callable[[], Mapping[str, str]]
+) -> None:
     """Write new files beside the screens, and say where they are.
 
     `texts` gives them by the end of their names, in a thread, as `folder` does; `stem` comes after the time.
     """
-    host.run_worker(_keep(host, what, folder, f"{time.strftime('%Y%m%d-%H%M%S')}-{plain(stem)}", texts), group="save")
+    app.run_worker(_keep(app, what, folder, f"{time.strftime('%Y%m%d-%H%M%S')}-{plain(stem)}", texts), group="save")
 
 
 async def _keep(
-    host: Host, what: str, folder: Callable[[], Path], stem: str, texts: Callable[[], Mapping[str, str]]
+    app: ConsoleApp, what: str, folder: Callable[[], Path], stem: str, texts: Callable[[], Mapping[str, str]]
 ) -> None:
     work = asyncio.ensure_future(asyncio.to_thread(lambda: write_new(folder(), stem, texts())))
     if not (await asyncio.wait((work,), timeout=_SLOW_SECONDS))[0]:
-        host.say(f"{what}: being written, the disk is slow")
+        app.say(f"{what}: being written, the disk is slow")
     try:
         first, *others = await work
     except ConsoleError as error:
-        host.say_error(error)
+        app.say_error(error)
     else:
-        host.say(f"{what}: {first}{''.join(f' and {other.suffix}' for other in others)}")
+        app.say(f"{what}: {first}{''.join(f' and {other.suffix}' for other in others)}")
 
 
 def plain(name: str) -> str:

@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 
 ANSWERING_S = 0.3
 """So long after a key or a click what is drawn is taken for its answer."""
-QUIET_S = 0.6
-"""So long after a key another one is likely."""
 LATE_S = 0.05
 """So long a write may be under way before the terminal counts as slow."""
 ASK = "\x1b[6n"
@@ -82,11 +80,6 @@ class Pace:
     def answering(self) -> bool:
         """Whether the operator waits for what is drawn now."""
         return self._clock() - self._pressed < ANSWERING_S
-
-    @property
-    def quiet(self) -> bool:
-        """Whether the operator has pressed nothing for a while."""
-        return self._clock() - self._pressed > QUIET_S
 
     def begin(self) -> None:
         """The terminal is taken, perhaps again: nothing is under way to it."""

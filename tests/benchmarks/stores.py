@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 from sklearn.linear_model import LogisticRegression
@@ -53,7 +54,7 @@ def remember(root: Path, cache: Path) -> None:
     catalog = Catalog(root)
     catalog.scan_all()
     rows = [
-        row.replace(format="pickle", model_class=MODEL_CLASS, n_models=1, verdict=Verdict.SAFE)
+        replace(row, format="pickle", model_class=MODEL_CLASS, n_models=1, verdict=Verdict.SAFE)
         for row in catalog.rows().values()
     ]
     index = Index(root)

@@ -11,8 +11,6 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
 
-from console.records import Artifact, FileIdentity
-
 _MOST = 3
 NAMES = st.one_of(st.text(max_size=8), st.binary(max_size=8).map(os.fsdecode))
 """Text as it comes from outside, with what file names have that no UTF-8 does."""
@@ -39,8 +37,8 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
     """Values of this type. Raises TypeError for one that has no business in a record."""
     if kind in _PLAIN:
         return _PLAIN[kind]
-    if kind is Artifact:
-        return _artifacts()
+    if isinstance(kind, type) and issubclass(kind, tuple):
+        return st.builds(kind, **{name: values(hint) for name, hint in get_type_hints(kind).items()})
     if isinstance(kind, type) and issubclass(kind, Enum):
         return st.sampled_from(kind)
     if dataclasses.is_dataclass(kind):
@@ -68,12 +66,3 @@ def _records(kind: Any) -> st.SearchStrategy[Any]:
     hints = get_type_hints(kind)
     fields = {one.name: values(hints[one.name]) for one in dataclasses.fields(kind)}
     return st.builds(kind, **fields)
-
-
-def _artifacts() -> st.SearchStrategy[Artifact]:
-    """Rows are made of other arguments than they are kept as."""
-    hints = get_type_hints(Artifact)
-    known = {name: values(kind) for name, kind in get_type_hints(hints["known"]).items()}
-    known |= {"size": st.integers(0, 2**40), "modified": st.floats(0, 2**33)}
-    identities = st.none() | st.builds(FileIdentity, *(st.integers(0, 2**60) for _ in range(5)))
-    return st.builds(Artifact, path=NAMES, identity=identities, digest=st.none() | NAMES, **known)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -49,7 +50,7 @@ class Desk:
         found = self.shelf.get(path)
         assert found is not None
         empty = path.startswith("empty")
-        self.shelf.put([found.replace(verdict=None if empty else Verdict.SAFE, problem="is empty" if empty else None)])
+        self.shelf.put([replace(found, verdict=None if empty else Verdict.SAFE, problem="is empty" if empty else None)])
         if all(one.verdict is Verdict.SAFE for one in self.shelf.rows()):
             self.all_safe.set()
         return Report(found, None, Judgement(Verdict.SAFE))

@@ -5,6 +5,7 @@ import pickle
 import random
 import shutil
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -215,13 +216,13 @@ def test_what_was_learnt_stays_until_the_file_changes(store: Path) -> None:
     catalog = Catalog(store)
     catalog.scan_all()
     row = catalog.rows()["a.pkl"]
-    assert catalog.learn(row.replace(model_class="x.Y"))
+    assert catalog.learn(replace(row, model_class="x.Y"))
     assert not catalog.scan_all()
     assert catalog.rows()["a.pkl"].model_class == "x.Y"
     put(store, "a.pkl", data=MODEL + b"more")
     catalog.scan_all()
     assert catalog.rows()["a.pkl"].model_class is None
-    assert not catalog.learn(row.replace(model_class="x.Y"))
+    assert not catalog.learn(replace(row, model_class="x.Y"))
 
 
 def test_what_is_learnt_during_a_scan_is_not_lost(store: Path) -> None:
@@ -232,10 +233,10 @@ def test_what_is_learnt_during_a_scan_is_not_lost(store: Path) -> None:
     for look in range(2):
         batches = catalog.scan()
         row = next(batches)[0]
-        assert catalog.learn(row.replace(model_class=f"x.Y{look}"))
+        assert catalog.learn(replace(row, model_class=f"x.Y{look}"))
         list(batches)
         assert catalog.rows()[row.path].model_class == f"x.Y{look}"
-    assert not catalog.learn(row.replace(path="never.pkl"))
+    assert not catalog.learn(replace(row, path="never.pkl"))
 
 
 def test_directories_that_come_and_go(store: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,12 +45,12 @@ def test_rows_come_back_as_they_were(index: Index) -> None:
 
 def test_a_verdict_of_another_policy_is_not_remembered(index: Index) -> None:
     index.save([ROW], policy="p")
-    assert index.load("q").rows == [ROW.replace(verdict=None, why="", accepted=False)]
+    assert index.load("q").rows == [replace(ROW, verdict=None, why="", accepted=False)]
 
 
 def test_paths_are_replaced_and_forgotten(index: Index) -> None:
     index.save([ROW], {"mark": IDENTITY}, policy="p")
-    index.save([ROW.replace(model_class="new")], removed=["mark"], policy="p")
+    index.save([replace(ROW, model_class="new")], removed=["mark"], policy="p")
     found = index.load("p")
     assert [row.model_class for row in found.rows] == ["new"]
     assert found.marks == {}
@@ -96,7 +97,7 @@ def test_a_locked_index_is_done_without(index: Index, tmp_path: Path, monkeypatc
 def test_two_consoles_share_one_index(index: Index, store: Path, tmp_path: Path) -> None:
     other = Index(store, tmp_path / "cache" / "one")
     index.save([ROW], policy="p")
-    other.save([ROW.replace(path="second.pkl")], policy="p")
+    other.save([replace(ROW, path="second.pkl")], policy="p")
     assert {row.path for row in index.load("p").rows} == {ROW.path, "second.pkl"}
     other.close()
 
@@ -110,7 +111,7 @@ def test_a_cache_that_cannot_be_written_is_done_without(store: Path, tmp_path: P
 
 def test_the_first_page_holds_what_a_sorted_screen_shows_first(index: Index) -> None:
     names = [f"{letter}{number:03}.pkl" for letter in ("b", "A", "c") for number in range(40)]
-    index.save([ROW.replace(path=name) for name in names], {"A-mark": IDENTITY}, policy="p")
+    index.save([replace(ROW, path=name) for name in names], {"A-mark": IDENTITY}, policy="p")
     pages = [*index.pages("p", first=30)]
     assert [row.path for row in pages[0].rows] == sorted(names, key=str.casefold)[:29]
     assert pages[0].marks == {"A-mark": IDENTITY}
@@ -118,7 +119,7 @@ def test_the_first_page_holds_what_a_sorted_screen_shows_first(index: Index) -> 
 
 
 def test_rows_share_what_they_have_alike(index: Index) -> None:
-    index.save([ROW.replace(path=f"{number}.pkl") for number in range(3)], policy="p")
+    index.save([replace(ROW, path=f"{number}.pkl") for number in range(3)], policy="p")
     first, second, third = index.load("p").rows
     assert first.model_class is second.model_class is third.model_class
     assert first.steps is second.steps

@@ -352,6 +352,6 @@ def _explanation(report: Report, *, then: float) -> Explanation:
     assert report.inspection is not None
     old = replace(report.inspection, names=report.inspection.names[:1], parameters={"C": 1.0}, models=())
     new = replace(report.inspection, parameters={"C": 0.3}, models=())
-    before = Report(report.artifact.replace(size=11_904), old, Judgement(Verdict.SAFE))
+    before = Report(replace(report.artifact, size=11_904), old, Judgement(Verdict.SAFE))
     since = difference(seen_of(before, then), seen_of(replace(report, inspection=new), NOW))
     return explain(report.inspection, report.judgement, Policy(), since)

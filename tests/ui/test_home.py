@@ -76,7 +76,7 @@ async def test_only_the_lines_that_changed_are_painted_again(monkeypatch: pytest
         table(console).revise()
         await console.pilot.pause()
         assert painted == []
-        feeder.put(feeder.rows["iris/svm.pkl"].replace(size=9_000_000))
+        feeder.put(replace(feeder.rows["iris/svm.pkl"], size=9_000_000))
         await console.until(lambda: "8.6M" in console.picture())
         assert set(painted) == {7}
         painted.clear()
@@ -124,7 +124,7 @@ async def test_sorting_by_each_column_and_back() -> None:
         await console.until(lambda: rows.sort == "model")
         await console.press("S")
         await console.until(lambda: "MODEL↓" in console.picture())
-        assert rows.path_at(0) == "vision/digits-cnn.keras"
+        assert rows.at(0).path == "vision/digits-cnn.keras"
 
 
 async def test_each_press_counts_though_none_is_shown_yet() -> None:

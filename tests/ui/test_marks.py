@@ -14,7 +14,6 @@ from console.trust.roles import Permission, Role
 from console.ui import text
 from console.ui.dialogs.confirm import ConfirmScreen
 from console.ui.dialogs.seal import SealScreen
-from console.ui.marks import Marks
 from console.ui.screens.home import HomeScreen
 from console.ui.screens.model import ModelScreen
 from console.ui.tally import Outcome, Tally, names
@@ -135,7 +134,7 @@ async def test_marks_stay_with_their_rows_and_go_with_them() -> None:
         assert "3 marked" not in console.picture()
         await console.press("escape")
         await console.on(HomeScreen)
-        feeder.put(feeder.rows[SVM].replace(size=9))
+        feeder.put(replace(feeder.rows[SVM], size=9))
         feeder.say("store.scanned", "")
         await console.until(lambda: console.app.rows.by_path[SVM].artifact.size == 9)
         assert marked(console) == set()
@@ -277,7 +276,7 @@ async def test_what_is_stopped_while_it_is_still_looked_at_is_neither_asked_nor_
 @pytest.mark.slow
 async def test_what_memory_has_little_room_for_is_asked_however_few() -> None:
     feeder = Slow()
-    feeder.rows = {path: row.replace(size=2**50) for path, row in list(feeder.rows.items())[:2]}
+    feeder.rows = {path: replace(row, size=2**50) for path, row in list(feeder.rows.items())[:2]}
     async with console_on(feeder) as console:
         await console.press("M", "l")
         await console.on(ConfirmScreen)
@@ -351,7 +350,7 @@ async def test_one_marked_is_asked_like_one_alone() -> None:
 async def test_reading_anew_tells_what_is_other_than_before() -> None:
     feeder = demo()
     judged = feeder.reports[FRAUD]
-    feeder.rows[FRAUD] = feeder.rows[FRAUD].replace(verdict=Verdict.SAFE)
+    feeder.rows[FRAUD] = replace(feeder.rows[FRAUD], verdict=Verdict.SAFE)
     async with console_on(feeder) as console:
         await mark(console, RF, SVM, FRAUD)
         await console.press("I")
@@ -371,8 +370,8 @@ SEALS = Settings(sealing=Sealing(recipients=("age1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqq
 async def test_sealing_asks_once_with_names_and_recipients() -> None:
     feeder = demo()
     feeder.settings = SEALS
-    feeder.rows[FRAUD] = feeder.rows[FRAUD].replace(sealed=True)
-    feeder.rows["segments/kmeans.h5"] = feeder.rows["segments/kmeans.h5"].replace(link="elsewhere.h5")
+    feeder.rows[FRAUD] = replace(feeder.rows[FRAUD], sealed=True)
+    feeder.rows["segments/kmeans.h5"] = replace(feeder.rows["segments/kmeans.h5"], link="elsewhere.h5")
     async with console_on(feeder) as console:
         await mark(console, RF, SVM, FRAUD, "segments/kmeans.h5")
         assert "Z seal 4" in console.picture()
@@ -487,16 +486,3 @@ def test_a_tally_tells_reasons_once_and_few_names() -> None:
     tally.add(Outcome("read anew", "safe as before"), "a/b.pkl")
     assert tally.sentence() == "a/b.pkl: read anew: safe as before"
     assert names(["a", "b", "c"]) == "a, b, c"
-
-
-def test_what_is_hidden_is_counted_anew_only_when_something_changed() -> None:
-    marks = Marks()
-    shown = [artifact(path, 1, 1, "pickle", None, None) for path in ("a", "b")]
-    marks.toggle_all(shown)
-    assert marks.missing_in(shown, 1) == 0
-    assert marks.missing_in(shown[:1], 1) == 0
-    assert marks.missing_in(shown[:1], 2) == 1
-    marks.toggle("c")
-    assert marks.missing_in(shown[:1], 2) == 2
-    marks.drop(["a", "b"])
-    assert (list(marks), "a" in marks, len(marks)) == (["c"], False, 1)

@@ -319,7 +319,7 @@ async def test_what_a_recipe_sets_in_vain_is_told() -> None:
             return Recipe(notes=("[watch] is not acted on: this version raises no alerts",))
 
     feeder = Vain()
-    feeder.rows[FOREST] = feeder.rows[FOREST].replace(recipe="churn/rf.recipe.toml")
+    feeder.rows[FOREST] = replace(feeder.rows[FOREST], recipe="churn/rf.recipe.toml")
     async with model(feeder, size=(100, 60)) as (driver, _):
         await driver.until(lambda: "[watch] is not acted on: this version raises no alerts" in driver.picture())
 

@@ -90,7 +90,7 @@ async def test_a_model_that_fails_ranks_before_all_others() -> None:
     async with console_on(feeder) as console:
         fail(feeder)
         console.app.arrange(sort="state")
-        await console.until(lambda: console.app.rows.sort == "state" and console.app.rows.path_at(0) == DRIVEN)
+        await console.until(lambda: console.app.rows.sort == "state" and console.app.rows.at(0).path == DRIVEN)
 
 
 async def test_a_copy_that_died_is_counted_and_its_restart_counted_down(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,7 +172,7 @@ SCREENS: dict[str, Callable[[], Screen[None]]] = {
     "sandbox": lambda: SandboxScreen(DRIVEN),
     "trust": lambda: TrustScreen("fraud/lr.pkl"),
     "update": lambda: UpdateScreen(DRIVEN),
-    "help": HelpScreen,
+    "help": lambda: HelpScreen("home"),
     **{f"model {tab}": lambda tab=tab: ModelScreen(DRIVEN, tab) for tab in TABS if tab != "try"},  # type: ignore[misc]
     **{f"dead {tab}": lambda tab=tab: ModelScreen(DEAD, tab) for tab in TABS},  # type: ignore[misc]
 }
@@ -201,7 +201,7 @@ async def test_relative_times_move_while_nothing_happens(name: str, monkeypatch:
     feeder = demo()
     feeder.failed[:] = [replace(one, when=NOW - 8) for one in feeder.failed]
     feeder.versions[DRIVEN] = tuple(replace(one, when=NOW - 7) for one in demo().versions[DRIVEN])
-    feeder.rows = {path: row.replace(modified=NOW - 6) for path, row in feeder.rows.items()}
+    feeder.rows = {path: replace(row, modified=NOW - 6) for path, row in feeder.rows.items()}
     async with console_on(feeder) as console:
         await console.app.push_screen(SCREENS[name]())
         await console.until(lambda: "s ago" in console.picture() or name == "trust")
@@ -265,7 +265,7 @@ async def test_a_key_that_cannot_act_says_why_in_a_word() -> None:
         await console.press("p")
         assert [one.message for one in console.app._notifications] == ["probe: it is blocked"]
         console.app.screen.query_one(ArtifactTable).select("inbox/half.joblib")
-        store.put(store.rows["inbox/half.joblib"].replace(problem="cannot be read", verdict=None))
+        store.put(replace(store.rows["inbox/half.joblib"], problem="cannot be read", verdict=None))
         await console.press("p")
         assert [one.message for one in console.app._notifications] == ["probe: it cannot be read"]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -114,7 +116,7 @@ def test_every_status_has_glyph_word_and_colour() -> None:
 def test_what_was_accepted_asks_for_nobody_any_more() -> None:
     row = artifact("a", 1, 0, "pickle", "X", Verdict.REVIEW)
     assert (states.trust(row).glyph, states.trust(row).role) == ("?", "attention")
-    accepted = states.trust(row.replace(accepted=True))
+    accepted = states.trust(replace(row, accepted=True))
     assert (accepted.glyph, accepted.word, accepted.role) == ("✔", "review", "ok")
 
 

@@ -17,7 +17,6 @@ from console.records import Failure, Version
 from console.safe_text import safe
 from console.ui import text
 from console.ui.rows import Row
-from console.ui.widgets.backdrop import Backdrop
 from console.ui.widgets.line_list import LineList
 from console.ui.widgets.text_pane import TextPane
 from console.ui.widgets.traceback import failure_lines, what_failed
@@ -34,7 +33,7 @@ _LIST_CSS = """
 """
 
 
-class ErrorsPane(Vertical, Backdrop):
+class ErrorsPane(Vertical):
     """The failures of one artifact, newest first."""
 
     DEFAULT_CSS = "ErrorsPane { height: 1fr;" + _LIST_CSS + "}"
@@ -82,7 +81,7 @@ class ErrorsPane(Vertical, Backdrop):
         self._detail.show(failure_lines(found) if found is not None else (), keep_place=True)
 
 
-class VersionsPane(Vertical, Backdrop):
+class VersionsPane(Vertical):
     """The retained contents of one artifact, newest first, and all about the one under the cursor."""
 
     DEFAULT_CSS = "VersionsPane { height: 1fr; " + _LIST_CSS + "}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -18,8 +18,8 @@ from console.ui import text
 from console.ui.keys import key_for
 from console.ui.panes.refused import DATA_CODES, refused_lines
 from console.ui.rows import Row
+from console.ui.running import screen_of
 from console.ui.states import again_words, failing_words
-from console.ui.widgets.backdrop import Backdrop
 from console.ui.widgets.charts_panel import ChartsPanel
 from console.ui.widgets.data_line import file_words
 from console.ui.widgets.keyvalue import paragraph
@@ -28,14 +28,13 @@ from console.ui.widgets.warned import warned_lines, warnings_of
 
 if TYPE_CHECKING:
     from console.engine.rooms import Engine
-    from console.ui.host import Host
 
 _ALIVE = (WorkerState.LOADING, WorkerState.WARMING, WorkerState.READY, WorkerState.DRAINING)
 RATES = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
 """Rates the keys step through, in requests a second; 0 is as fast as it goes and comes after the last."""
 
 
-class LivePane(Vertical, Backdrop):
+class LivePane(Vertical):
     """Charts above, three lines about the probe and its data below; why, in place of charts, where data was refused."""
 
     DEFAULT_CSS = """
@@ -67,7 +66,7 @@ class LivePane(Vertical, Backdrop):
 
     def on_mount(self) -> None:
         """Move at the terminal's pace."""
-        self.charts.pace = cast("Host", self.app).pace
+        self.charts.pace = screen_of(self).app.pace
 
     def on_chart_body_fitted(self) -> None:
         """The charts show another stretch of time."""

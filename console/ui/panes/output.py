@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import ComposeResult
@@ -17,22 +17,21 @@ from console.records import LogPart
 from console.ui import text
 from console.ui.keys import key_for
 from console.ui.rows import Row
+from console.ui.running import screen_of
 from console.ui.saving import keep
-from console.ui.widgets.backdrop import Backdrop
 from console.ui.widgets.filter_bar import FilterBar
 from console.ui.widgets.log_pane import LogPane
 
 if TYPE_CHECKING:
     from console.engine.rooms import Engine
     from console.loading.worker_logs import WorkerLog
-    from console.ui.host import Host
 
 LOOK_S = 0.25
 _BUSY_S = 0.004
 """How long one look may take; what has come beside goes to the next one."""
 
 
-class OutputPane(Vertical, Backdrop):
+class OutputPane(Vertical):
     """The log, a line that says whether its end is followed, and the line for a search."""
 
     DEFAULT_CSS = """
@@ -84,7 +83,7 @@ class OutputPane(Vertical, Backdrop):
         seen = self.display and self.app.screen is self.screen
         if self._clock is not None and not (seen and log is not None and (log.alive or self._behind)):
             self._clock.pause()
-        elif cast("Host", self.app).pace.due():
+        elif screen_of(self).app.pace.due():
             self._look()
 
     def _look(self) -> None:
@@ -147,7 +146,7 @@ class OutputPane(Vertical, Backdrop):
         pane = self.log_pane
         plain = pane.plain + "\n"
         stem = f"{pane.last}-{self._path}"
-        keep(cast("Host", self.app), "output", lambda: state_dir() / "output", stem, lambda: {".txt": plain})
+        keep(screen_of(self).app, "output", lambda: state_dir() / "output", stem, lambda: {".txt": plain})
 
     def go(self, step: int) -> None:
         """The next match, or the one before."""

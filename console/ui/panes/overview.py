@@ -24,7 +24,6 @@ from console.ui.keys import key_for
 from console.ui.panes.failed import failed_lines
 from console.ui.panes.lately import lately_lines
 from console.ui.rows import Row
-from console.ui.widgets.backdrop import Backdrop
 from console.ui.widgets.explained import brief_lines
 from console.ui.widgets.keyvalue import pairs, paragraph, section, value_text
 from console.ui.widgets.text_pane import TextPane
@@ -39,7 +38,7 @@ _BAR = 20
 _NEVER_LOADED = (Verdict.BLOCKED, Verdict.DAMAGED, Verdict.UNSUPPORTED)
 
 
-class OverviewPane(Horizontal, Backdrop):
+class OverviewPane(Horizontal):
     """One column, or two where there is room."""
 
     DEFAULT_CSS = """

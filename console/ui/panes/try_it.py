@@ -22,7 +22,6 @@ from console.ui.panes.answer import answer_lines
 from console.ui.panes.refused import refused_lines
 from console.ui.panes.typed_row import flat, named_row, parsed_line, typed_line
 from console.ui.rows import Row
-from console.ui.widgets.backdrop import Backdrop
 from console.ui.widgets.data_line import read_words
 from console.ui.widgets.keyvalue import pairs, paragraph, value_text
 from console.ui.widgets.line_input import LineInput
@@ -46,7 +45,7 @@ class Tried:
     error: ConsoleError | None = None
 
 
-class TryPane(Vertical, Backdrop):
+class TryPane(Vertical):
     """Input at the left, answer at the right, a line to type on below."""
 
     class Lacking(Message):

@@ -26,21 +26,21 @@ class AboutScreen(ArtifactScreen):
     def action_do(self, action_id: str) -> None:
         """Open the model's screen at a tab, or run what any screen about one model can do."""
         if action_id in _TAB_OF:
-            self.console_app.open_model(self._about, _TAB_OF[action_id])
+            self.app.open_model(self._about, _TAB_OF[action_id])
         else:
             super().action_do(action_id)
 
     def do_open(self) -> None:
         """The model's screen."""
-        self.console_app.open_model(self._about)
+        self.app.open_model(self._about)
 
     def do_copies(self) -> None:
         """More workers of the model, or fewer."""
-        self.console_app.operations.copies(self._about)
+        self.app.operations.copies(self._about)
 
     def do_accelerate(self) -> None:
         """A compiled copy that answers where it is faster."""
-        self.console_app.operations.accelerate(self._about)
+        self.app.operations.accelerate(self._about)
 
 
 _TAB_OF = {action: tab for tab, action in TABS.items()}

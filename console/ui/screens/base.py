@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.timer import Timer
@@ -13,21 +13,19 @@ from console.errors import Refused
 from console.ui import text
 from console.ui.keys import BY_ID
 from console.ui.paced import Paced
-from console.ui.widgets.backdrop import Backdrop
 from console.ui.widgets.footer import Footer
 from console.ui.widgets.status import StatusLine
 
 if TYPE_CHECKING:
     from console.engine.rooms import Engine
     from console.records import Event
-    from console.ui.shell import Shell
 
 
 TICK_SECONDS = 1.0
 """How often it is looked whether a time that is shown reads differently."""
 
 
-class ConsoleScreen(Paced[None], Backdrop):
+class ConsoleScreen(Paced[None]):
     """A full screen. A subclass names its `PLACE`, takes its BINDINGS from the action table and has `do_<id>` methods.
 
     `subject` is the path of the artifact the screen is about, None where it is about none.
@@ -41,14 +39,9 @@ class ConsoleScreen(Paced[None], Backdrop):
     _told: tuple[tuple[str, str], ...] = ()
 
     @property
-    def console_app(self) -> Shell:
-        """The application, typed."""
-        return cast("Shell", self.app)
-
-    @property
     def engine(self) -> Engine:
         """What screens talk to."""
-        return self.console_app.engine
+        return self.app.engine
 
     @property
     def subject(self) -> str | None:
@@ -154,12 +147,12 @@ class ConsoleScreen(Paced[None], Backdrop):
         """Run an action of the table, or say why it is not this user's."""
         refusal = self._refusal(action_id)
         if refusal is not None:
-            self.console_app.say_error(Refused(refusal))
+            self.app.say_error(Refused(refusal))
         elif action_id == "back" and self.query("Toast"):
             self.app.clear_notifications()
         elif not self.can(action_id):
             self.app.clear_notifications()
-            self.console_app.say(f"{BY_ID[action_id].label}: {self.why_not(action_id)}")
+            self.app.say(f"{BY_ID[action_id].label}: {self.why_not(action_id)}")
         elif self._has(action_id):
             getattr(self, f"do_{action_id.replace('-', '_')}")()
 
@@ -169,7 +162,7 @@ class ConsoleScreen(Paced[None], Backdrop):
     def _refusal(self, action_id: str) -> str | None:
         """Why role or read-only mode forbid an action that this screen has; None where they do not."""
         action = BY_ID[action_id]
-        if not (action.needs or action.writes) or not self._has(action_id) or not self.console_app.is_open:
+        if not (action.needs or action.writes) or not self._has(action_id) or not self.app.is_open:
             return None
         if action.writes and self.engine.book.read_only:
             return f"this console is read-only: {self.engine.book.why_read_only}"
@@ -189,36 +182,36 @@ class ConsoleScreen(Paced[None], Backdrop):
 
     def do_charts(self) -> None:
         """Small charts of all that is loaded."""
-        self.console_app.show_charts()
+        self.app.show_charts()
 
     def do_errors(self) -> None:
         """The failures, those of the subject first in sight."""
-        self.console_app.show_errors(self.subject)
+        self.app.show_errors(self.subject)
 
     def do_events(self) -> None:
         """What happened."""
-        self.console_app.show_events()
+        self.app.show_events()
 
     def do_sandbox(self) -> None:
         """What holds the subject's worker, or any."""
-        self.console_app.show_sandbox(self.subject)
+        self.app.show_sandbox(self.subject)
 
     def do_copy(self) -> None:
         """Copy the subject's path."""
         if self.subject is not None:
-            self.console_app.copy(str(self.engine.root / self.subject), "path")
+            self.app.copy(str(self.engine.root / self.subject), "path")
 
     def do_command(self) -> None:
         """The palette."""
-        self.console_app.show_palette()
+        self.app.show_palette()
 
     def do_help(self) -> None:
         """All keys."""
-        self.console_app.show_help(self.PLACE)
+        self.app.show_help(self.PLACE)
 
     def do_quit(self) -> None:
         """Leave."""
-        self.console_app.leave()
+        self.app.leave()
 
 
 class ArtifactScreen(ConsoleScreen):
@@ -229,16 +222,16 @@ class ArtifactScreen(ConsoleScreen):
         path = self.subject
         if path is None:
             return action not in _NEEDS_SUBJECT
-        return self.console_app.operations.possible(action, path)
+        return self.app.operations.possible(action, path)
 
     def why_not(self, action: str) -> str:
         """What the artifact's state has against it."""
         path = self.subject
-        return "no model is selected" if path is None else self.console_app.operations.why_not(action, path)
+        return "no model is selected" if path is None else self.app.operations.why_not(action, path)
 
     def moments(self) -> Iterable[float]:
         """When the subject's file changed, its worker's state began, it is started again, and it failed last."""
-        row = self.console_app.rows.by_path.get(self.subject) if self.subject is not None else None
+        row = self.app.rows.by_path.get(self.subject) if self.subject is not None else None
         if row is None:
             return
         yield row.artifact.modified
@@ -249,43 +242,43 @@ class ArtifactScreen(ConsoleScreen):
 
     def do_load(self) -> None:
         """Load the subject."""
-        self.console_app.operations.load(self._path)
+        self.app.operations.load(self._path)
 
     def do_unload(self) -> None:
         """Unload the subject."""
-        self.console_app.operations.unload(self._path)
+        self.app.operations.unload(self._path)
 
     def do_reload(self) -> None:
         """Reload the subject, or try again after an error."""
-        self.console_app.operations.reload(self._path)
+        self.app.operations.reload(self._path)
 
     def do_probe(self) -> None:
         """Start or stop driving the subject."""
-        self.console_app.operations.toggle_probe(self._path)
+        self.app.operations.toggle_probe(self._path)
 
     def do_inspect(self) -> None:
         """Read the subject's file anew and judge it."""
-        self.console_app.marked.inspect((self._path,))
+        self.app.marked.inspect((self._path,))
 
     def do_seal(self) -> None:
         """Encrypt the subject's file."""
-        self.console_app.marked.seal((self._path,))
+        self.app.marked.seal((self._path,))
 
     def do_data(self) -> None:
         """Choose the subject's data."""
-        self.console_app.operations.choose_data(self._path)
+        self.app.operations.choose_data(self._path)
 
     def do_update(self) -> None:
         """Retrain the subject."""
-        self.console_app.show_update(self._path)
+        self.app.show_update(self._path)
 
     def do_trust(self) -> None:
         """Why the verdict on the subject."""
-        self.console_app.show_trust(self._path)
+        self.app.show_trust(self._path)
 
     def do_history(self) -> None:
         """The subject's versions."""
-        self.console_app.show_history(self._path)
+        self.app.show_history(self._path)
 
     @property
     def _path(self) -> str:

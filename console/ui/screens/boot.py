@@ -28,7 +28,7 @@ class BootScreen(ConsoleScreen):
 
     def content(self) -> Iterable[Widget]:
         """One sentence in the middle."""
-        yield Static(Content.assemble(("opening ", "$quiet"), safe(self.console_app.root)), id="notice")
+        yield Static(Content.assemble(("opening ", "$quiet"), safe(self.app.root)), id="notice")
 
     def allowed(self, action_id: str) -> bool:
         """Nothing but leaving makes sense yet."""

@@ -64,7 +64,8 @@ class ChartsScreen(ArtifactScreen):
         yield self._sight
 
     def on_mount(self) -> None:
-        """Start with what is loaded."""
+        """Start with what is loaded, in the zoom that was chosen last."""
+        self._grid.dot_seconds = self.app.dot_seconds
         self.engine_changed(())
 
     def footer_actions(self) -> Sequence[str]:
@@ -97,7 +98,7 @@ class ChartsScreen(ArtifactScreen):
         if not self.is_built or self.app.screen is not self:
             return
         rows = self._rows()
-        if not events and any(row.answers for row in rows) and not self.console_app.pace.due():
+        if not events and any(row.answers for row in rows) and not self.app.pace.due():
             return
         causes = {one.artifact: one.exit or one.message for one in self.engine.failures.all()}
         self._grid.show(rows, {row.path: self.engine.live.recorder(row.path) for row in rows}, causes)
@@ -107,14 +108,14 @@ class ChartsScreen(ArtifactScreen):
 
     def _rows(self) -> list[Row]:
         """What is loaded or dead, those that need a person first."""
-        by_path = self.console_app.rows.by_path
+        by_path = self.app.rows.by_path
         loaded = (by_path.get(path) for path in self.engine.models.views())
         known = [row for row in loaded if row is not None and row.worker is not None]
         return sorted(known, key=lambda row: (row.status.rank, row.path))
 
     @property
     def _row(self) -> Row | None:
-        return self.console_app.rows.by_path.get(self._grid.path) if self._grid.path is not None else None
+        return self.app.rows.by_path.get(self._grid.path) if self._grid.path is not None else None
 
     def _say(self) -> None:
         """How much of how many, and how much time."""
@@ -146,7 +147,7 @@ class ChartsScreen(ArtifactScreen):
     def do_open(self) -> None:
         """The charts of the one under the cursor, large."""
         if self._grid.path is not None:
-            self.console_app.open_model(self._grid.path, "live")
+            self.app.open_model(self._grid.path, "live")
 
     def do_pause(self) -> None:
         """Hold the charts, or let them go."""
@@ -194,7 +195,8 @@ class ChartsScreen(ArtifactScreen):
         self._grid.select(self._grid.shown[2] - 1)
 
     def _zoom(self, steps: int) -> None:
-        self._grid.zoom(zoomed(self._grid.dot_seconds, steps))
+        self.app.dot_seconds = zoomed(self.app.dot_seconds, steps)
+        self._grid.zoom(self.app.dot_seconds)
         self._say()
 
 

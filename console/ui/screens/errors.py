@@ -194,7 +194,7 @@ class ErrorsScreen(Columned):
 
     def do_copy(self) -> None:
         """The whole account as text."""
-        self.console_app.copy(self.query_one(TextPane).plain, "traceback")
+        self.app.copy(self.query_one(TextPane).plain, "traceback")
 
     def do_save(self) -> None:
         """The whole account to a file of its own."""
@@ -203,4 +203,4 @@ class ErrorsScreen(Columned):
             return
         plain = self.query_one(TextPane).plain + "\n"
         stem = f"{failure.id}-{failure.artifact}"
-        keep(self.console_app, "traceback", lambda: state_dir() / "errors", stem, lambda: {".txt": plain})
+        keep(self.app, "traceback", lambda: state_dir() / "errors", stem, lambda: {".txt": plain})

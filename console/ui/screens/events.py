@@ -40,11 +40,6 @@ class EventsScreen(ConsoleScreen):
         """The list."""
         yield Container(LineList(), id="events-frame", classes="frame")
 
-    def begin(self) -> None:
-        """The newest event first in sight, whatever was looked at before."""
-        if self.is_built:
-            self.query_one(LineList).action_do("top")
-
     def on_mount(self) -> None:
         """Fill it."""
         self.query_one("#events-frame").border_title = Content("events")
@@ -86,8 +81,8 @@ class EventsScreen(ConsoleScreen):
         if event is None:
             return
         if event.kind == "failure.added":
-            self.console_app.show_errors(event.subject, event.data.failure)
+            self.app.show_errors(event.subject, event.data.failure)
         elif self.engine.artifacts.row(event.subject) is not None:
-            self.console_app.open_model(event.subject)
+            self.app.open_model(event.subject)
         else:
-            self.console_app.say(f"{event.subject} is no longer in the store")
+            self.app.say(f"{event.subject} is no longer in the store")

@@ -13,10 +13,10 @@ from console.records import Artifact
 from console.safe_text import safe
 from console.ui import states, text
 from console.ui.commands import SETTINGS, Setting
+from console.ui.cooperative import cooperative
 from console.ui.keys import ACTIONS, EVERYWHERE, Action, actions_at, shown_keys
 from console.ui.nearest import nearest_of
 from console.ui.screens.base import ConsoleScreen
-from console.ui.slices import Pace
 from console.ui.themes import THEMES
 from console.ui.widgets.line_list import Item
 
@@ -64,7 +64,7 @@ class Finder:
         return ""
 
     async def find(self, line: str) -> Found:
-        """All that the line may mean, the likeliest first; over a large store it takes a while, in slices."""
+        """All that the line may mean, the likeliest first; over a large store it takes a while."""
         head, blank, rest = _parts(line)
         setting, action = self._settings.get(head), self._words.get(head)
         if setting is not None and blank:
@@ -86,7 +86,7 @@ class Finder:
         items: list[Item] = []
         for said in dict.fromkeys((rest.strip(), *(" ".join((*before, one)) for one in fitting))):
             try:
-                setting.prepare(self._below.console_app, self._below.subject, said)
+                setting.prepare(self._below.app, self._below.subject, said)
             except Usage as error:
                 problem = problem or wrong(error, setting.word)
             else:
@@ -104,7 +104,7 @@ class Finder:
             if by_name.items:
                 return by_name
             return Found((), f"no model is called {safe(rest, 60)}{await self.meant(rest)}")
-        possible = self._below.console_app.operations.possible
+        possible = self._below.app.operations.possible
         others.sort(key=lambda one: one is not sure and not possible(action.id, one.path))
         shown = [*([sure] if sure else ()), *(one for one in others if one is not sure)]
         items = tuple((("of", action.id, one.path), _model_line(head, one)) for one in shown)
@@ -126,12 +126,12 @@ class Finder:
     async def models(self, rest: str) -> tuple[Artifact | None, list[Artifact], int]:
         """The model that is called just so, with or without its suffix, or the only one with these words in it; the
         first of all that have them, and how many have."""
-        pace, words, name = Pace(), rest.casefold().split(), rest.strip()
+        words, name = rest.casefold().split(), rest.strip()
         exact = self._below.engine.artifacts.row(rest) or self._below.engine.artifacts.row(name)
         same: list[Artifact] = []
         first: list[Artifact] = []
         count = 0
-        for artifact in self._below.engine.artifacts.rows():
+        async for artifact in cooperative(self._below.engine.artifacts.rows()):
             known = f"{artifact.path} {states.class_words(artifact)}".casefold()
             if all(word in known for word in words):
                 count += 1
@@ -139,19 +139,18 @@ class Finder:
                     same.append(artifact)
                 if len(first) < _MOST:
                     first.append(artifact)
-            await pace.step()
         only = same if len(same) == 1 else first if count == 1 else [None]
         return exact or only[0], first, count
 
     async def _by_name(self, line: str, exact: Action | None) -> Found:
         """Whatever has all the words in it; an action that is called just so comes first, then what begins so."""
-        pace, words = Pace(), line.casefold().split()
+        words = line.casefold().split()
         items: list[Item] = []
         models_at, in_path = -1, 0
         if exact is not None:
             items.append((("action", exact.id), _action_line(exact)))
         called = len(items)
-        for known, key, shown in self._all():
+        async for known, key, shown in cooperative(self._all()):
             if key[0] == "model" and models_at < 0:
                 models_at = len(items)
             known = known.casefold()
@@ -164,7 +163,6 @@ class Finder:
                 in_path += key[0] == "model" and len(words) == 1 and words[0] in key[1].casefold()
                 if len(items) >= _MOST:
                     break
-            await pace.step()
         if in_path > 1:
             items.insert(models_at, _filter_item(line.strip()))
         if items or not words:
@@ -173,14 +171,14 @@ class Finder:
 
     async def meant(self, typed: str, *, words: bool = False) -> str:
         """A question for what was perhaps meant, to stand behind what is wrong; "" where nothing is like it."""
-        found = await nearest_of(typed.strip(), self._names(words=words), Pace())
+        found = await nearest_of(typed.strip(), self._names(words=words))
         return f": did you mean {safe(found)}?" if found else ""
 
     async def _meant_by(self, line: str) -> str:
         """The same for a whole line: what its first word was perhaps meant to be, with what follows it."""
         head, _blank, rest = _parts(line)
         words = ((word, word) for word in (*self._settings, *self._words))
-        found = await nearest_of(head, words, Pace()) if rest else None
+        found = await nearest_of(head, words) if rest else None
         return f": did you mean {safe(f'{found} {rest}', 80)}?" if found else await self.meant(line, words=True)
 
     def _all(self) -> Iterator[tuple[str, Key, Callable[[], Content]]]:

@@ -86,7 +86,7 @@ class HistoryScreen(Columned):
         try:
             versions = await self.engine.updates.history(self._path)
         except ConsoleError as error:
-            self.console_app.say_error(error)
+            self.app.say_error(error)
             versions = ()
         self.query_one(VersionList).show_versions(versions)
         self.query_one("#versions-frame").set_class(not versions, "nothing")
@@ -116,13 +116,13 @@ class HistoryScreen(Columned):
         """The digest under the cursor."""
         version = self.query_one(VersionList).version
         if version is not None:
-            self.console_app.copy(version.digest, "digest")
+            self.app.copy(version.digest, "digest")
 
     def do_rollback(self) -> None:
         """Put the version under the cursor back in place."""
         version = self.query_one(VersionList).version
         if version is not None:
-            self.console_app.operations.roll_back(self._path, version)
+            self.app.operations.roll_back(self._path, version)
 
 
 NOTHING = (

@@ -47,7 +47,7 @@ class HomeScreen(MarkingScreen):
 
     def content(self) -> Iterable[Widget]:
         """The table in its frame, what stands there when it is empty, and the preview."""
-        yield Container(ArtifactTable(self.console_app.rows), Static(id="empty"), id="frame")
+        yield Container(ArtifactTable(self.app.rows), Static(id="empty"), id="frame")
         yield FilterBar("pattern, ! inverts")
         yield Preview()
         yield PreviewLine()
@@ -83,12 +83,12 @@ class HomeScreen(MarkingScreen):
     def can(self, action: str) -> bool:
         """Where nothing is listed there is nothing to filter or sort."""
         if action in ("filter", "sort", "reverse", "next-problem"):
-            return bool(self.console_app.rows.by_path)
+            return bool(self.app.rows.by_path)
         return super().can(action)
 
     def why_not(self, action: str) -> str:
         """Where nothing is listed that is why."""
-        return super().why_not(action) if self.console_app.rows.by_path else "there are no models here"
+        return super().why_not(action) if self.app.rows.by_path else "there are no models here"
 
     def footer_actions(self) -> Sequence[str]:
         """What the row under the cursor asks for."""
@@ -165,7 +165,7 @@ class HomeScreen(MarkingScreen):
         self.query_one(PreviewLine).show(preview_words(self.engine, row, panel.unread.get(row.path, "") if row else ""))
 
     def _frame_words(self) -> None:
-        rows = self.console_app.rows
+        rows = self.app.rows
         frame = self.query_one("#frame")
         shown, total = len(rows), len(rows.by_path)
         parts = [*self.marked_words]
@@ -186,9 +186,9 @@ class HomeScreen(MarkingScreen):
 
     def _say_empty(self) -> None:
         """An empty table says why, and what to do."""
-        rows, artifacts = self.console_app.rows, self.engine.artifacts
+        rows, artifacts = self.app.rows, self.engine.artifacts
         filtered = bool(rows.filter and rows.by_path)
-        words = empty_words(self.console_app.root, artifacts.offline, artifacts.scanning, filtered)
+        words = empty_words(self.app.root, artifacts.offline, artifacts.scanning, filtered)
         empty = not len(rows)
         self.query_one("#empty", Static).display = empty
         self.table.display = not empty
@@ -212,18 +212,18 @@ class HomeScreen(MarkingScreen):
 
     @on(ArtifactTable.SortWanted)
     def _sort_wanted(self, message: ArtifactTable.SortWanted) -> None:
-        asked = self.console_app.rows.asked
-        self.console_app.arrange(sort=message.column, reverse=message.column == asked.sort and not asked.reverse)
+        asked = self.app.rows.asked
+        self.app.arrange(sort=message.column, reverse=message.column == asked.sort and not asked.reverse)
 
     @on(FilterBar.Changed)
     def _filter_typed(self, message: FilterBar.Changed) -> None:
-        self.console_app.arrange(wanted=Filter(message.pattern))
+        self.app.arrange(wanted=Filter(message.pattern))
 
     @on(FilterBar.Closed)
     def _filter_closed(self, message: FilterBar.Closed) -> None:
         self.query_one(FilterBar).close(forget=not message.kept)
         if not message.kept:
-            self.console_app.arrange(wanted=Filter())
+            self.app.arrange(wanted=Filter())
         self.table.focus()
 
     def go_to(self, path: str) -> bool:
@@ -234,13 +234,13 @@ class HomeScreen(MarkingScreen):
     def do_open(self) -> None:
         """The model under the cursor."""
         if self.subject is not None:
-            self.console_app.open_model(self.subject)
+            self.app.open_model(self.subject)
 
     def do_back(self) -> None:
         """Nothing lies behind this screen: the marks are dropped, and where there are none, the filter."""
-        if not self.drop_marks() and (wanted := self.console_app.rows.asked.wanted):
+        if not self.drop_marks() and (wanted := self.app.rows.asked.wanted):
             self.query_one(FilterBar).close(last=wanted.pattern)
-            self.console_app.arrange(wanted=Filter())
+            self.app.arrange(wanted=Filter())
 
     def do_mark(self) -> None:
         """Mark the row under the cursor, or take its mark away, and move down."""
@@ -249,24 +249,24 @@ class HomeScreen(MarkingScreen):
 
     def do_filter(self) -> None:
         """Type a filter."""
-        self.query_one(FilterBar).open(last=self.console_app.rows.asked.wanted.pattern)
+        self.query_one(FilterBar).open(last=self.app.rows.asked.wanted.pattern)
 
     def do_sort(self) -> None:
         """The next column to the right that is shown."""
-        asked = self.console_app.rows.asked
+        asked = self.app.rows.asked
         shown = self.table.shown_columns
         order = [column.name for column in COLUMNS if column.name in SORTS and column.name in (*shown, asked.sort)]
         place = order.index(asked.sort)
         following = next(name for name in (*order[place + 1 :], *order[: place + 1]) if name in shown)
-        self.console_app.arrange(sort=following, reverse=False)
+        self.app.arrange(sort=following, reverse=False)
 
     def do_reverse(self) -> None:
         """The other way round."""
-        self.console_app.arrange(reverse=not self.console_app.rows.asked.reverse)
+        self.app.arrange(reverse=not self.app.rows.asked.reverse)
 
     def do_next_problem(self) -> None:
         """The next row that needs a person, from the top again after the last."""
-        rows, here = self.console_app.rows, self.table.index
+        rows, here = self.app.rows, self.table.index
         start = -1 if here is None else here
         started = time.perf_counter()
         for step in range(1, len(rows) + 1):
@@ -276,7 +276,7 @@ class HomeScreen(MarkingScreen):
                 return
             if time.perf_counter() - started > 0.5:
                 break
-        self.console_app.say("No model needs a person.")
+        self.app.say("No model needs a person.")
 
 
 def empty_words(root: object, offline: str | None, scanning: bool, filtered: bool) -> Content:

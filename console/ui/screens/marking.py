@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from console.records import Artifact
-from console.ui.marks import Marks
 from console.ui.screens.base import ArtifactScreen
 
 OVER_MARKED = ("load", "unload", "probe", "inspect", "seal")
@@ -16,14 +14,14 @@ class MarkingScreen(ArtifactScreen):
     """A screen about one artifact of many, of which others may be marked."""
 
     @property
-    def marks(self) -> Marks:
-        """What is marked."""
-        return self.console_app.rows.marks
+    def marks(self) -> set[str]:
+        """The paths of what is marked."""
+        return self.app.rows.marks
 
     @property
     def marked_words(self) -> Sequence[str]:
         """How far what is done to all marked got, how many are marked, and how many of these the filter hides."""
-        going_on, hidden = self.console_app.marked.turns.round, self.console_app.rows.marks_hidden
+        going_on, hidden = self.app.marked.turns.round, self.app.rows.marks_hidden
         marked = f"{len(self.marks):,} marked" if self.marks else ""
         behind = f", {hidden:,} of them hidden" if hidden else ""
         return [words for words in (str(going_on or ""), marked + behind) if words]
@@ -31,11 +29,11 @@ class MarkingScreen(ArtifactScreen):
     def can(self, action: str) -> bool:
         """Whether what is marked allows it, or the subject where nothing is."""
         if action == "stop":
-            return self.console_app.marked.turns.round is not None
+            return self.app.marked.turns.round is not None
         if action == "mark-all":
-            return bool(self._shown or self.marks)
+            return bool(len(self.app.rows) or self.marks)
         if action in OVER_MARKED and self.marks:
-            return self.console_app.marked.possible(action)
+            return self.app.marked.possible(action)
         return super().can(action)
 
     def why_not(self, action: str) -> str:
@@ -45,7 +43,7 @@ class MarkingScreen(ArtifactScreen):
         if action == "mark-all":
             return "nothing is shown"
         if action in OVER_MARKED and self.marks:
-            return self.console_app.marked.why_not(action)
+            return self.app.marked.why_not(action)
         return super().why_not(action)
 
     def label(self, action: str) -> str:
@@ -71,40 +69,40 @@ class MarkingScreen(ArtifactScreen):
 
     def do_mark(self) -> None:
         """Mark the subject, or take its mark away."""
-        self.marks.toggle(self._path)
+        self.app.rows.marks ^= {self._path}
         self.marks_changed()
 
     def do_mark_all(self) -> None:
         """Mark all that are shown, or none."""
-        self.marks.toggle_all(self._shown)
+        self.app.rows.mark_all()
         self.marks_changed()
 
     def do_stop(self) -> None:
         """Begin nothing more of what is being done to many."""
-        going_on = self.console_app.marked.turns.round
+        going_on = self.app.marked.turns.round
         if going_on is not None:
             going_on.stopped = True
             self.marks_changed()
 
     def do_load(self) -> None:
         """Load all marked, or the subject."""
-        self._over(self.console_app.marked.load, self.console_app.operations.load)
+        self._over(self.app.marked.load, self.app.operations.load)
 
     def do_unload(self) -> None:
         """Unload all marked, or the subject."""
-        self._over(self.console_app.marked.unload, self.console_app.operations.unload)
+        self._over(self.app.marked.unload, self.app.operations.unload)
 
     def do_probe(self) -> None:
         """Start or stop driving all marked, or the subject."""
-        self._over(self.console_app.marked.probe, self.console_app.operations.toggle_probe)
+        self._over(self.app.marked.probe, self.app.operations.toggle_probe)
 
     def do_inspect(self) -> None:
         """Read the files of all marked anew, or the subject's."""
-        self.console_app.marked.inspect(self._acted_on)
+        self.app.marked.inspect(self._acted_on)
 
     def do_seal(self) -> None:
         """Seal all marked, or the subject."""
-        self.console_app.marked.seal(self._acted_on)
+        self.app.marked.seal(self._acted_on)
 
     def _over(self, many: Callable[[Sequence[str]], None], one: Callable[[str], None]) -> None:
         """Have many done in turn; what asks about one alone asks where it is one alone, marked or not."""
@@ -117,7 +115,3 @@ class MarkingScreen(ArtifactScreen):
     @property
     def _acted_on(self) -> Sequence[str]:
         return sorted(self.marks) if self.marks else (self._path,)
-
-    @property
-    def _shown(self) -> Sequence[Artifact]:
-        return self.console_app.rows.shown

@@ -21,7 +21,6 @@ from console.ui.panes.try_it import TryPane
 from console.ui.rows import Row
 from console.ui.screens.base import ArtifactScreen
 from console.ui.screens.columned import ALONE, Columned
-from console.ui.widgets.backdrop import Backdrop
 from console.ui.widgets.line_list import LineList
 from console.ui.widgets.model_header import ModelHeader
 from console.ui.widgets.tab_line import TabLine
@@ -56,7 +55,7 @@ _OTHER_DATA = ("data.chosen", "recipe.written")
 _PROBING = ("faster", "slower", "larger", "smaller")
 
 
-class Panes(Container, Backdrop):
+class Panes(Container):
     """Where the open tab stands."""
 
 
@@ -97,7 +96,7 @@ class ModelScreen(ArtifactScreen, Columned):
     @property
     def row(self) -> Row | None:
         """What is known of the artifact now."""
-        return self.console_app.rows.by_path.get(self._about)
+        return self.app.rows.by_path.get(self._about)
 
     @property
     def columns(self) -> Sequence[ScrollView]:
@@ -294,11 +293,11 @@ class ModelScreen(ArtifactScreen, Columned):
 
     def do_copies(self) -> None:
         """More workers of the model, or fewer."""
-        self.console_app.operations.copies(self._about)
+        self.app.operations.copies(self._about)
 
     def do_accelerate(self) -> None:
         """A compiled copy that answers where it is faster."""
-        self.console_app.operations.accelerate(self._about)
+        self.app.operations.accelerate(self._about)
 
     def do_pause(self) -> None:
         """Hold the charts, or let them go."""
@@ -334,7 +333,7 @@ class ModelScreen(ArtifactScreen, Columned):
         """What the charts are drawn from, to a file."""
         pane, recorder = self._panes.get("live"), self.engine.live.recorder(self._about)
         if isinstance(pane, LivePane) and recorder is not None:
-            export_data(self.console_app, self._about, recorder, pane.charts.dot_seconds, pane.charts.since)
+            export_data(self.app, self._about, recorder, pane.charts.dot_seconds, pane.charts.since)
 
     def do_search(self) -> None:
         """Find something in the output."""
@@ -362,7 +361,7 @@ class ModelScreen(ArtifactScreen, Columned):
         if pane is None or self._tab != "output":
             super().do_copy()
         else:
-            self.console_app.copy(pane.log_pane.plain, "output")
+            self.app.copy(pane.log_pane.plain, "output")
 
     @property
     def _output(self) -> OutputPane | None:
@@ -392,9 +391,9 @@ class ModelScreen(ArtifactScreen, Columned):
         """The failure's whole account, the history with what can be done there, or all about the verdict."""
         pane = self._panes.get(self._tab)
         if isinstance(pane, ErrorsPane) and pane.chosen is not None:
-            self.console_app.show_errors(self._about, pane.chosen)
+            self.app.show_errors(self._about, pane.chosen)
         elif isinstance(pane, VersionsPane) and pane.chosen is not None:
-            self.console_app.show_history(self._about)
+            self.app.show_history(self._about)
         elif isinstance(pane, OverviewPane):
             self.do_trust()
 
@@ -402,7 +401,7 @@ class ModelScreen(ArtifactScreen, Columned):
         """Put the version under the cursor back, after asking."""
         pane = self._panes.get("versions")
         if isinstance(pane, VersionsPane) and pane.chosen is not None:
-            self.console_app.operations.roll_back(self._about, pane.chosen)
+            self.app.operations.roll_back(self._about, pane.chosen)
 
     def _zoom(self, steps: int) -> None:
         if isinstance(pane := self._panes.get("live"), LivePane):

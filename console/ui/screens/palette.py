@@ -48,26 +48,15 @@ class PaletteScreen(ModalScreen[Callable[[], None] | None], Paced[Callable[[], N
     ]
     AUTO_FOCUS = "Input"
 
-    def __init__(self) -> None:
+    def __init__(self, below: ConsoleScreen, given: list[str]) -> None:
+        """`given` are the commands of before, to which this one is added."""
         super().__init__()
-        self._below: ConsoleScreen | None = None
-        self._finder: Finder | None = None
-        self._found = Found()
-        self._chosen = False
-        self._given: list[str] = []
-        self._recalled = 0
-
-    def begin(self, below: ConsoleScreen) -> None:
-        """Offer what can be done on the screen below, with nothing typed yet."""
         self._below = below
         self._finder = Finder(below)
+        self._found = Found()
+        self._chosen = False
+        self._given = given
         self._recalled = 0
-        typed = self.query_one_optional(Input)
-        if typed is not None:
-            with typed.prevent(Input.Changed):
-                typed.value = ""
-            typed.focus()
-            self._search("")
 
     def compose(self) -> ComposeResult:
         """The line, what is wrong with it, and the list."""
@@ -115,8 +104,6 @@ class PaletteScreen(ModalScreen[Callable[[], None] | None], Paced[Callable[[], N
 
     async def _fill(self, wanted: str) -> None:
         """Show what matches; over a large store it takes several turns of the event loop."""
-        if self._finder is None:
-            return
         self._found = await self._finder.find(wanted)
         listed = self.query_one(LineList)
         listed.show(self._found.items)
@@ -142,7 +129,7 @@ class PaletteScreen(ModalScreen[Callable[[], None] | None], Paced[Callable[[], N
     def _run(self) -> None:
         """Do what the cursor is on, and leave; what cannot be done is said beneath the line, which stays."""
         key, below = self.query_one(LineList).key, self._below
-        if below is None or not isinstance(key, tuple):
+        if not isinstance(key, tuple):
             return
         if key[0] == "word":
             self._put(completed(key))
@@ -153,13 +140,13 @@ class PaletteScreen(ModalScreen[Callable[[], None] | None], Paced[Callable[[], N
             self._say(error.message if not isinstance(error, Usage) else wrong(error, key[1]), wrong=True)
             return
         line = completed(key).strip()
-        self._given = [*(one for one in self._given[-_REMEMBERED:] if one != line), line]
+        self._given[:] = [*(one for one in self._given[-_REMEMBERED:] if one != line), line]
         self.dismiss(None)
         below.call_later(self._guarded, below, run)
 
     def _prepared(self, below: ConsoleScreen, key: Key) -> Callable[[], None]:
         """What a line of the list does. Raises ConsoleError for what cannot be done now."""
-        app = below.console_app
+        app = below.app
         match key:
             case ("action", action):
                 return partial(below.action_do, action)
@@ -189,7 +176,7 @@ class PaletteScreen(ModalScreen[Callable[[], None] | None], Paced[Callable[[], N
 
         def run() -> None:
             if not below.go_to(path) and BY_ID[action].acts and below.subject != path:
-                below.console_app.say(f"{BY_ID[action].label}: {path}")
+                below.app.say(f"{BY_ID[action].label}: {path}")
             about.action_do(action)
 
         return run
@@ -199,7 +186,7 @@ class PaletteScreen(ModalScreen[Callable[[], None] | None], Paced[Callable[[], N
         try:
             run()
         except ConsoleError as error:
-            below.console_app.say_error(error)
+            below.app.say_error(error)
 
     def _put(self, line: str) -> None:
         typed = self.query_one(Input)

@@ -126,7 +126,7 @@ class SandboxScreen(ConsoleScreen):
 
     def do_copy(self) -> None:
         """All of it as text."""
-        self.console_app.copy(self.query_one(TextPane).plain, "sandbox")
+        self.app.copy(self.query_one(TextPane).plain, "sandbox")
 
 
 def layers_in(found: Json) -> dict[str, Layer]:

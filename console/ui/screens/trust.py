@@ -84,7 +84,7 @@ class TrustScreen(ConsoleScreen):
             return
         frame, pane = self.query_one("#trust-frame"), self.query_one(TextPane)
         width = pane.text_width
-        row, told = self.console_app.rows.by_path.get(self._path), self.engine.artifacts.known_explanation(self._path)
+        row, told = self.app.rows.by_path.get(self._path), self.engine.artifacts.known_explanation(self._path)
         if row is None or told is None or width <= 0:
             pane.show([Content.styled(safe(self._unread) or text.sign("reading …"), "$quiet")])
             return
@@ -103,6 +103,6 @@ class TrustScreen(ConsoleScreen):
         """The line for a policy, where there is one; else all of the text."""
         told = self.engine.artifacts.known_explanation(self._path)
         if told is not None and told.policy:
-            self.console_app.copy(told.policy, "line for policy.toml")
+            self.app.copy(told.policy, "line for policy.toml")
         else:
-            self.console_app.copy(self.query_one(TextPane).plain, "explanation")
+            self.app.copy(self.query_one(TextPane).plain, "explanation")

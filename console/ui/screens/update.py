@@ -164,7 +164,7 @@ class UpdateScreen(ConsoleScreen):
         return path.removeprefix(root)
 
     def _tell_plan(self, error: ConsoleError | None = None) -> None:
-        failed = self.console_app.operations.update_errors.get(self._path)
+        failed = self.app.operations.update_errors.get(self._path)
         error = error or failed
         words: list[Content] = []
         if error is not None:
@@ -210,7 +210,7 @@ class UpdateScreen(ConsoleScreen):
     def do_back(self) -> None:
         """Away; what runs goes on and is found again with the same key."""
         if self.stage == RUNNING:
-            self.console_app.say(f"The update of {self._path} goes on.")
+            self.app.say(f"The update of {self._path} goes on.")
         super().do_back()
 
     def do_retrain(self) -> None:
@@ -231,7 +231,7 @@ class UpdateScreen(ConsoleScreen):
                 self._tell_plan(error)
                 return
         self._plan = replace(plan, target=wanted or plan.target)
-        self.console_app.operations.update(self._plan)
+        self.app.operations.update(self._plan)
 
     def do_cancel(self) -> None:
         """Stop the training, after asking."""
@@ -256,13 +256,13 @@ class UpdateScreen(ConsoleScreen):
     def do_copy(self) -> None:
         """The comparison as text; the path before there is one."""
         if self.stage == COMPARED:
-            self.console_app.copy(self.query_one(TextPane).plain, "comparison")
+            self.app.copy(self.query_one(TextPane).plain, "comparison")
         else:
             super().do_copy()
 
     def do_history(self) -> None:
         """The versions so far."""
-        self.console_app.show_history(self._path)
+        self.app.show_history(self._path)
 
     def _ask(self, question: str, detail: str, yes: str, call: str) -> None:
         def answered(said: bool | None) -> None:
@@ -272,7 +272,7 @@ class UpdateScreen(ConsoleScreen):
             work = (
                 updates.promote(path, "promoted on the screen") if call == "promote" else getattr(updates, call)(path)
             )
-            self.console_app.operations.run(path, work, "swapping" if call == "promote" else "")
+            self.app.operations.run(path, work, "swapping" if call == "promote" else "")
 
         self.app.push_screen(ConfirmScreen(question, detail, yes=yes), answered)
 

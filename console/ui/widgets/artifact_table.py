@@ -64,7 +64,6 @@ _WIDEST_GAP = 4
 _MARGIN = 2
 _NO_FREAK = 40
 """A name of so many cells is not too long for any terminal."""
-_STRIPS_KEPT = 128
 _BOLD = Style(bold=True)
 
 
@@ -248,7 +247,6 @@ class ArtifactTable(ScrollView, can_focus=True):
         self._drawn: dict[int, object] = {}
         self._flashing: dict[str, object] = {}
         self._styles: dict[tuple[str, str], Style] = {}
-        self._strips: dict[str | int, tuple[object, Strip]] = {}
         self._layout = layout(80, {})
         self._layout_for: object = None
 
@@ -313,7 +311,7 @@ class ArtifactTable(ScrollView, can_focus=True):
         index = self.index
         if index is None and len(self._rows):
             index = min(self._last_index, len(self._rows) - 1)
-            self._path = self._rows.path_at(index)
+            self._path = self._rows.at(index).path
             self.post_message(self.Moved())
         if index is not None and index != self._last_index:
             self._last_index = index
@@ -340,41 +338,17 @@ class ArtifactTable(ScrollView, can_focus=True):
             self.has_focus if cursor else False,
         )
 
-    def render_lines(self, crop: Region) -> list[Strip]:
-        """Lines as they are: there is no border, padding or tint for which textual would go over each of them again."""
-        filters, background = self.get_line_filters(), self.background_colors[1]
-        width, now = self.size.width, time.time()
-        self._lay_out(width)
-        found = []
-        for y in crop.line_range:
-            strip = self._line(y, now)
-            for one in filters:
-                strip = strip.apply_filter(one, background)
-            found.append(strip if crop.column_span == (0, width) else strip.crop(*crop.column_span))
-        return found
-
-    def _line(self, y: int, now: float) -> Strip:
-        """A line as it was drawn last, wherever it stood then, or drawn anew where it would be another one."""
-        made_from = self._drawn[y] = self._fingerprint(y, now)
-        index = self.scroll_offset.y + y - 1
-        place = self._rows.path_at(index) if y > 0 and index < len(self._rows) else y
-        kept_from, strip = self._strips.get(place, (None, None))
-        if strip is None or kept_from != made_from:
-            if len(self._strips) >= _STRIPS_KEPT:
-                self._strips.clear()
-            strip = self.render_line(y)
-            self._strips[place] = made_from, strip
-        return strip
-
     def render_line(self, y: int) -> Strip:
         """One line on the screen: the titles, or the row that is scrolled there."""
-        width = self.size.width
+        width, now = self.size.width, time.time()
+        self._lay_out(width)
+        self._drawn[y] = self._fingerprint(y, now)
         if y == 0:
             return self._header(width)
         index = self.scroll_offset.y + y - 1
         if index >= len(self._rows):
             return Strip.blank(width, self._style("plain"))
-        return self._row_strip(self._rows.at(index), width, time.time())
+        return self._row_strip(self._rows.at(index), width, now)
 
     def _header(self, width: int) -> Strip:
         style = self._style("header")
@@ -413,7 +387,8 @@ class ArtifactTable(ScrollView, can_focus=True):
     def _lay_out(self, width: int) -> None:
         """Columns follow the width and the longest texts."""
         rows = self._rows
-        wanted = {name: rows.widest[name] for name in ("model", "class")} | {"usual": rows.usual_name} | rows.measured
+        wanted = {name: rows.widest[name] for name in ("model", "class")} | {"usual": rows.usual_name}
+        wanted |= {name: rows.counts[name] > 0 for name in ("p99", "rss")}
         now = (width, tuple(wanted.items()), rows.columns)
         if now != self._layout_for:
             self._layout_for = now
@@ -442,7 +417,6 @@ class ArtifactTable(ScrollView, can_focus=True):
         """Another theme: colours are looked up again."""
         super().notify_style_update()
         self._styles.clear()
-        self._strips.clear()
         self._drawn.clear()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
@@ -452,7 +426,6 @@ class ArtifactTable(ScrollView, can_focus=True):
 
     def on_resize(self) -> None:
         """Another size: everything is drawn anew."""
-        self._strips.clear()
         self._drawn.clear()
         self.revise()
         index = self.index
@@ -488,7 +461,7 @@ class ArtifactTable(ScrollView, can_focus=True):
         if not len(self._rows):
             return
         index = max(0, min(index, len(self._rows) - 1))
-        self._path, self._last_index = self._rows.path_at(index), index
+        self._path, self._last_index = self._rows.at(index).path, index
         self._bring_into_sight(index)
         self.revise()
         self.post_message(self.Moved())

@@ -13,7 +13,6 @@ from textual.message import Message
 from console.monitor.series import Recorder
 from console.ui.rows import Row
 from console.ui.text import is_ascii
-from console.ui.widgets.backdrop import Backdrop
 from console.ui.widgets.inked import INK_CLASSES, INK_CSS
 from console.ui.widgets.small_chart import SmallChart
 
@@ -37,7 +36,7 @@ def fitted(count: int, size: Size) -> tuple[int, int, int]:
     return columns, rows, max(2, size.height // rows)
 
 
-class ChartsGrid(Grid, Backdrop):
+class ChartsGrid(Grid):
     """Shows rows in the order they are given; the cursor belongs to a path and stays on it."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {*INK_CLASSES, *_ROLES}

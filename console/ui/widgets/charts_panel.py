@@ -10,7 +10,6 @@ from console.monitor.series import Recorder
 from console.ui.terminal import Pace
 from console.ui.text import is_ascii
 from console.ui.widgets.axis import Unit
-from console.ui.widgets.backdrop import Backdrop
 from console.ui.widgets.chart import Chart
 from console.ui.widgets.plot import Ink, Trace
 from console.ui.widgets.window import ChartSpec, duration, zoomed
@@ -60,7 +59,7 @@ FRAME_S = 0.1
 _FRAMES_PER_READOUT = 5
 
 
-class ChartsPanel(Grid, Backdrop):
+class ChartsPanel(Grid):
     """Four charts that share clock, pause and zoom."""
 
     DEFAULT_CSS = """

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from textual import events
 from textual.content import Content
 from textual.style import Style
@@ -11,9 +9,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from console.ui.keys import BY_ID, keys_of, shown_keys
-
-if TYPE_CHECKING:
-    from console.ui.framed import Framed
+from console.ui.running import screen_of
 
 _TYPING = (("enter", "take it"), ("esc", "leave it"))
 _ALWAYS = ("command", "help")
@@ -60,7 +56,7 @@ class Footer(Widget):
         """Do what was clicked on."""
         action_id = event.style.meta.get("does")
         if action_id is not None:
-            screen: Framed = self.screen  # type: ignore[assignment]
+            screen = screen_of(self)
             screen.action_do(action_id)
 
     def _typing(self) -> tuple[tuple[str, str], ...] | None:
@@ -72,7 +68,7 @@ class Footer(Widget):
         return next((keys for keys in around if keys), _TYPING)
 
     def _wanted(self) -> tuple[str, ...]:
-        screen: Framed = self.screen  # type: ignore[assignment]
+        screen = screen_of(self)
 
         def told(*actions: str) -> tuple[str, ...]:
             return tuple(one for one in actions if keys_of(BY_ID[one]) and screen.allowed(one))[:6]
@@ -80,11 +76,11 @@ class Footer(Widget):
         return told(*screen.footer_actions()) or told("back")
 
     def _labels(self, actions: tuple[str, ...]) -> tuple[str, ...]:
-        screen: Framed = self.screen  # type: ignore[assignment]
+        screen = screen_of(self)
         return tuple(map(screen.label, actions))
 
     def _item(self, action_id: str) -> Content:
-        screen: Framed = self.screen  # type: ignore[assignment]
+        screen = screen_of(self)
         click = Style.from_meta({"does": action_id})
         return _pair(shown_keys(BY_ID[action_id], first=True), screen.label(action_id)).stylize(click)
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rich.cells import cell_len
 from textual.content import Content
 from textual.widget import Widget
 
 from console.safe_text import safe
 from console.ui import text
-
-if TYPE_CHECKING:
-    from console.ui.framed import Framed
+from console.ui.running import screen_of
 
 _PRODUCT = "model-console"
 _LEAST_PLACE = 28
@@ -57,11 +53,11 @@ class StatusLine(Widget):
 
     def _words(self) -> tuple[Content, Content]:
         """Where one is, and the counts; on a narrow line the product's name goes, then the least important counts."""
-        screen: Framed = self.screen  # type: ignore[assignment]
+        screen = screen_of(self)
         crumbs = [safe(crumb) for crumb in screen.crumbs]
         counts = self._counts()
         width = self.size.width
-        place = min(_LEAST_PLACE, cell_len(safe(screen.console_app.root)))
+        place = min(_LEAST_PLACE, cell_len(safe(screen.app.root)))
         needed = min(width // 2, place + sum(cell_len(crumb) + 3 for crumb in crumbs))
         while len(counts) > 1 and width - self._length(counts) - 2 < needed:
             counts.remove(min(counts, key=lambda count: count[0]))
@@ -70,8 +66,8 @@ class StatusLine(Widget):
         return self._place(crumbs, width - right.cell_length - 2), right
 
     def _place(self, crumbs: list[str], room: int) -> Content:
-        screen: Framed = self.screen  # type: ignore[assignment]
-        line, root = text.sign(" ─ "), safe(screen.console_app.root)
+        screen = screen_of(self)
+        line, root = text.sign(" ─ "), safe(screen.app.root)
         behind = sum(cell_len(crumb) + 3 for crumb in crumbs)
         parts: list[tuple[str, str]] = []
         if len(_PRODUCT) + 3 + cell_len(root) + behind <= room:
@@ -91,8 +87,8 @@ class StatusLine(Widget):
 
     def _counts(self) -> list[tuple[int, Content]]:
         """What is counted, each with its importance."""
-        screen: Framed = self.screen  # type: ignore[assignment]
-        app = screen.console_app
+        screen = screen_of(self)
+        app = screen.app
         if not app.is_open:
             return [(0, Content(""))]
         engine, rows = app.engine, app.rows
