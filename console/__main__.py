@@ -26,9 +26,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _screens(root: Path, settings: Settings, start: Start) -> int:
+    from console.composition import open_store
     from console.ui.run import run as show
 
-    return show(root, settings, start)
+    return show(root, settings, start, open_store)
 
 
 def _account() -> Path | None:

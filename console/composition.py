@@ -60,9 +60,9 @@ class LocalDoor:
 
 
 async def open_store(
-    root: Path, settings: Settings, on_failure: Callable[[Exception], None] = lambda _: None, *, read_only: bool = False
+    root: Path, settings: Settings, on_failure: Callable[[Exception], None] = lambda _: None
 ) -> EngineApi:
     """The engine for the screens; what runs in the background is not begun yet. Raises BadInput, Refused."""
     from console.engine.local import LocalEngine
 
-    return await LocalEngine.open(root, settings, read_only=read_only, begin=False, on_failure=on_failure)
+    return await LocalEngine.open(root, settings, read_only=settings.read_only, begin=False, on_failure=on_failure)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from console.records import (
     Answers,
@@ -59,6 +59,8 @@ from console.records import (
     Version,
     WorkerView,
 )
+
+R = TypeVar("R")
 
 
 class ArtifactsApi(Protocol):
@@ -541,3 +543,11 @@ class Door(Protocol):
     def new_identity(self, file: Path) -> PublicKey:
         """Write a new identity of age; the recipient that belongs to it. Raises BadInput, Failed."""
         ...
+
+
+async def last_of(reports: AsyncIterator[R]) -> R:
+    """The result, for whoever does not watch the progress."""
+    last: list[R] = []
+    async for report in reports:
+        last = [report]
+    return last[0]

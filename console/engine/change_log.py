@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Protocol
 
-from console.engine.rooms import Engine
-from console.records import Artifact, Changes, Event, EventKind, Permissions, StoreStatus, UpdateStatus, WorkerState
+from console.events import Bus
+from console.records import (
+    Artifact,
+    Changes,
+    Comparison,
+    Event,
+    EventKind,
+    Failure,
+    ProbeState,
+    StoreStatus,
+    UpdateProgress,
+    UpdateStatus,
+    WorkerState,
+    WorkerView,
+)
 
 _MOST = 10_000
 """Artifacts whose last event is known; who has missed more gets everything."""
@@ -21,15 +35,49 @@ _WHOLE_STORE = frozenset(
 _OVER = (WorkerState.ENDED, WorkerState.ERROR)
 
 
+class ChangeSource(Protocol):
+    """What is read of an engine that changes."""
+
+    bus: Bus
+
+    def status(self) -> StoreStatus:
+        """How the store stands."""
+        ...
+
+    def known_rows(self) -> tuple[Artifact, ...]:
+        """All rows, in order of path."""
+        ...
+
+    def known_row(self, path: str) -> Artifact | None:
+        """One row."""
+        ...
+
+    def known_workers(self) -> dict[str, WorkerView]:
+        """What is loaded, loading or dead, by path."""
+        ...
+
+    def known_probe(self, path: str) -> ProbeState | None:
+        """The probe of one path that runs, or ran last."""
+        ...
+
+    def known_update(self, path: str) -> tuple[UpdateProgress | None, Comparison | None]:
+        """Where an update of one path stands, and the candidate that waits."""
+        ...
+
+    def known_failures(self, since: int) -> tuple[Failure, ...]:
+        """Those that came, or came again, with the event of this number or later."""
+        ...
+
+
 class ChangeLog:
     """Numbers by artifact, never the events themselves: a client that is slow or away holds nothing back."""
 
-    def __init__(self, rooms: Engine) -> None:
-        self._rooms = rooms
+    def __init__(self, source: ChangeSource) -> None:
+        self._source = source
         self._touched: dict[str, int] = {}
         self._everything = 0
         self._news = asyncio.Event()
-        self._unsubscribe = rooms.bus.subscribe(self._hear)
+        self._unsubscribe = source.bus.subscribe(self._hear)
 
     def close(self) -> None:
         """Hear of nothing more."""
@@ -37,40 +85,25 @@ class ChangeLog:
 
     async def happened(self, after: int) -> bool:
         """Wait until something happens after the event with this number."""
-        while self._rooms.bus.last == after:
+        while self._source.bus.last == after:
             await self._news.wait()
         return True
 
-    def status(self) -> StoreStatus:
-        """How the store stands."""
-        rooms, sealing = self._rooms, self._rooms.settings.sealing
-        artifacts = rooms.artifacts
-        return StoreStatus(
-            str(rooms.root),
-            Permissions(rooms.book.role, rooms.book.refusals(), rooms.book.why_read_only),
-            artifacts.scanning,
-            artifacts.offline,
-            artifacts.uninspected,
-            tuple(rooms.settled),
-            sealing.recipients,
-            bool(sealing.identity),
-        )
-
     def since(self, after: int) -> Changes:
         """Everything that changed after the event with this number; a number that is still to come is nobody's."""
-        rooms, last = self._rooms, self._rooms.bus.last
+        source, last = self._source, self._source.bus.last
         everything = after == 0 or after > last or after < self._everything
         after = 0 if after > last else after
         touched = self._after(after)
         rows, removed = self._rows(touched, everything)
-        views = rooms.models.views()
+        views = source.known_workers()
         workers = tuple(one for one in views.values() if everything or one.path in touched or one.state not in _OVER)
         probed = {one.path for one in workers} | touched
-        probes = {path: state for path in probed if (state := rooms.known_probe(path)) is not None}
-        missed = rooms.bus.missed(after)
+        probes = {path: state for path in probed if (state := source.known_probe(path)) is not None}
+        missed = source.bus.missed(after)
         return Changes(
             last,
-            self.status(),
+            source.status(),
             missed.events,
             missed.lost,
             everything,
@@ -79,15 +112,14 @@ class ChangeLog:
             workers,
             tuple(path for path in touched if path not in views),
             probes,
-            tuple(UpdateStatus(path, *rooms.known_update(path)) for path in touched),
-            rooms.failures.since(after),
+            tuple(UpdateStatus(path, *source.known_update(path)) for path in touched),
+            source.known_failures(after),
         )
 
     def _rows(self, touched: set[str], everything: bool) -> tuple[tuple[Artifact, ...], tuple[str, ...]]:
-        artifacts = self._rooms.artifacts
         if everything:
-            return artifacts.rows(), ()
-        found = {path: artifacts.row(path) for path in touched}
+            return self._source.known_rows(), ()
+        found = {path: self._source.known_row(path) for path in touched}
         return tuple(row for row in found.values() if row is not None), tuple(
             p for p, row in found.items() if row is None
         )

@@ -66,7 +66,7 @@ class LocalEngine:
 
     async def status(self) -> StoreStatus:
         """How the store stands."""
-        return self._log.status()
+        return self._rooms.status()
 
     async def events(self, after: int = 0) -> MissedEvents:
         """The events that are kept of those after a number, at once."""

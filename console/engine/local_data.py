@@ -73,7 +73,7 @@ class LocalData:
 
     async def typed(self, typed: str) -> TypedPath:
         """What is meant by a path that is being typed, relative to the store, absolute or from a home (`~`)."""
-        return await asyncio.to_thread(_typed, self._rooms.root, typed)
+        return await asyncio.to_thread(typed_path_of, self._rooms.root, typed)
 
     async def nearest(self, path: str) -> AsyncIterator[FoundDataFiles]:
         """Data files of the store by their names, those nearest to an artifact first."""
@@ -116,7 +116,8 @@ def recipe_facts(recipe: Recipe) -> RecipeFacts:
     )
 
 
-def _typed(root: Path, typed: str) -> TypedPath:
+def typed_path_of(root: Path, typed: str) -> TypedPath:
+    """What is meant by a path that is being typed."""
     choices = completions(root, typed) if typed else []
     path = typed_path(root, typed) if typed and "\0" not in typed else ""
     return TypedPath(

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
-__all__ = ["last_of", "reported"]
+__all__ = ["reported"]
 
 R = TypeVar("R")
 
@@ -23,11 +23,3 @@ async def reported(work: Callable[[Callable[[R], None]], Awaitable[R]]) -> Async
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-
-
-async def last_of(reports: AsyncIterator[R]) -> R:
-    """The result, for whoever does not watch the progress."""
-    last: list[R] = []
-    async for report in reports:
-        last = [report]
-    return last[0]

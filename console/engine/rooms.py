@@ -35,7 +35,19 @@ from console.loading.record import Book
 from console.loading.remembered import Remembered
 from console.loading.starting import Starter
 from console.loading.unsealing import Unsealing
-from console.records import Comparison, Event, ProbeState, Signature, UpdateProgress, WorkerState
+from console.records import (
+    Artifact,
+    Comparison,
+    Event,
+    Failure,
+    Permissions,
+    ProbeState,
+    Signature,
+    StoreStatus,
+    UpdateProgress,
+    WorkerState,
+    WorkerView,
+)
 from console.store.roots import why_not_writable
 from console.worker.inspector import Inspectors
 from console.worker.launcher import Launcher
@@ -222,6 +234,36 @@ class Engine:
         )
 
     # what the rooms have, without making one
+
+    def status(self) -> StoreStatus:
+        """How the store stands."""
+        artifacts, sealing = self.artifacts, self.settings.sealing
+        return StoreStatus(
+            str(self.root),
+            Permissions(self.book.role, self.book.refusals(), self.book.why_read_only),
+            artifacts.scanning,
+            artifacts.offline,
+            artifacts.uninspected,
+            tuple(self.settled),
+            sealing.recipients,
+            bool(sealing.identity),
+        )
+
+    def known_rows(self) -> tuple[Artifact, ...]:
+        """All rows, in order of path."""
+        return self.artifacts.rows()
+
+    def known_row(self, path: str) -> Artifact | None:
+        """One row."""
+        return self.artifacts.row(path)
+
+    def known_workers(self) -> dict[str, WorkerView]:
+        """What is loaded, loading or dead, by path."""
+        return self.models.views()
+
+    def known_failures(self, since: int) -> tuple[Failure, ...]:
+        """Those that came, or came again, with the event of this number or later."""
+        return self.failures.since(since)
 
     def known_probe(self, path: str) -> ProbeState | None:
         """The probe of one path that runs, or ran last."""

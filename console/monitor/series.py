@@ -152,7 +152,6 @@ class Recorder:
         return SeriesChunk(
             self.serial,
             self.clock(),
-            time.time(),
             self.calls,
             self.rows,
             self.errors,

@@ -54,14 +54,13 @@ class SeriesBins:
 class SeriesChunk:
     """What a client does not have yet of the measurements of one artifact.
 
-    `clock` is the moment it was made at, monotonic, its zero means nothing; `epoch` is the same moment as the world
-    counts. `latest` are the readings that hold now, in the order of GAUGES; `ended` is when the worker ended that was
-    measured. `serial` is another one where the series was begun anew.
+    `clock` is the moment it was made at, monotonic, its zero means nothing. `latest` are the readings that hold now, in
+    the order of GAUGES; `ended` is when the worker ended that was measured. `serial` is another one where the
+    series was begun anew.
     """
 
     serial: int
     clock: float
-    epoch: float
     calls: int
     rows: int
     errors: int
