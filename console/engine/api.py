@@ -498,8 +498,8 @@ class EngineApi(Protocol):
         to a client that is slow."""
         ...
 
-    async def changes(self, after: int = 0, *, wait: bool = True, gather: float = 0.0) -> Changes:
-        """What has changed since the event with this number (0: everything there is).
+    async def changes(self, after: int = -1, *, wait: bool = True, gather: float = 0.0) -> Changes:
+        """What has changed since the event with this number (-1: everything there is).
 
         With `wait` not before something has happened since, and all that happens in the `gather` seconds after that.
         """

@@ -76,6 +76,7 @@ class ChangeLog:
         self._source = source
         self._touched: dict[str, int] = {}
         self._everything = 0
+        """The number of the last event after which nothing but everything is told."""
         self._news = asyncio.Event()
         self._unsubscribe = source.bus.subscribe(self._hear)
 
@@ -83,17 +84,16 @@ class ChangeLog:
         """Hear of nothing more."""
         self._unsubscribe()
 
-    async def happened(self, after: int) -> bool:
+    async def happened(self, after: int) -> None:
         """Wait until something happens after the event with this number."""
         while self._source.bus.last == after:
             await self._news.wait()
-        return True
 
     def since(self, after: int) -> Changes:
         """Everything that changed after the event with this number; a number that is still to come is nobody's."""
         source, last = self._source, self._source.bus.last
-        everything = after == 0 or after > last or after < self._everything
-        after = 0 if after > last else after
+        everything = not self._everything <= after <= last
+        after = after if 0 <= after <= last else 0
         touched = self._after(after)
         rows, removed = self._rows(touched, everything)
         views = source.known_workers()

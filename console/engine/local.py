@@ -90,9 +90,10 @@ class LocalEngine:
         finally:
             stop()
 
-    async def changes(self, after: int = 0, *, wait: bool = True, gather: float = 0.0) -> Changes:
-        """What has changed since the event with this number (0: everything there is)."""
-        if wait and after and await self._log.happened(after) and gather:
+    async def changes(self, after: int = -1, *, wait: bool = True, gather: float = 0.0) -> Changes:
+        """What has changed since the event with this number (-1: everything there is)."""
+        if wait and after >= 0:
+            await self._log.happened(after)
             await asyncio.sleep(gather)
         return self._log.since(after)
 

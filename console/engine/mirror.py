@@ -55,8 +55,8 @@ class Mirror:
         self._updates: dict[str, UpdateStatus] = {}
         self._facts: dict[str, KnownFacts] = {}
         self._series: dict[str, Series] = {}
-        self.last = 0
-        """The number of the newest event."""
+        self.last = -1
+        """The number of the newest event, -1 before the first feed."""
         self._fed = asyncio.Event()
 
     # reading
@@ -152,6 +152,8 @@ class Mirror:
         self.workers.update((one.path, one) for one in changes.workers)
         for path in changes.ended:
             self.workers.pop(path, None)
+        for one in changes.workers:
+            self.probes.pop(one.path, None)
         self.probes.update(changes.probes)
         self._updates.update((one.path, one) for one in changes.updates)
         if changes.failures:

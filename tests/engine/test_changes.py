@@ -74,6 +74,17 @@ async def test_it_waits_until_something_happens_and_takes_what_comes_together() 
     assert (await following).everything
 
 
+async def test_an_engine_in_which_nothing_has_happened_is_waited_for_too() -> None:
+    feeder = Feeder([artifact(NEW, 9, 9, "pickle", "a.B", Verdict.SAFE)])
+    mirror = mirrored(feeder)
+    assert (await mirror.follow()).everything
+    following = asyncio.ensure_future(mirror.follow())
+    await asyncio.sleep(0)
+    assert not following.done()
+    feeder.say("artifact.changed", NEW)
+    assert not (await following).everything
+
+
 async def test_who_has_missed_too_much_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(change_log, "_MOST", 2)
     feeder = demo()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from console.engine.api import EngineApi
@@ -52,9 +53,10 @@ class FedEngine:
             yield event
         raise Usage("a feeder is not followed")
 
-    async def changes(self, after: int = 0, *, wait: bool = True, gather: float = 0.0) -> Changes:
-        if wait and after:
+    async def changes(self, after: int = -1, *, wait: bool = True, gather: float = 0.0) -> Changes:
+        if wait and after >= 0:
             await self._log.happened(after)
+            await asyncio.sleep(gather)
         return self._log.since(after)
 
     async def begin(self) -> None:
