@@ -36,7 +36,7 @@ class LocalDoor:
         from console.engine.local import LocalEngine
         from console.store.roots import is_store, place_of
 
-        place, settings = place_of(path), load_settings()
+        place, settings = place_of(path, as_artifact=not watch), load_settings()
         kept = is_store(place.root) if records is None else records
         engine = await LocalEngine.open(
             place.root, settings, read_only=settings.read_only, watch=watch, records=kept, on_failure=on_failure

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, fields
 from pathlib import Path
 from stat import S_ISFIFO
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
+from msgspec import Meta
+from msgspec.structs import replace
 from platformdirs import PlatformDirs
 
-from console.bounds import Rules
 from console.errors import Failed, Usage
 from console.os_errors import hint, is_of_the_machine, why
+from console.validation import FileName, Record, Texts, beside, line_of, parsed, record_from
 
 _DIRS = PlatformDirs("model-console", appauthor=False)
 
@@ -52,24 +53,26 @@ Theme = Literal["", "console-dark", "console-light", "ansi-dark", "ansi-light"]
 """A theme by its name; "" is the console's own choice."""
 THEME_NAMES: tuple[str, ...] = get_args(Theme)[1:]
 
-_DAY_S = 86_400
+Fps = Annotated[int, Meta(ge=1, le=240)]
+ProbeRate = Annotated[float, Meta(ge=0, le=100_000)]
+Seconds = Annotated[float, Meta(ge=0.1, le=86_400)]
+Mebibytes = Annotated[int, Meta(ge=1, le=2**20)]
+
 _MAX_BYTES = 2**20
 
 
-@dataclass(frozen=True, slots=True)
-class Sealing:
+class Sealing(Record, frozen=True):
     """How sealed artifacts are opened: `identity` is the path of an identity file of age, only its owner's to read.
 
     `recipients` is whom a changed artifact is sealed for again; `limit_mb` caps what one may unfold to in memory.
     """
 
-    identity: str = field(default="", metadata={"path": True, "home": True})
-    recipients: tuple[str, ...] = ()
-    limit_mb: int = field(default=2048, metadata={"least": 1, "most": 2**20})
+    identity: FileName = ""
+    recipients: Texts = ()
+    limit_mb: Mebibytes = 2048
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Record, frozen=True):
     """What an operator may set in `config.toml`; every key has a default.
 
     `memory_mb` caps one worker's address space, `deadline_s` is for one request, `load_deadline_s` for one load; files
@@ -81,28 +84,23 @@ class Settings:
     failure; `keys` are other keys for actions by their ids, which the console checks when it starts.
     """
 
-    theme: Theme = field(default="", metadata={"blank": True})
+    theme: Theme = ""
     mouse: bool = True
-    fps: int = field(default=60, metadata={"least": 1, "most": 240})
+    fps: Fps = 60
     ascii: bool = False
     read_only: bool = False
-    memory_mb: int = field(default=8192, metadata={"least": 128, "most": 2**24})
-    seal_mb: int = field(default=64, metadata={"least": 0, "most": 2**20})
-    load_deadline_s: float = field(default=300.0, metadata={"least": 0.1, "most": _DAY_S})
-    deadline_s: float = field(default=120.0, metadata={"least": 0.1, "most": _DAY_S})
-    reconcile_s: float = field(default=30.0, metadata={"least": 0.5, "most": _DAY_S})
-    sample_hz: float = field(default=10.0, metadata={"least": 2, "most": 50})
-    probe_rate: float = field(default=20.0, metadata={"least": 0, "most": 100_000})
+    memory_mb: Annotated[int, Meta(ge=128, le=2**24)] = 8192
+    seal_mb: Annotated[int, Meta(ge=0, le=2**20)] = 64
+    load_deadline_s: Seconds = 300.0
+    deadline_s: Seconds = 120.0
+    reconcile_s: Annotated[float, Meta(ge=0.5, le=86_400)] = 30.0
+    sample_hz: Annotated[float, Meta(ge=2, le=50)] = 10.0
+    probe_rate: ProbeRate = 20.0
     warm: bool = True
-    sealing: Sealing = field(default_factory=Sealing)
+    sealing: Sealing = Sealing()
     title: bool = True
     bell: bool = False
-    keys: dict[str, tuple[str, ...]] = field(default_factory=dict, metadata={"words": True})
-
-
-def bounds_of(setting: str) -> Rules:
-    """The bounds of a number among the settings, for whoever takes its place."""
-    return next(one.metadata for one in fields(Settings) if one.name == setting)
+    keys: dict[str, str | tuple[str, ...]] = {}
 
 
 def load_settings(path: Path | None = None) -> Settings:
@@ -124,16 +122,13 @@ def load_settings(path: Path | None = None) -> Settings:
         raise kind(f"cannot read {path}: {why(error)}", hint=hint(error)) from None
     if len(raw) > _MAX_BYTES:
         raise Usage(f"{path}: too long for settings (over {_MAX_BYTES} bytes)")
-    from console.toml_records import TableReader, parsed
-
-    settings: Settings = TableReader(path, text, Usage).table(Settings, parsed(path, text, Usage), ())
-    return settings
+    settings = record_from(path, text, parsed(path, text, Usage), Settings, Usage)
+    identity = beside(path, os.path.expanduser(settings.sealing.identity)) or ""
+    return replace(settings, sealing=replace(settings.sealing, identity=identity))
 
 
 def where_set(*place: str) -> str:
     """File and line that set a key of the settings, for a sentence about what else is wrong with it."""
-    from console.toml_records import line_of
-
     path = config_dir() / "config.toml"
     try:
         return f"{path}:{line_of(path.read_text('utf-8'), place)}"

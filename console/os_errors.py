@@ -109,6 +109,14 @@ def is_of_the_machine(error: BaseException) -> bool:
     return system is not None and system.errno in OF_THE_MACHINE
 
 
+_OF_LOADER = (
+    ("failed to map segment", errno.ENOMEM),
+    (os.strerror(errno.ENOMEM).lower(), errno.ENOMEM),
+    (os.strerror(errno.EMFILE), errno.EMFILE),
+)
+"""What the loader of shared libraries says in an ImportError, and the system's error behind it (dl-load.c of glibc)."""
+
+
 def as_system_error(error: BaseException) -> OSError | None:
     """An error as the system's, be it Python's own way of telling of one; None for any other."""
     if isinstance(error, BaseExceptionGroup):
@@ -118,6 +126,8 @@ def as_system_error(error: BaseException) -> OSError | None:
         return OSError(number, os.strerror(number))
     if isinstance(error, MemoryError):
         return OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+    if isinstance(error, ImportError):
+        return next((OSError(number, os.strerror(number)) for words, number in _OF_LOADER if words in str(error)), None)
     return error if isinstance(error, OSError) else None
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import joblib
 import numpy as np
 
-from backends import registry
+from backends.core import registry
 
 HAS_FRAMES = importlib.util.find_spec("pandas") is not None
 

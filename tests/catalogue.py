@@ -18,8 +18,9 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from backends import registry
-from backends.base import ArtifactError, Source
+from backends.core import registry
+from backends.core.errors import ArtifactError
+from backends.core.source import Source
 from console.records import Verdict
 from console.trust.policy import Policy
 from console.trust.verdict import judge, judge_error

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backends import registry
-from backends.base import Inspection, Source
-from backends.frozen import RAW_FROM, Freezing, Frozen
-from backends.load_plan import LoadPlan
+from backends.core import registry
+from backends.core.frozen import RAW_FROM, Freezing, Frozen
+from backends.core.inspection import Inspection
+from backends.core.load_plan import LoadPlan
+from backends.core.source import Source
 
 __all__ = ["Taken", "froze", "frozen", "small"]
 

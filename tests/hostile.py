@@ -21,6 +21,8 @@ from dataclasses import dataclass
 import joblib
 import numpy as np
 
+from tests.safetensors_files import entry, framed
+
 __all__ = ["SAMPLES", "Evil", "Sample", "call", "name", "text", "wrapper"]
 
 PROTO = b"\x80\x04"
@@ -218,6 +220,12 @@ def large_local_size(_: str) -> bytes:
         member.write(array_file())
     size = len(array_file())
     return replaced(file.getvalue(), struct.pack("<2H2Q", 1, 16, size, size), struct.pack("<2H2Q", 1, 16, 9, 9), 1)
+
+
+def safetensors_and_zip(marker: str) -> bytes:
+    """Tensors whose numbers are an archive of a pickle, to whoever looks for one at the end of the file."""
+    data = npz(("archive/data.pkl", PROTO + evil(marker) + STOP))
+    return framed({"a": entry([len(data)], 0, len(data), "U8")}, data)
 
 
 def shared_bytes(_: str) -> bytes:
@@ -596,16 +604,15 @@ SAMPLES: tuple[Sample, ...] = (
     ),
     Sample("83 torch tar", lambda m: bytes(257) + b"ustar\x0000" + bytes(248), codes=("unsupported",), suffix=".pt"),
     *(
-        Sample(title, lambda m: b"\x08\x07\x12\x04test:\x00", codes=("foreign-format",), suffix=".onnx")
+        Sample(title, lambda m: b"\x08\x07\x12\x04test:\x00", codes=("damaged",), suffix=".onnx")
         for title in ("95 onnx external", "96 onnx dims", "97 onnx loop", "98 onnx deep")
     ),
     Sample(
-        "99 safetensors",
-        lambda m: (
-            struct.pack("<Q", 64) + b'{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}'.ljust(64) + bytes(8)
-        ),
-        codes=("foreign-format",),
+        "99 safetensors hole",
+        lambda m: framed({"a": entry([2], 4, 12)}, bytes(12)),
+        codes=("damaged",),
         suffix=".safetensors",
     ),
+    Sample("99 safetensors and zip", safetensors_and_zip, codes=("polyglot",), suffix=".safetensors"),
 )
 """One or more samples for each entry of the catalogue that the pickle family reads; titles start with its number."""

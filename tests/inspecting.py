@@ -5,8 +5,9 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from backends import registry
-from backends.base import Inspection, Source
+from backends.core import registry
+from backends.core.inspection import Inspection
+from backends.core.source import Source
 
 
 def inspect_file(path: Path) -> Inspection:

@@ -1,4 +1,4 @@
-"""Regenerate backends/data/hdf5_names.txt: `python tests/make_hdf5_names.py` (add `--merge` to keep older names).
+"""Regenerate backends/formats/hdf5/names.txt: `python tests/make_hdf5_names.py` (add `--merge` to keep older names).
 
 The names are those that the fitted estimators of the installed scikit-learn need, all its estimator classes, splitters,
 kernels, scorers, metrics and score functions, the ufuncs of numpy and scipy.special, numpy's random generators and the
@@ -21,10 +21,10 @@ import numpy as np
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from backends.base import ArtifactError  # noqa: E402
-from backends.hdf5_allowed import name_of  # noqa: E402
-from backends.hdf5_encode import Encoder  # noqa: E402
-from backends.hdf5_write import create  # noqa: E402
+from backends.core.errors import ArtifactError  # noqa: E402
+from backends.formats.hdf5.allowed import name_of  # noqa: E402
+from backends.formats.hdf5.encode import Encoder  # noqa: E402
+from backends.formats.hdf5.write import create  # noqa: E402
 from tests.estimators import fit_all_estimators  # noqa: E402
 
 TARGET = ROOT / "backends" / "data" / "hdf5_names.txt"

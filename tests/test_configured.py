@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -17,31 +16,32 @@ from console.store import recipe
 from console.trust import policy, policy_file
 from console.trust.roles import Role
 from console.ui.themes import THEMES
+from console.validation import Record
 from tests.readers import CONSOLE, CommandLine, constants_in, methods_of, reads_outside, tree_of
 
 Table = tuple[type[Any], frozenset[str]]
 """A table of a file, and the names its value goes by in the code."""
 
-READS_A_RECIPE = ("recipe", "of", "or_default", "_written", "_recipe", "load_recipe", "read_recipe")
+READS_A_RECIPE = ("recipe", "of", "or_default", "_written", "_recipe", "read_recipe")
 
 
-def tables(cls: type[Any], *names: str) -> Iterator[Table]:
+def tables(cls: type[Any], *names: str, place: str = "") -> Iterator[Table]:
     """A table with those within it; what nothing acts on yet is told instead and left out here."""
     yield cls, frozenset(names)
     hints = get_type_hints(cls)
-    for one in fields(cls):
-        for kind in (hints[one.name], *get_args(hints[one.name])):
-            if is_dataclass(kind) and isinstance(kind, type) and "unbuilt" not in one.metadata:
-                yield from tables(kind, one.name, "settings")
+    for name, hint in hints.items():
+        for kind in (hint, *get_args(hint)):
+            if isinstance(kind, type) and issubclass(kind, Record) and f"{place}{name}" not in recipe.NOT_ACTED_ON:
+                yield from tables(kind, name, "settings", place=f"{place}{name}.")
 
 
 def keys_of(file: str, *found: Table) -> list[Any]:
     """A parameter a key: the file that defines it, the names its table goes by, and the key's name."""
     return [
-        pytest.param(CONSOLE / file, names, one.name, id=f"{cls.__name__}.{one.name}")
+        pytest.param(CONSOLE / file, names, name, id=f"{cls.__name__}.{name}")
         for cls, names in found
-        for one in fields(cls)
-        if not {"internal", "unbuilt"} & one.metadata.keys()
+        for name in get_type_hints(cls)
+        if not any(name == place.rpartition(".")[2] for place in recipe.NOT_ACTED_ON)
     ]
 
 
@@ -50,8 +50,7 @@ KEYS = [
     *keys_of("store/recipe.py", *tables(recipe.Recipe, *READS_A_RECIPE)),
     *keys_of(
         "trust/policy_file.py",
-        (policy_file.PolicyFile, frozenset(("file", "mine", "theirs"))),
-        (policy_file.Pin, frozenset(("pin",))),
+        *(one for one in tables(policy_file.PolicyFile, "file", "mine", "theirs") if one[0] is not policy_file.Roles),
     ),
     *keys_of("trust/policy.py", (policy.Policy, frozenset(("policy",)))),
 ]
@@ -69,16 +68,8 @@ def test_every_key_has_a_reader(module: Path, names: frozenset[str], key: str) -
     assert key in read, f"nothing acts on {key}"
 
 
-def test_every_key_of_a_policy_is_read_into_its_record() -> None:
-    """The keys stand in a table of their own there, and each must be named by who reads the file."""
-    reader = next(
-        node for node in tree_of(CONSOLE / "trust/policy_file.py").body if getattr(node, "name", "") == "_Reader"
-    )
-    named = constants_in(reader)
-    sections = {name: set(keys) for name, keys in policy_file._SECTIONS.items()}
-    assert sections.pop("pin") == {one.name for one in fields(policy_file.Pin)}
-    assert sections.pop("roles") == {role.word for role in Role} - {Role.NONE.word}
-    assert {key for keys in sections.values() for key in keys} <= named | {"pin", "roles"}
+def test_a_policy_names_groups_for_each_role() -> None:
+    assert [*get_type_hints(policy_file.Roles)] == [role.word for role in Role if role is not Role.NONE]
 
 
 def options() -> Iterator[Any]:
@@ -104,27 +95,12 @@ def test_json_is_looked_for_before_anything_else() -> None:
     assert "--json" in constants_in(tree_of(CONSOLE / "cli/main.py"))
 
 
-def unbuilt(cls: type[Any], place: tuple[str, ...] = ()) -> Iterator[str]:
-    """The tables of a recipe that nothing acts on yet, as they are written."""
-    hints = get_type_hints(cls)
-    for one in fields(cls):
-        here = (*place, one.name)
-        if "unbuilt" in one.metadata:
-            yield ".".join(here)
-        elif is_dataclass(hints[one.name]):
-            yield from unbuilt(hints[one.name], here)
-
-
-@pytest.mark.parametrize("table", unbuilt(recipe.Recipe))
+@pytest.mark.parametrize("table", recipe.NOT_ACTED_ON)
 def test_what_nothing_acts_on_yet_is_told(table: str, tmp_path: Path) -> None:
     path = tmp_path / "m.recipe.toml"
     path.write_text(f"[{table}]\n")
     (note,) = recipe.read_recipe(path).notes
     assert note.startswith(f"[{table}] is not acted on: ")
-
-
-def test_nothing_among_the_settings_is_without_a_reader() -> None:
-    assert not list(unbuilt(config.Settings))
 
 
 def test_the_keys_of_the_settings_are_checked_against_the_action_table() -> None:

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 
 from console.cli.opening import Opened, opened
 from console.cli.output import Output, columns
-from console.cli.parser import PROG, close_to
+from console.cli.parser import PROG
 from console.errors import Failed, Usage
+from console.nearest import nearest
 from console.records import AuditCheck, AuditEntry, Json
 
 _WORDS = ("show", "verify")
@@ -29,7 +30,7 @@ def _asked(arguments: argparse.Namespace) -> tuple[str, str]:
         return arguments.what, arguments.store or "."
     if arguments.store is not None:
         raise Usage(f"'{arguments.what}' is neither show nor verify", hint="see model-console audit --help")
-    meant = None if os.path.lexists(arguments.what) else close_to(arguments.what, _WORDS)
+    meant = None if os.path.lexists(arguments.what) else nearest(arguments.what, _WORDS)
     if meant is not None:
         raise Usage(f"there is no {arguments.what}", hint=f"did you mean {PROG} audit {meant}?")
     return "show", arguments.what

@@ -7,17 +7,19 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from console import unforeseen
 from console.cli import streams
 from console.cli.output import Output, reader_gone
-from console.cli.parser import PROG, close_to, commands_parser, console_parser
+from console.cli.parser import PROG, commands_parser, console_parser
 from console.config import Settings, load_settings
 from console.ending import silence
 from console.errors import ConsoleError, Usage
+from console.nearest import nearest
 from console.start import Start
 
 if TYPE_CHECKING:
@@ -98,7 +100,7 @@ def _require_place(store: str, more: list[str], names: Iterable[str]) -> None:
     there, and it is like a command's or has arguments as commands have."""
     if os.sep in store or os.path.lexists(store):
         return
-    meant = close_to(store, names)
+    meant = nearest(store, names)
     if meant is not None:
         raise Usage(
             f"there is no command '{store}', and nothing here is called so", hint=f"did you mean {PROG} {meant}?"

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Container
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from backends.core.directories import is_artifact
 from console import awake, ending, event_loop
 from console.cli.output import Output
 from console.engine.api import Door, EngineApi
@@ -49,7 +50,7 @@ class Opened:
     @property
     def artifact(self) -> str:
         """The path of one artifact. Raises BadInput for a directory."""
-        if not self.path or (self.root / self.path).is_dir():
+        if not self.path or not is_artifact(self.root / self.path):
             raise BadInput(f"{self.root / self.path} is a directory", hint="name one artifact in it")
         return self.path
 

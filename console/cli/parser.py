@@ -6,19 +6,22 @@
 from __future__ import annotations
 
 import argparse
-import difflib
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, NoReturn
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
+from msgspec import Meta
+
+from backends.core import registry
 from console import __version__
-from console.bounds import Rules, range_words, within
 from console.cli.streams import put
-from console.config import THEME_NAMES, bounds_of
+from console.config import THEME_NAMES, Fps, ProbeRate
 from console.errors import Usage
+from console.nearest import nearest
 from console.start import OF_MODEL, OF_STORE, SCREENS
+from console.validation import Positive, number_from
 
 PROG = "model-console"
-WRITTEN = ("pickle", "joblib", "hdf5")
+WRITTEN = registry.convertible()
 """Formats that `convert` writes."""
 
 
@@ -50,7 +53,7 @@ class Parser(argparse.ArgumentParser):
             return arguments
         parser = self.commands().get(getattr(arguments, "command", None) or "", self)
         word = next((one for one in unknown if one.startswith("-")), unknown[0])
-        meant = close_to(word.partition("=")[0], parser._option_string_actions) if word.startswith("-") else None
+        meant = nearest(word.partition("=")[0], parser._option_string_actions) if word.startswith("-") else None
         hint = f"did you mean {meant}? " if meant else ""
         raise Usage(f"{parser.prog} takes no {word}", hint=f"{hint}see {parser.prog} --help")
 
@@ -70,42 +73,31 @@ class Parser(argparse.ArgumentParser):
         """See argparse: raises ArgumentError for a value that is none of the choices, with the one perhaps meant."""
         if action.choices is None or value in action.choices:
             return
-        meant = close_to(str(value), action.choices)
+        meant = nearest(str(value), action.choices)
         words = f"did you mean {meant}?" if meant else f"it is one of {', '.join(map(str, action.choices))}"
         raise argparse.ArgumentError(action, f"'{value}' is no choice: {words}")
 
 
-def close_to(word: str, known: Iterable[str]) -> str | None:
-    """What somebody perhaps meant who typed `word`."""
-    found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.7)
-    return found[0] if found else None
-
-
-def _number(rules: Rules, *, whole: bool = False) -> Callable[[str], float]:
-    """The type of an option that takes a number within bounds."""
-    kind, bounds = "a whole number" if whole else "a number", range_words(rules)
-    wanted = f"{kind} {bounds}" if bounds.startswith("from") else f"{kind}, {bounds}"
+def _number(kind: Any) -> Callable[[str], float]:
+    """The type of an option that takes a number of this type."""
 
     def read(text: str) -> float:
         try:
-            value = int(text) if whole else float(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"must be {wanted}, not '{text[:60]}'") from None
-        if not within(value, rules):
-            raise argparse.ArgumentTypeError(f"must be {wanted}, not {text[:60]}")
-        return value
+            return number_from(text, kind)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"must be {error}, not '{text[:60]}'") from None
 
     return read
 
 
-_COUNT = _number({"least": 1}, whole=True)
+_COUNT = _number(Annotated[int, Meta(ge=1)])
 
 
 def _screen(text: str) -> tuple[str, str]:
     """A screen and the model it is to be about, "" for none."""
     name, colon, model = text.partition(":")
     if name not in SCREENS:
-        meant = close_to(name, SCREENS)
+        meant = nearest(name, SCREENS)
         words = f"did you mean {meant}{colon}{model}?" if meant else f"it is one of {', '.join(SCREENS)}"
         raise argparse.ArgumentTypeError(f"there is no screen '{name[:60]}': {words}")
     if not model and name not in OF_STORE:
@@ -122,8 +114,7 @@ def screen_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--no-mouse", action="store_false", dest="mouse", default=None, help="leave the mouse alone")
     group.add_argument("--ascii", action="store_true", default=None, help="draw with ASCII signs alone")
     group.add_argument("--theme", choices=THEME_NAMES, metavar="NAME", help=", ".join(THEME_NAMES))
-    fps = _number(bounds_of("fps"), whole=True)
-    group.add_argument("--fps", type=fps, metavar="N", help="at most so many pictures a second")
+    group.add_argument("--fps", type=_number(Fps), metavar="N", help="at most so many pictures a second")
     group.add_argument(
         "--screen",
         type=_screen,
@@ -269,11 +260,11 @@ def _running(commands: Commands) -> None:
     _data(probe)
     probe.add_argument(
         "--rate",
-        type=_number(bounds_of("probe_rate")),
+        type=_number(ProbeRate),
         metavar="HZ",
         help="calls a second, 0 = as fast as it goes (else probe_rate of config.toml)",
     )
-    probe.add_argument("--seconds", type=_number({"above": 0}), default=10.0, metavar="S", help="for how long")
+    probe.add_argument("--seconds", type=_number(Positive), default=10.0, metavar="S", help="for how long")
     probe.add_argument("--batch", type=_COUNT, default=1, metavar="N", help="rows in a call")
     probe.set_defaults(run="run:probe")
     convert = _add(commands, "convert", "Write a model in another format.", "convert churn/lr.joblib --to hdf5")
@@ -284,13 +275,12 @@ def _running(commands: Commands) -> None:
     accelerate = _add(
         commands,
         "accelerate",
-        "Make an ONNX twin, compare it with the model, and have it answer where it is faster.",
+        "Export to ONNX, compare both, and write the export beside the model.",
         "accelerate wine/forest.joblib --yes",
     )
     _loads(accelerate)
     accelerate.add_argument("--data", metavar="FILE", help="rows to compare on (else what the recipe names)")
-    accelerate.add_argument("--yes", action="store_true", help="keep the twin without asking")
-    accelerate.add_argument("--drop", action="store_true", help="remove the twin instead")
+    accelerate.add_argument("--yes", action="store_true", help="write it without asking")
     accelerate.set_defaults(run="accelerate:accelerate")
 
 

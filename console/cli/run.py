@@ -107,19 +107,19 @@ async def convert(arguments: argparse.Namespace, output: Output) -> int:
 
 
 def _converted_path(artifact: Path, to: str, out: str | None) -> Path:
-    from backends import registry
-    from backends.base import Unsupported
+    from backends.core import registry
+    from backends.core.errors import Unsupported
 
     if out:
         named = Path(out).absolute()
-        honest = registry.suffixes(to)
+        honest = registry.named(to).honest_suffixes
         if named.suffix.lower() not in honest:
             raise Usage(
                 f"--out {out} does not end as a {to} file does",
-                hint=f"name it {named.stem}{registry.suffix(to)}, or with one of {' '.join(honest)}",
+                hint=f"name it {named.stem}{registry.named(to).suffix}, or with one of {' '.join(honest)}",
             )
         return named
     try:
-        return artifact.with_suffix(registry.suffix(to)).absolute()
+        return artifact.with_suffix(registry.named(to).suffix).absolute()
     except Unsupported as error:
         raise BadInput(str(error)) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from backends.base import ArrayInfo
+from backends.core.inspection import ArrayInfo
 from console.records import (
     Artifact,
     Candidate,
@@ -218,7 +218,6 @@ def _side(found: Candidate | None) -> Json:
         "digest": found.digest,
         "metrics": dict(found.metrics),
         "latency_ms": measured(found.latency),
-        "compiled": found.compiled,
     }
 
 

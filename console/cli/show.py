@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import replace
 
+from backends.core.directories import is_artifact
 from console.cli import explained, shapes
 from console.cli.change import SETTLING
 from console.cli.opening import narrated, opened
@@ -30,7 +31,7 @@ async def inspect(arguments: argparse.Namespace, output: Output) -> int:
     """The facts of one artifact, or of all in a directory; the exit code of the latter tells whether all is well."""
     async with opened(arguments.door, arguments.artifact, records=False) as store:
         engine = store.engine
-        if store.path and not (store.root / store.path).is_dir():
+        if store.path and is_artifact(store.root / store.path):
             report = await engine.artifacts.report(store.path, digest=arguments.digest)
             if arguments.at:
                 report = _only(report, arguments.at)
@@ -76,7 +77,8 @@ def _facts(report: Report, told: Explanation) -> Iterable[str]:
         yield f"link to     {artifact.link}"
     if artifact.sealed:
         yield "sealed      age"
-    yield f"size        {size_words(artifact.size)}"
+    members = f" in {artifact.members} files" if artifact.members else ""
+    yield f"size        {size_words(artifact.size)}{members}"
     if artifact.digest:
         yield f"digest      {artifact.digest}"
     if facts is None:

@@ -29,6 +29,7 @@ from console.records import (
     Event,
     Expected,
     Explanation,
+    ExportProgress,
     Failure,
     FoundDataFiles,
     Json,
@@ -52,7 +53,6 @@ from console.records import (
     StoreStatus,
     SweepPart,
     Target,
-    TwinProgress,
     TypedPath,
     UpdatePlan,
     UpdateStatus,
@@ -358,23 +358,19 @@ class AccelerationApi(Protocol):
 
     def compare(
         self, path: str, *, data: str | None = None, at: str = "", accept: str | None = None
-    ) -> AsyncIterator[TwinProgress]:
-        """Make a twin of the artifact and compare it; it waits for `keep` or `discard`.
+    ) -> AsyncIterator[ExportProgress]:
+        """Export the artifact to ONNX and compare; the export waits for `write` or `discard`.
 
-        Raises Usage without rows, NeedsReview, Refused, BadInput, Failed (no twin answers alike).
+        Raises Usage without rows, NeedsReview, Refused, BadInput, Failed (no export answers alike).
         """
         ...
 
-    async def keep(self, path: str) -> None:
-        """Record the twin that waits: from the next load on it answers where it is faster. Raises Refused, Failed."""
+    async def write(self, path: str) -> Version:
+        """Put the export that waits beside its model. Raises Conflict, Refused, Failed."""
         ...
 
     async def discard(self, path: str) -> None:
-        """Let go of the twin that waits, if one does."""
-        ...
-
-    async def drop(self, path: str) -> bool:
-        """Remove the twin of what an artifact holds now; whether there was one. Raises Refused, BadInput, Failed."""
+        """Let go of the export that waits, if one does."""
         ...
 
 

@@ -20,6 +20,7 @@ from console.records import (
     EncryptedFile,
     Evaluated,
     Explanation,
+    ExportProgress,
     Failure,
     Json,
     KnownFacts,
@@ -36,7 +37,6 @@ from console.records import (
     SweepPart,
     SweepTotals,
     Target,
-    TwinProgress,
     UpdatePlan,
     UpdateStatus,
     Version,
@@ -312,30 +312,26 @@ class LocalAcceleration(_Room):
 
     async def compare(
         self, path: str, *, data: str | None = None, at: str = "", accept: str | None = None
-    ) -> AsyncIterator[TwinProgress]:
-        """Make a twin of the artifact and compare it; it waits for `keep` or `discard`."""
+    ) -> AsyncIterator[ExportProgress]:
+        """Export the artifact to ONNX and compare; the export waits for `write` or `discard`."""
 
-        async def compared(tell: Callable[[TwinProgress], None]) -> TwinProgress:
+        async def compared(tell: Callable[[ExportProgress], None]) -> ExportProgress:
             def hear(phase: str) -> None:
-                tell(TwinProgress(phase))
+                tell(ExportProgress(phase))
 
-            twinned = await self._rooms.twins.compare(path, data=data, at=at, accept=accept, on_phase=hear)
-            return TwinProgress("compared", twinned)
+            found = await self._rooms.accelerating.compare(path, data=data, at=at, accept=accept, on_phase=hear)
+            return ExportProgress("compared", found)
 
         async for progress in reported(compared):
             yield progress
 
-    async def keep(self, path: str) -> None:
-        """Record the twin that waits: from the next load on it answers where it is faster."""
-        await self._rooms.twins.keep(path)
+    async def write(self, path: str) -> Version:
+        """Put the export that waits beside its model."""
+        return await self._rooms.accelerating.write(path)
 
     async def discard(self, path: str) -> None:
-        """Let go of the twin that waits, if one does."""
-        await self._rooms.twins.discard(path)
-
-    async def drop(self, path: str) -> bool:
-        """Remove the twin of what an artifact holds now; whether there was one."""
-        return await self._rooms.twins.drop(path)
+        """Let go of the export that waits, if one does."""
+        await self._rooms.accelerating.discard(path)
 
 
 class LocalSecurity(_Room):

@@ -21,12 +21,11 @@ from console.loading.admission import Admission
 from console.loading.artifacts import Artifacts
 from console.loading.chosen import Chosen
 from console.loading.closing import close_each
-from console.loading.compiled import Compiled
 from console.loading.explaining import Explaining
 from console.loading.facts import Facts
 from console.loading.failures import Failures
 from console.loading.fleet import Fleet
-from console.loading.inspecting import inspect_in, plan_in
+from console.loading.inspecting import inspect_directory_in, inspect_in, plan_in
 from console.loading.models import Models
 from console.loading.past import Past
 from console.loading.questions import Questions
@@ -71,9 +70,9 @@ class Engine:
     """One store, opened. Make it with `open`, end it with `close`; in between its rooms are asked.
 
     `artifacts` are what is there, `models` what is loaded, `questions` what a loaded model is asked, `model_data` with
-    which rows, `live` measures and probes it, `updates` and `twins` make something new of it, `signing` and `at_rest`
-    keep it safe; `book` tells who may do what and what was done, `failures` what went wrong, `recipes` what was written
-    beside an artifact, and the `doctor` looks at all of it. Each room asks the book for leave itself.
+    which rows, `live` measures and probes it, `updates` and `accelerating` make something new of it, `signing` and
+    `at_rest` keep it safe; `book` tells who may do what and what was done, `failures` what went wrong, `recipes` what
+    was written beside an artifact, and the `doctor` looks at all of it. Each room asks the book for leave itself.
 
     Where the path that was given leads to another directory than before, all rooms turn to that one: what is loaded
     stays, and is held against what lies there.
@@ -95,7 +94,6 @@ class Engine:
         self._inspectors = Inspectors(self._launcher)
         self._unsealing = Unsealing(self._launcher, settings.sealing)
         self._facts = self._new_facts()
-        self._compiled = Compiled(root)
         self._starter = self._new_starter()
         self._fleet = Fleet(
             self._starter,
@@ -157,7 +155,7 @@ class Engine:
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
-        made = [part for name in ("live", "twins", "updates") if (part := self.__dict__.get(name)) is not None]
+        made = [part for name in ("live", "accelerating", "updates") if (part := self.__dict__.get(name)) is not None]
         await close_each(*made, self.artifacts, self._starter, self._fleet, self._inspectors, self._launcher)
 
     # rooms that are made when they are first asked
@@ -187,8 +185,8 @@ class Engine:
         return Updates(self._workshop)
 
     @cached_property
-    def twins(self) -> Accelerating:
-        """What has a model answer faster."""
+    def accelerating(self) -> Accelerating:
+        """The export of models to ONNX."""
         from console.update.accelerating import Accelerating
 
         return Accelerating(self._workshop)
@@ -281,6 +279,7 @@ class Engine:
         return Facts(
             self.root,
             inspect_in(self._inspectors),
+            inspect_directory_in(self._inspectors),
             Remembered(plan_in(self._inspectors)),
             book.judge,
             lambda: f"{book.fingerprint()}-{unsealing.fingerprint()}",
@@ -298,7 +297,6 @@ class Engine:
             self.book.note,
             self.recipes.python,
             self.settings.load_deadline_s,
-            self._compiled.give,
         )
 
     def _new_artifacts(self) -> Artifacts:
@@ -385,7 +383,7 @@ class Engine:
         """The store is another directory from now on; what lies there is judged by its own policy."""
         self.root = root
         made = [part for name in _PLACED if (part := self.__dict__.get(name)) is not None]
-        for room in (self.recipes, self._chosen, self._facts, self._compiled, *made):
+        for room in (self.recipes, self._chosen, self._facts, *made):
             room.root = root
         self._go(asyncio.to_thread(self._chosen.load))
         self._go(self._past.move(root))

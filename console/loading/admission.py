@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
+from backends.core.descriptors import why_not_loadable
 from console.errors import BadInput, Failed, NeedsReview, Refused
 from console.loading.facts import Judged
 from console.loading.record import Book
@@ -49,9 +50,7 @@ class Admission:
         if judgement.verdict is Verdict.BLOCKED:
             raise Refused(f"{path} is blocked: {why}", hint="nothing in it was run")
         if not inspection.loadable:
-            if inspection.format == "archive":
-                raise BadInput(f"{path} is an archive, and none is loaded", hint="unpack it, and load what was in it")
-            raise BadInput(f"{path} can be inspected but not run: loading {inspection.format} files comes later")
+            raise BadInput(f"{path} can be inspected but not run: {why_not_loadable(inspection.format)}")
         await self._require_signature(path, digest)
         review = judgement.verdict is Verdict.REVIEW and judgement.pinned is None
         unpinned = self._book.policy.require_pin and self._book.policy.pin(digest) is None

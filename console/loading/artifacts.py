@@ -58,7 +58,7 @@ class Artifacts:
         self._moved = moved
         self._watching = Watching(root, self._shelf, facts, fleet, recipes, bus, given=given, moved=self._move)
         self._survey = Survey(self._shelf, self.report, width=width)
-        self._preparing = Preparing(self._shelf, partial(facts.seal, to_load=True), facts.kept)
+        self._preparing = Preparing(self._shelf, facts.seal)
 
     def _move(self, root: Path) -> None:
         self._root = root
@@ -105,7 +105,7 @@ class Artifacts:
         self._survey.look_at(paths)
 
     def stand_on(self, path: str) -> None:
-        """The operator's cursor is on this row: what it takes to load it is found out beforehand."""
+        """The operator's cursor is on this row: its inspection for a load is prefetched."""
         self._preparing.look_at(path)
 
     # what is known of one

@@ -17,7 +17,6 @@ DRAIN_S = 10.0
 """How long the requests of a worker that is to leave may take to end."""
 
 OnEnd = Callable[[Slot, ChildProcess], None]
-OnNote = Callable[[Slot, Worker, str], None]
 Tell = Callable[[Slot, str, str, str], None]
 """Announces: slot, kind of event, sentence, severity."""
 
@@ -25,14 +24,12 @@ Tell = Callable[[Slot, str, str, str], None]
 class Copies:
     """Keeps as many workers of a slot as are wanted; the first of them is the slot's own and is started elsewhere.
 
-    All of them hold the content the first one holds: another one needs a reload. `on_end` hears of each that is gone,
-    `on_note` of what is to be known of one.
+    All of them hold the content the first one holds: another one needs a reload. `on_end` hears of each that is gone.
     """
 
-    def __init__(self, starter: Starter, on_end: OnEnd, on_note: OnNote, tell: Tell) -> None:
+    def __init__(self, starter: Starter, on_end: OnEnd, tell: Tell) -> None:
         self._starter = starter
         self._on_end = on_end
-        self._on_note = on_note
         self._tell = tell
         self._leaving: set[asyncio.Task[None]] = set()
         self._filling: set[asyncio.Task[None]] = set()
@@ -97,7 +94,6 @@ class Copies:
 
     def _watch(self, slot: Slot, worker: Worker) -> None:
         worker.child.on_end.append(lambda child: self._on_end(slot, child))
-        worker.child.on_note = lambda note: self._on_note(slot, worker, note)
 
     async def _fill_later(self, slot: Slot, wait: float) -> None:
         await asyncio.sleep(wait)

@@ -44,6 +44,7 @@ LIBRARIES = (
     "watchdog",
     "platformdirs",
     "shtab",
+    "msgspec",
 )
 NOT_DENIED: Mapping[str, str] = {
     "names": "whether a path exists, its size, times and owner: Landlock keeps files from being opened, not from stat",

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from console.loading.kept_opened import KeptOpened
 from console.records import Artifact, FileIdentity, Inspection, Judgement, Reason, Report, Verdict
+from console.store.directories import OpenedDirectory, digest_of_directory, open_directory, refuse_to_load_directory
 from console.store.opening import OpenedFile, open_artifact
 from console.store.sealed import SEAL_LIMIT, SealedBytes, digest_of, seal
 
@@ -31,6 +31,9 @@ class CannotInspect(Exception):
 
 Inspects = Callable[[int, str], Awaitable[Inspection]]
 """Reads the facts of open bytes in a child: descriptor, name. Raises CannotInspect."""
+
+InspectsDirectory = Callable[[OpenedDirectory], Awaitable[Inspection]]
+"""The same of an artifact that is a directory, by its members."""
 
 Plans = Callable[[SealedBytes], Awaitable[Inspection]]
 """The same of bytes that are to be loaded, which get their load plan and skeleton by it. Raises CannotInspect."""
@@ -61,8 +64,7 @@ _Look = tuple[str, FileIdentity | None, bool]
 
 class Facts:
     """Reports by path, kept while the file's identity and the `fingerprint` stay the same, which changes whenever what
-    is known of an unchanged file could; a report without a verdict is not kept. `kept` is what was opened of a file
-    before its load.
+    is known of an unchanged file could; a report without a verdict is not kept.
 
     Judging needs a digest only where a pin could count, so `pins` tells whether the policy holds any, and
     `digest_first` whether it lets nothing be loaded whose digest is not known. Files of more than `limit` bytes are
@@ -73,6 +75,7 @@ class Facts:
         self,
         root: Path,
         inspect: Inspects,
+        inspect_directory: InspectsDirectory,
         plan: Plans,
         judge: Judges,
         fingerprint: Callable[[], str],
@@ -82,7 +85,6 @@ class Facts:
         limit: int = SEAL_LIMIT,
     ) -> None:
         self.fingerprint = fingerprint
-        self.kept = KeptOpened()
         self.root = root
         self._plan = plan
         self._digest_first = digest_first
@@ -90,6 +92,7 @@ class Facts:
         self._unseals = unseals
         self._pins = pins
         self._inspect = inspect
+        self._inspect_directory = inspect_directory
         self._judge = judge
         self._reports: OrderedDict[str, tuple[FileIdentity, str, Report]] = OrderedDict()
         self._running: dict[_Look, asyncio.Task[Report]] = {}
@@ -127,17 +130,32 @@ class Facts:
     async def _make(self, row: Artifact, digest: bool) -> Report:
         if row.problem is not None:
             return Report(row, None, Judgement(Verdict.UNSUPPORTED, (Reason("file", f"it {row.problem}"),)))
-        opened = await asyncio.to_thread(open_artifact, self.root, row.path, links=True)
-        with opened:
+        if row.members:
+            with await asyncio.to_thread(open_directory, self.root, row.path) as whole:
+                taken = partial(digest_of_directory, whole)
+                return await self._report_on(row, whole, self._inspect_directory(whole), taken, digest)
+        with await asyncio.to_thread(open_artifact, self.root, row.path, links=True) as opened:
             sealed = await self._look_inside(row, opened, digest)
             if sealed is not None:
                 return sealed
-            inspection, judgement = await self._look(opened.fd, row.path, row.digest)
-            found = row.digest if opened.identity == row.identity else None
-            if found is None and (digest or (judgement.verdict is Verdict.REVIEW and self._pins())):
-                found = await asyncio.to_thread(digest_of, opened)
-                if inspection is not None:
-                    judgement = self._judge(inspection, found)
+            taken = partial(digest_of, opened)
+            return await self._report_on(row, opened, self._inspect(opened.fd, row.path), taken, digest)
+
+    async def _report_on(
+        self,
+        row: Artifact,
+        opened: OpenedFile | OpenedDirectory,
+        inspecting: Awaitable[Inspection],
+        taken: Callable[[], str],
+        digest: bool,
+    ) -> Report:
+        """The report of what is open; its digest is `taken` where it is wanted or a pin could count."""
+        inspection, judgement = await self._look(inspecting, row.digest)
+        found = row.digest if opened.identity == row.identity else None
+        if found is None and (digest or (judgement.verdict is Verdict.REVIEW and self._pins())):
+            found = await asyncio.to_thread(taken)
+            if inspection is not None:
+                judgement = self._judge(inspection, found)
         return self._keep(row, opened, inspection, judgement, found)
 
     async def _look_inside(self, row: Artifact, opened: OpenedFile, digest: bool) -> Report | None:
@@ -151,7 +169,7 @@ class Facts:
         if plain is None:
             return None
         with plain:
-            inspection, judgement = await self._look(plain.fd, plain.name, plain.digest)
+            inspection, judgement = await self._look(self._inspect(plain.fd, plain.name), plain.digest)
             return self._keep(row, opened, inspection, judgement, plain.digest)
 
     async def seal(self, path: str, *, to_load: bool = False) -> Judged:
@@ -178,7 +196,6 @@ class Facts:
             if plain is not None:
                 content.become(plain)
             inspection = await self._plan(content)
-            self.kept.give(content)
         except CannotInspect as trouble:
             return Judged(content, None, Judgement(trouble.verdict, (trouble.reason,)))
         judgement = self._judge(inspection, content.digest)
@@ -188,18 +205,24 @@ class Facts:
         return Judged(content, inspection, judgement)
 
     def _seal(self, path: str) -> SealedBytes:
+        refuse_to_load_directory(self.root, path)
         with open_artifact(self.root, path, links=True) as opened:
             return seal(opened, limit=self._limit)
 
-    async def _look(self, fd: int, name: str, digest: str | None) -> tuple[Inspection | None, Judgement]:
+    async def _look(self, inspecting: Awaitable[Inspection], digest: str | None) -> tuple[Inspection | None, Judgement]:
         try:
-            inspection = await self._inspect(fd, name)
+            inspection = await inspecting
         except CannotInspect as trouble:
             return None, Judgement(trouble.verdict, (trouble.reason,))
         return inspection, self._judge(inspection, digest)
 
     def _keep(
-        self, row: Artifact, opened: OpenedFile, inspection: Inspection | None, judgement: Judgement, digest: str | None
+        self,
+        row: Artifact,
+        opened: OpenedFile | OpenedDirectory,
+        inspection: Inspection | None,
+        judgement: Judgement,
+        digest: str | None,
     ) -> Report:
         row = replace(row, identity=opened.identity, size=opened.identity.size, digest=digest)
         report = Report(described(row, inspection, judgement), inspection, judgement)

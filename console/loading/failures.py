@@ -53,10 +53,6 @@ class Failures:
         """Those that came, or came again, with the event of this number or later."""
         return tuple(one for one in self._kept if self._changed[one.id] >= number)
 
-    def last_of(self, path: str) -> Failure | None:
-        """The newest failure of one artifact."""
-        return next((one for one in reversed(self._kept) if one.artifact == path), None)
-
 
 def _kind(failure: Failure) -> tuple[object, ...]:
     return failure.phase, failure.code, failure.type, failure.message, failure.exit, failure.digest

@@ -46,7 +46,7 @@ class Fleet:
         self._restarts = restarts
         self.logs = WorkerLogs()
         self._slots: dict[str, Slot] = {}
-        self._copies = Copies(starter, self._ended, self._noted, lambda *told: self._tell(*told[:3], severity=told[3]))
+        self._copies = Copies(starter, self._ended, lambda *told: self._tell(*told[:3], severity=told[3]))
 
     # seen from outside
 
@@ -222,7 +222,6 @@ class Fleet:
         self._copies.dismiss(slot)
         slot.identity = started.identity
         started.worker.child.on_end.append(lambda child: self._ended(slot, child))
-        started.worker.child.on_note = lambda note: self._noted(slot, started.worker, note)
         loaded = started.loaded
         slot.show(
             state=WorkerState.READY,
@@ -239,7 +238,7 @@ class Fleet:
             selftest=dict(started.worker.child.selftest),
             memory=None,
             retry_at=None,
-            notes=(*loaded.notes, *started.worker.child.notes),
+            notes=loaded.notes,
             warnings=loaded.warnings,
         )
         self._tell(slot, "worker.ready", f"{slot.view.path} is ready", severity="ok")
@@ -253,12 +252,6 @@ class Fleet:
         if not later.cancelled() and slot.worker is started.worker and later.exception() is None:
             slot.show(digest=later.result())
             self._tell(slot, "worker.phase", f"{slot.view.path}: its digest is known")
-
-    def _noted(self, slot: Slot, worker: Worker, note: str) -> None:
-        """Something is to be known of a worker that answers."""
-        if worker in slot.workers and note not in slot.view.notes:
-            slot.show(notes=(*slot.view.notes, note))
-            self._tell(slot, "worker.note", f"{slot.view.path}: {note}", severity="attention")
 
     def _not_loaded(self, slot: Slot, error: ConsoleError, beside: bool) -> None:
         """The new content failed: the old worker keeps answering where there is one, else the slot shows the error."""

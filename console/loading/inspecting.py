@@ -9,6 +9,7 @@ from typing import TypeVar
 from console.errors import ConsoleError
 from console.loading.facts import CannotInspect
 from console.records import Inspection, Verdict
+from console.store.directories import OpenedDirectory
 from console.store.freezing import freeze, keep_opened, memory_to_open
 from console.store.sealed import SealedBytes
 from console.worker.inspector import Inspectors, NotInspected
@@ -65,6 +66,17 @@ def inspect_in(inspectors: Inspectors) -> Callable[[int, str], Awaitable[Inspect
 
     async def inspect(fd: int, name: str) -> Inspection:
         return await _twice(lambda anew: inspectors.inspect(fd, os.path.basename(name), anew=anew))
+
+    return inspect
+
+
+def inspect_directory_in(inspectors: Inspectors) -> Callable[[OpenedDirectory], Awaitable[Inspection]]:
+    """The same of an artifact that is a directory."""
+
+    async def inspect(opened: OpenedDirectory) -> Inspection:
+        members = {name: member.fd for name, member in opened.members.items()}
+        name = os.path.basename(opened.name)
+        return await _twice(lambda anew: inspectors.inspect_directory(members, name, anew=anew))
 
     return inspect
 

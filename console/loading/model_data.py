@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from backends.base import Signature
+from backends.core.inspection import Signature
 from console.errors import BadInput, Failed
 from console.events import Bus
 from console.loading.chosen import Chosen

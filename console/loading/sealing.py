@@ -15,7 +15,6 @@ from console.loading.facts import CannotInspect
 from console.loading.record import Book
 from console.loading.unsealing import Unsealing
 from console.records import Verdict
-from console.store.history import versions
 from console.store.kinds import is_sealed
 from console.store.links import require_no_link
 from console.store.new_file import write_new
@@ -53,8 +52,8 @@ class AtRest:
     ) -> tuple[Path, str]:
         """Write the artifact sealed for the recipients: to `out`, or beside it with `.age`. The file and its digest.
 
-        With `replace` the open file is removed once the sealed one is durable, unless it changed meanwhile, and what
-        was compiled of it with it. Raises Refused, BadInput, Conflict (the new file is there already), Failed.
+        With `replace` the open file is removed once the sealed one is durable, unless it changed meanwhile.
+        Raises Refused, BadInput, Conflict (the new file is there already), Failed.
         """
         await self._book.allow("seal", path, writes=True)
         await asyncio.to_thread(require_no_link, self.root, path)
@@ -103,11 +102,9 @@ class AtRest:
 
     def _replace(self, opened: OpenedFile, target: Path, content: SealedBytes) -> None:
         """Write the sealed content in the open file's stead."""
-        known = versions(self.root, opened.name)
-        contents = tuple(dict.fromkeys(one.digest for one in known))
         place = Path(os.path.realpath(target.parent)) / target.name
         write = partial(self._write, opened, target, content)
-        remove_for(self.root, opened, place, content.digest or "", contents, write)
+        remove_for(self.root, opened, place, content.digest or "", write)
 
     def _write(self, opened: OpenedFile, target: Path, content: SealedBytes) -> None:
         """Write the sealed content beside the open file, or where else it was asked for."""

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from backends.core.directories import is_artifact
 from console.errors import BadInput, ConsoleError, Failed, Usage
 from console.loading.record import Book
 from console.records import Standing
 from console.store.catalog import Catalog
-from console.store.opening import open_artifact
+from console.store.directories import artifact_digest
 from console.store.roots import user_name
-from console.store.sealed import digest_of
 from console.trust import signing
 from console.trust.signatures import Signatures, Signed, keep, verified
 
@@ -95,12 +95,11 @@ class Signing:
 
     def _digest(self, path: str, progress: Progress) -> str:
         progress(path)
-        with open_artifact(self.root, path, links=True) as opened:
-            return digest_of(opened)
+        return artifact_digest(self.root, path)
 
     def _paths(self, beneath: str) -> Iterable[str]:
         """The artifact itself, or those in a directory of the store, in order."""
-        if beneath and not (self.root / beneath).is_dir():
+        if beneath and is_artifact(self.root / beneath):
             return (beneath,)
         catalog = Catalog(self.root)
         catalog.scan_all()

@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from backends.base import outermost
+from backends.core.inspection import outermost
 from console.errors import Conflict, ConsoleError, Refused, Usage
 from console.loading.admission import Admission
 from console.loading.compiling import may_compile
@@ -22,8 +22,6 @@ from console.worker.model import Worker
 Records = Callable[[str, str, str | None, str], Awaitable[None]]
 """Writes one line of the audit log: action, path, digest, result."""
 
-Compiled = Callable[[Worker, str, str], Awaitable[bool]]
-"""Gives a worker what was compiled of its content (digest, place in the file); whether there was something."""
 
 OnPhase = Callable[[str, dict[str, float], Worker | None], None]
 """Hears as each phase of a start begins: its name, the milliseconds of those that have ended, the worker."""
@@ -63,10 +61,8 @@ class Starter:
         record: Records,
         python: Callable[[str], str | None],
         deadline_s: float,
-        compiled: Compiled,
     ) -> None:
         self._facts = facts
-        self.compiled = compiled
         self._launcher = launcher
         self.admission = admission
         self._record = record
@@ -91,8 +87,6 @@ class Starter:
                 result = error.message if isinstance(error, Refused) else f"{error.code}: {judged.judgement.verdict}"
                 await self._record("load", path, judged.bytes.digest, result)
                 raise
-        if started.digest is not None:
-            await self.compiled(started.worker, started.digest, started.at)
         if started.later is None:
             await self._record("load", path, started.digest, "loaded")
         return started
@@ -115,8 +109,6 @@ class Starter:
     async def _told(self, path: str, taking: asyncio.Task[str], started: Started) -> str | None:
         digest = await self._digesting.of_worker(taking, started.worker.child)
         await self._record("load", path, digest, "loaded" if digest else "loaded; ended before its digest was known")
-        if digest is not None:
-            await self.compiled(started.worker, digest, started.at)
         return digest
 
     async def close(self) -> None:

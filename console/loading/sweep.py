@@ -16,8 +16,6 @@ from console.store.scanning import Tally, scan_beneath
 
 _NO_MODEL = ("unsupported", "no-model")
 """The reasons of a file that was read and holds no model."""
-_COMPILED = "foreign-format"
-"""The reason of a model that nothing here reads: in the store's own directory, of its compiled copies."""
 
 
 class Sweep:
@@ -53,7 +51,7 @@ class Sweep:
         reasons, path = report.judgement.reasons, report.artifact.path
         if report.judgement.verdict is not Verdict.UNSUPPORTED or not reasons:
             return False
-        own = path.startswith(f"{STORE_DIR}/") and reasons[0].code in (*_NO_MODEL, _COMPILED)
+        own = path.startswith(f"{STORE_DIR}/") and reasons[0].code in _NO_MODEL
         if not own and (reasons[0].code not in _NO_MODEL or is_named_as_model(path)):
             return False
         self.tally.no_model += 1

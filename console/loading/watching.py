@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import replace
 from functools import partial
@@ -156,7 +155,7 @@ class Watching:
 
     def _look_beside(self, path: str) -> None:
         if self._watcher is not None:
-            self._watcher.look(os.path.dirname(path))
+            self._watcher.look(self._catalog.home(path))
 
     def learn(self, row: Artifact) -> None:
         """Take over what an inspection found; that there was none is shown, and remembered nowhere."""

@@ -6,7 +6,7 @@ through `console.safe_text`. Times are seconds since the epoch, durations millis
 
 from __future__ import annotations
 
-from backends.base import Inspection, Json, Signature
+from backends.core.inspection import Inspection, Json, Signature
 from console.records.artifacts import Artifact, FileIdentity, Verdict
 from console.records.audit import AuditCheck, AuditEntry
 from console.records.data import DataColumns, DataSource, Draft, Expected, FoundDataFiles, ModelData, TypedPath
@@ -23,11 +23,11 @@ from console.records.trust import Change, Explanation, Judgement, Mention, Point
 from console.records.updates import (
     Candidate,
     Comparison,
+    ExportProgress,
     GateResult,
     Mode,
-    Twinned,
-    TwinProgress,
-    TwinTiming,
+    OnnxComparison,
+    OnnxTiming,
     Unchanged,
     UpdatePlan,
     UpdateProgress,
@@ -40,6 +40,7 @@ from console.records.workers import (
     Evaluated,
     Growth,
     Layer,
+    LayerName,
     Measured,
     Memory,
     Outcome,
@@ -83,6 +84,7 @@ __all__ = [
     "ExceptionInfo",
     "Expected",
     "Explanation",
+    "ExportProgress",
     "Failure",
     "FileIdentity",
     "FoundDataFiles",
@@ -94,6 +96,7 @@ __all__ = [
     "Judgement",
     "KnownFacts",
     "Layer",
+    "LayerName",
     "LogLine",
     "LogPart",
     "Marker",
@@ -103,6 +106,8 @@ __all__ = [
     "MissedEvents",
     "Mode",
     "ModelData",
+    "OnnxComparison",
+    "OnnxTiming",
     "Outcome",
     "Permissions",
     "Point",
@@ -125,9 +130,6 @@ __all__ = [
     "SweepPart",
     "SweepTotals",
     "Target",
-    "TwinProgress",
-    "TwinTiming",
-    "Twinned",
     "TypedPath",
     "Unchanged",
     "UpdatePlan",

@@ -65,3 +65,5 @@ class Artifact:
     """Whether it is encrypted at rest."""
     link: str | None = None
     """Where it leads, if it is a symbolic link: beneath the store, or as it is written where it is not followed."""
+    members: int = 0
+    """Of how many files it is made, where it is a directory; 0 for a file."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from backends.base import Json
+from backends.core.inspection import Json
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from backends.base import Signature
+from backends.core.inspection import Signature
 from console.records.workers import Target
 
 

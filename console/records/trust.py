@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from backends.base import Inspection
+from backends.core.inspection import Inspection
 from console.records.artifacts import Artifact, Verdict
 
 

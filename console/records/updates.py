@@ -1,11 +1,11 @@
-"""What changes an artifact: updates, their candidates, versions and twins."""
+"""What changes an artifact: updates, their candidates, versions and exports."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from backends.base import Json
+from backends.core.inspection import Json
 from console.records.trust import Judgement
 from console.records.workers import DataFile, Measured, ReadOptions, Target
 
@@ -77,10 +77,7 @@ class GateResult:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One side of a comparison: a content, what it is and how it did on the hold-out.
-
-    `compiled` = its latency is that of its compiled copy, which answers for it.
-    """
+    """One side of a comparison: a content, what it is and how it did on the hold-out."""
 
     digest: str
     size: int
@@ -90,7 +87,6 @@ class Candidate:
     latency: Measured | None = None
     judgement: Judgement | None = None
     library_versions: dict[str, str] = field(default_factory=dict)
-    compiled: bool = False
 
 
 class Unchanged(StrEnum):
@@ -131,37 +127,38 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
-class TwinTiming:
-    """Milliseconds that one call on so many rows takes a model and its ONNX twin."""
+class OnnxTiming:
+    """Milliseconds that one call on so many rows takes a model and its ONNX export."""
 
     method: str
     rows: int
     model_ms: float
-    twin_ms: float
+    onnx_ms: float
 
 
 @dataclass(frozen=True, slots=True)
-class Twinned:
-    """How an ONNX twin compares with its model on `rows` rows.
+class OnnxComparison:
+    """How an ONNX export compares with its model on `rows` rows.
 
-    `differing` rows have another label; `largest` is the largest difference of a number. `routes` maps a method to the
-    ranges of rows, both ends included, that the twin answers. `size` is in bytes; `warnings` are of loading the model.
+    `differing` rows have another label; `largest` is the largest difference of a number. `size` is in bytes, `path` is
+    where it would be written, `replaces` the digest of what is there now; `warnings` are of loading the model.
     """
 
     dtype: str
     rows: int
     differing: int
     largest: float
-    timings: tuple[TwinTiming, ...]
-    routes: dict[str, tuple[tuple[int, int], ...]]
+    timings: tuple[OnnxTiming, ...]
     versions: dict[str, str] = field(default_factory=dict)
     size: int = 0
+    path: str = ""
+    replaces: str | None = None
     warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class TwinProgress:
-    """What is done to make a twin, in a word; `twinned` is there once it is made and compared."""
+class ExportProgress:
+    """What is done to make an export, in a word; `comparison` is there once it is made and compared."""
 
     phase: str
-    twinned: Twinned | None = None
+    comparison: OnnxComparison | None = None

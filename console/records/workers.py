@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal, get_args
 
-from backends.base import Json, Signature
+from backends.core.inspection import Json, Signature
 
 
 class WorkerState(StrEnum):
@@ -20,7 +21,7 @@ class WorkerState(StrEnum):
     ERROR = "error"
 
 
-LAYERS = (
+LayerName = Literal[
     "descriptors",
     "terminal",
     "limits",
@@ -30,7 +31,8 @@ LAYERS = (
     "no_new_privs",
     "landlock",
     "seccomp",
-)
+]
+LAYERS: tuple[str, ...] = get_args(LayerName)
 """The layers of the sandbox, in the order in which a child puts them on."""
 
 

@@ -58,10 +58,16 @@ class Catalog:
             return {path: row for directory in self._known.values() for path, row in directory.rows.items()}
 
     def row(self, path: str) -> Artifact | None:
-        """The row of one artifact, or of a directory that cannot be read, which stands in its own."""
+        """The row of one artifact, or of a directory that cannot be read."""
         with self._lock:
-            row = self._known.get(os.path.dirname(path), _NOTHING).rows.get(path)
-            return row or self._known.get(path, _NOTHING).rows.get(path)
+            return self._rows_with(path).get(path)
+
+    def home(self, path: str) -> str:
+        """The directory in which the row of a path stands: that of a directory stands in its own."""
+        return path if path in self._known.get(path, _NOTHING).rows else os.path.dirname(path)
+
+    def _rows_with(self, path: str) -> dict[str, Artifact]:
+        return self._known.get(self.home(path), _NOTHING).rows
 
     def marks(self) -> dict[str, FileIdentity]:
         """A snapshot of the files known to hold no model."""
@@ -82,13 +88,12 @@ class Catalog:
         before the first look."""
         with self._lock:
             for row in rows:
-                self._of(row.path).rows[row.path] = row
+                self._of(_home(row)).rows[row.path] = row
             for path, identity in marks.items():
-                self._of(path).marks[path] = identity
+                self._of(os.path.dirname(path)).marks[path] = identity
 
-    def _of(self, path: str) -> Directory:
-        """The directory of a path, made where it is not known."""
-        name = os.path.dirname(path)
+    def _of(self, name: str) -> Directory:
+        """A directory, made where it is not known."""
         found = self._known.get(name)
         if found is None:
             found = self._known[name] = Directory()
@@ -102,18 +107,18 @@ class Catalog:
         with self._lock:
             if self._root.looking:
                 self._learned[row.path] = row
-            directory = self._known.get(os.path.dirname(row.path), _NOTHING)
-            old = directory.rows.get(row.path)
+            rows = self._rows_with(row.path)
+            old = rows.get(row.path)
             if old is None:
                 return self._root.looking
             if old.identity == row.identity:
-                directory.rows[row.path] = _joined(row, old)
+                rows[row.path] = _joined(row, old)
             return old.identity == row.identity
 
     def flag(self, path: str, *, settling: bool) -> Artifact | None:
         """Mark a row as being written to or at rest; the new row, None where nothing had to change."""
         with self._lock:
-            rows = self._known.get(os.path.dirname(path), _NOTHING).rows
+            rows = self._rows_with(path)
             old = rows.get(path)
             if old is None or old.settling == settling:
                 return None
@@ -250,7 +255,7 @@ class Catalog:
         self._root.check()
         with self._lock:
             for path, row in self._learned.items():
-                rows = fresh.get(os.path.dirname(path), _NOTHING).rows
+                rows = fresh.get(_home(row), _NOTHING).rows
                 seen = rows.get(path)
                 if seen is not None and seen.identity == row.identity:
                     rows[path] = _joined(row, seen)
@@ -311,6 +316,10 @@ class Catalog:
                 fresh[directory] = self._look_again(directory)
             if directory in fresh and path in (rows := fresh[directory].rows):
                 fresh[directory] = replace(fresh[directory], rows={one: rows[one] for one in rows if one != path})
+
+
+def _home(row: Artifact) -> str:
+    return row.path if row.members else os.path.dirname(row.path)
 
 
 def _named(directories: Iterable[Directory]) -> set[str]:

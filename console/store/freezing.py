@@ -8,15 +8,12 @@ import os
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from backends.envelopes import sniff
+from backends.core.compression import sniff
 from console.errors import Failed
 from console.free_memory import free_memory
 from console.store.sealed import SealedBytes, frozen, new_memory
 
-__all__ = ["OPENED_LIMIT", "freeze", "keep_opened", "memory_to_open"]
-
-OPENED_LIMIT = 1 << 30
-"""What opens to more bytes is opened again by whoever loads it: memory is not held for that long."""
+__all__ = ["freeze", "keep_opened", "memory_to_open"]
 
 _LEAST = 256 << 20
 
@@ -57,7 +54,7 @@ def keep_opened(content: SealedBytes, memory: int) -> None:
         return
     with suppress(Failed):
         sealed = frozen(memory, content.name)
-        if os.fstat(sealed).st_size <= min(OPENED_LIMIT, room()):
+        if os.fstat(sealed).st_size <= room():
             content.opened = sealed
         else:
             os.close(sealed)

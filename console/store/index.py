@@ -38,6 +38,7 @@ _FACTS = (
     "problem",
     "sealed",
     "link",
+    "members",
 )
 """What many files have alike: kept as one text, read once for each text."""
 _PUT = "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)"

@@ -5,16 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Container
 
-from backends.registry import may_hold_model
+from backends.core import registry, third_party
 from console.config import STORE_DIR
 
-MODEL_SUFFIXES = frozenset(
-    """
-    .pkl .pickle .pck .pcl .dill .cloudpickle .joblib .jbl .sav .model .npy .npz .h5 .hdf5 .he5 .hd5 .keras
-    .pt .pth .ptl .ckpt .mar .nemo .skops .onnx .safetensors .gguf .ggml .tflite .pb .mlmodel .pmml .cbm .ubj .bst
-    .pdparams .pdmodel .caffemodel .t7 .pte
-    """.split()  # noqa: SIM905
-)
+MODEL_SUFFIXES = registry.promised_suffixes()
 """Extensions that make a file worth a row even when it cannot be read, so that the operator sees why."""
 
 NO_MODEL_SUFFIXES = frozenset(
@@ -69,7 +63,7 @@ def unsealed_name(name: str) -> str:
 
 def may_be_artifact(head: bytes) -> bool:
     """Whether a file with these first bytes (up to 4 KiB) may hold a model, open or sealed."""
-    return is_sealed(head) or may_hold_model(head)
+    return is_sealed(head) or registry.may_hold_model(head)
 
 
 def is_hidden(name: str) -> bool:
@@ -88,8 +82,9 @@ def is_answered(name: str, beside: Container[str]) -> bool:
 
 
 def is_named_as_model(name: str) -> bool:
-    """Whether the name alone promises a model."""
-    return suffix_of(name) in MODEL_SUFFIXES
+    """Whether the name alone promises a model, of a format that is built in or of another distribution."""
+    suffix = suffix_of(name)
+    return suffix in MODEL_SUFFIXES or (bool(suffix) and suffix in third_party.suffixes())
 
 
 DATA_SUFFIXES = frozenset(

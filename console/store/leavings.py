@@ -8,7 +8,7 @@ from pathlib import Path
 from console.durable import remove_unfinished
 from console.errors import Failed
 from console.os_errors import hint, why
-from console.store import remove, twins
+from console.store import remove
 from console.store.own_files import OwnFiles
 from console.store.recovery import Recovered, recover
 
@@ -38,7 +38,7 @@ def _remove_unfinished(root: Path) -> int:
     with suppress(FileNotFoundError), OwnFiles(root) as own:
         if own.fd >= 0:
             count += remove_unfinished(own.fd)
-        for name in (twins.DIRECTORY, remove.DIRECTORY, _SIGNATURES):
+        for name in (remove.DIRECTORY, _SIGNATURES):
             with suppress(FileNotFoundError), own.directory(name) as directory:
                 count += remove_unfinished(directory)
     return count

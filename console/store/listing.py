@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from backends.core.directories import members_of
 from console.os_errors import is_of_the_machine
 from console.records import Artifact, FileIdentity
 from console.store import opening, recipe
+from console.store.directories import row_of_directory
 from console.store.kinds import is_answered, is_hidden, is_named_as_model, may_be_opened
 
 HEAD = 4096
@@ -64,10 +66,21 @@ class Lister:
             elif may_be_opened(name):
                 files.append(entry)
         found.children = tuple(sorted(children))
+        members = self._add_whole(directory, names, old, found) if directory else ()
         for entry in files:
-            if not is_answered(entry.name, names):
+            if not is_answered(entry.name, names) and entry.name not in members:
                 self._add(entry, beneath, old, found)
         return found
+
+    def _add_whole(self, directory: str, names: set[str], old: Directory, found: Directory) -> tuple[str, ...]:
+        """Add the row of the directory itself where it is an artifact; the names of its members."""
+        row = row_of_directory(self._prefix + directory, directory, names)
+        if row is None:
+            return ()
+        before = old.rows.get(directory)
+        same = before is not None and (before.identity, before.problem) == (row.identity, row.problem)
+        found.rows[directory] = before if before is not None and same else row
+        return members_of(names)
 
     def recipes_of(self, directory: str) -> Directory:
         """The recipes of one directory and nothing else of it. Raises OSError."""
@@ -180,8 +193,11 @@ def row_of(root: Path, path: str) -> Artifact:
     whole = root / path
     try:
         status = os.lstat(whole)
+        row = row_of_directory(whole, path, os.listdir(whole)) if stat.S_ISDIR(status.st_mode) else None
     except OSError as error:
         raise opening.cannot_read(path, error) from None
+    if row is not None:
+        return row
     beside = recipe.recipe_path(whole)
     if stat.S_ISLNK(status.st_mode):
         return replace(

@@ -34,11 +34,6 @@ class Holder:
             fd, self.fd = self.fd, -1
             os.close(fd)
 
-    def detach(self) -> int:
-        """Hand the descriptor over to the caller, who closes it."""
-        fd, self.fd = self.fd, -1
-        return fd
-
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:

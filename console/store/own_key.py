@@ -63,5 +63,5 @@ def _key(*, create: bool) -> bytes:
     with os.fdopen(fd, "rb") as file:
         status, key = os.fstat(fd), file.read(_BYTES + 1)
     if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o077 or len(key) != _BYTES:
-        raise Failed(f"{path} is not a secret of this user's alone", hint="remove it; twins must be made again then")
+        raise Failed(f"{path} is not a secret of this user's alone", hint="remove it: a new one is made")
     return key

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from console.errors import BadInput, Conflict, Failed
 from console.records import Version
-from console.store import history, opening, retention, sealed, swap, twins
+from console.store import history, opening, retention, sealed, swap
 from console.store.digests import digest_at, exists
 from console.store.history import AS_FOUND, FROM_OUTSIDE, Versions
 from console.store.journal import Journal, Operation
@@ -135,17 +135,10 @@ def _published(
     finally:
         os.close(directory)
     with suppress(OSError):
-        _prune(own, history.known(own, journal, path), path, promotion.keep)
+        history.prune(own, history.known(own, journal, path), path, promotion.keep)
     return Version(
         done.version, done.new, done.when, done.who, done.why, done.size, current=True, metrics=dict(done.metrics)
     )
-
-
-def _prune(own: OwnFiles, known: Versions, path: str, keep: int) -> None:
-    """Let go of surplus versions, and of what was compiled of them."""
-    surplus = {known.entries[version].digest for version in history.prune(own, known, path, keep)}
-    if surplus:
-        twins.forget(own, surplus)
 
 
 @contextmanager

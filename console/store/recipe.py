@@ -5,41 +5,57 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
+from msgspec.structs import asdict, replace
 
 from console.errors import BadInput
 from console.os_errors import hint, why
-from console.records import Json, Mode, ReadOptions
-from console.toml_records import TableReader, parsed
+from console.records import Mode, ReadOptions
+from console.validation import (
+    FINITE,
+    FileName,
+    FiniteNumber,
+    Positive,
+    Record,
+    Text,
+    Texts,
+    beside,
+    parsed,
+    record_from,
+)
 
 RECIPE_SUFFIX = ".recipe.toml"
 
 _MAX_BYTES = 2**20
+Strings = Annotated[tuple[str, ...], Meta(min_length=1)]
+"""Texts that may be empty."""
+NOT_ACTED_ON = {"retrain.search": "this version does not tune", "watch": "this version raises no alerts"}
+"""Tables of which nothing but the form is checked, and why."""
 _AROUND = (".gz", ".z", ".bz2", ".xz", ".lzma", ".lz4", ".zst", ".age")
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(Record, frozen=True):
     """How tables of text are read, where the file does not tell it itself."""
 
-    sep: str | None = None
+    sep: Text | None = None
     decimal: Literal[".", ","] | None = None
-    encoding: str | None = None
+    encoding: Text | None = None
     header: bool | None = None
-    missing: tuple[str, ...] = field(default=(), metadata={"blank": True})
+    missing: Strings = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Data:
+class Data(Record, frozen=True):
     """Tables, as absolute paths once loaded; `target` is the column to predict, `ignore` those that are no inputs."""
 
-    train: str | None = field(default=None, metadata={"path": True})
-    holdout: str | None = field(default=None, metadata={"path": True})
-    target: str | tuple[str, ...] | None = None
-    ignore: tuple[str, ...] = ()
-    read: Read = field(default_factory=Read)
+    train: FileName | None = None
+    holdout: FileName | None = None
+    target: Text | Texts | None = None
+    ignore: Texts = ()
+    read: Read = Read()
 
     @property
     def is_named(self) -> bool:
@@ -59,26 +75,28 @@ class Data:
         return replace(self, read=replace(self.read, **given), ignore=said.ignore or self.ignore)
 
 
-@dataclass(frozen=True, slots=True)
-class Search:
+class Search(Record, frozen=True):
     """Tuning: `parameters` maps a parameter's name to the values to try; `trials` counts them (not for a grid)."""
 
     strategy: Literal["grid", "random", "halving", "bayes"] = "random"
-    scoring: str | None = None
-    cv: int = field(default=5, metadata={"least": 2})
-    trials: int = field(default=40, metadata={"least": 1})
+    scoring: Text | None = None
+    cv: Annotated[int, Meta(ge=2)] = 5
+    trials: Annotated[int, Meta(ge=1)] = 40
     engine: Literal["local", "dask"] = "local"
-    address: str | None = None
-    parameters: dict[str, tuple[Json, ...]] = field(default_factory=dict)
+    address: Text | None = None
+    parameters: dict[str, Annotated[tuple[Any, ...], Meta(min_length=1)]] = {}
+
+    def __post_init__(self) -> None:
+        if self.engine == "dask" and not self.address:
+            raise ValueError("address is missing, but retrain.search.engine is 'dask'")
 
 
-@dataclass(frozen=True, slots=True)
-class Retrain:
+class Retrain(Record, frozen=True):
     """How a candidate is made; a `command` (the operator's own program) takes the place of `mode`."""
 
     mode: Literal["fit", "partial_fit", "warm_start"] = "fit"
-    command: tuple[str, ...] = field(default=(), metadata={"blank": True})
-    search: Search | None = field(default=None, metadata={"unbuilt": "this version does not tune"})
+    command: Strings = ()
+    search: Search | None = None
 
     @property
     def how(self) -> Mode:
@@ -86,14 +104,13 @@ class Retrain:
         return Mode.COMMAND if self.command else Mode(self.mode)
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
+class Gate(Record, frozen=True):
     """What a candidate must meet; conditions left out are None and do not apply."""
 
-    metric: str | None = None
-    at_least: float | None = None
-    not_worse_by: float | None = field(default=None, metadata={"least": 0})
-    max_latency_ratio: float | None = field(default=None, metadata={"above": 0})
+    metric: Text | None = None
+    at_least: FiniteNumber | None = None
+    not_worse_by: Annotated[float, Meta(ge=0, le=FINITE)] | None = None
+    max_latency_ratio: Positive | None = None
 
     @property
     def conditions(self) -> int:
@@ -101,53 +118,53 @@ class Gate:
         return sum(value is not None for value in (self.at_least, self.not_worse_by, self.max_latency_ratio))
 
 
-@dataclass(frozen=True, slots=True)
-class Watch:
+class Watch(Record, frozen=True):
     """Alerts: milliseconds, MB (2**20 bytes) and a share of calls; None = no alert."""
 
-    p99_ms: float | None = field(default=None, metadata={"above": 0})
-    rss_mb: float | None = field(default=None, metadata={"above": 0})
-    error_rate: float | None = field(default=None, metadata={"least": 0, "most": 1})
+    p99_ms: Positive | None = None
+    rss_mb: Positive | None = None
+    error_rate: Annotated[float, Meta(ge=0, le=1)] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Reload:
+class Reload(Record, frozen=True):
     """What happens when a loaded artifact changes on disk, and in which order old and new are held."""
 
     on_change: Literal["ask", "reload", "ignore"] = "ask"
     policy: Literal["availability", "resource"] = "availability"
 
 
-@dataclass(frozen=True, slots=True)
-class Keep:
+class Keep(Record, frozen=True):
     """How many versions are retained, the current one included."""
 
-    versions: int = field(default=10, metadata={"least": 1, "most": 100_000})
+    versions: Annotated[int, Meta(ge=1, le=100_000)] = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Environment:
+class Environment(Record, frozen=True):
     """The interpreter this model needs; None = the console's own."""
 
-    python: str | None = field(default=None, metadata={"path": True})
+    python: FileName | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
+class Tables(Record, frozen=True):
+    """What a recipe's file may hold."""
+
+    data: Data = Data()
+    retrain: Retrain = Retrain()
+    gate: Gate = Gate()
+    watch: Watch = Watch()
+    reload: Reload = Reload()
+    keep: Keep = Keep()
+    environment: Environment = Environment()
+
+
+class Recipe(Tables, frozen=True):
     """A whole recipe. `path` is its file, None where there is none and everything is a default.
 
     `notes` are sentences about what it sets and nothing acts on.
     """
 
-    data: Data = field(default_factory=Data)
-    retrain: Retrain = field(default_factory=Retrain)
-    gate: Gate = field(default_factory=Gate)
-    watch: Watch = field(default_factory=Watch, metadata={"unbuilt": "this version raises no alerts"})
-    reload: Reload = field(default_factory=Reload)
-    keep: Keep = field(default_factory=Keep)
-    environment: Environment = field(default_factory=Environment)
-    path: Path | None = field(default=None, metadata={"internal": True})
-    notes: tuple[str, ...] = field(default=(), metadata={"internal": True})
+    path: Path | None = None
+    notes: tuple[str, ...] = ()
 
 
 def recipe_names(name: str) -> tuple[str, ...]:
@@ -170,26 +187,22 @@ def _is_there(path: Path) -> bool:
     return path.is_file() or path.is_symlink()
 
 
-def load_recipe(artifact: Path) -> Recipe:
-    """The recipe of the artifact at this path, all defaults where it has none. Raises BadInput like `read_recipe`."""
-    path = recipe_path(artifact)
-    return Recipe() if path is None else read_recipe(path)
-
-
 def read_recipe(path: Path) -> Recipe:
     """Read one recipe file. Raises BadInput naming file, line and, for an unknown key, the nearest valid one."""
     text = recipe_text(path)
-    reader = TableReader(path, text)
-    recipe: Recipe = replace(reader.table(Recipe, parsed(path, text), ()), path=path, notes=tuple(reader.unbuilt))
-    if recipe.retrain.search and recipe.retrain.search.engine == "dask" and not recipe.retrain.search.address:
-        raise BadInput(f"{path}: retrain.search.engine is 'dask' but retrain.search.address is missing")
-    return recipe
+    tables = parsed(path, text)
+    found = record_from(path, text, tables, Tables)
+    data = replace(found.data, train=beside(path, found.data.train), holdout=beside(path, found.data.holdout))
+    environment = Environment(beside(path, found.environment.python))
+    notes = tuple(_not_acted_on(tables))
+    return Recipe(**{**asdict(found), "data": data, "environment": environment}, path=path, notes=notes)
 
 
-def missing_data(recipe: Recipe) -> tuple[str, ...]:
-    """A sentence for each data file the recipe names that is not there."""
-    named = (("train", recipe.data.train), ("holdout", recipe.data.holdout))
-    return tuple(f"data.{key}: there is no {path}" for key, path in named if path and not os.path.isfile(path))
+def _not_acted_on(tables: dict[str, Any]) -> Iterator[str]:
+    for name, why_not in NOT_ACTED_ON.items():
+        table, _dot, key = name.partition(".")
+        if table in tables and (not key or key in tables[table]):
+            yield f"[{name}] is not acted on: {why_not}"
 
 
 def data_paths(path: Path) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import json
 import os
 import re
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Any
 from console.durable import put_bytes
 from console.errors import BadInput, Conflict, ConsoleError, Failed
 from console.os_errors import hint, why
-from console.store import own_key, syscalls, twins
+from console.store import own_key, syscalls
 from console.store.opening import OpenedFile, open_artifact
 from console.store.own_files import CONFLICTS, Busy, OwnFiles, artifact_lock, sync_directory
 from console.store.sealed import digest_of
@@ -40,15 +40,13 @@ Status = tuple[int, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """The artifact at `path`, while it is the very file with `status`, goes once `sealed` holds `digest`, and with it
-    what was compiled of its `contents`, digests too."""
+    """The artifact at `path`, while it is the very file with `status`, goes once `sealed` holds `digest`."""
 
     op: str
     path: str
     status: Status
     sealed: str
     digest: str
-    contents: tuple[str, ...]
 
     @property
     def aside(self) -> str:
@@ -56,17 +54,15 @@ class Removal:
         return f".mc-{self.op}.tmp"
 
 
-def remove_for(
-    root: Path, opened: OpenedFile, sealed: Path, digest: str, contents: Sequence[str], write: Callable[[], None]
-) -> None:
-    """Have `write` put `digest` at `sealed`, then remove the artifact that is open, and the twins of `contents`.
+def remove_for(root: Path, opened: OpenedFile, sealed: Path, digest: str, write: Callable[[], None]) -> None:
+    """Have `write` put `digest` at `sealed`, then remove the artifact that is open.
 
     Raises Conflict when the artifact is no longer what was opened, Busy, Failed, and what `write` raises.
     """
     identity = opened.identity
     status = (identity.device, identity.inode, identity.size, identity.modified_ns)
     place = os.path.relpath(sealed, root) if sealed.is_relative_to(root) else os.fspath(sealed)
-    removal = Removal(uuid.uuid4().hex[:16], opened.name, status, place, digest, tuple(contents))
+    removal = Removal(uuid.uuid4().hex[:16], opened.name, status, place, digest)
     try:
         with OwnFiles(root, create=True) as own, artifact_lock(own, opened.name, wait=_LOCK_WAIT):
             _record(own, removal)
@@ -116,7 +112,7 @@ def _settle(own: OwnFiles, removal: Removal) -> str:
 
 
 def _finish(own: OwnFiles, removal: Removal) -> bool:
-    """Remove the artifact and what was compiled of it; false where another file has its name now, which stays."""
+    """Remove the artifact; false where another file has its name now, which stays."""
     directory = own.parent_of(removal.path)
     name = os.path.basename(removal.path)
     try:
@@ -127,7 +123,6 @@ def _finish(own: OwnFiles, removal: Removal) -> bool:
             _put_back(own, directory, removal)
             _drop(own, removal)
             return False
-        twins.forget(own, removal.contents)
         with suppress(FileNotFoundError):
             os.unlink(removal.aside, dir_fd=directory)
         sync_directory(directory)
@@ -200,7 +195,7 @@ def _read(directory: int, name: str) -> Removal | None:
         os.close(fd)
     mark = told.pop("mark")
     status = tuple(map(int, told["status"]))
-    found = Removal(**{**told, "status": status, "contents": tuple(told["contents"])})
+    found = Removal(**{**told, "status": status})
     inside = all(part not in ("", ".", "..") for part in found.path.split("/"))
     sound = _OP.fullmatch(found.op) is not None and name == f"{found.op}.json" and inside and len(status) == 4
     return found if sound and own_key.is_own(_marked(asdict(found)), str(mark)) else None

@@ -8,6 +8,7 @@ import pwd
 from dataclasses import dataclass
 from pathlib import Path
 
+from backends.core.directories import is_artifact
 from console.config import STORE_DIR
 from console.errors import BadInput
 from console.os_errors import hint, why
@@ -26,17 +27,19 @@ class Place:
     path: str
 
 
-def place_of(path: str | os.PathLike[str]) -> Place:
+def place_of(path: str | os.PathLike[str], *, as_artifact: bool = False) -> Place:
     """The store of `path` and the place in it.
 
     The store is the nearest directory at or above that holds `.model-console/`, else the directory given, or the
-    artifact's own. Links on the way to the last name are followed, the last name itself is not. Raises BadInput.
+    artifact's own. With `as_artifact` a directory that is an artifact is taken for one. Links on the way to the last
+    name are followed, the last name itself is not. Raises BadInput.
     """
     given = os.path.abspath(os.fspath(path))
     try:
         if os.path.isdir(given):
-            whole, start = (Path(os.path.realpath(given)),) * 2
+            whole = Path(os.path.realpath(given))
             _require_listable(whole)
+            start = whole.parent if as_artifact and is_artifact(whole) and not is_store(whole) else whole
         else:
             parent = Path(os.path.realpath(os.path.dirname(given)))
             whole, start = parent / os.path.basename(given), parent

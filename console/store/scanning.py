@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from backends.containers import IMAGE, TAIL, is_image, zip_record
-from backends.registry import is_worth_opening
+from backends.core.containers import IMAGE, TAIL, is_image, zip_record
+from backends.core.directories import members_of
+from backends.core.registry import is_worth_opening
 from console.os_errors import is_of_the_machine
 from console.records import Artifact
 from console.store import opening, recipe
+from console.store.directories import row_of_directory
 from console.store.kinds import is_answered, is_named_as_model, is_sealed
 from console.store.listing import HEAD, link_not_looked_at, row_of_link
 
@@ -51,10 +53,14 @@ def scan_beneath(root: Path, top: str, tally: Tally) -> Iterator[list[Artifact]]
                 continue
             beneath = directory + "/" if directory else ""
             names = sorted(kinds)
+            whole = row_of_directory(prefix + directory, directory, names) if directory else None
+            if whole is not None:
+                yield [whole]
             waiting.extend(beneath + name for name in reversed(names) if kinds[name])
             recipes = frozenset(name for name in names if name.endswith(recipe.RECIPE_SUFFIX))
             looks = _Looks(base, prefix, beneath, recipes, frozenset(names), tally)
-            files = [name for name in names if not kinds[name]]
+            members = members_of(names) if whole is not None else ()
+            files = [name for name in names if not kinds[name] and name not in members]
             for first in range(0, len(files), _TOGETHER):
                 found = map(looks.look, files[first : first + _TOGETHER])
                 yield [row for row in found if row is not None]

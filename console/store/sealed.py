@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
-from backends.load_plan import LoadPlan
+from backends.core.load_plan import LoadPlan
 from console.durable import write_all
 from console.errors import Conflict, Failed
 from console.os_errors import hint, why
@@ -38,7 +38,7 @@ class SealedBytes(Holder):
 
     Judging a file that is not sealed gives it a `skeleton` (-1 before): sealed memory of its size that holds everything
     but the raw numbers of large arrays. A child loads from what is `handed` to it and the inspector's `plan` of where
-    arrays lie (`backends.load_plan`), never from a file alone. Whoever hands such bytes on hands them on as they are.
+    arrays lie (a LoadPlan), never from a file alone. Whoever hands such bytes on hands them on as they are.
 
     Bytes that are loaded as soon as they are judged (`to_load`) may get what their inspector found in a compression
     around them: `opened`, sealed memory of its own (-1 = the child opens the compression).

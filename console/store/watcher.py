@@ -249,7 +249,7 @@ class Watcher:
         if now < self._not_before:
             return
         looked = self._take_due()
-        directories = {*looked, *(os.path.dirname(path) for path in self._settling.due())}
+        directories = {*looked, *map(self._catalog.home, self._settling.due())}
         if not directories:
             return
         changes = self._catalog.rescan(directories)

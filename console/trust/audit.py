@@ -18,7 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from backends.base import Json
+from backends.core.inspection import Json
 from console.config import STORE_DIR, state_dir, store_key
 from console.durable import sync_directory
 from console.errors import BadInput, Failed

@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from backends.base import Json
+from backends.core.inspection import Json
 from console.records import AuditEntry
 from console.trust.people import name_of_user
 

@@ -7,8 +7,9 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 
-from backends.base import Finding, Inspection, NameUse
-from backends.findings import FINDING_CODES, KINDS
+from backends.core import registry
+from backends.core.findings import FINDING_CODES, KINDS
+from backends.core.inspection import Finding, Inspection, NameUse
 from console.records import Explanation, Judgement, Mention, Point, Reason, Since, Verdict
 from console.trust import names
 from console.trust.policy import Policy
@@ -18,7 +19,6 @@ __all__ = ["explain"]
 
 _MENTIONS = 50
 _NAMED = 5
-_COUNTS_IN_BYTES = ("pickle", "joblib", "npy", "npz")
 _MEANINGS = {entry.code: entry.meaning for entry in FINDING_CODES}
 _KINDS = {
     "damaged": "The bytes are broken or incomplete.",
@@ -162,7 +162,7 @@ def _mention(use: NameUse, found: Inspection, new: bool) -> Mention:
 
 def _where(use: NameUse, found: Inspection, at: str) -> str:
     parts = []
-    if use.offset or found.format in _COUNTS_IN_BYTES:
+    if use.offset or registry.counts_in_bytes(found.format):
         of = f" of {use.place}" if use.place else ""
         unpacked = f", after {found.compression} is unpacked" if found.compression else ""
         parts.append(f"byte {use.offset:,}{of}{unpacked}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from backends.base import NameUse
+from backends.core.inspection import NameUse
 
 __all__ = ["Danger", "allowed", "danger", "data_fingerprint", "harmless", "listed", "modern"]
 

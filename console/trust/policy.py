@@ -137,14 +137,14 @@ def load_policy(store: Path | None, user_dir: Path | None = None) -> Policy:
     by_root = theirs is not None and not distrusted and theirs.owner == 0
     return Policy(
         trusted=frozenset().union(*(file.trusted for file in counted)),
-        pins=tuple(pin for file in counted for pin in file.pins),
+        pins=tuple(pin for file in counted for pin in file.pin),
         mandatory=_mandatory(mine, theirs, by_root=by_root),
-        require_signature=any(file.require_signature for file in files),
-        require_pin=any(file.require_pin for file in files),
-        keys=tuple(dict.fromkeys(key for file in counted for key in file.keys)),
-        roles=dict(theirs.roles or {}) if theirs is not None and by_root else {},
-        own_roles=tuple(file.roles for file in counted if file.roles and not (file is theirs and by_root)),
-        interpreters=mine.interpreters if mine is not None else (),
+        require_signature=any(file.require.signature for file in files),
+        require_pin=any(file.require.pin for file in files),
+        keys=tuple(dict.fromkeys(key for file in counted for key in file.signing.keys)),
+        roles=theirs.groups if theirs is not None and by_root else {},
+        own_roles=tuple(file.groups for file in counted if file.groups and not (file is theirs and by_root)),
+        interpreters=tuple(map(os.path.normpath, mine.recipes.interpreters)) if mine is not None else (),
         trusted_in={name: str(file.path) for file in counted for name in file.trusted},
         untrusted_in={name: str(file.path) for file in rest for name in file.trusted},
         sources=tuple(_source(file, "" if file is mine else distrusted, own=file is mine) for file in files),
@@ -195,21 +195,22 @@ def _why_distrusted(file: PolicyFile) -> str:
 
 def _mandatory(mine: PolicyFile | None, theirs: PolicyFile | None, *, by_root: bool) -> frozenset[str]:
     """The default layers, unless the user or root says others; a store's other files only add to them."""
-    said = [file.mandatory for file in (mine, theirs if by_root else None) if file and file.mandatory is not None]
-    added = theirs.mandatory if theirs is not None and theirs.mandatory is not None else frozenset()
-    return (frozenset[str]().union(*said) if said else DEFAULT_MANDATORY) | added
+    deciding = [file.sandbox.mandatory for file in (mine, theirs if by_root else None) if file]
+    named = [layers for layers in deciding if layers is not None]
+    added = (theirs.sandbox.mandatory if theirs is not None else None) or frozenset()
+    return (frozenset[str]().union(*named) if named else DEFAULT_MANDATORY) | added
 
 
 def _source(file: PolicyFile, distrusted: str, *, own: bool) -> Source:
     """The file with the keys it sets and that do not count."""
     loosens = {
         "trusted": file.trusted,
-        "pin": file.pins,
-        "signing.keys": file.keys,
-        "roles": file.roles,
+        "pin": file.pin,
+        "signing.keys": file.signing.keys,
+        "roles": file.groups,
     }
     ignored = [key for key, value in loosens.items() if value and distrusted]
-    if file.interpreters and not own:
+    if file.recipes.interpreters and not own:
         ignored.append("recipes.interpreters")
     digest = _fingerprint([file.text])
     return Source(str(file.path), name_of_user(file.owner), own, digest, distrusted, tuple(ignored))

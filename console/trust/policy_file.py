@@ -2,72 +2,120 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import contextlib
 import json
 import os
 import re
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
-from backends.base import Json
+from msgspec import Meta
+from msgspec.structs import asdict
+
 from console.durable import put_bytes
 from console.errors import BadInput
 from console.locks import locked
 from console.os_errors import hint, why
-from console.records import LAYERS
+from console.records import LayerName
 from console.sharing import Share, open_shared
-from console.toml_records import nearest, parsed
 from console.trust import names
+from console.validation import Record, Text, parsed, record_from
 
 __all__ = ["DIGEST", "POLICY_FILE", "Pin", "PolicyFile", "add_pin", "read_policy"]
 
 POLICY_FILE = "policy.toml"
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _SIZE_CAP = 4 << 20
-_KEY_BYTES = 32
 _LOCK_WAIT = 5.0
-_SECTIONS: dict[str, tuple[str, ...]] = {
-    "": ("pin", "recipes", "require", "roles", "sandbox", "signing", "trusted"),
-    "pin": ("artifact", "digest", "when", "who", "why"),
-    "recipes": ("interpreters",),
-    "require": ("pin", "signature"),
-    "roles": ("administer", "operate", "view"),
-    "sandbox": ("mandatory",),
-    "signing": ("keys",),
-}
+
+Digest = Annotated[
+    str, Meta(pattern=rf"\A{DIGEST.pattern}\Z", extra={"must": "read sha256: and 64 hexadecimal digits"})
+]
+TrustedName = Annotated[
+    str, Meta(pattern=r"\A[^*]+\.[^*.]+\Z", extra={"must": "be a whole name such as package.module.Class"})
+]
+PublicKey = Annotated[
+    str,
+    Meta(pattern=r"\Aed25519:[A-Za-z0-9+/]{43}=\Z", extra={"must": "read ed25519: and 32 bytes in base64"}),
+]
+AbsolutePath = Annotated[str, Meta(pattern=r"\A/[^\0]*\Z", extra={"must": "be an absolute path"})]
 
 
-@dataclass(frozen=True, slots=True)
-class Pin:
+class Pin(Record, frozen=True):
     """One content that somebody accepted, with the reason."""
 
-    digest: str
-    who: str
-    when: str
-    why: str
+    digest: Digest
+    who: str = ""
+    when: str = ""
+    why: str = ""
     artifact: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyFile:
-    """What one file says; `mandatory` and `roles` are None where it says nothing of them."""
+class Requirements(Record, frozen=True):
+    """What is demanded of all that is loaded, whatever its verdict."""
+
+    signature: bool = False
+    pin: bool = False
+
+
+class Roles(Record, frozen=True):
+    """Unix groups by role; None = the file does not name the role."""
+
+    view: tuple[Text, ...] | None = None
+    operate: tuple[Text, ...] | None = None
+    administer: tuple[Text, ...] | None = None
+
+
+class Sandbox(Record, frozen=True):
+    """Layers without which an artifact under review is not loaded; None = the file does not say."""
+
+    mandatory: frozenset[LayerName] | None = None
+
+
+class Signing(Record, frozen=True):
+    """The public keys whose signatures count."""
+
+    keys: tuple[PublicKey, ...] = ()
+
+
+class Recipes(Record, frozen=True):
+    """Interpreters that recipes may name although they lie inside the store."""
+
+    interpreters: tuple[AbsolutePath, ...] = ()
+
+
+class Tables(Record, frozen=True):
+    """What a policy file may hold."""
+
+    trusted: frozenset[TrustedName] = frozenset()
+    pin: tuple[Pin, ...] = ()
+    require: Requirements = Requirements()
+    roles: Roles = Roles()
+    sandbox: Sandbox = Sandbox()
+    signing: Signing = Signing()
+    recipes: Recipes = Recipes()
+
+    def __post_init__(self) -> None:
+        for name in sorted(self.trusted):
+            module, _dot, last = name.rpartition(".")
+            if danger := names.danger(module, last):
+                raise ValueError(f"trusted holds '{name}', which could {danger.could}: no policy can allow it")
+
+
+class PolicyFile(Tables, frozen=True, kw_only=True):
+    """One file with what it says, and who owns it."""
 
     path: Path
     owner: int
     mode: int
-    trusted: frozenset[str] = frozenset()
-    pins: tuple[Pin, ...] = ()
-    mandatory: frozenset[str] | None = None
-    require_signature: bool = False
-    require_pin: bool = False
-    keys: tuple[str, ...] = ()
-    roles: dict[str, tuple[str, ...]] | None = None
-    interpreters: tuple[str, ...] = ()
-    text: str = field(default="", repr=False)
+    text: str
+
+    @property
+    def groups(self) -> dict[str, tuple[str, ...]]:
+        """The groups of the roles that it names."""
+        return {role: groups for role, groups in asdict(self.roles).items() if groups is not None}
 
 
 def read_policy(path: Path, *, links: bool = False) -> PolicyFile | None:
@@ -128,14 +176,14 @@ def _read_in(directory: int, path: Path) -> PolicyFile | None:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise BadInput(f"the policy {path} is not UTF-8 text: {error.reason} at byte {error.start}") from None
-    return _Reader(path).read(text, status.st_uid, stat.S_IMODE(status.st_mode))
+    tables = record_from(path, text, parsed(path, text), Tables)
+    return PolicyFile(**asdict(tables), path=path, owner=status.st_uid, mode=stat.S_IMODE(status.st_mode), text=text)
 
 
 def _block(pin: Pin) -> str:
-    fields = {"digest": pin.digest, "who": pin.who, "when": pin.when, "why": pin.why}
-    if pin.artifact:
-        fields["artifact"] = pin.artifact
-    return "[[pin]]\n" + "".join(f"{key} = {_quoted(value)}\n" for key, value in fields.items())
+    return "[[pin]]\n" + "".join(
+        f"{key} = {_quoted(value)}\n" for key, value in asdict(pin).items() if value or key != "artifact"
+    )
 
 
 def _quoted(text: str) -> str:
@@ -151,117 +199,3 @@ def _locked(directory: int, path: Path) -> Iterator[None]:
             yield
     finally:
         os.close(fd)
-
-
-class _Reader:
-    """Checks the parsed tables of the file at `path`; each method raises BadInput that names file and key."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def read(self, text: str, owner: int, mode: int) -> PolicyFile:
-        """The whole file."""
-        found: dict[str, Json] = parsed(self._path, text)
-        self._keys(found, "")
-        tables = {name: self._table(found, name) for name in _SECTIONS if name not in ("", "pin")}
-        roles = {key: tuple(self._strings(tables["roles"], "roles", key)) for key in tables["roles"]}
-        layers = self._strings(tables["sandbox"], "sandbox", "mandatory")
-        return PolicyFile(
-            self._path,
-            owner,
-            mode,
-            trusted=frozenset(map(self._trusted, self._strings(found, "", "trusted"))),
-            pins=self._pins(found.get("pin", [])),
-            mandatory=frozenset(map(self._layer, layers)) if "mandatory" in tables["sandbox"] else None,
-            require_signature=self._flag(tables["require"], "signature"),
-            require_pin=self._flag(tables["require"], "pin"),
-            keys=tuple(map(self._key, self._strings(tables["signing"], "signing", "keys"))),
-            roles=roles if "roles" in found else None,
-            interpreters=tuple(map(self._interpreter, self._strings(tables["recipes"], "recipes", "interpreters"))),
-            text=text,
-        )
-
-    def _wrong(self, what: str, hint: str | None = None) -> BadInput:
-        return BadInput(f"{self._path}: {what}", hint=hint)
-
-    def _keys(self, table: dict[str, Json], section: str) -> None:
-        for key in table:
-            if key not in _SECTIONS[section]:
-                where = f"{section}.{key}" if section else key
-                near = _nearest(key, _SECTIONS[section])
-                raise self._wrong(f"unknown key '{where}'{near}", hint=f"known: {', '.join(_SECTIONS[section])}")
-
-    def _table(self, found: dict[str, Json], section: str) -> dict[str, Json]:
-        table = found.get(section, {})
-        if not isinstance(table, dict):
-            raise self._wrong(f"'{section}' must be a table")
-        self._keys(table, section)
-        return table
-
-    def _strings(self, table: dict[str, Json], section: str, key: str) -> list[str]:
-        value = table.get(key, [])
-        if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
-            raise self._wrong(
-                f"'{section}.{key}' must be a list of strings" if section else f"'{key}' must be a list of strings"
-            )
-        return [item for item in value if isinstance(item, str)]
-
-    def _flag(self, table: dict[str, Json], key: str) -> bool:
-        value = table.get(key, False)
-        if not isinstance(value, bool):
-            raise self._wrong(f"'require.{key}' must be true or false")
-        return value
-
-    def _trusted(self, full: str) -> str:
-        module, _dot, name = full.rpartition(".")
-        found = names.danger(module, name)
-        if not module or "*" in full:
-            raise self._wrong(f"'trusted' holds '{full}', but takes whole names such as package.module.Class")
-        if found is not None:
-            raise self._wrong(f"'trusted' holds '{full}', which could {found.could}: no policy can allow it")
-        return full
-
-    def _layer(self, name: str) -> str:
-        if name not in LAYERS:
-            near = _nearest(name, LAYERS)
-            raise self._wrong(
-                f"'sandbox.mandatory' holds the unknown layer '{name}'{near}", f"known: {', '.join(LAYERS)}"
-            )
-        return name
-
-    def _key(self, text: str) -> str:
-        kind, _colon, rest = text.partition(":")
-        try:
-            right = kind == "ed25519" and len(base64.b64decode(rest, validate=True)) == _KEY_BYTES
-        except (binascii.Error, ValueError):
-            right = False
-        if not right:
-            raise self._wrong(
-                f"'signing.keys' holds '{text}', but a key reads ed25519: and {_KEY_BYTES} bytes in base64"
-            )
-        return text
-
-    def _interpreter(self, text: str) -> str:
-        if not os.path.isabs(text) or "\0" in text:
-            raise self._wrong(f"'recipes.interpreters' holds '{text}', but takes absolute paths")
-        return os.path.normpath(text)
-
-    def _pins(self, found: Json) -> tuple[Pin, ...]:
-        if not isinstance(found, list) or not all(isinstance(pin, dict) for pin in found):
-            raise self._wrong("'pin' must be written as [[pin]]")
-        return tuple(self._pin(pin) for pin in found if isinstance(pin, dict))
-
-    def _pin(self, table: dict[str, Json]) -> Pin:
-        self._keys(table, "pin")
-        for key, value in table.items():
-            if not isinstance(value, str):
-                raise self._wrong(f"'pin.{key}' must be a string")
-        values = {key: str(table.get(key, "")) for key in _SECTIONS["pin"]}
-        if not DIGEST.fullmatch(values["digest"]):
-            raise self._wrong("'pin.digest' must read sha256: and 64 hexadecimal digits")
-        return Pin(**values)
-
-
-def _nearest(word: str, known: tuple[str, ...]) -> str:
-    near = nearest(word, known)
-    return f": did you mean '{near}'?" if near else ""

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from backends.base import ArtifactError, Finding, Inspection, Json, NameUse, Unsupported
-from backends.findings import KINDS
+from backends.core.errors import ArtifactError, Unsupported
+from backends.core.findings import KINDS
+from backends.core.inspection import Finding, Inspection, Json, NameUse
 from console.records import Judgement, Reason, Verdict
 from console.trust import names
 from console.trust.policy import Policy

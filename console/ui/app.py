@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -204,6 +205,7 @@ class ConsoleApp(Navigator, inherit_bindings=False):
         self._entitle()
         home = HomeScreen()
         await self.push_screen(home)
+        gc.freeze()  # what is there by now stays; looking at all of it again and again would take 150 ms each time
         if self._begin_with.screen != home.PLACE:
             from console.ui.first_screen import show_first
 

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
 
-from console.bounds import Rules, range_words, within
-from console.config import bounds_of
+from msgspec import Meta
+
+from console.config import ProbeRate
 from console.errors import Usage
+from console.nearest import nearest
 from console.safe_text import safe
 from console.ui import text
 from console.ui.keys import key_for
-from console.ui.nearest import nearest
 from console.ui.rows import Filter
 from console.ui.themes import THEMES
 from console.ui.widgets.artifact_table import COLUMNS
+from console.validation import number_from
 
 if TYPE_CHECKING:
     from console.ui.running import ConsoleApp
 
 Run = Callable[[], None]
+Rows = Annotated[int, Meta(ge=1, le=100_000)]
 
 COLUMN_NAMES = tuple(column.name for column in COLUMNS)
 _STAYING = tuple(column.name for column in COLUMNS if not column.drop)
@@ -107,7 +110,7 @@ def chosen_columns(now: Sequence[str], words: Sequence[str]) -> tuple[str, ...]:
 
 
 def _rate(app: ConsoleApp, subject: str | None, said: str) -> Run:
-    path, rate = _driven(app, subject), _number(said, bounds_of("probe_rate"), whole=False)
+    path, rate = _driven(app, subject), _number(said, ProbeRate)
 
     def run() -> None:
         app.operations.run(path, app.engine.monitor.set(path, rate=rate), "")
@@ -117,7 +120,7 @@ def _rate(app: ConsoleApp, subject: str | None, said: str) -> Run:
 
 
 def _batch(app: ConsoleApp, subject: str | None, said: str) -> Run:
-    path, batch = _driven(app, subject), _number(said, {"least": 1, "most": 100_000}, whole=True)
+    path, batch = _driven(app, subject), _number(said, Rows)
 
     def run() -> None:
         app.operations.run(path, app.engine.monitor.set(path, batch=int(batch)), "")
@@ -214,12 +217,8 @@ def _driven(app: ConsoleApp, subject: str | None) -> str:
     return subject
 
 
-def _number(said: str, rules: Rules, *, whole: bool) -> float:
-    kind = "a whole number" if whole else "a number"
+def _number(said: str, kind: Any) -> float:
     try:
-        value = float(said.removesuffix("/s").strip())
-    except ValueError:
-        raise Usage(f"it takes {kind}, {range_words(rules)}") from None
-    if not within(value, rules) or (whole and value != int(value)):
-        raise Usage(f"it takes {kind}, {range_words(rules)}")
-    return value
+        return number_from(said.removesuffix("/s").strip(), kind)
+    except ValueError as error:
+        raise Usage(f"it takes {error}") from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from backends.base import Signature
+from backends.core.inspection import Signature
 from console.records import DataColumns, Target
 
 __all__ = ["Fit", "fit_of", "likely_target"]

@@ -14,9 +14,9 @@ from rich.cells import cell_len
 
 from console.config import where_set
 from console.errors import Usage
+from console.nearest import nearest
 from console.safe_text import safe
 from console.ui.keys import ACTIONS, BY_ID, DIALOG, EVERYWHERE, Action
-from console.ui.nearest import nearest
 
 _OTHER_NAMES = {
     "esc": "escape",
@@ -65,7 +65,7 @@ _SPELLING = (
 )
 
 
-def checked(chosen: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+def checked(chosen: Mapping[str, str | tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     """The settings' keys, each spelled as the table spells it.
 
     Raises Usage that names the line where an action or a key is unknown, one key would do two things on one screen, or
@@ -75,7 +75,8 @@ def checked(chosen: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]
     for action, keys in chosen.items():
         if action not in BY_ID:
             raise _unknown(action)
-        found[action] = tuple(dict.fromkeys(_spelled(action, key) for key in keys))
+        listed = (keys,) if isinstance(keys, str) else keys
+        found[action] = tuple(dict.fromkeys(_spelled(action, key) for key in listed))
     _without_conflict(found)
     _with_way_out(found)
     return found

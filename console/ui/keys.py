@@ -156,7 +156,7 @@ ACTIONS: tuple[Action, ...] = (
         "accelerate",
         ("A",),
         "accelerate",
-        "Make a compiled copy, compare it, and have it answer where it is faster",
+        "Export to ONNX, compare both, and write the export beside the model",
         "Run",
         ("model",),
         writes=True,

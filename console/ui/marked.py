@@ -8,7 +8,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from backends.base import outermost
+from backends.core.inspection import outermost
 from console.errors import ConsoleError
 from console.free_memory import free_memory
 from console.records import Verdict

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from textual.app import App
+from textual.screen import Screen
 
 from console.ui.screens.base import ConsoleScreen
 
+S = TypeVar("S", bound=Screen[Any])
+
 
 class Navigator(App[int]):
-    """An application that knows its screens by what they show."""
+    """An application that knows its screens by what they show.
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.dot_seconds = 1.0
-        """What a dot of the small charts stands for."""
-        self._commands: list[str] = []
+    Those that are about no model in particular stay when they are left: building one anew takes two to four times as
+    long as painting it again.
+    """
 
     def push_screen(self, *args: Any, **kwargs: Any) -> Any:
         """Put a screen on top; toasts do not cover what has just been opened."""
@@ -45,7 +46,7 @@ class Navigator(App[int]):
         """Small charts of all loaded models."""
         from console.ui.screens.charts import ChartsScreen
 
-        self.push_screen(ChartsScreen())
+        self.push_screen(self._kept(ChartsScreen))
 
     def show_errors(self, path: str | None = None, failure: int | None = None) -> None:
         """The failures."""
@@ -58,7 +59,9 @@ class Navigator(App[int]):
         from console.ui.screens.events import EventsScreen
 
         if not isinstance(self.screen, EventsScreen):
-            self.push_screen(EventsScreen())
+            screen = self._kept(EventsScreen)
+            screen.begin()
+            self.push_screen(screen)
 
     def show_update(self, path: str) -> None:
         """Retraining one model."""
@@ -88,7 +91,9 @@ class Navigator(App[int]):
         """All keys, those of `place` first."""
         from console.ui.screens.help import HelpScreen
 
-        self.push_screen(HelpScreen(place))
+        screen = self._kept(HelpScreen)
+        screen.begin(place)
+        self.push_screen(screen)
 
     def show_palette(self) -> None:
         """Everything by name."""
@@ -96,7 +101,17 @@ class Navigator(App[int]):
 
         below = self.screen
         if isinstance(below, ConsoleScreen):
-            self.push_screen(PaletteScreen(below, self._commands))
+            screen = self._kept(PaletteScreen)
+            screen.begin(below)
+            self.push_screen(screen)
+
+    def _kept(self, kind: type[S]) -> S:
+        """The screen of this kind that stays; while that is open already, another one that goes with its being left."""
+        name = kind.__name__
+        if not self.is_screen_installed(name):
+            self.install_screen(kind(), name)
+        screen = self.get_screen(name, kind)
+        return kind() if screen in self.screen_stack else screen
 
     def _show(self, screen: ConsoleScreen) -> None:
         """Put a screen on top; one of the same kind that is on top already is replaced."""

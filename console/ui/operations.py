@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from backends.base import outermost
+from backends.core.inspection import outermost
 from console.errors import ConsoleError, NeedsReview, Refused
 from console.records import DataSource, Report, UpdatePlan, Verdict, Version, WorkerState
 from console.safe_text import safe
@@ -96,7 +96,7 @@ class Operations:
         self._start(path, "", self._copies(path))
 
     def accelerate(self, path: str) -> None:
-        """Make a compiled copy, and keep it when the operator says so."""
+        """Export to ONNX, and write that when the operator says so."""
         self._start(path, "", self._accelerate(path))
 
     def toggle_probe(self, path: str) -> None:
@@ -186,28 +186,24 @@ class Operations:
         place = worker.at if worker is not None else await self._place(await engine.artifacts.report(path))
         if place is None:
             return
-        kept = False
+        wanted = False
 
         async def compared(accept: str | None = None) -> None:
-            nonlocal kept
+            nonlocal wanted
             from console.ui.dialogs.accelerate import AccelerateScreen
 
             screen = AccelerateScreen(path, engine.acceleration.compare(path, at=place, accept=accept))
             answer = await self._app.push_screen_wait(screen)
             if isinstance(answer, NeedsReview):
                 raise answer
-            kept = answer
+            wanted = answer
 
         await self._with_yes(path, compared)
-        if not kept:
+        if not wanted:
             await engine.acceleration.discard(path)
             return
-        await engine.acceleration.keep(path)
-        loaded = worker is not None and worker.state in _LIVING
-        self._app.say(
-            f"The copy of {path} answers from the next load on"
-            + (f"; {key_for('reload')} reloads it" if loaded else "")
-        )
+        version = await engine.acceleration.write(path)
+        self._app.say(f"The export of {path} is written: version {version.version} of its own artifact")
 
     async def _with_yes(self, path: str, call: Callable[..., Awaitable[object]]) -> bool:
         """Make the call; where trust wants a review, ask for a typed yes and call again with it."""

@@ -6,6 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
+from textual._styles_cache import StylesCache
 from textual.events import Idle
 from textual.geometry import Size
 from textual.reactive import var
@@ -41,6 +42,10 @@ class Paced(Screen[ScreenResultType]):
 
     focused: var[Widget | None] = var(None)
     """What has the focus. Its coming and going repaints what it comes to and goes from, not the whole screen."""
+
+    def on_unmount(self) -> None:
+        """Let go of what was drawn: a cache in textual would keep it, for a thousand widgets that are gone."""
+        StylesCache.get_inner_outer.cache_clear()
 
     def action_do(self, action_id: str) -> None:
         """Run an action of the table that dialogs have as well."""

@@ -7,9 +7,10 @@ import signal
 import sys
 import termios
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from console import ending
 from console.config import Settings, Theme

@@ -1,4 +1,4 @@
-"""Having a model answer faster: an ONNX twin is made and compared in a worker, and kept when the operator says yes."""
+"""Exporting a model to ONNX: made and compared in a worker, written beside it as an artifact on the operator's word."""
 
 from __future__ import annotations
 
@@ -8,33 +8,35 @@ import shlex
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 
 from console.errors import BadInput, ConsoleError, Failed, Refused, Usage
 from console.loading.questions import open_data_file
-from console.records import ReadOptions, Target, Twinned
-from console.store import twins
-from console.store.opening import identity_of
-from console.store.roots import user_name
+from console.records import OnnxComparison, ReadOptions, Target, Version
+from console.store.opening import identity_of, open_artifact
 from console.store.sealed import SealedBytes, digest_of, frozen, new_memory
+from console.update.replacing import Replacing
 from console.update.workshop import Workshop
 from console.worker.model import Worker
-from console.worker.twins import make_twin
+from console.worker.onnx_export import export_onnx
 
-__all__ = ["Accelerating"]
+__all__ = ["Accelerating", "export_path"]
+
+_SUFFIX = ".onnx"
+_COMPRESSIONS = (".gz", ".bz2", ".xz", ".lzma", ".lz4", ".zlib")
 
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """A twin that waits for the operator's word."""
+    """An export that waits for the operator's word."""
 
     digest: str
-    at: str
     content: SealedBytes
-    found: Twinned
+    found: OnnxComparison
 
 
 class Accelerating:
-    """Makes and keeps the twins of one store; the recipe tells which rows they are compared on."""
+    """Exports the models of one store to ONNX; the recipe tells which rows they are compared on."""
 
     def __init__(self, shop: Workshop) -> None:
         self._shop = shop
@@ -48,68 +50,73 @@ class Accelerating:
         at: str = "",
         accept: str | None = None,
         on_phase: Callable[[str], None] = lambda phase: None,
-    ) -> Twinned:
-        """Make a twin of the artifact and compare it; it waits for `keep` or `discard`. `on_phase` hears what is done.
+    ) -> OnnxComparison:
+        """Export the artifact and compare; it waits for `write` or `discard`. `on_phase` hears what is done.
 
-        Raises Usage without rows, NeedsReview, Refused, BadInput, Failed (no twin answers alike).
+        Raises Usage without rows, NeedsReview, Refused, BadInput, Failed (no export answers alike).
         """
         await self._shop.book.allow("accelerate", path, writes=True)
+        target = export_path(path)
+        replaces = await asyncio.to_thread(_digest_at, self._shop.root, target)
         recipe = self._shop.recipes.or_default(path).data
         named = data or recipe.holdout or recipe.train
         if named is None:
             raise Usage(f"no rows to compare {path} on", hint="name some with --data, or in the recipe's [data]")
         on_phase("loading")
         started = await self._shop.starter.start(path, at, accept)
-        memory = new_memory("twin")
+        memory = new_memory("export")
         try:
             if started.encrypted:
-                raise Refused(f"{path} is sealed, and a twin would lie open in the store", hint="`unseal` it first")
+                raise Refused(f"{path} is sealed, and its export would lie open in the store", hint="`unseal` it first")
             digest = started.digest or await self._later(started.later, path)
             handle = await _rows(started.worker, named, recipe.target, recipe.options)
-            made = await self._made(path, make_twin(started.worker, memory, handle, on_phase))
-            found = replace(made, warnings=started.loaded.warnings)
+            origin = {"origin": digest, "origin_path": path, "origin_place": started.at}
+            exporting = export_onnx(started.worker, memory, handle, origin, on_phase)
+            made = await self._made(path, exporting)
+            found = replace(made, path=target, replaces=replaces, warnings=started.loaded.warnings)
             await started.worker.end()
             content = await _frozen(memory)
         finally:
             os.close(memory)
             await started.worker.end()
         await self.discard(path)
-        self._waiting[path] = _Waiting(digest, started.at, content, found)
+        self._waiting[path] = _Waiting(digest, content, found)
         return found
 
-    async def keep(self, path: str) -> None:
-        """Record the twin that waits: from the next load on it answers where it is faster. Raises Refused, Failed."""
+    async def write(self, path: str) -> Version:
+        """Put the export that waits beside its model; what was there under its name is kept as a version.
+
+        Raises Conflict where that changed meanwhile, Refused, Failed.
+        """
         await self._shop.book.allow("accelerate", path, writes=True)
         waiting = self._waiting.pop(path, None)
         if waiting is None:
-            raise Failed(f"no twin of {path} waits", hint="make one with `model-console accelerate`")
+            raise Failed(f"no export of {path} waits", hint="make one with `model-console accelerate`")
+        found = waiting.found
         with waiting.content as content:
-            await asyncio.to_thread(
-                twins.keep, self._shop.root, waiting.digest, waiting.at, content, waiting.found, user_name()
+            await self._shop.book.note("accelerate", path, waiting.digest, f"exported to {found.path}")
+            return await Replacing(self._shop).promote(
+                found.path,
+                content,
+                at="",
+                replaces=found.replaces,
+                why=f"exported from {path} ({waiting.digest})",
+                metrics={},
+                replaced_metrics={},
             )
-        await self._shop.book.note("accelerate", path, waiting.digest, f"twin {content.digest}")
 
     async def discard(self, path: str) -> None:
-        """Let go of the twin that waits, if one does."""
+        """Let go of the export that waits, if one does."""
         waiting = self._waiting.pop(path, None)
         if waiting is not None:
             waiting.content.close()
-
-    async def drop(self, path: str) -> bool:
-        """Remove the twin of what an artifact holds now; whether there was one. Raises Refused, BadInput, Failed."""
-        await self._shop.book.allow("accelerate", path, writes=True)
-        digest = (await self._shop.artifacts.report(path, digest=True)).artifact.digest or ""
-        gone = await asyncio.to_thread(twins.remove, self._shop.root, digest)
-        if gone:
-            await self._shop.book.note("accelerate", path, digest, "twin removed")
-        return gone
 
     async def close(self) -> None:
         """Let go of all that wait."""
         for path in list(self._waiting):
             await self.discard(path)
 
-    async def _made(self, path: str, making: Awaitable[Twinned]) -> Twinned:
+    async def _made(self, path: str, making: Awaitable[OnnxComparison]) -> OnnxComparison:
         try:
             return await making
         except ConsoleError as error:
@@ -118,15 +125,33 @@ class Accelerating:
                     f"{path} cannot be accelerated: {error.failure.message}",
                     hint=f"{shlex.quote(sys.executable)} -m pip install 'model-console[accelerate]'",
                 ) from None
-            if error.failure is not None and error.failure.code == "no-twin":
+            if error.failure is not None and error.failure.code == "no-export":
                 raise Failed(f"{path} cannot be accelerated: {error.failure.message}") from None
             raise
 
     async def _later(self, later: asyncio.Task[str | None] | None, path: str) -> str:
         digest = await asyncio.shield(later) if later is not None else None
         if digest is None:
-            raise Failed(f"the digest of {path} is not known, so that a twin cannot be bound to it")
+            raise Failed(f"the digest of {path} is not known, so that its export could not say what it was made of")
         return digest
+
+
+def export_path(path: str) -> str:
+    """Where the export of an artifact is written: beside it, under its name. Raises BadInput for an ONNX model."""
+    place = PurePosixPath(path)
+    stem = place.with_suffix("") if place.suffix.lower() in _COMPRESSIONS else place
+    target = stem.with_suffix(_SUFFIX)
+    if place.suffix.lower() == _SUFFIX:
+        raise BadInput(f"{path} is an ONNX model already")
+    return str(target)
+
+
+def _digest_at(root: Path, path: str) -> str | None:
+    """The digest of the file there; None where none is. Raises BadInput for what is no plain file."""
+    if not os.path.lexists(root / path):
+        return None
+    with open_artifact(root, path) as opened:
+        return digest_of(opened)
 
 
 async def _rows(worker: Worker, named: str, target: Target | None, options: ReadOptions) -> int:
@@ -142,7 +167,7 @@ async def _rows(worker: Worker, named: str, target: Target | None, options: Read
 async def _frozen(memory: int) -> SealedBytes:
     """What a child has written into memory of ours, read-only from here on, with its digest."""
     made = os.fstat(memory)
-    content = SealedBytes(frozen(memory, "twin"), identity_of(made), made.st_size, None, True, "twin")
+    content = SealedBytes(frozen(memory, "export"), identity_of(made), made.st_size, None, True, "export")
     try:
         content.digest = await asyncio.to_thread(digest_of, content)
     except BaseException:

@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import dataclass, field
 
-from backends.base import Inspection, Json, ModelEntry
+from backends.core.inspection import Inspection, Json, ModelEntry
 from console.records import Candidate, Judgement, Measured
 
 __all__ = ["Side", "changes", "describe", "entry_at", "quantiles"]
@@ -26,7 +26,6 @@ class Side:
     judgement: Judgement
     metrics: dict[str, float] = field(default_factory=dict)
     latencies: tuple[float, ...] = ()
-    compiled: bool = False
 
 
 def entry_at(inspection: Inspection, at: str) -> ModelEntry | None:
@@ -47,7 +46,6 @@ def describe(side: Side, at: str) -> Candidate:
         latency=quantiles(side.latencies),
         judgement=side.judgement,
         library_versions=dict(side.inspection.library_versions),
-        compiled=side.compiled,
     )
 
 

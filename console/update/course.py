@@ -194,5 +194,4 @@ def _side(judged: Judged, digest: str, measured: Measurement) -> Side:
         judged.judgement,
         measured.metrics,
         tuple(measured.latencies),
-        measured.compiled,
     )

@@ -115,8 +115,7 @@ def _latency(bound: float, current: Candidate | None, candidate: Candidate, doub
     old, new = current.latency.p50, candidate.latency.p50
     if not (math.isfinite(old) and math.isfinite(new)) or old <= 0:
         return GateResult(condition, None, "the latency could not be measured")
-    now, then = (" by its compiled copy" if side.compiled else "" for side in (current, candidate))
-    detail = f"{old:.3g} ms now{now}, {new:.3g} ms for the candidate{then} (median)"
+    detail = f"{old:.3g} ms now, {new:.3g} ms for the candidate (median)"
     return GateResult(condition, new / old <= bound, detail)
 
 

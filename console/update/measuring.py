@@ -42,9 +42,8 @@ class Measurement:
     """How one model did. `problem` says why there are no metrics, `causes` why one of them is missing, `notes` what was
     decided about truth and answers.
 
-    `answers` is a digest of all that it answered; `compiled` = calls of one row may be answered by a compiled copy;
-    `data` is the file as this model's worker read it. `warnings` are of the load and of all that was asked, `versions`
-    names the libraries that differ from the file's.
+    `answers` is a digest of all that it answered; `data` is the file as this model's worker read it. `warnings` are
+    of the load and of all that was asked, `versions` names the libraries that differ from the file's.
     """
 
     task: str = ""
@@ -55,7 +54,6 @@ class Measurement:
     causes: dict[str, str] = field(default_factory=dict)
     answers: str = ""
     notes: tuple[str, ...] = ()
-    compiled: bool = False
     data: DataFile | None = None
     warnings: tuple[str, ...] = ()
     versions: str = ""
@@ -100,9 +98,6 @@ async def _evaluated(
     workers.push_async_callback(started.worker.end)
     method = next((name for name in _TIMED if name in started.loaded.methods), _TIMED[0])
     measured = _Measured(started.worker, method)
-    compiled = judged.bytes.digest is not None and await starter.compiled(
-        started.worker, judged.bytes.digest, started.at
-    )
     measured.handle, file = await started.worker.open_data(
         rows.file, rows.name, target=rows.target, options=rows.options
     )
@@ -114,7 +109,6 @@ async def _evaluated(
         causes=found.causes,
         answers=found.answers,
         notes=found.notes,
-        compiled=compiled,
         data=file,
         warnings=tuple(dict.fromkeys((*started.loaded.warnings, *found.warnings))),
         versions=started.worker.child.versions.facts,

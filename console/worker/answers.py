@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Any
+import sys
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, TypeVar
 
-from backends.base import Json, Signature
+from msgspec import Meta, Struct
+
+from backends.core.inspection import Json, Signature
 from console.records import DataColumns, DataFile, Evaluated, Outcome
 from console.safe_text import safe
 from console.worker.failures import texts, version_texts, warning_texts
 from console.worker.shared import Buffer
-from console.worker.strict import Malformed, signature_from
-from console.worker.wire import Head, size_of
+from console.worker.strict import Malformed, check_json, decoded
+from console.worker.wire import Head, WireError, size_of
 
-_SHAPES = 256
-"""So many forms of raw answers are kept apart."""
+_MOST = sys.float_info.max
+
+Name = Annotated[str, Meta(max_length=10_000)]
+Methods = Annotated[tuple[Name, ...], Meta(max_length=50)]
+Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +30,8 @@ class Loaded:
     `warnings` begin with the library versions that differ from those of the file.
     """
 
-    model_class: str
-    methods: tuple[str, ...]
+    model_class: Name
+    methods: Methods
     signature: Signature
     phases: dict[str, float]
     warnings: tuple[str, ...] = ()
@@ -34,8 +39,7 @@ class Loaded:
     library_versions: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class RawArray:
+class RawArray(Struct, frozen=True):
     """One output in a raw answer: its numpy dtype, its shape, and where in the buffer it stands."""
 
     name: str
@@ -45,13 +49,20 @@ class RawArray:
     bytes: int
 
 
+class RawAnswer(Struct, frozen=True):
+    """A raw answer: nanoseconds in the model, and of each array its name, dtype and shape."""
+
+    worker_ns: Count
+    arrays: tuple[tuple[Name, str, tuple[int, ...]], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Saved:
     """What writing in another format told: the methods whose answers were compared on `rows`, and what differs."""
 
     compared: tuple[str, ...]
     differences: tuple[str, ...]
-    rows: int
+    rows: Count
     warnings: tuple[str, ...] = ()
 
 
@@ -64,137 +75,107 @@ class HoldoutRows:
     not be compared.
     """
 
-    rows: int = 0
-    common: int = 0
-    repeated: int = 0
-    targets: int | None = None
+    rows: Count = 0
+    common: Count = 0
+    repeated: Count = 0
+    targets: Count | None = None
     leaks: tuple[str, ...] = ()
     apart: bytes = b""
     problem: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Rows of a table as JSON objects, and their truths if it has any."""
+
+    rows: list[dict[str, Any]]
+    truths: list[Any] | None
+
+
+Warned = TypeVar("Warned", Loaded, Saved, Evaluated, DataFile, Outcome)
+
+
 def loaded_from(said: Head) -> Loaded:
-    """What loading told. Raises Malformed, KeyError, TypeError, ValueError, as all of these do."""
-    return Loaded(
-        _string(said["model_class"]),
-        texts(said["methods"]),
-        signature_from(said["signature"]),
-        numbers(said["phases"]),
-        warning_texts(said.get("warnings")),
-        texts(said.get("notes")),
-        version_texts(said.get("library_versions")),
+    """What loading told. Raises Malformed, as all of these do."""
+    found = decoded(said, Loaded)
+    check_json([found.signature.classes, found.phases])
+    return replace(
+        _with_safe_texts(found), notes=texts(found.notes), library_versions=version_texts(found.library_versions)
     )
 
 
 def columns_from(said: Head) -> DataColumns:
     """The columns of a data file."""
-    names, apart, named = said["names"], said.get("apart"), said["named"]
-    if not isinstance(names, list) or not isinstance(named, bool):
-        raise Malformed("a list of names expected")
-    return DataColumns(
-        tuple(_string(name) for name in names), int(said["total"]), named, None if apart is None else _string(apart)
-    )
+    return decoded(said, DataColumns)
 
 
 def saved_from(said: Head) -> Saved:
     """What writing in another format told."""
-    compared, differences = texts(said["compared"]), texts(said["differences"])
-    return Saved(compared, differences, int(said["rows"]), warning_texts(said.get("warnings")))
+    found = _with_safe_texts(decoded(said, Saved))
+    return replace(found, compared=texts(found.compared), differences=texts(found.differences))
 
 
 def evaluated_from(said: Head) -> Evaluated:
     """How a model did."""
-    causes = {str(name)[:100]: _string(cause)[:300] for name, cause in said.get("causes", {}).items()}
-    metrics, answers = numbers(said["metrics"]), _string(said.get("answers", ""))[:100]
-    notes, meanings = texts(said.get("notes")), texts(said.get("meanings"))
-    warnings, missing = warning_texts(said.get("warnings")), int(said.get("missing", 0))
-    task, rows = _string(said["task"]), int(said["rows"])
-    return Evaluated(task, rows, metrics, causes, answers, missing, notes, meanings, warnings)
+    found = _with_safe_texts(decoded(said, Evaluated))
+    check_json(found.metrics)
+    causes = {name[:100]: cause[:300] for name, cause in found.causes.items()}
+    return replace(found, causes=causes, notes=texts(found.notes), meanings=texts(found.meanings))
 
 
 def holdout_from(said: Head, apart: bytes) -> HoldoutRows:
     """What a hold-out is beside the training rows."""
-    if said.get("problem"):
-        return HoldoutRows(problem=_string(said["problem"])[:1000])
-    rows, targets = int(said["rows"]), said["targets"]
-    if len(apart) != -(-rows // 8):
-        raise Malformed(f"{len(apart)} bytes for {rows} rows")
-    return HoldoutRows(
-        rows,
-        int(said["common"]),
-        int(said["repeated"]),
-        None if targets is None else int(targets),
-        texts(said["leaks"]),
-        apart,
-    )
+    found = decoded({**said, "apart": apart}, HoldoutRows)
+    if found.problem:
+        return HoldoutRows(problem=found.problem[:1000])
+    if len(apart) != -(-found.rows // 8):
+        raise Malformed(f"{len(apart)} bytes for {found.rows} rows")
+    return replace(found, leaks=texts(found.leaks))
 
 
 def data_from(said: Head, name: str) -> tuple[int, DataFile]:
     """The handle of a table, and what it is."""
-    columns = tuple((_string(column), _string(dtype)) for column, dtype in said["columns"])
-    target = said.get("target")
-    target, decided = None if target is None else _string(target), safe(_string(said["decided"]), 2000)
-    warnings, piece = warning_texts(said.get("warnings")), said["piece"]
-    piece = None if piece is None else max(1, int(piece))
-    return int(said["data"]), DataFile(name, int(said["rows"]), columns, target, decided, warnings, piece)
+    found = _with_safe_texts(decoded({**said, "path": name}, DataFile))
+    piece = None if found.piece is None else max(1, found.piece)
+    return decoded(said.get("data"), int), replace(found, decided=safe(found.decided, 2000), piece=piece)
 
 
-def raw_from(said: Head, answer: Buffer) -> list[RawArray]:
-    """The places of the arrays, which must fill the answer exactly."""
-    places = said["arrays"]
-    arrays, size = _repeated_arrays(places) if isinstance(places, tuple) else _arrays(places)
-    if size != len(answer):
-        raise Malformed(f"{len(answer)} bytes for arrays of {size}")
-    return list(arrays)
-
-
-def _arrays(places: Any) -> tuple[tuple[RawArray, ...], int]:
-    """The arrays one behind another, and the bytes that all of them take."""
+def raw_from(said: Head, answer: Buffer) -> tuple[list[RawArray], float]:
+    """The places of the arrays, which must fill the answer exactly, and the milliseconds in the model."""
+    found = decoded(said, RawAnswer)
     arrays = []
     offset = 0
-    for name, dtype, shape in places:
-        size = size_of(_string(dtype), shape)
-        arrays.append(RawArray(_string(name), dtype, tuple(shape), offset, size))
+    for name, dtype, shape in found.arrays:
+        try:
+            size = size_of(dtype, shape)
+        except WireError as error:
+            raise Malformed(str(error)) from None
+        arrays.append(RawArray(name, dtype, shape, offset, size))
         offset += size
-    return tuple(arrays), offset
-
-
-_repeated_arrays = lru_cache(maxsize=_SHAPES)(_arrays)
+    if offset != len(answer):
+        raise Malformed(f"{len(answer)} bytes for arrays of {offset}")
+    return arrays, found.worker_ns / 1e6
 
 
 def sample_from(said: Head) -> tuple[list[dict[str, Json]], list[Json] | None]:
     """Rows of a table, and their truths."""
-    rows, truths = said["rows"], said["truths"]
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise Malformed("rows are no objects")
-    return rows, truths if isinstance(truths, list) else None
+    found = decoded(said, Sample)
+    return found.rows, found.truths
 
 
 def outcome_from(said: Head, round_trip: float) -> Outcome:
     """The answer to one request, with the milliseconds of its round trip."""
-    outputs = said.get("outputs", {})
-    if not isinstance(outputs, dict):
-        raise Malformed("outputs is no object")
-    score = said.get("score")
-    return Outcome(
-        int(said["rows"]),
-        outputs,
-        float(said["worker_ms"]),
-        round_trip,
-        warning_texts(said.get("warnings")),
-        None if score is None else numbers(score),
-        _string(said.get("unscored", ""))[:1000],
-    )
+    found = decoded({"outputs": {}, **said, "round_trip_ms": round_trip}, Outcome)
+    if not found.warnings and not found.unscored:
+        return found
+    return replace(_with_safe_texts(found), unscored=found.unscored[:1000])
 
 
-def _string(value: Any) -> str:
-    if not isinstance(value, str):
-        raise Malformed(f"text expected, {type(value).__name__} found")
-    return value[:10_000]
+def _with_safe_texts(found: Warned) -> Warned:
+    return replace(found, warnings=warning_texts(found.warnings))
 
 
 def numbers(value: Any) -> dict[str, float]:
     """The numbers of an object; {} for what is none."""
-    if not isinstance(value, dict):
-        return {}
-    return {str(name)[:100]: float(one) for name, one in value.items() if isinstance(one, (int, float))}
+    items = value.items() if isinstance(value, dict) else ()
+    return {name[:100]: float(one) for name, one in items if isinstance(one, (int, float)) and abs(one) < _MOST}

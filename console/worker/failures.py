@@ -166,7 +166,7 @@ def _frame(said: list[Any]) -> Frame:
 
 
 def _items(value: Any, cap: int, kind: type = dict) -> list[Any]:
-    return [one for one in value[:cap] if isinstance(one, kind)] if isinstance(value, list) else []
+    return [one for one in value[:cap] if isinstance(one, kind)] if isinstance(value, (list, tuple)) else []
 
 
 def _text(value: Any, cap: int = TEXT_CAP) -> str:

@@ -8,12 +8,13 @@ import os
 import re
 import resource
 import signal
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 
-from backends.base import NO_MEMORY, Inspection
-from backends.load_plan import LoadPlan
+from backends.core.errors import NO_MEMORY
+from backends.core.inspection import Inspection
+from backends.core.load_plan import LoadPlan
 from console.errors import ConsoleError, Failed
 from console.free_memory import free_memory
 from console.os_errors import OF_THE_MACHINE, hint, why
@@ -22,7 +23,7 @@ from console.worker.answers import columns_from
 from console.worker.failures import error_of, new_failure
 from console.worker.launcher import Launcher
 from console.worker.process import ChildProcess
-from console.worker.strict import inspection_from
+from console.worker.strict import Malformed, inspection_from
 from console.worker.wire import Head
 
 DEADLINE = 30.0
@@ -92,6 +93,12 @@ class Inspectors:
         inspection, _plan = await self._ask({"name": name}, (fd,), name, deadline, anew)
         return inspection
 
+    async def inspect_directory(self, members: Mapping[str, int], name: str, *, anew: bool = False) -> Inspection:
+        """The facts of a directory by its open members. Raises as `inspect` does."""
+        fields: Head = {"name": name, "members": list(members)}
+        inspection, _plan = await self._ask(fields, tuple(members.values()), name, DEADLINE, anew)
+        return inspection
+
     async def plan(
         self,
         fd: int,
@@ -103,7 +110,7 @@ class Inspectors:
         deadline: float = DEADLINE,
         anew: bool = False,
     ) -> tuple[Inspection, bytes]:
-        """The facts of `fd`, and the load plan of where its arrays lie (see `backends.load_plan`).
+        """The facts of `fd`, and the load plan of where its arrays lie (see `backends.core.load_plan`).
 
         With `memory`, an empty memfd of the file's size, the file is read only through a copy made there once, of at
         most `room` bytes, which in the end holds everything but what the plan calls raw. `opened`, an empty memfd,
@@ -134,7 +141,7 @@ class Inspectors:
                 raise
             try:
                 return columns_from(head)
-            except (ValueError, KeyError, TypeError) as error:
+            except Malformed as error:
                 child.kill("protocol", "sent columns that are none and was killed")
                 message = f"the inspector's answer is malformed: {error}"
                 raise error_of(new_failure(name, "columns", "protocol", message)) from None

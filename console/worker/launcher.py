@@ -35,7 +35,6 @@ from console.worker.wire import Head
 from console.worker.zygote import PRELOAD, Zygote
 
 START_DEADLINE = 30.0
-REHEARSE_DEADLINE = 30.0
 BOOT = os.path.join(PACKAGE_ROOT, "console", "worker", "boot.py")
 
 _ENVIRONMENT = {
@@ -124,17 +123,18 @@ class Launcher:
         plan = sandbox or self.sandbox
         if path != sys.executable:
             await self._require_fit(label, path)
+        limits, child = limits or self.limits, None
         if kind == "worker" and not fresh and path == sys.executable:
-            standing = self._taken(limits or self.limits, plan, label)
-            if standing is not None:
-                return standing
+            child = self._taken(limits, plan, label)
         try:
-            return await self._spawned(kind, label, path, fresh, limits or self.limits, plan)
+            child = child or await self._spawned(kind, label, path, fresh, limits, plan)
         except (OSError, RuntimeError, MemoryError) as error:
             system = as_system_error(error)
             if system is None:
                 raise
             raise _not_started(kind, label, path, system) from None
+        self._look_after(child, limits, plan)
+        return child
 
     async def _spawned(
         self, kind: str, label: str, path: str, fresh: bool, limits: Limits, plan: SandboxPlan
@@ -171,21 +171,16 @@ class Launcher:
             return None
         child = self._standby.take()
         if child is not None:
-            self._watch.resume(child)
             child.claim(label)
         return child
 
     async def _stand(self) -> ChildProcess | None:
-        """A fork that has loaded and asked models of our own."""
+        """A fork in its sandbox, which is looked after once it is given something."""
         self._standing = self.limits, self.sandbox
         try:
-            child = await self._spawned("worker", "", sys.executable, False, *self._standing)
+            return await self._spawned("worker", "", sys.executable, False, *self._standing)
         except ConsoleError:
             return None
-        with suppress(ConsoleError):
-            await child.request("rehearse", deadline=REHEARSE_DEADLINE)
-        self._watch.rest(child)
-        return child
 
     async def close(self) -> None:
         """End every child and remove their scratch directories."""
@@ -283,7 +278,6 @@ class Launcher:
         child.selftest, failed = selftest_of(head.get("selftest"))
         expected = Expected(child.pid, limits, identity, child.group.name)
         child.layers = layers_of(head.get("layers"), ours, child.selftest, failed, expected)
-        self._look_after(child, limits, plan)
         after = time.perf_counter() - begun
         child.sandbox_ms = (*milliseconds(head.get("sandbox_ms")), (before + after) * 1e3)
         python = head.get("python")

@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from time import perf_counter
 from typing import TypeVar
 
-from backends.base import Json
+from backends.core.inspection import Json
 from console import awake
 from console.errors import ConsoleError
 from console.library_versions import Versions
@@ -19,6 +19,7 @@ from console.worker import shared
 from console.worker.answers import (
     HoldoutRows,
     Loaded,
+    Methods,
     RawArray,
     Saved,
     data_from,
@@ -31,26 +32,18 @@ from console.worker.answers import (
     sample_from,
     saved_from,
 )
-from console.worker.failures import error_of, new_failure, texts, version_texts
-from console.worker.forms import CallForm, Forms
+from console.worker.failures import error_of, new_failure, version_texts
 from console.worker.launcher import Launcher
 from console.worker.limits import Limits, SandboxPlan
-from console.worker.mapped import MappedFile
 from console.worker.outputs import OutputFiles
-from console.worker.packed import METHODS, ROW_RANGE
-from console.worker.placement import Placement
 from console.worker.process import ChildProcess
-from console.worker.shared import Buffer
-from console.worker.strict import Malformed
-from console.worker.wire import Head, WireError
+from console.worker.shared import Buffer, MappedFile
+from console.worker.strict import Malformed, decoded
+from console.worker.wire import Head
 
 T = TypeVar("T")
 Progress = Callable[[int, float], None]
 """Hears of rows, and of the share of a file, that were read."""
-_METHODS = frozenset(METHODS)
-
-FEW_ROWS = 256
-"""Requests of more rows than this may take long: the worker is free to run anywhere before it gets them."""
 INLINE_CAP = 256 << 10
 """Rows of more bytes than this go through shared memory."""
 
@@ -63,9 +56,6 @@ class Worker:
         self.asked = 0
         """Questions that are being put to it; whoever chooses among workers counts here."""
         self._start_ms = start_ms
-        self._forms = Forms()
-        self._shares = False
-        self.placement = Placement(child.pid)
 
     @classmethod
     async def start(
@@ -150,7 +140,6 @@ class Worker:
             if on_progress is not None and isinstance(head.get("rows"), int):
                 on_progress(head["rows"], numbers(head).get("share", 0.0))
 
-        self.placement.release()
         head, _body = await self.child.request(
             "open_data",
             {
@@ -187,33 +176,9 @@ class Worker:
         Without `outputs` only times (and scores) come back. `score` compares with the target what `predict` answers:
         `correct` and `rows` for classes, sums of absolute and squared error for numbers, `missing` truths.
         """
-        if stop is None or not 0 <= start <= stop or not _METHODS.issuperset(methods):
-            fields = {"data": data, "start": start, "stop": stop, "methods": list(methods)}
-            return await self._call("call", {**fields, "outputs": outputs, "score": score}, deadline)
-        methods = tuple(methods)
-        form = self._forms.table(data, methods, outputs, score)
-        begun = awake.now()
-        head, _body = await self._ask(form, ROW_RANGE.pack(start, stop), methods, deadline, stop - start)
-        spent = awake.now() - begun
-        return self._checked(lambda said: outcome_from(said, spent * 1e3), head)
-
-    async def _ask(
-        self, form: CallForm, end: bytes, methods: tuple[str, ...], deadline: float, rows: int
-    ) -> tuple[Head, bytes]:
-        """Make one call whose form is known; where that is a small one that comes alone, learn how best to wait."""
-        phase = methods[0] if methods else "predict"
-        placement = self.placement
-        if rows > FEW_ROWS or not self.child.alone:
-            placement.release()
-            return await self.child.call(form, end, phase, deadline, None)
-        if placement.awake and not self._shares:
-            self._shares = True
-            await self.child.share_mailbox()
-        begun = perf_counter()
-        placement.asked(begun)
-        answer = await self.child.call(form, end, phase, deadline, placement)
-        placement.alone(begun, perf_counter())
-        return answer
+        fields = {"data": data, "start": start, "stop": stop, "methods": list(methods)}
+        given = f"rows of table {data}"
+        return await self._call("call", {**fields, "outputs": outputs, "score": score}, deadline, given)
 
     async def resolve(self, methods: Sequence[str] = (), *, deadline: float = 30.0) -> tuple[str, ...]:
         """The methods that a call of these asks; no `methods` means the first that the model has.
@@ -221,7 +186,7 @@ class Worker:
         Raises ChildRefused where it has one of them not, or none that answers rows.
         """
         head, _body = await self.child.request("resolve", {"methods": list(methods)}, deadline=deadline)
-        return self._checked(lambda said: texts(said["methods"]), head)
+        return self._checked(lambda said: decoded(said.get("methods"), Methods), head)
 
     async def call_rows(
         self,
@@ -250,7 +215,6 @@ class Worker:
         keeps from fitting; `marked` only those whose bit is set.
         """
         fields = {"data": data, "metrics": [metric] if metric else [], "held_back": held_back}
-        self.placement.release()
         head, _body = await self.child.request("evaluate", fields, body=marked, deadline=deadline)
         return self._checked(evaluated_from, head)
 
@@ -293,25 +257,25 @@ class Worker:
         the model. Small calls that wait while the model is busy share one call of it, where its answer for a row does
         not depend on others; each fails for itself. What is large goes through shared memory both ways.
         """
-        shape, methods = tuple(shape), tuple(methods)
+        fields: Head = {"dtype": dtype, "shape": tuple(shape), "methods": list(methods)}
+        given = f"raw array {fields['shape']} {dtype}"
+        answer: Buffer
         if isinstance(numbers, int) or len(numbers) > INLINE_CAP:
-            head, answer = await self._call_shared(dtype, shape, methods, numbers, deadline)
+            head, answer = await self._call_shared(fields, given, numbers, deadline)
         else:
-            form = self._forms.array(dtype, shape, methods, len(numbers))
-            rows = shape[0] if shape else FEW_ROWS
-            head, answer = await self._ask(form, bytes(numbers), methods, deadline, rows)
+            head, answer = await self.child.request(
+                "call_array", fields, body=bytes(numbers), deadline=deadline, input=given
+            )
         try:
-            return raw_from(head, answer), answer, head["worker_ns"] / 1e6
-        except (Malformed, WireError, KeyError, TypeError, ValueError) as error:
+            arrays, milliseconds = raw_from(head, answer)
+        except Malformed as error:
             raise self._malformed(error) from None
+        return arrays, answer, milliseconds
 
     async def _call_shared(
-        self, dtype: str, shape: tuple[int, ...], methods: tuple[str, ...], numbers: Buffer | int, deadline: float
+        self, fields: Head, given: str, numbers: Buffer | int, deadline: float
     ) -> tuple[Head, Buffer]:
         """The same with rows and answers in shared memory; a memfd of the caller's stays the caller's."""
-        fields = {"dtype": dtype, "shape": shape, "methods": list(methods)}
-        given = f"raw array {shape} {dtype}"
-        self.placement.release()
         rows = numbers if isinstance(numbers, int) else await asyncio.to_thread(shared.written, numbers)
         try:
             answers = shared.empty()
@@ -350,7 +314,6 @@ class Worker:
         of `total` rows.
         """
         fields = {"data": data, "start": start, "stop": stop, "methods": list(methods), "forms": list(forms)}
-        self.placement.release()
         with OutputFiles(forms) as files:
             begun = awake.now()
             head, _body = await self.child.request(
@@ -360,7 +323,7 @@ class Worker:
             try:
                 outputs, found = files.read(head)
                 return replace(outcome_from(head, spent * 1e3), outputs=outputs), found
-            except (Malformed, shared.NotSealed, KeyError, TypeError, ValueError) as error:
+            except (Malformed, shared.NotSealed) as error:
                 raise self._malformed(error) from None
 
     async def save(
@@ -377,7 +340,6 @@ class Worker:
         Both are asked the first rows of the open table `data` (random rows without one).
         """
         fields = {"format": format, "data": data, "options": options or {}}
-        self.placement.release()
         head, _body = await self.child.request("save", fields, fds=(fd,), deadline=deadline)
         return self._checked(saved_from, head)
 
@@ -385,18 +347,16 @@ class Worker:
         """Unload: end the process and wait until it is gone."""
         await self.child.end()
 
-    async def _call(self, op: str, fields: Head, deadline: float, fds: Sequence[int] = ()) -> Outcome:
-        """A call of any size, that may take long: the worker is let go wherever there is room."""
-        self.placement.release()
+    async def _call(self, op: str, fields: Head, deadline: float, given: str | None = None) -> Outcome:
         begun = awake.now()
-        head, _body = await self.child.request(op, fields, fds=fds, deadline=deadline)
+        head, _body = await self.child.request(op, fields, deadline=deadline, input=given)
         spent = awake.now() - begun
         return self._checked(lambda said: outcome_from(said, spent * 1e3), head)
 
     def _checked(self, convert: Callable[[Head], T], head: Head) -> T:
         try:
             return convert(head)
-        except (Malformed, KeyError, TypeError, ValueError) as error:
+        except Malformed as error:
             raise self._malformed(error) from None
 
     def _malformed(self, error: Exception) -> ConsoleError:

@@ -6,14 +6,21 @@ import json
 import os
 from collections.abc import Sequence
 from types import TracebackType
+from typing import Annotated
 
-from backends.base import Json
+from msgspec import Meta
+
+from backends.core.inspection import Json
 from console.worker import shared
+from console.worker.answers import Count
 from console.worker.shared import Buffer
-from console.worker.strict import Malformed
+from console.worker.strict import Malformed, decoded
 from console.worker.wire import Head
 
 __all__ = ["OutputFiles"]
+
+Parts = dict[str, list[tuple[Annotated[str, Meta(max_length=1000)], Count]]]
+"""Names and sizes in bytes, one behind another, by form."""
 
 
 class OutputFiles:
@@ -53,7 +60,7 @@ class OutputFiles:
 
 
 def _parts(said: Head, form: str) -> list[tuple[str, int]]:
-    return [(str(name)[:1000], int(size)) for name, size in said["parts"][form]]
+    return decoded(said.get("parts"), Parts).get(form, [])
 
 
 def _parsed(parts: list[tuple[str, int]], data: Buffer) -> dict[str, Json]:

@@ -11,27 +11,24 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from console.errors import ConsoleError
 from console.library_versions import Versions
 from console.os_errors import hint, why
 from console.records import Failure, Layer, Memory
-from console.worker import mailbox
 from console.worker.deadlines import Deadlines
 from console.worker.exits import Exit, OomCounters, is_dying, is_stopped, resident_bytes
 from console.worker.failures import error_of, from_frame, new_failure
-from console.worker.forms import CallForm
 from console.worker.groups import Group
 from console.worker.line import Line
-from console.worker.mailbox import Mailbox
-from console.worker.mapped import MappedFile
 from console.worker.output import OutputRing
+from console.worker.shared import MappedFile
 from console.worker.wire import Head, WireError
 
 IN_FLIGHT_CAP = 64
 ALONE = 2
-"""So many requests in a row that found no other unanswered have a single caller: theirs need not wait for company."""
+"""So many requests in a row that found no other unanswered have a single caller: theirs are sent at once."""
 EVENTS_A_SECOND = 2_000
 DUMP_SECONDS = 0.15
 """How long a child that overstayed has to print its Python stack before it is killed."""
@@ -42,7 +39,6 @@ GONE_SECONDS = 30.0
 REAP_SECONDS = 0.2
 """How long a zygote may take to tell how a child ended that was killed from here; how is known anyhow."""
 DRAIN_CHUNKS = 64
-NOTES_CAP, NOTE_CHARACTERS = 16, 300
 _ASKED_FOR = ("ended", "unloaded")
 """Codes of an end that the console or its operator wanted."""
 
@@ -50,22 +46,6 @@ _PHASES = {"open_data": "read data", "sample_rows": "read data", "start": "start
 
 Reap = Callable[[], Coroutine[Any, Any, Exit]]
 OnEvent = Callable[[Head], None]
-OnNote = Callable[[str], None]
-
-
-class Hold(Protocol):
-    """How the answer to a small call is waited for: for so many seconds at once, and then in the event loop.
-
-    `awake`: neither side goes to sleep meanwhile, and another call follows soon.
-    """
-
-    @property
-    def seconds(self) -> float:
-        """0 where the event loop goes on at once."""
-
-    @property
-    def awake(self) -> bool:
-        """Costs both processors, and the time of two wake-ups less."""
 
 
 @dataclass(eq=False, slots=True)
@@ -74,7 +54,7 @@ class _Pending:
     phase: str
     seconds: float
     on_event: OnEvent | None = None
-    input: str | CallForm | None = None
+    input: str | None = None
     late: bool = False
 
 
@@ -106,9 +86,6 @@ class ChildProcess:
         self.exit: Exit | None = None
         self.ended = asyncio.Event()
         self.on_end: list[Callable[[ChildProcess], None]] = []
-        self.notes: list[str] = []
-        """What is to be known of it beside its answers; `on_note` hears of each as it comes."""
-        self.on_note: OnNote | None = None
         self._pidfd = pidfd
         self._reap = reap
         self._loop = asyncio.get_running_loop()
@@ -136,11 +113,6 @@ class ChildProcess:
     def busy(self) -> int:
         """Requests that have no answer yet, those included that nobody waits for any more."""
         return len(self._pending)
-
-    @property
-    def alone(self) -> bool:
-        """Whether the requests of late came one at a time."""
-        return self._alone >= ALONE
 
     @property
     def over_its_limit(self) -> bool:
@@ -218,75 +190,13 @@ class ChildProcess:
         number = self._last_id
         self._alone = 0 if self._pending else self._alone + 1
         try:
-            self._line.send({**(fields or {}), "op": op, "id": number}, body, fds, gather=not self.alone)
+            self._line.send({**(fields or {}), "op": op, "id": number}, body, fds, gather=self._alone < ALONE)
         except WireError as error:
             raise self._not_sent(phase, error) from None
         except OSError as error:
             message = f"cannot send the request: {why(error)}"
             raise error_of(new_failure(self.label, phase, "not-sent", message, hint=hint(error))) from None
         return self._expect(number, _Pending(self._loop.create_future(), phase, deadline, on_event, input))
-
-    async def call(
-        self, form: CallForm, end: bytes, phase: str, deadline: float, hold: Hold | None
-    ) -> tuple[Head, bytes]:
-        """A call whose frame is known but for its end; answers and raises as `request` does.
-
-        While it is the only one, `hold` says for how long its answer is waited for before the event loop goes on; it
-        has had a turn while the child was at work, where both stay awake.
-        """
-        if not self.alive:
-            raise error_of(self.death_failure(phase, str(form)))
-        if len(self._pending) >= IN_FLIGHT_CAP:
-            raise self._too_many(phase)
-        self._last_id = number = self._last_id + 1
-        self._alone = 0 if self._pending else self._alone + 1
-        alone = self._alone >= ALONE
-        awake = alone and hold is not None and hold.awake
-        try:
-            frame = form.frame(number, end, soon=awake)
-            if awake:
-                self._line.post(frame)
-            else:
-                self._line.send_frame(frame, gather=not alone)
-        except WireError as error:
-            raise self._not_sent(phase, error) from None
-        future = self._expect(number, _Pending(self._loop.create_future(), phase, deadline, None, form))
-        if awake and hold is not None:
-            await self._held_awake(future, hold.seconds)
-        elif alone and hold is not None and hold.seconds:
-            self._line.hold(hold.seconds, awake=False)
-        return await future
-
-    async def _held_awake(self, future: asyncio.Future[tuple[Head, bytes]], seconds: float) -> None:
-        """Wait for an answer without going to sleep; the event loop goes round once meanwhile."""
-        try:
-            await self._turn(future)
-            if seconds and len(self._pending) == 1 and not future.done():
-                self._line.hold(seconds, awake=True)
-        finally:
-            self._line.rest()
-
-    async def share_mailbox(self) -> None:
-        """Let calls that follow fast on each other go through shared memory; where that cannot be, nothing changes."""
-        with suppress(OSError, ValueError, ConsoleError):
-            fd = mailbox.created()
-            if fd is None:
-                return
-            try:
-                await self.request("mailbox", fds=(fd,))
-                if self.alive:
-                    self._line.mailbox = Mailbox(fd, console=True)
-            finally:
-                os.close(fd)
-
-    @staticmethod
-    async def _turn(future: asyncio.Future[tuple[Head, bytes]]) -> None:
-        """Let the event loop go round once."""
-        try:
-            await asyncio.sleep(0)
-        except asyncio.CancelledError:
-            future.cancel()
-            raise
 
     def _expect(self, number: int, pending: _Pending) -> asyncio.Future[tuple[Head, bytes]]:
         """An answer to this number comes within its deadline."""
@@ -306,13 +216,6 @@ class ChildProcess:
         waiting = [pending.future for pending in self._pending.values()]
         if waiting:
             await asyncio.wait(waiting, timeout=seconds)
-
-    def note(self, text: str) -> None:
-        """Take down what is to be known of it; no more than a child may say."""
-        if len(self.notes) < NOTES_CAP:
-            self.notes.append(text[:NOTE_CHARACTERS])
-            if self.on_note is not None:
-                self.on_note(self.notes[-1])
 
     def kill(self, code: str = "ended", why: str = "was ended by the console") -> None:
         """End it now, whatever it does; `code` and `why` are what requests in flight are told."""
@@ -348,8 +251,6 @@ class ChildProcess:
             failure = from_frame(head["failure"], self.label, pending.phase, tail, memory, self.versions, details)
             self._answer(number, error_of(failure, details if isinstance(details, dict) else {}))
         else:
-            if "note" in head:
-                self.note(str(head["note"]))
             self._answer(number, (head, body))
 
     def _on_event(self, pending: _Pending, head: Head) -> None:
@@ -443,8 +344,7 @@ class ChildProcess:
             shutil.rmtree(self.scratch, ignore_errors=True)
         for number in list(self._pending):
             pending = self._pending[number]
-            given = None if pending.input is None else str(pending.input)
-            self._answer(number, error_of(self.death_failure(pending.phase, given)))
+            self._answer(number, error_of(self.death_failure(pending.phase, pending.input)))
         if self.mapped is not None:
             self.mapped.close()
         self.ended.set()

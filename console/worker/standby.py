@@ -1,4 +1,7 @@
-"""A worker that stands ready before it is asked for: forked, in its sandbox, tested, rehearsed, given nothing yet."""
+"""A worker that stands ready before it is asked for: forked, in its sandbox, tested, given nothing yet.
+
+It saves a load what the fork and the sandbox take, some 30 ms.
+"""
 
 from __future__ import annotations
 

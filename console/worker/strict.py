@@ -1,104 +1,56 @@
-"""Rebuilds the records of `backends.base` from JSON a child sent: exact types, nothing unknown, nothing missing."""
+"""Records from JSON that a child sent: msgspec checks the types, and what it does not check is checked here."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import MISSING, fields
-from functools import cache
-from typing import Any, Union, get_args, get_origin
+from collections.abc import Iterable
+from dataclasses import fields
+from typing import Any, TypeVar
 
-from backends import base
-from backends.base import Inspection, Signature
+import msgspec
 
-Convert = Callable[[Any], Any]
+from backends.core.inspection import ArrayInfo, Finding, Inspection, ModelEntry, NameUse, Signature
+
 DEPTH_CAP = 40
+T = TypeVar("T")
 
 
 class Malformed(ValueError):
     """The JSON is not this record."""
 
 
+def decoded(value: Any, kind: type[T]) -> T:
+    """The record of this type that the JSON is. Raises Malformed."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise Malformed(str(error)) from None
+
+
 def inspection_from(value: Any) -> Inspection:
-    """The Inspection in a child's answer (or in a cache). Raises Malformed."""
-    found: Inspection = _record(Inspection)(value)
+    """The Inspection in a child's answer. Raises Malformed."""
+    found = decoded(value, Inspection)
+    _without_others([value], Inspection)
+    _without_others([value.get("signature", {})], Signature)
+    for name, kind in (("names", NameUse), ("models", ModelEntry), ("arrays", ArrayInfo), ("findings", Finding)):
+        _without_others(value.get(name, ()), kind)
+    check_json([found.parameters, found.details, found.signature.classes, *(one.parameters for one in found.models)])
     return found
 
 
-def signature_from(value: Any) -> Signature:
-    """The Signature in a child's answer. Raises Malformed."""
-    found: Signature = _record(Signature)(value)
-    return found
+def _without_others(found: Iterable[dict[str, Any]], kind: type[Any]) -> None:
+    """Raise Malformed where one has other fields than the record: msgspec passes over those of a dataclass."""
+    known = {field.name for field in fields(kind)}
+    if not all(one.keys() <= known for one in found):
+        raise Malformed(f"this is no {kind.__name__}: it has other fields")
 
 
-@cache
-def _record(kind: type) -> Convert:
-    known = {field.name: field for field in fields(kind)}
-    converts = {name: _convert(eval(str(field.type), vars(base))) for name, field in known.items()}
-    required = {name for name, field in known.items() if field.default is MISSING and field.default_factory is MISSING}
-
-    def convert(value: Any) -> Any:
-        if not isinstance(value, dict) or not required <= value.keys() <= known.keys():
-            raise Malformed(f"this is no {kind.__name__}")
-        return kind(**{name: converts[name](one) for name, one in value.items()})
-
-    return convert
-
-
-@cache
-def _convert(hint: Any) -> Convert:
-    if hint == base.Json:
-        return _json
-    origin, arguments = get_origin(hint), get_args(hint)
-    if origin is Union:
-        return _optional(_convert(next(one for one in arguments if one is not type(None))))
-    if origin is tuple:
-        return _tuple(_convert(arguments[0]))
-    if origin is dict:
-        return _mapping(_convert(arguments[1]))
-    if hint in (str, int, bool, float):
-        return _plain(hint)
-    return _record(hint)
-
-
-def _plain(kind: type) -> Convert:
-    def convert(value: Any) -> Any:
-        if type(value) is not kind:
-            raise Malformed(f"{kind.__name__} expected, {type(value).__name__} found")
-        return value
-
-    return convert
-
-
-def _optional(inner: Convert) -> Convert:
-    return lambda value: None if value is None else inner(value)
-
-
-def _tuple(inner: Convert) -> Convert:
-    def convert(value: Any) -> tuple[Any, ...]:
-        if not isinstance(value, list):
-            raise Malformed("list expected")
-        return tuple(inner(one) for one in value)
-
-    return convert
-
-
-def _mapping(inner: Convert) -> Convert:
-    def convert(value: Any) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            raise Malformed("object expected")
-        return {key: inner(one) for key, one in value.items()}
-
-    return convert
-
-
-def _json(value: Any, depth: int = 0) -> Any:
+def check_json(value: Any, depth: int = 0) -> None:
+    """Raise Malformed for JSON that is nested deeper than anybody writes it, or has a number that is none."""
     if depth > DEPTH_CAP:
         raise Malformed("nested too deeply")
-    if isinstance(value, list):
-        return [_json(one, depth + 1) for one in value]
-    if isinstance(value, dict):
-        return {key: _json(one, depth + 1) for key, one in value.items()}
     if isinstance(value, float) and not math.isfinite(value):
         raise Malformed("a number that is none")
-    return value
+    if isinstance(value, (list, tuple, dict)):
+        for one in value.values() if isinstance(value, dict) else value:
+            check_json(one, depth + 1)

@@ -17,6 +17,7 @@ from console.worker.launcher import Launcher
 from console.worker.limits import Limits, SandboxPlan
 from console.worker.process import ChildProcess
 from console.worker.scratch import end_processes
+from console.worker.strict import Malformed, decoded
 from console.worker.wire import Head
 
 OUTPUT_LINES = 40
@@ -137,18 +138,11 @@ class Trainer:
         fds = (memory, table, candidate, *file)
         head = await self._ask("train", fields, fds, f"the file {name}", on_progress, current.plan)
         try:
-            rows, held, seconds = int(head["rows"]), int(head["held_back"]), float(head["seconds"])
-            return Trained(
-                rows,
-                held,
-                seconds,
-                str(head["task"])[:40],
-                texts(head.get("notes")),
-                warning_texts(head.get("warnings")),
-                safe(str(head["decided"]), 2000),
-            )
-        except (KeyError, TypeError, ValueError) as error:
+            found = decoded(head, Trained)
+        except Malformed as error:
             raise self._malformed(error) from None
+        notes, warnings = texts(found.notes), warning_texts(found.warnings)
+        return replace(found, task=found.task[:40], notes=notes, warnings=warnings, decided=safe(found.decided, 2000))
 
     async def command(
         self, command: Sequence[str], directory: str, suffix: str, *, candidate: int, on_progress: Progress
@@ -177,8 +171,8 @@ class Trainer:
             raise
         self._running = False
         try:
-            return float(head["seconds"])
-        except (KeyError, TypeError, ValueError) as error:
+            return decoded(head.get("seconds"), float)
+        except Malformed as error:
             raise self._malformed(error) from None
 
     async def end(self) -> None:

@@ -33,26 +33,14 @@ class Watch:
 
     def __init__(self) -> None:
         self._children: dict[ChildProcess, Watched] = {}
-        self._resting: dict[ChildProcess, Watched] = {}
         self._looking: asyncio.Task[None] | None = None
 
     def add(self, child: ChildProcess, limits: Limits, *, memory: bool) -> None:
         """Look at this child until it ends."""
         self._children[child] = Watched(child.pid, child.scratch, limits, memory)
         child.on_end.append(self._forget)
-        self._begin()
-
-    def rest(self, child: ChildProcess) -> None:
-        """Leave out a child that was given nothing but code of our own, until `resume`."""
-        if (watched := self._children.pop(child, None)) is not None:
-            self._resting[child] = watched
-        self._end_without_children()
-
-    def resume(self, child: ChildProcess) -> None:
-        """Look at a child that rested, since it is about to be given something."""
-        if (watched := self._resting.pop(child, None)) is not None:
-            self._children[child] = watched
-            self._begin()
+        if self._looking is None:
+            self._looking = asyncio.get_running_loop().create_task(self._look())
 
     def close(self) -> None:
         """Look no more."""
@@ -60,16 +48,8 @@ class Watch:
             self._looking.cancel()
             self._looking = None
 
-    def _begin(self) -> None:
-        if self._looking is None:
-            self._looking = asyncio.get_running_loop().create_task(self._look())
-
     def _forget(self, child: ChildProcess) -> None:
         self._children.pop(child, None)
-        self._resting.pop(child, None)
-        self._end_without_children()
-
-    def _end_without_children(self) -> None:
         if not self._children:
             self.close()
 

@@ -16,14 +16,11 @@ import select
 import socket
 from collections import deque
 from collections.abc import Sequence
-from time import perf_counter
 from typing import Optional
 
-from console.worker.mailbox import Mailbox
 from console.worker.packed import DTYPES, METHODS, PACKED, SIZES, Head, WireError, packed, size_of, unpacked
 
 __all__ = [
-    "BELL",
     "DTYPES",
     "METHODS",
     "Decoder",
@@ -38,11 +35,9 @@ __all__ = [
 
 HEAD_CAP = 16 << 20
 BODY_CAP = 64 << 20
-FDS_CAP = 16
+FDS_CAP = 253
 READ_SIZE = 64 << 10
 """Bytes of one read: small enough that the allocator need not ask the kernel for each."""
-AWAKE_READ_SIZE = 4 << 10
-"""Bytes of a read that is tried again and again: enough for a small frame, and cheap to set aside in vain."""
 
 
 def encode(head: Head, body: bytes = b"") -> bytes:
@@ -63,10 +58,6 @@ def _no_constant(name: str) -> None:
 
 _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 _DECODER = json.JSONDecoder(parse_constant=_no_constant)
-
-
-BELL = encode({"bell": True})
-"""Wakes a side that may have gone to sleep before it saw what lies in its mailbox; it says nothing else."""
 
 
 class Decoder:
@@ -148,8 +139,6 @@ class Receiver:
         self._fds: list[int] = []
         self._poll = select.poll()
         self._poll.register(sock, select.POLLIN)
-        self.mailbox: Optional[Mailbox] = None
-        """Where frames lie too, once the console has said so."""
 
     def receive(self) -> Frame:
         """The next frame with its descriptors, as many as its head counts under `fds`.
@@ -162,42 +151,6 @@ class Receiver:
                     raise WireError("the line closed inside a frame")
                 raise EOFError
         return self._next()
-
-    def chunk(self, awake: float = 0.0) -> bytes:
-        """What one read brings, if nothing was read that was not handed out; it must be given to `feed` or answered.
-
-        For the first seconds of waiting, as many as `awake`, this process does not go to sleep: where that is as soon
-        over, being woken takes longer than what is waited for. Raises EOFError like `receive`.
-        """
-        if self._ready or self._fds or self._decoder.partial:
-            return b""
-        data = self._chunk_awake(awake) if awake else None
-        if data is None and self.mailbox is not None:
-            data = self.mailbox.leave()
-        if data is None:
-            data = self._chunk()
-        if not data:
-            raise EOFError
-        if self._fds or data.startswith(BELL):
-            self.feed(data)
-            return b""
-        return data
-
-    def settle(self) -> None:
-        """From now on frames come through the socket alone. Raises WireError."""
-        left = None if self.mailbox is None else self.mailbox.leave()
-        if left is not None:
-            self.feed(left)
-
-    def feed(self, data: bytes) -> None:
-        """Take what was read as the next of the stream, and what lies in the mailbox at a bell. Raises WireError."""
-        for frame in self._decoder.feed(data):
-            if "bell" not in frame[0]:
-                self._ready.append(frame)
-                continue
-            left = None if self.mailbox is None else self.mailbox.take()
-            if left is not None:
-                self._ready.extend(Decoder().feed(left))
 
     def peek(self) -> Optional[Head]:
         """The head of the next frame, if it was read already."""
@@ -212,33 +165,14 @@ class Receiver:
 
     def _read(self) -> bool:
         """Take one chunk from the socket; whether there was one."""
-        data = self._chunk()
-        if data:
-            self.feed(data)
-        return bool(data)
-
-    def _chunk_awake(self, seconds: float) -> Optional[bytes]:
-        """What comes within so many seconds, be it through the mailbox or the socket, if anything does."""
-        until = perf_counter() + seconds
-        mailbox = self.mailbox
-        while True:
-            frame = None if mailbox is None else mailbox.look()
-            if frame is not None:
-                return frame
-            try:
-                return self._chunk(AWAKE_READ_SIZE, socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                if perf_counter() > until:
-                    return None
-
-    def _chunk(self, size: int = READ_SIZE, flags: int = 0) -> bytes:
-        data, ancillary, _flags, _address = self._sock.recvmsg(size, _SPACE, flags)
+        data, ancillary, _flags, _address = self._sock.recvmsg(READ_SIZE, _SPACE)
         for level, kind, payload in ancillary:
             if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
                 received = array.array("i")
                 received.frombytes(payload[: len(payload) - len(payload) % received.itemsize])
                 self._fds.extend(received)
-        return data
+        self._ready.extend(self._decoder.feed(data))
+        return bool(data)
 
     def _next(self) -> Frame:
         head, body = self._ready.popleft()

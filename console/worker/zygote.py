@@ -8,41 +8,13 @@ import socket
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 
+from backends.core import registry
 from console.errors import ConsoleError
 from console.worker.exits import Exit
 from console.worker.failures import error_of, new_failure
 from console.worker.process import ChildProcess, Reap
 
-PRELOAD = (
-    "console.worker.child.model",
-    "backends.pickles",
-    "backends.joblibs",
-    "backends.hdf5",
-    "backends.hdf5_tree",
-    "backends.hdf5_decode",
-    "h5py",
-    "numpy",
-    "pandas",
-    "joblib",
-    "scipy.sparse",
-    "sklearn.pipeline",
-    "sklearn.compose",
-    "sklearn.preprocessing",
-    "sklearn.impute",
-    "sklearn.feature_extraction.text",
-    "sklearn.decomposition",
-    "sklearn.linear_model",
-    "sklearn.ensemble",
-    "sklearn.tree",
-    "sklearn.svm",
-    "sklearn.neighbors",
-    "sklearn.naive_bayes",
-    "sklearn.neural_network",
-    "sklearn.cluster",
-    "sklearn.calibration",
-    "sklearn.model_selection",
-    "sklearn.metrics",
-)
+PRELOAD = ("console.worker.child.model", *registry.preloaded())
 """What most models need; what is not installed is skipped."""
 
 PACKAGES = frozenset(name.partition(".")[0] for name in PRELOAD) - {"console", "backends"}

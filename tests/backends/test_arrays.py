@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backends import registry
-from backends.base import Damaged, Inspection, NotLoadable, Source
+from backends.core import registry
+from backends.core.errors import Damaged, NotLoadable
+from backends.core.inspection import Inspection
+from backends.core.source import Source
 
 
 def inspect(data: bytes) -> Inspection:

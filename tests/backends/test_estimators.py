@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from backends.base import resolve
+from backends.core.places import resolve
 from tests.estimators import SKIPPED, fit_all_estimators
 from tests.inspecting import inspect_bytes
 

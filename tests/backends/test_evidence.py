@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backends import registry
-from backends.base import NameUse, Source
-from backends.pickle_values import literal_words
+from backends.core import registry
+from backends.core.inspection import NameUse
+from backends.core.source import Source
+from backends.formats.pickle.values import literal_words
 
 
 class Payload:

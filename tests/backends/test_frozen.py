@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from backends import registry
-from backends.base import Damaged, NotLoadable
-from backends.frozen import Freezing, Frozen
-from backends.load_plan import BUFFER, DATASET, NUMBERS, OBJECTS, LoadPlan, Piece
+from backends.core import registry
+from backends.core.errors import Damaged, NotLoadable
+from backends.core.frozen import Freezing, Frozen
+from backends.core.load_plan import BUFFER, DATASET, NUMBERS, OBJECTS, LoadPlan, Piece
 from tests.frozen import froze, frozen
 
 X = np.random.RandomState(0).normal(size=(40, 3))

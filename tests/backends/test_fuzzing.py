@@ -17,9 +17,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from backends import registry
-from backends.base import Source
-from backends.pickle_walk import walk
+from backends.core import registry
+from backends.core.source import Source
+from backends.formats.pickle.walk import walk
 from console.records import Verdict
 from console.trust.policy import Policy
 from console.trust.verdict import judge

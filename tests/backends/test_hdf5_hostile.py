@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from backends.base import Damaged, Inspection, NotLoadable, Source
-from backends.hdf5 import Hdf5
-from backends.hdf5_tree import Limits, Tree, damage_as_errors, open_tree
+from backends.core.errors import Damaged, NotLoadable
+from backends.core.inspection import Inspection
+from backends.core.source import Source
+from backends.formats.hdf5 import own
+from backends.formats.hdf5.tree import Limits, Tree, damage_as_errors, open_tree
 from tests.inspecting import inspect_file
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,7 +31,7 @@ CANARY = b"canary: these bytes must never be read\n" * 10
 
 def load(path: Path) -> Any:
     with path.open("rb") as file:
-        return Hdf5().load(Source(file.fileno(), path.name)).model
+        return own.load(Source(file.fileno(), path.name)).model
 
 
 def codes(facts: Inspection) -> set[str]:
@@ -41,7 +44,7 @@ def model(tmp_path: Path) -> Path:
     fitted = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, X[:, 0] > 0)
     path = tmp_path / "model.h5"
     with path.open("w+b") as file:
-        Hdf5().save(fitted, file.fileno())
+        own.save(fitted, file.fileno())
     return path
 
 
@@ -131,6 +134,16 @@ def test_a_shape_bomb_is_told_without_allocating(tmp_path: Path, model: Path) ->
         load(model)
 
 
+def test_a_compressed_chunk_that_is_damaged_is_told(model: Path) -> None:
+    with h5py.File(model, "r+") as file:
+        group = file["/model/steps/standardscaler"]
+        del group["mean_"]
+        made = group.create_dataset("mean_", (3,), "f8", chunks=(3,), compression="gzip")
+        made.id.write_direct_chunk((0,), zlib.compress(bytes(24))[:-5])
+    with pytest.raises(Damaged, match="is damaged at"):
+        load(model)
+
+
 def test_an_unknown_filter_names_what_is_needed(model: Path) -> None:
     with h5py.File(model, "r+") as file:
         group = file["/model/steps/standardscaler"]
@@ -196,11 +209,12 @@ def test_a_file_cut_anywhere_is_damaged(model: Path, tmp_path: Path, cut: int) -
 
 FLIPPER = """
     import os, random, signal, sys
-    from backends.base import ArtifactError, Source
-    from backends import registry
-    from backends.hdf5 import Hdf5
+    from backends.core import registry
+    from backends.core.errors import ArtifactError
+    from backends.core.source import Source
+    from backends.formats.hdf5 import own
     data = bytearray(open(sys.argv[1], "rb").read())
-    Hdf5().load(Source(os.open(sys.argv[1], os.O_RDONLY)))
+    own.load(Source(os.open(sys.argv[1], os.O_RDONLY)))
     random.seed(int(sys.argv[2]))
     for number in range(int(sys.argv[3])):
         flipped = bytearray(data)
@@ -212,7 +226,7 @@ FLIPPER = """
         if not child:
             signal.alarm(10)
             code = 0
-            for step in (lambda: registry.inspect(Source(fd)), lambda: Hdf5().load(Source(fd))):
+            for step in (lambda: registry.inspect(Source(fd)), lambda: own.load(Source(fd))):
                 try:
                     step()
                 except ArtifactError:

@@ -21,10 +21,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
-from backends import registry
-from backends.base import Damaged, NotLoadable, Source, resolve
-from backends.hdf5 import Hdf5
-from backends.hdf5_allowed import allowed
+from backends.core import registry
+from backends.core.errors import Damaged, NotLoadable
+from backends.core.places import resolve
+from backends.core.source import Source
+from backends.formats.hdf5 import own
+from backends.formats.hdf5.allowed import allowed
 
 X = np.random.default_rng(0).normal(size=(60, 3))
 Y = (X[:, 0] > 0).astype(int)
@@ -36,13 +38,13 @@ def pipeline() -> Any:
 
 def saved(model: Any, path: Path, **options: Any) -> Path:
     with path.open("w+b") as file:
-        Hdf5().save(model, file.fileno(), **options)
+        own.save(model, file.fileno(), **options)
     return path
 
 
 def loaded(path: Path, **options: Any) -> Any:
     with path.open("rb") as file:
-        return Hdf5().load(Source(file.fileno(), path.name), **options).model
+        return own.load(Source(file.fileno(), path.name), **options).model
 
 
 def through(value: Any) -> Any:
@@ -50,8 +52,8 @@ def through(value: Any) -> Any:
     holder = StandardScaler()
     holder.value_ = value
     with tempfile.TemporaryFile("w+b") as file:
-        Hdf5().save(holder, file.fileno())
-        return Hdf5().load(Source(file.fileno())).model.value_
+        own.save(holder, file.fileno())
+        return own.load(Source(file.fileno())).model.value_
 
 
 def test_h5ls_shows_every_array_under_its_natural_name(tmp_path: Path) -> None:
@@ -184,7 +186,7 @@ def test_compression_makes_it_smaller_and_changes_nothing(tmp_path: Path) -> Non
 def test_a_descriptor_that_can_only_be_written_is_enough(tmp_path: Path) -> None:
     path = tmp_path / "model.h5"
     fd = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
-    Hdf5().save(pipeline(), fd)
+    own.save(pipeline(), fd)
     os.close(fd)
     assert np.array_equal(loaded(path).predict(X), pipeline().predict(X))
 
@@ -235,7 +237,7 @@ def local_function(values: Any) -> Any:
 )
 def test_what_is_not_on_the_list_is_refused_by_name_when_saving(model: Any, named: str) -> None:
     with tempfile.TemporaryFile("w+b") as file, pytest.raises(NotLoadable, match=named):
-        Hdf5().save(model, file.fileno())
+        own.save(model, file.fileno())
 
 
 @pytest.mark.parametrize("name", ["os:system", "builtins:eval", "builtins:getattr", "sklearn.base:clone.__globals__"])
@@ -247,7 +249,7 @@ def test_a_name_that_is_not_on_the_list_is_told_and_never_imported(tmp_path: Pat
         del group.attrs["@class"]
         group.attrs[marker] = name
     with path.open("rb") as file:
-        facts = Hdf5().inspect(Source(file.fileno()))
+        facts = own.inspect(Source(file.fileno()))
     assert not facts.loadable
     assert [found.code for found in facts.findings if found.code == "hdf5-unlisted-name"]
     assert name.split(":")[1] in {use.name for use in facts.names}
@@ -259,7 +261,7 @@ def test_state_that_replaces_a_method_is_told(tmp_path: Path) -> None:
     model = pipeline()
     model.steps[1][1].predict = np.log1p
     with saved(model, tmp_path / "override.h5").open("rb") as file:
-        facts = Hdf5().inspect(Source(file.fileno()))
+        facts = own.inspect(Source(file.fileno()))
     assert [found.code for found in facts.findings] == ["method-override"]
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from backends import registry
-from backends.base import NotLoadable, Source
+from backends.core import registry
+from backends.core.errors import NotLoadable
+from backends.core.source import Source
 
 pytestmark = pytest.mark.real
 

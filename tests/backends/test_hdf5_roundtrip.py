@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 import sklearn
 
-from backends.base import Inspection, Source, resolve
-from backends.convert import compare_outputs
-from backends.hdf5 import Hdf5
+from backends.core.convert import compare_outputs
+from backends.core.inspection import Inspection
+from backends.core.places import resolve
+from backends.core.source import Source
+from backends.formats.hdf5 import own
 from tests.estimators import fit_all_estimators
 
 
@@ -31,9 +33,9 @@ def trips() -> list[Trip]:
     found = []
     for name, model, X in fit_all_estimators():
         with tempfile.TemporaryFile("w+b") as file:
-            Hdf5().save(model, file.fileno())
+            own.save(model, file.fileno())
             source = Source(file.fileno())
-            found.append(Trip(name, model, X, Hdf5().load(source).model, Hdf5().inspect(source)))
+            found.append(Trip(name, model, X, own.load(source).model, own.inspect(source)))
     return found
 
 

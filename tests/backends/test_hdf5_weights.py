@@ -20,10 +20,12 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.svm import LinearSVC
 
-from backends import registry
-from backends.base import Damaged, Inspection, NotLoadable, Source
-from backends.convert import compare_outputs
-from backends.hdf5_weights import Hdf5Weights
+from backends.core import registry
+from backends.core.convert import compare_outputs
+from backends.core.errors import Damaged, NotLoadable
+from backends.core.inspection import Inspection
+from backends.core.source import Source
+from backends.formats.hdf5 import weights
 from tests.inspecting import inspect_file
 
 X = np.random.default_rng(0).normal(size=(60, 4))
@@ -165,4 +167,4 @@ def test_labels_in_another_file_are_not_read(tmp_path: Path) -> None:
 
 def test_a_class_without_a_plain_list_is_refused_when_saving() -> None:
     with tempfile.TemporaryFile("w+b") as file, pytest.raises(NotLoadable, match="hdf5, joblib or pickle"):
-        Hdf5Weights().save(RandomForestClassifier(2).fit(X, TWO), file.fileno())
+        weights.save(RandomForestClassifier(2).fit(X, TWO), file.fileno())

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from backends.base import ArtifactError, Inspection
+from backends.core.errors import ArtifactError
+from backends.core.inspection import Inspection
 from tests.hostile import SAMPLES, Sample
 from tests.inspecting import inspect_file
 

@@ -12,9 +12,11 @@ import h5py
 import numpy as np
 import pytest
 
-from backends import registry
-from backends.base import Damaged, Inspection, NotLoadable, Source, Unsupported
-from backends.keras_config import read_config
+from backends.core import registry
+from backends.core.errors import Damaged, NotLoadable, Unsupported
+from backends.core.inspection import Inspection
+from backends.core.source import Source
+from backends.formats.keras.config import read_config
 from tests.inspecting import inspect_file
 
 

@@ -14,10 +14,12 @@ import joblib
 import numpy as np
 import pytest
 
-from backends import registry
-from backends.base import Damaged, Inspection, Source
-from backends.frozen import Frozen
-from backends.load_plan import NUMBERS, LoadPlan, Piece
+from backends.core import registry
+from backends.core.errors import Damaged
+from backends.core.frozen import Frozen
+from backends.core.inspection import Inspection
+from backends.core.load_plan import NUMBERS, LoadPlan, Piece
+from backends.core.source import Source
 
 
 @contextmanager

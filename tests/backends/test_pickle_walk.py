@@ -22,11 +22,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backends.base import ArtifactError, Source
-from backends.pickle_reader import Budget
-from backends.pickle_values import DictValue, Instance
-from backends.pickle_walk import Walk, walk
-from backends.pickles import inspect_pickle
+from backends.core.errors import ArtifactError
+from backends.core.source import Source
+from backends.formats.pickle.plain import inspect_pickle
+from backends.formats.pickle.reader import Budget
+from backends.formats.pickle.values import DictValue, Instance
+from backends.formats.pickle.walk import Walk, walk
 from tests.hostile import SAMPLES
 
 

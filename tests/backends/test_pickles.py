@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 
-from backends import registry
-from backends.base import LoadedModel, NotLoadable, Source, Unsupported
-from backends.joblibs import COMPRESS
+from backends.core import registry
+from backends.core.errors import NotLoadable, Unsupported
+from backends.core.format import LoadedModel
+from backends.core.source import Source
+from backends.formats.pickle.joblibs import COMPRESS
 from tests.inspecting import inspect_file
 
 
@@ -56,7 +58,7 @@ def test_pickle_round_trip(forest: Any, path: Path, protocol: int) -> None:
 
 @pytest.mark.parametrize("compress", COMPRESS)
 def test_joblib_round_trip(forest: Any, path: Path, compress: str) -> None:
-    save({"model": forest}, path, "joblib", compress=compress)
+    save({"model": forest}, path, "joblib", compression=compress)
     inspection = inspect_file(path)
     assert (inspection.format, inspection.compression) == ("joblib", None if compress == "raw" else compress)
     assert inspection.complete
@@ -67,7 +69,7 @@ def test_joblib_round_trip(forest: Any, path: Path, compress: str) -> None:
 
 def test_an_unknown_compression_is_refused(forest: Any, path: Path) -> None:
     with pytest.raises(NotLoadable, match="no compression is called 'rar'"):
-        save(forest, path, "joblib", compress="rar")
+        save(forest, path, "joblib", compression="rar")
 
 
 @pytest.mark.parametrize("method", ["gzip", "bz2", "lzma"])

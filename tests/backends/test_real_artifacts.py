@@ -101,6 +101,7 @@ EXPECTED = (
     Expected("py3langid/data/model.npz.xz", "npz", "xz"),
     Expected("det1.npy", "npy"),
     Expected("CaptchaConda/data/filters.npz", "npz"),
+    Expected("l2_supercat_256.safetensors", "safetensors"),
 )
 LEGACY = sorted(
     path

@@ -15,9 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backends import pickle_probe, registry
-from backends.base import Inspection, MemorySource, Source, Unsupported
-from backends.pickle_heads import looks_like_pickle
+from backends.core import registry
+from backends.core.errors import Unsupported
+from backends.core.inspection import Inspection
+from backends.core.source import MemorySource, Source
+from backends.formats.pickle import probe as pickle_probe
+from backends.formats.pickle.heads import looks_like_pickle
 from console.records import Verdict
 from console.trust.policy import Policy
 from console.trust.verdict import judge

@@ -25,8 +25,9 @@ import pytest
 from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import FunctionTransformer
 
-from backends import registry
-from backends.base import ArtifactError, Source
+from backends.core import registry
+from backends.core.errors import ArtifactError
+from backends.core.source import Source
 from console.records import Judgement, Verdict
 from console.trust.policy import Policy
 from console.trust.verdict import judge, judge_error

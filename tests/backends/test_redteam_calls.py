@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from sklearn.feature_selection import SelectKBest, f_regression, mutual_info_classif
 
-from backends import registry
-from backends.base import Source
+from backends.core import registry
+from backends.core.source import Source
 from console.records import Verdict
 from tests.backends.test_redteam import HUGE, OBJECTS, data, dtype, group, judged, number, record
 from tests.hostile import call, name, text, wrapper

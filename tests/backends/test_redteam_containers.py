@@ -16,7 +16,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.tree import DecisionTreeClassifier
 
-from backends import registry
+from backends.core import registry
 from console.records import Verdict
 from tests.backends.test_redteam import ARRAY, PICKLE, archive, judged, tensors
 

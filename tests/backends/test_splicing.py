@@ -12,10 +12,10 @@ import joblib
 import numpy as np
 import pytest
 
-from backends import registry
-from backends.base import Damaged, NotLoadable
-from backends.frozen import Frozen
-from backends.load_plan import NUMBERS, OBJECTS, LoadPlan
+from backends.core import registry
+from backends.core.errors import Damaged, NotLoadable
+from backends.core.frozen import Frozen
+from backends.core.load_plan import NUMBERS, OBJECTS, LoadPlan
 from tests.estimators import fit_all_estimators
 from tests.frozen import Taken, frozen, small
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from backends import registry
-from backends.base import Inspection, NotLoadable, Source, Unsupported
+from backends.core import registry
+from backends.core.errors import NotLoadable, Unsupported
+from backends.core.inspection import Inspection
+from backends.core.source import Source
 from console.records import Verdict
 from console.trust.policy import Policy
 from console.trust.verdict import judge, judge_error
@@ -43,7 +45,7 @@ def test_an_honest_file_is_safe_and_shown_but_not_run(data: bytes, tmp_path: Pat
     assert judged.verdict is Verdict.SAFE
     assert "not-loadable" in {reason.code for reason in judged.reasons}
     with pytest.raises(NotLoadable, match="PyTorch"):
-        registry.backend("torch").load(Source(0, size=0))
+        registry.named("torch").load(Source(0, size=0))
 
 
 def test_a_module_pickled_whole_is_reviewed_by_its_name(tmp_path: Path) -> None:

@@ -18,10 +18,10 @@ import psutil
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
-from backends import registry
-from backends.base import Source
-from backends.frozen import Frozen
-from backends.load_plan import LoadPlan
+from backends.core import registry
+from backends.core.frozen import Frozen
+from backends.core.load_plan import LoadPlan
+from backends.core.source import Source
 from console.config import Settings
 from console.engine.rooms import Engine
 from console.loading.inspecting import plan_in
@@ -124,30 +124,15 @@ def planned(path: Path) -> Callable[[], Any]:
 
 
 def decompressing(root: Path, runs: int) -> list[Figure]:
-    """Compressed models read in this process, each way in turn: with all processors, with one, by joblib itself."""
+    """Compressed models read in this process, by plan and by joblib itself in turn."""
     found = []
     for name in COMPRESSED:
-        by_plan = planned(root / name)
-        ways = {f"{name}: by plan": by_plan, f"{name}: by plan, one processor": alone(by_plan)}
+        ways = {f"{name}: by plan": planned(root / name)}
         if name.endswith(".joblib"):
             ways[f"{name}: joblib.load"] = lambda name=name: joblib.load(root / name)  # type: ignore[misc]
         beside = list(ways)[-1]
         found += [Figure(way, "ms", values, beside) for way, values in in_turn(ways, runs).items()]
     return found
-
-
-def alone(read: Callable[[], Any]) -> Callable[[], Any]:
-    """The same where this thread, and those it starts, may use one processor only."""
-
-    def reads() -> Any:
-        allowed = os.sched_getaffinity(0)
-        os.sched_setaffinity(0, {min(allowed)})
-        try:
-            return read()
-        finally:
-            os.sched_setaffinity(0, allowed)
-
-    return reads
 
 
 async def starting(root: Path, runs: int) -> list[Figure]:

@@ -104,8 +104,9 @@ SCANNERS = (
 )
 
 _OURS = """
-from backends import registry
-from backends.base import ArtifactError, Source
+from backends.core import registry
+from backends.core.errors import ArtifactError
+from backends.core.source import Source
 from console.trust.policy import Policy
 from console.trust.verdict import judge, judge_error
 import os

@@ -15,6 +15,8 @@ from tests.cli.running import Run
 pytest.importorskip("onnxruntime")
 pytest.importorskip("skl2onnx")
 
+NAMES = ("tree.joblib", "tree.onnx")
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
@@ -28,32 +30,32 @@ def store(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_a_twin_is_compared_shown_and_kept_only_on_the_operators_word(run: Run, store: Path) -> None:
+def test_an_export_is_compared_shown_and_written_only_on_the_operators_word(run: Run, store: Path) -> None:
     asked = ("accelerate", str(store / "tree.joblib"), "--data", str(store / "rows.npy"))
     shown = run(*asked)
     assert shown.code == 0
     assert "METHOD" in shown.out
     assert "0 of 100,000 labels differ" in shown.out
-    assert "not kept; --yes keeps it" in shown.out
+    assert "tree.onnx is not written; --yes writes it" in shown.out
     assert "comparing in float32" in shown.err
-    twins = store / ".model-console" / "twins"
-    assert not twins.exists()
-    kept = run(*asked, "--yes", "--json").json
-    assert (kept["kept"], kept["dtype"], kept["differing"]) == (True, "float32", 0)
-    assert kept["routes"]["predict"][0][0] == 1
-    assert {one["rows"] for one in kept["timings"]} >= {1, 10, 100, 1_000}
-    assert sorted(one.suffix for one in twins.iterdir()) == [".json", ".onnx"]
-    answered = run("predict", str(store / "tree.joblib"), "--data", str(store / "rows.npy"), "--rows", "5", "--json")
-    assert answered.code == 0
-    assert run(asked[0], asked[1], "--drop").out == "the twin is removed\n"
-    assert "has no twin" in run(asked[0], asked[1], "--drop").out
-    assert list(twins.iterdir()) == []
+    assert not (store / "tree.onnx").exists()
+    written = run(*asked, "--yes", "--json").json
+    assert (written["written"], written["dtype"], written["differing"]) == (True, "float32", 0)
+    assert (written["path"], written["replaces"]) == ("tree.onnx", None)
+    assert {one["rows"] for one in written["timings"]} >= {1, 10, 100, 1_000}
+    told = run("inspect", str(store / "tree.onnx"), "--json").json
+    assert (told["format"], told["trust"]["verdict"]) == ("onnx", "safe")
+    given = ("--data", str(store / "rows.npy"), "--rows", "5", "--json")
+    answers = [run("predict", str(store / name), *given).json["outputs"]["predict"] for name in NAMES]
+    assert [int(label) for label in answers[0]] == [int(label) for label in answers[1]]
+    again = run(*asked)
+    assert "tree.onnx is there already: it would be kept as a version" in again.err
 
 
 def test_a_model_that_cannot_be_converted_is_a_failure_with_a_sentence(run: Run, store: Path) -> None:
     done = run("accelerate", str(store / "near.joblib"), "--data", str(store / "rows.npy"), "--yes")
     assert done.code == 1
-    assert "near.joblib cannot be accelerated: no ONNX twin answers like this model" in done.err
+    assert "near.joblib cannot be accelerated: no ONNX export answers like this model" in done.err
     assert "skl2onnx cannot convert it" in done.err
     assert "Traceback" not in done.err
     named = run("accelerate", str(store / "near.joblib"))

@@ -8,18 +8,16 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any, TypeVar
 
-import backends
+from backends.formats import pickle
 
 __all__ = ["traced"]
 
 Result = TypeVar("Result")
-_FILES = ("pickle_", "joblib_spans")
-_ROOT = str(Path(backends.__file__).parent)
+_ROOT = str(Path(pickle.__file__).parent)
 
 
 def _watched(code: CodeType) -> bool:
-    directory, _, name = code.co_filename.rpartition("/")
-    return directory == _ROOT and name.startswith(_FILES)
+    return code.co_filename.rpartition("/")[0] == _ROOT
 
 
 class _Tracer:

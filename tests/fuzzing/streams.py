@@ -17,7 +17,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from backends.pickle_opcodes import OPCODES
+from backends.formats.pickle.opcodes import OPCODES
 from tests import hostile, torch_files
 
 __all__ = ["CODES", "framed", "grow", "piece", "seeds"]

@@ -20,10 +20,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from backends import registry
-from backends.base import ArtifactError, MemorySource, Source
-from backends.memory import reserve
-from backends.pickle_walk import Walk, walk
+from backends.core import registry
+from backends.core.errors import ArtifactError
+from backends.core.memory import reserve
+from backends.core.source import MemorySource, Source
+from backends.formats.pickle.walk import Walk, walk
 from console.worker.child import landlock, sandbox, seccomp
 from tests.fuzzing.coverage import traced
 from tests.fuzzing.references import ENGINES, Inert

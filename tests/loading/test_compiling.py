@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from backends.base import NameUse
+from backends.core.inspection import NameUse
 from console.engine.rooms import Engine
 from console.loading.compiling import may_compile
 from console.records import Inspection

@@ -32,9 +32,8 @@ ASKED: dict[str, tuple[Callable[[Engine, Path], Awaitable[object]], ...]] = {
     "promote": (lambda of, out: of.updates.promote(PATH, "why not"),),
     "rollback": (lambda of, out: of.updates.rollback(PATH),),
     "accelerate": (
-        lambda of, out: of.twins.compare(PATH),
-        lambda of, out: of.twins.keep(PATH),
-        lambda of, out: of.twins.drop(PATH),
+        lambda of, out: of.accelerating.compare(PATH),
+        lambda of, out: of.accelerating.write(PATH),
     ),
     "sign": (lambda of, out: of.signing.sign(PATH, out),),
     "seal": (lambda of, out: of.at_rest.seal(PATH, (), out),),

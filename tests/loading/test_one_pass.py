@@ -167,7 +167,7 @@ async def test_what_opens_to_too_much_is_opened_again(
     engine: Engine, joblib_bytes: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(engine, zlib.compress(joblib_bytes))
-    monkeypatch.setattr(freezing, "OPENED_LIMIT", len(joblib_bytes) - 1)
+    monkeypatch.setattr(freezing, "room", lambda: len(joblib_bytes) - 1)
     before = memories()
     judged = await engine._facts.seal("m.joblib", to_load=True)
     assert judged.bytes.opened == -1

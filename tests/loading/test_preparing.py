@@ -11,7 +11,6 @@ from console.engine.rooms import Engine
 from console.errors import BadInput
 from console.loading import preparing
 from console.loading.facts import Judged
-from console.loading.kept_opened import KeptOpened
 from console.loading.preparing import Preparing
 from console.loading.shelf import Shelf
 from console.records import Artifact, FileIdentity, Verdict
@@ -44,11 +43,13 @@ async def test_who_passes_by_prepares_nothing_and_who_stays_prepares_once(monkey
     monkeypatch.setattr(preparing, "REST_S", 0.01)
     shelf, seals = Shelf(), Seals()
     shelf.put([row("a"), row("b"), row("c")])
-    found = Preparing(shelf, seals, KeptOpened())
+    found = Preparing(shelf, seals)
     for path in ("a", "b", "c", "c"):
         found.look_at(path)
     await seals.hear()
+    timer = found._timer
     found.look_at("c")
+    assert found._timer is timer
     shelf.put([row("c", size=11)])
     found.look_at("c")
     await seals.hear()
@@ -66,10 +67,10 @@ async def test_what_is_not_safe_or_large_or_sealed_is_left_alone(
     monkeypatch.setattr(preparing, "REST_S", 0.01)
     shelf, seals = Shelf(), Seals()
     shelf.put([other, row("b")])
-    found = Preparing(shelf, seals, KeptOpened())
+    found = Preparing(shelf, seals)
     for path in ("x", "no such path"):
         found.look_at(path)
-        assert not found._tasks
+        assert found._timer is None
     found.look_at("b")
     found.look_at("x")
     found.look_at("b")
@@ -80,15 +81,19 @@ async def test_what_is_not_safe_or_large_or_sealed_is_left_alone(
 
 async def test_a_load_takes_up_what_was_prepared_but_only_for_these_bytes(engine: Engine, store: Path) -> None:
     asked: list[str] = []
+    begun = asyncio.Event()
     plan = engine._inspectors.plan
 
     async def counted(fd: int, name: str = "", **options: Any) -> object:
         asked.append(name)
+        begun.set()
         return await plan(fd, name, **options)
 
     engine._inspectors.plan = counted  # type: ignore[method-assign, assignment]
     await until(engine, lambda: (found := engine.artifacts.row("a.joblib")) is not None and found.verdict)
     engine.artifacts.stand_on("a.joblib")
+    async with asyncio.timeout(20):
+        await begun.wait()
     await asyncio.gather(*engine.artifacts._preparing._tasks)
     assert asked == ["a.joblib"]
     first = await engine.models.load("a.joblib")

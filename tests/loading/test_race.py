@@ -18,9 +18,9 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from backends import registry
-from backends.base import Damaged
-from backends.frozen import Frozen
+from backends.core import registry
+from backends.core.errors import Damaged
+from backends.core.frozen import Frozen
 from console.config import Settings
 from console.engine.rooms import Engine
 from console.errors import Conflict, ConsoleError

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from backends.base import ArrayInfo, Inspection
+from backends.core.inspection import ArrayInfo, Inspection
 from console.loading.facts import CannotInspect
 from console.loading.remembered import Remembered, weight
 from console.records import Verdict

@@ -21,7 +21,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from backends.archives import MAX_DEPTH
+from backends.formats.archive.archives import MAX_DEPTH
 from console.cli.sweep import summary, worst
 from console.records import Verdict
 from tests.cli.conftest import run as run
@@ -226,9 +226,9 @@ def test_an_archive_that_cannot_be_opened_is_told(tree: Path, run: Run) -> None:
 PROMISES = {
     "m.joblib": bytes(4096),
     "m.mlmodel": b"\x08\x04\x12\x02",
-    "m.onnx": b"\x08\x0a\x12\x08skl2onnx\x1a\x06",
     "m.pkl": b"words\n",
     "m.pt": b"\x89PNG",
+    "m.tflite": b"\x1c\0\0\0TFL3" + bytes(24),
     "weights": b"GGUF\3\0\0\0" + bytes(24),
 }
 
@@ -238,23 +238,16 @@ def test_a_promise_that_nothing_here_reads_has_a_code_of_its_own(tree: Path, run
         (tree / name).write_bytes(data)
     done = run("inspect", str(tree), "--json")
     assert done.code == 5
-    assert "6 promise a model that nothing here reads: m.joblib, m.mlmodel, m.onnx, m.pkl, m.pt and 1 more" in done.err
+    assert (
+        "6 promise a model that nothing here reads: m.joblib, m.mlmodel, m.pkl, m.pt, m.tflite and 1 more" in done.err
+    )
     told = {one["path"]: one["trust"]["reasons"][0]["detail"] for one in done.json if one["trust"]["reasons"]}
-    assert "ONNX format, which this console does not read yet" in told["m.onnx"]
+    assert "TensorFlow Lite format, which this console does not read yet" in told["m.tflite"]
     assert "its name promises Core ML, which this console does not read yet" in told["m.mlmodel"]
     assert "GGUF format, which this console does not read yet" in told["weights"]
-    assert run("inspect", str(tree / "m.onnx")).code == 4
+    assert run("inspect", str(tree / "m.tflite")).code == 4
     (tree / "damaged.pkl").write_bytes(pickle.dumps(model())[:-40])
     assert run("inspect", str(tree)).code == 4
-
-
-def test_the_compiled_copies_of_a_store_promise_nothing(tree: Path, run: Run) -> None:
-    for place in (tree / ".model-console" / "twins", tree / "twins"):
-        place.mkdir(parents=True)
-        (place / "abc.onnx").write_bytes(PROMISES["m.onnx"])
-    done = run("inspect", str(tree), "--json")
-    assert done.code == 5
-    assert "1 file holds no model; 1 promises a model that nothing here reads: twins/abc.onnx" in done.err
 
 
 def test_what_is_no_file_is_counted_and_never_opened(tree: Path, run: Run) -> None:

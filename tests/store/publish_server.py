@@ -56,7 +56,7 @@ def seal(root: Path, path: str, source: Path, promotion: publish.Promotion) -> N
         def write() -> None:
             publish.publish(root, target, content, promotion, replaces=None)
 
-        remove_for(root, opened, root / target, content.digest or "", [sealed.digest_of(opened)], write)
+        remove_for(root, opened, root / target, content.digest or "", write)
 
 
 def child(request: dict[str, str], gate: int) -> int:

@@ -51,7 +51,7 @@ python = "../env/bin/python"
 
 def test_every_key_is_read_and_paths_are_the_files_own(store: Path) -> None:
     (store / "churn.recipe.toml").write_text(WHOLE)
-    found = recipe.load_recipe(store / "churn.joblib")
+    found = recipe.read_recipe(store / "churn.recipe.toml")
     assert found.path == store / "churn.recipe.toml"
     assert found.data == recipe.Data(f"{store}/data/churn-train.csv", "/abs/churn-holdout.csv", "churned")
     assert found.retrain.how is Mode.WARM_START
@@ -65,9 +65,8 @@ def test_every_key_is_read_and_paths_are_the_files_own(store: Path) -> None:
     assert found.environment.python == f"{store.parent}/env/bin/python"
 
 
-def test_without_a_recipe_everything_is_a_default(store: Path) -> None:
-    found = recipe.load_recipe(store / "m.pkl")
-    assert found == recipe.Recipe()
+def test_without_a_recipe_everything_is_a_default() -> None:
+    found = recipe.Recipe()
     assert found.retrain.how is Mode.FIT
     assert found.gate.conditions == 0
     assert found.keep.versions == 10
@@ -75,7 +74,7 @@ def test_without_a_recipe_everything_is_a_default(store: Path) -> None:
 
 def test_a_command_is_a_mode_of_its_own(store: Path) -> None:
     (store / "m.recipe.toml").write_text('[retrain]\ncommand = ["python", "train.py", "--out", "{candidate}"]\n')
-    found = recipe.load_recipe(store / "m.pkl")
+    found = recipe.read_recipe(store / "m.recipe.toml")
     assert found.retrain.how is Mode.COMMAND
     assert found.retrain.command == ("python", "train.py", "--out", "{candidate}")
 
@@ -149,7 +148,7 @@ def test_a_link_to_a_recipe_does_not_count_and_is_told(store: Path, target: str)
     (store / "m.recipe.toml").symlink_to(target)
     assert recipe.recipe_path(store / "m.pkl") == store / "m.recipe.toml"
     with pytest.raises(BadInput, match="is a symbolic link, and a link to a recipe does not count") as told:
-        recipe.load_recipe(store / "m.pkl")
+        recipe.read_recipe(store / "m.recipe.toml")
     assert told.value.hint == "copy the recipe here, or remove the link"
 
 
@@ -160,10 +159,3 @@ def test_which_recipe_belongs_to_which_artifact(store: Path) -> None:
     (store / "churn.v2.recipe.toml").write_text("")
     assert recipe.recipe_path(store / "churn.v2.pkl.gz") == store / "churn.v2.recipe.toml"
     assert recipe.recipe_path(store / "churn.pkl") is None
-
-
-def test_data_that_is_not_there_is_told_apart_from_a_wrong_recipe(store: Path) -> None:
-    (store / "m.recipe.toml").write_text('[data]\ntrain = "t.csv"\nholdout = "h.csv"\n')
-    (store / "h.csv").write_text("a\n1\n")
-    found = recipe.load_recipe(store / "m.pkl")
-    assert recipe.missing_data(found) == (f"data.train: there is no {store}/t.csv",)

@@ -21,15 +21,9 @@ PATH = "models/churn.pkl"
 
 
 def make(root: Path) -> dict[str, str]:
-    """A store with an open artifact and its twin, and the request that seals it."""
+    """A store with an open artifact, and the request that seals it."""
     (root / "models").mkdir(parents=True)
     (root / PATH).write_bytes(PLAIN)
-    with opening.open_artifact(root, PATH) as opened:
-        name = sealed.digest_of(opened).removeprefix("sha256:")
-    twins = root / ".model-console/twins"
-    twins.mkdir(parents=True)
-    for suffix in (".onnx", ".json"):
-        (twins / f"{name}{suffix}").write_bytes(PLAIN)
     candidate = root.parent / f"{root.name}-sealed"
     candidate.write_bytes(SEALED)
     return {"root": str(root), "path": PATH, "action": "seal", "content": str(candidate)}
@@ -47,7 +41,7 @@ def check_settled(root: Path) -> None:
         assert holding(root, PLAIN) == set()
         assert holding(root, SEALED) == {f"{PATH}.age"}
     else:
-        assert {path for path in holding(root, PLAIN) if not path.startswith(".model-console/twins")} == {PATH}
+        assert holding(root, PLAIN) == {PATH}
         assert holding(root, SEALED) == set()
     assert not [path for path in root.rglob("*") if path.name.endswith(".tmp")]
     assert not list((root / ".model-console/removals").glob("*"))
@@ -115,7 +109,7 @@ def begun(root: Path) -> remove.Removal:
         opening.open_artifact(root, PATH) as opened,
         pytest.raises(Cut),
     ):
-        remove_for(root, opened, root / f"{PATH}.age", sealed.digest_of(other), [], write)
+        remove_for(root, opened, root / f"{PATH}.age", sealed.digest_of(other), write)
     return found[0]
 
 
@@ -157,6 +151,6 @@ def test_a_file_that_changes_while_it_is_sealed_stays(tmp_path: Path) -> None:
         (root / PATH).write_bytes(b"other")
 
     with opening.open_artifact(root, PATH) as opened, pytest.raises(Conflict, match="changed meanwhile"):
-        remove_for(root, opened, root / f"{PATH}.age", "sha256:" + "0" * 64, [], write)
+        remove_for(root, opened, root / f"{PATH}.age", "sha256:" + "0" * 64, write)
     assert (root / PATH).read_bytes() == b"other"
     assert leavings.settle(root) == ((), [])

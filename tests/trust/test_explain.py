@@ -15,7 +15,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from backends.base import ArtifactError
+from backends.core.errors import ArtifactError
 from console.records import Artifact, Change, Explanation, Judgement, Report, Verdict
 from console.records.words import news
 from console.trust.explain import explain

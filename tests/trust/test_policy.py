@@ -17,6 +17,7 @@ from console.trust.policy import DEFAULT_MANDATORY, Policy, accept, load_policy
 
 DIGEST = "sha256:" + "ab" * 32
 OTHER = "sha256:" + "cd" * 32
+PIN = f"[[pin]]\ndigest = '{DIGEST}'"
 KEY = "ed25519:" + base64.b64encode(bytes(range(32))).decode("ascii")
 
 
@@ -43,29 +44,38 @@ def test_store_and_user_policies_are_taken_together(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("trused = []", ["unknown key 'trused'", "policy.toml"]),
-        ("trusted = 'a.B'", ["'trusted' must be a list of strings"]),
-        ("trusted = ['os.system']", ["os.system", "no policy can allow it"]),
-        ("trusted = ['mine.*']", ["mine.*", "whole names"]),
-        ("trusted = ['Ratio']", ["Ratio", "whole names"]),
-        ("pin = 3", ["[[pin]]"]),
-        ("[[pin]]\ndigest = 'sha256:12'", ["pin.digest"]),
-        (f"[[pin]]\ndigest = '{DIGEST}'\nwhy = 3", ["'pin.why' must be a string"]),
-        (f"[[pin]]\ndigest = '{DIGEST}'\nbecause = 'x'", ["unknown key 'pin.because'"]),
-        ("[sandbox]\nmandatory = 'all'", ["'sandbox.mandatory' must be a list"]),
-        ("sandbox = 1", ["'sandbox' must be a table"]),
-        ("[sandbox]\nmandatory = ['secomp']", ["unknown layer 'secomp'", "'seccomp'"]),
-        ("[require]\npin = 'yes'", ["'require.pin' must be true or false"]),
-        ("[require]\nsignatures = true", ["unknown key 'require.signatures'", "'signature'"]),
-        ("[signing]\nkeys = ['ed25519:c2hvcnQ=']", ["signing.keys", "32 bytes"]),
-        ("[signing]\nkeys = ['rsa:" + "A" * 43 + "=']", ["signing.keys", "ed25519:"]),
-        ("[roles]\nowner = ['ml']", ["unknown key 'roles.owner'"]),
-        ("[roles]\nview = [3]", ["'roles.view' must be a list of strings"]),
-        ("[recipes]\ninterpreters = ['env/bin/python']", ["recipes.interpreters", "absolute"]),
+        ("trused = []", ["toml:1: unknown key 'trused' at the top; did you mean 'trusted'?"]),
+        ("\ntrusted = 'a.B'", ["toml:2: trusted must be a list of strings, not 'a.B'"]),
+        ("trusted = ['os.system']", ["toml:1: trusted holds 'os.system', which could ", "no policy can allow it"]),
+        ("trusted = ['a.B', 'mine.*']", ["trusted: each must be a whole name such as ", "not 'mine.*'"]),
+        ("trusted = ['Ratio']", ["trusted: each must be a whole name such as ", "not 'Ratio'"]),
+        ("pin = 3", ["pin must be a list of tables, each under [[pin]], not 3"]),
+        ("[pin]", ["pin must be a list of tables, each under [[pin]], not a table"]),
+        ("[[pin]]\nwhy = 'x'", ["toml:1: pin.digest is missing"]),
+        ("[[pin]]\ndigest = 'sha256:12'", ["toml:2: pin.digest must read sha256: and 64 hexadecimal digits, not '"]),
+        (f"{PIN}\n{PIN}\nwhy = 3", ["toml:5: pin.why must be a string, not 3"]),
+        (f"{PIN}\nbecause = 'x'", ["toml:3: unknown key 'because' in [pin]"]),
+        ("[sandbox]\nmandatory = 'all'", ["toml:2: sandbox.mandatory must be a list of strings, not 'all'"]),
+        ("sandbox = 1", ["sandbox must be a table, not 1"]),
+        (
+            "[sandbox]\nmandatory = ['secomp']",
+            ["toml:2: sandbox.mandatory: each must be one of descriptors, ", "not 'secomp'; did you mean 'seccomp'?"],
+        ),
+        ("[require]\npin = 'yes'", ["toml:2: require.pin must be true or false, not 'yes'"]),
+        ("[require]\nsignatures = true", ["toml:2: unknown key 'signatures' in [require]; did you mean 'signature'?"]),
+        ("[signing]\nkeys = ['ed25519:c2hvcnQ=']", ["toml:2: signing.keys: each must read ed25519: and 32 bytes "]),
+        ("[signing]\nkeys = ['rsa:" + "A" * 43 + "=']", ["signing.keys: each must read ed25519:"]),
+        ("[roles]\nowner = ['ml']", ["toml:2: unknown key 'owner' in [roles]"]),
+        ("[roles]\nview = ['a', 3]", ["toml:2: roles.view: each must be a string, not 3"]),
+        ("[roles]\nview = ['']", ["toml:2: roles.view: each must not be empty"]),
+        (
+            "[recipes]\ninterpreters = ['env/bin/python']",
+            ["recipes.interpreters: each must be an absolute path"],
+        ),
         ("trusted = [\n= 3", ["policy.toml", "line 2"]),
     ],
 )
-def test_errors_name_file_and_key(tmp_path: Path, text: str, words: list[str]) -> None:
+def test_errors_name_file_line_and_key(tmp_path: Path, text: str, words: list[str]) -> None:
     write(tmp_path, text)
     with pytest.raises(BadInput) as caught:
         load_policy(None, tmp_path)

@@ -28,9 +28,11 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
-from backends import registry
-from backends.base import ArtifactError, Damaged, Inspection, NameUse, Source, Unsupported
-from backends.findings import FINDING_CODES, finding
+from backends.core import registry
+from backends.core.errors import ArtifactError, Damaged, Unsupported
+from backends.core.findings import FINDING_CODES, finding
+from backends.core.inspection import Inspection, NameUse
+from backends.core.source import Source
 from console.records import Judgement, Verdict
 from console.trust.policy import Pin, Policy
 from console.trust.verdict import (

@@ -6,7 +6,7 @@ from copy import deepcopy
 from dataclasses import replace
 from functools import cache
 
-from backends.base import ArrayInfo, Finding, Inspection, Json, ModelEntry, NameUse, Signature
+from backends.core.inspection import ArrayInfo, Finding, Inspection, Json, ModelEntry, NameUse, Signature
 from console.monitor.series import Recorder
 from console.records import (
     Artifact,

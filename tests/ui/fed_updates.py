@@ -11,11 +11,11 @@ from console.records import (
     AuditEntry,
     Comparison,
     EncryptedFile,
+    ExportProgress,
     Json,
     SignedContents,
     Standing,
     Target,
-    TwinProgress,
     UpdatePlan,
     UpdateStatus,
     Version,
@@ -68,24 +68,21 @@ class FedAcceleration(FedRoom):
 
     async def compare(
         self, path: str, *, data: str | None = None, at: str = "", accept: str | None = None
-    ) -> AsyncIterator[TwinProgress]:
-        async def made(tell: Callable[[TwinProgress], None]) -> TwinProgress:
+    ) -> AsyncIterator[ExportProgress]:
+        async def made(tell: Callable[[ExportProgress], None]) -> ExportProgress:
             def hear(phase: str) -> None:
-                tell(TwinProgress(phase))
+                tell(ExportProgress(phase))
 
-            return TwinProgress("compared", await self._feeder.accelerate(path, at=at, accept=accept, on_phase=hear))
+            return ExportProgress("compared", await self._feeder.accelerate(path, at=at, accept=accept, on_phase=hear))
 
         async for progress in reported(made):
             yield progress
 
-    async def keep(self, path: str) -> None:
-        await self._feeder.keep_twin(path)
+    async def write(self, path: str) -> Version:
+        return await self._feeder.write_export(path)
 
     async def discard(self, path: str) -> None:
-        await self._feeder.discard_twin(path)
-
-    async def drop(self, path: str) -> bool:
-        return False
+        await self._feeder.discard_export(path)
 
 
 class FedSecurity(FedRoom):

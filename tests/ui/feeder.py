@@ -21,6 +21,7 @@ from console.records import (
     Json,
     Layer,
     ModelData,
+    OnnxComparison,
     Outcome,
     Permissions,
     ProbeState,
@@ -28,7 +29,6 @@ from console.records import (
     Report,
     StoreStatus,
     Target,
-    Twinned,
     UpdatePlan,
     UpdateProgress,
     Version,
@@ -238,11 +238,11 @@ class Feeder:
         at: str = "",
         accept: str | None = None,
         on_phase: Callable[[str], None] = lambda phase: None,
-    ) -> Twinned:
-        raise BadInput(f"{path} has no twin")
+    ) -> OnnxComparison:
+        raise BadInput(f"{path} has no export")
 
-    async def keep_twin(self, path: str) -> None:
-        self.asked.append(("keep_twin", path))
+    async def write_export(self, path: str) -> Version:
+        raise BadInput(f"{path} has no export")
 
-    async def discard_twin(self, path: str) -> None:
-        self.asked.append(("discard_twin", path))
+    async def discard_export(self, path: str) -> None:
+        self.asked.append(("discard_export", path))

@@ -15,7 +15,7 @@ from textual.color import Color
 from textual.content import Content
 from textual.theme import Theme
 
-from backends.base import ModelEntry
+from backends.core.inspection import ModelEntry
 from console.config import Settings
 from console.records import Event, EventKind, Verdict
 from console.safe_text import SIGNS

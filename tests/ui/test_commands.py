@@ -7,12 +7,12 @@ from functools import partial
 import pytest
 from textual.widgets import Input
 
+from console.nearest import nearest
 from console.start import OF_MODEL, SCREENS, Start
 from console.trust.roles import Permission, Role
 from console.ui.app import ConsoleApp
 from console.ui.commands import COLUMN_NAMES, SETTINGS, chosen_columns
 from console.ui.keys import ACTIONS, BY_ID
-from console.ui.nearest import nearest
 from console.ui.screens.about import AboutScreen
 from console.ui.screens.charts import ChartsScreen
 from console.ui.screens.errors import ErrorsScreen
@@ -185,10 +185,10 @@ WRONG = (
     ("columns clas size", "there is no column clas (did you mean class?)"),
     ("columns -model", "model is always shown"),
     ("columns size -rss", "either named or taken away"),
-    ("rate fast", "it takes a number, from 0 to 100000"),
-    ("rate 1e9", "it takes a number, from 0 to 100000"),
-    ("rate nan", "it takes a number, from 0 to 100000"),
-    ("batch 1.5", "it takes a whole number, from 1 to 100000"),
+    ("rate fast", "it takes a number from 0 to 100000"),
+    ("rate 1e9", "it takes a number from 0 to 100000"),
+    ("rate nan", "it takes a number from 0 to 100000"),
+    ("batch 1.5", "it takes a whole number from 1 to 100000"),
     ("home churn", "nothing follows it"),
     ("load chrun", "no model is called chrun: did you mean churn/rf.joblib?"),
     ("unload joblib", "down chooses one"),

@@ -56,7 +56,8 @@ async def test_an_end_asked_for_while_a_screen_is_being_built_is_no_defect() -> 
     async with console_on(demo()) as console:
         app = console.app
         home = await console.on(HomeScreen)
-        palette = PaletteScreen(home, [])
+        palette = PaletteScreen()
+        palette.begin(home)
         app.push_screen(palette)
         app.exit(None, 143)
         await console.ended()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from backends.base import Signature
+from backends.core.inspection import Signature
 from console.records import DataColumns, Target
 from console.ui.fit import fit_of, likely_target
 

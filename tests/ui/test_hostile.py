@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from backends.base import Inspection, ModelEntry, NameUse, Signature
+from backends.core.inspection import Inspection, ModelEntry, NameUse, Signature
 from console.errors import Failed
 from console.records import (
     Artifact,

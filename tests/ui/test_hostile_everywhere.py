@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from textual import events
 
-from backends.base import ArrayInfo, Signature
+from backends.core.inspection import ArrayInfo, Signature
 from console.config import Settings
 from console.errors import BadInput, Failed
 from console.loading.worker_logs import WorkerLog

@@ -123,7 +123,7 @@ def test_what_works_in_dialogs_gets_no_key_that_edits_a_line() -> None:
     assert checked({"load": ("ctrl+w",)})
 
 
-CHOSEN = {
+CHOSEN: dict[str, str | tuple[str, ...]] = {
     "load": ("L",),
     "probe": ("f5", "ctrl+y"),
     "quit": ("Q",),

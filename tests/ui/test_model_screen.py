@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from backends.base import ModelEntry
+from backends.core.inspection import ModelEntry
 from console.errors import BadInput
 from console.records import (
     DataFile,

@@ -225,12 +225,12 @@ async def test_long_lines_are_wrapped_under_their_text_and_none_reaches_the_scro
         await driver.until(lambda: "幅" in driver.picture())
         await driver.press("g")
         pane = driver.widget(LogPane)
-        long = [pane._drawn(1, part).plain for part in range(pane._ended[1].rows)]
+        long = [pane.drawn(row).plain for row in range(pane._ends[0], pane._ends[1])]
         assert sum(row.count("a") for row in long) == 190
         assert all(row in rows_of(driver) for row in (" " + one.rstrip() for one in long[:5]))
         await driver.press("G")
         assert pane.lines == 3
-        wide = [pane._drawn(2, part).plain for part in range(pane._ended[2].rows)]
+        wide = [pane.drawn(row).plain for row in range(pane._ends[1], pane._ends[2])]
         assert sum(row.count("幅") for row in wide) == 90
 
 

@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Input
 
-from backends.base import Signature
+from backends.core.inspection import Signature
 from console.config import Settings, Theme
 from console.loading.worker_logs import WorkerLog
 from console.records import DataColumns, Expected

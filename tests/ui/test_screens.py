@@ -282,6 +282,42 @@ async def test_where_nothing_is_left_to_do_the_footer_tells_the_way_back() -> No
         await console.until(lambda: console.picture().splitlines()[-1].startswith(" esc back  "))
 
 
+async def test_what_stays_built_begins_anew_each_time_it_is_opened() -> None:
+    feeder = demo()
+    async with console_on(feeder) as console:
+        await console.press("colon")
+        palette = await console.on(PaletteScreen)
+        await console.write("kmeans")
+        await console.press("escape", "v")
+        events = await console.on(EventsScreen)
+        await console.press("G", "colon")
+        assert await console.on(PaletteScreen) is palette
+        assert palette.query_one(Input).value == ""
+        await console.until(lambda: "Show all keys" in console.picture())
+        await console.press("escape", "question_mark")
+        helped = await console.on(HelpScreen)
+        await console.until(lambda: "keys of the events screen" in console.picture())
+        await console.press("G", "escape", "escape", "v")
+        assert await console.on(EventsScreen) is events
+        assert events.query_one(LineList).at_top
+        await console.press("escape", "question_mark")
+        assert await console.on(HelpScreen) is helped
+        await console.until(lambda: "keys of the home screen" in console.picture())
+        assert helped.query_one(TextPane).scroll_offset.y == 0
+
+
+async def test_a_screen_that_stays_built_can_be_opened_above_itself() -> None:
+    async with console_on(demo()) as console:
+        await console.press("v")
+        events = await console.on(EventsScreen)
+        await console.press("j", "enter")
+        await console.until(lambda: console.app.screen is not events)
+        await console.press("v")
+        assert await console.on(EventsScreen) is not events
+        await console.press("escape", "escape")
+        assert await console.on(EventsScreen) is events
+
+
 async def test_a_line_that_is_cut_says_so_before_the_scrollbar() -> None:
     async with console_on(demo(), size=(80, 24)) as console:
         await console.press("colon")

@@ -172,7 +172,7 @@ SCREENS: dict[str, Callable[[], Screen[None]]] = {
     "sandbox": lambda: SandboxScreen(DRIVEN),
     "trust": lambda: TrustScreen("fraud/lr.pkl"),
     "update": lambda: UpdateScreen(DRIVEN),
-    "help": lambda: HelpScreen("home"),
+    "help": HelpScreen,
     **{f"model {tab}": lambda tab=tab: ModelScreen(DRIVEN, tab) for tab in TABS if tab != "try"},  # type: ignore[misc]
     **{f"dead {tab}": lambda tab=tab: ModelScreen(DEAD, tab) for tab in TABS},  # type: ignore[misc]
 }
@@ -295,7 +295,7 @@ async def test_a_death_is_told_once_in_whichever_order_it_comes(kinds: tuple[str
         for kind in kinds:
             feeder.say(kind, DRIVEN, "it died", "failure")
         await console.until(lambda: len(console.app._notifications))
-        feeder.say("worker.note", DRIVEN)
+        feeder.say("worker.phase", DRIVEN)
         await console.pilot.pause()
         assert len(console.app._notifications) == 1
 

@@ -124,8 +124,7 @@ async def test_a_training_that_writes_where_it_may_not_fails_with_its_output(eng
         await updated(engine, path)
     assert (engine.root / "hold.csv").read_bytes() == before
     assert caught.value.code == "training-failed"
-    kept = engine.failures.last_of(path)
-    assert kept is not None
+    (kept,) = (one for one in engine.failures.all() if one.artifact == path)
     assert (kept.code, kept.exit) == ("training-failed", "exit code 1")
     assert kept.stderr.splitlines()[:2] == ["cheating", "Traceback (most recent call last):"]
 

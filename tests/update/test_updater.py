@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from backends import registry
+from backends.core import registry
 from console.engine.rooms import Engine
 from console.errors import BadInput, Conflict, Failed, NeedsReview, Refused, Usage
 from console.records import Event, Mode, Verdict

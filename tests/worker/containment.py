@@ -33,7 +33,7 @@ ORDER = (
 )  # fmt: skip
 """Where several layers stop an attack, the first of these is named: a call meets them in this order."""
 NEEDS = {"landlock": ("no_new_privs",), "seccomp": ("no_new_privs",)}
-MODULES = ("console.worker.child.model", "backends.pickles", "numpy")
+MODULES = ("console.worker.child.model", "backends.formats.pickle.plain", "numpy")
 LIMITS = Limits(
     memory=256 << 20,
     address_factor=8,

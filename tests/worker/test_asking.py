@@ -45,7 +45,13 @@ IN_PLACE = (
     SimpleImputer(copy=False),
 )
 SPOILS = "(lambda found: (X.__setitem__(slice(None), 0), found)[1])([float(one) for one in numpy.asarray(X)[:, 0]])"
-MODULES = ("console.worker.child.model", "backends.pickles", "sklearn.linear_model", "sklearn.preprocessing", "pandas")
+MODULES = (
+    "console.worker.child.model",
+    "backends.formats.pickle.plain",
+    "sklearn.linear_model",
+    "sklearn.preprocessing",
+    "pandas",
+)
 ROWS, TRUTH = load_breast_cancer(return_X_y=True)
 
 

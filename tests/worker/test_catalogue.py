@@ -14,8 +14,8 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 
-from backends import registry
-from backends.base import Source
+from backends.core import registry
+from backends.core.source import Source
 from console.records import Verdict
 from console.trust.policy import Policy
 from console.trust.verdict import judge

@@ -18,8 +18,8 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.tree import DecisionTreeClassifier
 
-from backends import registry
-from backends.base import Source
+from backends.core import registry
+from backends.core.source import Source
 from console.records import LAYERS, Verdict
 from console.trust.policy import Policy
 from console.trust.verdict import judge
@@ -145,7 +145,7 @@ async def test_a_trainer_is_tested_too_but_for_the_processes_it_needs(launcher: 
 
 
 async def test_a_fork_of_the_zygote_is_confined_like_any_other(launcher: Launcher, ground: Ground) -> None:
-    await launcher.warm(modules=("console.worker.child.model", "backends.pickles", "numpy")).warmed()
+    await launcher.warm(modules=("console.worker.child.model", "backends.formats.pickle.plain", "numpy")).warmed()
     fresh, forked = [await Worker.start(launcher, "hostile", fresh=fresh) for fresh in (True, False)]
     assert fresh.child.selftest == forked.child.selftest
     trials = Trials(launcher, ground, sys.executable)
@@ -172,7 +172,9 @@ def boosting() -> Any:
 
 
 async def test_a_safe_file_that_crashes_costs_its_worker_only(launcher: Launcher, open_file: OpenFile) -> None:
-    await launcher.warm(modules=("console.worker.child.model", "backends.pickles", "sklearn.ensemble")).warmed()
+    await launcher.warm(
+        modules=("console.worker.child.model", "backends.formats.pickle.plain", "sklearn.ensemble")
+    ).warmed()
     bystander = await Worker.start(launcher, "bystander", fresh=False)
     await bystander.load(open_file(pickle.dumps(Payload(predicting("[1]"))), "other.pkl"), "pickle")
     for model, width in ((tree(), 8), (boosting(), 3)):

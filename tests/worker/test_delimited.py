@@ -21,7 +21,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backends.base import Source
+from backends.core.source import Source
 from console.worker.child.data import delimited
 from console.worker.child.data.delimited import Columns, read_delimited
 from console.worker.child.data.json_lines import is_json_lines, read_json_lines

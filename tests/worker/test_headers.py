@@ -15,7 +15,7 @@ import pandas
 import pytest
 import scipy.sparse
 
-from backends.base import Source
+from backends.core.source import Source
 from console.records import DataColumns, ReadOptions
 from console.worker.child.data.options import ReadOptions as ChildOptions
 from console.worker.child.headers import NAMES_CAP, columns_of

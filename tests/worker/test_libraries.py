@@ -25,7 +25,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from backends.base import Source
+from backends.core.source import Source
 from console.worker.child import calls
 from console.worker.child.main import Refusal
 from console.worker.child.methods import method_of

@@ -22,7 +22,7 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from backends.base import Source
+from backends.core.source import Source
 from console.worker.child.data.options import ReadOptions
 from console.worker.child.main import Refusal
 from console.worker.child.tables import Table, Target, read_table

@@ -20,14 +20,19 @@ from console.worker.answers import Loaded
 from console.worker.failures import ChildFailed, ChildRefused
 from console.worker.launcher import Launcher
 from console.worker.model import Worker
-from console.worker.placement import Way
 from tests.frozen import frozen
 from tests.worker.payloads import Load, OpenFile, predicting
 
 X = numpy.random.default_rng(0).normal(size=(40, 3))
 Y = numpy.where(X[:, 0] > 0, "yes", "no")
 FRAME = pandas.DataFrame(X, columns=["a", "b", "c"]).assign(y=Y)
-MODULES = ("console.worker.child.model", "backends.pickles", "backends.joblibs", "sklearn.ensemble", "pandas")
+MODULES = (
+    "console.worker.child.model",
+    "backends.formats.pickle.plain",
+    "backends.formats.pickle.joblibs",
+    "sklearn.ensemble",
+    "pandas",
+)
 
 
 async def loaded(launcher: Launcher, open_file: OpenFile, model: Any) -> tuple[Worker, Loaded]:
@@ -213,22 +218,6 @@ async def test_a_missing_module_is_named_with_its_phase(worker: Worker, evil: Lo
     assert caught.value.failure is not None
     assert caught.value.failure.phase == "import"
     assert "pip install no_such_library" in (caught.value.hint or "")
-
-
-@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one processor only")
-async def test_a_worker_kept_near_is_let_go_before_it_gets_much_to_do(launcher: Launcher, open_file: OpenFile) -> None:
-    worker, _told = await loaded(launcher, open_file, Ridge().fit(X, X[:, 1]))
-    everywhere = os.sched_getaffinity(worker.child.pid)
-    handle, _table = await worker.open_data(
-        open_file(FRAME.drop(columns="y").to_csv(index=False).encode(), "d.csv"), "d"
-    )
-    for many in (lambda: worker.call(handle), lambda: worker.call_array("<f8", (300, 3), bytes(300 * 24))):
-        for _ in range(2):
-            await worker.call(handle, 0, 1)
-        worker.placement._go(Way.NEAR)
-        assert len(os.sched_getaffinity(worker.child.pid)) == 1
-        await many()
-        assert os.sched_getaffinity(worker.child.pid) == everywhere
 
 
 async def test_the_live_score_maps_outliers_and_counts_what_has_no_truth(worker: Worker, open_file: OpenFile) -> None:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backends.base import Source
+from backends.core.source import Source
 from console.worker.child import overlap
 from console.worker.child.main import Refusal
 

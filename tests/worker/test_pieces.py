@@ -20,7 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
-from backends.base import Source
+from backends.core.source import Source
 from console.worker.child import pieces
 from console.worker.child.data import delimited
 from console.worker.child.data.delimited import read_delimited

@@ -104,7 +104,7 @@ async def test_the_environment_is_our_list(
         monkeypatch.setenv(name, "/somewhere")
     monkeypatch.setenv("TZ", "UTC")
     if not fresh:
-        await launcher.warm(modules=("console.worker.child.model", "backends.pickles")).warmed()
+        await launcher.warm(modules=("console.worker.child.model", "backends.formats.pickle.plain")).warmed()
     worker = await Worker.start(launcher, "model", fresh=fresh)
     found = await attempt(worker, evil, f"sorted({OS}.environ)")
     names = set(re.findall(r"'([^']+)'", found))
@@ -115,7 +115,7 @@ async def test_the_environment_is_our_list(
 
 @pytest.mark.parametrize("fresh", [True, False])
 async def test_an_operator_sees_which_process_serves_what(launcher: Launcher, fresh: bool) -> None:
-    zygote = launcher.warm(modules=("console.worker.child.model", "backends.pickles"))
+    zygote = launcher.warm(modules=("console.worker.child.model", "backends.formats.pickle.plain"))
     await zygote.warmed()
     child = await launcher.spawn("worker", label="churn/rf\x1b[31m", fresh=fresh)
     assert psutil.Process(child.pid).cmdline()[0] == "model-console worker churn/rf\\x1b[31m"

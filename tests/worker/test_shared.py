@@ -13,7 +13,7 @@ import numpy
 import pytest
 from sklearn.linear_model import Ridge
 
-from backends.base import Source
+from backends.core.source import Source
 from console.errors import ConsoleError
 from console.worker import model as worker_model
 from console.worker import shared

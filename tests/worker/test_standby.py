@@ -1,28 +1,20 @@
 from __future__ import annotations
 
-import io
 import os
 import signal
-import sys
 from dataclasses import replace
 from pathlib import Path
 
-import h5py
-import joblib
 import psutil
 import pytest
-import sklearn.ensemble
-from sklearn.linear_model import LogisticRegression
 
 from console.worker import standby as room
-from console.worker.child import rehearsal
 from console.worker.launcher import Launcher
 from console.worker.limits import SandboxPlan
 from console.worker.model import Worker
-from tests.worker.payloads import Load, OpenFile, predicting, until
+from tests.worker.payloads import Load, predicting, until
 
-MODULES = ("console.worker.child.model", "backends.pickles", "numpy.random")
-LEARNING = ("console.worker.child.model", "backends.joblibs", "joblib", "sklearn.linear_model", "sklearn.ensemble")
+MODULES = ("console.worker.child.model", "backends.formats.pickle.plain", "numpy.random")
 
 
 @pytest.fixture
@@ -102,25 +94,3 @@ async def test_the_console_closes_while_one_is_being_made(launcher: Launcher) ->
     await until(lambda: any(child.kind == "worker" for child in launcher.children) or found._child is not None)
     await launcher.close()
     assert not launcher.children
-
-
-async def test_rehearsed_once_leaves_the_next_model_as_it_is(launcher: Launcher, open_file: OpenFile) -> None:
-    launcher.warm(modules=LEARNING)
-    await launcher.stand_by().ready()
-    file = io.BytesIO()
-    model = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
-    joblib.dump(model, file)
-    worker = await Worker.start(launcher, "model.joblib", fresh=False)
-    loaded = await worker.load(open_file(file.getvalue(), "model.joblib"), "joblib")
-    assert loaded.warnings == ()
-    assert loaded.signature.n_features == 1
-    assert (await worker.call_rows([[2.0], [-2.0]])).outputs == {"predict": [1, 0]}
-
-
-def test_models_are_rehearsed_by_their_plan() -> None:
-    assert {sklearn.ensemble.__name__, h5py.__name__} <= sys.modules.keys()
-    rehearsal.make()
-    assert {one.format for one in rehearsal._models} == {"joblib", "hdf5"}
-    assert all(len(one.plan) > 8 for one in rehearsal._models if one.format == "joblib")
-    rehearsal.run()
-    assert rehearsal._kept

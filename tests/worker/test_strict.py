@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from backends.base import ArrayInfo, Finding, Inspection, ModelEntry, NameUse, Signature
+from backends.core.inspection import ArrayInfo, Finding, Inspection, ModelEntry, NameUse, Signature
 from console.worker.child.inspect import ITEMS_CAP, as_json
 from console.worker.strict import Malformed, inspection_from
 

@@ -21,7 +21,7 @@ from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from backends.base import Source
+from backends.core.source import Source
 from console.worker.child import readers
 from console.worker.child.main import Refusal
 from console.worker.child.tables import Table, read_table

@@ -23,14 +23,15 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from backends import registry
-from backends.base import NotLoadable, Source, resolve
+from backends.core import registry
+from backends.core.errors import NotLoadable
+from backends.core.places import resolve
+from backends.core.source import Source
 from console.worker.child import metrics
 from console.worker.child.fitting import fit, jobs_of, refuse_hazards, with_jobs
 from console.worker.child.main import Refusal
 from console.worker.child.places import replaced
 from console.worker.child.rows import check_rows
-from console.worker.child.writing import write_model
 from console.worker.failures import ChildFailed, ChildRefused
 from console.worker.launcher import Launcher
 from console.worker.trainer import Candidate, Trained, Trainer, candidate_file
@@ -344,8 +345,8 @@ def test_a_candidate_is_written_as_the_artifact_was(format: str, compression: st
     model = LogisticRegression().fit(X, Y)
     fd = os.memfd_create("candidate")
     try:
-        write_model(model, format, compression, fd)
-        found = registry.inspect(Source(fd, f"m{registry.suffix(format)}"))
+        registry.save(model, format, fd, compression=compression)
+        found = registry.inspect(Source(fd, f"m{registry.named(format).suffix}"))
         assert (found.format if format != "joblib" else "joblib", found.compression) == (format, compression)
         assert np.array_equal(registry.load(Source(fd), format).model.predict_proba(X), model.predict_proba(X))
     finally:

@@ -8,13 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.worker.packed import SCORES, packed
 from console.worker.wire import BODY_CAP, DTYPES, METHODS, Decoder, Head, WireError, encode, size_of
 
 SHAPES = st.lists(st.integers(0, 2**64 - 1), max_size=8).map(tuple)
 NUMBERS = st.integers(0, 2**64 - 1)
-TIMES = st.floats(allow_nan=False, allow_infinity=False)
-SOON = {"soon": st.just(True)}
 NAMES = st.lists(st.sampled_from(METHODS), unique=True).map(lambda found: sorted(found, key=METHODS.index))
 CALLS = st.fixed_dictionaries(
     {
@@ -23,35 +20,12 @@ CALLS = st.fixed_dictionaries(
         "dtype": st.sampled_from(DTYPES),
         "shape": SHAPES,
         "methods": NAMES,
-    },
-    optional=SOON,
-)
-TABLE_CALLS = st.fixed_dictionaries(
-    {
-        "op": st.just("call"),
-        "id": NUMBERS,
-        "data": NUMBERS,
-        "start": NUMBERS,
-        "stop": NUMBERS,
-        "methods": NAMES,
-        "outputs": st.booleans(),
-        "score": st.booleans(),
-    },
-    optional=SOON,
-)
-TABLE: Head = {"op": "call", "id": 7, "data": 1, "start": 0, "stop": 1, "methods": [], "outputs": False, "score": True}
-TABLE_ANSWERS = st.fixed_dictionaries(
-    {"id": NUMBERS, "rows": NUMBERS, "worker_ms": TIMES},
-    optional={
-        "score": st.sampled_from(SCORES).flatmap(lambda names: st.fixed_dictionaries(dict.fromkeys(names, TIMES)))
-    },
+    }
 )
 PLACES = st.lists(st.tuples(st.sampled_from(METHODS), st.sampled_from(DTYPES), SHAPES), max_size=5).map(tuple)
 ANSWERS = st.fixed_dictionaries({"id": NUMBERS, "worker_ns": NUMBERS, "arrays": PLACES})
 OTHERS = st.fixed_dictionaries({"op": st.text(max_size=8), "id": NUMBERS, "x": st.none() | st.lists(st.integers())})
-FRAMES = st.lists(
-    st.tuples(CALLS | ANSWERS | TABLE_CALLS | TABLE_ANSWERS | OTHERS, st.binary(max_size=40)), min_size=1, max_size=5
-)
+FRAMES = st.lists(st.tuples(CALLS | ANSWERS | OTHERS, st.binary(max_size=40)), min_size=1, max_size=5)
 
 
 @given(FRAMES, st.lists(st.integers(1, 50), min_size=1))
@@ -76,26 +50,6 @@ def test_only_array_calls_and_their_answers_are_packed() -> None:
     assert b"warnings" in encode({"id": 7, "worker_ns": 1, "arrays": [], "warnings": ["careful"]})
 
 
-@given(TABLE_CALLS | TABLE_ANSWERS)
-def test_table_calls_and_their_answers_are_packed(head: Head) -> None:
-    assert packed(head) is not None
-
-
-@pytest.mark.parametrize(
-    "head",
-    [
-        {"id": 7, "rows": 1, "worker_ms": 1.0, "score": {"rows": 1.0}},
-        {"id": 7, "rows": 1, "worker_ms": 1.0, "score": {"rows": 1.0, "correct": float("nan")}},
-        {"id": 7, "rows": -1, "worker_ms": 1.0},
-        {**TABLE, "stop": None},
-        {**TABLE, "methods": ["fit"]},
-        {**TABLE, "op": "write_outputs"},
-    ],
-)
-def test_what_is_not_quite_a_table_call_or_its_answer_is_not(head: Head) -> None:
-    assert packed(head) is None
-
-
 def framed(text: bytes) -> bytes:
     return struct.pack("!II", 1 << 31 | len(text), 0) + text
 
@@ -103,24 +57,13 @@ def framed(text: bytes) -> bytes:
 CALL = bytes(encode({"op": "call_array", "id": 7, "dtype": "<f8", "shape": (1, 30), "methods": ["predict"]}))[8:]
 ANSWER = bytes(encode({"id": 7, "worker_ns": 9, "arrays": [("predict", "<f8", (1,))]}))[8:]
 
-ASKED = encode(TABLE)[8:]
-TOLD = encode({"id": 7, "rows": 1, "worker_ms": 0.5, "score": {"rows": 1.0, "correct": 1.0}})[8:]
-
 
 @pytest.mark.parametrize(
     "text",
     [
         b"",
-        b"\x03" + CALL[1:],
+        b"\x02" + CALL[1:],
         b"\x09" + CALL[1:],
-        TOLD + b"\0",
-        *(TOLD[:length] for length in range(1, len(TOLD))),
-        TOLD[:1] + b"\x09" + TOLD[2:],
-        TOLD[:-8] + struct.pack("!d", float("nan")),
-        ASKED + b"\0",
-        *(ASKED[:length] for length in range(1, len(ASKED))),
-        ASKED[:2] + b"\x04" + ASKED[3:],
-        ASKED[:3] + b"\x01" + ASKED[4:],
         CALL + b"\0",
         ANSWER + b"\0",
         *(CALL[:length] for length in range(1, len(CALL))),

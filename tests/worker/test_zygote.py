@@ -13,7 +13,7 @@ from console.worker.model import Worker
 from console.worker.zygote import Zygote
 from tests.worker.payloads import Load, OpenFile, predicting, until
 
-MODULES = ("console.worker.child.model", "backends.pickles", "numpy.random", "no_such_module")
+MODULES = ("console.worker.child.model", "backends.formats.pickle.plain", "numpy.random", "no_such_module")
 
 
 async def parent_of(worker: Worker) -> int:

@@ -1,4 +1,4 @@
-"""A compiled copy of a model: made while one looks on, compared in a table, and kept or not."""
+"""The ONNX export of a model: made while one looks on, compared in a table, and written or not."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from console.errors import ConsoleError, NeedsReview
-from console.records import Twinned, TwinProgress, TwinTiming
+from console.records import ExportProgress, OnnxComparison, OnnxTiming
 from console.safe_text import safe
 from console.ui import text
 from console.ui.dialogs.confirm import ANSWERS
@@ -29,23 +29,23 @@ class AccelerateScreen(ModalScreen[bool | NeedsReview], Paced[bool | NeedsReview
     BINDINGS = ANSWERS
     AUTO_FOCUS = "#no"
 
-    def __init__(self, path: str, making: AsyncIterator[TwinProgress]) -> None:
+    def __init__(self, path: str, making: AsyncIterator[ExportProgress]) -> None:
         super().__init__()
         self._path = path
         self._making = making
         self._phase = "starting"
         self._begun = time.monotonic()
-        self._found: Twinned | None = None
+        self._found: OnnxComparison | None = None
         self._ended = False
 
     def compose(self) -> ComposeResult:
         """The question, the progress or the table, and the answers."""
         with Vertical(classes="dialog wide"):
-            yield Static(Content(f"A compiled copy of {safe(self._path)}"), classes="question")
+            yield Static(Content(f"An ONNX export of {safe(self._path)}"), classes="question")
             yield Static(id="told")
             with Horizontal(classes="answers"):
                 yield Button(Content("Cancel"), id="no", classes="answer")
-                yield Button(Content("Use it"), id="yes", classes="answer")
+                yield Button(Content("Write it"), id="yes", classes="answer")
 
     def on_mount(self) -> None:
         """Begin."""
@@ -54,11 +54,11 @@ class AccelerateScreen(ModalScreen[bool | NeedsReview], Paced[bool | NeedsReview
         self._show_progress()
         self.run_worker(self._run(), group="accelerate", exclusive=True)
 
-    async def _made(self) -> Twinned:
+    async def _made(self) -> OnnxComparison:
         """Tell what is being done until it is."""
         async for now in self._making:
-            self._found = now.twinned
-            if now.twinned is None:
+            self._found = now.comparison
+            if now.comparison is None:
                 self._hear(now.phase)
         assert self._found is not None
         return self._found
@@ -80,9 +80,7 @@ class AccelerateScreen(ModalScreen[bool | NeedsReview], Paced[bool | NeedsReview
             _outcome(found),
         ]
         lines += [Content.styled(f"{text.sign('▲')} {safe(one, 400)}", "$warning") for one in found.warnings[:2]]
-        self.query_one(".question", Static).update(
-            Content(f"Have a compiled copy of {safe(self._path)} answer where it is faster?")
-        )
+        self.query_one(".question", Static).update(Content(f"Write {safe(found.path)} beside {safe(self._path)}?"))
         self.query_one("#yes").display = True
         self._end(lines)
 
@@ -114,8 +112,8 @@ class AccelerateScreen(ModalScreen[bool | NeedsReview], Paced[bool | NeedsReview
             self.dismiss(yes)
 
 
-def comparison(found: Twinned, width: int) -> Iterator[Content]:
-    """A line for each number of rows: what a call takes model and copy, and how much faster the copy is.
+def comparison(found: OnnxComparison, width: int) -> Iterator[Content]:
+    """A line for each number of rows: what a call takes model and export, and how much faster the export is.
 
     Where there is no room for the times, only how much faster.
     """
@@ -128,31 +126,29 @@ def comparison(found: Twinned, width: int) -> Iterator[Content]:
             yield Content.assemble(f"{rows:>7,}", *cells)
         return
     yield Content.styled(" " * 7 + "".join(f"    {safe(name, 24):>24}" for name in methods), "bold")
-    yield Content.styled(f"{'rows':>7}" + f"    {'model':>7}  {'copy':>7}  {'faster':>6}" * len(methods), "$quiet")
+    yield Content.styled(f"{'rows':>7}" + f"    {'model':>7}  {'ONNX':>7}  {'faster':>6}" * len(methods), "$quiet")
     for rows in dict.fromkeys(one.rows for one in found.timings):
         cells = [_cells(by_place.get((name, rows))) for name in methods]
         yield Content.assemble(f"{rows:>7,}", *cells)
 
 
-def _cells(one: TwinTiming | None) -> Content:
+def _cells(one: OnnxTiming | None) -> Content:
     if one is None:
         return Content(" " * _METHOD)
-    spent = f"    {text.milliseconds(one.model_ms):>7}  {text.milliseconds(one.twin_ms):>7}  "
+    spent = f"    {text.milliseconds(one.model_ms):>7}  {text.milliseconds(one.onnx_ms):>7}  "
     return Content.assemble(spent, _faster(one, 6))
 
 
-def _faster(one: TwinTiming | None, width: int) -> Content:
-    """How many times as fast the copy is; quiet where it is not."""
-    times = one.model_ms / one.twin_ms if one is not None and one.twin_ms > 0 else 0.0
+def _faster(one: OnnxTiming | None, width: int) -> Content:
+    """How many times as fast the export is; quiet where it is not."""
+    times = one.model_ms / one.onnx_ms if one is not None and one.onnx_ms > 0 else 0.0
     words = "" if one is None else f"{times:,.0f}x" if times >= 10 else f"{times:.1f}x"
     return Content.styled(f"{words:>{width}}", "bold $accent" if times > 1 else "$quiet")
 
 
-def _outcome(found: Twinned) -> Content:
-    ends = [ends for ranges in found.routes.values() for ends in ranges]
-    low, high = min((low for low, _high in ends), default=0), max((high for _low, high in ends), default=0)
+def _outcome(found: OnnxComparison) -> Content:
+    there = " What is there now is kept as a version." if found.replaces is not None else ""
     return Content(
         f"On {found.rows:,} rows no label differs, and numbers by at most {found.largest:.1g} ({safe(found.dtype)})."
-        f" The copy answers calls of {low:,} to {high:,} rows from the next load on;"
-        " every thousandth of its answers is checked."
+        f" The export becomes an artifact of its own.{there}"
     )

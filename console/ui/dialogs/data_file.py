@@ -120,7 +120,7 @@ class DataFileScreen(PickScreen[str | None]):
         else:
             self.dismiss(key[1])
 
-    def action_complete(self) -> None:
+    async def action_complete(self) -> None:
         """Go on with what is typed as far as that is clear, else with the line under the cursor."""
         self.run_worker(self._complete(), group="complete")
 

@@ -119,22 +119,27 @@ class PickScreen(ModalScreen[ScreenResultType], Paced[ScreenResultType]):
     @on(Input.Submitted)
     async def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        await self._found()
+        await self._settled()
         self.take(self.listed.key)
 
     @on(LineList.Chosen)
     async def _clicked(self, message: LineList.Chosen) -> None:
         message.stop()
-        await self._found()
+        await self._settled()
+        self.point_at(message.key)
         if self.listed.key == message.key:
             self.take(message.key)
+
+    def point_at(self, key: Any) -> None:
+        """Put the cursor on a line that was clicked on, if what is typed by now still finds it."""
+        self.listed.select(key)
 
     @on(LineList.Moved)
     def _moved(self, message: LineList.Moved) -> None:
         message.stop()
         self.describe(self.listed.key)
 
-    async def _found(self) -> None:
+    async def _settled(self) -> None:
         """Wait until the list shows what is typed."""
         while (searching := self._searching) is not None and not searching.is_finished:
             with suppress(WorkerCancelled):
@@ -144,7 +149,7 @@ class PickScreen(ModalScreen[ScreenResultType], Paced[ScreenResultType]):
         """Move in the list without leaving the line."""
         self.listed.action_do(step)
 
-    def action_complete(self) -> None:
+    async def action_complete(self) -> None:
         """Nothing to complete."""
 
     def action_leave(self) -> None:

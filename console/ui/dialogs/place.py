@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from backends.base import ModelEntry
+from backends.core.inspection import ModelEntry
 from console.safe_text import safe
 from console.ui import text
 from console.ui.paced import Paced

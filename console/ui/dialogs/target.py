@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from textual.content import Content
 
-from backends.base import Signature
+from backends.core.inspection import Signature
 from console.errors import ConsoleError
 from console.records import DataColumns, Expected, Target, target_words
 from console.safe_text import safe
@@ -72,7 +72,7 @@ class TargetScreen(PickScreen[Aim | None]):
             guess = likely_target(columns, self._expected.signature, self._expected.ignored, self._called)
             self._likely = self._now if kept else guess
         self.search()
-        await self._found()
+        await self._settled()
         if not self.typed and self._columns is not None:
             self.listed.select(("target", self._likely))
         self.describe(self.listed.key)

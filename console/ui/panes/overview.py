@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 
-from backends.base import Inspection, ModelEntry, outermost
+from backends.core.inspection import Inspection, ModelEntry, outermost
 from console.errors import ConsoleError
 from console.records import Explanation, ModelData, RecipeFacts, Report, Verdict, WorkerState, WorkerView, target_words
 from console.safe_text import safe

@@ -39,7 +39,7 @@ class AboutScreen(ArtifactScreen):
         self.app.operations.copies(self._about)
 
     def do_accelerate(self) -> None:
-        """A compiled copy that answers where it is faster."""
+        """An ONNX export beside the model."""
         self.app.operations.accelerate(self._about)
 
 

@@ -65,7 +65,6 @@ class ChartsScreen(ArtifactScreen):
 
     async def on_mount(self) -> None:
         """Start with what is loaded, in the zoom that was chosen last."""
-        self._grid.dot_seconds = self.app.dot_seconds
         await self.fetch()
         self.engine_changed(())
 
@@ -202,8 +201,7 @@ class ChartsScreen(ArtifactScreen):
         self._grid.select(self._grid.shown[2] - 1)
 
     def _zoom(self, steps: int) -> None:
-        self.app.dot_seconds = zoomed(self.app.dot_seconds, steps)
-        self._grid.zoom(self.app.dot_seconds)
+        self._grid.zoom(zoomed(self._grid.dot_seconds, steps))
         self._say()
         self.run_worker(self.fetch(), group="measure", exclusive=True)
 

@@ -40,6 +40,11 @@ class EventsScreen(ConsoleScreen):
         """The list."""
         yield Container(LineList(), id="events-frame", classes="frame")
 
+    def begin(self) -> None:
+        """The newest event first in sight, whatever was looked at before."""
+        if self.is_built:
+            self.query_one(LineList).action_do("top")
+
     def on_mount(self) -> None:
         """Fill it."""
         self.query_one("#events-frame").border_title = Content("events")

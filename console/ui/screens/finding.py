@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
 from textual.content import Content
 
 from console.errors import Usage
+from console.nearest import NearestName
 from console.records import Artifact
 from console.safe_text import safe
 from console.ui import states, text
 from console.ui.commands import SETTINGS, Setting
 from console.ui.cooperative import cooperative
 from console.ui.keys import ACTIONS, EVERYWHERE, Action, actions_at, shown_keys
-from console.ui.nearest import nearest_of
 from console.ui.screens.base import ConsoleScreen
 from console.ui.themes import THEMES
 from console.ui.widgets.line_list import Item
@@ -171,14 +171,14 @@ class Finder:
 
     async def meant(self, typed: str, *, words: bool = False) -> str:
         """A question for what was perhaps meant, to stand behind what is wrong; "" where nothing is like it."""
-        found = await nearest_of(typed.strip(), self._names(words=words))
+        found = await _nearest(typed.strip(), self._names(words=words))
         return f": did you mean {safe(found)}?" if found else ""
 
     async def _meant_by(self, line: str) -> str:
         """The same for a whole line: what its first word was perhaps meant to be, with what follows it."""
         head, _blank, rest = _parts(line)
         words = ((word, word) for word in (*self._settings, *self._words))
-        found = await nearest_of(head, words) if rest else None
+        found = await _nearest(head, words) if rest else None
         return f": did you mean {safe(f'{found} {rest}', 80)}?" if found else await self.meant(line, words=True)
 
     def _all(self) -> Iterator[tuple[str, Key, Callable[[], Content]]]:
@@ -204,6 +204,14 @@ class Finder:
             name = stem(artifact.path)
             for part in {artifact.path, name, *name.split("/")}:
                 yield part, artifact.path
+
+
+async def _nearest(word: str, names: Iterable[tuple[str, str]]) -> str | None:
+    """The meaning of the name that is most like a word, of pairs of both; while keys have their turn."""
+    search = NearestName(word)
+    async for name, meaning in cooperative(names):
+        search.compare(name, meaning)
+    return search.found
 
 
 def _with(found: Found, others: Found) -> Found:

@@ -28,10 +28,23 @@ class HelpScreen(ConsoleScreen):
     AUTO_FOCUS = "TextPane"
     FOOTER = ("search", "next-match", "back")
 
-    def __init__(self, place: str) -> None:
+    def __init__(self) -> None:
         super().__init__()
+        self._place = self.PLACE
+        self._filled_for = ("", 0)
+
+    def begin(self, place: str) -> None:
+        """Bring the keys of a place forward; from the top, and nothing searched for."""
         self._place = place
-        self._filled_for = 0
+        if self.is_built:
+            self._head()
+            self._fill(self.app.size.width)
+            pane, bar = self.query_one(TextPane), self.query_one(FilterBar)
+            if bar.pattern:
+                pane.search("")
+            bar.close()
+            pane.action_do("top")
+            pane.focus()
 
     @property
     def crumbs(self) -> Sequence[str]:
@@ -45,16 +58,19 @@ class HelpScreen(ConsoleScreen):
 
     def on_mount(self) -> None:
         """There from the first picture on."""
-        self.query_one("#help-frame").border_title = Content(f"keys of the {self._place} screen, then the others")
+        self._head()
         self._fill(self.app.size.width)
 
     def on_resize(self) -> None:
         """One column or two."""
         self._fill(self.size.width)
 
+    def _head(self) -> None:
+        self.query_one("#help-frame").border_title = Content(f"keys of the {self._place} screen, then the others")
+
     def _fill(self, width: int) -> None:
-        if width != self._filled_for:
-            self._filled_for = width
+        if (self._place, width) != self._filled_for:
+            self._filled_for = (self._place, width)
             self.query_one(TextPane).show(key_lines(self._place, width - 6), keep_place=True)
 
     def can(self, action: str) -> bool:

@@ -304,7 +304,7 @@ class ModelScreen(ArtifactScreen, Columned):
         self.app.operations.copies(self._about)
 
     def do_accelerate(self) -> None:
-        """A compiled copy that answers where it is faster."""
+        """An ONNX export beside the model."""
         self.app.operations.accelerate(self._about)
 
     def do_pause(self) -> None:

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
+from typing import Any
 
-from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
-from textual.widgets import Input, Static
-from textual.worker import WorkerCancelled
+from textual.widgets import Static
 
 from console.errors import ConsoleError, Usage
 from console.safe_text import safe
 from console.ui.commands import SETTINGS
+from console.ui.dialogs.picking import PickScreen
 from console.ui.keys import BY_ID
-from console.ui.paced import Paced
 from console.ui.screens.base import ConsoleScreen
 from console.ui.screens.finding import Finder, Found, Key, completed, wrong
 from console.ui.widgets.line_input import LineInput
@@ -29,85 +26,51 @@ _SETTINGS = {setting.word: setting for setting in SETTINGS}
 _REMEMBERED = 100
 
 
-class PaletteScreen(ModalScreen[Callable[[], None] | None], Paced[Callable[[], None] | None]):
+class PaletteScreen(PickScreen[None]):
     """A line to type on, what it may mean, and beneath the line what is wrong with it.
 
     Words are found in any order, anywhere in a name; a command is followed by what it is about. Above the first line of
     the list lie the commands that were given before.
     """
 
-    BINDINGS = [
-        Binding("escape,ctrl+c", "leave", show=False),
-        Binding("tab", "complete", show=False),
-        Binding("down", "down", show=False),
-        Binding("up", "up", show=False),
-        Binding("ctrl+n", "move('down')", show=False),
-        Binding("ctrl+p", "move('up')", show=False),
-        Binding("pagedown", "move('page-down')", show=False),
-        Binding("pageup", "move('page-up')", show=False),
-    ]
-    AUTO_FOCUS = "Input"
+    BINDINGS = [Binding("down", "down", show=False), Binding("up", "up", show=False)]
 
-    def __init__(self, below: ConsoleScreen, given: list[str]) -> None:
-        """`given` are the commands of before, to which this one is added."""
-        super().__init__()
-        self._below = below
-        self._finder = Finder(below)
+    _below: ConsoleScreen
+    _finder: Finder
+
+    def __init__(self) -> None:
+        super().__init__("", "", placeholder="an action, a model, a theme or a command", keys="")
         self._found = Found()
         self._chosen = False
-        self._given = given
+        self._given: list[str] = []
         self._recalled = 0
+
+    def begin(self, below: ConsoleScreen) -> None:
+        """Offer what can be done on the screen below, with nothing typed yet."""
+        self._below = below
+        self._finder = Finder(below)
+        self._recalled = 0
+        line = self.query_one_optional(LineInput)
+        if line is not None:
+            with line.prevent(LineInput.Changed):
+                line.value = ""
+            line.focus()
+            self.search()
 
     def compose(self) -> ComposeResult:
         """The line, what is wrong with it, and the list."""
-        with Vertical(classes="dialog palette"):
-            yield LineInput(placeholder="an action, a model, a theme or a command", classes="typed")
+        with Vertical(classes="dialog palette") as dialog:
+            dialog.border_title = Content("command")
+            yield LineInput(placeholder=self._placeholder, classes="typed")
             yield Static("", classes="says")
             yield LineList()
 
-    def on_mount(self) -> None:
-        """Everything, to begin with."""
-        self.query_one(LineList).can_focus = False
-        self.query_one(".dialog").border_title = Content("command")
-        self._search("")
-
-    @on(Input.Changed)
-    def _typed(self, event: Input.Changed) -> None:
-        if self._recalled and event.value != self._given[-self._recalled]:
-            self._recalled = 0
-        self._search(event.value)
-
-    @on(Input.Submitted)
-    async def _submitted(self) -> None:
-        await self._settled()
-        if self._found.problem and not self._chosen:
-            self._say(self._found.problem, wrong=True)
-        else:
-            self._run()
-
-    @on(LineList.Chosen)
-    async def _clicked(self, message: LineList.Chosen) -> None:
-        """Run what was clicked on, if what is typed by now still finds it."""
-        await self._settled()
-        listed = self.query_one(LineList)
-        listed.select(message.key)
-        if listed.key == message.key:
-            self._run()
-
-    async def _settled(self) -> None:
-        """Wait until the list shows what was typed."""
-        with suppress(WorkerCancelled):
-            await self._searching.wait()
-
-    def _search(self, wanted: str) -> None:
-        self._searching = self.run_worker(self._fill(wanted), group="search", exclusive=True)
-
-    async def _fill(self, wanted: str) -> None:
+    async def fill(self, wanted: str) -> None:
         """Show what matches; over a large store it takes several turns of the event loop."""
+        if self._recalled and wanted != self._given[-self._recalled]:
+            self._recalled = 0
         self._found = await self._finder.find(wanted)
-        listed = self.query_one(LineList)
-        listed.show(self._found.items)
-        listed.action_do("top")
+        self.listed.show(self._found.items)
         self._choose(not self._found.problem)
         usage = self._finder.usage(wanted)
         if usage or self._found.items:
@@ -121,18 +84,25 @@ class PaletteScreen(ModalScreen[Callable[[], None] | None], Paced[Callable[[], N
     def _choose(self, chosen: bool) -> None:
         """Whether the line under the cursor is what enter takes."""
         self._chosen = chosen
-        listed = self.query_one(LineList)
-        if listed.has_class("unchosen") == chosen:
-            listed.set_class(not chosen, "unchosen")
-            listed.refresh()
+        if self.listed.has_class("unchosen") == chosen:
+            self.listed.set_class(not chosen, "unchosen")
+            self.listed.refresh()
 
-    def _run(self) -> None:
+    def point_at(self, key: Any) -> None:
+        """What is clicked on is chosen."""
+        super().point_at(key)
+        self._choose(True)
+
+    def take(self, key: Any) -> None:
         """Do what the cursor is on, and leave; what cannot be done is said beneath the line, which stays."""
-        key, below = self.query_one(LineList).key, self._below
+        below = self._below
+        if self._found.problem and not self._chosen:
+            self._say(self._found.problem, wrong=True)
+            return
         if not isinstance(key, tuple):
             return
         if key[0] == "word":
-            self._put(completed(key))
+            self.type(completed(key))
             return
         try:
             run = self._prepared(below, key)
@@ -140,7 +110,7 @@ class PaletteScreen(ModalScreen[Callable[[], None] | None], Paced[Callable[[], N
             self._say(error.message if not isinstance(error, Usage) else wrong(error, key[1]), wrong=True)
             return
         line = completed(key).strip()
-        self._given[:] = [*(one for one in self._given[-_REMEMBERED:] if one != line), line]
+        self._given = [*(one for one in self._given[-_REMEMBERED:] if one != line), line]
         self.dismiss(None)
         below.call_later(self._guarded, below, run)
 
@@ -188,22 +158,17 @@ class PaletteScreen(ModalScreen[Callable[[], None] | None], Paced[Callable[[], N
         except ConsoleError as error:
             below.app.say_error(error)
 
-    def _put(self, line: str) -> None:
-        typed = self.query_one(Input)
-        typed.value = line
-        typed.cursor_position = len(line)
-
     async def action_complete(self) -> None:
         """Write what the cursor is on into the line."""
         await self._settled()
-        key = self.query_one(LineList).key
+        key = self.listed.key
         if isinstance(key, tuple):
             self._recalled = 0
-            self._put(completed(key))
+            self.type(completed(key))
 
     def action_up(self) -> None:
         """Up in the list; above its first line, the command before."""
-        if self._recalled or self.query_one(LineList).at_top:
+        if self._recalled or self.listed.at_top:
             self._recall(1)
         else:
             self.action_move("up")
@@ -220,13 +185,9 @@ class PaletteScreen(ModalScreen[Callable[[], None] | None], Paced[Callable[[], N
     def _recall(self, step: int) -> None:
         self._recalled = max(0, min(len(self._given), self._recalled + step))
         if self._recalled or step < 0:
-            self._put(self._given[-self._recalled] if self._recalled else "")
+            self.type(self._given[-self._recalled] if self._recalled else "")
 
     def action_move(self, step: str) -> None:
         """Move in the list without leaving the line."""
         self._choose(True)
-        self.query_one(LineList).action_do(step)
-
-    def action_leave(self) -> None:
-        """Nothing."""
-        self.dismiss(None)
+        super().action_move(step)

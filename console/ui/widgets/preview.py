@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 from textual.widget import Widget
 
-from backends.base import ModelEntry
+from backends.core.inspection import ModelEntry
 from console.records import Explanation, Inspection, Report, Verdict, WorkerState, WorkerView
 from console.records.words import news
 from console.safe_text import safe

@@ -81,17 +81,13 @@ class Batching:
         self._skips = 0
         self._skipped = 0
 
-    @property
-    def crowded(self) -> bool:
-        """Whether the last call answered several: then more of them are on their way."""
-        return self._answered > 1
-
     def gather(self, receiver: Receiver) -> list[Frame]:
         """The next request and those that go with it. Raises EOFError and WireError like `Receiver.receive`."""
         late = self._answered > 1 and receiver.wait(0.0) is not None
         first = receiver.receive()
-        key = self._key(first[0])
         requests = [first]
+        alone = self._answered == 1 and receiver.peek() is None
+        key = None if alone else self._key(first[0])
         if key is None:
             self._answered = 1
             return requests

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Optional
 
-from backends.base import Json
+from backends.core.inspection import Json
 from console.worker.child import expected
 from console.worker.child.asking import count
 from console.worker.child.completing import completed, constant_of, prepared

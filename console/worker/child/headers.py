@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Sequence
 from typing import Any, Optional
 
-from backends.base import Part, Source
+from backends.core.source import Part, Source
 from console.worker.child.data.json_lines import is_json_lines
 from console.worker.child.data.options import Extent, Knowledge, ReadOptions, is_index_name
 from console.worker.child.data.text import bad

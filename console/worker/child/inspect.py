@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from backends import registry
-from backends.base import Inspection, Source
-from backends.frozen import Freezing
-from backends.load_plan import LoadPlan
+from backends.core import directories, registry, third_party
+from backends.core.frozen import Freezing
+from backends.core.inspection import Inspection
+from backends.core.load_plan import LoadPlan
+from backends.core.source import Source
 from console.worker.child.jsonable import jsonable
 from console.worker.child.main import Answer, Request, Service
 
@@ -24,6 +25,7 @@ class Inspecting(Service):
 
     def __init__(self) -> None:
         super().__init__()
+        third_party.allow()
         self.operations = {"inspect": self.inspect, "columns": self.columns}
 
     def inspect(self, request: Request) -> Answer:
@@ -31,9 +33,13 @@ class Inspecting(Service):
 
         A second descriptor is memory of the same size, empty: the file is then read through a copy made there, of at
         most `room` bytes. With `opened` the last one is empty memory for what a compression holds: nothing is left
-        there that cannot be loaded from it. Raises Damaged, Unsupported, NotLoadable, OSError.
+        there that cannot be loaded from it. With `members`, names, the descriptors are those of a directory's members.
+        Raises Damaged, Unsupported, NotLoadable, OSError.
         """
         name = str(request.fields.get("name", ""))
+        if members := request.fields.get("members"):
+            sources = {str(name): Source(fd, str(name)) for name, fd in zip(members, request.fds)}
+            return {"inspection": as_json(directories.inspect(sources))}, b""
         fd, *memory = request.fds
         into = memory.pop() if request.fields.get("opened") else None
         source = Freezing(fd, memory[0], name, int(request.fields["room"])) if memory else Source(fd, name)

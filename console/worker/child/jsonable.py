@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from backends.base import Json
+from backends.core.inspection import Json
 
 TEXT_CAP = 10_000
 DEPTH_CAP = 20

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from console.worker.child.runnables import RunnableModel
 from console.worker.wire import METHODS
 
 _ACROSS_ROWS = frozenset(
@@ -29,9 +30,11 @@ def attribute(model: Any, name: str) -> Any:
 def row_wise(model: Any) -> frozenset[str]:
     """The methods whose answer for a row does not depend on the other rows of the call.
 
-    Known of scikit-learn's own estimators only, composed of nothing else. The last bits of a number may still differ
-    with the number of rows, since a BLAS sums in another order then.
+    A Runnable says so itself; of fitted objects it is known of scikit-learn's own estimators only, composed of nothing
+    else. The last bits of a number may still differ with the number of rows, since a BLAS sums in another order then.
     """
+    if isinstance(model, RunnableModel):
+        return model.runnable.row_wise
     if not _all_row_wise(model):
         return frozenset()
     return frozenset(name for name in METHODS if name != "score" and callable(attribute(model, name)))

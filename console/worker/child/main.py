@@ -13,9 +13,7 @@ import traceback
 from typing import Any, Callable, NoReturn, Optional
 
 from console.worker.child import sandbox, selftest, title, tracebacks
-from console.worker.mailbox import Mailbox
-from console.worker.packed import call_number, followed
-from console.worker.wire import BELL, Frame, Head, Receiver, WireError, encode, send
+from console.worker.wire import Frame, Head, Receiver, WireError, encode, send
 
 KINDS: dict[str, str] = {
     "inspector": "console.worker.child.inspect:Inspecting",
@@ -28,8 +26,6 @@ KINDS: dict[str, str] = {
 
 RENEW_S = 0.1
 """Limits of processor time count whole seconds: requests that begin within this time of each other share one."""
-AWAKE_S = 250e-6
-"""For so long a child does not go to sleep after an answer that another call was to follow soon."""
 
 Answer = tuple[Head, bytes]
 
@@ -81,17 +77,6 @@ class Service:
         self.operations: dict[str, Operation] = {}
         self.phase = ""
         self.input: Any = None
-        self.mailbox: Optional[Mailbox] = None
-
-    def share_mailbox(self, request: Request) -> Answer:
-        """One descriptor → nothing; frames may go through that memory from now on. Raises OSError, ValueError."""
-        self.mailbox = Mailbox(request.fds[0], console=False)
-        return {}, b""
-
-    @property
-    def crowded(self) -> bool:
-        """Whether several requests are on their way at a time: then `next` is asked at once."""
-        return False
 
     def describe_input(self) -> Optional[str]:
         """What runs was given: shape and dtypes in words, never values."""
@@ -100,10 +85,6 @@ class Service:
     def versions(self) -> dict[str, str]:
         """The libraries that run the model, for a failure."""
         return {}
-
-    def again(self, frame: bytes) -> Optional[bytes]:
-        """The frame that answers one like those before; None where it is not such a one, or the answer is unlike."""
-        return None
 
     def next(self, receiver: Receiver) -> list[Frame]:
         """The next request, or several that `together` answers. Raises EOFError and WireError."""
@@ -128,8 +109,6 @@ def serve(kind: str, descriptor: int) -> NoReturn:
     try:
         service = _start(kind, sock, receiver)
         while True:
-            if not service.crowded:
-                _repeats(sock, receiver, service)
             requests = [Request(sock, *frame) for frame in service.next(receiver)]
             if len(requests) == 1 or not _reply_together(sock, requests, service):
                 for request in requests:
@@ -139,35 +118,6 @@ def serve(kind: str, descriptor: int) -> NoReturn:
     except BaseException:
         traceback.print_exc()
         os._exit(70)
-
-
-def _repeats(sock: socket.socket, receiver: Receiver, service: Service) -> None:
-    """Answer what is like requests before with as little ado as can be, until something else comes."""
-    receiver.mailbox = service.mailbox
-    data = receiver.chunk()
-    while data:
-        _renew_cpu_limit()
-        try:
-            answer = service.again(data)
-        except BaseException as error:
-            answer = encode({**_failure(error, service), "id": call_number(data)})
-        if answer is None:
-            receiver.feed(data)
-            break
-        awake = AWAKE_S if followed(data) else 0.0
-        _send_again(sock, receiver.mailbox, answer, watch=bool(awake))
-        data = receiver.chunk(awake)
-    receiver.settle()
-
-
-def _send_again(sock: socket.socket, mailbox: Optional[Mailbox], answer: bytes, *, watch: bool) -> None:
-    """Answer where the console looks; it learns first whether the next is looked for in the mailbox."""
-    if mailbox is not None and watch:
-        mailbox.watch()
-    if mailbox is None or not mailbox.put(answer):
-        sock.sendall(answer)
-    elif mailbox.overlooked:
-        sock.sendall(BELL)
 
 
 _renewed = 0.0

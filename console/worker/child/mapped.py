@@ -10,7 +10,7 @@ from __future__ import annotations
 import mmap
 from typing import Any, Optional
 
-from backends.base import Source
+from backends.core.source import Source
 
 MAPPED_FROM = 16 << 20
 """Bytes from which on a map is cheaper than a copy by enough to depend on the file."""

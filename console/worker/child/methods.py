@@ -11,6 +11,7 @@ from typing import Any, Callable, Optional
 from console.worker.child.libraries.parts import library_of, receivers
 from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
+from console.worker.child.runnables import RunnableModel
 from console.worker.wire import METHODS
 
 __all__ = ["default_among", "default_of", "method_of", "methods_of", "nothing_to_call", "what_it_has"]
@@ -24,6 +25,8 @@ _NAMES_CAP = 40
 
 def methods_of(model: Any) -> list[str]:
     """The usual methods that the model has; where none of them answers rows, the others that do."""
+    if isinstance(model, RunnableModel):
+        return list(model.runnable.methods)
     found = [name for name in METHODS if _why_not(model, name) is None]
     if default_among(found):
         return found

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Optional
 
-from backends.base import Source
+from backends.core.source import Source
 from console.worker.child import expected
 from console.worker.child.data.cells import is_number
 from console.worker.child.data.names import folded, unlike

@@ -7,9 +7,9 @@ import mmap
 import time
 from typing import Any, Optional, Union
 
-from backends import registry
-from backends.base import Source
-from backends.frozen import Frozen
+from backends.core import registry, third_party
+from backends.core.frozen import Frozen
+from backends.core.source import Source
 from console.library_versions import noted
 from console.worker.child import (
     asking,
@@ -30,11 +30,9 @@ from console.worker.child.data.options import Extent, options_from
 from console.worker.child.libraries.parts import receivers
 from console.worker.child.main import Answer, Refusal, Request, Service
 from console.worker.child.mixed import mixed
-from console.worker.child.repeats import Repeats
+from console.worker.child.runnables import class_of, model_of
 from console.worker.child.tables import Table
-from console.worker.child.twin import Twin
-from console.worker.packed import call_number, table_call
-from console.worker.wire import DTYPES, Frame, Head, Receiver, encode
+from console.worker.wire import DTYPES, Frame, Head, Receiver
 
 COMPARED_ROWS = 500
 SUSPECT_ROWS = 20
@@ -46,13 +44,12 @@ class Serving(Service):
 
     def __init__(self) -> None:
         super().__init__()
+        third_party.allow()
         self.model: Any = None
         self.tables: dict[int, Table] = {}
         self._truths: dict[Table, Union[truth.Truth, Refusal]] = {}
         self._changes: list[live.Change] = []
-        self._twin: Optional[Twin] = None
         self._batching = Batching(self._key)
-        self._repeats = Repeats()
         self._row_wise: frozenset[str] = frozenset()
         self._methods: tuple[str, ...] = ()
         self._first: Optional[str] = None
@@ -62,7 +59,6 @@ class Serving(Service):
         self._suspect = False
         self._last_table = 0
         self.operations = {
-            "rehearse": self.rehearse,
             "load": self.load,
             "open_data": self.open_data,
             "close_data": self.close_data,
@@ -75,21 +71,9 @@ class Serving(Service):
             "compare_rows": self.compare_rows,
             "write_outputs": self.write_outputs,
             "save": self.save,
-            "make_twin": self.make_twin,
-            "use_twin": self.use_twin,
-            "mailbox": self.share_mailbox,
+            "export_onnx": self.export_onnx,
         }
         tracebacks.collect_warnings()
-
-    def rehearse(self, request: Request) -> Answer:
-        """Nothing → nothing; what the first load and the first call do once is done with models of our own."""
-        from console.worker.child import rehearsal  # brings the walk, which a worker that is given a model needs not
-
-        try:
-            rehearsal.run()
-        finally:
-            tracebacks.drain_warnings()
-        return {}, b""
 
     def load(self, request: Request) -> Answer:
         """format, at, imports, name, label, opened → class, methods, signature, phases, versions.
@@ -108,10 +92,9 @@ class Serving(Service):
         source = Frozen(request.fds[0], str(fields.get("name", "")), request.body, *request.fds[1:], opened=opened)
         loaded = registry.load(source, fields["format"], fields.get("at") or "")
         tracebacks.collect_warnings()
-        self.model = loaded.model
+        self.model = model_of(loaded)
         self._bound.clear()
         self._truths.clear()
-        self._repeats.forget()
         self._changes = live.quieten(self.model)
         self._row_wise = live.row_wise(self.model)
         self._methods = tuple(methods.methods_of(self.model))
@@ -125,7 +108,7 @@ class Serving(Service):
         tracebacks.drain_warnings()
         self._phases.update({f"read.{name}": seconds * 1e3 for name, seconds in loaded.phases.items()})
         return {
-            "model_class": f"{type(self.model).__module__}.{type(self.model).__qualname__}",
+            "model_class": class_of(self.model),
             "methods": self._methods,
             "signature": signature,
             "library_versions": live.library_versions(),
@@ -285,43 +268,12 @@ class Serving(Service):
         rows = calls.array_from(buffer, fields["dtype"], fields["shape"])
         found, elapsed = self._run(rows, self._asked(fields), None)
         self._learn(fields, len(rows), elapsed)
-        if not request.fds:
-            self._repeats.learn(fields, len(request.body), self._asked(fields), self._key(fields))
         places, arrays = calls.raw_arrays(found)
         head = self._with_warnings({"worker_ns": int(elapsed * 1e6), "arrays": places})
         if len(request.fds) < 2:
             return head, b"".join(array.tobytes() for array in arrays)
         results.write_numbers(request.fds[1], arrays)
         return head, b""
-
-    @property
-    def crowded(self) -> bool:
-        """Whether the last call of the model answered several requests."""
-        return self._batching.crowded
-
-    def again(self, frame: bytes) -> Optional[bytes]:
-        """The answer to an array call like one before, or to a call of rows of a table that wants no outputs."""
-        known = self._repeats.find(frame)
-        if known is None:
-            return self._again_of_table(frame)
-        found, elapsed = self._run(known.rows(frame), known.methods, None)
-        if known.key is not None and known.counted() and not (self._twin and self._twin.compared):
-            self._batching.cost(known.key).learn(known.shape[0], elapsed / 1e3)
-        return known.framed(call_number(frame), int(elapsed * 1e6), found, self._with_warnings({}))
-
-    def _again_of_table(self, frame: bytes) -> Optional[bytes]:
-        call = table_call(frame)
-        if call is None:
-            return None
-        number, asked, outputs, score, data, start, stop = call
-        if outputs or data not in self.tables or self.model is None:
-            return None
-        self.phase, self.input = "call", None
-        head = self._called(self.tables[data], start, stop, asked or self._asked({}), score=score)[0]
-        try:
-            return encode({**head, "id": number})
-        except ValueError:
-            return None
 
     def next(self, receiver: Receiver) -> list[Frame]:
         """The next request, with others that one call of the model can answer."""
@@ -353,9 +305,9 @@ class Serving(Service):
         return tuple(asked or ()), dtype, tuple(shape[1:])
 
     def _learn(self, fields: Head, rows: int, elapsed_ms: float) -> None:
-        """What a call costs; one that the model and its twin both answered costs more than the next will."""
+        """What a call costs."""
         key = self._key(fields)
-        if key is not None and (self._twin is None or not self._twin.compared):
+        if key is not None:
             self._batching.cost(key).learn(rows, elapsed_ms / 1e3)
 
     def write_outputs(self, request: Request) -> Answer:
@@ -375,7 +327,7 @@ class Serving(Service):
 
         The model goes into the file as it was trained, is read back from there and must answer alike.
         """
-        from backends.convert import convert  # brings numpy, which not every model's interpreter has
+        from backends.core.convert import convert  # brings numpy, which not every model's interpreter has
 
         fields, model = request.fields, self._loaded()
         X = None if fields.get("data") is None else self.table(fields["data"]).slice(0, COMPARED_ROWS)
@@ -386,26 +338,21 @@ class Serving(Service):
             found = convert(model, fields["format"], request.fds[0], X, **(fields.get("options") or {}))
         return self._with_warnings(dict(found)), b""
 
-    def make_twin(self, request: Request) -> Answer:
-        """data, one descriptor → how the twin compares, as `twinning.make` tells; its bytes go into the file."""
-        from console.worker.child import twinning  # brings the converter, which few workers need
+    def export_onnx(self, request: Request) -> Answer:
+        """data, origin, one descriptor → how the export compares, as `onnx_export.export` tells; its bytes go there."""
+        from console.worker.child import onnx_export  # brings the converter, which few workers need
 
         rows = self.table(request.fields["data"]).X
         if self._suspect:
             self._clear(rows)
-        data, found = twinning.make(self._loaded(), rows, lambda phase: request.event("phase", phase=phase))
+        origin = {str(name): str(text) for name, text in request.fields["origin"].items()}
+        data, found = onnx_export.export(
+            self._loaded(), rows, origin, lambda phase: request.event("phase", phase=phase)
+        )
         with open(request.fds[0], "wb", closefd=False) as file:
             file.write(data)
         tracebacks.drain_warnings()
         return {**found, "size": len(data)}, b""
-
-    def use_twin(self, request: Request) -> Answer:
-        """routes, one descriptor (the twin's sealed bytes) → dtype; from here on it answers where it is faster."""
-        source = Source(request.fds[0], "")
-        routes = {name: [tuple(ends) for ends in ranges] for name, ranges in request.fields["routes"].items()}
-        self._twin = Twin(source.read(0, source.size), self._loaded(), routes)
-        tracebacks.drain_warnings()
-        return {"dtype": self._twin.dtype}, b""
 
     def versions(self) -> dict[str, str]:
         """Those of the libraries that are imported."""
@@ -449,8 +396,7 @@ class Serving(Service):
             method = self._bound.get(name) or self._bind(name)
             given = [asking.own(one) for one in ((rows, y) if name == "score" else (rows,))]
             begun = time.perf_counter_ns()
-            answer = None if self._twin is None else self._twin.call(name, given[0])
-            found[name] = asking.answered(method, given) if answer is None else answer
+            found[name] = asking.answered(method, given)
             elapsed += time.perf_counter_ns() - begun
             asking.check(self.model, name, found[name], asking.count(rows))
         self.phase = "answer"
@@ -479,10 +425,8 @@ class Serving(Service):
         return method
 
     def _with_warnings(self, head: dict[str, Any]) -> dict[str, Any]:
-        """The head with what was warned of since the last one, and once with why the twin was switched off."""
+        """The head with what was warned of since the last one."""
         warnings = tracebacks.drain_warnings()
-        if self._twin is not None and self._twin.off is not None:
-            head, self._twin = {**head, "note": self._twin.off}, None
         return {**head, "warnings": warnings} if warnings else head
 
     def _warm(self, signature: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 from typing import Any, Optional
 
-from backends.base import Source
+from backends.core.source import Source
 from console.worker.child.data.delimited import NO_ROWS
 from console.worker.child.data.options import ReadOptions
 from console.worker.child.gaps import gaps

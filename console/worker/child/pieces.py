@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Callable, Optional
 
-from backends.base import Source
+from backends.core.source import Source
 from console.worker.child import live
 from console.worker.child.answers import Answers, take
 from console.worker.child.asking import ask

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from backends.base import NotLoadable
+from backends.core.errors import NotLoadable
 
 _STEP = re.compile(r"\.?([^.\[\]]+)|\[(-?\d+)\]|\['((?:[^'\\]|\\.)*)'\]")
-"""One step of a place, as `backends.base.resolve` reads it."""
+"""One step of a place, as `backends.core.places.resolve` reads it."""
 
 
 def replaced(root: Any, at: str, model: Any) -> Any:
-    """`root` with `model` at place `at` (see `backends.base.resolve`); tuples on the way are built anew.
+    """`root` with `model` at place `at` (see `backends.core.places.resolve`); tuples on the way are built anew.
 
     Raises NotLoadable when there is no such place.
     """

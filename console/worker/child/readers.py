@@ -8,7 +8,7 @@ import zipfile
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
-from backends.base import Source
+from backends.core.source import Source
 from console.worker.child import mapped
 from console.worker.child.data.delimited import NO_ROWS, ROWS_CAP, Columns, Long, read_delimited
 from console.worker.child.data.json_lines import is_json_lines, read_json_lines

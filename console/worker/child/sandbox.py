@@ -7,7 +7,7 @@ import resource
 import socket
 from typing import Any, Callable, Optional
 
-from backends.memory import reserve
+from backends.core.memory import reserve
 from console.worker.child import landlock, namespaces, seccomp
 from console.worker.child.privileges import (
     PR_SET_DUMPABLE,

@@ -10,7 +10,7 @@ import socket
 import sys
 from typing import Any, Callable
 
-from backends.memory import give_back, memory_file
+from backends.core.memory import give_back, memory_file
 
 DENIALS = (errno.EPERM, errno.EACCES)
 NEEDED = "allowed: training needs processes"

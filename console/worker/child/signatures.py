@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
-from backends.base import Json
+from backends.core.inspection import Json
 from console.worker.child import expected
 from console.worker.child.jsonable import jsonable
 from console.worker.child.live import attribute
@@ -15,7 +15,7 @@ CLASSES_CAP = 10_000
 
 
 def signature_of(model: Any) -> dict[str, Json]:
-    """The signature as the fitted object has it (see `backends.base.Signature`)."""
+    """The signature as the fitted object has it (see `backends.core.inspection.Signature`)."""
     names = expected.names_of(model)
     return {
         "n_features": expected.count_of(model),

@@ -11,7 +11,8 @@ import importlib
 from collections.abc import Sequence
 from typing import Any, Callable, Optional, Union
 
-from backends.base import Json, Source
+from backends.core.inspection import Json
+from backends.core.source import Source
 from console.worker.child import expected, misfit
 from console.worker.child.completing import completed, constant_of, meaning_of, prepared, spelled, widened
 from console.worker.child.data.options import Knowledge, ReadOptions, is_index_name, place_of

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any, Optional
 
-from backends.base import ArtifactError
+from backends.core.errors import ArtifactError
 from console.library_versions import OtherVersion
 
 TEXT_CAP = 10_000

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from backends import registry
-from backends.base import Source, resolve
-from backends.frozen import Frozen
+from backends.core import registry
+from backends.core.frozen import Frozen
+from backends.core.places import resolve
+from backends.core.source import Source
 from console.worker.child import calls, commands, tracebacks
 from console.worker.child.data.options import options_from
 from console.worker.child.fitting import Fitted, fit, jobs_of, refuse_hazards, with_jobs
@@ -18,7 +19,6 @@ from console.worker.child.places import replaced
 from console.worker.child.rows import check_rows
 from console.worker.child.tables import read_table
 from console.worker.child.task import task_of
-from console.worker.child.writing import write_model
 
 
 class Training(Service):
@@ -40,6 +40,8 @@ class Training(Service):
         fields = request.fields
         artifact, table, candidate = (request.fds[position] for position in range(3))
         self._begin(request, "load")
+        if not registry.named(fields["format"]).holds_objects:
+            raise Refusal("bad-input", f"a model in {fields['format']} format cannot be trained again here")
         root = registry.load(Frozen(artifact, "", request.body, *request.fds[3:]), fields["format"]).model
         tracebacks.collect_warnings()
         at = fields.get("at") or ""
@@ -61,7 +63,7 @@ class Training(Service):
         seconds = time.perf_counter() - begun
         self._begin(request, "save")
         model = with_jobs(fitted.model, jobs)
-        write_model(replaced(root, at, model), fields["format"], fields.get("compression"), candidate)
+        registry.save(replaced(root, at, model), fields["format"], candidate, compression=fields.get("compression"))
         return {
             "rows": calls.count(X),
             "held_back": held,

@@ -180,7 +180,7 @@ def main() -> None:
     }
     head = [
         "# What frames, columns, indexes, dates and time zones name, as pickles spell it; how each may be called is in",
-        "# backends/pickle_frames.py. Written by tests/trust/allow_list/frames.py from pickles made under:",
+        "# backends/formats/pickle/frames.py. Written by tests/trust/allow_list/frames.py from pickles made under:",
         *told,
     ]
     target = Path(names.__file__).with_name("data") / "allowed_frames.txt"

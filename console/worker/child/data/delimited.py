@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Callable, Optional
 
-from backends.base import Source
+from backends.core.source import Source
 from console.worker.child.data.blocks import Blocks, Row
 from console.worker.child.data.cells import MISSING, Column
 from console.worker.child.data.dialect import Dialect, dialect_of, other_separator

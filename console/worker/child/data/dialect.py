@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Optional
 
-from backends.base import Source
+from backends.core.source import Source
 from console.worker.child.data.cells import MISSING, is_decimal_comma, is_number
 from console.worker.child.data.header import has_header, header_below
 from console.worker.child.data.options import Knowledge, ReadOptions, all_named, say

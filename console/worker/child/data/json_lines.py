@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, Optional
 
-from backends.base import Source
+from backends.core.source import Source
 from console.worker.child.data.cells import is_number
 from console.worker.child.data.delimited import NO_ROWS, ROWS_CAP, Columns
 from console.worker.child.data.options import Knowledge, ReadOptions

@@ -12,7 +12,7 @@ import zipfile
 import zlib
 from typing import IO, Any, Optional
 
-from backends.base import Source
+from backends.core.source import Source
 from console.worker.child.data.foreign import foreign, foreign_archive, members_of
 from console.worker.child.data.options import say
 from console.worker.child.main import Refusal

@@ -1,0 +1,1 @@
+"""What all model formats share: descriptors, sources, inspections, findings, compression, load plans."""

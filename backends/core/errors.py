@@ -1,0 +1,56 @@
+"""Why a file cannot be read as a model: one exception a reason, each with a stable code."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+__all__ = ["NO_MEMORY", "ArtifactError", "Damaged", "Foreign", "NoModel", "NotLoadable", "Unopened", "Unsupported"]
+
+NO_MEMORY = "it announces something too large to be read"
+"""Of a file whose reader got no memory: how much there was to have, the backend does not know."""
+
+
+class ArtifactError(Exception):
+    """A file that cannot be read as a model; `code` is stable, the text is one clear sentence."""
+
+    code = "artifact"
+
+    def __init__(self, message: str, *, offset: Optional[int] = None) -> None:
+        super().__init__(message)
+        self.offset = offset
+
+
+class Damaged(ArtifactError):
+    """Truncated or malformed."""
+
+    code = "damaged"
+
+
+class Unsupported(ArtifactError):
+    """No backend reads it."""
+
+    code = "unsupported"
+
+
+class Unopened(Unsupported):
+    """An archive or a compression that nothing here opens: what is in it was not looked at."""
+
+    code = "unopened"
+
+
+class Foreign(Unsupported):
+    """A model in a format that is recognised and not read here."""
+
+    code = "foreign-format"
+
+
+class NoModel(Unsupported):
+    """Something that is known and is no model, or is one only once it was decoded."""
+
+    code = "no-model"
+
+
+class NotLoadable(ArtifactError):
+    """It can be inspected, but not loaded by this console or from this place in the file."""
+
+    code = "not-loadable"

@@ -1,0 +1,54 @@
+"""Model formats that are recognised and not read here, so that a file in one is told apart from a file that is broken.
+
+Each is told by its first bytes: the magic numbers of GGUF, TensorFlow Lite, CatBoost, XGBoost, LightGBM, MXNet and
+PMML.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Optional
+
+__all__ = ["FOREIGN_SUFFIXES", "PROMISING_SUFFIXES", "foreign_format", "promised_format"]
+
+_STARTS = (
+    (re.compile(rb"GGUF"), "GGUF"),
+    (re.compile(rb".{4}TFL3", re.DOTALL), "TensorFlow Lite"),
+    (re.compile(rb"CBM1"), "CatBoost"),
+    (re.compile(rb"\{L.{8}[a-zA-Z]?.{0,9}learner", re.DOTALL), "XGBoost"),
+    (re.compile(rb'\s*\{\s*"learner"\s*:\s*\{'), "XGBoost"),
+    (re.compile(rb"tree\r?\nversion=v\d"), "LightGBM"),
+    (re.compile(rb"\x12\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0"), "MXNet"),
+    (re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:\?xml[^>]*>\s*<)?(?:!--.*?-->\s*<)?PMML[\s>]", re.DOTALL), "PMML"),
+)
+_NAMES = {
+    ".gguf": "GGUF",
+    ".ggml": "GGML",
+    ".tflite": "TensorFlow Lite",
+    ".cbm": "CatBoost",
+    ".ubj": "XGBoost",
+    ".bst": "XGBoost",
+    ".pb": "TensorFlow",
+    ".mlmodel": "Core ML",
+    ".pmml": "PMML",
+    ".pdparams": "PaddlePaddle",
+    ".pdmodel": "PaddlePaddle",
+    ".caffemodel": "Caffe",
+    ".t7": "Lua Torch",
+    ".pte": "ExecuTorch",
+}
+FOREIGN_SUFFIXES = frozenset((".tflite", ".pb", ".gguf", ".txt", ".json", ".csv"))
+"""Extensions that promise something else than a format that is read here."""
+PROMISING_SUFFIXES = frozenset(_NAMES)
+"""Extensions that make a file worth a row, so that the operator sees what is to be done about it."""
+
+
+def foreign_format(head: bytes) -> Optional[str]:
+    """The model format that starts with these bytes and is not read here, None for any other."""
+    return next((name for start, name in _STARTS if start.match(head)), None)
+
+
+def promised_format(name: str) -> Optional[str]:
+    """The model format not read here that a file's name promises."""
+    return _NAMES.get(os.path.splitext(name.lower())[1])

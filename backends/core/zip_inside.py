@@ -1,0 +1,46 @@
+"""The members of an archive that its format does not read itself: inspected as files of their own."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from backends.core.errors import Damaged
+from backends.core.findings import finding
+from backends.core.inspection import Finding, NameUse
+from backends.core.registry import HEAD, inspect_inside, may_hold_model, named
+from backends.core.source import Source
+from backends.core.zip_rules import member_source, read_member
+
+__all__ = ["Inside", "inspect_members"]
+
+
+class Inside(NamedTuple):
+    """What those members name, and what is remarkable about them."""
+
+    names: tuple[NameUse, ...]
+    findings: tuple[Finding, ...]
+
+
+def inspect_members(source: Source, archive: zipfile.ZipFile, infos: Iterable[zipfile.ZipInfo]) -> Inside:
+    """Look for models in these members. Raises OSError; a member that cannot be read is told by `check_contents`."""
+    names: list[NameUse] = []
+    findings: list[Finding] = []
+    for info in infos:
+        place = f"the member {info.filename[:200]!r}"
+        try:
+            if not may_hold_model(read_member(archive, info, HEAD), info.file_size):
+                continue
+            with member_source(source, archive, info.filename) as member:
+                found = inspect_inside(member, place)
+        except Damaged as error:
+            findings.append(finding("unread-member", f"{place} cannot be read: {error}", info.header_offset))
+            continue
+        if found is None:
+            continue
+        if found.format and named(found.format).runs_code:
+            findings.append(finding("nested-pickle", f"{place} is {named(found.format).title}", info.header_offset))
+        names.extend(found.names)
+        findings.extend(Finding(each.code, f"{place}: {each.detail}", info.header_offset) for each in found.findings)
+    return Inside(tuple(names), tuple(findings))

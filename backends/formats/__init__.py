@@ -1,0 +1,15 @@
+"""The formats that come with the console, a folder each; nothing about one stands anywhere else."""
+
+from __future__ import annotations
+
+BUILT_IN = (
+    "archive",
+    "hdf5",
+    "keras",
+    "npy",
+    "onnx",
+    "pickle",
+    "safetensors",
+    "torch",
+)
+"""The folders, each a package that names its descriptors `FORMATS`."""

@@ -1,0 +1,71 @@
+"""Keras files, read without Keras: legacy `.h5` models, weights, and `.keras` archives."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from backends.core.containers import ZIP_MAGIC
+from backends.core.format import Format, later
+from backends.formats.hdf5 import SUFFIXES, starts
+
+__all__ = ["FORMATS"]
+
+_MEMBERS = (b"metadata.json", b"config.json", b"model.weights")
+_NOT_RUN = (
+    "Keras models can be inspected here, but running them arrives later: until then run this one with Keras itself, or"
+    " export it with model.export(...) for another runtime"
+)
+
+
+def _is_zip(head: bytes) -> bool:
+    return head.startswith(ZIP_MAGIC)
+
+
+def _holds_model(head: bytes, size: Optional[int]) -> bool:
+    """Whether what stands near the start of such an archive is there."""
+    return _is_zip(head) and any(member in head for member in _MEMBERS)
+
+
+FORMATS = (
+    Format(
+        name="keras-h5",
+        suffix=".h5",
+        implementation="backends.formats.keras.models:KERAS_H5",
+        title="a Keras model in HDF5",
+        suffixes=SUFFIXES,
+        starts=starts,
+        sniff=later("backends.formats.keras.models:KERAS_H5.sniff"),
+        order=11,
+        compressed=True,
+        content="hdf5",
+        not_loadable=_NOT_RUN,
+    ),
+    Format(
+        name="keras-weights",
+        suffix=".weights.h5",
+        implementation="backends.formats.keras.models:KERAS_WEIGHTS",
+        title="weights of a Keras model in HDF5",
+        suffixes=SUFFIXES,
+        starts=starts,
+        sniff=later("backends.formats.keras.models:KERAS_WEIGHTS.sniff"),
+        order=12,
+        compressed=True,
+        content="hdf5",
+        not_loadable=_NOT_RUN,
+    ),
+    Format(
+        name="keras",
+        suffix=".keras",
+        implementation="backends.formats.keras.models:KERAS",
+        title="a Keras model",
+        suffixes=(".zip", ".npz", ".keras"),
+        promises=(".keras",),
+        starts=_is_zip,
+        worth=_holds_model,
+        sniff=later("backends.formats.keras.archive:is_archive"),
+        order=32,
+        compressed=True,
+        content="zip",
+        not_loadable=_NOT_RUN,
+    ),
+)

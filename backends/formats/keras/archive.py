@@ -1,0 +1,81 @@
+"""The members of a `.keras` archive, bounded: sizes and ratios are checked before anything is unpacked."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import replace
+from typing import NamedTuple
+
+from backends.core.errors import Damaged
+from backends.core.findings import finding
+from backends.core.inspection import Inspection
+from backends.core.registry import named
+from backends.core.source import Source
+from backends.core.zip_inside import inspect_members
+from backends.core.zip_rules import check_contents, check_members, member_source, open_zip, read_member
+
+__all__ = ["Archive", "inspect_archive", "is_archive"]
+
+_MAX_TEXT = 64 * 1024 * 1024
+_TEXTS = ("config.json", "metadata.json")
+_WEIGHTS = ("model.weights.h5", "model.weights.npz")
+
+
+class Archive(NamedTuple):
+    """The texts of `config.json` and `metadata.json`, and what the weights inside hold."""
+
+    config: str
+    metadata: str
+    weights: Inspection
+
+
+def is_archive(head: bytes, source: Source) -> bool:
+    """Whether it is a zip with a configuration and the metadata of Keras."""
+    try:
+        with source.file() as raw, zipfile.ZipFile(raw) as archive:
+            return {"config.json", "metadata.json"} <= set(archive.namelist())
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return False
+
+
+def inspect_archive(source: Source) -> Archive:
+    """Read an archive's parts without Keras. Raises Damaged for what no zip reader could open, OSError."""
+    with open_zip(source) as archive:
+        findings = [*check_members(source, archive), *check_contents(archive)]
+        others = [info for info in archive.infolist() if info.filename not in (*_TEXTS, *_WEIGHTS)]
+        for info in others:
+            if not info.filename.startswith("assets/"):
+                detail = f"nothing reads the member {info.filename[:200]!r}"
+                findings.append(finding("unread-member", detail, info.header_offset))
+        inside = inspect_members(source, archive, others)
+        findings.extend(inside.findings)
+        config, metadata = _text(archive, "config.json"), _text(archive, "metadata.json")
+        name = next((each for each in _WEIGHTS if each in archive.namelist()), None)
+        if name is None:
+            findings.append(finding("malformed", "the archive holds no model.weights.h5 and no model.weights.npz"))
+            weights = Inspection(format="keras")
+        else:
+            reader = named("keras-weights" if name.endswith("h5") else "npz")
+            with member_source(source, archive, name) as member:
+                weights = reader.inspect(member)
+    return Archive(
+        config,
+        metadata,
+        replace(
+            weights,
+            format="keras",
+            names=(*weights.names, *inside.names),
+            loadable=False,
+            complete=weights.complete and not findings,
+            findings=(*findings, *weights.findings),
+        ),
+    )
+
+
+def _text(archive: zipfile.ZipFile, name: str) -> str:
+    if name not in archive.namelist():
+        raise Damaged(f"the archive holds no {name}")
+    data = read_member(archive, archive.getinfo(name), _MAX_TEXT + 1)
+    if len(data) > _MAX_TEXT:
+        raise Damaged(f"{name} in the archive is larger than {_MAX_TEXT} bytes")
+    return data.decode("utf-8", "replace")

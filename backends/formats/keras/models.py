@@ -1,0 +1,175 @@
+"""Keras files, read without Keras: legacy `.h5` models, weights (`.weights.h5`, older ones too) and `.keras` zips.
+
+They are inspected in full and not loaded. Layouts as written by `keras/src/legacy/saving/legacy_h5_format.py` and
+`keras/src/saving/saving_lib.py`: lists too long for one attribute are split into `name0`, `name1`, …
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from functools import partial
+from typing import Callable, Optional
+
+from backends.core.errors import Damaged
+from backends.core.inspection import ArrayInfo, Inspection, Json, Signature
+from backends.core.source import Source
+from backends.formats.hdf5.frame import surrounded
+from backends.formats.hdf5.tree import Tree, damage_as_errors, open_tree, text_of
+from backends.formats.keras.archive import inspect_archive
+from backends.formats.keras.config import KerasModel, find_code, read_config, read_training
+from backends.formats.keras.weights import has_weights, layer_of, read_weights, snake_case, weights_row
+
+__all__ = ["KERAS", "KERAS_H5", "KERAS_WEIGHTS"]
+
+_MAX_CONFIG = 64 * 1024 * 1024
+_LISTED_LAYERS = 2000
+_LISTED_ARRAYS = 10_000
+
+
+class _KerasH5:
+    """Whole models in HDF5: `model_config` at the root, weights below `model_weights`."""
+
+    def sniff(self, head: bytes, source: Source) -> bool:
+        """Whether the root group has a model configuration."""
+        return _sniff(source, lambda tree: "model_config" in tree.file.attrs)
+
+    def inspect(self, source: Source) -> Inspection:
+        """Layers, shapes, training configuration and weights. Raises Damaged, OSError."""
+        with open_tree(source) as tree, damage_as_errors():
+            text = text_of(tree.attribute(tree.file, "model_config"))
+            model = read_config(_json(text, "the attribute model_config"))
+            training = text_of(tree.attribute(tree.file, "training_config"))
+            arrays, by_layer = read_weights(tree, "model_weights")
+            details = _layer_details(model, by_layer)
+            if training is not None:
+                trained = _json(training, "the attribute training_config")
+                find_code(model, trained)
+                details["training"] = read_training(trained)
+            found = _inspection("keras-h5", tree, model, arrays, details)
+        return surrounded(source, replace(found, n_weights=_count(by_layer)))
+
+
+class _KerasWeights:
+    """Weights without a model: Keras 3's `.weights.h5` and the older `save_weights`."""
+
+    def sniff(self, head: bytes, source: Source) -> bool:
+        """Whether the root group lists layer names, or has the groups of a Keras 3 weights file."""
+        return _sniff(source, has_weights)
+
+    def inspect(self, source: Source) -> Inspection:
+        """The layers by name, with their arrays. Raises Damaged, OSError."""
+        with open_tree(source) as tree, damage_as_errors():
+            arrays, by_layer = read_weights(tree, "")
+            rows: list[Json] = [weights_row(name, by_layer[name]) for name in list(by_layer)[:_LISTED_LAYERS]]
+            found = _inspection("keras-weights", tree, None, arrays, {"layers": rows, "n_layers": len(by_layer)})
+        return surrounded(source, replace(found, n_weights=_count(by_layer)))
+
+
+class _Keras:
+    """`.keras`: a zip of `metadata.json`, `config.json` and `model.weights.h5` or `.npz`."""
+
+    def inspect(self, source: Source) -> Inspection:
+        """Layers, shapes, training configuration and weights. Raises Damaged, OSError."""
+        config, metadata, weights = inspect_archive(source)
+        whole = _json(config, "config.json")
+        model = read_config(whole)
+        told = _json(metadata, "metadata.json")
+        by_layer: dict[str, list[ArrayInfo]] = {}
+        for info in weights.arrays:
+            if layer_of(info.name):
+                by_layer.setdefault(layer_of(info.name), []).append(info)
+        details = _layer_details(model, by_layer)
+        if isinstance(whole, dict) and isinstance(whole.get("compile_config"), dict):
+            details["training"] = read_training(whole["compile_config"])
+        if isinstance(told, dict):
+            details["saved"] = str(told.get("date_saved"))
+        version = told.get("keras_version") if isinstance(told, dict) else None
+        merged = replace(weights, details=details, n_weights=_count(by_layer))
+        return _with_model(merged, model, version if isinstance(version, str) else None)
+
+
+def _sniff(source: Source, test: Callable[[Tree], bool]) -> bool:
+    try:
+        with open_tree(source) as tree, damage_as_errors():
+            return bool(test(tree))
+    except Damaged:
+        return False
+
+
+def _json(text: Optional[str], where: str) -> Json:
+    """Parsed JSON. Raises Damaged with the place when it is none, or too large."""
+    if text is None or len(text) > _MAX_CONFIG:
+        raise Damaged(f"{where} cannot be read")
+    try:
+        parsed: Json = json.loads(text, object_pairs_hook=partial(_mapping, where))
+    except (ValueError, RecursionError) as error:
+        raise Damaged(f"{where} is not valid JSON: {error}") from error
+    return parsed
+
+
+def _mapping(where: str, pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    """A JSON object. Raises Damaged where a key stands twice: readers differ on which of them counts."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise Damaged(f"{where} gives a key of an object twice")
+    return found
+
+
+def _layer_details(model: KerasModel, by_layer: dict[str, list[ArrayInfo]]) -> dict[str, Json]:
+    """A row for each layer: name, class, settings, shapes of its weights and their count."""
+    rows: list[Json] = []
+    used: dict[str, int] = {}
+    for layer in model.layers[:_LISTED_LAYERS]:
+        base = snake_case(layer.class_name)
+        counted = base if base not in used else f"{base}_{used[base]}"
+        used[base] = used.get(base, 0) + 1
+        found = by_layer.get(layer.name) or by_layer.get(counted) or []
+        row: dict[str, Json] = {**weights_row(layer.name, found), "class": layer.class_name, **layer.settings}
+        if layer.inner:
+            row["wraps"] = layer.inner
+        if layer.input_shape:
+            row["input_shape"] = layer.input_shape
+        rows.append(row)
+    return {"layers": rows, "n_layers": len(model.layers), "input_shapes": model.input_shapes, "model_name": model.name}
+
+
+def _inspection(
+    name: str, tree: Tree, model: Optional[KerasModel], arrays: list[ArrayInfo], details: dict[str, Json]
+) -> Inspection:
+    tree.search()
+    version, engine = (text_of(tree.attribute(tree.file, key)) for key in ("keras_version", "backend"))
+    if engine:
+        details["backend"] = engine
+    found = Inspection(
+        format=name,
+        names=tuple(tree.names),
+        arrays=tuple(arrays[:_LISTED_ARRAYS]),
+        complete=tree.complete,
+        findings=tuple(tree.findings),
+        details=details,
+    )
+    return _with_model(found, model, version)
+
+
+def _with_model(inspection: Inspection, model: Optional[KerasModel], version: Optional[str]) -> Inspection:
+    inspection = replace(inspection, library_versions={"keras": version} if version else {}, loadable=False)
+    if model is None:
+        return inspection
+    shape = model.input_shapes[0] if len(model.input_shapes) == 1 else None
+    width = shape[1] if isinstance(shape, list) and len(shape) == 2 else None
+    return replace(
+        inspection,
+        model_class=model.class_name,
+        names=(*model.names, *inspection.names),
+        signature=Signature(n_features=width if type(width) is int else None),
+        findings=inspection.findings + tuple(model.findings),
+    )
+
+
+def _count(by_layer: dict[str, list[ArrayInfo]]) -> int:
+    return sum(math.prod(info.shape) for arrays in by_layer.values() for info in arrays)
+
+
+KERAS, KERAS_H5, KERAS_WEIGHTS = _Keras(), _KerasH5(), _KerasWeights()

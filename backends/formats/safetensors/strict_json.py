@@ -1,0 +1,83 @@
+"""Strict JSON of a header or an index: one object, each key once, numbers that fit 63 bits, a bounded amount of it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any, NoReturn
+
+from backends.core.errors import Damaged
+
+__all__ = ["MAX_BYTES", "MAX_ITEMS", "OverBudgetError", "parse_object"]
+
+MAX_BYTES = 16 << 20
+"""Text that is parsed at most; the largest models have 10 MB."""
+MAX_ITEMS = 500_000
+"""Commas that are parsed at most: those of 100,000 tensors."""
+_LIMIT = 1 << 63
+_DIGITS = 20
+"""Characters of a whole number that fits, its sign counted."""
+
+
+class OverBudgetError(Exception):
+    """Text with more in it than any writer puts there: it was not parsed."""
+
+
+class _RefusedError(Exception):
+    """JSON that a lenient parser would take."""
+
+
+def parse_object(data: bytes, what: str) -> dict[str, Any]:
+    """The object that `data` holds, called `what` in messages. Raises Damaged, OverBudgetError."""
+    check_budget(len(data), what)
+    if (items := data.count(b",")) > MAX_ITEMS:
+        raise OverBudgetError(f"{what} lists {items:,} values, and at most {MAX_ITEMS:,} are read")
+    try:
+        text = data.decode("utf-8")
+        found = json.loads(text, object_pairs_hook=_unique, parse_int=_whole, parse_constant=_no_number)
+    except UnicodeDecodeError as error:
+        raise Damaged(f"{what} is not valid UTF-8 at its byte {error.start:,}") from None
+    except RecursionError:
+        raise Damaged(f"{what} is nested far deeper than its format is") from None
+    except _RefusedError as error:
+        raise Damaged(f"{what} {error}") from None
+    except ValueError as error:
+        raise Damaged(f"{what} is not valid JSON: {error}") from None
+    if type(found) is not dict:
+        raise Damaged(f"{what} is JSON, but no object")
+    return found
+
+
+def check_budget(size: int, what: str) -> None:
+    """Raise OverBudgetError for a text of more bytes than are read."""
+    if size > MAX_BYTES:
+        raise OverBudgetError(f"{what} has {size:,} bytes, and at most {MAX_BYTES:,} are read")
+
+
+def is_text(*texts: object) -> bool:
+    """Whether all of these are text that can be written as UTF-8, which half a surrogate pair cannot."""
+    try:
+        "".join(texts).encode()  # type: ignore[arg-type]
+    except (TypeError, UnicodeEncodeError):
+        return False
+    return True
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        raise _RefusedError(f"holds the key '{twice[:100]}' twice")
+    if not is_text(*found):
+        raise _RefusedError("holds half of a surrogate pair, which is no text")
+    return found
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > _DIGITS or abs(int(digits)) >= _LIMIT:
+        raise _RefusedError(f"holds the number {digits[:40]}, which does not fit 63 bits")
+    return int(digits)
+
+
+def _no_number(name: str) -> NoReturn:
+    raise _RefusedError(f"holds {name}, which is no number in JSON")

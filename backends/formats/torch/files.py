@@ -1,0 +1,263 @@
+"""PyTorch's own files: a zip archive around one pickle (since 1.6), or five pickles in a row before it; never loaded.
+
+Formats: torch/serialization.py, `_save` (members NAME/data.pkl, NAME/data/KEY, NAME/version) and `_legacy_save` (magic
+number, protocol, system, object, storage keys; then for each key 8 bytes count and the numbers). A tensor names its
+numbers by a persistent id, `('storage', type, key, location, count)`; nothing else may be one.
+"""
+
+from __future__ import annotations
+
+import itertools
+import zipfile
+from dataclasses import dataclass, replace
+from typing import Any, Optional
+
+from backends.core.compression import open_envelope
+from backends.core.errors import Damaged
+from backends.core.findings import finding
+from backends.core.inspection import ArrayInfo, Finding, Inspection, Json
+from backends.core.source import Source
+from backends.core.zip_inside import inspect_members
+from backends.core.zip_rules import check_contents, check_members, member_source, open_zip, read_member
+from backends.formats.pickle.values import DictValue, Global, Instance, Value
+from backends.formats.pickle.walk import Walk, walk
+from backends.formats.torch.names import DTYPES, MAGIC, REBUILDERS, STORAGES, is_legacy, is_storage
+
+__all__ = ["inspect", "is_torch"]
+
+_PROTOCOL = 1001
+_STREAMS = 5
+_MAX_TENSORS = 100_000
+_MAX_TOLD = 20
+_NOTE = 100
+_MEMBERS = ("data.pkl", "version", "byteorder", "constants.pkl", ".data/serialization_id", ".format_version",
+            ".storage_alignment")  # fmt: skip
+"""What stands in every archive beside the storages."""
+
+
+def _archive_root(names: list[str]) -> Optional[str]:
+    """The directory of the archive that holds its data.pkl, with its slash; None where there is none."""
+    found = [name for name in names if name == "data.pkl" or (name.endswith("/data.pkl") and name.count("/") == 1)]
+    return found[0][: -len("data.pkl")] if found else None
+
+
+@dataclass(frozen=True)
+class _Storage:
+    """The numbers behind tensors: `count` elements of the type called `kind`, under `key`."""
+
+    kind: str
+    key: str
+    count: int
+
+    @property
+    def itemsize(self) -> int:
+        return STORAGES[self.kind][1]
+
+
+class _Storages:
+    """Knows a tensor's persistent id; what it knew, by key."""
+
+    def __init__(self, length: int) -> None:
+        self.found: dict[str, _Storage] = {}
+        self.modules = 0
+        self.odd = 0
+        self._length = length
+
+    def __call__(self, persistent_id: Value) -> Value:
+        """The storage of this id, None for any other id."""
+        if type(persistent_id) is not tuple or not persistent_id or type(persistent_id[0]) is not str:
+            return None
+        if persistent_id[0] == "module" and self._length == 6 and len(persistent_id) == 4:
+            self.modules += 1
+            return persistent_id[1] if type(persistent_id[1]) is Global else None
+        if persistent_id[0] != "storage" or len(persistent_id) != self._length:
+            return None
+        kind, key, location, count = persistent_id[1:5]
+        if type(kind) is not Global or not is_storage(kind.module, kind.name):
+            return None
+        if type(key) is not str or type(location) is not str or type(count) is not int or not 0 <= count < 1 << 62:
+            return None
+        storage = _Storage(kind.name, key, count)
+        if self.found.setdefault(key, storage) != storage:
+            self.odd += 1
+        return storage
+
+
+def is_torch(head: bytes, source: Source) -> bool:
+    """Whether it is an archive with a data.pkl, or starts with PyTorch's magic number."""
+    if is_legacy(head):
+        return True
+    if not head.startswith(b"PK\x03\x04") or source.read(0, 4) != head[:4]:
+        return False
+    try:
+        with open_zip(source) as archive:
+            return _archive_root(archive.namelist()) is not None
+    except Damaged:
+        return b"data.pkl" in head
+
+
+def inspect(source: Source) -> Inspection:
+    """Names, tensors and everything odd. Raises Damaged, Unsupported, OSError."""
+    with open_envelope(source) as opened:
+        legacy = is_legacy(opened.source.read(0, 64))
+        inspection = _legacy(opened.source) if legacy else _archive(opened.source)
+        return replace(
+            inspection,
+            compression=opened.compression,
+            complete=inspection.complete and opened.complete,
+            findings=(*opened.findings, *inspection.findings),
+        )
+
+
+def _inspection(walked: Walk, storages: _Storages, root: Value, found: list[Finding], details: dict[str, Json]) -> Any:
+    if storages.modules:
+        found.append(finding("torch-module", f"{storages.modules} classes come with their source text", 0))
+    if storages.odd:
+        found.append(finding("torch-storage", f"{storages.odd} storages are described in two ways", 0))
+    arrays = _tensors(root)
+    details.update(protocol=walked.protocol, opcodes=walked.opcodes, storages=len(storages.found))
+    broken = any(each.code not in ("torch-module", "torch-script") for each in found)
+    return Inspection(
+        format="torch",
+        names=walked.names,
+        arrays=tuple(arrays),
+        model_class=str(root.callee) if type(root) is Instance else None,
+        n_weights=sum(each.count for each in storages.found.values()),
+        complete=walked.complete and not broken,
+        loadable=False,
+        findings=(*walked.findings, *found),
+        details=details,
+    )
+
+
+def _archive(source: Source) -> Inspection:
+    """A zip archive: its rules, its pickle, and a member of the right size for each storage."""
+    with open_zip(source) as archive:
+        found = check_members(source, archive)
+        members = {info.filename: info for info in archive.infolist()}
+        root = _archive_root(list(members))
+        if root is None:
+            raise Damaged("the archive holds no data.pkl", offset=0)
+        storages = _Storages(5)
+        with member_source(source, archive, f"{root}data.pkl") as member:
+            walked = walk(member, streams=None, persistent=storages)
+        others = [
+            info for name, info in members.items() if name != f"{root}data.pkl" and not name.startswith(f"{root}data/")
+        ]
+        inside = inspect_members(source, archive, others)
+        found.extend(inside.findings)
+        walked.names = tuple(replace(use, place=f"member {root}data.pkl") for use in walked.names) + inside.names
+        found.extend(check_contents(archive))
+        found.extend(_unread(root, members, storages))
+        found.extend(_odd_notes(archive, root, members))
+        for storage in storages.found.values():
+            found.extend(_sized(storage, members.get(f"{root}data/{storage.key}")))
+        if f"{root}constants.pkl" in members or any(name.startswith(f"{root}code/") for name in members):
+            found.append(finding("torch-script", "the archive is a TorchScript program: it holds code", 0))
+        foreign = [name for name in members if name.endswith(".npy") or name in ("config.json", "metadata.json")]
+        if foreign:
+            detail = f"an archive of PyTorch that also holds {foreign[0][:200]!r}"
+            found.append(finding("polyglot", detail, members[foreign[0]].header_offset))
+    details: dict[str, Json] = {"container": "zip", "members": len(members)}
+    model: Inspection = _inspection(walked, storages, walked.roots[0] if walked.roots else None, found, details)
+    return model
+
+
+def _unread(root: str, members: dict[str, zipfile.ZipInfo], storages: _Storages) -> list[Finding]:
+    """Members that PyTorch does not write, or that no tensor reads."""
+    known = {f"{root}{name}" for name in _MEMBERS} | {f"{root}data/{key}" for key in storages.found}
+    others = (name for name in members if name not in known and not name.startswith(f"{root}code/"))
+    return [
+        finding("unread-member", f"nothing reads the member {name[:200]!r}", members[name].header_offset)
+        for name in itertools.islice(others, _MAX_TOLD)
+        if not name.endswith("/")
+    ]
+
+
+def _odd_notes(archive: zipfile.ZipFile, root: str, members: dict[str, zipfile.ZipInfo]) -> list[Finding]:
+    """Members that hold a number or a word (version, byte order) and nothing else in an honest archive."""
+    found = []
+    for name in (f"{root}{each}" for each in _MEMBERS if not each.endswith(".pkl")):
+        info = members.get(name)
+        if info is not None and not read_member(archive, info, _NOTE + 1).strip().isalnum():
+            found.append(finding("unread-member", f"{name!r} holds more than a word", info.header_offset))
+        elif info is not None and info.file_size > _NOTE:
+            found.append(finding("unread-member", f"{name!r} holds {info.file_size} bytes", info.header_offset))
+    return found
+
+
+def _sized(storage: _Storage, info: Optional[zipfile.ZipInfo]) -> list[Finding]:
+    need = storage.count * storage.itemsize
+    if info is None:
+        return [finding("torch-storage", f"the numbers of storage {storage.key[:100]!r} are not in the archive", 0)]
+    if info.file_size != need:
+        detail = f"storage {storage.key[:100]!r} needs {need} bytes and has {info.file_size}"
+        return [finding("torch-storage", detail, info.header_offset)]
+    return []
+
+
+def _legacy(source: Source) -> Inspection:
+    """Five pickles, then the numbers of each storage in the order of their keys."""
+    storages = _Storages(6)
+    walked = walk(source, streams=_STREAMS, persistent=storages)
+    roots, found = walked.roots, list[Finding]()
+    if len(roots) == _STREAMS:
+        if type(roots[0]) is not int or roots[0] != MAGIC or type(roots[1]) is not int or roots[1] != _PROTOCOL:
+            found.append(finding("malformed", "PyTorch's magic number or protocol is wrong", 0))
+        found.extend(_numbers(source, walked.end, roots[4], storages))
+    elif walked.complete:
+        found.append(finding("truncated", f"{len(roots)} of PyTorch's {_STREAMS} pickles are there", source.size))
+    root = roots[3] if len(roots) > 3 else None
+    model: Inspection = _inspection(walked, storages, root, found, {"container": "legacy", "pickles": len(roots)})
+    return model
+
+
+def _numbers(source: Source, offset: int, keys: Value, storages: _Storages) -> list[Finding]:
+    """Step over the raw numbers, which must be exactly what the pickles announced."""
+    if type(keys) is not list or not all(type(key) is str for key in keys):
+        return [finding("malformed", "the keys of the storages are no list of strings", offset)]
+    for key in keys:
+        storage = storages.found.get(key)
+        count = int.from_bytes(source.read(offset, 8), "little")
+        if storage is None or count != storage.count:
+            return [finding("torch-storage", f"storage {key[:100]!r} is not what the pickle says of it", offset)]
+        offset += 8 + count * storage.itemsize
+        if offset > source.size:
+            return [finding("truncated", f"storage {key[:100]!r} is cut off", source.size)]
+    if offset < source.size:
+        return [finding("trailing-bytes", f"{source.size - offset} bytes follow the last storage", offset)]
+    return []
+
+
+def _tensors(root: Value) -> list[ArrayInfo]:
+    """The tensors of a state dict: name, shape, dtype."""
+    flat: list[Value] = []
+    if type(root) is DictValue:
+        flat = root.flat
+    elif type(root) is Instance and root.pairs:
+        flat = root.pairs
+    found = []
+    for at in range(0, min(len(flat) - 1, 2 * _MAX_TENSORS), 2):
+        info = _tensor(flat[at], flat[at + 1])
+        if info is not None:
+            found.append(info)
+    return found
+
+
+def _tensor(name: Value, value: Value) -> Optional[ArrayInfo]:
+    if type(value) is not Instance or type(value.callee) is not Global or type(value.args) is not tuple:
+        return None
+    args = value.args
+    if value.callee.module == "torch._utils" and value.callee.name == "_rebuild_parameter" and args:
+        return _tensor(name, args[0])
+    if (value.callee.module, value.callee.name) not in REBUILDERS or len(args) < 4 or type(name) is not str:
+        return None
+    storage, shape = args[0], args[2]
+    if type(storage) is not _Storage or type(shape) is not tuple or len(shape) > 64:
+        return None
+    if not all(type(length) is int and 0 <= length < 1 << 62 for length in shape):
+        return None
+    size = storage.itemsize
+    for length in shape:
+        size *= length
+    return ArrayInfo(name, shape, DTYPES.get(storage.kind, storage.kind), size)

@@ -1,0 +1,3 @@
+"""A distribution whose format cannot be imported."""
+
+raise RuntimeError("made for\nanother version")
