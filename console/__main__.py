@@ -19,15 +19,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command, or open the console; returns the exit code."""
     try:
         from console.cli.main import run
+        from console.composition import LocalDoor
     except KeyboardInterrupt:
         return _INTERRUPTED
-    return run(sys.argv[1:] if argv is None else argv, _screens, _account)
+    return run(sys.argv[1:] if argv is None else argv, LocalDoor(), _screens, _account)
 
 
 def _screens(root: Path, settings: Settings, start: Start) -> int:
+    from console.composition import open_store
     from console.ui.run import run as show
 
-    return show(root, settings, start)
+    return show(root, settings, start, open_store)
 
 
 def _account() -> Path | None:

@@ -124,7 +124,7 @@ async def test_the_machine_s_failure_in_the_background_ends_the_console_with_a_s
     async def run() -> None:
         async with console_on(demo()) as console:
             await console.on(HomeScreen)
-            console.app.engine.on_failure(OSError(24, "Too many open files"))
+            console.app.failed_by_itself(OSError(24, "Too many open files"))
             await console.until(lambda: not console.app.is_running)
 
     with pytest.raises(OSError, match="Too many"):

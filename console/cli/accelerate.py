@@ -16,16 +16,17 @@ __all__ = ["accelerate"]
 
 async def accelerate(arguments: argparse.Namespace, output: Output) -> int:
     """Export, compare, and write the export as an artifact beside its model."""
-    async with opened(arguments.artifact, records=True) as store:
+    async with opened(arguments.door, arguments.artifact, records=True) as store:
         engine, path = store.engine, store.artifact
-        tell_unbuilt(store)
-        found = await engine.accelerating.compare(
-            path,
-            data=absolute(arguments.data),
-            at=arguments.at,
-            accept=arguments.accept,
-            on_phase=lambda phase: output.say(f"{safe(path)}: {safe(phase)}"),
-        )
+        await tell_unbuilt(store)
+        data = absolute(arguments.data)
+        exported: OnnxComparison | None = None
+        async for now in engine.acceleration.compare(path, data=data, at=arguments.at, accept=arguments.accept):
+            exported = now.comparison
+            if exported is None:
+                output.say(f"{safe(path)}: {safe(now.phase)}")
+        assert exported is not None
+        found = exported
         output.warn(found.warnings)
         if not output.as_json:
             output.lines(_table(found))
@@ -33,9 +34,9 @@ async def accelerate(arguments: argparse.Namespace, output: Output) -> int:
             output.say(f"{safe(found.path)} is there already: it would be kept as a version, for `rollback`")
         written = bool(arguments.yes or await asked(f"Write {safe(found.path)}?"))
         if written:
-            await engine.accelerating.write(path)
+            await engine.acceleration.write(path)
         else:
-            await engine.accelerating.discard(path)
+            await engine.acceleration.discard(path)
         output.data(
             {"written": written, **_shape(found), "warnings": output.warned}, lambda: [_outcome(found, written)]
         )

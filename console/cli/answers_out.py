@@ -17,8 +17,7 @@ from console.cli.streams import taking
 from console.durable import output, write_all
 from console.errors import BadInput, Failed, Usage
 from console.os_errors import hint, why
-from console.records import Json
-from console.worker.shared import Buffer
+from console.records import AnswerFile, Json
 
 __all__ = ["JsonAnswers", "OutFile", "form_of", "keep_apart", "table_lines", "write_json"]
 
@@ -121,13 +120,13 @@ class OutFile:
         with self._json, self._named():
             self._place.__exit__(kind, error, trace)
 
-    def add(self, outputs: dict[str, Json], files: dict[str, tuple[str, Buffer]]) -> None:
+    def add(self, outputs: dict[str, Json], files: dict[str, AnswerFile]) -> None:
         """The answers for the next rows, in the form of this file. Raises BadInput, Failed."""
         with self._named():
             if self._form == "json":
                 self._json.add(outputs)
                 return
-            kind, data = files[self._form]
+            kind, data = files[self._form].kind, files[self._form].content
             if self._form == "npy" and self._kind not in ("", kind):
                 raise Failed(
                     f"{self._path} cannot be written as npy: answers of {self._kind} are followed by some of {kind}",

@@ -12,8 +12,7 @@ from console.cli.output import Output, columns
 from console.cli.parser import PROG
 from console.errors import Failed, Usage
 from console.nearest import nearest
-from console.records import Json
-from console.trust.audit import AuditCheck, AuditEntry
+from console.records import AuditCheck, AuditEntry, Json
 
 _WORDS = ("show", "verify")
 
@@ -21,8 +20,8 @@ _WORDS = ("show", "verify")
 async def audit(arguments: argparse.Namespace, output: Output) -> int:
     """The audit log with what the user's own log has of this store, or the check of both chains."""
     what, store = _asked(arguments)
-    async with opened(store, records=False) as opened_store:
-        return _verify(opened_store, output) if what == "verify" else _show(opened_store, output)
+    async with opened(arguments.door, store, records=False) as opened_store:
+        return await (_verify if what == "verify" else _show)(opened_store, output)
 
 
 def _asked(arguments: argparse.Namespace) -> tuple[str, str]:
@@ -37,8 +36,8 @@ def _asked(arguments: argparse.Namespace) -> tuple[str, str]:
     return "show", arguments.what
 
 
-def _verify(store: Opened, output: Output) -> int:
-    check = store.engine.book.verify()
+async def _verify(store: Opened, output: Output) -> int:
+    check = await store.engine.security.verify_audit()
     value: dict[str, Json] = {
         "ok": check.ok,
         "entries": check.entries,
@@ -65,8 +64,8 @@ def _found(check: AuditCheck) -> Iterable[str]:
         yield "you wrote none of them, so that records cut off its end would not show"
 
 
-def _show(store: Opened, output: Output) -> int:
-    entries = store.engine.book.entries()
+async def _show(store: Opened, output: Output) -> int:
+    entries = await store.engine.security.audit()
     output.data([_json(entry) for entry in entries], lambda: _tables(entries))
     return 0
 

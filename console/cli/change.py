@@ -4,42 +4,40 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from console.cli import shapes
 from console.cli.data_files import absolute, narrate, read_as, target_of
-from console.cli.opening import opened
+from console.cli.opening import narrated, opened
 from console.cli.output import Output, asked, columns, error_json, size_words
-from console.engine import Engine
+from console.engine.api import EngineApi
 from console.errors import Failed
-from console.events import Bus
-from console.records import Candidate, Comparison, Event, Unchanged, UpdatePlan, Version
+from console.records import Candidate, Comparison, EventKind, RecipeFacts, Unchanged, UpdatePlan, Version
 from console.safe_text import safe
-from console.store.recipe import Recipe
 
-SETTLING = ("history.recovered", "history.unsettled", "history.damaged")
+SETTLING = (EventKind.HISTORY_RECOVERED, EventKind.HISTORY_UNSETTLED, EventKind.HISTORY_DAMAGED)
 """Events of what an earlier command left half done."""
+_TOLD = (*SETTLING, *(kind for kind in EventKind if kind.startswith("update.")))
 
 
 async def update(arguments: argparse.Namespace, output: Output) -> int:
     """Retrain, compare, and promote what passes the gate or what the operator says yes to."""
-    async with opened(arguments.artifact, records=True) as store:
+    async with opened(arguments.door, arguments.artifact, records=True) as store:
         engine, path = store.engine, store.artifact
-        read_as(store, arguments)
-        plan = engine.updates.plan(path, data=absolute(arguments.data), target=target_of(arguments), at=arguments.at)
-        for line in _intended(plan, engine.recipes.of(path)):
+        await read_as(store, arguments)
+        data, target = absolute(arguments.data), target_of(arguments)
+        plan = await engine.updates.plan(path, data=data, target=target, at=arguments.at)
+        for line in _intended(plan, await engine.data.recipe(path)):
             output.say(line)
-        stop = _narrate(engine.bus, output)
-        try:
+        async with narrated(store, output, _TOLD):
             found = await engine.updates.run(plan)
-            for table in (found.trained_on, found.measured_on):
-                if table is not None:
-                    narrate(table, output)
-            if not output.as_json:
-                output.lines(_side_by_side(found))
+        for table in (found.trained_on, found.measured_on):
+            if table is not None:
+                narrate(table, output)
+        if not output.as_json:
+            output.lines(_side_by_side(found))
+        async with narrated(store, output, _TOLD):
             promoted = await _decided(engine, found, arguments, output)
-        finally:
-            stop()
         refused = promoted if isinstance(promoted, Failed) else None
         version = None if isinstance(promoted, Failed) else promoted
         shape = shapes.comparison(found, version)
@@ -50,7 +48,7 @@ async def update(arguments: argparse.Namespace, output: Output) -> int:
 
 
 async def _decided(
-    engine: Engine, found: Comparison, arguments: argparse.Namespace, output: Output
+    engine: EngineApi, found: Comparison, arguments: argparse.Namespace, output: Output
 ) -> Version | Failed:
     """Promote, or discard and say why: past a gate only by a person at a terminal, else by that or a `--yes`.
 
@@ -107,22 +105,14 @@ def _coded(code: str, message: str, hint: str | None = None) -> Failed:
     return error
 
 
-def _intended(plan: UpdatePlan, recipe: Recipe) -> Iterable[str]:
+def _intended(plan: UpdatePlan, recipe: RecipeFacts) -> Iterable[str]:
     """What is about to be run, before it is: a recipe may have come with the store."""
     measured = f", measured on {plan.holdout}" if plan.holdout else ""
     yield f"{plan.path} is trained ({plan.mode}) on {plan.data}{measured}"
     if plan.command:
         yield f"the recipe's command runs in the sandbox: {shlex.join(plan.command)}"
-    if recipe.environment.python:
-        yield f"the recipe's interpreter runs it: {recipe.environment.python}"
-
-
-def _narrate(bus: Bus, output: Output) -> Callable[[], None]:
-    def hear(event: Event) -> None:
-        if event.kind.startswith("update.") or event.kind in SETTLING:
-            output.say(event.text)
-
-    return bus.subscribe(hear)
+    if recipe.python:
+        yield f"the recipe's interpreter runs it: {recipe.python}"
 
 
 def _side_by_side(found: Comparison) -> Iterable[str]:
@@ -172,12 +162,8 @@ def _outcome(found: Comparison, promoted: Version | None) -> str:
 
 async def rollback(arguments: argparse.Namespace, output: Output) -> int:
     """Put an old version back in place."""
-    async with opened(arguments.artifact, records=True) as store:
-        stop = _narrate(store.engine.bus, output)
-        try:
-            version = await store.engine.updates.rollback(store.artifact, arguments.to)
-        finally:
-            stop()
+    async with opened(arguments.door, arguments.artifact, records=True) as store, narrated(store, output, _TOLD):
+        version = await store.engine.updates.rollback(store.artifact, arguments.to)
     output.data(
         {"version": version.version, "digest": version.digest},
         lambda: [f"version {version.version} ({version.digest[:19]}) is in place"],

@@ -46,7 +46,7 @@ async def data_named(store: Opened, arguments: argparse.Namespace) -> AsyncItera
         yield absolute(arguments.data)
         return
     async with piped() as fd:
-        store.engine.questions.lend(STDIN, fd)
+        await store.engine.data.call(STDIN, f"/proc/{os.getpid()}/fd/{fd}")
         yield STDIN
 
 
@@ -56,14 +56,15 @@ def target_of(arguments: argparse.Namespace) -> Target | None:
     return named[0] if len(named) == 1 else tuple(named) or None
 
 
-def read_as(store: Opened, arguments: argparse.Namespace) -> None:
+async def read_as(store: Opened, arguments: argparse.Namespace) -> None:
     """Have the artifact's data files read as `--read` and `--ignore` say, and tell what its recipe sets in vain.
 
     Raises Usage for what cannot be said, BadInput for a recipe that cannot be read.
     """
-    tell_unbuilt(store)
+    await tell_unbuilt(store)
     if arguments.read or arguments.ignore:
-        store.engine.recipes.read_as(store.artifact, _options(arguments.read or [], arguments.ignore or []))
+        options = _options(arguments.read or [], arguments.ignore or [])
+        await store.engine.data.read_as(store.artifact, options)
 
 
 def _options(said: list[str], ignore: list[str]) -> ReadOptions:
@@ -84,9 +85,9 @@ def _options(said: list[str], ignore: list[str]) -> ReadOptions:
     return ReadOptions(missing=tuple(missing), ignore=tuple(ignore), **found)  # type: ignore[arg-type]
 
 
-def tell_unbuilt(store: Opened) -> None:
+async def tell_unbuilt(store: Opened) -> None:
     """Say what the artifact's recipe sets and nothing acts on. Raises BadInput for a recipe that cannot be read."""
-    recipe = store.engine.recipes.of(store.artifact)
+    recipe = await store.engine.data.recipe(store.artifact)
     for note in recipe.notes:
         Output().say(f"{recipe.path}: {note}")
 
@@ -96,8 +97,13 @@ async def read_data(
 ) -> DataFile:
     """Open a data file in the worker, telling how far it is read and then how. Raises BadInput, Usage, Failed."""
     reading = Progress(output, "reading")
-    table = await store.engine.questions.open_data(store.artifact, data, target, limit=limit, on_progress=reading)
+    table: DataFile | None = None
+    async for now in store.engine.inference.open_data(store.artifact, data, target, limit=limit):
+        table = now.file
+        if table is None:
+            reading(now.rows, now.share)
     reading.done()
+    assert table is not None
     narrate(table, output)
     return table
 

@@ -16,13 +16,14 @@ from console.records import Evaluated, Json, why_nothing
 async def evaluate(arguments: argparse.Namespace, output: Output) -> int:
     """Measure the answers against the truth in a data file; 1 where nothing could be measured."""
     refuse_terminal(arguments)
-    async with opened(arguments.artifact, records=True if arguments.accept is not None else None) as store:
+    records = True if arguments.accept is not None else None
+    async with opened(arguments.door, arguments.artifact, records=records) as store:
         await store.load(arguments, output)
-        read_as(store, arguments)
+        await read_as(store, arguments)
         target = target_of(arguments)
         async with data_named(store, arguments) as data:
             table = await read_data(store, data, target, output)
-            found = await store.engine.questions.evaluate(store.artifact, data=data, target=target)
+            found = await store.engine.inference.evaluate(store.artifact, data=data, target=target)
     output.warn(found.warnings)
     value: dict[str, Json] = {
         "task": found.task,

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 
 from console.cli.output import columns, size_words
 from console.records import Change, Explanation, Json, Mention, Point, Since
+from console.records.words import change_words
 from console.safe_text import safe
-from console.trust.since import change_words
 
 _LABEL = 12
 _SHOWN = 20

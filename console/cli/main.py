@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -21,6 +22,9 @@ from console.errors import ConsoleError, Usage
 from console.nearest import nearest
 from console.start import Start
 
+if TYPE_CHECKING:
+    from console.engine.api import Door
+
 INTERRUPTED = 130
 
 _ABOUT = ("-h", "--help", "--version")
@@ -29,13 +33,16 @@ Screens = Callable[[Path, Settings, Start], int]
 """Opens the console on a store, at a screen; returns the exit code."""
 
 
-def run(argv: Sequence[str], screens: Screens, account: Callable[[], Path | None]) -> int:
-    """Do what `argv` says. `account` writes down a defect of ours that is being handled and tells where."""
+def run(argv: Sequence[str], door: Door, screens: Screens, account: Callable[[], Path | None]) -> int:
+    """Do what `argv` says, with engines from the `door`.
+
+    `account` writes down a defect of ours that is being handled and tells where.
+    """
     words = argv[: argv.index("--")] if "--" in argv else argv
     output = Output("--json" in words)
     there = streams.prepare()
     try:
-        code = _outcome(list(argv), output, screens)
+        code = _outcome(list(argv), output, door, screens)
         if not there and not code:
             output.say(f"{PROG}: stdout is closed, so that nobody sees what was asked for")
             return 1
@@ -60,10 +67,10 @@ def _unforeseen(error: Exception, account: Callable[[], Path | None]) -> Console
     return streams.not_written(error) if isinstance(error, streams.Untaken) else unforeseen.told(error, account)
 
 
-def _outcome(argv: list[str], output: Output, screens: Screens) -> int:
+def _outcome(argv: list[str], output: Output, door: Door, screens: Screens) -> int:
     try:
         try:
-            return _dispatch(argv, output, screens)
+            return _dispatch(argv, output, door, screens)
         finally:
             streams.finish()
     except ConsoleError as error:
@@ -72,20 +79,20 @@ def _outcome(argv: list[str], output: Output, screens: Screens) -> int:
         return error.exit_code
 
 
-def _dispatch(argv: list[str], output: Output, screens: Screens) -> int:
+def _dispatch(argv: list[str], output: Output, door: Door, screens: Screens) -> int:
     parser = commands_parser()
     names = parser.commands()
     asked = argv[0] if argv else ""
     if asked in names or asked in _ABOUT:
-        return _command(parser.parse_all(argv), output, screens)
+        return _command(parser.parse_all(argv), output, door, screens)
     found, unknown = console_parser().parse_known_args(argv)
     if found.store in names and "--" not in argv:
         at = argv.index(found.store)
-        return _command(parser.parse_all([found.store, *argv[:at], *argv[at + 1 :]]), output, screens)
+        return _command(parser.parse_all([found.store, *argv[:at], *argv[at + 1 :]]), output, door, screens)
     if "--" not in argv:
         _require_place(found.store, [word for word in unknown if not word.startswith("-")], names)
     arguments = console_parser().parse_all(argv)
-    return _open(arguments.store, arguments, screens)
+    return _open(arguments.store, arguments, door, screens)
 
 
 def _require_place(store: str, more: list[str], names: Iterable[str]) -> None:
@@ -102,12 +109,12 @@ def _require_place(store: str, more: list[str], names: Iterable[str]) -> None:
         raise Usage(f"there is no command '{store}'", hint=f"see {PROG} --help")
 
 
-def _command(arguments: argparse.Namespace, output: Output, screens: Screens) -> int:
+def _command(arguments: argparse.Namespace, output: Output, door: Door, screens: Screens) -> int:
     if arguments.command == "demo":
         from console.cli.demo import demo_store
 
         store = demo_store(arguments.build_only, output)
-        return 0 if arguments.build_only else _open(str(store), arguments, screens)
+        return 0 if arguments.build_only else _open(str(store), arguments, door, screens)
     if arguments.command == "completion":
         from console.cli.completion import HINT, script
 
@@ -118,15 +125,14 @@ def _command(arguments: argparse.Namespace, output: Output, screens: Screens) ->
 
     from console.cli.opening import run as run_command
 
+    arguments.door = door
     return run_command(resolve_name(f"console.cli.{arguments.run}"), arguments, output)
 
 
-def _open(store: str, arguments: argparse.Namespace, screens: Screens) -> int:
-    from console.store.roots import place_of
-
+def _open(store: str, arguments: argparse.Namespace, door: Door, screens: Screens) -> int:
     named = {name: getattr(arguments, name) for name in ("read_only", "mouse", "ascii", "theme", "fps")}
     settings = replace(load_settings(), **{name: value for name, value in named.items() if value is not None})
-    root = place_of(store).root
+    root = door.root(store)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Usage("the console needs a terminal", hint="without one, use a command: model-console ls --json")
     os.environ["TEXTUAL_FPS"] = str(settings.fps)

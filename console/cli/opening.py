@@ -1,41 +1,40 @@
-"""One engine for one command: opened without background work, closed whatever happens."""
+"""One engine for one command: opened without background work, closed whatever happens; and what happens in it, told."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Container
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from backends.core.directories import is_artifact
 from console import awake, ending, event_loop
 from console.cli.output import Output
-from console.config import load_settings
-from console.engine import Engine
+from console.engine.api import Door, EngineApi
 from console.errors import BadInput, NeedsReview
-from console.records import WorkerView
-from console.store.roots import is_store, place_of
+from console.records import Event, EventKind, WorkerView
 
 Command = Callable[[argparse.Namespace, Output], Awaitable[int]]
 
 
 @asynccontextmanager
-async def opened(path: str, *, records: bool | None = None, watch: bool = False) -> AsyncIterator[Opened]:
-    """The engine of the store that `path` belongs to.
-
-    `records` tells whether what is done goes to the store's own files: always, never, or (None) where the store has
-    some already. Raises BadInput, Usage.
-    """
-    place = place_of(path, as_artifact=not watch)
-    if records is None:
-        records = is_store(place.root)
-    settings = load_settings()
-    engine = await Engine.open(place.root, settings, read_only=settings.read_only, watch=watch, records=records)
-    for text in engine.settled:
-        Output().say(text)
+async def opened(
+    door: Door,
+    path: str,
+    *,
+    records: bool | None = None,
+    watch: bool = False,
+    on_failure: Callable[[Exception], None] = lambda _: None,
+) -> AsyncIterator[Opened]:
+    """The engine of the store that `path` belongs to, as the door opens it. Raises BadInput, Usage."""
+    engine, place = await door.open(path, records=records, watch=watch, on_failure=on_failure)
     try:
-        yield Opened(engine, place.path)
+        status = await engine.status()
+        for text in status.settled:
+            Output().say(text)
+        yield Opened(engine, Path(status.root), place)
     finally:
         await engine.close()
 
@@ -43,15 +42,16 @@ async def opened(path: str, *, records: bool | None = None, watch: bool = False)
 class Opened:
     """An open store, and the path in it that the command was given ("" = the store itself)."""
 
-    def __init__(self, engine: Engine, path: str) -> None:
+    def __init__(self, engine: EngineApi, root: Path, path: str) -> None:
         self.engine = engine
+        self.root = root
         self.path = path
 
     @property
     def artifact(self) -> str:
         """The path of one artifact. Raises BadInput for a directory."""
-        if not self.path or not is_artifact(self.engine.root / self.path):
-            raise BadInput(f"{self.engine.root / self.path} is a directory", hint="name one artifact in it")
+        if not self.path or not is_artifact(self.root / self.path):
+            raise BadInput(f"{self.root / self.path} is a directory", hint="name one artifact in it")
         return self.path
 
     async def load(self, arguments: argparse.Namespace, output: Output) -> WorkerView:
@@ -69,6 +69,32 @@ class Opened:
                 hint='read what `model-console inspect` says of it; then add --accept "why you trust it"',
                 failure=error.failure,
             ) from None
+
+
+@asynccontextmanager
+async def narrated(store: Opened, output: Output, kinds: Container[EventKind]) -> AsyncIterator[None]:
+    """Say what happens meanwhile, as far as it is of these kinds, and all of it before the end."""
+    engine, told = store.engine, (await store.engine.events()).last
+
+    def tell(event: Event) -> None:
+        nonlocal told
+        if event.number > told:
+            told = event.number
+            if event.kind in kinds:
+                output.say(event.text)
+
+    async def follow() -> None:
+        async for event in engine.follow(told):
+            tell(event)
+
+    task = asyncio.ensure_future(follow())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        for event in (await engine.events(told)).events:
+            tell(event)
 
 
 def run(command: Command, arguments: argparse.Namespace, output: Output) -> int:

@@ -16,10 +16,7 @@ from console.cli.data_files import data_named, read_as, read_data, refuse_termin
 from console.cli.opening import Opened, opened
 from console.cli.output import Output
 from console.cli.progress import Progress
-from console.records import DataFile, Json, Memory, Outcome, WorkerView
-from console.worker.shared import Buffer
-
-Answered = tuple[Outcome, dict[str, tuple[str, Buffer]]]
+from console.records import Answers, DataFile, Json, Memory, WorkerView
 
 
 async def predict(arguments: argparse.Namespace, output: Output) -> int:
@@ -27,9 +24,9 @@ async def predict(arguments: argparse.Namespace, output: Output) -> int:
     form = form_of(arguments.out, len(arguments.method or ()))
     refuse_terminal(arguments)
     keep_apart(arguments.out, arguments.artifact, arguments.data or "")
-    async with opened(arguments.artifact, records=arguments.accept is not None) as store:
+    async with opened(arguments.door, arguments.artifact, records=arguments.accept is not None) as store:
         await store.load(arguments, output)
-        read_as(store, arguments)
+        await read_as(store, arguments)
         async with data_named(store, arguments) as data:
             table = await read_data(store, data, target_of(arguments), output, arguments.rows)
             keep_apart(arguments.out, arguments.artifact, table.path)
@@ -37,7 +34,8 @@ async def predict(arguments: argparse.Namespace, output: Output) -> int:
                 async for piece in _pieces(store, arguments, data, answers.forms):
                     await answers.add(piece, table)
                 await answers.finish()
-                view, memory = store.engine.models.view(store.artifact), await store.engine.live.memory(store.artifact)
+                engine, path = store.engine, store.artifact
+                view, memory = await engine.models.worker(path), await engine.monitor.memory(path)
                 value: dict[str, Json] = {
                     "rows": answers.rows,
                     "data": shapes.data(table),
@@ -52,8 +50,8 @@ async def predict(arguments: argparse.Namespace, output: Output) -> int:
 
 def _pieces(
     store: Opened, arguments: argparse.Namespace, data: str | None, forms: tuple[str, ...]
-) -> AsyncIterator[Answered]:
-    return store.engine.questions.answers(
+) -> AsyncIterator[Answers]:
+    return store.engine.inference.answers(
         store.artifact,
         data,
         target_of(arguments),
@@ -92,9 +90,9 @@ class _Answers:
         self._progress.done()
         self._stack.__exit__(*error)  # type: ignore[arg-type]
 
-    async def add(self, piece: Answered, table: DataFile) -> None:
+    async def add(self, piece: Answers, table: DataFile) -> None:
         """The answers for the next rows."""
-        outcome, files = piece
+        outcome, files = piece.outcome, piece.files
         self.times.append(outcome.worker_ms)
         self._output.warn(outcome.warnings)
         if self._file is not None:

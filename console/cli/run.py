@@ -12,8 +12,8 @@ from console.cli.data_files import data_named, read_as, read_data, refuse_termin
 from console.cli.opening import Opened, opened
 from console.cli.output import Output, size_words
 from console.errors import BadInput, Usage
-from console.monitor.growth import growth_words, rate_words
-from console.records import Json, Measured, ProbePlan, ProbeState, WorkerView
+from console.records import Json, Measured, ProbeState, WorkerView
+from console.records.words import growth_words, rate_words
 
 
 def _recorded(arguments: argparse.Namespace) -> bool | None:
@@ -24,11 +24,11 @@ def _recorded(arguments: argparse.Namespace) -> bool | None:
 async def probe(arguments: argparse.Namespace, output: Output) -> int:
     """Drive the model at a rate for a while; a line a second, then a summary."""
     refuse_terminal(arguments)
-    async with opened(arguments.artifact, records=_recorded(arguments)) as store:
+    async with opened(arguments.door, arguments.artifact, records=_recorded(arguments)) as store:
         await store.load(arguments, output)
         async with data_named(store, arguments) as named:
             state = await _probed(store, arguments, named, output)
-        view = store.engine.models.view(store.artifact)
+        view = await store.engine.models.worker(store.artifact)
         output.warn(state.warnings)
         summary = {**shapes.probe_summary(state, view), "warnings": output.warned}
         output.line(summary, _progress(state, view) + _scored(state) + f"  ({state.stopped_why or 'done'})")
@@ -39,13 +39,13 @@ async def probe(arguments: argparse.Namespace, output: Output) -> int:
 
 async def _probed(store: Opened, arguments: argparse.Namespace, named: str | None, output: Output) -> ProbeState:
     engine, path = store.engine, store.artifact
-    read_as(store, arguments)
-    data, target = engine.questions.data_of(path, named, target_of(arguments))
-    await read_data(store, data, target, output)
-    rate = engine.settings.probe_rate if arguments.rate is None else arguments.rate
-    plan = ProbePlan(data, rate=rate, batch=arguments.batch, target=target)
-    await engine.live.start(path, plan, seconds=arguments.seconds)
-    finished = asyncio.ensure_future(engine.live.finished(path))
+    await read_as(store, arguments)
+    plan = await engine.monitor.plan(
+        path, data=named, target=target_of(arguments), rate=arguments.rate, batch=arguments.batch
+    )
+    await read_data(store, plan.data, plan.target, output)
+    await engine.monitor.start(path, plan, seconds=arguments.seconds)
+    finished = asyncio.ensure_future(engine.monitor.finished(path))
     started = asyncio.get_running_loop().time()
     second = 1
     try:
@@ -54,7 +54,7 @@ async def _probed(store: Opened, arguments: argparse.Namespace, named: str | Non
             done, _ = await asyncio.wait([finished], timeout=wait)
             if done:
                 return finished.result()
-            _tick(engine.live.probe(path), engine.models.view(path), second, output)
+            _tick(await engine.monitor.probe(path), await engine.models.worker(path), second, output)
             second += 1
     finally:
         finished.cancel()
@@ -94,14 +94,11 @@ def _scored(state: ProbeState) -> str:
 
 async def convert(arguments: argparse.Namespace, output: Output) -> int:
     """Write the model in another format."""
-    async with opened(arguments.artifact, records=_recorded(arguments)) as store:
+    async with opened(arguments.door, arguments.artifact, records=_recorded(arguments)) as store:
         out = _converted_path(Path(arguments.artifact), arguments.to, arguments.out)
-        try:
-            found = await store.engine.updates.convert(
-                store.artifact, arguments.to, out, at=arguments.at, accept=arguments.accept
-            )
-        except FileExistsError:
-            raise BadInput(f"{out} is there already", hint="name another place with --out") from None
+        found = await store.engine.updates.convert(
+            store.artifact, arguments.to, str(out), at=arguments.at, accept=arguments.accept
+        )
     warnings = found.pop("warnings")
     output.warn(map(str, warnings) if isinstance(warnings, list) else ())
     value: dict[str, Json] = {"path": str(out), **found, "warnings": output.warned}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 from pathlib import Path
 
@@ -11,45 +10,40 @@ from console.cli.data_files import absolute
 from console.cli.opening import opened
 from console.cli.output import Output, columns, size_words
 from console.errors import Failed
-from console.records import Json, Standing
+from console.records import Json, PublicKey, Standing
 
 
 async def keygen(arguments: argparse.Namespace, output: Output) -> int:
     """A new key in a file of its own: Ed25519 for signing, or an identity of age for sealing."""
     path = _path(arguments.file)
     if arguments.age:
-        from console.trust.identity import generate_identity
-
-        recipient = generate_identity(path)
+        recipient = arguments.door.new_identity(path).line
         output.data({"path": str(path), "recipient": recipient}, lambda: [recipient])
         output.say(f"the identity is in {path}; name it in config.toml: [sealing] identity, and seal --to {recipient}")
         return 0
-    from console.trust.signing import generate, key_id
-
-    line = generate(path)
-    output.data({"path": str(path), "key": line, "key_id": key_id(line)}, lambda: [line])
+    made: PublicKey = arguments.door.new_signing_key(path)
+    line = made.line
+    output.data({"path": str(path), "key": line, "key_id": made.key_id}, lambda: [line])
     output.say(f'the private key is in {path}; to trust it: policy.toml, [signing] keys = ["{line}"]')
     return 0
 
 
 async def sign(arguments: argparse.Namespace, output: Output) -> int:
     """Sign what an artifact holds now, or every artifact of a directory."""
-    async with opened(arguments.artifact, records=True) as store:
-        line, subjects = await store.engine.signing.sign(store.path, _path(arguments.key))
-    from console.trust.signing import key_id
-
-    signed: list[Json] = [{"path": path, "digest": digest} for path, digest in subjects.items()]
+    async with opened(arguments.door, arguments.artifact, records=True) as store:
+        found = await store.engine.security.sign(store.path, str(_path(arguments.key)))
+    signed: list[Json] = [{"path": path, "digest": digest} for path, digest in found.digests.items()]
     output.data(
-        {"key": line, "key_id": key_id(line), "signed": signed},
-        lambda: [f"signed {path}  {digest[:19]}" for path, digest in subjects.items()],
+        {"key": found.key, "key_id": found.key_id, "signed": signed},
+        lambda: [f"signed {path}  {digest[:19]}" for path, digest in found.digests.items()],
     )
     return 0
 
 
 async def verify(arguments: argparse.Namespace, output: Output) -> int:
     """Check that every artifact is signed; 1 when one is not."""
-    async with opened(arguments.artifact, records=False) as store:
-        found = await store.engine.signing.verify(store.path, tuple(arguments.key or ()))
+    async with opened(arguments.door, arguments.artifact, records=False) as store:
+        found = await store.engine.security.verify(store.path, tuple(arguments.key or ()))
     output.data([_standing(one) for one in found], lambda: columns(_HEADERS, [_row(one) for one in found]))
     wrong = sum(one.state != "signed" for one in found)
     if wrong:
@@ -79,31 +73,30 @@ def _standing(one: Standing) -> Json:
 
 async def seal(arguments: argparse.Namespace, output: Output) -> int:
     """Write an artifact encrypted for its recipients."""
-    out = _path(arguments.out) if arguments.out else None
-    async with opened(arguments.artifact, records=True) as store:
+    out = str(_path(arguments.out)) if arguments.out else None
+    async with opened(arguments.door, arguments.artifact, records=True) as store:
         before = [one for one in await store.engine.updates.history(store.artifact) if not one.current]
-        path, digest = await store.engine.at_rest.seal(store.artifact, arguments.to, out, replace=arguments.replace)
-    shown = os.fspath(path)
-    output.data({"path": shown, "digest": digest, "recipients": list(arguments.to)}, lambda: [f"sealed {shown}"])
+        made = await store.engine.security.encrypt(store.artifact, tuple(arguments.to), out, replace=arguments.replace)
+        kept = await store.engine.security.history_directory(store.artifact)
+    output.data(
+        {"path": made.path, "digest": made.digest, "recipients": list(arguments.to)}, lambda: [f"sealed {made.path}"]
+    )
     if not arguments.replace:
         output.say(f"{arguments.artifact} is still there, not sealed; --replace would have removed it")
     elif before:
-        kept = store.engine.at_rest.history(store.artifact)
         versions = f"{len(before)} older version{'s' if len(before) > 1 else ''}"
         lie = "lie" if len(before) > 1 else "lies"
-        output.say(
-            f"{versions} of it still {lie} open on the disk; to remove them: rm -rf {shlex.quote(os.fspath(kept))}"
-        )
+        output.say(f"{versions} of it still {lie} open on the disk; to remove them: rm -rf {shlex.quote(kept)}")
     return 0
 
 
 async def unseal(arguments: argparse.Namespace, output: Output) -> int:
     """Write what a sealed artifact holds to a file of the operator's own."""
-    identity = _path(arguments.identity) if arguments.identity else None
-    out = _path(arguments.out)
-    async with opened(arguments.artifact, records=True) as store:
-        size = await store.engine.at_rest.unseal(store.artifact, identity, out)
-    output.data({"path": str(out), "size": size}, lambda: [f"written {out}, {size_words(size)}, not sealed"])
+    identity = str(_path(arguments.identity)) if arguments.identity else None
+    out = str(_path(arguments.out))
+    async with opened(arguments.door, arguments.artifact, records=True) as store:
+        size = await store.engine.security.decrypt(store.artifact, identity, out)
+    output.data({"path": out, "size": size}, lambda: [f"written {out}, {size_words(size)}, not sealed"])
     return 0
 
 

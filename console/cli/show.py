@@ -10,7 +10,7 @@ from dataclasses import replace
 from backends.core.directories import is_artifact
 from console.cli import explained, shapes
 from console.cli.change import SETTLING
-from console.cli.opening import opened
+from console.cli.opening import narrated, opened
 from console.cli.output import Output, columns, size_words
 from console.cli.sweep import NOT_INSPECTED, inspect_directory, table
 from console.errors import BadInput, Failed, Usage
@@ -21,7 +21,7 @@ _READABLE = (Verdict.SAFE, Verdict.REVIEW, Verdict.BLOCKED)
 
 async def ls(arguments: argparse.Namespace, output: Output) -> int:
     """Every artifact of a store or of a directory in one, or a single file; inspected, none of them run."""
-    async with opened(arguments.store, records=False) as store:
+    async with opened(arguments.door, arguments.store, records=False) as store:
         rows = sorted(await store.engine.artifacts.scan(store.path), key=lambda row: row.path)
         output.data([shapes.row(artifact) for artifact in rows], lambda: table(rows))
     return 0
@@ -29,9 +29,9 @@ async def ls(arguments: argparse.Namespace, output: Output) -> int:
 
 async def inspect(arguments: argparse.Namespace, output: Output) -> int:
     """The facts of one artifact, or of all in a directory; the exit code of the latter tells whether all is well."""
-    async with opened(arguments.artifact, records=False) as store:
+    async with opened(arguments.door, arguments.artifact, records=False) as store:
         engine = store.engine
-        if store.path and is_artifact(engine.root / store.path):
+        if store.path and is_artifact(store.root / store.path):
             report = await engine.artifacts.report(store.path, digest=arguments.digest)
             if arguments.at:
                 report = _only(report, arguments.at)
@@ -107,9 +107,9 @@ def _listed(names: tuple[str, ...] | None) -> str:
 
 async def history(arguments: argparse.Namespace, output: Output) -> int:
     """The retained versions of an artifact, newest first."""
-    async with opened(arguments.artifact, records=False) as store:
-        store.engine.bus.subscribe(lambda event: output.say(event.text) if event.kind in SETTLING else None)
-        versions = await store.engine.updates.history(store.artifact)
+    async with opened(arguments.door, arguments.artifact, records=False) as store:
+        async with narrated(store, output, SETTLING):
+            versions = await store.engine.updates.history(store.artifact)
         rows = [
             (
                 ("* " if version.current else "  ") + str(version.version),
@@ -137,7 +137,7 @@ _NOTHING = {"versions": "not installed", "store": "no"}
 
 async def doctor(arguments: argparse.Namespace, output: Output) -> int:
     """What this installation is and can do: versions, sandbox layers with their proofs, limits, paths."""
-    async with opened(arguments.store, records=False) as store:
+    async with opened(arguments.door, arguments.store, records=False) as store:
         found = await store.engine.doctor.examine()
     output.data(found, lambda: _tree(found))
     return 0

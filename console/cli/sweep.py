@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from console.cli import explained, shapes
 from console.cli.opening import Opened
 from console.cli.output import Output, columns, size_words
-from console.records import Artifact, Report, Verdict
-from console.store.scanning import Tally
+from console.records import Artifact, Report, SweepTotals, Verdict
 
 REFUSED = 3
 UNREADABLE = 4
@@ -35,11 +34,14 @@ async def inspect_directory(store: Opened, arguments: argparse.Namespace, output
     items = output.items() if output.as_json else None
     block: list[Artifact] = []
     headed = False
-    sweep = store.engine.artifacts.beneath(store.path, digest=arguments.digest)
-    async for report in sweep:
+    totals = SweepTotals()
+    async for part in store.engine.artifacts.sweep(store.path, digest=arguments.digest):
+        totals, report = part.totals or totals, part.report
+        if report is None or part.explanation is None:
+            continue
         seen.add(report)
         if items is not None:
-            told = explained.trust_json(store.engine.artifacts.explained(report))
+            told = explained.trust_json(part.explanation)
             items.add(shapes.report(report) | {"trust": shapes.judgement(report.judgement) | told})
             continue
         block.append(report.artifact)
@@ -50,8 +52,8 @@ async def inspect_directory(store: Opened, arguments: argparse.Namespace, output
         items.end()
     elif block or not headed:
         output.lines(table(block, headed=not headed))
-    output.say(summary(seen.verdicts, time.monotonic() - begun, sweep.tally.no_model))
-    output.say(remainder(seen, sweep.tally))
+    output.say(summary(seen.verdicts, time.monotonic() - begun, totals.no_model))
+    output.say(remainder(seen, totals))
     return worst(seen.codes)
 
 
@@ -105,7 +107,7 @@ def summary(counts: Counter[Verdict | None], seconds: float, no_model: int = 0) 
     return f"{files}: {found}" if found else files
 
 
-def remainder(seen: Seen, tally: Tally) -> str:
+def remainder(seen: Seen, tally: SweepTotals) -> str:
     """`312 files hold no model; 2 could not be read: a.pkl, b.zip; never opened or followed: 1 symbolic link`."""
     parts = [f"{_files(tally.no_model)} hold{'s' if tally.no_model == 1 else ''} no model"]
     if unread := seen.codes[UNREADABLE]:

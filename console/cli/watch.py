@@ -36,16 +36,18 @@ async def watch(arguments: argparse.Namespace, output: Output) -> int:
         if not failed.done():
             failed.set_exception(error)
 
-    async with opened(arguments.store, records=False, watch=True) as store:
-        store.engine.on_failure = give_up
-        for event in store.engine.bus.recent():
-            show(event)
-        stop = store.engine.bus.subscribe(show)
+    async with opened(arguments.door, arguments.store, records=False, watch=True, on_failure=give_up) as store:
+
+        async def follow() -> None:
+            async for event in store.engine.follow():
+                show(event)
+
+        following = asyncio.ensure_future(follow())
         try:
             while not reader_gone() and not failed.done():
-                await asyncio.wait([failed], timeout=_LOOK_S)
+                await asyncio.wait([failed, following], timeout=_LOOK_S)
             if failed.done():
                 failed.result()
         finally:
-            stop()
+            following.cancel()
     return 0

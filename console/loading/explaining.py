@@ -8,7 +8,7 @@ from collections.abc import Callable
 from console.events import Bus
 from console.loading.past import Past
 from console.records import Explanation, Inspection, Judgement, Report, Since
-from console.trust.since import news
+from console.records.words import news
 
 KEPT = 512
 

@@ -6,7 +6,6 @@ import asyncio
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from backends.core.inspection import Signature
@@ -16,20 +15,12 @@ from console.loading.chosen import Chosen
 from console.loading.questions import open_data_file
 from console.loading.recipes import Recipes
 from console.loading.record import Book
-from console.records import DataColumns, DataSource, Draft, ModelData, ReadOptions, Target
+from console.records import DataColumns, DataSource, Draft, Expected, ModelData, ReadOptions, Target
 from console.store.data_files import identity_at, moved_to
 from console.store.recipe_draft import drafted, write
 from console.worker.inspector import Inspectors
 
-__all__ = ["DataOfModels", "Expected"]
-
-
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """What is known of a model's inputs before rows are sent: its signature, and the columns its recipe leaves out."""
-
-    signature: Signature
-    ignored: tuple[str, ...] = ()
+__all__ = ["DataOfModels"]
 
 
 class DataOfModels:

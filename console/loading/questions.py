@@ -33,7 +33,7 @@ class Questions:
         self._book = book
         self._recipe = recipe
         self._deadline_s = deadline_s
-        self._lent: dict[str, int] = {}
+        self._called: dict[str, str] = {}
 
     def data_of(self, path: str, data: str | None, target: Target | None) -> tuple[str, Target | None]:
         """The data file and target to use: those named, else the recipe's hold-out or training rows. Raises Usage."""
@@ -102,14 +102,13 @@ class Questions:
         table = tables[key] = Table(handle, replace(file, path=named))
         return table
 
-    def lend(self, name: str, fd: int) -> None:
-        """Have this name stand for an open file, which stays the caller's."""
-        self._lent[name] = fd
+    def call(self, name: str, file: str) -> None:
+        """Have this name stand for the file at this path."""
+        self._called[name] = file
 
     def _descriptor(self, named: str) -> int:
         """A descriptor of the data file of this name. Raises BadInput."""
-        fd = self._lent.get(named)
-        return open_data_file(named) if fd is None else os.dup(fd)
+        return open_data_file(self._called.get(named, named))
 
     def _deadline_for(self, fd: int) -> float:
         """Seconds for going through a file once: longer for a large one."""

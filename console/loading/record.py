@@ -11,13 +11,13 @@ from pathlib import Path
 from console.errors import BadInput, Failed, Refused
 from console.events import Bus
 from console.locks import LOCK_TRY_S, retried
-from console.records import Explanation, Inspection, Json, Judgement, Since
+from console.records import AuditCheck, AuditEntry, Explanation, Inspection, Json, Judgement, Since
 from console.store.roots import user_name
 from console.trust import policy as policies
-from console.trust.audit import Audit, AuditCheck, AuditEntry
+from console.trust.audit import Audit
 from console.trust.explain import explain
 from console.trust.policy import Policy, Source
-from console.trust.roles import Permission, permission
+from console.trust.roles import NEEDS, Permission, permission
 from console.trust.verdict import judge
 
 _LOCK_WAIT = 3.0
@@ -130,6 +130,10 @@ class Book:
     def refusal(self, action: str) -> str | None:
         """Why an action is not this user's, as a sentence; None where it is."""
         return self._permission.refusal(action)
+
+    def refusals(self) -> dict[str, str]:
+        """The same for all actions that are not this user's."""
+        return {action: why for action in NEEDS if (why := self.refusal(action)) is not None}
 
     async def allow(self, action: str, path: str = "", *, writes: bool = False) -> None:
         """Let the user do this, or put on record that they may not; with `writes` it changes something in the store.

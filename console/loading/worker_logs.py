@@ -66,8 +66,6 @@ class WorkerLog:
     """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        self.revision = 0
-        """Changes with all that comes."""
         self._clock = clock
         self._pieces: deque[_Piece] = deque()
         self._waiting = 0
@@ -103,7 +101,6 @@ class WorkerLog:
     def take(self, pid: int, number: int, data: bytes) -> None:
         """Bytes of the process' stdout (1) or stderr (2)."""
         now, writer = self._clock(), self._writers[pid][number - 1]
-        self.revision += 1
         self._waiting += len(data)
         last = self._pieces[-1] if self._pieces else None
         if last is not None and last.writer is writer and _joins(last, now):
@@ -124,10 +121,9 @@ class WorkerLog:
         writers = sorted((one for pair in self._writers.values() for one in pair if one.rest), key=lambda one: one.when)
         texts = [(one, line_text(one.rest, one.left_out, ended=False)) for one in writers]
         unended = (LogLine(0, one.when, one.pid, one.stream, text, beside) for one, text in texts if text.strip())
-        return LogPart(first, ended, tuple(unended), bool(self._pieces))
+        return LogPart(first, ended, tuple(unended), bool(self._pieces), self._next - 1, self.alive)
 
     def _mark(self, writer: _Writer, text: str) -> _Piece:
-        self.revision += 1
         piece = _Piece(self._clock(), writer)
         piece.mark = text
         self._pieces.append(piece)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from importlib import metadata
 
+from console.library_versions import Versions
 from console.records import Inspection
-from console.worker.versions import Versions
 
 __all__ = ["versions_of"]
 

@@ -11,20 +11,11 @@ from array import array
 from dataclasses import dataclass, field
 
 from console.monitor.histogram import Histogram
+from console.records import METRICS, SeriesBins
 
 BASE_PER_SECOND = 10
 """Base bins in a second; every wider bin is a whole number of them."""
 
-QUANTILES = ("p50", "p90", "p99", "max")
-RATES = ("calls", "rows", "errors")
-GAUGES = ("rss", "pss", "private", "cpu")
-METRICS = (
-    *(f"worker.{name}" for name in QUANTILES),
-    *(f"round_trip.{name}" for name in QUANTILES),
-    *RATES,
-    *GAUGES,
-    "score",
-)
 _NAN = math.nan
 
 
@@ -130,6 +121,14 @@ class Level:
         """The number of the newest finished bin, and what is kept of each metric in order, NaN for a gap; a copy."""
         start = (self._written + 1) % self.capacity
         return self._written, {metric: column[start:] + column[:start] for metric, column in self._columns.items()}
+
+    def after(self, last: int, current: int, progress: tuple[float | None, ...]) -> SeriesBins:
+        """The finished bins after number `last`, beside the one in progress; all of them where that is unknown."""
+        kept = max(0, self._written - self.capacity + 1)
+        first = last + 1 if kept <= last + 1 <= self._written + 1 else kept
+        places = [index % self.capacity for index in range(first, self._written + 1)] if self._columns else []
+        values = b"".join(array("f", [self._columns[name][place] for place in places]) for name in METRICS if places)
+        return SeriesBins(self.seconds, first, current, kept, values, progress)
 
     def _write(self, index: int, values: tuple[float, ...]) -> None:
         if not self._columns:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from console.records import Growth
+from console.records.words import CERTAIN
 
-__all__ = ["Trend", "growth_words", "rate_words", "span_words"]
+__all__ = ["Trend"]
 
 MOST = 600
 """Readings that are kept; of more, every other one goes."""
@@ -17,12 +18,9 @@ BLOCKS = 20
 """Neighbouring readings are much alike, and a mean of several is nearly independent of the next one."""
 WARM_UP = 0.25
 """The share of the readings that is left out at the beginning: caches fill, pages are touched for the first time."""
-CERTAIN = 3.0
-"""Growth is told from this many standard errors on."""
 SEEN = 512 << 10
 """Bytes in all; a sound process gains less than this by the way its memory is laid out."""
 PAGE = 4096
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 Point = tuple[float, float]
 """Calls answered so far, and bytes."""
@@ -88,37 +86,3 @@ def _line(points: Sequence[Point]) -> tuple[float, float]:
     slope = math.fsum((x - mean_x) * (y - mean_y) for x, y in points) / spread
     left = math.fsum((y - mean_y - slope * (x - mean_x)) ** 2 for x, y in points)
     return slope, math.sqrt(left / max(1, count - 2) / spread)
-
-
-def growth_words(growth: Growth | None) -> str:
-    """`memory grows by 1.2 KiB ± 0.1 KiB per call; …`, or how much growth would have gone unseen."""
-    if growth is None:
-        return "memory: too few readings to tell whether it grows"
-    if not growth.grows:
-        unseen = max(0.0, growth.per_call) + CERTAIN * growth.error
-        return f"memory: no growth seen (below {_size(unseen)} per call)"
-    told = f"memory grows by {_size(growth.per_call)} ± {_size(growth.error)} per call"
-    if growth.seconds_left is None or growth.limit is None:
-        return told
-    when = f"after about {span_words(growth.seconds_left)}" if growth.seconds_left else "now"
-    return f"{told}; reaches the limit of {_size(growth.limit)} {when} at this rate"
-
-
-def rate_words(rate: float) -> str:
-    """A rate to three digits, and to whole calls where it has more."""
-    return f"{rate:.3g}" if rate < 100 else f"{rate:,.0f}"
-
-
-def span_words(seconds: float) -> str:
-    """Seconds as people say them: `40 s`, `25 min`, `3 h`, `12 days`."""
-    for most, unit, words in ((90, 1, "s"), (5400, 60, "min"), (48 * 3600, 3600, "h"), (1000 * 86400, 86400, "days")):
-        if seconds < most:
-            return f"{max(1, round(seconds / unit))} {words}"
-    return "years"
-
-
-def _size(size: float) -> str:
-    unit = 0
-    while size >= 1000 and unit < len(_UNITS) - 1:
-        size, unit = size / 1024, unit + 1
-    return f"{size:.3g} {_UNITS[unit]}" if size < 100 else f"{size:.0f} {_UNITS[unit]}"

@@ -10,11 +10,11 @@ import math
 import time
 from array import array
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from itertools import count
 
-from console.monitor.bins import BASE_PER_SECOND, GAUGES, METRICS, RATES, Bin, Level
-from console.records import Measured, Memory
+from console.monitor.bins import BASE_PER_SECOND, Bin, Level
+from console.records import GAUGES, METRICS, RATES, Marker, Measured, Memory, SeriesBins, SeriesChunk, SeriesPosition
 
 _LEVELS = {1: 1200, 2: 900, 5: 900, 10: 3600, 25: 900, 50: 900, 150: 1200, 300: 1440, 600: 1440}
 WIDTHS = tuple(base / BASE_PER_SECOND for base in _LEVELS)
@@ -23,14 +23,7 @@ WIDTHS = tuple(base / BASE_PER_SECOND for base in _LEVELS)
 _HOLD_TICKS = 10
 _LOOK_BACK = 5
 _NAN = math.nan
-
-
-@dataclass(frozen=True, slots=True)
-class Marker:
-    """A word at a moment of the recorder's clock: "reload", "error", "update", "promote"."""
-
-    at: float
-    word: str
+_serials = count(1)
 
 
 class Recorder:
@@ -45,6 +38,8 @@ class Recorder:
         self._held_at = self._tick
         self._markers: deque[Marker] = deque(maxlen=256)
         self._summaries: dict[float, tuple[float, ...]] = {}
+        self.serial = next(_serials)
+        """Another one for each recorder."""
         self.calls = 0
         self.rows = 0
         self.errors = 0
@@ -150,6 +145,26 @@ class Recorder:
         """The number of the newest finished bin of a width, and all that is kept of each metric up to it; a copy."""
         self._advance()
         return self._levels[seconds_per_bin].kept()
+
+    def chunk(self, wanted: Iterable[SeriesPosition]) -> SeriesChunk:
+        """What somebody does not have who has the bins of these widths so far. Raises KeyError for another width."""
+        self._advance()
+        return SeriesChunk(
+            self.serial,
+            self.clock(),
+            self.calls,
+            self.rows,
+            self.errors,
+            self.ended_at,
+            tuple(self.latest(name) for name in GAUGES),
+            tuple(self._markers),
+            tuple(self._bins_after(position) for position in wanted),
+        )
+
+    def _bins_after(self, position: SeriesPosition) -> SeriesBins:
+        level = self._levels[position.seconds]
+        progress = tuple(self._progress(level, metric) for metric in METRICS)
+        return level.after(position.last, self._tick // level.base_bins, progress)
 
     def _advance(self) -> None:
         tick = int(self.clock() * BASE_PER_SECOND)

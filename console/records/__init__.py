@@ -8,14 +8,22 @@ from __future__ import annotations
 
 from backends.core.inspection import Inspection, Json, Signature
 from console.records.artifacts import Artifact, FileIdentity, Verdict
-from console.records.data import DataColumns, DataSource, Draft, ModelData
-from console.records.events import Event
-from console.records.failures import Difference, ExceptionInfo, Failure, Frame
+from console.records.audit import AuditCheck, AuditEntry
+from console.records.data import DataColumns, DataSource, Draft, Expected, FoundDataFiles, ModelData, TypedPath
+from console.records.events import Event, EventData, EventKind, MissedEvents
+from console.records.failures import Difference, ErrorRecord, ExceptionInfo, Failure, Frame
+from console.records.inference import AnswerFile, Answers, DataReading
 from console.records.logs import LogLine, LogPart, Stream
+from console.records.recipes import RecipeFacts
+from console.records.security import EncryptedFile, PublicKey, SignedContents
+from console.records.series import GAUGES, METRICS, QUANTILES, RATES, Marker, SeriesBins, SeriesChunk, SeriesPosition
+from console.records.store import Changes, Permissions, StoreStatus, UpdateStatus
+from console.records.sweep import KnownFacts, SweepPart, SweepTotals
 from console.records.trust import Change, Explanation, Judgement, Mention, Point, Reason, Report, Since, Standing
 from console.records.updates import (
     Candidate,
     Comparison,
+    ExportProgress,
     GateResult,
     Mode,
     OnnxComparison,
@@ -47,54 +55,86 @@ from console.records.workers import (
 )
 
 __all__ = [
+    "GAUGES",
     "LAYERS",
+    "METRICS",
+    "QUANTILES",
+    "RATES",
+    "AnswerFile",
+    "Answers",
     "Artifact",
+    "AuditCheck",
+    "AuditEntry",
     "Candidate",
     "Change",
+    "Changes",
     "Comparison",
     "DataColumns",
     "DataFile",
+    "DataReading",
     "DataSource",
     "Difference",
     "Draft",
+    "EncryptedFile",
+    "ErrorRecord",
     "Evaluated",
     "Event",
+    "EventData",
+    "EventKind",
     "ExceptionInfo",
+    "Expected",
     "Explanation",
+    "ExportProgress",
     "Failure",
     "FileIdentity",
+    "FoundDataFiles",
     "Frame",
     "GateResult",
     "Growth",
     "Inspection",
     "Json",
     "Judgement",
+    "KnownFacts",
     "Layer",
     "LayerName",
     "LogLine",
     "LogPart",
+    "Marker",
     "Measured",
     "Memory",
     "Mention",
+    "MissedEvents",
     "Mode",
     "ModelData",
     "OnnxComparison",
     "OnnxTiming",
     "Outcome",
+    "Permissions",
     "Point",
     "ProbePlan",
     "ProbeState",
+    "PublicKey",
     "ReadOptions",
     "Reason",
+    "RecipeFacts",
     "Report",
+    "SeriesBins",
+    "SeriesChunk",
+    "SeriesPosition",
     "Signature",
+    "SignedContents",
     "Since",
     "Standing",
+    "StoreStatus",
     "Stream",
+    "SweepPart",
+    "SweepTotals",
     "Target",
+    "TypedPath",
     "Unchanged",
     "UpdatePlan",
     "UpdateProgress",
+    "UpdateStatus",
     "Verdict",
     "Version",
     "WorkerState",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from backends.core.inspection import Signature
 from console.records.workers import Target
 
 
@@ -61,3 +62,36 @@ class Draft:
     after: str = ""
     refusal: str = ""
     shared: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What is known of a model's inputs before rows are sent: its signature, and the columns its recipe leaves out."""
+
+    signature: Signature
+    ignored: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TypedPath:
+    """A path as an operator types it: the file that is meant, and whether one is there.
+
+    `choices` are what it may go on as, written as it was typed: directories (they end in a slash), then files, data
+    before others; `is_data` tells for each whether it is one of the first two. `longest` is what was typed and as much
+    more as all data files and directories that it may mean have in common.
+    """
+
+    path: str
+    exists: bool
+    choices: tuple[str, ...]
+    paths: tuple[str, ...]
+    is_data: tuple[bool, ...]
+    longest: str
+
+
+@dataclass(frozen=True, slots=True)
+class FoundDataFiles:
+    """More data files of a store, as paths beneath it; `bounded` = there may be more, which are not looked for."""
+
+    paths: tuple[str, ...]
+    bounded: bool = False

@@ -73,3 +73,14 @@ class Failure:
     def latest(self) -> float:
         """When it happened last."""
         return self.when if self.last is None else self.last
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRecord:
+    """An error that an operator sees, by the name of its class in `console.errors`."""
+
+    error: str
+    code: str
+    message: str
+    hint: str | None = None
+    failure: Failure | None = None

@@ -30,10 +30,13 @@ class LogLine:
 class LogPart:
     """The lines that ended after a number, and those in progress now.
 
-    `first` is the number of the oldest line that is kept; `more` = there is more that has come already.
+    `first` is the number of the oldest line that is kept, `last` that of the newest; `more` = there is more that has
+    come already, `alive` = a process may write on.
     """
 
     first: int
     ended: tuple[LogLine, ...]
     open: tuple[LogLine, ...]
     more: bool = False
+    last: int = 0
+    alive: bool = False

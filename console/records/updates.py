@@ -154,3 +154,11 @@ class OnnxComparison:
     path: str = ""
     replaces: str | None = None
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExportProgress:
+    """What is done to make an export, in a word; `comparison` is there once it is made and compared."""
+
+    phase: str
+    comparison: OnnxComparison | None = None

@@ -14,7 +14,6 @@ import json
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -25,11 +24,11 @@ from console.durable import sync_directory
 from console.errors import BadInput, Failed
 from console.locks import locked
 from console.os_errors import hint, why
+from console.records import AuditCheck, AuditEntry
 from console.sharing import PRIVATE, Share, make_directory, open_shared
 from console.trust.audit_records import (
     REPAIR,
     START,
-    AuditEntry,
     broken_link,
     canonical,
     chained,
@@ -40,7 +39,7 @@ from console.trust.audit_records import (
     record,
 )
 
-__all__ = ["AUDIT_FILE", "Audit", "AuditCheck", "AuditEntry", "identity"]
+__all__ = ["AUDIT_FILE", "Audit", "identity"]
 
 AUDIT_FILE = "audit.jsonl"
 CUT = "audit.cut"
@@ -59,23 +58,6 @@ _MOST_LOOSE = 2
 _LOCK_WAIT = 5.0
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _FILE = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-
-
-@dataclass(frozen=True, slots=True)
-class AuditCheck:
-    """What `verify` found: `entries` good records, up to `problem` where there is one (with its line, from 1).
-
-    Without `mirrored` nothing outside the store remembers the end of the log, so that a cut would not show. `note` is
-    worth knowing and breaks nothing.
-    """
-
-    ok: bool
-    entries: int
-    problem: str | None = None
-    line: int | None = None
-    repaired: int = 0
-    mirrored: bool = False
-    note: str | None = None
 
 
 class Audit:

@@ -6,18 +6,17 @@ import json
 import math
 import os
 import time
-from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from backends.core.inspection import Json
+from console.records import AuditEntry
 from console.trust.people import name_of_user
 
 __all__ = [
     "REPAIR",
     "START",
-    "AuditEntry",
     "broken_link",
     "canonical",
     "chained",
@@ -40,25 +39,6 @@ _FARTHEST = 8 << 20
 
 _UNSET = 0xFFFFFFFF
 _EARLIEST, _LATEST = -62_104_060_800.0, 253_402_300_799.0
-
-
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
-    """One record. `who` holds the kernel's login id beside the user id; `detail` what only this action has.
-
-    `log` says whether it stands in the store's log or in the user's own.
-    """
-
-    seq: int
-    when: float
-    who: dict[str, Json]
-    action: str
-    artifact: str
-    digest: str | None
-    result: str
-    hash: str
-    detail: dict[str, Json] = field(default_factory=dict)
-    log: Literal["store", "own"] = "store"
 
 
 def identity() -> dict[str, Json]:

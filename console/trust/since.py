@@ -6,14 +6,14 @@ Only what matters for that is kept of a content: a few kilobytes however large t
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from hashlib import blake2b
 
 from console.records import Artifact, Change, Inspection, Json, Report, Since
 from console.trust import names
 
-__all__ = ["Seen", "change_words", "difference", "from_json", "news", "seen_of", "to_json"]
+__all__ = ["Seen", "difference", "from_json", "seen_of", "to_json"]
 
 _NAMES = 2000
 _PARAMETERS = 300
@@ -153,45 +153,3 @@ def from_json(text: str) -> Seen:
     if not isinstance(found, dict) or set(found) != {one.name for one in fields(Seen)}:
         raise ValueError("no record of a content")
     return Seen(**{**found, "findings": tuple(found["findings"])})
-
-
-_NEWS = 2
-
-
-def news(since: Since, alarming: Collection[str] = ()) -> str:
-    """What an operator is told of another content, in half a line: `now names os.system (was not there before)`.
-
-    Of the names that are new, only the `alarming` are told where there are any.
-    """
-    parts = _name_news(since, alarming)
-    parts += [change_words(one) for one in since.changes if one.what not in ("name", "size")]
-    parts = parts or [change_words(one) for one in since.changes]
-    rest = len(parts) - _NEWS
-    return "; ".join(parts[:_NEWS]) + (f"; and {rest} more" if rest > 0 else "")
-
-
-def _name_news(since: Since, alarming: Collection[str]) -> list[str]:
-    added = [one.name for one in since.changes if one.what == "name" and one.before is None]
-    added = [name for name in added if name in alarming] or added
-    removed = [one.name for one in since.changes if one.what == "name" and one.after is None]
-    parts = []
-    if added:
-        were = "was" if len(added) == 1 else "were"
-        parts.append(f"now names {_few(added)} ({were} not there before)")
-    if removed:
-        parts.append(f"no longer names {_few(removed)}")
-    return parts
-
-
-def _few(listed: list[str]) -> str:
-    return f"{', '.join(listed[:2])} and {len(listed) - 2} more" if len(listed) > 3 else ", ".join(listed)
-
-
-def change_words(change: Change) -> str:
-    """One change in a few words: `C 1.0 → 3.0`, `verdict safe → blocked`."""
-    name = change.name or change.what
-    if change.before is None:
-        return f"{name} is new" if change.what in ("finding", "name") else f"{name} is now {change.after}"
-    if change.after is None:
-        return f"{name} is gone"
-    return f"{name} {change.before} → {change.after}"

@@ -40,7 +40,8 @@ from console.ui.themes import DARK, DEFAULT_VARIABLES, THEMES
 from console.ui.title import title_words
 
 if TYPE_CHECKING:
-    from console.engine import Engine
+    from console.engine.api import EngineApi
+    from console.engine.mirror import Mirror
     from console.records import Event, Layer
     from console.ui.follow import Follower
     from console.ui.kept_order import KeptOrder
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from console.ui.operations import Operations
     from console.ui.rows import Rows
 
-Opener = Callable[[], Awaitable["Engine"]]
+Opener = Callable[[Callable[[Exception], None]], Awaitable["EngineApi"]]
 
 _TOASTS: dict[str, SeverityLevel] = {"ok": "information", "attention": "warning", "failure": "error"}
 _TOLD_AGAIN_SECONDS = 15.0
@@ -57,7 +58,8 @@ _TOAST_SECONDS = {"information": 5.0, "warning": 8.0, "error": 10.0}
 
 
 class ConsoleApp(Navigator, inherit_bindings=False):
-    """The console on a terminal. `opener` is called after the first picture is on the screen."""
+    """The console on a terminal. `opener` is called after the first picture is on the screen, with what hears of
+    failures that nobody expected in the engine's background."""
 
     CSS_PATH = "console.tcss"
     ENABLE_COMMAND_PALETTE = False
@@ -79,7 +81,8 @@ class ConsoleApp(Navigator, inherit_bindings=False):
         self.keys_in_turn = KeysInTurn(self, super().on_event, self._filter_shown)
         self._bell = Bell(self.operations.asked) if self.settings.bell else None
         self._opener = opener
-        self._engine: Engine | None = None
+        self._engine: EngineApi | None = None
+        self._mirror: Mirror | None = None
         self._follower: Follower | None = None
         self._begin_with = start or Start()
         self._kept_order: KeptOrder | None = None
@@ -111,11 +114,18 @@ class ConsoleApp(Navigator, inherit_bindings=False):
         return Marked(self, self.operations)
 
     @property
-    def engine(self) -> Engine:
-        """What the screens talk to. Raises RuntimeError before the store is open."""
+    def engine(self) -> EngineApi:
+        """What the screens ask. Raises RuntimeError before the store is open."""
         if self._engine is None:
             raise RuntimeError("the store is not open yet")
         return self._engine
+
+    @property
+    def mirror(self) -> Mirror:
+        """What the screens read. Raises RuntimeError before the store is open."""
+        if self._mirror is None:
+            raise RuntimeError("the store is not open yet")
+        return self._mirror
 
     @property
     def is_open(self) -> bool:
@@ -174,18 +184,19 @@ class ConsoleApp(Navigator, inherit_bindings=False):
                 self._event_loop.call_soon_threadsafe(self.exit, None, 128 + number)
 
     async def _open(self) -> None:
+        from console.engine.mirror import Mirror
         from console.ui.follow import Follower
         from console.ui.kept_order import KeptOrder
         from console.ui.screens.home import HomeScreen
 
         try:
-            self._engine = await self._opener()
+            self._engine = await self._opener(self.failed_by_itself)
         except ConsoleError as error:
             boot = self.screen
             if isinstance(boot, BootScreen):
                 boot.failed(error)
             return
-        self._engine.on_failure = self.failed_by_itself
+        self._mirror = Mirror(self._engine, str(self.root))
         kept = self._kept_order = KeptOrder(self.root, self._begin_with.filter, self._not_kept)
         self.rows.start_with(await asyncio.to_thread(kept.read), restored=kept.restores)
         self._follower = Follower(self)
@@ -199,7 +210,7 @@ class ConsoleApp(Navigator, inherit_bindings=False):
             from console.ui.first_screen import show_first
 
             self.run_worker(show_first(self, home, self._begin_with), group="first")
-        self.call_after_refresh(self._engine.begin)
+        self.call_after_refresh(self.run_worker, self._engine.begin(), group="begin")
 
     async def on_unmount(self) -> None:
         """End every child, whatever way the console ends."""
@@ -240,7 +251,7 @@ class ConsoleApp(Navigator, inherit_bindings=False):
         """Called from another thread."""
         self.say(f"Sort, filter and columns are not kept for the next session: {why}", "warning")
 
-    def spread(self, events: tuple[Event, ...]) -> None:
+    async def spread(self, events: tuple[Event, ...]) -> None:
         """Tell the screens that something changed, and the operator what matters; while closing there is nobody to."""
         if not self.is_running:
             return
@@ -253,12 +264,13 @@ class ConsoleApp(Navigator, inherit_bindings=False):
         self._entitle()
         screen = next((one for one in reversed(self.screen_stack) if not one.is_modal), None)
         if isinstance(screen, ConsoleScreen) and screen.is_mounted and screen.is_built:
+            await screen.fetch()
             screen.engine_changed(events)
             screen.refresh_frame()
 
     def _entitle(self) -> None:
         if self.settings.title and isinstance(self._driver, PacedDriver):
-            offline = self.engine.artifacts.offline is not None
+            offline = self.mirror.status.offline is not None
             self._driver.title.tell(title_words(str(self.root), self.rows.counts, offline))
 
     def suspend_to_shell(self) -> None:
@@ -316,7 +328,7 @@ class ConsoleApp(Navigator, inherit_bindings=False):
 
     def sandbox_layers(self) -> Mapping[str, Layer]:
         """The layers of the worker with the fewest active ones; none are known while nothing is loaded."""
-        layers = [worker.layers for worker in self.engine.models.views().values() if worker.layers]
+        layers = [worker.layers for worker in self.mirror.workers.values() if worker.layers]
         return min(layers, key=lambda one: sum(layer.active for layer in one.values()), default={})
 
     def leave(self) -> None:
@@ -329,8 +341,8 @@ class ConsoleApp(Navigator, inherit_bindings=False):
     async def _leave(self) -> None:
         from console.ui.dialogs.confirm import ConfirmScreen
 
-        updates = self.engine.updates
-        lost = [path for path in self.rows.by_path if updates.progress(path) or updates.pending(path)]
+        mirror = self.mirror
+        lost = [path for path in self.rows.by_path if mirror.progress(path) or mirror.pending(path)]
         if lost:
             question = f"Quit and give up the update of {safe(lost[0])}?"
             if not await self.push_screen_wait(

@@ -10,8 +10,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from console.errors import ConsoleError
-from console.loading.model_data import Expected
-from console.records import DataColumns, DataSource, Draft, ModelData
+from console.records import DataColumns, DataSource, Draft, Expected, ModelData
 
 if TYPE_CHECKING:
     from console.ui.running import ConsoleApp
@@ -24,7 +23,7 @@ async def has_data(app: ConsoleApp, path: str, before: Callable[[], None] = lamb
 
     Raises BadInput for a malformed recipe.
     """
-    now = await app.engine.model_data.of(path)
+    now = await app.engine.data.of(path)
     if now.is_known:
         return True
     before()
@@ -33,9 +32,9 @@ async def has_data(app: ConsoleApp, path: str, before: Callable[[], None] = lamb
 
 async def choose_data(app: ConsoleApp, path: str) -> bool:
     """Ask which data a model is to be driven with, whatever it has; a recipe's is not asked for. Raises BadInput."""
-    now = await app.engine.model_data.of(path)
+    now = await app.engine.data.of(path)
     if now.source is DataSource.RECIPE and now.data is not None:
-        app.say(f"The recipe of {path} names its data: {app.engine.model_data.shortened(now.data)}; change it there")
+        app.say(f"The recipe of {path} names its data: {app.mirror.shortened(now.data)}; change it there")
         return False
     return await _ask(app, path, now)
 
@@ -45,18 +44,18 @@ async def _ask(app: ConsoleApp, path: str, now: ModelData) -> bool:
     from console.ui.dialogs.target import TargetScreen
     from console.ui.dialogs.use_data import WRITE, UseDataScreen
 
-    data, artifacts = app.engine.model_data, app.engine.artifacts
+    data, rows = app.engine.data, app.mirror.rows
 
     def is_model(name: str) -> bool:
-        row = artifacts.row(name)
+        row = rows.get(name)
         return row is not None and row.model_class is not None
 
     while True:
-        file = await app.push_screen_wait(DataFileScreen(path, app.engine.root, now, is_model))
+        file = await app.push_screen_wait(DataFileScreen(path, data, app.mirror.status.root, now, is_model))
         if file is None:
             return False
         now = ModelData(now.source, file, now.target, now.why)
-        shown = data.shortened(file)
+        shown = app.mirror.shortened(file)
         read = partial(_read, app, path, file)
         while True:
             target = TargetScreen(path, shown, read, called=_called(path), now=now.target)
@@ -79,13 +78,13 @@ async def _read(app: ConsoleApp, path: str, file: str) -> tuple[DataColumns, Exp
     """
     with suppress(ConsoleError):
         await app.engine.artifacts.report(path)
-    columns = await app.engine.model_data.columns(path, file)
-    return columns, app.engine.model_data.expected(path)
+    columns = await app.engine.data.columns(path, file)
+    return columns, await app.engine.data.expected(path)
 
 
 async def _use(app: ConsoleApp, path: str, chosen: ModelData, draft: Draft | None) -> None:
     """Remember the choice, and write the recipe; where that fails, the data is used all the same."""
-    data = app.engine.model_data
+    data = app.engine.data
     assert chosen.data is not None
     try:
         await data.choose(path, chosen.data, chosen.target)

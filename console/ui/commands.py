@@ -113,7 +113,7 @@ def _rate(app: ConsoleApp, subject: str | None, said: str) -> Run:
     path, rate = _driven(app, subject), _number(said, ProbeRate)
 
     def run() -> None:
-        app.engine.live.set(path, rate=rate)
+        app.operations.run(path, app.engine.monitor.set(path, rate=rate), "")
         app.say(f"{path}: {f'{rate:g} calls a second' if rate else 'as fast as it goes'}")
 
     return run
@@ -123,7 +123,7 @@ def _batch(app: ConsoleApp, subject: str | None, said: str) -> Run:
     path, batch = _driven(app, subject), _number(said, Rows)
 
     def run() -> None:
-        app.engine.live.set(path, batch=int(batch))
+        app.operations.run(path, app.engine.monitor.set(path, batch=int(batch)), "")
         app.say(f"{path}: {text.count(int(batch), 'row')} in each request")
 
     return run
@@ -209,10 +209,10 @@ def _meant(said: str, names: Sequence[str], all_names: Iterable[str]) -> str:
 
 
 def _driven(app: ConsoleApp, subject: str | None) -> str:
-    probe = app.engine.live.probe(subject) if subject is not None else None
+    probe = app.mirror.probes.get(subject) if subject is not None else None
     if subject is None or probe is None or not probe.running:
         raise Usage(f"{safe(subject or 'no model', 60)} is not being driven", hint=f"{key_for('probe')} drives a model")
-    if (refusal := app.engine.book.refusal("probe")) is not None:
+    if (refusal := app.mirror.permissions.refusal("probe")) is not None:
         raise Usage(refusal)
     return subject
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from console.monitor.export import Kept
-from console.monitor.series import Recorder
+from console.engine.series import WIDTHS
 from console.safe_text import safe
 from console.ui import text
+from console.ui.measured_csv import Kept
 from console.ui.saving import exports, keep
 from console.ui.shot import Shot
 from console.ui.widgets.window import duration
@@ -16,9 +16,12 @@ if TYPE_CHECKING:
     from console.ui.running import ConsoleApp
 
 
-def export_data(app: ConsoleApp, path: str, recorder: Recorder, step: float, since: float | None) -> None:
+async def export_data(app: ConsoleApp, path: str, step: float, since: float | None) -> None:
     """Write all that is kept of a model in steps of this width, or of the next that reach back to `since`."""
-    kept = Kept.of(recorder, recorder.narrowest(step, since))
+    measured = await app.mirror.measure(path, WIDTHS)
+    if measured is None:
+        return
+    kept = Kept.of(measured, measured.narrowest(step, since))
     if not kept.steps:
         app.say(f"export: no step of {duration(kept.seconds)} is finished yet; zoom in for shorter ones")
         return

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from console.errors import ConsoleError
-from console.records import Event
 from console.safe_text import safe
 from console.start import Start
 from console.ui.screens.about import AboutScreen
@@ -44,20 +42,11 @@ async def show_first(app: ConsoleApp, home: ConsoleScreen, start: Start) -> None
 
 async def _path_of(app: ConsoleApp, finder: Finder, name: str) -> str | None:
     """The model that is called so; None, and a word about it, where there is none or are several."""
-    looked = asyncio.Event()
-
-    def hear(event: Event) -> None:
-        if event.kind in _LOOKED_THROUGH:
-            looked.set()
-
-    unsubscribe = app.engine.bus.subscribe(hear)
-    try:
+    mirror, before = app.mirror, app.mirror.last
+    found, _some, count = await finder.models(name)
+    if found is None and not count:
+        await mirror.until(lambda: any(one.kind in _LOOKED_THROUGH and one.number > before for one in mirror.events))
         found, _some, count = await finder.models(name)
-        if found is None and not count:
-            await looked.wait()
-            found, _some, count = await finder.models(name)
-    finally:
-        unsubscribe()
     if found is None:
         words = f"{count} models are called" if count else "no model is called"
         app.say(f"--screen: {words} {safe(name, 80)}{await finder.meant(name) if not count else ''}", "warning")

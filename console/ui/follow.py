@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from console.records import Event, WorkerState
+from console.records import Changes, WorkerState
 from console.ui.rows import Row
 
 if TYPE_CHECKING:
@@ -15,8 +15,6 @@ GATHER_SECONDS = 0.05
 """How long events are gathered before the screens hear of them."""
 LIVE_SECONDS = 0.5
 """How often measured values of loaded models are read again."""
-
-_WHOLE_STORE = ("store.scanning", "store.scanned", "store.online", "store.offline")
 
 
 class Follower:
@@ -28,13 +26,11 @@ class Follower:
         self.filtered = asyncio.Event()
         """Whether the rows that are shown are those of the filter that was asked for last."""
         self.filtered.set()
-        self._events: list[Event] = []
         self._touched: set[str] = set()
         self._order: dict[str, Any] | None = None
-        self._everything = False
         self._live: set[str] = set()
         self._task: asyncio.Task[None] | None = None
-        self._unsubscribe = app.engine.bus.subscribe(self._heard)
+        self._changes: asyncio.Task[Changes] | None = None
 
     def start(self) -> None:
         """Follow from now on."""
@@ -43,9 +39,9 @@ class Follower:
 
     def stop(self) -> None:
         """Listen no more."""
-        self._unsubscribe()
-        if self._task is not None:
-            self._task.cancel()
+        for task in (self._task, self._changes):
+            if task is not None:
+                task.cancel()
 
     def touch(self, path: str) -> None:
         """Look at one row again."""
@@ -62,38 +58,32 @@ class Follower:
 
     async def catch_up(self) -> None:
         """Take over everything the engine knows."""
-        engine, rows = self._app.engine, self._app.rows
-        workers = engine.models.views()
-        self._live = {path for path, worker in workers.items() if worker.state is not WorkerState.ENDED}
-        await rows.replace_all(
-            self._row(artifact.path) or Row(artifact) if artifact.path in self._live else Row(artifact)
-            for artifact in engine.artifacts.rows()
-        )
+        await self._app.mirror.catch_up()
+        await self._take_all()
 
-    def _heard(self, event: Event) -> None:
-        self._events.append(event)
-        if event.kind in _WHOLE_STORE:
-            self._everything = True
-        elif event.subject:
-            self._touched.add(event.subject)
-            if event.kind.startswith("worker."):
-                self._app.operations.pending.pop(event.subject, None)
-        self._wake.set()
+    async def _take_all(self) -> None:
+        mirror, rows = self._app.mirror, self._app.rows
+        self._live = {path for path, worker in mirror.workers.items() if worker.state is not WorkerState.ENDED}
+        await rows.replace_all(
+            self._row(path) or Row(artifact) if path in self._live else Row(artifact)
+            for path, artifact in mirror.rows.items()
+        )
 
     async def _run(self) -> None:
         while True:
-            await self._woken()
-            events, self._events = tuple(self._events), []
-            touched, self._touched = self._touched, set()
+            changes = await self._changed()
+            for event in changes.events:
+                if event.kind.startswith("worker."):
+                    self._app.operations.pending.pop(event.subject, None)
+            touched, self._touched = self._touched | _paths_of(changes), set()
             order, self._order = self._order, None
-            everything, self._everything = self._everything, False
-            if everything:
-                await self.catch_up()
+            if changes.everything:
+                await self._take_all()
             for path in touched | self._live:
                 self._refresh(path)
             if order is not None:
                 await self._arrange(order)
-            self._app.spread(events)
+            await self._app.spread(changes.events)
             if self._order is None:
                 self.filtered.set()
 
@@ -104,16 +94,22 @@ class Follower:
             self._order = {**order, **(self._order or {})}
             self._wake.set()
 
-    async def _woken(self) -> None:
-        """Sleep until something happens; measured values are a reason while something is loaded and looked at."""
-        try:
-            async with asyncio.timeout(LIVE_SECONDS if self._live else None):
-                await self._wake.wait()
-        except TimeoutError:
-            return
-        self._wake.clear()
-        if self._order is None:
+    async def _changed(self) -> Changes:
+        """What has changed once something happens here or there; measured values are a reason while something is
+        loaded."""
+        mirror = self._app.mirror
+        self._changes = self._changes or asyncio.create_task(mirror.follow(GATHER_SECONDS))
+        woken = asyncio.create_task(self._wake.wait())
+        limit = LIVE_SECONDS if self._live else None
+        await asyncio.wait((self._changes, woken), timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+        woken.cancel()
+        if self._wake.is_set() and self._order is None:
             await asyncio.sleep(GATHER_SECONDS)
+        self._wake.clear()
+        if self._changes.done():
+            changes, self._changes = self._changes.result(), None
+            return changes
+        return await mirror.catch_up()
 
     def _refresh(self, path: str) -> None:
         row = self._row(path)
@@ -128,14 +124,20 @@ class Follower:
             (self._live.add if alive else self._live.discard)(path)
 
     def _row(self, path: str) -> Row | None:
-        engine = self._app.engine
-        artifact = engine.artifacts.row(path)
+        mirror = self._app.mirror
+        artifact = mirror.rows.get(path)
         if artifact is None:
             return None
-        worker = engine.models.view(path)
-        probe = engine.live.probe(path) if worker is not None else None
+        worker = mirror.workers.get(path)
+        probe = mirror.probes.get(path) if worker is not None else None
         return Row(artifact, worker, probe, self._app.operations.pending.get(path, ""))
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None and isinstance(error, Exception):
             self._app.failed_by_itself(error)
+
+
+def _paths_of(changes: Changes) -> set[str]:
+    """The artifacts that something happened to."""
+    passed = set(changes.probes).union(changes.removed, changes.ended, (one.path for one in changes.workers))
+    return passed if changes.everything else passed.union(row.path for row in changes.rows)

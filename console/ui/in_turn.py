@@ -152,7 +152,7 @@ class InTurn:
             return Outcome("left out", "under review", "warning", asked_alone())
         why = short(error.message.replace(f"{path} ", "it ").replace(path, "it"))
         if isinstance(error, Refused):
-            artifact = self._app.engine.artifacts.row(path)
+            artifact = self._app.mirror.rows.get(path)
             verdict = artifact.verdict if artifact is not None else None
             return Outcome("refused", str(verdict) if verdict is Verdict.BLOCKED else why, "warning")
         return Outcome("failed", why, "error", f"{key_for('errors')} tells why" if error.failure is not None else "")

@@ -6,7 +6,7 @@ import platform
 from collections.abc import Mapping
 from functools import lru_cache
 
-from console.worker.versions import TOLD
+from console.library_versions import TOLD
 
 _known: dict[str, str] = {}
 

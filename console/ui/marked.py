@@ -47,7 +47,7 @@ class Marked:
         if self.turns.round is not None:
             return False
         if action == "unload":
-            loaded = self._app.engine.models.views()
+            loaded = self._app.mirror.workers
             return any(path in marks and self._operations.possible(action, path) for path in loaded)
         return any(self._operations.possible(action, path) for path in islice(marks, _LOOKED_AT)) or (
             len(marks) > _LOOKED_AT
@@ -100,7 +100,7 @@ class Marked:
         """Ask where they are many, or take much of the memory that is free."""
         least = len(paths) * WORKER_BYTES
         async for path in cooperative(paths):
-            row = self._app.engine.artifacts.row(path)
+            row = self._app.mirror.rows.get(path)
             least += row.size if row is not None else 0
         free = free_memory()
         if len(paths) <= ASKED_FROM and (free is None or 2 * least <= free):
@@ -125,7 +125,7 @@ class Marked:
         return Outcome("loaded")
 
     def _loaded_already(self, path: str) -> Outcome | None:
-        worker = self._app.engine.models.view(path)
+        worker = self._app.mirror.workers.get(path)
         loaded = worker is not None and self._operations.possible("unload", path)
         return Outcome("loaded already", idle=True) if loaded else None
 
@@ -153,7 +153,7 @@ class Marked:
             begun.tally.clear()
             await self.turns.each(begun, "stopping", able, self._stop)
             return
-        views = self._app.engine.models.views()
+        views = self._app.mirror.workers
         if await self._has_room([path for path in rest if path not in views]):
             await self.turns.each(begun, "driving", rest, self._drive, word="starting")
         else:
@@ -174,7 +174,7 @@ class Marked:
     async def _lacking(self, path: str) -> str:
         """Why it is not known with which data a model is driven; empty where it is."""
         try:
-            data = await self._app.engine.model_data.of(path)
+            data = await self._app.engine.data.of(path)
         except ConsoleError as error:
             return error.message
         return "" if data.is_known else data.why or "no data is named"
@@ -183,22 +183,22 @@ class Marked:
         loaded = await self._load(path)
         if not loaded.is_done:
             return loaded
-        await self._app.engine.live.start(path)
+        await self._app.engine.monitor.start(path)
         return Outcome("driven")
 
     async def _stop(self, path: str) -> Outcome:
-        await self._app.engine.live.stop(path)
+        await self._app.engine.monitor.stop(path)
         return Outcome("driven no more")
 
     def _is_driven(self, path: str) -> bool:
-        probe = self._app.engine.live.probe(path)
+        probe = self._app.mirror.probes.get(path)
         return probe is not None and probe.running
 
     # inspect and seal
 
     async def _inspect(self, path: str) -> Outcome:
         artifacts = self._app.engine.artifacts
-        before = artifacts.row(path)
+        before = await artifacts.row(path)
         report = await artifacts.inspect(path)
         verdict, row = report.judgement.verdict, report.artifact
         if verdict is None or row.problem is not None:
@@ -212,15 +212,15 @@ class Marked:
         from console.ui.dialogs.seal import SealScreen
         from console.ui.sealing import question, seal_one
 
-        engine = self._app.engine
+        engine, status = self._app.engine, self._app.mirror.status
         able = await self.turns.sort_out("seal", paths, begun)
         if able:
-            await engine.at_rest.check()
-            how = await self._app.push_screen_wait(SealScreen(*question(engine, able)))
+            await engine.security.check_encryption()
+            how = await self._app.push_screen_wait(SealScreen(*question(status, able)))
             if not how:
                 begun.tally.clear()
                 return
-            seal = partial(seal_one, engine, remove=how == "remove")
+            seal = partial(seal_one, engine, status.recipients, remove=how == "remove")
             await self.turns.each(begun, "sealing", able, seal, word="sealing", at_once=1)
 
 

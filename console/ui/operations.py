@@ -39,8 +39,8 @@ class Operations:
 
     def possible(self, action: str, path: str) -> bool:
         """Whether an action makes sense for the artifact as it is now."""
-        engine = self._app.engine
-        artifact, worker = engine.artifacts.row(path), engine.models.view(path)
+        mirror = self._app.mirror
+        artifact, worker = mirror.rows.get(path), mirror.workers.get(path)
         state = worker.state if worker is not None else None
         living = state in _LIVING
         if artifact is None:
@@ -59,13 +59,13 @@ class Operations:
             case "update" | "accelerate":
                 return artifact.verdict in _LOADABLE
             case "seal":
-                return not why_not_sealed(engine.settings, artifact)
+                return not why_not_sealed(mirror.status, artifact)
         return True
 
     def why_not(self, action: str, path: str) -> str:
         """In a few words, why an action that is not `possible` is not."""
-        engine = self._app.engine
-        artifact, worker = engine.artifacts.row(path), engine.models.view(path)
+        mirror = self._app.mirror
+        artifact, worker = mirror.rows.get(path), mirror.workers.get(path)
         state = worker.state if worker is not None else WorkerState.ENDED
         if artifact is None:
             return "it is not in the store any more"
@@ -74,7 +74,7 @@ class Operations:
                 return "it cannot be read"
             return "it is not read yet" if artifact.verdict is None else f"it is {artifact.verdict}"
         if action == "seal":
-            return why_not_sealed(engine.settings, artifact)
+            return why_not_sealed(mirror.status, artifact)
         if action == "load":
             return f"it is {state} already" if state in _LIVING else "it is being done"
         return "it is not loaded" if state is WorkerState.ENDED else f"it is {state}"
@@ -101,9 +101,9 @@ class Operations:
 
     def toggle_probe(self, path: str) -> None:
         """Start driving the model, loading it first; or stop."""
-        probe = self._app.engine.live.probe(path)
+        probe = self._app.mirror.probes.get(path)
         if probe is not None and probe.running:
-            self._start(path, "", self._app.engine.live.stop(path))
+            self._start(path, "", self._app.engine.monitor.stop(path))
         else:
             self._start(path, "starting", self._probe(path))
 
@@ -154,7 +154,7 @@ class Operations:
 
     async def _reload(self, path: str) -> None:
         models = self._app.engine.models
-        worker = models.view(path)
+        worker = await models.worker(path)
         if worker is not None and worker.state is WorkerState.ERROR:
             await self._with_yes(
                 path,
@@ -171,7 +171,7 @@ class Operations:
         return await self._app.push_screen_wait(ConfirmScreen(question, detail, yes=yes))
 
     async def _copies(self, path: str) -> None:
-        worker = self._app.engine.models.view(path)
+        worker = await self._app.engine.models.worker(path)
         from console.ui.dialogs.copies import CopiesScreen
 
         wanted = await self._app.push_screen_wait(CopiesScreen(path, worker.copies if worker is not None else 1))
@@ -182,7 +182,7 @@ class Operations:
         engine = self._app.engine
         if not await self._has_data(path):
             return
-        worker = engine.models.view(path)
+        worker = await engine.models.worker(path)
         place = worker.at if worker is not None else await self._place(await engine.artifacts.report(path))
         if place is None:
             return
@@ -192,9 +192,7 @@ class Operations:
             nonlocal wanted
             from console.ui.dialogs.accelerate import AccelerateScreen
 
-            screen = AccelerateScreen(
-                path, lambda hear: engine.accelerating.compare(path, at=place, accept=accept, on_phase=hear)
-            )
+            screen = AccelerateScreen(path, engine.acceleration.compare(path, at=place, accept=accept))
             answer = await self._app.push_screen_wait(screen)
             if isinstance(answer, NeedsReview):
                 raise answer
@@ -202,9 +200,9 @@ class Operations:
 
         await self._with_yes(path, compared)
         if not wanted:
-            await engine.accelerating.discard(path)
+            await engine.acceleration.discard(path)
             return
-        version = await engine.accelerating.write(path)
+        version = await engine.acceleration.write(path)
         self._app.say(f"The export of {path} is written: version {version.version} of its own artifact")
 
     async def _with_yes(self, path: str, call: Callable[..., Awaitable[object]]) -> bool:
@@ -256,18 +254,18 @@ class Operations:
     async def _choose_data(self, path: str) -> None:
         if not await self._has_after(path, choose_data):
             return
-        live = self._app.engine.live
-        probe = live.probe(path)
-        chosen = self._app.engine.model_data.known(path)
+        monitor = self._app.engine.monitor
+        probe = await monitor.probe(path)
+        chosen = await self._app.engine.data.chosen(path)
         if probe is not None and probe.running and chosen.data is not None:
-            await live.start(path, replace(probe.plan, data=chosen.data, target=chosen.target))
+            await monitor.start(path, replace(probe.plan, data=chosen.data, target=chosen.target))
         elif chosen.data is not None and chosen.source is not DataSource.RECIPE:  # one that was written has been told
-            data = self._app.engine.model_data.shortened(chosen.data)
+            data = self._app.mirror.shortened(chosen.data)
             self._app.say(f"{path} is driven with {data}; {key_for('probe')} starts")
 
     async def _unload(self, path: str) -> None:
         engine = self._app.engine
-        probe = engine.live.probe(path)
+        probe = await engine.monitor.probe(path)
         if probe is not None and probe.running:
             question = f"Unload {safe(path)} while its probe is running?"
             detail = f"{probe.calls} calls so far. Its worker ends and its memory is given back."
@@ -287,10 +285,9 @@ class Operations:
         engine = self._app.engine
         if not await self._has_data(path):
             return
-        worker = engine.models.view(path)
+        worker = await engine.models.worker(path)
         if (worker is None or worker.state not in _LIVING) and not await self._load(path):
             return
-        await engine.models.settled(path)
-        worker = engine.models.view(path)
+        worker = await engine.models.settled(path)
         if worker is None or worker.state is not WorkerState.ERROR:  # a load that failed has been told
-            await engine.live.start(path)
+            await engine.monitor.start(path)

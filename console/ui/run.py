@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import termios
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,10 +24,12 @@ _SWITCH_SECONDS = 0.001
 """How long a thread that looks at the disk may keep a key press waiting for the interpreter, a fifth of the usual."""
 
 if TYPE_CHECKING:
-    from console.engine import Engine
+    from console.engine.api import EngineApi
+
+    Opener = Callable[[Path, Settings, Callable[[Exception], None]], Awaitable[EngineApi]]
 
 
-def run(root: Path, settings: Settings, start: Start | None = None, *, read_only: bool = False) -> int:
+def run(root: Path, settings: Settings, start: Start | None, opener: Opener) -> int:
     """Show the store at `root` until the operator leaves; the exit code. Raises Usage where there is no terminal."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Usage("the console needs a terminal", hint="`model-console ls STORE --json` works without one")
@@ -37,20 +40,18 @@ def run(root: Path, settings: Settings, start: Start | None = None, *, read_only
         settings = replace(settings, theme=COLOURLESS)
     sys.setswitchinterval(_SWITCH_SECONDS)
     with ending.heard(f"console on {root}", lambda _number: None, terminal=sys.stdin.fileno()) as end:
-        code = _shown(root, settings, start, read_only or settings.read_only, end)
+        code = _shown(root, settings, start, opener, end)
         return 128 + end.number if end.number else code
 
 
-def _shown(root: Path, settings: Settings, start: Start | None, read_only: bool, end: ending.Ending) -> int:
+def _shown(root: Path, settings: Settings, start: Start | None, opener: Opener, end: ending.Ending) -> int:
     """Run the application until the operator leaves or the process has to end."""
     from console.ui.app import ConsoleApp
 
-    async def open_engine() -> Engine:
-        from console.engine import Engine
+    async def opened(on_failure: Callable[[Exception], None]) -> EngineApi:
+        return await opener(root, settings, on_failure)
 
-        return await Engine.open(root, settings, read_only=read_only, begin=False)
-
-    app = ConsoleApp(root, open_engine, settings, start)
+    app = ConsoleApp(root, opened, settings, start)
     end.hear = app.end
     if end.number:
         return 128 + end.number

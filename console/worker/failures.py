@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from console.errors import BadInput, Failed
+from console.library_versions import Versions
 from console.records import Difference, ExceptionInfo, Failure, Frame, Memory
 from console.safe_text import safe
 from console.worker.hints import hint_for
-from console.worker.versions import Versions
 
 TEXT_CAP = 10_000
 FRAMES_CAP = 210

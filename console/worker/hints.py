@@ -7,8 +7,8 @@ import resource
 import shlex
 from collections.abc import Callable, Mapping
 
+from console.library_versions import Versions
 from console.records import Failure
-from console.worker.versions import Versions
 
 DISTRIBUTIONS: Mapping[str, str] = {
     "sklearn": "scikit-learn",

@@ -15,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from console.errors import ConsoleError
+from console.library_versions import Versions
 from console.os_errors import as_system_error, hint, why
 from console.records import Layer
 from console.safe_text import safe
@@ -29,7 +30,6 @@ from console.worker.limits import PACKAGE_ROOT, Limits, SandboxPlan
 from console.worker.process import ChildProcess
 from console.worker.scratch import Scratch, end_abandoned
 from console.worker.standby import Standby
-from console.worker.versions import Versions
 from console.worker.watch import INTERVAL_S, Watch, may_look
 from console.worker.wire import Head
 from console.worker.zygote import PRELOAD, Zygote

@@ -12,6 +12,7 @@ from typing import TypeVar
 from backends.core.inspection import Json
 from console import awake
 from console.errors import ConsoleError
+from console.library_versions import Versions
 from console.records import DataFile, Evaluated, Outcome, ReadOptions, Target
 from console.safe_text import safe
 from console.worker import shared
@@ -38,7 +39,6 @@ from console.worker.outputs import OutputFiles
 from console.worker.process import ChildProcess
 from console.worker.shared import Buffer, MappedFile
 from console.worker.strict import Malformed, decoded
-from console.worker.versions import Versions
 from console.worker.wire import Head
 
 T = TypeVar("T")

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from console.errors import ConsoleError
+from console.library_versions import Versions
 from console.os_errors import hint, why
 from console.records import Failure, Layer, Memory
 from console.worker.deadlines import Deadlines
@@ -23,7 +24,6 @@ from console.worker.groups import Group
 from console.worker.line import Line
 from console.worker.output import OutputRing
 from console.worker.shared import MappedFile
-from console.worker.versions import Versions
 from console.worker.wire import Head, WireError
 
 IN_FLIGHT_CAP = 64

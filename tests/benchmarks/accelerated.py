@@ -20,7 +20,7 @@ import joblib
 import numpy
 
 from console.config import Settings
-from console.engine import Engine
+from console.engine.rooms import Engine
 from console.records import OnnxComparison
 from console.worker.child.edges import compared_rows
 from console.worker.model import Worker

@@ -9,7 +9,6 @@ import asyncio
 import math
 import os
 import sys
-from typing import Any
 
 os.environ.setdefault("TEXTUAL_FPS", "20")
 
@@ -18,6 +17,7 @@ from console.monitor.series import Recorder
 from console.records import Memory
 from console.ui.app import ConsoleApp
 from tests.ui.demo_records import demo
+from tests.ui.fed_engine import fed
 
 READINGS_PER_SECOND = 10
 
@@ -42,12 +42,12 @@ def main() -> None:
     path = next(path for path, view in feeder.views.items() if feeder.recorders.get(path) is not None)
     recorder = feeder.recorders[path] = Recorder()
 
-    async def opener() -> Any:
-        feeding.append(asyncio.ensure_future(feed(recorder, rate)))
-        return feeder
-
     feeding: list[asyncio.Task[None]] = []
-    ConsoleApp(feeder.root, opener, Settings()).run()
+
+    def begin() -> None:
+        feeding.append(asyncio.ensure_future(feed(recorder, rate)))
+
+    ConsoleApp(feeder.root, fed(feeder, begin), Settings()).run()
 
 
 if __name__ == "__main__":

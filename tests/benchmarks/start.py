@@ -15,7 +15,7 @@ from pathlib import Path
 import joblib
 
 from console.config import Settings
-from console.engine import Engine
+from console.engine.rooms import Engine
 from tests.benchmarks import models
 from tests.benchmarks.figures import Figure, parser, show
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from sklearn.linear_model import LogisticRegression
 
 from console.config import Settings
-from console.engine import Engine
+from console.engine.rooms import Engine
 from console.records import Verdict
 from console.store.catalog import Catalog
 from console.store.index import Index

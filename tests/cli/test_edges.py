@@ -298,7 +298,7 @@ class Odd(Exception):
     def __str__(self):
         raise ValueError
 main._dispatch = lambda *given: (_ for _ in ()).throw(Odd())
-sys.exit(main.run(["ls"], lambda *given: 0, account))
+sys.exit(main.run(["ls"], None, lambda *given: 0, account))
 """
 
 

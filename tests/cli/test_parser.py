@@ -11,6 +11,7 @@ import pytest
 from console.cli import main
 from console.cli.parser import commands_parser
 from console.cli.streams import is_plain
+from console.composition import LocalDoor
 from console.config import Settings
 from console.start import Start
 from tests.cli.running import Run
@@ -38,7 +39,7 @@ def console(screens: list[tuple[Path, Settings]]) -> Callable[..., int]:
         screens.append((root, settings))
         return 0
 
-    return lambda *argv: main.run(argv, opens, lambda: None)
+    return lambda *argv: main.run(argv, LocalDoor(), opens, lambda: None)
 
 
 def test_the_commands_are_those_of_the_design() -> None:

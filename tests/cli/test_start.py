@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from console.cli import main
+from console.composition import LocalDoor
 from console.config import Settings
 from console.start import Start
 
@@ -23,7 +24,7 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, list[Star
         found.append(start)
         return 0
 
-    return lambda *argv: (main.run(argv, opens, lambda: None), found)
+    return lambda *argv: (main.run(argv, LocalDoor(), opens, lambda: None), found)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ import pytest
 import pytest_asyncio
 
 from console.config import STORE_DIR
-from console.engine import Engine
+from console.engine.rooms import Engine
 from console.errors import BadInput, ConsoleError, NeedsReview, Refused
 from console.loading.admission import missing_layers, require_layers
 from console.records import Json, Judgement, Layer, Verdict
@@ -185,7 +185,7 @@ LOOKING = """
 import asyncio, sys
 from pathlib import Path
 from console.config import Settings
-from console.engine import Engine
+from console.engine.rooms import Engine
 
 async def look():
     engine = await Engine.open(Path(sys.argv[1]), Settings(reconcile_s=0.2, warm=False), read_only=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from backends.core.inspection import NameUse
-from console.engine import Engine
+from console.engine.rooms import Engine
 from console.loading.compiling import may_compile
 from console.records import Inspection
 from tests.loading.conftest import model

@@ -11,7 +11,7 @@ import joblib
 import psutil
 import pytest
 
-from console.engine import Engine
+from console.engine.rooms import Engine
 from console.errors import Failed, Usage
 from console.records import WorkerState, WorkerView
 from tests.loading.conftest import model, until

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from console.config import Settings
-from console.engine import Engine
+from console.engine.rooms import Engine
 from console.errors import BadInput, ConsoleError, Failed, NeedsReview, Refused
 from console.loading import slot
 from console.records import Json, Verdict, WorkerState

@@ -12,7 +12,7 @@ from typing import Any
 import joblib
 
 from console.config import Settings
-from console.engine import Engine
+from console.engine.rooms import Engine
 from console.records import Event, Explanation, Verdict
 from console.store.catalog import row_of
 from tests.loading.conftest import model, until

@@ -12,7 +12,7 @@ import joblib
 import pytest
 
 from console.config import STORE_DIR, Settings
-from console.engine import Engine
+from console.engine.rooms import Engine
 from console.errors import ConsoleError, Failed, Refused
 from console.store.journal import MOST_TOLD, Operation, encode
 from console.store.own_files import HISTORY, OwnFiles, artifact_key

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from console.config import Sealing, Settings
-from console.engine import Engine
+from console.engine.rooms import Engine
 from console.errors import BadInput, Failed, Refused
 from console.records import Verdict
 from console.trust import identity

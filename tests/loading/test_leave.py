@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from console.engine import Engine
+from console.engine.rooms import Engine
 from console.errors import Refused
 from console.records import Draft, UpdatePlan
 from console.trust.roles import NEEDS, Permission, Role

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from console.config import Settings
-from console.engine import Engine
+from console.engine.rooms import Engine
 from console.errors import ConsoleError, Refused
 from tests.loading.conftest import model, until
 from tests.store.test_links import turn
@@ -44,7 +44,7 @@ async def test_what_is_loaded_stays_and_is_held_against_the_new_place(moving: En
     await until(moving, lambda: paths(moving) == ["a.joblib", "c.joblib"])
     await until(moving, lambda: (row := moving.artifacts.row("a.joblib")) is not None and row.changed)
     assert moving.root == isolated / "v2"
-    told = {(event.kind, event.subject): event.text for event in moving.bus.recent()}
+    told = {(event.kind.value, event.subject): event.text for event in moving.bus.recent()}
     assert told["store.moved", ""].endswith(f"leads to {isolated / 'v2'} now, no longer to {isolated / 'store'}")
     assert "while it is loaded" in told["artifact.changed", "a.joblib"]
     assert "while it is loaded" in told["artifact.removed", "b.pkl"]

@@ -13,7 +13,7 @@ import pytest_asyncio
 import sklearn
 
 from console.config import Settings
-from console.engine import Engine
+from console.engine.rooms import Engine
 from console.errors import ConsoleError
 from console.records import Outcome, ProbePlan
 from tests.old_models import old_models

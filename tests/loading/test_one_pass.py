@@ -20,7 +20,7 @@ import pytest
 import pytest_asyncio
 
 from console.config import Settings
-from console.engine import Engine
+from console.engine.rooms import Engine
 from console.errors import ConsoleError
 from console.loading.facts import Judged
 from console.loading.inspecting import plan_in

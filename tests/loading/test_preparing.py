@@ -7,7 +7,7 @@ from typing import Any
 import joblib
 import pytest
 
-from console.engine import Engine
+from console.engine.rooms import Engine
 from console.errors import BadInput
 from console.loading import preparing
 from console.loading.facts import Judged

@@ -22,7 +22,7 @@ from backends.core import registry
 from backends.core.errors import Damaged
 from backends.core.frozen import Frozen
 from console.config import Settings
-from console.engine import Engine
+from console.engine.rooms import Engine
 from console.errors import Conflict, ConsoleError
 from console.loading.facts import Facts, Judged
 from console.records import Verdict

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from console.config import config_dir
-from console.engine import Engine
+from console.engine.rooms import Engine
 from console.errors import Refused
 from console.records import Event
 from console.trust.signing import generate

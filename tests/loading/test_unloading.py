@@ -14,7 +14,7 @@ import psutil
 import pytest
 from sklearn.tree import DecisionTreeClassifier
 
-from console.engine import Engine
+from console.engine.rooms import Engine
 from console.errors import ConsoleError
 from console.records import ProbePlan
 from tests.worker.payloads import until

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 
-from console.engine import Engine
+from console.engine.rooms import Engine
 from console.loading.worker_logs import CAP, LINES, LOGS, PIECES, WorkerLog, WorkerLogs
 from console.records import LogLine, LogPart, WorkerState
 from console.worker.log_text import LINE_CAP

@@ -4,8 +4,9 @@ import random
 
 import pytest
 
-from console.monitor.growth import CERTAIN, MOST, Trend, growth_words, rate_words, span_words
+from console.monitor.growth import MOST, Trend
 from console.records import Growth
+from console.records.words import CERTAIN, growth_words, rate_words, span_words
 
 MIB = 1 << 20
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from console.monitor.growth import growth_words
 from console.monitor.memory import read_once
 from console.monitor.probe import Prober
 from console.monitor.series import Recorder
 from console.records import Outcome, ProbePlan, ProbeState
+from console.records.words import growth_words
 from console.worker.launcher import Launcher
 from console.worker.model import Worker
 from tests.worker.payloads import Payload

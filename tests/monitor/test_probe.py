@@ -6,10 +6,10 @@ from collections.abc import Callable
 import pytest
 
 from console.errors import Failed
-from console.monitor.growth import growth_words
 from console.monitor.probe import Prober
 from console.monitor.series import Recorder
 from console.records import Memory, Outcome, ProbePlan, ProbeState
+from console.records.words import growth_words
 
 
 class Stage:

@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from console.monitor.bins import METRICS
 from console.monitor.series import WIDTHS, Recorder
-from console.records import Memory
+from console.records import METRICS, Memory
 
 
 class Clock:

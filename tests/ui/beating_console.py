@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
-from typing import Any
 
 from console.ui.app import ConsoleApp
 from tests.ui.demo_records import demo
+from tests.ui.fed_engine import fed
 
 
 async def beat(file: Path) -> None:
@@ -27,11 +27,10 @@ def main() -> None:
     feeder = demo()
     beating: list[asyncio.Task[None]] = []
 
-    async def opener() -> Any:
+    def begin() -> None:
         beating.append(asyncio.ensure_future(beat(Path(sys.argv[1]))))
-        return feeder
 
-    ConsoleApp(feeder.root, opener).run()
+    ConsoleApp(feeder.root, fed(feeder, begin)).run()
 
 
 if __name__ == "__main__":

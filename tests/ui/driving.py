@@ -14,8 +14,13 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from console.config import Settings
+from console.engine.api import EngineApi
+from console.engine.local import LocalEngine
+from console.engine.rooms import Engine
 from console.ui.app import ConsoleApp
 from console.ui.screens.home import HomeScreen
+from tests.ui.fed_engine import FedEngine
+from tests.ui.feeder import Feeder
 
 PATIENCE_SECONDS = 60.0
 
@@ -93,12 +98,16 @@ _NAMES = {" ": "space", "/": "slash", ".": "full_stop", "!": "exclamation_mark",
 
 @asynccontextmanager
 async def console_on(
-    engine: Any, size: tuple[int, int] = (120, 40), settings: Settings | None = None, *, toasts: bool = False
+    engine: Engine | Feeder,
+    size: tuple[int, int] = (120, 40),
+    settings: Settings | None = None,
+    *,
+    toasts: bool = False,
 ) -> AsyncIterator[Driver]:
     """The console on an engine (or feeder), with the first screen there; toasts are shown where they are wanted."""
 
-    async def opener() -> Any:
-        return engine
+    async def opener(_on_failure: Callable[[Exception], None]) -> EngineApi:
+        return FedEngine(engine) if isinstance(engine, Feeder) else LocalEngine(engine)
 
     app = ConsoleApp(engine.root, opener, settings)
     async with app.run_test(size=size, notifications=toasts) as pilot:

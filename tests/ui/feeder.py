@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from console.loading.worker_logs import WorkerLog
 from console.records import (
     Artifact,
     Comparison,
+    DataFile,
     DataSource,
     Event,
     Explanation,
@@ -20,49 +21,27 @@ from console.records import (
     Json,
     Layer,
     ModelData,
+    OnnxComparison,
+    Outcome,
+    Permissions,
     ProbeState,
+    RecipeFacts,
     Report,
+    StoreStatus,
+    Target,
     UpdatePlan,
     UpdateProgress,
     Version,
     WorkerView,
     target_words,
 )
-from console.store.recipe import Recipe
 from console.trust.explain import explain
 from console.trust.policy import Policy
-from console.trust.roles import Permission, Role
-
-ROOMS: dict[str, dict[str, str]] = {
-    "book": {},
-    "artifacts": {"rows": "all_artifacts", "row": "artifact"},
-    "models": {"views": "all_workers", "view": "worker"},
-    "questions": {},
-    "model_data": {"of": "data_of", "known": "chosen"},
-    "live": {"start": "start_probe", "stop": "stop_probe", "set": "set_probe", "recorder": "series"},
-    "updates": {"run": "update", "cancel": "cancel_update"},
-    "accelerating": {"compare": "accelerate", "write": "write_export", "discard": "discard_export"},
-    "recipes": {"of": "recipe"},
-    "failures": {"all": "all_failures"},
-    "doctor": {},
-    "at_rest": {"check": "check_seal"},
-}
-"""The engine's rooms, and what a feeder calls what they are asked, where it has another word."""
-
-
-class Room:
-    """One room of the engine, as far as a feeder can stand for it: `calls` are the feeder's own words for its names."""
-
-    def __init__(self, feeder: Feeder, **calls: str) -> None:
-        self._feeder = feeder
-        self._calls = calls
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._feeder, self._calls.get(name, name))
+from console.trust.roles import NEEDS, Permission, Role
 
 
 class Feeder:
-    """Holds records and hands them out in rooms like the engine's; what is asked of it is noted in `asked`."""
+    """Holds records and tells of them like an engine; what is asked of it is noted in `asked`."""
 
     def __init__(self, artifacts: Iterable[Artifact] = (), *, root: Path = Path("/srv/models")) -> None:
         self.root = root
@@ -93,33 +72,48 @@ class Feeder:
         self.chosen_data: dict[str, ModelData] = {}
         self.asked: list[tuple[str, ...]] = []
         self.closed = False
+        self.looked_at: tuple[str, ...] = ()
 
-    def __getattr__(self, name: str) -> Room:
-        if name in ROOMS:
-            return Room(self, **ROOMS[name])
-        raise AttributeError(name)
+    # what changes, as an engine tells it
 
-    @property
-    def role(self) -> str:
-        return self.permission.role.word
+    def status(self) -> StoreStatus:
+        refusals = {action: why for action in NEEDS if (why := self.permission.refusal(action)) is not None}
+        why_read_only = self.why_read_only or ("it was asked for" if self.read_only else "")
+        return StoreStatus(
+            str(self.root),
+            Permissions(self.permission.role.word, refusals, why_read_only if self.read_only else ""),
+            self.scanning,
+            self.offline,
+            self.uninspected,
+            recipients=self.settings.sealing.recipients,
+            decrypts=bool(self.settings.sealing.identity),
+        )
 
-    async def settled(self, path: str) -> None:
-        """Nothing takes long here."""
+    def known_rows(self) -> tuple[Artifact, ...]:
+        return tuple(self.rows.values())
 
-    def refusal(self, action: str) -> str | None:
-        return self.permission.refusal(action)
+    def known_row(self, path: str) -> Artifact | None:
+        return self.rows.get(path)
+
+    def known_workers(self) -> dict[str, WorkerView]:
+        return dict(self.views)
+
+    def known_probe(self, path: str) -> ProbeState | None:
+        return self.probes.get(path)
+
+    def known_update(self, path: str) -> tuple[UpdateProgress | None, Comparison | None]:
+        return self.progresses.get(path), self.compared.get(path)
+
+    def known_failures(self, since: int) -> tuple[Failure, ...]:
+        return tuple(self.failed)
+
+    # what it is asked
 
     def begin(self) -> None:
         self.begun = True
 
     async def close(self) -> None:
         self.closed = True
-
-    def all_artifacts(self) -> tuple[Artifact, ...]:
-        return tuple(self.rows.values())
-
-    def artifact(self, path: str) -> Artifact | None:
-        return self.rows.get(path)
 
     def put(self, artifact: Artifact, kind: str = "artifact.inspected", text: str = "", severity: str = "info") -> None:
         """Change a row and say so."""
@@ -163,54 +157,24 @@ class Feeder:
             "sandbox": {name: {"active": one.active, "evidence": one.evidence} for name, one in self.layers.items()}
         }
 
-    def look_at(self, paths: Sequence[str]) -> None:
-        self.looked_at = tuple(paths)
-
-    def stand_on(self, path: str) -> None:
-        """Nothing is prepared here."""
-
-    def all_workers(self) -> dict[str, WorkerView]:
-        return dict(self.views)
-
-    def worker(self, path: str) -> WorkerView | None:
-        return self.views.get(path)
-
-    def log(self, path: str) -> WorkerLog | None:
-        return self.logs.get(path)
-
     def probe(self, path: str) -> ProbeState | None:
         return self.probes.get(path)
 
-    def series(self, path: str) -> Any:
-        return self.recorders.get(path)
-
-    def recipe(self, path: str) -> Recipe:
-        return Recipe()
+    def recipe(self, path: str) -> RecipeFacts:
+        return RecipeFacts()
 
     async def data_of(self, path: str) -> ModelData:
         recipe = {path: f"{path}.csv"} if self.driven_with is None else self.driven_with
         named = ModelData(DataSource.RECIPE, recipe[path]) if path in recipe else ModelData(DataSource.NONE)
         return self.chosen_data.get(path, named)
 
-    def shortened(self, data: str) -> str:
-        return data
-
     def chosen(self, path: str) -> ModelData:
         return self.chosen_data.get(path, ModelData(DataSource.NONE))
-
-    def all_failures(self) -> tuple[Failure, ...]:
-        return tuple(self.failed)
-
-    def progress(self, path: str) -> UpdateProgress | None:
-        return self.progresses.get(path)
-
-    def pending(self, path: str) -> Comparison | None:
-        return self.compared.get(path)
 
     async def history(self, path: str) -> tuple[Version, ...]:
         return self.versions.get(path, ())
 
-    def plan(self, path: str, *, data: str | None = None, target: str | None = None) -> UpdatePlan:
+    def plan(self, path: str, *, data: str | None = None, target: Target | None = None) -> UpdatePlan:
         plan = self.plans.get(path, Usage(f"there is nothing to train {path} on"))
         if isinstance(plan, ConsoleError):
             raise plan
@@ -251,3 +215,34 @@ class Feeder:
 
     async def cancel_update(self, path: str) -> None:
         self.asked.append(("cancel", path))
+
+    async def set_copies(self, path: str, count: int) -> None:
+        self.asked.append(("set_copies", path, str(count)))
+
+    def set_probe(self, path: str, *, rate: float | None = None, batch: int | None = None) -> None:
+        self.asked.append(("set_probe", str(rate), str(batch)))
+
+    async def open_data(self, path: str, data: str | None, target: str | None = None) -> DataFile:
+        raise BadInput(f"nothing is known of the data of {path}")
+
+    async def sample(self, path: str, data: str | None, start: int, count: int) -> list[dict[str, Json]]:
+        return []
+
+    async def predict(self, path: str, **wanted: Any) -> Outcome:
+        raise BadInput(f"{path} answers nothing")
+
+    async def accelerate(
+        self,
+        path: str,
+        *,
+        at: str = "",
+        accept: str | None = None,
+        on_phase: Callable[[str], None] = lambda phase: None,
+    ) -> OnnxComparison:
+        raise BadInput(f"{path} has no export")
+
+    async def write_export(self, path: str) -> Version:
+        raise BadInput(f"{path} has no export")
+
+    async def discard_export(self, path: str) -> None:
+        self.asked.append(("discard_export", path))

@@ -17,7 +17,7 @@ from textual.theme import Theme
 
 from backends.core.inspection import ModelEntry
 from console.config import Settings
-from console.records import Event, Verdict
+from console.records import Event, EventKind, Verdict
 from console.safe_text import SIGNS
 from console.ui import states, text
 from console.ui.ascii_signs import as_ascii
@@ -280,7 +280,7 @@ def test_failures_are_listed_in_columns() -> None:
 
 
 def test_events_of_two_days_line_up() -> None:
-    lines = [event_line(Event("store.scanned", when, "", "found"), 16) for when in (NOW - 90_000, NOW)]
+    lines = [event_line(Event(EventKind.STORE_SCANNED, when, "", "found"), 16) for when in (NOW - 90_000, NOW)]
     assert len({line.plain.index("found") for line in lines}) == 1
 
 

@@ -199,7 +199,10 @@ class Charts(App[None]):
     def __init__(self, recorder: Recorder | None) -> None:
         super().__init__()
         self.recorder = recorder
-        self.panel = ChartsPanel()
+        self.panel = ChartsPanel(self.measure)
+
+    async def measure(self, dot_seconds: float) -> None:
+        """The recorder has everything."""
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return DEFAULT_VARIABLES
@@ -227,7 +230,7 @@ async def test_pause_holds_the_picture_and_goes_on_measuring(clock: Clock) -> No
         held = picture(app)
         assert "held" in held
         feed(recorder, clock, 20, ms=30.0)
-        app.panel.tick()
+        await app.panel.tick()
         await pilot.pause()
         assert picture(app) == held
         app.panel.pause(False)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from console.engine import Engine
+from console.engine.rooms import Engine
 from console.records import DataSource
 from console.ui.dialogs.data_file import DataFileScreen
 from console.ui.dialogs.target import TargetScreen

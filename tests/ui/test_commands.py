@@ -27,6 +27,7 @@ from console.ui.widgets.artifact_table import ArtifactTable, layout
 from console.ui.widgets.line_list import LineList
 from tests.ui.demo_records import artifact, demo
 from tests.ui.driving import Driver, console_on
+from tests.ui.fed_engine import fed
 from tests.ui.feeder import Feeder
 from tests.ui.test_hostile import HOSTILE, assert_harmless
 
@@ -331,7 +332,7 @@ async def test_a_word_that_wants_more_lists_what_may_follow_and_what_else_has_th
 async def test_the_rate_and_batch_of_the_model_in_sight() -> None:
     feeder = demo()
     changed: list[object] = []
-    feeder.set_probe = lambda path, **what: changed.append((path, what))  # type: ignore[attr-defined]
+    feeder.set_probe = lambda path, **what: changed.append((path, what))  # type: ignore[method-assign]
     async with console_on(feeder, SMALL) as console:
         await given(console, "rate 50")
         await console.until(lambda: changed == [("churn/rf.joblib", {"rate": 50.0})])
@@ -446,10 +447,8 @@ def test_what_is_like_a_word() -> None:
 
 
 async def begun(start: Start, feeder: Feeder, screen: type[object], *said: str) -> None:
-    async def opener() -> Feeder:
-        return feeder
 
-    app = ConsoleApp(feeder.root, opener, None, start)  # type: ignore[arg-type]
+    app = ConsoleApp(feeder.root, fed(feeder), None, start)
     async with app.run_test(size=SMALL, notifications=True) as pilot:
         console = Driver(app, pilot)
         await console.on(HomeScreen if said else screen)
@@ -473,10 +472,7 @@ async def test_a_model_that_is_not_there_is_told_above_the_table() -> None:
 async def test_a_model_that_is_found_by_the_first_scan_is_waited_for() -> None:
     feeder = Feeder()
 
-    async def opener() -> Feeder:
-        return feeder
-
-    app = ConsoleApp(feeder.root, opener, None, Start("model", "a/new"))  # type: ignore[arg-type]
+    app = ConsoleApp(feeder.root, fed(feeder), None, Start("model", "a/new"))
     async with app.run_test(size=SMALL) as pilot:
         console = Driver(app, pilot)
         await console.on(HomeScreen)

@@ -31,12 +31,13 @@ from console.records import (
     Point,
     ProbePlan,
     ProbeState,
+    RecipeFacts,
     Since,
+    Target,
     UpdatePlan,
     UpdateProgress,
     Verdict,
 )
-from console.store.recipe import Recipe
 from console.ui.dialogs.confirm import ConfirmScreen, TypedYesScreen
 from console.ui.dialogs.place import PlaceScreen
 from console.ui.screens.home import HomeScreen
@@ -117,7 +118,7 @@ class HostileFeeder(Feeder):
         )
         return Explanation(self.text, points, (self.text,), self.text, Since(NOW - 9, changes, self.text, left_out=1))
 
-    def recipe(self, path: str) -> Recipe:
+    def recipe(self, path: str) -> RecipeFacts:
         raise BadInput(self.text, hint=self.text)
 
     async def open_data(self, path: str, data: str | None, target: str | None = None) -> DataFile:
@@ -132,7 +133,7 @@ class HostileFeeder(Feeder):
         outputs: dict[str, Json] = {"predict": [self.text], self.text: [[self.text, 0.5]]}
         return Outcome(1, outputs, 0.8, 1.1, (self.text,), {}, self.text)
 
-    def plan(self, path: str, *, data: str | None = None, target: str | None = None) -> UpdatePlan:
+    def plan(self, path: str, *, data: str | None = None, target: Target | None = None) -> UpdatePlan:
         return UpdatePlan(path, self.text, self.text, self.text, command=(self.text, self.text), at=self.text)
 
 

@@ -18,6 +18,7 @@ from console.ui.rows import Filter, Order
 from console.ui.screens.home import HomeScreen
 from tests.ui.demo_records import demo
 from tests.ui.driving import Driver, console_on
+from tests.ui.fed_engine import fed
 from tests.ui.feeder import Feeder
 
 ROOT = Path("/srv/models")
@@ -194,10 +195,7 @@ async def test_a_filter_of_the_command_line_is_no_kept_one() -> None:
     written(Order(wanted=Filter("trouble")))
     feeder = demo()
 
-    async def opener() -> Feeder:
-        return feeder
-
-    app = ConsoleApp(feeder.root, opener, None, Start(filter="churn"))  # type: ignore[arg-type]
+    app = ConsoleApp(feeder.root, fed(feeder), None, Start(filter="churn"))
     async with app.run_test(size=(80, 24)) as pilot:
         console = Driver(app, pilot)
         await console.on(HomeScreen)

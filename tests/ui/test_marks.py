@@ -327,6 +327,9 @@ async def test_probes_start_where_none_runs_and_stop_where_all_do() -> None:
         }
         feeder.asked.clear()
         driven(feeder, SVM, "segments/kmeans.h5")
+        feeder.say("probe.started", SVM)
+        feeder.say("probe.started", "segments/kmeans.h5")
+        await console.until(lambda: "segments/kmeans.h5" in console.app.mirror.probes)
         again(console)
         await console.press("p")
         await console.until(lambda: said(console) == ["3 driven no more"])

@@ -16,7 +16,7 @@ DIGITS = "digits/mlp.h5"
 
 
 async def shown(driver: Driver, path: str) -> ModelScreen:
-    await driver.until(lambda: driver.app.engine.artifacts.known_report(path) is not None, f"facts of {path}")
+    await driver.app.engine.artifacts.report(path)
     driver.app.push_screen(ModelScreen(path))
     screen = await driver.on(ModelScreen)
     assert isinstance(screen, ModelScreen)

@@ -18,11 +18,11 @@ from console.records import (
     Json,
     Judgement,
     Outcome,
+    RecipeFacts,
     Report,
     Signature,
     Verdict,
 )
-from console.store.recipe import Recipe
 from console.ui.app import ConsoleApp
 from console.ui.dialogs.copies import CopiesScreen
 from console.ui.panes.live import LivePane
@@ -33,6 +33,7 @@ from console.ui.screens.model import ModelScreen
 from console.ui.widgets.line_list import LineList
 from tests.ui.demo_records import demo
 from tests.ui.driving import Driver, console_on
+from tests.ui.fed_engine import fed
 from tests.ui.feeder import Feeder
 from tests.ui.measured import Clock, story
 from tests.ui.test_charts import moves
@@ -65,8 +66,8 @@ class Answering(Feeder):
         )
         self.recorders[FOREST] = story(Clock())
 
-    def recipe(self, path: str) -> Recipe:
-        return Recipe()
+    def recipe(self, path: str) -> RecipeFacts:
+        return RecipeFacts()
 
     async def open_data(self, path: str, data: str | None, target: str | None = None) -> DataFile:
         if self.bad_data is not None:
@@ -315,8 +316,8 @@ async def test_the_errors_show_the_same_table() -> None:
 
 async def test_what_a_recipe_sets_in_vain_is_told() -> None:
     class Vain(Answering):
-        def recipe(self, path: str) -> Recipe:
-            return Recipe(notes=("[watch] is not acted on: this version raises no alerts",))
+        def recipe(self, path: str) -> RecipeFacts:
+            return RecipeFacts(notes=("[watch] is not acted on: this version raises no alerts",))
 
     feeder = Vain()
     feeder.rows[FOREST] = replace(feeder.rows[FOREST], recipe="churn/rf.recipe.toml")
@@ -403,8 +404,5 @@ def shot(tab: str, done: str) -> Callable[[Pilot[Any]], Awaitable[None]]:
 def test_pictures(snap_compare: Any, tab: str, done: str, size: tuple[int, int]) -> None:
     feeder = Answering()
 
-    async def opener() -> Any:
-        return feeder
-
-    app = ConsoleApp(feeder.root, opener)
+    app = ConsoleApp(feeder.root, fed(feeder))
     assert snap_compare(app, terminal_size=size, run_before=shot(tab, done))

@@ -13,15 +13,15 @@ from textual.widgets import Input
 
 from backends.core.inspection import Signature
 from console.config import Settings, Theme
-from console.loading.model_data import Expected
 from console.loading.worker_logs import WorkerLog
-from console.records import DataColumns
+from console.records import DataColumns, Expected
 from console.ui.app import ConsoleApp
 from console.ui.dialogs.target import TargetScreen
 from console.ui.screens.home import HomeScreen
 from console.ui.screens.model import ModelScreen
 from tests.ui.demo_records import COMPARED, NOW, demo, recorded
 from tests.ui.driving import Driver
+from tests.ui.fed_engine import fed
 from tests.ui.feeder import Feeder
 
 pytestmark = pytest.mark.usefixtures("still_clock")
@@ -82,9 +82,6 @@ def test_picture(snap_compare: Any, name: str) -> None:
             feeder.probes[path] = feeder.probes[MODEL]
             feeder.recorders[path] = recorded(seconds)
 
-    async def opener() -> Any:
-        return feeder
-
     async def before(pilot: Pilot[Any]) -> None:
         app = pilot.app
         assert isinstance(app, ConsoleApp)
@@ -98,5 +95,5 @@ def test_picture(snap_compare: Any, name: str) -> None:
                 line.cursor_blink = False
         await driver.until(lambda: SEEN.get(name, "") in driver.picture())
 
-    app = ConsoleApp(feeder.root, opener, Settings(theme=theme))
+    app = ConsoleApp(feeder.root, fed(feeder), Settings(theme=theme))
     assert snap_compare(app, terminal_size=size, run_before=before)

@@ -9,9 +9,11 @@ import pytest
 from textual.widgets import Input
 
 from console.config import state_dir
+from console.engine.local_data import typed_path_of
 from console.errors import BadInput, Usage
 from console.records import Difference, Failure, GateResult, Unchanged, UpdatePlan, UpdateProgress, Verdict
 from console.trust.roles import Permission, Role
+from console.ui.data_files import completed
 from console.ui.dialogs.confirm import ConfirmScreen
 from console.ui.screens.errors import ErrorsScreen
 from console.ui.screens.events import EventsScreen
@@ -370,16 +372,17 @@ async def test_the_palette_runs_what_was_typed_also_while_a_large_store_is_searc
 
 
 async def test_data_files_are_completed_from_the_store(tmp_path: Path) -> None:
-    from console.ui.data_files import complete
+    def complete(typed: str) -> str | None:
+        return completed(typed_path_of(tmp_path, typed))
 
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "churn.csv").touch()
     (tmp_path / "data" / "churn.txt").touch()
     (tmp_path / "data" / "ev\x1bil.csv").touch()
-    assert complete(tmp_path, "da") == "data/"
-    assert complete(tmp_path, "data/ch") == "data/churn.csv"
-    assert complete(tmp_path, "data/ev") is None
-    assert complete(tmp_path, "none/x") is None
+    assert complete("da") == "data/"
+    assert complete("data/ch") == "data/churn.csv"
+    assert complete("data/ev") is None
+    assert complete("none/x") is None
 
 
 async def test_training_data_that_does_not_fit_is_shown_column_by_column() -> None:

@@ -245,12 +245,14 @@ async def test_what_has_not_changed_is_not_painted_and_nothing_is_under_another_
         screen.engine_changed(())
         assert painted == []
         feed(feeder.recorders[path(1)], clock, 1)
+        await screen.fetch()
         screen.engine_changed(())
         assert set(painted) == {path(1)}
         await driver.press("v")
         await driver.until(lambda: driver.app.screen is not screen)
         painted.clear()
         feed(feeder.recorders[path(1)], clock, 1)
+        await screen.fetch()
         screen.engine_changed(())
         assert painted == []
 

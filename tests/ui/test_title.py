@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from console.records import Event
+from console.records import Event, EventKind
 from console.ui import text
 from console.ui.bell import BURST_S, OWN_DOING_S, REST_S, Bell
 from console.ui.title import Title, takes_title, title_words
@@ -74,7 +74,7 @@ def test_a_terminal_without_titles_gets_none(terminal: str) -> None:
 
 def failed(subject: str, words: str, kind: str = "failure.added", severity: str = "failure") -> Event:
     """Something that went wrong."""
-    return Event(kind, 0.0, subject, words, severity)
+    return Event(EventKind(kind), 0.0, subject, words, severity)
 
 
 def test_the_bell_rings_once_for_a_new_trouble() -> None:

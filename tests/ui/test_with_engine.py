@@ -19,7 +19,7 @@ from sklearn.base import clone
 from sklearn.ensemble import IsolationForest
 from sklearn.linear_model import LogisticRegression
 
-from console.engine import Engine
+from console.engine.rooms import Engine
 from console.records import WorkerState
 from console.ui.dialogs.confirm import ConfirmScreen, TypedYesScreen
 from console.ui.dialogs.place import PlaceScreen

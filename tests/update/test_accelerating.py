@@ -10,7 +10,7 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.neighbors import NearestCentroid
 
-from console.engine import Engine
+from console.engine.rooms import Engine
 from console.errors import Conflict, Failed, Usage
 from console.records import Verdict
 from tests.update.conftest import NAMES, Place, Y, frame

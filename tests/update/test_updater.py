@@ -19,7 +19,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from backends.core import registry
-from console.engine import Engine
+from console.engine.rooms import Engine
 from console.errors import BadInput, Conflict, Failed, NeedsReview, Refused, Usage
 from console.records import Event, Mode, Verdict
 from tests.update.conftest import Place, frame
@@ -223,7 +223,7 @@ async def test_the_operators_own_program_makes_the_candidate(engine: Engine, pla
     comparison = await engine.updates.run(engine.updates.plan(path))
     assert comparison.passed, comparison.gate
     assert ("C", "1.0", "50.0") in comparison.changed
-    assert any(event.data.get("note") == "read 200" for event in events)
+    assert any(event.data.note == "read 200" for event in events)
     await engine.updates.promote(path, "own program")
 
 
@@ -233,7 +233,7 @@ async def test_partial_fit_and_warm_start(engine: Engine, place: Place) -> None:
     path = place("partial.pkl", sgd, DATA + '[retrain]\nmode = "partial_fit"\n')
     events = heard(engine)
     await engine.updates.run(engine.updates.plan(path))
-    assert any(event.data.get("total") == 20 for event in events if event.kind == "update.progress")
+    assert any(event.data.total == 20 for event in events if event.kind == "update.progress")
     forest = RandomForestClassifier(10, random_state=0, n_jobs=-1).fit(rows[["a", "b", "c"]], rows["y"])
     path = place("warm.pkl", forest, DATA + '[retrain]\nmode = "warm_start"\n')
     comparison = await engine.updates.run(engine.updates.plan(path))

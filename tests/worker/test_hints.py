@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from console.library_versions import OtherVersion, Versions
 from console.records import Difference, Failure
 from console.worker.hints import hint_for, install_line
-from console.worker.versions import OtherVersion, Versions
 
 
 def failure(message: str, code: str = "raised", **more: object) -> Failure:

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from console.library_versions import OtherVersion, Versions, differences, noted
 from console.records import Failure
 from console.worker.failures import WARNINGS_CAP, from_frame, warning_texts
 from console.worker.hints import hint_for
-from console.worker.versions import OtherVersion, Versions, differences, noted
 
 NOTE = (
     "written with scikit-learn 1.3.2, run with 1.9.1: answers may be wrong; "

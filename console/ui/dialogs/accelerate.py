@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 
 from textual import on
 from textual.app import ComposeResult
@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from console.errors import ConsoleError, NeedsReview
-from console.records import OnnxComparison, OnnxTiming
+from console.records import ExportProgress, OnnxComparison, OnnxTiming
 from console.safe_text import safe
 from console.ui import text
 from console.ui.dialogs.confirm import ANSWERS
@@ -21,8 +21,6 @@ from console.ui.paced import Paced
 
 _ROWS, _METHOD = 7, 28
 """Cells of the number of rows, and of what is told of one method."""
-Make = Callable[[Callable[[str], None]], Awaitable[OnnxComparison]]
-"""Makes an export, and tells what is being done."""
 
 
 class AccelerateScreen(ModalScreen[bool | NeedsReview], Paced[bool | NeedsReview]):
@@ -31,10 +29,10 @@ class AccelerateScreen(ModalScreen[bool | NeedsReview], Paced[bool | NeedsReview
     BINDINGS = ANSWERS
     AUTO_FOCUS = "#no"
 
-    def __init__(self, path: str, make: Make) -> None:
+    def __init__(self, path: str, making: AsyncIterator[ExportProgress]) -> None:
         super().__init__()
         self._path = path
-        self._make = make
+        self._making = making
         self._phase = "starting"
         self._begun = time.monotonic()
         self._found: OnnxComparison | None = None
@@ -56,9 +54,18 @@ class AccelerateScreen(ModalScreen[bool | NeedsReview], Paced[bool | NeedsReview
         self._show_progress()
         self.run_worker(self._run(), group="accelerate", exclusive=True)
 
+    async def _made(self) -> OnnxComparison:
+        """Tell what is being done until it is."""
+        async for now in self._making:
+            self._found = now.comparison
+            if now.comparison is None:
+                self._hear(now.phase)
+        assert self._found is not None
+        return self._found
+
     async def _run(self) -> None:
         try:
-            self._found = await self._make(self._hear)
+            found = await self._made()
         except NeedsReview as review:
             self.dismiss(review)
             return
@@ -68,14 +75,12 @@ class AccelerateScreen(ModalScreen[bool | NeedsReview], Paced[bool | NeedsReview
             self._end([Content(safe(error.message, 600)), *hint])
             return
         lines = [
-            *comparison(self._found, self.query_one("#told").content_size.width),
+            *comparison(found, self.query_one("#told").content_size.width),
             Content(""),
-            _outcome(self._found),
+            _outcome(found),
         ]
-        lines += [Content.styled(f"{text.sign('▲')} {safe(one, 400)}", "$warning") for one in self._found.warnings[:2]]
-        self.query_one(".question", Static).update(
-            Content(f"Write {safe(self._found.path)} beside {safe(self._path)}?")
-        )
+        lines += [Content.styled(f"{text.sign('▲')} {safe(one, 400)}", "$warning") for one in found.warnings[:2]]
+        self.query_one(".question", Static).update(Content(f"Write {safe(found.path)} beside {safe(self._path)}?"))
         self.query_one("#yes").display = True
         self._end(lines)
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual.content import Content
 
 from console.records import ModelData
 from console.safe_text import safe
-from console.store.data_files import NearestFirst, completed, completions, identity_at, typed_path
 from console.ui import text
 from console.ui.dialogs.picking import PickScreen
 from console.ui.widgets.line_list import Item
+
+if TYPE_CHECKING:
+    from console.engine.api import DataApi
 
 _MOST = 300
 """Lines the list takes; who looks for more types more."""
@@ -30,7 +31,7 @@ _FORMATS = "csv, JSON lines, parquet, feather, npy, npz or HDF5"
 class DataFileScreen(PickScreen[str | None]):
     """Answers with the absolute path of a file, None for none. The store is looked through in a thread meanwhile."""
 
-    def __init__(self, path: str, root: Path, now: ModelData, is_model: Callable[[str], bool]) -> None:
+    def __init__(self, path: str, data: DataApi, root: str, now: ModelData, is_model: Callable[[str], bool]) -> None:
         """`now` is the data that the model has, or had; files of the store that are models are not offered."""
         super().__init__(
             f"Which data shall {safe(path, 80)} be driven with?",
@@ -43,52 +44,36 @@ class DataFileScreen(PickScreen[str | None]):
         self._is_model = is_model
         self._first = now.instead or now.data
         self._files: list[str] = []
-        self._walk = NearestFirst(root, path)
-        self._left = threading.Event()
+        self._data = data
         self._done = False
+        self._bounded = False
         self._said = ""
 
     def on_mount(self) -> None:
         """Begin to look through the store."""
-        loop = asyncio.get_running_loop()
-        threading.Thread(target=self._look, args=(loop,), daemon=True, name="data files").start()
+        self.run_worker(self._look(), group="look")
 
-    def on_unmount(self) -> None:
-        """Nobody wants more."""
-        self._left.set()
-
-    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Hand over what is found, a few at a time; in a thread of its own, which a hung disk keeps for itself."""
-        found: list[str] = []
-        told = 0.0
-        try:
-            for batch in self._walk.batches(self._left.is_set):
-                found += batch
-                if time.monotonic() - told > _SHOWN_EVERY_S:
-                    loop.call_soon_threadsafe(self._take_over, found, False)
-                    found, told = [], time.monotonic()
-            loop.call_soon_threadsafe(self._take_over, found, True)
-        except RuntimeError:
-            return
-
-    def _take_over(self, found: list[str], done: bool) -> None:
-        self._files += [name for name in found if not self._is_model(name)]
-        self._done = done
-        if self.is_mounted and not self._left.is_set():
-            self.search(top=False)
+    async def _look(self) -> None:
+        """Show what is found, now and then."""
+        shown = 0.0
+        async for found in self._data.nearest(self._path):
+            self._files += [name for name in found.paths if not self._is_model(name)]
+            self._bounded = found.bounded
+            if time.monotonic() - shown > _SHOWN_EVERY_S:
+                self.search(top=False)
+                shown = time.monotonic()
+        self._done = True
+        self.search(top=False)
 
     async def fill(self, wanted: str) -> None:
         """The file that is typed, what a typed path may go on as, or the files of the store with these words."""
         items: dict[tuple[str, str], Content] = {}
-        if wanted:
-            exact = typed_path(self._root, wanted) if "\0" not in wanted else ""
-            if exact and await asyncio.to_thread(identity_at, exact) is not None:
-                items["file", exact] = self._line(wanted)
-        elif self._first is not None and await asyncio.to_thread(identity_at, self._first) is not None:
-            items["file", self._first] = self._line(self._shortened(self._first))
+        typed = await self._data.typed(wanted or self._first or "")
+        if typed.exists:
+            items["file", typed.path] = self._line(wanted or self._shortened(typed.path))
         if "/" in wanted or wanted.startswith(_PATHS):
-            for choice in (await asyncio.to_thread(completions, self._root, wanted))[:_MOST]:
-                key = ("folder", choice) if choice.endswith("/") else ("file", typed_path(self._root, choice))
+            for choice, path in list(zip(typed.choices, typed.paths, strict=True))[:_MOST]:
+                key = ("folder", choice) if choice.endswith("/") else ("file", path)
                 items.setdefault(key, self._line(choice))
         if not wanted.startswith(_PATHS):
             await self._add_matching(wanted, items)
@@ -114,7 +99,7 @@ class DataFileScreen(PickScreen[str | None]):
             return "" if shown else "nothing there goes on like that"
         if not self._done:
             return f"looking through the store: {known} so far"
-        if self._walk.bounded:
+        if self._bounded:
             return f"{known}, and more that are not listed: type a path for those"
         if not self._files:
             return f"no file of this store is called like data ({_FORMATS}): type a path, tab completes it"
@@ -141,7 +126,7 @@ class DataFileScreen(PickScreen[str | None]):
 
     async def _complete(self) -> None:
         typed = self.typed
-        longer = await asyncio.to_thread(completed, self._root, typed) if typed else ""
+        longer = (await self._data.typed(typed)).longest
         if self.typed != typed:
             return
         key = self.listed.key

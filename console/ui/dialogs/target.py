@@ -10,12 +10,11 @@ from textual.content import Content
 
 from backends.core.inspection import Signature
 from console.errors import ConsoleError
-from console.loading.fit import Fit, fit_of, likely_target
-from console.loading.model_data import Expected
-from console.records import DataColumns, Target, target_words
+from console.records import DataColumns, Expected, Target, target_words
 from console.safe_text import safe
 from console.ui import text
 from console.ui.dialogs.picking import PickScreen
+from console.ui.fit import Fit, fit_of, likely_target
 from console.ui.widgets.line_list import Item
 
 _MOST = 1_000

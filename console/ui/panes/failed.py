@@ -11,18 +11,17 @@ from console.ui import states, text
 from console.ui.keys import key_for
 from console.ui.rows import Row
 from console.ui.widgets.keyvalue import paragraph
-from console.ui.widgets.preview import last_failure
 from console.ui.widgets.traceback import what_failed
 
 if TYPE_CHECKING:
-    from console.engine import Engine
+    from console.engine.mirror import Mirror
 
 
-def failed_lines(engine: Engine, row: Row, width: int) -> list[Content]:
+def failed_lines(mirror: Mirror, row: Row, width: int) -> list[Content]:
     """What failed and when, what helps, and the keys; nothing of a model that answers or is not loaded."""
     if row.status not in (states.FAILING, states.DEAD):
         return []
-    failure = last_failure(engine, row.path)
+    failure = mirror.last_failure(row.path)
     if failure is None:
         return [_keys()]
     what = f"{text.glyph(row.status.glyph)} {safe(failure.phase, 40)} failed {text.ago(failure.latest)}: "

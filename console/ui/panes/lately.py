@@ -15,16 +15,16 @@ from console.ui.states import failing_words
 from console.ui.widgets.keyvalue import pairs, section
 
 if TYPE_CHECKING:
-    from console.engine import Engine
+    from console.engine.mirror import Mirror
 
 _MOST = 12
 """Events that are listed."""
 
 
-def lately_lines(engine: Engine, path: str, width: int) -> list[Content]:
+def lately_lines(mirror: Mirror, path: str, width: int) -> list[Content]:
     """The figures of the last probe, and the newest events first."""
-    probe = engine.live.probe(path)
-    about = (event for event in reversed(engine.bus.recent()) if event.subject == path)
+    probe = mirror.probes.get(path)
+    about = (event for event in reversed(mirror.events) if event.subject == path)
     happened = [event_line(event).truncate(width, ellipsis=True) for event in islice(about, _MOST)]
     return [
         *section("last measured", _measured(probe, width) if probe is not None else []),

@@ -23,7 +23,8 @@ from console.ui.widgets.traceback import failure_lines, what_failed
 from console.ui.widgets.versions import VersionList, version_lines
 
 if TYPE_CHECKING:
-    from console.engine import Engine
+    from console.engine.api import EngineApi
+    from console.engine.mirror import Mirror
 
 _PHASE = 12
 _LIST_CSS = """
@@ -38,9 +39,9 @@ class ErrorsPane(Vertical):
 
     DEFAULT_CSS = "ErrorsPane { height: 1fr;" + _LIST_CSS + "}"
 
-    def __init__(self, engine: Engine, path: str) -> None:
+    def __init__(self, mirror: Mirror, path: str) -> None:
         super().__init__(id="errors")
-        self._engine = engine
+        self._mirror = mirror
         self._path = path
         self._failures: tuple[Failure, ...] = ()
         self._list = LineList()
@@ -66,7 +67,7 @@ class ErrorsPane(Vertical):
 
     def revise(self, row: Row | None) -> None:
         """Bring the list up to date."""
-        failures = [one for one in reversed(self._engine.failures.all()) if one.artifact == self._path]
+        failures = [one for one in reversed(self._mirror.failures) if one.artifact == self._path]
         self._failures = tuple(failures)
         self._list.display = self._detail.display = bool(failures)
         self._nothing.display = not failures
@@ -86,7 +87,7 @@ class VersionsPane(Vertical):
 
     DEFAULT_CSS = "VersionsPane { height: 1fr; " + _LIST_CSS + "}"
 
-    def __init__(self, engine: Engine, path: str) -> None:
+    def __init__(self, engine: EngineApi, path: str) -> None:
         super().__init__(id="versions")
         self._engine = engine
         self._path = path

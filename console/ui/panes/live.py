@@ -11,8 +11,8 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from console.monitor.growth import growth_words, rate_words
 from console.records import Failure, Measured, ProbeState, WorkerState
+from console.records.words import growth_words, rate_words
 from console.safe_text import safe
 from console.ui import text
 from console.ui.keys import key_for
@@ -25,9 +25,10 @@ from console.ui.widgets.data_line import file_words
 from console.ui.widgets.keyvalue import paragraph
 from console.ui.widgets.text_pane import TextPane
 from console.ui.widgets.warned import warned_lines, warnings_of
+from console.ui.widgets.window import DOT_WIDTHS
 
 if TYPE_CHECKING:
-    from console.engine import Engine
+    from console.engine.mirror import Mirror
 
 _ALIVE = (WorkerState.LOADING, WorkerState.WARMING, WorkerState.READY, WorkerState.DRAINING)
 RATES = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
@@ -45,11 +46,11 @@ class LivePane(Vertical):
     LivePane.refused { & ChartsPanel { display: none; } & #refused { display: block; } }
     """
 
-    def __init__(self, engine: Engine, path: str) -> None:
+    def __init__(self, mirror: Mirror, path: str) -> None:
         super().__init__(id="live")
-        self._engine = engine
+        self._mirror = mirror
         self._path = path
-        self.charts = ChartsPanel()
+        self.charts = ChartsPanel(self._measure)
         self._refused = TextPane(id="refused")
         self._probe = Static(id="probe")
         self._doubts = Static(id="doubts")
@@ -68,18 +69,25 @@ class LivePane(Vertical):
         """Move at the terminal's pace."""
         self.charts.pace = screen_of(self).app.pace
 
+    async def fetch(self) -> None:
+        """Have the measurements in every zoom."""
+        await self._mirror.measure(self._path, DOT_WIDTHS)
+
+    async def _measure(self, dot_seconds: float) -> None:
+        await self._mirror.measure(self._path, (dot_seconds,))
+
     def on_chart_body_fitted(self) -> None:
         """The charts show another stretch of time."""
         self.revise(self._row)
 
     def revise(self, row: Row | None) -> None:
-        """Follow the artifact's recorder, and say what the probe does."""
+        """Follow the artifact's measured, and say what the probe does."""
         self._row = row
         alive = row is not None and row.worker is not None and row.worker.state in _ALIVE
-        self.charts.show(self._engine.live.recorder(self._path), _hint(row))
+        self.charts.show(self._mirror.series(self._path), _hint(row))
         self.run(alive)
-        probe = self._engine.live.probe(self._path)
-        refusal = data_refusal(self._engine.failures.all(), self._path, probe)
+        probe = self._mirror.probes.get(self._path)
+        refusal = data_refusal(self._mirror.failures, self._path, probe)
         self._show_refusal(refusal)
         lines = probe_lines(probe, row, self.charts, self.content_size.width)
         if refusal is not None:

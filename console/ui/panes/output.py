@@ -23,8 +23,7 @@ from console.ui.widgets.filter_bar import FilterBar
 from console.ui.widgets.log_pane import LogPane
 
 if TYPE_CHECKING:
-    from console.engine import Engine
-    from console.loading.worker_logs import WorkerLog
+    from console.engine.api import EngineApi
 
 LOOK_S = 0.25
 _BUSY_S = 0.004
@@ -40,13 +39,12 @@ class OutputPane(Vertical):
     OutputPane #follows { height: 1; color: $quiet; }
     """
 
-    def __init__(self, engine: Engine, path: str) -> None:
+    def __init__(self, engine: EngineApi, path: str) -> None:
         super().__init__(id="output")
         self._engine = engine
         self._path = path
-        self._log: WorkerLog | None = None
-        self._revision: int | None = None
-        self._behind = False
+        self._part: LogPart | None = None
+        self._fetched: list[LogPart] = []
         self._clock: Timer | None = None
         self._said = ""
         self.log_pane = LogPane()
@@ -71,37 +69,42 @@ class OutputPane(Vertical):
         return self.log_pane.lines > 0
 
     def revise(self, row: Row | None) -> None:
-        """Show what has come."""
-        self._look()
+        """Show what has been fetched."""
+        self._take()
         if not self.any:
             self._nothing.update(_nothing_words(row))
         if self._clock is not None:
             self._clock.resume()
 
-    def _tick(self) -> None:
-        log = self._engine.models.log(self._path)
+    async def _tick(self) -> None:
+        part = self._part
         seen = self.display and self.app.screen is self.screen
-        if self._clock is not None and not (seen and log is not None and (log.alive or self._behind)):
+        if self._clock is not None and not (seen and part is not None and (part.alive or part.more)):
             self._clock.pause()
         elif screen_of(self).app.pace.due():
-            self._look()
+            await self.fetch()
+            self._take()
 
-    def _look(self) -> None:
-        """Take over what has come since the last look, for some milliseconds."""
-        log = self._engine.models.log(self._path)
-        if log is not self._log:
-            self._log, self._revision = log, None
-            self.log_pane.clear()
-        if log is not None and (self._behind or log.revision != self._revision):
-            self._revision = log.revision
-            parts: list[LogPart] = []
-            began = time.perf_counter()
-            after = self.log_pane.last
-            while not parts or (parts[-1].more and time.perf_counter() - began < _BUSY_S):
-                parts.append(log.look(after))
-                after = parts[-1].ended[-1].number if parts[-1].ended else after
-            self._behind = parts[-1].more
+    async def fetch(self) -> None:
+        """Fetch what has come since the last time, for some milliseconds."""
+        began = time.perf_counter()
+        after = self._fetched[-1].last if self._fetched else self.log_pane.last
+        while not self._fetched or (self._fetched[-1].more and time.perf_counter() - began < _BUSY_S):
+            part = await self._engine.models.log(self._path, after)
+            if part is None or part.last < after:
+                self._part, self._fetched, after = None, [], 0
+                self.log_pane.clear()
+            if part is None:
+                return
+            self._fetched.append(part)
+            after = part.ended[-1].number if part.ended else after
+
+    def _take(self) -> None:
+        """Take over what has been fetched."""
+        parts, self._fetched = self._fetched, []
+        if parts and (len(parts) > 1 or parts[0].ended or parts[0] != self._part):
             self.log_pane.take(parts)
+        self._part = parts[-1] if parts else self._part
         self.log_pane.display = self.any
         self._nothing.display = not self.any
         self.say()

@@ -16,7 +16,7 @@ from textual.scroll_view import ScrollView
 
 from backends.core.inspection import Inspection, ModelEntry, outermost
 from console.errors import ConsoleError
-from console.records import Explanation, Report, Verdict, WorkerState, WorkerView, target_words
+from console.records import Explanation, ModelData, RecipeFacts, Report, Verdict, WorkerState, WorkerView, target_words
 from console.safe_text import safe
 from console.ui import states, text
 from console.ui.installed import installed
@@ -29,7 +29,8 @@ from console.ui.widgets.keyvalue import pairs, paragraph, section, value_text
 from console.ui.widgets.text_pane import TextPane
 
 if TYPE_CHECKING:
-    from console.engine import Engine
+    from console.engine.api import EngineApi
+    from console.engine.mirror import Mirror
 
 _TWO_COLUMNS = 110
 _MOST = 200
@@ -48,9 +49,11 @@ class OverviewPane(Horizontal):
     OverviewPane.two TextPane { border-left: blank $quiet; padding-left: 1; &:focus { border-left: outer $accent; } }
     """
 
-    def __init__(self, engine: Engine, path: str) -> None:
+    def __init__(self, engine: EngineApi, mirror: Mirror, path: str) -> None:
         super().__init__(id="overview")
         self._engine = engine
+        self._mirror = mirror
+        self._recipe: ModelData | RecipeFacts | ConsoleError = RecipeFacts()
         self._path = path
         self._row: Row | None = None
         self._fitted = Size(0, 0)
@@ -69,6 +72,17 @@ class OverviewPane(Horizontal):
         yield self._what
         yield self._how
 
+    async def fetch(self) -> None:
+        """What the recipe says, or what was chosen in place of one."""
+        row = self._mirror.rows.get(self._path)
+        try:
+            if row is None or row.recipe is None:
+                self._recipe = await self._engine.data.chosen(self._path)
+            else:
+                self._recipe = await self._engine.data.recipe(self._path)
+        except ConsoleError as error:
+            self._recipe = error
+
     def on_resize(self) -> None:
         """Wrap for another width."""
         if self.size != self._fitted:
@@ -84,13 +98,13 @@ class OverviewPane(Horizontal):
         two = width >= _TWO_COLUMNS
         column = (width // 2 - 2 if two else width) - 3
         self.set_class(two, "two")
-        report = self._engine.artifacts.known_report(self._path)
-        failed = section("failed", failed_lines(self._engine, row, column))
-        trust = trust_lines(report, self._engine.artifacts.known_explanation(self._path), row, column)
+        report = self._mirror.report(self._path)
+        failed = section("failed", failed_lines(self._mirror, row, column))
+        trust = trust_lines(report, self._mirror.explanation(self._path), row, column)
         file = file_lines(report, column, self.unread)
-        worker = worker_lines(self._engine, row, column)
+        worker = worker_lines(self._recipe, row, column)
         self._how.display = two
-        lately = lately_lines(self._engine, self._path, column)
+        lately = lately_lines(self._mirror, self._path, column)
         rest = [*file, *lately] if two else [*trust, *file, *worker, *lately]
         self._what.show([*failed, *rest], keep_place=True)
         if two:
@@ -118,14 +132,14 @@ def trust_lines(report: Report | None, told: Explanation | None, row: Row, width
     return [*section("trust", _trust(told, row, width)), *section("written with", _libraries(report, width))]
 
 
-def worker_lines(engine: Engine, row: Row, width: int) -> list[Content]:
+def worker_lines(recipe: ModelData | RecipeFacts | ConsoleError, row: Row, width: int) -> list[Content]:
     """Worker, sandbox and recipe."""
     if row.artifact.verdict in _NEVER_LOADED:
         return []
     return [
         *section("worker", _worker(row, width)),
         *section("sandbox", _sandbox(row.worker, width)),
-        *section("recipe", _recipe(engine, row, width)),
+        *section("recipe", _recipe(recipe, row, width)),
     ]
 
 
@@ -316,32 +330,28 @@ def _sandbox(worker: WorkerView | None, width: int) -> list[Content]:
     return pairs(layers, width)
 
 
-def _recipe(engine: Engine, row: Row, width: int) -> list[Content]:
-    if row.artifact.recipe is None:
-        chosen = engine.model_data.known(row.path)
-        if chosen.data is None:
+def _recipe(recipe: ModelData | RecipeFacts | ConsoleError, row: Row, width: int) -> list[Content]:
+    if isinstance(recipe, ConsoleError):
+        return paragraph(safe(recipe.message), width, style="$error")
+    if isinstance(recipe, ModelData):
+        if recipe.data is None:
             return paragraph("none; data and target are asked for when they are needed", width, style="$quiet")
-        target = safe(target_words(chosen.target)) or "none"
-        return pairs((("file", "none"), ("chosen data", _name(chosen.data)), ("target", target)), width)
-    try:
-        recipe = engine.recipes.of(row.path)
-    except ConsoleError as error:
-        return paragraph(safe(error.message), width, style="$error")
-    gate = recipe.gate
+        target = safe(target_words(recipe.target)) or "none"
+        return pairs((("file", "none"), ("chosen data", _name(recipe.data)), ("target", target)), width)
     conditions = [
-        f"{safe(gate.metric or 'score')} at least {gate.at_least:g}" if gate.at_least is not None else "",
-        f"not worse by {gate.not_worse_by:g}" if gate.not_worse_by is not None else "",
-        f"latency ratio up to {gate.max_latency_ratio:g}" if gate.max_latency_ratio is not None else "",
+        f"{safe(recipe.metric or 'score')} at least {recipe.at_least:g}" if recipe.at_least is not None else "",
+        f"not worse by {recipe.not_worse_by:g}" if recipe.not_worse_by is not None else "",
+        f"latency ratio up to {recipe.max_latency_ratio:g}" if recipe.max_latency_ratio is not None else "",
     ]
     rows = [
-        ("file", safe(row.artifact.recipe)),
-        ("hold-out", _name(recipe.data.holdout)),
-        ("train", _name(recipe.data.train)),
-        ("target", safe(target_words(recipe.data.target))),
-        ("retrain", str(recipe.retrain.how)),
+        ("file", safe(row.artifact.recipe or "")),
+        ("hold-out", _name(recipe.holdout)),
+        ("train", _name(recipe.train)),
+        ("target", safe(target_words(recipe.target))),
+        ("retrain", str(recipe.retrain)),
         ("gate", text.joined(conditions)),
-        ("on change", f"{recipe.reload.on_change}, {recipe.reload.policy}"),
-        ("python", safe(recipe.environment.python or "")),
+        ("on change", f"{recipe.on_change}, {recipe.reload_policy}"),
+        ("python", safe(recipe.python or "")),
     ]
     notes = [Content.styled(f"{text.sign('▲')} {safe(note)}", "$warning") for note in recipe.notes]
     return [*pairs(rows, width), *(line for note in notes for line in paragraph(note, width))]

@@ -13,6 +13,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
 
+from console.engine.api import last_of
 from console.errors import ConsoleError
 from console.records import DataFile, Json, ModelData, Outcome, WorkerState
 from console.safe_text import safe
@@ -29,7 +30,7 @@ from console.ui.widgets.pixels import half_blocks, image_side, scale_for, shades
 from console.ui.widgets.text_pane import TextPane
 
 if TYPE_CHECKING:
-    from console.engine import Engine
+    from console.engine.api import EngineApi
 
 _PREFERRED = ("predict", "predict_proba", "decision_function", "transform")
 
@@ -67,7 +68,7 @@ class TryPane(Vertical):
     TryPane Input.open { display: block; }
     """
 
-    def __init__(self, engine: Engine, path: str) -> None:
+    def __init__(self, engine: EngineApi, path: str) -> None:
         super().__init__(id="try")
         self._engine = engine
         self._path = path
@@ -166,7 +167,7 @@ class TryPane(Vertical):
         inputs: dict[str, Json] = {}
         truth: Json = None
         try:
-            data = await engine.model_data.of(path)
+            data = await engine.data.of(path)
             self._lacking = None if data.is_known else data
             if self._lacking is not None:
                 self._tried = None
@@ -174,12 +175,13 @@ class TryPane(Vertical):
                 self.post_message(self.Lacking())
                 return
             if self._file is None:
-                self._file = await engine.questions.open_data(path, None)
+                self._file = (await last_of(engine.inference.open_data(path))).file
+            assert self._file is not None
             index = min(index, max(0, self._file.rows - 1))
-            rows = await engine.questions.sample(path, None, index, 1)
+            rows = await engine.inference.sample(path, None, index, 1)
             inputs = dict(rows[0]) if rows else {}
             truth = inputs.pop(self._file.target, None) if self._file.target else None
-            outcome = await engine.questions.predict(
+            outcome = await engine.inference.predict(
                 path, start=index, stop=index + 1, methods=self._methods(), score=self._file.target is not None
             )
             self._tried = Tried(index, inputs, truth, outcome)
@@ -191,7 +193,7 @@ class TryPane(Vertical):
         row = parsed_line(line, like)
         inputs = named_row(row, like)
         try:
-            outcome = await self._engine.questions.predict(self._path, rows=[row], methods=self._methods())
+            outcome = await self._engine.inference.predict(self._path, rows=[row], methods=self._methods())
             self._tried = Tried(None, inputs, None, outcome)
         except ConsoleError as error:
             self._tried = Tried(None, inputs, None, None, error)

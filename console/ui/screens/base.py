@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
@@ -17,7 +18,8 @@ from console.ui.widgets.footer import Footer
 from console.ui.widgets.status import StatusLine
 
 if TYPE_CHECKING:
-    from console.engine import Engine
+    from console.engine.api import EngineApi
+    from console.engine.mirror import Mirror
     from console.records import Event
 
 
@@ -39,9 +41,19 @@ class ConsoleScreen(Paced[None]):
     _told: tuple[tuple[str, str], ...] = ()
 
     @property
-    def engine(self) -> Engine:
-        """What screens talk to."""
+    def engine(self) -> EngineApi:
+        """What screens ask."""
         return self.app.engine
+
+    @property
+    def mirror(self) -> Mirror:
+        """What screens read."""
+        return self.app.mirror
+
+    async def fetch(self) -> None:
+        """Have the mirror hold what this screen reads of the artifact it is about; before it is told of changes."""
+        if self.subject is not None:
+            await self.mirror.know(self.subject)
 
     @property
     def subject(self) -> str | None:
@@ -164,9 +176,10 @@ class ConsoleScreen(Paced[None]):
         action = BY_ID[action_id]
         if not (action.needs or action.writes) or not self._has(action_id) or not self.app.is_open:
             return None
-        if action.writes and self.engine.book.read_only:
-            return f"this console is read-only: {self.engine.book.why_read_only}"
-        return self.engine.book.refusal(action.needs) if action.needs else None
+        permissions = self.mirror.permissions
+        if action.writes and permissions.read_only:
+            return f"this console is read-only: {permissions.why_read_only}"
+        return permissions.refusal(action.needs) if action.needs else None
 
     def on_descendant_focus(self) -> None:
         """While somebody types, other keys matter."""
@@ -199,7 +212,7 @@ class ConsoleScreen(Paced[None]):
     def do_copy(self) -> None:
         """Copy the subject's path."""
         if self.subject is not None:
-            self.app.copy(str(self.engine.root / self.subject), "path")
+            self.app.copy(os.path.join(self.mirror.status.root, self.subject), "path")
 
     def do_command(self) -> None:
         """The palette."""
@@ -238,7 +251,7 @@ class ArtifactScreen(ConsoleScreen):
         if row.worker is not None:
             yield row.worker.since
             yield row.worker.retry_at or 0.0
-        yield from (one.latest for one in self.engine.failures.all() if one.artifact == row.path)
+        yield from (one.latest for one in self.mirror.failures if one.artifact == row.path)
 
     def do_load(self) -> None:
         """Load the subject."""

@@ -63,9 +63,16 @@ class ChartsScreen(ArtifactScreen):
         yield Static(_nothing(), id="nothing")
         yield self._sight
 
-    def on_mount(self) -> None:
-        """Start with what is loaded."""
+    async def on_mount(self) -> None:
+        """Start with what is loaded, in the zoom that was chosen last."""
+        await self.fetch()
         self.engine_changed(())
+
+    async def fetch(self) -> None:
+        """Have the measurements of all that is loaded, in this zoom and in those beside it."""
+        widths = {zoomed(self._grid.dot_seconds, steps) for steps in (-1, 0, 1)}
+        for path in self.mirror.workers:
+            await self.mirror.measure(path, widths)
 
     def footer_actions(self) -> Sequence[str]:
         """What the model under the cursor asks for."""
@@ -90,7 +97,7 @@ class ChartsScreen(ArtifactScreen):
 
     def moments(self) -> Iterable[float]:
         """When dead workers are started again."""
-        yield from (view.retry_at for view in self.engine.models.views().values() if view.retry_at is not None)
+        yield from (view.retry_at for view in self.mirror.workers.values() if view.retry_at is not None)
 
     def engine_changed(self, events: Sequence[Event]) -> None:
         """Draw what differs, unless the terminal is behind: measurements come again by themselves."""
@@ -99,8 +106,8 @@ class ChartsScreen(ArtifactScreen):
         rows = self._rows()
         if not events and any(row.answers for row in rows) and not self.app.pace.due():
             return
-        causes = {one.artifact: one.exit or one.message for one in self.engine.failures.all()}
-        self._grid.show(rows, {row.path: self.engine.live.recorder(row.path) for row in rows}, causes)
+        causes = {one.artifact: one.exit or one.message for one in self.mirror.failures}
+        self._grid.show(rows, {row.path: self.mirror.series(row.path) for row in rows}, causes)
         self._grid.display = bool(rows)
         self.query_one("#nothing").display = not rows
         self._say()
@@ -108,7 +115,7 @@ class ChartsScreen(ArtifactScreen):
     def _rows(self) -> list[Row]:
         """What is loaded or dead, those that need a person first."""
         by_path = self.app.rows.by_path
-        loaded = (by_path.get(path) for path in self.engine.models.views())
+        loaded = (by_path.get(path) for path in self.mirror.workers)
         known = [row for row in loaded if row is not None and row.worker is not None]
         return sorted(known, key=lambda row: (row.status.rank, row.path))
 
@@ -196,6 +203,7 @@ class ChartsScreen(ArtifactScreen):
     def _zoom(self, steps: int) -> None:
         self._grid.zoom(zoomed(self._grid.dot_seconds, steps))
         self._say()
+        self.run_worker(self.fetch(), group="measure", exclusive=True)
 
 
 _AMONG = (

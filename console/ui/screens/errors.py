@@ -57,7 +57,7 @@ class ErrorsScreen(Columned):
     @property
     def columns(self) -> Sequence[ScrollView]:
         """The list and the account."""
-        return (self.query_one(LineList), self.query_one(TextPane)) if self.engine.failures.all() else ()
+        return (self.query_one(LineList), self.query_one(TextPane)) if self.mirror.failures else ()
 
     def footer_actions(self) -> Sequence[str]:
         """Those of one account, and the way to the other part."""
@@ -74,7 +74,7 @@ class ErrorsScreen(Columned):
 
     def on_mount(self) -> None:
         """Open the failure that was asked for."""
-        failures = self.engine.failures.all()
+        failures = self.mirror.failures
         wanted = self._wanted
         if wanted is None and self._path is not None:
             wanted = next((one.id for one in reversed(failures) if one.artifact == self._path), None)
@@ -86,11 +86,11 @@ class ErrorsScreen(Columned):
 
     def moments(self) -> Iterable[float]:
         """When each failed."""
-        return (one.latest for one in self.engine.failures.all())
+        return (one.latest for one in self.mirror.failures)
 
     def engine_changed(self, events: Sequence[Event]) -> None:
         """A new failure comes on top; what is read stays where it is."""
-        failures = self.engine.failures.all()
+        failures = self.mirror.failures
         listed = self.query_one(LineList)
         newest = failures[::-1]
         titles = failure_titles(newest, listed.text_width)
@@ -108,7 +108,7 @@ class ErrorsScreen(Columned):
         if action == "other-column":
             return self.other_column is not None
         if action in ("open", "search", "copy", "save", "next-failure", "previous-failure"):
-            return bool(self.engine.failures.all())
+            return bool(self.mirror.failures)
         if action in ("next-match", "previous-match"):
             return bool(self.is_built and self.query_one(TextPane).where)
         return True
@@ -117,7 +117,7 @@ class ErrorsScreen(Columned):
         """Nothing failed, or nothing was searched for."""
         if action == "other-column":
             return ALONE
-        if not self.engine.failures.all():
+        if not self.mirror.failures:
             return "nothing has failed"
         return "nothing was found" if self.query_one(FilterBar).pattern else f"search first, with {key_for('search')}"
 
@@ -125,7 +125,7 @@ class ErrorsScreen(Columned):
         if not self.is_built:
             return None
         key = self.query_one(LineList).key
-        return next((one for one in self.engine.failures.all() if one.id == key), None)
+        return next((one for one in self.mirror.failures if one.id == key), None)
 
     def _open(self, *, keep_place: bool = False) -> None:
         failure = self._shown()
@@ -167,7 +167,7 @@ class ErrorsScreen(Columned):
         bar = self.query_one(FilterBar)
         if bar.has_class("open"):
             self._search_closed(FilterBar.Closed("", False))
-        elif self.query_one(TextPane).has_focus and len(self.engine.failures.all()) > 1:
+        elif self.query_one(TextPane).has_focus and len(self.mirror.failures) > 1:
             self.query_one(LineList).focus()
         else:
             super().do_back()

@@ -53,7 +53,7 @@ class EventsScreen(ConsoleScreen):
     def engine_changed(self, events: Sequence[Event]) -> None:
         """New events come on top; the cursor stays on its own, unless it is on the newest."""
         listed = self.query_one(LineList)
-        recent = self.engine.bus.recent()
+        recent = tuple(self.mirror.events)
         at_newest = listed.key is None or listed.at_top
         stamp = max((len(text.clock(event.when)) for event in recent), default=0)
         listed.show([(event, event_line(event, stamp)) for event in reversed(recent)])
@@ -86,8 +86,8 @@ class EventsScreen(ConsoleScreen):
         if event is None:
             return
         if event.kind == "failure.added":
-            self.app.show_errors(event.subject, event.data.get("failure"))
-        elif self.engine.artifacts.row(event.subject) is not None:
+            self.app.show_errors(event.subject, event.data.failure)
+        elif event.subject in self.mirror.rows:
             self.app.open_model(event.subject)
         else:
             self.app.say(f"{event.subject} is no longer in the store")

@@ -127,11 +127,11 @@ class Finder:
         """The model that is called just so, with or without its suffix, or the only one with these words in it; the
         first of all that have them, and how many have."""
         words, name = rest.casefold().split(), rest.strip()
-        exact = self._below.engine.artifacts.row(rest) or self._below.engine.artifacts.row(name)
+        exact = self._below.mirror.rows.get(rest) or self._below.mirror.rows.get(name)
         same: list[Artifact] = []
         first: list[Artifact] = []
         count = 0
-        async for artifact in cooperative(self._below.engine.artifacts.rows()):
+        async for artifact in cooperative(self._below.mirror.in_order()):
             known = f"{artifact.path} {states.class_words(artifact)}".casefold()
             if all(word in known for word in words):
                 count += 1
@@ -192,7 +192,7 @@ class Finder:
             yield known, key, partial(_line, ":", f"{one.word:<16}", one.help)
         for name in THEMES:
             yield f"theme {name}", ("theme", name), partial(_line, "theme", name)
-        for artifact in self._below.engine.artifacts.rows():
+        for artifact in self._below.mirror.in_order():
             known = f"model {artifact.path} {states.class_words(artifact)}"
             yield known, ("model", artifact.path), partial(_model_line, "model", artifact)
 
@@ -200,7 +200,7 @@ class Finder:
         """Names by which a model, or a word of ours, may have been meant, each with what is then to be typed."""
         if words:
             yield from ((word, word) for word in (*self._settings, *self._words))
-        for artifact in self._below.engine.artifacts.rows():
+        for artifact in self._below.mirror.in_order():
             name = stem(artifact.path)
             for part in {artifact.path, name, *name.split("/")}:
                 yield part, artifact.path

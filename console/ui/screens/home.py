@@ -21,7 +21,7 @@ from console.ui.rows import SORTS, Filter
 from console.ui.screens.marking import MarkingScreen
 from console.ui.widgets.artifact_table import COLUMNS, ArtifactTable
 from console.ui.widgets.filter_bar import FilterBar
-from console.ui.widgets.preview import Preview
+from console.ui.widgets.preview import SPARK_SECONDS, Preview
 from console.ui.widgets.preview_line import PreviewLine, preview_words
 
 _FLASHING = ("worker.ready", "update.promoted", "history.rolled-back", "artifact.changed", "artifact.added")
@@ -121,19 +121,29 @@ class HomeScreen(MarkingScreen):
         self._say_empty()
         self._frame_words()
         self._preview()
-        self.engine.artifacts.look_at(self.table.visible_paths)
+
+    async def fetch(self) -> None:
+        """The facts and measurements of the row under the cursor; those in sight are inspected before others."""
+        await self.engine.artifacts.prioritize(tuple(self.table.visible_paths))
+        await self._look_at_selected()
+
+    async def _look_at_selected(self) -> None:
+        path = self.subject
+        if path is not None:
+            await self.engine.artifacts.prefetch(path)
+            await self.mirror.know(path)
+            await self.mirror.measure(path, (SPARK_SECONDS,))
 
     def _preview(self) -> None:
         selected = self.table.selected
         self._describe()
         if selected is not None:
-            self.engine.artifacts.stand_on(selected.path)
             self._ask_facts(selected.artifact)
 
     def _ask_facts(self, artifact: Artifact) -> None:
         """Have the facts read of a row that an earlier session judged, once the cursor rests on it."""
         wanted = (artifact.path, artifact.identity)
-        known = artifact.verdict is None or self.engine.artifacts.known_report(artifact.path) is not None
+        known = artifact.verdict is None or self.mirror.report(artifact.path) is not None
         if not known and self._asked != wanted:
             self._asked = wanted
             self.run_worker(self._read_facts(artifact.path), group="facts", exclusive=True)
@@ -143,6 +153,7 @@ class HomeScreen(MarkingScreen):
         why = ""
         try:
             await self.engine.artifacts.report(path)
+            await self.mirror.know(path)
         except ConsoleError as error:
             why = error.message
         if self.is_built:
@@ -161,8 +172,8 @@ class HomeScreen(MarkingScreen):
 
     def _describe(self) -> None:
         panel, row = self.query_one(Preview), self.table.selected
-        panel.show(self.engine, row)
-        self.query_one(PreviewLine).show(preview_words(self.engine, row, panel.unread.get(row.path, "") if row else ""))
+        panel.show(self.mirror, row)
+        self.query_one(PreviewLine).show(preview_words(self.mirror, row, panel.unread.get(row.path, "") if row else ""))
 
     def _frame_words(self) -> None:
         rows = self.app.rows
@@ -186,9 +197,9 @@ class HomeScreen(MarkingScreen):
 
     def _say_empty(self) -> None:
         """An empty table says why, and what to do."""
-        rows, artifacts = self.app.rows, self.engine.artifacts
+        rows, status = self.app.rows, self.mirror.status
         filtered = bool(rows.filter and rows.by_path)
-        words = empty_words(self.app.root, artifacts.offline, artifacts.scanning, filtered)
+        words = empty_words(self.app.root, status.offline, status.scanning, filtered)
         empty = not len(rows)
         self.query_one("#empty", Static).display = empty
         self.table.display = not empty
@@ -198,7 +209,8 @@ class HomeScreen(MarkingScreen):
             self.query_one("#empty", Static).update(words)
 
     @on(ArtifactTable.Moved)
-    def _moved(self) -> None:
+    async def _moved(self) -> None:
+        await self._look_at_selected()
         self._preview()
         self.refresh_frame()
 
@@ -207,8 +219,8 @@ class HomeScreen(MarkingScreen):
         self.do_open()
 
     @on(ArtifactTable.Seen)
-    def _seen(self, message: ArtifactTable.Seen) -> None:
-        self.engine.artifacts.look_at(message.paths)
+    async def _seen(self, message: ArtifactTable.Seen) -> None:
+        await self.engine.artifacts.prioritize(tuple(message.paths))
 
     @on(ArtifactTable.SortWanted)
     def _sort_wanted(self, message: ArtifactTable.SortWanted) -> None:

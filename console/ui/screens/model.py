@@ -112,10 +112,16 @@ class ModelScreen(ArtifactScreen, Columned):
 
     async def on_mount(self) -> None:
         """Open the first tab, and make sure that the facts are there."""
-        self.engine.artifacts.look_at((self._about,))
-        self.engine.artifacts.stand_on(self._about)
+        await self.engine.artifacts.prioritize((self._about,))
+        await self.engine.artifacts.prefetch(self._about)
         await self._open(self._tab)
         self.run_worker(self._explain(), group="explain", exclusive=True)
+
+    async def fetch(self) -> None:
+        """The facts, and what the open pane reads."""
+        await super().fetch()
+        if isinstance(pane := self._panes.get(self._tab), LivePane | OutputPane | OverviewPane):
+            await pane.fetch()
 
     async def _explain(self) -> None:
         """Have the history looked at for what is new; a file that cannot be read says so itself."""
@@ -124,6 +130,7 @@ class ModelScreen(ArtifactScreen, Columned):
         except ConsoleError as error:
             if isinstance(pane := self._panes.get("overview"), OverviewPane):
                 pane.unread = error.message
+        await self.fetch()
         self.engine_changed(())
 
     def on_screen_suspend(self) -> None:
@@ -137,7 +144,7 @@ class ModelScreen(ArtifactScreen, Columned):
             return
         row = self.row
         self._header.show(row, self._about)
-        failed = sum(failure.artifact == self._about for failure in self.engine.failures.all())
+        failed = sum(failure.artifact == self._about for failure in self.mirror.failures)
         self._tabs.show(self._tab, {"errors": failed})
         if isinstance(pane := self._panes.get("try"), TryPane) and any(
             event.kind in _OTHER_DATA and event.subject == self._about for event in events
@@ -194,9 +201,9 @@ class ModelScreen(ArtifactScreen, Columned):
         if isinstance(pane := self._panes.get(self._tab), OutputPane) and (able := pane.can(action)) is not None:
             return able
         if action in _ONLY_IN:
-            return _ONLY_IN[action] != "live" or self.engine.live.recorder(self._about) is not None
+            return _ONLY_IN[action] != "live" or self.mirror.series(self._about) is not None
         if action in _PROBING:
-            probe = self.engine.live.probe(self._about)
+            probe = self.mirror.probes.get(self._about)
             return probe is not None and probe.running
         if action == "rollback":
             pane = self._panes.get(self._tab)
@@ -229,10 +236,10 @@ class ModelScreen(ArtifactScreen, Columned):
         self._tab = tab
         if tab not in self._panes:
             makers: dict[str, Callable[[], Pane]] = {
-                "overview": lambda: OverviewPane(self.engine, self._about),
-                "live": lambda: LivePane(self.engine, self._about),
+                "overview": lambda: OverviewPane(self.engine, self.mirror, self._about),
+                "live": lambda: LivePane(self.mirror, self._about),
                 "try": lambda: TryPane(self.engine, self._about),
-                "errors": lambda: ErrorsPane(self.engine, self._about),
+                "errors": lambda: ErrorsPane(self.mirror, self._about),
                 "versions": lambda: VersionsPane(self.engine, self._about),
                 "output": lambda: OutputPane(self.engine, self._about),
             }
@@ -245,6 +252,7 @@ class ModelScreen(ArtifactScreen, Columned):
             live.run(False)
         focusable = next((one for one in self._panes[tab].query("*") if one.focusable and one.display), None)
         self.set_focus(focusable)
+        await self.fetch()
         self.engine_changed(())
         self.refresh_frame()
         self.call_after_refresh(self.refresh_frame)
@@ -331,9 +339,10 @@ class ModelScreen(ArtifactScreen, Columned):
 
     def do_export_data(self) -> None:
         """What the charts are drawn from, to a file."""
-        pane, recorder = self._panes.get("live"), self.engine.live.recorder(self._about)
-        if isinstance(pane, LivePane) and recorder is not None:
-            export_data(self.app, self._about, recorder, pane.charts.dot_seconds, pane.charts.since)
+        pane, known = self._panes.get("live"), self.mirror.series(self._about)
+        if isinstance(pane, LivePane) and known is not None:
+            charts = pane.charts
+            self.run_worker(export_data(self.app, self._about, charts.dot_seconds, charts.since), group="export")
 
     def do_search(self) -> None:
         """Find something in the output."""
@@ -409,14 +418,17 @@ class ModelScreen(ArtifactScreen, Columned):
             self.engine_changed(())
 
     def _change(self, rate: int, batch: int) -> None:
-        probe = self.engine.live.probe(self._about)
+        self.app.operations.run(self._about, self._changed(rate, batch), "")
+
+    async def _changed(self, rate: int, batch: int) -> None:
+        """Change what the probe does by so many steps."""
+        probe = await self.engine.monitor.probe(self._about)
         if probe is None or not probe.running:
             return
         if rate:
-            self.engine.live.set(self._about, rate=stepped_rate(probe.plan.rate, rate))
+            await self.engine.monitor.set(self._about, rate=stepped_rate(probe.plan.rate, rate))
         if batch:
-            self.engine.live.set(self._about, batch=stepped_batch(probe.plan.batch, batch))
-        self.engine_changed(())
+            await self.engine.monitor.set(self._about, batch=stepped_batch(probe.plan.batch, batch))
 
     def _step(self, by: int) -> None:
         if isinstance(pane := self._panes.get("try"), TryPane):

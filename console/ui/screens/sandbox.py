@@ -69,8 +69,9 @@ class SandboxScreen(ConsoleScreen):
         """The text."""
         yield Container(TextPane(), id="sandbox-frame", classes="frame")
 
-    def on_mount(self) -> None:
+    async def on_mount(self) -> None:
         """Start a worker to see, where there is none."""
+        await self.fetch()
         if self._worker() is None:
             self.run_worker(self._try(), group="sandbox", exclusive=True)
         self._show()
@@ -84,7 +85,7 @@ class SandboxScreen(ConsoleScreen):
         self._show()
 
     def _worker(self) -> WorkerView | None:
-        workers = [one for one in self.engine.models.views().values() if one.layers]
+        workers = [one for one in self.mirror.workers.values() if one.layers]
         own = next((one for one in workers if one.path == self._path), None)
         return own or min(workers, key=lambda one: sum(layer.active for layer in one.layers.values()), default=None)
 
@@ -95,7 +96,19 @@ class SandboxScreen(ConsoleScreen):
             self._tried = tried if tried.layers else "No layer was told."
         except ConsoleError as error:
             self._tried = error.message
+        await self.fetch()
         self._show()
+
+    async def fetch(self) -> None:
+        """What would give the missing layers, looked up once for the same layers."""
+        held = self._held()
+        if isinstance(held, Tried) and self._steps[0] != held.layers:
+            self._steps = held.layers, await self.engine.doctor.remedies(dict(held.layers))
+
+    def _held(self) -> Tried | str | None:
+        """What a worker is held in, or was as one was tried."""
+        worker = self._worker()
+        return Tried(worker.layers, worker.selftest) if worker is not None else self._tried
 
     def _show(self) -> None:
         if not self.is_built:
@@ -106,19 +119,13 @@ class SandboxScreen(ConsoleScreen):
             return
         name = "sandbox of every new worker" if worker is None else f"sandbox of {safe(worker.path, 60)}"
         frame.border_title = Content(name)
-        held = Tried(worker.layers, worker.selftest) if worker is not None else self._tried
+        held = self._held()
         if isinstance(held, Tried):
-            lines = sandbox_lines(held, self._next_steps(held.layers), width)
+            lines = sandbox_lines(held, self._steps[1], width)
         else:
             words = self._tried or text.sign("starting a worker to see what holds it …")
             lines = paragraph(safe(words), width, style="$quiet")
         pane.show(lines, keep_place=True)
-
-    def _next_steps(self, layers: Mapping[str, Layer]) -> dict[str, str]:
-        """What would give the missing layers, looked up once for the same layers."""
-        if self._steps[0] != layers:
-            self._steps = layers, self.engine.doctor.remedies(layers)
-        return self._steps[1]
 
     def do_sandbox(self) -> None:
         """The same key closes it."""

@@ -45,13 +45,14 @@ class TrustScreen(ConsoleScreen):
         """The text."""
         yield Container(TextPane(), id="trust-frame", classes="frame")
 
-    def on_mount(self) -> None:
+    async def on_mount(self) -> None:
         """Show what is known, and look up what the history knows."""
+        await self.fetch()
         self._read()
 
     def moments(self) -> Iterable[float]:
         """When the version before was put in place."""
-        told = self.engine.artifacts.known_explanation(self._path)
+        told = self.mirror.explanation(self._path)
         return () if told is None or told.since is None else (told.since.when,)
 
     def times_passed(self) -> None:
@@ -74,6 +75,7 @@ class TrustScreen(ConsoleScreen):
     async def _load(self) -> None:
         try:
             await self.engine.artifacts.explain(self._path)
+            await self.fetch()
             self._unread = ""
         except ConsoleError as error:
             self._unread = error.message
@@ -84,7 +86,7 @@ class TrustScreen(ConsoleScreen):
             return
         frame, pane = self.query_one("#trust-frame"), self.query_one(TextPane)
         width = pane.text_width
-        row, told = self.app.rows.by_path.get(self._path), self.engine.artifacts.known_explanation(self._path)
+        row, told = self.app.rows.by_path.get(self._path), self.mirror.explanation(self._path)
         if row is None or told is None or width <= 0:
             pane.show([Content.styled(safe(self._unread) or text.sign("reading …"), "$quiet")])
             return
@@ -101,7 +103,7 @@ class TrustScreen(ConsoleScreen):
 
     def do_copy(self) -> None:
         """The line for a policy, where there is one; else all of the text."""
-        told = self.engine.artifacts.known_explanation(self._path)
+        told = self.mirror.explanation(self._path)
         if told is not None and told.policy:
             self.app.copy(told.policy, "line for policy.toml")
         else:

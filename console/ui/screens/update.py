@@ -17,7 +17,6 @@ from textual.widgets import Button, ContentSwitcher, Input, Static
 from console.errors import ConsoleError, Usage
 from console.records import Event, Target, UpdatePlan, UpdateProgress, target_words
 from console.safe_text import safe
-from console.store.data_files import typed_path
 from console.ui import text
 from console.ui.data_files import DataFiles
 from console.ui.dialogs.confirm import ConfirmScreen
@@ -66,7 +65,7 @@ class UpdateScreen(ConsoleScreen):
 
     def content(self) -> Iterable[Widget]:
         """The three panels in one frame."""
-        files = DataFiles(self.engine.root)
+        files = DataFiles(self.engine.data)
         plan = Vertical(
             Static("", id="plan-words", markup=False),
             Horizontal(Static("data", classes="label"), LineInput(id="data", suggester=files), classes="field"),
@@ -80,8 +79,9 @@ class UpdateScreen(ConsoleScreen):
             ContentSwitcher(plan, running, TextPane(id=COMPARED), initial=PLAN), id="update", classes="frame"
         )
 
-    def on_mount(self) -> None:
+    async def on_mount(self) -> None:
         """Start where the engine stands."""
+        await self.fetch()
         self.query_one("#update").border_title = Content(f"update of {text.cut_middle(safe(self._path), 60)}")
         self._ticking = self.set_interval(1.0, self._tell_progress, pause=True)
         self.engine_changed(())
@@ -91,9 +91,9 @@ class UpdateScreen(ConsoleScreen):
     @property
     def stage(self) -> str:
         """Which panel is true now."""
-        if self.engine.updates.progress(self._path) is not None:
+        if self.mirror.progress(self._path) is not None:
             return RUNNING
-        return COMPARED if self.engine.updates.pending(self._path) is not None else PLAN
+        return COMPARED if self.mirror.pending(self._path) is not None else PLAN
 
     typing_keys = (("enter", "retrain"), ("tab", "next field"), ("esc", "back"))
     """What the keys do in the fields, for the footer."""
@@ -128,7 +128,7 @@ class UpdateScreen(ConsoleScreen):
         if stage == RUNNING:
             self._tell_progress()
         elif stage == COMPARED:
-            comparison = self.engine.updates.pending(self._path)
+            comparison = self.mirror.pending(self._path)
             if comparison is not None:
                 self.query_one(TextPane).show(comparison_lines(comparison), keep_place=not moved)
             if moved:
@@ -144,7 +144,7 @@ class UpdateScreen(ConsoleScreen):
     async def _read_plan(self) -> None:
         """Ask the engine what an update would do; what is missing is asked of the operator."""
         try:
-            self._plan = self.engine.updates.plan(self._path)
+            self._plan = await self.engine.updates.plan(self._path)
         except ConsoleError as error:
             self._tell_plan(error)
             self._focus("#data")
@@ -160,7 +160,7 @@ class UpdateScreen(ConsoleScreen):
             self.query_one(field).focus()
 
     def _shortened(self, path: str) -> str:
-        root = str(self.engine.root) + os.sep
+        root = self.mirror.status.root + os.sep
         return path.removeprefix(root)
 
     def _tell_plan(self, error: ConsoleError | None = None) -> None:
@@ -196,7 +196,7 @@ class UpdateScreen(ConsoleScreen):
         return [Content.assemble((f"{name:<11}", "$quiet"), safe(value, 300)) for name, value in pairs]
 
     def _tell_progress(self) -> None:
-        progress = self.engine.updates.progress(self._path)
+        progress = self.mirror.progress(self._path)
         if progress is not None:
             self.query_one("#progress", Static).update(
                 Content("\n").join(progress_lines(progress, self.size.width - 6))
@@ -224,9 +224,9 @@ class UpdateScreen(ConsoleScreen):
         shown = target_words(plan.target) if plan is not None else ""
         wanted: Target | None = plan.target if plan is not None and target == shown else target or None
         if plan is None or data != self._shortened(plan.data):
-            full = typed_path(self.engine.root, data) if data else None
+            full = (await self.engine.data.typed(data)).path if data else None
             try:
-                plan = self.engine.updates.plan(self._path, data=full, target=wanted)
+                plan = await self.engine.updates.plan(self._path, data=full, target=wanted)
             except ConsoleError as error:
                 self._tell_plan(error)
                 return
@@ -240,7 +240,7 @@ class UpdateScreen(ConsoleScreen):
 
     def do_promote(self) -> None:
         """Put the candidate in place, after asking."""
-        comparison = self.engine.updates.pending(self._path)
+        comparison = self.mirror.pending(self._path)
         if comparison is None:
             return
         question = f"Replace {safe(self._path)} with the candidate of {text.clock(comparison.when)}?"

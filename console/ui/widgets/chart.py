@@ -14,7 +14,7 @@ from textual.message import Message
 from textual.renderables.digits import DIGITS, DIGITS3X3_BOLD
 from textual.strip import Strip
 
-from console.monitor.series import Recorder
+from console.engine.series import Measurements
 from console.ui.text import sign
 from console.ui.widgets.inked import INK_CLASSES, INK_CSS, Inked, refresh_changed
 from console.ui.widgets.live_column import LiveColumn
@@ -149,9 +149,9 @@ class Readout(Inked):
         self._fitted = self.size
         self.post_message(ChartBody.Fitted())
 
-    def revise(self, recorder: Recorder | None) -> None:
+    def revise(self, measured: Measurements | None) -> None:
         """Read the current values."""
-        lines = self._read(recorder)
+        lines = self._read(measured)
         lines += [("", "value")] * (self.size.height - len(lines))
         before, self._lines = self._lines, lines
         if len(before) != len(lines):
@@ -164,11 +164,11 @@ class Readout(Inked):
         text, part = self._lines[y] if y < len(self._lines) else ("", "value")
         return Strip([Segment(text.ljust(self.size.width), self.part(part))], max(len(text), self.size.width))
 
-    def _read(self, recorder: Recorder | None) -> list[tuple[str, str]]:
+    def _read(self, measured: Measurements | None) -> list[tuple[str, str]]:
         spec, scale = self._window.spec, self._window.scale
-        gone = recorder is None or recorder.ended_at is not None
-        value = None if recorder is None or gone else recorder.latest(spec.value)
-        if recorder is None or value is None:
+        gone = measured is None or measured.ended_at is not None
+        value = None if measured is None or gone else measured.latest(spec.value)
+        if measured is None or value is None:
             return []
         amount = scale.amount(value)
         if self.has_class("-large") and not self._window.plain:
@@ -177,14 +177,14 @@ class Readout(Inked):
             lines = [(f"{amount} {scale.suffix}", "value")]
         room = self.size.width - _LABEL_CELLS
         for label, metric in spec.details:
-            detail = recorder.latest(metric)
+            detail = measured.latest(metric)
             if detail is not None:
                 lines.append((f"{label:<{_LABEL_CELLS}}{scale.amount(detail):>{room}}", "quiet"))
         return lines
 
 
 class Chart(Horizontal):
-    """A chart of one recorder. `tick` is called by whoever owns the paint clock; nothing here has a timer."""
+    """A chart of one model. `tick` is called by whoever owns the paint clock; nothing here has a timer."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = set(INK_CLASSES)
     DEFAULT_CSS = (
@@ -204,7 +204,7 @@ class Chart(Horizontal):
     def __init__(self, spec: ChartSpec, *, plain: bool = False) -> None:
         super().__init__(id=f"chart-{spec.id}", classes="-plain" if plain else "")
         self.window = Window(spec, plain=plain)
-        self.recorder: Recorder | None = None
+        self.measured: Measurements | None = None
         self.paused = False
         self._body = ChartBody(self.window)
         self._live = LiveColumn(self.window)
@@ -225,13 +225,13 @@ class Chart(Horizontal):
         """Draw for the new size."""
         self.paint()
 
-    def show(self, recorder: Recorder | None, hint: str = "") -> None:
-        """Show another recorder; `hint` is what an empty chart says."""
-        ended = recorder is not None and recorder.ended_at is not None
-        if (recorder, hint, ended) == (self.recorder, self._body.hint, self._body.ended):
+    def show(self, measured: Measurements | None, hint: str = "") -> None:
+        """Show other measurements; `hint` is what an empty chart says."""
+        ended = measured is not None and measured.ended_at is not None
+        if (measured, hint, ended) == (self.measured, self._body.hint, self._body.ended):
             return
-        if recorder is not self.recorder:
-            self.recorder = recorder
+        if measured is not self.measured:
+            self.measured = measured
             self.window.clear()
         self._body.hint, self._body.ended = hint, ended
         self.paint()
@@ -255,21 +255,21 @@ class Chart(Horizontal):
         if not self._body.size or not self._readout.size:
             self._body.forget()
             return
-        if self.recorder is not None:
-            self.window.advance(self.recorder)
+        if self.measured is not None:
+            self.window.advance(self.measured)
         self._body.revise()
         self._live.revise()
-        self._readout.revise(self.recorder)
+        self._readout.revise(self.measured)
 
     def tick(self, *, readout: bool) -> None:
         """Draw what is new; the readout only now and then, since figures that flicker cannot be read."""
-        if self.recorder is None or self.paused or not self._body.size or not self._readout.size:
+        if self.measured is None or self.paused or not self._body.size or not self._readout.size:
             return
-        if self.window.advance(self.recorder):
+        if self.window.advance(self.measured):
             self._body.revise()
         self._live.revise()
         if readout:
-            self._readout.revise(self.recorder)
+            self._readout.revise(self.measured)
 
 
 def _title(spec: ChartSpec) -> str:

@@ -10,7 +10,7 @@ from textual.containers import Grid
 from textual.geometry import Size
 from textual.message import Message
 
-from console.monitor.series import Recorder
+from console.engine.series import Measurements
 from console.ui.rows import Row
 from console.ui.text import is_ascii
 from console.ui.widgets.inked import INK_CLASSES, INK_CSS
@@ -65,7 +65,7 @@ class ChartsGrid(Grid):
     def __init__(self) -> None:
         super().__init__()
         self._rows: tuple[Row, ...] = ()
-        self._recorders: Mapping[str, Recorder | None] = {}
+        self._measured: Mapping[str, Measurements | None] = {}
         self._causes: Mapping[str, str] = {}
         self._index = 0
         self._top = 0
@@ -91,10 +91,10 @@ class ChartsGrid(Grid):
         """Seconds that every chart shows."""
         return self._cells[0].span if self._cells else 0.0
 
-    def show(self, rows: Sequence[Row], recorders: Mapping[str, Recorder | None], causes: Mapping[str, str]) -> None:
+    def show(self, rows: Sequence[Row], measured: Mapping[str, Measurements | None], causes: Mapping[str, str]) -> None:
         """These models from now on, with their measurements, and why workers of them have ended."""
         path = self.path
-        self._rows, self._recorders, self._causes = tuple(rows), recorders, causes
+        self._rows, self._measured, self._causes = tuple(rows), measured, causes
         paths = [row.path for row in self._rows]
         self._index = paths.index(path) if path in paths else min(self._index, max(0, len(paths) - 1))
         self._arrange()
@@ -166,9 +166,9 @@ class ChartsGrid(Grid):
         self._top = min(max(min(self._top, row), row - rows + 1), last)
         for number, cell in enumerate(self._cells[: columns * rows], self._top * columns):
             one = self._rows[number] if number < len(self._rows) else None
-            recorder = self._recorders.get(one.path) if one is not None else None
+            measured = self._measured.get(one.path) if one is not None else None
             cause = self._causes.get(one.path, "") if one is not None else ""
-            cell.show(one, recorder, cause, chosen=number == self._index, dot_seconds=self.dot_seconds)
+            cell.show(one, measured, cause, chosen=number == self._index, dot_seconds=self.dot_seconds)
         self.paint()
 
     def paint(self) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from textual.app import ComposeResult
 from textual.containers import Grid
 from textual.timer import Timer
 
-from console.monitor.series import Recorder
+from console.engine.series import Measurements
 from console.ui.terminal import Pace
 from console.ui.text import is_ascii
 from console.ui.widgets.axis import Unit
@@ -66,8 +68,10 @@ class ChartsPanel(Grid):
     ChartsPanel { grid-size: 2 2; grid-gutter: 0 1; height: 1fr; }
     """
 
-    def __init__(self) -> None:
+    def __init__(self, measure: Callable[[float], Awaitable[None]]) -> None:
+        """`measure` fetches what is new, in dots of so many seconds."""
         super().__init__()
+        self._measure = measure
         self._charts = tuple(Chart(spec, plain=is_ascii()) for spec in SPECS)
         self._clock: Timer | None = None
         self._frame = 0
@@ -83,10 +87,10 @@ class ChartsPanel(Grid):
         """Have the clock ready."""
         self._clock = self.set_interval(FRAME_S, self.tick, pause=True)
 
-    def show(self, recorder: Recorder | None, hint: str) -> None:
+    def show(self, measured: Measurements | None, hint: str) -> None:
         """Show the measurements of one artifact; `hint` says what to press while there are none."""
         for chart in self._charts:
-            chart.show(recorder, hint)
+            chart.show(measured, hint)
 
     def run(self, live: bool) -> None:
         """Let the clock run while something is live and seen; stop it otherwise."""
@@ -96,10 +100,11 @@ class ChartsPanel(Grid):
             else:
                 self._clock.pause()
 
-    def tick(self) -> None:
+    async def tick(self) -> None:
         """One frame, if the terminal is not behind."""
         if not self.pace.due():
             return
+        await self._measure(self.dot_seconds)
         self._frame += 1
         for chart in self._charts:
             chart.tick(readout=self._frame % _FRAMES_PER_READOUT == 0)
@@ -113,7 +118,7 @@ class ChartsPanel(Grid):
     @property
     def measured(self) -> bool:
         """Whether there is anything to draw."""
-        return any(chart.recorder is not None for chart in self._charts)
+        return any(chart.measured is not None for chart in self._charts)
 
     @property
     def span_words(self) -> str:
@@ -122,7 +127,7 @@ class ChartsPanel(Grid):
 
     @property
     def since(self) -> float | None:
-        """The moment that the charts begin with, by their recorder's clock."""
+        """The moment that the charts begin with, by the clock of the measurements."""
         return self._charts[0].window.begins
 
     def zoom(self, steps: int) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from textual.content import Content
 
 from console.records import Change, Explanation, Mention, Point, Since, Verdict
+from console.records.words import change_words
 from console.safe_text import safe
-from console.trust.since import change_words
 from console.ui import states, text
 from console.ui.keys import key_for
 from console.ui.widgets.keyvalue import paragraph

@@ -10,9 +10,9 @@ from textual.content import Content
 from textual.widget import Widget
 
 from backends.core.inspection import ModelEntry
-from console.records import Explanation, Failure, Inspection, Report, Verdict, WorkerState, WorkerView
+from console.records import Explanation, Inspection, Report, Verdict, WorkerState, WorkerView
+from console.records.words import news
 from console.safe_text import safe
-from console.trust.since import news
 from console.ui import states, text
 from console.ui.keys import key_for
 from console.ui.rows import Row
@@ -20,12 +20,12 @@ from console.ui.widgets.spark import spark
 from console.ui.widgets.warned import warned_line
 
 if TYPE_CHECKING:
-    from console.engine import Engine
+    from console.engine.mirror import Mirror
 
 Line = Content
 NOT_READ = "not read yet in this session"
 """Its verdict is remembered from an earlier one; its facts are asked for when the cursor rests on it."""
-_SPARK_SECONDS = 0.5
+SPARK_SECONDS = 0.5
 _LEAST_TITLE = 8
 
 
@@ -46,10 +46,10 @@ class Preview(Widget):
         self.unread: dict[str, str] = {}
         """Why the facts of a path could not be read, where they were asked for."""
 
-    def show(self, engine: Engine, row: Row | None) -> None:
+    def show(self, mirror: Mirror, row: Row | None) -> None:
         """Say what is known of `row` now; repaint only if that is something else than before."""
         lines = (
-            tuple(describe(engine, row, self.content_size.width, self.unread.get(row.path, "")))
+            tuple(describe(mirror, row, self.content_size.width, self.unread.get(row.path, "")))
             if row is not None
             else ()
         )
@@ -67,22 +67,22 @@ class Preview(Widget):
         return Content("\n").join([line.truncate(width, ellipsis=True) for line in self._lines])
 
 
-def describe(engine: Engine, row: Row, width: int, unread: str = "") -> list[Line]:
+def describe(mirror: Mirror, row: Row, width: int, unread: str = "") -> list[Line]:
     """The lines for one row, the most important first; `unread` says why its facts could not be read."""
-    report = engine.artifacts.known_report(row.path)
+    report = mirror.report(row.path)
     lines = [facts_line(report, row, unread)]
     artifact, worker = row.artifact, row.worker
     if artifact.problem is not None:
         return [_said("✖", "failure", "cannot be read", artifact.problem)]
     if artifact.verdict in (Verdict.BLOCKED, Verdict.DAMAGED, Verdict.UNSUPPORTED):
-        return [*lines, *_refused(engine, row)]
+        return [*lines, *_refused(mirror, row)]
     if worker is not None and worker.state is WorkerState.ERROR:
-        return [*lines, *_dead(engine, row)]
+        return [*lines, *_dead(mirror, row)]
     if worker is not None and worker.state is not WorkerState.ENDED:
-        return [*lines, *_living(engine, row, width)]
+        return [*lines, *_living(mirror, row, width)]
     if artifact.verdict is Verdict.REVIEW:
-        return [*lines, *_review(engine, row)]
-    return [*lines, *_resting(engine, report, row)]
+        return [*lines, *_review(mirror, row)]
+    return [*lines, *_resting(mirror, report, row)]
 
 
 def facts_line(report: Report | None, row: Row, why_unread: str = "") -> Line:
@@ -154,16 +154,16 @@ def _said(glyph: str, role: str, word: str, sentence: str) -> Line:
     )
 
 
-def _refused(engine: Engine, row: Row) -> list[Line]:
-    verdict, told = states.trust(row.artifact), engine.artifacts.known_explanation(row.path)
+def _refused(mirror: Mirror, row: Row) -> list[Line]:
+    verdict, told = states.trust(row.artifact), mirror.explanation(row.path)
     if told is None:
         return [_said(verdict.glyph, verdict.role, verdict.word, row.artifact.why)]
     lines = [_said(verdict.glyph, verdict.role, verdict.word, told.headline)]
     return [*lines, Content.assemble(_evidence(told), _keys("", ("trust", " tells all of it")))]
 
 
-def _review(engine: Engine, row: Row) -> list[Line]:
-    told = engine.artifacts.known_explanation(row.path)
+def _review(mirror: Mirror, row: Row) -> list[Line]:
+    told = mirror.explanation(row.path)
     headline = told.headline if told is not None else row.artifact.why
     evidence = _evidence(told) if told is not None else Content("")
     return [
@@ -193,13 +193,8 @@ def _keys(start: str, *pairs: tuple[str, str]) -> Line:
     return Content.assemble(*parts)
 
 
-def last_failure(engine: Engine, path: str) -> Failure | None:
-    """The newest failure of an artifact that is still kept."""
-    return next((failure for failure in reversed(engine.failures.all()) if failure.artifact == path), None)
-
-
-def _dead(engine: Engine, row: Row) -> list[Line]:
-    failure = last_failure(engine, row.path)
+def _dead(mirror: Mirror, row: Row) -> list[Line]:
+    failure = mirror.last_failure(row.path)
     if failure is None:
         return [_said("✖", "failure", "error", "the worker ended"), _again(row, ("reload", " to try again"))]
     cause = failure.exit or failure.message
@@ -216,27 +211,27 @@ def _again(row: Row, *keys: tuple[str, str]) -> Line:
     return Content.styled(text.sign(" · "), "$quiet").join([*parts, _keys("press ", *keys)])
 
 
-def _living(engine: Engine, row: Row, width: int) -> list[Line]:
+def _living(mirror: Mirror, row: Row, width: int) -> list[Line]:
     worker = row.worker
     if worker is None or worker.state in (WorkerState.LOADING, WorkerState.WARMING):
         phase = safe(worker.phase) if worker is not None else ""
         return [Content.assemble((f"{text.sign('◐')} loading", "bold $accent"), f"  {phase}")]
-    lines = [_worker(worker), _measured(engine, row, width)]
+    lines = [_worker(worker), _measured(mirror, row, width)]
     if row.artifact.changed:
         lines.append(
-            _keys("press ", ("reload", f" to load the file, which holds other bytes now{_news(engine, row.path)}"))
+            _keys("press ", ("reload", f" to load the file, which holds other bytes now{_news(mirror, row.path)}"))
         )
     elif worker.warnings and not row.trouble:
         lines.append(warned_line(worker.warnings))
     else:
-        lines.append(_last_error(engine, row.path))
+        lines.append(_last_error(mirror, row.path))
     if row.status is states.FAILING and row.probe is not None:
         lines[0] = _said("✖", "failure", "failing", f"{row.trouble}: {row.probe.last_error}")
     return lines
 
 
-def _news(engine: Engine, path: str) -> str:
-    told = engine.artifacts.known_explanation(path)
+def _news(mirror: Mirror, path: str) -> str:
+    told = mirror.explanation(path)
     if told is None or told.since is None or not told.since.changes:
         return ""
     return f": {text.sign(safe(news(told.since), 200))}"
@@ -255,15 +250,15 @@ def _worker(worker: WorkerView) -> Line:
     return Content.assemble(("worker  ", "$quiet"), text.joined(parts))
 
 
-def _measured(engine: Engine, row: Row, width: int) -> Line:
-    recorder = engine.live.recorder(row.path)
+def _measured(mirror: Mirror, row: Row, width: int) -> Line:
+    measured = mirror.series(row.path)
     room = max(6, min(28, (width - 70) // 2))
-    recent = recorder.recent() if recorder is not None else None
+    recent = measured.recent() if measured is not None else None
     recent = recent or row.measured
     parts: list[tuple[str, str]] = [("latency ", "$quiet")]
     if recent is not None:
-        if recorder is not None:
-            parts.append((spark(recorder.bins("worker.p99", 2 * room, _SPARK_SECONDS)), "$primary"))
+        if measured is not None:
+            parts.append((spark(measured.bins("worker.p99", 2 * room, SPARK_SECONDS)), "$primary"))
         parts += [("  p50 ", "$quiet"), (text.milliseconds(recent.p50), "bold")]
         parts += [("  p99 ", "$quiet"), (text.milliseconds(recent.p99), "bold")]
     elif row.probe is not None and row.probe.running:
@@ -272,14 +267,14 @@ def _measured(engine: Engine, row: Row, width: int) -> Line:
         parts += [("press ", "$quiet"), (key_for("probe"), "bold $accent"), (" to drive it", "$quiet")]
     if row.rss is not None:
         parts.append(("    memory ", "$quiet"))
-        if recorder is not None:
-            parts.append((spark(recorder.bins("rss", 2 * room, _SPARK_SECONDS)), "$primary"))
+        if measured is not None:
+            parts.append((spark(measured.bins("rss", 2 * room, SPARK_SECONDS)), "$primary"))
         parts.append((f"  {text.size(row.rss)}", "bold"))
     return Content.assemble(*parts)
 
 
-def _last_error(engine: Engine, path: str) -> Line:
-    failure = last_failure(engine, path)
+def _last_error(mirror: Mirror, path: str) -> Line:
+    failure = mirror.last_failure(path)
     if failure is None:
         return Content.assemble(("errors  ", "$quiet"), "none")
     return Content.assemble(
@@ -302,11 +297,11 @@ def _no_recipe() -> Line:
     return Content.styled("no recipe: data and target are asked for when they are needed", "$quiet")
 
 
-def _resting(engine: Engine, report: Report | None, row: Row) -> list[Line]:
-    failure = last_failure(engine, row.path)
+def _resting(mirror: Mirror, report: Report | None, row: Row) -> list[Line]:
+    failure = mirror.last_failure(row.path)
     if failure is not None:
         return [
-            _last_error(engine, row.path),
+            _last_error(mirror, row.path),
             _keys("press ", ("errors", " for its account, "), ("load", " to load again")),
         ]
     if row.artifact.verdict is None:

@@ -7,19 +7,18 @@ from typing import TYPE_CHECKING, NamedTuple
 from textual.content import Content
 from textual.widget import Widget
 
-from console.monitor.growth import rate_words
+from console.library_versions import differences
 from console.records import Report, Verdict, WorkerState, WorkerView
+from console.records.words import news, rate_words
 from console.safe_text import safe
-from console.trust.since import news
 from console.ui import states, text
 from console.ui.installed import known
 from console.ui.rows import Row
-from console.ui.widgets.preview import facts_line, last_failure, libraries, shape
+from console.ui.widgets.preview import facts_line, libraries, shape
 from console.ui.widgets.warned import warned_line
-from console.worker.versions import differences
 
 if TYPE_CHECKING:
-    from console.engine import Engine
+    from console.engine.mirror import Mirror
 
 _LOADING = (WorkerState.LOADING, WorkerState.WARMING)
 
@@ -57,7 +56,7 @@ class PreviewLine(Widget):
         return self._said.cut(self.content_size.width)
 
 
-def preview_words(engine: Engine, row: Row | None, unread: str = "") -> Said:
+def preview_words(mirror: Mirror, row: Row | None, unread: str = "") -> Said:
     """What matters most about a row, the first and the last of it above all; `unread` says why it has no facts."""
     if row is None:
         return Said(Content(""))
@@ -65,13 +64,13 @@ def preview_words(engine: Engine, row: Row | None, unread: str = "") -> Said:
     if row.artifact.problem is not None:
         return _said("✖", "failure", f"cannot be read: {row.artifact.problem}")
     if worker is not None and worker.state is WorkerState.ERROR:
-        return _dead(engine, row)
+        return _dead(mirror, row)
     if worker is not None and worker.state is not WorkerState.ENDED:
-        return _living(engine, row, worker)
-    report = engine.artifacts.known_report(row.path)
+        return _living(mirror, row, worker)
+    report = mirror.report(row.path)
     if row.artifact.verdict not in (None, Verdict.SAFE) and not row.artifact.accepted:
-        return _judged(engine, row) or Said(facts_line(report, row, unread))
-    failure = last_failure(engine, row.path)
+        return _judged(mirror, row) or Said(facts_line(report, row, unread))
+    failure = mirror.last_failure(row.path)
     if failure is not None:
         return _said("✖", "failure", f"{failure.phase} failed {text.ago(failure.latest)}: {failure.message}")
     if report is None or report.inspection is None:
@@ -88,42 +87,42 @@ def _said(glyph: str, role: str, sentence: str, *more: str) -> Said:
     return Said(words, Content.styled(text.sign(" · ") + rest if rest else "", "$quiet"))
 
 
-def _judged(engine: Engine, row: Row) -> Said | None:
+def _judged(mirror: Mirror, row: Row) -> Said | None:
     """What loading it would do, and where in the file that stands."""
-    told, status = engine.artifacts.known_explanation(row.path), states.trust(row.artifact)
+    told, status = mirror.explanation(row.path), states.trust(row.artifact)
     if told is None:
         return _said(status.glyph, status.role, row.artifact.why) if row.artifact.why else None
     mentions = [mention for point in told.points[:1] for mention in point.mentions[:1]]
     return _said(status.glyph, status.role, told.headline.rstrip("."), *(one.where for one in mentions if one.where))
 
 
-def _dead(engine: Engine, row: Row) -> Said:
+def _dead(mirror: Mirror, row: Row) -> Said:
     """The cause, and when it is started again."""
-    failure = last_failure(engine, row.path)
+    failure = mirror.last_failure(row.path)
     cause = f"{failure.phase} failed: {failure.exit or failure.message}" if failure is not None else "the worker ended"
     return _said("✖", "failure", cause, row.trouble)
 
 
-def _living(engine: Engine, row: Row, worker: WorkerView) -> Said:
+def _living(mirror: Mirror, row: Row, worker: WorkerView) -> Said:
     """What is driven with its rate and figures, or why not; then what is wrong with its answers."""
     if worker.state in _LOADING:
         return _said("◐", "busy", "loading", worker.phase or "")
     if row.status is states.FAILING and row.probe is not None:
         return _said("✖", "failure", row.trouble, row.probe.last_error)
     if row.artifact.changed:
-        told = engine.artifacts.known_explanation(row.path)
+        told = mirror.explanation(row.path)
         new = news(told.since) if told is not None and told.since is not None and told.since.changes else ""
-        return _said("▲", "attention", "changed on disk", new or _figures(engine, row))
-    figures = _said(row.status.glyph, row.status.role, row.status.word, _figures(engine, row))
+        return _said("▲", "attention", "changed on disk", new or _figures(mirror, row))
+    figures = _said(row.status.glyph, row.status.role, row.status.word, _figures(mirror, row))
     if not worker.warnings:
         return figures
     return Said(Content("  ").join([figures.words + figures.behind, warned_line(worker.warnings)]))
 
 
-def _figures(engine: Engine, row: Row) -> str:
+def _figures(mirror: Mirror, row: Row) -> str:
     """`20/s · p50 0.81 ms · p99 2.1 ms · 210M`."""
-    recorder, probe = engine.live.recorder(row.path), row.probe
-    recent = (recorder.recent() if recorder is not None else None) or row.measured
+    measured, probe = mirror.series(row.path), row.probe
+    recent = (measured.recent() if measured is not None else None) or row.measured
     parts = [f"{rate_words(probe.rate)}/s"] if probe is not None and probe.running else []
     if recent is not None:
         parts += [f"p50 {text.milliseconds(recent.p50)}", f"p99 {text.milliseconds(recent.p99)}"]

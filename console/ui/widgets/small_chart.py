@@ -9,7 +9,7 @@ from rich.segment import Segment
 from textual.message import Message
 from textual.strip import Strip
 
-from console.monitor.series import Recorder
+from console.engine.series import Measurements
 from console.records import WorkerState
 from console.safe_text import safe
 from console.ui import text
@@ -46,7 +46,7 @@ class SmallChart(Inked):
         super().__init__()
         self._window = Window(LATENCY, plain=plain)
         self._row: Row | None = None
-        self._recorder: Recorder | None = None
+        self._measured: Measurements | None = None
         self._chosen = False
         self._cause = ""
         self._lines: list[list[Part]] = []
@@ -61,11 +61,13 @@ class SmallChart(Inked):
         """Seconds from one end of its time axis to the other."""
         return self._window.span
 
-    def show(self, row: Row | None, recorder: Recorder | None, cause: str, *, chosen: bool, dot_seconds: float) -> None:
+    def show(
+        self, row: Row | None, measured: Measurements | None, cause: str, *, chosen: bool, dot_seconds: float
+    ) -> None:
         """Be about this model from now on; `cause` is why its worker has ended."""
         self._cause = cause
-        if recorder is not self._recorder:
-            self._recorder = recorder
+        if measured is not self._measured:
+            self._measured = measured
             self._window.clear()
         self._row, self._chosen = row, chosen
         self.zoom(dot_seconds)
@@ -130,10 +132,10 @@ class SmallChart(Inked):
 
     def _body(self, row: Row) -> list[list[Part]]:
         """The chart, or why there is none, with the figures at its right end."""
-        if self._recorder is not None:
-            self._window.advance(self._recorder)
+        if self._measured is not None:
+            self._window.advance(self._measured)
         rows, columns = self._window.rows, self._window.columns
-        figures = _figures(row, self._recorder)
+        figures = _figures(row, self._measured)
         lines = self._vacant(row) if self._window.empty else self._drawn()
         room = GUTTER + columns
         return [
@@ -174,21 +176,21 @@ class SmallChart(Inked):
         return lines
 
 
-def _figures(row: Row, recorder: Recorder | None) -> list[list[Part]]:
+def _figures(row: Row, measured: Measurements | None) -> list[list[Part]]:
     """What is measured now, a line each; of a model that does not answer or is not driven, that."""
     memory = _figure("mem", text.size(row.rss) if row.rss is not None else "")
     probe = row.probe
     if not row.answers:
         words = again_words(row.worker)
         return [[(f" {words}", "failure")]] if words else []
-    if probe is None or not probe.running or recorder is None:
-        return [[(f" {_not_driven()}" if recorder is not None and recorder.calls else "", "quiet")], memory]
-    rate = recorder.latest("calls") or 0.0
+    if probe is None or not probe.running or measured is None:
+        return [[(f" {_not_driven()}" if measured is not None and measured.calls else "", "quiet")], memory]
+    rate = measured.latest("calls") or 0.0
     scale = Scale.fit(rate, Unit.RATE, 1)
     errors = "failure" if probe.failing else "quiet"
     return [
-        _figure("p50", text.milliseconds(recorder.latest("worker.p50"))),
-        _figure("p99", text.milliseconds(recorder.latest("worker.p99"))),
+        _figure("p50", text.milliseconds(measured.latest("worker.p50"))),
+        _figure("p99", text.milliseconds(measured.latest("worker.p99"))),
         _figure("rate", f"{scale.amount(rate)} {scale.suffix}"),
         memory,
         _figure("fail", f"{probe.error_rate:.3g} /s", errors)

@@ -91,22 +91,22 @@ class StatusLine(Widget):
         app = screen.app
         if not app.is_open:
             return [(0, Content(""))]
-        engine, rows = app.engine, app.rows
+        status, rows = app.mirror.status, app.rows
         counts = [(5, Content.styled(text.count(len(rows.by_path), "model"), "$foreground"))]
         for word, role, weight in _WORDS:
             if number := rows.counts[word]:
                 counts.append((weight, Content.styled(f"{number} {word}", text.role_style(role))))
-        total, waiting = len(rows.by_path), engine.artifacts.uninspected
-        if engine.artifacts.scanning:
+        total, waiting = len(rows.by_path), status.uninspected
+        if status.scanning:
             counts.append((6, Content.styled("scanning", "$accent")))
         elif waiting >= _WORTH_TELLING:
             done = f"inspected {max(0, total - waiting):,} of {total:,}"
             counts.append((6, Content.styled(done, "$accent")))
-        if engine.artifacts.offline is not None:
+        if status.offline is not None:
             counts.append((10, Content.styled(" OFFLINE ", "bold reverse $error")))
-        if engine.book.role != "administer":
-            counts.append((8, Content.styled(f"may {engine.book.role}", "$warning")))
-        if engine.book.read_only:
+        if status.permissions.role != "administer":
+            counts.append((8, Content.styled(f"may {status.permissions.role}", "$warning")))
+        if status.permissions.read_only:
             counts.append((9, Content.styled(" READ-ONLY ", "bold reverse $warning")))
         if layers := app.sandbox_layers():
             active = sum(layer.active for layer in layers.values())

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from console.monitor.series import Marker, Recorder
+from console.engine.series import Measurements
+from console.records import Marker
 from console.ui.widgets.axis import Scale, Unit, highest_shown
 from console.ui.widgets.plot import DOTS_WIDE, Cell, Ink, Trace, ascii_column, braille_column, runs
 
@@ -64,7 +65,7 @@ class Window:
 
     @property
     def begins(self) -> float | None:
-        """The moment that its first column begins with, by the recorder's clock; None while it shows nothing."""
+        """The moment that its first column begins with, by the clock of what is measured; None while it is empty."""
         return None if self.end is None else (self.end - self.columns) * self.column_seconds
 
     @property
@@ -85,24 +86,24 @@ class Window:
             self.clear()
 
     def clear(self) -> None:
-        """Forget what was drawn, for another recorder, size or zoom."""
+        """Forget what was drawn, for other measurements, size or zoom."""
         self.end = None
         self._dots, self._cells = {}, {}
         self.live = [(" ", Ink.NONE)] * self.rows
         self.scale = Scale.fit(0.0, self.spec.unit, self.rows)
 
-    def advance(self, recorder: Recorder) -> bool:
-        """Catch up with the recorder; whether the finished columns have to be painted anew."""
-        end = recorder.index(self.dot_seconds, recorder.ended_at) // DOTS_WIDE
-        if recorder.ended_at is not None:  # what happened at the end stands in a finished column
+    def advance(self, measured: Measurements) -> bool:
+        """Catch up with the measurements; whether the finished columns have to be painted anew."""
+        end = measured.index(self.dot_seconds, measured.ended_at) // DOTS_WIDE
+        if measured.ended_at is not None:  # what happened at the end stands in a finished column
             end += 1
         moved = end != self.end
-        self._fetch(recorder, end)
+        self._fetch(measured, end)
         self.end = end
         scaled = self._rescale(moved)
         if moved:
             seconds = self.column_seconds
-            markers = tuple(recorder.markers((end - self.columns) * seconds, end * seconds))
+            markers = tuple(measured.markers((end - self.columns) * seconds, end * seconds))
             self.markers = markers
         self.live = self._drawn(end)
         return moved or scaled
@@ -134,12 +135,12 @@ class Window:
                 line[start : start + len(label)] = label
         return "".join(line)
 
-    def _fetch(self, recorder: Recorder, end: int) -> None:
+    def _fetch(self, measured: Measurements, end: int) -> None:
         first = (end - self.columns) * DOTS_WIDE - 1
         known = first if self.end is None else max(first, self.end * DOTS_WIDE)
         stop = (end + 1) * DOTS_WIDE
         columns = {
-            metric: recorder.bins(metric, stop - known, self.dot_seconds, end=stop) for metric in self.spec.metrics
+            metric: measured.bins(metric, stop - known, self.dot_seconds, end=stop) for metric in self.spec.metrics
         }
         for place in range(stop - known):
             self._dots[known + place] = {metric: values[place] for metric, values in columns.items()}

@@ -10,6 +10,7 @@ from typing import Any, Optional, Union
 from backends.core import registry, third_party
 from backends.core.frozen import Frozen
 from backends.core.source import Source
+from console.library_versions import noted
 from console.worker.child import (
     asking,
     calls,
@@ -31,7 +32,6 @@ from console.worker.child.main import Answer, Refusal, Request, Service
 from console.worker.child.mixed import mixed
 from console.worker.child.runnables import class_of, model_of
 from console.worker.child.tables import Table
-from console.worker.versions import noted
 from console.worker.wire import DTYPES, Frame, Head, Receiver
 
 COMPARED_ROWS = 500

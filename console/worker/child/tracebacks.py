@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any, Optional
 
 from backends.core.errors import ArtifactError
-from console.worker.versions import OtherVersion
+from console.library_versions import OtherVersion
 
 TEXT_CAP = 10_000
 FRAMES_CAP = 200

@@ -1,4 +1,4 @@
-"""The one thing that screens and commands talk to: it makes the rooms of one store and ends them, and decides nothing.
+"""The rooms of one store, made and ended together. What clients see of them is `console.engine.api`.
 
 Everything the rooms hand out is a plain record; what happens is told on `bus`. All of it runs on one event loop.
 """
@@ -34,7 +34,19 @@ from console.loading.record import Book
 from console.loading.remembered import Remembered
 from console.loading.starting import Starter
 from console.loading.unsealing import Unsealing
-from console.records import Event, Signature, WorkerState
+from console.records import (
+    Artifact,
+    Comparison,
+    Event,
+    Failure,
+    Permissions,
+    ProbeState,
+    Signature,
+    StoreStatus,
+    UpdateProgress,
+    WorkerState,
+    WorkerView,
+)
 from console.store.roots import why_not_writable
 from console.worker.inspector import Inspectors
 from console.worker.launcher import Launcher
@@ -218,6 +230,47 @@ class Engine:
             self.bus,
             self.failures,
         )
+
+    # what the rooms have, without making one
+
+    def status(self) -> StoreStatus:
+        """How the store stands."""
+        artifacts, sealing = self.artifacts, self.settings.sealing
+        return StoreStatus(
+            str(self.root),
+            Permissions(self.book.role, self.book.refusals(), self.book.why_read_only),
+            artifacts.scanning,
+            artifacts.offline,
+            artifacts.uninspected,
+            tuple(self.settled),
+            sealing.recipients,
+            bool(sealing.identity),
+        )
+
+    def known_rows(self) -> tuple[Artifact, ...]:
+        """All rows, in order of path."""
+        return self.artifacts.rows()
+
+    def known_row(self, path: str) -> Artifact | None:
+        """One row."""
+        return self.artifacts.row(path)
+
+    def known_workers(self) -> dict[str, WorkerView]:
+        """What is loaded, loading or dead, by path."""
+        return self.models.views()
+
+    def known_failures(self, since: int) -> tuple[Failure, ...]:
+        """Those that came, or came again, with the event of this number or later."""
+        return self.failures.since(since)
+
+    def known_probe(self, path: str) -> ProbeState | None:
+        """The probe of one path that runs, or ran last."""
+        return self.live.probe(path) if "live" in self.__dict__ else None
+
+    def known_update(self, path: str) -> tuple[UpdateProgress | None, Comparison | None]:
+        """Where an update of one path stands, and the candidate that waits."""
+        made = "updates" in self.__dict__
+        return (self.updates.progress(path), self.updates.pending(path)) if made else (None, None)
 
     # rooms behind these
 

@@ -1,4 +1,4 @@
-"""A recorder's measurements as csv: a row for each step of time, an empty cell where nothing was measured."""
+"""Measurements of a model as csv: a row for each step of time, an empty cell where nothing was measured."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from console.monitor.bins import METRICS, QUANTILES, RATES
-from console.monitor.series import Recorder
+from console.engine.series import Measurements
+from console.records import METRICS, QUANTILES, RATES
 
 
 def _decimals(value: float) -> str:
@@ -52,18 +52,18 @@ class Kept:
     steps: range
 
     @classmethod
-    def of(cls, recorder: Recorder, seconds: float) -> Kept:
-        """What a recorder keeps in steps of this width; no steps where nothing was measured."""
-        last, columns = recorder.kept(seconds)
-        measured = columns.get("calls", array("f"))
-        first = last + 1 - len(measured)
-        told = [first + place for place, value in enumerate(measured) if not math.isnan(value)]
+    def of(cls, measured: Measurements, seconds: float) -> Kept:
+        """What is kept in steps of this width; no steps where nothing was measured."""
+        last, columns = measured.kept(seconds)
+        calls = columns.get("calls", array("f"))
+        first = last + 1 - len(calls)
+        told = [first + place for place, value in enumerate(calls) if not math.isnan(value)]
         marks: dict[int, list[str]] = {}
-        for mark in recorder.markers(first * seconds, math.inf) if told else ():
+        for mark in measured.markers(first * seconds, math.inf) if told else ():
             marks.setdefault(int(mark.at // seconds), []).append(mark.word)
         telling = [*told[:1], *told[-1:], *marks]
         steps = range(min(telling), max(telling) + 1) if told else range(0)
-        return cls(seconds, first, columns, marks, time.time() - recorder.clock(), steps)
+        return cls(seconds, first, columns, marks, time.time() - measured.clock(), steps)
 
     def csv(self) -> str:
         """The table, with a header."""

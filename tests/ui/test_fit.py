@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from backends.core.inspection import Signature
-from console.loading.fit import fit_of, likely_target
 from console.records import DataColumns, Target
+from console.ui.fit import fit_of, likely_target
 
 NAMED = Signature(n_features=2, feature_names=("a", "b"))
 COUNTED = Signature(n_features=2)

@@ -9,8 +9,8 @@ from itertools import pairwise
 
 import pytest
 
-from console.monitor.export import COLUMNS, Kept
 from console.monitor.series import Recorder
+from console.ui.measured_csv import COLUMNS, Kept
 from tests.ui.measured import Clock, feed, story
 
 Table = list[dict[str, str]]

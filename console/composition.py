@@ -1,0 +1,68 @@
+"""Engines in this process, for the programs that need one: the one place that knows both sides of the door."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from console.config import Settings, load_settings
+
+if TYPE_CHECKING:
+    from console.engine.api import EngineApi
+    from console.records import PublicKey
+
+__all__ = ["LocalDoor", "open_store"]
+
+
+class LocalDoor:
+    """A Door to engines in this process. What it leads to is imported when it is gone through."""
+
+    def root(self, path: str) -> Path:
+        """The store that a path belongs to. Raises BadInput."""
+        from console.store.roots import place_of
+
+        return place_of(path).root
+
+    async def open(
+        self,
+        path: str,
+        *,
+        records: bool | None = None,
+        watch: bool = False,
+        on_failure: Callable[[Exception], None] = lambda _: None,
+    ) -> tuple[EngineApi, str]:
+        """The engine of the store that a path belongs to, and the place in it. Raises BadInput, Usage."""
+        from console.engine.local import LocalEngine
+        from console.store.roots import is_store, place_of
+
+        place, settings = place_of(path, as_artifact=not watch), load_settings()
+        kept = is_store(place.root) if records is None else records
+        engine = await LocalEngine.open(
+            place.root, settings, read_only=settings.read_only, watch=watch, records=kept, on_failure=on_failure
+        )
+        return engine, place.path
+
+    def new_signing_key(self, file: Path) -> PublicKey:
+        """Write a new private key for signing. Raises BadInput, Failed."""
+        from console.records import PublicKey
+        from console.trust.signing import generate, key_id
+
+        line = generate(file)
+        return PublicKey(line, key_id(line))
+
+    def new_identity(self, file: Path) -> PublicKey:
+        """Write a new identity of age; the recipient that belongs to it. Raises BadInput, Failed."""
+        from console.records import PublicKey
+        from console.trust.identity import generate_identity
+
+        return PublicKey(generate_identity(file))
+
+
+async def open_store(
+    root: Path, settings: Settings, on_failure: Callable[[Exception], None] = lambda _: None
+) -> EngineApi:
+    """The engine for the screens; what runs in the background is not begun yet. Raises BadInput, Refused."""
+    from console.engine.local import LocalEngine
+
+    return await LocalEngine.open(root, settings, read_only=settings.read_only, begin=False, on_failure=on_failure)

@@ -1,0 +1,43 @@
+"""Records as bytes: whatever an engine is asked and answers, for a client in another process.
+
+Text may hold what no UTF-8 does (file names are as os.fsdecode gives them), so that the bytes are JSON in ASCII.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+from console import errors
+from console.errors import ConsoleError
+from console.records import ErrorRecord
+
+__all__ = ["decode", "encode", "error_from", "error_record"]
+
+
+def encode(value: object) -> bytes:
+    """A record, or what is made of them, as bytes."""
+    return json.dumps(msgspec.to_builtins(value), separators=(",", ":")).encode("ascii")
+
+
+def decode(data: bytes, kind: Any) -> Any:
+    """The value of this type again. Raises ValueError for bytes that are none."""
+    return msgspec.convert(json.loads(data), kind)
+
+
+def error_record(error: ConsoleError) -> ErrorRecord:
+    """An error as a record; one of a class that only some room knows goes by the class of `console.errors` it is of."""
+    known = next(base.__name__ for base in type(error).__mro__ if vars(errors).get(base.__name__) is base)
+    return ErrorRecord(known, error.code, error.message, error.hint, error.failure)
+
+
+def error_from(record: ErrorRecord) -> ConsoleError:
+    """The error that a record tells of, to be raised."""
+    kind = vars(errors).get(record.error)
+    if not (isinstance(kind, type) and issubclass(kind, ConsoleError)):
+        kind = ConsoleError
+    error = kind(record.message, hint=record.hint, failure=record.failure)
+    error.code = record.code
+    return error

@@ -1,0 +1,82 @@
+"""How a store stands, who may do what in it, and what has changed since somebody last asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from console.records.artifacts import Artifact
+from console.records.events import Event
+from console.records.failures import Failure
+from console.records.updates import Comparison, UpdateProgress
+from console.records.workers import ProbeState, WorkerView
+
+
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    """What this user may do: the role in a word, and for each action that it does not give, a sentence that says why.
+
+    `why_read_only` says why nothing in the store may be changed, whoever asks; it is empty where it may.
+    """
+
+    role: str
+    refusals: dict[str, str] = field(default_factory=dict)
+    why_read_only: str = ""
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing in the store may be changed."""
+        return bool(self.why_read_only)
+
+    def refusal(self, action: str) -> str | None:
+        """Why an action is not this user's; None where it is."""
+        return self.refusals.get(action)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStatus:
+    """How the store at `root` stands.
+
+    `scanning` until its first scan is over, `offline` says why it cannot be seen now, `uninspected` counts artifacts
+    that wait for their inspection, `settled` are sentences about what a killed console had left, `recipients` are
+    those that artifacts are encrypted for, and `decrypts` tells whether an identity to load them with is named.
+    """
+
+    root: str
+    permissions: Permissions
+    scanning: bool = False
+    offline: str | None = None
+    uninspected: int = 0
+    settled: tuple[str, ...] = ()
+    recipients: tuple[str, ...] = ()
+    decrypts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateStatus:
+    """How the update of an artifact stands: the progress of one that runs, or the candidate that waits for a word."""
+
+    path: str
+    progress: UpdateProgress | None = None
+    pending: Comparison | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What has changed since the event with a number, up to the one numbered `last`: whole records, no differences.
+
+    `everything` = `rows` are all rows there are, else those that changed and `removed` those that are gone. Workers,
+    probes and updates are of the artifacts that something happened to, and so is `ended`: paths of which none is known.
+    """
+
+    last: int
+    status: StoreStatus
+    events: tuple[Event, ...] = ()
+    lost: bool = False
+    everything: bool = False
+    rows: tuple[Artifact, ...] = ()
+    removed: tuple[str, ...] = ()
+    workers: tuple[WorkerView, ...] = ()
+    ended: tuple[str, ...] = ()
+    probes: dict[str, ProbeState] = field(default_factory=dict)
+    updates: tuple[UpdateStatus, ...] = ()
+    failures: tuple[Failure, ...] = ()

@@ -1,0 +1,88 @@
+"""Records in words, for whoever tells a person of them: growth of memory, rates, spans of time, changes of content."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from console.records.trust import Change, Since
+from console.records.workers import Growth
+
+__all__ = ["CERTAIN", "change_words", "growth_words", "news", "rate_words", "span_words"]
+
+CERTAIN = 3.0
+"""Growth is told from this many standard errors on."""
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+_NEWS = 2
+
+
+def growth_words(growth: Growth | None) -> str:
+    """`memory grows by 1.2 KiB ± 0.1 KiB per call; …`, or how much growth would have gone unseen."""
+    if growth is None:
+        return "memory: too few readings to tell whether it grows"
+    if not growth.grows:
+        unseen = max(0.0, growth.per_call) + CERTAIN * growth.error
+        return f"memory: no growth seen (below {_size(unseen)} per call)"
+    told = f"memory grows by {_size(growth.per_call)} ± {_size(growth.error)} per call"
+    if growth.seconds_left is None or growth.limit is None:
+        return told
+    when = f"after about {span_words(growth.seconds_left)}" if growth.seconds_left else "now"
+    return f"{told}; reaches the limit of {_size(growth.limit)} {when} at this rate"
+
+
+def rate_words(rate: float) -> str:
+    """A rate to three digits, and to whole calls where it has more."""
+    return f"{rate:.3g}" if rate < 100 else f"{rate:,.0f}"
+
+
+def span_words(seconds: float) -> str:
+    """Seconds as people say them: `40 s`, `25 min`, `3 h`, `12 days`."""
+    for most, unit, words in ((90, 1, "s"), (5400, 60, "min"), (48 * 3600, 3600, "h"), (1000 * 86400, 86400, "days")):
+        if seconds < most:
+            return f"{max(1, round(seconds / unit))} {words}"
+    return "years"
+
+
+def _size(size: float) -> str:
+    unit = 0
+    while size >= 1000 and unit < len(_UNITS) - 1:
+        size, unit = size / 1024, unit + 1
+    return f"{size:.3g} {_UNITS[unit]}" if size < 100 else f"{size:.0f} {_UNITS[unit]}"
+
+
+def news(since: Since, alarming: Collection[str] = ()) -> str:
+    """What an operator is told of another content, in half a line: `now names os.system (was not there before)`.
+
+    Of the names that are new, only the `alarming` are told where there are any.
+    """
+    parts = _name_news(since, alarming)
+    parts += [change_words(one) for one in since.changes if one.what not in ("name", "size")]
+    parts = parts or [change_words(one) for one in since.changes]
+    rest = len(parts) - _NEWS
+    return "; ".join(parts[:_NEWS]) + (f"; and {rest} more" if rest > 0 else "")
+
+
+def _name_news(since: Since, alarming: Collection[str]) -> list[str]:
+    added = [one.name for one in since.changes if one.what == "name" and one.before is None]
+    added = [name for name in added if name in alarming] or added
+    removed = [one.name for one in since.changes if one.what == "name" and one.after is None]
+    parts = []
+    if added:
+        were = "was" if len(added) == 1 else "were"
+        parts.append(f"now names {_few(added)} ({were} not there before)")
+    if removed:
+        parts.append(f"no longer names {_few(removed)}")
+    return parts
+
+
+def _few(listed: list[str]) -> str:
+    return f"{', '.join(listed[:2])} and {len(listed) - 2} more" if len(listed) > 3 else ", ".join(listed)
+
+
+def change_words(change: Change) -> str:
+    """One change in a few words: `C 1.0 → 3.0`, `verdict safe → blocked`."""
+    name = change.name or change.what
+    if change.before is None:
+        return f"{name} is new" if change.what in ("finding", "name") else f"{name} is now {change.after}"
+    if change.after is None:
+        return f"{name} is gone"
+    return f"{name} {change.before} → {change.after}"

@@ -1,0 +1,76 @@
+"""The engine that a feeder stands for, typed as the real one is: each room asks the feeder by its own words."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from console.engine.api import EngineApi
+from console.engine.change_log import ChangeLog
+from console.errors import Usage
+from console.records import Changes, Event, Json, Layer, MissedEvents, StoreStatus
+from tests.ui.fed_rooms import FedArtifacts, FedData, FedInference, FedModels, FedMonitor, FedRoom
+from tests.ui.fed_updates import FedAcceleration, FedSecurity, FedUpdates
+from tests.ui.feeder import Feeder
+
+__all__ = ["FedEngine", "fed"]
+
+
+class FedDoctor(FedRoom):
+    """What to look at when something is odd."""
+
+    async def examine(self) -> dict[str, Json]:
+        return await self._feeder.examine()
+
+    async def remedies(self, layers: dict[str, Layer]) -> dict[str, str]:
+        return self._feeder.remedies(layers)
+
+
+class FedEngine:
+    """An EngineApi over a feeder."""
+
+    def __init__(self, feeder: Feeder) -> None:
+        self._feeder = feeder
+        self._log = ChangeLog(feeder)
+        self.artifacts = FedArtifacts(feeder)
+        self.models = FedModels(feeder)
+        self.data = FedData(feeder)
+        self.inference = FedInference(feeder)
+        self.monitor = FedMonitor(feeder)
+        self.updates = FedUpdates(feeder)
+        self.acceleration = FedAcceleration(feeder)
+        self.security = FedSecurity(feeder)
+        self.doctor = FedDoctor(feeder)
+
+    async def status(self) -> StoreStatus:
+        return self._feeder.status()
+
+    async def events(self, after: int = 0) -> MissedEvents:
+        return self._feeder.bus.missed(after)
+
+    async def follow(self, after: int = 0) -> AsyncIterator[Event]:
+        for event in self._feeder.bus.missed(after).events:
+            yield event
+        raise Usage("a feeder is not followed")
+
+    async def changes(self, after: int = -1, *, wait: bool = True, gather: float = 0.0) -> Changes:
+        if wait and after >= 0:
+            await self._log.happened(after)
+            await asyncio.sleep(gather)
+        return self._log.since(after)
+
+    async def begin(self) -> None:
+        self._feeder.begin()
+
+    async def close(self) -> None:
+        await self._feeder.close()
+
+
+def fed(feeder: Feeder, begun: Callable[[], object] = lambda: None) -> Callable[..., Awaitable[EngineApi]]:
+    """What opens the engine of a feeder for an application."""
+
+    async def opener(_on_failure: Callable[[Exception], None]) -> EngineApi:
+        begun()
+        return FedEngine(feeder)
+
+    return opener
