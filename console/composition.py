@@ -20,7 +20,7 @@ class LocalDoor:
 
     def root(self, path: str) -> Path:
         """The store that a path belongs to. Raises BadInput."""
-        from console.store.roots import place_of
+        from console.files.roots import place_of
 
         return place_of(path).root
 
@@ -34,7 +34,7 @@ class LocalDoor:
     ) -> tuple[EngineApi, str]:
         """The engine of the store that a path belongs to, and the place in it. Raises BadInput, Usage."""
         from console.engine.local import LocalEngine
-        from console.store.roots import is_store, place_of
+        from console.files.roots import is_store, place_of
 
         place, settings = place_of(path, as_artifact=not watch), load_settings()
         kept = is_store(place.root) if records is None else records
@@ -54,7 +54,7 @@ class LocalDoor:
     def new_identity(self, file: Path) -> PublicKey:
         """Write a new identity of age; the recipient that belongs to it. Raises BadInput, Failed."""
         from console.records import PublicKey
-        from console.trust.identity import generate_identity
+        from console.trust.age_keys import generate_identity
 
         return PublicKey(generate_identity(file))
 

@@ -16,7 +16,7 @@ from msgspec import Meta
 
 from console.config import Sealing, Settings, load_settings
 from console.errors import BadInput, Usage
-from console.store.recipe import Tables, read_recipe
+from console.recipes.recipe import Tables, read_recipe
 from console.trust.policy_file import Tables as PolicyTables
 from console.validation import Record, number_from, record_from
 

@@ -12,7 +12,7 @@ import pytest
 from console import config
 from console.cli.parser import commands_parser, console_parser
 from console.errors import Usage
-from console.store import recipe
+from console.recipes import recipe
 from console.trust import policy, policy_file
 from console.trust.roles import Role
 from console.ui.themes import THEMES

@@ -7,9 +7,9 @@ import os
 import time
 from collections.abc import Iterable
 
-from console.cli.opening import Opened, opened
 from console.cli.output import Output, columns
 from console.cli.parser import PROG
+from console.cli.session import Opened, opened
 from console.errors import Failed, Usage
 from console.nearest import nearest
 from console.records import AuditCheck, AuditEntry, Json

@@ -6,10 +6,10 @@ import argparse
 import shlex
 from collections.abc import Iterable
 
-from console.cli import shapes
+from console.cli import json_shapes
 from console.cli.data_files import absolute, narrate, read_as, target_of
-from console.cli.opening import narrated, opened
 from console.cli.output import Output, asked, columns, error_json, size_words
+from console.cli.session import narrated, opened
 from console.engine.api import EngineApi
 from console.errors import Failed
 from console.records import Candidate, Comparison, EventKind, RecipeFacts, Unchanged, UpdatePlan, Version
@@ -40,7 +40,7 @@ async def update(arguments: argparse.Namespace, output: Output) -> int:
             promoted = await _decided(engine, found, arguments, output)
         refused = promoted if isinstance(promoted, Failed) else None
         version = None if isinstance(promoted, Failed) else promoted
-        shape = shapes.comparison(found, version)
+        shape = json_shapes.comparison(found, version)
         if refused is not None:
             shape["error"] = error_json(refused)
         output.data(shape, lambda: [_outcome(found, version)])

@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from console.cli.opening import Opened
 from console.cli.output import Output
 from console.cli.piped import STDIN, piped
 from console.cli.progress import Progress
+from console.cli.session import Opened
 from console.errors import Usage
 from console.records import DataFile, ReadOptions, Target
 

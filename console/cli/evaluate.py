@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable
 
-from console.cli import shapes
+from console.cli import json_shapes
 from console.cli.data_files import data_named, read_as, read_data, refuse_terminal, target_of
-from console.cli.opening import opened
 from console.cli.output import Output, error_json
+from console.cli.session import opened
 from console.errors import Failed
 from console.records import Evaluated, Json, why_nothing
 
@@ -32,7 +32,7 @@ async def evaluate(arguments: argparse.Namespace, output: Output) -> int:
         "metrics": dict(found.metrics),
         "left_out": dict(found.causes),
         "notes": [*found.notes, *found.meanings],
-        "data": shapes.data(table),
+        "data": json_shapes.data(table),
         "warnings": output.warned,
     }
     if not found.metrics:

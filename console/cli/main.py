@@ -123,7 +123,7 @@ def _command(arguments: argparse.Namespace, output: Output, door: Door, screens:
         return 0
     from pkgutil import resolve_name
 
-    from console.cli.opening import run as run_command
+    from console.cli.session import run as run_command
 
     arguments.door = door
     return run_command(resolve_name(f"console.cli.{arguments.run}"), arguments, output)

@@ -7,10 +7,10 @@ import asyncio
 from collections.abc import Iterable
 from pathlib import Path
 
-from console.cli import shapes
+from console.cli import json_shapes
 from console.cli.data_files import data_named, read_as, read_data, refuse_terminal, target_of
-from console.cli.opening import Opened, opened
 from console.cli.output import Output, size_words
+from console.cli.session import Opened, opened
 from console.errors import BadInput, Usage
 from console.records import Json, Measured, ProbeState, WorkerView
 from console.records.words import growth_words, rate_words
@@ -30,7 +30,7 @@ async def probe(arguments: argparse.Namespace, output: Output) -> int:
             state = await _probed(store, arguments, named, output)
         view = await store.engine.models.worker(store.artifact)
         output.warn(state.warnings)
-        summary = {**shapes.probe_summary(state, view), "warnings": output.warned}
+        summary = {**json_shapes.probe_summary(state, view), "warnings": output.warned}
         output.line(summary, _progress(state, view) + _scored(state) + f"  ({state.stopped_why or 'done'})")
         if not output.as_json:
             output.lines(_summary(state))
@@ -63,7 +63,7 @@ async def _probed(store: Opened, arguments: argparse.Namespace, named: str | Non
 def _tick(state: ProbeState | None, view: WorkerView | None, second: int, output: Output) -> None:
     if state is None:
         return
-    value: dict[str, Json] = {"second": second, **shapes.probe(state, view)}
+    value: dict[str, Json] = {"second": second, **json_shapes.probe(state, view)}
     output.line(value, f"{second:>4} s  {_progress(state, view)}")
 
 

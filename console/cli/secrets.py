@@ -7,8 +7,8 @@ import shlex
 from pathlib import Path
 
 from console.cli.data_files import absolute
-from console.cli.opening import opened
 from console.cli.output import Output, columns, size_words
+from console.cli.session import opened
 from console.errors import Failed
 from console.records import Json, PublicKey, Standing
 

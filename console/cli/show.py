@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from backends.core.directories import is_artifact
-from console.cli import explained, shapes
+from console.cli import explained, json_shapes
 from console.cli.change import SETTLING
-from console.cli.opening import narrated, opened
 from console.cli.output import Output, columns, size_words
+from console.cli.session import narrated, opened
 from console.cli.sweep import NOT_INSPECTED, inspect_directory, table
 from console.errors import BadInput, Failed, Usage
 from console.records import Explanation, Json, Report, Verdict
@@ -23,7 +23,7 @@ async def ls(arguments: argparse.Namespace, output: Output) -> int:
     """Every artifact of a store or of a directory in one, or a single file; inspected, none of them run."""
     async with opened(arguments.door, arguments.store, records=False) as store:
         rows = sorted(await store.engine.artifacts.scan(store.path), key=lambda row: row.path)
-        output.data([shapes.row(artifact) for artifact in rows], lambda: table(rows))
+        output.data([json_shapes.row(artifact) for artifact in rows], lambda: table(rows))
     return 0
 
 
@@ -52,7 +52,7 @@ def code_of_one(report: Report) -> int:
 
 
 def _json(report: Report, told: Explanation) -> dict[str, Json]:
-    return shapes.report(report) | {"trust": shapes.judgement(report.judgement) | explained.trust_json(told)}
+    return json_shapes.report(report) | {"trust": json_shapes.judgement(report.judgement) | explained.trust_json(told)}
 
 
 def _only(report: Report, at: str) -> Report:
@@ -122,7 +122,7 @@ async def history(arguments: argparse.Namespace, output: Output) -> int:
             for version in versions
         ]
         output.data(
-            [shapes.version(version) for version in versions],
+            [json_shapes.version(version) for version in versions],
             lambda: columns(("  VERSION", "WHEN", "WHO", "DIGEST", "SIZE", "WHY"), rows, right=("SIZE",)),
         )
     return 0

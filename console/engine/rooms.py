@@ -14,26 +14,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console import event_loop
+from console.access.admission import Admission
+from console.access.control import Book
+from console.access.recipes import Recipes
+from console.catalog.artifacts import Artifacts
+from console.closing import close_each
 from console.config import Settings
 from console.errors import ConsoleError
 from console.events import Bus
-from console.loading.admission import Admission
-from console.loading.artifacts import Artifacts
-from console.loading.chosen import Chosen
-from console.loading.closing import close_each
-from console.loading.explaining import Explaining
-from console.loading.facts import Facts
-from console.loading.failures import Failures
-from console.loading.fleet import Fleet
-from console.loading.inspecting import inspect_directory_in, inspect_in, plan_in
-from console.loading.models import Models
-from console.loading.past import Past
-from console.loading.questions import Questions
-from console.loading.recipes import Recipes
-from console.loading.record import Book
-from console.loading.remembered import Remembered
-from console.loading.starting import Starter
-from console.loading.unsealing import Unsealing
+from console.files.roots import why_not_writable
+from console.inspection.cache import Remembered
+from console.inspection.decryption import Unsealing
+from console.inspection.explaining import Explaining
+from console.inspection.inspecting import inspect_directory_in, inspect_in, plan_in
+from console.inspection.previous_content import Past
+from console.inspection.service import Facts
+from console.recipes.chosen import Chosen
 from console.records import (
     Artifact,
     Comparison,
@@ -47,20 +43,24 @@ from console.records import (
     WorkerState,
     WorkerView,
 )
-from console.store.roots import why_not_writable
+from console.serving.failures import Failures
+from console.serving.inference import Questions
+from console.serving.loader import Starter
+from console.serving.models import Models
+from console.serving.supervisor import Fleet
 from console.worker.inspector import Inspectors
 from console.worker.launcher import Launcher
 from console.worker.limits import Limits
 
 if TYPE_CHECKING:
-    from console.loading.doctor import Doctor
-    from console.loading.model_data import DataOfModels
-    from console.loading.sealing import AtRest
-    from console.loading.signing import Signing
+    from console.doctor.doctor import Doctor
     from console.monitor.live import Live
+    from console.serving.model_data import DataOfModels
     from console.update.accelerating import Accelerating
+    from console.update.encryption import AtRest
     from console.update.service import Updates
-    from console.update.workshop import Workshop
+    from console.update.services import Workshop
+    from console.update.signing import Signing
 
 _PLACED = ("model_data", "signing", "at_rest", "doctor", "_workshop")
 """Rooms made when they are first asked that work in the store's directory."""
@@ -171,7 +171,7 @@ class Engine:
     @cached_property
     def model_data(self) -> DataOfModels:
         """Which data a model is driven with."""
-        from console.loading.model_data import DataOfModels
+        from console.serving.model_data import DataOfModels
 
         return DataOfModels(
             self.root, self._chosen, self.recipes, self._inspectors, self.book, self.bus, self._signature
@@ -194,27 +194,27 @@ class Engine:
     @cached_property
     def signing(self) -> Signing:
         """Who vouches for an artifact."""
-        from console.loading.signing import Signing
+        from console.update.signing import Signing
 
         return Signing(self.root, self.book)
 
     @cached_property
     def at_rest(self) -> AtRest:
         """Who can read an artifact on the disk."""
-        from console.loading.sealing import AtRest
+        from console.update.encryption import AtRest
 
         return AtRest(self.root, self._unsealing, self.book)
 
     @cached_property
     def doctor(self) -> Doctor:
         """What looks at the machine and the store when something is odd."""
-        from console.loading.doctor import Doctor
+        from console.doctor.doctor import Doctor
 
         return Doctor(self.root, self._launcher, self.book)
 
     @cached_property
     def _workshop(self) -> Workshop:
-        from console.update.workshop import Workshop
+        from console.update.services import Workshop
 
         return Workshop(
             self.root,

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
+from console.access.control import Book
 from console.errors import Failed
 from console.events import Bus
-from console.loading.fleet import Fleet
-from console.loading.questions import Questions
-from console.loading.record import Book
 from console.monitor.memory import MemorySampler, Readings, read_once
 from console.monitor.probe import Prober
 from console.monitor.series import Recorder
 from console.records import Event, Memory, Outcome, ProbePlan, ProbeState, WorkerView
+from console.serving.inference import Questions
+from console.serving.supervisor import Fleet
 
 _MARKS = {
     "worker.ready": "load",

@@ -11,7 +11,7 @@ from backends.core import registry
 from backends.core.findings import FINDING_CODES, KINDS
 from backends.core.inspection import Finding, Inspection, NameUse
 from console.records import Explanation, Judgement, Mention, Point, Reason, Since, Verdict
-from console.trust import names
+from console.trust import allow_list
 from console.trust.policy import Policy
 from console.trust.verdict import SEVERITY, weighed_findings
 
@@ -118,7 +118,7 @@ def _way_out(mentions: tuple[Mention, ...]) -> str:
 
 @functools.cache
 def _known_libraries() -> frozenset[str]:
-    return frozenset(module.partition(".")[0] for module, _ in names.allowed())
+    return frozenset(module.partition(".")[0] for module, _ in allow_list.allowed())
 
 
 def _once(uses: Iterable[NameUse], *, every_place: bool = False) -> Iterator[NameUse]:
@@ -132,12 +132,12 @@ def _once(uses: Iterable[NameUse], *, every_place: bool = False) -> Iterator[Nam
 
 def _group(use: NameUse, policy: Policy) -> tuple[str, str] | None:
     """What a name belongs to: (code, what it could do, or its library); None where it is known and harmless."""
-    if names.harmless(use):
+    if allow_list.harmless(use):
         return None
-    found = names.danger(use.module, use.name)
+    found = allow_list.danger(use.module, use.name)
     if found is not None:
         return "dangerous-name", found.could
-    if names.listed(use.module, use.name) or str(use) in policy.trusted:
+    if allow_list.listed(use.module, use.name) or str(use) in policy.trusted:
         return None
     return "unlisted-name", use.module.partition(".")[0]
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from console.errors import Refused
-from console.trust.people import name_of_user
+from console.trust.accounts import name_of_user
 
 __all__ = ["admitted"]
 

@@ -46,8 +46,8 @@ from console import os_errors
 from console.config import STORE_DIR, config_dir
 from console.errors import BadInput, Failed
 from console.sharing import make_own_directory
-from console.trust import names
-from console.trust.people import name_of_user
+from console.trust import allow_list
+from console.trust.accounts import name_of_user
 from console.trust.policy_file import DIGEST, POLICY_FILE, Pin, PolicyFile, add_pin, read_policy
 
 __all__ = [
@@ -111,7 +111,7 @@ class Policy:
         """Changes whenever a judgement could: with trusted names, pins, or the lists that come with the console."""
         told = [f"{name} {path}" for where in (self.trusted_in, self.untrusted_in) for name, path in where.items()]
         pins = (pin.digest for pin in self.pins)
-        return _fingerprint([names.data_fingerprint(), *sorted(self.trusted), *sorted(told), *pins])
+        return _fingerprint([allow_list.data_fingerprint(), *sorted(self.trusted), *sorted(told), *pins])
 
     def digest(self, *, own: bool) -> str:
         """Changes with the user's own file, or with the store's; "" where there is none."""

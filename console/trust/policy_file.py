@@ -20,7 +20,7 @@ from console.locks import locked
 from console.os_errors import hint, why
 from console.records import LayerName
 from console.sharing import Share, open_shared
-from console.trust import names
+from console.trust import allow_list
 from console.validation import Record, Text, parsed, record_from
 
 __all__ = ["DIGEST", "POLICY_FILE", "Pin", "PolicyFile", "add_pin", "read_policy"]
@@ -100,7 +100,7 @@ class Tables(Record, frozen=True):
     def __post_init__(self) -> None:
         for name in sorted(self.trusted):
             module, _dot, last = name.rpartition(".")
-            if danger := names.danger(module, last):
+            if danger := allow_list.danger(module, last):
                 raise ValueError(f"trusted holds '{name}', which could {danger.could}: no policy can allow it")
 
 

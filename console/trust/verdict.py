@@ -10,7 +10,7 @@ from backends.core.errors import ArtifactError, Unsupported
 from backends.core.findings import KINDS
 from backends.core.inspection import Finding, Inspection, Json, NameUse
 from console.records import Judgement, Reason, Verdict
-from console.trust import names
+from console.trust import allow_list
 from console.trust.policy import Policy
 from console.trust.policy_file import Pin
 
@@ -113,13 +113,13 @@ def _names(inspection: Inspection, policy: Policy) -> Iterator[tuple[Verdict, Re
     for use in inspection.names:
         key = (use.module, use.name)
         where = f", in {use.place}" if use.place and inspection.format == "archive" else ""
-        if (*key, where) in seen or names.harmless(use):
+        if (*key, where) in seen or allow_list.harmless(use):
             continue
         seen.add((*key, where))
-        found = names.danger(*key)
+        found = allow_list.danger(*key)
         if found is not None:
             yield Verdict.BLOCKED, Reason("dangerous-name", f"{use} could {found.could}{where}", use.offset)
-        elif names.listed(*key):
+        elif allow_list.listed(*key):
             continue
         elif str(use) in policy.trusted:
             source = policy.trusted_in.get(str(use), "the policy")

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from console.errors import BadInput, ConsoleError, Failed, Refused, Usage
-from console.loading.questions import open_data_file
+from console.files.opening import identity_of, open_artifact
+from console.files.snapshot import SealedBytes, digest_of, frozen, new_memory
 from console.records import OnnxComparison, ReadOptions, Target, Version
-from console.store.opening import identity_of, open_artifact
-from console.store.sealed import SealedBytes, digest_of, frozen, new_memory
-from console.update.replacing import Replacing
-from console.update.workshop import Workshop
+from console.serving.inference import open_data_file
+from console.update.promoter import Replacing
+from console.update.services import Workshop
 from console.worker.model import Worker
 from console.worker.onnx_export import export_onnx
 

@@ -7,13 +7,13 @@ import os
 from pathlib import Path
 
 from console.errors import BadInput, ConsoleError, Failed, Refused
-from console.loading.questions import open_data_file
-from console.loading.starting import Started
+from console.files.new_file import write_new
+from console.files.opening import identity_of
+from console.files.snapshot import SealedBytes, digest_of, frozen, new_memory
 from console.records import Json
-from console.store.new_file import write_new
-from console.store.opening import identity_of
-from console.store.sealed import SealedBytes, digest_of, frozen, new_memory
-from console.update.workshop import Workshop
+from console.serving.inference import open_data_file
+from console.serving.loader import Started
+from console.update.services import Workshop
 from console.worker.answers import Saved
 from console.worker.model import Worker
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from console.update.ground import Ground
-from console.update.workshop import Workshop
+from console.update.context import Ground
+from console.update.services import Workshop
 from console.worker.answers import HoldoutRows
 from console.worker.failures import ChildFailed
 from console.worker.model import Worker

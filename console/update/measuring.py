@@ -7,9 +7,9 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from console.errors import ConsoleError
-from console.loading.facts import Judged
-from console.loading.starting import Starter
+from console.inspection.service import Judged
 from console.records import DataFile, ReadOptions, Target
+from console.serving.loader import Starter
 from console.worker.model import Worker
 
 __all__ = ["Measurement", "Rows", "measure"]

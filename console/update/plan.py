@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 from console.errors import Usage
+from console.recipes.recipe import Recipe
 from console.records import Mode, Target, UpdatePlan
-from console.store.recipe import Recipe
 
 
 def plan_update(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from console.errors import ConsoleError
 from console.events import Bus
-from console.store import leavings
-from console.store.recovery import damaged, damaged_words, recover, unsettled
+from console.versions import leavings
+from console.versions.recovery import damaged, damaged_words, recover, unsettled
 
 __all__ = ["settle", "settle_or_tell"]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from console.files.links import require_no_link
 from console.records import Comparison, Json, Target, UpdatePlan, UpdateProgress, Version
-from console.store.links import require_no_link
 from console.update.converting import Converting
+from console.update.promoter import Replacing
 from console.update.recovering import settle, settle_or_tell
-from console.update.replacing import Replacing
+from console.update.services import Workshop
 from console.update.updater import Updater
-from console.update.workshop import Workshop
 
 
 class Updates:

@@ -9,10 +9,10 @@ from dataclasses import replace
 
 from console.errors import BadInput, ConsoleError, Failed
 from console.records import Comparison, Target, UpdatePlan, UpdateProgress, Verdict, Version
-from console.update.course import Course, Waiting
 from console.update.plan import plan_update
-from console.update.replacing import Replacing
-from console.update.workshop import Workshop
+from console.update.promoter import Replacing
+from console.update.run import Course, Waiting
+from console.update.services import Workshop
 
 __all__ = ["Updater"]
 

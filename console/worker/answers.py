@@ -11,9 +11,9 @@ from msgspec import Meta, Struct
 from backends.core.inspection import Json, Signature
 from console.records import DataColumns, DataFile, Evaluated, Outcome
 from console.safe_text import safe
+from console.worker.decode_records import Malformed, check_json, decoded
 from console.worker.failures import texts, version_texts, warning_texts
 from console.worker.shared import Buffer
-from console.worker.strict import Malformed, check_json, decoded
 from console.worker.wire import Head, WireError, size_of
 
 _MOST = sys.float_info.max

@@ -20,10 +20,10 @@ from console.free_memory import free_memory
 from console.os_errors import OF_THE_MACHINE, hint, why
 from console.records import DataColumns, ReadOptions
 from console.worker.answers import columns_from
+from console.worker.decode_records import Malformed, inspection_from
 from console.worker.failures import error_of, new_failure
 from console.worker.launcher import Launcher
 from console.worker.process import ChildProcess
-from console.worker.strict import Malformed, inspection_from
 from console.worker.wire import Head
 
 DEADLINE = 30.0

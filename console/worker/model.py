@@ -32,13 +32,13 @@ from console.worker.answers import (
     sample_from,
     saved_from,
 )
+from console.worker.decode_records import Malformed, decoded
 from console.worker.failures import error_of, new_failure, version_texts
 from console.worker.launcher import Launcher
 from console.worker.limits import Limits, SandboxPlan
 from console.worker.outputs import OutputFiles
 from console.worker.process import ChildProcess
 from console.worker.shared import Buffer, MappedFile
-from console.worker.strict import Malformed, decoded
 from console.worker.wire import Head
 
 T = TypeVar("T")

@@ -17,11 +17,11 @@ from console.errors import ConsoleError
 from console.library_versions import Versions
 from console.os_errors import hint, why
 from console.records import Failure, Layer, Memory
+from console.worker.cgroups import Group
+from console.worker.channel import Line
 from console.worker.deadlines import Deadlines
-from console.worker.exits import Exit, OomCounters, is_dying, is_stopped, resident_bytes
+from console.worker.exit_status import Exit, OomCounters, is_dying, is_stopped, resident_bytes
 from console.worker.failures import error_of, from_frame, new_failure
-from console.worker.groups import Group
-from console.worker.line import Line
 from console.worker.output import OutputRing
 from console.worker.shared import MappedFile
 from console.worker.wire import Head, WireError

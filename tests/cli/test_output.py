@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from console.cli import explained
+from console.cli.json_shapes import quantiles
 from console.cli.output import Output, columns, size_words
-from console.cli.shapes import quantiles
 from console.errors import BadInput, Failed
 from console.records import Difference, ExceptionInfo, Explanation, Failure, Frame, Point, Verdict
 from console.safe_text import as_ascii, in_utf8, safe

@@ -17,7 +17,7 @@ import psutil
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 
-from console.trust.identity import generate_identity
+from console.trust.age_keys import generate_identity
 from tests.sweeping import points
 
 pytestmark = [

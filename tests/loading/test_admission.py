@@ -16,10 +16,10 @@ import joblib
 import pytest
 import pytest_asyncio
 
+from console.access.admission import missing_layers, require_layers
 from console.config import STORE_DIR
 from console.engine.rooms import Engine
 from console.errors import BadInput, ConsoleError, NeedsReview, Refused
-from console.loading.admission import missing_layers, require_layers
 from console.records import Json, Judgement, Layer, Verdict
 from tests.loading.conftest import model
 from tests.warm import Opening

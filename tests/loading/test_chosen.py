@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from console.access.recipes import Recipes
 from console.config import state_dir
 from console.errors import Failed
-from console.loading.chosen import Chosen
-from console.loading.recipes import Recipes
+from console.recipes.chosen import Chosen
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 
 from backends.core.inspection import NameUse
 from console.engine.rooms import Engine
-from console.loading.compiling import may_compile
 from console.records import Inspection
+from console.serving.compiling import may_compile
 from tests.loading.conftest import model
 
 

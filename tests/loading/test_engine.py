@@ -16,8 +16,8 @@ import pytest
 from console.config import Settings
 from console.engine.rooms import Engine
 from console.errors import BadInput, ConsoleError, Failed, NeedsReview, Refused
-from console.loading import slot
 from console.records import Json, Verdict, WorkerState
+from console.serving import slot
 from tests.loading.conftest import model, until
 
 

@@ -14,10 +14,10 @@ import pytest
 from console.config import STORE_DIR, Settings
 from console.engine.rooms import Engine
 from console.errors import ConsoleError, Failed, Refused
-from console.store.journal import MOST_TOLD, Operation, encode
-from console.store.own_files import HISTORY, OwnFiles, artifact_key
-from console.store.recovery import damaged, recover
-from console.store.roots import place_of
+from console.files.roots import place_of
+from console.files.state_dir import HISTORY, OwnFiles, artifact_key
+from console.versions.journal import MOST_TOLD, Operation, encode
+from console.versions.recovery import damaged, recover
 from tests.cli.conftest import run as run
 from tests.cli.running import Run
 from tests.loading.conftest import model, until

@@ -7,12 +7,12 @@ from typing import Any
 import joblib
 import pytest
 
+from console.catalog import prefetcher
+from console.catalog.artifact_rows import Shelf
+from console.catalog.prefetcher import Preparing
 from console.engine.rooms import Engine
 from console.errors import BadInput
-from console.loading import preparing
-from console.loading.facts import Judged
-from console.loading.preparing import Preparing
-from console.loading.shelf import Shelf
+from console.inspection.service import Judged
 from console.records import Artifact, FileIdentity, Verdict
 from tests.loading.conftest import model, until
 
@@ -40,7 +40,7 @@ def row(path: str, size: int = 10, verdict: Verdict | None = Verdict.SAFE, *, se
 
 
 async def test_who_passes_by_prepares_nothing_and_who_stays_prepares_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preparing, "REST_S", 0.01)
+    monkeypatch.setattr(prefetcher, "REST_S", 0.01)
     shelf, seals = Shelf(), Seals()
     shelf.put([row("a"), row("b"), row("c")])
     found = Preparing(shelf, seals)
@@ -64,7 +64,7 @@ async def test_who_passes_by_prepares_nothing_and_who_stays_prepares_once(monkey
 async def test_what_is_not_safe_or_large_or_sealed_is_left_alone(
     other: Artifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(preparing, "REST_S", 0.01)
+    monkeypatch.setattr(prefetcher, "REST_S", 0.01)
     shelf, seals = Shelf(), Seals()
     shelf.put([other, row("b")])
     found = Preparing(shelf, seals)

@@ -24,9 +24,9 @@ from backends.core.frozen import Frozen
 from console.config import Settings
 from console.engine.rooms import Engine
 from console.errors import Conflict, ConsoleError
-from console.loading.facts import Facts, Judged
+from console.files.snapshot import digest_of
+from console.inspection.service import Facts, Judged
 from console.records import Verdict
-from console.store.sealed import digest_of
 from console.worker.limits import SandboxPlan
 from tests.loading import swapping
 from tests.loading.conftest import model

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from console.access.recipes import Recipes
 from console.errors import BadInput
-from console.loading.recipes import Recipes
 
 
 def test_a_recipe_is_read_once_and_again_when_its_file_changed(tmp_path: Path) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from backends.core.inspection import ArrayInfo, Inspection
-from console.loading.facts import CannotInspect
-from console.loading.remembered import Remembered, weight
+from console.files.opening import open_artifact
+from console.files.snapshot import SealedBytes, digest_of, seal
+from console.inspection.cache import Remembered, weight
+from console.inspection.service import CannotInspect
 from console.records import Verdict
-from console.store.opening import open_artifact
-from console.store.sealed import SealedBytes, digest_of, seal
 
 Sealing = Callable[[bytes, str], SealedBytes]
 

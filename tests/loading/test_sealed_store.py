@@ -17,11 +17,11 @@ from pyrage import decrypt, encrypt, x25519
 
 from console.config import Sealing, Settings
 from console.errors import BadInput, ConsoleError, NeedsReview, Refused
+from console.files.opening import open_artifact
+from console.files.snapshot import digest_of
+from console.inspection.seen import SeenContents
 from console.records import Json, Verdict
-from console.store.opening import open_artifact
-from console.store.sealed import digest_of
-from console.store.seen import SeenContents
-from console.trust.identity import generate_identity
+from console.trust.age_keys import generate_identity
 from tests.loading.conftest import model, until
 from tests.warm import Opening
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
+from console.catalog import survey
+from console.catalog.artifact_rows import Shelf
+from console.catalog.survey import Survey
 from console.errors import BadInput
-from console.loading import survey
-from console.loading.shelf import Shelf
-from console.loading.survey import Survey
 from console.records import Artifact, Judgement, Reason, Report, Verdict
 
 DAY = 86_400.0

@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 
 from console.config import state_dir
 from console.errors import BadInput
-from console.store import publish
+from console.versions import publish
 from tests.cli.conftest import run
 from tests.cli.running import Run
 from tests.store.conftest import needs_strace

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from console.catalog.catalog import Catalog, row_of
+from console.catalog.index import Index
+from console.catalog.scanning import Tally, scan_beneath
+from console.catalog.watcher import Watcher
 from console.errors import BadInput, Conflict
+from console.files import directories, roots
+from console.files.directories import digest_of_directory, open_directory
 from console.records import Artifact
-from console.store import directories, roots
-from console.store.catalog import Catalog, row_of
-from console.store.directories import digest_of_directory, open_directory
-from console.store.directory_swap import swap_directory
-from console.store.index import Index
-from console.store.scanning import Tally, scan_beneath
-from console.store.watcher import Watcher
+from console.versions.directory_swap import swap_directory
 from tests.safetensors_files import INDEX, packed, shard, write_shards
 from tests.store.test_watcher import Seen
 

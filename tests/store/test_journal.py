@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console.errors import Failed
-from console.store import journal as journal_module
-from console.store.journal import Journal, Operation, decode, encode
-from console.store.own_files import Busy, OwnFiles, artifact_key, artifact_lock, store_lock
+from console.files.state_dir import Busy, OwnFiles, artifact_key, artifact_lock, store_lock
+from console.versions import journal as journal_module
+from console.versions.journal import Journal, Operation, decode, encode
 
 A, B = "sha256:" + "a" * 64, "sha256:" + "b" * 64
 STEP = Operation("op1", "m.pkl", ".mc-op1.tmp", B, A, 2, 1, 1.5, "ann", "why", 3)

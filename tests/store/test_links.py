@@ -17,12 +17,13 @@ from pathlib import Path
 
 import pytest
 
+from console.catalog import watcher
+from console.catalog.catalog import Catalog, row_of
+from console.catalog.scanning import Tally, scan_beneath
+from console.catalog.watcher import Watcher
 from console.errors import BadInput
+from console.files import opening, roots, syscalls
 from console.records import FileIdentity
-from console.store import opening, roots, syscalls, watcher
-from console.store.catalog import Catalog, row_of
-from console.store.scanning import Tally, scan_beneath
-from console.store.watcher import Watcher
 from tests.store.test_watcher import PATIENCE, Seen
 
 MODEL = pickle.dumps({"a": list(range(20))}, 4)

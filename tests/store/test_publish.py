@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from console.errors import BadInput, Conflict, Failed
-from console.store import history, publish, recovery, sealed
-from console.store.own_files import HISTORY, artifact_key
-from console.store.publish import Promotion
+from console.files import snapshot
+from console.files.state_dir import HISTORY, artifact_key
+from console.versions import history, publish, recovery
+from console.versions.publish import Promotion
 
-Content = Callable[[bytes], sealed.SealedBytes]
+Content = Callable[[bytes], snapshot.SealedBytes]
 ME = Promotion("ann", "better", {"accuracy": 0.9})
 
 
@@ -252,7 +253,7 @@ def test_only_so_many_versions_are_kept_by_the_order_of_promotion(
     clock = iter((5e9, 1e9, 4e9, 2e9, 3e9))
     (store / "m.pkl").write_bytes(b"0")
     for data in (b"1", b"2", b"3", b"4"):
-        monkeypatch.setattr("console.store.publish.time.time", lambda: next(clock))
+        monkeypatch.setattr("console.versions.publish.time.time", lambda: next(clock))
         with content(data) as one:
             promotion = Promotion("ann", "x", keep=3)
             publish.publish(store, "m.pkl", one, promotion, replaces=digest((store / "m.pkl").read_bytes()))
@@ -307,7 +308,7 @@ def test_two_at_once_do_not_lose_an_update(store: Path, content: Content) -> Non
     assert isinstance(results[1], Conflict)
 
 
-def _outcome(store: Path, content: sealed.SealedBytes) -> object:
+def _outcome(store: Path, content: snapshot.SealedBytes) -> object:
     try:
         return publish.publish(store, "m.pkl", content, ME, replaces=digest(b"1"))
     except Conflict as error:

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from console.store import history, opening, publish, recovery, sealed
-from console.store.own_files import HISTORY, artifact_key
+from console.files import opening, snapshot
+from console.files.state_dir import HISTORY, artifact_key
+from console.versions import history, publish, recovery
 
 OLD, NEW = b"old" * 1000, b"new" * 1000
 PATH = "models/churn.pkl"
@@ -73,7 +74,7 @@ def check_settled(root: Path, before: bytes | None) -> None:
 def check_works(root: Path, tmp_path: Path) -> None:
     (tmp_path / "next").write_bytes(b"next")
     now = live(root)
-    with opening.open_artifact(tmp_path, "next") as opened, sealed.seal(opened) as content:
+    with opening.open_artifact(tmp_path, "next") as opened, snapshot.seal(opened) as content:
         promotion = publish.Promotion("tester", "next")
         publish.publish(root, PATH, content, promotion, replaces=digest(now) if now is not None else None)
     assert live(root) == b"next"

@@ -21,7 +21,8 @@ from hypothesis.stateful import (
 )
 
 from console.errors import BadInput, Conflict, Failed
-from console.store import history, opening, publish, recovery, sealed
+from console.files import opening, snapshot
+from console.versions import history, publish, recovery
 
 PATH = "m.pkl"
 DATA = st.sampled_from([bytes([65 + n]) * (n + 1) for n in range(6)])
@@ -55,10 +56,10 @@ class Publishing(RuleBasedStateMachine):
     def teardown(self) -> None:
         shutil.rmtree(self.base, ignore_errors=True)
 
-    def _content(self, data: bytes) -> sealed.SealedBytes:
+    def _content(self, data: bytes) -> snapshot.SealedBytes:
         (self.base / "candidate").write_bytes(data)
         with opening.open_artifact(self.base, "candidate") as opened:
-            return sealed.seal(opened)
+            return snapshot.seal(opened)
 
     def _took_effect(self, new: bytes) -> None:
         if self.live is not None:

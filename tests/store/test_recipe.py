@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from console.errors import BadInput
+from console.recipes import recipe
 from console.records import Mode
-from console.store import recipe
 
 WHOLE = """
 [data]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from console.errors import Conflict
-from console.store.recipe import read_recipe
-from console.store.recipe_draft import drafted, write
+from console.recipes.draft import drafted, write
+from console.recipes.recipe import read_recipe
 
 
 @pytest.fixture

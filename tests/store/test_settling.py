@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from console.errors import BadInput
-from console.store import history, publish, recovery
+from console.versions import history, publish, recovery
 from tests.cli.conftest import run
 from tests.cli.running import Run
 from tests.store.unprivileged import as_user, needs_root, public

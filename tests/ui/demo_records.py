@@ -30,9 +30,9 @@ from console.records import (
     WorkerState,
     WorkerView,
 )
+from console.trust.content_diff import difference, seen_of
 from console.trust.explain import explain
 from console.trust.policy import Policy
-from console.trust.since import difference, seen_of
 from console.trust.verdict import judge
 from tests.ui.feeder import Feeder
 

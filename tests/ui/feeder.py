@@ -9,7 +9,6 @@ from typing import Any
 from console.config import Settings
 from console.errors import BadInput, ConsoleError, Usage
 from console.events import Bus
-from console.loading.worker_logs import WorkerLog
 from console.records import (
     Artifact,
     Comparison,
@@ -35,6 +34,7 @@ from console.records import (
     WorkerView,
     target_words,
 )
+from console.serving.worker_logs import WorkerLog
 from console.trust.explain import explain
 from console.trust.policy import Policy
 from console.trust.roles import NEEDS, Permission, Role

@@ -16,7 +16,6 @@ from textual import events
 from backends.core.inspection import ArrayInfo, Signature
 from console.config import Settings
 from console.errors import BadInput, Failed
-from console.loading.worker_logs import WorkerLog
 from console.monitor.series import Recorder
 from console.records import (
     Change,
@@ -38,6 +37,7 @@ from console.records import (
     UpdateProgress,
     Verdict,
 )
+from console.serving.worker_logs import WorkerLog
 from console.ui.dialogs.confirm import ConfirmScreen, TypedYesScreen
 from console.ui.dialogs.place import PlaceScreen
 from console.ui.screens.home import HomeScreen

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from console.recipes.recipe import Gate
 from console.records import Candidate, Measured
-from console.store.recipe import Gate
 from console.update.gate import Doubts, judge_gate, lower_is_better, main_metric
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from console.errors import Usage
+from console.recipes.recipe import Data, Recipe, Retrain
 from console.records import Mode
-from console.store.recipe import Data, Recipe, Retrain
 from console.update.plan import plan_update
 
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from console.records import DataColumns, DataFile, Evaluated, Outcome
 from console.worker import answers
+from console.worker.decode_records import Malformed, decoded, inspection_from
 from console.worker.failures import from_frame
-from console.worker.strict import Malformed, decoded, inspection_from
 from console.worker.trainer import Trained
 from tests.worker.test_strict import WHOLE, sent
 

@@ -8,7 +8,7 @@ import pytest
 
 from backends.core.inspection import ArrayInfo, Finding, Inspection, ModelEntry, NameUse, Signature
 from console.worker.child.inspect import ITEMS_CAP, as_json
-from console.worker.strict import Malformed, inspection_from
+from console.worker.decode_records import Malformed, inspection_from
 
 WHOLE = Inspection(
     "joblib",

@@ -17,7 +17,7 @@ from console.records import ExportProgress, OnnxComparison, OnnxTiming
 from console.safe_text import safe
 from console.ui import text
 from console.ui.dialogs.confirm import ANSWERS
-from console.ui.paced import Paced
+from console.ui.throttled_screen import Paced
 
 _ROWS, _METHOD = 7, 28
 """Cells of the number of rows, and of what is told of one method."""

@@ -13,7 +13,7 @@ from textual.widget import Widget
 from console.errors import Refused
 from console.ui import text
 from console.ui.keys import BY_ID
-from console.ui.paced import Paced
+from console.ui.throttled_screen import Paced
 from console.ui.widgets.footer import Footer
 from console.ui.widgets.status import StatusLine
 
