@@ -8,11 +8,11 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from console.errors import BadInput, Failed, Refused
+from console.errors import AccessDeniedError, InputError, OperationError
 from console.events import Bus
 from console.files.roots import user_name
 from console.locks import LOCK_TRY_S, retried
-from console.records import AuditCheck, AuditEntry, Explanation, Inspection, Json, Judgement, Since
+from console.records import AuditCheck, AuditEntry, ContentDiff, Explanation, Inspection, Json, Judgement
 from console.trust import policy as policies
 from console.trust.audit import Audit
 from console.trust.explain import explain
@@ -24,7 +24,7 @@ _LOCK_WAIT = 3.0
 _Identity = tuple[int, int, int, int, int] | None
 
 
-class Book:
+class AccessControl:
     """Judges by the policy as last read, and says who may do what; writes consents and audit lines in the store.
 
     Without `records`, or where `why_read_only` says why nothing may be changed, what was done goes into the user's own
@@ -44,8 +44,8 @@ class Book:
         self._permission = permission(self._policy)
 
     def move(self, root: Path, *, why_read_only: str = "") -> None:
-        """Judge and write from now on for the store at `root`. Raises BadInput when its policy cannot be read: until it
-        can, `refresh` raises the same."""
+        """Judge and write from now on for the store at `root`. Raises InputError when its policy cannot be read: until
+        it can, `refresh` raises the same."""
         self._root, self.why_read_only = root, why_read_only
         self._writable = self._records and not why_read_only
         self._audit, self._own_audit = Audit(root), Audit(root, own=True)
@@ -67,15 +67,15 @@ class Book:
         return self._permission
 
     async def opened(self) -> None:
-        """Tell of files that do not count, and put on record what changed since the last record. Raises Refused where
-        this user may not even look, Failed."""
+        """Tell of files that do not count, and put on record what changed since the last record. Raises
+        AccessDeniedError where this user may not even look, OperationError."""
         await self.allow("look")
         for source in self._policy.sources:
             self._tell_ignored(source)
         await self._record_changes()
 
     async def refresh(self) -> None:
-        """Read the policy again where its files were touched. Raises BadInput when one cannot be read."""
+        """Read the policy again where its files were touched. Raises InputError when one cannot be read."""
         found = await asyncio.to_thread(self._identities)
         if found == self._files:
             return
@@ -91,7 +91,7 @@ class Book:
         """The verdict under the policy."""
         return judge(inspection, self._policy, digest)
 
-    def explain(self, found: Inspection | None, judgement: Judgement, since: Since | None) -> Explanation:
+    def explain(self, found: Inspection | None, judgement: Judgement, since: ContentDiff | None) -> Explanation:
         """The verdict in plain words."""
         return explain(found, judgement, self._policy, since)
 
@@ -138,21 +138,24 @@ class Book:
     async def allow(self, action: str, path: str = "", *, writes: bool = False) -> None:
         """Let the user do this, or put on record that they may not; with `writes` it changes something in the store.
 
-        Raises Refused with the role it takes, or with why nothing may be changed.
+        Raises AccessDeniedError with the role it takes, or with why nothing may be changed.
         """
         refusal = self.refusal(action)
         if refusal is not None:
-            with suppress(Failed):
+            with suppress(OperationError):
                 await self.note(action, path, None, f"refused: {refusal}")
-            raise Refused(refusal, hint="ask somebody who has that role")
+            raise AccessDeniedError(refusal, hint="ask somebody who has that role")
         if writes and self.read_only:
             hint = "`model-console doctor` tells what would let you"
-            raise Refused(f"this console is read-only: {self.why_read_only}", hint=hint)
+            raise AccessDeniedError(f"this console is read-only: {self.why_read_only}", hint=hint)
 
     async def consent(self, path: str, judgement: Judgement, digest: str, why: str) -> None:
-        """Pin a content the operator said yes to. Raises Refused where that is not theirs to say, Failed."""
+        """Pin a content the operator said yes to. Raises AccessDeniedError where that is not theirs to say,
+        OperationError."""
         if not self._writable:
-            raise Refused(f"{path} cannot be accepted: this console is read-only", hint="start it without --read-only")
+            raise AccessDeniedError(
+                f"{path} cannot be accepted: this console is read-only", hint="start it without --read-only"
+            )
         await self.allow("accept", path)
         await asyncio.to_thread(policies.accept, self._root, digest=digest, who=user_name(), why=why, artifact=path)
         self._policy = await asyncio.to_thread(policies.load_policy, self._root)
@@ -167,7 +170,7 @@ class Book:
     # audit
 
     async def note(self, action: str, path: str, digest: str | None, result: str, **detail: Json) -> None:
-        """Append one line to the audit log and wait until it is durable. Raises Failed.
+        """Append one line to the audit log and wait until it is durable. Raises OperationError.
 
         What may not be written in the store goes into the user's own log, as far as that can be written.
         """
@@ -178,12 +181,12 @@ class Book:
 
         try:
             await retried(append, wait=_LOCK_WAIT)
-        except Failed:
+        except OperationError:
             if self._writable:
                 raise
 
     def entries(self) -> tuple[AuditEntry, ...]:
-        """The audit log, oldest first; behind it what the user's own log has of this store. Raises BadInput."""
+        """The audit log, oldest first; behind it what the user's own log has of this store. Raises InputError."""
         return (*self._audit.entries(), *(replace(entry, log="own") for entry in self._own_audit.entries()))
 
     def verify(self) -> AuditCheck:
@@ -217,7 +220,7 @@ class Book:
         ):
             try:
                 last = await asyncio.to_thread(self._audit.last, word, uid)
-            except BadInput:
+            except InputError:
                 return
             if now[word] != (last.detail[word] if last is not None else ""):
                 known = "was changed outside the console" if last is not None else "is followed from now on"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 
-from console.errors import BadInput
+from console.errors import InputError
 from console.recipes.chosen import Chosen
 from console.recipes.recipe import Recipe, read_recipe, recipe_path
 from console.records import ReadOptions
@@ -37,7 +37,7 @@ class Recipes:
         self._said[path] = options
 
     def of(self, path: str) -> Recipe:
-        """The recipe of one artifact, all defaults where it has none. Raises BadInput with file and line."""
+        """The recipe of one artifact, all defaults where it has none. Raises InputError with file and line."""
         recipe, said = self.written(path), self._said.get(path)
         choice = self._chosen.of(path) if self._chosen is not None and not recipe.data.is_named else None
         if choice is not None:
@@ -46,7 +46,7 @@ class Recipes:
         return recipe if said is None else replace(recipe, data=recipe.data.read_as(said))
 
     def written(self, path: str) -> Recipe:
-        """The recipe as it stands in its file. Raises BadInput."""
+        """The recipe as it stands in its file. Raises InputError."""
         file = recipe_path(self.root / path)
         if file is None:
             return Recipe()
@@ -65,11 +65,11 @@ class Recipes:
         """The same where nobody can be told of a broken one: defaults."""
         try:
             return self.of(path)
-        except BadInput:
+        except InputError:
             return Recipe()
 
     def python(self, path: str) -> str | None:
-        """The interpreter that the model at `path` asks for, None for the console's own. Raises Refused."""
+        """The interpreter that the model at `path` asks for, None for the console's own. Raises AccessDeniedError."""
         python = self.or_default(path).environment.python
         return None if python is None else admitted(python, self.root, self._interpreters())
 

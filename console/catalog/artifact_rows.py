@@ -9,7 +9,7 @@ from operator import attrgetter
 from console.records import Artifact
 
 
-class Shelf:
+class ArtifactRows:
     """Rows by path; `revision` grows with every change."""
 
     def __init__(self) -> None:

@@ -9,20 +9,20 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from console.access.control import Book
+from console.access.control import AccessControl
 from console.access.recipes import Recipes
-from console.catalog.artifact_rows import Shelf
-from console.catalog.prefetcher import Preparing
+from console.catalog.artifact_rows import ArtifactRows
+from console.catalog.prefetcher import Prefetcher
 from console.catalog.survey import Survey
 from console.catalog.sweep import Sweep
 from console.catalog.watching import Watching
 from console.closing import close_each
-from console.errors import BadInput
+from console.errors import InputError
 from console.events import Bus
 from console.inspection.explaining import Explaining
-from console.inspection.service import Facts
+from console.inspection.service import InspectionService
 from console.records import Artifact, Event, Explanation, Report, Verdict
-from console.serving.supervisor import Fleet
+from console.serving.supervisor import Supervisor
 from console.worker.launcher import Launcher
 
 
@@ -36,11 +36,11 @@ class Artifacts:
     def __init__(
         self,
         root: Path,
-        facts: Facts,
+        facts: InspectionService,
         explaining: Explaining,
-        fleet: Fleet,
+        fleet: Supervisor,
         recipes: Recipes,
-        book: Book,
+        book: AccessControl,
         launcher: Launcher,
         bus: Bus,
         *,
@@ -54,11 +54,11 @@ class Artifacts:
         self._book = book
         self._launcher = launcher
         self._width = width
-        self._shelf = Shelf()
+        self._shelf = ArtifactRows()
         self._moved = moved
         self._watching = Watching(root, self._shelf, facts, fleet, recipes, bus, given=given, moved=self._move)
         self._survey = Survey(self._shelf, self.report, width=width)
-        self._preparing = Preparing(self._shelf, facts.seal)
+        self._preparing = Prefetcher(self._shelf, facts.seal)
 
     def _move(self, root: Path) -> None:
         self._root = root
@@ -92,7 +92,7 @@ class Artifacts:
     async def scan(self, path: str = "") -> tuple[Artifact, ...]:
         """One look at the whole store, or at one file or directory of it, with every artifact inspected.
 
-        Raises StoreOffline, and BadInput for a single file that cannot be read.
+        Raises StoreOffline, and InputError for a single file that cannot be read.
         """
         if path and not await asyncio.to_thread(os.path.isdir, self._root / path):
             return ((await self.report(path)).artifact,)
@@ -111,11 +111,11 @@ class Artifacts:
     # what is known of one
 
     async def report(self, path: str, *, digest: bool = False) -> Report:
-        """What is known of one artifact, inspected when it is not. Raises BadInput."""
+        """What is known of one artifact, inspected when it is not. Raises InputError."""
         return self._learned(await self._facts.report(await self._watching.row(path), digest=digest))
 
     async def inspect(self, path: str) -> Report:
-        """The report of one artifact, read from the disk and judged anew whatever is known of it. Raises BadInput."""
+        """The report of one artifact, read from the disk and judged anew whatever is known of it. Raises InputError."""
         await self._book.refresh()
         row = await self._watching.row_anew(path)
         self._facts.forget(path)
@@ -135,8 +135,8 @@ class Artifacts:
         return None if row is None else self._facts.known(path, row.identity)
 
     async def explain(self, path: str) -> Explanation:
-        """A verdict in plain words, and how the content differs from the one before it. Raises BadInput."""
-        with suppress(BadInput):
+        """A verdict in plain words, and how the content differs from the one before it. Raises InputError."""
+        with suppress(InputError):
             await self._book.refresh()
         return await self._explaining.of(await self.report(path))
 

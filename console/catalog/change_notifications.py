@@ -12,7 +12,7 @@ from console.files.roots import passed_links
 from console.os_errors import as_system_error, why
 
 if TYPE_CHECKING:
-    from console.catalog.observer import Noticed, Notices, Unseen
+    from console.catalog.observer import InotifyObserver, Noticed, Unseen
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Noticing:
         self._unseen = unseen
         self._noticed = noticed
         self._lost = lost
-        self._notices: Notices | None = None
+        self._notices: InotifyObserver | None = None
         self._why_polling = ""
         self._never = ""
         """Why it is not tried again: each time costs descriptors."""
@@ -70,9 +70,9 @@ class Noticing:
         if is_remote(kind):
             self._why_polling = f"on {kind}, other machines' changes make no notice"
             return False
-        from console.catalog.observer import Notices
+        from console.catalog.observer import InotifyObserver
 
-        notices = Notices(root, self._noticed, self._lost, self._unseen)
+        notices = InotifyObserver(root, self._noticed, self._lost, self._unseen)
         try:
             self._why_polling = notices.start() or ""
         except OSError as error:

@@ -190,7 +190,7 @@ def link_not_looked_at(path: str, error: OSError) -> Artifact:
 
 
 def row_of(root: Path, path: str) -> Artifact:
-    """The row of one path, without a scan. Raises BadInput when nothing is there."""
+    """The row of one path, without a scan. Raises InputError when nothing is there."""
     whole = root / path
     try:
         status = os.lstat(whole)

@@ -31,7 +31,7 @@ _WANTED = (
 )
 
 
-class Notices:
+class InotifyObserver:
     """The observer of one tree, from `start` to `stop`. `noticed` and `lost` are called on its threads."""
 
     def __init__(self, root: Path, noticed: Noticed, lost: Callable[[], None], unseen: Unseen = lambda _: None) -> None:

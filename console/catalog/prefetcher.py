@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from console.catalog.artifact_rows import Shelf
+from console.catalog.artifact_rows import ArtifactRows
 from console.errors import ConsoleError
 from console.inspection.service import Judged
 from console.records import FileIdentity, Verdict
 
-__all__ = ["Preparing"]
+__all__ = ["Prefetcher"]
 
 REST_S = 0.15
 """Whoever moves on within this time only passed by."""
@@ -22,13 +22,13 @@ Seals = Callable[[str], Awaitable[Judged]]
 """Freezes the bytes at a path and judges just those; the caller closes them. Raises ConsoleError."""
 
 
-class Preparing:
+class Prefetcher:
     """Has the selected artifact frozen and judged once, which leaves its inspection in the cache (see `Remembered`).
 
     It decides nothing: a load freezes and judges anew. What is not safe is not prefetched, since it needs a word first.
     """
 
-    def __init__(self, shelf: Shelf, seals: Seals) -> None:
+    def __init__(self, shelf: ArtifactRows, seals: Seals) -> None:
         self._shelf = shelf
         self._seals = seals
         self._selected: tuple[str, FileIdentity | None] | None = None

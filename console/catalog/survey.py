@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from console.catalog.artifact_rows import Shelf
-from console.errors import BadInput, ConsoleError
+from console.catalog.artifact_rows import ArtifactRows
+from console.errors import ConsoleError, InputError
 from console.records import Artifact, Report
 
 _DAY = 86_400.0
@@ -29,7 +29,7 @@ class Survey:
     before what is old, and within a day the small before the large.
     """
 
-    def __init__(self, shelf: Shelf, inspect: Callable[[str], Awaitable[Report]], *, width: int = 1) -> None:
+    def __init__(self, shelf: ArtifactRows, inspect: Callable[[str], Awaitable[Report]], *, width: int = 1) -> None:
         self._shelf = shelf
         self._inspect = inspect
         self._width = width
@@ -131,7 +131,7 @@ class Survey:
         if current is not None and current.identity == row.identity:
             self._shelf.put([replace(current, why=f"not inspected, because {error.message}")])
             current = self._shelf.get(row.path)
-        if not isinstance(error, BadInput):
+        if not isinstance(error, InputError):
             self._put_off.add(row.path)
         elif current is not None:
             self._failed[row.path] = current

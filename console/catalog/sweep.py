@@ -9,7 +9,7 @@ from pathlib import Path
 
 from console.catalog.scanning import Tally, scan_beneath
 from console.config import STORE_DIR
-from console.errors import BadInput, ConsoleError
+from console.errors import ConsoleError, InputError
 from console.files.filename_rules import is_named_as_model
 from console.inspection.service import described
 from console.records import Artifact, Judgement, Reason, Report, Verdict
@@ -22,7 +22,7 @@ class Sweep:
     """The reports of what lies beneath `top`, a directory of the store at `root`, at most `ahead` of them under way.
 
     A file that cannot be read is a report too; one that holds no model, and whose name promises none, is counted in
-    `tally`, which is whole once the reports have ended. Reading them raises BadInput when `top` cannot be listed.
+    `tally`, which is whole once the reports have ended. Reading them raises InputError when `top` cannot be listed.
     """
 
     def __init__(self, root: Path, top: str, inspect: Callable[[Artifact], Awaitable[Report]], ahead: int) -> None:
@@ -62,7 +62,7 @@ class Sweep:
         if row.problem is None:
             try:
                 return await self._inspect(row)
-            except BadInput as error:
+            except InputError as error:
                 judgement = Judgement(Verdict.UNSUPPORTED, (Reason("unreadable", error.message),))
             except ConsoleError as error:
                 judgement = Judgement(None, (Reason("not-inspected", f"not inspected, because {error.message}"),))

@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from console.access.recipes import Recipes
-from console.catalog.artifact_rows import Shelf
+from console.catalog.artifact_rows import ArtifactRows
 from console.catalog.catalog import Catalog, row_of
 from console.catalog.changes import Changes
 from console.catalog.index import Index, Remembered
-from console.errors import BadInput, ConsoleError
+from console.errors import ConsoleError, InputError
 from console.events import Bus
 from console.files.syscalls import give_memory_back
-from console.inspection.service import Facts
+from console.inspection.service import InspectionService
 from console.records import Artifact, Event
-from console.serving.supervisor import Fleet
+from console.serving.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from console.catalog.change_notifications import Coverage
@@ -46,9 +46,9 @@ class Watching:
     def __init__(
         self,
         root: Path,
-        shelf: Shelf,
-        facts: Facts,
-        fleet: Fleet,
+        shelf: ArtifactRows,
+        facts: InspectionService,
+        fleet: Supervisor,
         recipes: Recipes,
         bus: Bus,
         *,
@@ -133,21 +133,21 @@ class Watching:
         self.take(await asyncio.to_thread(look))
 
     async def row(self, path: str) -> Artifact:
-        """The row of one path, looked up on the disk where the shelf has none. Raises BadInput."""
+        """The row of one path, looked up on the disk where the shelf has none. Raises InputError."""
         known = self._shelf.get(path)
         return known if known is not None else await asyncio.to_thread(row_of, self._root, path)
 
     async def row_anew(self, path: str) -> Artifact:
         """The row of one path as the disk has it now; where it is another one, the watcher looks there as well.
 
-        Raises BadInput.
+        Raises InputError.
         """
         known = self._shelf.get(path)
         try:
             now = await asyncio.to_thread(row_of, self._root, path)
             if known is not None and (known.identity, known.problem) == (now.identity, now.problem):
                 return known
-        except BadInput:
+        except InputError:
             self._look_beside(path)
             raise
         self._look_beside(path)

@@ -15,9 +15,9 @@ from console.records import (
     Json,
     Judgement,
     Layer,
-    Measured,
     Memory,
     ProbeState,
+    Quantiles,
     Report,
     Version,
     WorkerView,
@@ -109,7 +109,7 @@ def _array(array: ArrayInfo) -> Json:
     return {"name": array.name, "shape": list(array.shape), "dtype": array.dtype, "bytes": array.bytes}
 
 
-def measured(found: Measured | None) -> Json:
+def measured(found: Quantiles | None) -> Json:
     """Quantiles in milliseconds; null where nothing was measured."""
     return None if found is None else {"p50": found.p50, "p90": found.p90, "p99": found.p99, "max": found.max}
 

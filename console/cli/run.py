@@ -11,8 +11,8 @@ from console.cli import json_shapes
 from console.cli.data_files import data_named, read_as, read_data, refuse_terminal, target_of
 from console.cli.output import Output, size_words
 from console.cli.session import Opened, opened
-from console.errors import BadInput, Usage
-from console.records import Json, Measured, ProbeState, WorkerView
+from console.errors import InputError, UsageError
+from console.records import Json, ProbeState, Quantiles, WorkerView
 from console.records.words import growth_words, rate_words
 
 
@@ -68,7 +68,7 @@ def _tick(state: ProbeState | None, view: WorkerView | None, second: int, output
 
 
 def _progress(state: ProbeState, view: WorkerView | None) -> str:
-    def part(name: str, found: Measured | None) -> str:
+    def part(name: str, found: Quantiles | None) -> str:
         return f"{name} p50 {found.p50:.2f} p99 {found.p99:.2f} ms" if found else f"{name} -"
 
     memory = f"rss {size_words(view.memory.rss)}" if view and view.memory else ""
@@ -114,7 +114,7 @@ def _converted_path(artifact: Path, to: str, out: str | None) -> Path:
         named = Path(out).absolute()
         honest = registry.named(to).honest_suffixes
         if named.suffix.lower() not in honest:
-            raise Usage(
+            raise UsageError(
                 f"--out {out} does not end as a {to} file does",
                 hint=f"name it {named.stem}{registry.named(to).suffix}, or with one of {' '.join(honest)}",
             )
@@ -122,4 +122,4 @@ def _converted_path(artifact: Path, to: str, out: str | None) -> Path:
     try:
         return artifact.with_suffix(registry.named(to).suffix).absolute()
     except Unsupported as error:
-        raise BadInput(str(error)) from None
+        raise InputError(str(error)) from None

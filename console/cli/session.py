@@ -13,7 +13,7 @@ from backends.core.directories import is_artifact
 from console import awake, ending, event_loop
 from console.cli.output import Output
 from console.engine.api import Door, EngineApi
-from console.errors import BadInput, NeedsReview
+from console.errors import InputError, NeedsReviewError
 from console.records import Event, EventKind, WorkerView
 
 Command = Callable[[argparse.Namespace, Output], Awaitable[int]]
@@ -28,7 +28,7 @@ async def opened(
     watch: bool = False,
     on_failure: Callable[[Exception], None] = lambda _: None,
 ) -> AsyncIterator[Opened]:
-    """The engine of the store that `path` belongs to, as the door opens it. Raises BadInput, Usage."""
+    """The engine of the store that `path` belongs to, as the door opens it. Raises InputError, UsageError."""
     engine, place = await door.open(path, records=records, watch=watch, on_failure=on_failure)
     try:
         status = await engine.status()
@@ -49,22 +49,22 @@ class Opened:
 
     @property
     def artifact(self) -> str:
-        """The path of one artifact. Raises BadInput for a directory."""
+        """The path of one artifact. Raises InputError for a directory."""
         if not self.path or not is_artifact(self.root / self.path):
-            raise BadInput(f"{self.root / self.path} is a directory", hint="name one artifact in it")
+            raise InputError(f"{self.root / self.path} is a directory", hint="name one artifact in it")
         return self.path
 
     async def load(self, arguments: argparse.Namespace, output: Output) -> WorkerView:
         """Load the artifact and say what is wrong with its answers.
 
-        Raises NeedsReview with the words to type, Refused, BadInput, Failed.
+        Raises NeedsReviewError with the words to type, AccessDeniedError, InputError, OperationError.
         """
         try:
             view = await self.engine.models.load(self.artifact, at=arguments.at, accept=arguments.accept)
             output.warn(view.warnings)
             return view
-        except NeedsReview as error:
-            raise NeedsReview(
+        except NeedsReviewError as error:
+            raise NeedsReviewError(
                 error.message,
                 hint='read what `model-console inspect` says of it; then add --accept "why you trust it"',
                 failure=error.failure,

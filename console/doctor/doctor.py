@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 
 from console import __version__
-from console.access.control import Book
+from console.access.control import AccessControl
 from console.config import STORE_DIR, cache_dir, config_dir, state_dir
 from console.doctor.fitness import trials
 from console.doctor.installation import installation
@@ -59,7 +59,7 @@ _INOTIFY = Path("/proc/sys/fs/inotify/max_user_watches")
 class Doctor:
     """Looks at the machine, the store at `root` and what the console's children are held in."""
 
-    def __init__(self, root: Path, launcher: Launcher, book: Book) -> None:
+    def __init__(self, root: Path, launcher: Launcher, book: AccessControl) -> None:
         self.root = root
         self._launcher = launcher
         self._book = book

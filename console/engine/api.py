@@ -39,7 +39,7 @@ from console.records import (
     Memory,
     MissedEvents,
     ModelData,
-    Outcome,
+    Prediction,
     ProbePlan,
     ProbeState,
     PublicKey,
@@ -48,8 +48,8 @@ from console.records import (
     Report,
     SeriesChunk,
     SeriesPosition,
+    SignatureStatus,
     SignedContents,
-    Standing,
     StoreStatus,
     SweepPart,
     Target,
@@ -75,7 +75,8 @@ class ArtifactsApi(Protocol):
         ...
 
     async def scan(self, path: str = "") -> tuple[Artifact, ...]:
-        """One look at the store, or at one file or directory of it, with every artifact inspected. Raises BadInput."""
+        """One look at the store, or at one file or directory of it, with every artifact inspected. Raises
+        InputError."""
         ...
 
     def sweep(self, path: str = "", *, digest: bool = False) -> AsyncIterator[SweepPart]:
@@ -87,15 +88,15 @@ class ArtifactsApi(Protocol):
         ...
 
     async def report(self, path: str, *, digest: bool = False) -> Report:
-        """What is known of one artifact, inspected when it is not. Raises BadInput."""
+        """What is known of one artifact, inspected when it is not. Raises InputError."""
         ...
 
     async def inspect(self, path: str) -> Report:
-        """The report of one artifact, read from the disk and judged anew whatever is known of it. Raises BadInput."""
+        """The report of one artifact, read from the disk and judged anew whatever is known of it. Raises InputError."""
         ...
 
     async def explain(self, path: str) -> Explanation:
-        """A verdict in plain words, and how the content differs from the one before it. Raises BadInput."""
+        """A verdict in plain words, and how the content differs from the one before it. Raises InputError."""
         ...
 
     async def prioritize(self, paths: tuple[str, ...]) -> None:
@@ -125,7 +126,7 @@ class ModelsApi(Protocol):
     async def load(self, path: str, *, at: str = "", accept: str | None = None) -> WorkerView:
         """Load an artifact; `accept` is why the operator says yes to one under review.
 
-        Raises NeedsReview, Refused, BadInput, Failed.
+        Raises NeedsReviewError, AccessDeniedError, InputError, OperationError.
         """
         ...
 
@@ -134,11 +135,12 @@ class ModelsApi(Protocol):
         ...
 
     async def unload(self, path: str) -> None:
-        """End the workers of an artifact at once, and what drives them. Raises Refused."""
+        """End the workers of an artifact at once, and what drives them. Raises AccessDeniedError."""
         ...
 
     async def set_copies(self, path: str, count: int) -> WorkerView:
-        """Have this many workers answer for a loaded artifact. Raises Usage, Failed, and what `load` raises."""
+        """Have this many workers answer for a loaded artifact. Raises UsageError, OperationError, and what `load`
+        raises."""
         ...
 
     async def log(self, path: str, after: int = 0) -> LogPart | None:
@@ -150,7 +152,8 @@ class DataApi(Protocol):
     """The data that models are driven with: recipes, choices, and files of the engine's machine."""
 
     async def of(self, path: str) -> ModelData:
-        """The data of a model, with why where it must be asked for. Raises BadInput for a recipe that is malformed."""
+        """The data of a model, with why where it must be asked for. Raises InputError for a recipe that is
+        malformed."""
         ...
 
     async def chosen(self, path: str) -> ModelData:
@@ -158,7 +161,7 @@ class DataApi(Protocol):
         ...
 
     async def recipe(self, path: str) -> RecipeFacts:
-        """The recipe of an artifact, with what was chosen where it names no data. Raises BadInput."""
+        """The recipe of an artifact, with what was chosen where it names no data. Raises InputError."""
         ...
 
     async def expected(self, path: str) -> Expected:
@@ -166,11 +169,11 @@ class DataApi(Protocol):
         ...
 
     async def columns(self, path: str, data: str) -> DataColumns:
-        """The columns of a data file, read in a sandboxed child. Raises BadInput, Failed."""
+        """The columns of a data file, read in a sandboxed child. Raises InputError, OperationError."""
         ...
 
     async def choose(self, path: str, data: str, target: Target | None) -> None:
-        """Use this data for a model from now on. Raises Refused; Failed where it cannot be remembered."""
+        """Use this data for a model from now on. Raises AccessDeniedError; Failed where it cannot be remembered."""
         ...
 
     async def draft(self, path: str, data: str, target: Target | None) -> Draft:
@@ -178,7 +181,8 @@ class DataApi(Protocol):
         ...
 
     async def write_recipe(self, path: str, draft: Draft) -> None:
-        """Write a draft beside the model, on record. Raises Refused, BadInput, Conflict, Failed."""
+        """Write a draft beside the model, on record. Raises AccessDeniedError, InputError, ConflictError,
+        OperationError."""
         ...
 
     async def read_as(self, path: str, options: ReadOptions) -> None:
@@ -206,7 +210,7 @@ class InferenceApi(Protocol):
     ) -> AsyncIterator[DataReading]:
         """Open a data file in the worker, where it is not yet; with `limit` its first rows only.
 
-        Raises BadInput with the differences of the columns, Usage, Failed.
+        Raises InputError with the differences of the columns, UsageError, OperationError.
         """
         ...
 
@@ -226,10 +230,10 @@ class InferenceApi(Protocol):
         target: Target | None = None,
         outputs: bool = True,
         score: bool = False,
-    ) -> Outcome:
+    ) -> Prediction:
         """Answers for rows `start` to `stop` of a data file, or for typed `rows`.
 
-        Raises Refused, BadInput, Usage, Failed.
+        Raises AccessDeniedError, InputError, UsageError, OperationError.
         """
         ...
 
@@ -245,12 +249,13 @@ class InferenceApi(Protocol):
     ) -> AsyncIterator[Answers]:
         """Answers for all rows of a data file, or its first, in as few calls as may be, in the forms of files.
 
-        Raises Refused, BadInput, Usage, Failed.
+        Raises AccessDeniedError, InputError, UsageError, OperationError.
         """
         ...
 
     async def evaluate(self, path: str, *, data: str | None = None, target: Target | None = None) -> Evaluated:
-        """How a model does on a data file with a target. Raises Refused, Usage, BadInput, Failed."""
+        """How a model does on a data file with a target. Raises AccessDeniedError, UsageError, InputError,
+        OperationError."""
         ...
 
 
@@ -266,15 +271,16 @@ class MonitorApi(Protocol):
         rate: float | None = None,
         batch: int = 1,
     ) -> ProbePlan:
-        """How a model would be driven, with what nobody named from its recipe and the settings. Raises Usage."""
+        """How a model would be driven, with what nobody named from its recipe and the settings. Raises UsageError."""
         ...
 
     async def start(self, path: str, plan: ProbePlan | None = None, *, seconds: float | None = None) -> ProbeState:
-        """Begin to drive a loaded model, in place of a probe that runs. Raises Refused, Failed, BadInput, Usage."""
+        """Begin to drive a loaded model, in place of a probe that runs. Raises AccessDeniedError, OperationError,
+        InputError, UsageError."""
         ...
 
     async def set(self, path: str, *, rate: float | None = None, batch: int | None = None) -> None:
-        """Change a probe while it runs. Raises Failed when there is none."""
+        """Change a probe while it runs. Raises OperationError when there is none."""
         ...
 
     async def stop(self, path: str) -> ProbeState | None:
@@ -282,7 +288,7 @@ class MonitorApi(Protocol):
         ...
 
     async def finished(self, path: str) -> ProbeState:
-        """Wait for the probe of one artifact to end by itself. Raises Failed when there is none."""
+        """Wait for the probe of one artifact to end by itself. Raises OperationError when there is none."""
         ...
 
     async def probe(self, path: str) -> ProbeState | None:
@@ -294,8 +300,8 @@ class MonitorApi(Protocol):
         ...
 
     async def series(self, path: str, wanted: tuple[SeriesPosition, ...] = ()) -> SeriesChunk | None:
-        """What is measured after these positions; None where nothing was ever loaded. Raises Usage for a width that
-        is not kept."""
+        """What is measured after these positions; None where nothing was ever loaded. Raises UsageError for a width
+        that is not kept."""
         ...
 
     async def failures(self) -> tuple[Failure, ...]:
@@ -309,13 +315,13 @@ class UpdatesApi(Protocol):
     async def plan(
         self, path: str, *, data: str | None = None, target: Target | None = None, at: str = ""
     ) -> UpdatePlan:
-        """What an update would do, from the recipe and what was named. Raises BadInput, Usage."""
+        """What an update would do, from the recipe and what was named. Raises InputError, UsageError."""
         ...
 
     async def run(self, plan: UpdatePlan) -> Comparison:
         """Retrain, judge and measure a candidate; it waits for `promote` or `discard`.
 
-        Raises NeedsReview, Refused, BadInput, Usage, Conflict, Failed.
+        Raises NeedsReviewError, AccessDeniedError, InputError, UsageError, ConflictError, OperationError.
         """
         ...
 
@@ -324,23 +330,24 @@ class UpdatesApi(Protocol):
         ...
 
     async def cancel(self, path: str) -> None:
-        """End an update that runs; nothing is changed by it. Raises Refused."""
+        """End an update that runs; nothing is changed by it. Raises AccessDeniedError."""
         ...
 
     async def promote(self, path: str, why: str) -> Version:
-        """Put the waiting candidate in place, atomically. Raises Refused, Conflict, Failed."""
+        """Put the waiting candidate in place, atomically. Raises AccessDeniedError, ConflictError, OperationError."""
         ...
 
     async def discard(self, path: str) -> None:
-        """Let go of the waiting candidate. Raises Refused, and Failed when there is none."""
+        """Let go of the waiting candidate. Raises AccessDeniedError, and OperationError when there is none."""
         ...
 
     async def history(self, path: str) -> tuple[Version, ...]:
-        """The versions of an artifact, newest first. Raises BadInput, Failed."""
+        """The versions of an artifact, newest first. Raises InputError, OperationError."""
         ...
 
     async def rollback(self, path: str, version: int | None = None) -> Version:
-        """Promote an old version (None: the one before). Raises Refused, BadInput, Conflict, Failed."""
+        """Promote an old version (None: the one before). Raises AccessDeniedError, InputError, ConflictError,
+        OperationError."""
         ...
 
     async def convert(
@@ -348,7 +355,7 @@ class UpdatesApi(Protocol):
     ) -> dict[str, Json]:
         """Write the model to the new file `out` in another format, and check that it answers alike.
 
-        Raises NeedsReview, Refused, BadInput, Failed.
+        Raises NeedsReviewError, AccessDeniedError, InputError, OperationError.
         """
         ...
 
@@ -361,12 +368,13 @@ class AccelerationApi(Protocol):
     ) -> AsyncIterator[ExportProgress]:
         """Export the artifact to ONNX and compare; the export waits for `write` or `discard`.
 
-        Raises Usage without rows, NeedsReview, Refused, BadInput, Failed (no export answers alike).
+        Raises UsageError without rows, NeedsReviewError, AccessDeniedError, InputError, OperationError (no export
+        answers alike).
         """
         ...
 
     async def write(self, path: str) -> Version:
-        """Put the export that waits beside its model. Raises Conflict, Refused, Failed."""
+        """Put the export that waits beside its model. Raises ConflictError, AccessDeniedError, OperationError."""
         ...
 
     async def discard(self, path: str) -> None:
@@ -380,16 +388,17 @@ class SecurityApi(Protocol):
     async def sign(self, beneath: str, key: str) -> SignedContents:
         """Sign what an artifact holds now, or all of a directory, with the private key in a file.
 
-        Raises BadInput, Refused, Conflict, Failed.
+        Raises InputError, AccessDeniedError, ConflictError, OperationError.
         """
         ...
 
-    async def verify(self, beneath: str, keys: tuple[str, ...] = ()) -> tuple[Standing, ...]:
-        """How each artifact there stands with its signatures by these keys (none: the policy's). Raises Usage."""
+    async def verify(self, beneath: str, keys: tuple[str, ...] = ()) -> tuple[SignatureStatus, ...]:
+        """How each artifact there stands with its signatures by these keys (none: the policy's). Raises UsageError."""
         ...
 
     async def check_encryption(self) -> None:
-        """Make sure that something can be encrypted for the recipients in the settings. Raises Refused, Failed."""
+        """Make sure that something can be encrypted for the recipients in the settings. Raises AccessDeniedError,
+        OperationError."""
         ...
 
     async def encrypt(
@@ -397,14 +406,15 @@ class SecurityApi(Protocol):
     ) -> EncryptedFile:
         """Write the artifact encrypted: to `out`, or beside it; with `replace` in its stead.
 
-        Raises Refused, BadInput, Conflict, Failed.
+        Raises AccessDeniedError, InputError, ConflictError, OperationError.
         """
         ...
 
     async def decrypt(self, path: str, identity: str | None, out: str) -> int:
         """Write what an encrypted artifact holds to a new file, which its owner alone may read; its size.
 
-        `identity` is a file to use in place of that in the settings. Raises BadInput, Refused, Failed.
+        `identity` is a file to use in place of that in the settings. Raises InputError, AccessDeniedError,
+        OperationError.
         """
         ...
 
@@ -413,7 +423,7 @@ class SecurityApi(Protocol):
         ...
 
     async def audit(self) -> tuple[AuditEntry, ...]:
-        """The audit log, oldest first; behind it what the user's own log has of this store. Raises BadInput."""
+        """The audit log, oldest first; behind it what the user's own log has of this store. Raises InputError."""
         ...
 
     async def verify_audit(self) -> AuditCheck:
@@ -514,7 +524,7 @@ class Door(Protocol):
     """How a program comes by engines, and by what needs none."""
 
     def root(self, path: str) -> Path:
-        """The store that a path belongs to. Raises BadInput."""
+        """The store that a path belongs to. Raises InputError."""
         ...
 
     async def open(
@@ -528,16 +538,16 @@ class Door(Protocol):
         """The engine of the store that a path belongs to, and the place in it ("" = the store itself).
 
         `records` tells whether what is done goes to the store's own files: always, never, or (None) where the store
-        has some already. `on_failure` hears of what nobody expected in the background. Raises BadInput, Usage.
+        has some already. `on_failure` hears of what nobody expected in the background. Raises InputError, UsageError.
         """
         ...
 
     def new_signing_key(self, file: Path) -> PublicKey:
-        """Write a new private key for signing. Raises BadInput, Failed."""
+        """Write a new private key for signing. Raises InputError, OperationError."""
         ...
 
     def new_identity(self, file: Path) -> PublicKey:
-        """Write a new identity of age; the recipient that belongs to it. Raises BadInput, Failed."""
+        """Write a new identity of age; the recipient that belongs to it. Raises InputError, OperationError."""
         ...
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from console.engine.reporting import reported
 from console.engine.rooms import Engine
-from console.errors import BadInput, Usage
+from console.errors import InputError, UsageError
 from console.records import (
     AnswerFile,
     Answers,
@@ -26,14 +26,14 @@ from console.records import (
     KnownFacts,
     LogPart,
     Memory,
-    Outcome,
+    Prediction,
     ProbePlan,
     ProbeState,
     Report,
     SeriesChunk,
     SeriesPosition,
+    SignatureStatus,
     SignedContents,
-    Standing,
     SweepPart,
     SweepTotals,
     Target,
@@ -172,7 +172,7 @@ class LocalInference(_Room):
         target: Target | None = None,
         outputs: bool = True,
         score: bool = False,
-    ) -> Outcome:
+    ) -> Prediction:
         """Answers for rows `start` to `stop` of a data file, or for typed `rows`."""
         return await self._rooms.questions.predict(
             path,
@@ -253,7 +253,7 @@ class LocalMonitor(_Room):
         try:
             return None if recorder is None else recorder.chunk(wanted)
         except KeyError as error:
-            raise Usage(f"nothing is measured in steps of {error} seconds") from None
+            raise UsageError(f"nothing is measured in steps of {error} seconds") from None
 
     async def failures(self) -> tuple[Failure, ...]:
         """What went wrong last, newest last."""
@@ -304,7 +304,7 @@ class LocalUpdates(_Room):
         try:
             return await self._rooms.updates.convert(path, to, Path(out), at=at, accept=accept)
         except FileExistsError:
-            raise BadInput(f"{out} is there already", hint="name another place with --out") from None
+            raise InputError(f"{out} is there already", hint="name another place with --out") from None
 
 
 class LocalAcceleration(_Room):
@@ -344,7 +344,7 @@ class LocalSecurity(_Room):
         line, digests = await self._rooms.signing.sign(beneath, Path(key))
         return SignedContents(line, key_id(line), digests)
 
-    async def verify(self, beneath: str, keys: tuple[str, ...] = ()) -> tuple[Standing, ...]:
+    async def verify(self, beneath: str, keys: tuple[str, ...] = ()) -> tuple[SignatureStatus, ...]:
         """How each artifact there stands with its signatures by these keys (none: the policy's)."""
         return await self._rooms.signing.verify(beneath, keys)
 

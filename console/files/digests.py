@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 
-from console.errors import BadInput, Conflict
+from console.errors import ConflictError, InputError
 from console.files import opening, snapshot
 from console.files.opening import OpenedFile
 
@@ -29,9 +29,9 @@ def digest_at(directory: int, name: str) -> str | None:
             return ""
         try:
             return snapshot.digest_of(opened)
-        except Conflict:
+        except ConflictError:
             return ""
-        except BadInput as error:
+        except InputError as error:
             raise OSError(errno.EIO, error.message) from None
 
 

@@ -12,7 +12,7 @@ from types import TracebackType
 
 from backends.core.directories import format_of, members_of
 from backends.core.errors import Unsupported
-from console.errors import BadInput, Conflict
+from console.errors import ConflictError, InputError
 from console.files import opening, snapshot
 from console.files.opening import OpenedFile, open_artifact
 from console.records import Artifact, FileIdentity
@@ -60,12 +60,12 @@ class OpenedDirectory:
 
 
 def refuse_to_load_directory(root: Path, path: str) -> None:
-    """Raise BadInput where the artifact at `path` is a directory: why nothing is loaded from it, and what to do."""
+    """Raise InputError where the artifact at `path` is a directory: why nothing is loaded from it, and what to do."""
     try:
         why = format_of(os.listdir(root / path))[0].not_loadable
     except (OSError, Unsupported):
         return
-    raise BadInput(f"{path} can be inspected but not run: {why}")
+    raise InputError(f"{path} can be inspected but not run: {why}")
 
 
 def row_of_directory(place: str | Path, path: str, names: Collection[str]) -> Artifact | None:
@@ -89,7 +89,7 @@ def row_of_directory(place: str | Path, path: str, names: Collection[str]) -> Ar
 def open_directory(root: Path, path: str) -> OpenedDirectory:
     """Open the artifact that is the directory at `path` beneath the store's root, and its members, following no link.
 
-    Raises BadInput with one sentence for what is none, and for a member that cannot be read.
+    Raises InputError with one sentence for what is none, and for a member that cannot be read.
     """
     base = opening.open_root(root)
     try:
@@ -109,7 +109,7 @@ def open_directory(root: Path, path: str) -> OpenedDirectory:
 def digest_of_directory(opened: OpenedDirectory) -> str:
     """`sha256:…` of the manifest: a line with digest, size and name of each member, in order of their names.
 
-    Raises Conflict when a member, or which there are, changed meanwhile, BadInput when one cannot be read.
+    Raises ConflictError when a member, or which there are, changed meanwhile, InputError when one cannot be read.
     """
     manifest = hashlib.sha256()
     for name, member in sorted(opened.members.items()):
@@ -118,14 +118,14 @@ def digest_of_directory(opened: OpenedDirectory) -> str:
     statuses = {name: os.fstat(member.fd) for name, member in opened.members.items()}
     same = identity_of_members(os.fstat(opened.fd), statuses) == opened.identity
     if not same or set(members_of(os.listdir(opened.fd))) != set(opened.members):
-        raise Conflict(f"{opened.name} changed while it was being read", hint="try again when it is at rest")
+        raise ConflictError(f"{opened.name} changed while it was being read", hint="try again when it is at rest")
     return f"sha256:{manifest.hexdigest()}"
 
 
 def artifact_digest(root: Path, path: str) -> str:
     """The digest of the artifact at `path` beneath the store's root: a file, one that a link leads to, a directory.
 
-    Raises BadInput, Conflict.
+    Raises InputError, ConflictError.
     """
     if (root / path).is_dir():
         with open_directory(root, path) as whole:
@@ -141,15 +141,15 @@ _NO_IDENTITY = FileIdentity(0, 0, 0, 0, 0)
 def _open_members(opened: OpenedDirectory) -> None:
     members = members_of(os.listdir(opened.fd))
     if not members:
-        raise BadInput(f"{opened.name} is a directory, and no artifact", hint="name one artifact in it")
+        raise InputError(f"{opened.name} is a directory, and no artifact", hint="name one artifact in it")
     if len(members) > MOST_MEMBERS:
-        raise BadInput(f"{opened.name} {_too_many(len(members))}")
+        raise InputError(f"{opened.name} {_too_many(len(members))}")
     for name in members:
         try:
             member = opened.members[name] = open_artifact(opened.fd, name)
             member.name = f"{opened.name}/{name}"
-        except BadInput as error:
-            raise BadInput(f"{opened.name}/{error.message}", hint=error.hint) from None
+        except InputError as error:
+            raise InputError(f"{opened.name}/{error.message}", hint=error.hint) from None
     statuses = {name: os.fstat(member.fd) for name, member in opened.members.items()}
     opened.identity = identity_of_members(os.fstat(opened.fd), statuses)
 

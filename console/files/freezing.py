@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from backends.core.compression import sniff
-from console.errors import Failed
-from console.files.snapshot import SealedBytes, frozen, new_memory
+from console.errors import OperationError
+from console.files.snapshot import Snapshot, frozen, new_memory
 from console.free_memory import free_memory
 
 __all__ = ["freeze", "keep_opened", "memory_to_open"]
@@ -21,8 +21,9 @@ Fill = Callable[[int, int], Awaitable[bytes]]
 """Has the file read into the memory at this descriptor, at most so many bytes of it; answers with the load plan."""
 
 
-async def freeze(content: SealedBytes, fill: Fill) -> None:
-    """Give `content`, a file that is not sealed, its skeleton and plan. Raises Failed, and what `fill` raises."""
+async def freeze(content: Snapshot, fill: Fill) -> None:
+    """Give `content`, a file that is not sealed, its skeleton and plan. Raises OperationError, and what `fill`
+    raises."""
     memory = new_memory(os.path.basename(content.name))
     try:
         os.ftruncate(memory, content.size)
@@ -35,24 +36,24 @@ async def freeze(content: SealedBytes, fill: Fill) -> None:
         os.close(memory)
 
 
-def memory_to_open(content: SealedBytes) -> int | None:
+def memory_to_open(content: Snapshot) -> int | None:
     """Empty memory for what a compression in `content` holds, the caller's to close; None where none is needed or to
     be had."""
     if content.to_load:
-        with suppress(Failed, OSError):
+        with suppress(OperationError, OSError):
             if sniff(os.pread(content.fd, 16, 0)) is not None:
                 return new_memory(f"opened {os.path.basename(content.name)}")
     return None
 
 
-def keep_opened(content: SealedBytes, memory: int) -> None:
+def keep_opened(content: Snapshot, memory: int) -> None:
     """Give `content` what its inspector put there, sealed.
 
     It goes without where that is nothing, too much, or memory that somebody could still write to.
     """
     if os.fstat(memory).st_size == 0:
         return
-    with suppress(Failed):
+    with suppress(OperationError):
         sealed = frozen(memory, content.name)
         if os.fstat(sealed).st_size <= room():
             content.opened = sealed

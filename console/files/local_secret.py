@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from console.config import state_dir
 from console.durable import sync_parent
-from console.errors import Failed
+from console.errors import OperationError
 from console.os_errors import hint, why
 
 __all__ = ["is_own", "tag"]
@@ -23,12 +23,13 @@ _BYTES = 32
 
 
 def tag(data: bytes) -> str:
-    """The mark of this user's console on some bytes (HMAC-SHA-256, hexadecimal). Raises Failed."""
+    """The mark of this user's console on some bytes (HMAC-SHA-256, hexadecimal). Raises OperationError."""
     return _mark(_key(create=True), data)
 
 
 def is_own(data: bytes, mark: str) -> bool:
-    """Whether the mark is this user's own on just these bytes. Raises Failed where the secret cannot be read."""
+    """Whether the mark is this user's own on just these bytes. Raises OperationError where the secret cannot be
+    read."""
     key = _key(create=False)
     return bool(key) and hmac.compare_digest(_mark(key, data).encode(), mark.encode("utf-8", "replace"))
 
@@ -59,9 +60,11 @@ def _key(*, create: bool) -> bytes:
     except FileNotFoundError:
         return b""
     except OSError as error:
-        raise Failed(f"the console's own secret {path} cannot be used: {why(error)}", hint=hint(error)) from None
+        raise OperationError(
+            f"the console's own secret {path} cannot be used: {why(error)}", hint=hint(error)
+        ) from None
     with os.fdopen(fd, "rb") as file:
         status, key = os.fstat(fd), file.read(_BYTES + 1)
     if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o077 or len(key) != _BYTES:
-        raise Failed(f"{path} is not a secret of this user's alone", hint="remove it: a new one is made")
+        raise OperationError(f"{path} is not a secret of this user's alone", hint="remove it: a new one is made")
     return key

@@ -6,23 +6,23 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from console.errors import BadInput, Failed
-from console.files.snapshot import SealedBytes
+from console.errors import InputError, OperationError
+from console.files.snapshot import Snapshot
 from console.os_errors import hint, why
 
 __all__ = ["copy_into", "write_new"]
 
 
-def write_new(out: Path, content: SealedBytes, mode: int | None = None) -> None:
+def write_new(out: Path, content: Snapshot, mode: int | None = None) -> None:
     """A new file with these bytes and permissions (None: what the umask leaves); none is left where that fails or is
     cut short, but on file systems that know no files without a name.
 
-    No byte passes through this process. Raises BadInput, Failed.
+    No byte passes through this process. Raises InputError, OperationError.
     """
     try:
         directory = os.open(out.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
-        raise BadInput(f"{out} cannot be written: {why(error)}", hint=hint(error)) from None
+        raise InputError(f"{out} cannot be written: {why(error)}", hint=hint(error)) from None
     try:
         fd, named = _opened(directory, out, 0o666 if mode is None else 0o600)
         try:
@@ -38,7 +38,9 @@ def write_new(out: Path, content: SealedBytes, mode: int | None = None) -> None:
         except OSError as error:
             if named:
                 os.unlink(out.name, dir_fd=directory)
-            raise Failed(f"{out} could not be written: {why(error)}; nothing was left", hint=hint(error)) from None
+            raise OperationError(
+                f"{out} could not be written: {why(error)}; nothing was left", hint=hint(error)
+            ) from None
         finally:
             os.close(fd)
     finally:
@@ -46,7 +48,7 @@ def write_new(out: Path, content: SealedBytes, mode: int | None = None) -> None:
 
 
 def _opened(directory: int, out: Path, mode: int) -> tuple[int, bool]:
-    """A file to write to, and whether it has its name already. Raises BadInput."""
+    """A file to write to, and whether it has its name already. Raises InputError."""
     if os.path.lexists(out):
         raise _there(out)
     with suppress(OSError):
@@ -57,14 +59,14 @@ def _opened(directory: int, out: Path, mode: int) -> tuple[int, bool]:
     except FileExistsError:
         raise _there(out) from None
     except OSError as error:
-        raise BadInput(f"{out} cannot be written: {why(error)}", hint=hint(error)) from None
+        raise InputError(f"{out} cannot be written: {why(error)}", hint=hint(error)) from None
 
 
-def _there(out: Path) -> BadInput:
-    return BadInput(f"{out} is there already", hint="name another file with --out")
+def _there(out: Path) -> InputError:
+    return InputError(f"{out} is there already", hint="name another file with --out")
 
 
-def copy_into(content: SealedBytes, fd: int) -> None:
+def copy_into(content: Snapshot, fd: int) -> None:
     """Append the bytes to an open file, copied by the kernel. Raises OSError."""
     done = 0
     while done < content.size:

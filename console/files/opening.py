@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from console.errors import BadInput, ConsoleError, Failed
+from console.errors import ConsoleError, InputError, OperationError
 from console.files import syscalls
 from console.os_errors import hint, is_of_the_machine, why
 from console.records import FileIdentity
@@ -112,14 +112,16 @@ def words_of(error: OSError) -> str:
 
 def cannot_read(name: str, error: OSError) -> ConsoleError:
     """What the failure to open or read a file amounts to: the file's trouble, or the machine's."""
-    trouble = (Failed if is_of_the_machine(error) else BadInput)(f"{name} {words_of(error)}", hint=hint(error))
-    if isinstance(trouble, Failed):
+    trouble = (OperationError if is_of_the_machine(error) else InputError)(
+        f"{name} {words_of(error)}", hint=hint(error)
+    )
+    if isinstance(trouble, OperationError):
         trouble.code = "not-inspected"
     return trouble
 
 
 def open_root(root: Path) -> int:
-    """A descriptor of the store's root for `open_beneath`. Raises BadInput."""
+    """A descriptor of the store's root for `open_beneath`. Raises InputError."""
     try:
         return os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
@@ -217,7 +219,7 @@ def open_artifact(root: Path | int, path: str, *, empty_ok: bool = False, links:
     """Open the regular file at `path` beneath the store's root (a directory, or its descriptor); with `links` also the
     one beneath it that a link at `path` leads to.
 
-    Raises BadInput with one sentence for a link, an escape, a FIFO, a device, an empty or unreadable file.
+    Raises InputError with one sentence for a link, an escape, a FIFO, a device, an empty or unreadable file.
     """
     base = open_root(root) if isinstance(root, Path) else root
     try:
@@ -225,7 +227,7 @@ def open_artifact(root: Path | int, path: str, *, empty_ok: bool = False, links:
     except OSError as error:
         raise cannot_read(path, error) from None
     except ValueError:
-        raise BadInput(f"{path} is not a file name") from None
+        raise InputError(f"{path} is not a file name") from None
     finally:
         if isinstance(root, Path):
             os.close(base)
@@ -233,7 +235,7 @@ def open_artifact(root: Path | int, path: str, *, empty_ok: bool = False, links:
         status = os.fstat(fd)
         problem = problem_of(status)
         if problem and not (empty_ok and status.st_size == 0 and stat.S_ISREG(status.st_mode)):
-            raise BadInput(f"{path} {problem}")
+            raise InputError(f"{path} {problem}")
         os.set_blocking(fd, True)
         head = os.pread(fd, HEAD, 0)
     except OSError as error:
@@ -253,8 +255,8 @@ def _is_link(root: int, path: str) -> bool:
 
 
 def _open_or_follow(root: int, path: str) -> int:
-    """A descriptor of the file at `path`, or of the one a link there leads to. Raises OSError, BadInput for a link that
-    is not followed."""
+    """A descriptor of the file at `path`, or of the one a link there leads to. Raises OSError, InputError for a link
+    that is not followed."""
     try:
         return open_beneath(root, path)
     except OSError as error:
@@ -262,5 +264,5 @@ def _open_or_follow(root: int, path: str) -> int:
             raise
         led, fd = follow_link(root, path)
         if fd < 0:
-            raise BadInput(f"{path} {led.problem}") from None
+            raise InputError(f"{path} {led.problem}") from None
         return fd

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from backends.core.directories import is_artifact
 from console.config import STORE_DIR
-from console.errors import BadInput
+from console.errors import InputError
 from console.os_errors import hint, why
 
 _MOST_LINKS = 40
@@ -32,7 +32,7 @@ def place_of(path: str | os.PathLike[str], *, as_artifact: bool = False) -> Plac
 
     The store is the nearest directory at or above that holds `.model-console/`, else the directory given, or the
     artifact's own. With `as_artifact` a directory that is an artifact is taken for one. Links on the way to the last
-    name are followed, the last name itself is not. Raises BadInput.
+    name are followed, the last name itself is not. Raises InputError.
     """
     given = os.path.abspath(os.fspath(path))
     try:
@@ -45,10 +45,10 @@ def place_of(path: str | os.PathLike[str], *, as_artifact: bool = False) -> Plac
             whole, start = parent / os.path.basename(given), parent
             whole.lstat()
     except FileNotFoundError:
-        raise BadInput(f"there is no {given}") from None
+        raise InputError(f"there is no {given}") from None
     except OSError as error:
         at, step = _obstacle(given) if error.errno == errno.EACCES else ("", None)
-        raise BadInput(f"{given} cannot be reached: {why(error)}{at}", hint=hint(error) or step) from None
+        raise InputError(f"{given} cannot be reached: {why(error)}{at}", hint=hint(error) or step) from None
     root = next((up for up in (start, *start.parents) if is_store(up)), start)
     inside = os.path.relpath(whole, root)
     if os.path.isdir(given):
@@ -90,10 +90,10 @@ def _owner_and_mode(status: os.stat_result) -> str:
 
 
 def _require_listable(directory: Path) -> None:
-    """Raise BadInput for a directory that this user may not list or enter."""
+    """Raise InputError for a directory that this user may not list or enter."""
     if os.access(directory, os.R_OK | os.X_OK, effective_ids=True):
         return
-    raise BadInput(
+    raise InputError(
         f"{directory} cannot be looked into by {user_name()}: it {_owner_and_mode(directory.stat())}",
         hint=f"its owner can let you list and enter it: chmod o+rx {directory}, or by a group that you are in",
     )

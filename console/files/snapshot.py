@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 
 from backends.core.load_plan import LoadPlan
 from console.durable import write_all
-from console.errors import Conflict, Failed
+from console.errors import ConflictError, OperationError
 from console.files.opening import Holder, OpenedFile, cannot_read, identity_of
 from console.os_errors import hint, why
 from console.records import FileIdentity
@@ -29,7 +29,7 @@ Stretch = tuple[int, int, int]
 
 
 @dataclass(slots=True)
-class SealedBytes(Holder):
+class Snapshot(Holder):
     """Read-only bytes of one artifact. `sealed` = nobody can change them any more, and `digest` is theirs.
 
     Of a file over the limit it is the file itself: `sealed` is false and `digest` None until `digest_of` is asked.
@@ -56,10 +56,10 @@ class SealedBytes(Holder):
     to_load: bool = False
     opened: int = -1
 
-    def __enter__(self) -> SealedBytes:
+    def __enter__(self) -> Snapshot:
         return self
 
-    def become(self, other: SealedBytes) -> None:
+    def become(self, other: Snapshot) -> None:
         """Take over the bytes of another in place of its own, which are given back; the other is left without any."""
         self.close()
         for one in fields(other):
@@ -71,12 +71,12 @@ class SealedBytes(Holder):
     def handed(self) -> tuple[int, ...]:
         """What a child loads from: sealed memory, then the file that its raw numbers are mapped from, if it has any.
 
-        Raises Failed for bytes that are not sealed and were not judged.
+        Raises OperationError for bytes that are not sealed and were not judged.
         """
         if self.sealed:
             return (self.fd,)
         if self.skeleton < 0:
-            raise Failed(f"{self.name} was not judged, so it is not loaded")
+            raise OperationError(f"{self.name} was not judged, so it is not loaded")
         return (self.skeleton, self.fd)
 
     @property
@@ -101,51 +101,51 @@ def seal(
     limit: int = SEAL_LIMIT,
     progress: Progress | None = None,
     cancelled: Cancelled | None = None,
-) -> SealedBytes:
+) -> Snapshot:
     """Freeze the bytes of an opened file: a hashed copy in sealed memory, or the file itself above `limit` bytes.
 
-    `opened` stays open and is the caller's to close. Raises Conflict when the file changed while it was copied,
-    Failed when cancelled, BadInput when it cannot be read.
+    `opened` stays open and is the caller's to close. Raises ConflictError when the file changed while it was copied,
+    OperationError when cancelled, InputError when it cannot be read.
     """
     size = opened.identity.size
     if size > limit:
-        return SealedBytes(reopened(opened.fd, opened.name), opened.identity, size, None, False, opened.name)
+        return Snapshot(reopened(opened.fd, opened.name), opened.identity, size, None, False, opened.name)
     memory = new_memory(os.path.basename(opened.name))
     try:
         digest = _hash(((opened.fd, 0, size),), opened.name, size, memory, progress, cancelled)
         _check_unchanged(opened)
-        return SealedBytes(frozen(memory, opened.name), opened.identity, size, digest, True, opened.name)
+        return Snapshot(frozen(memory, opened.name), opened.identity, size, digest, True, opened.name)
     finally:
         os.close(memory)
 
 
 def digest_of(
-    opened: OpenedFile | SealedBytes, *, progress: Progress | None = None, cancelled: Cancelled | None = None
+    opened: OpenedFile | Snapshot, *, progress: Progress | None = None, cancelled: Cancelled | None = None
 ) -> str:
     """`sha256:…` of the bytes, read where they are; `progress(done, total)` in bytes after each piece.
 
-    Of bytes with a skeleton it is the digest of what a child loads: what is sealed is read from there.
-    Raises Conflict when the file changed meanwhile, Failed when cancelled, BadInput when it cannot be read.
+    Of bytes with a skeleton it is the digest of what a child loads: what is sealed is read from there. Raises
+    ConflictError when the file changed meanwhile, OperationError when cancelled, InputError when it cannot be read.
     """
     whole = ((opened.fd, 0, opened.identity.size),)
-    stretches = _stretches(opened) if isinstance(opened, SealedBytes) else whole
-    size = opened.size if isinstance(opened, SealedBytes) else opened.identity.size
+    stretches = _stretches(opened) if isinstance(opened, Snapshot) else whole
+    size = opened.size if isinstance(opened, Snapshot) else opened.identity.size
     digest = _hash(stretches, opened.name, size, None, progress, cancelled)
     if isinstance(opened, OpenedFile) or not opened.sealed:
         _check_unchanged(opened)
     return digest
 
 
-def _check_unchanged(opened: OpenedFile | SealedBytes) -> None:
-    """Raise Conflict for a file that is not as it was. That another took its name changes only its ctime."""
+def _check_unchanged(opened: OpenedFile | Snapshot) -> None:
+    """Raise ConflictError for a file that is not as it was. That another took its name changes only its ctime."""
     status = os.fstat(opened.fd)
     found, known = identity_of(status), opened.identity
     renamed = status.st_nlink == 0 and (found.size, found.modified_ns) == (known.size, known.modified_ns)
     if found != known and not renamed:
-        raise Conflict(f"{opened.name} changed while it was being read", hint="try again when it is at rest")
+        raise ConflictError(f"{opened.name} changed while it was being read", hint="try again when it is at rest")
 
 
-def _stretches(content: SealedBytes) -> tuple[Stretch, ...]:
+def _stretches(content: Snapshot) -> tuple[Stretch, ...]:
     """What the bytes are made of as a child sees them."""
     if content.sealed or content.skeleton < 0:
         return ((content.fd, 0, content.size),)
@@ -170,13 +170,13 @@ def _hash(
     for fd, done, stop in stretches:
         while done < stop:
             if cancelled is not None and cancelled():
-                raise Failed(f"reading {name} was cancelled")
+                raise OperationError(f"reading {name} was cancelled")
             try:
                 count = os.preadv(fd, [buffer[: min(_CHUNK, stop - done)]], done)
             except OSError as error:
                 raise cannot_read(name, error) from None
             if count == 0:
-                raise Conflict(f"{name} shrank while it was being read", hint="try again when it is at rest")
+                raise ConflictError(f"{name} shrank while it was being read", hint="try again when it is at rest")
             hasher.update(buffer[:count])
             if copy is not None:
                 _keep(copy, buffer[:count], name)
@@ -190,27 +190,27 @@ def _keep(memory: int, data: memoryview, name: str) -> None:
     try:
         write_all(memory, data)
     except OSError as error:
-        raise Failed(f"{name} cannot be copied into sealed memory: {why(error)}", hint=hint(error)) from None
+        raise OperationError(f"{name} cannot be copied into sealed memory: {why(error)}", hint=hint(error)) from None
 
 
 def frozen(memory: int, name: str) -> int:
-    """A read-only descriptor of a file in memory that nobody can change from here on. Raises Failed."""
+    """A read-only descriptor of a file in memory that nobody can change from here on. Raises OperationError."""
     try:
         fcntl.fcntl(memory, fcntl.F_ADD_SEALS, SEALS)
     except OSError as error:
-        raise Failed(f"the memory that holds {name} cannot be sealed: {why(error)}", hint=hint(error)) from None
+        raise OperationError(f"the memory that holds {name} cannot be sealed: {why(error)}", hint=hint(error)) from None
     return reopened(memory, name)
 
 
 def new_memory(name: str) -> int:
-    """An empty file in memory that can be sealed, for whoever closes it. Raises Failed."""
+    """An empty file in memory that can be sealed, for whoever closes it. Raises OperationError."""
     label = os.fsencode(name)[:200].decode("ascii", "replace").replace("\0", "")
     for flags in (_MFD_NOEXEC_SEAL, 0):
         try:
             return os.memfd_create(label, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING | flags)
         except OSError as error:
             if flags == 0:
-                raise Failed(f"no sealed memory for {name}: {why(error)}", hint=hint(error)) from None
+                raise OperationError(f"no sealed memory for {name}: {why(error)}", hint=hint(error)) from None
     raise AssertionError("unreachable")
 
 
@@ -219,4 +219,4 @@ def reopened(fd: int, name: str) -> int:
     try:
         return os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
-        raise Failed(f"no read-only descriptor for {name}: {why(error)}", hint=hint(error)) from None
+        raise OperationError(f"no read-only descriptor for {name}: {why(error)}", hint=hint(error)) from None

@@ -12,10 +12,10 @@ from pathlib import Path
 from console.config import STORE_DIR
 from console.durable import sync_directory
 from console.files import opening
-from console.locks import Busy, locked
+from console.locks import BusyError, locked
 from console.sharing import Share, make_directory, open_shared
 
-__all__ = ["Busy", "OwnFiles", "artifact_key", "artifact_lock", "store_lock", "sync_directory"]
+__all__ = ["BusyError", "OwnFiles", "artifact_key", "artifact_lock", "store_lock", "sync_directory"]
 
 JOURNAL = "journal.jsonl"
 HISTORY = "history"
@@ -34,7 +34,7 @@ class OwnFiles:
     """Descriptors of a store's root and of its own directory, for as long as one operation lasts.
 
     With `create` the own directory is made where it is missing, shared with whom the root is shared. Raises OSError,
-    BadInput when the root is not there.
+    InputError when the root is not there.
     """
 
     def __init__(self, root: Path, *, create: bool = False) -> None:
@@ -104,7 +104,7 @@ class OwnFiles:
 
 @contextmanager
 def artifact_lock(own: OwnFiles, path: str, *, wait: float) -> Iterator[None]:
-    """Be the only one who replaces this artifact, in any process. Raises Busy after `wait` seconds, OSError."""
+    """Be the only one who replaces this artifact, in any process. Raises BusyError after `wait` seconds, OSError."""
     with (
         own.directory(HISTORY, artifact_key(path), create=True) as directory,
         _locked(own, directory, f"another process is replacing {path} right now: it", wait),
@@ -114,7 +114,7 @@ def artifact_lock(own: OwnFiles, path: str, *, wait: float) -> Iterator[None]:
 
 @contextmanager
 def store_lock(own: OwnFiles, *, wait: float) -> Iterator[None]:
-    """Be the only one who writes in the journal. Raises Busy after `wait` seconds, OSError."""
+    """Be the only one who writes in the journal. Raises BusyError after `wait` seconds, OSError."""
     with _locked(own, own.fd, f"the journal of {own.root}", wait):
         yield
 

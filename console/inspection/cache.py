@@ -13,11 +13,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from types import NoneType
 
-from console.files.snapshot import SealedBytes
+from console.files.snapshot import Snapshot
 from console.inspection.service import Plans
 from console.records import Inspection
 
-__all__ = ["Remembered"]
+__all__ = ["InspectionCache"]
 
 LIMIT = 32 << 20
 """Bytes of memory that all answers may take, as `weight` reckons them."""
@@ -31,7 +31,7 @@ class _Answer:
     weight: int
 
 
-class Remembered:
+class InspectionCache:
     """A `Plans` in front of another: it asks for what it does not know. Those asked for last stay."""
 
     def __init__(self, plan: Plans, limit: int = LIMIT) -> None:
@@ -40,7 +40,7 @@ class Remembered:
         self._weight = 0
         self._answers: OrderedDict[tuple[str, str], _Answer] = OrderedDict()
 
-    async def __call__(self, content: SealedBytes) -> Inspection:
+    async def __call__(self, content: Snapshot) -> Inspection:
         """The facts of bytes that are to be loaded, which get their plan. Raises what the other raises."""
         if not content.sealed or content.encrypted or content.digest is None:
             return await self._plan(content)

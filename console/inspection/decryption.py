@@ -12,10 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from console.config import Sealing, config_dir
-from console.errors import BadInput, ConsoleError, Refused
+from console.errors import AccessDeniedError, ConsoleError, InputError
 from console.files.filename_rules import is_sealed, unsealed_name
 from console.files.opening import HEAD, OpenedFile, identity_of
-from console.files.snapshot import SealedBytes, digest_of, frozen, new_memory, seal
+from console.files.snapshot import Snapshot, digest_of, frozen, new_memory, seal
 from console.inspection.service import CannotInspect
 from console.records import Verdict
 from console.trust.secret_files import open_secret
@@ -63,11 +63,11 @@ class Unsealing:
             return "identity missing"
         return f"{path}-{status.st_ino}-{status.st_ctime_ns}-{self._settings.limit_mb}"
 
-    async def unsealed(self, content: OpenedFile | SealedBytes, identity: Path | None = None) -> SealedBytes | None:
+    async def unsealed(self, content: OpenedFile | Snapshot, identity: Path | None = None) -> Snapshot | None:
         """What a sealed artifact holds, in sealed memory and with the digest of the file; None when it is not sealed.
 
         The bytes are the caller's to close, `content` stays open. `identity` is a file to use in place of that in
-        the settings. Raises CannotInspect when it cannot be opened, Conflict, Failed.
+        the settings. Raises CannotInspect when it cannot be opened, ConflictError, OperationError.
         """
         head = content.head if isinstance(content, OpenedFile) else os.pread(content.fd, HEAD, 0)
         if not is_sealed(head):
@@ -80,8 +80,9 @@ class Unsealing:
         finally:
             os.close(key)
 
-    async def sealed(self, content: SealedBytes | OpenedFile, recipients: Sequence[str]) -> SealedBytes:
-        """The content sealed for these recipients, in sealed memory, for whoever closes it. Raises BadInput, Failed."""
+    async def sealed(self, content: Snapshot | OpenedFile, recipients: Sequence[str]) -> Snapshot:
+        """The content sealed for these recipients, in sealed memory, for whoever closes it. Raises InputError,
+        OperationError."""
         size = content.identity.size if isinstance(content, OpenedFile) else content.size
         self._check_size(size)
         memory = new_memory(os.path.basename(content.name))
@@ -92,10 +93,10 @@ class Unsealing:
             fd = frozen(memory, content.name)
         finally:
             os.close(memory)
-        whole = SealedBytes(fd, identity_of(made), made.st_size, None, True, content.name)
+        whole = Snapshot(fd, identity_of(made), made.st_size, None, True, content.name)
         return replace(whole, digest=await asyncio.to_thread(digest_of, whole))
 
-    async def _opened(self, ciphertext: SealedBytes, key: int, path: Path) -> SealedBytes:
+    async def _opened(self, ciphertext: Snapshot, key: int, path: Path) -> Snapshot:
         name = unsealed_name(ciphertext.name)
         memory = new_memory("unsealed")
         cap = self._settings.limit_mb << 20
@@ -107,27 +108,27 @@ class Unsealing:
             raise self._trouble(error, path) from None
         finally:
             os.close(memory)
-        plain = SealedBytes(fd, ciphertext.identity, size, ciphertext.digest, True, name, encrypted=True)
+        plain = Snapshot(fd, ciphertext.identity, size, ciphertext.digest, True, name, encrypted=True)
         if os.fstat(fd).st_size != size:
             plain.close()
             raise CannotInspect(Verdict.DAMAGED, "damaged", "the unsealer answered with another size than it wrote")
         return plain
 
-    def _identity(self, content: OpenedFile | SealedBytes, path: Path | None) -> int:
+    def _identity(self, content: OpenedFile | Snapshot, path: Path | None) -> int:
         """A descriptor of the identity file. Raises CannotInspect."""
         try:
             self._check_size(content.identity.size)
             if path is None and not self._settings.identity:
                 where = config_dir() / "config.toml"
-                raise BadInput(f'it is sealed; name an identity file in {where}: [sealing] identity = "…"')
+                raise InputError(f'it is sealed; name an identity file in {where}: [sealing] identity = "…"')
             return open_secret(path or Path(self._settings.identity), "the identity")
-        except (BadInput, Refused) as error:
+        except (InputError, AccessDeniedError) as error:
             hint = f"; {error.hint}" if error.hint else ""
             raise CannotInspect(Verdict.UNSUPPORTED, "sealed", f"{error.message}{hint}") from None
 
     def _check_size(self, size: int) -> None:
         if size > self._settings.limit_mb << 20:
-            raise BadInput(
+            raise InputError(
                 f"it is larger than the {self._settings.limit_mb} MiB that may be sealed or unsealed in memory",
                 hint="raise limit_mb under [sealing]",
             )
@@ -147,8 +148,8 @@ class Unsealing:
         return CannotInspect(verdict, error.code, message)
 
 
-def _in_memory(content: OpenedFile | SealedBytes) -> SealedBytes:
+def _in_memory(content: OpenedFile | Snapshot) -> Snapshot:
     """The ciphertext in sealed memory with its digest: what is digested is what is decrypted."""
-    if isinstance(content, SealedBytes) and content.sealed:
+    if isinstance(content, Snapshot) and content.sealed:
         return replace(content, fd=os.dup(content.fd), digest=content.digest or digest_of(content))
     return seal(OpenedFile(content.fd, content.identity, content.name), limit=content.identity.size)

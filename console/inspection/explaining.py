@@ -6,20 +6,20 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from console.events import Bus
-from console.inspection.previous_content import Past
-from console.records import Explanation, Inspection, Judgement, Report, Since
+from console.inspection.previous_content import PreviousContent
+from console.records import ContentDiff, Explanation, Inspection, Judgement, Report
 from console.records.words import news
 
 KEPT = 512
 
-Explains = Callable[[Inspection | None, Judgement, Since | None], Explanation]
+Explains = Callable[[Inspection | None, Judgement, ContentDiff | None], Explanation]
 """Puts a judgement into words under the policy."""
 
 
 class Explaining:
     """Explains reports; each explanation is kept as long as its report is."""
 
-    def __init__(self, past: Past, explains: Explains, bus: Bus) -> None:
+    def __init__(self, past: PreviousContent, explains: Explains, bus: Bus) -> None:
         self._past = past
         self._explains = explains
         self._bus = bus
@@ -51,7 +51,7 @@ class Explaining:
         """Keep what was learned."""
         await self._past.close()
 
-    def _keep(self, report: Report, since: Since | None) -> Explanation:
+    def _keep(self, report: Report, since: ContentDiff | None) -> Explanation:
         told = self._explains(report.inspection, report.judgement, since)
         path = report.artifact.path
         self._known[path] = report, told

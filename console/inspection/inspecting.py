@@ -9,7 +9,7 @@ from typing import TypeVar
 from console.errors import ConsoleError
 from console.files.directories import OpenedDirectory
 from console.files.freezing import freeze, keep_opened, memory_to_open
-from console.files.snapshot import SealedBytes
+from console.files.snapshot import Snapshot
 from console.inspection.service import CannotInspect
 from console.records import Inspection, Verdict
 from console.worker.inspector import Inspectors, NotInspected
@@ -27,14 +27,14 @@ _ENDED = ("died", "hang", "out-of-memory", "protocol", "cpu-limit", "file-limit"
 _Told = TypeVar("_Told")
 
 
-def plan_in(inspectors: Inspectors) -> Callable[[SealedBytes], Awaitable[Inspection]]:
+def plan_in(inspectors: Inspectors) -> Callable[[Snapshot], Awaitable[Inspection]]:
     """A function that has bytes inspected so that they can be loaded: it gives them their plan, and a skeleton where
     they are not sealed; what is to be loaded at once also keeps what was in its compression."""
 
-    async def plan(content: SealedBytes) -> Inspection:
+    async def plan(content: Snapshot) -> Inspection:
         return await _twice(lambda anew: once(content, anew))
 
-    async def once(content: SealedBytes, anew: bool) -> Inspection:
+    async def once(content: Snapshot, anew: bool) -> Inspection:
         name = os.path.basename(content.name)
         found: list[Inspection] = []
         opened = memory_to_open(content)

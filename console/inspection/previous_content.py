@@ -12,7 +12,7 @@ from pathlib import Path
 from console.errors import ConsoleError
 from console.inspection.seen import Contents, SeenContents
 from console.inspection.service import CannotInspect, Inspects, Judges, Unseals, never_sealed
-from console.records import Artifact, Report, Since, Verdict
+from console.records import Artifact, ContentDiff, Report, Verdict
 from console.trust.content_diff import Seen, difference, from_json, seen_of, to_json
 from console.versions.history import open_version
 from console.versions.replaced import Replaced, replaced_by_console
@@ -22,7 +22,7 @@ KEPT = 512
 _UNREAD = (Verdict.DAMAGED, Verdict.UNSUPPORTED)
 
 
-class Past:
+class PreviousContent:
     """Remembers a few kilobytes of each content that is inspected, and tells how the next one differs.
 
     A file that could not be read takes nobody's place: it may be half a copy. Nor does the removal of a file forget
@@ -40,7 +40,7 @@ class Past:
         self._saving: asyncio.Task[None] | None = None
         self._replaced: OrderedDict[tuple[str, str], Seen] = OrderedDict()
 
-    def take(self, report: Report) -> Since | None:
+    def take(self, report: Report) -> ContentDiff | None:
         """Remember what was found; how it differs from what stood there, if it is another content than last time."""
         path, now = report.artifact.path, seen_of(report, time.time())
         current, previous = self._known(path)
@@ -54,14 +54,14 @@ class Past:
             self._put(report.artifact, now, current)
         return since
 
-    def last(self, report: Report) -> Since | None:
+    def last(self, report: Report) -> ContentDiff | None:
         """How a content differs from the one seen before it; None where nothing is known of one."""
         now = seen_of(report, time.time())
         current, previous = self._known(report.artifact.path)
         before = previous if current is not None and _same(current, now) else current
         return None if before is None else difference(before, now)
 
-    async def replaced(self, report: Report) -> Since | None:
+    async def replaced(self, report: Report) -> ContentDiff | None:
         """The same from the history, where the console itself put the content in place and kept what it replaced."""
         row = report.artifact
         try:
@@ -128,7 +128,7 @@ class Past:
                 del self._unsaved[path]
 
     async def _of_history(self, path: str, found: Replaced) -> Seen:
-        """A retained version, inspected like any other bytes. Raises BadInput, Failed, CannotInspect."""
+        """A retained version, inspected like any other bytes. Raises InputError, OperationError, CannotInspect."""
         known = self._replaced.get((path, found.digest))
         if known is not None:
             return known

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from console.files.directories import OpenedDirectory, digest_of_directory, open_directory, refuse_to_load_directory
 from console.files.opening import OpenedFile, open_artifact
-from console.files.snapshot import SEAL_LIMIT, SealedBytes, digest_of, seal
+from console.files.snapshot import SEAL_LIMIT, Snapshot, digest_of, seal
 from console.records import Artifact, FileIdentity, Inspection, Judgement, Reason, Report, Verdict
 
 KEPT = 512
@@ -36,17 +36,17 @@ Inspects = Callable[[int, str], Awaitable[Inspection]]
 InspectsDirectory = Callable[[OpenedDirectory], Awaitable[Inspection]]
 """The same of an artifact that is a directory, by its members."""
 
-Plans = Callable[[SealedBytes], Awaitable[Inspection]]
+Plans = Callable[[Snapshot], Awaitable[Inspection]]
 """The same of bytes that are to be loaded, which get their load plan and skeleton by it. Raises CannotInspect."""
 
-Unseals = Callable[[OpenedFile | SealedBytes], Awaitable[SealedBytes | None]]
+Unseals = Callable[[OpenedFile | Snapshot], Awaitable[Snapshot | None]]
 """What an artifact that is encrypted at rest holds, in sealed memory; None of any other. Raises CannotInspect."""
 
 Judges = Callable[[Inspection, str | None], Judgement]
 """Weighs facts against the policy; a digest lets a pin count."""
 
 
-async def never_sealed(_content: OpenedFile | SealedBytes) -> None:
+async def never_sealed(_content: OpenedFile | Snapshot) -> None:
     """An Unseals for stores in which nothing is encrypted."""
 
 
@@ -54,7 +54,7 @@ async def never_sealed(_content: OpenedFile | SealedBytes) -> None:
 class Judged:
     """Bytes that were judged and can be loaded: whoever holds it closes it."""
 
-    bytes: SealedBytes
+    bytes: Snapshot
     inspection: Inspection | None
     judgement: Judgement
 
@@ -63,7 +63,7 @@ _Look = tuple[str, FileIdentity | None, bool]
 """A path, the file that is expected there, and whether its digest is wanted."""
 
 
-class Facts:
+class InspectionService:
     """Reports by path, kept while the file's identity and the `fingerprint` stay the same, which changes whenever what
     is known of an unchanged file could; a report without a verdict is not kept.
 
@@ -110,7 +110,7 @@ class Facts:
         self._reports.pop(path, None)
 
     async def report(self, row: Artifact, *, digest: bool = False) -> Report:
-        """The report of a row, made when it is not known; `digest` reads the whole file. Raises BadInput."""
+        """The report of a row, made when it is not known; `digest` reads the whole file. Raises InputError."""
         known = self.known(row.path, row.identity)
         if known is not None and (not digest or known.artifact.digest is not None):
             return known
@@ -176,7 +176,7 @@ class Facts:
     async def seal(self, path: str, *, to_load: bool = False) -> Judged:
         """Freeze the bytes at `path` and judge just those; `to_load` = they are loaded now, and closed after that.
 
-        Raises BadInput, Conflict; the caller closes them.
+        Raises InputError, ConflictError; the caller closes them.
         """
         sealed = await asyncio.to_thread(self._seal, path)
         sealed.to_load = to_load
@@ -186,11 +186,11 @@ class Facts:
             sealed.close()
             raise
 
-    async def judge_bytes(self, content: SealedBytes) -> Judged:
+    async def judge_bytes(self, content: Snapshot) -> Judged:
         """Judge bytes that are to be loaded, be they a file of the store or not; they stay the caller's to close.
 
         What is encrypted becomes what is in it. What is not sealed gets its skeleton; its digest is taken first where
-        the judgement may hang on it. Raises Conflict when the file changes meanwhile.
+        the judgement may hang on it. Raises ConflictError when the file changes meanwhile.
         """
         try:
             plain = await self._unseals(content)
@@ -205,7 +205,7 @@ class Facts:
             judgement = self._judge(inspection, content.digest)
         return Judged(content, inspection, judgement)
 
-    def _seal(self, path: str) -> SealedBytes:
+    def _seal(self, path: str) -> Snapshot:
         refuse_to_load_directory(self.root, path)
         with open_artifact(self.root, path, links=True) as opened:
             return seal(opened, limit=self._limit)

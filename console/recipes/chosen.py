@@ -14,7 +14,7 @@ from typing import Any
 
 from console.config import state_dir, store_key
 from console.durable import own_directory, put_bytes
-from console.errors import ConsoleError, Failed
+from console.errors import ConsoleError, OperationError
 from console.files.data_files import identity_at, is_same_file
 from console.locks import LOCK_TRY_S, locked, retried
 from console.os_errors import hint, why
@@ -69,7 +69,8 @@ class Chosen:
         return None
 
     async def keep(self, path: str, data: str, target: Target | None) -> None:
-        """Remember a choice, in place of the one before. Raises Failed where only this process will remember it."""
+        """Remember a choice, in place of the one before. Raises OperationError where only this process will remember
+        it."""
         await retried(partial(self._keep, path, data, target), wait=_LOCK_WAIT)
 
     def _keep(self, path: str, data: str, target: Target | None) -> None:
@@ -82,7 +83,7 @@ class Chosen:
                 put_bytes(directory, file.name, self._written(), lambda fd: os.fchmod(fd, 0o600))
         except OSError as error:
             what = f"the data of {path} is remembered until you leave, since it cannot be written down: {why(error)}"
-            raise Failed(what, hint=hint(error)) from None
+            raise OperationError(what, hint=hint(error)) from None
         self._unsaved.clear()
 
     def _written(self) -> bytes:
@@ -131,7 +132,7 @@ def _file_of(root: Path) -> Path:
 
 @contextmanager
 def _locked() -> Iterator[int]:
-    """The directory of all choices, open, while nobody else writes there. Raises OSError, Failed, Busy."""
+    """The directory of all choices, open, while nobody else writes there. Raises OSError, OperationError, BusyError."""
     with own_directory(state_dir() / "data") as directory:
         fd = open_shared(directory, _LOCK, os.O_RDWR, PRIVATE, mode=0o600)
         try:

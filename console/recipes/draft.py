@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from console.durable import put_bytes, put_new, remove_unfinished
-from console.errors import BadInput, Conflict, Failed
+from console.errors import ConflictError, InputError, OperationError
 from console.files import opening
 from console.files.filename_rules import is_hidden, is_named_as_model
 from console.os_errors import hint, why
@@ -60,8 +60,8 @@ def _added(draft: Draft, file: Path, wanted: Mapping[str, Any]) -> Draft:
         before = recipe_text(file)
         read_recipe(file)
         told = tomllib.loads(before)
-    except (BadInput, tomllib.TOMLDecodeError) as error:
-        return Draft(draft.path, refusal=error.message if isinstance(error, BadInput) else str(error))
+    except (InputError, tomllib.TOMLDecodeError) as error:
+        return Draft(draft.path, refusal=error.message if isinstance(error, InputError) else str(error))
     section = told.get("data", {})
     if not isinstance(section, dict) or section.keys() & {"train", "holdout"}:
         return Draft(draft.path, refusal=f"{draft.path} names data already")
@@ -96,8 +96,8 @@ def _checked(draft: Draft, told: dict[str, Any], fresh: Mapping[str, Any]) -> Dr
 
 
 def write(root: Path, draft: Draft) -> None:
-    """Write a draft: a new file over nothing, or the lines added to what is there still as it was. Raises BadInput,
-    Conflict, Failed."""
+    """Write a draft: a new file over nothing, or the lines added to what is there still as it was. Raises InputError,
+    ConflictError, OperationError."""
     base = opening.open_root(root)
     try:
         directory = opening.open_beneath(base, os.path.dirname(draft.path) or ".", _DIRECTORY)
@@ -111,7 +111,7 @@ def write(root: Path, draft: Draft) -> None:
         finally:
             os.close(directory)
     except OSError as error:
-        raise Failed(f"{draft.path} is not written: {why(error)}", hint=hint(error)) from None
+        raise OperationError(f"{draft.path} is not written: {why(error)}", hint=hint(error)) from None
     finally:
         os.close(base)
 
@@ -121,12 +121,12 @@ def _write_new(directory: int, name: str, draft: Draft) -> None:
     try:
         put_new(directory, name, draft.after.encode(), lambda fd: share.give(fd, share.file_mode))
     except FileExistsError:
-        raise Conflict(f"{draft.path} has come to be meanwhile, and is left as it is") from None
+        raise ConflictError(f"{draft.path} has come to be meanwhile, and is left as it is") from None
 
 
 def _replace(directory: int, name: str, file: Path, draft: Draft) -> None:
     if recipe_text(file) != draft.before:
-        raise Conflict(f"{draft.path} was changed meanwhile, and is left as it is", hint="choose the data again")
+        raise ConflictError(f"{draft.path} was changed meanwhile, and is left as it is", hint="choose the data again")
     status = os.stat(name, dir_fd=directory, follow_symlinks=False)
 
     def give(fd: int) -> None:

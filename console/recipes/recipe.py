@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 from msgspec.structs import asdict, replace
 
-from console.errors import BadInput
+from console.errors import InputError
 from console.os_errors import hint, why
 from console.records import Mode, ReadOptions
 from console.validation import (
@@ -188,7 +188,7 @@ def _is_there(path: Path) -> bool:
 
 
 def read_recipe(path: Path) -> Recipe:
-    """Read one recipe file. Raises BadInput naming file, line and, for an unknown key, the nearest valid one."""
+    """Read one recipe file. Raises InputError naming file, line and, for an unknown key, the nearest valid one."""
     text = recipe_text(path)
     tables = parsed(path, text)
     found = record_from(path, text, tables, Tables)
@@ -209,7 +209,7 @@ def data_paths(path: Path) -> tuple[str, ...]:
     """The data files a recipe names, absolute; nothing where the recipe cannot be read. Never raises."""
     try:
         section = parsed(path, recipe_text(path)).get("data")
-    except BadInput:
+    except InputError:
         return ()
     named = section.values() if isinstance(section, dict) else ()
     return tuple(
@@ -218,19 +218,19 @@ def data_paths(path: Path) -> tuple[str, ...]:
 
 
 def recipe_text(path: Path) -> str:
-    """What a recipe's file holds; no link is followed. Raises BadInput."""
+    """What a recipe's file holds; no link is followed. Raises InputError."""
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise BadInput(f"{path}: not a regular file")
+                raise InputError(f"{path}: not a regular file")
             raw = file.read(_MAX_BYTES + 1)
         if len(raw) > _MAX_BYTES:
-            raise BadInput(f"{path}: too long for a recipe (over {_MAX_BYTES} bytes)")
+            raise InputError(f"{path}: too long for a recipe (over {_MAX_BYTES} bytes)")
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise BadInput(f"{path}: not UTF-8 at byte {error.start}") from None
+        raise InputError(f"{path}: not UTF-8 at byte {error.start}") from None
     except OSError as error:
         if error.errno == errno.ELOOP:
             told = f"{path} is a symbolic link, and a link to a recipe does not count"
-            raise BadInput(told, hint="copy the recipe here, or remove the link") from None
-        raise BadInput(f"{path} cannot be read: {why(error)}", hint=hint(error)) from None
+            raise InputError(told, hint="copy the recipe here, or remove the link") from None
+        raise InputError(f"{path} cannot be read: {why(error)}", hint=hint(error)) from None

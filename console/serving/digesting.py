@@ -7,8 +7,8 @@ import os
 import threading
 from dataclasses import replace
 
-from console.errors import ConsoleError, Failed
-from console.files.snapshot import SealedBytes, digest_of
+from console.errors import ConsoleError, OperationError
+from console.files.snapshot import Snapshot, digest_of
 from console.worker.process import ChildProcess
 
 __all__ = ["Digesting"]
@@ -20,10 +20,10 @@ class Digesting:
     def __init__(self) -> None:
         self._running: dict[asyncio.Task[str], threading.Event] = {}
 
-    def begin(self, content: SealedBytes) -> asyncio.Task[str]:
+    def begin(self, content: Snapshot) -> asyncio.Task[str]:
         """Take the digest of judged bytes, which may be closed meanwhile.
 
-        The task raises Conflict when the file changed, BadInput when it cannot be read, Failed when it was given up.
+        The task raises Conflict when the file changed, InputError when it cannot be read, Failed when it was given up.
         """
         skeleton = os.dup(content.skeleton) if content.skeleton >= 0 else -1
         own = replace(content, fd=os.dup(content.fd), skeleton=skeleton, opened=-1)
@@ -33,7 +33,7 @@ class Digesting:
         task.add_done_callback(self._running.pop)
         return task
 
-    async def _take(self, content: SealedBytes, stop: threading.Event) -> str:
+    async def _take(self, content: Snapshot, stop: threading.Event) -> str:
         with content:
             return await asyncio.to_thread(digest_of, content, cancelled=stop.is_set)
 
@@ -44,7 +44,7 @@ class Digesting:
             child.on_end.append(lambda _: stop.set())
         try:
             return await asyncio.shield(task)
-        except Failed:
+        except OperationError:
             return None
         except ConsoleError as error:
             child.kill("changed", f"was ended, since what it loaded is not known: {error.message}")

@@ -8,13 +8,13 @@ import stat
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 
-from console.access.control import Book
-from console.errors import BadInput, Usage
+from console.access.control import AccessControl
+from console.errors import InputError, UsageError
 from console.os_errors import hint, why
 from console.recipes.recipe import Recipe
-from console.records import DataFile, Evaluated, Json, Outcome, Target
+from console.records import DataFile, Evaluated, Json, Prediction, Target
 from console.serving.slot import Table
-from console.serving.supervisor import Fleet
+from console.serving.supervisor import Supervisor
 from console.worker.failures import ChildRefused
 from console.worker.model import Progress, Worker
 from console.worker.shared import Buffer
@@ -25,10 +25,12 @@ _ROWS_A_DEADLINE = 100_000
 """Rows that every model answers within the deadline of one call."""
 
 
-class Questions:
+class Inference:
     """Asks the workers of a fleet; `recipe` tells which data a path is probed with when nobody names any."""
 
-    def __init__(self, fleet: Fleet, book: Book, recipe: Callable[[str], Recipe], deadline_s: float) -> None:
+    def __init__(
+        self, fleet: Supervisor, book: AccessControl, recipe: Callable[[str], Recipe], deadline_s: float
+    ) -> None:
         self._fleet = fleet
         self._book = book
         self._recipe = recipe
@@ -36,11 +38,14 @@ class Questions:
         self._called: dict[str, str] = {}
 
     def data_of(self, path: str, data: str | None, target: Target | None) -> tuple[str, Target | None]:
-        """The data file and target to use: those named, else the recipe's hold-out or training rows. Raises Usage."""
+        """The data file and target to use: those named, else the recipe's hold-out or training rows. Raises
+        UsageError."""
         recipe = self._recipe(path)
         named = data or recipe.data.holdout or recipe.data.train
         if named is None:
-            raise Usage(f"{path} has no recipe that names data", hint="name a data file with --data, or in its recipe")
+            raise UsageError(
+                f"{path} has no recipe that names data", hint="name a data file with --data, or in its recipe"
+            )
         return named, target or recipe.data.target
 
     async def open_data(
@@ -54,8 +59,8 @@ class Questions:
     ) -> DataFile:
         """Open a data file (None: the recipe's) in the worker, where it is not yet; with `limit` its first rows only.
 
-        `on_progress` hears of rows and share of the file while it is read. Raises BadInput with the differences of the
-        columns, Usage, Failed.
+        `on_progress` hears of rows and share of the file while it is read. Raises InputError with the differences of
+        the columns, UsageError, OperationError.
         """
         named, column = self.data_of(path, data, target)
 
@@ -107,7 +112,7 @@ class Questions:
         self._called[name] = file
 
     def _descriptor(self, named: str) -> int:
-        """A descriptor of the data file of this name. Raises BadInput."""
+        """A descriptor of the data file of this name. Raises InputError."""
         return open_data_file(self._called.get(named, named))
 
     def _deadline_for(self, fd: int) -> float:
@@ -123,11 +128,11 @@ class Questions:
         forms: Sequence[str],
         methods: Sequence[str] = (),
         limit: int | None = None,
-    ) -> AsyncIterator[tuple[Outcome, dict[str, tuple[str, Buffer]]]]:
+    ) -> AsyncIterator[tuple[Prediction, dict[str, tuple[str, Buffer]]]]:
         """Answers for all rows of a data file, or its first, in as few calls as may be: see `Worker.write_outputs`.
 
-        A model that may be asked row by row gets them in pieces, any other at once. Raises Refused, BadInput, Usage,
-        Failed.
+        A model that may be asked row by row gets them in pieces, any other at once. Raises AccessDeniedError,
+        InputError, UsageError, OperationError.
         """
         await self._book.allow("predict", path)
         named, column = self.data_of(path, data, target)
@@ -138,7 +143,7 @@ class Questions:
 
             async def called(
                 worker: Worker, start: int = start, stop: int = stop
-            ) -> tuple[Outcome, dict[str, tuple[str, Buffer]]]:
+            ) -> tuple[Prediction, dict[str, tuple[str, Buffer]]]:
                 table = await self._opened(path, worker, named, column, limit)
                 return await worker.write_outputs(
                     table.handle, start, stop, forms, total=total, methods=methods, deadline=self._whole_deadline(file)
@@ -162,10 +167,10 @@ class Questions:
         target: Target | None = None,
         outputs: bool = True,
         score: bool = False,
-    ) -> Outcome:
+    ) -> Prediction:
         """Answers for rows `start` to `stop` of a data file, or for typed `rows`.
 
-        Raises Refused, BadInput, Usage, Failed.
+        Raises AccessDeniedError, InputError, UsageError, OperationError.
         """
         await self._book.allow("predict", path)
         if rows is not None:
@@ -187,10 +192,10 @@ class Questions:
         methods: Sequence[str] = (),
         outputs: bool = True,
         score: bool = False,
-    ) -> Outcome:
+    ) -> Prediction:
         """Answers for rows of the data file of this name with this target, as `data_of` gives them."""
 
-        async def called(worker: Worker) -> Outcome:
+        async def called(worker: Worker) -> Prediction:
             table = await self._opened(path, worker, named, column)
             return await worker.call(
                 table.handle, start, stop, methods=methods, outputs=outputs, score=score, deadline=self._deadline_s
@@ -199,7 +204,7 @@ class Questions:
         return await self._fleet.ask(path, called)
 
     async def ensure_method(self, path: str, methods: Sequence[str] = ()) -> None:
-        """Raise BadInput unless the model has these methods; without any, unless it has one that answers rows."""
+        """Raise InputError unless the model has these methods; without any, unless it has one that answers rows."""
         await self._fleet.ask(path, lambda worker: worker.resolve(methods, deadline=self._deadline_s))
 
     async def sample(self, path: str, data: str | None, start: int, count: int) -> list[dict[str, Json]]:
@@ -218,7 +223,7 @@ class Questions:
     async def evaluate(self, path: str, *, data: str | None = None, target: Target | None = None) -> Evaluated:
         """How a model does on a data file with a target; the metric of the recipe's gate is among what is measured.
 
-        Raises Refused, Usage, BadInput, Failed.
+        Raises AccessDeniedError, UsageError, InputError, OperationError.
         """
         await self._book.allow("evaluate", path)
         metric = self._recipe(path).gate.metric
@@ -235,19 +240,19 @@ class Questions:
             if refused.details.get("needs") != "target":
                 raise
             message = f"evaluating {path} needs the column to predict"
-            raise Usage(message, hint="name it with --target or in the recipe") from None
+            raise UsageError(message, hint="name it with --target or in the recipe") from None
 
 
 def open_data_file(path: str) -> int:
-    """A descriptor of a regular data file. Raises BadInput with one sentence."""
+    """A descriptor of a regular data file. Raises InputError with one sentence."""
     if "\0" in path:
-        raise BadInput("a data file's name holds a zero byte, which no file has")
+        raise InputError("a data file's name holds a zero byte, which no file has")
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     except OSError as error:
-        raise BadInput(f"the data file {path} cannot be opened: {why(error)}", hint=hint(error)) from None
+        raise InputError(f"the data file {path} cannot be opened: {why(error)}", hint=hint(error)) from None
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
-        raise BadInput(f"the data file {path} is not a regular file")
+        raise InputError(f"the data file {path} is not a regular file")
     os.set_blocking(fd, True)
     return fd

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 
 from backends.core.inspection import outermost
 from console.access.admission import Admission
-from console.errors import Conflict, ConsoleError, Refused, Usage
-from console.inspection.service import Facts, Judged
+from console.errors import AccessDeniedError, ConflictError, ConsoleError, UsageError
+from console.inspection.service import InspectionService, Judged
 from console.inspection.written import versions_of
 from console.records import FileIdentity, Inspection, Judgement, Verdict
 from console.serving.compiling import may_compile
@@ -49,13 +49,13 @@ def silent(phase: str, finished: dict[str, float], worker: Worker | None) -> Non
     """An OnPhase for callers that do not watch."""
 
 
-class Starter:
+class ModelLoader:
     """Starts workers. `python` names the interpreter a path's recipe asks for, None for the console's own, or raises
     Refused; `admission` decides what is let in."""
 
     def __init__(
         self,
-        facts: Facts,
+        facts: InspectionService,
         launcher: Launcher,
         admission: Admission,
         record: Records,
@@ -72,7 +72,8 @@ class Starter:
         self._telling: set[asyncio.Task[str | None]] = set()
 
     async def start(self, path: str, at: str, accept: str | None, on_phase: OnPhase = silent) -> Started:
-        """Start a worker for what the file holds now. Raises NeedsReview, Refused, BadInput, Failed."""
+        """Start a worker for what the file holds now. Raises NeedsReviewError, AccessDeniedError, InputError,
+        OperationError."""
         began = time.perf_counter()
         on_phase("judge", {}, None)
         await self.admission.refresh()
@@ -84,7 +85,11 @@ class Starter:
                 phases = {"judge": (time.perf_counter() - began) * 1e3}
                 started = await self._start(path, judged, at, phases, on_phase)
             except ConsoleError as error:
-                result = error.message if isinstance(error, Refused) else f"{error.code}: {judged.judgement.verdict}"
+                result = (
+                    error.message
+                    if isinstance(error, AccessDeniedError)
+                    else f"{error.code}: {judged.judgement.verdict}"
+                )
                 await self._record("load", path, judged.bytes.digest, result)
                 raise
         if started.later is None:
@@ -167,13 +172,13 @@ class Starter:
 def place_in(path: str, inspection: Inspection) -> str:
     """The place of the model to run: the root, or the only model in a file that is a dict or tuple around one.
 
-    Raises Usage that lists the places when the file holds several.
+    Raises UsageError that lists the places when the file holds several.
     """
     tops = outermost(inspection.models)
     known = [one for one in tops if one.version is not None] or tops
     if len(known) > 1:
         places = ", ".join(one.at for one in known[:8])
-        raise Usage(f"{path} holds {len(known)} models: {places}", hint="choose one of them (--at PLACE)")
+        raise UsageError(f"{path} holds {len(known)} models: {places}", hint="choose one of them (--at PLACE)")
     return known[0].at if known else ""
 
 
@@ -181,7 +186,7 @@ def _with_facts(error: ConsoleError, judged: Judged) -> ConsoleError:
     """The error with the content it is about, and with what became of that meanwhile."""
     if judged.bytes.shrank:
         why = f"{judged.bytes.name} shrank underneath its worker, so its numbers are gone"
-        return Conflict(why, failure=error.failure, hint="load it again when it is at rest")
+        return ConflictError(why, failure=error.failure, hint="load it again when it is at rest")
     if error.failure is not None:
         error.failure = replace(error.failure, digest=judged.bytes.digest)
     return error

@@ -9,9 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from backends.core.inspection import Signature
-from console.access.control import Book
+from console.access.control import AccessControl
 from console.access.recipes import Recipes
-from console.errors import BadInput, Failed
+from console.errors import InputError, OperationError
 from console.events import Bus
 from console.files.data_files import identity_at, moved_to
 from console.recipes.chosen import Chosen
@@ -32,7 +32,7 @@ class DataOfModels:
         chosen: Chosen,
         recipes: Recipes,
         inspectors: Inspectors,
-        book: Book,
+        book: AccessControl,
         bus: Bus,
         signature: Callable[[str], Signature | None],
     ) -> None:
@@ -46,7 +46,8 @@ class DataOfModels:
         self._signature = signature
 
     async def of(self, path: str) -> ModelData:
-        """The data of a model, with why where it must be asked for. Raises BadInput for a recipe that is malformed."""
+        """The data of a model, with why where it must be asked for. Raises InputError for a recipe that is
+        malformed."""
         recipe = (await asyncio.to_thread(self._recipes.written, path)).data
         if recipe.is_named:
             return ModelData(DataSource.RECIPE, recipe.holdout or recipe.train, recipe.target)
@@ -55,7 +56,7 @@ class DataOfModels:
             return ModelData(DataSource.NONE, target=recipe.target)
         if await asyncio.to_thread(identity_at, choice.data) is not None:
             if self._chosen.of(path) is None:
-                with suppress(Failed):
+                with suppress(OperationError):
                     await self._chosen.keep(path, choice.data, choice.target)
             return ModelData(DataSource.CHOSEN, choice.data, choice.target)
         now = await asyncio.to_thread(moved_to, choice.file, choice.data) if choice.file is not None else None
@@ -82,7 +83,8 @@ class DataOfModels:
         return self._recipes.or_default(path).data.options
 
     async def columns(self, path: str, data: str) -> DataColumns:
-        """The columns of a data file, read in a sandboxed child. Raises BadInput, ChildRefused, ChildFailed, Failed."""
+        """The columns of a data file, read in a sandboxed child. Raises InputError, ChildRefused, ChildFailed,
+        OperationError."""
         names = (self._signature(path) or Signature()).feature_names or ()
         fd = await asyncio.to_thread(open_data_file, data)
         try:
@@ -91,8 +93,8 @@ class DataOfModels:
             os.close(fd)
 
     async def choose(self, path: str, data: str, target: Target | None) -> None:
-        """Use this data for a model from now on. Raises Refused; Failed where it cannot be remembered for the next
-        session."""
+        """Use this data for a model from now on. Raises AccessDeniedError; Failed where it cannot be remembered for the
+        next session."""
         await self._book.allow("probe", path)
         try:
             await self._chosen.keep(path, data, target)
@@ -109,10 +111,11 @@ class DataOfModels:
         return await asyncio.to_thread(drafted, self.root, path, data, target)
 
     async def write_recipe(self, path: str, draft: Draft) -> None:
-        """Write a draft beside the model, on record. Raises Refused, BadInput, Conflict, Failed."""
+        """Write a draft beside the model, on record. Raises AccessDeniedError, InputError, ConflictError,
+        OperationError."""
         await self._book.allow("recipe", path, writes=True)
         if draft.refusal:
-            raise BadInput(draft.refusal)
+            raise InputError(draft.refusal)
         await asyncio.to_thread(write, self.root, draft)
         await self._book.note("recipe", path, None, f"{draft.path} names the data")
         self._bus.emit("recipe.written", path, f"{draft.path} names the data of {path}")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from console.access.control import Book
+from console.access.control import AccessControl
 from console.records import WorkerView
-from console.serving.supervisor import Fleet
+from console.serving.supervisor import Supervisor
 from console.serving.worker_logs import WorkerLog
 
 
@@ -17,7 +17,7 @@ class Models:
     `end_driver` ends what drives a model.
     """
 
-    def __init__(self, fleet: Fleet, book: Book, end_driver: Callable[[str], Awaitable[object]]) -> None:
+    def __init__(self, fleet: Supervisor, book: AccessControl, end_driver: Callable[[str], Awaitable[object]]) -> None:
         self._fleet = fleet
         self._book = book
         self._end_driver = end_driver
@@ -41,13 +41,14 @@ class Models:
     async def load(self, path: str, *, at: str = "", accept: str | None = None) -> WorkerView:
         """Load an artifact; `accept` is why the operator says yes to one under review.
 
-        Raises NeedsReview, Refused, BadInput, Failed.
+        Raises NeedsReviewError, AccessDeniedError, InputError, OperationError.
         """
         await self._book.allow("load", path)
         return await self._fleet.load(path, at=at, accept=accept)
 
     async def set_copies(self, path: str, count: int) -> WorkerView:
-        """Have this many workers answer for a loaded artifact. Raises Usage, Failed, and what `load` raises."""
+        """Have this many workers answer for a loaded artifact. Raises UsageError, OperationError, and what `load`
+        raises."""
         await self._book.allow("load", path)
         return await self._fleet.set_copies(path, count)
 
@@ -57,6 +58,6 @@ class Models:
         return await self._fleet.reload(path, accept=accept)
 
     async def unload(self, path: str) -> None:
-        """End the workers of an artifact at once, and what drives them. Raises Refused."""
+        """End the workers of an artifact at once, and what drives them. Raises AccessDeniedError."""
         await self._book.allow("unload", path)
         await asyncio.gather(self._fleet.unload(path), self._end_driver(path))

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from console.errors import ConsoleError, Failed, Usage
-from console.serving.loader import Started, Starter
+from console.errors import ConsoleError, OperationError, UsageError
+from console.serving.loader import ModelLoader, Started
 from console.serving.slot import Slot
 from console.worker.model import Worker
 from console.worker.process import ChildProcess
@@ -21,13 +21,13 @@ Tell = Callable[[Slot, str, str, str], None]
 """Announces: slot, kind of event, sentence, severity."""
 
 
-class Copies:
+class Replicas:
     """Keeps as many workers of a slot as are wanted; the first of them is the slot's own and is started elsewhere.
 
     All of them hold the content the first one holds: another one needs a reload. `on_end` hears of each that is gone.
     """
 
-    def __init__(self, starter: Starter, on_end: OnEnd, tell: Tell) -> None:
+    def __init__(self, starter: ModelLoader, on_end: OnEnd, tell: Tell) -> None:
         self._starter = starter
         self._on_end = on_end
         self._tell = tell
@@ -35,9 +35,9 @@ class Copies:
         self._filling: set[asyncio.Task[None]] = set()
 
     async def set(self, slot: Slot, count: int) -> None:
-        """Have this many workers. Raises Usage, Failed, and what a load raises."""
+        """Have this many workers. Raises UsageError, OperationError, and what a load raises."""
         if not 1 <= count <= COPIES_CAP:
-            raise Usage(f"{count} copies cannot be: between 1 and {COPIES_CAP} can")
+            raise UsageError(f"{count} copies cannot be: between 1 and {COPIES_CAP} can")
         async with slot.lock:
             slot.copies = count
             while len(slot.more) >= count:
@@ -87,7 +87,9 @@ class Copies:
                 await started.worker.end()
                 slot.copies = len(slot.workers)
                 self.show(slot)
-                raise Failed(f"{path} has changed since it was loaded: no copy of it was started", hint="reload it")
+                raise OperationError(
+                    f"{path} has changed since it was loaded: no copy of it was started", hint="reload it"
+                )
             slot.more.append(started.worker)
             self._watch(slot, started.worker)
             self.show(slot)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
-from console.errors import Failed
+from console.errors import OperationError
 from console.records import DataFile, FileIdentity, ReadOptions, Target, WorkerState, WorkerView
 from console.worker.model import Worker
 
@@ -96,14 +96,14 @@ class Slot:
     def begun(self, worker: Worker | None) -> None:
         """Take down the worker of a start that goes on. Where nobody wants it any more, end it.
 
-        Raises Failed before there is a worker.
+        Raises OperationError before there is a worker.
         """
         if worker is not None and worker not in self.started:
             self.started.add(worker)
             if self.heard is not None:
                 self.heard(worker)
         if not self.wanted and worker is None:
-            raise Failed(f"{self.view.path} was unloaded while it was loading")
+            raise OperationError(f"{self.view.path} was unloaded while it was loading")
         if not self.wanted:
             self.kill()
 

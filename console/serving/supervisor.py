@@ -8,12 +8,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from console.errors import ConsoleError, Failed, Refused
+from console.errors import AccessDeniedError, ConsoleError, OperationError
 from console.events import Bus
 from console.records import Failure, Memory, WorkerState, WorkerView
 from console.serving.failures import Failures
-from console.serving.loader import Started, Starter
-from console.serving.replicas import Copies
+from console.serving.loader import ModelLoader, Started
+from console.serving.replicas import Replicas
 from console.serving.slot import Slot
 from console.serving.worker_logs import WorkerLogs
 from console.worker.failures import new_failure
@@ -23,7 +23,7 @@ from console.worker.process import ChildProcess
 T = TypeVar("T")
 
 
-class Fleet:
+class Supervisor:
     """Workers by path. Every change of what is seen is announced on the bus as `worker.<state>`.
 
     `availability` says of a path whether the old worker answers until the new one can; without `restarts` a worker
@@ -32,7 +32,7 @@ class Fleet:
 
     def __init__(
         self,
-        starter: Starter,
+        starter: ModelLoader,
         failures: Failures,
         bus: Bus,
         availability: Callable[[str], bool],
@@ -46,7 +46,7 @@ class Fleet:
         self._restarts = restarts
         self.logs = WorkerLogs()
         self._slots: dict[str, Slot] = {}
-        self._copies = Copies(starter, self._ended, lambda *told: self._tell(*told[:3], severity=told[3]))
+        self._copies = Replicas(starter, self._ended, lambda *told: self._tell(*told[:3], severity=told[3]))
 
     # seen from outside
 
@@ -60,12 +60,12 @@ class Fleet:
         return None if slot is None else slot.view
 
     def slot(self, path: str) -> Slot:
-        """The slot of a path whose worker answers. Raises Failed with the way there."""
+        """The slot of a path whose worker answers. Raises OperationError with the way there."""
         slot = self._slots.get(path)
         if slot is None:
-            raise Failed(f"{path} is not loaded", hint="load it first")
+            raise OperationError(f"{path} is not loaded", hint="load it first")
         if not slot.answers:
-            raise Failed(f"{path} cannot answer now: its worker is {slot.view.state}", hint="retry, or wait")
+            raise OperationError(f"{path} cannot answer now: its worker is {slot.view.state}", hint="retry, or wait")
         return slot
 
     def answers(self, path: str) -> bool:
@@ -113,7 +113,8 @@ class Fleet:
     # changes
 
     async def load(self, path: str, *, at: str = "", accept: str | None = None) -> WorkerView:
-        """Load an artifact, or the model at another place of it. Raises NeedsReview, Refused, BadInput, Failed."""
+        """Load an artifact, or the model at another place of it. Raises NeedsReviewError, AccessDeniedError,
+        InputError, OperationError."""
         slot = self._slots.get(path)
         if slot is not None and slot.answers and slot.view.at == at:
             return slot.view
@@ -122,7 +123,7 @@ class Fleet:
             slot = self._slots[path] = Slot(view, heard=lambda worker: self.logs.follow(path, worker.child))
         try:
             return await self._replace(slot, at, accept, beside=False)
-        except Refused as error:
+        except AccessDeniedError as error:
             if slot.worker is None and self._slots.get(path) is slot:
                 del self._slots[path]
                 self._tell(slot, "worker.ended", f"{path} was not loaded: {error}", severity="attention")
@@ -132,12 +133,12 @@ class Fleet:
         """Load what the file holds now; with availability the old worker answers until the new one can."""
         slot = self._slots.get(path)
         if slot is None:
-            raise Failed(f"{path} is not loaded", hint="load it first")
+            raise OperationError(f"{path} is not loaded", hint="load it first")
         slot.deaths = 0
         return await self._replace(slot, slot.view.at, accept, beside=self._availability(path))
 
     async def set_copies(self, path: str, count: int) -> WorkerView:
-        """Have this many workers answer for a path. Raises Usage, Failed, and what `load` raises."""
+        """Have this many workers answer for a path. Raises UsageError, OperationError, and what `load` raises."""
         slot = self.slot(path)
         slot.deaths = 0
         await self._copies.set(slot, count)
@@ -189,12 +190,12 @@ class Fleet:
                 )
             except ConsoleError as error:
                 if not slot.wanted:
-                    raise Failed(f"{slot.view.path} was unloaded while it was loading") from None
+                    raise OperationError(f"{slot.view.path} was unloaded while it was loading") from None
                 self._not_loaded(slot, error, beside)
                 raise
             if not slot.wanted:
                 await started.worker.end()
-                raise Failed(f"{slot.view.path} was unloaded while it was loading")
+                raise OperationError(f"{slot.view.path} was unloaded while it was loading")
             return self._take_over(slot, started, at)
 
     def _step(self, slot: Slot, phase: str, finished: dict[str, float], worker: Worker | None, *, beside: bool) -> None:
@@ -275,7 +276,7 @@ class Fleet:
         others = self._copies.lost(slot, child)
         failure = child.death_failure("idle", None)
         if not slot.asking:
-            self._keep(slot, Failed(failure.message, failure=failure))
+            self._keep(slot, OperationError(failure.message, failure=failure))
         wait = slot.count_death() if self._restarts else None
         text = f"{slot.view.path}: {failure.message}"
         slot.show(restarts=slot.deaths)
@@ -314,7 +315,7 @@ class Fleet:
 
     def _keep(self, slot: Slot, error: ConsoleError) -> Failure | None:
         """Put an error among the failures, unless it is a refusal or the operator's doing: no failure of anything."""
-        if isinstance(error, Refused) or error.code == "unloaded":
+        if isinstance(error, AccessDeniedError) or error.code == "unloaded":
             return None
         failure = error.failure
         if failure is None:

@@ -8,27 +8,27 @@ from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 
-from console.errors import Failed
+from console.errors import OperationError
 from console.trust.secret_files import write_secret
 
 __all__ = ["check_library", "generate_identity"]
 
 
 def check_library() -> None:
-    """Make sure that the library for sealing is installed, without importing it. Raises Failed."""
+    """Make sure that the library for sealing is installed, without importing it. Raises OperationError."""
     if find_spec("pyrage") is None:
         raise _no_library()
 
 
-def _no_library() -> Failed:
+def _no_library() -> OperationError:
     message = "sealing needs the Python package pyrage, which is not installed"
-    return Failed(message, hint=f"{shlex.quote(sys.executable)} -m pip install 'model-console[security]'")
+    return OperationError(message, hint=f"{shlex.quote(sys.executable)} -m pip install 'model-console[security]'")
 
 
 def generate_identity(path: Path) -> str:
     """Write a new X25519 identity the way age-keygen does, with mode 0400; returns its recipient (`age1…`).
 
-    Raises BadInput when something is there, Failed without the library.
+    Raises InputError when something is there, OperationError without the library.
     """
     try:
         from pyrage import x25519

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from backends.core.inspection import NameUse
+from backends.core.inspection import GlobalRef
 
 __all__ = ["Danger", "allowed", "danger", "data_fingerprint", "harmless", "listed", "modern"]
 
@@ -46,7 +46,7 @@ _ARRAY_CLASSES = frozenset((("numpy", "memmap"), ("numpy.core.memmap", "memmap")
 """Classes that open a file when they are called, and that arrays mapped from one name without calling them."""
 
 
-def harmless(use: NameUse) -> bool:
+def harmless(use: GlobalRef) -> bool:
     """Whether a dangerous name does nothing in this file.
 
     `getattr` is nothing by itself where each call of it gave an attribute of a named class, which stands beside it as a

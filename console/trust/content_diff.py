@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from hashlib import blake2b
 
-from console.records import Artifact, Change, Inspection, Json, Report, Since
+from console.records import Artifact, Change, ContentDiff, Inspection, Json, Report
 from console.trust import allow_list
 
 __all__ = ["Seen", "difference", "from_json", "seen_of", "to_json"]
@@ -99,7 +99,7 @@ def _cut(text: str) -> str:
     return text if len(text) <= 2 * _LONGEST else f"{text[: 2 * _LONGEST]}…"
 
 
-def difference(before: Seen, now: Seen) -> Since:
+def difference(before: Seen, now: Seen) -> ContentDiff:
     """What changed from one content to the next, what matters most first."""
     changes = [
         *_single("verdict", before.verdict, now.verdict),
@@ -114,7 +114,7 @@ def difference(before: Seen, now: Seen) -> Since:
     ]
     changes.sort(key=lambda change: (_ORDER.index(change.what), change.what == "name" and _harmlessness(change)))
     kept, left_out = tuple(changes[:_CHANGES]), max(0, len(changes) - _CHANGES)
-    return Since(before.when, kept, before.digest, before.version, left_out)
+    return ContentDiff(before.when, kept, before.digest, before.version, left_out)
 
 
 def _harmlessness(change: Change) -> int:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from backends.core.errors import ArtifactError, Unsupported
 from backends.core.findings import KINDS
-from backends.core.inspection import Finding, Inspection, Json, NameUse
+from backends.core.inspection import Finding, GlobalRef, Inspection, Json
 from console.records import Judgement, Reason, Verdict
 from console.trust import allow_list
 from console.trust.policy import Policy
@@ -129,7 +129,7 @@ def _names(inspection: Inspection, policy: Policy) -> Iterator[tuple[Verdict, Re
             yield from _not_followed(use, policy)
 
 
-def _not_followed(use: NameUse, policy: Policy) -> Iterator[tuple[Verdict, Reason]]:
+def _not_followed(use: GlobalRef, policy: Policy) -> Iterator[tuple[Verdict, Reason]]:
     """That a policy file would trust a name, and why its word does not count."""
     where = policy.untrusted_in.get(str(use))
     source = next((one for one in policy.sources if one.path == where), None)
@@ -138,7 +138,7 @@ def _not_followed(use: NameUse, policy: Policy) -> Iterator[tuple[Verdict, Reaso
         yield Verdict.REVIEW, Reason("policy-not-followed", text, use.offset)
 
 
-def _unlisted(use: NameUse) -> str:
+def _unlisted(use: GlobalRef) -> str:
     verb = "calls" if use.called else "takes"
     if use.module == "__main__":
         return f"{use} was defined in a script, which the file does not contain: loading {verb} whatever has that name"

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from rich.cells import cell_len
 
-from console.records import Artifact, Measured, ProbeState, Verdict, WorkerState, WorkerView
+from console.records import Artifact, ProbeState, Quantiles, Verdict, WorkerState, WorkerView
 from console.safe_text import safe
 from console.ui import states
 from console.ui.cooperative import cooperative
@@ -68,7 +68,7 @@ class Row:
         return "" if self.pending else states.trouble_words(self.worker, self.probe)
 
     @property
-    def measured(self) -> Measured | None:
+    def measured(self) -> Quantiles | None:
         """What the probe measured of the worker that answers now; nothing of one before it."""
         worker, probe = self.worker, self.probe
         if worker is None or probe is None or not self.answers:

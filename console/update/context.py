@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from console.errors import Conflict
+from console.errors import ConflictError
 from console.files.links import require_no_link
 from console.files.opening import OpenedFile, identity_of
 from console.files.snapshot import digest_of
@@ -17,9 +17,9 @@ from console.records import FileIdentity, Mode, UpdatePlan
 from console.serving.inference import open_data_file
 from console.serving.loader import place_in
 from console.update.preconditions import admit, check_sealable
-from console.update.services import Workshop
+from console.update.services import UpdateServices
 
-__all__ = ["Data", "Ground", "open_data", "prepared"]
+__all__ = ["Data", "TrainingContext", "open_data", "prepared"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,9 @@ class Data:
     flaw: str = ""
 
     def check_unchanged(self) -> None:
-        """Raise Conflict when somebody wrote to a data file since it was opened."""
+        """Raise ConflictError when somebody wrote to a data file since it was opened."""
         if self.opened != (identity_of(os.fstat(self.train)), identity_of(os.fstat(self.measured))):
-            raise Conflict(f"{self.name} or the training rows changed while they were used", hint="update again")
+            raise ConflictError(f"{self.name} or the training rows changed while they were used", hint="update again")
 
     def checked(self) -> Data:
         """The same, after a look at whether the hold-out is a copy of the training file. Reads both. Raises OSError."""
@@ -55,7 +55,7 @@ class Data:
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class TrainingContext:
     """One update's plan, the admitted current model with its digest, the place of the model in it, and the data."""
 
     plan: UpdatePlan
@@ -70,8 +70,8 @@ class Ground:
         return not self.data.own_holdout and self.plan.mode is not Mode.COMMAND
 
 
-async def prepared(shop: Workshop, plan: UpdatePlan, current: Judged, data: Data) -> Ground:
-    """The ground of an update whose current model may be trained again. Raises NeedsReview, Refused."""
+async def prepared(shop: UpdateServices, plan: UpdatePlan, current: Judged, data: Data) -> TrainingContext:
+    """The ground of an update whose current model may be trained again. Raises NeedsReviewError, AccessDeniedError."""
     await asyncio.to_thread(require_no_link, shop.root, plan.path)
     admit(plan.path, current)
     check_sealable(plan, current, shop.unsealing.recipients)
@@ -81,12 +81,12 @@ async def prepared(shop: Workshop, plan: UpdatePlan, current: Judged, data: Data
         digest = current.bytes.digest = await asyncio.to_thread(digest_of, current.bytes)
     await shop.starter.admission.demanded(plan.path, digest)
     checked = await asyncio.to_thread(data.checked)
-    return Ground(plan, current, digest, plan.at or place_in(plan.path, current.inspection), checked)
+    return TrainingContext(plan, current, digest, plan.at or place_in(plan.path, current.inspection), checked)
 
 
 @contextmanager
 def open_data(plan: UpdatePlan) -> Iterator[Data]:
-    """Both data files, opened once so that every process reads the same ones. Raises BadInput."""
+    """Both data files, opened once so that every process reads the same ones. Raises InputError."""
     measured_path = plan.holdout or plan.data
     train = open_data_file(plan.data)
     try:

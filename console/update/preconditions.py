@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from console.access.admission import require_inspected
-from console.errors import NeedsReview, Refused
+from console.errors import AccessDeniedError, NeedsReviewError
 from console.inspection.service import Judged
 from console.records import Mode, UpdatePlan, Verdict
 from console.trust.verdict import refit_hazards
@@ -14,30 +14,33 @@ __all__ = ["admit", "admit_candidate", "check_sealable"]
 
 
 def admit(path: str, judged: Judged) -> None:
-    """Let through what may be loaded and trained again. Raises NeedsReview, Refused."""
+    """Let through what may be loaded and trained again. Raises NeedsReviewError, AccessDeniedError."""
     judgement, inspection = judged.judgement, judged.inspection
     require_inspected(path, judgement)
     why = judgement.reasons[0].detail if judgement.reasons else str(judgement.verdict)
     if judgement.verdict is Verdict.REVIEW and judgement.pinned is None:
-        raise NeedsReview(f"{path} needs your review before it is trained: {why}", hint="load it once and accept it")
+        raise NeedsReviewError(
+            f"{path} needs your review before it is trained: {why}", hint="load it once and accept it"
+        )
     if judgement.verdict not in (Verdict.SAFE, Verdict.REVIEW) or inspection is None or not inspection.loadable:
-        raise Refused(f"{path} is not trained, since it cannot be loaded: {why}")
+        raise AccessDeniedError(f"{path} is not trained, since it cannot be loaded: {why}")
     for entry in inspection.models:
         for name, what in refit_hazards(entry.parameters):
-            raise Refused(f"{path} is not trained: its parameter {name} is set, and {what}")
+            raise AccessDeniedError(f"{path} is not trained: its parameter {name} is set, and {what}")
 
 
 def check_sealable(plan: UpdatePlan, current: Judged, recipients: Sequence[str]) -> None:
-    """Raise Refused, before anything is trained, where the candidate of a sealed artifact could not be kept sealed."""
+    """Raise AccessDeniedError, before anything is trained, where the candidate of a sealed artifact could not be kept
+    sealed."""
     if not current.bytes.encrypted:
         return
     if not recipients:
-        raise Refused(
+        raise AccessDeniedError(
             f"{plan.path} is sealed, and nothing says for whom a new content is to be sealed",
             hint='name them in config.toml: [sealing] recipients = ["age1…"]',
         )
     if plan.mode is Mode.COMMAND:
-        raise Refused(
+        raise AccessDeniedError(
             f"{plan.path} is sealed, and a training command would write its candidate open to the disk",
             hint="use another mode of [retrain]",
         )
@@ -46,7 +49,7 @@ def check_sealable(plan: UpdatePlan, current: Judged, recipients: Sequence[str])
 def admit_candidate(path: str, current: Judged, candidate: Judged) -> None:
     """A candidate may be loaded if it is safe, or brings nothing that was not accepted with the current file.
 
-    Raises Refused.
+    Raises AccessDeniedError.
     """
     verdict, inspection = candidate.judgement.verdict, candidate.inspection
     if verdict is Verdict.SAFE and inspection is not None:
@@ -54,10 +57,12 @@ def admit_candidate(path: str, current: Judged, candidate: Judged) -> None:
     require_inspected(f"the candidate for {path}", candidate.judgement)
     why = candidate.judgement.reasons[0].detail if candidate.judgement.reasons else ""
     if verdict is not Verdict.REVIEW or inspection is None or current.inspection is None:
-        raise Refused(f"the candidate for {path} is {verdict}, so it was not loaded: {why}")
+        raise AccessDeniedError(f"the candidate for {path} is {verdict}, so it was not loaded: {why}")
     new = _remarkable(candidate) - _remarkable(current)
     if new:
-        raise Refused(f"the candidate for {path} brings what the current file has not, so it was not loaded: {why}")
+        raise AccessDeniedError(
+            f"the candidate for {path} brings what the current file has not, so it was not loaded: {why}"
+        )
 
 
 def _remarkable(judged: Judged) -> set[tuple[str, str]]:

@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from console.access.admission import require_inspected
-from console.errors import Conflict, ConsoleError, Failed, Refused
+from console.errors import AccessDeniedError, ConflictError, ConsoleError, OperationError
 from console.files.opening import identity_of
 from console.files.roots import user_name
-from console.files.snapshot import SealedBytes
+from console.files.snapshot import Snapshot
 from console.locks import LOCK_TRY_S, retried
 from console.records import Verdict, Version
-from console.update.services import Workshop
+from console.update.services import UpdateServices
 from console.versions import history
 from console.versions.publish import Promotion, publish, rollback
 
@@ -25,17 +25,17 @@ _LOCK_WAIT = 30.0
 class Replacing:
     """Replaces artifacts of one store; blocking file work runs in threads, verification back on the event loop."""
 
-    def __init__(self, shop: Workshop) -> None:
+    def __init__(self, shop: UpdateServices) -> None:
         self._shop = shop
 
     async def history(self, path: str) -> tuple[Version, ...]:
-        """The versions of an artifact, newest first. Raises BadInput, Failed."""
+        """The versions of an artifact, newest first. Raises InputError, OperationError."""
         return await asyncio.to_thread(history.versions, self._shop.root, path)
 
     async def promote(
         self,
         path: str,
-        content: SealedBytes,
+        content: Snapshot,
         *,
         at: str,
         replaces: str | None,
@@ -44,7 +44,8 @@ class Replacing:
         replaced_metrics: Mapping[str, float],
         accepted: bool = False,
     ) -> Version:
-        """Put a judged content in place of the one with digest `replaces`. Raises Conflict, Refused, Failed.
+        """Put a judged content in place of the one with digest `replaces`. Raises ConflictError, AccessDeniedError,
+        OperationError.
 
         `accepted` says that an operator has looked at this very content, which one that is not `safe` needs.
         """
@@ -65,7 +66,8 @@ class Replacing:
         return version
 
     async def rollback(self, path: str, number: int | None) -> Version:
-        """Promote an old version (None: the one before the current). Raises BadInput, Conflict, Refused, Failed."""
+        """Promote an old version (None: the one before the current). Raises InputError, ConflictError,
+        AccessDeniedError, OperationError."""
         root = self._shop.root
         why = "rollback" if number is None else f"rollback to version {number}"
         view = self._shop.fleet.view(path)
@@ -83,9 +85,9 @@ class Replacing:
         return version
 
     def _still(self, root: Path) -> Path:
-        """The directory in which the replacement began. Raises Conflict where the store is another one by now."""
+        """The directory in which the replacement began. Raises ConflictError where the store is another one by now."""
         if root != self._shop.root:
-            raise Conflict(
+            raise ConflictError(
                 f"the store leads to {self._shop.root} now, no longer to {root}", hint="look again, then retry"
             )
         return root
@@ -98,7 +100,7 @@ class Replacing:
         try:
             version = await retried(work, wait=_LOCK_WAIT)
         except ConsoleError as error:
-            ours = isinstance(error, (Refused, Conflict))
+            ours = isinstance(error, (AccessDeniedError, ConflictError))
             await self._shop.book.note(action, path, digest, f"{error.code}: {error.message}" if ours else error.code)
             raise
         await self._shop.book.note(action, path, version.digest, "done", version=version.version)
@@ -115,18 +117,18 @@ class Replacing:
 
     async def _verify(self, path: str, fd: int, at: str, accepted: bool) -> None:
         status = os.fstat(fd)
-        written = SealedBytes(os.dup(fd), identity_of(status), status.st_size, None, False, path)
+        written = Snapshot(os.dup(fd), identity_of(status), status.st_size, None, False, path)
         with written:
             judged = await self._shop.facts.judge_bytes(written)
             require_inspected(f"the new content of {path}", judged.judgement)
             verdict = judged.judgement.verdict
             if verdict is not Verdict.SAFE and not (accepted and verdict is Verdict.REVIEW):
-                raise Refused(f"the new content of {path} is {verdict}, so it was not put in place")
+                raise AccessDeniedError(f"the new content of {path} is {verdict}, so it was not put in place")
             try:
                 started = await self._shop.starter.start_judged(path, judged, at, {})
             except ConsoleError as error:
                 message = f"the new content of {path} does not load, so it was not put in place: {error.message}"
-                raise Failed(message, hint=error.hint, failure=error.failure) from None
+                raise OperationError(message, hint=error.hint, failure=error.failure) from None
             await started.worker.end()
 
     async def _taken_up(self, path: str, digest: str) -> None:

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from console.errors import Conflict
-from console.files.snapshot import SealedBytes
+from console.errors import ConflictError
+from console.files.snapshot import Snapshot
 from console.inspection.service import Judged
 from console.recipes.recipe import Gate
 from console.records import (
@@ -22,16 +22,16 @@ from console.records import (
     why_nothing,
 )
 from console.update.compare import Side, changes, describe
-from console.update.context import Ground, open_data, prepared
+from console.update.context import TrainingContext, open_data, prepared
 from console.update.gate import Doubts, judge_gate, main_metric
 from console.update.holdout import Holdout, examine
 from console.update.measuring import Measurement, Rows, measure
 from console.update.preconditions import admit_candidate
-from console.update.services import Workshop
+from console.update.services import UpdateServices
 from console.update.train_candidate import Made, make
 from console.worker.trainer import Trained
 
-__all__ = ["Course", "Waiting"]
+__all__ = ["UpdateRun", "Waiting"]
 
 Telling = Callable[[UpdateProgress], None]
 
@@ -41,15 +41,15 @@ class Waiting:
     """A candidate that waits for promote or discard; `replaces` is the digest it was compared with."""
 
     comparison: Comparison
-    content: SealedBytes
+    content: Snapshot
     at: str
     replaces: str
 
 
-class Course:
+class UpdateRun:
     """One update, from the plan to a candidate that waits; `tell` hears where it stands."""
 
-    def __init__(self, shop: Workshop, plan: UpdatePlan, tell: Telling) -> None:
+    def __init__(self, shop: UpdateServices, plan: UpdatePlan, tell: Telling) -> None:
         self._shop = shop
         self._plan = plan
         self._tell = tell
@@ -58,7 +58,7 @@ class Course:
     async def run(self) -> Waiting:
         """Make a candidate and compare it, for whoever closes its content.
 
-        Raises NeedsReview, Refused, BadInput, Conflict, Failed.
+        Raises NeedsReviewError, AccessDeniedError, InputError, ConflictError, OperationError.
         """
         shop, path = self._shop, self._plan.path
         await shop.book.refresh()
@@ -79,7 +79,7 @@ class Course:
                 comparison = await self._compared(ground, recipe.gate, holdout, made, content.digest or "")
                 data.check_unchanged()
                 if shop.recipes.of(path) != recipe:
-                    raise Conflict(f"the recipe of {path} changed while it was updated", hint="update again")
+                    raise ConflictError(f"the recipe of {path} changed while it was updated", hint="update again")
             except BaseException:
                 content.close()
                 raise
@@ -88,7 +88,9 @@ class Course:
                     made.content.close()
         return Waiting(comparison, content, ground.at, ground.digest)
 
-    async def _compared(self, ground: Ground, gate: Gate, holdout: Holdout, made: Made, digest: str) -> Comparison:
+    async def _compared(
+        self, ground: TrainingContext, gate: Gate, holdout: Holdout, made: Made, digest: str
+    ) -> Comparison:
         """Both models beside each other; `digest` is of the candidate as it would be put in place."""
         path = self._plan.path
         self._show("judging the candidate")

@@ -8,14 +8,14 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from console.access.admission import require_layers
-from console.errors import ConsoleError, Failed
+from console.errors import ConsoleError, OperationError
 from console.files.opening import OpenedFile, identity_of
-from console.files.snapshot import SealedBytes, seal
+from console.files.snapshot import Snapshot, seal
 from console.inspection.written import versions_of
 from console.records import Mode, Verdict
 from console.serving.compiling import may_compile
-from console.update.context import Ground
-from console.update.services import Workshop
+from console.update.context import TrainingContext
+from console.update.services import UpdateServices
 from console.worker.failures import ChildFailed
 from console.worker.trainer import Candidate, Progress, Trained, Trainer, candidate_file
 
@@ -31,10 +31,10 @@ __all__ = ["Made", "make"]
 class Made:
     """A candidate that no process can change any more; whoever holds it closes `content`."""
 
-    content: SealedBytes
+    content: Snapshot
     trained: Trained | None
 
-    async def kept(self, shop: Workshop, *, sealed: bool) -> SealedBytes:
+    async def kept(self, shop: UpdateServices, *, sealed: bool) -> Snapshot:
         """The candidate as it is put in place, for whoever closes it: sealed for the disk, or the very `content`.
 
         `content` stays open unless this raises.
@@ -48,11 +48,11 @@ class Made:
             raise
 
 
-async def make(shop: Workshop, ground: Ground, python: str | None, on_progress: Progress) -> Made:
+async def make(shop: UpdateServices, ground: TrainingContext, python: str | None, on_progress: Progress) -> Made:
     """Train a candidate on the ground; `python` is an interpreter that was admitted, None for the console's own.
 
-    Cancelling ends the trainer. Raises what the trainer raises (ChildFailed, ChildRefused), Refused (layers that the
-    policy demands for what is under review are missing), Failed.
+    Cancelling ends the trainer. Raises what the trainer raises (ChildFailed, ChildRefused), AccessDeniedError (layers
+    that the policy demands for what is under review are missing), OperationError.
     """
     plan, judgement = ground.plan, ground.current.judgement
     command = plan.mode is Mode.COMMAND
@@ -91,7 +91,7 @@ async def make(shop: Workshop, ground: Ground, python: str | None, on_progress: 
         os.close(file)
 
 
-async def _trained(trainer: Trainer, ground: Ground, file: int, on_progress: Progress) -> Trained:
+async def _trained(trainer: Trainer, ground: TrainingContext, file: int, on_progress: Progress) -> Trained:
     plan, content, inspection = ground.plan, ground.current.bytes, ground.current.inspection
     assert inspection is not None
     asked = Candidate(
@@ -109,16 +109,16 @@ async def _trained(trainer: Trainer, ground: Ground, file: int, on_progress: Pro
     )
 
 
-def _failed(error: ConsoleError) -> Failed:
+def _failed(error: ConsoleError) -> OperationError:
     """The same error as one of training, whatever ended it; how is in its failure."""
     failure = replace(error.failure, code=TRAINING_FAILED) if error.failure is not None else None
-    failed = Failed(error.message, hint=error.hint, failure=failure)
+    failed = OperationError(error.message, hint=error.hint, failure=failure)
     failed.code = TRAINING_FAILED
     return failed
 
 
-def _sealed(file: int, name: str) -> SealedBytes:
+def _sealed(file: int, name: str) -> Snapshot:
     status = os.fstat(file)
     if status.st_size == 0:
-        raise _failed(Failed(f"the training of {name} wrote no candidate"))
+        raise _failed(OperationError(f"the training of {name} wrote no candidate"))
     return seal(OpenedFile(file, identity_of(status), name), limit=status.st_size)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from console.errors import Conflict, ConsoleError, Failed
+from console.errors import ConflictError, ConsoleError, OperationError
 from console.files import opening, syscalls
 from console.files.directories import OpenedDirectory, artifact_digest, open_directory
 from console.files.state_dir import sync_directory
@@ -20,8 +20,8 @@ def swap_directory(root: Path, path: str, staged: str, replaces: str) -> None:
     """Exchange the artifact at `path`, whose digest is `replaces`, with the directory named `staged` beside it.
 
     What was replaced then lies at `staged`, so that doing the same again takes it back. All of it is durable. Raises
-    Conflict, with their content in place, where somebody else was faster, BadInput for a directory that is no artifact,
-    Failed where the file system cannot exchange names.
+    ConflictError, with their content in place, where somebody else was faster, InputError for a directory that is no
+    artifact, OperationError where the file system cannot exchange names.
     """
     beside = os.path.join(os.path.dirname(path), staged)
     with open_directory(root, beside) as new:
@@ -36,13 +36,13 @@ def swap_directory(root: Path, path: str, staged: str, replaces: str) -> None:
         syscalls.rename_at(parent, *names, syscalls.RENAME_EXCHANGE)
         if _digest(root, beside) != replaces:
             syscalls.rename_at(parent, *names, syscalls.RENAME_EXCHANGE)
-            raise Conflict(
+            raise ConflictError(
                 f"{path} was changed by somebody else in the meantime; their content stays in place",
                 hint="look at what is there now, then decide again",
             )
         sync_directory(parent)
     except OSError as error:
-        raise Failed(f"{path} was not replaced: {why(error)}", hint=hint(error)) from None
+        raise OperationError(f"{path} was not replaced: {why(error)}", hint=hint(error)) from None
     finally:
         os.close(parent)
 

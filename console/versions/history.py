@@ -8,10 +8,10 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from console.errors import BadInput, ConsoleError, Failed
+from console.errors import ConsoleError, InputError, OperationError
 from console.files import opening, snapshot
 from console.files.roots import owner_name
-from console.files.snapshot import SealedBytes
+from console.files.snapshot import Snapshot
 from console.files.state_dir import HISTORY, OwnFiles, artifact_key
 from console.os_errors import hint, why
 from console.records import Version
@@ -72,7 +72,8 @@ def known(own: OwnFiles, journal: Journal, path: str) -> Versions:
 def versions(root: Path, path: str, *, live_digest: str | None = None) -> tuple[Version, ...]:
     """Every version that can be promoted or is in place, newest number first. `live_digest` saves reading the file.
 
-    A content in place that the console did not put there is told as such. Writes nothing. Raises BadInput, Failed.
+    A content in place that the console did not put there is told as such. Writes nothing. Raises InputError,
+    OperationError.
     """
     with OwnFiles(root) as own:
         return listed(own, Journal(own), path, live_digest)
@@ -84,7 +85,7 @@ def listed(own: OwnFiles, journal: Journal, path: str, live_digest: str | None =
         there = known(own, journal, path)
         kept = retained.names(own, path)
     except OSError as error:
-        raise Failed(f"the history of {path} cannot be read: {why(error)}", hint=hint(error)) from None
+        raise OperationError(f"the history of {path} cannot be read: {why(error)}", hint=hint(error)) from None
     live = _live(own, path, there, live_digest)
     found: list[Version] = []
     current = there.number_of(live.digest) if live is not None else 0
@@ -102,7 +103,7 @@ def _live(own: OwnFiles, path: str, known: Versions, digest: str | None) -> Vers
     """The content in place as the file itself tells of it, without a number; None where there is none."""
     try:
         opened = opening.open_artifact(own.root_fd, path, empty_ok=True)
-    except BadInput:
+    except InputError:
         return None
     with opened:
         identity = opened.identity
@@ -115,16 +116,16 @@ def _live(own: OwnFiles, path: str, known: Versions, digest: str | None) -> Vers
         return Version(0, digest, identity.modified_ns / 1e9, who, why, identity.size)
 
 
-def open_version(root: Path, path: str, version: int) -> SealedBytes:
+def open_version(root: Path, path: str, version: int) -> Snapshot:
     """The content of a retained version, sealed and checked against its digest; the caller closes it.
 
-    Raises BadInput where there is none, Failed where it was changed since.
+    Raises InputError where there is none, OperationError where it was changed since.
     """
     with OwnFiles(root) as own:
         return opened_version(own, Journal(own), path, version)
 
 
-def opened_version(own: OwnFiles, journal: Journal, path: str, version: int) -> SealedBytes:
+def opened_version(own: OwnFiles, journal: Journal, path: str, version: int) -> Snapshot:
     """The same, for who has the journal open."""
     words = f"version {version} of {path}"
     try:
@@ -137,33 +138,33 @@ def opened_version(own: OwnFiles, journal: Journal, path: str, version: int) -> 
         if entry is not None and lying is not None:
             return _checked(own.root_fd, lying, words, entry.digest)
     except OSError as error:
-        raise Failed(f"{words} cannot be read: {why(error)}", hint=hint(error)) from None
-    raise BadInput(f"{path} has no retained version {version}", hint="`history` lists the versions there are")
+        raise OperationError(f"{words} cannot be read: {why(error)}", hint=hint(error)) from None
+    raise InputError(f"{path} has no retained version {version}", hint="`history` lists the versions there are")
 
 
-def _checked(directory: int, name: str, words: str, digest: str) -> SealedBytes:
+def _checked(directory: int, name: str, words: str, digest: str) -> Snapshot:
     try:
         opened = opening.open_artifact(directory, name)
     except ConsoleError as error:
-        raise Failed(f"{words} cannot be read: {error.message}") from None
+        raise OperationError(f"{words} cannot be read: {error.message}") from None
     with opened:
         content = snapshot.seal(opened)
     content.name = words
     found = content.digest or snapshot.digest_of(content)
     if found != digest:
         content.close()
-        raise Failed(f"{words} was changed after it was retained: it is {found}, not {digest}")
+        raise OperationError(f"{words} was changed after it was retained: it is {found}, not {digest}")
     content.digest = digest
     return content
 
 
 def previous(found: Iterable[Version], path: str) -> int:
-    """The newest version older than the current one, of those listed. Raises BadInput when there is none."""
+    """The newest version older than the current one, of those listed. Raises InputError when there is none."""
     found = tuple(found)
     current = next((one.version for one in found if one.current), 0)
     older = [one.version for one in found if not one.current and (not current or one.version < current)]
     if not older:
-        raise BadInput(f"{path} has no older version to go back to")
+        raise InputError(f"{path} has no older version to go back to")
     return older[0]
 
 

@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 from console.durable import put_bytes, sync_directory, write_all
-from console.errors import Failed
+from console.errors import OperationError
 from console.files.state_dir import JOURNAL, OwnFiles, store_lock
 from console.os_errors import hint, why
 from console.sharing import open_shared
@@ -67,7 +67,8 @@ class Journal:
         return tuple(one for one in self._operations.values() if one.state in OPEN_STATES)
 
     def refresh(self) -> None:
-        """Read what is new; a last line without its end is not there yet. Raises Failed when it cannot be read."""
+        """Read what is new; a last line without its end is not there yet. Raises OperationError when it cannot be
+        read."""
         if self._own.fd < 0:
             return
         try:
@@ -75,7 +76,9 @@ class Journal:
         except FileNotFoundError:
             return
         except OSError as error:
-            raise Failed(f"the journal of {self._own.root} cannot be read: {why(error)}", hint=hint(error)) from None
+            raise OperationError(
+                f"the journal of {self._own.root} cannot be read: {why(error)}", hint=hint(error)
+            ) from None
         try:
             self._read(fd)
         finally:
@@ -84,7 +87,8 @@ class Journal:
     def append(self, operation: Operation, state: str, *, durable: bool = True, **more: Any) -> Operation:
         """Write one step and, unless told otherwise, wait until it is on disk.
 
-        Raises OSError, Busy, Failed (also for a step that could not be read back: then nothing is written).
+        Raises OSError, BusyError, OperationError (also for a step that could not be read back: then nothing is
+        written).
         """
         with store_lock(self._own, wait=_LOCK_WAIT):
             fd = self._opened()
@@ -95,7 +99,7 @@ class Journal:
                 step = replace(operation, state=state, seq=self._seq + 1, **more)
                 line = encode(step)
                 if readable(line) is None or len(line) > _LINE_CAP:
-                    raise Failed(f"the replacement of {step.path} cannot be put on record, so it is not done")
+                    raise OperationError(f"the replacement of {step.path} cannot be put on record, so it is not done")
                 self._write(fd, line, durable)
             finally:
                 os.close(fd)
@@ -152,14 +156,14 @@ class Journal:
     def _read(self, fd: int) -> None:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode) or status.st_size > _SIZE_CAP:
-            raise Failed(
+            raise OperationError(
                 f"the journal of {self._own.root} is not a plain file of at most {_SIZE_CAP >> 30} GiB",
                 hint="move .model-console/journal.jsonl away; the retained versions stay",
             )
         if self._file != (status.st_dev, status.st_ino):
             self._begin((status.st_dev, status.st_ino))
         if status.st_size < self._offset:
-            raise Failed(f"the journal of {self._own.root} was cut short by somebody else")
+            raise OperationError(f"the journal of {self._own.root} was cut short by somebody else")
         for line, length in self._new_lines(fd, status.st_size):
             self._lines += 1
             self._offset += length

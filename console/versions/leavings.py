@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from console.durable import remove_unfinished
-from console.errors import Failed
+from console.errors import OperationError
 from console.files.state_dir import OwnFiles
 from console.os_errors import hint, why
 from console.versions import remove
@@ -19,13 +19,15 @@ _SIGNATURES = "signatures"
 
 def settle(root: Path) -> tuple[tuple[Recovered, ...], list[str]]:
     """Settle the store at `root`: the replacements, and what else was done, in sentences. Writes nothing where nothing
-    was left. Raises Failed, BadInput where it cannot be told what was left."""
+    was left. Raises OperationError, InputError where it cannot be told what was left."""
     replaced = recover(root)
     try:
         done = remove.settle_removals(root)
         files = _remove_unfinished(root)
     except OSError as error:
-        raise Failed(f"what was interrupted in {root} cannot be settled: {why(error)}", hint=hint(error)) from None
+        raise OperationError(
+            f"what was interrupted in {root} cannot be settled: {why(error)}", hint=hint(error)
+        ) from None
     if files:
         word = "files" if files > 1 else "file"
         done.append(f"{files} unfinished {word} of a killed console removed from {root / '.model-console'}")

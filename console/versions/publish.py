@@ -11,13 +11,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from console.errors import BadInput, Conflict, Failed
+from console.errors import ConflictError, InputError, OperationError
 from console.files import opening, snapshot
 from console.files.digests import digest_at, exists
 from console.files.opening import OpenedFile
 from console.files.roots import owner_name
-from console.files.snapshot import SealedBytes
-from console.files.state_dir import Busy, OwnFiles, artifact_lock
+from console.files.snapshot import Snapshot
+from console.files.state_dir import BusyError, OwnFiles, artifact_lock
 from console.records import Version
 from console.versions import history, retention, swap
 from console.versions.history import AS_FOUND, FROM_OUTSIDE, Versions
@@ -57,7 +57,7 @@ class Promotion:
 def publish(
     root: Path,
     path: str,
-    content: SealedBytes,
+    content: Snapshot,
     promotion: Promotion,
     *,
     replaces: str | None,
@@ -70,9 +70,9 @@ def publish(
     A new artifact gets the permissions `mode` (None: what the umask leaves), else they stay as they were.
 
     `verify(fd)` is called with a read-only descriptor of the finished temporary file and raises to stop the
-    replacement. At any instant, and after a crash once `recover` ran, the artifact is wholly the old or wholly the
-    new. Raises Conflict when somebody else changed it, Busy when another process is at it for `wait` seconds, Failed
-    when the system said no: then it is as it was.
+    replacement. At any instant, and after a crash once `recover` ran, the artifact is wholly the old or wholly the new.
+    Raises ConflictError when somebody else changed it, BusyError when another process is at it for `wait` seconds,
+    OperationError when the system said no: then it is as it was.
     """
     with _begun(root, path, wait) as (own, journal):
         return _published(own, journal, path, content, promotion, replaces, verify, mode)
@@ -89,14 +89,14 @@ def rollback(
 ) -> Version:
     """Promote a retained version again (None: the one before the current), with the metrics it had.
 
-    What is in place now is replaced, whoever put it there, and retained. Raises BadInput, and like `publish`.
+    What is in place now is replaced, whoever put it there, and retained. Raises InputError, and like `publish`.
     """
     with _begun(root, path, wait) as (own, journal):
         found = {one.version: one for one in history.listed(own, journal, path)}
         number = history.previous(found.values(), path) if version is None else version
         current = next((one for one in found.values() if one.current), None)
         if current is not None and current.version == number:
-            raise BadInput(f"version {number} of {path} is in place already")
+            raise InputError(f"version {number} of {path} is in place already")
         if number in found and not promotion.metrics:
             promotion = replace(promotion, metrics=found[number].metrics)
         with history.opened_version(own, journal, path, number) as content:
@@ -113,15 +113,15 @@ def _begun(root: Path, path: str, wait: float) -> Iterator[tuple[OwnFiles, Journ
             journal = Journal(own)
             recover_path(own, journal, path)
             yield own, journal
-        except Busy as error:
-            raise Failed(f"{path} was not replaced: {error.message}", hint=error.hint) from None
+        except BusyError as error:
+            raise OperationError(f"{path} was not replaced: {error.message}", hint=error.hint) from None
 
 
 def _published(
     own: OwnFiles,
     journal: Journal,
     path: str,
-    content: SealedBytes,
+    content: Snapshot,
     promotion: Promotion,
     replaces: str | None,
     verify: Verify | None,
@@ -148,25 +148,25 @@ def _in_words(path: str) -> Iterator[None]:
         yield
     except OSError as error:
         words = _WORDS.get(error.errno or 0, error.strerror or str(error))
-        raise Failed(f"{path} was not replaced: {words}", hint="the artifact is as it was before") from None
+        raise OperationError(f"{path} was not replaced: {words}", hint="the artifact is as it was before") from None
 
 
 @contextmanager
 def _current(directory: int, path: str, replaces: str | None) -> Iterator[OpenedFile | None]:
-    """The artifact that is to be replaced, open and known to hold what the caller believes. Raises Conflict."""
+    """The artifact that is to be replaced, open and known to hold what the caller believes. Raises ConflictError."""
     name = os.path.basename(path)
     if replaces is None:
         if exists(directory, name):
-            raise Conflict(f"{path} exists already; nothing was replaced")
+            raise ConflictError(f"{path} exists already; nothing was replaced")
         yield None
         return
     try:
         opened = opening.open_artifact(directory, name, empty_ok=True)
-    except BadInput as error:
-        raise Conflict(f"{path} cannot be replaced: {error.message}") from None
+    except InputError as error:
+        raise ConflictError(f"{path} cannot be replaced: {error.message}") from None
     with opened:
         if snapshot.digest_of(opened) != replaces:
-            raise Conflict(
+            raise ConflictError(
                 f"{path} is no longer what the candidate was compared with; nothing was replaced",
                 hint="look at what is there now, then decide again",
             )
@@ -175,7 +175,7 @@ def _current(directory: int, path: str, replaces: str | None) -> Iterator[Opened
 
 def _plan(
     path: str,
-    content: SealedBytes,
+    content: Snapshot,
     promotion: Promotion,
     known: Versions,
     replaces: str | None,
@@ -183,7 +183,7 @@ def _plan(
 ) -> Operation:
     digest = content.digest or snapshot.digest_of(content)
     if digest == replaces:
-        raise Failed(f"{path} holds exactly this content already; nothing to replace")
+        raise OperationError(f"{path} holds exactly this content already; nothing to replace")
     old_version = known.number_of(replaces) if replaces else 0
     name = uuid.uuid4().hex[:16]
     return Operation(
@@ -210,7 +210,7 @@ def _plan(
 def _replace(
     site: Site,
     journal: Journal,
-    content: SealedBytes,
+    content: Snapshot,
     old: OpenedFile | None,
     verify: Verify | None,
     mode: int | None,
@@ -228,9 +228,9 @@ def _replace(
     except swap.Unsettled:
         raise
     except BaseException as error:
-        _abort(site, journal, operation, "conflict" if isinstance(error, Conflict) else "aborted")
+        _abort(site, journal, operation, "conflict" if isinstance(error, ConflictError) else "aborted")
         raise
-    with suppress(OSError, Failed):
+    with suppress(OSError, OperationError):
         retention.settle(site.own, operation)
         swap.discard(site.directory, site.tmp)
         journal.append(operation, "done", durable=False)
@@ -239,7 +239,7 @@ def _replace(
 
 def _abort(site: Site, journal: Journal, operation: Operation, state: str) -> None:
     """Leave nothing behind; what cannot be cleaned up now is settled by the next recovery."""
-    with suppress(OSError, Failed):
+    with suppress(OSError, OperationError):
         retention.discard_partial(site.own, operation)
         if operation.state == "intent" or digest_at(site.directory, site.tmp) in (None, operation.new):
             swap.discard(site.directory, site.tmp)

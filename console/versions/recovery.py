@@ -8,9 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from console.errors import Failed
+from console.errors import OperationError
 from console.files.digests import digest_at, exists
-from console.files.state_dir import Busy, OwnFiles, artifact_lock, sync_directory
+from console.files.state_dir import BusyError, OwnFiles, artifact_lock, sync_directory
 from console.os_errors import hint, why
 from console.versions import retention, swap
 from console.versions.journal import MOST_TOLD, Journal
@@ -32,29 +32,33 @@ def recover(root: Path, path: str | None = None) -> tuple[Recovered, ...]:
     """Settle every replacement that a crash left open, or those of one artifact; those another process is at are left
     to it, and so is all where the journal is locked.
 
-    Writes nothing where nothing is open. Raises Failed, BadInput when the store or its journal cannot be used.
+    Writes nothing where nothing is open. Raises OperationError, InputError when the store or its journal cannot be
+    used.
     """
     done: list[Recovered] = []
     try:
         with OwnFiles(root) as own:
             journal = Journal(own)
             for one in _open_paths(journal, path):
-                with suppress(Busy), artifact_lock(own, one, wait=0.0):
+                with suppress(BusyError), artifact_lock(own, one, wait=0.0):
                     journal.refresh()
                     done.extend(recover_path(own, journal, one))
     except OSError as error:
-        raise Failed(f"an interrupted update in {root} cannot be settled: {why(error)}", hint=hint(error)) from None
+        raise OperationError(
+            f"an interrupted update in {root} cannot be settled: {why(error)}", hint=hint(error)
+        ) from None
     return tuple(done)
 
 
 def unsettled(root: Path, path: str | None = None) -> tuple[str, ...]:
-    """The artifacts with a replacement that is open: at work, or cut off by a crash. Raises Failed, BadInput."""
+    """The artifacts with a replacement that is open: at work, or cut off by a crash. Raises OperationError,
+    InputError."""
     with OwnFiles(root) as own:
         return _open_paths(Journal(own), path)
 
 
 def damaged(root: Path) -> tuple[int, ...]:
-    """The numbers of lines of the journal that hold nothing. Raises Failed, BadInput."""
+    """The numbers of lines of the journal that hold nothing. Raises OperationError, InputError."""
     with OwnFiles(root) as own:
         return Journal(own).damaged
 

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from console.durable import put_bytes
-from console.errors import BadInput, Conflict, ConsoleError, Failed
+from console.errors import ConflictError, ConsoleError, InputError, OperationError
 from console.files import local_secret, syscalls
 from console.files.opening import OpenedFile, open_artifact
 from console.files.snapshot import digest_of
-from console.files.state_dir import CONFLICTS, Busy, OwnFiles, artifact_lock, sync_directory
+from console.files.state_dir import CONFLICTS, BusyError, OwnFiles, artifact_lock, sync_directory
 from console.os_errors import hint, why
 
 __all__ = ["remove_for", "settle_removals"]
@@ -57,7 +57,8 @@ class Removal:
 def remove_for(root: Path, opened: OpenedFile, sealed: Path, digest: str, write: Callable[[], None]) -> None:
     """Have `write` put `digest` at `sealed`, then remove the artifact that is open.
 
-    Raises Conflict when the artifact is no longer what was opened, Busy, Failed, and what `write` raises.
+    Raises ConflictError when the artifact is no longer what was opened, BusyError, OperationError, and what `write`
+    raises.
     """
     identity = opened.identity
     status = (identity.device, identity.inode, identity.size, identity.modified_ns)
@@ -72,17 +73,20 @@ def remove_for(root: Path, opened: OpenedFile, sealed: Path, digest: str, write:
                 _drop(own, removal)
                 raise
             if not _finish(own, removal):
-                raise Conflict(f"{opened.name} changed meanwhile, so it was not removed; {sealed} holds what it was")
+                raise ConflictError(
+                    f"{opened.name} changed meanwhile, so it was not removed; {sealed} holds what it was"
+                )
     except OSError as error:
-        raise Failed(f"{opened.name} could not be removed: {why(error)}", hint=hint(error)) from None
+        raise OperationError(f"{opened.name} could not be removed: {why(error)}", hint=hint(error)) from None
 
 
 def settle_removals(root: Path) -> list[str]:
-    """Bring to their end the removals that a crash cut short; what was done, in sentences. Raises OSError, Failed."""
+    """Bring to their end the removals that a crash cut short; what was done, in sentences. Raises OSError,
+    OperationError."""
     done: list[str] = []
     with suppress(FileNotFoundError), OwnFiles(root) as own:
         for removal in _recorded(own):
-            with suppress(Busy), artifact_lock(own, removal.path, wait=0.0):
+            with suppress(BusyError), artifact_lock(own, removal.path, wait=0.0):
                 done.append(_settle(own, removal))
     return [text for text in done if text]
 
@@ -151,7 +155,7 @@ def _stands(own: OwnFiles, removal: Removal) -> bool:
     try:
         with open_artifact(place.parent, place.name) as opened:
             return digest_of(opened) == removal.digest
-    except BadInput:
+    except InputError:
         return False
 
 

@@ -26,7 +26,7 @@ class Replaced:
 def replaced_by_console(root: Path, path: str, identity: FileIdentity | None) -> Replaced | None:
     """What stood at `path` before, if the file there is still the one the console put there last; reads no artifact.
 
-    Raises BadInput, Failed where the journal cannot be read.
+    Raises InputError, OperationError where the journal cannot be read.
     """
     if identity is None or not (root / STORE_DIR).is_dir():
         return None

@@ -7,7 +7,7 @@ import stat
 from contextlib import suppress
 
 from console.durable import write_all
-from console.errors import BadInput, ConsoleError, Failed
+from console.errors import ConsoleError, InputError, OperationError
 from console.files import opening, snapshot, syscalls
 from console.files.state_dir import HISTORY, OwnFiles, artifact_key, sync_directory
 from console.sharing import Share
@@ -18,7 +18,8 @@ __all__ = ["copy_bytes", "discard_partial", "retain", "settle", "unlink_shared"]
 
 
 def retain(own: OwnFiles, directory: int, name: str, operation: Operation) -> None:
-    """Keep the old content, which lies at `name` in `directory`, as its version; `name` stays. Raises OSError, Failed.
+    """Keep the old content, which lies at `name` in `directory`, as its version; `name` stays. Raises OSError,
+    OperationError.
 
     A copy that shares blocks where the file system can; else a second name of the file when it is this user's and
     nobody else has one (the caller takes the first away), else a copy of the bytes. It is never writable, and may be
@@ -33,7 +34,7 @@ def retain(own: OwnFiles, directory: int, name: str, operation: Operation) -> No
             if not _clone(source, target, partial) and not _link(source, directory, name, target, partial):
                 copy_bytes(source, target, partial)
             if not _holds(target, partial, operation.old):
-                raise Failed(f"{operation.path} was being written to while its old content was retained")
+                raise OperationError(f"{operation.path} was being written to while its old content was retained")
             os.rename(partial, kept, src_dir_fd=target, dst_dir_fd=target)
             sync_directory(target)
         except BaseException:
@@ -46,7 +47,7 @@ def retain(own: OwnFiles, directory: int, name: str, operation: Operation) -> No
 
 def settle(own: OwnFiles, operation: Operation) -> None:
     """The replacement is certain: nobody may write to the retained content any more."""
-    with suppress(OSError, BadInput), own.directory(HISTORY, artifact_key(operation.path)) as directory:
+    with suppress(OSError, InputError), own.directory(HISTORY, artifact_key(operation.path)) as directory:
         kept = file_name(operation.old_version, operation.old)
         with opening.open_artifact(directory, kept, empty_ok=True) as opened:
             os.fchmod(opened.fd, stat.S_IMODE(os.fstat(opened.fd).st_mode) & 0o444)

@@ -6,10 +6,10 @@ import os
 from collections.abc import Callable
 
 from console.durable import umask, write_all
-from console.errors import Failed
+from console.errors import OperationError
 from console.files import opening, snapshot
 from console.files.opening import OpenedFile
-from console.files.snapshot import SealedBytes
+from console.files.snapshot import Snapshot
 from console.sharing import Share
 from console.versions import swap
 from console.versions.swap import Site
@@ -20,8 +20,9 @@ Verify = Callable[[int], None]
 _CHUNK = 2**20
 
 
-def stage(site: Site, content: SealedBytes, old: OpenedFile | None, verify: Verify | None, mode: int | None) -> None:
-    """Write the temporary file, have it verified and make it durable. Raises what `verify` raises, OSError, Failed."""
+def stage(site: Site, content: Snapshot, old: OpenedFile | None, verify: Verify | None, mode: int | None) -> None:
+    """Write the temporary file, have it verified and make it durable. Raises what `verify` raises, OSError,
+    OperationError."""
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     fd = os.open(site.tmp, flags, 0o600, dir_fd=site.directory)
     try:
@@ -29,7 +30,9 @@ def stage(site: Site, content: SealedBytes, old: OpenedFile | None, verify: Veri
         if verify is not None:
             _verified(fd, verify)
         if _digest_written(fd) != site.operation.new:
-            raise Failed(f"{site.operation.path} was not replaced: the bytes written are not those of the candidate")
+            raise OperationError(
+                f"{site.operation.path} was not replaced: the bytes written are not those of the candidate"
+            )
         if old is None:
             Share.of(site.directory).adopt(fd)
             os.fchmod(fd, 0o666 & ~umask() if mode is None else mode)
@@ -40,7 +43,7 @@ def stage(site: Site, content: SealedBytes, old: OpenedFile | None, verify: Veri
         os.close(fd)
 
 
-def _write(fd: int, content: SealedBytes) -> None:
+def _write(fd: int, content: Snapshot) -> None:
     offset = 0
     while offset < content.size:
         part = os.pread(content.fd, min(_CHUNK, content.size - offset), offset)

@@ -8,7 +8,7 @@ import stat
 from contextlib import suppress
 from dataclasses import dataclass
 
-from console.errors import Conflict, Failed
+from console.errors import ConflictError, OperationError
 from console.files import syscalls
 from console.files.digests import digest_at, exists
 from console.files.name_watch import NameWatch
@@ -38,15 +38,15 @@ class Site:
         """The name of the temporary file, in the same directory."""
         return self.operation.tmp
 
-    def conflict(self) -> Conflict:
+    def conflict(self) -> ConflictError:
         """What the operator reads when somebody else was faster."""
-        return Conflict(
+        return ConflictError(
             f"{self.operation.path} was changed by somebody else in the meantime; their content stays in place",
             hint="look at what is there now, then decide again",
         )
 
 
-class Unsettled(Failed):
+class Unsettled(OperationError):
     """A replacement stopped half way and could not be taken back; recovery settles it."""
 
     code = "unsettled"
@@ -61,8 +61,8 @@ def discard(directory: int, name: str) -> None:
 def swap_in(site: Site, old: OpenedFile | None) -> None:
     """Put the temporary file in place and retain the old content as its version; all of it durable.
 
-    The old content keeps lying at the temporary name where the file system can exchange names. Raises Conflict with
-    the other's content in place, OSError with the old content in place.
+    The old content keeps lying at the temporary name where the file system can exchange names. Raises ConflictError
+    with the other's content in place, OSError with the old content in place.
     """
     try:
         if old is None:
@@ -141,7 +141,7 @@ def _move_far(site: Site, kept: str, target: int) -> None:
 
 
 def _exchanged(site: Site) -> bool:
-    """Swap the two names; False where the file system cannot. Raises Conflict when the artifact is gone."""
+    """Swap the two names; False where the file system cannot. Raises ConflictError when the artifact is gone."""
     try:
         syscalls.rename_at(site.directory, site.tmp, site.name, syscalls.RENAME_EXCHANGE)
     except FileNotFoundError:
@@ -185,7 +185,7 @@ def _put_over(site: Site, old: OpenedFile) -> None:
             raise site.conflict()
         os.rename(site.tmp, site.name, src_dir_fd=site.directory, dst_dir_fd=site.directory)
         if watch.touched_before(site.tmp):
-            raise Conflict(
+            raise ConflictError(
                 f"somebody else put another file in place of {site.operation.path} in the very moment it was replaced, "
                 "and this file system kept only one of them: theirs is lost, what was there before is back",
                 hint="put their file there again; `flock DIRECTORY mv NEW ARTIFACT` waits for its turn",
@@ -217,7 +217,7 @@ def _restore(site: Site, old: OpenedFile) -> None:
 
 def copy_attributes(source: int, target: int, path: str) -> None:
     """Owner, mode and extended attributes of the open artifact at `path` to another file, as far as this user may give
-    them. Raises OSError, and Failed where the owner has no number here."""
+    them. Raises OSError, and OperationError where the owner has no number here."""
     status = os.fstat(source)
     _give(target, status, path)
     os.fchmod(target, stat.S_IMODE(status.st_mode))
@@ -238,7 +238,7 @@ def _give(target: int, status: os.stat_result, path: str) -> None:
             missing = unmapped_owner(status.st_uid, status.st_gid) if error.errno == errno.EINVAL else ""
             if not missing:
                 raise
-            raise Failed(
+            raise OperationError(
                 f"{path} was not replaced: {missing}, so nothing can be given to it",
                 hint="run the console outside of the namespace, or have the file given to a user that is mapped here",
             ) from None

@@ -14,7 +14,7 @@ QUEUE_CAP = 256 << 20
 """Bytes that may wait for a child that does not read."""
 
 
-class Line:
+class Channel:
     """Frames over one socket. `on_frame(head, body)` runs for each, `on_close(reason)` once.
 
     The reason is what the child did wrong, or "" when the line just ended, be it in the middle of a frame: whoever is

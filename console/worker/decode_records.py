@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from backends.core.inspection import ArrayInfo, Finding, Inspection, ModelEntry, NameUse, Signature
+from backends.core.inspection import ArrayInfo, Finding, GlobalRef, Inspection, ModelEntry, Signature
 
 DEPTH_CAP = 40
 T = TypeVar("T")
@@ -32,7 +32,7 @@ def inspection_from(value: Any) -> Inspection:
     found = decoded(value, Inspection)
     _without_others([value], Inspection)
     _without_others([value.get("signature", {})], Signature)
-    for name, kind in (("names", NameUse), ("models", ModelEntry), ("arrays", ArrayInfo), ("findings", Finding)):
+    for name, kind in (("names", GlobalRef), ("models", ModelEntry), ("arrays", ArrayInfo), ("findings", Finding)):
         _without_others(value.get(name, ()), kind)
     check_json([found.parameters, found.details, found.signature.classes, *(one.parameters for one in found.models)])
     return found

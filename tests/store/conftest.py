@@ -91,10 +91,10 @@ def store(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def content(tmp_path: Path) -> Callable[[bytes], snapshot.SealedBytes]:
+def content(tmp_path: Path) -> Callable[[bytes], snapshot.Snapshot]:
     """Sealed bytes to publish; closed by whoever takes them."""
 
-    def make(data: bytes) -> snapshot.SealedBytes:
+    def make(data: bytes) -> snapshot.Snapshot:
         (tmp_path / "candidate").write_bytes(data)
         with opening.open_artifact(tmp_path, "candidate") as opened:
             return snapshot.seal(opened)

@@ -126,7 +126,7 @@ def test_told_no_at_each_call(server: Any, tmp_path: Path, call: str, error: str
             assert live(root) == NEW
             break
         assert ended.status == 3, ended
-        assert ended.error in ("Failed", "Conflict", "BadInput")
+        assert ended.error in ("OperationError", "ConflictError", "InputError")
         assert live(root) == OLD
         recovery.recover(root)
         check_settled(root, OLD)
@@ -202,7 +202,7 @@ def test_a_foreign_file_in_the_very_moment_of_a_rename_over_it_is_told(server: A
 
     faults = ("renameat2:error=EINVAL", "renameat:delay_enter=1500000:when=2")
     ended = server.run(request, *faults, meanwhile=interfere)
-    assert (ended.status, ended.error) == (3, "Conflict"), ended
+    assert (ended.status, ended.error) == (3, "ConflictError"), ended
     assert "theirs is lost" in ended.message
     assert live(root) == OLD
     recovery.recover(root)
@@ -219,7 +219,7 @@ def test_who_holds_the_lock_of_the_directory_is_waited_for_and_named(server: Any
         ended = server.run(request, "renameat2:error=EINVAL")
     finally:
         os.close(holder)
-    assert (ended.status, ended.error) == (3, "Failed")
+    assert (ended.status, ended.error) == (3, "OperationError")
     assert f"the directory of {PATH} is locked by process {os.getpid()}" in ended.message
     assert live(root) == OLD
     assert server.run(request, "renameat2:error=EINVAL").status == 0

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from console.errors import Conflict
+from console.errors import ConflictError
 from console.files import opening, snapshot
 from console.files.state_dir import OwnFiles
 from console.versions import leavings, remove
@@ -151,7 +151,7 @@ def test_a_file_that_changes_while_it_is_sealed_stays(tmp_path: Path) -> None:
         (root / f"{PATH}.age").write_bytes(SEALED)
         (root / PATH).write_bytes(b"other")
 
-    with opening.open_artifact(root, PATH) as opened, pytest.raises(Conflict, match="changed meanwhile"):
+    with opening.open_artifact(root, PATH) as opened, pytest.raises(ConflictError, match="changed meanwhile"):
         remove_for(root, opened, root / f"{PATH}.age", "sha256:" + "0" * 64, write)
     assert (root / PATH).read_bytes() == b"other"
     assert leavings.settle(root) == ((), [])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from console.errors import BadInput
+from console.errors import InputError
 from console.files import roots
 
 
@@ -44,7 +44,7 @@ def test_a_relative_path_and_a_hostile_name(store: Path, monkeypatch: pytest.Mon
 
 
 def test_what_is_not_there_is_said(store: Path) -> None:
-    with pytest.raises(BadInput, match=r"there is no .*nothing"):
+    with pytest.raises(InputError, match=r"there is no .*nothing"):
         roots.place_of(store / "nothing.pkl")
 
 

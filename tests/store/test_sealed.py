@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from console.errors import BadInput, Conflict, Failed
+from console.errors import ConflictError, InputError, OperationError
 from console.files import opening, snapshot, syscalls
 
 
@@ -42,7 +42,7 @@ def test_a_large_file_is_passed_as_it_is(store: Path) -> None:
         )
         assert seen == [(100, 100)]
         (store / "m.pkl").write_bytes(b"y" * 100)
-        with pytest.raises(Conflict, match="changed while it was being read"):
+        with pytest.raises(ConflictError, match="changed while it was being read"):
             snapshot.digest_of(content)
 
 
@@ -65,13 +65,13 @@ def test_a_file_that_changes_while_it_is_copied_is_not_sealed(store: Path, act: 
                 file.write(b"y")
         os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
-    with opening.open_artifact(store, "m.pkl") as opened, pytest.raises(Conflict):
+    with opening.open_artifact(store, "m.pkl") as opened, pytest.raises(ConflictError):
         snapshot.seal(opened, progress=change)
 
 
 def test_reading_can_be_cancelled(store: Path) -> None:
     (store / "m.pkl").write_bytes(b"x")
-    with opening.open_artifact(store, "m.pkl") as opened, pytest.raises(Failed, match="cancelled"):
+    with opening.open_artifact(store, "m.pkl") as opened, pytest.raises(OperationError, match="cancelled"):
         snapshot.digest_of(opened, cancelled=lambda: True)
 
 
@@ -116,7 +116,7 @@ def test_what_is_no_regular_file_of_the_store_is_refused_in_a_sentence(
 ) -> None:
     if steps:
         monkeypatch.setattr(syscalls, "_SYS_OPENAT2", 99999)
-    with pytest.raises(BadInput, match=words) as caught:
+    with pytest.raises(InputError, match=words) as caught:
         opening.open_artifact(hostile, path)
     assert caught.value.message.count("\n") == 0
     links = [f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd")]
@@ -136,7 +136,7 @@ def test_a_socket_is_refused(store: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.chdir(store)
     with socket.socket(socket.AF_UNIX) as one:
         one.bind("s.pkl")
-        with pytest.raises(BadInput, match="not a regular file"):
+        with pytest.raises(InputError, match="not a regular file"):
             opening.open_artifact(store, "s.pkl")
 
 
@@ -172,7 +172,7 @@ def test_a_link_swapped_in_between_never_leads_out(store: Path, tmp_path: Path) 
             try:
                 with opening.open_artifact(store, "m.pkl") as opened:
                     read.add(os.read(opened.fd, 20))
-            except BadInput:
+            except InputError:
                 refused += 1
     finally:
         done.set()

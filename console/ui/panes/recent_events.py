@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from console.records import Measured, ProbeState
+from console.records import ProbeState, Quantiles
 from console.safe_text import safe
 from console.ui import text
 from console.ui.event_words import event_line
@@ -54,7 +54,7 @@ def _state(probe: ProbeState) -> Content:
     return Content.styled(failing_words(probe), "$error") if probe.failing else Content("drives it now")
 
 
-def _spread(measured: Measured | None) -> str:
+def _spread(measured: Quantiles | None) -> str:
     if measured is None:
         return ""
     return text.joined([f"p50 {text.milliseconds(measured.p50)}", f"p99 {text.milliseconds(measured.p99)}"])
