@@ -32,8 +32,8 @@ from console.records import Judgement, Verdict
 from console.trust.explain import explain
 from console.trust.policy import Policy
 from console.trust.verdict import judge
+from tests.engine.conftest import model
 from tests.inspecting import inspect_bytes
-from tests.loading.conftest import model
 
 Members = tuple[tuple[str, bytes], ...]
 SEVEN = b"7z\xbc\xaf\x27\x1c\0\4" + bytes(24)

@@ -14,7 +14,7 @@ import pytest
 from console.engine.rooms import Engine
 from console.errors import OperationError, UsageError
 from console.records import WorkerState, WorkerView
-from tests.loading.conftest import model, until
+from tests.engine.conftest import model, until
 
 
 def pids(engine: Engine) -> tuple[int, ...]:

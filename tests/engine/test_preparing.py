@@ -14,7 +14,7 @@ from console.engine.rooms import Engine
 from console.errors import InputError
 from console.inspection.service import Judged
 from console.records import Artifact, FileIdentity, Verdict
-from tests.loading.conftest import model, until
+from tests.engine.conftest import model, until
 
 
 class Seals:

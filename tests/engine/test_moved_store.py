@@ -14,7 +14,7 @@ import pytest_asyncio
 from console.config import Settings
 from console.engine.rooms import Engine
 from console.errors import AccessDeniedError, ConsoleError
-from tests.loading.conftest import model, until
+from tests.engine.conftest import model, until
 from tests.store.test_links import turn
 from tests.warm import Opening
 

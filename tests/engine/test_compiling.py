@@ -11,7 +11,7 @@ from backends.core.inspection import GlobalRef
 from console.engine.rooms import Engine
 from console.records import Inspection
 from console.serving.compiling import may_compile
-from tests.loading.conftest import model
+from tests.engine.conftest import model
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from console.config import STORE_DIR
 from console.engine.rooms import Engine
 from console.errors import AccessDeniedError, ConsoleError, InputError, NeedsReviewError
 from console.records import Json, Judgement, Layer, Verdict
-from tests.loading.conftest import model
+from tests.engine.conftest import model
 from tests.warm import Opening
 
 NAME = "ipaddress.IPv4Address"

@@ -26,9 +26,9 @@ from console.files import freezing
 from console.inspection.inspecting import plan_in
 from console.inspection.service import Judged
 from console.records import Inspection, Json, Verdict
-from tests.loading import test_race
-from tests.loading.conftest import model
-from tests.loading.test_race import WAYS, Twins, changed, load_here, race
+from tests.engine import test_race
+from tests.engine.conftest import model
+from tests.engine.test_race import WAYS, Twins, changed, load_here, race
 from tests.warm import Opening
 
 raw_twins = test_race.twins

@@ -22,7 +22,7 @@ from console.files.snapshot import digest_of
 from console.inspection.seen import SeenContents
 from console.records import Json, Verdict
 from console.trust.age_keys import generate_identity
-from tests.loading.conftest import model, until
+from tests.engine.conftest import model, until
 from tests.warm import Opening
 
 MARKER = "hushed-7f3a91c2d4"

@@ -15,7 +15,7 @@ from console.catalog.catalog import row_of
 from console.config import Settings
 from console.engine.rooms import Engine
 from console.records import Event, Explanation, Verdict
-from tests.loading.conftest import model, until
+from tests.engine.conftest import model, until
 from tests.warm import Opening
 
 

@@ -26,7 +26,7 @@ from console.cli.sweep import summary, worst
 from console.records import Verdict
 from tests.cli.conftest import run as run
 from tests.cli.running import Done, Run
-from tests.loading.conftest import model
+from tests.engine.conftest import model
 
 ROOT = Path(__file__).parents[2]
 

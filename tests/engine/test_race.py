@@ -28,8 +28,8 @@ from console.files.snapshot import digest_of
 from console.inspection.service import InspectionService, Judged
 from console.records import Verdict
 from console.worker.limits import SandboxPlan
-from tests.loading import swapping
-from tests.loading.conftest import model
+from tests.engine import swapping
+from tests.engine.conftest import model
 from tests.warm import Opening
 
 WAYS = ("link", "rename", "write")

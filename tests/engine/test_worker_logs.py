@@ -17,7 +17,7 @@ from console.engine.rooms import Engine
 from console.records import LogLine, LogPart, WorkerState
 from console.serving.worker_logs import CAP, LINES, LOGS, PIECES, WorkerLog, WorkerLogs
 from console.worker.log_text import LINE_CAP
-from tests.loading.conftest import until
+from tests.engine.conftest import until
 
 
 class Clock:

@@ -8,7 +8,7 @@ from pathlib import Path
 from console.config import Settings
 from console.engine.rooms import Engine
 from console.records import Verdict
-from tests.loading.conftest import until
+from tests.engine.conftest import until
 
 
 def indexes(top: Path) -> list[Path]:

@@ -18,7 +18,7 @@ from console.engine.rooms import Engine
 from console.errors import AccessDeniedError, ConsoleError, InputError, NeedsReviewError, OperationError
 from console.records import Json, Verdict, WorkerState
 from console.serving import slot
-from tests.loading.conftest import model, until
+from tests.engine.conftest import model, until
 
 
 async def test_a_second_start_knows_the_store_before_it_looks(store: Path, isolated: Path) -> None:

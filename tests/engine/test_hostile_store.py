@@ -20,7 +20,7 @@ from console.versions.journal import MOST_TOLD, Operation, encode
 from console.versions.recovery import damaged, recover
 from tests.cli.conftest import run as run
 from tests.cli.running import Run
-from tests.loading.conftest import model, until
+from tests.engine.conftest import model, until
 from tests.warm import Opening
 
 RECIPE = '[data]\ntrain = "rows.csv"\nholdout = "rows.csv"\ntarget = "y"\n[environment]\npython = "{python}"\n'

@@ -15,7 +15,7 @@ from console.engine.rooms import Engine
 from console.errors import AccessDeniedError, InputError, OperationError
 from console.records import Verdict
 from console.trust import age_keys
-from tests.loading.conftest import until
+from tests.engine.conftest import until
 from tests.warm import Opening
 
 
