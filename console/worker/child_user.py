@@ -15,7 +15,7 @@ from console.worker.limits import PACKAGE_ROOT
 
 FIRST_UID, LAST_UID = 61184, 65519
 """The numbers that systemd gives to services without a user of their own: no file and no account has one."""
-TRIAL = os.path.join(PACKAGE_ROOT, "console", "worker", "child", "readable.py")
+TRIAL = os.path.join(PACKAGE_ROOT, "console", "worker", "child", "interpreter_access.py")
 TRIAL_SECONDS = 60.0
 GIVES_NO_RIGHTS = "root cannot give up its rights"
 """How a trial tells that the kernel let it become nobody else."""

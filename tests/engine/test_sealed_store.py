@@ -6,13 +6,13 @@ import io
 import os
 import pickle
 import shutil
-from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
 
 import joblib
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from pyrage import decrypt, encrypt, x25519
 
 from console.config import Sealing, Settings
