@@ -50,7 +50,6 @@ class EventKind(StrEnum):
     WORKER_ENDED = "worker.ended"
     WORKER_ERROR = "worker.error"
     WORKER_LOADING = "worker.loading"
-    WORKER_NOTE = "worker.note"
     WORKER_PHASE = "worker.phase"
     WORKER_READY = "worker.ready"
 
