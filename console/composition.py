@@ -19,8 +19,8 @@ class LocalDoor:
     """A Door to engines in this process. What it leads to is imported when it is gone through."""
 
     def root(self, path: str) -> Path:
-        """The store that a path belongs to. Raises BadInput."""
-        from console.store.roots import place_of
+        """The store that a path belongs to. Raises InputError."""
+        from console.files.roots import place_of
 
         return place_of(path).root
 
@@ -32,9 +32,9 @@ class LocalDoor:
         watch: bool = False,
         on_failure: Callable[[Exception], None] = lambda _: None,
     ) -> tuple[EngineApi, str]:
-        """The engine of the store that a path belongs to, and the place in it. Raises BadInput, Usage."""
+        """The engine of the store that a path belongs to, and the place in it. Raises InputError, UsageError."""
         from console.engine.local import LocalEngine
-        from console.store.roots import is_store, place_of
+        from console.files.roots import is_store, place_of
 
         place, settings = place_of(path, as_artifact=not watch), load_settings()
         kept = is_store(place.root) if records is None else records
@@ -44,7 +44,7 @@ class LocalDoor:
         return engine, place.path
 
     def new_signing_key(self, file: Path) -> PublicKey:
-        """Write a new private key for signing. Raises BadInput, Failed."""
+        """Write a new private key for signing. Raises InputError, OperationError."""
         from console.records import PublicKey
         from console.trust.signing import generate, key_id
 
@@ -52,9 +52,9 @@ class LocalDoor:
         return PublicKey(line, key_id(line))
 
     def new_identity(self, file: Path) -> PublicKey:
-        """Write a new identity of age; the recipient that belongs to it. Raises BadInput, Failed."""
+        """Write a new identity of age; the recipient that belongs to it. Raises InputError, OperationError."""
         from console.records import PublicKey
-        from console.trust.identity import generate_identity
+        from console.trust.age_keys import generate_identity
 
         return PublicKey(generate_identity(file))
 
@@ -62,7 +62,8 @@ class LocalDoor:
 async def open_store(
     root: Path, settings: Settings, on_failure: Callable[[Exception], None] = lambda _: None
 ) -> EngineApi:
-    """The engine for the screens; what runs in the background is not begun yet. Raises BadInput, Refused."""
+    """The engine for the screens; what runs in the background is not begun yet. Raises InputError,
+    AccessDeniedError."""
     from console.engine.local import LocalEngine
 
     return await LocalEngine.open(root, settings, read_only=settings.read_only, begin=False, on_failure=on_failure)

@@ -11,7 +11,7 @@ from msgspec import Meta
 from msgspec.structs import replace
 from platformdirs import PlatformDirs
 
-from console.errors import Failed, Usage
+from console.errors import OperationError, UsageError
 from console.os_errors import hint, is_of_the_machine, why
 from console.validation import FileName, Record, Texts, beside, line_of, parsed, record_from
 
@@ -36,13 +36,13 @@ def state_dir() -> Path:
 
 
 def _own(name: str) -> Path:
-    """One of the user's own directories. Raises Failed where nobody can tell where it is."""
+    """One of the user's own directories. Raises OperationError where nobody can tell where it is."""
     try:
         path = str(getattr(_DIRS, name))
     except RuntimeError:
         path = ""
     if not os.path.isabs(path):
-        raise Failed(
+        raise OperationError(
             f"user {os.geteuid()} has no home directory: there is no entry in the password file, and HOME is not set",
             hint="set HOME, or XDG_CONFIG_HOME, XDG_CACHE_HOME and XDG_STATE_HOME, to directories of this user",
         )
@@ -104,25 +104,25 @@ class Settings(Record, frozen=True):
 
 
 def load_settings(path: Path | None = None) -> Settings:
-    """Read `config.toml`. Raises Usage that names file, line and key of what is unknown, of another type or out of
+    """Read `config.toml`. Raises UsageError that names file, line and key of what is unknown, of another type or out of
     bounds."""
     path = path or config_dir() / "config.toml"
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
             if S_ISFIFO(os.fstat(file.fileno()).st_mode):
-                raise Usage(f"cannot read {path}: it is a pipe and no file")
+                raise UsageError(f"cannot read {path}: it is a pipe and no file")
             raw = file.read(_MAX_BYTES + 1)
         text = raw.decode("utf-8")
     except FileNotFoundError:
         return Settings()
     except UnicodeDecodeError as error:
-        raise Usage(f"cannot read {path}: {error}") from None
+        raise UsageError(f"cannot read {path}: {error}") from None
     except OSError as error:
-        kind = Failed if is_of_the_machine(error) else Usage
+        kind = OperationError if is_of_the_machine(error) else UsageError
         raise kind(f"cannot read {path}: {why(error)}", hint=hint(error)) from None
     if len(raw) > _MAX_BYTES:
-        raise Usage(f"{path}: too long for settings (over {_MAX_BYTES} bytes)")
-    settings = record_from(path, text, parsed(path, text, Usage), Settings, Usage)
+        raise UsageError(f"{path}: too long for settings (over {_MAX_BYTES} bytes)")
+    settings = record_from(path, text, parsed(path, text, UsageError), Settings, UsageError)
     identity = beside(path, os.path.expanduser(settings.sealing.identity)) or ""
     return replace(settings, sealing=replace(settings.sealing, identity=identity))
 

@@ -21,38 +21,38 @@ class ConsoleError(Exception):
         self.failure = failure
 
 
-class Failed(ConsoleError):
+class OperationError(ConsoleError):
     """The operation itself failed: the model raised, a worker died, the gate said no."""
 
 
-class Usage(ConsoleError):
+class UsageError(ConsoleError):
     """The request makes no sense as it stands."""
 
     code = "usage"
     exit_code = 2
 
 
-class Refused(ConsoleError):
+class AccessDeniedError(ConsoleError):
     """Trust, a role or read-only mode said no."""
 
     code = "refused"
     exit_code = 3
 
 
-class NeedsReview(Refused):
+class NeedsReviewError(AccessDeniedError):
     """The artifact may be loaded once an operator has said yes to what it names."""
 
     code = "needs-review"
 
 
-class BadInput(ConsoleError):
+class InputError(ConsoleError):
     """A file is missing, unreadable, damaged or of no known format."""
 
     code = "bad-input"
     exit_code = 4
 
 
-class Conflict(ConsoleError):
+class ConflictError(ConsoleError):
     """Somebody else changed the file in between; nothing was replaced."""
 
     code = "conflict"

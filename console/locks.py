@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from console.errors import Failed
+from console.errors import OperationError
 from console.processes import exists
 
-__all__ = ["LOCK_TRY_S", "Busy", "holder", "locked", "retried", "try_lock"]
+__all__ = ["LOCK_TRY_S", "BusyError", "holder", "locked", "retried", "try_lock"]
 
 _LEAST_PAUSE, _MOST_PAUSE = 0.001, 0.02
 _RETRY_S = 0.01
@@ -26,7 +26,7 @@ _LOCKS = Path("/proc/locks")
 _Result = TypeVar("_Result")
 
 
-class Busy(Failed):
+class BusyError(OperationError):
     """Another process holds a lock that this operation needs."""
 
     code = "busy"
@@ -36,12 +36,12 @@ class Busy(Failed):
 def locked(fd: int, what: str, *, wait: float) -> Iterator[None]:
     """Hold the lock of an open file; the kernel lets go of it with the descriptor. `what` begins the message.
 
-    Raises Busy, which names the holder, after `wait` seconds. Never with a wait on an event loop: see `retried`.
+    Raises BusyError, which names the holder, after `wait` seconds. Never with a wait on an event loop: see `retried`.
     """
     deadline, pause = time.monotonic() + wait, _LEAST_PAUSE
     while not try_lock(fd):
         if time.monotonic() >= deadline:
-            raise Busy(f"{what} is locked by {holder(fd)}", hint="try again when it is done, or end that process")
+            raise BusyError(f"{what} is locked by {holder(fd)}", hint="try again when it is done, or end that process")
         time.sleep(pause)
         pause = min(2 * pause, _MOST_PAUSE)
     yield
@@ -63,7 +63,7 @@ async def retried(work: Callable[[], _Result], *, wait: float) -> _Result:
     while True:
         try:
             return await asyncio.to_thread(work)
-        except Busy:
+        except BusyError:
             if time.monotonic() >= deadline:
                 raise
         await asyncio.sleep(_RETRY_S)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from console.errors import BadInput, ConsoleError
+from console.errors import ConsoleError, InputError
 from console.os_errors import as_system_error, hint, is_of_the_machine, why
 from console.safe_text import safe
 
@@ -26,9 +26,9 @@ def told(error: BaseException, account: Callable[[], Path | None]) -> ConsoleErr
     error = next((one for one in _chain(error) if is_of_the_machine(one)), error)
     system = as_system_error(error)
     if isinstance(error, FileNotFoundError) and not error.filename and _is_lost():
-        return BadInput("the current directory is gone", hint="change to one that is there: cd")
+        return InputError("the current directory is gone", hint="change to one that is there: cd")
     if system is not None and system.errno in _NOT_ALLOWED and system.filename:
-        return BadInput(f"{os.fsdecode(system.filename)} cannot be used: {why(system)}", hint=hint(system))
+        return InputError(f"{os.fsdecode(system.filename)} cannot be used: {why(system)}", hint=hint(system))
     if system is None or not is_of_the_machine(error):
         return ConsoleError("this is a defect of model-console itself", hint=_accounted(error, account))
     about = f": {system.filename}" if system.filename else ""

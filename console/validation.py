@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 import msgspec
 from msgspec import Meta
 
-from console.errors import BadInput, ConsoleError
+from console.errors import ConsoleError, InputError
 from console.nearest import nearest
 
 _BYTE_ORDER_MARK = "\ufeff"
@@ -44,7 +44,7 @@ Place = tuple[str | int, ...]
 """Keys from the top of a file; a number counts tables of a list."""
 
 
-def parsed(path: Path, text: str, error: type[ConsoleError] = BadInput) -> dict[str, Any]:
+def parsed(path: Path, text: str, error: type[ConsoleError] = InputError) -> dict[str, Any]:
     """The tables of a TOML text. Raises `error` that names the file and where it is no TOML."""
     import tomllib  # after the first picture: most start without a file to read
 
@@ -57,7 +57,7 @@ def parsed(path: Path, text: str, error: type[ConsoleError] = BadInput) -> dict[
 
 
 def record_from(
-    path: Path, text: str, tables: dict[str, Any], record: type[R], error: type[ConsoleError] = BadInput
+    path: Path, text: str, tables: dict[str, Any], record: type[R], error: type[ConsoleError] = InputError
 ) -> R:
     """The record that the parsed tables of a file make. Raises `error` that names file, line and key."""
     try:

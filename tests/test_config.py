@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from msgspec import Meta
 
 from console.config import Sealing, Settings, load_settings
-from console.errors import BadInput, Usage
-from console.store.recipe import Tables, read_recipe
+from console.errors import InputError, UsageError
+from console.recipes.recipe import Tables, read_recipe
 from console.trust.policy_file import Tables as PolicyTables
 from console.validation import Record, number_from, record_from
 
@@ -44,7 +44,7 @@ def refused(tmp_path: Path, line: str) -> str:
     """What is said of a settings file with this line."""
     path = tmp_path / "config.toml"
     path.write_text(f"\n{line}\n")
-    with pytest.raises(Usage) as caught:
+    with pytest.raises(UsageError) as caught:
         load_settings(path)
     assert caught.value.message.startswith(f"{path}:2: ")
     return caught.value.message
@@ -111,7 +111,7 @@ def test_what_is_no_toml_is_refused_with_the_file(text: str, tmp_path: Path) -> 
     for name, read in (("config.toml", load_settings), ("m.recipe.toml", read_recipe)):
         path = tmp_path / name
         path.write_text(text)
-        with pytest.raises((Usage, BadInput), match=str(path)):
+        with pytest.raises((UsageError, InputError), match=str(path)):
             read(path)
 
 
@@ -126,11 +126,11 @@ def test_a_byte_order_mark_is_no_part_of_a_file(tmp_path: Path) -> None:
 def test_settings_are_read_without_waiting_and_without_end(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     os.mkfifo(path)
-    with pytest.raises(Usage, match="is a pipe"):
+    with pytest.raises(UsageError, match="is a pipe"):
         load_settings(path)
     path.unlink()
     path.symlink_to("/dev/zero")
-    with pytest.raises(Usage, match="too long for settings"):
+    with pytest.raises(UsageError, match="too long for settings"):
         load_settings(path)
 
 
@@ -138,7 +138,7 @@ def test_settings_are_read_without_waiting_and_without_end(tmp_path: Path) -> No
 def test_no_item_of_a_list_of_a_recipe_is_empty(key: str, tmp_path: Path) -> None:
     path = tmp_path / "m.recipe.toml"
     path.write_text(f'{key} = ["a", ""]\n')
-    with pytest.raises(BadInput, match=f"{key}: each must not be empty"):
+    with pytest.raises(InputError, match=f"{key}: each must not be empty"):
         read_recipe(path)
     path.write_text('data.read.missing = [""]\n')
     assert read_recipe(path).data.read.missing == ("",)
@@ -159,7 +159,7 @@ RECIPE = list(keys(Tables))
 def test_no_number_of_a_recipe_is_none(name: str, value: object, tmp_path: Path) -> None:
     path = tmp_path / "m.recipe.toml"
     path.write_text(f"{name} = {value}\n")
-    with pytest.raises(BadInput, match=rf"{path}:1: {name} must be "):
+    with pytest.raises(InputError, match=rf"{path}:1: {name} must be "):
         read_recipe(path)
 
 
@@ -167,7 +167,7 @@ def test_no_number_of_a_recipe_is_none(name: str, value: object, tmp_path: Path)
 def test_no_text_of_a_recipe_is_empty(name: str, tmp_path: Path) -> None:
     path = tmp_path / "m.recipe.toml"
     path.write_text(f"{name} = ''\n")
-    with pytest.raises(BadInput, match=rf"{path}:1: {name} must "):
+    with pytest.raises(InputError, match=rf"{path}:1: {name} must "):
         read_recipe(path)
 
 
@@ -198,7 +198,7 @@ def test_whatever_stands_in_a_file_is_the_record_or_told_in_a_sentence(record: A
     message = "x.toml:1: it must be right"
     try:
         record_from(Path("x.toml"), "", {only: tables[only]}, record)
-    except BadInput as error:
+    except InputError as error:
         message = error.message
     assert re.match(r"x\.toml:1: (unknown key|[a-z_.]+.*(must|is missing|holds))", message, re.DOTALL)
 

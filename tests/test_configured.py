@@ -11,8 +11,8 @@ import pytest
 
 from console import config
 from console.cli.parser import commands_parser, console_parser
-from console.errors import Usage
-from console.store import recipe
+from console.errors import UsageError
+from console.recipes import recipe
 from console.trust import policy, policy_file
 from console.trust.roles import Role
 from console.ui.themes import THEMES
@@ -110,7 +110,7 @@ def test_the_keys_of_the_settings_are_checked_against_the_action_table() -> None
 
     written = config.Settings(keys={name: ("\u00f6",) for name in BY_ID if name == "load"})
     assert checked(written.keys) == {"load": ("\u00f6",)}
-    with pytest.raises(Usage):
+    with pytest.raises(UsageError):
         checked({"nothing-of-the-table": ("L",)})
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from console import event_loop, unforeseen
+from console.catalog.change_notifications import Noticing
 from console.monitor.memory import MemorySampler
 from console.os_errors import as_system_error
-from console.store.noticing import Noticing
 from console.ui.screens.home import HomeScreen
 from tests.ui.demo_records import demo
 from tests.ui.driving import console_on

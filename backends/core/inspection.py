@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Optional, Union
 
-__all__ = ["ArrayInfo", "Finding", "Inspection", "Json", "ModelEntry", "NameUse", "Signature", "outermost"]
+__all__ = ["ArrayInfo", "Finding", "GlobalRef", "Inspection", "Json", "ModelEntry", "Signature", "outermost"]
 
 if TYPE_CHECKING:
     Json = Union[None, bool, int, float, str, "list[Json]", "dict[str, Json]"]
@@ -25,7 +25,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class NameUse:
+class GlobalRef:
     """A global that a pickle names: `module` and `name` as the stream spells them (a name may hold dots).
 
     `arguments` are those of its first call, shortened, where they are literals; `place` says which part of the file
@@ -98,7 +98,7 @@ class Inspection:
     format: str
     compression: Optional[str] = None
     model_class: Optional[str] = None
-    names: tuple[NameUse, ...] = ()
+    names: tuple[GlobalRef, ...] = ()
     library_versions: dict[str, str] = field(default_factory=dict)
     parameters: dict[str, Json] = field(default_factory=dict)
     signature: Signature = field(default_factory=Signature)

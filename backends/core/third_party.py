@@ -65,6 +65,5 @@ def _entry_points() -> tuple[Any, ...]:
     from importlib import metadata  # takes longer than all of the scan of a small store
 
     points: Any = metadata.entry_points()
-    if not hasattr(points, "select"):  # as it is in Python 3.9
-        return tuple(dict.fromkeys(points.get(GROUP, ())))
-    return tuple(points.select(group=GROUP))
+    chosen = points.select(group=GROUP) if hasattr(points, "select") else points.get(GROUP, ())  # Python 3.9: a dict
+    return tuple(dict.fromkeys(chosen))

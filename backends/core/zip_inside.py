@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from backends.core.errors import Damaged
 from backends.core.findings import finding
-from backends.core.inspection import Finding, NameUse
+from backends.core.inspection import Finding, GlobalRef
 from backends.core.registry import HEAD, inspect_inside, may_hold_model, named
 from backends.core.source import Source
 from backends.core.zip_rules import member_source, read_member
@@ -19,13 +19,13 @@ __all__ = ["Inside", "inspect_members"]
 class Inside(NamedTuple):
     """What those members name, and what is remarkable about them."""
 
-    names: tuple[NameUse, ...]
+    names: tuple[GlobalRef, ...]
     findings: tuple[Finding, ...]
 
 
 def inspect_members(source: Source, archive: zipfile.ZipFile, infos: Iterable[zipfile.ZipInfo]) -> Inside:
     """Look for models in these members. Raises OSError; a member that cannot be read is told by `check_contents`."""
-    names: list[NameUse] = []
+    names: list[GlobalRef] = []
     findings: list[Finding] = []
     for info in infos:
         place = f"the member {info.filename[:200]!r}"

@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Iterable
 
 from console.cli.data_files import absolute, tell_unbuilt
-from console.cli.opening import opened
 from console.cli.output import Output, asked, columns, size_words
+from console.cli.session import opened
 from console.records import Json, OnnxComparison
 from console.safe_text import safe
 

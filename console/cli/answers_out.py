@@ -15,7 +15,7 @@ from typing import IO
 from console.cli.output import as_text, columns
 from console.cli.streams import taking
 from console.durable import output, write_all
-from console.errors import BadInput, Failed, Usage
+from console.errors import InputError, OperationError, UsageError
 from console.os_errors import hint, why
 from console.records import AnswerFile, Json
 
@@ -27,7 +27,7 @@ _PLACE = "\0outputs\0"
 
 
 def form_of(path: str | None, methods: int) -> str | None:
-    """The form of an output file, by its name. Raises Usage for a name that tells none."""
+    """The form of an output file, by its name. Raises UsageError for a name that tells none."""
     if path is None:
         return None
     suffix = Path(path).suffix.lower()
@@ -35,20 +35,22 @@ def form_of(path: str | None, methods: int) -> str | None:
     if form is None and not suffix and os.path.exists(path) and not os.path.isfile(path):
         form = "csv"
     if form is None or os.path.isdir(path):
-        raise Usage(f"--out {path} does not tell what to write", hint="name a file that ends in .csv, .json or .npy")
+        raise UsageError(
+            f"--out {path} does not tell what to write", hint="name a file that ends in .csv, .json or .npy"
+        )
     if form == "npy" and methods > 1:
-        raise Usage("a npy file holds one output", hint="name one --method, or write .csv or .json")
+        raise UsageError("a npy file holds one output", hint="name one --method, or write .csv or .json")
     return form
 
 
 def keep_apart(out: str | None, *read: str) -> None:
-    """Raise Usage where the file to be written is one of those that are read."""
+    """Raise UsageError where the file to be written is one of those that are read."""
     if (
         out is not None
         and os.path.isfile(out)
         and any(os.path.exists(one) and os.path.samefile(out, one) for one in read)
     ):
-        raise Usage(f"--out {out} would take the place of a file that is read here", hint="name another file")
+        raise UsageError(f"--out {out} would take the place of a file that is read here", hint="name another file")
 
 
 class JsonAnswers:
@@ -121,14 +123,14 @@ class OutFile:
             self._place.__exit__(kind, error, trace)
 
     def add(self, outputs: dict[str, Json], files: dict[str, AnswerFile]) -> None:
-        """The answers for the next rows, in the form of this file. Raises BadInput, Failed."""
+        """The answers for the next rows, in the form of this file. Raises InputError, OperationError."""
         with self._named():
             if self._form == "json":
                 self._json.add(outputs)
                 return
             kind, data = files[self._form].kind, files[self._form].content
             if self._form == "npy" and self._kind not in ("", kind):
-                raise Failed(
+                raise OperationError(
                     f"{self._path} cannot be written as npy: answers of {self._kind} are followed by some of {kind}",
                     hint="write .csv or .json",
                 )
@@ -136,7 +138,7 @@ class OutFile:
             write_all(self._fd, data)
 
     def finish(self) -> None:
-        """Bring all to the disk. Raises BadInput."""
+        """Bring all to the disk. Raises InputError."""
         with self._named():
             if self._form == "json":
                 with os.fdopen(os.dup(self._fd), "wb") as file:
@@ -149,7 +151,7 @@ class OutFile:
         try:
             yield
         except OSError as error:
-            raise BadInput(f"{self._path} cannot be written: {why(error)}", hint=hint(error)) from None
+            raise InputError(f"{self._path} cannot be written: {why(error)}", hint=hint(error)) from None
 
 
 def write_json(answers: JsonAnswers, value: dict[str, Json]) -> None:

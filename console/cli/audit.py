@@ -7,10 +7,10 @@ import os
 import time
 from collections.abc import Iterable
 
-from console.cli.opening import Opened, opened
 from console.cli.output import Output, columns
 from console.cli.parser import PROG
-from console.errors import Failed, Usage
+from console.cli.session import Opened, opened
+from console.errors import OperationError, UsageError
 from console.nearest import nearest
 from console.records import AuditCheck, AuditEntry, Json
 
@@ -25,14 +25,14 @@ async def audit(arguments: argparse.Namespace, output: Output) -> int:
 
 
 def _asked(arguments: argparse.Namespace) -> tuple[str, str]:
-    """Word and store; a store may stand alone. Raises Usage."""
+    """Word and store; a store may stand alone. Raises UsageError."""
     if arguments.what in _WORDS:
         return arguments.what, arguments.store or "."
     if arguments.store is not None:
-        raise Usage(f"'{arguments.what}' is neither show nor verify", hint="see model-console audit --help")
+        raise UsageError(f"'{arguments.what}' is neither show nor verify", hint="see model-console audit --help")
     meant = None if os.path.lexists(arguments.what) else nearest(arguments.what, _WORDS)
     if meant is not None:
-        raise Usage(f"there is no {arguments.what}", hint=f"did you mean {PROG} audit {meant}?")
+        raise UsageError(f"there is no {arguments.what}", hint=f"did you mean {PROG} audit {meant}?")
     return "show", arguments.what
 
 
@@ -49,9 +49,9 @@ async def _verify(store: Opened, output: Output) -> int:
     }
     if not check.ok and not output.as_json:
         at = f" at line {check.line}" if check.line else ""
-        raise Failed(f"the audit log is broken{at}: {check.problem}")
+        raise OperationError(f"the audit log is broken{at}: {check.problem}")
     output.data(value, lambda: _found(check))
-    return 0 if check.ok else Failed.exit_code
+    return 0 if check.ok else OperationError.exit_code
 
 
 def _found(check: AuditCheck) -> Iterable[str]:

@@ -6,12 +6,12 @@ import argparse
 import shlex
 from collections.abc import Iterable
 
-from console.cli import shapes
+from console.cli import json_shapes
 from console.cli.data_files import absolute, narrate, read_as, target_of
-from console.cli.opening import narrated, opened
 from console.cli.output import Output, asked, columns, error_json, size_words
+from console.cli.session import narrated, opened
 from console.engine.api import EngineApi
-from console.errors import Failed
+from console.errors import OperationError
 from console.records import Candidate, Comparison, EventKind, RecipeFacts, Unchanged, UpdatePlan, Version
 from console.safe_text import safe
 
@@ -38,18 +38,18 @@ async def update(arguments: argparse.Namespace, output: Output) -> int:
             output.lines(_side_by_side(found))
         async with narrated(store, output, _TOLD):
             promoted = await _decided(engine, found, arguments, output)
-        refused = promoted if isinstance(promoted, Failed) else None
-        version = None if isinstance(promoted, Failed) else promoted
-        shape = shapes.comparison(found, version)
+        refused = promoted if isinstance(promoted, OperationError) else None
+        version = None if isinstance(promoted, OperationError) else promoted
+        shape = json_shapes.comparison(found, version)
         if refused is not None:
             shape["error"] = error_json(refused)
         output.data(shape, lambda: [_outcome(found, version)])
-    return 0 if version else Failed.exit_code
+    return 0 if version else OperationError.exit_code
 
 
 async def _decided(
     engine: EngineApi, found: Comparison, arguments: argparse.Namespace, output: Output
-) -> Version | Failed:
+) -> Version | OperationError:
     """Promote, or discard and say why: past a gate only by a person at a terminal, else by that or a `--yes`.
 
     Where the recipe sets no condition, `--yes` is the operator's word, provided that something was measured.
@@ -81,7 +81,7 @@ def _without_gate(found: Comparison) -> bool:
     return found.conditions == 0 and measured and found.unchanged is not Unchanged.CONTENT
 
 
-def _refused(found: Comparison) -> Failed:
+def _refused(found: Comparison) -> OperationError:
     """Why `--yes` does not promote a candidate, with a code of its own for each kind of reason."""
     if found.unchanged is Unchanged.CONTENT:
         return _coded("same-content", "training gave exactly the bytes that are in place already")
@@ -99,8 +99,8 @@ def _refused(found: Comparison) -> Failed:
     return _coded(code, f"{missed[0].condition} ({missed[0].detail})")
 
 
-def _coded(code: str, message: str, hint: str | None = None) -> Failed:
-    error = Failed(message, hint=hint)
+def _coded(code: str, message: str, hint: str | None = None) -> OperationError:
+    error = OperationError(message, hint=hint)
     error.code = code
     return error
 

@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from console.cli.opening import Opened
 from console.cli.output import Output
 from console.cli.piped import STDIN, piped
 from console.cli.progress import Progress
-from console.errors import Usage
+from console.cli.session import Opened
+from console.errors import UsageError
 from console.records import DataFile, ReadOptions, Target
 
 __all__ = ["absolute", "data_named", "narrate", "read_as", "read_data", "refuse_terminal", "target_of", "tell_unbuilt"]
@@ -28,9 +28,9 @@ def absolute(path: str | None) -> str | None:
 
 
 def refuse_terminal(arguments: argparse.Namespace) -> None:
-    """Raise Usage where a table is to come from stdin, and that is a terminal or closed."""
+    """Raise UsageError where a table is to come from stdin, and that is a terminal or closed."""
     if arguments.data == "-" and (sys.stdin is None or os.isatty(0)):
-        raise Usage(
+        raise UsageError(
             f"--data - reads a table from a pipe, and stdin is {'a terminal' if sys.stdin else 'closed'}",
             hint="zcat rows.csv.gz | model-console predict MODEL --data -",
         )
@@ -40,7 +40,7 @@ def refuse_terminal(arguments: argparse.Namespace) -> None:
 async def data_named(store: Opened, arguments: argparse.Namespace) -> AsyncIterator[str | None]:
     """The data file that `--data` names, as the engine takes it; `-` is what comes from a pipe.
 
-    Raises BadInput.
+    Raises InputError.
     """
     if arguments.data != "-":
         yield absolute(arguments.data)
@@ -59,7 +59,7 @@ def target_of(arguments: argparse.Namespace) -> Target | None:
 async def read_as(store: Opened, arguments: argparse.Namespace) -> None:
     """Have the artifact's data files read as `--read` and `--ignore` say, and tell what its recipe sets in vain.
 
-    Raises Usage for what cannot be said, BadInput for a recipe that cannot be read.
+    Raises UsageError for what cannot be said, InputError for a recipe that cannot be read.
     """
     await tell_unbuilt(store)
     if arguments.read or arguments.ignore:
@@ -73,12 +73,14 @@ def _options(said: list[str], ignore: list[str]) -> ReadOptions:
     for each in said:
         key, equals, value = each.partition("=")
         if not equals or key not in _KEYS:
-            raise Usage(f"--read {each} is not understood", hint="say one of " + ", ".join(f"{key}=…" for key in _KEYS))
+            raise UsageError(
+                f"--read {each} is not understood", hint="say one of " + ", ".join(f"{key}=…" for key in _KEYS)
+            )
         if key == "missing":
             missing.append(value)
         elif key == "header":
             if value.lower() not in _TRUTHS:
-                raise Usage(f"--read {each} is not understood", hint="header=true or header=false")
+                raise UsageError(f"--read {each} is not understood", hint="header=true or header=false")
             found[key] = _TRUTHS[value.lower()]
         else:
             found[key] = "\t" if value == "\\t" else value
@@ -86,7 +88,7 @@ def _options(said: list[str], ignore: list[str]) -> ReadOptions:
 
 
 async def tell_unbuilt(store: Opened) -> None:
-    """Say what the artifact's recipe sets and nothing acts on. Raises BadInput for a recipe that cannot be read."""
+    """Say what the artifact's recipe sets and nothing acts on. Raises InputError for a recipe that cannot be read."""
     recipe = await store.engine.data.recipe(store.artifact)
     for note in recipe.notes:
         Output().say(f"{recipe.path}: {note}")
@@ -95,7 +97,8 @@ async def tell_unbuilt(store: Opened) -> None:
 async def read_data(
     store: Opened, data: str | None, target: Target | None, output: Output, limit: int | None = None
 ) -> DataFile:
-    """Open a data file in the worker, telling how far it is read and then how. Raises BadInput, Usage, Failed."""
+    """Open a data file in the worker, telling how far it is read and then how. Raises InputError, UsageError,
+    OperationError."""
     reading = Progress(output, "reading")
     table: DataFile | None = None
     async for now in store.engine.inference.open_data(store.artifact, data, target, limit=limit):

@@ -10,11 +10,11 @@ from pathlib import Path
 import sample_models
 from console.cli.output import Output
 from console.config import cache_dir
-from console.errors import Failed
+from console.errors import OperationError
 
 
 def demo_store(directory: str | None, output: Output) -> Path:
-    """The demo store's path, built when it is not there or of an older release. Raises Failed."""
+    """The demo store's path, built when it is not there or of an older release. Raises OperationError."""
     path = Path(directory).absolute() if directory else cache_dir() / "demo-store"
     if sample_models.is_current(path):
         return path
@@ -27,5 +27,7 @@ def demo_store(directory: str | None, output: Output) -> Path:
             place = f"[{step['done'] + 1:>2}/{step['total']}] " if step["total"] else ""
             output.say(f"{place}{step['text']}")
     if builder.returncode:
-        raise Failed(f"the demo store could not be built in {path}", hint="name another place with --build-only DIR")
+        raise OperationError(
+            f"the demo store could not be built in {path}", hint="name another place with --build-only DIR"
+        )
     return path

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable
 
-from console.cli import shapes
+from console.cli import json_shapes
 from console.cli.data_files import data_named, read_as, read_data, refuse_terminal, target_of
-from console.cli.opening import opened
 from console.cli.output import Output, error_json
-from console.errors import Failed
+from console.cli.session import opened
+from console.errors import OperationError
 from console.records import Evaluated, Json, why_nothing
 
 
@@ -32,7 +32,7 @@ async def evaluate(arguments: argparse.Namespace, output: Output) -> int:
         "metrics": dict(found.metrics),
         "left_out": dict(found.causes),
         "notes": [*found.notes, *found.meanings],
-        "data": shapes.data(table),
+        "data": json_shapes.data(table),
         "warnings": output.warned,
     }
     if not found.metrics:
@@ -40,12 +40,12 @@ async def evaluate(arguments: argparse.Namespace, output: Output) -> int:
     output.data(value, lambda: _lines(found))
     if not found.metrics:
         output.say(_nothing(found).message)
-    return 0 if found.metrics else Failed.exit_code
+    return 0 if found.metrics else OperationError.exit_code
 
 
-def _nothing(found: Evaluated) -> Failed:
+def _nothing(found: Evaluated) -> OperationError:
     """Why there is no figure at all."""
-    error = Failed(f"nothing was measured: {why_nothing(found.task, found.rows, found.notes, found.causes)}")
+    error = OperationError(f"nothing was measured: {why_nothing(found.task, found.rows, found.notes, found.causes)}")
     error.code = "not-measured"
     return error
 

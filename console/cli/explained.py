@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 
 from console.cli.output import columns, size_words
-from console.records import Change, Explanation, Json, Mention, Point, Since
+from console.records import Change, Claim, ContentDiff, Evidence, Explanation, Json
 from console.records.words import change_words
 from console.safe_text import safe
 
@@ -31,7 +31,7 @@ def lines(told: Explanation) -> Iterator[str]:
     yield ""
 
 
-def _point(point: Point) -> Iterator[str]:
+def _point(point: Claim) -> Iterator[str]:
     yield f"  {point.verdict:<9} {point.title}"
     if point.text:
         yield f"{'':<{_LABEL}}{point.text}"
@@ -42,7 +42,7 @@ def _point(point: Point) -> Iterator[str]:
         yield f"{'':<{_LABEL + 2}}and {more} more"
 
 
-def _table(mentions: Iterable[Mention]) -> Iterator[str]:
+def _table(mentions: Iterable[Evidence]) -> Iterator[str]:
     rows = [(one.name, one.where, "new" if one.new else "", one.use) for one in mentions]
     kept = [index for index in range(4) if any(row[index] for row in rows)]
     cells = [tuple(row[index] for index in kept) for row in rows]
@@ -55,7 +55,7 @@ def _labelled(label: str, texts: Iterable[str]) -> Iterator[str]:
         label = ""
 
 
-def _since(since: Since) -> Iterator[str]:
+def _since(since: ContentDiff) -> Iterator[str]:
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(since.when))
     which = f"version {since.version} of {when}" if since.version is not None else f"the content first seen {when}"
     if not since.changes:
@@ -92,7 +92,7 @@ def points_json(told: Explanation) -> list[Json]:
     ]
 
 
-def _mention_json(mention: Mention) -> Json:
+def _mention_json(mention: Evidence) -> Json:
     return {
         "name": mention.name,
         "offset": mention.offset,
@@ -104,7 +104,7 @@ def _mention_json(mention: Mention) -> Json:
     }
 
 
-def since_json(since: Since | None) -> Json:
+def since_json(since: ContentDiff | None) -> Json:
     """The differences from the last version; null where none is known."""
     if since is None:
         return None

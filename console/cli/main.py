@@ -18,7 +18,7 @@ from console.cli.output import Output, reader_gone
 from console.cli.parser import PROG, commands_parser, console_parser
 from console.config import Settings, load_settings
 from console.ending import silence
-from console.errors import ConsoleError, Usage
+from console.errors import ConsoleError, UsageError
 from console.nearest import nearest
 from console.start import Start
 
@@ -96,17 +96,17 @@ def _dispatch(argv: list[str], output: Output, door: Door, screens: Screens) -> 
 
 
 def _require_place(store: str, more: list[str], names: Iterable[str]) -> None:
-    """Raise Usage where what stands in the place of a store is rather a command, misspelt: nothing of that name is
+    """Raise UsageError where what stands in the place of a store is rather a command, misspelt: nothing of that name is
     there, and it is like a command's or has arguments as commands have."""
     if os.sep in store or os.path.lexists(store):
         return
     meant = nearest(store, names)
     if meant is not None:
-        raise Usage(
+        raise UsageError(
             f"there is no command '{store}', and nothing here is called so", hint=f"did you mean {PROG} {meant}?"
         )
     if more:
-        raise Usage(f"there is no command '{store}'", hint=f"see {PROG} --help")
+        raise UsageError(f"there is no command '{store}'", hint=f"see {PROG} --help")
 
 
 def _command(arguments: argparse.Namespace, output: Output, door: Door, screens: Screens) -> int:
@@ -123,7 +123,7 @@ def _command(arguments: argparse.Namespace, output: Output, door: Door, screens:
         return 0
     from pkgutil import resolve_name
 
-    from console.cli.opening import run as run_command
+    from console.cli.session import run as run_command
 
     arguments.door = door
     return run_command(resolve_name(f"console.cli.{arguments.run}"), arguments, output)
@@ -134,10 +134,10 @@ def _open(store: str, arguments: argparse.Namespace, door: Door, screens: Screen
     settings = replace(load_settings(), **{name: value for name, value in named.items() if value is not None})
     root = door.root(store)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise Usage("the console needs a terminal", hint="without one, use a command: model-console ls --json")
+        raise UsageError("the console needs a terminal", hint="without one, use a command: model-console ls --json")
     os.environ["TEXTUAL_FPS"] = str(settings.fps)
     if os.environ.get("TERM") == "dumb":
-        raise Usage(
+        raise UsageError(
             "this terminal shows no screens (TERM=dumb)",
             hint="set TERM to what it is, such as xterm-256color, or use a command: model-console ls",
         )

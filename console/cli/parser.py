@@ -15,7 +15,7 @@ from backends.core import registry
 from console import __version__
 from console.cli.streams import put
 from console.config import THEME_NAMES, Fps, ProbeRate
-from console.errors import Usage
+from console.errors import UsageError
 from console.nearest import nearest
 from console.start import OF_MODEL, OF_STORE, SCREENS
 from console.validation import Positive, number_from
@@ -38,16 +38,16 @@ class Parser(argparse.ArgumentParser):
     """Reports mistakes as our own errors, so that they look alike and --json holds for them too."""
 
     def error(self, message: str) -> NoReturn:
-        """Raises Usage."""
-        raise Usage(message, hint=f"see {self.prog} --help")
+        """Raises UsageError."""
+        raise UsageError(message, hint=f"see {self.prog} --help")
 
     def _print_message(self, message: str, file: object = None) -> None:
         """See argparse, which lets what cannot be written be lost. Raises Untaken."""
         put(message, end="")
 
     def parse_all(self, words: Sequence[str]) -> argparse.Namespace:
-        """The arguments in these words, all of which must have a meaning. Raises Usage, which names the command and
-        the option or choice that was perhaps meant."""
+        """The arguments in these words, all of which must have a meaning. Raises UsageError, which names the command
+        and the option or choice that was perhaps meant."""
         arguments, unknown = self.parse_known_args(words)
         if not unknown:
             return arguments
@@ -55,7 +55,7 @@ class Parser(argparse.ArgumentParser):
         word = next((one for one in unknown if one.startswith("-")), unknown[0])
         meant = nearest(word.partition("=")[0], parser._option_string_actions) if word.startswith("-") else None
         hint = f"did you mean {meant}? " if meant else ""
-        raise Usage(f"{parser.prog} takes no {word}", hint=f"{hint}see {parser.prog} --help")
+        raise UsageError(f"{parser.prog} takes no {word}", hint=f"{hint}see {parser.prog} --help")
 
     def commands(self) -> dict[str, Parser]:
         """The commands by their names."""

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from console.durable import write_all
-from console.errors import BadInput
+from console.errors import InputError
 from console.os_errors import hint, why
 
 __all__ = ["STDIN", "piped"]
@@ -22,13 +22,13 @@ _CHUNK = 1 << 20
 
 @asynccontextmanager
 async def piped(descriptor: int = 0) -> AsyncIterator[int]:
-    """A descriptor of all that the pipe gives, to be read only. Raises BadInput."""
+    """A descriptor of all that the pipe gives, to be read only. Raises InputError."""
     try:
         with tempfile.TemporaryFile() as file:
             await _copied(descriptor, file.fileno())
             fd = os.open(f"/proc/self/fd/{file.fileno()}", os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
-        raise BadInput(f"the table from stdin cannot be kept: {why(error)}", hint=hint(error)) from None
+        raise InputError(f"the table from stdin cannot be kept: {why(error)}", hint=hint(error)) from None
     try:
         yield fd
     finally:
@@ -36,7 +36,7 @@ async def piped(descriptor: int = 0) -> AsyncIterator[int]:
 
 
 async def _copied(source: int, file: int) -> None:
-    """Everything from a pipe into a file, without waiting in a read. Raises OSError, BadInput."""
+    """Everything from a pipe into a file, without waiting in a read. Raises OSError, InputError."""
     size = 0
     while True:
         await _readable(source)
@@ -45,7 +45,7 @@ async def _copied(source: int, file: int) -> None:
             return
         size += len(chunk)
         if size > BYTES_CAP:
-            raise BadInput(f"the table from stdin has more than {BYTES_CAP >> 30} GiB, which is the limit")
+            raise InputError(f"the table from stdin has more than {BYTES_CAP >> 30} GiB, which is the limit")
         write_all(file, chunk)
 
 

@@ -10,12 +10,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
 
-from console.cli import shapes
+from console.cli import json_shapes
 from console.cli.answers_out import JsonAnswers, OutFile, form_of, keep_apart, table_lines, write_json
 from console.cli.data_files import data_named, read_as, read_data, refuse_terminal, target_of
-from console.cli.opening import Opened, opened
 from console.cli.output import Output
 from console.cli.progress import Progress
+from console.cli.session import Opened, opened
 from console.records import Answers, DataFile, Json, Memory, WorkerView
 
 
@@ -38,9 +38,9 @@ async def predict(arguments: argparse.Namespace, output: Output) -> int:
                 view, memory = await engine.models.worker(path), await engine.monitor.memory(path)
                 value: dict[str, Json] = {
                     "rows": answers.rows,
-                    "data": shapes.data(table),
+                    "data": json_shapes.data(table),
                     "outputs": {},
-                    "latency_ms": shapes.quantiles(answers.times),
+                    "latency_ms": json_shapes.quantiles(answers.times),
                     **_worker(view, memory),
                     "warnings": output.warned,
                 }
@@ -121,6 +121,6 @@ class _Answers:
 def _worker(view: WorkerView | None, memory: Memory | None) -> dict[str, Json]:
     return {
         "load_ms": dict(view.phases) if view else {},
-        "memory": shapes.memory(memory),
-        "worker": {"pid": view.pid if view else None, "sandbox": shapes.layers(view.layers if view else {})},
+        "memory": json_shapes.memory(memory),
+        "worker": {"pid": view.pid if view else None, "sandbox": json_shapes.layers(view.layers if view else {})},
     }

@@ -7,12 +7,12 @@ import asyncio
 from collections.abc import Iterable
 from pathlib import Path
 
-from console.cli import shapes
+from console.cli import json_shapes
 from console.cli.data_files import data_named, read_as, read_data, refuse_terminal, target_of
-from console.cli.opening import Opened, opened
 from console.cli.output import Output, size_words
-from console.errors import BadInput, Usage
-from console.records import Json, Measured, ProbeState, WorkerView
+from console.cli.session import Opened, opened
+from console.errors import InputError, UsageError
+from console.records import Json, ProbeState, Quantiles, WorkerView
 from console.records.words import growth_words, rate_words
 
 
@@ -30,7 +30,7 @@ async def probe(arguments: argparse.Namespace, output: Output) -> int:
             state = await _probed(store, arguments, named, output)
         view = await store.engine.models.worker(store.artifact)
         output.warn(state.warnings)
-        summary = {**shapes.probe_summary(state, view), "warnings": output.warned}
+        summary = {**json_shapes.probe_summary(state, view), "warnings": output.warned}
         output.line(summary, _progress(state, view) + _scored(state) + f"  ({state.stopped_why or 'done'})")
         if not output.as_json:
             output.lines(_summary(state))
@@ -63,12 +63,12 @@ async def _probed(store: Opened, arguments: argparse.Namespace, named: str | Non
 def _tick(state: ProbeState | None, view: WorkerView | None, second: int, output: Output) -> None:
     if state is None:
         return
-    value: dict[str, Json] = {"second": second, **shapes.probe(state, view)}
+    value: dict[str, Json] = {"second": second, **json_shapes.probe(state, view)}
     output.line(value, f"{second:>4} s  {_progress(state, view)}")
 
 
 def _progress(state: ProbeState, view: WorkerView | None) -> str:
-    def part(name: str, found: Measured | None) -> str:
+    def part(name: str, found: Quantiles | None) -> str:
         return f"{name} p50 {found.p50:.2f} p99 {found.p99:.2f} ms" if found else f"{name} -"
 
     memory = f"rss {size_words(view.memory.rss)}" if view and view.memory else ""
@@ -114,7 +114,7 @@ def _converted_path(artifact: Path, to: str, out: str | None) -> Path:
         named = Path(out).absolute()
         honest = registry.named(to).honest_suffixes
         if named.suffix.lower() not in honest:
-            raise Usage(
+            raise UsageError(
                 f"--out {out} does not end as a {to} file does",
                 hint=f"name it {named.stem}{registry.named(to).suffix}, or with one of {' '.join(honest)}",
             )
@@ -122,4 +122,4 @@ def _converted_path(artifact: Path, to: str, out: str | None) -> Path:
     try:
         return artifact.with_suffix(registry.named(to).suffix).absolute()
     except Unsupported as error:
-        raise BadInput(str(error)) from None
+        raise InputError(str(error)) from None

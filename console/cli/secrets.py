@@ -7,10 +7,10 @@ import shlex
 from pathlib import Path
 
 from console.cli.data_files import absolute
-from console.cli.opening import opened
 from console.cli.output import Output, columns, size_words
-from console.errors import Failed
-from console.records import Json, PublicKey, Standing
+from console.cli.session import opened
+from console.errors import OperationError
+from console.records import Json, PublicKey, SignatureStatus
 
 
 async def keygen(arguments: argparse.Namespace, output: Output) -> int:
@@ -48,18 +48,18 @@ async def verify(arguments: argparse.Namespace, output: Output) -> int:
     wrong = sum(one.state != "signed" for one in found)
     if wrong:
         output.say(f"{wrong} of {len(found)} artifacts are not signed as they are")
-    return Failed.exit_code if wrong else 0
+    return OperationError.exit_code if wrong else 0
 
 
 _HEADERS = ("STATE", "PATH", "DIGEST", "KEY", "WHO", "WHEN", "WHY")
 
 
-def _row(one: Standing) -> tuple[str, ...]:
+def _row(one: SignatureStatus) -> tuple[str, ...]:
     digest = (one.digest or "")[:19]
     return one.state, one.path, digest, one.key_id or "", one.who or "", one.when or "", one.detail
 
 
-def _standing(one: Standing) -> Json:
+def _standing(one: SignatureStatus) -> Json:
     return {
         "path": one.path,
         "digest": one.digest,

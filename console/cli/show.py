@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from backends.core.directories import is_artifact
-from console.cli import explained, shapes
+from console.cli import explained, json_shapes
 from console.cli.change import SETTLING
-from console.cli.opening import narrated, opened
 from console.cli.output import Output, columns, size_words
+from console.cli.session import narrated, opened
 from console.cli.sweep import NOT_INSPECTED, inspect_directory, table
-from console.errors import BadInput, Failed, Usage
+from console.errors import InputError, OperationError, UsageError
 from console.records import Explanation, Json, Report, Verdict
 
 _READABLE = (Verdict.SAFE, Verdict.REVIEW, Verdict.BLOCKED)
@@ -23,7 +23,7 @@ async def ls(arguments: argparse.Namespace, output: Output) -> int:
     """Every artifact of a store or of a directory in one, or a single file; inspected, none of them run."""
     async with opened(arguments.door, arguments.store, records=False) as store:
         rows = sorted(await store.engine.artifacts.scan(store.path), key=lambda row: row.path)
-        output.data([shapes.row(artifact) for artifact in rows], lambda: table(rows))
+        output.data([json_shapes.row(artifact) for artifact in rows], lambda: table(rows))
     return 0
 
 
@@ -39,7 +39,7 @@ async def inspect(arguments: argparse.Namespace, output: Output) -> int:
             output.data(_json(report, told), lambda: _facts(report, told))
             return code_of_one(report)
         if arguments.at:
-            raise Usage("--at picks one model of a file, and this is a directory", hint="name one artifact in it")
+            raise UsageError("--at picks one model of a file, and this is a directory", hint="name one artifact in it")
         return await inspect_directory(store, arguments, output)
 
 
@@ -47,22 +47,22 @@ def code_of_one(report: Report) -> int:
     """What an inspection means for the exit code of a command that was asked for one file."""
     verdict = report.judgement.verdict
     if verdict is None:
-        return Failed.exit_code
-    return 0 if verdict in _READABLE else BadInput.exit_code
+        return OperationError.exit_code
+    return 0 if verdict in _READABLE else InputError.exit_code
 
 
 def _json(report: Report, told: Explanation) -> dict[str, Json]:
-    return shapes.report(report) | {"trust": shapes.judgement(report.judgement) | explained.trust_json(told)}
+    return json_shapes.report(report) | {"trust": json_shapes.judgement(report.judgement) | explained.trust_json(told)}
 
 
 def _only(report: Report, at: str) -> Report:
-    """The report with the one model that stands at this place. Raises BadInput where none does."""
+    """The report with the one model that stands at this place. Raises InputError where none does."""
     facts = report.inspection
     models = facts.models if facts is not None else ()
     found = tuple(model for model in models if model.at == at)
     if facts is None or not found:
         places = ", ".join(model.at for model in models[:12] if model.at)
-        raise BadInput(
+        raise InputError(
             f"{report.artifact.path} has no model at '{at}'", hint=f"it has some at: {places}" if places else None
         )
     return replace(report, inspection=replace(facts, models=found))
@@ -122,7 +122,7 @@ async def history(arguments: argparse.Namespace, output: Output) -> int:
             for version in versions
         ]
         output.data(
-            [shapes.version(version) for version in versions],
+            [json_shapes.version(version) for version in versions],
             lambda: columns(("  VERSION", "WHEN", "WHO", "DIGEST", "SIZE", "WHY"), rows, right=("SIZE",)),
         )
     return 0

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import Literal, TextIO
 
 from console.ending import silence
-from console.errors import Failed
+from console.errors import OperationError
 from console.os_errors import hint, why
 from console.safe_text import as_ascii
 
@@ -94,9 +94,9 @@ def taking() -> Iterator[None]:
         raise Untaken(error.errno, error.strerror) from None
 
 
-def not_written(error: Untaken) -> Failed:
+def not_written(error: Untaken) -> OperationError:
     """What to say of it."""
-    return Failed(f"the answer could not be written to stdout: {why(error)}", hint=hint(error))
+    return OperationError(f"the answer could not be written to stdout: {why(error)}", hint=hint(error))
 
 
 def give_up() -> None:

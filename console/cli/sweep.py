@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from console.cli import explained, shapes
-from console.cli.opening import Opened
+from console.cli import explained, json_shapes
 from console.cli.output import Output, columns, size_words
+from console.cli.session import Opened
 from console.records import Artifact, Report, SweepTotals, Verdict
 
 REFUSED = 3
@@ -42,7 +42,7 @@ async def inspect_directory(store: Opened, arguments: argparse.Namespace, output
         seen.add(report)
         if items is not None:
             told = explained.trust_json(part.explanation)
-            items.add(shapes.report(report) | {"trust": shapes.judgement(report.judgement) | told})
+            items.add(json_shapes.report(report) | {"trust": json_shapes.judgement(report.judgement) | told})
             continue
         block.append(report.artifact)
         if len(block) == _TOGETHER:

@@ -6,8 +6,8 @@ import argparse
 import asyncio
 import time
 
-from console.cli.opening import opened
 from console.cli.output import Output, reader_gone
+from console.cli.session import opened
 from console.records import Event, Json
 
 _LOOK_S = 1.0

@@ -117,7 +117,7 @@ class Door(Protocol):
     """How a program comes by engines, and by what needs none."""
 
     def root(self, path: str) -> Path:
-        """The store that a path belongs to. Raises BadInput."""
+        """The store that a path belongs to. Raises InputError."""
         ...
 
     async def open(
@@ -131,16 +131,16 @@ class Door(Protocol):
         """The engine of the store that a path belongs to, and the place in it ("" = the store itself).
 
         `records` tells whether what is done goes to the store's own files: always, never, or (None) where the store
-        has some already. `on_failure` hears of what nobody expected in the background. Raises BadInput, Usage.
+        has some already. `on_failure` hears of what nobody expected in the background. Raises InputError, UsageError.
         """
         ...
 
     def new_signing_key(self, file: Path) -> PublicKey:
-        """Write a new private key for signing. Raises BadInput, Failed."""
+        """Write a new private key for signing. Raises InputError, OperationError."""
         ...
 
     def new_identity(self, file: Path) -> PublicKey:
-        """Write a new identity of age; the recipient that belongs to it. Raises BadInput, Failed."""
+        """Write a new identity of age; the recipient that belongs to it. Raises InputError, OperationError."""
         ...
 
 

@@ -17,8 +17,8 @@ from console.records import (
     KnownFacts,
     Layer,
     Report,
+    SignatureStatus,
     SignedContents,
-    Standing,
     SweepPart,
     Target,
     UpdatePlan,
@@ -41,7 +41,8 @@ class ArtifactsApi(Protocol):
         ...
 
     async def scan(self, path: str = "") -> tuple[Artifact, ...]:
-        """One look at the store, or at one file or directory of it, with every artifact inspected. Raises BadInput."""
+        """One look at the store, or at one file or directory of it, with every artifact inspected. Raises
+        InputError."""
         ...
 
     def sweep(self, path: str = "", *, digest: bool = False) -> AsyncIterator[SweepPart]:
@@ -53,15 +54,15 @@ class ArtifactsApi(Protocol):
         ...
 
     async def report(self, path: str, *, digest: bool = False) -> Report:
-        """What is known of one artifact, inspected when it is not. Raises BadInput."""
+        """What is known of one artifact, inspected when it is not. Raises InputError."""
         ...
 
     async def inspect(self, path: str) -> Report:
-        """The report of one artifact, read from the disk and judged anew whatever is known of it. Raises BadInput."""
+        """The report of one artifact, read from the disk and judged anew whatever is known of it. Raises InputError."""
         ...
 
     async def explain(self, path: str) -> Explanation:
-        """A verdict in plain words, and how the content differs from the one before it. Raises BadInput."""
+        """A verdict in plain words, and how the content differs from the one before it. Raises InputError."""
         ...
 
     async def prioritize(self, paths: tuple[str, ...]) -> None:
@@ -79,13 +80,13 @@ class UpdatesApi(Protocol):
     async def plan(
         self, path: str, *, data: str | None = None, target: Target | None = None, at: str = ""
     ) -> UpdatePlan:
-        """What an update would do, from the recipe and what was named. Raises BadInput, Usage."""
+        """What an update would do, from the recipe and what was named. Raises InputError, UsageError."""
         ...
 
     async def run(self, plan: UpdatePlan) -> Comparison:
         """Retrain, judge and measure a candidate; it waits for `promote` or `discard`.
 
-        Raises NeedsReview, Refused, BadInput, Usage, Conflict, Failed.
+        Raises NeedsReviewError, AccessDeniedError, InputError, UsageError, ConflictError, OperationError.
         """
         ...
 
@@ -94,23 +95,24 @@ class UpdatesApi(Protocol):
         ...
 
     async def cancel(self, path: str) -> None:
-        """End an update that runs; nothing is changed by it. Raises Refused."""
+        """End an update that runs; nothing is changed by it. Raises AccessDeniedError."""
         ...
 
     async def promote(self, path: str, why: str) -> Version:
-        """Put the waiting candidate in place, atomically. Raises Refused, Conflict, Failed."""
+        """Put the waiting candidate in place, atomically. Raises AccessDeniedError, ConflictError, OperationError."""
         ...
 
     async def discard(self, path: str) -> None:
-        """Let go of the waiting candidate. Raises Refused, and Failed when there is none."""
+        """Let go of the waiting candidate. Raises AccessDeniedError, and OperationError when there is none."""
         ...
 
     async def history(self, path: str) -> tuple[Version, ...]:
-        """The versions of an artifact, newest first. Raises BadInput, Failed."""
+        """The versions of an artifact, newest first. Raises InputError, OperationError."""
         ...
 
     async def rollback(self, path: str, version: int | None = None) -> Version:
-        """Promote an old version (None: the one before). Raises Refused, BadInput, Conflict, Failed."""
+        """Promote an old version (None: the one before). Raises AccessDeniedError, InputError, ConflictError,
+        OperationError."""
         ...
 
     async def convert(
@@ -118,7 +120,7 @@ class UpdatesApi(Protocol):
     ) -> dict[str, Json]:
         """Write the model to the new file `out` in another format, and check that it answers alike.
 
-        Raises NeedsReview, Refused, BadInput, Failed.
+        Raises NeedsReviewError, AccessDeniedError, InputError, OperationError.
         """
         ...
 
@@ -131,12 +133,13 @@ class AccelerationApi(Protocol):
     ) -> AsyncIterator[ExportProgress]:
         """Export the artifact to ONNX and compare; the export waits for `write` or `discard`.
 
-        Raises Usage without rows, NeedsReview, Refused, BadInput, Failed (no export answers alike).
+        Raises UsageError without rows, NeedsReviewError, AccessDeniedError, InputError, OperationError (no export
+        answers alike).
         """
         ...
 
     async def write(self, path: str) -> Version:
-        """Put the export that waits beside its model. Raises Conflict, Refused, Failed."""
+        """Put the export that waits beside its model. Raises ConflictError, AccessDeniedError, OperationError."""
         ...
 
     async def discard(self, path: str) -> None:
@@ -150,16 +153,17 @@ class SecurityApi(Protocol):
     async def sign(self, beneath: str, key: str) -> SignedContents:
         """Sign what an artifact holds now, or all of a directory, with the private key in a file.
 
-        Raises BadInput, Refused, Conflict, Failed.
+        Raises InputError, AccessDeniedError, ConflictError, OperationError.
         """
         ...
 
-    async def verify(self, beneath: str, keys: tuple[str, ...] = ()) -> tuple[Standing, ...]:
-        """How each artifact there stands with its signatures by these keys (none: the policy's). Raises Usage."""
+    async def verify(self, beneath: str, keys: tuple[str, ...] = ()) -> tuple[SignatureStatus, ...]:
+        """How each artifact there stands with its signatures by these keys (none: the policy's). Raises UsageError."""
         ...
 
     async def check_encryption(self) -> None:
-        """Make sure that something can be encrypted for the recipients in the settings. Raises Refused, Failed."""
+        """Make sure that something can be encrypted for the recipients in the settings. Raises AccessDeniedError,
+        OperationError."""
         ...
 
     async def encrypt(
@@ -167,14 +171,15 @@ class SecurityApi(Protocol):
     ) -> EncryptedFile:
         """Write the artifact encrypted: to `out`, or beside it; with `replace` in its stead.
 
-        Raises Refused, BadInput, Conflict, Failed.
+        Raises AccessDeniedError, InputError, ConflictError, OperationError.
         """
         ...
 
     async def decrypt(self, path: str, identity: str | None, out: str) -> int:
         """Write what an encrypted artifact holds to a new file, which its owner alone may read; its size.
 
-        `identity` is a file to use in place of that in the settings. Raises BadInput, Refused, Failed.
+        `identity` is a file to use in place of that in the settings. Raises InputError, AccessDeniedError,
+        OperationError.
         """
         ...
 
@@ -183,7 +188,7 @@ class SecurityApi(Protocol):
         ...
 
     async def audit(self) -> tuple[AuditEntry, ...]:
-        """The audit log, oldest first; behind it what the user's own log has of this store. Raises BadInput."""
+        """The audit log, oldest first; behind it what the user's own log has of this store. Raises InputError."""
         ...
 
     async def verify_audit(self) -> AuditCheck:

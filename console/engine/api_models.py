@@ -18,7 +18,7 @@ from console.records import (
     LogPart,
     Memory,
     ModelData,
-    Outcome,
+    Prediction,
     ProbePlan,
     ProbeState,
     ReadOptions,
@@ -51,7 +51,7 @@ class ModelsApi(Protocol):
     async def load(self, path: str, *, at: str = "", accept: str | None = None) -> WorkerView:
         """Load an artifact; `accept` is why the operator says yes to one under review.
 
-        Raises NeedsReview, Refused, BadInput, Failed.
+        Raises NeedsReviewError, AccessDeniedError, InputError, OperationError.
         """
         ...
 
@@ -60,11 +60,12 @@ class ModelsApi(Protocol):
         ...
 
     async def unload(self, path: str) -> None:
-        """End the workers of an artifact at once, and what drives them. Raises Refused."""
+        """End the workers of an artifact at once, and what drives them. Raises AccessDeniedError."""
         ...
 
     async def set_copies(self, path: str, count: int) -> WorkerView:
-        """Have this many workers answer for a loaded artifact. Raises Usage, Failed, and what `load` raises."""
+        """Have this many workers answer for a loaded artifact. Raises UsageError, OperationError, and what `load`
+        raises."""
         ...
 
     async def log(self, path: str, after: int = 0) -> LogPart | None:
@@ -76,7 +77,8 @@ class DataApi(Protocol):
     """The data that models are driven with: recipes, choices, and files of the engine's machine."""
 
     async def of(self, path: str) -> ModelData:
-        """The data of a model, with why where it must be asked for. Raises BadInput for a recipe that is malformed."""
+        """The data of a model, with why where it must be asked for. Raises InputError for a recipe that is
+        malformed."""
         ...
 
     async def chosen(self, path: str) -> ModelData:
@@ -84,7 +86,7 @@ class DataApi(Protocol):
         ...
 
     async def recipe(self, path: str) -> RecipeFacts:
-        """The recipe of an artifact, with what was chosen where it names no data. Raises BadInput."""
+        """The recipe of an artifact, with what was chosen where it names no data. Raises InputError."""
         ...
 
     async def expected(self, path: str) -> Expected:
@@ -92,11 +94,11 @@ class DataApi(Protocol):
         ...
 
     async def columns(self, path: str, data: str) -> DataColumns:
-        """The columns of a data file, read in a sandboxed child. Raises BadInput, Failed."""
+        """The columns of a data file, read in a sandboxed child. Raises InputError, OperationError."""
         ...
 
     async def choose(self, path: str, data: str, target: Target | None) -> None:
-        """Use this data for a model from now on. Raises Refused; Failed where it cannot be remembered."""
+        """Use this data for a model from now on. Raises AccessDeniedError; Failed where it cannot be remembered."""
         ...
 
     async def draft(self, path: str, data: str, target: Target | None) -> Draft:
@@ -104,7 +106,8 @@ class DataApi(Protocol):
         ...
 
     async def write_recipe(self, path: str, draft: Draft) -> None:
-        """Write a draft beside the model, on record. Raises Refused, BadInput, Conflict, Failed."""
+        """Write a draft beside the model, on record. Raises AccessDeniedError, InputError, ConflictError,
+        OperationError."""
         ...
 
     async def read_as(self, path: str, options: ReadOptions) -> None:
@@ -132,7 +135,7 @@ class InferenceApi(Protocol):
     ) -> AsyncIterator[DataReading]:
         """Open a data file in the worker, where it is not yet; with `limit` its first rows only.
 
-        Raises BadInput with the differences of the columns, Usage, Failed.
+        Raises InputError with the differences of the columns, UsageError, OperationError.
         """
         ...
 
@@ -152,10 +155,10 @@ class InferenceApi(Protocol):
         target: Target | None = None,
         outputs: bool = True,
         score: bool = False,
-    ) -> Outcome:
+    ) -> Prediction:
         """Answers for rows `start` to `stop` of a data file, or for typed `rows`.
 
-        Raises Refused, BadInput, Usage, Failed.
+        Raises AccessDeniedError, InputError, UsageError, OperationError.
         """
         ...
 
@@ -171,12 +174,13 @@ class InferenceApi(Protocol):
     ) -> AsyncIterator[Answers]:
         """Answers for all rows of a data file, or its first, in as few calls as may be, in the forms of files.
 
-        Raises Refused, BadInput, Usage, Failed.
+        Raises AccessDeniedError, InputError, UsageError, OperationError.
         """
         ...
 
     async def evaluate(self, path: str, *, data: str | None = None, target: Target | None = None) -> Evaluated:
-        """How a model does on a data file with a target. Raises Refused, Usage, BadInput, Failed."""
+        """How a model does on a data file with a target. Raises AccessDeniedError, UsageError, InputError,
+        OperationError."""
         ...
 
 
@@ -192,15 +196,16 @@ class MonitorApi(Protocol):
         rate: float | None = None,
         batch: int = 1,
     ) -> ProbePlan:
-        """How a model would be driven, with what nobody named from its recipe and the settings. Raises Usage."""
+        """How a model would be driven, with what nobody named from its recipe and the settings. Raises UsageError."""
         ...
 
     async def start(self, path: str, plan: ProbePlan | None = None, *, seconds: float | None = None) -> ProbeState:
-        """Begin to drive a loaded model, in place of a probe that runs. Raises Refused, Failed, BadInput, Usage."""
+        """Begin to drive a loaded model, in place of a probe that runs. Raises AccessDeniedError, OperationError,
+        InputError, UsageError."""
         ...
 
     async def set(self, path: str, *, rate: float | None = None, batch: int | None = None) -> None:
-        """Change a probe while it runs. Raises Failed when there is none."""
+        """Change a probe while it runs. Raises OperationError when there is none."""
         ...
 
     async def stop(self, path: str) -> ProbeState | None:
@@ -208,7 +213,7 @@ class MonitorApi(Protocol):
         ...
 
     async def finished(self, path: str) -> ProbeState:
-        """Wait for the probe of one artifact to end by itself. Raises Failed when there is none."""
+        """Wait for the probe of one artifact to end by itself. Raises OperationError when there is none."""
         ...
 
     async def probe(self, path: str) -> ProbeState | None:
@@ -220,8 +225,8 @@ class MonitorApi(Protocol):
         ...
 
     async def series(self, path: str, wanted: tuple[SeriesPosition, ...] = ()) -> SeriesChunk | None:
-        """What is measured after these positions; None where nothing was ever loaded. Raises Usage for a width that
-        is not kept."""
+        """What is measured after these positions; None where nothing was ever loaded. Raises UsageError for a width
+        that is not kept."""
         ...
 
     async def failures(self) -> tuple[Failure, ...]:

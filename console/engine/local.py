@@ -54,7 +54,7 @@ class LocalEngine:
     ) -> LocalEngine:
         """Open the store at `root` as `Engine.open` does; `on_failure` hears of what nobody expected in the background.
 
-        Raises BadInput for a policy that cannot be read, Refused where this user has no role in the store.
+        Raises InputError for a policy that cannot be read, AccessDeniedError where this user has no role in the store.
         """
         rooms = await Engine.open(root, settings, read_only=read_only, watch=watch, records=records, begin=False)
         rooms.on_failure = on_failure

@@ -9,6 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from console.engine.rooms import Engine
+from console.files.data_files import NearestFirst, completed, completions, identity_at, typed_path
+from console.files.filename_rules import is_named_as_data
+from console.recipes.recipe import Recipe
 from console.records import (
     DataColumns,
     Draft,
@@ -20,9 +23,6 @@ from console.records import (
     Target,
     TypedPath,
 )
-from console.store.data_files import NearestFirst, completed, completions, identity_at, typed_path
-from console.store.kinds import is_named_as_data
-from console.store.recipe import Recipe
 
 
 class LocalData:

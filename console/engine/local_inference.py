@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 
 from console.engine.local_rooms import LocalRoom
 from console.engine.reporting import reported
-from console.errors import Usage
+from console.errors import UsageError
 from console.records import (
     AnswerFile,
     Answers,
@@ -15,7 +15,7 @@ from console.records import (
     Failure,
     Json,
     Memory,
-    Outcome,
+    Prediction,
     ProbePlan,
     ProbeState,
     SeriesChunk,
@@ -58,7 +58,7 @@ class LocalInference(LocalRoom):
         target: Target | None = None,
         outputs: bool = True,
         score: bool = False,
-    ) -> Outcome:
+    ) -> Prediction:
         """Answers for rows `start` to `stop` of a data file, or for typed `rows`."""
         return await self._rooms.questions.predict(
             path,
@@ -139,7 +139,7 @@ class LocalMonitor(LocalRoom):
         try:
             return None if recorder is None else recorder.chunk(wanted)
         except KeyError as error:
-            raise Usage(f"nothing is measured in steps of {error} seconds") from None
+            raise UsageError(f"nothing is measured in steps of {error} seconds") from None
 
     async def failures(self) -> tuple[Failure, ...]:
         """What went wrong last, newest last."""

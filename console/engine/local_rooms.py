@@ -8,7 +8,7 @@ from pathlib import Path
 
 from console.engine.reporting import reported
 from console.engine.rooms import Engine
-from console.errors import BadInput
+from console.errors import InputError
 from console.records import (
     Artifact,
     AuditCheck,
@@ -21,8 +21,8 @@ from console.records import (
     KnownFacts,
     LogPart,
     Report,
+    SignatureStatus,
     SignedContents,
-    Standing,
     SweepPart,
     SweepTotals,
     Target,
@@ -171,7 +171,7 @@ class LocalUpdates(LocalRoom):
         try:
             return await self._rooms.updates.convert(path, to, Path(out), at=at, accept=accept)
         except FileExistsError:
-            raise BadInput(f"{out} is there already", hint="name another place with --out") from None
+            raise InputError(f"{out} is there already", hint="name another place with --out") from None
 
 
 class LocalAcceleration(LocalRoom):
@@ -211,7 +211,7 @@ class LocalSecurity(LocalRoom):
         line, digests = await self._rooms.signing.sign(beneath, Path(key))
         return SignedContents(line, key_id(line), digests)
 
-    async def verify(self, beneath: str, keys: tuple[str, ...] = ()) -> tuple[Standing, ...]:
+    async def verify(self, beneath: str, keys: tuple[str, ...] = ()) -> tuple[SignatureStatus, ...]:
         """How each artifact there stands with its signatures by these keys (none: the policy's)."""
         return await self._rooms.signing.verify(beneath, keys)
 

@@ -14,26 +14,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console import event_loop
+from console.access.admission import Admission
+from console.access.control import AccessControl
+from console.access.recipes import Recipes
+from console.catalog.artifacts import Artifacts
+from console.closing import close_each
 from console.config import Settings
 from console.errors import ConsoleError
 from console.events import Bus
-from console.loading.admission import Admission
-from console.loading.artifacts import Artifacts
-from console.loading.chosen import Chosen
-from console.loading.closing import close_each
-from console.loading.explaining import Explaining
-from console.loading.facts import Facts
-from console.loading.failures import Failures
-from console.loading.fleet import Fleet
-from console.loading.inspecting import inspect_directory_in, inspect_in, plan_in
-from console.loading.models import Models
-from console.loading.past import Past
-from console.loading.questions import Questions
-from console.loading.recipes import Recipes
-from console.loading.record import Book
-from console.loading.remembered import Remembered
-from console.loading.starting import Starter
-from console.loading.unsealing import Unsealing
+from console.files.roots import why_not_writable
+from console.inspection.cache import InspectionCache
+from console.inspection.decryption import Unsealing
+from console.inspection.explaining import Explaining
+from console.inspection.inspecting import inspect_directory_in, inspect_in, plan_in
+from console.inspection.previous_content import PreviousContent
+from console.inspection.service import InspectionService
+from console.recipes.chosen import Chosen
 from console.records import (
     Artifact,
     Comparison,
@@ -47,20 +43,24 @@ from console.records import (
     WorkerState,
     WorkerView,
 )
-from console.store.roots import why_not_writable
+from console.serving.failures import Failures
+from console.serving.inference import Inference
+from console.serving.loader import ModelLoader
+from console.serving.models import Models
+from console.serving.supervisor import Supervisor
 from console.worker.inspector import Inspectors
 from console.worker.launcher import Launcher
 from console.worker.limits import Limits
 
 if TYPE_CHECKING:
-    from console.loading.doctor import Doctor
-    from console.loading.model_data import DataOfModels
-    from console.loading.sealing import AtRest
-    from console.loading.signing import Signing
+    from console.doctor.doctor import Doctor
     from console.monitor.live import Live
+    from console.serving.model_data import DataOfModels
     from console.update.accelerating import Accelerating
+    from console.update.encryption import Encryption
     from console.update.service import Updates
-    from console.update.workshop import Workshop
+    from console.update.services import UpdateServices
+    from console.update.signing import Signing
 
 _PLACED = ("model_data", "signing", "at_rest", "doctor", "_workshop")
 """Rooms made when they are first asked that work in the store's directory."""
@@ -86,7 +86,7 @@ class Engine:
         self.settings = settings
         self.bus = Bus()
         self._asked_read_only = read_only
-        self.book = Book(root, self.bus, why_read_only=self._why_read_only(), records=records)
+        self.book = AccessControl(root, self.bus, why_read_only=self._why_read_only(), records=records)
         self._chosen = Chosen(root)
         self.recipes = Recipes(root, self.book.interpreters, self._chosen)
         self.failures = Failures(self.bus)
@@ -95,7 +95,7 @@ class Engine:
         self._unsealing = Unsealing(self._launcher, settings.sealing)
         self._facts = self._new_facts()
         self._starter = self._new_starter()
-        self._fleet = Fleet(
+        self._fleet = Supervisor(
             self._starter,
             self.failures,
             self.bus,
@@ -104,7 +104,7 @@ class Engine:
         )
         self.artifacts = self._new_artifacts()
         self.models = Models(self._fleet, self.book, lambda path: self.live.stop(path, "the model was unloaded"))
-        self.questions = Questions(self._fleet, self.book, self.recipes.of, settings.deadline_s)
+        self.questions = Inference(self._fleet, self.book, self.recipes.of, settings.deadline_s)
         self.settled: list[str] = []
         """What was done, as this store was opened, about what a killed console had left."""
         self.on_failure: Callable[[Exception], None] = lambda _: None
@@ -127,8 +127,9 @@ class Engine:
 
         Until `begin` is called (which is done here unless told otherwise) only the first rows of the index are known.
 
-        Without `records` nothing is written to the store by itself, neither to its audit log nor to settle what a
-        crash left. Raises BadInput for a policy that cannot be read, Refused where this user has no role in the store.
+        Without `records` nothing is written to the store by itself, neither to its audit log nor to settle what a crash
+        left. Raises InputError for a policy that cannot be read, AccessDeniedError where this user has no role in the
+        store.
         """
         event_loop.make_do()
         engine = cls(root, settings, read_only=read_only, records=records, restarts=watch)
@@ -171,7 +172,7 @@ class Engine:
     @cached_property
     def model_data(self) -> DataOfModels:
         """Which data a model is driven with."""
-        from console.loading.model_data import DataOfModels
+        from console.serving.model_data import DataOfModels
 
         return DataOfModels(
             self.root, self._chosen, self.recipes, self._inspectors, self.book, self.bus, self._signature
@@ -194,29 +195,29 @@ class Engine:
     @cached_property
     def signing(self) -> Signing:
         """Who vouches for an artifact."""
-        from console.loading.signing import Signing
+        from console.update.signing import Signing
 
         return Signing(self.root, self.book)
 
     @cached_property
-    def at_rest(self) -> AtRest:
+    def at_rest(self) -> Encryption:
         """Who can read an artifact on the disk."""
-        from console.loading.sealing import AtRest
+        from console.update.encryption import Encryption
 
-        return AtRest(self.root, self._unsealing, self.book)
+        return Encryption(self.root, self._unsealing, self.book)
 
     @cached_property
     def doctor(self) -> Doctor:
         """What looks at the machine and the store when something is odd."""
-        from console.loading.doctor import Doctor
+        from console.doctor.doctor import Doctor
 
         return Doctor(self.root, self._launcher, self.book)
 
     @cached_property
-    def _workshop(self) -> Workshop:
-        from console.update.workshop import Workshop
+    def _workshop(self) -> UpdateServices:
+        from console.update.services import UpdateServices
 
-        return Workshop(
+        return UpdateServices(
             self.root,
             self.artifacts,
             self._facts,
@@ -274,13 +275,13 @@ class Engine:
 
     # rooms behind these
 
-    def _new_facts(self) -> Facts:
+    def _new_facts(self) -> InspectionService:
         book, unsealing = self.book, self._unsealing
-        return Facts(
+        return InspectionService(
             self.root,
             inspect_in(self._inspectors),
             inspect_directory_in(self._inspectors),
-            Remembered(plan_in(self._inspectors)),
+            InspectionCache(plan_in(self._inspectors)),
             book.judge,
             lambda: f"{book.fingerprint()}-{unsealing.fingerprint()}",
             book.pins,
@@ -289,8 +290,8 @@ class Engine:
             limit=self.settings.seal_mb << 20,
         )
 
-    def _new_starter(self) -> Starter:
-        return Starter(
+    def _new_starter(self) -> ModelLoader:
+        return ModelLoader(
             self._facts,
             self._launcher,
             Admission(self.book, lambda path, digest: self.signing.signed(path, digest)),
@@ -300,7 +301,7 @@ class Engine:
         )
 
     def _new_artifacts(self) -> Artifacts:
-        self._past = Past(self.root, inspect_in(self._inspectors), self.book.judge, self._unsealing.unsealed)
+        self._past = PreviousContent(self.root, inspect_in(self._inspectors), self.book.judge, self._unsealing.unsealed)
         return Artifacts(
             self.root,
             self._facts,

@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Iterable
 from typing import Protocol
 
-from console.records import GAUGES, METRICS, RATES, Marker, Measured, SeriesBins, SeriesChunk, SeriesPosition
+from console.records import GAUGES, METRICS, RATES, Marker, Quantiles, SeriesBins, SeriesChunk, SeriesPosition
 
 __all__ = ["WIDTHS", "Measurements", "Series"]
 
@@ -43,7 +43,7 @@ class Measurements(Protocol):
         """The current value: the last reading of a gauge, else the value of the last second that has one."""
         ...
 
-    def recent(self) -> Measured | None:
+    def recent(self) -> Quantiles | None:
         """Quantiles of the worker's time over the last second that has calls."""
         ...
 
@@ -155,12 +155,12 @@ class Series:
                 return found
         return self._bins[_SECOND].progress[METRICS.index(metric)] if _SECOND in self._bins else None
 
-    def recent(self) -> Measured | None:
+    def recent(self) -> Quantiles | None:
         """Quantiles of the worker's time over the last second that has calls."""
         p50, p90, p99, highest = (self.latest(f"worker.{name}") for name in ("p50", "p90", "p99", "max"))
         if p50 is None or p90 is None or p99 is None or highest is None:
             return None
-        return Measured(p50, p90, p99, highest, round(self.latest("calls") or 0))
+        return Quantiles(p50, p90, p99, highest, round(self.latest("calls") or 0))
 
     def markers(self, start: float, end: float) -> list[Marker]:
         """What was marked in `[start, end)`, oldest first."""

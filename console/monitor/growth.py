@@ -22,7 +22,7 @@ SEEN = 512 << 10
 """Bytes in all; a sound process gains less than this by the way its memory is laid out."""
 PAGE = 4096
 
-Point = tuple[float, float]
+Claim = tuple[float, float]
 """Calls answered so far, and bytes."""
 
 
@@ -30,7 +30,7 @@ class Trend:
     """The readings of one run, and the straight line through them."""
 
     def __init__(self) -> None:
-        self._readings: list[Point] = []
+        self._readings: list[Claim] = []
         self._every = 1
         self._skipped = 0
         self._found: Growth | None = None
@@ -55,7 +55,7 @@ class Trend:
         return self._found
 
 
-def _fitted(readings: Sequence[Point]) -> Growth | None:
+def _fitted(readings: Sequence[Claim]) -> Growth | None:
     span = readings[-1][0] - readings[0][0] if readings else 0
     if len(readings) < LEAST or span <= 0:
         return None
@@ -68,7 +68,7 @@ def _fitted(readings: Sequence[Point]) -> Growth | None:
     return Growth(slope, error, len(readings), grows=steady and slope > CERTAIN * error)
 
 
-def _blocks(readings: Sequence[Point]) -> list[Point]:
+def _blocks(readings: Sequence[Claim]) -> list[Claim]:
     """The means of neighbouring readings, in so many groups as can be."""
     count = min(BLOCKS, len(readings) // 3)
     edges = [round(index * len(readings) / count) for index in range(count + 1)]
@@ -76,7 +76,7 @@ def _blocks(readings: Sequence[Point]) -> list[Point]:
     return [(math.fsum(x for x, _ in one) / len(one), math.fsum(y for _, y in one) / len(one)) for one in groups]
 
 
-def _line(points: Sequence[Point]) -> tuple[float, float]:
+def _line(points: Sequence[Claim]) -> tuple[float, float]:
     """Slope and its standard error by least squares; zeros where all points stand above one place."""
     count = len(points)
     mean_x, mean_y = math.fsum(x for x, _ in points) / count, math.fsum(y for _, y in points) / count

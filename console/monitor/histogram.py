@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from console.records import Measured
+from console.records import Quantiles
 
 LOWEST_MS = 1e-3
 HIGHEST_MS = 3.6e6
@@ -60,9 +60,9 @@ class Histogram:
                 found.append(min(max(middle, self.lowest), self.highest))
         return tuple(found) if self._buckets else tuple(0.0 for _ in ranks)
 
-    def measured(self) -> Measured | None:
+    def measured(self) -> Quantiles | None:
         """p50, p90, p99 and maximum; None when nothing was counted."""
         if not self.count:
             return None
         p50, p90, p99 = self.quantiles()
-        return Measured(p50=p50, p90=p90, p99=p99, max=self.highest, count=self.count)
+        return Quantiles(p50=p50, p90=p90, p99=p99, max=self.highest, count=self.count)

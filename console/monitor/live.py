@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
-from console.errors import Failed
+from console.access.control import AccessControl
+from console.errors import OperationError
 from console.events import Bus
-from console.loading.fleet import Fleet
-from console.loading.questions import Questions
-from console.loading.record import Book
 from console.monitor.memory import MemorySampler, Readings, read_once
 from console.monitor.probe import Prober
 from console.monitor.series import Recorder
-from console.records import Event, Memory, Outcome, ProbePlan, ProbeState, WorkerView
+from console.records import Event, Memory, Prediction, ProbePlan, ProbeState, WorkerView
+from console.serving.inference import Inference
+from console.serving.supervisor import Supervisor
 
 _MARKS = {
     "worker.ready": "load",
@@ -32,7 +32,7 @@ class Live:
     """
 
     def __init__(
-        self, fleet: Fleet, questions: Questions, book: Book, bus: Bus, *, rate: float, sample_hz: float
+        self, fleet: Supervisor, questions: Inference, book: AccessControl, bus: Bus, *, rate: float, sample_hz: float
     ) -> None:
         self._fleet = fleet
         self._questions = questions
@@ -62,7 +62,7 @@ class Live:
     async def start(self, path: str, plan: ProbePlan | None = None, seconds: float | None = None) -> ProbeState:
         """Begin to drive a loaded model, in place of a probe that runs; without a plan with the recipe's rows.
 
-        Raises Refused, Failed, BadInput, Usage.
+        Raises AccessDeniedError, OperationError, InputError, UsageError.
         """
         await self._book.allow("probe", path)
         if plan is None:
@@ -75,7 +75,7 @@ class Live:
         await self._questions.ensure_method(path, methods)
         judged = file.target is not None
 
-        async def call(start: int, batch: int) -> Outcome:
+        async def call(start: int, batch: int) -> Prediction:
             return await self._questions.rows(
                 path, data, target, start, start + batch, methods=methods, outputs=False, score=judged
             )
@@ -91,10 +91,10 @@ class Live:
         return prober.state()
 
     def set(self, path: str, *, rate: float | None = None, batch: int | None = None) -> None:
-        """Change a probe while it runs. Raises Failed when there is none."""
+        """Change a probe while it runs. Raises OperationError when there is none."""
         prober = self._probers.get(path)
         if prober is None:
-            raise Failed(f"{path} is not being probed", hint="start a probe first")
+            raise OperationError(f"{path} is not being probed", hint="start a probe first")
         prober.set(rate=rate, batch=batch)
 
     async def stop(self, path: str, why: str = "stopped by the operator") -> ProbeState | None:
@@ -106,10 +106,10 @@ class Live:
         return await asyncio.shield(task)
 
     async def finished(self, path: str) -> ProbeState:
-        """Wait for the probe of one path to end by itself. Raises Failed when there is none."""
+        """Wait for the probe of one path to end by itself. Raises OperationError when there is none."""
         task = self._running.get(path)
         if task is None:
-            raise Failed(f"{path} is not being probed")
+            raise OperationError(f"{path} is not being probed")
         return await asyncio.shield(task)
 
     async def close(self) -> None:

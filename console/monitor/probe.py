@@ -20,9 +20,9 @@ from console.monitor.growth import Trend
 from console.monitor.histogram import Histogram
 from console.monitor.scores import Scores
 from console.monitor.series import Recorder
-from console.records import DataFile, Growth, Memory, Outcome, ProbePlan, ProbeState
+from console.records import DataFile, Growth, Memory, Prediction, ProbePlan, ProbeState
 
-Call = Callable[[int, int], Awaitable[Outcome]]
+Call = Callable[[int, int], Awaitable[Prediction]]
 """Predicts `batch` rows from row `start`: `call(start, batch)`. Raises ConsoleError when it fails."""
 
 MAX_BEHIND_S = 1.0
@@ -203,7 +203,7 @@ class Prober:
             self._count(outcome, outcome.round_trip_ms + waited_ms)
         self._free_at = self._clock()
 
-    def _count(self, outcome: Outcome, round_trip_ms: float) -> None:
+    def _count(self, outcome: Prediction, round_trip_ms: float) -> None:
         self._calls += 1
         self._failed_last = False
         self._answered += outcome.rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from console.records import Outcome
+from console.records import Prediction
 
 __all__ = ["Scores"]
 
@@ -19,7 +19,7 @@ class Scores:
         self.unscored = ""
         self._sums: dict[str, float] = {}
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: Prediction) -> None:
         """Take the sums of one answer."""
         told = outcome.score or {}
         self.unscored = outcome.unscored or self.unscored

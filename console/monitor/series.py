@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from itertools import count
 
 from console.monitor.bins import BASE_PER_SECOND, Bin, Level
-from console.records import GAUGES, METRICS, RATES, Marker, Measured, Memory, SeriesBins, SeriesChunk, SeriesPosition
+from console.records import GAUGES, METRICS, RATES, Marker, Memory, Quantiles, SeriesBins, SeriesChunk, SeriesPosition
 
 _LEVELS = {1: 1200, 2: 900, 5: 900, 10: 3600, 25: 900, 50: 900, 150: 1200, 300: 1440, 600: 1440}
 WIDTHS = tuple(base / BASE_PER_SECOND for base in _LEVELS)
@@ -121,13 +121,13 @@ class Recorder:
                 return found
         return self._progress(self._levels[1.0], metric)
 
-    def recent(self) -> Measured | None:
+    def recent(self) -> Quantiles | None:
         """Quantiles of the worker's time over the last second that has calls."""
         values = [self.latest(f"worker.{name}") for name in ("p50", "p90", "p99", "max")]
         p50, p90, p99, highest = values
         if p50 is None or p90 is None or p99 is None or highest is None:
             return None
-        return Measured(p50, p90, p99, highest, round(self.latest("calls") or 0))
+        return Quantiles(p50, p90, p99, highest, round(self.latest("calls") or 0))
 
     def markers(self, start: float, end: float) -> list[Marker]:
         """What was marked in `[start, end)`, oldest first."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from console.records.workers import DataFile, Outcome
+from console.records.workers import DataFile, Prediction
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,5 +28,5 @@ class AnswerFile:
 class Answers:
     """The answers for the next rows of a data file, as values and in the forms that were asked for."""
 
-    outcome: Outcome
+    outcome: Prediction
     files: dict[str, AnswerFile] = field(default_factory=dict)

@@ -30,7 +30,7 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
-class Mention:
+class Evidence:
     """One name behind a point of an explanation (or one finding, whose sentence is its name then).
 
     `use` says in words what loading does with it, `where` where it stands; `offset`, `place` (which pickle or member),
@@ -50,7 +50,7 @@ class Mention:
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class Claim:
     """One thing that an explanation has to say: a line, what it means, and everything in the file that is behind it.
 
     `more` counts mentions that were left out.
@@ -60,7 +60,7 @@ class Point:
     verdict: Verdict
     title: str
     text: str = ""
-    mentions: tuple[Mention, ...] = ()
+    mentions: tuple[Evidence, ...] = ()
     more: int = 0
 
 
@@ -76,7 +76,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Since:
+class ContentDiff:
     """How a content differs from the one that stood at its path before.
 
     `when` is when that one was first seen (or promoted); `version` is its number where the history holds it.
@@ -98,10 +98,10 @@ class Explanation:
     """
 
     headline: str
-    points: tuple[Point, ...] = ()
+    points: tuple[Claim, ...] = ()
     takes: tuple[str, ...] = ()
     policy: str | None = None
-    since: Since | None = None
+    since: ContentDiff | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class SignatureStatus:
     """How an artifact stands with its signatures: `signed`, `changed` (another content was), `unknown-key`,
     `unsigned` or `unreadable`, with a sentence unless it is signed; then by which key, by whom and when (ISO 8601)."""
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from backends.core.inspection import Json
 from console.records.trust import Judgement
-from console.records.workers import DataFile, Measured, ReadOptions, Target
+from console.records.workers import DataFile, Quantiles, ReadOptions, Target
 
 _SMALL_IS_GOOD = ("_error", "_loss", "_deviance", "davies_bouldin_score")
 
@@ -84,7 +84,7 @@ class Candidate:
     model_class: str | None
     parameters: dict[str, Json]
     metrics: dict[str, float]
-    latency: Measured | None = None
+    latency: Quantiles | None = None
     judgement: Judgement | None = None
     library_versions: dict[str, str] = field(default_factory=dict)
 

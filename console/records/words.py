@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from console.records.trust import Change, Since
+from console.records.trust import Change, ContentDiff
 from console.records.workers import Growth
 
 __all__ = ["CERTAIN", "change_words", "growth_words", "news", "rate_words", "span_words"]
@@ -49,7 +49,7 @@ def _size(size: float) -> str:
     return f"{size:.3g} {_UNITS[unit]}" if size < 100 else f"{size:.0f} {_UNITS[unit]}"
 
 
-def news(since: Since, alarming: Collection[str] = ()) -> str:
+def news(since: ContentDiff, alarming: Collection[str] = ()) -> str:
     """What an operator is told of another content, in half a line: `now names os.system (was not there before)`.
 
     Of the names that are new, only the `alarming` are told where there are any.
@@ -61,7 +61,7 @@ def news(since: Since, alarming: Collection[str] = ()) -> str:
     return "; ".join(parts[:_NEWS]) + (f"; and {rest} more" if rest > 0 else "")
 
 
-def _name_news(since: Since, alarming: Collection[str]) -> list[str]:
+def _name_news(since: ContentDiff, alarming: Collection[str]) -> list[str]:
     added = [one.name for one in since.changes if one.what == "name" and one.before is None]
     added = [name for name in added if name in alarming] or added
     removed = [one.name for one in since.changes if one.what == "name" and one.after is None]

@@ -94,7 +94,7 @@ class DataFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class Quantiles:
     """Quantiles of a set of durations in milliseconds."""
 
     p50: float
@@ -105,7 +105,7 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Prediction:
     """The answer to one predict request. `outputs` maps a name ("predict", "predict_proba", …) to one value a row.
 
     `warnings` are of this call; those of the load, which hold for every answer, stand in `WorkerView.warnings`.
@@ -191,8 +191,8 @@ class ProbeState:
     rows: int = 0
     errors: int = 0
     rate: float = 0.0
-    worker: Measured | None = None
-    round_trip: Measured | None = None
+    worker: Quantiles | None = None
+    round_trip: Quantiles | None = None
     score: dict[str, float] | None = None
     stopped_why: str | None = None
     data: DataFile | None = None

@@ -21,7 +21,7 @@ from typing import Any
 from backends.core.inspection import Json
 from console.config import STORE_DIR, state_dir, store_key
 from console.durable import sync_directory
-from console.errors import BadInput, Failed
+from console.errors import InputError, OperationError
 from console.locks import locked
 from console.os_errors import hint, why
 from console.records import AuditCheck, AuditEntry
@@ -83,28 +83,28 @@ class Audit:
         wait: float = _LOCK_WAIT,
         **detail: Json,
     ) -> AuditEntry:
-        """Write one record and wait until it is on the disk. Raises Failed when it cannot be kept, Busy when another
-        process holds the log for `wait` seconds."""
+        """Write one record and wait until it is on the disk. Raises OperationError when it cannot be kept, BusyError
+        when another process holds the log for `wait` seconds."""
         try:
             with self._opened(wait) as fd:
                 seq, before = self._head(fd)
                 entry = _write(fd, before, record(seq + 1, action, artifact, digest, result[:_RESULT_CAP], detail))
                 self._remember(entry)
         except PermissionError as error:
-            raise Failed(
+            raise OperationError(
                 f"cannot write the audit log {self.path}: {why(error)}",
                 hint="`model-console doctor` tells whose it is and what would let you",
             ) from None
         except OSError as error:
-            raise Failed(f"cannot write the audit log {self.path}: {why(error)}", hint=hint(error)) from None
+            raise OperationError(f"cannot write the audit log {self.path}: {why(error)}", hint=hint(error)) from None
         return entry
 
     def entries(self) -> tuple[AuditEntry, ...]:
-        """Every readable record, oldest first; a damaged line is left to `verify`. Raises BadInput."""
+        """Every readable record, oldest first; a damaged line is left to `verify`. Raises InputError."""
         return tuple(entry for line in self._lines() if (entry := parse(line)) is not None)
 
     def last(self, word: str, uid: int | None = None) -> AuditEntry | None:
-        """The newest record whose detail holds this key, of that user where one is named. Raises BadInput."""
+        """The newest record whose detail holds this key, of that user where one is named. Raises InputError."""
         mark, found = f'"{word}":'.encode("ascii"), None
         for line in self._lines():
             entry = parse(line) if mark in line else None
@@ -113,7 +113,7 @@ class Audit:
         return found
 
     def verify(self) -> AuditCheck:
-        """Follow the chain from its first record to the mirrored last one. Raises BadInput when it cannot be read."""
+        """Follow the chain from its first record to the mirrored last one. Raises InputError when it cannot be read."""
         head = self._mirrored()
         seq, before, good, repaired = 0, START, 0, 0
         torn: tuple[int, bytes] | None = None
@@ -176,7 +176,7 @@ class Audit:
             os.close(root)
 
     def _lines(self) -> Iterator[bytes]:
-        """The lines without their ends, the last one even where it has none. Raises BadInput."""
+        """The lines without their ends, the last one even where it has none. Raises InputError."""
         try:
             directory = os.open(self.path.parent, _DIRECTORY | (0 if self._own else os.O_NOFOLLOW))
             try:
@@ -192,7 +192,7 @@ class Audit:
         except FileNotFoundError:
             return
         except OSError as error:
-            raise BadInput(f"cannot read the audit log {self.path}: {why(error)}", hint=hint(error)) from None
+            raise InputError(f"cannot read the audit log {self.path}: {why(error)}", hint=hint(error)) from None
 
     def _head(self, fd: int) -> tuple[int, str]:
         """Sequence number and hash of the last record, after what is torn or missing before it was marked."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from backends.core.inspection import Json
 from console.records import AuditEntry
-from console.trust.people import name_of_user
+from console.trust.accounts import name_of_user
 
 __all__ = [
     "REPAIR",

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 
 from backends.core import registry
 from backends.core.findings import FINDING_CODES, KINDS
-from backends.core.inspection import Finding, Inspection, NameUse
-from console.records import Explanation, Judgement, Mention, Point, Reason, Since, Verdict
-from console.trust import names
+from backends.core.inspection import Finding, GlobalRef, Inspection
+from console.records import Claim, ContentDiff, Evidence, Explanation, Judgement, Reason, Verdict
+from console.trust import allow_list
 from console.trust.policy import Policy
 from console.trust.verdict import SEVERITY, weighed_findings
 
@@ -53,7 +53,9 @@ _FIRST_HALF = re.compile(r'(?:"[^"]*"|.)*?(?=: | \(pickle says|\Z)', re.DOTALL)
 _TRY_AGAIN = "nothing is known of the file yet: it is inspected once the machine can do it again"
 
 
-def explain(found: Inspection | None, judgement: Judgement, policy: Policy, since: Since | None = None) -> Explanation:
+def explain(
+    found: Inspection | None, judgement: Judgement, policy: Policy, since: ContentDiff | None = None
+) -> Explanation:
     """The explanation of `judgement` on what was found; `since` marks what the last version did not have.
 
     Without facts the reasons of the judgement are all there is to say, without a verdict the first of them.
@@ -70,12 +72,12 @@ def explain(found: Inspection | None, judgement: Judgement, policy: Policy, sinc
     return Explanation(headline, ordered, tuple(_takes(judgement, ordered, line, _members(found))), line, since)
 
 
-def _new_names(since: Since | None) -> frozenset[str]:
+def _new_names(since: ContentDiff | None) -> frozenset[str]:
     changes = since.changes if since is not None else ()
     return frozenset(one.name for one in changes if one.what == "name" and one.before is None)
 
 
-def _sorted(points: Iterable[Point]) -> list[Point]:
+def _sorted(points: Iterable[Claim]) -> list[Claim]:
     """Worst first, and what is new before what was there already."""
     return sorted(points, key=lambda one: (SEVERITY.index(one.verdict), not any(each.new for each in one.mentions)))
 
@@ -83,9 +85,9 @@ def _sorted(points: Iterable[Point]) -> list[Point]:
 # names
 
 
-def _name_points(found: Inspection, policy: Policy, fresh: frozenset[str]) -> Iterator[Point]:
+def _name_points(found: Inspection, policy: Policy, fresh: frozenset[str]) -> Iterator[Claim]:
     """One point for all names that could do the same, one for each library that is not listed."""
-    groups: dict[tuple[str, str], list[Mention]] = {}
+    groups: dict[tuple[str, str], list[Evidence]] = {}
     for use in _once(found.names, every_place=found.format == "archive"):
         key = _group(use, policy)
         if key is not None:
@@ -94,19 +96,19 @@ def _name_points(found: Inspection, policy: Policy, fresh: frozenset[str]) -> It
         mentions.sort(key=lambda one: (not one.new, one.offset or 0))
         kept, more = tuple(mentions[:_MENTIONS]), max(0, len(mentions) - _MENTIONS)
         if code == "dangerous-name":
-            yield Point(code, Verdict.BLOCKED, f"could {about}", _way_out(kept), kept, more)
+            yield Claim(code, Verdict.BLOCKED, f"could {about}", _way_out(kept), kept, more)
         elif about == "__main__":
             text = "Loading it takes whatever has that name in the worker, which may be nothing."
-            yield Point(code, Verdict.REVIEW, _SCRIPT, text, kept, more)
+            yield Claim(code, Verdict.REVIEW, _SCRIPT, text, kept, more)
         else:
             title = f"names {about}, which is on no list of known names"
             if about in _known_libraries():
                 title = f"names parts of {about} that are not on the list of known names"
             text = f"Loading it imports {about} and runs what is named here. A policy can trust these names."
-            yield Point(code, Verdict.REVIEW, title, text, kept, more)
+            yield Claim(code, Verdict.REVIEW, title, text, kept, more)
 
 
-def _way_out(mentions: tuple[Mention, ...]) -> str:
+def _way_out(mentions: tuple[Evidence, ...]) -> str:
     """What would have to be true for a file to be allowed that is blocked by these names alone."""
     if all(one.name in _GETATTR for one in mentions):
         return (
@@ -118,10 +120,10 @@ def _way_out(mentions: tuple[Mention, ...]) -> str:
 
 @functools.cache
 def _known_libraries() -> frozenset[str]:
-    return frozenset(module.partition(".")[0] for module, _ in names.allowed())
+    return frozenset(module.partition(".")[0] for module, _ in allow_list.allowed())
 
 
-def _once(uses: Iterable[NameUse], *, every_place: bool = False) -> Iterator[NameUse]:
+def _once(uses: Iterable[GlobalRef], *, every_place: bool = False) -> Iterator[GlobalRef]:
     seen: set[tuple[str, str, str]] = set()
     for use in uses:
         key = (use.module, use.name, use.place if every_place else "")
@@ -130,26 +132,26 @@ def _once(uses: Iterable[NameUse], *, every_place: bool = False) -> Iterator[Nam
             yield use
 
 
-def _group(use: NameUse, policy: Policy) -> tuple[str, str] | None:
+def _group(use: GlobalRef, policy: Policy) -> tuple[str, str] | None:
     """What a name belongs to: (code, what it could do, or its library); None where it is known and harmless."""
-    if names.harmless(use):
+    if allow_list.harmless(use):
         return None
-    found = names.danger(use.module, use.name)
+    found = allow_list.danger(use.module, use.name)
     if found is not None:
         return "dangerous-name", found.could
-    if names.listed(use.module, use.name) or str(use) in policy.trusted:
+    if allow_list.listed(use.module, use.name) or str(use) in policy.trusted:
         return None
     return "unlisted-name", use.module.partition(".")[0]
 
 
-def _unlisted(found: Inspection, policy: Policy) -> Iterator[NameUse]:
+def _unlisted(found: Inspection, policy: Policy) -> Iterator[GlobalRef]:
     for use in _once(found.names):
         group = _group(use, policy)
         if group is not None and group[0] == "unlisted-name":
             yield use
 
 
-def _mention(use: NameUse, found: Inspection, new: bool) -> Mention:
+def _mention(use: GlobalRef, found: Inspection, new: bool) -> Evidence:
     at = next((one.at for one in found.models if one.class_name == str(use)), "")
     words = "named, not called"
     if use.called:
@@ -157,10 +159,10 @@ def _mention(use: NameUse, found: Inspection, new: bool) -> Mention:
     if not str(use).isascii():
         words += f", spelled {ascii(str(use))[1:-1]}"
     where = _where(use, found, at)
-    return Mention(str(use), words, where, use.offset, use.place, at, use.called, use.arguments, new)
+    return Evidence(str(use), words, where, use.offset, use.place, at, use.called, use.arguments, new)
 
 
-def _where(use: NameUse, found: Inspection, at: str) -> str:
+def _where(use: GlobalRef, found: Inspection, at: str) -> str:
     parts = []
     if use.offset or registry.counts_in_bytes(found.format):
         of = f" of {use.place}" if use.place else ""
@@ -174,7 +176,7 @@ def _where(use: NameUse, found: Inspection, at: str) -> str:
 # findings
 
 
-def _finding_points(found: Inspection) -> Iterator[Point]:
+def _finding_points(found: Inspection) -> Iterator[Claim]:
     """One point for each kind of finding."""
     groups: dict[str, list[tuple[Verdict, Finding]]] = {}
     for verdict, one in weighed_findings(found):
@@ -182,14 +184,14 @@ def _finding_points(found: Inspection) -> Iterator[Point]:
     for code, findings in groups.items():
         worst = min((verdict for verdict, _ in findings), key=SEVERITY.index)
         mentions = tuple(
-            Mention(one.detail, where=f"byte {one.offset:,}" if one.offset is not None else "", offset=one.offset)
+            Evidence(one.detail, where=f"byte {one.offset:,}" if one.offset is not None else "", offset=one.offset)
             for _, one in findings[:_MENTIONS]
         )
         text = _KINDS.get(KINDS.get(code, ""), "")
-        yield Point(code, worst, _MEANINGS.get(code, code), text, mentions, max(0, len(findings) - _MENTIONS))
+        yield Claim(code, worst, _MEANINGS.get(code, code), text, mentions, max(0, len(findings) - _MENTIONS))
 
 
-def _other_reasons(reasons: Iterable[Reason], worst: Verdict, found: Inspection | None) -> Iterator[Point]:
+def _other_reasons(reasons: Iterable[Reason], worst: Verdict, found: Inspection | None) -> Iterator[Claim]:
     """Reasons that stand behind no name and no finding; where there are no facts, all of them."""
     told: set[str] = set()
     if found is not None:
@@ -200,14 +202,14 @@ def _other_reasons(reasons: Iterable[Reason], worst: Verdict, found: Inspection 
         if reason.code not in told:
             verdict = _OF_REASONS.get(reason.code, worst)
             where = f"byte {reason.offset:,}" if reason.offset is not None else ""
-            mentions = (Mention("", where=where, offset=reason.offset),) if where else ()
-            yield Point(reason.code, verdict, reason.detail, "", mentions)
+            mentions = (Evidence("", where=where, offset=reason.offset),) if where else ()
+            yield Claim(reason.code, verdict, reason.detail, "", mentions)
 
 
 # the sentence on top, and the way out
 
 
-def _headline(judgement: Judgement, points: tuple[Point, ...], unlisted: tuple[NameUse, ...]) -> str:
+def _headline(judgement: Judgement, points: tuple[Claim, ...], unlisted: tuple[GlobalRef, ...]) -> str:
     dangerous = [one for one in points if one.code == "dangerous-name"]
     if len(dangerous) == 1 and len(dangerous[0].mentions) == 1:
         only = dangerous[0].mentions[0]
@@ -244,7 +246,7 @@ def _sentence(detail: str) -> str:
     return f"{first[:1].upper()}{first[1:]}."
 
 
-def _is_cut_off(points: tuple[Point, ...]) -> bool:
+def _is_cut_off(points: tuple[Claim, ...]) -> bool:
     """Whether all that makes a file damaged is that its end is missing."""
     broken = [one for one in points if one.verdict is Verdict.DAMAGED]
     return all(one.code in _CUT_OFF or "cut off" in one.title for one in broken)
@@ -260,7 +262,7 @@ def _joined(parts: list[str]) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
-def _takes(judgement: Judgement, points: tuple[Point, ...], line: str | None, archive: str) -> Iterator[str]:
+def _takes(judgement: Judgement, points: tuple[Claim, ...], line: str | None, archive: str) -> Iterator[str]:
     """What somebody can do who needs this file all the same; `archive` names the models in one."""
     codes = {one.code for one in points if one.verdict is judgement.verdict}
     if archive and judgement.verdict in (Verdict.REVIEW, Verdict.SAFE):
@@ -292,7 +294,7 @@ def _members(found: Inspection | None) -> str:
     return ", ".join(names[:_NAMED]) + more or "its members"
 
 
-def _policy_line(unlisted: tuple[NameUse, ...]) -> str | None:
+def _policy_line(unlisted: tuple[GlobalRef, ...]) -> str | None:
     """The line that trusts these names; none for names of a script, which mean something else in each."""
     listed = [str(use) for use in unlisted if use.module != "__main__"]
     return f"trusted = [{', '.join(json.dumps(name) for name in listed)}]" if listed and len(listed) <= 40 else None

@@ -8,8 +8,8 @@ import stat
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from console.errors import Refused
-from console.trust.people import name_of_user
+from console.errors import AccessDeniedError
+from console.trust.accounts import name_of_user
 
 __all__ = ["admitted"]
 
@@ -19,8 +19,8 @@ _MOST_LINKS = 40
 def admitted(python: str, store: Path, listed: Collection[str] = ()) -> str:
     """`python` as it may be run for a model of `store`; `listed` are the interpreters that the user's policy names.
 
-    It must be an absolute path of an executable file that lies outside the store, as must every link on the way, all
-    of it owned by root or the user and not writable by others. Raises Refused with the reason and the next step.
+    It must be an absolute path of an executable file that lies outside the store, as must every link on the way, all of
+    it owned by root or the user and not writable by others. Raises AccessDeniedError with the reason and the next step.
     """
     named = os.path.normpath(python)
     if named in listed and _unusable(named) is None:
@@ -28,14 +28,14 @@ def admitted(python: str, store: Path, listed: Collection[str] = ()) -> str:
     step = "correct environment.python in the recipe"
     why = _unusable(python)
     if why is not None:
-        raise Refused(f"the recipe's interpreter {python} is not run: {why}", hint=step)
+        raise AccessDeniedError(f"the recipe's interpreter {python} is not run: {why}", hint=step)
     try:
         why = next(_objections(python, Path(os.path.realpath(store))), None)
     except OSError as error:
         why = f"it cannot be looked at: {error.strerror}"
     if why is None:
         return python
-    raise Refused(
+    raise AccessDeniedError(
         f"the recipe's interpreter {python} is not run: {why}",
         hint=f"{step}, or list the path under [recipes] interpreters in your policy",
     )

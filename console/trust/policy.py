@@ -44,10 +44,10 @@ from pathlib import Path
 
 from console import os_errors
 from console.config import STORE_DIR, config_dir
-from console.errors import BadInput, Failed
+from console.errors import InputError, OperationError
 from console.sharing import make_own_directory
-from console.trust import names
-from console.trust.people import name_of_user
+from console.trust import allow_list
+from console.trust.accounts import name_of_user
 from console.trust.policy_file import DIGEST, POLICY_FILE, Pin, PolicyFile, add_pin, read_policy
 
 __all__ = [
@@ -111,7 +111,7 @@ class Policy:
         """Changes whenever a judgement could: with trusted names, pins, or the lists that come with the console."""
         told = [f"{name} {path}" for where in (self.trusted_in, self.untrusted_in) for name, path in where.items()]
         pins = (pin.digest for pin in self.pins)
-        return _fingerprint([names.data_fingerprint(), *sorted(self.trusted), *sorted(told), *pins])
+        return _fingerprint([allow_list.data_fingerprint(), *sorted(self.trusted), *sorted(told), *pins])
 
     def digest(self, *, own: bool) -> str:
         """Changes with the user's own file, or with the store's; "" where there is none."""
@@ -124,7 +124,7 @@ def policy_files(store: Path, user_dir: Path | None = None) -> tuple[Path, Path]
 
 
 def load_policy(store: Path | None, user_dir: Path | None = None) -> Policy:
-    """Read the policy of the store at `store` and the user's own. Raises BadInput that names file and key.
+    """Read the policy of the store at `store` and the user's own. Raises InputError that names file and key.
 
     `user_dir` is where the user's file lies (default: the configuration directory).
     """
@@ -152,13 +152,13 @@ def load_policy(store: Path | None, user_dir: Path | None = None) -> Policy:
 
 
 def accept(store: Path, *, digest: str, who: str, why: str, artifact: str = "", user_dir: Path | None = None) -> Pin:
-    """Record that `who` accepts this content, atomically and durably. Raises Failed, BadInput.
+    """Record that `who` accepts this content, atomically and durably. Raises OperationError, InputError.
 
     It goes into the store's policy where that is the user's to write or there is none, else into the user's own file:
     replacing a file would change its owner, and with it whose word it is for everybody else.
     """
     if not DIGEST.fullmatch(digest):
-        raise BadInput(f"'{digest}' is no digest: it reads sha256: and 64 hexadecimal digits")
+        raise InputError(f"'{digest}' is no digest: it reads sha256: and 64 hexadecimal digits")
     pin = Pin(digest, _line(who), datetime.now(UTC).isoformat(timespec="seconds"), _line(why), _line(artifact))
     path = store / STORE_DIR / POLICY_FILE
     theirs = read_policy(path)
@@ -172,7 +172,7 @@ def accept(store: Path, *, digest: str, who: str, why: str, artifact: str = "", 
             make_own_directory(store, STORE_DIR)
         add_pin(path, pin, links=own)
     except OSError as error:
-        raise Failed(
+        raise OperationError(
             f"cannot record the acceptance in {path}: {os_errors.why(error)}", hint=os_errors.hint(error)
         ) from None
     return pin
@@ -182,7 +182,7 @@ def _user_file(path: Path) -> PolicyFile | None:
     """The user's own file; one that anybody may write is no word of theirs."""
     found = read_policy(path, links=True)
     if found is not None and found.mode & stat.S_IWOTH:
-        raise BadInput(f"anybody may write the policy {path}, so it is not followed", hint=f"chmod o-w {path}")
+        raise InputError(f"anybody may write the policy {path}, so it is not followed", hint=f"chmod o-w {path}")
     return found
 
 

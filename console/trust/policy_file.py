@@ -15,12 +15,12 @@ from msgspec import Meta
 from msgspec.structs import asdict
 
 from console.durable import put_bytes
-from console.errors import BadInput
+from console.errors import InputError
 from console.locks import locked
 from console.os_errors import hint, why
 from console.records import LayerName
 from console.sharing import Share, open_shared
-from console.trust import names
+from console.trust import allow_list
 from console.validation import Record, Text, parsed, record_from
 
 __all__ = ["DIGEST", "POLICY_FILE", "Pin", "PolicyFile", "add_pin", "read_policy"]
@@ -100,7 +100,7 @@ class Tables(Record, frozen=True):
     def __post_init__(self) -> None:
         for name in sorted(self.trusted):
             module, _dot, last = name.rpartition(".")
-            if danger := names.danger(module, last):
+            if danger := allow_list.danger(module, last):
                 raise ValueError(f"trusted holds '{name}', which could {danger.could}: no policy can allow it")
 
 
@@ -119,7 +119,7 @@ class PolicyFile(Tables, frozen=True, kw_only=True):
 
 
 def read_policy(path: Path, *, links: bool = False) -> PolicyFile | None:
-    """Read one policy file, None where there is none. Raises BadInput that names file and key.
+    """Read one policy file, None where there is none. Raises InputError that names file and key.
 
     Its directory is not looked for behind a link unless `links` says so: in a store a link leads to what somebody
     else wrote for another purpose.
@@ -129,14 +129,14 @@ def read_policy(path: Path, *, links: bool = False) -> PolicyFile | None:
             return _read_in(directory, path)
     except (FileNotFoundError, NotADirectoryError):
         if path.parent.is_symlink() and not links:
-            raise BadInput(f"{path.parent} is a symbolic link, which is not followed", hint="remove it") from None
+            raise InputError(f"{path.parent} is a symbolic link, which is not followed", hint="remove it") from None
         return None
     except OSError as error:
-        raise BadInput(f"cannot read the policy {path}: {why(error)}", hint=hint(error)) from None
+        raise InputError(f"cannot read the policy {path}: {why(error)}", hint=hint(error)) from None
 
 
 def add_pin(path: Path, pin: Pin, *, links: bool = False) -> None:
-    """Append a pin to the file at `path`, atomically and durably. Raises OSError, BadInput for a broken file."""
+    """Append a pin to the file at `path`, atomically and durably. Raises OSError, InputError for a broken file."""
     with _directory(path.parent, links) as directory, _locked(directory, path):
         found = _read_in(directory, path)
         before = found.text if found else ""
@@ -170,12 +170,12 @@ def _read_in(directory: int, path: Path) -> PolicyFile | None:
     with os.fdopen(fd, "rb") as file:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode) or status.st_size > _SIZE_CAP:
-            raise BadInput(f"the policy {path} is not a plain file of at most {_SIZE_CAP >> 20} MiB")
+            raise InputError(f"the policy {path} is not a plain file of at most {_SIZE_CAP >> 20} MiB")
         raw = file.read(_SIZE_CAP + 1)
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise BadInput(f"the policy {path} is not UTF-8 text: {error.reason} at byte {error.start}") from None
+        raise InputError(f"the policy {path} is not UTF-8 text: {error.reason} at byte {error.start}") from None
     tables = record_from(path, text, parsed(path, text), Tables)
     return PolicyFile(**asdict(tables), path=path, owner=status.st_uid, mode=stat.S_IMODE(status.st_mode), text=text)
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
-from console.trust.people import group_ids, name_of_user, own_groups
+from console.trust.accounts import group_ids, name_of_user, own_groups
 from console.trust.policy import Policy
 
 __all__ = ["DEFAULT_GROUPS", "NEEDS", "Permission", "Role", "permission"]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from console.durable import sync_parent
-from console.errors import BadInput, Failed, Refused
+from console.errors import AccessDeniedError, InputError, OperationError
 from console.os_errors import hint, why
 
 __all__ = ["open_secret", "read_secret", "write_secret"]
@@ -21,12 +21,13 @@ _SIZE_CAP = 64 << 10
 def open_secret(path: Path, what: str) -> int:
     """A read-only descriptor of a secret file, for whoever closes it. `what` names it in messages ("the identity").
 
-    Raises BadInput when it is not there or no plain file, Refused when it is another user's or others may read it.
+    Raises InputError when it is not there or no plain file, AccessDeniedError when it is another user's or others may
+    read it.
     """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY)
     except OSError as error:
-        raise BadInput(f"cannot read {what} {path}: {why(error)}", hint=hint(error)) from None
+        raise InputError(f"cannot read {what} {path}: {why(error)}", hint=hint(error)) from None
     try:
         _check(os.fstat(fd), path, what)
     except BaseException:
@@ -37,13 +38,15 @@ def open_secret(path: Path, what: str) -> int:
 
 def _check(status: os.stat_result, path: Path, what: str) -> None:
     if not stat.S_ISREG(status.st_mode) or status.st_size > _SIZE_CAP:
-        raise BadInput(f"{what} {path} is not a plain file of at most {_SIZE_CAP >> 10} KiB")
+        raise InputError(f"{what} {path} is not a plain file of at most {_SIZE_CAP >> 10} KiB")
     if status.st_uid != os.geteuid():
         owner = _user(status.st_uid)
-        raise Refused(f"{what} {path} belongs to {owner}, not to {_user(os.geteuid())}", hint="use a copy of your own")
+        raise AccessDeniedError(
+            f"{what} {path} belongs to {owner}, not to {_user(os.geteuid())}", hint="use a copy of your own"
+        )
     if stat.S_IMODE(status.st_mode) & 0o177:
         mode = stat.S_IMODE(status.st_mode)
-        raise Refused(
+        raise AccessDeniedError(
             f"{what} {path} has mode {mode:04o}: others must not be able to read it",
             hint=f"chmod 400 {shlex.quote(os.fspath(path))}",
         )
@@ -59,15 +62,17 @@ def read_secret(path: Path, what: str) -> bytes:
 def write_secret(path: Path, make: Callable[[], bytes], what: str) -> None:
     """A new file of mode 0400, durable, with what `make` returns; nothing is written over and nothing half is left.
 
-    Raises BadInput when something is there or it cannot be written, Failed when the disk is full.
+    Raises InputError when something is there or it cannot be written, OperationError when the disk is full.
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
         fd = os.open(path, flags, 0o400)
     except FileExistsError:
-        raise BadInput(f"{path} is there already, and {what} is never written over", hint="name another file") from None
+        raise InputError(
+            f"{path} is there already, and {what} is never written over", hint="name another file"
+        ) from None
     except OSError as error:
-        raise BadInput(f"cannot write {what} to {path}: {why(error)}", hint=hint(error)) from None
+        raise InputError(f"cannot write {what} to {path}: {why(error)}", hint=hint(error)) from None
     try:
         os.fchmod(fd, 0o400)
         with os.fdopen(fd, "wb") as file:
@@ -78,7 +83,7 @@ def write_secret(path: Path, make: Callable[[], bytes], what: str) -> None:
     except BaseException as error:
         os.unlink(path)
         if isinstance(error, OSError):
-            raise Failed(f"{what} could not be written to {path}: {why(error)}", hint=hint(error)) from None
+            raise OperationError(f"{what} could not be written to {path}: {why(error)}", hint=hint(error)) from None
         raise
 
 

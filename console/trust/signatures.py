@@ -13,7 +13,7 @@ from pathlib import Path
 
 from console.config import STORE_DIR
 from console.durable import put_bytes
-from console.errors import BadInput, Failed
+from console.errors import InputError, OperationError
 from console.os_errors import hint, why
 from console.sharing import Share, make_directory
 from console.trust.signing import Envelope, Malformed, Statement, key_id, parse_envelope, parse_statement, signer_of
@@ -59,7 +59,7 @@ class Signatures:
 
     @classmethod
     def read(cls, root: Path) -> Signatures:
-        """Read every signature of the store at `root`, up to the caps. Raises BadInput when they cannot be listed."""
+        """Read every signature of the store at `root`, up to the caps. Raises InputError when they cannot be listed."""
         envelopes: list[Envelope] = []
         refused: list[Refusal] = []
         left = TOTAL_CAP
@@ -113,7 +113,7 @@ def verified(root: Path, path: str, digest: str, keys: Iterable[str]) -> Signed 
     """Who of `keys` signed the content `digest` as `path` of this store; None when none did.
 
     Keys come from the policy, never from the store's own files. Only what holds the digest is checked, the newest
-    first, so that a store may hold any number of them. Raises BadInput, Failed when nothing can be checked.
+    first, so that a store may hold any number of them. Raises InputError, OperationError when nothing can be checked.
     """
     wanted = digest.removeprefix("sha256:").encode("utf-8", "replace")
     left = VERIFIED_CAP
@@ -121,7 +121,7 @@ def verified(root: Path, path: str, digest: str, keys: Iterable[str]) -> Signed 
         left -= len(text) if isinstance(text, bytes) else 0
         if left < 0:
             size = f"{VERIFIED_CAP >> 20} MiB"
-            raise BadInput(f"{root} holds more than {size} of signatures", hint="move the oldest away")
+            raise InputError(f"{root} holds more than {size} of signatures", hint="move the oldest away")
         with suppress(Malformed, OSError):
             envelope = _envelope(text)
             if wanted in envelope.payload:
@@ -132,15 +132,17 @@ def verified(root: Path, path: str, digest: str, keys: Iterable[str]) -> Signed 
 
 
 def keep(root: Path, envelope: bytes) -> Path:
-    """Put one signing among the store's own files, whole or not at all. Raises BadInput, Failed."""
+    """Put one signing among the store's own files, whole or not at all. Raises InputError, OperationError."""
     if len(envelope) > FILE_CAP:
-        raise BadInput(f"these are too many contents for one signature of at most {FILE_CAP >> 20} MiB")
+        raise InputError(f"these are too many contents for one signature of at most {FILE_CAP >> 20} MiB")
     name = f"{time.time_ns():020d}-{secrets.token_hex(4)}{SUFFIX}"
     try:
         with _made(root) as (directory, share):
             put_bytes(directory, name, envelope, lambda fd: share.give(fd, share.file_mode & 0o640))
     except OSError as error:
-        raise Failed(f"cannot keep the signature in {root / STORE_DIR}: {why(error)}", hint=hint(error)) from None
+        raise OperationError(
+            f"cannot keep the signature in {root / STORE_DIR}: {why(error)}", hint=hint(error)
+        ) from None
     return root / STORE_DIR / SIGNATURES_DIR / name
 
 
@@ -174,7 +176,7 @@ def _directory(root: Path) -> Iterator[int]:
 
 
 def _texts(root: Path) -> Iterator[tuple[str, bytes | Malformed | OSError]]:
-    """Each signature file's name with its content, or why it has none, the newest first. Raises BadInput."""
+    """Each signature file's name with its content, or why it has none, the newest first. Raises InputError."""
     try:
         with _directory(root) as directory:
             for name in _names(directory):
@@ -186,7 +188,7 @@ def _texts(root: Path) -> Iterator[tuple[str, bytes | Malformed | OSError]]:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise BadInput(f"cannot read the signatures of {root}: {why(error)}", hint=hint(error)) from None
+        raise InputError(f"cannot read the signatures of {root}: {why(error)}", hint=hint(error)) from None
 
 
 def _envelope(text: bytes | Malformed | OSError) -> Envelope:

@@ -18,7 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from console.errors import BadInput, Failed, Usage
+from console.errors import InputError, OperationError, UsageError
 from console.trust.secret_files import read_secret, write_secret
 
 if TYPE_CHECKING:
@@ -73,13 +73,13 @@ class Statement:
 
 
 def parse_key(line: str) -> bytes:
-    """The 32 bytes of a public key written `ed25519:` and base64. Raises Usage."""
+    """The 32 bytes of a public key written `ed25519:` and base64. Raises UsageError."""
     try:
         raw = base64.b64decode(line.removeprefix(_PREFIX), validate=True) if line.startswith(_PREFIX) else b""
     except (binascii.Error, ValueError):
         raw = b""
     if len(raw) != 32:
-        raise Usage(f"'{line[:80]}' is no public key: it reads {_PREFIX} and 32 bytes in base64")
+        raise UsageError(f"'{line[:80]}' is no public key: it reads {_PREFIX} and 32 bytes in base64")
     return raw
 
 
@@ -89,12 +89,12 @@ def public_line(key: Ed25519PrivateKey) -> str:
 
 
 def key_id(line: str) -> str:
-    """A short name of a public key: the first 16 hexadecimal digits of its SHA-256. Raises Usage."""
+    """A short name of a public key: the first 16 hexadecimal digits of its SHA-256. Raises UsageError."""
     return sha256(parse_key(line)).hexdigest()[:16]
 
 
 def generate(path: Path) -> str:
-    """Write a new private key (PEM, PKCS #8, mode 0400); returns the public line. Raises BadInput, Failed."""
+    """Write a new private key (PEM, PKCS #8, mode 0400); returns the public line. Raises InputError, OperationError."""
     ed25519, serialization = _library()
     key: Ed25519PrivateKey = ed25519.Ed25519PrivateKey.generate()
     encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
@@ -103,7 +103,8 @@ def generate(path: Path) -> str:
 
 
 def private_key(path: Path) -> Ed25519PrivateKey:
-    """The key in a file of the user's own that nobody else may read. Raises BadInput, Refused, Failed."""
+    """The key in a file of the user's own that nobody else may read. Raises InputError, AccessDeniedError,
+    OperationError."""
     ed25519, serialization = _library()
     from cryptography.exceptions import UnsupportedAlgorithm
 
@@ -111,11 +112,11 @@ def private_key(path: Path) -> Ed25519PrivateKey:
     try:
         found = serialization.load_pem_private_key(text, password=None)
     except TypeError:
-        raise BadInput(f"the private key {path} is locked by a passphrase, which is not supported") from None
+        raise InputError(f"the private key {path} is locked by a passphrase, which is not supported") from None
     except (ValueError, UnsupportedAlgorithm):
-        raise BadInput(f"{path} holds no private key", hint="make one with keygen") from None
+        raise InputError(f"{path} holds no private key", hint="make one with keygen") from None
     if not isinstance(found, ed25519.Ed25519PrivateKey):
-        raise BadInput(f"the private key {path} is of another kind than Ed25519", hint="make one with keygen")
+        raise InputError(f"the private key {path} is of another kind than Ed25519", hint="make one with keygen")
     key: Ed25519PrivateKey = found
     return key
 
@@ -126,7 +127,9 @@ def _library() -> tuple[Any, Any]:
         from cryptography.hazmat.primitives.asymmetric import ed25519
     except ImportError:
         message = "signatures need the Python package cryptography, which is not installed"
-        raise Failed(message, hint=f"{shlex.quote(sys.executable)} -m pip install 'model-console[security]'") from None
+        raise OperationError(
+            message, hint=f"{shlex.quote(sys.executable)} -m pip install 'model-console[security]'"
+        ) from None
     return ed25519, serialization
 
 
@@ -154,7 +157,8 @@ def sign(key: Ed25519PrivateKey, subjects: Mapping[str, str], *, who: str, when:
 
 
 def signer_of(envelope: Envelope, keys: Iterable[str]) -> str | None:
-    """The first of these public lines by which the envelope is signed. Raises Failed without the library, Usage.
+    """The first of these public lines by which the envelope is signed. Raises OperationError without the library,
+    UsageError.
 
     The key named in the envelope is a hint that nobody vouches for: it only decides what is tried.
     """

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 from backends.core.errors import ArtifactError, Unsupported
 from backends.core.findings import KINDS
-from backends.core.inspection import Finding, Inspection, Json, NameUse
+from backends.core.inspection import Finding, GlobalRef, Inspection, Json
 from console.records import Judgement, Reason, Verdict
-from console.trust import names
+from console.trust import allow_list
 from console.trust.policy import Policy
 from console.trust.policy_file import Pin
 
@@ -113,13 +113,13 @@ def _names(inspection: Inspection, policy: Policy) -> Iterator[tuple[Verdict, Re
     for use in inspection.names:
         key = (use.module, use.name)
         where = f", in {use.place}" if use.place and inspection.format == "archive" else ""
-        if (*key, where) in seen or names.harmless(use):
+        if (*key, where) in seen or allow_list.harmless(use):
             continue
         seen.add((*key, where))
-        found = names.danger(*key)
+        found = allow_list.danger(*key)
         if found is not None:
             yield Verdict.BLOCKED, Reason("dangerous-name", f"{use} could {found.could}{where}", use.offset)
-        elif names.listed(*key):
+        elif allow_list.listed(*key):
             continue
         elif str(use) in policy.trusted:
             source = policy.trusted_in.get(str(use), "the policy")
@@ -129,7 +129,7 @@ def _names(inspection: Inspection, policy: Policy) -> Iterator[tuple[Verdict, Re
             yield from _not_followed(use, policy)
 
 
-def _not_followed(use: NameUse, policy: Policy) -> Iterator[tuple[Verdict, Reason]]:
+def _not_followed(use: GlobalRef, policy: Policy) -> Iterator[tuple[Verdict, Reason]]:
     """That a policy file would trust a name, and why its word does not count."""
     where = policy.untrusted_in.get(str(use))
     source = next((one for one in policy.sources if one.path == where), None)
@@ -138,7 +138,7 @@ def _not_followed(use: NameUse, policy: Policy) -> Iterator[tuple[Verdict, Reaso
         yield Verdict.REVIEW, Reason("policy-not-followed", text, use.offset)
 
 
-def _unlisted(use: NameUse) -> str:
+def _unlisted(use: GlobalRef) -> str:
     verb = "calls" if use.called else "takes"
     if use.module == "__main__":
         return f"{use} was defined in a script, which the file does not contain: loading {verb} whatever has that name"

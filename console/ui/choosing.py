@@ -21,7 +21,7 @@ __all__ = ["choose_data", "has_data"]
 async def has_data(app: ConsoleApp, path: str, before: Callable[[], None] = lambda: None) -> bool:
     """Whether a model has data by now; where nothing names any, the operator is asked, after `before` was called.
 
-    Raises BadInput for a malformed recipe.
+    Raises InputError for a malformed recipe.
     """
     now = await app.engine.data.of(path)
     if now.is_known:
@@ -31,7 +31,7 @@ async def has_data(app: ConsoleApp, path: str, before: Callable[[], None] = lamb
 
 
 async def choose_data(app: ConsoleApp, path: str) -> bool:
-    """Ask which data a model is to be driven with, whatever it has; a recipe's is not asked for. Raises BadInput."""
+    """Ask which data a model is to be driven with, whatever it has; a recipe's is not asked for. Raises InputError."""
     now = await app.engine.data.of(path)
     if now.source is DataSource.RECIPE and now.data is not None:
         app.say(f"The recipe of {path} names its data: {app.mirror.shortened(now.data)}; change it there")
@@ -74,7 +74,7 @@ async def _ask(app: ConsoleApp, path: str, now: ModelData) -> bool:
 async def _read(app: ConsoleApp, path: str, file: str) -> tuple[DataColumns, Expected]:
     """The columns of a file, and what is known of the model's inputs: its facts are asked for where they are not known.
 
-    Raises BadInput, ChildRefused, ChildFailed, Failed.
+    Raises InputError, ChildRefused, ChildFailed, OperationError.
     """
     with suppress(ConsoleError):
         await app.engine.artifacts.report(path)

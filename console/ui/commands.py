@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from msgspec import Meta
 
 from console.config import ProbeRate
-from console.errors import Usage
+from console.errors import UsageError
 from console.nearest import nearest
 from console.safe_text import safe
 from console.ui import text
@@ -59,7 +59,7 @@ def _theme(app: ConsoleApp, _subject: str | None, said: str) -> Run:
     name = _THEME_WORDS.get(said.casefold(), said.casefold())
     if name not in THEMES:
         wrong = f"there is no theme {safe(said, 40)}" if said else "it takes the name of a theme"
-        raise Usage(wrong, hint=_meant(said, (*THEMES, *_THEME_WORDS), THEMES))
+        raise UsageError(wrong, hint=_meant(said, (*THEMES, *_THEME_WORDS), THEMES))
 
     def run() -> None:
         app.theme = name
@@ -73,14 +73,14 @@ def _sort(app: ConsoleApp, _subject: str | None, said: str) -> Run:
     name = _column(column.removeprefix("-"))
     if more:
         if len(more) > 1 or more[0] not in _ORDERS:
-            raise Usage(f"{safe(' '.join(more), 40)} is no order", hint="asc or desc, or a - before the column")
+            raise UsageError(f"{safe(' '.join(more), 40)} is no order", hint="asc or desc, or a - before the column")
         reverse = _ORDERS[more[0]]
     return lambda: _arrange(app, sort=name, reverse=reverse)
 
 
 def _filter(app: ConsoleApp, _subject: str | None, said: str) -> Run:
     if not said:
-        raise Usage("it takes a pattern to keep models by", hint=f"on the first screen {key_for('back')} drops it")
+        raise UsageError("it takes a pattern to keep models by", hint=f"on the first screen {key_for('back')} drops it")
     return lambda: _arrange(app, wanted=Filter(said))
 
 
@@ -89,10 +89,10 @@ def _columns(app: ConsoleApp, _subject: str | None, said: str) -> Run:
     for word in words:
         name = _column(word.lstrip("-+"))
         if word.startswith("-") and name in _STAYING:
-            raise Usage(f"{name} is always shown", hint=f"those that can go: {', '.join(_others())}")
+            raise UsageError(f"{name} is always shown", hint=f"those that can go: {', '.join(_others())}")
     signed = [word for word in words if word[0] in "-+"]
     if signed and len(signed) < len(words):
-        raise Usage("columns are either named or taken away", hint="class size trust, or -format +rss")
+        raise UsageError("columns are either named or taken away", hint="class size trust, or -format +rss")
     return lambda: _arrange(app, columns=chosen_columns(app.rows.asked.columns, words))
 
 
@@ -131,7 +131,7 @@ def _batch(app: ConsoleApp, subject: str | None, said: str) -> Run:
 
 def _home(app: ConsoleApp, _subject: str | None, said: str) -> Run:
     if said:
-        raise Usage("nothing follows it")
+        raise UsageError("nothing follows it")
     return app.show_home
 
 
@@ -188,7 +188,7 @@ def _arrange(app: ConsoleApp, **order: object) -> None:
 def _column(name: str) -> str:
     if name not in COLUMN_NAMES:
         said = f"there is no column {safe(name, 40)}" if name else "it takes the name of a column"
-        raise Usage(said, hint=_meant(name, COLUMN_NAMES, COLUMN_NAMES))
+        raise UsageError(said, hint=_meant(name, COLUMN_NAMES, COLUMN_NAMES))
     return name
 
 
@@ -211,9 +211,11 @@ def _meant(said: str, names: Sequence[str], all_names: Iterable[str]) -> str:
 def _driven(app: ConsoleApp, subject: str | None) -> str:
     probe = app.mirror.probes.get(subject) if subject is not None else None
     if subject is None or probe is None or not probe.running:
-        raise Usage(f"{safe(subject or 'no model', 60)} is not being driven", hint=f"{key_for('probe')} drives a model")
+        raise UsageError(
+            f"{safe(subject or 'no model', 60)} is not being driven", hint=f"{key_for('probe')} drives a model"
+        )
     if (refusal := app.mirror.permissions.refusal("probe")) is not None:
-        raise Usage(refusal)
+        raise UsageError(refusal)
     return subject
 
 
@@ -221,4 +223,4 @@ def _number(said: str, kind: Any) -> float:
     try:
         return number_from(said.removesuffix("/s").strip(), kind)
     except ValueError as error:
-        raise Usage(f"it takes {error}") from None
+        raise UsageError(f"it takes {error}") from None

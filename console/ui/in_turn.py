@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from console.errors import ConsoleError, NeedsReview, Refused
+from console.errors import AccessDeniedError, ConsoleError, NeedsReviewError
 from console.records import Event, Verdict
 from console.ui.cooperative import cooperative
 from console.ui.keys import key_for
@@ -148,10 +148,10 @@ class InTurn:
 
     def _failed(self, path: str, error: ConsoleError) -> Outcome:
         """What an error made of one of many, in words that are the same for all that it hit."""
-        if isinstance(error, NeedsReview):
+        if isinstance(error, NeedsReviewError):
             return Outcome("left out", "under review", "warning", asked_alone())
         why = short(error.message.replace(f"{path} ", "it ").replace(path, "it"))
-        if isinstance(error, Refused):
+        if isinstance(error, AccessDeniedError):
             artifact = self._app.mirror.rows.get(path)
             verdict = artifact.verdict if artifact is not None else None
             return Outcome("refused", str(verdict) if verdict is Verdict.BLOCKED else why, "warning")

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from rich.cells import cell_len
 
 from console.config import where_set
-from console.errors import Usage
+from console.errors import UsageError
 from console.nearest import nearest
 from console.safe_text import safe
 from console.ui.keys import ACTIONS, BY_ID, DIALOG, EVERYWHERE, Action
@@ -68,8 +68,8 @@ _SPELLING = (
 def checked(chosen: Mapping[str, str | tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     """The settings' keys, each spelled as the table spells it.
 
-    Raises Usage that names the line where an action or a key is unknown, one key would do two things on one screen, or
-    no way back or out would be left.
+    Raises UsageError that names the line where an action or a key is unknown, one key would do two things on one
+    screen, or no way back or out would be left.
     """
     found: dict[str, tuple[str, ...]] = {}
     for action, keys in chosen.items():
@@ -119,7 +119,7 @@ def _together(place: str) -> Iterator[Action]:
     return (action for action in ACTIONS if everywhere & set(action.places))
 
 
-def _conflict(key: str, action: Action, other: Action, found: Mapping[str, tuple[str, ...]], place: str) -> Usage:
+def _conflict(key: str, action: Action, other: Action, found: Mapping[str, tuple[str, ...]], place: str) -> UsageError:
     mine, theirs = (action, other) if action.id in found else (other, action)
     where = "" if place in (EVERYWHERE, "list", "text") else f" on the {place} screen"
     return _wrong(
@@ -141,14 +141,14 @@ def _with_way_out(found: Mapping[str, tuple[str, ...]]) -> None:
             raise _wrong(one, f"{one} and command have no key then, and {what}", f"leave {one} or command a key")
 
 
-def _unknown(action: str) -> Usage:
+def _unknown(action: str) -> UsageError:
     near = nearest(action.replace("_", "-"), BY_ID)
     ask = f"; did you mean '{near}'?" if near else ""
-    return Usage(
+    return UsageError(
         f"{where_set('keys', action)}: unknown action '{safe(action, 60)}' in [keys]{ask}",
         hint=f"known here: {', '.join(BY_ID)}",
     )
 
 
-def _wrong(action: str, what: str, hint: str = "") -> Usage:
-    return Usage(f"{where_set('keys', action)}: keys.{action}: {what}", hint=hint)
+def _wrong(action: str, what: str, hint: str = "") -> UsageError:
+    return UsageError(f"{where_set('keys', action)}: keys.{action}: {what}", hint=hint)

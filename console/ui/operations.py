@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from backends.core.inspection import outermost
-from console.errors import ConsoleError, NeedsReview, Refused
+from console.errors import AccessDeniedError, ConsoleError, NeedsReviewError
 from console.records import DataSource, Report, UpdatePlan, Verdict, Version, WorkerState
 from console.safe_text import safe
 from console.ui import text
@@ -194,7 +194,7 @@ class Operations:
 
             screen = AccelerateScreen(path, engine.acceleration.compare(path, at=place, accept=accept))
             answer = await self._app.push_screen_wait(screen)
-            if isinstance(answer, NeedsReview):
+            if isinstance(answer, NeedsReviewError):
                 raise answer
             wanted = answer
 
@@ -209,7 +209,7 @@ class Operations:
         """Make the call; where trust wants a review, ask for a typed yes and call again with it."""
         try:
             await call()
-        except NeedsReview:
+        except NeedsReviewError:
             self.settled(path)
             from console.ui.dialogs.confirm import TypedYesScreen
 
@@ -226,7 +226,7 @@ class Operations:
             await self._app.engine.updates.run(plan)
         except ConsoleError as error:
             self.update_errors[plan.path] = error
-            if isinstance(error, Refused):
+            if isinstance(error, AccessDeniedError):
                 raise
 
     async def _place(self, report: Report) -> str | None:

@@ -1,4 +1,4 @@
-"""The table's rows in order: kept sorted and filtered while things change, in slices no key has to wait for."""
+"""The table's rows in order: kept sorted and filtered while things change and keys have their turn."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from rich.cells import cell_len
 
-from console.records import Artifact, Measured, ProbeState, Verdict, WorkerState, WorkerView
+from console.records import Artifact, ProbeState, Quantiles, Verdict, WorkerState, WorkerView
 from console.safe_text import safe
 from console.ui import states
 from console.ui.cooperative import cooperative
@@ -24,8 +24,6 @@ Key = tuple[Any, ...]
 _REFUSED = (Verdict.BLOCKED, Verdict.DAMAGED, Verdict.UNSUPPORTED)
 _TROUBLE_CELLS = 24
 """What tells how a model fails has figures that grow; no column moves when they do."""
-_FEW = 64
-"""So many differences are always taken one by one, and the fiftieth part of the rows shown is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,7 @@ class Row:
         return "" if self.pending else states.trouble_words(self.worker, self.probe)
 
     @property
-    def measured(self) -> Measured | None:
+    def measured(self) -> Quantiles | None:
         """What the probe measured of the worker that answers now; nothing of one before it."""
         worker, probe = self.worker, self.probe
         if worker is None or probe is None or not self.answers:

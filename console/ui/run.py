@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from console import ending
 from console.config import Settings, Theme
-from console.errors import Usage
+from console.errors import UsageError
 from console.start import Start
 
 COLOURLESS: Theme = "ansi-dark"
@@ -30,9 +30,10 @@ if TYPE_CHECKING:
 
 
 def run(root: Path, settings: Settings, start: Start | None, opener: Opener) -> int:
-    """Show the store at `root` until the operator leaves; the exit code. Raises Usage where there is no terminal."""
+    """Show the store at `root` until the operator leaves; the exit code. Raises UsageError where there is no
+    terminal."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise Usage("the console needs a terminal", hint="`model-console ls STORE --json` works without one")
+        raise UsageError("the console needs a terminal", hint="`model-console ls STORE --json` works without one")
     os.environ["TEXTUAL_FPS"] = str(settings.fps)
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
     if "NO_COLOR" in os.environ:

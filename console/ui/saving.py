@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from console import os_errors
 from console.config import state_dir
 from console.durable import own_directory, put_new
-from console.errors import ConsoleError, Failed
+from console.errors import ConsoleError, OperationError
 from console.safe_text import in_utf8
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _MOST_NUMBER = 100
 
 
 def exports() -> Path:
-    """Where data and screens go: the user's own, writable for who may only look at a store. Raises Failed."""
+    """Where data and screens go: the user's own, writable for who may only look at a store. Raises OperationError."""
     return state_dir() / "exports"
 
 
@@ -60,7 +60,8 @@ def plain(name: str) -> str:
 
 
 def write_new(folder: Path, stem: str, texts: Mapping[str, str]) -> list[Path]:
-    """Write each text to a new file of this name with its ending, under a number where one is taken. Raises Failed."""
+    """Write each text to a new file of this name with its ending, under a number where one is taken. Raises
+    OperationError."""
     try:
         with own_directory(folder) as directory:
             for number in range(1, _MOST_NUMBER):
@@ -70,7 +71,7 @@ def write_new(folder: Path, stem: str, texts: Mapping[str, str]) -> list[Path]:
         raise FileExistsError
     except OSError as error:
         hint = os_errors.hint(error) or "set XDG_STATE_HOME to a directory that you may write"
-        raise Failed(f"cannot write into {folder}: {os_errors.why(error)}", hint=hint) from error
+        raise OperationError(f"cannot write into {folder}: {os_errors.why(error)}", hint=hint) from error
 
 
 def _written(directory: int, path: Path, texts: Mapping[str, str]) -> list[Path]:

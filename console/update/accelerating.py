@@ -10,13 +10,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from console.errors import BadInput, ConsoleError, Failed, Refused, Usage
-from console.loading.questions import open_data_file
+from console.errors import AccessDeniedError, ConsoleError, InputError, OperationError, UsageError
+from console.files.opening import identity_of, open_artifact
+from console.files.snapshot import Snapshot, digest_of, frozen, new_memory
 from console.records import OnnxComparison, ReadOptions, Target, Version
-from console.store.opening import identity_of, open_artifact
-from console.store.sealed import SealedBytes, digest_of, frozen, new_memory
-from console.update.replacing import Replacing
-from console.update.workshop import Workshop
+from console.serving.inference import open_data_file
+from console.update.promoter import Replacing
+from console.update.services import UpdateServices
 from console.worker.model import Worker
 from console.worker.onnx_export import export_onnx
 
@@ -31,14 +31,14 @@ class _Waiting:
     """An export that waits for the operator's word."""
 
     digest: str
-    content: SealedBytes
+    content: Snapshot
     found: OnnxComparison
 
 
 class Accelerating:
     """Exports the models of one store to ONNX; the recipe tells which rows they are compared on."""
 
-    def __init__(self, shop: Workshop) -> None:
+    def __init__(self, shop: UpdateServices) -> None:
         self._shop = shop
         self._waiting: dict[str, _Waiting] = {}
 
@@ -53,7 +53,8 @@ class Accelerating:
     ) -> OnnxComparison:
         """Export the artifact and compare; it waits for `write` or `discard`. `on_phase` hears what is done.
 
-        Raises Usage without rows, NeedsReview, Refused, BadInput, Failed (no export answers alike).
+        Raises UsageError without rows, NeedsReviewError, AccessDeniedError, InputError, OperationError (no export
+        answers alike).
         """
         await self._shop.book.allow("accelerate", path, writes=True)
         target = export_path(path)
@@ -61,13 +62,15 @@ class Accelerating:
         recipe = self._shop.recipes.or_default(path).data
         named = data or recipe.holdout or recipe.train
         if named is None:
-            raise Usage(f"no rows to compare {path} on", hint="name some with --data, or in the recipe's [data]")
+            raise UsageError(f"no rows to compare {path} on", hint="name some with --data, or in the recipe's [data]")
         on_phase("loading")
         started = await self._shop.starter.start(path, at, accept)
         memory = new_memory("export")
         try:
             if started.encrypted:
-                raise Refused(f"{path} is sealed, and its export would lie open in the store", hint="`unseal` it first")
+                raise AccessDeniedError(
+                    f"{path} is sealed, and its export would lie open in the store", hint="`unseal` it first"
+                )
             digest = started.digest or await self._later(started.later, path)
             handle = await _rows(started.worker, named, recipe.target, recipe.options)
             origin = {"origin": digest, "origin_path": path, "origin_place": started.at}
@@ -86,12 +89,12 @@ class Accelerating:
     async def write(self, path: str) -> Version:
         """Put the export that waits beside its model; what was there under its name is kept as a version.
 
-        Raises Conflict where that changed meanwhile, Refused, Failed.
+        Raises ConflictError where that changed meanwhile, AccessDeniedError, OperationError.
         """
         await self._shop.book.allow("accelerate", path, writes=True)
         waiting = self._waiting.pop(path, None)
         if waiting is None:
-            raise Failed(f"no export of {path} waits", hint="make one with `model-console accelerate`")
+            raise OperationError(f"no export of {path} waits", hint="make one with `model-console accelerate`")
         found = waiting.found
         with waiting.content as content:
             await self._shop.book.note("accelerate", path, waiting.digest, f"exported to {found.path}")
@@ -121,33 +124,35 @@ class Accelerating:
             return await making
         except ConsoleError as error:
             if error.failure is not None and error.failure.code == "missing":
-                raise BadInput(
+                raise InputError(
                     f"{path} cannot be accelerated: {error.failure.message}",
                     hint=f"{shlex.quote(sys.executable)} -m pip install 'model-console[accelerate]'",
                 ) from None
             if error.failure is not None and error.failure.code == "no-export":
-                raise Failed(f"{path} cannot be accelerated: {error.failure.message}") from None
+                raise OperationError(f"{path} cannot be accelerated: {error.failure.message}") from None
             raise
 
     async def _later(self, later: asyncio.Task[str | None] | None, path: str) -> str:
         digest = await asyncio.shield(later) if later is not None else None
         if digest is None:
-            raise Failed(f"the digest of {path} is not known, so that its export could not say what it was made of")
+            raise OperationError(
+                f"the digest of {path} is not known, so that its export could not say what it was made of"
+            )
         return digest
 
 
 def export_path(path: str) -> str:
-    """Where the export of an artifact is written: beside it, under its name. Raises BadInput for an ONNX model."""
+    """Where the export of an artifact is written: beside it, under its name. Raises InputError for an ONNX model."""
     place = PurePosixPath(path)
     stem = place.with_suffix("") if place.suffix.lower() in _COMPRESSIONS else place
     target = stem.with_suffix(_SUFFIX)
     if place.suffix.lower() == _SUFFIX:
-        raise BadInput(f"{path} is an ONNX model already")
+        raise InputError(f"{path} is an ONNX model already")
     return str(target)
 
 
 def _digest_at(root: Path, path: str) -> str | None:
-    """The digest of the file there; None where none is. Raises BadInput for what is no plain file."""
+    """The digest of the file there; None where none is. Raises InputError for what is no plain file."""
     if not os.path.lexists(root / path):
         return None
     with open_artifact(root, path) as opened:
@@ -155,7 +160,7 @@ def _digest_at(root: Path, path: str) -> str | None:
 
 
 async def _rows(worker: Worker, named: str, target: Target | None, options: ReadOptions) -> int:
-    """The data file of this name, open in the worker. Raises BadInput, ChildRefused."""
+    """The data file of this name, open in the worker. Raises InputError, ChildRefused."""
     fd = await asyncio.to_thread(open_data_file, named)
     try:
         handle, _file = await worker.open_data(fd, os.path.basename(named), target=target, options=options)
@@ -164,10 +169,10 @@ async def _rows(worker: Worker, named: str, target: Target | None, options: Read
     return handle
 
 
-async def _frozen(memory: int) -> SealedBytes:
+async def _frozen(memory: int) -> Snapshot:
     """What a child has written into memory of ours, read-only from here on, with its digest."""
     made = os.fstat(memory)
-    content = SealedBytes(frozen(memory, "export"), identity_of(made), made.st_size, None, True, "export")
+    content = Snapshot(frozen(memory, "export"), identity_of(made), made.st_size, None, True, "export")
     try:
         content.digest = await asyncio.to_thread(digest_of, content)
     except BaseException:

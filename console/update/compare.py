@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 
 from backends.core.inspection import Inspection, Json, ModelEntry
-from console.records import Candidate, Judgement, Measured
+from console.records import Candidate, Judgement, Quantiles
 
 __all__ = ["Side", "changes", "describe", "entry_at", "quantiles"]
 
@@ -86,7 +86,7 @@ def changes(current: Candidate, candidate: Candidate) -> tuple[tuple[str, str, s
     return tuple(found)
 
 
-def quantiles(durations: tuple[float, ...]) -> Measured | None:
+def quantiles(durations: tuple[float, ...]) -> Quantiles | None:
     """Quantiles of durations in milliseconds (nearest rank), None of none."""
     if not durations:
         return None
@@ -95,7 +95,7 @@ def quantiles(durations: tuple[float, ...]) -> Measured | None:
     def rank(share: float) -> float:
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
-    return Measured(rank(0.5), rank(0.9), rank(0.99), ordered[-1], len(ordered))
+    return Quantiles(rank(0.5), rank(0.9), rank(0.99), ordered[-1], len(ordered))
 
 
 def _note_all(found: list[tuple[str, str, str]], prefix: str, before: dict[str, Json], after: dict[str, Json]) -> None:

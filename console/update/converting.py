@@ -6,14 +6,14 @@ import asyncio
 import os
 from pathlib import Path
 
-from console.errors import BadInput, ConsoleError, Failed, Refused
-from console.loading.questions import open_data_file
-from console.loading.starting import Started
+from console.errors import AccessDeniedError, ConsoleError, InputError, OperationError
+from console.files.new_file import write_new
+from console.files.opening import identity_of
+from console.files.snapshot import Snapshot, digest_of, frozen, new_memory
 from console.records import Json
-from console.store.new_file import write_new
-from console.store.opening import identity_of
-from console.store.sealed import SealedBytes, digest_of, frozen, new_memory
-from console.update.workshop import Workshop
+from console.serving.inference import open_data_file
+from console.serving.loader import Started
+from console.update.services import UpdateServices
 from console.worker.answers import Saved
 from console.worker.model import Worker
 
@@ -21,17 +21,18 @@ from console.worker.model import Worker
 class Converting:
     """Converts artifacts of one store; the recipe tells which rows the two are compared on."""
 
-    def __init__(self, shop: Workshop) -> None:
+    def __init__(self, shop: UpdateServices) -> None:
         self._shop = shop
 
     async def convert(self, path: str, to: str, out: Path, *, at: str, accept: str | None) -> dict[str, Json]:
         """Write the model in `path` to the new file `out` as format `to`.
 
-        Raises NeedsReview, Refused (also where a sealed artifact would be written open into the store), BadInput (a
-        format that cannot hold it, a file that is there), Failed (different answers, a full disk).
+        Raises NeedsReviewError, AccessDeniedError (also where a sealed artifact would be written open into the store),
+        InputError (a format that cannot hold it, a file that is there), OperationError (different answers, a full
+        disk).
         """
         if await asyncio.to_thread(os.path.lexists, out):
-            raise BadInput(f"{out} is there already", hint="name another file with --out")
+            raise InputError(f"{out} is there already", hint="name another file with --out")
         started = await self._shop.starter.start(path, at, accept)
         memory = new_memory("converted")
         try:
@@ -40,9 +41,11 @@ class Converting:
             saved = await self._save(started.worker, path, to, memory)
             await started.worker.end()
             if saved.differences:
-                raise Failed(f"{path} answers differently as {to}: {'; '.join(saved.differences)}; nothing was written")
+                raise OperationError(
+                    f"{path} answers differently as {to}: {'; '.join(saved.differences)}; nothing was written"
+                )
             made = os.fstat(memory)
-            content = SealedBytes(frozen(memory, out.name), identity_of(made), made.st_size, None, True, out.name)
+            content = Snapshot(frozen(memory, out.name), identity_of(made), made.st_size, None, True, out.name)
         finally:
             os.close(memory)
             await started.worker.end()
@@ -64,9 +67,9 @@ class Converting:
         }
 
     def _check_outside(self, path: str, out: Path) -> None:
-        """Raise Refused where a file would lie open in the store that holds it sealed."""
+        """Raise AccessDeniedError where a file would lie open in the store that holds it sealed."""
         if Path(os.path.realpath(out.parent)).is_relative_to(os.path.realpath(self._shop.root)):
-            raise Refused(
+            raise AccessDeniedError(
                 f"{path} is sealed, and converting it would write it open into the store",
                 hint="name a place outside of the store with --out, or `unseal` it and convert that",
             )

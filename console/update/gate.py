@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from console.recipes.recipe import Gate
 from console.records import Candidate, GateResult, lower_is_better
-from console.store.recipe import Gate
 
 __all__ = ["Doubts", "judge_gate", "lower_is_better", "main_metric"]
 

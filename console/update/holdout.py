@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from console.update.ground import Ground
-from console.update.workshop import Workshop
+from console.update.context import TrainingContext
+from console.update.services import UpdateServices
 from console.worker.answers import HoldoutRows
 from console.worker.failures import ChildFailed
 from console.worker.model import Worker
@@ -39,10 +39,10 @@ class Holdout:
         return self.flaw
 
 
-async def examine(shop: Workshop, ground: Ground, python: str | None, metric: str | None) -> Holdout:
+async def examine(shop: UpdateServices, ground: TrainingContext, python: str | None, metric: str | None) -> Holdout:
     """Compare the hold-out with the training rows, in a sandboxed process that holds no model.
 
-    Raises BadInput for a hold-out that cannot be read and for a metric that scikit-learn does not know.
+    Raises InputError for a hold-out that cannot be read and for a metric that scikit-learn does not know.
     """
     plan, data, inspection = ground.plan, ground.data, ground.current.inspection
     names = (os.path.basename(plan.data), data.name)

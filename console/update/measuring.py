@@ -7,9 +7,9 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from console.errors import ConsoleError
-from console.loading.facts import Judged
-from console.loading.starting import Starter
+from console.inspection.service import Judged
 from console.records import DataFile, ReadOptions, Target
+from console.serving.loader import ModelLoader
 from console.worker.model import Worker
 
 __all__ = ["Measurement", "Rows", "measure"]
@@ -70,7 +70,7 @@ class _Measured:
 
 
 async def measure(
-    starter: Starter, path: str, current: Judged, candidate: Judged, at: str, rows: Rows, metric: str | None
+    starter: ModelLoader, path: str, current: Judged, candidate: Judged, at: str, rows: Rows, metric: str | None
 ) -> tuple[Measurement, Measurement]:
     """Metrics and latencies of both models on the same rows, each as it answers once it is loaded.
 
@@ -91,7 +91,7 @@ async def measure(
 
 
 async def _evaluated(
-    workers: AsyncExitStack, starter: Starter, path: str, judged: Judged, at: str, rows: Rows, metric: str | None
+    workers: AsyncExitStack, starter: ModelLoader, path: str, judged: Judged, at: str, rows: Rows, metric: str | None
 ) -> _Measured:
     """Start a worker, which lives as long as `workers`, and measure its model on the rows."""
     started = await starter.start_judged(path, judged, at, {})

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-from console.errors import Usage
+from console.errors import UsageError
+from console.recipes.recipe import Recipe
 from console.records import Mode, Target, UpdatePlan
-from console.store.recipe import Recipe
 
 
 def plan_update(
@@ -18,7 +18,7 @@ def plan_update(
     holdout: str | None = None,
     at: str = "",
 ) -> UpdatePlan:
-    """What an update of `path` would do; arguments go before the recipe. Raises Usage that says what is missing.
+    """What an update of `path` would do; arguments go before the recipe. Raises UsageError that says what is missing.
 
     With training data of the operator's own the recipe's hold-out still counts: both models are measured on it.
     """
@@ -28,7 +28,7 @@ def plan_update(
     if how is Mode.COMMAND:
         train = train or measured
     if train is None:
-        raise Usage(
+        raise UsageError(
             f"there is nothing to train {path} on: its recipe names no training data",
             hint="name a file with --data, or write [data] train = … into the recipe",
         )

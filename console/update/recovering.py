@@ -7,8 +7,8 @@ from pathlib import Path
 
 from console.errors import ConsoleError
 from console.events import Bus
-from console.store import leavings
-from console.store.recovery import damaged, damaged_words, recover, unsettled
+from console.versions import leavings
+from console.versions.recovery import damaged, damaged_words, recover, unsettled
 
 __all__ = ["settle", "settle_or_tell"]
 
@@ -17,7 +17,7 @@ async def settle(root: Path, bus: Bus, path: str | None = None) -> list[str]:
     """Finish or take back what was cut off in the store at `root`, or each replacement of one artifact, and tell of
     it, in sentences, and of what the journal cannot tell any more.
 
-    Raises Failed, BadInput where that cannot be told.
+    Raises OperationError, InputError where that cannot be told.
     """
     others: list[str] = []
     if path is None:
@@ -38,8 +38,8 @@ async def settle(root: Path, bus: Bus, path: str | None = None) -> list[str]:
 async def settle_or_tell(root: Path, bus: Bus, path: str, why_not: str) -> None:
     """Settle what a crash left of one artifact, for who only reads: nothing is written where `why_not` says so.
 
-    What stays unsettled is told; the history counts it as it will be settled. Raises Failed, BadInput where the
-    journal cannot be read.
+    What stays unsettled is told; the history counts it as it will be settled. Raises OperationError, InputError where
+    the journal cannot be read.
     """
     if not why_not:
         try:

@@ -7,12 +7,12 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 
-from console.errors import BadInput, ConsoleError, Failed
+from console.errors import ConsoleError, InputError, OperationError
 from console.records import Comparison, Target, UpdatePlan, UpdateProgress, Verdict, Version
-from console.update.course import Course, Waiting
 from console.update.plan import plan_update
-from console.update.replacing import Replacing
-from console.update.workshop import Workshop
+from console.update.promoter import Replacing
+from console.update.run import UpdateRun, Waiting
+from console.update.services import UpdateServices
 
 __all__ = ["Updater"]
 
@@ -22,7 +22,7 @@ _TELL_EVERY_S = 0.1
 class Updater:
     """The updates of one store: for each path at most one runs and one candidate waits."""
 
-    def __init__(self, shop: Workshop, replacing: Replacing) -> None:
+    def __init__(self, shop: UpdateServices, replacing: Replacing) -> None:
         self._shop = shop
         self._replacing = replacing
         self._running: dict[str, asyncio.Task[Comparison]] = {}
@@ -31,7 +31,8 @@ class Updater:
         self._waiting: dict[str, Waiting] = {}
 
     def plan(self, path: str, data: str | None = None, target: Target | None = None, at: str = "") -> UpdatePlan:
-        """What an update of the model at `at` would do, from the recipe and what was named. Raises Usage, BadInput."""
+        """What an update of the model at `at` would do, from the recipe and what was named. Raises UsageError,
+        InputError."""
         return plan_update(path, self._shop.recipes.of(path), data=data, target=target, at=at)
 
     def progress(self, path: str) -> UpdateProgress | None:
@@ -46,11 +47,12 @@ class Updater:
     async def run(self, plan: UpdatePlan) -> Comparison:
         """Make a candidate and compare it; it waits for `promote` or `discard`, an earlier one is let go.
 
-        Raises NeedsReview, Refused, BadInput, Conflict, Failed (also when it was cancelled).
+        Raises NeedsReviewError, AccessDeniedError, InputError, ConflictError, OperationError (also when it was
+        cancelled).
         """
         path = plan.path
         if path in self._running:
-            raise Failed(f"{path} is being updated already", hint="wait, or cancel that update")
+            raise OperationError(f"{path} is being updated already", hint="wait, or cancel that update")
         task = asyncio.ensure_future(self._update(plan))
         self._running[path] = task
         try:
@@ -62,7 +64,7 @@ class Updater:
                 task.cancel()
                 with suppress(asyncio.CancelledError, ConsoleError):
                     await task
-            error = Failed(f"the update of {path} was cancelled; nothing was changed")
+            error = OperationError(f"the update of {path} was cancelled; nothing was changed")
             await self._failed(path, error)
             if interrupted:
                 raise
@@ -83,7 +85,8 @@ class Updater:
             await asyncio.wait([task])
 
     async def promote(self, path: str, why: str) -> Version:
-        """Put the waiting candidate in place of what it was compared with. Raises Refused, Conflict, Failed.
+        """Put the waiting candidate in place of what it was compared with. Raises AccessDeniedError, ConflictError,
+        OperationError.
 
         Figures that measure nothing are not kept with its version.
         """
@@ -110,7 +113,7 @@ class Updater:
         return version
 
     async def discard(self, path: str) -> None:
-        """Let go of the waiting candidate. Raises Failed when there is none."""
+        """Let go of the waiting candidate. Raises OperationError when there is none."""
         waiting = self._candidate(path)
         await self._shop.book.note("discard", path, waiting.content.digest, "done")
         self._let_go(path)
@@ -124,7 +127,7 @@ class Updater:
             self._let_go(path)
 
     async def _update(self, plan: UpdatePlan) -> Comparison:
-        waiting = await Course(self._shop, plan, self._show).run()
+        waiting = await UpdateRun(self._shop, plan, self._show).run()
         self._let_go(plan.path)
         self._waiting[plan.path] = waiting
         await self._told_outcome(waiting.comparison)
@@ -153,7 +156,7 @@ class Updater:
 
     async def _failed(self, path: str, error: ConsoleError) -> None:
         """Tell of a failure; the account of what failed in a child stays among the failures."""
-        if error.failure is not None and not isinstance(error, BadInput):
+        if error.failure is not None and not isinstance(error, InputError):
             self._shop.failures.add(replace(error.failure, artifact=path))
         self._shop.bus.emit("update.failed", path, f"the update of {path} failed: {error.message}", severity="failure")
         with suppress(ConsoleError):
@@ -162,7 +165,7 @@ class Updater:
     def _candidate(self, path: str) -> Waiting:
         waiting = self._waiting.get(path)
         if waiting is None:
-            raise Failed(f"no candidate for {path} is waiting", hint="update it first")
+            raise OperationError(f"no candidate for {path} is waiting", hint="update it first")
         return waiting
 
     def _let_go(self, path: str) -> None:

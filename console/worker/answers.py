@@ -9,11 +9,11 @@ from typing import Annotated, Any, TypeVar
 from msgspec import Meta, Struct
 
 from backends.core.inspection import Json, Signature
-from console.records import DataColumns, DataFile, Evaluated, Outcome
+from console.records import DataColumns, DataFile, Evaluated, Prediction
 from console.safe_text import safe
+from console.worker.decode_records import Malformed, check_json, decoded
 from console.worker.failures import texts, version_texts, warning_texts
 from console.worker.shared import Buffer
-from console.worker.strict import Malformed, check_json, decoded
 from console.worker.wire import Head, WireError, size_of
 
 _MOST = sys.float_info.max
@@ -92,7 +92,7 @@ class Sample:
     truths: list[Any] | None
 
 
-Warned = TypeVar("Warned", Loaded, Saved, Evaluated, DataFile, Outcome)
+Warned = TypeVar("Warned", Loaded, Saved, Evaluated, DataFile, Prediction)
 
 
 def loaded_from(said: Head) -> Loaded:
@@ -163,9 +163,9 @@ def sample_from(said: Head) -> tuple[list[dict[str, Json]], list[Json] | None]:
     return found.rows, found.truths
 
 
-def outcome_from(said: Head, round_trip: float) -> Outcome:
+def outcome_from(said: Head, round_trip: float) -> Prediction:
     """The answer to one request, with the milliseconds of its round trip."""
-    found = decoded({"outputs": {}, **said, "round_trip_ms": round_trip}, Outcome)
+    found = decoded({"outputs": {}, **said, "round_trip_ms": round_trip}, Prediction)
     if not found.warnings and not found.unscored:
         return found
     return replace(_with_safe_texts(found), unscored=found.unscored[:1000])

@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from console.errors import BadInput, Failed
+from console.errors import InputError, OperationError
 from console.library_versions import Versions
 from console.records import Difference, ExceptionInfo, Failure, Frame, Memory
 from console.safe_text import safe
@@ -41,7 +41,7 @@ INPUT_CODES = (
     )
     | _SEALING_CODES
 )
-"""Codes that blame the file or the data, not the run: they are raised as BadInput.
+"""Codes that blame the file or the data, not the run: they are raised as InputError.
 
 The others are: `raised` (the model's code raised), `out-of-memory`, `cpu-limit`, `file-limit`, `died` (signal or exit),
 `hang` (deadline), `bad-answer` (not one answer for each row), `not-sent` (this process ran out of something),
@@ -49,13 +49,13 @@ The others are: `raised` (the model's code raised), `out-of-memory`, `cpu-limit`
 """
 
 
-class ChildFailed(Failed):
+class ChildFailed(OperationError):
     """A child could not do what it was asked. `failure` is always there and `code` is its code; `details` as below."""
 
     details: dict[str, Any]
 
 
-class ChildRefused(BadInput):
+class ChildRefused(InputError):
     """The file or data cannot be used. `failure` is always there; `details` holds structured facts."""
 
     details: dict[str, Any]

@@ -15,15 +15,15 @@ from dataclasses import asdict, dataclass
 from backends.core.errors import NO_MEMORY
 from backends.core.inspection import Inspection
 from backends.core.load_plan import LoadPlan
-from console.errors import ConsoleError, Failed
+from console.errors import ConsoleError, OperationError
 from console.free_memory import free_memory
 from console.os_errors import OF_THE_MACHINE, hint, why
 from console.records import DataColumns, ReadOptions
 from console.worker.answers import columns_from
+from console.worker.decode_records import Malformed, inspection_from
 from console.worker.failures import error_of, new_failure
 from console.worker.launcher import Launcher
 from console.worker.process import ChildProcess
-from console.worker.strict import Malformed, inspection_from
 from console.worker.wire import Head
 
 DEADLINE = 30.0
@@ -46,7 +46,7 @@ NICENESS = 5
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
 
 
-class NotInspected(Failed):
+class NotInspected(OperationError):
     """The machine kept a file from being inspected, which says nothing about the file: it can be tried again."""
 
     code = "not-inspected"

@@ -19,15 +19,15 @@ from console.library_versions import Versions
 from console.os_errors import as_system_error, hint, why
 from console.records import Layer
 from console.safe_text import safe
-from console.worker.child.privileges import PR_SET_DUMPABLE, prctl
-from console.worker.evidence import Expected, layers_of, selftest_of
-from console.worker.exits import Exit
+from console.worker.cgroups import Groups
+from console.worker.child.sandbox.privileges import PR_SET_DUMPABLE, prctl
+from console.worker.child_user import Identities, Identity
+from console.worker.exit_status import Exit
 from console.worker.failures import error_of, new_failure
-from console.worker.groups import Groups
-from console.worker.identity import Identities, Identity
 from console.worker.interpreters import why_unfit
 from console.worker.limits import PACKAGE_ROOT, Limits, SandboxPlan
 from console.worker.process import ChildProcess
+from console.worker.sandbox_report import Expected, layers_of, selftest_of
 from console.worker.scratch import Scratch, end_abandoned
 from console.worker.standby import Standby
 from console.worker.watch import INTERVAL_S, Watch, may_look

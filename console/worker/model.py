@@ -13,7 +13,7 @@ from backends.core.inspection import Json
 from console import awake
 from console.errors import ConsoleError
 from console.library_versions import Versions
-from console.records import DataFile, Evaluated, Outcome, ReadOptions, Target
+from console.records import DataFile, Evaluated, Prediction, ReadOptions, Target
 from console.safe_text import safe
 from console.worker import shared
 from console.worker.answers import (
@@ -32,13 +32,13 @@ from console.worker.answers import (
     sample_from,
     saved_from,
 )
+from console.worker.decode_records import Malformed, decoded
 from console.worker.failures import error_of, new_failure, version_texts
 from console.worker.launcher import Launcher
 from console.worker.limits import Limits, SandboxPlan
 from console.worker.outputs import OutputFiles
 from console.worker.process import ChildProcess
 from console.worker.shared import Buffer, MappedFile
-from console.worker.strict import Malformed, decoded
 from console.worker.wire import Head
 
 T = TypeVar("T")
@@ -92,7 +92,7 @@ class Worker:
 
         `versions` are those that the file tells of itself, which every failure from here on names where they differ.
         `plan` tells where arrays lie, and `file` is what those are mapped from that are not in `fd` (see
-        `SealedBytes.handed`). `opened` = `fd` holds what the file's compression held.
+        `Snapshot.handed`). `opened` = `fd` holds what the file's compression held.
 
         Phases are start, import, read (with its parts as `read.…`) and warm; `on_phase(phase, finished)` runs as
         each begins, with the milliseconds of those that have ended.
@@ -170,7 +170,7 @@ class Worker:
         outputs: bool = True,
         score: bool = False,
         deadline: float = 120.0,
-    ) -> Outcome:
+    ) -> Prediction:
         """Run rows `start` to `stop` of an open table through the model; no `methods` means predict.
 
         Without `outputs` only times (and scores) come back. `score` compares with the target what `predict` answers:
@@ -195,7 +195,7 @@ class Worker:
         columns: Sequence[str] | None = None,
         methods: Sequence[str] = (),
         deadline: float = 120.0,
-    ) -> Outcome:
+    ) -> Prediction:
         """Run rows an operator typed: lists of values (named by `columns`, or in the model's order) or plain texts."""
         fields = {"rows": list(rows), "columns": list(columns) if columns else None, "methods": list(methods)}
         return await self._call("call_rows", fields, deadline)
@@ -307,7 +307,7 @@ class Worker:
         total: int | None = None,
         methods: Sequence[str] = (),
         deadline: float = 600.0,
-    ) -> tuple[Outcome, dict[str, tuple[str, Buffer]]]:
+    ) -> tuple[Prediction, dict[str, tuple[str, Buffer]]]:
         """Predict rows of an open table in these forms: `json` as the outputs of the outcome, `csv` and `npy` as bytes.
 
         The pieces of a table make up a whole file one behind another: the first of them has the header, which tells
@@ -347,7 +347,7 @@ class Worker:
         """Unload: end the process and wait until it is gone."""
         await self.child.end()
 
-    async def _call(self, op: str, fields: Head, deadline: float, given: str | None = None) -> Outcome:
+    async def _call(self, op: str, fields: Head, deadline: float, given: str | None = None) -> Prediction:
         begun = awake.now()
         head, _body = await self.child.request(op, fields, deadline=deadline, input=given)
         spent = awake.now() - begun

@@ -13,8 +13,8 @@ from msgspec import Meta
 from backends.core.inspection import Json
 from console.worker import shared
 from console.worker.answers import Count
+from console.worker.decode_records import Malformed, decoded
 from console.worker.shared import Buffer
-from console.worker.strict import Malformed, decoded
 from console.worker.wire import Head
 
 __all__ = ["OutputFiles"]

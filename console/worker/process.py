@@ -17,11 +17,11 @@ from console.errors import ConsoleError
 from console.library_versions import Versions
 from console.os_errors import hint, why
 from console.records import Failure, Layer, Memory
+from console.worker.cgroups import Group
+from console.worker.channel import Channel
 from console.worker.deadlines import Deadlines
-from console.worker.exits import Exit, OomCounters, is_dying, is_stopped, resident_bytes
+from console.worker.exit_status import Exit, OomCounters, is_dying, is_stopped, resident_bytes
 from console.worker.failures import error_of, from_frame, new_failure
-from console.worker.groups import Group
-from console.worker.line import Line
 from console.worker.output import OutputRing
 from console.worker.shared import MappedFile
 from console.worker.wire import Head, WireError
@@ -101,7 +101,7 @@ class ChildProcess:
         self._finishing: asyncio.Task[None] | None = None
         self._reaping: asyncio.Task[Exit] | None = None
         self._stdout, self._stderr = (OutputRing(fd) for fd in output)
-        self._line = Line(sock, self._on_frame, self._on_close)
+        self._line = Channel(sock, self._on_frame, self._on_close)
         self._loop.add_reader(pidfd, self._on_exit)
 
     @property

@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
-from console.worker.groups import is_gone, owner, started
+from console.worker.cgroups import is_gone, owner, started
 
 PREFIX = "model-console-"
 PASSABLE = 0o711

@@ -12,12 +12,12 @@ from dataclasses import asdict, dataclass, replace
 from console.errors import ConsoleError
 from console.records import ReadOptions, Target
 from console.safe_text import safe
+from console.worker.decode_records import Malformed, decoded
 from console.worker.failures import ChildFailed, error_of, new_failure, texts, warning_texts
 from console.worker.launcher import Launcher
 from console.worker.limits import Limits, SandboxPlan
 from console.worker.process import ChildProcess
 from console.worker.scratch import end_processes
-from console.worker.strict import Malformed, decoded
 from console.worker.wire import Head
 
 OUTPUT_LINES = 40
@@ -53,7 +53,7 @@ class Trained:
 class Candidate:
     """The current model as bytes, and how a new one is made of it: what the trainer needs to know.
 
-    `artifact` is what `SealedBytes.handed` gives, `plan` goes with it.
+    `artifact` is what `Snapshot.handed` gives, `plan` goes with it.
     """
 
     artifact: tuple[int, ...]

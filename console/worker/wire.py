@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Optional
 
-from console.worker.packed import DTYPES, METHODS, PACKED, SIZES, Head, WireError, packed, size_of, unpacked
+from console.worker.binary_frames import DTYPES, METHODS, PACKED, SIZES, Head, WireError, packed, size_of, unpacked
 
 __all__ = [
     "DTYPES",

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from backends.core import registry
 from console.errors import ConsoleError
-from console.worker.exits import Exit
+from console.worker.exit_status import Exit
 from console.worker.failures import error_of, new_failure
 from console.worker.process import ChildProcess, Reap
 

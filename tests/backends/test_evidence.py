@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from backends.core import registry
-from backends.core.inspection import NameUse
+from backends.core.inspection import GlobalRef
 from backends.core.source import Source
 from backends.formats.pickle.values import literal_words
 
@@ -29,7 +29,7 @@ class Payload:
         return self.function, self.arguments
 
 
-def named(data: bytes, name: str = "model.pkl") -> dict[str, NameUse]:
+def named(data: bytes, name: str = "model.pkl") -> dict[str, GlobalRef]:
     fd = os.memfd_create("test")
     try:
         os.write(fd, data)

@@ -22,7 +22,7 @@ import numpy
 from console.config import Settings
 from console.engine.rooms import Engine
 from console.records import OnnxComparison
-from console.worker.child.edges import compared_rows
+from console.worker.child.boundary_rows import compared_rows
 from console.worker.model import Worker
 from tests.benchmarks import models
 from tests.benchmarks.figures import Figure, parser, show

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from console.store.catalog import Catalog
+from console.catalog.catalog import Catalog
 from tests.benchmarks import figures, stores
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.programs import Program, console

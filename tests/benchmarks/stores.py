@@ -10,11 +10,11 @@ from pathlib import Path
 
 from sklearn.linear_model import LogisticRegression
 
+from console.catalog.catalog import Catalog
+from console.catalog.index import Index
 from console.config import Settings
 from console.engine.rooms import Engine
 from console.records import Verdict
-from console.store.catalog import Catalog
-from console.store.index import Index
 
 MODEL_CLASS = "sklearn.linear_model._logistic.LogisticRegression"
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from console.cli import shapes
+from console.cli import json_shapes
 from console.cli.change import _refused, _side_by_side, _without_gate
 from console.records import Candidate, Comparison, GateResult, Unchanged
 
@@ -49,7 +49,7 @@ def test_without_a_gate_a_yes_takes_figures_that_count() -> None:
 
 def test_the_shape_of_an_update_only_grows() -> None:
     found = replace(FOUND, unchanged=Unchanged.ANSWERS, warnings=("ConvergenceWarning: slow",), problem="it died")
-    shape = shapes.comparison(found, None)
+    shape = json_shapes.comparison(found, None)
     assert {"promoted", "version", "current", "candidate", "gate"} <= set(shape)
     assert shape["gate"] == [{"condition": "c", "passed": True, "detail": "d"}]
     assert (shape["unchanged"], shape["warnings"], shape["problem"]) == (

@@ -9,10 +9,10 @@ from dataclasses import replace
 import pytest
 
 from console.cli import explained
+from console.cli.json_shapes import quantiles
 from console.cli.output import Output, columns, size_words
-from console.cli.shapes import quantiles
-from console.errors import BadInput, Failed
-from console.records import Difference, ExceptionInfo, Explanation, Failure, Frame, Point, Verdict
+from console.errors import InputError, OperationError
+from console.records import Claim, Difference, ExceptionInfo, Explanation, Failure, Frame, Verdict
 from console.safe_text import as_ascii, in_utf8, safe
 
 FAILURE = Failure(
@@ -48,7 +48,7 @@ def test_sizes_are_short(count: int | None, words: str) -> None:
 
 @pytest.mark.parametrize("verdict", list(Verdict))
 def test_a_verdict_and_what_it_is_about_are_two_words(verdict: Verdict) -> None:
-    told = list(explained.lines(Explanation("x", (Point("code", verdict, "no known format"),))))
+    told = list(explained.lines(Explanation("x", (Claim("code", verdict, "no known format"),))))
     assert told[2].split() == [verdict.value, "no", "known", "format"]
 
 
@@ -82,7 +82,7 @@ def test_json_escapes_what_is_not_ascii(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_an_error_carries_the_traceback_of_the_child(capsys: pytest.CaptureFixture[str]) -> None:
     Output(as_json=True).error(
-        Failed("it failed", hint="try", failure=replace(FAILURE, warnings=("UserWarning: careful",)))
+        OperationError("it failed", hint="try", failure=replace(FAILURE, warnings=("UserWarning: careful",)))
     )
     error = json.loads(capsys.readouterr().out)["error"]
     assert error == {
@@ -103,7 +103,7 @@ def test_columns_that_do_not_fit_are_told_side_by_side(capsys: pytest.CaptureFix
     town = Difference("town", "missing", "text", None)
     others = (Difference(f"c\x1b{at}", "type", "number", "dates") for at in range(30))
     failure = Failure(1, 0.0, "a.pkl", "open_data", "columns", "no fit", differences=(town, *others), differing=300)
-    refused = BadInput("it does not fit", failure=failure)
+    refused = InputError("it does not fit", failure=failure)
     Output().error(refused)
     lines = capsys.readouterr().err.splitlines()
     assert [line.split() for line in lines[1:3]] == [
@@ -120,7 +120,7 @@ def test_columns_that_do_not_fit_are_told_side_by_side(capsys: pytest.CaptureFix
 
 
 def test_an_error_for_people_is_harmless_text_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
-    Output().error(Failed(FAILURE.message, failure=FAILURE))
+    Output().error(OperationError(FAILURE.message, failure=FAILURE))
     streams = capsys.readouterr()
     assert streams.out == ""
     assert "\x1b" not in streams.err

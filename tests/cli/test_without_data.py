@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from console.loading.chosen import Chosen
+from console.recipes.chosen import Chosen
 from tests.cli.running import Run
 
 

@@ -28,7 +28,7 @@ from pathlib import Path
 
 import psutil
 
-from console.worker.child.privileges import prctl
+from console.worker.child.sandbox.privileges import prctl
 from tests.e2e.terminal import ROOT, Terminal
 
 LIMIT_S = 5.0

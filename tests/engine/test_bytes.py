@@ -54,11 +54,11 @@ def test_an_error_is_raised_again_as_it_was(kind: type[ConsoleError], record: Er
 
 
 def test_an_error_that_only_some_room_knows_goes_by_its_kind() -> None:
-    class Odd(errors.Refused):
+    class Odd(errors.AccessDeniedError):
         code = "odd"
 
     again = error_from(error_record(Odd("no")))
-    assert (type(again), again.code, again.exit_code) == (errors.Refused, "odd", 3)
+    assert (type(again), again.code, again.exit_code) == (errors.AccessDeniedError, "odd", 3)
 
 
 def test_bytes_that_are_no_such_record_are_refused() -> None:

@@ -16,10 +16,10 @@ import joblib
 import pytest
 import pytest_asyncio
 
+from console.access.admission import missing_layers, require_layers
 from console.config import STORE_DIR
 from console.engine.rooms import Engine
-from console.errors import BadInput, ConsoleError, NeedsReview, Refused
-from console.loading.admission import missing_layers, require_layers
+from console.errors import AccessDeniedError, ConsoleError, InputError, NeedsReviewError
 from console.records import Json, Judgement, Layer, Verdict
 from tests.loading.conftest import model
 from tests.warm import Opening
@@ -48,7 +48,7 @@ def results(engine: Engine, action: str) -> list[str]:
 
 
 async def test_a_policy_changed_while_the_store_is_open_counts_at_the_next_load(quiet: Engine, store: Path) -> None:
-    with pytest.raises(NeedsReview):
+    with pytest.raises(NeedsReviewError):
         await quiet.models.load("review.pkl")
     path = say(store / STORE_DIR, f'trusted = ["{NAME}"]\n')
     await quiet.models.load("review.pkl")
@@ -58,10 +58,10 @@ async def test_a_policy_changed_while_the_store_is_open_counts_at_the_next_load(
     assert report.judgement.verdict is Verdict.SAFE
     await quiet.models.unload("review.pkl")
     path.write_text("trusted = [")
-    with pytest.raises(BadInput, match=r"policy\.toml"):
+    with pytest.raises(InputError, match=r"policy\.toml"):
         await quiet.models.load("review.pkl")
     path.unlink()
-    with pytest.raises(NeedsReview):
+    with pytest.raises(NeedsReviewError):
         await quiet.models.load("review.pkl")
     assert results(quiet, "policy") == [
         "the store's policy is followed from now on",
@@ -75,9 +75,9 @@ async def test_a_strangers_policy_trusts_nothing_and_is_told_of(store: Path, iso
     os.chown(path, 12345, 12345)
     engine = await opening(store, watch=False)
     try:
-        with pytest.raises(NeedsReview):
+        with pytest.raises(NeedsReviewError):
             await engine.models.load("review.pkl")
-        with pytest.raises(NeedsReview, match="is not pinned"):
+        with pytest.raises(NeedsReviewError, match="is not pinned"):
             await engine.models.load("a.joblib")
         report = await engine.artifacts.report("review.pkl")
         assert "policy-not-followed" in {reason.code for reason in report.judgement.reasons}
@@ -93,7 +93,7 @@ async def test_a_strangers_policy_trusts_nothing_and_is_told_of(store: Path, iso
 
 async def test_a_demanded_pin_keeps_out_what_is_safe_until_somebody_accepts_it(quiet: Engine, store: Path) -> None:
     say(store / STORE_DIR, "[require]\npin = true\n")
-    with pytest.raises(NeedsReview, match="is not pinned") as caught:
+    with pytest.raises(NeedsReviewError, match="is not pinned") as caught:
         await quiet.models.load("a.joblib")
     assert "--accept" in str(caught.value.hint)
     await quiet.models.load("a.joblib", accept="our nightly job wrote it")
@@ -101,11 +101,11 @@ async def test_a_demanded_pin_keeps_out_what_is_safe_until_somebody_accepts_it(q
     await quiet.models.load("a.joblib")
     await quiet.models.unload("a.joblib")
     joblib.dump(model(1), store / "a.joblib")
-    with pytest.raises(NeedsReview, match="is not pinned"):
+    with pytest.raises(NeedsReviewError, match="is not pinned"):
         await quiet.models.load("a.joblib")
     assert any(text.startswith("a.joblib is not pinned") for text in results(quiet, "load"))
     plan = quiet.updates.plan("a.joblib", data=str(store / "rows.npy"), target="y")
-    with pytest.raises(NeedsReview, match="is not pinned"):
+    with pytest.raises(NeedsReviewError, match="is not pinned"):
         await quiet.updates.run(plan)
 
 
@@ -115,17 +115,17 @@ async def test_a_demanded_signature_keeps_out_what_nobody_signed(quiet: Engine, 
 
     public = generate(isolated / "key.pem")
     say(isolated / "config" / "model-console", "[require]\nsignature = true\n")
-    with pytest.raises(Refused, match="names no key"):
+    with pytest.raises(AccessDeniedError, match="names no key"):
         await quiet.models.load("a.joblib")
     say(isolated / "config" / "model-console", f'[require]\nsignature = true\n[signing]\nkeys = ["{public}"]\n')
-    with pytest.raises(Refused, match="none of its keys signed") as caught:
+    with pytest.raises(AccessDeniedError, match="none of its keys signed") as caught:
         await quiet.models.load("a.joblib", accept="please")
-    assert not isinstance(caught.value, NeedsReview)
+    assert not isinstance(caught.value, NeedsReviewError)
     assert "model-console sign" in str(caught.value.hint)
     await quiet.signing.sign("a.joblib", isolated / "key.pem")
     await quiet.models.load("a.joblib")
     joblib.dump(model(1), store / "a.joblib")
-    with pytest.raises(Refused, match="none of its keys signed"):
+    with pytest.raises(AccessDeniedError, match="none of its keys signed"):
         await quiet.models.reload("a.joblib")
 
 
@@ -137,7 +137,7 @@ def test_a_review_never_runs_without_a_mandatory_layer() -> None:
     mandatory = frozenset(["landlock", "seccomp"])
     require_layers("m.pkl", REVIEW, {"landlock": ON, "seccomp": ON}, mandatory)
     require_layers("m.pkl", SAFE, {"landlock": OFF}, mandatory)
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(AccessDeniedError) as caught:
         require_layers("m.pkl", REVIEW, {"landlock": OFF, "seccomp": ON}, mandatory)
     assert "m.pkl is not loaded" in caught.value.message
     assert "the mandatory layer landlock (this kernel has none)" in caught.value.message
@@ -152,7 +152,7 @@ async def test_a_layer_switched_off_stops_a_review_and_is_told_of_with_what_is_s
     engine = await opening(store, watch=False)
     engine._launcher.sandbox = replace(engine._launcher.sandbox, **{layer: False})  # type: ignore[arg-type]
     try:
-        with pytest.raises(Refused, match=f"mandatory layer {layer}"):
+        with pytest.raises(AccessDeniedError, match=f"mandatory layer {layer}"):
             await engine.models.load("review.pkl", accept="our own")
         assert engine.models.view("review.pkl") is None
         view = await engine.models.load("a.joblib")
@@ -266,7 +266,7 @@ def _nothing_told(isolated: Path, store: Path) -> None:
 
 
 async def test_every_refusal_names_what_it_is_about(quiet: Engine) -> None:
-    with pytest.raises(NeedsReview):
+    with pytest.raises(NeedsReviewError):
         await quiet.models.load("review.pkl")
     (entry,) = quiet.book.entries()
     assert entry.action == "load"

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from console.access.recipes import Recipes
 from console.config import state_dir
-from console.errors import Failed
-from console.loading.chosen import Chosen
-from console.loading.recipes import Recipes
+from console.errors import OperationError
+from console.recipes.chosen import Chosen
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_what_cannot_be_written_down_is_remembered_until_one_leaves(store: Path)
     state_dir().parent.mkdir(parents=True)
     state_dir().write_text("a file where the directory should be")
     chosen = Chosen(store)
-    with pytest.raises(Failed, match="until you leave"):
+    with pytest.raises(OperationError, match="until you leave"):
         asyncio.run(chosen.keep("m.joblib", str(store / "rows.csv"), "y"))
     assert chosen.follow("m.joblib") is not None
 

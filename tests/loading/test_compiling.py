@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from backends.core.inspection import NameUse
+from backends.core.inspection import GlobalRef
 from console.engine.rooms import Engine
-from console.loading.compiling import may_compile
 from console.records import Inspection
+from console.serving.compiling import may_compile
 from tests.loading.conftest import model
 
 
@@ -26,7 +26,7 @@ from tests.loading.conftest import model
     ],
 )
 def test_what_a_file_names_decides(modules: tuple[str, ...], may: bool) -> None:
-    names = tuple(NameUse(module, "Thing", 0) for module in modules)
+    names = tuple(GlobalRef(module, "Thing", 0) for module in modules)
     assert may_compile(Inspection("pickle", names=names)) == may
 
 

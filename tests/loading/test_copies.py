@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from console.engine.rooms import Engine
-from console.errors import Failed, Usage
+from console.errors import OperationError, UsageError
 from console.records import WorkerState, WorkerView
 from tests.loading.conftest import model, until
 
@@ -93,7 +93,7 @@ async def test_a_content_that_changed_gets_no_copy_until_it_is_reloaded(engine: 
     await engine.models.load("a.joblib")
     joblib.dump(model(5), store / "new")
     os.replace(store / "new", store / "a.joblib")
-    with pytest.raises(Failed, match="has changed"):
+    with pytest.raises(OperationError, match="has changed"):
         await engine.models.set_copies("a.joblib", 2)
     assert len(pids(engine)) == 1
     await engine.models.reload("a.joblib")
@@ -105,9 +105,9 @@ async def test_a_content_that_changed_gets_no_copy_until_it_is_reloaded(engine: 
 
 
 async def test_numbers_that_cannot_be(engine: Engine) -> None:
-    with pytest.raises(Failed, match="not loaded"):
+    with pytest.raises(OperationError, match="not loaded"):
         await engine.models.set_copies("a.joblib", 2)
     await engine.models.load("a.joblib")
     for count in (0, 17):
-        with pytest.raises(Usage, match="between 1 and 16"):
+        with pytest.raises(UsageError, match="between 1 and 16"):
             await engine.models.set_copies("a.joblib", count)

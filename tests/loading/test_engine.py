@@ -15,9 +15,9 @@ import pytest
 
 from console.config import Settings
 from console.engine.rooms import Engine
-from console.errors import BadInput, ConsoleError, Failed, NeedsReview, Refused
-from console.loading import slot
+from console.errors import AccessDeniedError, ConsoleError, InputError, NeedsReviewError, OperationError
 from console.records import Json, Verdict, WorkerState
+from console.serving import slot
 from tests.loading.conftest import model, until
 
 
@@ -45,7 +45,7 @@ async def test_several_models_answer_side_by_side(engine: Engine) -> None:
 
 
 async def test_what_needs_review_loads_on_a_recorded_yes_only(engine: Engine, store: Path) -> None:
-    with pytest.raises(NeedsReview, match=r"ipaddress\.IPv4Address"):
+    with pytest.raises(NeedsReviewError, match=r"ipaddress\.IPv4Address"):
         await engine.models.load("review.pkl")
     assert engine.models.view("review.pkl") is None
     await engine.models.load("review.pkl", accept="our own")
@@ -69,9 +69,9 @@ async def test_blocked_and_damaged_files_are_refused_and_not_run(engine: Engine,
 
     (store / "evil.pkl").write_bytes(pickle.dumps(Payload()))
     (store / "cut.pkl").write_bytes((store / "b.pkl").read_bytes()[:-40])
-    with pytest.raises(Refused, match="blocked"):
+    with pytest.raises(AccessDeniedError, match="blocked"):
         await engine.models.load("evil.pkl", accept="please")
-    with pytest.raises(BadInput, match="damaged"):
+    with pytest.raises(InputError, match="damaged"):
         await engine.models.load("cut.pkl")
     assert not marker.exists()
 
@@ -153,7 +153,7 @@ async def test_a_store_that_vanishes_keeps_its_rows_and_workers(engine: Engine, 
 
 async def test_without_an_older_version_there_is_nothing_to_roll_back_to(engine: Engine, store: Path) -> None:
     before = (store / "a.joblib").read_bytes()
-    with pytest.raises(BadInput):
+    with pytest.raises(InputError):
         await engine.updates.rollback("a.joblib")
     assert (store / "a.joblib").read_bytes() == before
 
@@ -191,7 +191,7 @@ async def test_a_probe_measures_and_survives_the_death_of_its_worker(engine: Eng
 
 
 async def test_a_question_to_what_is_not_loaded_says_what_to_do(engine: Engine) -> None:
-    with pytest.raises(Failed, match="not loaded"):
+    with pytest.raises(OperationError, match="not loaded"):
         await engine.questions.predict("a.joblib", rows=[[0.0, 0.0, 0.0]])
 
 

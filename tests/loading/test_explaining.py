@@ -11,10 +11,10 @@ from typing import Any
 
 import joblib
 
+from console.catalog.catalog import row_of
 from console.config import Settings
 from console.engine.rooms import Engine
 from console.records import Event, Explanation, Verdict
-from console.store.catalog import row_of
 from tests.loading.conftest import model, until
 from tests.warm import Opening
 

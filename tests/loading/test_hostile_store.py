@@ -13,11 +13,11 @@ import pytest
 
 from console.config import STORE_DIR, Settings
 from console.engine.rooms import Engine
-from console.errors import ConsoleError, Failed, Refused
-from console.store.journal import MOST_TOLD, Operation, encode
-from console.store.own_files import HISTORY, OwnFiles, artifact_key
-from console.store.recovery import damaged, recover
-from console.store.roots import place_of
+from console.errors import AccessDeniedError, ConsoleError, OperationError
+from console.files.roots import place_of
+from console.files.state_dir import HISTORY, OwnFiles, artifact_key
+from console.versions.journal import MOST_TOLD, Operation, encode
+from console.versions.recovery import damaged, recover
 from tests.cli.conftest import run as run
 from tests.cli.running import Run
 from tests.loading.conftest import model, until
@@ -76,7 +76,7 @@ async def test_the_console_does_not_run_it_either(booby: Path, marker: Path, iso
         )
         joblib.dump(model(1), booby / "a.joblib")
         await until(engine, lambda: any("through the store" in one.text for one in engine.bus.recent()))
-        with pytest.raises(Refused, match="through the store"):
+        with pytest.raises(AccessDeniedError, match="through the store"):
             await engine.models.reload("a.joblib")
     finally:
         await engine.close()
@@ -91,7 +91,7 @@ async def test_what_the_users_own_policy_lists_may_be_run(booby: Path, marker: P
     try:
         with pytest.raises(ConsoleError) as caught:
             await engine.models.load("a.joblib")
-        assert not isinstance(caught.value, Refused)
+        assert not isinstance(caught.value, AccessDeniedError)
     finally:
         await engine.close()
     assert marker.exists()  # noqa: ASYNC240
@@ -223,7 +223,7 @@ def test_a_history_directory_that_is_a_link_gets_nothing(store: Path, tmp_path: 
     with OwnFiles(store, create=True):
         (store / STORE_DIR / HISTORY).symlink_to(target)
         (store / STORE_DIR / "journal.jsonl").write_bytes(encode(STEP))
-    with pytest.raises(Failed):
+    with pytest.raises(OperationError):
         recover(store)
     assert os.listdir(target) == ["policy.toml"]
 

@@ -12,9 +12,9 @@ import pytest_asyncio
 
 from console.config import Sealing, Settings
 from console.engine.rooms import Engine
-from console.errors import BadInput, Failed, Refused
+from console.errors import AccessDeniedError, InputError, OperationError
 from console.records import Verdict
-from console.trust import identity
+from console.trust import age_keys
 from tests.loading.conftest import until
 from tests.warm import Opening
 
@@ -34,7 +34,7 @@ async def test_it_is_read_and_judged_anew_though_the_file_is_the_same(quiet: Eng
     assert second is not first
     assert second.judgement.verdict is Verdict.SAFE
     assert await quiet.artifacts.report("a.joblib") is second
-    with pytest.raises(BadInput):
+    with pytest.raises(InputError):
         await quiet.artifacts.inspect("missing.joblib")
 
 
@@ -56,7 +56,7 @@ async def test_a_file_that_nobody_noticed_is_read_as_it_is_now(store: Path, isol
         assert report.artifact.size == 40
         await until(engine, lambda: verdict() is Verdict.DAMAGED)
         (store / "b.pkl").unlink()
-        with pytest.raises(BadInput):
+        with pytest.raises(InputError):
             await engine.artifacts.inspect("b.pkl")
         await until(engine, lambda: engine.artifacts.row("b.pkl") is None)
     finally:
@@ -68,7 +68,7 @@ async def test_before_anything_is_sealed_it_is_known_for_whom_and_with_what(
 ) -> None:
     engine = await opening(store, watch=False)
     try:
-        with pytest.raises(Refused, match="nothing says for whom") as refused:
+        with pytest.raises(AccessDeniedError, match="nothing says for whom") as refused:
             await engine.at_rest.check()
         assert "config.toml" in str(refused.value.hint)
     finally:
@@ -76,12 +76,12 @@ async def test_before_anything_is_sealed_it_is_known_for_whom_and_with_what(
     engine = await opening(store, Settings(warm=False, sealing=Sealing(recipients=("age1x",))), watch=False)
     try:
         await engine.at_rest.check()
-        monkeypatch.setattr(identity, "find_spec", lambda _: None)
-        with pytest.raises(Failed, match="pyrage, which is not installed") as failed:
+        monkeypatch.setattr(age_keys, "find_spec", lambda _: None)
+        with pytest.raises(OperationError, match="pyrage, which is not installed") as failed:
             await engine.at_rest.check()
         assert "pip install" in str(failed.value.hint)
         engine.book.why_read_only = "it was asked for"
-        with pytest.raises(Refused, match="read-only"):
+        with pytest.raises(AccessDeniedError, match="read-only"):
             await engine.at_rest.check()
     finally:
         await engine.close()

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from console.engine.rooms import Engine
-from console.errors import Refused
+from console.errors import AccessDeniedError
 from console.records import Draft, UpdatePlan
 from console.trust.roles import NEEDS, Permission, Role
 from tests.warm import Opening
@@ -58,7 +58,7 @@ async def test_who_may_only_view_has_nothing_done(quiet: Engine, tmp_path: Path)
     quiet.book._permission = Permission(Role.VIEW, "ada", {}, "the policy")
     for name, calls in ASKED.items():
         for call in calls:
-            with pytest.raises(Refused, match="ada may view only"):
+            with pytest.raises(AccessDeniedError, match="ada may view only"):
                 await call(quiet, tmp_path / "out")
         refused = [entry for entry in quiet.book.entries() if entry.action == name]
         assert [entry.result.startswith("refused: ada") for entry in refused] == [True] * len(calls), name
@@ -69,6 +69,6 @@ async def test_who_may_only_view_has_nothing_done(quiet: Engine, tmp_path: Path)
 async def test_a_console_that_is_read_only_changes_nothing(quiet: Engine, tmp_path: Path) -> None:
     quiet.book.why_read_only = "it was asked for"
     for call in (*CHANGES, ASKED["update"][0]):
-        with pytest.raises(Refused, match="this console is read-only: it was asked for"):
+        with pytest.raises(AccessDeniedError, match="this console is read-only: it was asked for"):
             await call(quiet, tmp_path / "out")
     assert not quiet._launcher.children

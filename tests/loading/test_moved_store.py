@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from console.config import Settings
 from console.engine.rooms import Engine
-from console.errors import ConsoleError, Refused
+from console.errors import AccessDeniedError, ConsoleError
 from tests.loading.conftest import model, until
 from tests.store.test_links import turn
 from tests.warm import Opening
@@ -72,7 +72,7 @@ async def test_the_new_place_is_judged_by_its_own_policy(moving: Engine, isolate
     (own / "policy.toml").write_text("[require]\npin = true\n")
     turn(isolated / "current", "v2")
     await until(moving, lambda: paths(moving) == ["a.joblib", "c.joblib"])
-    with pytest.raises(Refused, match="is not pinned"):
+    with pytest.raises(AccessDeniedError, match="is not pinned"):
         await moving.models.load("c.joblib")
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from console.loading.facts import CannotInspect
-from console.loading.inspecting import inspect_in
+from console.inspection.inspecting import inspect_in
+from console.inspection.service import CannotInspect
 from console.records import Verdict
 from console.worker.inspector import Inspectors
 from console.worker.launcher import Launcher

@@ -15,7 +15,7 @@ import sklearn
 from console.config import Settings
 from console.engine.rooms import Engine
 from console.errors import ConsoleError
-from console.records import Outcome, ProbePlan
+from console.records import Prediction, ProbePlan
 from tests.old_models import old_models
 from tests.warm import Opening
 
@@ -79,7 +79,7 @@ async def test_a_forest_whose_shares_are_counts_gives_no_answer_at_all(old: Engi
 )
 async def test_where_it_fails_the_version_is_named(old: Engine, name: str, words: str) -> None:
 
-    async def answer() -> Outcome:
+    async def answer() -> Prediction:
         await old.models.load(name)
         data = str((old.root / name).with_suffix(".csv"))
         return await old.questions.predict(name, data=data, target="y", stop=4)

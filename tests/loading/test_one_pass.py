@@ -22,10 +22,10 @@ import pytest_asyncio
 from console.config import Settings
 from console.engine.rooms import Engine
 from console.errors import ConsoleError
-from console.loading.facts import Judged
-from console.loading.inspecting import plan_in
+from console.files import freezing
+from console.inspection.inspecting import plan_in
+from console.inspection.service import Judged
 from console.records import Inspection, Json, Verdict
-from console.store import freezing
 from tests.loading import test_race
 from tests.loading.conftest import model
 from tests.loading.test_race import WAYS, Twins, changed, load_here, race

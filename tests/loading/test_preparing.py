@@ -7,12 +7,12 @@ from typing import Any
 import joblib
 import pytest
 
+from console.catalog import prefetcher
+from console.catalog.artifact_rows import ArtifactRows
+from console.catalog.prefetcher import Prefetcher
 from console.engine.rooms import Engine
-from console.errors import BadInput
-from console.loading import preparing
-from console.loading.facts import Judged
-from console.loading.preparing import Preparing
-from console.loading.shelf import Shelf
+from console.errors import InputError
+from console.inspection.service import Judged
 from console.records import Artifact, FileIdentity, Verdict
 from tests.loading.conftest import model, until
 
@@ -27,7 +27,7 @@ class Seals:
     async def __call__(self, path: str) -> Judged:
         self.asked.append(path)
         self.heard.set()
-        raise BadInput(f"{path} is not there")
+        raise InputError(f"{path} is not there")
 
     async def hear(self) -> None:
         async with asyncio.timeout(20):
@@ -40,10 +40,10 @@ def row(path: str, size: int = 10, verdict: Verdict | None = Verdict.SAFE, *, se
 
 
 async def test_who_passes_by_prepares_nothing_and_who_stays_prepares_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preparing, "REST_S", 0.01)
-    shelf, seals = Shelf(), Seals()
+    monkeypatch.setattr(prefetcher, "REST_S", 0.01)
+    shelf, seals = ArtifactRows(), Seals()
     shelf.put([row("a"), row("b"), row("c")])
-    found = Preparing(shelf, seals)
+    found = Prefetcher(shelf, seals)
     for path in ("a", "b", "c", "c"):
         found.look_at(path)
     await seals.hear()
@@ -64,10 +64,10 @@ async def test_who_passes_by_prepares_nothing_and_who_stays_prepares_once(monkey
 async def test_what_is_not_safe_or_large_or_sealed_is_left_alone(
     other: Artifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(preparing, "REST_S", 0.01)
-    shelf, seals = Shelf(), Seals()
+    monkeypatch.setattr(prefetcher, "REST_S", 0.01)
+    shelf, seals = ArtifactRows(), Seals()
     shelf.put([other, row("b")])
-    found = Preparing(shelf, seals)
+    found = Prefetcher(shelf, seals)
     for path in ("x", "no such path"):
         found.look_at(path)
         assert found._timer is None

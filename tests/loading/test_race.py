@@ -23,10 +23,10 @@ from backends.core.errors import Damaged
 from backends.core.frozen import Frozen
 from console.config import Settings
 from console.engine.rooms import Engine
-from console.errors import Conflict, ConsoleError
-from console.loading.facts import Facts, Judged
+from console.errors import ConflictError, ConsoleError
+from console.files.snapshot import digest_of
+from console.inspection.service import InspectionService, Judged
 from console.records import Verdict
-from console.store.sealed import digest_of
 from console.worker.limits import SandboxPlan
 from tests.loading import swapping
 from tests.loading.conftest import model
@@ -104,7 +104,7 @@ def load_here(judged: Judged) -> Any:
     return registry.load(source, judged.inspection.format).model
 
 
-async def one_try(facts: Facts) -> str:
+async def one_try(facts: InspectionService) -> str:
     """Judge what stands at the name, and load it if it is safe; what came of it in a word."""
     try:
         judged = await facts.seal("m.joblib", to_load=True)
@@ -262,7 +262,7 @@ async def a_worker_whose_file_changed_meanwhile_is_ended(opened: Engine, twins: 
 async def a_file_that_shrank_before_it_was_loaded(opened: Engine, twins: Twins) -> None:
     judged = await opened._facts.seal("m.joblib")
     changed(twins, "truncated")
-    with judged.bytes, pytest.raises(Conflict, match="shrank underneath"):
+    with judged.bytes, pytest.raises(ConflictError, match="shrank underneath"):
         await opened._starter.start_judged("m.joblib", judged, "[0]", {})
 
 

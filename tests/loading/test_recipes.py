@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from console.errors import BadInput
-from console.loading.recipes import Recipes
+from console.access.recipes import Recipes
+from console.errors import InputError
 
 
 def test_a_recipe_is_read_once_and_again_when_its_file_changed(tmp_path: Path) -> None:
@@ -27,6 +27,6 @@ def test_a_broken_recipe_is_told_every_time_and_defaults_stand_in_where_nobody_l
     (tmp_path / "a.recipe.toml").write_text("[data\n")
     recipes = Recipes(tmp_path)
     for _ in range(2):
-        with pytest.raises(BadInput):
+        with pytest.raises(InputError):
             recipes.of("a.joblib")
     assert recipes.or_default("a.joblib").data.target is None

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from console.loading import doctor
-from console.loading.doctor import examine
-from console.loading.remedies import next_steps
+from console.doctor import doctor
+from console.doctor.doctor import examine
+from console.doctor.remedies import next_steps
 from console.records import LAYERS, Layer
-from console.worker.identity import GIVES_NO_RIGHTS, TRIAL
+from console.worker.child_user import GIVES_NO_RIGHTS, TRIAL
 from console.worker.launcher import Launcher
 
 OFF = Layer(False, "not to be had")

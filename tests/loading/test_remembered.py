@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from backends.core.inspection import ArrayInfo, Inspection
-from console.loading.facts import CannotInspect
-from console.loading.remembered import Remembered, weight
+from console.files.opening import open_artifact
+from console.files.snapshot import Snapshot, digest_of, seal
+from console.inspection.cache import InspectionCache, weight
+from console.inspection.service import CannotInspect
 from console.records import Verdict
-from console.store.opening import open_artifact
-from console.store.sealed import SealedBytes, digest_of, seal
 
-Sealing = Callable[[bytes, str], SealedBytes]
+Sealing = Callable[[bytes, str], Snapshot]
 
 
 class Inspector:
@@ -24,7 +24,7 @@ class Inspector:
         self.asked: list[str] = []
         self.complete = True
 
-    async def __call__(self, content: SealedBytes) -> Inspection:
+    async def __call__(self, content: Snapshot) -> Inspection:
         self.asked.append(content.name)
         data = os.pread(content.fd, content.size, 0)
         if data == b"trouble":
@@ -37,7 +37,7 @@ class Inspector:
 def sealing(tmp_path: Path) -> Sealing:
     """Seals a file of these bytes and this name."""
 
-    def sealed(data: bytes, name: str) -> SealedBytes:
+    def sealed(data: bytes, name: str) -> Snapshot:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(data)
         with open_artifact(tmp_path, name) as opened:
@@ -48,7 +48,7 @@ def sealing(tmp_path: Path) -> Sealing:
 
 async def test_equal_bytes_are_inspected_once_and_others_anew(sealing: Sealing) -> None:
     inspector = Inspector()
-    remembered = Remembered(inspector)
+    remembered = InspectionCache(inspector)
     found = []
     for data, name in ((b"first", "a.pkl"), (b"first", "b/a.pkl"), (b"other", "a.pkl"), (b"first", "a.pkl")):
         with sealing(data, name) as content:
@@ -59,7 +59,7 @@ async def test_equal_bytes_are_inspected_once_and_others_anew(sealing: Sealing) 
 
 async def test_the_name_counts_since_findings_tell_of_it(sealing: Sealing) -> None:
     inspector = Inspector()
-    remembered = Remembered(inspector)
+    remembered = InspectionCache(inspector)
     for name in ("a.pkl", "a.h5"):
         with sealing(b"first", name) as content:
             await remembered(content)
@@ -68,7 +68,7 @@ async def test_the_name_counts_since_findings_tell_of_it(sealing: Sealing) -> No
 
 async def test_the_file_counts_as_it_was_copied_whatever_its_times_say(tmp_path: Path, sealing: Sealing) -> None:
     inspector = Inspector()
-    remembered = Remembered(inspector)
+    remembered = InspectionCache(inspector)
     with sealing(b"good", "a.pkl") as content:
         await remembered(content)
     before = os.stat(tmp_path / "a.pkl")
@@ -84,7 +84,7 @@ async def test_what_its_digest_does_not_vouch_for_is_inspected_each_time(
     sealing: Sealing, change: dict[str, object]
 ) -> None:
     inspector = Inspector()
-    remembered = Remembered(inspector)
+    remembered = InspectionCache(inspector)
     with sealing(b"first", "a.pkl") as content:
         await remembered(content)
         await remembered(replace(content, **change))  # type: ignore[arg-type]
@@ -93,7 +93,7 @@ async def test_what_its_digest_does_not_vouch_for_is_inspected_each_time(
 
 async def test_what_was_cut_short_or_failed_is_not_kept(sealing: Sealing) -> None:
     inspector = Inspector()
-    remembered = Remembered(inspector)
+    remembered = InspectionCache(inspector)
     inspector.complete = False
     with sealing(b"first", "a.pkl") as content:
         await remembered(content)
@@ -109,12 +109,12 @@ async def test_no_more_is_kept_than_the_limit_allows(sealing: Sealing) -> None:
     inspector = Inspector()
     with sealing(b"a", "a") as a, sealing(b"b", "b") as b:
         once = weight(await inspector(a), 1 << 20) + len(a.plan)
-        remembered = Remembered(inspector, limit=once + 10)
+        remembered = InspectionCache(inspector, limit=once + 10)
         inspector.asked.clear()
         for content in (a, a, b, b, a):
             await remembered(content)
     assert inspector.asked == ["a", "b", "a"]
-    small = Remembered(inspector, limit=10)
+    small = InspectionCache(inspector, limit=10)
     with sealing(b"a", "a") as a:
         await small(a)
     assert small._weight == 0

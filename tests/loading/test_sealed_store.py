@@ -16,12 +16,12 @@ import pytest
 from pyrage import decrypt, encrypt, x25519
 
 from console.config import Sealing, Settings
-from console.errors import BadInput, ConsoleError, NeedsReview, Refused
+from console.errors import AccessDeniedError, ConsoleError, InputError, NeedsReviewError
+from console.files.opening import open_artifact
+from console.files.snapshot import digest_of
+from console.inspection.seen import SeenContents
 from console.records import Json, Verdict
-from console.store.opening import open_artifact
-from console.store.sealed import digest_of
-from console.store.seen import SeenContents
-from console.trust.identity import generate_identity
+from console.trust.age_keys import generate_identity
 from tests.loading.conftest import model, until
 from tests.warm import Opening
 
@@ -98,7 +98,7 @@ async def test_without_an_identity_it_says_what_to_name(root: Path, settings: Se
     engine = await opening(root, Settings(warm=False), watch=False)
     try:
         rows = {row.path: row for row in await engine.artifacts.scan()}
-        with pytest.raises(BadInput, match=r"unsupported: it is sealed; name an identity file in .*config\.toml"):
+        with pytest.raises(InputError, match=r"unsupported: it is sealed; name an identity file in .*config\.toml"):
             await engine.models.load("a.joblib.age")
         report = await engine.artifacts.report("a.joblib.age", digest=True)
     finally:
@@ -133,7 +133,7 @@ async def test_an_identity_that_cannot_serve_is_named_with_the_reason(
         )
         try:
             report = await engine.artifacts.report("a.joblib.age")
-            with pytest.raises(BadInput):
+            with pytest.raises(InputError):
                 await engine.models.load("a.joblib.age")
         finally:
             await engine.close()
@@ -152,7 +152,7 @@ async def test_cut_and_changed_files_are_damaged(root: Path, settings: Settings,
         rows = {row.path: row for row in await engine.artifacts.scan()}
         for name in ("cut", "cut1", "changed"):
             assert rows[f"{name}.joblib.age"].verdict is Verdict.DAMAGED, name
-            with pytest.raises(BadInput, match="damaged"):
+            with pytest.raises(InputError, match="damaged"):
                 await engine.models.load(f"{name}.joblib.age")
     finally:
         await engine.close()
@@ -178,9 +178,9 @@ async def test_what_is_inside_is_judged_as_if_it_lay_open(
         assert rows["evil.pkl.age"].verdict is Verdict.BLOCKED
         assert rows["text.age"].verdict is Verdict.UNSUPPORTED
         assert rows["twice.pkl.age"].verdict is Verdict.UNSUPPORTED
-        with pytest.raises(Refused, match="blocked"):
+        with pytest.raises(AccessDeniedError, match="blocked"):
             await engine.models.load("evil.pkl.age", accept="please")
-        with pytest.raises(NeedsReview, match=r"ipaddress\.IPv4Address"):
+        with pytest.raises(NeedsReviewError, match=r"ipaddress\.IPv4Address"):
             await engine.models.load("review.pkl.age")
         view = await engine.models.load("review.pkl.age", accept="our own")
         accepted = next(entry for entry in engine.book.entries() if entry.action == "accept")
@@ -250,7 +250,7 @@ async def test_an_update_that_could_not_be_kept_sealed_is_refused_before_it_is_t
 ) -> None:
     engine = await opening(root, replace(settings, sealing=replace(settings.sealing, recipients=())), watch=False)
     try:
-        with pytest.raises(Refused, match="nothing says for whom"):
+        with pytest.raises(AccessDeniedError, match="nothing says for whom"):
             await engine.updates.run(engine.updates.plan("a.joblib.age"))
         assert not [entry for entry in engine.book.entries() if entry.result == "intent"]
     finally:
@@ -260,7 +260,7 @@ async def test_an_update_that_could_not_be_kept_sealed_is_refused_before_it_is_t
     )
     engine = await opening(root, settings, watch=False)
     try:
-        with pytest.raises(Refused, match="a training command would write its candidate open"):
+        with pytest.raises(AccessDeniedError, match="a training command would write its candidate open"):
             await engine.updates.run(engine.updates.plan("a.joblib.age"))
     finally:
         await engine.close()
@@ -273,7 +273,7 @@ async def test_it_is_written_open_only_outside_of_the_store(
     try:
         for out in (root / "a.h5", root / "sub" / ".." / "a.h5"):
             (root / "sub").mkdir(exist_ok=True)
-            with pytest.raises(Refused, match="would write it open into the store"):
+            with pytest.raises(AccessDeniedError, match="would write it open into the store"):
                 await engine.updates.convert("a.joblib.age", "hdf5", out)
         done = await engine.updates.convert("a.joblib.age", "hdf5", tmp_path / "a.h5")
         assert "converted, open" in [one for one in engine.book.entries() if one.action == "unseal"][-1].result
@@ -296,9 +296,9 @@ async def test_sealing_keeps_the_mode_and_replaces_only_what_was_read(
         assert path == root / "open.joblib.age"
         assert path.stat().st_mode & 0o777 == 0o640
         assert opened(path, settings) == content
-        with pytest.raises(BadInput, match="is sealed already"):
+        with pytest.raises(InputError, match="is sealed already"):
             await engine.at_rest.seal("open.joblib.age", settings.sealing.recipients)
-        with pytest.raises(BadInput, match="no recipient"):
+        with pytest.raises(InputError, match="no recipient"):
             await engine.at_rest.seal("rows.npy", ["age1nobody"])
         with pytest.raises(ConsoleError, match="is not sealed"):
             await engine.at_rest.unseal("rows.npy", None, root / "x")

@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from console.config import config_dir
 from console.engine.rooms import Engine
-from console.errors import Refused
+from console.errors import AccessDeniedError
 from console.records import Event
 from console.trust.signing import generate
 from tests.warm import Opening
@@ -38,15 +38,15 @@ async def engine(store: Path, key: Path, opening: Opening) -> AsyncIterator[Engi
 
 
 async def test_only_what_is_signed_as_it_is_now_is_loaded(engine: Engine, store: Path, key: Path) -> None:
-    with pytest.raises(Refused, match="demands a signature"):
+    with pytest.raises(AccessDeniedError, match="demands a signature"):
         await engine.models.load("a.joblib")
-    with pytest.raises(Refused, match="demands a signature"):
+    with pytest.raises(AccessDeniedError, match="demands a signature"):
         await engine.updates.run(engine.updates.plan("a.joblib"))
     await engine.signing.sign("a.joblib", key)
     await engine.models.load("a.joblib")
     await engine.models.unload("a.joblib")
     os.replace(store / "b.pkl", store / "a.joblib")
-    with pytest.raises(Refused, match="demands a signature"):
+    with pytest.raises(AccessDeniedError, match="demands a signature"):
         await engine.models.load("a.joblib")
 
 
@@ -64,7 +64,7 @@ async def test_a_promoted_content_waits_for_its_signature_and_the_old_one_answer
     assert view is not None
     assert view.digest == before.digest
     assert (await engine.questions.predict("a.joblib", rows=[[5.0, 0.0, 0.0]])).rows == 1
-    with pytest.raises(Refused, match="demands a signature"):
+    with pytest.raises(AccessDeniedError, match="demands a signature"):
         await engine.models.reload("a.joblib")
     await engine.signing.sign("a.joblib", key)
     assert (await engine.models.reload("a.joblib")).digest == version.digest

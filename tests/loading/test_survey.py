@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from console.errors import BadInput
-from console.loading import survey
-from console.loading.shelf import Shelf
-from console.loading.survey import Survey
+from console.catalog import survey
+from console.catalog.artifact_rows import ArtifactRows
+from console.catalog.survey import Survey
+from console.errors import InputError
 from console.records import Artifact, Judgement, Reason, Report, Verdict
 
 DAY = 86_400.0
@@ -21,7 +21,7 @@ class Desk:
     """Inspects what it is given, in turn, and says when; the first look waits until it may go on."""
 
     def __init__(self, rows: list[Artifact], width: int = 1) -> None:
-        self.shelf = Shelf()
+        self.shelf = ArtifactRows()
         self.shelf.put(rows)
         self.survey = Survey(self.shelf, self.inspect, width=width)
         self.order: list[str] = []
@@ -46,7 +46,7 @@ class Desk:
             self.in_vain.remove(path)
             return Report(row(path), None, Judgement(None, (Reason("not-inspected", "not inspected, because …"),)))
         if path.startswith("broken"):
-            raise BadInput(f"{path} cannot be read")
+            raise InputError(f"{path} cannot be read")
         found = self.shelf.get(path)
         assert found is not None
         empty = path.startswith("empty")

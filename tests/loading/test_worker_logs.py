@@ -14,8 +14,8 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 
 from console.engine.rooms import Engine
-from console.loading.worker_logs import CAP, LINES, LOGS, PIECES, WorkerLog, WorkerLogs
 from console.records import LogLine, LogPart, WorkerState
+from console.serving.worker_logs import CAP, LINES, LOGS, PIECES, WorkerLog, WorkerLogs
 from console.worker.log_text import LINE_CAP
 from tests.loading.conftest import until
 

@@ -10,7 +10,7 @@ import pytest
 from console.monitor.memory import read_once
 from console.monitor.probe import Prober
 from console.monitor.series import Recorder
-from console.records import Outcome, ProbePlan, ProbeState
+from console.records import Prediction, ProbePlan, ProbeState
 from console.records.words import growth_words
 from console.worker.launcher import Launcher
 from console.worker.model import Worker
@@ -37,7 +37,7 @@ async def driven(path: Path, expression: str) -> ProbeState:
             await worker.load(file.fileno(), "pickle")
         calls = 0
 
-        async def call(start: int, batch: int) -> Outcome:
+        async def call(start: int, batch: int) -> Prediction:
             nonlocal calls
             outcome = await worker.call_rows([[1]])
             calls += 1

@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
-from console.errors import Failed
+from console.errors import OperationError
 from console.monitor.probe import Prober
 from console.monitor.series import Recorder
-from console.records import Memory, Outcome, ProbePlan, ProbeState
+from console.records import Memory, Prediction, ProbePlan, ProbeState
 from console.records.words import growth_words
 
 
@@ -32,15 +32,15 @@ class Stage:
         self.now += seconds
         await asyncio.sleep(0)
 
-    async def call(self, start: int, batch: int) -> Outcome:
+    async def call(self, start: int, batch: int) -> Prediction:
         self.sent.append((self.now, start, batch))
         self.now += self.cost
         number = len(self.sent)
         self.after(number)
         if self.fails(number):
-            raise Failed("the model raised")
+            raise OperationError("the model raised")
         milliseconds = 1000 * self.cost
-        return Outcome(batch, {}, milliseconds, milliseconds, score=self.score)
+        return Prediction(batch, {}, milliseconds, milliseconds, score=self.score)
 
     def prober(self, *, rate: float = 10.0, batch: int = 1, rows: int = 100) -> Prober:
         plan = ProbePlan("data.csv", rate=rate, batch=batch)
@@ -184,9 +184,9 @@ def test_stop_ends_it_and_says_why() -> None:
 async def test_stop_wakes_a_probe_that_waits_for_a_distant_request() -> None:
     answered = asyncio.Event()
 
-    async def call(start: int, batch: int) -> Outcome:
+    async def call(start: int, batch: int) -> Prediction:
         answered.set()
-        return Outcome(batch, {}, 1.0, 1.0)
+        return Prediction(batch, {}, 1.0, 1.0)
 
     prober = Prober(ProbePlan("x", rate=0.001), 5, call, Recorder())
     task = asyncio.create_task(prober.run())

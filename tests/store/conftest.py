@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from console.store import opening, sealed
+from console.files import opening, snapshot
 
 HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parent.parent
@@ -91,12 +91,12 @@ def store(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def content(tmp_path: Path) -> Callable[[bytes], sealed.SealedBytes]:
+def content(tmp_path: Path) -> Callable[[bytes], snapshot.Snapshot]:
     """Sealed bytes to publish; closed by whoever takes them."""
 
-    def make(data: bytes) -> sealed.SealedBytes:
+    def make(data: bytes) -> snapshot.Snapshot:
         (tmp_path / "candidate").write_bytes(data)
         with opening.open_artifact(tmp_path, "candidate") as opened:
-            return sealed.seal(opened)
+            return snapshot.seal(opened)
 
     return make

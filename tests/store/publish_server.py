@@ -12,9 +12,10 @@ import traceback
 from pathlib import Path
 
 from console.errors import ConsoleError
-from console.store import leavings, opening, publish, recovery, sealed
-from console.store.remove import remove_for
+from console.files import opening, snapshot
 from console.trust.audit import Audit
+from console.versions import leavings, publish, recovery
+from console.versions.remove import remove_for
 
 
 def act(request: dict[str, str]) -> None:
@@ -40,7 +41,7 @@ def change(request: dict[str, str]) -> None:
         publish.rollback(root, request["path"], int(request["content"]), promotion)
     else:
         source = Path(request["content"])
-        with opening.open_artifact(source.parent, source.name) as opened, sealed.seal(opened) as content:
+        with opening.open_artifact(source.parent, source.name) as opened, snapshot.seal(opened) as content:
             publish.publish(root, request["path"], content, promotion, replaces=request["replaces"] or None)
 
 
@@ -49,7 +50,7 @@ def seal(root: Path, path: str, source: Path, promotion: publish.Promotion) -> N
     with (
         opening.open_artifact(root, path) as opened,
         opening.open_artifact(source.parent, source.name) as other,
-        sealed.seal(other) as content,
+        snapshot.seal(other) as content,
     ):
         target = f"{path}.age"
 

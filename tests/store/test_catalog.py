@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from console.catalog.catalog import Catalog, Changes
+from console.files.root_guard import StoreOffline
 from console.records import Artifact
-from console.store.catalog import Catalog, Changes
-from console.store.presence import StoreOffline
 
 MODEL = pickle.dumps({"a": list(range(20))}, 4)
 

@@ -14,8 +14,8 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from console.config import state_dir
-from console.errors import BadInput
-from console.store import publish
+from console.errors import InputError
+from console.versions import publish
 from tests.cli.conftest import run
 from tests.cli.running import Run
 from tests.store.conftest import needs_strace
@@ -96,7 +96,7 @@ class Sweep:
         """The other content can be promoted, where it was ever in place."""
         other = OLD if live == NEW else NEW
         if digest(other) not in versions:
-            with pytest.raises(BadInput, match="no older version"):
+            with pytest.raises(InputError, match="no older version"):
                 publish.rollback(root, PATH, None, ME)
             return
         if self.points % SELDOM == 0:

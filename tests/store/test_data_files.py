@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from console.store.data_files import NearestFirst, completed, completions, identity_at, moved_to, typed_path
-from console.store.kinds import is_named_as_data
+from console.files.data_files import NearestFirst, completed, completions, identity_at, moved_to, typed_path
+from console.files.filename_rules import is_named_as_data
 
 
 def put(root: Path, *paths: str) -> None:

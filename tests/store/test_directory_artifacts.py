@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from console.errors import BadInput, Conflict
+from console.catalog.catalog import Catalog, row_of
+from console.catalog.index import Index
+from console.catalog.scanning import Tally, scan_beneath
+from console.catalog.watcher import Watcher
+from console.errors import ConflictError, InputError
+from console.files import directories, roots
+from console.files.directories import digest_of_directory, open_directory
 from console.records import Artifact
-from console.store import directories, roots
-from console.store.catalog import Catalog, row_of
-from console.store.directories import digest_of_directory, open_directory
-from console.store.directory_swap import swap_directory
-from console.store.index import Index
-from console.store.scanning import Tally, scan_beneath
-from console.store.watcher import Watcher
+from console.versions.directory_swap import swap_directory
 from tests.safetensors_files import INDEX, packed, shard, write_shards
 from tests.store.test_watcher import Seen
 
@@ -191,7 +191,7 @@ def test_a_directory_that_changes_meanwhile_has_no_digest(
 ) -> None:
     with open_directory(store, "llm") as opened:
         change(llm)
-        with pytest.raises(Conflict, match="while it was being read"):
+        with pytest.raises(ConflictError, match="while it was being read"):
             digest_of_directory(opened)
 
 
@@ -227,7 +227,7 @@ def test_a_member_that_is_no_file_is_named_and_not_opened(
     assert problem is not None
     assert problem.startswith(f"holds {shard(2, 2)}, which ")
     assert why in problem
-    with pytest.raises(BadInput, match=f"llm/{shard(2, 2)} is "):
+    with pytest.raises(InputError, match=f"llm/{shard(2, 2)} is "):
         open_directory(store, "llm")
 
 
@@ -236,7 +236,7 @@ def test_a_link_to_it_is_not_followed(store: Path, llm: Path) -> None:
     catalog = Catalog(store)
     catalog.scan_all()
     assert set(catalog.rows()) == {"llm", "llm/other.pkl"}
-    with pytest.raises(BadInput, match="symbolic link"):
+    with pytest.raises(InputError, match="symbolic link"):
         open_directory(store, "link")
 
 
@@ -245,7 +245,7 @@ def test_one_of_more_members_than_a_message_holds_is_refused(
 ) -> None:
     monkeypatch.setattr(directories, "MOST_MEMBERS", 2)
     assert row_of(store, "llm").problem == "has 3 files, and an artifact that is a directory has at most 2"
-    with pytest.raises(BadInput, match="has 3 files"):
+    with pytest.raises(InputError, match="has 3 files"):
         open_directory(store, "llm")
 
 
@@ -281,7 +281,7 @@ def test_what_somebody_else_changed_meanwhile_stays_in_place(
     change(llm)
     theirs = sorted(llm.iterdir())
     write_shards(store / ".new", {"z": ("F32", [7])})
-    with pytest.raises(Conflict, match="llm was changed by somebody else"):
+    with pytest.raises(ConflictError, match="llm was changed by somebody else"):
         swap_directory(store, "llm", ".new", old)
     assert sorted(llm.iterdir()) == theirs
     assert (store / ".new" / shard(1, 1)).exists()
@@ -290,6 +290,6 @@ def test_what_somebody_else_changed_meanwhile_stays_in_place(
 def test_what_is_no_artifact_is_not_put_in_place(store: Path, llm: Path) -> None:
     (store / ".new").mkdir()
     before = digest(store)
-    with pytest.raises(BadInput, match="is a directory, and no artifact"):
+    with pytest.raises(InputError, match="is a directory, and no artifact"):
         swap_directory(store, "llm", ".new", before)
     assert digest(store) == before

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from console.catalog.index import Index
 from console.records import Artifact, FileIdentity, Verdict
-from console.store.index import Index
 
 IDENTITY = FileIdentity(64769, 2**64 - 3, 10, 1_700_000_000_000_000_001, 1_700_000_000_000_000_002)
 ROW = Artifact(
@@ -83,7 +83,7 @@ def test_a_spoilt_index_is_dropped_and_made_again(index: Index, tmp_path: Path, 
 
 
 def test_a_locked_index_is_done_without(index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("console.store.index._BUSY_SECONDS", 0.01)
+    monkeypatch.setattr("console.catalog.index._BUSY_SECONDS", 0.01)
     index.save([ROW], policy="p")
     other = sqlite3.connect(tmp_path / "cache" / "one" / "index.sqlite", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")

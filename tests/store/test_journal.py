@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.errors import Failed
-from console.store import journal as journal_module
-from console.store.journal import Journal, Operation, decode, encode
-from console.store.own_files import Busy, OwnFiles, artifact_key, artifact_lock, store_lock
+from console.errors import OperationError
+from console.files.state_dir import BusyError, OwnFiles, artifact_key, artifact_lock, store_lock
+from console.versions import journal as journal_module
+from console.versions.journal import Journal, Operation, decode, encode
 
 A, B = "sha256:" + "a" * 64, "sha256:" + "b" * 64
 STEP = Operation("op1", "m.pkl", ".mc-op1.tmp", B, A, 2, 1, 1.5, "ann", "why", 3)
@@ -77,13 +77,13 @@ def test_a_journal_cut_short_by_somebody_is_noticed(store: Path) -> None:
         journal = Journal(own)
         journal.append(STEP, "intent")
         os.truncate(store / ".model-console" / "journal.jsonl", 3)
-        with pytest.raises(Failed, match="cut short"):
+        with pytest.raises(OperationError, match="cut short"):
             journal.append(STEP, "staged")
 
 
 def test_a_lock_is_for_one_at_a_time(store: Path) -> None:
     with OwnFiles(store, create=True) as own, OwnFiles(store) as other, artifact_lock(own, "m.pkl", wait=0):
-        with pytest.raises(Busy, match="replacing m"), artifact_lock(other, "m.pkl", wait=0.05):
+        with pytest.raises(BusyError, match="replacing m"), artifact_lock(other, "m.pkl", wait=0.05):
             pass
         with artifact_lock(other, "n.pkl", wait=0):
             pass
@@ -121,7 +121,7 @@ def append_and_read_back(store: Path, count: int, seed: int) -> None:
             step, allowed = step_of(chance, number)
             state = chance.choice(("done", "done", "done", "committed", "aborted"))
             if not allowed:
-                with pytest.raises(Failed, match="cannot be put on record"):
+                with pytest.raises(OperationError, match="cannot be put on record"):
                     journal.append(step, state, durable=False)
                 continue
             written = journal.append(step, state, durable=False)
@@ -240,6 +240,6 @@ def test_who_holds_the_lock_of_a_journal_is_named(store: Path, monkeypatch: pyte
     with (
         OwnFiles(store, create=True) as own,
         store_lock(own, wait=0),
-        pytest.raises(Busy, match=named),
+        pytest.raises(BusyError, match=named),
     ):
         Journal(own).append(STEP, "intent")

@@ -17,12 +17,13 @@ from pathlib import Path
 
 import pytest
 
-from console.errors import BadInput
+from console.catalog import watcher
+from console.catalog.catalog import Catalog, row_of
+from console.catalog.scanning import Tally, scan_beneath
+from console.catalog.watcher import Watcher
+from console.errors import InputError
+from console.files import opening, roots, syscalls
 from console.records import FileIdentity
-from console.store import opening, roots, syscalls, watcher
-from console.store.catalog import Catalog, row_of
-from console.store.scanning import Tally, scan_beneath
-from console.store.watcher import Watcher
 from tests.store.test_watcher import PATIENCE, Seen
 
 MODEL = pickle.dumps({"a": list(range(20))}, 4)
@@ -205,19 +206,19 @@ def test_a_link_is_opened_for_reading_alone_and_beneath_the_store_alone(farm: Pa
     for path in FOLLOWED:
         with opening.open_artifact(farm, path, links=True) as opened:
             assert opened.identity == row_of(farm, path).identity
-        with pytest.raises(BadInput, match="links are not followed"):
+        with pytest.raises(InputError, match="links are not followed"):
             opening.open_artifact(farm, path)
     for path, problem in REFUSED.items():
-        with pytest.raises(BadInput) as told:
+        with pytest.raises(InputError) as told:
             opening.open_artifact(farm, path, links=True)
         assert told.value.message == f"{path} {problem}"
-    with pytest.raises(BadInput, match="is not there"):
+    with pytest.raises(InputError, match="is not there"):
         opening.open_artifact(farm, "nothing/at/all.pkl", links=True)
 
 
 def test_without_the_call_of_the_kernel_no_link_is_followed(farm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(syscalls, "_SYS_OPENAT2", 100_000)
-    with pytest.raises(BadInput, match="this kernel cannot follow links safely"):
+    with pytest.raises(InputError, match="this kernel cannot follow links safely"):
         opening.open_artifact(farm, "latest", links=True)
     with opening.open_artifact(farm, "m.pkl", links=True):
         pass
@@ -246,7 +247,7 @@ def test_a_link_that_is_turned_meanwhile_never_leads_out(farm: Path, tmp_path: P
         try:
             with opening.open_artifact(farm, "latest", links=True) as opened:
                 seen.add(opened.identity)
-        except BadInput as error:
+        except InputError as error:
             seen.add(error.message)
     for _ in range(50):
         catalog.scan_all()

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from console.config import state_dir
-from console.store import history, publish, recovery
 from console.trust.audit import Audit
+from console.versions import history, publish, recovery
 from tests.cli.conftest import run
 from tests.cli.running import Run
 from tests.store.conftest import needs_strace

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from console.errors import BadInput, Conflict, Failed
-from console.store import history, publish, recovery, sealed
-from console.store.own_files import HISTORY, artifact_key
-from console.store.publish import Promotion
+from console.errors import ConflictError, InputError, OperationError
+from console.files import snapshot
+from console.files.state_dir import HISTORY, artifact_key
+from console.versions import history, publish, recovery
+from console.versions.publish import Promotion
 
-Content = Callable[[bytes], sealed.SealedBytes]
+Content = Callable[[bytes], snapshot.Snapshot]
 ME = Promotion("ann", "better", {"accuracy": 0.9})
 
 
@@ -67,7 +68,7 @@ def test_the_new_is_in_place_and_the_old_is_kept(store: Path, content: Content) 
 def test_a_first_file_needs_its_place_to_be_free(store: Path, content: Content) -> None:
     put(store, content, b"one", "n.pkl")
     assert (store / "n.pkl").read_bytes() == b"one"
-    with content(b"two") as two, pytest.raises(Conflict, match="exists already"):
+    with content(b"two") as two, pytest.raises(ConflictError, match="exists already"):
         publish.publish(store, "n.pkl", two, ME, replaces=None)
     assert (store / "n.pkl").read_bytes() == b"one"
     assert [one.version for one in history.versions(store, "n.pkl")] == [1]
@@ -118,9 +119,9 @@ def test_verification_sees_the_bytes_and_can_say_no(store: Path, content: Conten
     assert seen == [b"two"]
 
     def refuse(fd: int) -> None:
-        raise Failed("it does not load")
+        raise OperationError("it does not load")
 
-    with pytest.raises(Failed, match="it does not load"):
+    with pytest.raises(OperationError, match="it does not load"):
         put(store, content, b"three", verify=refuse)
     assert (store / "m.pkl").read_bytes() == b"two"
     assert names(store) == {"m.pkl", ".model-console"}
@@ -142,7 +143,7 @@ def test_a_foreign_change_during_verification_is_noticed_and_not_lost(store: Pat
             elif how == "link":
                 target.symlink_to("elsewhere")
 
-    with pytest.raises(Conflict, match="changed by somebody else"):
+    with pytest.raises(ConflictError, match="changed by somebody else"):
         put(store, content, b"two", verify=interfere)
     if how == "gone":
         assert not target.exists()
@@ -155,7 +156,7 @@ def test_a_foreign_change_during_verification_is_noticed_and_not_lost(store: Pat
 
 
 def test_a_file_created_during_verification_of_a_first_one_stays(store: Path, content: Content) -> None:
-    with pytest.raises(Conflict):
+    with pytest.raises(ConflictError):
         put(store, content, b"one", verify=lambda fd: (store / "m.pkl").write_bytes(b"foreign") and None)
     assert (store / "m.pkl").read_bytes() == b"foreign"
     assert names(store) == {"m.pkl", ".model-console"}
@@ -163,16 +164,16 @@ def test_a_file_created_during_verification_of_a_first_one_stays(store: Path, co
 
 def test_what_was_compared_must_still_be_there(store: Path, content: Content) -> None:
     (store / "m.pkl").write_bytes(b"other")
-    with content(b"two") as two, pytest.raises(Conflict, match="no longer what the candidate was compared with"):
+    with content(b"two") as two, pytest.raises(ConflictError, match="no longer what the candidate was compared with"):
         publish.publish(store, "m.pkl", two, ME, replaces=digest(b"one"))
-    with content(b"two") as two, pytest.raises(Conflict, match="is not there"):
+    with content(b"two") as two, pytest.raises(ConflictError, match="is not there"):
         publish.publish(store, "n.pkl", two, ME, replaces=digest(b"one"))
     assert (store / "m.pkl").read_bytes() == b"other"
 
 
 def test_the_same_content_is_not_published_again(store: Path, content: Content) -> None:
     (store / "m.pkl").write_bytes(b"one")
-    with pytest.raises(Failed, match="exactly this content"):
+    with pytest.raises(OperationError, match="exactly this content"):
         put(store, content, b"one")
 
 
@@ -184,11 +185,11 @@ def test_rollback_and_forth(store: Path, content: Content) -> None:
     assert (back.version, back.digest, back.metrics) == (2, digest(b"2"), {"accuracy": 0.9})
     assert (store / "m.pkl").read_bytes() == b"2"
     assert publish.rollback(store, "m.pkl", None, ME).version == 1
-    with pytest.raises(BadInput, match="no older version"):
+    with pytest.raises(InputError, match="no older version"):
         publish.rollback(store, "m.pkl", None, ME)
-    with pytest.raises(BadInput, match="in place already"):
+    with pytest.raises(InputError, match="in place already"):
         publish.rollback(store, "m.pkl", 1, ME)
-    with pytest.raises(BadInput, match="no retained version 9"):
+    with pytest.raises(InputError, match="no retained version 9"):
         publish.rollback(store, "m.pkl", 9, ME)
     assert publish.rollback(store, "m.pkl", 3, ME).version == 3
     assert [(one.version, one.current) for one in history.versions(store, "m.pkl")] == [
@@ -231,7 +232,7 @@ def test_a_version_that_was_tampered_with_is_not_promoted(store: Path, content: 
     assert stat.S_IMODE(kept.stat().st_mode) == 0o444
     os.chmod(kept, 0o644)
     kept.write_bytes(b"evil")
-    with pytest.raises(Failed, match="was changed after it was retained"):
+    with pytest.raises(OperationError, match="was changed after it was retained"):
         publish.rollback(store, "m.pkl", 1, ME)
     assert (store / "m.pkl").read_bytes() == b"2"
 
@@ -252,7 +253,7 @@ def test_only_so_many_versions_are_kept_by_the_order_of_promotion(
     clock = iter((5e9, 1e9, 4e9, 2e9, 3e9))
     (store / "m.pkl").write_bytes(b"0")
     for data in (b"1", b"2", b"3", b"4"):
-        monkeypatch.setattr("console.store.publish.time.time", lambda: next(clock))
+        monkeypatch.setattr("console.versions.publish.time.time", lambda: next(clock))
         with content(data) as one:
             promotion = Promotion("ann", "x", keep=3)
             publish.publish(store, "m.pkl", one, promotion, replaces=digest((store / "m.pkl").read_bytes()))
@@ -304,13 +305,13 @@ def test_two_at_once_do_not_lose_an_update(store: Path, content: Content) -> Non
         thread.join()
         second.join()
     assert (store / "m.pkl").read_bytes() == b"2"
-    assert isinstance(results[1], Conflict)
+    assert isinstance(results[1], ConflictError)
 
 
-def _outcome(store: Path, content: sealed.SealedBytes) -> object:
+def _outcome(store: Path, content: snapshot.Snapshot) -> object:
     try:
         return publish.publish(store, "m.pkl", content, ME, replaces=digest(b"1"))
-    except Conflict as error:
+    except ConflictError as error:
         return error
 
 
@@ -345,13 +346,13 @@ def test_links_are_never_written_through(store: Path, tmp_path: Path, content: C
     (store / "way").symlink_to(tmp_path / "out")
     (store / "m.pkl").symlink_to(tmp_path / "out" / "m.pkl")
     for path in ("way/m.pkl", "m.pkl"):
-        with content(b"2") as two, pytest.raises((Failed, Conflict)):
+        with content(b"2") as two, pytest.raises((OperationError, ConflictError)):
             publish.publish(store, path, two, ME, replaces=digest(b"1"))
     assert (tmp_path / "out" / "m.pkl").read_bytes() == b"1"
     (store / ".model-console").rename(tmp_path / "own")
     (store / ".model-console").symlink_to(tmp_path / "own")
     (store / "n.pkl").write_bytes(b"1")
-    with content(b"2") as two, pytest.raises(Failed):
+    with content(b"2") as two, pytest.raises(OperationError):
         publish.publish(store, "n.pkl", two, ME, replaces=digest(b"1"))
 
 
@@ -367,14 +368,14 @@ def test_a_full_file_system_leaves_the_old_in_place(tmp_path: Path, content: Con
         pytest.skip("this place may not mount")
     try:
         (small / "m.pkl").write_bytes(b"1" * 2**19)
-        with pytest.raises(Failed, match="no space is left"):
+        with pytest.raises(OperationError, match="no space is left"):
             put(small, content, b"2" * 2**20)
         assert (small / "m.pkl").read_bytes() == b"1" * 2**19
         assert names(small) == {"m.pkl", ".model-console"}
         put(small, content, b"2" * 2**18)
         assert [one.version for one in history.versions(small, "m.pkl")] == [2, 1]
         subprocess.run(["mount", "-o", "remount,ro", str(small)], check=True)
-        with pytest.raises(Failed, match="mounted read-only"):
+        with pytest.raises(OperationError, match="mounted read-only"):
             put(small, content, b"3")
         assert (small / "m.pkl").read_bytes() == b"2" * 2**18
     finally:

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from console.store import history, opening, publish, recovery, sealed
-from console.store.own_files import HISTORY, artifact_key
+from console.files import opening, snapshot
+from console.files.state_dir import HISTORY, artifact_key
+from console.versions import history, publish, recovery
 
 OLD, NEW = b"old" * 1000, b"new" * 1000
 PATH = "models/churn.pkl"
@@ -73,7 +74,7 @@ def check_settled(root: Path, before: bytes | None) -> None:
 def check_works(root: Path, tmp_path: Path) -> None:
     (tmp_path / "next").write_bytes(b"next")
     now = live(root)
-    with opening.open_artifact(tmp_path, "next") as opened, sealed.seal(opened) as content:
+    with opening.open_artifact(tmp_path, "next") as opened, snapshot.seal(opened) as content:
         promotion = publish.Promotion("tester", "next")
         publish.publish(root, PATH, content, promotion, replaces=digest(now) if now is not None else None)
     assert live(root) == b"next"
@@ -125,7 +126,7 @@ def test_told_no_at_each_call(server: Any, tmp_path: Path, call: str, error: str
             assert live(root) == NEW
             break
         assert ended.status == 3, ended
-        assert ended.error in ("Failed", "Conflict", "BadInput")
+        assert ended.error in ("OperationError", "ConflictError", "InputError")
         assert live(root) == OLD
         recovery.recover(root)
         check_settled(root, OLD)
@@ -201,7 +202,7 @@ def test_a_foreign_file_in_the_very_moment_of_a_rename_over_it_is_told(server: A
 
     faults = ("renameat2:error=EINVAL", "renameat:delay_enter=1500000:when=2")
     ended = server.run(request, *faults, meanwhile=interfere)
-    assert (ended.status, ended.error) == (3, "Conflict"), ended
+    assert (ended.status, ended.error) == (3, "ConflictError"), ended
     assert "theirs is lost" in ended.message
     assert live(root) == OLD
     recovery.recover(root)
@@ -218,7 +219,7 @@ def test_who_holds_the_lock_of_the_directory_is_waited_for_and_named(server: Any
         ended = server.run(request, "renameat2:error=EINVAL")
     finally:
         os.close(holder)
-    assert (ended.status, ended.error) == (3, "Failed")
+    assert (ended.status, ended.error) == (3, "OperationError")
     assert f"the directory of {PATH} is locked by process {os.getpid()}" in ended.message
     assert live(root) == OLD
     assert server.run(request, "renameat2:error=EINVAL").status == 0

@@ -20,8 +20,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from console.errors import BadInput, Conflict, Failed
-from console.store import history, opening, publish, recovery, sealed
+from console.errors import ConflictError, InputError, OperationError
+from console.files import opening, snapshot
+from console.versions import history, publish, recovery
 
 PATH = "m.pkl"
 DATA = st.sampled_from([bytes([65 + n]) * (n + 1) for n in range(6)])
@@ -55,10 +56,10 @@ class Publishing(RuleBasedStateMachine):
     def teardown(self) -> None:
         shutil.rmtree(self.base, ignore_errors=True)
 
-    def _content(self, data: bytes) -> sealed.SealedBytes:
+    def _content(self, data: bytes) -> snapshot.Snapshot:
         (self.base / "candidate").write_bytes(data)
         with opening.open_artifact(self.base, "candidate") as opened:
-            return sealed.seal(opened)
+            return snapshot.seal(opened)
 
     def _took_effect(self, new: bytes) -> None:
         if self.live is not None:
@@ -72,7 +73,7 @@ class Publishing(RuleBasedStateMachine):
         with self._content(data) as content:
             try:
                 publish.publish(self.root, PATH, content, publish.Promotion("t", "t", keep=99), replaces=replaces)
-            except Failed:
+            except OperationError:
                 if data != self.live:
                     raise
             else:
@@ -85,7 +86,7 @@ class Publishing(RuleBasedStateMachine):
         with self._content(data) as content:
             try:
                 publish.publish(self.root, PATH, content, publish.Promotion("t", "t"), replaces=digest(believed))
-            except Conflict:
+            except ConflictError:
                 self.crashed = False
             else:
                 raise AssertionError("somebody's content was replaced unseen")
@@ -103,7 +104,7 @@ class Publishing(RuleBasedStateMachine):
             try:
                 promotion = publish.Promotion("t", "t", keep=99)
                 publish.publish(self.root, PATH, content, promotion, replaces=digest(self.live), verify=write)
-            except Conflict:
+            except ConflictError:
                 self.live = foreign
                 self.crashed = False
             else:
@@ -130,7 +131,7 @@ class Publishing(RuleBasedStateMachine):
         one = found[choice % len(found)]
         try:
             publish.rollback(self.root, PATH, one.version, publish.Promotion("t", "t", keep=99))
-        except BadInput as error:
+        except InputError as error:
             raise AssertionError("a version that is listed cannot be promoted") from error
         data = (self.root / PATH).read_bytes()
         assert digest(data) == one.digest

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from console.errors import BadInput
+from console.errors import InputError
+from console.recipes import recipe
 from console.records import Mode
-from console.store import recipe
 
 WHOLE = """
 [data]
@@ -107,7 +107,7 @@ def test_a_command_is_a_mode_of_its_own(store: Path) -> None:
 def test_what_is_wrong_is_named_with_file_and_line(store: Path, text: str, line: int, words: str) -> None:
     path = store / "m.recipe.toml"
     path.write_text(text)
-    with pytest.raises(BadInput, match=words) as caught:
+    with pytest.raises(InputError, match=words) as caught:
         recipe.read_recipe(path)
     assert caught.value.message.startswith(f"{path}:{line}: ")
 
@@ -115,14 +115,14 @@ def test_what_is_wrong_is_named_with_file_and_line(store: Path, text: str, line:
 def test_broken_toml_is_named_with_its_place(store: Path) -> None:
     path = store / "m.recipe.toml"
     path.write_text("[data\n")
-    with pytest.raises(BadInput, match="line 1"):
+    with pytest.raises(InputError, match="line 1"):
         recipe.read_recipe(path)
 
 
 def test_a_dask_search_needs_an_address(store: Path) -> None:
     path = store / "m.recipe.toml"
     path.write_text("[retrain.search]\nengine = 'dask'\n")
-    with pytest.raises(BadInput, match="address is missing"):
+    with pytest.raises(InputError, match="address is missing"):
         recipe.read_recipe(path)
 
 
@@ -137,7 +137,7 @@ def test_a_recipe_that_is_no_text_file_is_refused_and_never_waited_for(store: Pa
         path.mkdir()
     else:
         path.write_bytes(b"\xff" if make == "binary" else b"#" * (2**20 + 1))
-    with pytest.raises(BadInput, match=r"m\.recipe\.toml"):
+    with pytest.raises(InputError, match=r"m\.recipe\.toml"):
         recipe.read_recipe(path)
     assert recipe.data_paths(path) == ()
 
@@ -147,7 +147,7 @@ def test_a_link_to_a_recipe_does_not_count_and_is_told(store: Path, target: str)
     (store / "other.recipe.toml").write_text("")
     (store / "m.recipe.toml").symlink_to(target)
     assert recipe.recipe_path(store / "m.pkl") == store / "m.recipe.toml"
-    with pytest.raises(BadInput, match="is a symbolic link, and a link to a recipe does not count") as told:
+    with pytest.raises(InputError, match="is a symbolic link, and a link to a recipe does not count") as told:
         recipe.read_recipe(store / "m.recipe.toml")
     assert told.value.hint == "copy the recipe here, or remove the link"
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from console.errors import Conflict
-from console.store.recipe import read_recipe
-from console.store.recipe_draft import drafted, write
+from console.errors import ConflictError
+from console.recipes.draft import drafted, write
+from console.recipes.recipe import read_recipe
 
 
 @pytest.fixture
@@ -99,11 +99,11 @@ def test_nothing_is_written_over_what_came_meanwhile(store: Path) -> None:
     file = store / "m" / "churn.recipe.toml"
     draft = drafted(store, "m/churn.joblib", f"{store}/rows.csv", None)
     file.write_text("[keep]\nversions = 3\n")
-    with pytest.raises(Conflict, match="left as it is"):
+    with pytest.raises(ConflictError, match="left as it is"):
         write(store, draft)
     draft = drafted(store, "m/churn.joblib", f"{store}/rows.csv", None)
     file.write_text("[keep]\nversions = 4\n")
-    with pytest.raises(Conflict, match="left as it is"):
+    with pytest.raises(ConflictError, match="left as it is"):
         write(store, draft)
     assert file.read_text() == "[keep]\nversions = 4\n"
     assert sorted(os.listdir(store / "m")) == ["churn.joblib", "churn.recipe.toml"]

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from console.errors import Conflict
-from console.store import leavings, opening, remove, sealed
-from console.store.own_files import OwnFiles
-from console.store.remove import remove_for
+from console.errors import ConflictError
+from console.files import opening, snapshot
+from console.files.state_dir import OwnFiles
+from console.versions import leavings, remove
+from console.versions.remove import remove_for
 from tests.store.conftest import needs_strace
 from tests.store.test_publish_crash import CALLS, MOST
 
@@ -109,7 +110,7 @@ def begun(root: Path) -> remove.Removal:
         opening.open_artifact(root, PATH) as opened,
         pytest.raises(Cut),
     ):
-        remove_for(root, opened, root / f"{PATH}.age", sealed.digest_of(other), write)
+        remove_for(root, opened, root / f"{PATH}.age", snapshot.digest_of(other), write)
     return found[0]
 
 
@@ -150,7 +151,7 @@ def test_a_file_that_changes_while_it_is_sealed_stays(tmp_path: Path) -> None:
         (root / f"{PATH}.age").write_bytes(SEALED)
         (root / PATH).write_bytes(b"other")
 
-    with opening.open_artifact(root, PATH) as opened, pytest.raises(Conflict, match="changed meanwhile"):
+    with opening.open_artifact(root, PATH) as opened, pytest.raises(ConflictError, match="changed meanwhile"):
         remove_for(root, opened, root / f"{PATH}.age", "sha256:" + "0" * 64, write)
     assert (root / PATH).read_bytes() == b"other"
     assert leavings.settle(root) == ((), [])

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from console.errors import BadInput
-from console.store import roots
+from console.errors import InputError
+from console.files import roots
 
 
 def test_the_nearest_directory_with_the_own_one_is_the_store(store: Path) -> None:
@@ -44,7 +44,7 @@ def test_a_relative_path_and_a_hostile_name(store: Path, monkeypatch: pytest.Mon
 
 
 def test_what_is_not_there_is_said(store: Path) -> None:
-    with pytest.raises(BadInput, match=r"there is no .*nothing"):
+    with pytest.raises(InputError, match=r"there is no .*nothing"):
         roots.place_of(store / "nothing.pkl")
 
 
@@ -61,7 +61,7 @@ def test_who_may_not_write_is_told_so(store: Path) -> None:
     code = "import os,sys; os.setuid(65534); from pathlib import Path; from console.store import roots;"
     code += f"print(roots.why_not_writable(Path({str(store)!r})))"
     # the modules are imported before the user changes, since the project itself may be private
-    code = "import console.store.roots; " + code
+    code = "import console.files.roots; " + code
     project = Path(roots.__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=project, check=True)
     assert f"may not write in {store}" in done.stdout

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from console.errors import BadInput, Conflict, Failed
-from console.store import opening, sealed, syscalls
+from console.errors import ConflictError, InputError, OperationError
+from console.files import opening, snapshot, syscalls
 
 
 def digest(data: bytes) -> str:
@@ -20,11 +20,11 @@ def digest(data: bytes) -> str:
 def test_sealed_bytes_are_the_files_and_cannot_be_changed(store: Path) -> None:
     data = os.urandom(3 * 2**20 + 17)
     (store / "m.pkl").write_bytes(data)
-    with opening.open_artifact(store, "m.pkl") as opened, sealed.seal(opened) as content:
+    with opening.open_artifact(store, "m.pkl") as opened, snapshot.seal(opened) as content:
         (store / "m.pkl").write_bytes(b"other")
         assert content.sealed
         assert content.size == len(data)
-        assert content.digest == digest(data) == sealed.digest_of(content)
+        assert content.digest == digest(data) == snapshot.digest_of(content)
         assert os.pread(content.fd, len(data) + 1, 0) == data
         with pytest.raises(OSError, match="Bad file descriptor"):
             os.write(content.fd, b"x")
@@ -34,14 +34,16 @@ def test_sealed_bytes_are_the_files_and_cannot_be_changed(store: Path) -> None:
 
 def test_a_large_file_is_passed_as_it_is(store: Path) -> None:
     (store / "m.pkl").write_bytes(b"x" * 100)
-    with opening.open_artifact(store, "m.pkl") as opened, sealed.seal(opened, limit=99) as content:
+    with opening.open_artifact(store, "m.pkl") as opened, snapshot.seal(opened, limit=99) as content:
         assert (content.sealed, content.digest, content.size) == (False, None, 100)
         seen: list[tuple[int, int]] = []
-        assert sealed.digest_of(content, progress=lambda done, total: seen.append((done, total))) == digest(b"x" * 100)
+        assert snapshot.digest_of(content, progress=lambda done, total: seen.append((done, total))) == digest(
+            b"x" * 100
+        )
         assert seen == [(100, 100)]
         (store / "m.pkl").write_bytes(b"y" * 100)
-        with pytest.raises(Conflict, match="changed while it was being read"):
-            sealed.digest_of(content)
+        with pytest.raises(ConflictError, match="changed while it was being read"):
+            snapshot.digest_of(content)
 
 
 @pytest.mark.parametrize("act", ["grow", "shrink", "rewrite"])
@@ -63,14 +65,14 @@ def test_a_file_that_changes_while_it_is_copied_is_not_sealed(store: Path, act: 
                 file.write(b"y")
         os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
-    with opening.open_artifact(store, "m.pkl") as opened, pytest.raises(Conflict):
-        sealed.seal(opened, progress=change)
+    with opening.open_artifact(store, "m.pkl") as opened, pytest.raises(ConflictError):
+        snapshot.seal(opened, progress=change)
 
 
 def test_reading_can_be_cancelled(store: Path) -> None:
     (store / "m.pkl").write_bytes(b"x")
-    with opening.open_artifact(store, "m.pkl") as opened, pytest.raises(Failed, match="cancelled"):
-        sealed.digest_of(opened, cancelled=lambda: True)
+    with opening.open_artifact(store, "m.pkl") as opened, pytest.raises(OperationError, match="cancelled"):
+        snapshot.digest_of(opened, cancelled=lambda: True)
 
 
 @pytest.fixture
@@ -114,7 +116,7 @@ def test_what_is_no_regular_file_of_the_store_is_refused_in_a_sentence(
 ) -> None:
     if steps:
         monkeypatch.setattr(syscalls, "_SYS_OPENAT2", 99999)
-    with pytest.raises(BadInput, match=words) as caught:
+    with pytest.raises(InputError, match=words) as caught:
         opening.open_artifact(hostile, path)
     assert caught.value.message.count("\n") == 0
     links = [f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd")]
@@ -134,7 +136,7 @@ def test_a_socket_is_refused(store: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.chdir(store)
     with socket.socket(socket.AF_UNIX) as one:
         one.bind("s.pkl")
-        with pytest.raises(BadInput, match="not a regular file"):
+        with pytest.raises(InputError, match="not a regular file"):
             opening.open_artifact(store, "s.pkl")
 
 
@@ -142,7 +144,7 @@ def test_a_socket_is_refused(store: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_hostile_names_are_names(store: Path, name: bytes) -> None:
     path = os.fsdecode(name)
     (store / path).write_bytes(b"x")
-    with opening.open_artifact(store, path) as opened, sealed.seal(opened) as content:
+    with opening.open_artifact(store, path) as opened, snapshot.seal(opened) as content:
         assert content.digest == digest(b"x")
 
 
@@ -170,7 +172,7 @@ def test_a_link_swapped_in_between_never_leads_out(store: Path, tmp_path: Path) 
             try:
                 with opening.open_artifact(store, "m.pkl") as opened:
                     read.add(os.read(opened.fd, 20))
-            except BadInput:
+            except InputError:
                 refused += 1
     finally:
         done.set()

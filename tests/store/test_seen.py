@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from console.store import seen
-from console.store.seen import Contents, SeenContents
+from console.inspection import seen
+from console.inspection.seen import Contents, SeenContents
 
 
 def test_what_was_put_is_there_in_the_next_session(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from console.errors import BadInput
-from console.store import history, publish, recovery
+from console.errors import InputError
+from console.versions import history, publish, recovery
 from tests.cli.conftest import run
 from tests.cli.running import Run
 from tests.store.unprivileged import as_user, needs_root, public
@@ -66,7 +66,7 @@ def test_rollback_settles_first(cut: Path) -> None:
 
 def test_rollback_to_a_number_settles_first(cut: Path) -> None:
     assert publish.rollback(cut, "m.pkl", 1, ME).digest == digest(OLD)
-    with pytest.raises(BadInput, match="in place already"):
+    with pytest.raises(InputError, match="in place already"):
         publish.rollback(cut, "m.pkl", 1, ME)
 
 

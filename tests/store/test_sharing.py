@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
-from console.store import fitness, history, opening, publish, recovery, sealed
-from console.store.journal import Journal, Operation
-from console.store.own_files import OwnFiles
+from console.doctor import fitness
+from console.files import opening, snapshot
+from console.files.state_dir import OwnFiles
 from console.trust.audit import AUDIT_FILE, Audit
+from console.versions import history, publish, recovery
+from console.versions.journal import Journal, Operation
 from tests.store.unprivileged import as_user, needs_root, public
 
 __all__ = ["public"]
@@ -31,7 +33,7 @@ def replace_and_record(store: Path, data: str) -> Any:
         new = store / f"candidate-{os.geteuid()}-{data}"
         new.write_bytes(data.encode())
         live = f"sha256:{hashlib.sha256((store / 'm.pkl').read_bytes()).hexdigest()}"
-        with opening.open_artifact(store, new.name) as opened, sealed.seal(opened) as content:
+        with opening.open_artifact(store, new.name) as opened, snapshot.seal(opened) as content:
             done = publish.publish(store, "m.pkl", content, ME, replaces=live)
         new.unlink()
         Audit(store, store.parent / f"mirror-{os.geteuid()}.json").append("promote", artifact="m.pkl")
@@ -118,7 +120,7 @@ def test_what_another_users_killed_update_left_is_settled(shared: Path) -> None:
 
 def test_a_new_artifact_of_roots_belongs_to_whom_its_directory_does(shared: Path) -> None:
     (shared.parent / "candidate").write_bytes(b"new")
-    with opening.open_artifact(shared.parent, "candidate") as opened, sealed.seal(opened) as content:
+    with opening.open_artifact(shared.parent, "candidate") as opened, snapshot.seal(opened) as content:
         publish.publish(shared, "new.pkl", content, ME, replaces=None)
     found = (shared / "new.pkl").stat()
     assert (found.st_uid, found.st_gid) == (ANN, TEAM)

@@ -16,11 +16,12 @@ from pathlib import Path
 
 import pytest
 
+from console.catalog import change_notifications, settling, watcher
+from console.catalog.catalog import Catalog, Changes
+from console.catalog.change_notifications import Coverage
+from console.catalog.watcher import Listener, Watcher
+from console.files import mounts
 from console.records import Artifact
-from console.store import mounts, noticing, settling, watcher
-from console.store.catalog import Catalog, Changes
-from console.store.noticing import Coverage
-from console.store.watcher import Listener, Watcher
 
 MODEL = pickle.dumps({"a": list(range(20))}, 4)
 PATIENCE = 20.0
@@ -184,7 +185,7 @@ async def test_a_write_through_a_map_is_found_by_the_comparison(seen: Seen, stor
 
 
 def sealed_identity(path: Path) -> object:
-    from console.store.opening import identity_of
+    from console.files.opening import identity_of
 
     return identity_of(path.stat())
 
@@ -277,7 +278,7 @@ async def test_an_observer_that_died_is_replaced(seen: Seen, store: Path) -> Non
 
 
 async def test_a_remote_file_system_is_polled(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(noticing, "file_system_of", lambda path: "nfs4")
+    monkeypatch.setattr(change_notifications, "file_system_of", lambda path: "nfs4")
     monkeypatch.setattr(watcher, "_POLL_EVERY", 0.1)
     (store / "old.pkl").write_bytes(MODEL)
     told = Seen()
@@ -299,8 +300,8 @@ async def test_a_remote_file_system_is_polled(store: Path, monkeypatch: pytest.M
 FEW = """
 import asyncio, sys
 from pathlib import Path
-from console.store.catalog import Catalog
-from console.store.watcher import Listener, Watcher
+from console.catalog.catalog import Catalog
+from console.catalog.watcher import Listener, Watcher
 
 async def main():
     told = asyncio.Event()

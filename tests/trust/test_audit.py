@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from console.errors import BadInput, Failed
+from console.errors import InputError, OperationError
 from console.trust.audit import Audit, identity
 
 DIGEST = "sha256:" + "cd" * 32
@@ -156,9 +156,9 @@ def test_a_line_that_we_could_not_have_written_is_no_record(audit: Audit, field:
 def test_a_directory_behind_a_link_is_not_written_in(audit: Audit, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     audit.path.parent.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(Failed, match="cannot write the audit log"):
+    with pytest.raises(OperationError, match="cannot write the audit log"):
         audit.append("load")
-    with pytest.raises(BadInput, match="cannot read the audit log"):
+    with pytest.raises(InputError, match="cannot read the audit log"):
         audit.entries()
     assert os.listdir(tmp_path / "elsewhere") == []
 
@@ -167,9 +167,9 @@ def test_a_log_of_something_else_is_neither_appended_to_nor_read_whole(audit: Au
     audit.path.parent.mkdir()
     with audit.path.open("wb") as file:
         file.truncate(1 << 34)
-    with pytest.raises(Failed, match="hold no record"):
+    with pytest.raises(OperationError, match="hold no record"):
         audit.append("load")
-    with pytest.raises(BadInput, match="1024 MiB"):
+    with pytest.raises(InputError, match="1024 MiB"):
         audit.entries()
     assert audit.path.stat().st_size == 1 << 34
 
@@ -311,11 +311,11 @@ def test_a_log_longer_than_the_tail_window_goes_on(audit: Audit) -> None:
 def test_what_is_no_plain_file_is_refused(audit: Audit, make: object) -> None:
     audit.path.parent.mkdir(parents=True)
     make(audit.path)  # type: ignore[operator]
-    with pytest.raises(Failed, match="cannot write the audit log"):
+    with pytest.raises(OperationError, match="cannot write the audit log"):
         audit.append("load")
 
 
 def test_an_unreadable_log_is_an_error(audit: Audit) -> None:
     audit.path.mkdir(parents=True)
-    with pytest.raises(BadInput, match="cannot read the audit log"):
+    with pytest.raises(InputError, match="cannot read the audit log"):
         audit.verify()

@@ -18,9 +18,9 @@ from sklearn.pipeline import make_pipeline
 from backends.core.errors import ArtifactError
 from console.records import Artifact, Change, Explanation, Judgement, Report, Verdict
 from console.records.words import news
+from console.trust.content_diff import Seen, difference, from_json, seen_of, to_json
 from console.trust.explain import explain
 from console.trust.policy import Pin, Policy
-from console.trust.since import Seen, difference, from_json, seen_of, to_json
 from console.trust.verdict import judge, judge_error
 from tests.hostile import SAMPLES, Sample
 from tests.inspecting import inspect_bytes

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from console.errors import Refused
+from console.errors import AccessDeniedError
 from console.trust.interpreters import admitted
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs to give files away")
@@ -29,7 +29,7 @@ def program(path: Path, mode: int = 0o755) -> Path:
 
 
 def refused(python: object, store: Path) -> str:
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(AccessDeniedError) as caught:
         admitted(str(python), store)
     assert "environment.python" in (caught.value.hint or "")
     return caught.value.message
@@ -69,7 +69,7 @@ def test_the_users_policy_may_name_one_in_the_store(store: Path) -> None:
     inside = str(program(store / "env" / "python"))
     assert admitted(inside, store, (inside,)) == inside
     assert admitted(f"{store}/./env/python", store, (inside,))
-    with pytest.raises(Refused):
+    with pytest.raises(AccessDeniedError):
         admitted(inside, store, (inside + "3",))
 
 
@@ -82,7 +82,7 @@ def test_only_an_absolute_path_of_an_executable_file(store: Path, tmp_path: Path
         assert "executable" in refused(program(tmp_path / "plain", 0o644), store)
     (tmp_path / "round").symlink_to("round")
     assert "no such file" in refused(tmp_path / "round", store)
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(AccessDeniedError) as caught:
         admitted(str(tmp_path / "missing"), store)
     assert "policy" not in (caught.value.hint or ""), "no policy makes a file that is not there run"
 

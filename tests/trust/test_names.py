@@ -11,19 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from console.trust import names
+from console.trust import allow_list
 
 COLLECT = Path(__file__).with_name("allow_list") / "collect.py"
 
 
 def test_nothing_dangerous_is_listed() -> None:
-    listed = [(pair, found) for pair in names.allowed() if (found := names.danger(*pair)) is not None]
+    listed = [(pair, found) for pair in allow_list.allowed() if (found := allow_list.danger(*pair)) is not None]
     assert listed == []
 
 
 def test_dotted_names_that_are_listed_are_attributes_of_listed_classes() -> None:
-    dotted = [pair for pair in names.allowed() if "." in pair[1]]
-    assert {(module, name.partition(".")[0]) for module, name in dotted} <= names.allowed()
+    dotted = [pair for pair in allow_list.allowed() if "." in pair[1]]
+    assert {(module, name.partition(".")[0]) for module, name in dotted} <= allow_list.allowed()
     private = {pair for pair in dotted if "._" in pair[1] and not pair[1].endswith("_gen._entropy")}
     assert private == {("zoneinfo", "ZoneInfo._unpickle")}
 
@@ -44,13 +44,16 @@ def test_dotted_names_that_are_listed_are_attributes_of_listed_classes() -> None
     ],
 )
 def test_names_are_listed_as_an_unpickler_reads_them(module: str, name: str, right: bool) -> None:
-    assert names.listed(module, name) is right
+    assert allow_list.listed(module, name) is right
 
 
 def test_python_2_spellings_lead_to_listed_names() -> None:
-    mapped = {pair for pair in names.allowed() if pair[0] in IMPORT_MAPPING or pair in NAME_MAPPING}
+    mapped = {pair for pair in allow_list.allowed() if pair[0] in IMPORT_MAPPING or pair in NAME_MAPPING}
     assert ("copy_reg", "_reconstructor") in mapped
-    assert {names.modern(*pair) for pair in mapped} - names.allowed() <= {("builtins", "long"), ("builtins", "unicode")}
+    assert {allow_list.modern(*pair) for pair in mapped} - allow_list.allowed() <= {
+        ("builtins", "long"),
+        ("builtins", "unicode"),
+    }
 
 
 @pytest.mark.parametrize(
@@ -115,10 +118,10 @@ def test_python_2_spellings_lead_to_listed_names() -> None:
     ],
 )
 def test_known_gadgets_are_dangerous_and_explained(module: str, name: str) -> None:
-    found = names.danger(module, name)
+    found = allow_list.danger(module, name)
     assert found is not None
     assert len(found.could) > 10
-    assert (module, name) not in names.allowed()
+    assert (module, name) not in allow_list.allowed()
 
 
 @pytest.mark.parametrize(
@@ -143,13 +146,13 @@ def test_known_gadgets_are_dangerous_and_explained(module: str, name: str) -> No
     ],
 )
 def test_what_models_need_is_listed(module: str, name: str) -> None:
-    assert (module, name) in names.allowed()
+    assert (module, name) in allow_list.allowed()
 
 
 def test_a_users_own_name_is_neither() -> None:
-    assert names.danger("churn.features", "Ratio") is None
-    assert ("churn.features", "Ratio") not in names.allowed()
-    assert names.danger("os_features", "Ratio") is None, "a module is matched whole, not by its first letters"
+    assert allow_list.danger("churn.features", "Ratio") is None
+    assert ("churn.features", "Ratio") not in allow_list.allowed()
+    assert allow_list.danger("os_features", "Ratio") is None, "a module is matched whole, not by its first letters"
 
 
 @pytest.mark.slow
@@ -162,5 +165,5 @@ def test_the_list_covers_the_installed_libraries() -> None:
     found = json.loads(run.stdout)
     assert found["objects"] > 1000
     unwanted = ("scipy._lib.", "sklearn.utils.")
-    missing = {(module, name) for module, name in found["names"]} - names.allowed()
+    missing = {(module, name) for module, name in found["names"]} - allow_list.allowed()
     assert {pair for pair in missing if not (pair[0] + ".").startswith(unwanted)} == set()

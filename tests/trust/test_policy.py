@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from console.errors import BadInput, Failed
+from console.errors import InputError, OperationError
 from console.trust.policy import DEFAULT_MANDATORY, Policy, accept, load_policy
 
 DIGEST = "sha256:" + "ab" * 32
@@ -77,7 +77,7 @@ def test_store_and_user_policies_are_taken_together(tmp_path: Path) -> None:
 )
 def test_errors_name_file_line_and_key(tmp_path: Path, text: str, words: list[str]) -> None:
     write(tmp_path, text)
-    with pytest.raises(BadInput) as caught:
+    with pytest.raises(InputError) as caught:
         load_policy(None, tmp_path)
     for word in words:
         assert word in caught.value.message
@@ -169,14 +169,14 @@ def test_an_acceptance_goes_where_it_counts(tmp_path: Path) -> None:
 def test_a_policy_that_anybody_may_write_is_not_followed(tmp_path: Path) -> None:
     path = write(tmp_path, 'trusted = ["a.B"]\n')
     path.chmod(0o666)
-    with pytest.raises(BadInput, match="anybody may write"):
+    with pytest.raises(InputError, match="anybody may write"):
         load_policy(None, tmp_path)
 
 
 def test_a_link_is_no_policy(tmp_path: Path) -> None:
     target = write(tmp_path / "elsewhere", 'trusted = ["a.B"]\n')
     (tmp_path / "policy.toml").symlink_to(target)
-    with pytest.raises(BadInput, match="cannot read the policy"):
+    with pytest.raises(InputError, match="cannot read the policy"):
         load_policy(None, tmp_path)
 
 
@@ -201,19 +201,19 @@ def test_the_newest_pin_is_told(tmp_path: Path) -> None:
 
 
 def test_acceptance_needs_a_real_digest(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="no digest"):
+    with pytest.raises(InputError, match="no digest"):
         accept(tmp_path, digest="sha256:x", who="ada", why="because")
 
 
 def test_acceptance_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     (tmp_path / ".model-console").write_text("a file where the directory should be")
-    with pytest.raises(Failed, match="cannot record the acceptance"):
+    with pytest.raises(OperationError, match="cannot record the acceptance"):
         accept(tmp_path, digest=DIGEST, who="ada", why="because")
 
 
 def test_acceptance_never_overwrites_a_broken_policy(tmp_path: Path) -> None:
     path = write(tmp_path / ".model-console", "trusted = [")
-    with pytest.raises(BadInput):
+    with pytest.raises(InputError):
         accept(tmp_path, digest=DIGEST, who="ada", why="because")
     assert path.read_text("utf-8") == "trusted = ["
 

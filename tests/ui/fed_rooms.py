@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from console.errors import BadInput, Usage
+from console.errors import InputError, UsageError
 from console.records import (
     Answers,
     Artifact,
@@ -21,7 +21,7 @@ from console.records import (
     LogPart,
     Memory,
     ModelData,
-    Outcome,
+    Prediction,
     ProbePlan,
     ProbeState,
     ReadOptions,
@@ -132,7 +132,7 @@ class FedData(FedRoom):
         return Expected(Signature())
 
     async def columns(self, path: str, data: str) -> DataColumns:
-        raise BadInput(f"there is no {data}")
+        raise InputError(f"there is no {data}")
 
     async def choose(self, path: str, data: str, target: Target | None) -> None:
         self._feeder.asked.append(("choose", path, data))
@@ -180,7 +180,7 @@ class FedInference(FedRoom):
         target: Target | None = None,
         outputs: bool = True,
         score: bool = False,
-    ) -> Outcome:
+    ) -> Prediction:
         if rows is not None:
             return await self._feeder.predict(path, rows=rows, methods=methods)
         return await self._feeder.predict(path, start=start, stop=stop, methods=methods, score=score)
@@ -198,7 +198,7 @@ class FedInference(FedRoom):
         yield Answers(await self._feeder.predict(path, methods=methods))
 
     async def evaluate(self, path: str, *, data: str | None = None, target: Target | None = None) -> Evaluated:
-        raise Usage("a feeder is not measured")
+        raise UsageError("a feeder is not measured")
 
 
 class FedMonitor(FedRoom):
@@ -230,7 +230,7 @@ class FedMonitor(FedRoom):
         return self._feeder.probes.get(path)
 
     async def finished(self, path: str) -> ProbeState:
-        raise Usage("a feeder's probe does not end")
+        raise UsageError("a feeder's probe does not end")
 
     async def probe(self, path: str) -> ProbeState | None:
         return self._feeder.probes.get(path)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
 from console.engine.reporting import reported
-from console.errors import Usage
+from console.errors import UsageError
 from console.records import (
     AuditCheck,
     AuditEntry,
@@ -15,8 +15,8 @@ from console.records import (
     EncryptedFile,
     ExportProgress,
     Json,
+    SignatureStatus,
     SignedContents,
-    Standing,
     Target,
     UpdatePlan,
     UpdateStatus,
@@ -63,7 +63,7 @@ class FedUpdates(FedRoom):
     async def convert(
         self, path: str, to: str, out: str, *, at: str = "", accept: str | None = None
     ) -> dict[str, Json]:
-        raise Usage("a feeder converts nothing")
+        raise UsageError("a feeder converts nothing")
 
 
 class FedAcceleration(FedRoom):
@@ -92,9 +92,9 @@ class FedSecurity(FedRoom):
     """Signatures, encryption and audit."""
 
     async def sign(self, beneath: str, key: str) -> SignedContents:
-        raise Usage("a feeder signs nothing")
+        raise UsageError("a feeder signs nothing")
 
-    async def verify(self, beneath: str, keys: tuple[str, ...] = ()) -> tuple[Standing, ...]:
+    async def verify(self, beneath: str, keys: tuple[str, ...] = ()) -> tuple[SignatureStatus, ...]:
         return ()
 
     async def check_encryption(self) -> None:
@@ -107,7 +107,7 @@ class FedSecurity(FedRoom):
         return EncryptedFile(f"{path}.age", "")
 
     async def decrypt(self, path: str, identity: str | None, out: str) -> int:
-        raise Usage("a feeder decrypts nothing")
+        raise UsageError("a feeder decrypts nothing")
 
     async def history_directory(self, path: str) -> str:
         return f"{self._feeder.root}/.model-console/history"

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from console.config import Settings
-from console.errors import BadInput, ConsoleError, Usage
+from console.errors import ConsoleError, InputError, UsageError
 from console.events import Bus
-from console.loading.worker_logs import WorkerLog
 from console.records import (
     Artifact,
     Comparison,
@@ -22,8 +21,8 @@ from console.records import (
     Layer,
     ModelData,
     OnnxComparison,
-    Outcome,
     Permissions,
+    Prediction,
     ProbeState,
     RecipeFacts,
     Report,
@@ -35,6 +34,7 @@ from console.records import (
     WorkerView,
     target_words,
 )
+from console.serving.worker_logs import WorkerLog
 from console.trust.explain import explain
 from console.trust.policy import Policy
 from console.trust.roles import NEEDS, Permission, Role
@@ -129,7 +129,7 @@ class Feeder:
 
     async def report(self, path: str, *, digest: bool = False, at: str = "") -> Report:
         if path not in self.reports:
-            raise BadInput(f"nothing is known of {path}")
+            raise InputError(f"nothing is known of {path}")
         return self.reports[path]
 
     async def inspect(self, path: str) -> Report:
@@ -146,7 +146,7 @@ class Feeder:
     async def explain(self, path: str) -> Explanation:
         found = self.known_explanation(path)
         if found is None:
-            raise BadInput(f"there is no {path}")
+            raise InputError(f"there is no {path}")
         return found
 
     def remedies(self, layers: Mapping[str, Layer]) -> dict[str, str]:
@@ -175,7 +175,7 @@ class Feeder:
         return self.versions.get(path, ())
 
     def plan(self, path: str, *, data: str | None = None, target: Target | None = None) -> UpdatePlan:
-        plan = self.plans.get(path, Usage(f"there is nothing to train {path} on"))
+        plan = self.plans.get(path, UsageError(f"there is nothing to train {path} on"))
         if isinstance(plan, ConsoleError):
             raise plan
         return plan
@@ -223,13 +223,13 @@ class Feeder:
         self.asked.append(("set_probe", str(rate), str(batch)))
 
     async def open_data(self, path: str, data: str | None, target: str | None = None) -> DataFile:
-        raise BadInput(f"nothing is known of the data of {path}")
+        raise InputError(f"nothing is known of the data of {path}")
 
     async def sample(self, path: str, data: str | None, start: int, count: int) -> list[dict[str, Json]]:
         return []
 
-    async def predict(self, path: str, **wanted: Any) -> Outcome:
-        raise BadInput(f"{path} answers nothing")
+    async def predict(self, path: str, **wanted: Any) -> Prediction:
+        raise InputError(f"{path} answers nothing")
 
     async def accelerate(
         self,
@@ -239,10 +239,10 @@ class Feeder:
         accept: str | None = None,
         on_phase: Callable[[str], None] = lambda phase: None,
     ) -> OnnxComparison:
-        raise BadInput(f"{path} has no export")
+        raise InputError(f"{path} has no export")
 
     async def write_export(self, path: str) -> Version:
-        raise BadInput(f"{path} has no export")
+        raise InputError(f"{path} has no export")
 
     async def discard_export(self, path: str) -> None:
         self.asked.append(("discard_export", path))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from console.errors import ConsoleError, Failed, NeedsReview, Usage
+from console.errors import ConsoleError, NeedsReviewError, OperationError, UsageError
 from console.records import OnnxComparison, OnnxTiming, Version
 from console.trust.roles import Permission, Role
 from console.ui.dialogs.accelerate import AccelerateScreen
@@ -116,8 +116,11 @@ async def test_leaving_stops_the_making() -> None:
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (Failed("\x1b[31mno ONNX export answers like this model: 3 of 6,000 labels differ"), "3 of 6,000 labels"),
-        (Usage("no rows to compare it on", hint="name some in the recipe's [data]"), "in the recipe's [data]"),
+        (
+            OperationError("\x1b[31mno ONNX export answers like this model: 3 of 6,000 labels differ"),
+            "3 of 6,000 labels",
+        ),
+        (UsageError("no rows to compare it on", hint="name some in the recipe's [data]"), "in the recipe's [data]"),
     ],
 )
 async def test_a_model_without_an_export_says_why(error: ConsoleError, words: str) -> None:
@@ -134,7 +137,7 @@ async def test_a_model_without_an_export_says_why(error: ConsoleError, words: st
 
 
 async def test_what_wants_a_review_asks_for_it_first() -> None:
-    feeder = Making(NeedsReview("it names what is not on the list"))
+    feeder = Making(NeedsReviewError("it names what is not on the list"))
     feeder.go.set()
     async with model(feeder) as (driver, _):
         await driver.press("A")

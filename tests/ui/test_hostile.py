@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from backends.core.inspection import Inspection, ModelEntry, NameUse, Signature
-from console.errors import Failed
+from backends.core.inspection import GlobalRef, Inspection, ModelEntry, Signature
+from console.errors import OperationError
 from console.records import (
     Artifact,
     Candidate,
@@ -61,7 +61,7 @@ def hostile_store(texts: Sequence[str] = HOSTILE) -> Feeder:
         feeder.rows[path] = row
         entry = ModelEntry(text, text, {text: text}, text, (text,))
         found = Inspection(
-            text, text, text, names=(NameUse(text, text, 1),), library_versions={text: text}, parameters={text: text},
+            text, text, text, names=(GlobalRef(text, text, 1),), library_versions={text: text}, parameters={text: text},
             signature=Signature(2, (text, text), 1, (text,)), models=(entry, replace(entry, at=text + "2")),
         )  # fmt: skip
         feeder.reports[path] = Report(
@@ -154,7 +154,7 @@ async def test_nothing_about_one_hostile_model_gets_through(number: int) -> None
     async with console_on(feeder) as console:
         app = console.app
         app.say(text, "error")
-        app.say_error(Failed(text, hint=text))
+        app.say_error(OperationError(text, hint=text))
         app.open_model(path)
         await console.pilot.pause()
         for key in ("1", "2", "4", "5"):

@@ -15,29 +15,29 @@ from textual import events
 
 from backends.core.inspection import ArrayInfo, Signature
 from console.config import Settings
-from console.errors import BadInput, Failed
-from console.loading.worker_logs import WorkerLog
+from console.errors import InputError, OperationError
 from console.monitor.series import Recorder
 from console.records import (
     Change,
+    Claim,
+    ContentDiff,
     DataFile,
+    Evidence,
     Explanation,
     Json,
     Layer,
-    Measured,
     Memory,
-    Mention,
-    Outcome,
-    Point,
+    Prediction,
     ProbePlan,
     ProbeState,
+    Quantiles,
     RecipeFacts,
-    Since,
     Target,
     UpdatePlan,
     UpdateProgress,
     Verdict,
 )
+from console.serving.worker_logs import WorkerLog
 from console.ui.dialogs.confirm import ConfirmScreen, TypedYesScreen
 from console.ui.dialogs.place import PlaceScreen
 from console.ui.screens.home import HomeScreen
@@ -80,7 +80,7 @@ class HostileFeeder(Feeder):
                 pid=17,
             )
             plan = ProbePlan(self.text, target=self.text)
-            measured = Measured(1.0, 2.0, 3.0, 4.0, 9)
+            measured = Quantiles(1.0, 2.0, 3.0, 4.0, 9)
             self.probes[path] = ProbeState(
                 plan, True, NOW, 9, 9, 1, 3.0, measured, measured, {self.text: 0.5}, self.text
             )
@@ -108,18 +108,20 @@ class HostileFeeder(Feeder):
         return recorder
 
     def explanation(self, verdict: Verdict) -> Explanation:
-        mention = Mention(self.text, self.text, self.text, 7, self.text, self.text, True, self.text, True)
-        points = tuple(Point(self.text, verdict, self.text, self.text, (mention, mention), 2) for _ in range(5))
+        mention = Evidence(self.text, self.text, self.text, 7, self.text, self.text, True, self.text, True)
+        points = tuple(Claim(self.text, verdict, self.text, self.text, (mention, mention), 2) for _ in range(5))
         changes = (
             Change("verdict", "", self.text, self.text),
             Change("name", self.text, None, self.text),
             Change("finding", self.text, self.text, None),
             Change("parameter", self.text, self.text, self.text),
         )
-        return Explanation(self.text, points, (self.text,), self.text, Since(NOW - 9, changes, self.text, left_out=1))
+        return Explanation(
+            self.text, points, (self.text,), self.text, ContentDiff(NOW - 9, changes, self.text, left_out=1)
+        )
 
     def recipe(self, path: str) -> RecipeFacts:
-        raise BadInput(self.text, hint=self.text)
+        raise InputError(self.text, hint=self.text)
 
     async def open_data(self, path: str, data: str | None, target: str | None = None) -> DataFile:
         return DataFile(self.text, 3, ((self.text, self.text),), self.text)
@@ -127,11 +129,11 @@ class HostileFeeder(Feeder):
     async def sample(self, path: str, data: str | None, start: int, count: int) -> list[dict[str, Json]]:
         return [{self.text: self.text, self.text: [self.text, 1.0]}]
 
-    async def predict(self, path: str, **wanted: Any) -> Outcome:
+    async def predict(self, path: str, **wanted: Any) -> Prediction:
         if wanted.get("rows"):
-            raise Failed(self.text, hint=self.text)
+            raise OperationError(self.text, hint=self.text)
         outputs: dict[str, Json] = {"predict": [self.text], self.text: [[self.text, 0.5]]}
-        return Outcome(1, outputs, 0.8, 1.1, (self.text,), {}, self.text)
+        return Prediction(1, outputs, 0.8, 1.1, (self.text,), {}, self.text)
 
     def plan(self, path: str, *, data: str | None = None, target: Target | None = None) -> UpdatePlan:
         return UpdatePlan(path, self.text, self.text, self.text, command=(self.text, self.text), at=self.text)
@@ -163,7 +165,7 @@ async def everyone(console: Driver, feeder: HostileFeeder) -> None:
     app = console.app
     await look(console)
     app.say(feeder.text, "error")
-    app.say_error(Failed(feeder.text, hint=feeder.text))
+    app.say_error(OperationError(feeder.text, hint=feeder.text))
     feeder.say("trust.changed", feeder.text, feeder.text, "attention")
     await look(console, "j", "slash")
     await pasted(console, feeder.text)

@@ -16,7 +16,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from console.config import Settings, load_settings
-from console.errors import Usage
+from console.errors import UsageError
 from console.ui import keys
 from console.ui.dialogs.confirm import ConfirmScreen
 from console.ui.keymap import FIXED, KEYS, checked
@@ -87,7 +87,7 @@ def test_keys_are_spelled_as_one_would(written: str, key: str) -> None:
     ],
 )
 def test_what_would_not_do_is_refused_in_a_sentence(chosen: dict[str, tuple[str, ...]], told: str) -> None:
-    with pytest.raises(Usage) as refused:
+    with pytest.raises(UsageError) as refused:
         checked(chosen)
     assert told in refused.value.message
 
@@ -101,7 +101,7 @@ def test_keys_can_change_places_and_the_same_key_may_serve_where_it_never_meets_
 def test_the_file_and_line_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("console.config.config_dir", lambda: tmp_path)
     (tmp_path / "config.toml").write_text('fps = 30\n[keys]\nload = ["L"]\nunload = "L"\n')
-    with pytest.raises(Usage) as refused:
+    with pytest.raises(UsageError) as refused:
         checked(load_settings().keys)
     assert refused.value.message.startswith(f"{tmp_path / 'config.toml'}:4: keys.unload: 'L' is the key of load")
 
@@ -118,7 +118,7 @@ def test_dialogs_have_no_fixed_key_of_the_table() -> None:
 def test_what_works_in_dialogs_gets_no_key_that_edits_a_line() -> None:
     edits = {key for binding in Input.BINDINGS for key in binding.key.split(",")} & KEYS  # type: ignore[union-attr]
     assert edits <= FIXED
-    with pytest.raises(Usage, match="ctrl\\+w' is a key of dialogs, where save screen must work as well"):
+    with pytest.raises(UsageError, match="ctrl\\+w' is a key of dialogs, where save screen must work as well"):
         checked({"save-screen": ("ctrl+w",)})
     assert checked({"load": ("ctrl+w",)})
 

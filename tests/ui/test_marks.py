@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from console.config import Sealing, Settings
-from console.errors import Failed, NeedsReview, Refused
+from console.errors import AccessDeniedError, NeedsReviewError, OperationError
 from console.records import ProbePlan, ProbeState, Verdict, WorkerState, WorkerView
 from console.trust.roles import Permission, Role
 from console.ui import text
@@ -167,9 +167,9 @@ async def test_the_footer_says_how_many_a_key_acts_on_and_other_keys_mean_the_cu
 async def test_loading_many_is_one_sentence_and_their_own_news_are_not_told_beside_it() -> None:
     feeder = demo()
     refusals: dict[str, Exception] = {
-        "inbox/unknown.pkl": Refused("inbox/unknown.pkl is not loaded: calls os.system"),
-        REVIEW: NeedsReview("trouble/predict-raises.joblib needs a review"),
-        "vision/digits-cnn.keras": Failed("no\nkeras"),
+        "inbox/unknown.pkl": AccessDeniedError("inbox/unknown.pkl is not loaded: calls os.system"),
+        REVIEW: NeedsReviewError("trouble/predict-raises.joblib needs a review"),
+        "vision/digits-cnn.keras": OperationError("no\nkeras"),
     }
 
     async def load(path: str, *, at: str = "", accept: str | None = None) -> None:

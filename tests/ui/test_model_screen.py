@@ -9,7 +9,7 @@ import pytest
 from textual.pilot import Pilot
 
 from backends.core.inspection import ModelEntry
-from console.errors import BadInput
+from console.errors import InputError
 from console.records import (
     DataFile,
     Difference,
@@ -17,7 +17,7 @@ from console.records import (
     Inspection,
     Json,
     Judgement,
-    Outcome,
+    Prediction,
     RecipeFacts,
     Report,
     Signature,
@@ -57,7 +57,7 @@ class Answering(Feeder):
             "predict": [0],
             "predict_proba": [[0.93, 0, 0.01, 0, 0, 0.03, 0.02, 0, 0.01, 0]],
         }
-        self.bad_data: BadInput | None = None
+        self.bad_data: InputError | None = None
         classes = tuple(range(10))
         self.views[FOREST] = replace(
             self.views[FOREST],
@@ -78,12 +78,12 @@ class Answering(Feeder):
     async def sample(self, path: str, data: str | None, start: int, count: int) -> list[dict[str, Json]]:
         return [{**self.data, "label": self.truth}]
 
-    async def predict(self, path: str, **wanted: Any) -> Outcome:
+    async def predict(self, path: str, **wanted: Any) -> Prediction:
         self.asked.append(("predict", str(wanted.get("start")), str(wanted.get("rows"))))
         found = self.outputs["predict"]
         right = isinstance(found, list) and found[0] == self.truth
         score = {"rows": 1.0, "correct": float(right)} if wanted.get("score") else None
-        return Outcome(1, self.outputs, 0.82, 1.1, score=score)
+        return Prediction(1, self.outputs, 0.82, 1.1, score=score)
 
     async def set_copies(self, path: str, count: int) -> None:
         self.asked.append(("set_copies", path, str(count)))
@@ -245,7 +245,7 @@ async def test_a_typed_row_is_predicted() -> None:
 
 async def test_data_that_does_not_fit_is_explained_where_the_answer_would_stand() -> None:
     feeder = Answering()
-    feeder.bad_data = BadInput("holdout.csv does not fit the model (missing: 'age')", hint="name another file")
+    feeder.bad_data = InputError("holdout.csv does not fit the model (missing: 'age')", hint="name another file")
     async with model(feeder, tab="try") as (driver, _):
         await driver.until(lambda: "'age'" in driver.picture())
 
@@ -276,7 +276,7 @@ def unfit(when: float = 0.0) -> Failure:
 
 async def test_columns_that_do_not_fit_stand_side_by_side_and_scroll() -> None:
     feeder = Answering()
-    feeder.bad_data = BadInput(unfit().message, hint="give another file", failure=unfit())
+    feeder.bad_data = InputError(unfit().message, hint="give another file", failure=unfit())
     async with model(feeder, tab="try", size=(80, 24)) as (driver, _):
         await driver.until(lambda: "column" in driver.picture())
         lines = driver.picture().splitlines()

@@ -10,7 +10,7 @@ import pytest
 from rich.cells import cell_len
 
 from console.config import Settings
-from console.loading.worker_logs import LINES, WorkerLog
+from console.serving.worker_logs import LINES, WorkerLog
 from console.ui import text
 from console.ui.panes.output import OutputPane
 from console.ui.screens.model import ModelScreen

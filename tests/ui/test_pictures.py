@@ -13,8 +13,8 @@ from textual.widgets import Input
 
 from backends.core.inspection import Signature
 from console.config import Settings, Theme
-from console.loading.worker_logs import WorkerLog
 from console.records import DataColumns, Expected
+from console.serving.worker_logs import WorkerLog
 from console.ui.app import ConsoleApp
 from console.ui.dialogs.target import TargetScreen
 from console.ui.screens.home import HomeScreen

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from textual.color import Color
 
-from console.records import Json, Outcome, ProbePlan, ProbeState
+from console.records import Json, Prediction, ProbePlan, ProbeState
 from console.ui.panes.answer import answer_lines
 from console.ui.panes.live import doubt_lines
 from console.ui.panes.typed_row import parsed_line, typed_line
@@ -61,7 +61,7 @@ def test_a_typed_row_is_read_like_the_row_it_started_from() -> None:
 
 def test_labels_are_right_or_wrong_and_measures_are_off_by_something() -> None:
     def said(answer: Json, truth: Json, score: dict[str, float] | None, unscored: str = "") -> str:
-        outcome = Outcome(1, {"predict": [answer]}, 1.0, 2.0, score=score, unscored=unscored)
+        outcome = Prediction(1, {"predict": [answer]}, 1.0, 2.0, score=score, unscored=unscored)
         return "\n".join(line.plain for line in answer_lines(outcome, truth, None, 40))
 
     assert "right" in said(-1, 1, {"rows": 1.0, "correct": 1.0})
@@ -77,7 +77,7 @@ def test_labels_are_right_or_wrong_and_measures_are_off_by_something() -> None:
 
 
 def test_the_chances_of_several_labels_are_told_by_their_number() -> None:
-    outcome = Outcome(1, {"predict": [[1, 0]], "predict_proba": [[0.75, 0.25]]}, 1.0, 2.0)
+    outcome = Prediction(1, {"predict": [[1, 0]], "predict_proba": [[0.75, 0.25]]}, 1.0, 2.0)
     lines = [line.plain for line in answer_lines(outcome, None, [[0, 1], [0, 1]], 40)]
     assert [line[:8].split() for line in lines if "━" in line] == [["0", "0.750"], ["1", "0.250"]]
 

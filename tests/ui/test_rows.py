@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from console.records import Measured, ProbePlan, ProbeState, Verdict, WorkerState, WorkerView
+from console.records import ProbePlan, ProbeState, Quantiles, Verdict, WorkerState, WorkerView
 from console.ui.rows import SORTS, Filter, Row, Rows
 from tests.ui.demo_records import artifact
 
@@ -19,7 +19,7 @@ def row(path: str, size: int = 1, p99: float | None = None, verdict: Verdict = V
     if p99 is None:
         return Row(base)
     worker = WorkerView(path, WorkerState.READY, 0.0)
-    return Row(base, worker, ProbeState(ProbePlan("d"), True, 0.0, worker=Measured(p99, p99, p99, p99, 1)))
+    return Row(base, worker, ProbeState(ProbePlan("d"), True, 0.0, worker=Quantiles(p99, p99, p99, p99, 1)))
 
 
 def shown(rows: Rows) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from console.errors import Failed
+from console.errors import OperationError
 from console.ui.saving import plain, write_new
 
 
@@ -40,7 +40,7 @@ def short_files(most: int) -> Iterator[None]:
 def test_what_cannot_be_written_whole_is_not_there(tmp_path: Path) -> None:
     with (
         short_files(10_000),
-        pytest.raises(Failed, match=f"cannot write into {tmp_path}: this process may write no file so large"),
+        pytest.raises(OperationError, match=f"cannot write into {tmp_path}: this process may write no file so large"),
     ):
         write_new(tmp_path, "a", {".txt": "short", ".csv": "x" * 20_000})
     assert list(tmp_path.iterdir()) == []
@@ -48,7 +48,7 @@ def test_what_cannot_be_written_whole_is_not_there(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_is_named_with_the_next_step(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(Failed, match=r"cannot write into .*file/exports: not a directory") as told:
+    with pytest.raises(OperationError, match=r"cannot write into .*file/exports: not a directory") as told:
         write_new(tmp_path / "file" / "exports", "a", {".txt": ""})
     assert told.value.hint == "set XDG_STATE_HOME to a directory that you may write"
 

@@ -10,7 +10,7 @@ from textual.widgets import Input
 
 from console.config import state_dir
 from console.engine.local_data import typed_path_of
-from console.errors import BadInput, Usage
+from console.errors import InputError, UsageError
 from console.records import Difference, Failure, GateResult, Unchanged, UpdatePlan, UpdateProgress, Verdict
 from console.trust.roles import Permission, Role
 from console.ui.data_files import completed
@@ -152,7 +152,7 @@ async def test_history_rolls_back_only_after_a_yes() -> None:
 
 async def test_an_update_without_a_recipe_asks_for_data() -> None:
     feeder = demo()
-    feeder.plans["churn/rf.joblib"] = Usage("there is nothing to train churn/rf.joblib on", hint="name a file")
+    feeder.plans["churn/rf.joblib"] = UsageError("there is nothing to train churn/rf.joblib on", hint="name a file")
     async with console_on(feeder) as console:
         await console.press("u")
         await console.on(UpdateScreen)
@@ -389,7 +389,7 @@ async def test_training_data_that_does_not_fit_is_shown_column_by_column() -> No
     feeder = demo()
     differences = tuple(Difference(f"column_{number}", "missing", "number", None) for number in range(9))
     failure = Failure(7, 0.0, "a", "read", "columns", "it does not fit", differences=differences, differing=9)
-    feeder.plans["churn/rf.joblib"] = BadInput("it does not fit", hint="name another file", failure=failure)
+    feeder.plans["churn/rf.joblib"] = InputError("it does not fit", hint="name another file", failure=failure)
     async with console_on(feeder, (80, 24)) as console:
         await console.press("u")
         await console.on(UpdateScreen)

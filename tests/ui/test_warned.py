@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from console.errors import Failed
-from console.records import Growth, Outcome
+from console.errors import OperationError
+from console.records import Growth, Prediction
 from console.ui.screens.home import HomeScreen
 from tests.ui.driving import Driver, console_on
 from tests.ui.test_model_screen import FOREST, Answering, model
@@ -26,9 +26,9 @@ class Warned(Answering):
     def __init__(self) -> None:
         super().__init__()
         self.views[FOREST] = replace(self.views[FOREST], warnings=(NOTE,))
-        self.trouble: Failed | None = None
+        self.trouble: OperationError | None = None
 
-    async def predict(self, path: str, **wanted: Any) -> Outcome:
+    async def predict(self, path: str, **wanted: Any) -> Prediction:
         if self.trouble is not None:
             raise self.trouble
         return replace(await super().predict(path, **wanted), warnings=(OF_CALL,))
@@ -56,7 +56,7 @@ async def test_a_row_typed_by_hand_that_fails_says_what_helps() -> None:
     feeder = Warned()
     async with model(feeder, tab="try", size=(160, 40)) as (driver, _):
         await driver.until(lambda: "right" in driver.picture())
-        feeder.trouble = Failed("no attribute '_fill_dtype'", hint="ask 1.3.2")
+        feeder.trouble = OperationError("no attribute '_fill_dtype'", hint="ask 1.3.2")
         await driver.press("i", "1", "enter")
         await driver.until(lambda: "_fill_dtype" in driver.picture() and "ask 1.3.2" in driver.picture())
 

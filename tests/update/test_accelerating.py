@@ -11,7 +11,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.neighbors import NearestCentroid
 
 from console.engine.rooms import Engine
-from console.errors import Conflict, Failed, Usage
+from console.errors import ConflictError, OperationError, UsageError
 from console.records import Verdict
 from tests.update.conftest import NAMES, Place, Y, frame
 
@@ -64,7 +64,7 @@ async def test_what_is_there_is_kept_as_a_version_and_never_lost(engine: Engine,
     found = await engine.accelerating.compare(path)
     assert found.replaces is not None
     there.write_bytes(b"changed meanwhile")
-    with pytest.raises(Conflict):
+    with pytest.raises(ConflictError):
         await engine.accelerating.write(path)
     assert there.read_bytes() == b"changed meanwhile"
     await engine.accelerating.compare(path)
@@ -72,7 +72,7 @@ async def test_what_is_there_is_kept_as_a_version_and_never_lost(engine: Engine,
     assert version.version == 2
     assert [one.version for one in await engine.updates.history("two.onnx")] == [2, 1]
     await engine.accelerating.compare(path)
-    with pytest.raises(Failed, match="exactly this content already"):
+    with pytest.raises(OperationError, match="exactly this content already"):
         await engine.accelerating.write(path)
     there.unlink()
 
@@ -80,15 +80,15 @@ async def test_what_is_there_is_kept_as_a_version_and_never_lost(engine: Engine,
 async def test_a_model_without_an_export_says_why_and_nothing_waits(engine: Engine, place: Place) -> None:
     path = place("three.joblib", NearestCentroid().fit(frame()[NAMES], Y))
     why = "cannot be accelerated: no ONNX export answers like this model: float64: skl2onnx"
-    with pytest.raises(Failed, match=why):
+    with pytest.raises(OperationError, match=why):
         await engine.accelerating.compare(path)
-    with pytest.raises(Failed, match=r"no export of three\.joblib waits"):
+    with pytest.raises(OperationError, match=r"no export of three\.joblib waits"):
         await engine.accelerating.write(path)
 
 
 async def test_without_rows_the_way_to_name_them_is_told(engine: Engine, place: Place) -> None:
     path = place("four.joblib", forest(), "[gate]\n")
-    with pytest.raises(Usage, match="no rows to compare") as raised:
+    with pytest.raises(UsageError, match="no rows to compare") as raised:
         await engine.accelerating.compare(path)
     assert "--data" in (raised.value.hint or "")
 

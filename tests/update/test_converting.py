@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 
-from console.errors import BadInput
+from console.errors import InputError
 from tests.warm import Opening
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -44,7 +44,7 @@ async def test_a_file_that_is_there_is_never_overwritten(forest: Path, opening: 
     out.write_bytes(b"mine")
     engine = await opening(forest, watch=False, records=False)
     try:
-        with pytest.raises(BadInput, match="is there already"):
+        with pytest.raises(InputError, match="is there already"):
             await engine.updates.convert("forest.joblib", "pickle", out)
     finally:
         await engine.close()
@@ -54,7 +54,7 @@ async def test_a_file_that_is_there_is_never_overwritten(forest: Path, opening: 
 async def test_a_format_that_cannot_hold_the_model_leaves_nothing(forest: Path, opening: Opening) -> None:
     engine = await opening(forest, watch=False, records=False)
     try:
-        with pytest.raises(BadInput):
+        with pytest.raises(InputError):
             await engine.updates.convert("forest.joblib", "hdf5-weights", forest / "new.h5")
     finally:
         await engine.close()

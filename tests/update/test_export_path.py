@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from console.errors import BadInput
+from console.errors import InputError
 from console.update.accelerating import export_path
 
 
@@ -22,5 +22,5 @@ def test_an_export_lies_beside_its_model(path: str, beside: str) -> None:
 
 
 def test_an_onnx_model_is_not_exported() -> None:
-    with pytest.raises(BadInput, match="is an ONNX model already"):
+    with pytest.raises(InputError, match="is an ONNX model already"):
         export_path("forest.onnx")

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.records import Candidate, Measured
-from console.store.recipe import Gate
+from console.recipes.recipe import Gate
+from console.records import Candidate, Quantiles
 from console.update.gate import Doubts, judge_gate, lower_is_better, main_metric
 
 
 def side(p50: float | None = None, **metrics: float) -> Candidate:
-    latency = None if p50 is None else Measured(p50, p50, p50, p50, 10)
+    latency = None if p50 is None else Quantiles(p50, p50, p50, p50, 10)
     return Candidate("sha256:0", 1, "C", {}, metrics, latency)
 
 

@@ -17,7 +17,7 @@ from sklearn.svm import SVC
 
 from console.cli.change import _refused, _without_gate
 from console.engine.rooms import Engine
-from console.errors import BadInput, Conflict, Failed
+from console.errors import ConflictError, InputError, OperationError
 from console.records import Comparison, Event, Unchanged
 from tests.update.conftest import NAMES, Place, frame
 
@@ -120,7 +120,7 @@ async def test_a_training_that_writes_where_it_may_not_fails_with_its_output(eng
     before = (engine.root / "hold.csv").read_bytes()
     command = '[retrain]\ncommand = ["python", "cheat.py", "{candidate}"]\n'
     path = place("cheat.pkl", nearest(), recipe("hold.csv", more=command))
-    with pytest.raises(Failed, match=r"ended with exit code 1: PermissionError.*hold\.csv") as caught:
+    with pytest.raises(OperationError, match=r"ended with exit code 1: PermissionError.*hold\.csv") as caught:
         await updated(engine, path)
     assert (engine.root / "hold.csv").read_bytes() == before
     assert caught.value.code == "training-failed"
@@ -133,7 +133,7 @@ async def test_much_output_of_a_training_ends_with_its_last_words(engine: Engine
     (engine.root / "talk.py").write_text("for number in range(6000):\n    print(number)\nraise SystemExit(3)\n")
     command = '[retrain]\ncommand = ["python", "talk.py", "{candidate}"]\n'
     path = place("talk.pkl", nearest(), recipe("hold.csv", more=command))
-    with pytest.raises(Failed, match="ended with exit code 3: 5999") as caught:
+    with pytest.raises(OperationError, match="ended with exit code 3: 5999") as caught:
         await updated(engine, path)
     assert caught.value.failure is not None
     assert caught.value.failure.stderr.splitlines()[-2:] == ["5998", "5999"]
@@ -147,7 +147,7 @@ async def test_a_recipe_that_changes_meanwhile_ends_the_update(engine: Engine, p
             (engine.root / "changing.recipe.toml").write_text(recipe("hold.csv", ""))
 
     stop = engine.bus.subscribe(hear)
-    with pytest.raises(Conflict, match=r"the recipe of changing\.pkl changed"):
+    with pytest.raises(ConflictError, match=r"the recipe of changing\.pkl changed"):
         await updated(engine, path)
     stop()
     assert engine.updates.pending(path) is None
@@ -166,13 +166,13 @@ async def test_a_metric_is_refused_before_anything_is_trained(engine: Engine, pl
     path = place("typo.pkl", nearest(), recipe("hold.csv", '[gate]\nmetric = "accurracy"\nat_least = 0.1\n'))
     phases: list[str] = []
     stop = engine.bus.subscribe(lambda event: phases.append(event.text))
-    with pytest.raises(BadInput, match="did you mean accuracy"):
+    with pytest.raises(InputError, match="did you mean accuracy"):
         await updated(engine, path)
     stop()
     assert not any("trainer" in text for text in phases)
     machine = SVC().fit(TRAIN[NAMES], TRAIN["y"])
     path = place("machine.pkl", machine, recipe("hold.csv", '[gate]\nmetric = "brier_score_loss"\nat_least = 0.9\n'))
-    with pytest.raises(BadInput, match="brier_score_loss is computed from scores, and SVC has no predict_proba"):
+    with pytest.raises(InputError, match="brier_score_loss is computed from scores, and SVC has no predict_proba"):
         await updated(engine, path)
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from console.errors import Usage
+from console.errors import UsageError
+from console.recipes.recipe import Data, Recipe, Retrain
 from console.records import Mode
-from console.store.recipe import Data, Recipe, Retrain
 from console.update.plan import plan_update
 
 
@@ -27,7 +27,7 @@ def test_arguments_go_before_the_recipe_and_become_absolute(tmp_path: Path, monk
 
 
 def test_nothing_to_train_on_is_said() -> None:
-    with pytest.raises(Usage, match=r"nothing to train m\.pkl on") as caught:
+    with pytest.raises(UsageError, match=r"nothing to train m\.pkl on") as caught:
         plan_update("m.pkl", Recipe())
     assert "--data" in str(caught.value.hint)
 

@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 
 from backends.core import registry
 from console.engine.rooms import Engine
-from console.errors import BadInput, Conflict, Failed, NeedsReview, Refused, Usage
+from console.errors import AccessDeniedError, ConflictError, InputError, NeedsReviewError, OperationError, UsageError
 from console.records import Event, Mode, Verdict
 from tests.update.conftest import Place, frame
 
@@ -105,7 +105,7 @@ async def test_without_a_hold_out_a_fifth_is_kept_back_and_said(engine: Engine, 
     assert "your word" in comparison.gate[0].detail
     await engine.updates.discard(path)
     assert engine.updates.pending(path) is None
-    with pytest.raises(Failed, match="no candidate"):
+    with pytest.raises(OperationError, match="no candidate"):
         await engine.updates.promote(path, "gone")
 
 
@@ -137,7 +137,7 @@ async def test_a_foreign_change_in_between_is_a_conflict_and_kept(engine: Engine
     await engine.updates.run(engine.updates.plan(path))
     foreign = pickle.dumps(poor(C=99.0))
     (engine.root / path).write_bytes(foreign)
-    with pytest.raises(Conflict, match="no longer what the candidate was compared with"):
+    with pytest.raises(ConflictError, match="no longer what the candidate was compared with"):
         await engine.updates.promote(path, "late")
     assert (engine.root / path).read_bytes() == foreign
     assert engine.updates.pending(path) is not None
@@ -148,7 +148,7 @@ async def test_a_foreign_change_in_between_is_a_conflict_and_kept(engine: Engine
 async def test_what_was_accepted_stays_so_through_an_update(engine: Engine, place: Place) -> None:
     path = place("review.pkl", {"model": poor(), "origin": IPv4Address(1)})
     plan = engine.updates.plan(path)
-    with pytest.raises(NeedsReview, match="IPv4Address"):
+    with pytest.raises(NeedsReviewError, match="IPv4Address"):
         await engine.updates.run(plan)
     await engine.models.load(path, accept="ours")
     await engine.models.unload(path)
@@ -176,11 +176,11 @@ async def test_nothing_is_written_through_a_link(engine: Engine, place: Place) -
     link.parent.mkdir()
     link.symlink_to("../real.joblib")
     words = r"^way/latest\.joblib is a link to \.\./real\.joblib, and nothing is written through a link$"
-    with pytest.raises(BadInput, match=words):
+    with pytest.raises(InputError, match=words):
         engine.updates.plan("way/latest.joblib")
-    with pytest.raises(BadInput, match=words):
+    with pytest.raises(InputError, match=words):
         await engine.updates.rollback("way/latest.joblib")
-    with pytest.raises(BadInput, match=words):
+    with pytest.raises(InputError, match=words):
         await engine.at_rest.seal("way/latest.joblib", ["age1"], replace=True)
     assert link.is_symlink()
 
@@ -189,9 +189,9 @@ async def test_hostile_artifacts_are_not_trained(engine: Engine, place: Place, t
     marker = tmp_path / "marker"
     blocked = place("blocked.pkl", {"model": poor(), "more": Marker(marker)})
     cached = place("cached.pkl", Pipeline([("m", poor())], memory=str(tmp_path)))
-    with pytest.raises(Refused, match=r"system"):
+    with pytest.raises(AccessDeniedError, match=r"system"):
         await engine.updates.run(engine.updates.plan(blocked))
-    with pytest.raises(Refused, match="memory"):
+    with pytest.raises(AccessDeniedError, match="memory"):
         await engine.updates.run(engine.updates.plan(cached))
     assert not marker.exists()
 
@@ -203,7 +203,7 @@ async def test_a_hostile_candidate_is_neither_loaded_nor_promoted(engine: Engine
     recipe = DATA + '[retrain]\ncommand = ["python", "evil.py", "{candidate}"]\n'
     path = place("commanded.pkl", poor(), recipe)
     before = (engine.root / path).read_bytes()
-    with pytest.raises(Refused, match="blocked"):
+    with pytest.raises(AccessDeniedError, match="blocked"):
         await engine.updates.run(engine.updates.plan(path))
     assert engine.updates.pending(path) is None
     assert (engine.root / path).read_bytes() == before
@@ -275,7 +275,7 @@ async def test_rows_that_cannot_be_used_change_nothing(
     frame(0, 50).drop(columns="b").to_csv(engine.root / "columns.csv", index=False)
     path = place("rows.pkl", poor())
     plan = engine.updates.plan(path, data=str(engine.root / data), target=target)
-    with pytest.raises(BadInput, match=words):
+    with pytest.raises(InputError, match=words):
         await engine.updates.run(plan)
     assert engine.updates.pending(path) is None
     assert engine.updates.progress(path) is None
@@ -283,7 +283,7 @@ async def test_rows_that_cannot_be_used_change_nothing(
 
 async def test_a_missing_plan_says_what_to_name(engine: Engine, place: Place) -> None:
     path = place("bare.pkl", poor(), "# nothing")
-    with pytest.raises(Usage, match="nothing to train"):
+    with pytest.raises(UsageError, match="nothing to train"):
         engine.updates.plan(path)
 
 
@@ -302,7 +302,7 @@ async def test_cancelling_ends_the_trainer_and_changes_nothing(engine: Engine, p
     task = asyncio.ensure_future(engine.updates.run(plan))
     await asyncio.wait_for(training.wait(), 60)
     stop()
-    with pytest.raises(Failed, match="being updated already"):
+    with pytest.raises(OperationError, match="being updated already"):
         await engine.updates.run(plan)
     progress = engine.updates.progress(path)
     assert progress is not None
@@ -311,7 +311,7 @@ async def test_cancelling_ends_the_trainer_and_changes_nothing(engine: Engine, p
     assert len(trainers) == 1
     assert psutil.pid_exists(trainers[0].pid)
     await engine.updates.cancel(path)
-    with pytest.raises(Failed, match="cancelled; nothing was changed"):
+    with pytest.raises(OperationError, match="cancelled; nothing was changed"):
         await task
     assert trainers[0].ended.is_set()
     assert not psutil.pid_exists(trainers[0].pid)
@@ -328,7 +328,7 @@ async def test_a_data_file_that_changes_meanwhile_is_noticed(engine: Engine, pla
             frame(0, 150).to_csv(engine.root / "moving.csv", index=False)
 
     stop = engine.bus.subscribe(hear)
-    with pytest.raises(Conflict, match="changed while they were used"):
+    with pytest.raises(ConflictError, match="changed while they were used"):
         await engine.updates.run(engine.updates.plan(path))
     stop()
     assert engine.updates.pending(path) is None

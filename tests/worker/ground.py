@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from console.worker.exits import is_dying
+from console.worker.exit_status import is_dying
 from tests.worker.attacks import model_pickle
 
 SYSTEM_PYTHON = Path(f"/usr/bin/python3.{sys.version_info.minor}")

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from console.records import DataColumns, DataFile, Evaluated, Outcome
+from console.records import DataColumns, DataFile, Evaluated, Prediction
 from console.worker import answers
+from console.worker.decode_records import Malformed, decoded, inspection_from
 from console.worker.failures import from_frame
-from console.worker.strict import Malformed, decoded, inspection_from
 from console.worker.trainer import Trained
 from tests.worker.test_strict import WHOLE, sent
 
@@ -91,7 +91,7 @@ def test_what_is_right_becomes_its_record() -> None:
     assert found["holdout"] == answers.HoldoutRows(9, 1, 2, 3, ("a",), b"\xff\x80")
     arrays = [answers.RawArray("predict", "<f8", (1,), 0, 8), answers.RawArray("n", "<i8", (), 8, 8)]
     assert found["raw"] == (arrays, 2.0)
-    assert found["outcome"] == Outcome(1, {"predict": [1]}, 0.5, 1.0, (), {}, "no truth")
+    assert found["outcome"] == Prediction(1, {"predict": [1]}, 0.5, 1.0, (), {}, "no truth")
     assert found["columns"] == DataColumns(("a",), 2)
     assert found["sample"] == ([{"a": 1}], [None])
 

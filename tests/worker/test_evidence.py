@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import pytest
 
 from console.records import LAYERS, Layer
-from console.worker.evidence import Expected, layers_of, selftest_of
-from console.worker.identity import Identity
+from console.worker.child_user import Identity
 from console.worker.launcher import Launcher
 from console.worker.limits import Limits
+from console.worker.sandbox_report import Expected, layers_of, selftest_of
 
 CLAIMS = {name: [True, "so it says"] for name in LAYERS if name != "cgroup"}
 OURS = {"cgroup": Layer(True, "so we thought")}

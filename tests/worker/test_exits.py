@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from console.worker.exits import Exit, OomCounters, is_stopped, resident_bytes
+from console.worker.exit_status import Exit, OomCounters, is_stopped, resident_bytes
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from console.errors import BadInput, Failed
+from console.errors import InputError, OperationError
 from console.worker.failures import CHAIN_CAP, FRAMES_CAP, TEXT_CAP, error_of, from_frame, new_failure
 
 
@@ -33,7 +33,7 @@ def test_whatever_is_said_becomes_a_bounded_record(said: Any) -> None:
 
 
 def test_codes_choose_the_error_and_its_exit_code() -> None:
-    for code, kind, exit_code in (("damaged", BadInput, 4), ("columns", BadInput, 4), ("hang", Failed, 1)):
+    for code, kind, exit_code in (("damaged", InputError, 4), ("columns", InputError, 4), ("hang", OperationError, 1)):
         error = error_of(new_failure("m", "read", code, "sentence"), {"differences": []})
         assert isinstance(error, kind)
         assert (error.code, error.exit_code, error.message) == (code, exit_code, "sentence")

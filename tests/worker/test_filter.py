@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from console.worker.child import seccomp, system_calls
+from console.worker.child.sandbox import seccomp, system_calls
 
 ALLOWED, DENIED, UNKNOWN = 0x7FFF0000, 0x50000 | errno.EPERM, 0x50000 | errno.ENOSYS
 COLUMN = {"x86_64": 0, "aarch64": 1}

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from console.worker.cgroups import Groups, Place, find_places
 from console.worker.failures import ChildFailed
-from console.worker.groups import Groups, Place, find_places
 from console.worker.launcher import Launcher
 from console.worker.limits import Limits, SandboxPlan
 from console.worker.model import Worker
@@ -59,7 +59,7 @@ async def test_what_only_the_group_counts_ends_the_child_and_is_told(launcher: L
 @needs_groups
 def test_groups_of_a_console_that_was_killed_go_with_the_next() -> None:
     program = (
-        "import os; from console.worker.groups import Groups; "
+        "import os; from console.worker.cgroups import Groups; "
         "print(*(d for d, _ in Groups().new().directories), sep='\\n', flush=True); os.kill(os.getpid(), 9)"
     )
     root = Path(__file__).parents[2]
@@ -74,7 +74,7 @@ def test_groups_of_a_console_that_was_killed_go_with_the_next() -> None:
 @needs_groups
 def test_what_is_left_in_the_group_of_a_killed_console_is_ended() -> None:
     program = (
-        "import os, subprocess; from console.worker.groups import Groups; from console.worker.limits import Limits; "
+        "import os, subprocess; from console.worker.cgroups import Groups; from console.worker.limits import Limits; "
         "stay = subprocess.Popen(['sleep', '600'], **{n: subprocess.DEVNULL for n in ('stdin', 'stdout', 'stderr')}); "
         "Groups().new().join(stay.pid, Limits()); print(stay.pid, flush=True); os.kill(os.getpid(), 9)"
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from console.worker.identity import FIRST_UID, LAST_UID, Identities
+from console.worker.child_user import FIRST_UID, LAST_UID, Identities
 from console.worker.launcher import Launcher
 from console.worker.limits import SandboxPlan
 from tests.worker.ground import everyones_python

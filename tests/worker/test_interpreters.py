@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from console.errors import Failed
+from console.errors import OperationError
 from console.worker.interpreters import why_unfit
 from console.worker.launcher import Launcher
 
@@ -48,7 +48,7 @@ async def test_nothing_is_started_under_an_interpreter_that_is_not_fit(tmp_path:
     python = program(tmp_path, f'echo "$@" >> {tmp_path / "started"}; echo "python 3.8 cpython."')
     launcher = Launcher()
     try:
-        with pytest.raises(Failed, match=r"is Python 3\.8, and .*; nothing was started") as told:
+        with pytest.raises(OperationError, match=r"is Python 3\.8, and .*; nothing was started") as told:
             await launcher.spawn("worker", label="m", python=python)
     finally:
         await launcher.close()

@@ -29,7 +29,7 @@ from sklearn.tree import DecisionTreeClassifier
 from backends.core.source import MemorySource
 from backends.formats.onnx.inspecting import inspect
 from backends.formats.onnx.model import load
-from console.worker.child import edges, onnx_export
+from console.worker.child import boundary_rows, onnx_export
 from console.worker.child.main import Refusal
 from console.worker.launcher import Launcher
 from console.worker.model import Worker
@@ -49,7 +49,7 @@ ORIGIN = {"origin": "sha256:00", "origin_path": "wine/forest.joblib", "origin_pl
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fewer rows and turns than an operator waits for."""
-    monkeypatch.setattr(edges, "ROWS", 6_000)
+    monkeypatch.setattr(boundary_rows, "ROWS", 6_000)
     monkeypatch.setattr(onnx_export, "SIZES", (1, 100))
     monkeypatch.setattr(onnx_export, "TURNS", 5)
 

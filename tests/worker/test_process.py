@@ -14,8 +14,8 @@ import pytest
 
 from console.errors import ConsoleError
 from console.records import Failure
-from console.worker import line
-from console.worker.exits import is_dying
+from console.worker import channel
+from console.worker.exit_status import is_dying
 from console.worker.failures import ChildFailed
 from console.worker.launcher import Launcher
 from console.worker.limits import PACKAGE_ROOT, Limits, SandboxPlan
@@ -191,7 +191,7 @@ async def test_the_queue_is_bounded(worker: Worker, evil: Load) -> None:
 
 
 async def test_a_child_that_does_not_read_fills_no_memory(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(line, "QUEUE_CAP", 8 << 20)
+    monkeypatch.setattr(channel, "QUEUE_CAP", 8 << 20)
     os.kill(worker.child.pid, signal.SIGSTOP)
     waiting = [worker.child.submit("call_array", body=bytes(2 << 20)) for _ in range(3)]
     with pytest.raises(ChildFailed, match="does not read"):
@@ -281,7 +281,7 @@ def test_a_process_that_proc_hides_is_not_taken_for_a_dying_one() -> None:
         python, why = everyones_python(Path(directory))
         if not python:
             pytest.skip(why)
-        ask = f"from console.worker.exits import is_dying; print(is_dying({os.getpid()}))"
+        ask = f"from console.worker.exit_status import is_dying; print(is_dying({os.getpid()}))"
         told = subprocess.run(
             [python, "-c", ask], cwd=PACKAGE_ROOT, user=65534, group=65534, extra_groups=[], capture_output=True
         )

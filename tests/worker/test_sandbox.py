@@ -16,9 +16,9 @@ import pytest
 
 from console.errors import ConsoleError
 from console.records import LAYERS
-from console.worker.child import landlock, seccomp
-from console.worker.child.privileges import prctl
-from console.worker.child.sandbox import MEMORY_FILES
+from console.worker.child.sandbox import landlock, seccomp
+from console.worker.child.sandbox.confinement import MEMORY_FILES
+from console.worker.child.sandbox.privileges import prctl
 from console.worker.launcher import Launcher, environment
 from console.worker.limits import PACKAGE_ROOT, SandboxPlan
 from console.worker.model import Worker

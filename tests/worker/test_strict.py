@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from backends.core.inspection import ArrayInfo, Finding, Inspection, ModelEntry, NameUse, Signature
+from backends.core.inspection import ArrayInfo, Finding, GlobalRef, Inspection, ModelEntry, Signature
 from console.worker.child.inspect import ITEMS_CAP, as_json
-from console.worker.strict import Malformed, inspection_from
+from console.worker.decode_records import Malformed, inspection_from
 
 WHOLE = Inspection(
     "joblib",
     "zlib",
     "a.B",
-    (NameUse("a", "B", 3, True),),
+    (GlobalRef("a", "B", 3, True),),
     {"sklearn": "1.9.1"},
     {"C": 1.0, "deep": {"list": [1, None, "x"]}},
     Signature(2, ("x", "y"), 1, (0, "b")),

@@ -30,7 +30,7 @@ from backends.core.source import Source
 from console.worker.child import metrics
 from console.worker.child.fitting import fit, jobs_of, refuse_hazards, with_jobs
 from console.worker.child.main import Refusal
-from console.worker.child.places import replaced
+from console.worker.child.replace_at import replaced
 from console.worker.child.rows import check_rows
 from console.worker.failures import ChildFailed, ChildRefused
 from console.worker.launcher import Launcher

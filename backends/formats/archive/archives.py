@@ -19,7 +19,7 @@ from backends.core import registry
 from backends.core.containers import container
 from backends.core.errors import Damaged, Foreign, Unopened, Unsupported
 from backends.core.findings import finding
-from backends.core.inspection import ArrayInfo, Finding, Inspection, Json, ModelEntry, NameUse
+from backends.core.inspection import ArrayInfo, Finding, GlobalRef, Inspection, Json, ModelEntry
 from backends.core.source import Source
 from backends.core.zip_rules import check_members, open_zip
 from backends.formats.archive import members as archive_members
@@ -111,7 +111,7 @@ class _Found:
     members: int = 0
     inspected: list[tuple[str, str]] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
-    names: list[NameUse] = field(default_factory=list)
+    names: list[GlobalRef] = field(default_factory=list)
     models: list[ModelEntry] = field(default_factory=list)
     arrays: list[ArrayInfo] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)

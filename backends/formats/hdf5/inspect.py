@@ -9,7 +9,7 @@ from typing import Any, Optional
 import h5py
 
 from backends.core.findings import finding
-from backends.core.inspection import Inspection, Json, ModelEntry, NameUse, Signature
+from backends.core.inspection import GlobalRef, Inspection, Json, ModelEntry, Signature
 from backends.formats.hdf5.allowed import is_allowed
 from backends.formats.hdf5.calls import odd_nodes
 from backends.formats.hdf5.layout import ITEM_KINDS, LAYOUT, MODEL, NAMED_FIELDS, split_name
@@ -108,13 +108,13 @@ class _Facts:
         self._root = root
         self._places: dict[str, Node] = {}
 
-    def names(self) -> list[NameUse]:
+    def names(self) -> list[GlobalRef]:
         """Every class and function the file names, once each; `called` where loading would instantiate or call it."""
-        found: dict[tuple[str, bool], NameUse] = {}
+        found: dict[tuple[str, bool], GlobalRef] = {}
         for node in self._root.below():
             if node.kind in _ROLES:
                 called = node.kind != "global"
-                found.setdefault((node.name, called), NameUse(*split_name(node.name), node.address, called))
+                found.setdefault((node.name, called), GlobalRef(*split_name(node.name), node.address, called))
         return list(found.values())
 
     def unlisted(self) -> list[tuple[str, Node]]:

@@ -21,7 +21,7 @@ import numpy as np
 from backends.core.errors import NO_MEMORY, Damaged
 from backends.core.findings import finding
 from backends.core.frozen import RAW_FROM, Frozen
-from backends.core.inspection import ArrayInfo, Finding, NameUse
+from backends.core.inspection import ArrayInfo, Finding, GlobalRef
 from backends.core.load_plan import DATASET, MAX_PIECES, LoadPlan, Piece
 from backends.core.source import MemorySource, Source
 from backends.formats.hdf5.pickles import bytes_in_dataset, bytes_in_value, is_object_atom
@@ -141,7 +141,7 @@ class Tree:
         self.limits = limits
         self.size = size
         self.findings: list[Finding] = []
-        self.names: list[NameUse] = []
+        self.names: list[GlobalRef] = []
         self._budget = Budget()
         self._searched: set[tuple[str, int]] = set()
         self._seen: set[int] = {self.address(file)}

@@ -19,7 +19,7 @@ import numpy as np
 
 from backends.core.errors import Damaged, NotLoadable
 from backends.core.format import LoadedModel
-from backends.core.inspection import ArrayInfo, Inspection, Json, ModelEntry, NameUse, Signature
+from backends.core.inspection import ArrayInfo, GlobalRef, Inspection, Json, ModelEntry, Signature
 from backends.core.places import resolve
 from backends.core.source import Source
 from backends.formats.hdf5.arrays import array_dtype, read_numbers, write_array
@@ -58,7 +58,7 @@ def inspect(source: Source) -> Inspection:
             tree.report("hdf5-unlisted-name", f"/model is of the class {dotted}, which is not rebuilt from weights")
         arrays = tuple(tree.array_info(each, each.name) for each in stored.weights)
         module, _, name = (dotted or "").rpartition(".")
-        named = [NameUse(module, name, tree.address(stored.weights[0].parent), True)] if dotted else []
+        named = [GlobalRef(module, name, tree.address(stored.weights[0].parent), True)] if dotted else []
         inspection = Inspection(
             format="hdf5-weights",
             model_class=dotted,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from backends.core.findings import finding
-from backends.core.inspection import Finding, Json, NameUse
+from backends.core.inspection import Finding, GlobalRef, Json
 
 __all__ = ["KerasModel", "Layer", "find_code", "read_config", "read_training"]
 
@@ -68,7 +68,7 @@ class KerasModel:
     name: Optional[str] = None
     layers: list[Layer] = field(default_factory=list)
     input_shapes: list[Json] = field(default_factory=list)
-    names: list[NameUse] = field(default_factory=list)
+    names: list[GlobalRef] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
 
@@ -209,7 +209,7 @@ def _note_object(model: KerasModel, entry: dict[str, Json], said: set[tuple[str,
     if (foreign or elsewhere) and (module, name) not in said:
         said.add((module, name))
         dotted = f"{module}.{name}" if module else name
-        model.names.append(NameUse(module, name, 0, True))
+        model.names.append(GlobalRef(module, name, 0, True))
         detail = f"{dotted}{place} is no class of Keras"
         if elsewhere:
             detail = f"{dotted}{place} is whatever was registered as {str(registered)[:200]!r}"
@@ -222,7 +222,7 @@ def _note_function(model: KerasModel, entry: dict[str, Json], said: set[tuple[st
     inside = str(named) in _known("functions") and (plain or _MODULE.fullmatch(str(module)) is not None)
     if not inside and (str(module), str(named)) not in said:
         said.add((str(module), str(named)))
-        model.names.append(NameUse(str(module), str(named), 0, False))
+        model.names.append(GlobalRef(str(module), str(named), 0, False))
         model.findings.append(finding("keras-foreign", f"the function {module}.{named} is not part of Keras"))
 
 

@@ -14,7 +14,7 @@ from typing import Any, Optional
 from backends.core.compression import MAX_BYTES, Opened, open_envelope
 from backends.core.errors import Damaged, NotLoadable
 from backends.core.findings import finding
-from backends.core.inspection import ArrayInfo, Finding, Inspection, Json, ModelEntry, NameUse
+from backends.core.inspection import ArrayInfo, Finding, GlobalRef, Inspection, Json, ModelEntry
 from backends.core.memory import give_back, memory_file
 from backends.core.source import Source
 from backends.core.zip_inside import inspect_members
@@ -35,7 +35,7 @@ class _Found:
     """What the arrays of one file add up to."""
 
     arrays: list[ArrayInfo] = field(default_factory=list)
-    names: list[NameUse] = field(default_factory=list)
+    names: list[GlobalRef] = field(default_factory=list)
     models: list[ModelEntry] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     details: dict[str, Json] = field(default_factory=dict)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from backends.core.findings import finding
 from backends.core.impostors_encoded import is_translated
-from backends.core.inspection import Inspection, NameUse
+from backends.core.inspection import GlobalRef, Inspection
 from backends.core.source import Source
 
 __all__ = ["translated"]
@@ -37,5 +37,5 @@ def translated(source: Source, inspection: Inspection) -> Inspection:
 _BROKEN = frozenset(("truncated", "malformed", *_BY_IT))
 
 
-def _as_written(use: NameUse) -> NameUse:
+def _as_written(use: GlobalRef) -> GlobalRef:
     return replace(use, module=use.module.rstrip("\r"), name=use.name.rstrip("\r"))

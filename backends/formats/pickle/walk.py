@@ -12,7 +12,7 @@ from backends.core.compression import open_envelope
 from backends.core.errors import Unsupported
 from backends.core.findings import KINDS, finding
 from backends.core.frozen import Freezing
-from backends.core.inspection import Finding, NameUse
+from backends.core.inspection import Finding, GlobalRef
 from backends.core.load_plan import Piece
 from backends.core.source import Part, Source
 from backends.formats.pickle.buffers import BufferMachine
@@ -55,7 +55,7 @@ class Walk:
     """
 
     roots: list[Value] = field(default_factory=list)
-    names: tuple[NameUse, ...] = ()
+    names: tuple[GlobalRef, ...] = ()
     globals: tuple[Global, ...] = ()
     findings: list[Finding] = field(default_factory=list)
     regions: list[Region] = field(default_factory=list)
@@ -226,11 +226,11 @@ class _Walker:
             machine.report("several-pickles", f"{len(roots)} pickles follow each other", self._first)
         return True
 
-    def _use(self, known: Global) -> NameUse:
+    def _use(self, known: Global) -> GlobalRef:
         place = f"pickle {bisect_right(self._starts, known.offset)}" if len(self._starts) > 1 else ""
         arguments = literal_words(known.arguments) if known.called else None
         resolved = known.role in COUNTED and known.called and known.uses == 0
-        return NameUse(known.module, known.name, known.offset, known.called, arguments, place, resolved)
+        return GlobalRef(known.module, known.name, known.offset, known.called, arguments, place, resolved)
 
     def _tell_names(self, go_on: Callable[[], object]) -> None:
         """Go on where nothing can be trusted any more, only for the names that an unpickler might still ask for, and

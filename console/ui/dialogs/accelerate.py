@@ -12,18 +12,18 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
-from console.errors import ConsoleError, NeedsReview
+from console.errors import ConsoleError, NeedsReviewError
 from console.records import ExportProgress, OnnxComparison, OnnxTiming
 from console.safe_text import safe
 from console.ui import text
 from console.ui.dialogs.confirm import ANSWERS
-from console.ui.paced import Paced
+from console.ui.throttled_screen import Paced
 
 _ROWS, _METHOD = 7, 28
 """Cells of the number of rows, and of what is told of one method."""
 
 
-class AccelerateScreen(ModalScreen[bool | NeedsReview], Paced[bool | NeedsReview]):
+class AccelerateScreen(ModalScreen[bool | NeedsReviewError], Paced[bool | NeedsReviewError]):
     """What is being done, then how both compare. Cancel has the focus; leaving before the end stops the making."""
 
     BINDINGS = ANSWERS
@@ -66,7 +66,7 @@ class AccelerateScreen(ModalScreen[bool | NeedsReview], Paced[bool | NeedsReview
     async def _run(self) -> None:
         try:
             found = await self._made()
-        except NeedsReview as review:
+        except NeedsReviewError as review:
             self.dismiss(review)
             return
         except ConsoleError as error:

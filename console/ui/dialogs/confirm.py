@@ -13,7 +13,7 @@ from textual.widgets import Button, Input, Static
 from console.records import Explanation, Report
 from console.safe_text import safe
 from console.ui.dialogs.width import text_width
-from console.ui.paced import Paced
+from console.ui.throttled_screen import Paced
 from console.ui.widgets.explained import question_lines
 from console.ui.widgets.line_input import LineInput
 from console.ui.widgets.text_pane import TextPane

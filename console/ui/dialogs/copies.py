@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from console.safe_text import safe
 from console.ui import text
-from console.ui.paced import Paced
+from console.ui.throttled_screen import Paced
 from console.ui.widgets.line_list import LineList
 
 CHOICES = (1, 2, 3, 4, 6, 8)

@@ -18,7 +18,7 @@ from textual.worker import Worker, WorkerCancelled
 from console.safe_text import safe
 from console.ui import text
 from console.ui.dialogs.width import text_width
-from console.ui.paced import Paced
+from console.ui.throttled_screen import Paced
 from console.ui.widgets.keyvalue import paragraph
 from console.ui.widgets.line_input import LineInput
 from console.ui.widgets.line_list import LineList

@@ -15,7 +15,7 @@ from textual.widgets import Static
 from backends.core.inspection import ModelEntry
 from console.safe_text import safe
 from console.ui import text
-from console.ui.paced import Paced
+from console.ui.throttled_screen import Paced
 from console.ui.widgets.line_list import LineList
 
 

@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
-from console.ui.paced import Paced
+from console.ui.throttled_screen import Paced
 
 CHOICES = {"": "Cancel", "keep": "Keep originals", "remove": "Remove originals"}
 

@@ -17,7 +17,7 @@ from console.safe_text import safe
 from console.ui import text
 from console.ui.dialogs.target import FIT_SIGNS, Aim
 from console.ui.dialogs.width import text_width
-from console.ui.paced import Paced
+from console.ui.throttled_screen import Paced
 from console.ui.widgets.keyvalue import pairs, paragraph
 
 USE, WRITE = "use", "write"

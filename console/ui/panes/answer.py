@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from textual.content import Content
 
-from console.records import Json, Outcome, WorkerView
+from console.records import Json, Prediction, WorkerView
 from console.safe_text import safe
 from console.ui import text
 from console.ui.widgets.keyvalue import answer_text, pairs, paragraph, value_text
@@ -18,7 +18,7 @@ _LEAST_BAR = 6
 
 
 def answer_lines(
-    outcome: Outcome | None,
+    outcome: Prediction | None,
     truth: Json,
     classes: Sequence[Json] | None,
     width: int,
@@ -47,7 +47,7 @@ def answer_lines(
     return [*lines, Content(""), _took(outcome)]
 
 
-def _said(answer: Json, truth: Json, outcome: Outcome, width: int) -> list[Content]:
+def _said(answer: Json, truth: Json, outcome: Prediction, width: int) -> list[Content]:
     meant = _meant(outcome.score or {})
     predicted = (answer_text(answer), "bold $accent"), (meant[0], "$quiet")
     lines = [Content.assemble(("predicted".ljust(_LABEL), "$quiet"), *predicted)]
@@ -106,7 +106,7 @@ def _bars(shares: Sequence[Json], classes: Sequence[Json] | None, width: int) ->
     ]
 
 
-def _took(outcome: Outcome) -> Content:
+def _took(outcome: Prediction) -> Content:
     spent = [f"worker {text.milliseconds(outcome.worker_ms)}", f"round trip {text.milliseconds(outcome.round_trip_ms)}"]
     return Content.styled(text.joined(spent), "$quiet")
 

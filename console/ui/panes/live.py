@@ -11,7 +11,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from console.records import Failure, Measured, ProbeState, WorkerState
+from console.records import Failure, ProbeState, Quantiles, WorkerState
 from console.records.words import growth_words, rate_words
 from console.safe_text import safe
 from console.ui import text
@@ -229,7 +229,7 @@ def _fitting(parts: list[Content], width: int) -> Content:
     return dot.join(parts)
 
 
-def _quantiles(name: str, measured: Measured | None) -> str:
+def _quantiles(name: str, measured: Quantiles | None) -> str:
     if measured is None:
         return ""
     return f"{name} {text.milliseconds(measured.p50)}, p99 {text.milliseconds(measured.p99)}"

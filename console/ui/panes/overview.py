@@ -22,7 +22,7 @@ from console.ui import states, text
 from console.ui.installed import installed
 from console.ui.keys import key_for
 from console.ui.panes.failed import failed_lines
-from console.ui.panes.lately import lately_lines
+from console.ui.panes.recent_events import lately_lines
 from console.ui.rows import Row
 from console.ui.widgets.explained import brief_lines
 from console.ui.widgets.keyvalue import pairs, paragraph, section, value_text

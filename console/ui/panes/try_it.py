@@ -15,7 +15,7 @@ from textual.widgets import Input, Static
 
 from console.engine.api import last_of
 from console.errors import ConsoleError
-from console.records import DataFile, Json, ModelData, Outcome, WorkerState
+from console.records import DataFile, Json, ModelData, Prediction, WorkerState
 from console.safe_text import safe
 from console.ui import text
 from console.ui.keys import key_for
@@ -42,7 +42,7 @@ class Tried:
     index: int | None
     inputs: dict[str, Json]
     truth: Json
-    outcome: Outcome | None
+    outcome: Prediction | None
     error: ConsoleError | None = None
 
 

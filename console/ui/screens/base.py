@@ -10,10 +10,10 @@ from textual.app import ComposeResult
 from textual.timer import Timer
 from textual.widget import Widget
 
-from console.errors import Refused
+from console.errors import AccessDeniedError
 from console.ui import text
 from console.ui.keys import BY_ID
-from console.ui.paced import Paced
+from console.ui.throttled_screen import Paced
 from console.ui.widgets.footer import Footer
 from console.ui.widgets.status import StatusLine
 
@@ -159,7 +159,7 @@ class ConsoleScreen(Paced[None]):
         """Run an action of the table, or say why it is not this user's."""
         refusal = self._refusal(action_id)
         if refusal is not None:
-            self.app.say_error(Refused(refusal))
+            self.app.say_error(AccessDeniedError(refusal))
         elif action_id == "back" and self.query("Toast"):
             self.app.clear_notifications()
         elif not self.can(action_id):

@@ -8,7 +8,7 @@ from functools import partial
 
 from textual.content import Content
 
-from console.errors import Usage
+from console.errors import UsageError
 from console.nearest import NearestName
 from console.records import Artifact
 from console.safe_text import safe
@@ -87,7 +87,7 @@ class Finder:
         for said in dict.fromkeys((rest.strip(), *(" ".join((*before, one)) for one in fitting))):
             try:
                 setting.prepare(self._below.app, self._below.subject, said)
-            except Usage as error:
+            except UsageError as error:
                 problem = problem or wrong(error, setting.word)
             else:
                 items.append((("setting", setting.word, said), _line(setting.word, said)))
@@ -237,7 +237,7 @@ def completed(key: Key) -> str:
     return key[-1]
 
 
-def wrong(error: Usage, word: str) -> str:
+def wrong(error: UsageError, word: str) -> str:
     """What is wrong with what follows a word, in one line."""
     return f"{word}: {error.message}" + (f" ({error.hint})" if error.hint else "")
 

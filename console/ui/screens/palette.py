@@ -12,7 +12,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from console.errors import ConsoleError, Usage
+from console.errors import ConsoleError, UsageError
 from console.safe_text import safe
 from console.ui.commands import SETTINGS
 from console.ui.dialogs.picking import PickScreen
@@ -107,7 +107,7 @@ class PaletteScreen(PickScreen[None]):
         try:
             run = self._prepared(below, key)
         except ConsoleError as error:
-            self._say(error.message if not isinstance(error, Usage) else wrong(error, key[1]), wrong=True)
+            self._say(error.message if not isinstance(error, UsageError) else wrong(error, key[1]), wrong=True)
             return
         line = completed(key).strip()
         self._given = [*(one for one in self._given[-_REMEMBERED:] if one != line), line]
@@ -130,7 +130,7 @@ class PaletteScreen(PickScreen[None]):
                 return _SETTINGS["filter"].prepare(app, None, pattern)
             case (_, word, *rest):
                 return _SETTINGS[word].prepare(app, below.subject, "".join(rest))
-        raise Usage("it cannot be done")
+        raise UsageError("it cannot be done")
 
     def _of(self, below: ConsoleScreen, action: str, path: str) -> Callable[[], None]:
         """An action about a model, on its own screen where that lies below."""

@@ -14,7 +14,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Button, ContentSwitcher, Input, Static
 
-from console.errors import ConsoleError, Usage
+from console.errors import ConsoleError, UsageError
 from console.records import Event, Target, UpdatePlan, UpdateProgress, target_words
 from console.safe_text import safe
 from console.ui import text
@@ -169,7 +169,7 @@ class UpdateScreen(ConsoleScreen):
         words: list[Content] = []
         if error is not None:
             words.append(Content.assemble((f"{text.sign('✖')} ", "$error"), (safe(error.message, 600), "bold")))
-            hint = _WHERE if isinstance(error, Usage) and self._plan is None else error.hint
+            hint = _WHERE if isinstance(error, UsageError) and self._plan is None else error.hint
             if hint:
                 words.append(Content.styled(safe(hint, 300), "$quiet"))
             if error.failure is not None and error.failure.differences:

@@ -16,7 +16,7 @@ from textual.strip import Strip
 
 from console.engine.series import Measurements
 from console.ui.text import sign
-from console.ui.widgets.inked import INK_CLASSES, INK_CSS, Inked, refresh_changed
+from console.ui.widgets.chart_styles import INK_CLASSES, INK_CSS, Inked, refresh_changed
 from console.ui.widgets.live_column import LiveColumn
 from console.ui.widgets.plot import Cell, Ink
 from console.ui.widgets.window import ChartSpec, Window

@@ -13,7 +13,7 @@ from textual.message import Message
 from console.engine.series import Measurements
 from console.ui.rows import Row
 from console.ui.text import is_ascii
-from console.ui.widgets.inked import INK_CLASSES, INK_CSS
+from console.ui.widgets.chart_styles import INK_CLASSES, INK_CSS
 from console.ui.widgets.small_chart import SmallChart
 
 _NARROWEST, _WIDEST = 38, 80

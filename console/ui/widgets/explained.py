@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
-from console.records import Change, Explanation, Mention, Point, Since, Verdict
+from console.records import Change, Claim, ContentDiff, Evidence, Explanation, Verdict
 from console.records.words import change_words
 from console.safe_text import safe
 from console.ui import states, text
@@ -62,7 +62,7 @@ def question_lines(told: Explanation, width: int) -> list[Content]:
     return lines[:-1] if lines else lines
 
 
-def point_lines(point: Point, width: int, most: int) -> list[Content]:
+def point_lines(point: Claim, width: int, most: int) -> list[Content]:
     """A point under its glyph, and the names behind it."""
     status = states.verdict_status(point.verdict)
     lines = _under(text.glyph(status.glyph), text.role_style(status.role), Content(safe(point.title, 400)), width)
@@ -71,13 +71,13 @@ def point_lines(point: Point, width: int, most: int) -> list[Content]:
     return lines + _mentions(point, width, most)
 
 
-def _mentions(point: Point, width: int, most: int) -> list[Content]:
+def _mentions(point: Claim, width: int, most: int) -> list[Content]:
     lines = [line for mention in point.mentions[:most] for line in _mention(mention, width)]
     more = point.more + max(0, len(point.mentions) - most)
     return lines + (paragraph(f"and {more} more", width, 2 * _INDENT, "$quiet") if more else [])
 
 
-def _mention(mention: Mention, width: int) -> list[Content]:
+def _mention(mention: Evidence, width: int) -> list[Content]:
     """`posix.system  byte 867, called with 'touch x'  new`, wrapped beneath the name."""
     rest = ", ".join(safe(part, 300) for part in (mention.where, mention.use) if part)
     parts: list[tuple[str, str]] = [(safe(mention.name, 300), "bold" if mention.use else "")]
@@ -88,7 +88,7 @@ def _mention(mention: Mention, width: int) -> list[Content]:
     return paragraph(Content.assemble(*parts), width, 2 * _INDENT)
 
 
-def since_lines(since: Since, width: int, most: int) -> list[Content]:
+def since_lines(since: ContentDiff, width: int, most: int) -> list[Content]:
     """What another content stood there before, and what is different now."""
     which = f"version {since.version}" if since.version is not None else "the last version"
     head = Content.assemble((f"since {which}", "bold"), (f", {text.ago(since.when)}", "$quiet"))

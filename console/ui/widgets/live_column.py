@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.segment import Segment
 from textual.strip import Strip
 
-from console.ui.widgets.inked import Inked, refresh_changed
+from console.ui.widgets.chart_styles import Inked, refresh_changed
 from console.ui.widgets.plot import Cell
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from console.ui.keys import key_for
 from console.ui.rows import Row
 from console.ui.states import again_words
 from console.ui.widgets.axis import Scale, Unit
+from console.ui.widgets.chart_styles import Inked, refresh_changed
 from console.ui.widgets.charts_panel import LATENCY
-from console.ui.widgets.inked import Inked, refresh_changed
 from console.ui.widgets.plot import Ink
 from console.ui.widgets.window import Window
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from console.worker.child import outliers
 from console.worker.child.asking import ask, count, own
-from console.worker.child.live import attribute
+from console.worker.child.introspection import attribute
 from console.worker.child.task import OUTLIERS
 from console.worker.child.tracebacks import heard
 from console.worker.child.truth import Truth, alike

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
+from console.worker.child.introspection import attribute
 from console.worker.child.jsonable import column
-from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
 from console.worker.child.methods import method_of
 from console.worker.child.promises import hold

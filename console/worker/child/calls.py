@@ -9,11 +9,11 @@ from functools import lru_cache
 from typing import Any, Optional
 
 from backends.core.inspection import Json
-from console.worker.child import expected
+from console.worker.child import input_schema
 from console.worker.child.asking import count
 from console.worker.child.completing import completed, constant_of, prepared
+from console.worker.child.introspection import attribute
 from console.worker.child.jsonable import column
-from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
 from console.worker.child.readers import frame_of
 from console.worker.wire import DTYPES
@@ -51,7 +51,7 @@ def typed_rows(rows: list[Any], columns: Optional[list[str]], model: Any) -> Any
     """
     if not rows:
         raise Refusal("bad-input", "there is no row to predict")
-    names = expected.names_of(model)
+    names = input_schema.names_of(model)
     wanted = columns or _typed_names(model, names, rows[0])
     if all(isinstance(row, dict) for row in rows):
         rows = [_from_object(row, wanted) for row in rows]

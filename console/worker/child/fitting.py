@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Any, Callable, NamedTuple, Optional
 
 from console.worker.child.calls import count
+from console.worker.child.introspection import attribute
 from console.worker.child.labels import known_labels, spelling
-from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
 from console.worker.child.metrics import take
 

@@ -12,7 +12,8 @@ import time
 import traceback
 from typing import Any, Callable, NoReturn, Optional
 
-from console.worker.child import sandbox, selftest, title, tracebacks
+from console.worker.child import proctitle, tracebacks
+from console.worker.child.sandbox import confinement, selftest
 from console.worker.wire import Frame, Head, Receiver, WireError, encode, send
 
 KINDS: dict[str, str] = {
@@ -97,7 +98,7 @@ class Service:
 
 def serve(kind: str, descriptor: int) -> NoReturn:
     """Become a child of this kind: wait for the first frame, enter the sandbox, answer until the socket closes."""
-    sandbox.die_with_parent()
+    confinement.die_with_parent()
     faulthandler.enable()
     faulthandler.register(signal.SIGUSR2, all_threads=True)
     for stream in (sys.stdout, sys.stderr):
@@ -128,7 +129,7 @@ def _renew_cpu_limit(*, at_once: bool = False) -> None:
     global _renewed
     now = time.monotonic()
     if at_once or now - _renewed > RENEW_S:
-        sandbox.renew_cpu_limit()
+        confinement.renew_cpu_limit()
         _renewed = now
 
 
@@ -139,9 +140,9 @@ def _next(sock: socket.socket, receiver: Receiver) -> Request:
 
 def _start(kind: str, sock: socket.socket, receiver: Receiver) -> Service:
     request = _next(sock, receiver)
-    title.show(kind, str(request.fields.get("label") or ""))
+    proctitle.show(kind, str(request.fields.get("label") or ""))
     begun = time.perf_counter()
-    layers = sandbox.enter(request.fields, sock.fileno(), kind)
+    layers = confinement.enter(request.fields, sock.fileno(), kind)
     _renew_cpu_limit(at_once=True)
     layered = time.perf_counter()
     tried = {} if kind == "zygote" else selftest.run(request.fields)

@@ -9,7 +9,7 @@ from typing import Any, Callable
 
 from console.worker.child.answers import Answers, Case
 from console.worker.child.asking import own
-from console.worker.child.live import attribute
+from console.worker.child.introspection import attribute
 from console.worker.child.main import Refusal
 from console.worker.child.scoring import Metric, metric_named
 from console.worker.child.task import (

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from typing import Any, Callable, Optional
 
+from console.worker.child.introspection import attribute
 from console.worker.child.libraries.parts import library_of, receivers
-from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
 from console.worker.child.runnables import RunnableModel
 from console.worker.wire import METHODS

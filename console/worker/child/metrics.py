@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any, Optional
 
 from console.worker.child.answers import Answers, Case, take
+from console.worker.child.introspection import attribute
 from console.worker.child.labels import known_labels, spelling
-from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
 from console.worker.child.measures import MEASURES, Measurement, compute
 from console.worker.child.methods import what_it_has

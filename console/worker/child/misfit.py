@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Optional
 
 from backends.core.source import Source
-from console.worker.child import expected
+from console.worker.child import input_schema
 from console.worker.child.data.cells import is_number
 from console.worker.child.data.names import folded, unlike
 from console.worker.child.data.options import say, say_ignore
@@ -51,7 +51,7 @@ def refuse_columns(
 ) -> None:
     """Raise Refusal with every difference between the columns of the frame and those that the model names."""
     found = list(frame)
-    kinds = expected.columns(model, wanted)
+    kinds = input_schema.columns(model, wanted)
     known, there = set(wanted), set(found)
     differences = [
         difference(name, "missing", (kinds[name].words or kinds[name].kind) if name in kinds else "a column", None)
@@ -65,7 +65,7 @@ def refuse_columns(
 
 
 def refuse_types(
-    source: Source, frame: Any, kinds: dict[str, expected.Kind], problems: Optional[dict[str, str]]
+    source: Source, frame: Any, kinds: dict[str, input_schema.Kind], problems: Optional[dict[str, str]]
 ) -> None:
     """Raise Refusal with every column whose kind is another than the model's."""
     differences = _of_types(frame, list(frame), kinds, problems)
@@ -132,7 +132,7 @@ def _more(those: Sequence[Any], shown: int) -> str:
 
 
 def _of_types(
-    frame: Any, names: Sequence[str], kinds: dict[str, expected.Kind], problems: Optional[dict[str, str]]
+    frame: Any, names: Sequence[str], kinds: dict[str, input_schema.Kind], problems: Optional[dict[str, str]]
 ) -> list[Difference]:
     """The columns whose kind is another than the model's; numbers in place of known categories are one.
 
@@ -143,11 +143,11 @@ def _of_types(
     differences = []
     numbers = _numbers(frame)
     for name in names:
-        if name not in kinds or (kinds[name].kind == expected.NUMBER and name in numbers):
+        if name not in kinds or (kinds[name].kind == input_schema.NUMBER and name in numbers):
             continue
         wanted, kind = kinds[name], _kind(frame[name])
-        if kind == expected.TEXT and wanted.categories and _only_numbers(frame[name], wanted.categories):
-            kind = expected.NUMBER
+        if kind == input_schema.TEXT and wanted.categories and _only_numbers(frame[name], wanted.categories):
+            kind = input_schema.NUMBER
         if kind is not None and kind != wanted.kind and not (wanted.loose and not problems.get(name)):
             what = problems.get(name) or f"{kind} ({_dtype(frame[name])})"
             differences.append(difference(name, "type", wanted.words or wanted.kind, what))
@@ -201,16 +201,16 @@ def hint_of_target(target: str, found: Sequence[str]) -> str:
     return f"; its columns are {', '.join(map(repr, found[:_NAMED]))}{_more(found, _NAMED)}"
 
 
-def refuse_array(source: Source, array: Any, kinds: dict[str, expected.Kind]) -> None:
+def refuse_array(source: Source, array: Any, kinds: dict[str, input_schema.Kind]) -> None:
     """Raise Refusal for an array that holds no numbers, where the model is known to want numbers alone."""
     found = _ARRAYS.get(array.dtype.kind)
-    if found and kinds and all(kind.kind == expected.NUMBER for kind in kinds.values()):
+    if found and kinds and all(kind.kind == input_schema.NUMBER for kind in kinds.values()):
         raise refusal(source, [difference("", "type", "numbers", f"{found} ({array.dtype})")])
 
 
 def is_text(column: Any) -> bool:
     """Whether a column holds text."""
-    return _kind(column) == expected.TEXT
+    return _kind(column) == input_schema.TEXT
 
 
 def _kind(column: Any) -> Optional[str]:
@@ -218,13 +218,13 @@ def _kind(column: Any) -> Optional[str]:
     kind = getattr(column.dtype, "kind", "O")
     name = str(column.dtype)
     if kind in "biuf":
-        return expected.NUMBER
+        return input_schema.NUMBER
     if kind in "mM":
         return "dates" if kind == "M" else "durations"
     if name.startswith(("str", "string")) or kind in "US":
-        return expected.TEXT
+        return input_schema.TEXT
     if name == "category":
-        return expected.TEXT if is_text(column.cat.categories) else None
+        return input_schema.TEXT if is_text(column.cat.categories) else None
     if name != "object":
         return None
     some = list(column[:_SAMPLE])
@@ -233,7 +233,7 @@ def _kind(column: Any) -> Optional[str]:
         return odd
     if any(isinstance(value, (list, dict, tuple)) or getattr(value, "ndim", 0) for value in some):
         return "nested values"
-    return expected.TEXT if any(isinstance(value, str) for value in some) else None
+    return input_schema.TEXT if any(isinstance(value, str) for value in some) else None
 
 
 def _dtype(column: Any) -> str:

@@ -14,14 +14,14 @@ from console.library_versions import noted
 from console.worker.child import (
     asking,
     calls,
-    live,
+    introspection,
     live_score,
     methods,
     metrics,
     pieces,
+    proctitle,
     results,
     signatures,
-    title,
     tracebacks,
     truth,
 )
@@ -48,7 +48,7 @@ class Serving(Service):
         self.model: Any = None
         self.tables: dict[int, Table] = {}
         self._truths: dict[Table, Union[truth.Truth, Refusal]] = {}
-        self._changes: list[live.Change] = []
+        self._changes: list[introspection.Change] = []
         self._batching = Batching(self._key)
         self._row_wise: frozenset[str] = frozenset()
         self._methods: tuple[str, ...] = ()
@@ -82,7 +82,7 @@ class Serving(Service):
         the file they are mapped from. With `opened` that memory is what the file's compression held.
         """
         fields = request.fields
-        title.show("worker", str(fields.get("label") or ""))
+        proctitle.show("worker", str(fields.get("label") or ""))
         self._phases = {}
         self._begin(request, "import")
         for name in fields.get("imports") or ():
@@ -95,8 +95,8 @@ class Serving(Service):
         self.model = model_of(loaded)
         self._bound.clear()
         self._truths.clear()
-        self._changes = live.quieten(self.model)
-        self._row_wise = live.row_wise(self.model)
+        self._changes = introspection.quieten(self.model)
+        self._row_wise = introspection.row_wise(self.model)
         self._methods = tuple(methods.methods_of(self.model))
         self._first = methods.default_among(list(self._methods))
         warnings = tracebacks.drain_warnings()
@@ -111,10 +111,10 @@ class Serving(Service):
             "model_class": class_of(self.model),
             "methods": self._methods,
             "signature": signature,
-            "library_versions": live.library_versions(),
-            "written": live.written_versions(self.model),
+            "library_versions": introspection.library_versions(),
+            "written": introspection.written_versions(self.model),
             "phases": self._phases,
-            "notes": live.notes_of(self._changes) + ([not_warmed] if not_warmed else []),
+            "notes": introspection.notes_of(self._changes) + ([not_warmed] if not_warmed else []),
             "warnings": warnings,
         }, b""
 
@@ -334,7 +334,7 @@ class Serving(Service):
         if self._suspect:
             signature = signatures.signature_of(model)
             self._clear(calls.zeros(signature["feature_names"], signature["n_features"] or 1) if X is None else X)
-        with live.as_trained(self._changes):
+        with introspection.as_trained(self._changes):
             found = convert(model, fields["format"], request.fds[0], X, **(fields.get("options") or {}))
         return self._with_warnings(dict(found)), b""
 
@@ -356,7 +356,7 @@ class Serving(Service):
 
     def versions(self) -> dict[str, str]:
         """Those of the libraries that are imported."""
-        return live.library_versions()
+        return introspection.library_versions()
 
     def describe_input(self) -> Optional[str]:
         """Kind, shape and dtypes of the rows that were being answered, and where texts stand among their numbers."""

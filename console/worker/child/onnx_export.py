@@ -12,8 +12,8 @@ from typing import Any
 
 from backends.core.format import Runnable
 from console.worker.child.asking import ask
-from console.worker.child.edges import ROWS, compared_rows
-from console.worker.child.live import attribute
+from console.worker.child.boundary_rows import ROWS, compared_rows
+from console.worker.child.introspection import attribute
 from console.worker.child.main import Refusal
 
 __all__ = ["TOLERANCE", "difference", "export"]

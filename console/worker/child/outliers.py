@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
+from console.worker.child.introspection import attribute
 from console.worker.child.labels import named, spelling, without_zeros
-from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
 from console.worker.child.task import last_part, marks_outliers_with_one
 

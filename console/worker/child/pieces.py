@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any, Callable, Optional
 
 from backends.core.source import Source
-from console.worker.child import live
+from console.worker.child import introspection
 from console.worker.child.answers import Answers, take
 from console.worker.child.asking import ask
 from console.worker.child.data.options import Extent, Knowledge, ReadOptions
@@ -167,10 +167,10 @@ def answers_by_row(model: Any) -> bool:
     """Whether the model's answer for a row is known not to depend on the other rows of the call."""
     if type(model).__module__.partition(".")[0] in _BOOSTERS:
         return True
-    steps = live.attribute(model, "steps")
+    steps = introspection.attribute(model, "steps")
     if type(model).__module__ == "sklearn.pipeline" and isinstance(steps, list):
         return all(step in (None, "passthrough") or answers_by_row(step) for _name, step in steps)
-    return bool(live.row_wise(model))
+    return bool(introspection.row_wise(model))
 
 
 def manner(model: Any, table: Table, piece: Optional[int]) -> str:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any, Optional
 
-from console.worker.child.live import attribute
+from console.worker.child.introspection import attribute
 from console.worker.child.main import Refusal
 
 __all__ = ["Promises", "hold"]

@@ -6,8 +6,8 @@ from typing import Any
 
 from console.worker.child.calls import count
 from console.worker.child.gaps import gaps
+from console.worker.child.introspection import attribute
 from console.worker.child.labels import known_labels
-from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
 from console.worker.child.task import (
     CLASSIFICATION,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Optional
 
 from backends.core.inspection import Json
-from console.worker.child import expected
+from console.worker.child import input_schema
+from console.worker.child.introspection import attribute
 from console.worker.child.jsonable import jsonable
-from console.worker.child.live import attribute
 
 __all__ = ["signature_of"]
 
@@ -16,9 +16,9 @@ CLASSES_CAP = 10_000
 
 def signature_of(model: Any) -> dict[str, Json]:
     """The signature as the fitted object has it (see `backends.core.inspection.Signature`)."""
-    names = expected.names_of(model)
+    names = input_schema.names_of(model)
     return {
-        "n_features": expected.count_of(model),
+        "n_features": input_schema.count_of(model),
         "feature_names": None if names is None else list(names),
         "outputs": _count(attribute(model, "n_outputs_")),
         "classes": _classes(attribute(model, "classes_")),

@@ -13,7 +13,7 @@ from typing import Any, Callable, Optional, Union
 
 from backends.core.inspection import Json
 from backends.core.source import Source
-from console.worker.child import expected, misfit
+from console.worker.child import input_schema, misfit
 from console.worker.child.completing import completed, constant_of, meaning_of, prepared, spelled, widened
 from console.worker.child.data.options import Knowledge, ReadOptions, is_index_name, place_of
 from console.worker.child.data.text import bad
@@ -83,8 +83,8 @@ def read_table(
     """
     options = options or ReadOptions()
     targets = targets_of(target)
-    wanted = expected.names_of(model)
-    known = expected.knowledge(model, wanted or (), targets)
+    wanted = input_schema.names_of(model)
+    known = input_schema.knowledge(model, wanted or (), targets)
     raw = reader(source, targets[0] if len(targets) == 1 else None, options, known)
     if not needs_target and (missing := _missing(raw, targets)):
         raw.decided.append(f"no truth, since no column is called {', '.join(missing)}")
@@ -114,7 +114,7 @@ def read_table(
 
 def _placeholders(model: Any, frame: Any, raw: Raw) -> Optional[list[str]]:
     """Names that the model's library made up, where the file has just those."""
-    made_up = expected.placeholders_of(model) if raw.named else None
+    made_up = input_schema.placeholders_of(model) if raw.named else None
     constant = constant_of(model)
     added = set() if constant is None else {constant.name}
     return made_up if made_up is not None and set(made_up) - added == set(frame) - added else None
@@ -129,7 +129,7 @@ def _by_names(
         frame = spelled(model, frame, wanted, decided)
         frame = _without(frame, _indexes(frame, raw), wanted, decided, "index left out")
     if raw.named and not _only_counts(frame, wanted):
-        if expected.picks(model):
+        if input_schema.picks(model):
             others = [name for name in frame if name not in wanted]
             frame = _without(frame, others, wanted, decided, "not used by the model")
     else:
@@ -151,7 +151,7 @@ def _by_names(
 
 def _by_position(source: Source, frame: Any, raw: Raw, model: Any, target: Optional[str], decided: list[str]) -> Any:
     """The inputs of a model that knows no names: as the file has them."""
-    count = expected.count_of(model)
+    count = input_schema.count_of(model)
     if model is not None and count != len(list(frame)):
         frame = _without(frame, _indexes(frame, raw), None, decided, "index left out")
     frame = _without_tail(frame, raw, count, decided)
@@ -167,14 +167,14 @@ def _by_position(source: Source, frame: Any, raw: Raw, model: Any, target: Optio
 def _of_array(source: Source, raw: Raw, targets: Sequence[str], model: Any, wanted: Optional[list[str]]) -> Table:
     X, y = _array_apart(source, raw, targets)
     decided = list(raw.decided)
-    count = len(wanted) if wanted is not None else expected.count_of(model)
-    if expected.takes_texts(model):
+    count = len(wanted) if wanted is not None else input_schema.count_of(model)
+    if input_schema.takes_texts(model):
         X = _texts_of(source, X)
     elif X.ndim == 1 and count == 1:
         X = X.reshape(-1, 1)
     X = widened(model, X, count, decided)
     misfit.check_count(source, X.shape[1] if X.ndim == 2 else 1, count, named_target(targets))
-    misfit.refuse_array(source, X, expected.columns(model, list(wanted or map(str, range(count or 0)))))
+    misfit.refuse_array(source, X, input_schema.columns(model, list(wanted or map(str, range(count or 0)))))
     if wanted is not None and X.ndim == 2 and pandas() is not None and not hasattr(X, "toarray"):
         X = prepared(model, frame_of(X, wanted), decided)
     by = ["columns by position, since the file has no names"] if wanted is not None else []
@@ -186,7 +186,7 @@ def _texts_of(source: Source, array: Any) -> Any:
     """An array for a model whose one input is text, flat. Raises Refusal for numbers and for several columns."""
     misfit.check_count(source, array.shape[1] if array.ndim == 2 else 1, 1, None)
     if array.dtype.kind not in "OUT":
-        raise misfit.refusal(source, [misfit.difference("0", "type", expected.TEXT, f"numbers ({array.dtype})")])
+        raise misfit.refusal(source, [misfit.difference("0", "type", input_schema.TEXT, f"numbers ({array.dtype})")])
     return array.reshape(-1)
 
 
@@ -323,23 +323,23 @@ def _unnamed(source: Source, frame: Any, model: Any, target: Optional[str], raw:
     """Inputs for a model that knows no names: texts as one array, an array where it was fitted on one, else a frame."""
     numpy = importlib.import_module("numpy")
     names = list(frame)
-    count = expected.count_of(model)
-    if expected.takes_texts(model):
+    count = input_schema.count_of(model)
+    if input_schema.takes_texts(model):
         misfit.check_count(source, len(names), 1, target, frame)
-        misfit.refuse_types(source, frame, {names[0]: expected.Kind(expected.TEXT)}, raw.problems)
-    if expected.takes_texts(model) or (count is None and len(names) == 1 and misfit.is_text(frame[names[0]])):
+        misfit.refuse_types(source, frame, {names[0]: input_schema.Kind(input_schema.TEXT)}, raw.problems)
+    if input_schema.takes_texts(model) or (count is None and len(names) == 1 and misfit.is_text(frame[names[0]])):
         return numpy.asarray(frame[names[0]]).astype(object)
     short = constant_of(model) is not None and len(names) + 1 == count
     if not short:
         misfit.check_count(source, len(names), count, target, frame)
-    as_frame = raw.named and hasattr(frame, "iloc") and not short and not expected.takes_array(model)
+    as_frame = raw.named and hasattr(frame, "iloc") and not short and not input_schema.takes_array(model)
     if model is None or as_frame:
         return frame if hasattr(frame, "iloc") else frame_of(list(zip(*frame.values())), names)
-    misfit.refuse_types(source, frame, expected.columns(model, names), raw.problems)
+    misfit.refuse_types(source, frame, input_schema.columns(model, names), raw.problems)
     columns = [numpy.asarray(frame[name]) for name in names]
     numeric = all(column.dtype.kind in "biuf" for column in columns)
     array = numpy.column_stack(columns) if numeric else numpy.asarray(frame, dtype=object)
-    return widened(model, array, expected.count_of(model), decided)
+    return widened(model, array, input_schema.count_of(model), decided)
 
 
 def _described(X: Any) -> list[tuple[str, str]]:

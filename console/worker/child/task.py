@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Optional
 
-from console.worker.child.live import attribute
+from console.worker.child.introspection import attribute
 
 CLASSIFICATION, REGRESSION, CLUSTERING = "classification", "regression", "clustering"
 TRANSFORMATION = "transformation"

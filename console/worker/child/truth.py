@@ -14,8 +14,8 @@ from typing import Any, Callable, Optional
 
 from console.worker.child import outliers
 from console.worker.child.gaps import gaps
+from console.worker.child.introspection import attribute
 from console.worker.child.labels import known_labels, named, several, spelling, unknown
-from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
 from console.worker.child.task import CLASSIFICATION, OUTLIERS, REGRESSION, task_of
 

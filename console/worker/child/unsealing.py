@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any, Optional
 
 from console.worker.child.main import Answer, Refusal, Request, Service
-from console.worker.child.privileges import PR_SET_DUMPABLE, prctl
+from console.worker.child.sandbox.privileges import PR_SET_DUMPABLE, prctl
 
 PR_GET_DUMPABLE = 3
 IDENTITY_CAP = 64 << 10

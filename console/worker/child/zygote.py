@@ -8,9 +8,9 @@ import os
 import sys
 from typing import NoReturn
 
-from console.worker.child import landlock
 from console.worker.child.main import Answer, Refusal, Request, Service, serve
-from console.worker.child.privileges import PR_SET_DUMPABLE, prctl
+from console.worker.child.sandbox import landlock
+from console.worker.child.sandbox.privileges import PR_SET_DUMPABLE, prctl
 
 
 class Forking(Service):

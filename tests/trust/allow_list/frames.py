@@ -162,7 +162,7 @@ def answer(release: str, work: Path) -> Any:
 def main() -> None:
     """Collect, merge, write."""
     sys.path.insert(0, str(HERE.parents[3]))
-    from console.trust import names
+    from console.trust import allow_list
 
     work = Path(sys.argv[1])
     work.mkdir(parents=True, exist_ok=True)
@@ -175,7 +175,7 @@ def main() -> None:
     kept = {
         (module, name)
         for module, name in found
-        if module.partition(".")[0] in PACKAGES and "." not in name and not names.danger(module, name)
+        if module.partition(".")[0] in PACKAGES and "." not in name and not allow_list.danger(module, name)
         if not name.startswith(UNWANTED)
     }
     head = [
@@ -183,7 +183,7 @@ def main() -> None:
         "# backends/formats/pickle/frames.py. Written by tests/trust/allow_list/frames.py from pickles made under:",
         *told,
     ]
-    target = Path(names.__file__).with_name("data") / "allowed_frames.txt"
+    target = Path(allow_list.__file__).with_name("data") / "allowed_frames.txt"
     target.write_text("\n".join([*head, *("%s %s" % pair for pair in sorted(kept)), ""]), "ascii")
     print("%d names written" % len(kept))
 

@@ -17,10 +17,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
-from console.trust import names
+from console.trust import allow_list
 
 HERE = Path(__file__).resolve().parent
-TARGET = Path(names.__file__).with_name("data") / "allowed.txt"
+TARGET = Path(allow_list.__file__).with_name("data") / "allowed.txt"
 
 RELEASES = {
     "0.20.4": ("3.7", ["numpy<1.17", "scipy<1.4", "joblib", "pytest"]),
@@ -118,7 +118,7 @@ def collect(release: str, work: Path) -> dict[str, object]:
 
 def wanted(module: str, name: str) -> bool:
     """Whether a collected name belongs on the list."""
-    if names.danger(module, name) is not None or "." in name:
+    if allow_list.danger(module, name) is not None or "." in name:
         return False
     return (module, name) in NEEDED | ELDER | PARAMETERS or not (module + ".").startswith(
         tuple(f"{each.rstrip('.')}." for each in UNWANTED)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Callable, Optional
 
-from console.worker.child.live import attribute
+from console.worker.child.introspection import attribute
 from console.worker.child.main import Refusal
 
 __all__ = ["NUMBER", "TEXT", "Constant", "Kind", "Library", "as_category", "is_category", "listed", "numbered"]

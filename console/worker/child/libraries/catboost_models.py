@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Any, Callable, Optional
 
+from console.worker.child.introspection import attribute
 from console.worker.child.libraries.base import NUMBER, TEXT, Kind, Library, listed
-from console.worker.child.live import attribute
 
 _LOOKED_AT = 1000
 _WHOLE = re.compile(r"-?\d+\.0\Z")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Optional
 
+from console.worker.child.introspection import attribute
 from console.worker.child.libraries.base import (
     NUMBER,
     TEXT,
@@ -15,7 +16,6 @@ from console.worker.child.libraries.base import (
     is_category,
     listed,
 )
-from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
 
 _MEANINGS = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Optional
 
+from console.worker.child.introspection import attribute
 from console.worker.child.libraries.base import NUMBER, TEXT, Kind, Library, listed
-from console.worker.child.live import attribute
 
 
 class Lifelines(Library):

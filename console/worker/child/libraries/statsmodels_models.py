@@ -6,8 +6,8 @@ import ast
 from collections.abc import Iterator, Sequence
 from typing import Any, Optional
 
+from console.worker.child.introspection import attribute
 from console.worker.child.libraries.base import TEXT, Constant, Kind, Library, listed
-from console.worker.child.live import attribute
 
 _CONSTANTS = ("const", "Intercept")
 _MEANINGS = {

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Callable, Optional
 
+from console.worker.child.introspection import attribute
 from console.worker.child.libraries.base import (
     NUMBER,
     TEXT,
@@ -16,7 +17,6 @@ from console.worker.child.libraries.base import (
     is_category,
     listed,
 )
-from console.worker.child.live import attribute
 from console.worker.child.main import Refusal
 
 _CATEGORY = "c"

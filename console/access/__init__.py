@@ -1,0 +1,1 @@
+"""Access control: who may do what, what is admitted, and what recipes may ask for."""

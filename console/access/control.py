@@ -1,0 +1,236 @@
+"""The operator's word and the record of it: policy, roles, consent and audit of one store."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from console.errors import AccessDeniedError, InputError, OperationError
+from console.events import Bus
+from console.files.roots import user_name
+from console.locks import LOCK_TRY_S, retried
+from console.records import AuditCheck, AuditEntry, ContentDiff, Explanation, Inspection, Json, Judgement
+from console.trust import policy as policies
+from console.trust.audit import Audit
+from console.trust.explain import explain
+from console.trust.policy import Policy, Source
+from console.trust.roles import NEEDS, Permission, permission
+from console.trust.verdict import judge
+
+_LOCK_WAIT = 3.0
+_Identity = tuple[int, int, int, int, int] | None
+
+
+class AccessControl:
+    """Judges by the policy as last read, and says who may do what; writes consents and audit lines in the store.
+
+    Without `records`, or where `why_read_only` says why nothing may be changed, what was done goes into the user's own
+    log instead.
+    """
+
+    def __init__(self, root: Path, bus: Bus, *, why_read_only: str = "", records: bool = True) -> None:
+        self.why_read_only = why_read_only
+        self._root = root
+        self._bus = bus
+        self._records = records
+        self._writable = records and not why_read_only
+        self._audit = Audit(root)
+        self._own_audit = Audit(root, own=True)
+        self._files: tuple[_Identity, ...] | None = self._identities()
+        self._policy = policies.load_policy(root)
+        self._permission = permission(self._policy)
+
+    def move(self, root: Path, *, why_read_only: str = "") -> None:
+        """Judge and write from now on for the store at `root`. Raises InputError when its policy cannot be read: until
+        it can, `refresh` raises the same."""
+        self._root, self.why_read_only = root, why_read_only
+        self._writable = self._records and not why_read_only
+        self._audit, self._own_audit = Audit(root), Audit(root, own=True)
+        self._files = None
+        found = self._identities()
+        self._policy = policies.load_policy(root)
+        self._permission, self._files = permission(self._policy), found
+
+    # policy
+
+    @property
+    def policy(self) -> Policy:
+        """What holds now."""
+        return self._policy
+
+    @property
+    def permission(self) -> Permission:
+        """What this user may do."""
+        return self._permission
+
+    async def opened(self) -> None:
+        """Tell of files that do not count, and put on record what changed since the last record. Raises
+        AccessDeniedError where this user may not even look, OperationError."""
+        await self.allow("look")
+        for source in self._policy.sources:
+            self._tell_ignored(source)
+        await self._record_changes()
+
+    async def refresh(self) -> None:
+        """Read the policy again where its files were touched. Raises InputError when one cannot be read."""
+        found = await asyncio.to_thread(self._identities)
+        if found == self._files:
+            return
+        before = self._policy
+        self._policy = await asyncio.to_thread(policies.load_policy, self._root)
+        self._permission, self._files = permission(self._policy), found
+        for source in self._policy.sources:
+            if source not in before.sources:
+                self._tell_ignored(source)
+        await self._record_changes()
+
+    def judge(self, inspection: Inspection, digest: str | None) -> Judgement:
+        """The verdict under the policy."""
+        return judge(inspection, self._policy, digest)
+
+    def explain(self, found: Inspection | None, judgement: Judgement, since: ContentDiff | None) -> Explanation:
+        """The verdict in plain words."""
+        return explain(found, judgement, self._policy, since)
+
+    def fingerprint(self) -> str:
+        """Changes whenever a judgement could."""
+        return f"{self._policy.fingerprint()}-{len(self._policy.pins)}"
+
+    def pins(self) -> bool:
+        """Whether the policy holds any pin."""
+        return bool(self._policy.pins)
+
+    def digest_first(self) -> bool:
+        """Whether nothing may be loaded before its digest is known."""
+        return self._policy.require_pin or self._policy.require_signature
+
+    def interpreters(self) -> tuple[str, ...]:
+        """Those in the store that the user lets a recipe name."""
+        return self._policy.interpreters
+
+    def keys(self) -> tuple[str, ...]:
+        """The public keys whose signatures count."""
+        return self._policy.keys
+
+    # roles and consent
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing in the store may be changed, whoever asks."""
+        return bool(self.why_read_only)
+
+    @property
+    def role(self) -> str:
+        """What this user may do, in a word: view, operate or administer."""
+        return self._permission.role.word
+
+    def refusal(self, action: str) -> str | None:
+        """Why an action is not this user's, as a sentence; None where it is."""
+        return self._permission.refusal(action)
+
+    def refusals(self) -> dict[str, str]:
+        """The same for all actions that are not this user's."""
+        return {action: why for action in NEEDS if (why := self.refusal(action)) is not None}
+
+    async def allow(self, action: str, path: str = "", *, writes: bool = False) -> None:
+        """Let the user do this, or put on record that they may not; with `writes` it changes something in the store.
+
+        Raises AccessDeniedError with the role it takes, or with why nothing may be changed.
+        """
+        refusal = self.refusal(action)
+        if refusal is not None:
+            with suppress(OperationError):
+                await self.note(action, path, None, f"refused: {refusal}")
+            raise AccessDeniedError(refusal, hint="ask somebody who has that role")
+        if writes and self.read_only:
+            hint = "`model-console doctor` tells what would let you"
+            raise AccessDeniedError(f"this console is read-only: {self.why_read_only}", hint=hint)
+
+    async def consent(self, path: str, judgement: Judgement, digest: str, why: str) -> None:
+        """Pin a content the operator said yes to. Raises AccessDeniedError where that is not theirs to say,
+        OperationError."""
+        if not self._writable:
+            raise AccessDeniedError(
+                f"{path} cannot be accepted: this console is read-only", hint="start it without --read-only"
+            )
+        await self.allow("accept", path)
+        await asyncio.to_thread(policies.accept, self._root, digest=digest, who=user_name(), why=why, artifact=path)
+        self._policy = await asyncio.to_thread(policies.load_policy, self._root)
+        self._files = await asyncio.to_thread(self._identities)
+        await self.note("accept", path, digest, f"{judgement.verdict}: {why}", **self._digests())
+        self._bus.emit("trust.accepted", path, f"{path} was accepted by {user_name()}: {why}", severity="attention")
+
+    def warn(self, kind: str, path: str, text: str) -> None:
+        """Tell whoever listens what they should know about a path."""
+        self._bus.emit(kind, path, text, severity="attention")
+
+    # audit
+
+    async def note(self, action: str, path: str, digest: str | None, result: str, **detail: Json) -> None:
+        """Append one line to the audit log and wait until it is durable. Raises OperationError.
+
+        What may not be written in the store goes into the user's own log, as far as that can be written.
+        """
+        audit = self._audit if self._writable else self._own_audit
+
+        def append() -> AuditEntry:
+            return audit.append(action, artifact=path, digest=digest, result=result, wait=LOCK_TRY_S, **detail)
+
+        try:
+            await retried(append, wait=_LOCK_WAIT)
+        except OperationError:
+            if self._writable:
+                raise
+
+    def entries(self) -> tuple[AuditEntry, ...]:
+        """The audit log, oldest first; behind it what the user's own log has of this store. Raises InputError."""
+        return (*self._audit.entries(), *(replace(entry, log="own") for entry in self._own_audit.entries()))
+
+    def verify(self) -> AuditCheck:
+        """Check the chain of the audit log, and that of the user's own."""
+        check, own = self._audit.verify(), self._own_audit.verify()
+        if check.ok and not own.ok:
+            return replace(check, ok=False, problem=f"in your own log of this store: {own.problem}", line=own.line)
+        return check
+
+    # inside
+
+    def _identities(self) -> tuple[_Identity, ...]:
+        return tuple(_identity(path) for path in policies.policy_files(self._root))
+
+    def _digests(self) -> dict[str, Json]:
+        return {"policy": self._policy.digest(own=False), "own_policy": self._policy.digest(own=True)}
+
+    def _tell_ignored(self, source: Source) -> None:
+        if source.ignored:
+            why = source.distrusted or "these count from your own policy file alone"
+            self.warn("trust.policy", "", f"{source.path} is not followed for {', '.join(source.ignored)}: {why}")
+
+    async def _record_changes(self) -> None:
+        """Compare both files with what the log last said of them; who changed them is not known."""
+        if not self._writable:
+            return
+        now = self._digests()
+        for word, uid, whose in (
+            ("policy", None, "the store's policy"),
+            ("own_policy", os.getuid(), "their own policy"),
+        ):
+            try:
+                last = await asyncio.to_thread(self._audit.last, word, uid)
+            except InputError:
+                return
+            if now[word] != (last.detail[word] if last is not None else ""):
+                known = "was changed outside the console" if last is not None else "is followed from now on"
+                await self.note("policy", "", None, f"{whose} {known}", **{word: now[word]})
+                self.warn("trust.policy", "", f"{whose} {known}")
+
+
+def _identity(path: Path) -> _Identity:
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -1,0 +1,187 @@
+"""What there is in the store: its rows, and what is found out about each, in the background and when it is asked."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+from console.access.control import AccessControl
+from console.access.recipes import Recipes
+from console.catalog.artifact_rows import ArtifactRows
+from console.catalog.prefetcher import Prefetcher
+from console.catalog.survey import Survey
+from console.catalog.sweep import Sweep
+from console.catalog.watching import Watching
+from console.closing import close_each
+from console.errors import InputError
+from console.events import Bus
+from console.inspection.explaining import Explaining
+from console.inspection.service import InspectionService
+from console.records import Artifact, Event, Explanation, Report, Verdict
+from console.serving.supervisor import Supervisor
+from console.worker.launcher import Launcher
+
+
+class Artifacts:
+    """The artifacts of the store at `root`, `width` of them inspected at a time.
+
+    There are rows from `remember` or `scan` on; `follow` keeps them true to the disk. Where the path `given` comes to
+    lead to another directory, `moved` is told of it before the rows of that one come.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        facts: InspectionService,
+        explaining: Explaining,
+        fleet: Supervisor,
+        recipes: Recipes,
+        book: AccessControl,
+        launcher: Launcher,
+        bus: Bus,
+        *,
+        width: int,
+        given: Path | None = None,
+        moved: Callable[[Path], None] = lambda _: None,
+    ) -> None:
+        self._root = root
+        self._facts = facts
+        self._explaining = explaining
+        self._book = book
+        self._launcher = launcher
+        self._width = width
+        self._shelf = ArtifactRows()
+        self._moved = moved
+        self._watching = Watching(root, self._shelf, facts, fleet, recipes, bus, given=given, moved=self._move)
+        self._survey = Survey(self._shelf, self.report, width=width)
+        self._preparing = Prefetcher(self._shelf, facts.seal)
+
+    def _move(self, root: Path) -> None:
+        self._root = root
+        self._moved(root)
+
+    # the rows
+
+    @property
+    def scanning(self) -> bool:
+        """Whether the first scan still runs, or is to come."""
+        return self._watching.scanning
+
+    @property
+    def offline(self) -> str | None:
+        """Why the store cannot be seen at the moment."""
+        return self._watching.offline
+
+    @property
+    def uninspected(self) -> int:
+        """How many artifacts wait for their inspection in the background."""
+        return self._survey.waiting
+
+    def rows(self) -> tuple[Artifact, ...]:
+        """All rows, in order of path."""
+        return self._shelf.rows()
+
+    def row(self, path: str) -> Artifact | None:
+        """One row."""
+        return self._shelf.get(path)
+
+    async def scan(self, path: str = "") -> tuple[Artifact, ...]:
+        """One look at the whole store, or at one file or directory of it, with every artifact inspected.
+
+        Raises StoreOffline, and InputError for a single file that cannot be read.
+        """
+        if path and not await asyncio.to_thread(os.path.isdir, self._root / path):
+            return ((await self.report(path)).artifact,)
+        await self._watching.scan(path)
+        await self._survey.drain()
+        return self._shelf.rows()
+
+    def look_at(self, paths: Sequence[str]) -> None:
+        """These rows are on the screen: inspect them before the others."""
+        self._survey.look_at(paths)
+
+    def stand_on(self, path: str) -> None:
+        """The operator's cursor is on this row: its inspection for a load is prefetched."""
+        self._preparing.look_at(path)
+
+    # what is known of one
+
+    async def report(self, path: str, *, digest: bool = False) -> Report:
+        """What is known of one artifact, inspected when it is not. Raises InputError."""
+        return self._learned(await self._facts.report(await self._watching.row(path), digest=digest))
+
+    async def inspect(self, path: str) -> Report:
+        """The report of one artifact, read from the disk and judged anew whatever is known of it. Raises InputError."""
+        await self._book.refresh()
+        row = await self._watching.row_anew(path)
+        self._facts.forget(path)
+        return self._learned(await self._facts.report(row))
+
+    def _learned(self, report: Report) -> Report:
+        self._watching.learn(report.artifact)
+        if report.judgement.verdict is not None:
+            self._explaining.take(report)
+        if report.inspection is not None and report.judgement.verdict is Verdict.SAFE:
+            self._launcher.expect(use.module for use in report.inspection.names)
+        return report
+
+    def known_report(self, path: str) -> Report | None:
+        """The same without looking at the disk; None where it is not known."""
+        row = self._shelf.get(path)
+        return None if row is None else self._facts.known(path, row.identity)
+
+    async def explain(self, path: str) -> Explanation:
+        """A verdict in plain words, and how the content differs from the one before it. Raises InputError."""
+        with suppress(InputError):
+            await self._book.refresh()
+        return await self._explaining.of(await self.report(path))
+
+    def known_explanation(self, path: str) -> Explanation | None:
+        """The same without looking at the disk; None where nothing is known."""
+        report = self.known_report(path)
+        return None if report is None else self._explaining.known(report)
+
+    def explained(self, report: Report) -> Explanation:
+        """A report's verdict in plain words, without looking at the disk."""
+        return self._explaining.known(report)
+
+    def beneath(self, path: str = "", *, digest: bool = False) -> Sweep:
+        """Every artifact in a directory and those beneath it, inspected in parallel, in order.
+
+        The disk is looked at as it is: what is hidden or a recipe calls data counts as well, and nothing is kept of it.
+        """
+        return Sweep(self._root, path, partial(self._facts.report, digest=digest), 4 * self._width)
+
+    # over time
+
+    async def remember(self) -> None:
+        """Start from what the last session knew of this store: the first screen of it at once."""
+        await self._watching.remember()
+
+    async def remember_all(self) -> None:
+        """The rest of what the last session knew."""
+        await self._watching.remember_all()
+
+    def follow(self, reconcile_s: float) -> None:
+        """Scan the store, then follow what happens on the disk until `close`."""
+        self._watching.start(reconcile_s)
+
+    async def survey(self) -> None:
+        """Inspect what nobody has inspected yet, until cancelled."""
+        await self._survey.run()
+
+    def hear(self, event: Event) -> None:
+        """Take note of what happened to a file or its worker."""
+        if event.kind.startswith(("artifact.", "store.")):
+            self._survey.wake()
+        if event.kind == "artifact.changed" and (report := self.known_report(event.subject)) is not None:
+            self._explaining.take(report)
+        self._watching.hear(event)
+
+    async def close(self) -> None:
+        """Prepare and follow nothing more, and keep what was learned; never raises."""
+        await close_each(self._preparing, self._watching, self._explaining)

@@ -1,0 +1,1 @@
+"""Inspection: the static facts of an artifact, their cache, decryption, differences between contents."""

@@ -1,0 +1,103 @@
+"""An inspector's word, or what its end makes of a file; the machine's failures make nothing of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from console.errors import ConsoleError
+from console.files.directories import OpenedDirectory
+from console.files.freezing import freeze, keep_opened, memory_to_open
+from console.files.snapshot import Snapshot
+from console.inspection.service import CannotInspect
+from console.records import Inspection, Verdict
+from console.worker.inspector import Inspectors, NotInspected
+
+_VERDICTS = {
+    "not-inspected": None,
+    **dict.fromkeys(
+        ("foreign-format", "no-model", "not-loadable", "out-of-memory", "unopened", "unsupported"), Verdict.UNSUPPORTED
+    ),
+}
+"""What an error makes of the file; any other makes it damaged."""
+_ENDED = ("died", "hang", "out-of-memory", "protocol", "cpu-limit", "file-limit")
+"""How an inspector ends over a file, or by chance while it has that file: a second, new one tells which."""
+
+_Told = TypeVar("_Told")
+
+
+def plan_in(inspectors: Inspectors) -> Callable[[Snapshot], Awaitable[Inspection]]:
+    """A function that has bytes inspected so that they can be loaded: it gives them their plan, and a skeleton where
+    they are not sealed; what is to be loaded at once also keeps what was in its compression."""
+
+    async def plan(content: Snapshot) -> Inspection:
+        return await _twice(lambda anew: once(content, anew))
+
+    async def once(content: Snapshot, anew: bool) -> Inspection:
+        name = os.path.basename(content.name)
+        found: list[Inspection] = []
+        opened = memory_to_open(content)
+
+        async def fill(memory: int | None, room: int) -> bytes:
+            inspection, plan = await inspectors.plan(
+                content.fd, name, memory=memory, room=room, opened=opened, anew=anew
+            )
+            found.append(inspection)
+            return plan
+
+        try:
+            if content.sealed:
+                content.plan = await fill(None, 0)
+            else:
+                await freeze(content, fill)
+            if opened is not None:
+                keep_opened(content, opened)
+        finally:
+            if opened is not None:
+                os.close(opened)
+        return found[-1]
+
+    return plan
+
+
+def inspect_in(inspectors: Inspectors) -> Callable[[int, str], Awaitable[Inspection]]:
+    """A function that has open bytes inspected; a file that ends or outlasts two inspectors counts as damaged."""
+
+    async def inspect(fd: int, name: str) -> Inspection:
+        return await _twice(lambda anew: inspectors.inspect(fd, os.path.basename(name), anew=anew))
+
+    return inspect
+
+
+def inspect_directory_in(inspectors: Inspectors) -> Callable[[OpenedDirectory], Awaitable[Inspection]]:
+    """The same of an artifact that is a directory."""
+
+    async def inspect(opened: OpenedDirectory) -> Inspection:
+        members = {name: member.fd for name, member in opened.members.items()}
+        name = os.path.basename(opened.name)
+        return await _twice(lambda anew: inspectors.inspect_directory(members, name, anew=anew))
+
+    return inspect
+
+
+async def _twice(ask: Callable[[bool], Awaitable[_Told]]) -> _Told:
+    """Ask an inspector, and where it ended over the file or by chance, a new one. Raises CannotInspect."""
+    try:
+        return await ask(False)
+    except ConsoleError as error:
+        if error.code not in (*_ENDED, NotInspected.code):
+            raise _cannot_inspect(error) from None
+    try:
+        return await ask(True)
+    except ConsoleError as error:
+        raise _cannot_inspect(error) from None
+
+
+def _cannot_inspect(error: ConsoleError) -> CannotInspect:
+    message = error.message
+    if error.code in _ENDED:
+        message += "; a second inspector, started for this file alone, ended like that as well"
+    elif error.code == NotInspected.code:
+        message = f"not inspected, because {message}" + (f"; {error.hint}" if error.hint else "")
+    return CannotInspect(_VERDICTS.get(error.code, Verdict.DAMAGED), error.code, message)

@@ -1,1 +1,0 @@
-"""From bytes to an answering model: facts, judgement, workers, reload."""

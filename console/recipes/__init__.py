@@ -1,0 +1,1 @@
+"""Recipes: the TOML file beside an artifact."""

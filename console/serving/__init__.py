@@ -1,0 +1,1 @@
+"""Serving: loaded models, their replicas, inference and failures."""

@@ -1,0 +1,192 @@
+"""From an artifact to a worker that answers for it: freeze, judge, admit, start, load."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from backends.core.inspection import outermost
+from console.access.admission import Admission
+from console.errors import AccessDeniedError, ConflictError, ConsoleError, UsageError
+from console.inspection.service import InspectionService, Judged
+from console.inspection.written import versions_of
+from console.records import FileIdentity, Inspection, Judgement, Verdict
+from console.serving.compiling import may_compile
+from console.serving.digesting import Digesting
+from console.worker.answers import Loaded
+from console.worker.launcher import Launcher
+from console.worker.model import Worker
+
+Records = Callable[[str, str, str | None, str], Awaitable[None]]
+"""Writes one line of the audit log: action, path, digest, result."""
+
+
+OnPhase = Callable[[str, dict[str, float], Worker | None], None]
+"""Hears as each phase of a start begins: its name, the milliseconds of those that have ended, the worker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A worker with its model, and the content it holds.
+
+    The `digest` of a large file may not be known yet: then `later` gives it, or None when the worker ended first.
+    `encrypted` = the file is encrypted at rest; `at` = the place of the model in it.
+    """
+
+    worker: Worker
+    loaded: Loaded
+    digest: str | None
+    identity: FileIdentity
+    judgement: Judgement
+    later: asyncio.Task[str | None] | None = None
+    encrypted: bool = False
+    at: str = ""
+
+
+def silent(phase: str, finished: dict[str, float], worker: Worker | None) -> None:
+    """An OnPhase for callers that do not watch."""
+
+
+class ModelLoader:
+    """Starts workers. `python` names the interpreter a path's recipe asks for, None for the console's own, or raises
+    Refused; `admission` decides what is let in."""
+
+    def __init__(
+        self,
+        facts: InspectionService,
+        launcher: Launcher,
+        admission: Admission,
+        record: Records,
+        python: Callable[[str], str | None],
+        deadline_s: float,
+    ) -> None:
+        self._facts = facts
+        self._launcher = launcher
+        self.admission = admission
+        self._record = record
+        self._python = python
+        self._deadline_s = deadline_s
+        self._digesting = Digesting()
+        self._telling: set[asyncio.Task[str | None]] = set()
+
+    async def start(self, path: str, at: str, accept: str | None, on_phase: OnPhase = silent) -> Started:
+        """Start a worker for what the file holds now. Raises NeedsReviewError, AccessDeniedError, InputError,
+        OperationError."""
+        began = time.perf_counter()
+        on_phase("judge", {}, None)
+        await self.admission.refresh()
+        judged = await self._facts.seal(path, to_load=True)
+        with judged.bytes:
+            try:
+                await self.admission.admit(path, judged, accept)
+                await self._record("load", path, judged.bytes.digest, "intent")
+                phases = {"judge": (time.perf_counter() - began) * 1e3}
+                started = await self._start(path, judged, at, phases, on_phase)
+            except ConsoleError as error:
+                result = (
+                    error.message
+                    if isinstance(error, AccessDeniedError)
+                    else f"{error.code}: {judged.judgement.verdict}"
+                )
+                await self._record("load", path, judged.bytes.digest, result)
+                raise
+        if started.later is None:
+            await self._record("load", path, started.digest, "loaded")
+        return started
+
+    async def _start(self, path: str, judged: Judged, at: str, phases: dict[str, float], on_phase: OnPhase) -> Started:
+        """`start_judged`, with the digest taken beside it where it is not known yet."""
+        if judged.bytes.digest is not None:
+            return await self.start_judged(path, judged, at, phases, on_phase)
+        taking = self._digesting.begin(judged.bytes)
+        try:
+            started = await self.start_judged(path, judged, at, phases, on_phase)
+        except BaseException:
+            self._digesting.give_up(taking)
+            raise
+        later = asyncio.create_task(self._told(path, taking, started))
+        self._telling.add(later)
+        later.add_done_callback(self._telling.discard)
+        return replace(started, later=later)
+
+    async def _told(self, path: str, taking: asyncio.Task[str], started: Started) -> str | None:
+        digest = await self._digesting.of_worker(taking, started.worker.child)
+        await self._record("load", path, digest, "loaded" if digest else "loaded; ended before its digest was known")
+        return digest
+
+    async def close(self) -> None:
+        """Give up the digests that are not known yet."""
+        await self._digesting.close()
+        await asyncio.gather(*self._telling, return_exceptions=True)
+
+    async def start_judged(
+        self, path: str, judged: Judged, at: str, phases: dict[str, float], on_phase: OnPhase = silent
+    ) -> Started:
+        """Start a worker for bytes that were judged and admitted already; they stay the caller's to close."""
+        inspection = judged.inspection
+        assert inspection is not None
+        at = at or place_in(path, inspection)
+        fresh = judged.judgement.verdict is not Verdict.SAFE
+        python = self._python(path)
+        began = time.perf_counter()
+        on_phase("start", phases, None)
+        content = judged.bytes
+        opened = content.opened >= 0
+        memory, *file = (content.opened,) if opened else content.handed
+        plan = replace(self._launcher.sandbox, compiles=may_compile(inspection))
+        worker = await Worker.start(self._launcher, path, fresh=fresh, python=python, sandbox=plan)
+        phases = {**phases, "start": (time.perf_counter() - began) * 1e3}
+        try:
+            notes = self.admission.layers(path, judged.judgement, worker.child.layers)
+            loaded = await worker.load(
+                memory,
+                inspection.format,
+                at,
+                file=file[0] if file else None,
+                plan=content.plan,
+                opened=opened,
+                versions=versions_of(inspection, python),
+                deadline=self._deadline_s,
+                on_phase=lambda phase, finished: on_phase(phase, {**phases, **finished}, worker),
+            )
+        except ConsoleError as error:
+            await worker.end()
+            raise _with_facts(error, judged) from None
+        except BaseException:
+            worker.child.kill()
+            raise
+        loaded = replace(loaded, phases={**phases, **loaded.phases}, notes=(*notes, *loaded.notes))
+        return Started(
+            worker,
+            loaded,
+            content.digest,
+            content.identity,
+            judged.judgement,
+            encrypted=content.encrypted,
+            at=at,
+        )
+
+
+def place_in(path: str, inspection: Inspection) -> str:
+    """The place of the model to run: the root, or the only model in a file that is a dict or tuple around one.
+
+    Raises UsageError that lists the places when the file holds several.
+    """
+    tops = outermost(inspection.models)
+    known = [one for one in tops if one.version is not None] or tops
+    if len(known) > 1:
+        places = ", ".join(one.at for one in known[:8])
+        raise UsageError(f"{path} holds {len(known)} models: {places}", hint="choose one of them (--at PLACE)")
+    return known[0].at if known else ""
+
+
+def _with_facts(error: ConsoleError, judged: Judged) -> ConsoleError:
+    """The error with the content it is about, and with what became of that meanwhile."""
+    if judged.bytes.shrank:
+        why = f"{judged.bytes.name} shrank underneath its worker, so its numbers are gone"
+        return ConflictError(why, failure=error.failure, hint="load it again when it is at rest")
+    if error.failure is not None:
+        error.failure = replace(error.failure, digest=judged.bytes.digest)
+    return error

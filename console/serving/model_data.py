@@ -1,0 +1,121 @@
+"""Data that a model is driven with: its recipe's, else what the operator chose, else it must be asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from backends.core.inspection import Signature
+from console.access.control import AccessControl
+from console.access.recipes import Recipes
+from console.errors import InputError, OperationError
+from console.events import Bus
+from console.files.data_files import identity_at, moved_to
+from console.recipes.chosen import Chosen
+from console.recipes.draft import drafted, write
+from console.records import DataColumns, DataSource, Draft, Expected, ModelData, ReadOptions, Target
+from console.serving.inference import open_data_file
+from console.worker.inspector import Inspectors
+
+__all__ = ["DataOfModels"]
+
+
+class DataOfModels:
+    """Answers by artifact path which data a model has, remembers what an operator chose, and writes recipes."""
+
+    def __init__(
+        self,
+        root: Path,
+        chosen: Chosen,
+        recipes: Recipes,
+        inspectors: Inspectors,
+        book: AccessControl,
+        bus: Bus,
+        signature: Callable[[str], Signature | None],
+    ) -> None:
+        """`signature` is what is known of a model's inputs now."""
+        self.root = root
+        self._chosen = chosen
+        self._recipes = recipes
+        self._inspectors = inspectors
+        self._book = book
+        self._bus = bus
+        self._signature = signature
+
+    async def of(self, path: str) -> ModelData:
+        """The data of a model, with why where it must be asked for. Raises InputError for a recipe that is
+        malformed."""
+        recipe = (await asyncio.to_thread(self._recipes.written, path)).data
+        if recipe.is_named:
+            return ModelData(DataSource.RECIPE, recipe.holdout or recipe.train, recipe.target)
+        choice = await asyncio.to_thread(self._chosen.follow, path)
+        if choice is None:
+            return ModelData(DataSource.NONE, target=recipe.target)
+        if await asyncio.to_thread(identity_at, choice.data) is not None:
+            if self._chosen.of(path) is None:
+                with suppress(OperationError):
+                    await self._chosen.keep(path, choice.data, choice.target)
+            return ModelData(DataSource.CHOSEN, choice.data, choice.target)
+        now = await asyncio.to_thread(moved_to, choice.file, choice.data) if choice.file is not None else None
+        gone = f"{self.shortened(choice.data)}, which was chosen before, is not there any more"
+        why = f"{gone}; it seems to be called {os.path.basename(now)} now" if now is not None else gone
+        return ModelData(DataSource.GONE, choice.data, choice.target, why, now)
+
+    def known(self, path: str) -> ModelData:
+        """What was chosen, as it was read last and without a look at the disk."""
+        choice = self._chosen.of(path)
+        return (
+            ModelData(DataSource.NONE) if choice is None else ModelData(DataSource.CHOSEN, choice.data, choice.target)
+        )
+
+    def shortened(self, data: str) -> str:
+        """A path relative to the store, where it lies in it."""
+        return data.removeprefix(os.path.join(self.root, ""))
+
+    def expected(self, path: str) -> Expected:
+        """What is known of a model's inputs."""
+        return Expected(self._signature(path) or Signature(), self._options(path).ignore)
+
+    def _options(self, path: str) -> ReadOptions:
+        return self._recipes.or_default(path).data.options
+
+    async def columns(self, path: str, data: str) -> DataColumns:
+        """The columns of a data file, read in a sandboxed child. Raises InputError, ChildRefused, ChildFailed,
+        OperationError."""
+        names = (self._signature(path) or Signature()).feature_names or ()
+        fd = await asyncio.to_thread(open_data_file, data)
+        try:
+            return await self._inspectors.columns(fd, os.path.basename(data), self._options(path), names)
+        finally:
+            os.close(fd)
+
+    async def choose(self, path: str, data: str, target: Target | None) -> None:
+        """Use this data for a model from now on. Raises AccessDeniedError; Failed where it cannot be remembered for the
+        next session."""
+        await self._book.allow("probe", path)
+        try:
+            await self._chosen.keep(path, data, target)
+        finally:
+            self._bus.emit("data.chosen", path, f"{path} is driven with {self.shortened(data)}")
+
+    async def draft(self, path: str, data: str, target: Target | None) -> Draft:
+        """The lines that would name this data in the recipe, or why none can be written."""
+        refusal = self._book.refusal("recipe")
+        if refusal is None and self._book.read_only:
+            refusal = f"this console is read-only: {self._book.why_read_only}"
+        if refusal is not None:
+            return Draft("", refusal=refusal)
+        return await asyncio.to_thread(drafted, self.root, path, data, target)
+
+    async def write_recipe(self, path: str, draft: Draft) -> None:
+        """Write a draft beside the model, on record. Raises AccessDeniedError, InputError, ConflictError,
+        OperationError."""
+        await self._book.allow("recipe", path, writes=True)
+        if draft.refusal:
+            raise InputError(draft.refusal)
+        await asyncio.to_thread(write, self.root, draft)
+        await self._book.note("recipe", path, None, f"{draft.path} names the data")
+        self._bus.emit("recipe.written", path, f"{draft.path} names the data of {path}")

@@ -1,1 +1,0 @@
-"""Files: what is there, how it changes, and how bytes replace bytes."""

@@ -1,0 +1,103 @@
+"""What an update stands on: the admitted current model and the open rows, the same for every process it starts."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from console.errors import ConflictError
+from console.files.links import require_no_link
+from console.files.opening import OpenedFile, identity_of
+from console.files.snapshot import digest_of
+from console.inspection.service import Judged
+from console.records import FileIdentity, Mode, UpdatePlan
+from console.serving.inference import open_data_file
+from console.serving.loader import place_in
+from console.update.preconditions import admit, check_sealable
+from console.update.services import UpdateServices
+
+__all__ = ["Data", "TrainingContext", "open_data", "prepared"]
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """The open data files of one update: training rows and the rows both models are measured on.
+
+    `own_holdout` = those are another content than the training rows; `flaw` says why not.
+    """
+
+    train: int
+    measured: int
+    name: str
+    own_holdout: bool
+    opened: tuple[FileIdentity, FileIdentity]
+    flaw: str = ""
+
+    def check_unchanged(self) -> None:
+        """Raise ConflictError when somebody wrote to a data file since it was opened."""
+        if self.opened != (identity_of(os.fstat(self.train)), identity_of(os.fstat(self.measured))):
+            raise ConflictError(f"{self.name} or the training rows changed while they were used", hint="update again")
+
+    def checked(self) -> Data:
+        """The same, after a look at whether the hold-out is a copy of the training file. Reads both. Raises OSError."""
+        sizes = {os.fstat(fd).st_size for fd in (self.train, self.measured)}
+        if not self.own_holdout or len(sizes) > 1:
+            return self
+        digests = {
+            digest_of(OpenedFile(fd, identity_of(os.fstat(fd)), self.name)) for fd in (self.train, self.measured)
+        }
+        if len(digests) > 1:
+            return self
+        return replace(self, own_holdout=False, flaw="the hold-out is a copy of the training file")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingContext:
+    """One update's plan, the admitted current model with its digest, the place of the model in it, and the data."""
+
+    plan: UpdatePlan
+    current: Judged
+    digest: str
+    at: str
+    data: Data
+
+    @property
+    def hold_back(self) -> bool:
+        """Whether a part of the training rows is kept from the training to measure on."""
+        return not self.data.own_holdout and self.plan.mode is not Mode.COMMAND
+
+
+async def prepared(shop: UpdateServices, plan: UpdatePlan, current: Judged, data: Data) -> TrainingContext:
+    """The ground of an update whose current model may be trained again. Raises NeedsReviewError, AccessDeniedError."""
+    await asyncio.to_thread(require_no_link, shop.root, plan.path)
+    admit(plan.path, current)
+    check_sealable(plan, current, shop.unsealing.recipients)
+    assert current.inspection is not None
+    digest = current.bytes.digest
+    if digest is None:
+        digest = current.bytes.digest = await asyncio.to_thread(digest_of, current.bytes)
+    await shop.starter.admission.demanded(plan.path, digest)
+    checked = await asyncio.to_thread(data.checked)
+    return TrainingContext(plan, current, digest, plan.at or place_in(plan.path, current.inspection), checked)
+
+
+@contextmanager
+def open_data(plan: UpdatePlan) -> Iterator[Data]:
+    """Both data files, opened once so that every process reads the same ones. Raises InputError."""
+    measured_path = plan.holdout or plan.data
+    train = open_data_file(plan.data)
+    try:
+        measured = open_data_file(measured_path)
+        try:
+            opened = (identity_of(os.fstat(train)), identity_of(os.fstat(measured)))
+            flaw = "" if plan.holdout is not None else "no hold-out is named"
+            if not flaw and os.path.samestat(os.fstat(train), os.fstat(measured)):
+                flaw = "the hold-out is the training file"
+            yield Data(train, measured, os.path.basename(measured_path), not flaw, opened, flaw)
+        finally:
+            os.close(measured)
+    finally:
+        os.close(train)

@@ -1,0 +1,1 @@
+"""Versions: publishing, the journal behind it, recovery and history."""

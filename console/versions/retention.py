@@ -1,0 +1,144 @@
+"""Retaining what a replacement takes the place of: beside the history's other files, whole, durable and unwritable."""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+
+from console.durable import write_all
+from console.errors import ConsoleError, InputError, OperationError
+from console.files import opening, snapshot, syscalls
+from console.files.state_dir import HISTORY, OwnFiles, artifact_key, sync_directory
+from console.sharing import Share
+from console.versions.operations import Operation
+from console.versions.retained import file_name
+
+__all__ = ["copy_bytes", "discard_partial", "retain", "settle", "unlink_shared"]
+
+
+def retain(own: OwnFiles, directory: int, name: str, operation: Operation) -> None:
+    """Keep the old content, which lies at `name` in `directory`, as its version; `name` stays. Raises OSError,
+    OperationError.
+
+    A copy that shares blocks where the file system can; else a second name of the file when it is this user's and
+    nobody else has one (the caller takes the first away), else a copy of the bytes. It is never writable, and may be
+    read by whom the file may be.
+    """
+    kept, partial = file_name(operation.old_version, operation.old), _partial(operation)
+    with own.directory(HISTORY, artifact_key(operation.path), create=True) as target:
+        source = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=directory)
+        try:
+            if _holds(target, kept, operation.old):
+                return
+            if not _clone(source, target, partial) and not _link(source, directory, name, target, partial):
+                copy_bytes(source, target, partial)
+            if not _holds(target, partial, operation.old):
+                raise OperationError(f"{operation.path} was being written to while its old content was retained")
+            os.rename(partial, kept, src_dir_fd=target, dst_dir_fd=target)
+            sync_directory(target)
+        except BaseException:
+            with suppress(OSError):
+                _discard(target, partial)
+            raise
+        finally:
+            os.close(source)
+
+
+def settle(own: OwnFiles, operation: Operation) -> None:
+    """The replacement is certain: nobody may write to the retained content any more."""
+    with suppress(OSError, InputError), own.directory(HISTORY, artifact_key(operation.path)) as directory:
+        kept = file_name(operation.old_version, operation.old)
+        with opening.open_artifact(directory, kept, empty_ok=True) as opened:
+            os.fchmod(opened.fd, stat.S_IMODE(os.fstat(opened.fd).st_mode) & 0o444)
+
+
+def discard_partial(own: OwnFiles, operation: Operation) -> None:
+    """Let go of what a retaining that was cut off left. Raises OSError."""
+    with suppress(FileNotFoundError), own.directory(HISTORY, artifact_key(operation.path)) as target:
+        os.unlink(_partial(operation), dir_fd=target)
+
+
+def unlink_shared(own: OwnFiles, directory: int, name: str, operation: Operation) -> None:
+    """After an undone replacement: let go of a version that is the very file in place, not a copy. Raises OSError."""
+    discard_partial(own, operation)
+    if not operation.old:
+        return
+    kept = file_name(operation.old_version, operation.old)
+    with suppress(FileNotFoundError), own.directory(HISTORY, artifact_key(operation.path)) as target:
+        live = os.stat(name, dir_fd=directory, follow_symlinks=False)
+        mine = os.stat(kept, dir_fd=target, follow_symlinks=False)
+        if os.path.samestat(live, mine):
+            os.unlink(kept, dir_fd=target)
+
+
+def _partial(operation: Operation) -> str:
+    return f".{operation.op}.part"
+
+
+def _holds(directory: int, name: str, digest: str) -> bool:
+    try:
+        with opening.open_artifact(directory, name, empty_ok=True) as opened:
+            return snapshot.digest_of(opened) == digest
+    except ConsoleError:
+        return False
+
+
+def _new(source: int, directory: int, name: str) -> int:
+    """A new file to copy an open one into, for whom that is there, and nobody to write to."""
+    _discard(directory, name)
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    fd = os.open(name, flags, 0o400, dir_fd=directory)
+    try:
+        status = os.fstat(source)
+        like = Share(status.st_uid, status.st_gid, 0)
+        like.give(fd, stat.S_IMODE(status.st_mode) & 0o444 | 0o400)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _discard(directory: int, name: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=directory)
+
+
+def _clone(source: int, directory: int, name: str) -> bool:
+    fd = _new(source, directory, name)
+    try:
+        done = syscalls.clone(source, fd)
+        if done:
+            os.fsync(fd)
+    finally:
+        os.close(fd)
+    if not done:
+        _discard(directory, name)
+    return done
+
+
+def _link(source: int, directory: int, name: str, target: int, new: str) -> bool:
+    status = os.fstat(source)
+    if status.st_nlink != 1 or status.st_uid != os.geteuid() != 0:
+        return False
+    try:
+        os.link(name, new, src_dir_fd=directory, dst_dir_fd=target, follow_symlinks=False)
+    except OSError:
+        return False
+    return os.stat(new, dir_fd=target, follow_symlinks=False).st_ino == status.st_ino
+
+
+def copy_bytes(source: int, directory: int, name: str) -> None:
+    """A durable copy of an open file under a new name, which nobody may write to. Raises OSError."""
+    fd = _new(source, directory, name)
+    try:
+        offset = 0
+        while part := os.pread(source, 2**20, offset):
+            write_all(fd, part)
+            offset += len(part)
+        os.fsync(fd)
+    except BaseException:
+        _discard(directory, name)
+        raise
+    finally:
+        os.close(fd)

@@ -1,0 +1,84 @@
+"""Rows on which a model and a copy of it are most likely to answer differently: real ones, and real ones moved."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from typing import Any
+
+from console.worker.child.introspection import attribute
+
+__all__ = ["ROWS", "compared_rows"]
+
+ROWS = 100_000
+CHUNK = 5_000
+CHUNK_NUMBERS = 1 << 22
+"""A chunk holds this many numbers at most."""
+VALUES = 4_096
+"""So many places where an answer may turn are taken for each feature."""
+
+
+def compared_rows(model: Any, X: Any) -> Iterator[Any]:
+    """Chunks of ROWS rows: the real rows `X`, then some of them with noise, of every other chunk with one number moved.
+
+    What a number is moved to is where an answer may turn: a split's threshold or a real value, rounded to float32 or
+    not, and its neighbours; zero of either sign; ten times the least and the greatest. The same at each call.
+    """
+    numpy = importlib.import_module("numpy")
+    random = numpy.random.default_rng(0)
+    width = X.shape[1]
+    size = max(1, min(CHUNK, CHUNK_NUMBERS // width))
+    real = min(len(X), ROWS // 2)
+    for begin in range(0, real, size):
+        yield X[begin : min(begin + size, real)]
+    spread = X.std(axis=0) + 1e-9
+    edges = _edges(model, X)
+    for number, begin in enumerate(range(real, ROWS, size)):
+        count = min(size, ROWS - begin)
+        rows = X[random.integers(0, len(X), count)]
+        rows = rows + random.normal(size=rows.shape) * spread * random.choice([0.0, 0.01, 0.3], (count, 1))
+        if number % 2:
+            columns = random.integers(0, width, count)
+            rows[numpy.arange(count), columns] = edges[columns, random.integers(0, edges.shape[1], count)]
+        yield rows
+
+
+def _edges(model: Any, X: Any) -> Any:
+    """For each feature the values at which an answer may turn, and their nearest neighbours: (features, values)."""
+    numpy = importlib.import_module("numpy")
+    random = numpy.random.default_rng(1)
+    width = X.shape[1]
+    count = max(16, min(VALUES, CHUNK_NUMBERS // width))
+    thresholds: list[list[float]] = [[] for _ in range(width)]
+    for features, values in _splits(model):
+        for feature, threshold in zip(features, values):
+            if 0 <= feature < width and len(thresholds[feature]) < VALUES:
+                thresholds[feature].append(float(threshold))
+    edges = numpy.empty((width, 3 * count))
+    for feature, known in enumerate(thresholds):
+        column = X[:, feature]
+        turns = random.choice(numpy.asarray(known or column, dtype="float64"), count)
+        single = turns.astype("float32").astype("float64")
+        turns = numpy.where(random.random(count) < 0.5, turns, single)
+        turns[:4] = 0.0, -0.0, 10 * column.min(), 10 * column.max()
+        around = [turns, numpy.nextafter(turns, numpy.inf), numpy.nextafter(turns, -numpy.inf)]
+        edges[feature] = numpy.concatenate(around)
+    return edges
+
+
+def _splits(model: Any) -> Iterator[tuple[Any, Any]]:
+    """Feature and threshold arrays of every tree in a model of scikit-learn's that splits its own inputs."""
+    tree = attribute(model, "tree_")
+    if tree is not None:
+        yield tree.feature, tree.threshold
+    for grown in attribute(model, "_predictors") or ():
+        for one in grown:
+            yield one.nodes["feature_idx"], one.nodes["num_threshold"]
+    for below in _flat(attribute(model, "estimators_")):
+        yield from _splits(below)
+
+
+def _flat(estimators: Any) -> Iterator[Any]:
+    if isinstance(estimators, (list, tuple)) or hasattr(estimators, "ravel"):
+        for one in estimators.ravel() if hasattr(estimators, "ravel") else estimators:
+            yield one[1] if isinstance(one, tuple) else one
