@@ -9,12 +9,11 @@ from pathlib import Path
 from console.config import Settings
 from console.engine.change_log import ChangeLog
 from console.engine.local_data import LocalData
+from console.engine.local_inference import LocalInference, LocalMonitor
 from console.engine.local_rooms import (
     LocalAcceleration,
     LocalArtifacts,
-    LocalInference,
     LocalModels,
-    LocalMonitor,
     LocalSecurity,
     LocalUpdates,
 )

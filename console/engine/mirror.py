@@ -10,6 +10,7 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from console.engine.api import EngineApi
 from console.engine.series import Series
@@ -140,6 +141,8 @@ class Mirror:
         return None
 
     def _take(self, changes: Changes) -> Changes:
+        known = self.last if changes.last >= self.last else -1
+        changes = replace(changes, events=tuple(one for one in changes.events if one.number > known))
         self.last, self.status = changes.last, changes.status
         self.events.extend(changes.events)
         if changes.everything:
@@ -157,8 +160,8 @@ class Mirror:
         self.probes.update(changes.probes)
         self._updates.update((one.path, one) for one in changes.updates)
         if changes.failures:
-            known = {one.id: one for one in (*self.failures, *changes.failures)}
-            self.failures = tuple(known[number] for number in sorted(known))[-_MOST_FAILURES:]
+            failures = {one.id: one for one in (*self.failures, *changes.failures)}
+            self.failures = tuple(failures[number] for number in sorted(failures))[-_MOST_FAILURES:]
         self._fed.set()
         self._fed = asyncio.Event()
         return changes

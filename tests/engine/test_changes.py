@@ -85,6 +85,18 @@ async def test_an_engine_in_which_nothing_has_happened_is_waited_for_too() -> No
     assert not (await following).everything
 
 
+async def test_what_is_caught_up_with_is_not_told_again_by_who_was_waiting() -> None:
+    feeder = demo()
+    mirror = mirrored(feeder)
+    await mirror.catch_up()
+    following = asyncio.ensure_future(mirror.follow(gather=0.01))
+    await asyncio.sleep(0)
+    feeder.say("worker.phase", FOREST)
+    assert len((await mirror.catch_up()).events) == 1
+    assert (await following).events == ()
+    assert sum(event.kind == "worker.phase" for event in mirror.events) == 1
+
+
 async def test_who_has_missed_too_much_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(change_log, "_MOST", 2)
     feeder = demo()

@@ -266,6 +266,7 @@ async def test_a_key_that_cannot_act_says_why_in_a_word() -> None:
         assert [one.message for one in console.app._notifications] == ["probe: it is blocked"]
         console.app.screen.query_one(ArtifactTable).select("inbox/half.joblib")
         store.put(replace(store.rows["inbox/half.joblib"], problem="cannot be read", verdict=None))
+        await console.until(lambda: console.app.mirror.rows["inbox/half.joblib"].problem)
         await console.press("p")
         assert [one.message for one in console.app._notifications] == ["probe: it cannot be read"]
 
