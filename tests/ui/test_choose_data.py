@@ -79,6 +79,7 @@ async def test_p_asks_for_file_and_target_and_drives_the_model(engine: Engine) -
         assert probe is not None
         assert (probe.plan.data, probe.plan.target) == (str(engine.root / HOLDOUT), "churned")
         assert not list((engine.root / "churn").glob("*.toml"))
+        await console.until(lambda: "probing" in console.picture(), "the screen knows of it")
         await console.press("p")
         await console.until(lambda: (probe := engine.live.probe(MODEL)) is not None and not probe.running)
         await console.press("u")
