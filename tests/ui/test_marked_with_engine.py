@@ -54,8 +54,13 @@ async def test_data_that_was_chosen_counts_for_what_is_marked(store: Path, demo_
     try:
         await engine.model_data.choose(RF, str(store / "wine/data/wine-holdout.csv"), "cultivar")
         async with console_on(engine) as console:
-            rows = console.app.rows.by_path
-            await console.until(lambda: all(path in rows and rows[path].artifact.verdict for path in (LR, RF)), "rows")
+            await console.until(
+                lambda: all(
+                    path in console.app.rows.by_path and console.app.rows.by_path[path].artifact.verdict
+                    for path in (LR, RF)
+                ),
+                "rows",
+            )
             await mark(console, LR, RF)
             await console.press("p")
             await console.until(lambda: said(console), "the summary")
@@ -72,9 +77,14 @@ async def test_all_marked_are_loaded_driven_and_unloaded(store: Path, opening: O
 
     try:
         async with console_on(engine) as console:
-            rows = console.app.rows.by_path
             every = (LR, RF, BAD, CUT, TWO, ODD)
-            await console.until(lambda: all(path in rows and rows[path].artifact.verdict for path in every), "verdicts")
+            await console.until(
+                lambda: all(
+                    path in console.app.rows.by_path and console.app.rows.by_path[path].artifact.verdict
+                    for path in every
+                ),
+                "verdicts",
+            )
             await mark(console, *every)
             await console.press("l")
             await console.until(lambda: said(console), "the summary")
@@ -111,13 +121,19 @@ async def test_what_is_read_anew_and_what_is_sealed(store: Path, tmp_path: Path,
     engine = await opening(store, Settings(warm=False, sealing=Sealing(recipients=(recipient,))))
     try:
         async with console_on(engine) as console:
-            rows = console.app.rows.by_path
-            await console.until(lambda: all(path in rows and rows[path].artifact.verdict for path in (LR, RF)))
+            await console.until(
+                lambda: all(
+                    path in console.app.rows.by_path and console.app.rows.by_path[path].artifact.verdict
+                    for path in (LR, RF)
+                )
+            )
             await mark(console, LR, RF)
             (store / RF).write_bytes((store / BAD).read_bytes())
             await console.press("I")
             await console.until(lambda: any("2 read anew: " in one for one in said(console)), "the summary")
-            await console.until(lambda: rows[RF].artifact.verdict is Verdict.BLOCKED, "the row that is another one")
+            await console.until(
+                lambda: console.app.rows.by_path[RF].artifact.verdict is Verdict.BLOCKED, "the row that is another one"
+            )
             again(console)
             await console.press("Z")
             await console.on(SealScreen)
