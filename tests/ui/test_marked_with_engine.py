@@ -139,7 +139,14 @@ async def test_what_is_read_anew_and_what_is_sealed(store: Path, tmp_path: Path,
             await console.on(SealScreen)
             await console.press("right", "right", "enter")
             await console.until(lambda: "2 sealed in place of the original" in said(console), "the summary")
-            await console.until(lambda: f"{LR}.age" in rows and LR not in rows and not marked(console), "other rows")
+            await console.until(
+                lambda: (
+                    f"{LR}.age" in console.app.rows.by_path
+                    and LR not in console.app.rows.by_path
+                    and not marked(console)
+                ),
+                "other rows",
+            )
         assert (store / f"{LR}.age").read_bytes().startswith(b"age-encryption.org/")
         assert not (store / LR).exists()
     finally:

@@ -1,7 +1,7 @@
 """Asked once for an interpreter, as root: can a user without rights run it and read its libraries?
 
-`python -I interpreter_access.py ROOT SCRATCH UID GID` prints a JSON object: `user` and `bare_root` are each "" when they
-can read all, else why not. Two forks try it with the kernel's own word: one as that user, one as root without
+`python -I interpreter_access.py ROOT SCRATCH UID GID` prints a JSON object: `user` and `bare_root` are each "" when
+they can read all, else why not. Two forks try it with the kernel's own word: one as that user, one as root without
 capabilities.
 """
 
