@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 AT_ONCE = 4
 """Models that are loaded, read or ended at a time."""
 
+_LATE_S = 1.0
+"""So long after it happened an event may reach the screens."""
+
 _STOPPED = Outcome("not begun", "stopped", "warning")
 
 One = Callable[[str], Awaitable[Outcome]]
@@ -68,7 +71,8 @@ class InTurn:
                 self._app.say(self.why_not)
                 return
             self.round = begun
-            self._told.clear()
+            late = time.time() - _LATE_S
+            self._told = {path: told for path, told in self._told.items() if told[1] > late}
         self._app.run_worker(self._guarded(begun, work), group="marked")
 
     async def _guarded(self, begun: Round, work: Work) -> None:
