@@ -119,8 +119,7 @@ async def test_what_is_read_anew_and_what_is_sealed(store: Path, tmp_path: Path,
     engine = await opening(store, Settings(warm=False, sealing=Sealing(recipients=(recipient,))))
     try:
         async with console_on(engine) as console:
-            rows = console.app.rows.by_path
-            await console.until(lambda: all(path in rows and rows[path].artifact.verdict for path in (LR, RF)))
+            await judged(console, LR, RF)
             await mark(console, LR, RF)
             (store / RF).write_bytes((store / BAD).read_bytes())
             await console.press("I")
