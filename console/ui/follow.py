@@ -72,18 +72,19 @@ class Follower:
     async def _run(self) -> None:
         while True:
             changes = await self._changed()
-            for event in changes.events:
+            events = tuple(event for one in changes for event in one.events)
+            for event in events:
                 if event.kind.startswith("worker."):
                     self._app.operations.pending.pop(event.subject, None)
-            touched, self._touched = self._touched | _paths_of(changes), set()
+            touched, self._touched = self._touched.union(*map(_paths_of, changes)), set()
             order, self._order = self._order, None
-            if changes.everything:
+            if any(one.everything for one in changes):
                 await self._take_all()
             for path in touched | self._live:
                 self._refresh(path)
             if order is not None:
                 await self._arrange(order)
-            await self._app.spread(changes.events)
+            await self._app.spread(events)
             if self._order is None:
                 self.filtered.set()
 
@@ -94,22 +95,27 @@ class Follower:
             self._order = {**order, **(self._order or {})}
             self._wake.set()
 
-    async def _changed(self) -> Changes:
+    async def _changed(self) -> list[Changes]:
         """What has changed once something happens here or there; measured values are a reason while something is
-        loaded."""
-        mirror = self._app.mirror
-        self._changes = self._changes or asyncio.create_task(mirror.follow(GATHER_SECONDS))
+        loaded. The mirror has each change at once, the screens hear of those that come together."""
+        mirror, loop = self._app.mirror, asyncio.get_running_loop()
         woken = asyncio.create_task(self._wake.wait())
-        limit = LIVE_SECONDS if self._live else None
-        await asyncio.wait((self._changes, woken), timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+        taken = await self._fed(LIVE_SECONDS if self._live else None, woken)
         woken.cancel()
-        if self._wake.is_set() and self._order is None:
-            await asyncio.sleep(GATHER_SECONDS)
+        gathered = loop.time() + (GATHER_SECONDS if self._order is None and (taken or self._wake.is_set()) else 0.0)
+        while (left := gathered - loop.time()) > 0:
+            taken += await self._fed(left)
         self._wake.clear()
-        if self._changes.done():
-            changes, self._changes = self._changes.result(), None
-            return changes
-        return await mirror.catch_up()
+        return taken or [await mirror.catch_up()]
+
+    async def _fed(self, limit: float | None, *others: asyncio.Task[Any]) -> list[Changes]:
+        """Feed the mirror with what changes within the limit, unless something else comes first."""
+        self._changes = self._changes or asyncio.create_task(self._app.mirror.follow())
+        await asyncio.wait((self._changes, *others), timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+        if not self._changes.done():
+            return []
+        changes, self._changes = self._changes.result(), None
+        return [changes]
 
     def _refresh(self, path: str) -> None:
         row = self._row(path)

@@ -15,7 +15,7 @@ from console.config import Sealing, Settings
 from console.records import Verdict, WorkerState
 from console.ui.dialogs.confirm import ConfirmScreen
 from console.ui.dialogs.seal import SealScreen
-from tests.ui.driving import console_on
+from tests.ui.driving import Driver, console_on
 from tests.ui.test_marks import again, mark, marked, said
 from tests.warm import Opening
 
@@ -48,19 +48,23 @@ def store(demo_store: Path, tmp_path: Path) -> Path:
     return root
 
 
+async def judged(console: Driver, *paths: str) -> None:
+    """Wait until the table has the verdicts of these."""
+
+    def known(path: str) -> bool:
+        row = console.app.rows.by_path.get(path)
+        return row is not None and row.artifact.verdict is not None
+
+    await console.until(lambda: all(map(known, paths)), "verdicts")
+
+
 async def test_data_that_was_chosen_counts_for_what_is_marked(store: Path, demo_store: Path, opening: Opening) -> None:
     shutil.copytree(demo_store / "wine/data", store / "wine/data")
     engine = await opening(store)
     try:
         await engine.model_data.choose(RF, str(store / "wine/data/wine-holdout.csv"), "cultivar")
         async with console_on(engine) as console:
-            await console.until(
-                lambda: all(
-                    path in console.app.rows.by_path and console.app.rows.by_path[path].artifact.verdict
-                    for path in (LR, RF)
-                ),
-                "rows",
-            )
+            await judged(console, LR, RF)
             await mark(console, LR, RF)
             await console.press("p")
             await console.until(lambda: said(console), "the summary")
@@ -78,13 +82,7 @@ async def test_all_marked_are_loaded_driven_and_unloaded(store: Path, opening: O
     try:
         async with console_on(engine) as console:
             every = (LR, RF, BAD, CUT, TWO, ODD)
-            await console.until(
-                lambda: all(
-                    path in console.app.rows.by_path and console.app.rows.by_path[path].artifact.verdict
-                    for path in every
-                ),
-                "verdicts",
-            )
+            await judged(console, *every)
             await mark(console, *every)
             await console.press("l")
             await console.until(lambda: said(console), "the summary")
@@ -121,12 +119,7 @@ async def test_what_is_read_anew_and_what_is_sealed(store: Path, tmp_path: Path,
     engine = await opening(store, Settings(warm=False, sealing=Sealing(recipients=(recipient,))))
     try:
         async with console_on(engine) as console:
-            await console.until(
-                lambda: all(
-                    path in console.app.rows.by_path and console.app.rows.by_path[path].artifact.verdict
-                    for path in (LR, RF)
-                )
-            )
+            await judged(console, LR, RF)
             await mark(console, LR, RF)
             (store / RF).write_bytes((store / BAD).read_bytes())
             await console.press("I")
