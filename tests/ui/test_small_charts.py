@@ -175,6 +175,8 @@ async def test_the_one_under_the_cursor_is_driven_and_unloaded_where_that_may_be
         feeder.say("worker.ended", path(1))
         await driver.until(lambda: titles(driver) == [path(0), path(2)])
         feeder.permission = Permission(Role.VIEW, "ada", {"operate": ("ml-oncall",)}, "the policy")
+        feeder.say("worker.phase", path(0))
+        await driver.until(lambda: driver.app.mirror.permissions.role == "view", "the role that the screen goes by")
         feeder.asked.clear()
         await driver.press("p", "x")
         assert isinstance(driver.app.screen, ChartsScreen)
