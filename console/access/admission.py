@@ -14,8 +14,6 @@ from console.records import Judgement, Layer, Verdict
 if TYPE_CHECKING:
     from console.trust.signatures import Signed
 
-__all__ = ["Admission", "Signers", "missing_layers", "require_inspected", "require_layers"]
-
 
 Signers = Callable[[str, str], "Awaitable[Signed | None]"]
 """Who of the keys that the policy trusts signed this content: path, digest."""

@@ -11,8 +11,6 @@ from console.errors import ConsoleError
 from console.inspection.service import Judged
 from console.records import FileIdentity, Verdict
 
-__all__ = ["Prefetcher"]
-
 REST_S = 0.15
 """Whoever moves on within this time only passed by."""
 LIMIT = 16 << 20

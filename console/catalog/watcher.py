@@ -14,7 +14,7 @@ from typing import Any
 
 from console.catalog.catalog import Catalog
 from console.catalog.change_notifications import Coverage, Noticing
-from console.catalog.changes import Changes
+from console.catalog.listing import Changes
 from console.catalog.settling import Settling
 from console.files.root_guard import StoreOffline
 from console.records import Artifact

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from console.access.recipes import Recipes
 from console.catalog.artifact_rows import ArtifactRows
-from console.catalog.catalog import Catalog, row_of
-from console.catalog.changes import Changes
+from console.catalog.catalog import Catalog
 from console.catalog.index import Index, Remembered
+from console.catalog.listing import Changes, row_of
 from console.errors import ConsoleError, InputError
 from console.events import Bus
 from console.files.syscalls import give_memory_back

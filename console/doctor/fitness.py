@@ -18,8 +18,6 @@ from console.locks import holder, try_lock
 from console.os_errors import why
 from console.versions.recovery import damaged, damaged_words, unsettled
 
-__all__ = ["Trial", "trials"]
-
 _FILE = os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW
 _FIRST_USE = "it is made when it is first needed"
 _IN_OWN = ("audit log", "journal", LOCK, "history")

@@ -17,17 +17,6 @@ from console.files import opening, snapshot
 from console.files.opening import OpenedFile, open_artifact
 from console.records import Artifact, FileIdentity
 
-__all__ = [
-    "MOST_MEMBERS",
-    "OpenedDirectory",
-    "artifact_digest",
-    "digest_of_directory",
-    "identity_of_members",
-    "open_directory",
-    "refuse_to_load_directory",
-    "row_of_directory",
-]
-
 MOST_MEMBERS = 240
 """Files of one artifact: so many descriptors fit into one message to a child."""
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC

@@ -10,8 +10,6 @@ import os
 import struct
 from types import TracebackType
 
-__all__ = ["NameWatch"]
-
 _libc = ctypes.CDLL(None, use_errno=True)
 _MOVED_FROM, _MOVED_TO, _CREATE, _DELETE = 0x40, 0x80, 0x100, 0x200
 _HEAD = struct.Struct("iIII")

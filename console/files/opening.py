@@ -266,3 +266,14 @@ def _open_or_follow(root: int, path: str) -> int:
         if fd < 0:
             raise InputError(f"{path} {led.problem}") from None
         return fd
+
+
+def require_no_link(root: Path, path: str) -> None:
+    """Raise InputError for an artifact that is a symbolic link."""
+    try:
+        leads = os.readlink(root / path)
+    except OSError:
+        return
+    raise InputError(
+        f"{path} is a link to {leads}, and nothing is written through a link", hint="name that file itself"
+    )

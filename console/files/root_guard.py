@@ -12,8 +12,6 @@ from pathlib import Path
 from console.errors import ConsoleError
 from console.os_errors import hint, is_of_the_machine, why
 
-__all__ = ["Root", "StoreOffline"]
-
 
 class StoreOffline(ConsoleError):
     """The store's directory is not there, or not the one it was; what is known of it stays as it is."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
+import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
 from backends.core.load_plan import LoadPlan
 from console.durable import write_all
-from console.errors import ConflictError, OperationError
+from console.errors import ConflictError, InputError, OperationError
+from console.files import opening
 from console.files.opening import Holder, OpenedFile, cannot_read, identity_of
 from console.os_errors import hint, why
 from console.records import FileIdentity
@@ -220,3 +223,34 @@ def reopened(fd: int, name: str) -> int:
         return os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise OperationError(f"no read-only descriptor for {name}: {why(error)}", hint=hint(error)) from None
+
+
+def digest_at(directory: int, name: str) -> str | None:
+    """The digest of the regular file of this name; None where there is nothing, "" where it is something else or is
+    being written to. Raises OSError where it cannot be told."""
+    try:
+        fd = opening.open_beneath(directory, name)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO, errno.ENODEV):
+            return ""
+        raise
+    with OpenedFile(fd, opening.identity_of(os.fstat(fd)), name) as opened:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return ""
+        try:
+            return digest_of(opened)
+        except ConflictError:
+            return ""
+        except InputError as error:
+            raise OSError(errno.EIO, error.message) from None
+
+
+def exists(directory: int, name: str) -> bool:
+    """Whether there is anything of this name, a dangling link included."""
+    try:
+        os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True

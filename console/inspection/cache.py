@@ -17,8 +17,6 @@ from console.files.snapshot import Snapshot
 from console.inspection.service import Plans
 from console.records import Inspection
 
-__all__ = ["InspectionCache"]
-
 LIMIT = 32 << 20
 """Bytes of memory that all answers may take, as `weight` reckons them."""
 _OBJECT = 64

@@ -22,8 +22,6 @@ from console.trust.secret_files import open_secret
 from console.worker import unsealer
 from console.worker.launcher import Launcher
 
-__all__ = ["Unsealing"]
-
 AT_ONCE = 2
 
 _VERDICTS = {

@@ -13,7 +13,7 @@ from console.errors import InputError, UsageError
 from console.os_errors import hint, why
 from console.recipes.recipe import Recipe
 from console.records import DataFile, Evaluated, Json, Prediction, Target
-from console.serving.slot import Table
+from console.serving.replicas import Table
 from console.serving.supervisor import Supervisor
 from console.worker.failures import ChildRefused
 from console.worker.model import Progress, Worker

@@ -20,8 +20,6 @@ from console.records import DataColumns, DataSource, Draft, Expected, ModelData,
 from console.serving.inference import open_data_file
 from console.worker.inspector import Inspectors
 
-__all__ = ["DataOfModels"]
-
 
 class DataOfModels:
     """Answers by artifact path which data a model has, remembers what an operator chose, and writes recipes."""

@@ -13,8 +13,7 @@ from console.events import Bus
 from console.records import Failure, Memory, WorkerState, WorkerView
 from console.serving.failures import Failures
 from console.serving.loader import ModelLoader, Started
-from console.serving.replicas import Replicas
-from console.serving.slot import Slot
+from console.serving.replicas import Replicas, Slot
 from console.serving.worker_logs import WorkerLogs
 from console.worker.failures import new_failure
 from console.worker.model import Worker

@@ -6,8 +6,6 @@ import grp
 import os
 import pwd
 
-__all__ = ["group_ids", "name_of_user", "own_groups"]
-
 
 def name_of_user(uid: int) -> str:
     """The login name of a user, or its number where it has none."""

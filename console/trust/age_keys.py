@@ -11,8 +11,6 @@ from pathlib import Path
 from console.errors import OperationError
 from console.trust.secret_files import write_secret
 
-__all__ = ["check_library", "generate_identity"]
-
 
 def check_library() -> None:
     """Make sure that the library for sealing is installed, without importing it. Raises OperationError."""

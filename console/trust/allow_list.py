@@ -11,8 +11,6 @@ from pathlib import Path
 
 from backends.core.inspection import GlobalRef
 
-__all__ = ["Danger", "allowed", "danger", "data_fingerprint", "harmless", "listed", "modern"]
-
 _DATA = Path(__file__).with_name("data")
 _ALLOWED = ("allowed.txt", "allowed_frames.txt", "allowed_python.txt", "allowed_scipy.txt", "allowed_torch.txt")
 

@@ -14,19 +14,6 @@ from backends.core.inspection import Json
 from console.records import AuditEntry
 from console.trust.accounts import name_of_user
 
-__all__ = [
-    "REPAIR",
-    "START",
-    "broken_link",
-    "canonical",
-    "chained",
-    "identity",
-    "last_lines",
-    "last_record",
-    "parse",
-    "record",
-]
-
 START = "0" * 64
 """What the first record is chained to."""
 

@@ -13,8 +13,6 @@ from hashlib import blake2b
 from console.records import Artifact, Change, ContentDiff, Inspection, Json, Report
 from console.trust import allow_list
 
-__all__ = ["Seen", "difference", "from_json", "seen_of", "to_json"]
-
 _NAMES = 2000
 _PARAMETERS = 300
 _LONGEST = 120

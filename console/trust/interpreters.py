@@ -11,8 +11,6 @@ from pathlib import Path
 from console.errors import AccessDeniedError
 from console.trust.accounts import name_of_user
 
-__all__ = ["admitted"]
-
 _MOST_LINKS = 40
 
 

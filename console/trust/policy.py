@@ -50,17 +50,6 @@ from console.trust import allow_list
 from console.trust.accounts import name_of_user
 from console.trust.policy_file import DIGEST, POLICY_FILE, Pin, PolicyFile, add_pin, read_policy
 
-__all__ = [
-    "DEFAULT_MANDATORY",
-    "POLICY_FILE",
-    "Pin",
-    "Policy",
-    "Source",
-    "accept",
-    "load_policy",
-    "policy_files",
-]
-
 DEFAULT_MANDATORY = frozenset(("no_new_privs", "landlock", "seccomp"))
 """What must hold an artifact under review where no policy says otherwise: no new powers, no files, no system calls
 beyond what a model needs. Namespaces are left out: many containers and distributions allow none."""

@@ -23,8 +23,6 @@ from console.sharing import Share, open_shared
 from console.trust import allow_list
 from console.validation import Record, Text, parsed, record_from
 
-__all__ = ["DIGEST", "POLICY_FILE", "Pin", "PolicyFile", "add_pin", "read_policy"]
-
 POLICY_FILE = "policy.toml"
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _SIZE_CAP = 4 << 20

@@ -16,8 +16,6 @@ from enum import IntEnum
 from console.trust.accounts import group_ids, name_of_user, own_groups
 from console.trust.policy import Policy
 
-__all__ = ["DEFAULT_GROUPS", "NEEDS", "Permission", "Role", "permission"]
-
 Groups = Mapping[str, tuple[str, ...]]
 
 

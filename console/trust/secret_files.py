@@ -13,8 +13,6 @@ from console.durable import sync_parent
 from console.errors import AccessDeniedError, InputError, OperationError
 from console.os_errors import hint, why
 
-__all__ = ["open_secret", "read_secret", "write_secret"]
-
 _SIZE_CAP = 64 << 10
 
 

@@ -18,8 +18,6 @@ from console.os_errors import hint, why
 from console.sharing import Share, make_directory
 from console.trust.signing import Envelope, Malformed, Statement, key_id, parse_envelope, parse_statement, signer_of
 
-__all__ = ["SIGNATURES_DIR", "Signatures", "Signed", "keep", "verified"]
-
 SIGNATURES_DIR = "signatures"
 SUFFIX = ".dsse.json"
 FILE_CAP = 8 << 20

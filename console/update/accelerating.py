@@ -20,8 +20,6 @@ from console.update.services import UpdateServices
 from console.worker.model import Worker
 from console.worker.onnx_export import export_onnx
 
-__all__ = ["Accelerating", "export_path"]
-
 _SUFFIX = ".onnx"
 _COMPRESSIONS = (".gz", ".bz2", ".xz", ".lzma", ".lz4", ".zlib")
 

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from backends.core.inspection import Inspection, Json, ModelEntry
 from console.records import Candidate, Judgement, Quantiles
 
-__all__ = ["Side", "changes", "describe", "entry_at", "quantiles"]
-
 _VALUE_CAP = 200
 _PART = re.compile(r"\w+\[(\d+)\]\[1\]")
 """Where a pipeline, union, vote or column transformer keeps its named parts."""

@@ -13,9 +13,8 @@ from console.access.control import AccessControl
 from console.config import STORE_DIR, config_dir
 from console.errors import AccessDeniedError, ConflictError, ConsoleError, InputError, OperationError
 from console.files.filename_rules import is_sealed
-from console.files.links import require_no_link
 from console.files.new_file import write_new
-from console.files.opening import OpenedFile, identity_of, open_artifact
+from console.files.opening import OpenedFile, identity_of, open_artifact, require_no_link
 from console.files.roots import user_name
 from console.files.snapshot import Snapshot
 from console.files.state_dir import HISTORY, artifact_key
@@ -25,8 +24,6 @@ from console.records import Verdict
 from console.trust.age_keys import check_library
 from console.versions.publish import Promotion, publish
 from console.versions.remove import remove_for
-
-__all__ = ["Encryption"]
 
 SUFFIX = ".age"
 _FOR = '[sealing] recipients = ["age1…"]'

@@ -14,8 +14,6 @@ from console.worker.model import Worker
 FEW_ROWS = 30
 """Fewer rows than that are warned of: by chance alone the figures of two models differ much."""
 
-__all__ = ["Holdout", "examine"]
-
 
 @dataclass(frozen=True, slots=True)
 class Holdout:

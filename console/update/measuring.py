@@ -12,8 +12,6 @@ from console.records import DataFile, ReadOptions, Target
 from console.serving.loader import ModelLoader
 from console.worker.model import Worker
 
-__all__ = ["Measurement", "Rows", "measure"]
-
 WARM_CALLS = 3
 CALLS = 60
 """Single-row predictions of each model whose durations are taken."""

@@ -10,8 +10,6 @@ from console.events import Bus
 from console.versions import leavings
 from console.versions.recovery import damaged, damaged_words, recover, unsettled
 
-__all__ = ["settle", "settle_or_tell"]
-
 
 async def settle(root: Path, bus: Bus, path: str | None = None) -> list[str]:
     """Finish or take back what was cut off in the store at `root`, or each replacement of one artifact, and tell of

@@ -22,16 +22,13 @@ from console.records import (
     why_nothing,
 )
 from console.update.compare import Side, changes, describe
-from console.update.context import TrainingContext, open_data, prepared
+from console.update.context import TrainingContext, admit_candidate, open_data, prepared
 from console.update.gate import Doubts, judge_gate, main_metric
 from console.update.holdout import Holdout, examine
 from console.update.measuring import Measurement, Rows, measure
-from console.update.preconditions import admit_candidate
 from console.update.services import UpdateServices
 from console.update.train_candidate import Made, make
 from console.worker.trainer import Trained
-
-__all__ = ["UpdateRun", "Waiting"]
 
 Telling = Callable[[UpdateProgress], None]
 

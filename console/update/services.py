@@ -17,8 +17,6 @@ from console.serving.loader import ModelLoader
 from console.serving.supervisor import Supervisor
 from console.worker.launcher import Launcher
 
-__all__ = ["UpdateServices"]
-
 
 @dataclass(slots=True)
 class UpdateServices:

@@ -17,8 +17,6 @@ from console.records import SignatureStatus
 from console.trust import signing
 from console.trust.signatures import Signatures, Signed, keep, verified
 
-__all__ = ["Signing"]
-
 Progress = Callable[[str], None]
 
 

@@ -11,9 +11,8 @@ from console.access.admission import require_layers
 from console.errors import ConsoleError, OperationError
 from console.files.opening import OpenedFile, identity_of
 from console.files.snapshot import Snapshot, seal
-from console.inspection.written import versions_of
+from console.inspection.libraries import may_compile, versions_of
 from console.records import Mode, Verdict
-from console.serving.compiling import may_compile
 from console.update.context import TrainingContext
 from console.update.services import UpdateServices
 from console.worker.failures import ChildFailed
@@ -23,8 +22,6 @@ ZYGOTE_S = 20.0
 """How long to wait for a zygote: the trainer and the workers that measure and verify are all forked from it."""
 
 TRAINING_FAILED = "training-failed"
-
-__all__ = ["Made", "make"]
 
 
 @dataclass(slots=True)

@@ -12,8 +12,6 @@ from console.os_errors import hint, why
 from console.versions import remove
 from console.versions.recovery import Recovered, recover
 
-__all__ = ["settle"]
-
 _SIGNATURES = "signatures"
 
 

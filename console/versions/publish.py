@@ -13,16 +13,16 @@ from pathlib import Path
 
 from console.errors import ConflictError, InputError, OperationError
 from console.files import opening, snapshot
-from console.files.digests import digest_at, exists
 from console.files.opening import OpenedFile
 from console.files.roots import owner_name
-from console.files.snapshot import Snapshot
-from console.files.state_dir import BusyError, OwnFiles, artifact_lock
+from console.files.snapshot import Snapshot, digest_at, exists
+from console.files.state_dir import OwnFiles, artifact_lock
+from console.locks import BusyError
 from console.records import Version
 from console.versions import history, retention, swap
 from console.versions.history import AS_FOUND, FROM_OUTSIDE, Versions
-from console.versions.journal import Journal, Operation
-from console.versions.operations import calendar
+from console.versions.journal import Journal
+from console.versions.operations import Operation, calendar
 from console.versions.recovery import identity_at, recover_path
 from console.versions.staging import Verify, stage
 from console.versions.swap import Site

@@ -8,9 +8,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from console.durable import sync_directory
 from console.errors import OperationError
-from console.files.digests import digest_at, exists
-from console.files.state_dir import BusyError, OwnFiles, artifact_lock, sync_directory
+from console.files.snapshot import digest_at, exists
+from console.files.state_dir import OwnFiles, artifact_lock
+from console.locks import BusyError
 from console.os_errors import hint, why
 from console.versions import retention, swap
 from console.versions.journal import MOST_TOLD, Journal

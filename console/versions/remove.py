@@ -17,15 +17,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from console.durable import put_bytes
+from console.durable import put_bytes, sync_directory
 from console.errors import ConflictError, ConsoleError, InputError, OperationError
 from console.files import local_secret, syscalls
 from console.files.opening import OpenedFile, open_artifact
 from console.files.snapshot import digest_of
-from console.files.state_dir import CONFLICTS, BusyError, OwnFiles, artifact_lock, sync_directory
+from console.files.state_dir import CONFLICTS, OwnFiles, artifact_lock
+from console.locks import BusyError
 from console.os_errors import hint, why
-
-__all__ = ["remove_for", "settle_removals"]
 
 DIRECTORY = "removals"
 _LOCK_WAIT = 30.0

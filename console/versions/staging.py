@@ -14,8 +14,6 @@ from console.sharing import Share
 from console.versions import swap
 from console.versions.swap import Site
 
-__all__ = ["Verify", "stage"]
-
 Verify = Callable[[int], None]
 _CHUNK = 2**20
 

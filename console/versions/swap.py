@@ -8,12 +8,13 @@ import stat
 from contextlib import suppress
 from dataclasses import dataclass
 
+from console.durable import sync_directory
 from console.errors import ConflictError, OperationError
 from console.files import syscalls
-from console.files.digests import digest_at, exists
 from console.files.name_watch import NameWatch
 from console.files.opening import OpenedFile, is_still
-from console.files.state_dir import CONFLICTS, OwnFiles, sync_directory
+from console.files.snapshot import digest_at, exists
+from console.files.state_dir import CONFLICTS, OwnFiles
 from console.locks import locked
 from console.os_errors import unmapped_owner, why
 from console.versions import retention

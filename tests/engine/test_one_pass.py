@@ -22,7 +22,7 @@ import pytest_asyncio
 from console.config import Settings
 from console.engine.rooms import Engine
 from console.errors import ConsoleError
-from console.files import freezing
+from console.inspection import inspecting
 from console.inspection.inspecting import plan_in
 from console.inspection.service import Judged
 from console.records import Inspection, Json, Verdict
@@ -167,7 +167,7 @@ async def test_what_opens_to_too_much_is_opened_again(
     engine: Engine, joblib_bytes: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(engine, zlib.compress(joblib_bytes))
-    monkeypatch.setattr(freezing, "room", lambda: len(joblib_bytes) - 1)
+    monkeypatch.setattr(inspecting, "room", lambda: len(joblib_bytes) - 1)
     before = memories()
     judged = await engine._facts.seal("m.joblib", to_load=True)
     assert judged.bytes.opened == -1
