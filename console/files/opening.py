@@ -61,13 +61,7 @@ def identity_of(status: os.stat_result) -> FileIdentity:
 def is_still(status: os.stat_result, opened: OpenedFile) -> bool:
     """Whether a file is the opened one, unchanged; the time of the inode's change does not count: renames and links
     move it."""
-    is_now, was = identity_of(status), opened.identity
-    return (is_now.device, is_now.inode, is_now.size, is_now.modified_ns) == (
-        was.device,
-        was.inode,
-        was.size,
-        was.modified_ns,
-    )
+    return identity_of(status)[:-1] == opened.identity[:-1]
 
 
 def problem_of(status: os.stat_result) -> str | None:

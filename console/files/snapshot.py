@@ -205,6 +205,12 @@ def frozen(memory: int, name: str) -> int:
     return reopened(memory, name)
 
 
+def from_memory(memory: int, name: str) -> Snapshot:
+    """The bytes that somebody wrote into memory of ours, unchangeable from here on; their digest is not taken yet."""
+    status = os.fstat(memory)
+    return Snapshot(frozen(memory, name), identity_of(status), status.st_size, None, True, name)
+
+
 def new_memory(name: str) -> int:
     """An empty file in memory that can be sealed, for whoever closes it. Raises OperationError."""
     label = os.fsencode(name)[:200].decode("ascii", "replace").replace("\0", "")

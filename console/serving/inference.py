@@ -12,7 +12,7 @@ from console.access.control import AccessControl
 from console.errors import InputError, UsageError
 from console.os_errors import hint, why
 from console.recipes.recipe import Recipe
-from console.records import DataFile, Evaluated, Json, Prediction, Target
+from console.records import DataFile, Evaluated, Json, Prediction, ReadOptions, Target
 from console.serving.replicas import Table
 from console.serving.supervisor import Supervisor
 from console.worker.failures import ChildRefused
@@ -90,7 +90,7 @@ class Inference:
         known = tables.get(key)
         if known is not None and (known.file.target is not None or column is None or not needs):
             return known
-        fd = await asyncio.to_thread(self._descriptor, named)
+        fd = await asyncio.to_thread(open_data_file, self._called.get(named, named))
         try:
             handle, file = await worker.open_data(
                 fd,
@@ -99,7 +99,7 @@ class Inference:
                 needs_target=needs,
                 options=said.options,
                 limit=limit,
-                deadline=self._deadline_for(fd),
+                deadline=max(self._deadline_s, os.fstat(fd).st_size / _SLOWEST),
                 on_progress=on_progress,
             )
         finally:
@@ -110,14 +110,6 @@ class Inference:
     def call(self, name: str, file: str) -> None:
         """Have this name stand for the file at this path."""
         self._called[name] = file
-
-    def _descriptor(self, named: str) -> int:
-        """A descriptor of the data file of this name. Raises InputError."""
-        return open_data_file(self._called.get(named, named))
-
-    def _deadline_for(self, fd: int) -> float:
-        """Seconds for going through a file once: longer for a large one."""
-        return max(self._deadline_s, os.fstat(fd).st_size / _SLOWEST)
 
     async def answers(
         self,
@@ -241,6 +233,16 @@ class Inference:
                 raise
             message = f"evaluating {path} needs the column to predict"
             raise UsageError(message, hint="name it with --target or in the recipe") from None
+
+
+async def open_rows(worker: Worker, path: str, target: Target | None, options: ReadOptions) -> int:
+    """The handle of a data file that is opened in a worker. Raises InputError, ChildRefused."""
+    fd = await asyncio.to_thread(open_data_file, path)
+    try:
+        handle, _file = await worker.open_data(fd, os.path.basename(path), target=target, options=options)
+    finally:
+        os.close(fd)
+    return handle
 
 
 def open_data_file(path: str) -> int:

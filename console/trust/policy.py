@@ -45,9 +45,9 @@ from pathlib import Path
 from console import os_errors
 from console.config import STORE_DIR, config_dir
 from console.errors import InputError, OperationError
+from console.files.roots import owner_name
 from console.sharing import make_own_directory
 from console.trust import allow_list
-from console.trust.accounts import name_of_user
 from console.trust.policy_file import DIGEST, POLICY_FILE, Pin, PolicyFile, add_pin, read_policy
 
 DEFAULT_MANDATORY = frozenset(("no_new_privs", "landlock", "seccomp"))
@@ -178,7 +178,7 @@ def _user_file(path: Path) -> PolicyFile | None:
 def _why_distrusted(file: PolicyFile) -> str:
     """Why a store's file may not loosen anything, as a sentence; "" where it may."""
     if file.owner not in (0, os.geteuid()):
-        return f"it belongs to {name_of_user(file.owner)}, who is neither root nor you"
+        return f"it belongs to {owner_name(file.owner)}, who is neither root nor you"
     return "anybody may write it" if file.mode & stat.S_IWOTH else ""
 
 
@@ -202,7 +202,7 @@ def _source(file: PolicyFile, distrusted: str, *, own: bool) -> Source:
     if file.recipes.interpreters and not own:
         ignored.append("recipes.interpreters")
     digest = _fingerprint([file.text])
-    return Source(str(file.path), name_of_user(file.owner), own, digest, distrusted, tuple(ignored))
+    return Source(str(file.path), owner_name(file.owner), own, digest, distrusted, tuple(ignored))
 
 
 def _fingerprint(parts: list[str]) -> str:

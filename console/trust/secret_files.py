@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import shlex
 import stat
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from console.durable import sync_parent
 from console.errors import AccessDeniedError, InputError, OperationError
+from console.files.roots import owner_name, user_name
 from console.os_errors import hint, why
 
 _SIZE_CAP = 64 << 10
@@ -38,9 +38,9 @@ def _check(status: os.stat_result, path: Path, what: str) -> None:
     if not stat.S_ISREG(status.st_mode) or status.st_size > _SIZE_CAP:
         raise InputError(f"{what} {path} is not a plain file of at most {_SIZE_CAP >> 10} KiB")
     if status.st_uid != os.geteuid():
-        owner = _user(status.st_uid)
+        owner = owner_name(status.st_uid)
         raise AccessDeniedError(
-            f"{what} {path} belongs to {owner}, not to {_user(os.geteuid())}", hint="use a copy of your own"
+            f"{what} {path} belongs to {owner}, not to {user_name()}", hint="use a copy of your own"
         )
     if stat.S_IMODE(status.st_mode) & 0o177:
         mode = stat.S_IMODE(status.st_mode)
@@ -83,10 +83,3 @@ def write_secret(path: Path, make: Callable[[], bytes], what: str) -> None:
         if isinstance(error, OSError):
             raise OperationError(f"{what} could not be written to {path}: {why(error)}", hint=hint(error)) from None
         raise
-
-
-def _user(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"user {uid}"

@@ -11,13 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from console.errors import AccessDeniedError, ConsoleError, InputError, OperationError, UsageError
-from console.files.opening import identity_of, open_artifact
-from console.files.snapshot import Snapshot, digest_of, frozen, new_memory
-from console.records import OnnxComparison, ReadOptions, Target, Version
-from console.serving.inference import open_data_file
+from console.files.opening import open_artifact
+from console.files.snapshot import Snapshot, digest_of, from_memory, new_memory
+from console.records import OnnxComparison, Version
+from console.serving.inference import open_rows
 from console.update.promoter import Replacing
 from console.update.services import UpdateServices
-from console.worker.model import Worker
 from console.worker.onnx_export import export_onnx
 
 _SUFFIX = ".onnx"
@@ -70,7 +69,7 @@ class Accelerating:
                     f"{path} is sealed, and its export would lie open in the store", hint="`unseal` it first"
                 )
             digest = started.digest or await self._later(started.later, path)
-            handle = await _rows(started.worker, named, recipe.target, recipe.options)
+            handle = await open_rows(started.worker, named, recipe.target, recipe.options)
             origin = {"origin": digest, "origin_path": path, "origin_place": started.at}
             exporting = export_onnx(started.worker, memory, handle, origin, on_phase)
             made = await self._made(path, exporting)
@@ -157,20 +156,9 @@ def _digest_at(root: Path, path: str) -> str | None:
         return digest_of(opened)
 
 
-async def _rows(worker: Worker, named: str, target: Target | None, options: ReadOptions) -> int:
-    """The data file of this name, open in the worker. Raises InputError, ChildRefused."""
-    fd = await asyncio.to_thread(open_data_file, named)
-    try:
-        handle, _file = await worker.open_data(fd, os.path.basename(named), target=target, options=options)
-    finally:
-        os.close(fd)
-    return handle
-
-
 async def _frozen(memory: int) -> Snapshot:
     """What a child has written into memory of ours, read-only from here on, with its digest."""
-    made = os.fstat(memory)
-    content = Snapshot(frozen(memory, "export"), identity_of(made), made.st_size, None, True, "export")
+    content = from_memory(memory, "export")
     try:
         content.digest = await asyncio.to_thread(digest_of, content)
     except BaseException:

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from console.errors import AccessDeniedError, ConsoleError, InputError, OperationError
 from console.files.new_file import write_new
-from console.files.opening import identity_of
-from console.files.snapshot import Snapshot, digest_of, frozen, new_memory
+from console.files.snapshot import digest_of, from_memory, new_memory
 from console.records import Json
 from console.serving.inference import open_data_file
 from console.serving.loader import Started
@@ -44,8 +43,7 @@ class Converting:
                 raise OperationError(
                     f"{path} answers differently as {to}: {'; '.join(saved.differences)}; nothing was written"
                 )
-            made = os.fstat(memory)
-            content = Snapshot(frozen(memory, out.name), identity_of(made), made.st_size, None, True, out.name)
+            content = from_memory(memory, out.name)
         finally:
             os.close(memory)
             await started.worker.end()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from console.errors import ConsoleError
 from console.events import Bus
-from console.versions import leavings
+from console.versions import recovery
 from console.versions.recovery import damaged, damaged_words, recover, unsettled
 
 
@@ -19,7 +19,7 @@ async def settle(root: Path, bus: Bus, path: str | None = None) -> list[str]:
     """
     others: list[str] = []
     if path is None:
-        replaced, others = await asyncio.to_thread(leavings.settle, root)
+        replaced, others = await asyncio.to_thread(recovery.settle, root)
     else:
         replaced = await asyncio.to_thread(recover, root, path)
     for done in replaced:

@@ -108,8 +108,7 @@ def _live(own: OwnFiles, path: str, known: Versions, digest: str | None) -> Vers
     with opened:
         identity = opened.identity
         if digest is None and known.last is not None:
-            seen = (identity.device, identity.inode, identity.size, identity.modified_ns)
-            digest = known.last.new if known.last.identity == seen else None
+            digest = known.last.new if known.last.identity == identity[:-1] else None
         why = FROM_OUTSIDE if known.entries else AS_FOUND
         who = owner_name(os.fstat(opened.fd).st_uid)
         digest = digest or snapshot.digest_of(opened)
@@ -241,8 +240,6 @@ def replaced_by_console(root: Path, path: str, identity: FileIdentity | None) ->
     with OwnFiles(root) as own:
         known = Versions(Journal(own).of(path))
     last = known.last
-    if last is None or not last.old:
-        return None
-    if last.identity != (identity.device, identity.inode, identity.size, identity.modified_ns):
+    if last is None or not last.old or last.identity != identity[:-1]:
         return None
     return Replaced(last.old_version, last.old, known.entries[last.old_version].when)
