@@ -59,10 +59,10 @@ _INOTIFY = Path("/proc/sys/fs/inotify/max_user_watches")
 class Doctor:
     """Looks at the machine, the store at `root` and what the console's children are held in."""
 
-    def __init__(self, root: Path, launcher: Launcher, book: AccessControl) -> None:
+    def __init__(self, root: Path, launcher: Launcher, access: AccessControl) -> None:
         self.root = root
         self._launcher = launcher
-        self._book = book
+        self._access = access
 
     async def examine(self) -> dict[str, Json]:
         """Everything by topic: versions, sandbox layers with their evidence, limits, paths, what this user can write,
@@ -70,10 +70,10 @@ class Doctor:
 
         A sandboxed child is started to hear from it which layers hold, and what it is denied.
         """
-        found = await examine(self.root, self._launcher, self._book.why_read_only)
+        found = await examine(self.root, self._launcher, self._access.why_read_only)
         tried = await asyncio.to_thread(trials, self.root, AUDIT_FILE)
         found["writing"] = {one.name: {"active": one.works, "evidence": one.evidence} for one in tried}
-        return {**found, "policy": policy_shown(self._book.policy, self._book.permission)}
+        return {**found, "policy": policy_shown(self._access.policy, self._access.permission)}
 
     def remedies(self, layers: Mapping[str, Layer]) -> dict[str, str]:
         """What would give each layer that is missing, by its name."""

@@ -29,10 +29,10 @@ class Inference:
     """Asks the workers of a fleet; `recipe` tells which data a path is probed with when nobody names any."""
 
     def __init__(
-        self, fleet: Supervisor, book: AccessControl, recipe: Callable[[str], Recipe], deadline_s: float
+        self, supervisor: Supervisor, access: AccessControl, recipe: Callable[[str], Recipe], deadline_s: float
     ) -> None:
-        self._fleet = fleet
-        self._book = book
+        self._supervisor = supervisor
+        self._access = access
         self._recipe = recipe
         self._deadline_s = deadline_s
         self._called: dict[str, str] = {}
@@ -67,7 +67,7 @@ class Inference:
         async def opened(worker: Worker) -> Table:
             return await self._opened(path, worker, named, column, limit, on_progress)
 
-        return (await self._fleet.ask(path, opened)).file
+        return (await self._supervisor.ask(path, opened)).file
 
     async def _opened(
         self,
@@ -84,7 +84,7 @@ class Inference:
 
         Other files than the recipe's own may lack its target, unless answers are to be `measured`.
         """
-        tables, said = self._fleet.slot(path).tables_of(worker), self._recipe(path).data
+        tables, said = self._supervisor.slot(path).tables_of(worker), self._recipe(path).data
         needs = measured or column != said.target or named in (said.holdout, said.train)
         key = (named, column, said.options, limit)
         known = tables.get(key)
@@ -126,9 +126,9 @@ class Inference:
         A model that may be asked row by row gets them in pieces, any other at once. Raises AccessDeniedError,
         InputError, UsageError, OperationError.
         """
-        await self._book.allow("predict", path)
+        await self._access.allow("predict", path)
         named, column = self.data_of(path, data, target)
-        file = (await self._fleet.ask(path, lambda worker: self._opened(path, worker, named, column, limit))).file
+        file = (await self._supervisor.ask(path, lambda worker: self._opened(path, worker, named, column, limit))).file
         total = file.rows if limit is None else min(file.rows, limit)
         for start in range(0, total, file.piece or max(1, total)):
             stop = min(total, start + (file.piece or total))
@@ -141,7 +141,7 @@ class Inference:
                     table.handle, start, stop, forms, total=total, methods=methods, deadline=self._whole_deadline(file)
                 )
 
-            yield await self._fleet.ask(path, called)
+            yield await self._supervisor.ask(path, called)
 
     def _whole_deadline(self, file: DataFile) -> float:
         """Seconds for one call: as long as is asked for where all rows go into one."""
@@ -164,10 +164,10 @@ class Inference:
 
         Raises AccessDeniedError, InputError, UsageError, OperationError.
         """
-        await self._book.allow("predict", path)
+        await self._access.allow("predict", path)
         if rows is not None:
             typed = rows
-            return await self._fleet.ask(
+            return await self._supervisor.ask(
                 path, lambda worker: worker.call_rows(typed, methods=methods, deadline=self._deadline_s)
             )
         named, column = self.data_of(path, data, target)
@@ -193,11 +193,11 @@ class Inference:
                 table.handle, start, stop, methods=methods, outputs=outputs, score=score, deadline=self._deadline_s
             )
 
-        return await self._fleet.ask(path, called)
+        return await self._supervisor.ask(path, called)
 
     async def ensure_method(self, path: str, methods: Sequence[str] = ()) -> None:
         """Raise InputError unless the model has these methods; without any, unless it has one that answers rows."""
-        await self._fleet.ask(path, lambda worker: worker.resolve(methods, deadline=self._deadline_s))
+        await self._supervisor.ask(path, lambda worker: worker.resolve(methods, deadline=self._deadline_s))
 
     async def sample(self, path: str, data: str | None, start: int, count: int) -> list[dict[str, Json]]:
         """Rows of a data file as they go into the model, by column; the target, if there is one, under its name."""
@@ -210,14 +210,14 @@ class Inference:
                 return rows
             return [{**row, table.file.target: value} for row, value in zip(rows, truth, strict=True)]
 
-        return await self._fleet.ask(path, sampled)
+        return await self._supervisor.ask(path, sampled)
 
     async def evaluate(self, path: str, *, data: str | None = None, target: Target | None = None) -> Evaluated:
         """How a model does on a data file with a target; the metric of the recipe's gate is among what is measured.
 
         Raises AccessDeniedError, UsageError, InputError, OperationError.
         """
-        await self._book.allow("evaluate", path)
+        await self._access.allow("evaluate", path)
         metric = self._recipe(path).gate.metric
         named, column = self.data_of(path, data, target)
 
@@ -227,7 +227,7 @@ class Inference:
             return await worker.evaluate(table.handle, metric=metric, deadline=deadline)
 
         try:
-            return await self._fleet.ask(path, evaluated)
+            return await self._supervisor.ask(path, evaluated)
         except ChildRefused as refused:
             if refused.details.get("needs") != "target":
                 raise

@@ -108,14 +108,14 @@ class ModelLoader:
 
     def __init__(
         self,
-        facts: InspectionService,
+        inspections: InspectionService,
         launcher: Launcher,
         admission: Admission,
         record: Records,
         python: Callable[[str], str | None],
         deadline_s: float,
     ) -> None:
-        self._facts = facts
+        self._inspections = inspections
         self._launcher = launcher
         self.admission = admission
         self._record = record
@@ -130,7 +130,7 @@ class ModelLoader:
         began = time.perf_counter()
         on_phase("judge", {}, None)
         await self.admission.refresh()
-        judged = await self._facts.seal(path, to_load=True)
+        judged = await self._inspections.seal(path, to_load=True)
         with judged.bytes:
             try:
                 await self.admission.admit(path, judged, accept)

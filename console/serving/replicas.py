@@ -136,8 +136,8 @@ class Replicas:
     All of them hold the content the first one holds: another one needs a reload. `on_end` hears of each that is gone.
     """
 
-    def __init__(self, starter: ModelLoader, on_end: OnEnd, tell: Tell) -> None:
-        self._starter = starter
+    def __init__(self, loader: ModelLoader, on_end: OnEnd, tell: Tell) -> None:
+        self._loader = loader
         self._on_end = on_end
         self._tell = tell
         self._leaving: set[asyncio.Task[None]] = set()
@@ -191,7 +191,7 @@ class Replicas:
     async def _fill(self, slot: Slot) -> None:
         path = slot.view.path
         while slot.wanted and slot.answers and len(slot.workers) < slot.copies:
-            started = await self._starter.start(path, slot.view.at, None, lambda _phase, _done, one: slot.begun(one))
+            started = await self._loader.start(path, slot.view.at, None, lambda _phase, _done, one: slot.begun(one))
             if not _holds(slot, started):
                 await started.worker.end()
                 slot.copies = len(slot.workers)

@@ -31,21 +31,21 @@ class Supervisor:
 
     def __init__(
         self,
-        starter: ModelLoader,
+        loader: ModelLoader,
         failures: Failures,
         bus: Bus,
         availability: Callable[[str], bool],
         *,
         restarts: bool = True,
     ) -> None:
-        self._starter = starter
+        self._loader = loader
         self._failures = failures
         self._bus = bus
         self._availability = availability
         self._restarts = restarts
         self.logs = WorkerLogs()
         self._slots: dict[str, Slot] = {}
-        self._copies = Replicas(starter, self._ended, lambda *told: self._tell(*told[:3], severity=told[3]))
+        self._copies = Replicas(loader, self._ended, lambda *told: self._tell(*told[:3], severity=told[3]))
 
     # seen from outside
 
@@ -184,7 +184,7 @@ class Supervisor:
                 slot.show(state=WorkerState.LOADING, at=at, phase="judge", phases={}, pid=None, retry_at=None)
                 self._tell(slot, "worker.loading", f"{slot.view.path} is loading")
             try:
-                started = await self._starter.start(
+                started = await self._loader.start(
                     slot.view.path, at, accept, lambda *step: self._step(slot, *step, beside=beside)
                 )
             except ConsoleError as error:

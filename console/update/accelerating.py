@@ -35,8 +35,8 @@ class _Waiting:
 class Accelerating:
     """Exports the models of one store to ONNX; the recipe tells which rows they are compared on."""
 
-    def __init__(self, shop: UpdateServices) -> None:
-        self._shop = shop
+    def __init__(self, services: UpdateServices) -> None:
+        self._services = services
         self._waiting: dict[str, _Waiting] = {}
 
     async def compare(
@@ -53,15 +53,15 @@ class Accelerating:
         Raises UsageError without rows, NeedsReviewError, AccessDeniedError, InputError, OperationError (no export
         answers alike).
         """
-        await self._shop.book.allow("accelerate", path, writes=True)
+        await self._services.access.allow("accelerate", path, writes=True)
         target = export_path(path)
-        replaces = await asyncio.to_thread(_digest_at, self._shop.root, target)
-        recipe = self._shop.recipes.or_default(path).data
+        replaces = await asyncio.to_thread(_digest_at, self._services.root, target)
+        recipe = self._services.recipes.or_default(path).data
         named = data or recipe.holdout or recipe.train
         if named is None:
             raise UsageError(f"no rows to compare {path} on", hint="name some with --data, or in the recipe's [data]")
         on_phase("loading")
-        started = await self._shop.starter.start(path, at, accept)
+        started = await self._services.loader.start(path, at, accept)
         memory = new_memory("export")
         try:
             if started.encrypted:
@@ -88,14 +88,14 @@ class Accelerating:
 
         Raises ConflictError where that changed meanwhile, AccessDeniedError, OperationError.
         """
-        await self._shop.book.allow("accelerate", path, writes=True)
+        await self._services.access.allow("accelerate", path, writes=True)
         waiting = self._waiting.pop(path, None)
         if waiting is None:
             raise OperationError(f"no export of {path} waits", hint="make one with `model-console accelerate`")
         found = waiting.found
         with waiting.content as content:
-            await self._shop.book.note("accelerate", path, waiting.digest, f"exported to {found.path}")
-            return await Replacing(self._shop).promote(
+            await self._services.access.note("accelerate", path, waiting.digest, f"exported to {found.path}")
+            return await Replacing(self._services).promote(
                 found.path,
                 content,
                 at="",

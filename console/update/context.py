@@ -125,16 +125,16 @@ class TrainingContext:
         return not self.data.own_holdout and self.plan.mode is not Mode.COMMAND
 
 
-async def prepared(shop: UpdateServices, plan: UpdatePlan, current: Judged, data: Data) -> TrainingContext:
+async def prepared(services: UpdateServices, plan: UpdatePlan, current: Judged, data: Data) -> TrainingContext:
     """The ground of an update whose current model may be trained again. Raises NeedsReviewError, AccessDeniedError."""
-    await asyncio.to_thread(require_no_link, shop.root, plan.path)
+    await asyncio.to_thread(require_no_link, services.root, plan.path)
     admit(plan.path, current)
-    check_sealable(plan, current, shop.unsealing.recipients)
+    check_sealable(plan, current, services.unsealing.recipients)
     assert current.inspection is not None
     digest = current.bytes.digest
     if digest is None:
         digest = current.bytes.digest = await asyncio.to_thread(digest_of, current.bytes)
-    await shop.starter.admission.demanded(plan.path, digest)
+    await services.loader.admission.demanded(plan.path, digest)
     checked = await asyncio.to_thread(data.checked)
     return TrainingContext(plan, current, digest, plan.at or place_in(plan.path, current.inspection), checked)
 

@@ -37,15 +37,17 @@ class Holdout:
         return self.flaw
 
 
-async def examine(shop: UpdateServices, ground: TrainingContext, python: str | None, metric: str | None) -> Holdout:
+async def examine(
+    services: UpdateServices, context: TrainingContext, python: str | None, metric: str | None
+) -> Holdout:
     """Compare the hold-out with the training rows, in a sandboxed process that holds no model.
 
     Raises InputError for a hold-out that cannot be read and for a metric that scikit-learn does not know.
     """
-    plan, data, inspection = ground.plan, ground.data, ground.current.inspection
+    plan, data, inspection = context.plan, context.data, context.current.inspection
     names = (os.path.basename(plan.data), data.name)
     assert inspection is not None
-    worker = await Worker.start(shop.launcher, plan.path, fresh=False, python=python)
+    worker = await Worker.start(services.launcher, plan.path, fresh=False, python=python)
     try:
         rows = await worker.compare_rows(
             data.train,

@@ -25,11 +25,11 @@ _TELL_EVERY_S = 0.1
 class Updates:
     """What an operator may have changed in one store: at most one update runs and one candidate waits for each path."""
 
-    def __init__(self, shop: UpdateServices) -> None:
-        self._shop = shop
-        self._book = shop.book
-        self._replacing = Replacing(shop)
-        self._converting = Converting(shop)
+    def __init__(self, services: UpdateServices) -> None:
+        self._services = services
+        self._access = services.access
+        self._replacing = Replacing(services)
+        self._converting = Converting(services)
         self._running: dict[str, asyncio.Task[Comparison]] = {}
         self._progress: dict[str, UpdateProgress] = {}
         self._told: dict[str, float] = {}
@@ -44,8 +44,8 @@ class Updates:
 
     def plan(self, path: str, *, data: str | None = None, target: Target | None = None, at: str = "") -> UpdatePlan:
         """What an update would do, from the recipe and what was named. Raises InputError, UsageError."""
-        require_no_link(self._shop.root, path)
-        return plan_update(path, self._shop.recipes.of(path), data=data, target=target, at=at)
+        require_no_link(self._services.root, path)
+        return plan_update(path, self._services.recipes.of(path), data=data, target=target, at=at)
 
     async def run(self, plan: UpdatePlan) -> Comparison:
         """Retrain, judge and measure a candidate; it waits for `promote` or `discard`, an earlier one is let go.
@@ -53,8 +53,8 @@ class Updates:
         Raises NeedsReviewError, AccessDeniedError, InputError, UsageError, ConflictError, OperationError (also when it
         was cancelled).
         """
-        await self._book.allow("update", plan.path, writes=True)
-        await settle(self._shop.root, self._shop.bus, plan.path)
+        await self._access.allow("update", plan.path, writes=True)
+        await settle(self._services.root, self._services.bus, plan.path)
         path = plan.path
         if path in self._running:
             raise OperationError(f"{path} is being updated already", hint="wait, or cancel that update")
@@ -88,7 +88,7 @@ class Updates:
 
     async def cancel(self, path: str) -> None:
         """End an update that runs; nothing is changed by it. Raises AccessDeniedError."""
-        await self._book.allow("update", path)
+        await self._access.allow("update", path)
         await self._cancel(path)
 
     def pending(self, path: str) -> Comparison | None:
@@ -101,13 +101,13 @@ class Updates:
 
         Raises AccessDeniedError, ConflictError, OperationError.
         """
-        await self._book.allow("promote", path, writes=True)
+        await self._access.allow("promote", path, writes=True)
         waiting = self._candidate(path)
         comparison = waiting.comparison
         judgement = comparison.candidate.judgement
         reviewed = judgement is not None and judgement.verdict is Verdict.REVIEW
         if reviewed and judgement is not None:
-            await self._book.consent(
+            await self._access.consent(
                 path, judgement, comparison.candidate.digest, why or "an update of accepted content"
             )
         counts = not comparison.unmeasured
@@ -126,27 +126,27 @@ class Updates:
 
     async def discard(self, path: str) -> None:
         """Let go of the waiting candidate. Raises AccessDeniedError, and OperationError when there is none."""
-        await self._book.allow("discard", path)
+        await self._access.allow("discard", path)
         waiting = self._candidate(path)
-        await self._book.note("discard", path, waiting.content.digest, "done")
+        await self._access.note("discard", path, waiting.content.digest, "done")
         self._let_go(path)
-        self._shop.bus.emit("update.discarded", path, f"the candidate for {path} was discarded")
+        self._services.bus.emit("update.discarded", path, f"the candidate for {path} was discarded")
 
     async def history(self, path: str) -> tuple[Version, ...]:
         """The versions of an artifact, newest first, with what a crash left of it settled, or told where it cannot be.
 
         Raises InputError, OperationError.
         """
-        refusal = self._book.refusal("rollback") or self._book.why_read_only
-        await settle_or_tell(self._shop.root, self._shop.bus, path, refusal)
+        refusal = self._access.refusal("rollback") or self._access.why_read_only
+        await settle_or_tell(self._services.root, self._services.bus, path, refusal)
         return await self._replacing.history(path)
 
     async def rollback(self, path: str, version: int | None = None) -> Version:
         """Promote an old version (None: the one before). Raises AccessDeniedError, InputError, ConflictError,
         OperationError."""
-        await self._book.allow("rollback", path, writes=True)
-        await asyncio.to_thread(require_no_link, self._shop.root, path)
-        await settle(self._shop.root, self._shop.bus, path)
+        await self._access.allow("rollback", path, writes=True)
+        await asyncio.to_thread(require_no_link, self._services.root, path)
+        await settle(self._services.root, self._services.bus, path)
         return await self._replacing.rollback(path, version)
 
     async def convert(
@@ -156,9 +156,9 @@ class Updates:
 
         Raises NeedsReviewError, AccessDeniedError, InputError, OperationError.
         """
-        await self._book.allow("convert", path)
+        await self._access.allow("convert", path)
         done = await self._converting.convert(path, to, out, at=at, accept=accept)
-        await self._book.note("convert", path, str(done["digest"]), f"written as {to}", out=str(out))
+        await self._access.note("convert", path, str(done["digest"]), f"written as {to}", out=str(out))
         return done
 
     async def _cancel(self, path: str) -> None:
@@ -169,7 +169,7 @@ class Updates:
             await asyncio.wait([task])
 
     async def _update(self, plan: UpdatePlan) -> Comparison:
-        waiting = await UpdateRun(self._shop, plan, self._show).run()
+        waiting = await UpdateRun(self._services, plan, self._show).run()
         self._let_go(plan.path)
         self._waiting[plan.path] = waiting
         await self._told_outcome(waiting.comparison)
@@ -185,24 +185,26 @@ class Updates:
         self._told[now.path] = time.monotonic()
         count = f" {now.done} of {now.total}" if now.done is not None and now.total is not None else ""
         text = f"{now.path}: {now.phase}{count}"
-        self._shop.bus.emit("update.progress", now.path, text, done=now.done, total=now.total, note=now.note)
+        self._services.bus.emit("update.progress", now.path, text, done=now.done, total=now.total, note=now.note)
 
     async def _told_outcome(self, comparison: Comparison) -> None:
         path = comparison.path
         result = "gate passed" if comparison.passed else "gate not passed"
         if comparison.unmeasured:
             result = f"not measured: {comparison.unmeasured}"
-        await self._book.note("update", path, comparison.candidate.digest, f"compared: {result}")
+        await self._access.note("update", path, comparison.candidate.digest, f"compared: {result}")
         text = f"the candidate for {path} waits: {result}"
-        self._shop.bus.emit("update.compared", path, text, severity="ok" if comparison.passed else "attention")
+        self._services.bus.emit("update.compared", path, text, severity="ok" if comparison.passed else "attention")
 
     async def _failed(self, path: str, error: ConsoleError) -> None:
         """Tell of a failure; the account of what failed in a child stays among the failures."""
         if error.failure is not None and not isinstance(error, InputError):
-            self._shop.failures.add(replace(error.failure, artifact=path))
-        self._shop.bus.emit("update.failed", path, f"the update of {path} failed: {error.message}", severity="failure")
+            self._services.failures.add(replace(error.failure, artifact=path))
+        self._services.bus.emit(
+            "update.failed", path, f"the update of {path} failed: {error.message}", severity="failure"
+        )
         with suppress(ConsoleError):
-            await self._book.note("update", path, None, error.code)
+            await self._access.note("update", path, None, error.code)
 
     def _candidate(self, path: str) -> Waiting:
         waiting = self._waiting.get(path)

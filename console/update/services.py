@@ -24,12 +24,12 @@ class UpdateServices:
 
     root: Path
     artifacts: Artifacts
-    facts: InspectionService
-    starter: ModelLoader
+    inspections: InspectionService
+    loader: ModelLoader
     recipes: Recipes
-    book: AccessControl
+    access: AccessControl
     launcher: Launcher
-    fleet: Supervisor
+    supervisor: Supervisor
     unsealing: Unsealing
     signed: Signers
     bus: Bus

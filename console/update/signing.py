@@ -27,13 +27,13 @@ def silent(path: str) -> None:
 class Signing:
     """The signatures of one store, by the public keys that the policy trusts; what is signed is recorded."""
 
-    def __init__(self, root: Path, book: AccessControl) -> None:
+    def __init__(self, root: Path, access: AccessControl) -> None:
         self.root = root
-        self._book = book
+        self._access = access
 
     async def signed(self, path: str, digest: str) -> Signed | None:
         """Who of the policy's keys signed this content as this artifact. Raises InputError, OperationError."""
-        keys = self._book.keys()
+        keys = self._access.keys()
         return await asyncio.to_thread(verified, self.root, path, digest, keys) if keys else None
 
     async def sign(self, beneath: str, key: Path, progress: Progress = silent) -> tuple[str, dict[str, str]]:
@@ -42,17 +42,17 @@ class Signing:
         Returns the public line of the key and path to digest. Raises InputError when one cannot be read: then nothing
         is signed; Refused for a key that others may read, Conflict, Failed.
         """
-        await self._book.allow("sign", beneath, writes=True)
+        await self._access.allow("sign", beneath, writes=True)
         line, subjects = await asyncio.to_thread(self._sign, beneath, key, progress)
         for path, digest in subjects.items():
-            await self._book.note("sign", path, digest, f"signed by {signing.key_id(line)}")
+            await self._access.note("sign", path, digest, f"signed by {signing.key_id(line)}")
         return line, subjects
 
     async def verify(
         self, beneath: str, keys: Sequence[str] = (), progress: Progress = silent
     ) -> tuple[SignatureStatus, ...]:
         """How each artifact there stands with its signatures by these keys (none: the policy's). Raises UsageError."""
-        return await asyncio.to_thread(self._verify, beneath, tuple(keys) or self._book.keys(), progress)
+        return await asyncio.to_thread(self._verify, beneath, tuple(keys) or self._access.keys(), progress)
 
     def _sign(self, beneath: str, key: Path, progress: Progress) -> tuple[str, dict[str, str]]:
         private = signing.private_key(key)
