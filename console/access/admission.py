@@ -59,7 +59,7 @@ class Admission:
             if not review:
                 text = _UNPINNED
             raise NeedsReviewError(f"{path} {text}", hint='inspect it, then accept it and say why (--accept "why")')
-        await self._access.consent(path, judgement, digest, accept)
+        await self._access.accept(path, judgement, digest, accept)
 
     async def demanded(self, path: str, digest: str) -> None:
         """Hold back a content that lacks the signature or the pin that the policy demands. Raises AccessDeniedError."""

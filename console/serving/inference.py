@@ -126,7 +126,7 @@ class Inference:
         A model that may be asked row by row gets them in pieces, any other at once. Raises AccessDeniedError,
         InputError, UsageError, OperationError.
         """
-        await self._access.allow("predict", path)
+        await self._access.authorize("predict", path)
         named, column = self.data_of(path, data, target)
         file = (await self._supervisor.ask(path, lambda worker: self._opened(path, worker, named, column, limit))).file
         total = file.rows if limit is None else min(file.rows, limit)
@@ -164,7 +164,7 @@ class Inference:
 
         Raises AccessDeniedError, InputError, UsageError, OperationError.
         """
-        await self._access.allow("predict", path)
+        await self._access.authorize("predict", path)
         if rows is not None:
             typed = rows
             return await self._supervisor.ask(
@@ -217,7 +217,7 @@ class Inference:
 
         Raises AccessDeniedError, UsageError, InputError, OperationError.
         """
-        await self._access.allow("evaluate", path)
+        await self._access.authorize("evaluate", path)
         metric = self._recipe(path).gate.metric
         named, column = self.data_of(path, data, target)
 

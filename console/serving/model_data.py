@@ -93,7 +93,7 @@ class DataOfModels:
     async def choose(self, path: str, data: str, target: Target | None) -> None:
         """Use this data for a model from now on. Raises AccessDeniedError; Failed where it cannot be remembered for the
         next session."""
-        await self._access.allow("probe", path)
+        await self._access.authorize("probe", path)
         try:
             await self._chosen.keep(path, data, target)
         finally:
@@ -111,9 +111,9 @@ class DataOfModels:
     async def write_recipe(self, path: str, draft: Draft) -> None:
         """Write a draft beside the model, on record. Raises AccessDeniedError, InputError, ConflictError,
         OperationError."""
-        await self._access.allow("recipe", path, writes=True)
+        await self._access.authorize("recipe", path, writes=True)
         if draft.refusal:
             raise InputError(draft.refusal)
         await asyncio.to_thread(write, self.root, draft)
-        await self._access.note("recipe", path, None, f"{draft.path} names the data")
+        await self._access.record("recipe", path, None, f"{draft.path} names the data")
         self._bus.emit("recipe.written", path, f"{draft.path} names the data of {path}")

@@ -45,21 +45,21 @@ class Models:
 
         Raises NeedsReviewError, AccessDeniedError, InputError, OperationError.
         """
-        await self._access.allow("load", path)
+        await self._access.authorize("load", path)
         return await self._supervisor.load(path, at=at, accept=accept)
 
     async def set_copies(self, path: str, count: int) -> WorkerView:
         """Have this many workers answer for a loaded artifact. Raises UsageError, OperationError, and what `load`
         raises."""
-        await self._access.allow("load", path)
+        await self._access.authorize("load", path)
         return await self._supervisor.set_copies(path, count)
 
     async def reload(self, path: str, *, accept: str | None = None) -> WorkerView:
         """Load what the file holds now in place of what is loaded, or of a worker that died. Raises like `load`."""
-        await self._access.allow("reload", path)
+        await self._access.authorize("reload", path)
         return await self._supervisor.reload(path, accept=accept)
 
     async def unload(self, path: str) -> None:
         """End the workers of an artifact at once, and what drives them. Raises AccessDeniedError."""
-        await self._access.allow("unload", path)
+        await self._access.authorize("unload", path)
         await asyncio.gather(self._supervisor.unload(path), self._end_driver(path))

@@ -53,7 +53,7 @@ class Accelerating:
         Raises UsageError without rows, NeedsReviewError, AccessDeniedError, InputError, OperationError (no export
         answers alike).
         """
-        await self._services.access.allow("accelerate", path, writes=True)
+        await self._services.access.authorize("accelerate", path, writes=True)
         target = export_path(path)
         replaces = await asyncio.to_thread(_digest_at, self._services.root, target)
         recipe = self._services.recipes.or_default(path).data
@@ -88,13 +88,13 @@ class Accelerating:
 
         Raises ConflictError where that changed meanwhile, AccessDeniedError, OperationError.
         """
-        await self._services.access.allow("accelerate", path, writes=True)
+        await self._services.access.authorize("accelerate", path, writes=True)
         waiting = self._waiting.pop(path, None)
         if waiting is None:
             raise OperationError(f"no export of {path} waits", hint="make one with `model-console accelerate`")
         found = waiting.found
         with waiting.content as content:
-            await self._services.access.note("accelerate", path, waiting.digest, f"exported to {found.path}")
+            await self._services.access.record("accelerate", path, waiting.digest, f"exported to {found.path}")
             return await Replacing(self._services).promote(
                 found.path,
                 content,

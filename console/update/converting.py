@@ -50,7 +50,7 @@ class Converting:
         with content:
             judged = await self._services.inspections.judge_bytes(content)
             if started.encrypted:
-                await self._services.access.note("unseal", path, started.digest, f"converted, open, to {out}")
+                await self._services.access.record("unseal", path, started.digest, f"converted, open, to {out}")
             digest = None if started.encrypted else await asyncio.to_thread(digest_of, content)
             await asyncio.to_thread(write_new, out, content, 0o600 if started.encrypted else None)
         return {

@@ -40,7 +40,7 @@ class Encryption:
     async def check(self) -> None:
         """Make sure that something can be sealed for the recipients in the settings. Raises AccessDeniedError,
         OperationError."""
-        await self._access.allow("seal", writes=True)
+        await self._access.authorize("seal", writes=True)
         if not self._unsealing.recipients:
             raise AccessDeniedError(
                 "nothing says for whom to seal", hint=f"name them in {config_dir() / 'config.toml'}: {_FOR}"
@@ -55,7 +55,7 @@ class Encryption:
         With `replace` the open file is removed once the sealed one is durable, unless it changed meanwhile.
         Raises AccessDeniedError, InputError, ConflictError (the new file is there already), OperationError.
         """
-        await self._access.allow("seal", path, writes=True)
+        await self._access.authorize("seal", path, writes=True)
         await asyncio.to_thread(require_no_link, self.root, path)
         target = out or self.root / f"{path}{SUFFIX}"
         if await asyncio.to_thread(os.path.lexists, target):
@@ -66,10 +66,10 @@ class Encryption:
                 raise InputError(f"{path} is sealed already")
             content = await self._unsealing.sealed(opened, recipients)
             with content:
-                await self._access.note("seal", path, content.digest, "intent")
+                await self._access.record("seal", path, content.digest, "intent")
                 await asyncio.to_thread(self._replace if replace else self._write, opened, target, content)
                 digest = content.digest or ""
-        await self._access.note(
+        await self._access.record(
             "seal", path, digest, f"sealed as {target}" + (", the open file removed" if replace else "")
         )
         return target, digest
@@ -84,7 +84,7 @@ class Encryption:
         `identity` is a file to use in place of that in the settings. Raises InputError, AccessDeniedError,
         OperationError.
         """
-        await self._access.allow("unseal", path, writes=True)
+        await self._access.authorize("unseal", path, writes=True)
         opened = await asyncio.to_thread(open_artifact, self.root, path)
         with opened:
             try:
@@ -96,9 +96,9 @@ class Encryption:
         if plain is None:
             raise InputError(f"{path} is not sealed")
         with plain:
-            await self._access.note("unseal", path, plain.digest, "intent")
+            await self._access.record("unseal", path, plain.digest, "intent")
             await asyncio.to_thread(write_new, out, plain, 0o600)
-            await self._access.note("unseal", path, plain.digest, f"written open to {out}")
+            await self._access.record("unseal", path, plain.digest, f"written open to {out}")
             return plain.size
 
     def _replace(self, opened: OpenedFile, target: Path, content: Snapshot) -> None:

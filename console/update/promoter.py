@@ -52,7 +52,7 @@ class Replacing:
         root = self._services.root
         promotion = self._promotion(path, why, metrics, replaced_metrics)
         verify = self._verifier(path, at, accepted)
-        await self._services.access.note("promote", path, content.digest, "intent", replaces=replaces, why=why)
+        await self._services.access.record("promote", path, content.digest, "intent", replaces=replaces, why=why)
         version = await self._recorded(
             "promote",
             path,
@@ -75,7 +75,7 @@ class Replacing:
         view = self._services.supervisor.view(path)
         verify = self._verifier(path, view.at if view is not None else "", accepted=True)
         promotion = self._promotion(path, why, {}, {})
-        await self._services.access.note("rollback", path, None, "intent", version=number)
+        await self._services.access.record("rollback", path, None, "intent", version=number)
         version = await self._recorded(
             "rollback",
             path,
@@ -105,11 +105,11 @@ class Replacing:
             version = await retried(work, wait=_LOCK_WAIT)
         except ConsoleError as error:
             ours = isinstance(error, (AccessDeniedError, ConflictError))
-            await self._services.access.note(
+            await self._services.access.record(
                 action, path, digest, f"{error.code}: {error.message}" if ours else error.code
             )
             raise
-        await self._services.access.note(action, path, version.digest, "done", version=version.version)
+        await self._services.access.record(action, path, version.digest, "done", version=version.version)
         return version
 
     def _verifier(self, path: str, at: str, accepted: bool) -> Callable[[int], None]:

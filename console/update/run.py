@@ -64,7 +64,7 @@ class UpdateRun:
         current = await services.inspections.seal(path)
         with current.bytes, open_data(self._plan) as data:
             context = await prepared(services, self._plan, current, data)
-            await services.access.note(
+            await services.access.record(
                 "update", path, context.digest, "intent", mode=str(self._plan.mode), data=self._plan.data
             )
             self._show("looking at the hold-out")

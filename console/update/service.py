@@ -53,7 +53,7 @@ class Updates:
         Raises NeedsReviewError, AccessDeniedError, InputError, UsageError, ConflictError, OperationError (also when it
         was cancelled).
         """
-        await self._access.allow("update", plan.path, writes=True)
+        await self._access.authorize("update", plan.path, writes=True)
         await settle(self._services.root, self._services.bus, plan.path)
         path = plan.path
         if path in self._running:
@@ -88,7 +88,7 @@ class Updates:
 
     async def cancel(self, path: str) -> None:
         """End an update that runs; nothing is changed by it. Raises AccessDeniedError."""
-        await self._access.allow("update", path)
+        await self._access.authorize("update", path)
         await self._cancel(path)
 
     def pending(self, path: str) -> Comparison | None:
@@ -101,13 +101,13 @@ class Updates:
 
         Raises AccessDeniedError, ConflictError, OperationError.
         """
-        await self._access.allow("promote", path, writes=True)
+        await self._access.authorize("promote", path, writes=True)
         waiting = self._candidate(path)
         comparison = waiting.comparison
         judgement = comparison.candidate.judgement
         reviewed = judgement is not None and judgement.verdict is Verdict.REVIEW
         if reviewed and judgement is not None:
-            await self._access.consent(
+            await self._access.accept(
                 path, judgement, comparison.candidate.digest, why or "an update of accepted content"
             )
         counts = not comparison.unmeasured
@@ -126,9 +126,9 @@ class Updates:
 
     async def discard(self, path: str) -> None:
         """Let go of the waiting candidate. Raises AccessDeniedError, and OperationError when there is none."""
-        await self._access.allow("discard", path)
+        await self._access.authorize("discard", path)
         waiting = self._candidate(path)
-        await self._access.note("discard", path, waiting.content.digest, "done")
+        await self._access.record("discard", path, waiting.content.digest, "done")
         self._let_go(path)
         self._services.bus.emit("update.discarded", path, f"the candidate for {path} was discarded")
 
@@ -144,7 +144,7 @@ class Updates:
     async def rollback(self, path: str, version: int | None = None) -> Version:
         """Promote an old version (None: the one before). Raises AccessDeniedError, InputError, ConflictError,
         OperationError."""
-        await self._access.allow("rollback", path, writes=True)
+        await self._access.authorize("rollback", path, writes=True)
         await asyncio.to_thread(require_no_link, self._services.root, path)
         await settle(self._services.root, self._services.bus, path)
         return await self._replacing.rollback(path, version)
@@ -156,9 +156,9 @@ class Updates:
 
         Raises NeedsReviewError, AccessDeniedError, InputError, OperationError.
         """
-        await self._access.allow("convert", path)
+        await self._access.authorize("convert", path)
         done = await self._converting.convert(path, to, out, at=at, accept=accept)
-        await self._access.note("convert", path, str(done["digest"]), f"written as {to}", out=str(out))
+        await self._access.record("convert", path, str(done["digest"]), f"written as {to}", out=str(out))
         return done
 
     async def _cancel(self, path: str) -> None:
@@ -192,7 +192,7 @@ class Updates:
         result = "gate passed" if comparison.passed else "gate not passed"
         if comparison.unmeasured:
             result = f"not measured: {comparison.unmeasured}"
-        await self._access.note("update", path, comparison.candidate.digest, f"compared: {result}")
+        await self._access.record("update", path, comparison.candidate.digest, f"compared: {result}")
         text = f"the candidate for {path} waits: {result}"
         self._services.bus.emit("update.compared", path, text, severity="ok" if comparison.passed else "attention")
 
@@ -204,7 +204,7 @@ class Updates:
             "update.failed", path, f"the update of {path} failed: {error.message}", severity="failure"
         )
         with suppress(ConsoleError):
-            await self._access.note("update", path, None, error.code)
+            await self._access.record("update", path, None, error.code)
 
     def _candidate(self, path: str) -> Waiting:
         waiting = self._waiting.get(path)

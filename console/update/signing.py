@@ -42,10 +42,10 @@ class Signing:
         Returns the public line of the key and path to digest. Raises InputError when one cannot be read: then nothing
         is signed; Refused for a key that others may read, Conflict, Failed.
         """
-        await self._access.allow("sign", beneath, writes=True)
+        await self._access.authorize("sign", beneath, writes=True)
         line, subjects = await asyncio.to_thread(self._sign, beneath, key, progress)
         for path, digest in subjects.items():
-            await self._access.note("sign", path, digest, f"signed by {signing.key_id(line)}")
+            await self._access.record("sign", path, digest, f"signed by {signing.key_id(line)}")
         return line, subjects
 
     async def verify(
