@@ -60,7 +60,7 @@ class Artifacts:
             root, self._rows, inspections, supervisor, recipes, bus, given=given, moved=self._move
         )
         self._survey = Survey(self._rows, self.report, width=width)
-        self._preparing = Prefetcher(self._rows, inspections.seal)
+        self._preparing = Prefetcher(self._rows, inspections.snapshot)
 
     def _move(self, root: Path) -> None:
         self._root = root

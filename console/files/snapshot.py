@@ -40,11 +40,11 @@ class Snapshot(Holder):
     of the file.
 
     Judging a file that is not sealed gives it a `skeleton` (-1 before): sealed memory of its size that holds everything
-    but the raw numbers of large arrays. A child loads from what is `handed` to it and the inspector's `plan` of where
+    but the raw numbers of large arrays. A child loads from `load_fds` and the inspector's `plan` of where
     arrays lie (a LoadPlan), never from a file alone. Whoever hands such bytes on hands them on as they are.
 
     Bytes that are loaded as soon as they are judged (`to_load`) may get what their inspector found in a compression
-    around them: `opened`, sealed memory of its own (-1 = the child opens the compression).
+    around them: `decompressed_fd`, sealed memory of its own (-1 = the child opens the compression).
     """
 
     fd: int
@@ -57,21 +57,21 @@ class Snapshot(Holder):
     skeleton: int = -1
     plan: bytes = b""
     to_load: bool = False
-    opened: int = -1
+    decompressed_fd: int = -1
 
     def __enter__(self) -> Snapshot:
         return self
 
-    def become(self, other: Snapshot) -> None:
+    def replace_with(self, other: Snapshot) -> None:
         """Take over the bytes of another in place of its own, which are given back; the other is left without any."""
         self.close()
-        for one in fields(other):
-            if one.name != "to_load":
-                setattr(self, one.name, getattr(other, one.name))
-        other.fd = other.skeleton = other.opened = -1
+        for field in fields(other):
+            if field.name != "to_load":
+                setattr(self, field.name, getattr(other, field.name))
+        other.fd = other.skeleton = other.decompressed_fd = -1
 
     @property
-    def handed(self) -> tuple[int, ...]:
+    def load_fds(self) -> tuple[int, ...]:
         """What a child loads from: sealed memory, then the file that its raw numbers are mapped from, if it has any.
 
         Raises OperationError for bytes that are not sealed and were not judged.
@@ -89,13 +89,11 @@ class Snapshot(Holder):
 
     def close(self) -> None:
         """Give the descriptors back; a second call does nothing."""
-        Holder.close(self)
-        if self.skeleton >= 0:
-            skeleton, self.skeleton = self.skeleton, -1
-            os.close(skeleton)
-        if self.opened >= 0:
-            opened, self.opened = self.opened, -1
-            os.close(opened)
+        held = (self.fd, self.skeleton, self.decompressed_fd)
+        self.fd = self.skeleton = self.decompressed_fd = -1
+        for fd in held:
+            if fd >= 0:
+                os.close(fd)
 
 
 def seal(

@@ -58,7 +58,7 @@ def keep_opened(content: Snapshot, memory: int) -> None:
     with suppress(OperationError):
         sealed = frozen(memory, content.name)
         if os.fstat(sealed).st_size <= room():
-            content.opened = sealed
+            content.decompressed_fd = sealed
         else:
             os.close(sealed)
 

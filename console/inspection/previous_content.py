@@ -211,7 +211,7 @@ class PreviousContent:
         with content:
             plain = await self._unseals(content)
             if plain is not None:
-                content.become(plain)
+                content.replace_with(plain)
             inspection = await self._inspect(content.fd, path)
         judgement = self._judge(inspection, found.digest)
         row = Artifact(path, content.size, found.when, digest=found.digest)

@@ -34,7 +34,7 @@ class Digesting:
         The task raises Conflict when the file changed, InputError when it cannot be read, Failed when it was given up.
         """
         skeleton = os.dup(content.skeleton) if content.skeleton >= 0 else -1
-        own = replace(content, fd=os.dup(content.fd), skeleton=skeleton, opened=-1)
+        own = replace(content, fd=os.dup(content.fd), skeleton=skeleton, decompressed_fd=-1)
         stop = threading.Event()
         task = asyncio.create_task(self._take(own, stop))
         self._running[task] = stop
@@ -130,7 +130,7 @@ class ModelLoader:
         began = time.perf_counter()
         on_phase("judge", {}, None)
         await self.admission.refresh()
-        judged = await self._inspections.seal(path, to_load=True)
+        judged = await self._inspections.snapshot(path, to_load=True)
         with judged.bytes:
             try:
                 await self.admission.admit(path, judged, accept)
@@ -186,8 +186,8 @@ class ModelLoader:
         began = time.perf_counter()
         on_phase("start", phases, None)
         content = judged.bytes
-        opened = content.opened >= 0
-        memory, *file = (content.opened,) if opened else content.handed
+        opened = content.decompressed_fd >= 0
+        memory, *file = (content.decompressed_fd,) if opened else content.load_fds
         plan = replace(self._launcher.sandbox, compiles=may_compile(inspection))
         worker = await Worker.start(self._launcher, path, fresh=fresh, python=python, sandbox=plan)
         phases = {**phases, "start": (time.perf_counter() - began) * 1e3}

@@ -61,7 +61,7 @@ class UpdateRun:
         await services.access.refresh()
         recipe, python = services.recipes.of(path), services.recipes.python(path)
         self._show("judging the current model")
-        current = await services.inspections.seal(path)
+        current = await services.inspections.snapshot(path)
         with current.bytes, open_data(self._plan) as data:
             context = await prepared(services, self._plan, current, data)
             await services.access.record(

@@ -92,7 +92,7 @@ async def _trained(trainer: Trainer, context: TrainingContext, file: int, on_pro
     plan, content, inspection = context.plan, context.current.bytes, context.current.inspection
     assert inspection is not None
     asked = Candidate(
-        content.handed, inspection.format, inspection.compression, context.at, str(plan.mode), content.plan
+        content.load_fds, inspection.format, inspection.compression, context.at, str(plan.mode), content.plan
     )
     return await trainer.train(
         asked,
