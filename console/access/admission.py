@@ -1,4 +1,4 @@
-"""What must be true before a judged content is loaded: the verdict, an operator's yes, pins, signatures and layers."""
+"""Admission of a judged content to be loaded: by verdict, an operator's yes, pins, signatures and sandbox layers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The operator's word and the record of it: policy, roles, consent and audit of one store."""
+"""Access control of one store: policy, roles, acceptance of contents under review, and the audit log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What there is in the store: its rows, and what is found out about each, in the background and when it is asked."""
+"""Artifacts of the store: their rows, and the reports on each, made in the background and when they are asked for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which files of a directory tree are artifacts: one stat a file, one look at the first bytes of a new one."""
+"""Catalog of the artifacts in a directory tree: one stat a file, one look at the first bytes of a new one."""
 
 from __future__ import annotations
 

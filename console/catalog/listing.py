@@ -20,7 +20,7 @@ from console.records import Artifact, FileIdentity
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What one look at the disk found different. `removed` holds paths."""
+    """Differences between two looks at the disk. `removed` holds paths."""
 
     added: tuple[Artifact, ...] = ()
     changed: tuple[Artifact, ...] = ()
@@ -82,7 +82,7 @@ GONE = (errno.ENOENT, errno.ENOTDIR)
 
 @dataclass(slots=True)
 class Directory:
-    """What one look at a directory found. `marks` are files known to hold no model; `recipes` maps a recipe's path to
+    """Content of one directory at one look. `marks` are files known to hold no model; `recipes` maps a recipe's path to
     its identity and the data files it names; `links` tells whether any row is a link."""
 
     rows: dict[str, Artifact] = field(default_factory=dict)

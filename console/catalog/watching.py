@@ -1,4 +1,4 @@
-"""What the disk shows and what a change there means for the rows and for what is loaded."""
+"""Changes on the disk, carried over to the rows and to what is loaded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an operator is asked when something is odd: versions, sandbox layers with their evidence, limits and paths."""
+"""Report on the installation: versions, sandbox layers with their evidence, limits, paths, foreign files."""
 
 from __future__ import annotations
 

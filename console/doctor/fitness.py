@@ -1,4 +1,4 @@
-"""Whether this user can do with a store's own files what the console needs, tried without changing any of them."""
+"""Trials of whether this user can do with a store's own files what the console needs; none of them is changed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _KEYS_CAP = 1000
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What was tried, whether it can be done, and how that is known or what would help."""
+    """One trial: its name, whether it works, and how that is known or what would help."""
 
     name: str
     works: bool

@@ -1,4 +1,4 @@
-"""Whether somebody else touched a name in a directory between two moments, by inotify(7).
+"""Watch of one name in a directory by inotify(7): whether somebody else touched it between two moments.
 
 For file systems that cannot exchange two names: what a rename takes the place of is gone, and only the kernel saw it.
 """

@@ -134,7 +134,7 @@ def open_beneath(root: int, path: str, flags: int = _FLAGS) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Led:
-    """Where a link in the store leads: to `place` beneath its root, a file with this `status`; else the `problem` that
+    """Target of a link in the store: `place` beneath its root, a file with this `status`; else the `problem` that
     keeps it from being followed, the end of the sentence "<link> …", and `place` as it is written in the link."""
 
     place: str

@@ -1,4 +1,4 @@
-"""Whether the store is there, and is the one it was."""
+"""Guard of the store's root: it is there, and is the directory it was."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which store a path belongs to, and whether this user may change it."""
+"""Roots of stores: which one a path belongs to, on what file system it lies, and whether this user may change it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Freezing the bytes of an opened artifact, so that what is judged is what is loaded."""
+"""Snapshots of an artifact's bytes, so that what is judged is what is loaded; digests of files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an inspector told of sealed bytes, kept by their digest: the same bytes need no second look.
+"""Cache of inspections of sealed bytes by digest: the same bytes need no second look.
 
 The digest is always that of the bytes at hand, taken as they were copied into the memory that is sealed and loaded: an
 old answer is given for equal bytes only. What is encrypted at rest is not kept, since its digest is that of the

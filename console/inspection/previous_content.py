@@ -1,4 +1,4 @@
-"""What stood at a path before: from the history where the console replaced it, else from what was seen there."""
+"""Previous content of a path: from the history where the console replaced it, else from what was seen there."""
 
 from __future__ import annotations
 

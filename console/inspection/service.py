@@ -1,4 +1,4 @@
-"""What is known of an artifact: its bytes, the inspector's facts and trust's judgement, each taken once."""
+"""Inspection of artifacts: their bytes, the inspector's facts and trust's judgement, each taken once."""
 
 from __future__ import annotations
 

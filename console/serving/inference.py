@@ -1,4 +1,4 @@
-"""What a loaded model is asked: data files opened in its worker, rows run through it, answers measured."""
+"""Inference with loaded models: data files opened in a worker, rows run through the model, answers measured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From an artifact to a worker that answers for it: freeze, judge, admit, start, load."""
+"""Loader of models: from an artifact to a worker that answers for it (snapshot, judge, admit, start, load)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an operator has done with one model: it is loaded, multiplied, loaded anew and let go of."""
+"""Models as an operator may change them: loaded, replicated, reloaded and unloaded."""
 
 from __future__ import annotations
 

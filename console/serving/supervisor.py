@@ -1,4 +1,4 @@
-"""The loaded models: started, asked, reloaded, restarted after a death, and ended."""
+"""Supervisor of the loaded models: starts, asks, reloads, restarts and ends their workers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of a global that a file names: on the exact allow-list, known as dangerous, or neither."""
+"""Allow-list of globals that a file may name, and the list of those known as dangerous."""
 
 from __future__ import annotations
 

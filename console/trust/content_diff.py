@@ -22,7 +22,7 @@ _ORDER = ("verdict", "name", "finding", "format", "class", "library", "parameter
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What is remembered of one content. `names` maps each global to how it is used ("called" or "named")."""
+    """Summary of one content that was inspected. `names` maps each global to how it is used ("called" or "named")."""
 
     when: float
     size: int

@@ -1,4 +1,4 @@
-"""Which program a recipe may name as its interpreter: the console runs it, and only the program itself can put on the
+"""Interpreters that a recipe may name: the console runs such a program, and only the program itself can put on the
 sandbox, so it must be one that nobody but root and the user could have put there."""
 
 from __future__ import annotations

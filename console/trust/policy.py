@@ -72,7 +72,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the files say, taken together.
+    """Policy of a store: all policy files, taken together.
 
     `mandatory` names sandbox layers; `roles` is an administrator's word on groups by role, `own_roles` what the user
     wrote, which can only take away; `interpreters` may lie inside the store. `trusted_in` and `untrusted_in` tell in

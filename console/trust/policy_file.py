@@ -52,7 +52,7 @@ class Pin(Record, frozen=True):
 
 
 class Requirements(Record, frozen=True):
-    """What is demanded of all that is loaded, whatever its verdict."""
+    """Demands on all that is loaded, whatever its verdict."""
 
     signature: bool = False
     pin: bool = False
@@ -85,7 +85,7 @@ class Recipes(Record, frozen=True):
 
 
 class Tables(Record, frozen=True):
-    """What a policy file may hold."""
+    """Tables of a policy file."""
 
     trusted: frozenset[TrustedName] = frozenset()
     pin: tuple[Pin, ...] = ()

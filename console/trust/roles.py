@@ -1,4 +1,4 @@
-"""Who may do what: view < operate < administer, by unix groups, with the operating system as the authority.
+"""Roles: view < operate < administer, by unix groups, with the operating system as the authority.
 
 The groups are those that the policy names, else `modelops-view`, `modelops-operate` and `modelops-admin` where this
 machine has any of them; where nobody set up groups, file permissions alone decide. The console's check is a courtesy:
@@ -20,7 +20,7 @@ Groups = Mapping[str, tuple[str, ...]]
 
 
 class Role(IntEnum):
-    """What a user may do, each including those before."""
+    """Roles of a user, each including those before."""
 
     NONE = 0
     VIEW = 1

@@ -47,7 +47,7 @@ class Refusal:
 
 
 class Signatures:
-    """What the signature files of a store say, read once. `refused` lists those that are none."""
+    """Signatures of a store's files, read once. `refused` lists those that are none."""
 
     def __init__(self, envelopes: Sequence[Envelope], refused: Sequence[Refusal] = ()) -> None:
         self.refused = tuple(refused)

@@ -1,4 +1,4 @@
-"""What differs between the current model and a candidate, from the facts of both files."""
+"""Comparison of the current model with a candidate, from the inspections of both files."""
 
 from __future__ import annotations
 

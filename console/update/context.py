@@ -1,4 +1,4 @@
-"""What an update stands on: the admitted current model and the open rows, the same for every process it starts."""
+"""Context of a training: the admitted current model and the open rows, the same for every process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a hold-out measures anything: rows that the candidate was not trained on, and that tell models apart."""
+"""Examination of a hold-out: rows that the candidate was not trained on, and that tell models apart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a crash left half done is settled before anything else is read or changed, or told where it cannot be."""
+"""Settling of what a crash left half done, before anything else is read or changed; told where it cannot be done."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The course of one update: judge, train, judge again, measure both on the same rows, hold against the gate."""
+"""One update from start to end: judge, train, judge again, measure both on the same rows, hold against the gate."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _TELL_EVERY_S = 0.1
 
 
 class Updates:
-    """What an operator may have changed in one store: at most one update runs and one candidate waits for each path."""
+    """Updates of one store's artifacts: at most one update runs and one candidate waits for each path."""
 
     def __init__(self, services: UpdateServices) -> None:
         self._services = services

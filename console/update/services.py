@@ -1,4 +1,4 @@
-"""What every change of an artifact is made with."""
+"""Services that every change of an artifact is made with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who vouches for the contents of a store: signing them, checking them all, and the one question a load asks."""
+"""Signing of a store's contents, checking of all signatures, and the check that a load asks for."""
 
 from __future__ import annotations
 

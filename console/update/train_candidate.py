@@ -1,4 +1,4 @@
-"""Making a candidate: the current model's bytes, the operator's rows and a trainer in; sealed bytes out."""
+"""Training of a candidate: the current model's bytes, the operator's rows and a trainer in; sealed bytes out."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ FROM_OUTSIDE = "changed outside the console"
 
 
 class Versions:
-    """What is known of one artifact: `entries` by version, the one promoted last standing last, and which is `current`
+    """History of one artifact: `entries` by version, the one promoted last standing last, and which is `current`
     as far as the journal knows. None of them is marked as current: what is in place is for the disk to say.
 
     `unrecorded` are retained contents that the journal does not tell of.

@@ -43,7 +43,7 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """Who puts a content in place and why; `metrics` as measured for it, `replaced_metrics` for what it replaces.
+    """Author and reason of a publication; `metrics` as measured for it, `replaced_metrics` for what it replaces.
 
     `keep` is how many versions are retained, the current one included.
     """

@@ -1,4 +1,4 @@
-"""What a crash cut short is finished or undone: decided by the digests of what lies there, never by a flag."""
+"""Recovery of what a crash cut short: finished or undone by the digests of what lies there, never by a flag."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EXDEV)
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What was done about one interrupted replacement. `outcome` is finished, undone or conflict."""
+    """Outcome of one interrupted replacement. `outcome` is finished, undone or conflict."""
 
     path: str
     outcome: str

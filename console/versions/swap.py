@@ -27,7 +27,7 @@ _LOCK_WAIT = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where an operation happens: the artifact's directory and its name there."""
+    """Place of an operation: the artifact's directory and its name there."""
 
     own: OwnFiles
     directory: int
