@@ -98,10 +98,6 @@ class Started:
     at: str = ""
 
 
-def silent(phase: str, finished: dict[str, float], worker: Worker | None) -> None:
-    """An OnPhase for callers that do not watch."""
-
-
 class ModelLoader:
     """Starts workers. `python` names the interpreter a path's recipe asks for, None for the console's own, or raises
     Refused; `admission` decides what is let in."""
@@ -124,7 +120,7 @@ class ModelLoader:
         self._digesting = Digesting()
         self._telling: set[asyncio.Task[str | None]] = set()
 
-    async def start(self, path: str, at: str, accept: str | None, on_phase: OnPhase = silent) -> Started:
+    async def start(self, path: str, at: str, accept: str | None, on_phase: OnPhase = lambda *_: None) -> Started:
         """Start a worker for what the file holds now. Raises NeedsReviewError, AccessDeniedError, InputError,
         OperationError."""
         began = time.perf_counter()
@@ -175,7 +171,7 @@ class ModelLoader:
         await asyncio.gather(*self._telling, return_exceptions=True)
 
     async def start_judged(
-        self, path: str, judged: Judged, at: str, phases: dict[str, float], on_phase: OnPhase = silent
+        self, path: str, judged: Judged, at: str, phases: dict[str, float], on_phase: OnPhase = lambda *_: None
     ) -> Started:
         """Start a worker for bytes that were judged and admitted already; they stay the caller's to close."""
         inspection = judged.inspection

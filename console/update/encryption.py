@@ -21,7 +21,7 @@ from console.files.state_dir import HISTORY, artifact_key
 from console.inspection.decryption import Unsealing
 from console.inspection.service import CannotInspect
 from console.records import Verdict
-from console.trust.age_keys import check_library
+from console.trust.secret_files import check_library
 from console.versions.publish import Promotion, publish
 from console.versions.remove import remove_for
 

@@ -22,9 +22,8 @@ from console.records import (
     why_nothing,
 )
 from console.update.compare import Side, changes, describe
-from console.update.context import TrainingContext, admit_candidate, open_data, prepared
+from console.update.context import Holdout, TrainingContext, admit_candidate, examine, open_data, prepared
 from console.update.gate import Doubts, judge_gate, main_metric
-from console.update.holdout import Holdout, examine
 from console.update.measuring import Measurement, Rows, measure
 from console.update.services import UpdateServices
 from console.update.train_candidate import Made, make

@@ -20,10 +20,6 @@ from console.trust.signatures import Signatures, Signed, keep, verified
 Progress = Callable[[str], None]
 
 
-def silent(path: str) -> None:
-    """A Progress for callers that do not watch."""
-
-
 class Signing:
     """The signatures of one store, by the public keys that the policy trusts; what is signed is recorded."""
 
@@ -36,7 +32,7 @@ class Signing:
         keys = self._access.keys()
         return await asyncio.to_thread(verified, self.root, path, digest, keys) if keys else None
 
-    async def sign(self, beneath: str, key: Path, progress: Progress = silent) -> tuple[str, dict[str, str]]:
+    async def sign(self, beneath: str, key: Path, progress: Progress = lambda _: None) -> tuple[str, dict[str, str]]:
         """Sign what the artifact holds now, or all artifacts of a directory ("" = the store).
 
         Returns the public line of the key and path to digest. Raises InputError when one cannot be read: then nothing
@@ -49,7 +45,7 @@ class Signing:
         return line, subjects
 
     async def verify(
-        self, beneath: str, keys: Sequence[str] = (), progress: Progress = silent
+        self, beneath: str, keys: Sequence[str] = (), progress: Progress = lambda _: None
     ) -> tuple[SignatureStatus, ...]:
         """How each artifact there stands with its signatures by these keys (none: the policy's). Raises UsageError."""
         return await asyncio.to_thread(self._verify, beneath, tuple(keys) or self._access.keys(), progress)
