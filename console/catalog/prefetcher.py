@@ -21,7 +21,7 @@ Seals = Callable[[str], Awaitable[Judged]]
 
 
 class Prefetcher:
-    """Has the selected artifact frozen and judged once, which leaves its inspection in the cache (see `Remembered`).
+    """Has the selected artifact frozen and judged once, which leaves its inspection in the `InspectionCache`.
 
     It decides nothing: a load freezes and judges anew. What is not safe is not prefetched, since it needs a word first.
     """

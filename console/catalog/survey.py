@@ -25,7 +25,7 @@ class Survey:
     kept from being inspected is tried again after a while.
 
     What is on the screen comes first. The rest of the store is listed anew only when one walk through it has ended and
-    the shelf has changed since, so that a large store costs one pass and not one pass a file: what was changed lately
+    the rows have changed since, so that a large store costs one pass and not one pass a file: what was changed lately
     before what is old, and within a day the small before the large.
     """
 
@@ -53,7 +53,7 @@ class Survey:
         self._wake.set()
 
     def wake(self) -> None:
-        """The shelf has changed."""
+        """The rows have changed."""
         self._wake.set()
 
     async def run(self) -> None:

@@ -41,7 +41,7 @@ def _beneath(page: Remembered, top: str) -> Remembered:
 
 
 class Watching:
-    """Keeps the shelf true to the disk, and tells the fleet when a loaded file holds other bytes."""
+    """Keeps the rows true to the disk, and tells the supervisor when a loaded file holds other bytes."""
 
     def __init__(
         self,
@@ -133,7 +133,7 @@ class Watching:
         self.take(await asyncio.to_thread(look))
 
     async def row(self, path: str) -> Artifact:
-        """The row of one path, looked up on the disk where the shelf has none. Raises InputError."""
+        """The row of one path, looked up on the disk where there is none. Raises InputError."""
         known = self._rows.get(path)
         return known if known is not None else await asyncio.to_thread(row_of, self._root, path)
 

@@ -26,7 +26,7 @@ _ROWS_A_DEADLINE = 100_000
 
 
 class Inference:
-    """Asks the workers of a fleet; `recipe` tells which data a path is probed with when nobody names any."""
+    """Asks the workers of a supervisor; `recipe` tells which data a path is probed with when nobody names any."""
 
     def __init__(
         self, supervisor: Supervisor, access: AccessControl, recipe: Callable[[str], Recipe], deadline_s: float

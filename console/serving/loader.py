@@ -31,7 +31,7 @@ class Digesting:
     def begin(self, content: Snapshot) -> asyncio.Task[str]:
         """Take the digest of judged bytes, which may be closed meanwhile.
 
-        The task raises Conflict when the file changed, InputError when it cannot be read, Failed when it was given up.
+        It raises ConflictError when the file changed, InputError when it cannot be read, OperationError when given up.
         """
         skeleton = os.dup(content.skeleton) if content.skeleton >= 0 else -1
         own = replace(content, fd=os.dup(content.fd), skeleton=skeleton, decompressed_fd=-1)
@@ -100,7 +100,7 @@ class Started:
 
 class ModelLoader:
     """Starts workers. `python` names the interpreter a path's recipe asks for, None for the console's own, or raises
-    Refused; `admission` decides what is let in."""
+    AccessDeniedError; `admission` decides what is let in."""
 
     def __init__(
         self,

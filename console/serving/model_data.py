@@ -91,8 +91,10 @@ class DataOfModels:
             os.close(fd)
 
     async def choose(self, path: str, data: str, target: Target | None) -> None:
-        """Use this data for a model from now on. Raises AccessDeniedError; Failed where it cannot be remembered for the
-        next session."""
+        """Use this data for a model from now on.
+
+        Raises AccessDeniedError; OperationError where it cannot be remembered for the next session.
+        """
         await self._access.authorize("probe", path)
         try:
             await self._chosen.keep(path, data, target)

@@ -12,7 +12,7 @@ from console.serving.worker_logs import WorkerLog
 
 
 class Models:
-    """The loaded models as an operator may ask for them; the fleet also acts by itself, which takes nobody's leave.
+    """The loaded models as an operator may ask for them; what the supervisor does by itself needs no authorization.
 
     `end_driver` ends what drives a model.
     """

@@ -138,7 +138,7 @@ class Replacing:
             await started.worker.end()
 
     async def _taken_up(self, path: str, digest: str) -> None:
-        """A loaded worker gets the new content; that it could not is told by the fleet, the promotion stands.
+        """A loaded worker gets the new content; that it could not is told by the supervisor, the promotion stands.
 
         Where the policy demands a signature that is not there yet, what is loaded stays.
         """

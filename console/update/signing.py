@@ -36,7 +36,7 @@ class Signing:
         """Sign what the artifact holds now, or all artifacts of a directory ("" = the store).
 
         Returns the public line of the key and path to digest. Raises InputError when one cannot be read: then nothing
-        is signed; Refused for a key that others may read, Conflict, Failed.
+        is signed; AccessDeniedError for a key that others may read, ConflictError, OperationError.
         """
         await self._access.authorize("sign", beneath, writes=True)
         line, subjects = await asyncio.to_thread(self._sign, beneath, key, progress)

@@ -46,7 +46,7 @@ class Made:
 
 
 async def make(services: UpdateServices, context: TrainingContext, python: str | None, on_progress: Progress) -> Made:
-    """Train a candidate on the ground; `python` is an interpreter that was admitted, None for the console's own.
+    """Train a candidate in this context; `python` is an interpreter that was admitted, None for the console's own.
 
     Cancelling ends the trainer. Raises what the trainer raises (ChildFailed, ChildRefused), AccessDeniedError (layers
     that the policy demands for what is under review are missing), OperationError.
