@@ -54,7 +54,7 @@ class LocalDoor:
     def new_identity(self, file: Path) -> PublicKey:
         """Write a new identity of age; the recipient that belongs to it. Raises InputError, OperationError."""
         from console.records import PublicKey
-        from console.trust.age_keys import generate_identity
+        from console.trust.secret_files import generate_identity
 
         return PublicKey(generate_identity(file))
 

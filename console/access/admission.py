@@ -1,4 +1,4 @@
-"""What must be true before a judged content is loaded: the verdict, an operator's yes, pins, signatures and layers."""
+"""Admission of a judged content to be loaded: by verdict, an operator's yes, pins, signatures and sandbox layers."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from console.records import Judgement, Layer, Verdict
 if TYPE_CHECKING:
     from console.trust.signatures import Signed
 
-__all__ = ["Admission", "Signers", "missing_layers", "require_inspected", "require_layers"]
-
 
 Signers = Callable[[str, str], "Awaitable[Signed | None]"]
 """Who of the keys that the policy trusts signed this content: path, digest."""
@@ -24,15 +22,15 @@ _UNPINNED = "is not pinned, and the policy lets nothing be loaded that nobody ha
 
 
 class Admission:
-    """Decides by the policy in `book`; `signed` tells who signed a content. Every no names the next step."""
+    """Decides by the policy in `access`; `signed` tells who signed a content. Every no names the next step."""
 
-    def __init__(self, book: AccessControl, signed: Signers) -> None:
-        self._book = book
+    def __init__(self, access: AccessControl, signed: Signers) -> None:
+        self._access = access
         self._signed = signed
 
     async def refresh(self) -> None:
         """Go by the policy files as they are now. Raises InputError when one cannot be read."""
-        await self._book.refresh()
+        await self._access.refresh()
 
     async def admit(self, path: str, judged: Judged, accept: str | None) -> None:
         """Let through what may be loaded; `accept` is why the operator says yes to what needs one.
@@ -53,7 +51,7 @@ class Admission:
             raise InputError(f"{path} can be inspected but not run: {why_not_loadable(inspection.format)}")
         await self._require_signature(path, digest)
         review = judgement.verdict is Verdict.REVIEW and judgement.pinned is None
-        unpinned = self._book.policy.require_pin and self._book.policy.pin(digest) is None
+        unpinned = self._access.policy.require_pin and self._access.policy.pin(digest) is None
         if not review and not unpinned:
             return
         if accept is None:
@@ -61,28 +59,28 @@ class Admission:
             if not review:
                 text = _UNPINNED
             raise NeedsReviewError(f"{path} {text}", hint='inspect it, then accept it and say why (--accept "why")')
-        await self._book.consent(path, judgement, digest, accept)
+        await self._access.accept(path, judgement, digest, accept)
 
     async def demanded(self, path: str, digest: str) -> None:
         """Hold back a content that lacks the signature or the pin that the policy demands. Raises AccessDeniedError."""
         await self._require_signature(path, digest)
-        if self._book.policy.require_pin and self._book.policy.pin(digest) is None:
+        if self._access.policy.require_pin and self._access.policy.pin(digest) is None:
             raise NeedsReviewError(f"{path} {_UNPINNED}", hint="load it once and accept it")
 
     def layers(self, path: str, judgement: Judgement, active: Mapping[str, Layer]) -> tuple[str, ...]:
         """What is to be told of a worker without a mandatory layer. Raises AccessDeniedError where it must not be
         used."""
-        mandatory = self._book.policy.mandatory
+        mandatory = self._access.policy.mandatory
         require_layers(path, judgement, active, mandatory)
         missing = missing_layers(active, mandatory)
         if not missing:
             return ()
         text = f"{path} is loaded without {missing}"
-        self._book.warn("trust.layers", path, text)
+        self._access.warn("trust.layers", path, text)
         return (f"it runs without {missing}",)
 
     async def _require_signature(self, path: str, digest: str) -> None:
-        policy = self._book.policy
+        policy = self._access.policy
         if not policy.require_signature:
             return
         if not policy.keys:

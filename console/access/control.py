@@ -1,4 +1,4 @@
-"""The operator's word and the record of it: policy, roles, consent and audit of one store."""
+"""Access control of one store: policy, roles, acceptance of contents under review, and the audit log."""
 
 from __future__ import annotations
 
@@ -66,10 +66,10 @@ class AccessControl:
         """What this user may do."""
         return self._permission
 
-    async def opened(self) -> None:
+    async def announce(self) -> None:
         """Tell of files that do not count, and put on record what changed since the last record. Raises
         AccessDeniedError where this user may not even look, OperationError."""
-        await self.allow("look")
+        await self.authorize("look")
         for source in self._policy.sources:
             self._tell_ignored(source)
         await self._record_changes()
@@ -135,7 +135,7 @@ class AccessControl:
         """The same for all actions that are not this user's."""
         return {action: why for action in NEEDS if (why := self.refusal(action)) is not None}
 
-    async def allow(self, action: str, path: str = "", *, writes: bool = False) -> None:
+    async def authorize(self, action: str, path: str = "", *, writes: bool = False) -> None:
         """Let the user do this, or put on record that they may not; with `writes` it changes something in the store.
 
         Raises AccessDeniedError with the role it takes, or with why nothing may be changed.
@@ -143,24 +143,24 @@ class AccessControl:
         refusal = self.refusal(action)
         if refusal is not None:
             with suppress(OperationError):
-                await self.note(action, path, None, f"refused: {refusal}")
+                await self.record(action, path, None, f"refused: {refusal}")
             raise AccessDeniedError(refusal, hint="ask somebody who has that role")
         if writes and self.read_only:
             hint = "`model-console doctor` tells what would let you"
             raise AccessDeniedError(f"this console is read-only: {self.why_read_only}", hint=hint)
 
-    async def consent(self, path: str, judgement: Judgement, digest: str, why: str) -> None:
+    async def accept(self, path: str, judgement: Judgement, digest: str, why: str) -> None:
         """Pin a content the operator said yes to. Raises AccessDeniedError where that is not theirs to say,
         OperationError."""
         if not self._writable:
             raise AccessDeniedError(
                 f"{path} cannot be accepted: this console is read-only", hint="start it without --read-only"
             )
-        await self.allow("accept", path)
+        await self.authorize("accept", path)
         await asyncio.to_thread(policies.accept, self._root, digest=digest, who=user_name(), why=why, artifact=path)
         self._policy = await asyncio.to_thread(policies.load_policy, self._root)
         self._files = await asyncio.to_thread(self._identities)
-        await self.note("accept", path, digest, f"{judgement.verdict}: {why}", **self._digests())
+        await self.record("accept", path, digest, f"{judgement.verdict}: {why}", **self._digests())
         self._bus.emit("trust.accepted", path, f"{path} was accepted by {user_name()}: {why}", severity="attention")
 
     def warn(self, kind: str, path: str, text: str) -> None:
@@ -169,7 +169,7 @@ class AccessControl:
 
     # audit
 
-    async def note(self, action: str, path: str, digest: str | None, result: str, **detail: Json) -> None:
+    async def record(self, action: str, path: str, digest: str | None, result: str, **detail: Json) -> None:
         """Append one line to the audit log and wait until it is durable. Raises OperationError.
 
         What may not be written in the store goes into the user's own log, as far as that can be written.
@@ -224,7 +224,7 @@ class AccessControl:
                 return
             if now[word] != (last.detail[word] if last is not None else ""):
                 known = "was changed outside the console" if last is not None else "is followed from now on"
-                await self.note("policy", "", None, f"{whose} {known}", **{word: now[word]})
+                await self.record("policy", "", None, f"{whose} {known}", **{word: now[word]})
                 self.warn("trust.policy", "", f"{whose} {known}")
 
 

@@ -1,4 +1,4 @@
-"""What there is in the store: its rows, and what is found out about each, in the background and when it is asked."""
+"""Artifacts of the store: their rows, and the reports on each, made in the background and when they are asked for."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class Artifacts:
     def __init__(
         self,
         root: Path,
-        facts: InspectionService,
+        inspections: InspectionService,
         explaining: Explaining,
-        fleet: Supervisor,
+        supervisor: Supervisor,
         recipes: Recipes,
-        book: AccessControl,
+        access: AccessControl,
         launcher: Launcher,
         bus: Bus,
         *,
@@ -49,16 +49,18 @@ class Artifacts:
         moved: Callable[[Path], None] = lambda _: None,
     ) -> None:
         self._root = root
-        self._facts = facts
+        self._inspections = inspections
         self._explaining = explaining
-        self._book = book
+        self._access = access
         self._launcher = launcher
         self._width = width
-        self._shelf = ArtifactRows()
+        self._rows = ArtifactRows()
         self._moved = moved
-        self._watching = Watching(root, self._shelf, facts, fleet, recipes, bus, given=given, moved=self._move)
-        self._survey = Survey(self._shelf, self.report, width=width)
-        self._preparing = Prefetcher(self._shelf, facts.seal)
+        self._watching = Watching(
+            root, self._rows, inspections, supervisor, recipes, bus, given=given, moved=self._move
+        )
+        self._survey = Survey(self._rows, self.report, width=width)
+        self._preparing = Prefetcher(self._rows, inspections.snapshot)
 
     def _move(self, root: Path) -> None:
         self._root = root
@@ -83,11 +85,11 @@ class Artifacts:
 
     def rows(self) -> tuple[Artifact, ...]:
         """All rows, in order of path."""
-        return self._shelf.rows()
+        return self._rows.rows()
 
     def row(self, path: str) -> Artifact | None:
         """One row."""
-        return self._shelf.get(path)
+        return self._rows.get(path)
 
     async def scan(self, path: str = "") -> tuple[Artifact, ...]:
         """One look at the whole store, or at one file or directory of it, with every artifact inspected.
@@ -98,7 +100,7 @@ class Artifacts:
             return ((await self.report(path)).artifact,)
         await self._watching.scan(path)
         await self._survey.drain()
-        return self._shelf.rows()
+        return self._rows.rows()
 
     def look_at(self, paths: Sequence[str]) -> None:
         """These rows are on the screen: inspect them before the others."""
@@ -112,14 +114,14 @@ class Artifacts:
 
     async def report(self, path: str, *, digest: bool = False) -> Report:
         """What is known of one artifact, inspected when it is not. Raises InputError."""
-        return self._learned(await self._facts.report(await self._watching.row(path), digest=digest))
+        return self._learned(await self._inspections.report(await self._watching.row(path), digest=digest))
 
     async def inspect(self, path: str) -> Report:
         """The report of one artifact, read from the disk and judged anew whatever is known of it. Raises InputError."""
-        await self._book.refresh()
+        await self._access.refresh()
         row = await self._watching.row_anew(path)
-        self._facts.forget(path)
-        return self._learned(await self._facts.report(row))
+        self._inspections.forget(path)
+        return self._learned(await self._inspections.report(row))
 
     def _learned(self, report: Report) -> Report:
         self._watching.learn(report.artifact)
@@ -131,13 +133,13 @@ class Artifacts:
 
     def known_report(self, path: str) -> Report | None:
         """The same without looking at the disk; None where it is not known."""
-        row = self._shelf.get(path)
-        return None if row is None else self._facts.known(path, row.identity)
+        row = self._rows.get(path)
+        return None if row is None else self._inspections.known(path, row.identity)
 
     async def explain(self, path: str) -> Explanation:
         """A verdict in plain words, and how the content differs from the one before it. Raises InputError."""
         with suppress(InputError):
-            await self._book.refresh()
+            await self._access.refresh()
         return await self._explaining.of(await self.report(path))
 
     def known_explanation(self, path: str) -> Explanation | None:
@@ -154,7 +156,7 @@ class Artifacts:
 
         The disk is looked at as it is: what is hidden or a recipe calls data counts as well, and nothing is kept of it.
         """
-        return Sweep(self._root, path, partial(self._facts.report, digest=digest), 4 * self._width)
+        return Sweep(self._root, path, partial(self._inspections.report, digest=digest), 4 * self._width)
 
     # over time
 

@@ -1,4 +1,4 @@
-"""Which files of a directory tree are artifacts: one stat a file, one look at the first bytes of a new one."""
+"""Catalog of the artifacts in a directory tree: one stat a file, one look at the first bytes of a new one."""
 
 from __future__ import annotations
 
@@ -11,14 +11,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from console.catalog.changes import Changes, diff, joined, same_on_disk
-from console.catalog.listing import GONE, Directory, Lister, row_of
+from console.catalog.listing import GONE, Changes, Directory, Lister, diff, joined
 from console.files import opening
 from console.files.filename_rules import may_be_artifact
 from console.files.root_guard import Root
 from console.records import Artifact, FileIdentity
-
-__all__ = ["Catalog", "Changes", "diff", "row_of", "same_on_disk"]
 
 Cancelled = Callable[[], bool]
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.files.mounts import file_system_of, is_remote
-from console.files.roots import passed_links
+from console.files.roots import file_system_of, is_remote, passed_links
 from console.os_errors import as_system_error, why
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What was found out about a store's files, kept in the cache directory so that a second start knows it at once.
+"""Index of a store's files in the cache directory (SQLite), by which a second start knows the store at once.
 
 It can always be made again: whatever is wrong with it, it is dropped. Paths are kept as bytes, facts as ASCII JSON,
 since names from outside may hold what no database text can.
@@ -52,7 +52,7 @@ _TEXTS_KEPT = 4_096
 
 @dataclass(slots=True)
 class Remembered:
-    """What an index held, or a page of it: rows of artifacts, and the identities of files known to hold no model."""
+    """Content of an index, or a page of it: rows of artifacts, and the identities of files known to hold no model."""
 
     rows: list[Artifact] = field(default_factory=list)
     marks: dict[str, FileIdentity] = field(default_factory=dict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,13 +17,72 @@ from console.os_errors import is_of_the_machine
 from console.recipes import recipe
 from console.records import Artifact, FileIdentity
 
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Differences between two looks at the disk. `removed` holds paths."""
+
+    added: tuple[Artifact, ...] = ()
+    changed: tuple[Artifact, ...] = ()
+    removed: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.changed or self.removed)
+
+    @property
+    def rows(self) -> dict[str, Artifact | None]:
+        """Path to its new row, None for one that is gone."""
+        now: dict[str, Artifact | None] = {row.path: row for row in (*self.added, *self.changed)}
+        now.update(dict.fromkeys(self.removed))
+        return now
+
+
+def same_on_disk(old: Artifact, new: Artifact) -> bool:
+    """Whether two rows tell the same of the file itself, whatever else is known of them."""
+    return (
+        old.identity == new.identity
+        and old.problem == new.problem
+        and old.link == new.link
+        and old.recipe == new.recipe
+        and old.settling == new.settling
+    )
+
+
+def joined(parts: Iterable[Changes]) -> Changes:
+    """Differences of several directories as one; what went from one and came to another has changed."""
+    added: dict[str, Artifact] = {}
+    changed: list[Artifact] = []
+    removed: dict[str, None] = {}
+    for part in parts:
+        added.update((row.path, row) for row in part.added)
+        changed += part.changed
+        removed.update(dict.fromkeys(part.removed))
+    moved = [path for path in removed if path in added]
+    changed += [added.pop(path) for path in moved]
+    for path in moved:
+        del removed[path]
+    return Changes(tuple(added.values()), tuple(changed), tuple(removed))
+
+
+def diff(old: Mapping[str, Artifact], new: Mapping[str, Artifact]) -> Changes:
+    """What must be done to `old` to get `new`."""
+    added, changed = [], []
+    for path, row in new.items():
+        before = old.get(path)
+        if before is None:
+            added.append(row)
+        elif before is not row and not same_on_disk(before, row):
+            changed.append(row)
+    return Changes(tuple(added), tuple(changed), tuple(path for path in old if path not in new))
+
+
 HEAD = 4096
 GONE = (errno.ENOENT, errno.ENOTDIR)
 
 
 @dataclass(slots=True)
 class Directory:
-    """What one look at a directory found. `marks` are files known to hold no model; `recipes` maps a recipe's path to
+    """Content of one directory at one look. `marks` are files known to hold no model; `recipes` maps a recipe's path to
     its identity and the data files it names; `links` tells whether any row is a link."""
 
     rows: dict[str, Artifact] = field(default_factory=dict)

@@ -11,8 +11,6 @@ from console.errors import ConsoleError
 from console.inspection.service import Judged
 from console.records import FileIdentity, Verdict
 
-__all__ = ["Prefetcher"]
-
 REST_S = 0.15
 """Whoever moves on within this time only passed by."""
 LIMIT = 16 << 20
@@ -23,13 +21,13 @@ Seals = Callable[[str], Awaitable[Judged]]
 
 
 class Prefetcher:
-    """Has the selected artifact frozen and judged once, which leaves its inspection in the cache (see `Remembered`).
+    """Has the selected artifact frozen and judged once, which leaves its inspection in the `InspectionCache`.
 
     It decides nothing: a load freezes and judges anew. What is not safe is not prefetched, since it needs a word first.
     """
 
-    def __init__(self, shelf: ArtifactRows, seals: Seals) -> None:
-        self._shelf = shelf
+    def __init__(self, rows: ArtifactRows, seals: Seals) -> None:
+        self._rows = rows
         self._seals = seals
         self._selected: tuple[str, FileIdentity | None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -37,7 +35,7 @@ class Prefetcher:
 
     def look_at(self, path: str) -> None:
         """Select the artifact at this path; what is being judged goes on."""
-        row = self._shelf.get(path)
+        row = self._rows.get(path)
         fits = row is not None and row.verdict is Verdict.SAFE and not (row.settling or row.sealed or row.size > LIMIT)
         selected = (path, row.identity) if row is not None and fits else None
         if selected == self._selected:

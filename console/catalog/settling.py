@@ -6,7 +6,7 @@ import time
 from collections.abc import Set
 
 from console.catalog.catalog import Catalog
-from console.catalog.changes import Changes
+from console.catalog.listing import Changes
 from console.records import Artifact
 
 _QUIET = 1.0

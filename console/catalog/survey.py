@@ -25,12 +25,12 @@ class Survey:
     kept from being inspected is tried again after a while.
 
     What is on the screen comes first. The rest of the store is listed anew only when one walk through it has ended and
-    the shelf has changed since, so that a large store costs one pass and not one pass a file: what was changed lately
+    the rows have changed since, so that a large store costs one pass and not one pass a file: what was changed lately
     before what is old, and within a day the small before the large.
     """
 
-    def __init__(self, shelf: ArtifactRows, inspect: Callable[[str], Awaitable[Report]], *, width: int = 1) -> None:
-        self._shelf = shelf
+    def __init__(self, rows: ArtifactRows, inspect: Callable[[str], Awaitable[Report]], *, width: int = 1) -> None:
+        self._rows = rows
         self._inspect = inspect
         self._width = width
         self._visible: deque[str] = deque()
@@ -53,7 +53,7 @@ class Survey:
         self._wake.set()
 
     def wake(self) -> None:
-        """The shelf has changed."""
+        """The rows have changed."""
         self._wake.set()
 
     async def run(self) -> None:
@@ -63,7 +63,7 @@ class Survey:
             self._wake.clear()
             if self._put_off:
                 await self._pause()
-            elif self._listed_at == self._shelf.revision:
+            elif self._listed_at == self._rows.revision:
                 await self._wake.wait()
 
     async def _pause(self) -> None:
@@ -84,10 +84,10 @@ class Survey:
                     group.create_task(self._work())
 
     async def _list(self) -> bool:
-        if self._listed_at == self._shelf.revision:
+        if self._listed_at == self._rows.revision:
             return False
-        self._listed_at = self._shelf.revision
-        rows = [row for row in self._shelf.rows() if self._needs(row)]
+        self._listed_at = self._rows.revision
+        rows = [row for row in self._rows.rows() if self._needs(row)]
         self._rest.extend(await asyncio.to_thread(_by_priority, rows, time.time()))
         return bool(self._rest)
 
@@ -102,7 +102,7 @@ class Survey:
     def _next(self) -> Artifact | None:
         while self._visible or self._rest:
             path = (self._visible or self._rest).popleft()
-            row = self._shelf.get(path)
+            row = self._rows.get(path)
             if row is not None and path not in self._under_way and self._needs(row):
                 return row
         return None
@@ -121,16 +121,16 @@ class Survey:
             self._put_off.add(row.path)
             return
         self._in_vain = 0
-        current = self._shelf.get(row.path)
+        current = self._rows.get(row.path)
         if current is not None and current.verdict is None and current.identity == row.identity:
             self._failed[row.path] = current
 
     def _not_inspected(self, row: Artifact, error: ConsoleError) -> None:
         """No inspection came about: the row says why, and is tried again where that was not the file's fault."""
-        current = self._shelf.get(row.path)
+        current = self._rows.get(row.path)
         if current is not None and current.identity == row.identity:
-            self._shelf.put([replace(current, why=f"not inspected, because {error.message}")])
-            current = self._shelf.get(row.path)
+            self._rows.put([replace(current, why=f"not inspected, because {error.message}")])
+            current = self._rows.get(row.path)
         if not isinstance(error, InputError):
             self._put_off.add(row.path)
         elif current is not None:

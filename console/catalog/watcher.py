@@ -14,7 +14,7 @@ from typing import Any
 
 from console.catalog.catalog import Catalog
 from console.catalog.change_notifications import Coverage, Noticing
-from console.catalog.changes import Changes
+from console.catalog.listing import Changes
 from console.catalog.settling import Settling
 from console.files.root_guard import StoreOffline
 from console.records import Artifact
@@ -31,7 +31,7 @@ _GLANCES = 32
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Whom a watcher tells, always on the event loop's thread.
+    """Callbacks of a watcher, always called on the event loop's thread.
 
     `changed` gets every batch of differences, the rows of the first scan included; `scanned` is called after each
     complete comparison; `offline` with the sentence why, `online` when the store is back; `coverage` when it changes;

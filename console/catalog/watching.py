@@ -1,4 +1,4 @@
-"""What the disk shows and what a change there means for the rows and for what is loaded."""
+"""Changes on the disk, carried over to the rows and to what is loaded."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from console.access.recipes import Recipes
 from console.catalog.artifact_rows import ArtifactRows
-from console.catalog.catalog import Catalog, row_of
-from console.catalog.changes import Changes
+from console.catalog.catalog import Catalog
 from console.catalog.index import Index, Remembered
+from console.catalog.listing import Changes, row_of
 from console.errors import ConsoleError, InputError
 from console.events import Bus
 from console.files.syscalls import give_memory_back
@@ -41,14 +41,14 @@ def _beneath(page: Remembered, top: str) -> Remembered:
 
 
 class Watching:
-    """Keeps the shelf true to the disk, and tells the fleet when a loaded file holds other bytes."""
+    """Keeps the rows true to the disk, and tells the supervisor when a loaded file holds other bytes."""
 
     def __init__(
         self,
         root: Path,
-        shelf: ArtifactRows,
-        facts: InspectionService,
-        fleet: Supervisor,
+        rows: ArtifactRows,
+        inspections: InspectionService,
+        supervisor: Supervisor,
         recipes: Recipes,
         bus: Bus,
         *,
@@ -58,9 +58,9 @@ class Watching:
         self.scanning = False
         self.offline: str | None = None
         self._root = root
-        self._shelf = shelf
-        self._facts = facts
-        self._fleet = fleet
+        self._rows = rows
+        self._inspections = inspections
+        self._supervisor = supervisor
         self._recipes = recipes
         self._bus = bus
         self._moved_to = moved
@@ -80,15 +80,15 @@ class Watching:
         self.scanning = True
         give_memory_back()
         self._index = Index(self._root)
-        self._pages = self._index.pages(self._facts.fingerprint(), FIRST_ROWS)
+        self._pages = self._index.pages(self._inspections.fingerprint(), FIRST_ROWS)
         await self._remember_page()
 
     async def remember_all(self) -> None:
         """The rest of what the last session knew."""
         while await self._remember_page():
             pass
-        if len(self._shelf) > FIRST_ROWS:
-            self._bus.emit("store.scanning", "", f"{len(self._shelf)} artifacts known")
+        if len(self._rows) > FIRST_ROWS:
+            self._bus.emit("store.scanning", "", f"{len(self._rows)} artifacts known")
 
     async def _remember_page(self, top: str = "") -> bool:
         def read() -> Remembered | None:
@@ -102,7 +102,7 @@ class Watching:
         page = await asyncio.to_thread(read)
         if page is None:
             return False
-        self._shelf.put(page.rows)
+        self._rows.put(page.rows)
         gc.freeze()  # these rows stay: a collector that looks at each of them holds up whoever types
         return True
 
@@ -126,15 +126,15 @@ class Watching:
         session left. Raises StoreOffline."""
         index = Index(self._root)
         if index.there:
-            self._index, self._pages = index, index.pages(self._facts.fingerprint())
+            self._index, self._pages = index, index.pages(self._inspections.fingerprint())
             while await self._remember_page(top):
                 pass
         look = partial(self._catalog.scan_beneath, top) if top else self._catalog.scan_all
         self.take(await asyncio.to_thread(look))
 
     async def row(self, path: str) -> Artifact:
-        """The row of one path, looked up on the disk where the shelf has none. Raises InputError."""
-        known = self._shelf.get(path)
+        """The row of one path, looked up on the disk where there is none. Raises InputError."""
+        known = self._rows.get(path)
         return known if known is not None else await asyncio.to_thread(row_of, self._root, path)
 
     async def row_anew(self, path: str) -> Artifact:
@@ -142,7 +142,7 @@ class Watching:
 
         Raises InputError.
         """
-        known = self._shelf.get(path)
+        known = self._rows.get(path)
         try:
             now = await asyncio.to_thread(row_of, self._root, path)
             if known is not None and (known.identity, known.problem) == (now.identity, now.problem):
@@ -162,16 +162,16 @@ class Watching:
         if row.problem is not None:
             return
         if row.verdict is None:
-            before = self._shelf.get(row.path)
+            before = self._rows.get(row.path)
             if before is not None and before.identity == row.identity and before != row:
-                self._shelf.put([replace(before, why=row.why)])
+                self._rows.put([replace(before, why=row.why)])
                 self._bus.emit("artifact.uninspected", row.path, f"{row.path} is {row.why}", severity="attention")
         elif self._catalog.learn(row):
-            self._shelf.put([row])
+            self._rows.put([row])
             why = f": {row.why}" if row.why else ""
             self._bus.emit("artifact.inspected", row.path, f"{row.path} is {row.verdict}{why}")
             self._learned[row.path] = row
-            self._fingerprint = self._facts.fingerprint()
+            self._fingerprint = self._inspections.fingerprint()
             if self._index is not None and self._saving is None:
                 self._saving = asyncio.ensure_future(self._save_soon())
 
@@ -207,33 +207,33 @@ class Watching:
         when both are there.
         """
         if event.kind in ("worker.ready", "worker.phase"):
-            view, row = self._fleet.view(event.subject), self._shelf.get(event.subject)
+            view, row = self._supervisor.view(event.subject), self._rows.get(event.subject)
             if view is not None and row is not None and view.digest is not None and not view.phase:
                 other = row.digest is not None and row.digest != view.digest
                 if other and not row.changed and not row.settling:
                     self._compare_soon(row)
-                self._shelf.mark_changed(event.subject, other)
+                self._rows.mark_changed(event.subject, other)
         if event.kind.startswith("worker."):
-            self._shelf.touch()
+            self._rows.touch()
 
     # what the watcher says
 
     def take(self, changes: Changes) -> None:
         """Apply one batch of changes, on the event loop."""
-        self._shelf.put((*changes.added, *changes.changed))
-        self._shelf.drop(changes.removed)
+        self._rows.put((*changes.added, *changes.changed))
+        self._rows.drop(changes.removed)
         for row in changes.added:
             self._appeared(row)
         for row in changes.changed:
             self._moved(row)
         for row in (*changes.added, *changes.changed):
-            if not row.settling and self._fleet.view(row.path) is not None:
+            if not row.settling and self._supervisor.view(row.path) is not None:
                 self._compare_soon(row)
         for path in changes.removed:
             self._removed(path)
-        self._young = {path for path in self._young if (seen := self._shelf.get(path)) is not None and seen.settling}
+        self._young = {path for path in self._young if (seen := self._rows.get(path)) is not None and seen.settling}
         if changes and self.scanning:
-            self._bus.emit("store.scanning", "", f"{len(self._shelf)} artifacts so far")
+            self._bus.emit("store.scanning", "", f"{len(self._rows)} artifacts so far")
 
     def _appeared(self, row: Artifact) -> None:
         if row.settling:
@@ -245,7 +245,7 @@ class Watching:
         """A file is being written, or has been; that of one that has only just appeared is no news."""
         if row.settling:
             self._bus.emit("artifact.settling", row.path, f"{row.path} is being written")
-        elif self._fleet.view(row.path) is None:
+        elif self._supervisor.view(row.path) is None:
             kind = "artifact.settled" if row.path in self._young else "artifact.changed"
             text = "is at rest" if row.path in self._young else "changed on disk"
             self._tell(kind, row, text)
@@ -258,27 +258,27 @@ class Watching:
             self._bus.emit(kind, row.path, f"{row.path} {text}, and {row.problem}", severity="attention")
 
     def _removed(self, path: str) -> None:
-        self._facts.forget(path)
+        self._inspections.forget(path)
         self._gone.add(path)
         if self.scanning:
             return
-        loaded = self._fleet.view(path) is not None
+        loaded = self._supervisor.view(path) is not None
         text = f"{path} was removed" + (" while it is loaded; its worker keeps answering" if loaded else "")
         self._bus.emit("artifact.removed", path, text, severity="attention" if loaded else "info")
 
     def _scanned(self) -> None:
         if self.scanning:
             self.scanning = False
-            self._bus.emit("store.scanned", "", f"{len(self._shelf)} artifacts found")
+            self._bus.emit("store.scanned", "", f"{len(self._rows)} artifacts found")
 
     def _went_offline(self, why: str) -> None:
         self.offline = why
-        self._shelf.touch()
+        self._rows.touch()
         self._bus.emit("store.offline", "", why, severity="failure")
 
     def _came_online(self) -> None:
         self.offline = None
-        self._shelf.touch()
+        self._rows.touch()
         self._bus.emit("store.online", "", f"the store {self._root} is back", severity="ok")
 
     def _went_elsewhere(self, root: Path) -> None:
@@ -314,18 +314,18 @@ class Watching:
         """A loaded file was touched: tell whether it holds other bytes now, and reload it if its recipe says so."""
         path = row.path
         try:
-            report = await self._facts.report(row, digest=True)
+            report = await self._inspections.report(row, digest=True)
         except ConsoleError as error:
             self._bus.emit("artifact.changed", path, f"{path} changed on disk: {error}", severity="attention")
             return
-        current = self._shelf.get(path)
+        current = self._rows.get(path)
         if current is not None and current.identity != row.identity:
             return  # the file was replaced meanwhile: what is there now is compared by itself
-        self._shelf.put([report.artifact])
-        view, digest = self._fleet.view(path), report.artifact.digest
+        self._rows.put([report.artifact])
+        view, digest = self._supervisor.view(path), report.artifact.digest
         if view is None or view.digest is None or view.phase:
             return
-        self._shelf.mark_changed(path, digest != view.digest)
+        self._rows.mark_changed(path, digest != view.digest)
         if digest == view.digest:
             return
         choice = self._recipes.or_default(path).reload.on_change
@@ -333,6 +333,6 @@ class Watching:
         self._bus.emit("artifact.changed", path, text, severity="attention", old=view.digest, new=digest)
         if choice == "reload":
             try:
-                await self._fleet.reload(path)
+                await self._supervisor.reload(path)
             except ConsoleError as error:
                 self._bus.emit("worker.error", path, f"{path} was not reloaded: {error}", severity="failure")

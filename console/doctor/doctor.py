@@ -1,4 +1,4 @@
-"""What an operator is asked when something is odd: versions, sandbox layers with their evidence, limits and paths."""
+"""Report on the installation: versions, sandbox layers with their evidence, limits, paths, foreign files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import asyncio
 import os
 import platform
 import sys
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -14,10 +15,9 @@ from console import __version__
 from console.access.control import AccessControl
 from console.config import STORE_DIR, cache_dir, config_dir, state_dir
 from console.doctor.fitness import trials
-from console.doctor.installation import installation
 from console.doctor.remedies import next_steps
 from console.errors import ConsoleError
-from console.files.mounts import file_system_of
+from console.files.roots import file_system_of
 from console.records import Json, Layer
 from console.trust.audit import AUDIT_FILE
 from console.trust.policy import Policy
@@ -59,10 +59,10 @@ _INOTIFY = Path("/proc/sys/fs/inotify/max_user_watches")
 class Doctor:
     """Looks at the machine, the store at `root` and what the console's children are held in."""
 
-    def __init__(self, root: Path, launcher: Launcher, book: AccessControl) -> None:
+    def __init__(self, root: Path, launcher: Launcher, access: AccessControl) -> None:
         self.root = root
         self._launcher = launcher
-        self._book = book
+        self._access = access
 
     async def examine(self) -> dict[str, Json]:
         """Everything by topic: versions, sandbox layers with their evidence, limits, paths, what this user can write,
@@ -70,10 +70,10 @@ class Doctor:
 
         A sandboxed child is started to hear from it which layers hold, and what it is denied.
         """
-        found = await examine(self.root, self._launcher, self._book.why_read_only)
+        found = await examine(self.root, self._launcher, self._access.why_read_only)
         tried = await asyncio.to_thread(trials, self.root, AUDIT_FILE)
         found["writing"] = {one.name: {"active": one.works, "evidence": one.evidence} for one in tried}
-        return {**found, "policy": policy_shown(self._book.policy, self._book.permission)}
+        return {**found, "policy": policy_shown(self._access.policy, self._access.permission)}
 
     def remedies(self, layers: Mapping[str, Layer]) -> dict[str, str]:
         """What would give each layer that is missing, by its name."""
@@ -170,3 +170,33 @@ def _number(path: Path) -> int | None:
         return int(path.read_text("ascii"))
     except (OSError, ValueError):
         return None
+
+
+OURS = ("console", "backends", "sample_models")
+_NAME = "model-console"
+_WAY_OUT = "install model-console into an environment of its own: uv tool install, pipx install, or a fresh venv"
+
+
+def installation() -> dict[str, Json]:
+    """Where the console's modules lie, whose files lie in them, and what helps where those are others'."""
+    found: dict[str, Json] = {"modules": str(Path(__file__).parents[2])}
+    others = intruders(metadata.distributions())
+    found["foreign_files"] = [*others] or "none"
+    if others:
+        found["next_step"] = _WAY_OUT
+    return found
+
+
+def intruders(distributions: Iterable[metadata.Distribution]) -> list[str]:
+    """`rich-console 1.2 has 14 files in console/`, for each other distribution that was installed into our modules."""
+    told = []
+    for one in distributions:
+        name = one.metadata["Name"] or "a distribution without a name"
+        if name.lower().replace("_", "-") == _NAME:
+            continue
+        counts = Counter(path.parts[0] for path in one.files or () if len(path.parts) > 1 and path.parts[0] in OURS)
+        told += [
+            f"{name} {one.version} has {count} file{'s' * (count != 1)} in {module}/"
+            for module, count in counts.items()
+        ]
+    return sorted(told)

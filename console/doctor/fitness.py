@@ -1,4 +1,4 @@
-"""Whether this user can do with a store's own files what the console needs, tried without changing any of them."""
+"""Trials of whether this user can do with a store's own files what the console needs; none of them is changed."""
 
 from __future__ import annotations
 
@@ -18,8 +18,6 @@ from console.locks import holder, try_lock
 from console.os_errors import why
 from console.versions.recovery import damaged, damaged_words, unsettled
 
-__all__ = ["Trial", "trials"]
-
 _FILE = os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW
 _FIRST_USE = "it is made when it is first needed"
 _IN_OWN = ("audit log", "journal", LOCK, "history")
@@ -28,7 +26,7 @@ _KEYS_CAP = 1000
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What was tried, whether it can be done, and how that is known or what would help."""
+    """One trial: its name, whether it works, and how that is known or what would help."""
 
     name: str
     works: bool

@@ -1,4 +1,4 @@
-"""What an operator can do to get a sandbox layer this machine does not give."""
+"""Remedies for a sandbox layer that this machine does not give."""
 
 from __future__ import annotations
 

@@ -133,12 +133,12 @@ class Engine:
         """
         event_loop.make_do()
         engine = cls(root, settings, read_only=read_only, records=records, restarts=watch)
-        await engine.book.allow("look")
+        await engine.book.authorize("look")
         if not watch:
             await engine._end_abandoned()
             if records and not engine.book.read_only:
                 await engine._settle()
-            await engine.book.opened()
+            await engine.book.announce()
         else:
             await asyncio.gather(engine.artifacts.remember(), asyncio.to_thread(engine._chosen.load))
             if begin:
@@ -295,7 +295,7 @@ class Engine:
             self._facts,
             self._launcher,
             Admission(self.book, lambda path, digest: self.signing.signed(path, digest)),
-            self.book.note,
+            self.book.record,
             self.recipes.python,
             self.settings.load_deadline_s,
         )
@@ -400,7 +400,7 @@ class Engine:
         if not self.book.read_only:
             await self._recover()
         try:
-            await self.book.opened()
+            await self.book.announce()
         except ConsoleError as error:
             self.bus.emit("store.unrecorded", "", error.message, severity="failure")
 

@@ -12,8 +12,6 @@ from typing import TypeVar
 
 from console.config import cache_dir, store_key
 
-__all__ = ["CacheFile"]
-
 _Result = TypeVar("_Result")
 _ELSEWHERE = ("locked", "readonly", "unable to open")
 

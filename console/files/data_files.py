@@ -13,8 +13,6 @@ from console.files.filename_rules import is_hidden, is_named_as_data
 from console.files.opening import identity_of
 from console.records import FileIdentity
 
-__all__ = ["NearestFirst", "completed", "completions", "identity_at", "is_same_file", "moved_to", "typed_path"]
-
 _MOST_FOUND = 50_000
 _MOST_SEEN = 500_000
 """Names of a store that are looked at, and data files that are listed."""

@@ -8,25 +8,13 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 
 from backends.core.directories import format_of, members_of
 from backends.core.errors import Unsupported
 from console.errors import ConflictError, InputError
 from console.files import opening, snapshot
-from console.files.opening import OpenedFile, open_artifact
+from console.files.opening import Holder, OpenedFile, open_artifact
 from console.records import Artifact, FileIdentity
-
-__all__ = [
-    "MOST_MEMBERS",
-    "OpenedDirectory",
-    "artifact_digest",
-    "digest_of_directory",
-    "identity_of_members",
-    "open_directory",
-    "refuse_to_load_directory",
-    "row_of_directory",
-]
 
 MOST_MEMBERS = 240
 """Files of one artifact: so many descriptors fit into one message to a child."""
@@ -34,7 +22,7 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 @dataclass(slots=True)
-class OpenedDirectory:
+class OpenedDirectory(Holder):
     """An open artifact that is a directory: `fd` is its own, `members` its files by their names in it."""
 
     fd: int
@@ -45,18 +33,11 @@ class OpenedDirectory:
     def __enter__(self) -> OpenedDirectory:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def close(self) -> None:
         """Give the descriptors back; a second call does nothing."""
         for member in self.members.values():
             member.close()
-        if self.fd >= 0:
-            fd, self.fd = self.fd, -1
-            os.close(fd)
+        Holder.close(self)
 
 
 def refuse_to_load_directory(root: Path, path: str) -> None:

@@ -1,4 +1,4 @@
-"""What a file's name tells of it, before anything is opened."""
+"""File name rules: what a name tells of a file before anything is opened."""
 
 from __future__ import annotations
 

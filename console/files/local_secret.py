@@ -16,8 +16,6 @@ from console.durable import sync_parent
 from console.errors import OperationError
 from console.os_errors import hint, why
 
-__all__ = ["is_own", "tag"]
-
 _NAME = "own.key"
 _BYTES = 32
 

@@ -1,4 +1,4 @@
-"""Whether somebody else touched a name in a directory between two moments, by inotify(7).
+"""Watch of one name in a directory by inotify(7): whether somebody else touched it between two moments.
 
 For file systems that cannot exchange two names: what a rename takes the place of is gone, and only the kernel saw it.
 """
@@ -8,9 +8,8 @@ from __future__ import annotations
 import ctypes
 import os
 import struct
-from types import TracebackType
 
-__all__ = ["NameWatch"]
+from console.files.opening import Holder
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _MOVED_FROM, _MOVED_TO, _CREATE, _DELETE = 0x40, 0x80, 0x100, 0x200
@@ -18,25 +17,19 @@ _HEAD = struct.Struct("iIII")
 _MOST = 1 << 16
 
 
-class NameWatch:
+class NameWatch(Holder):
     """Watches from `with` on. Where the system has no watches left, nothing is seen; what other machines do on a
     network file system never is."""
 
     def __init__(self, directory: int, name: str) -> None:
         self._name = os.fsencode(name)
-        self._fd: int = _libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
-        if self._fd >= 0:
+        self.fd: int = _libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        if self.fd >= 0:
             mask = ctypes.c_uint32(_MOVED_FROM | _MOVED_TO | _CREATE | _DELETE)
-            _libc.inotify_add_watch(self._fd, b"/proc/self/fd/%d" % directory, mask)
+            _libc.inotify_add_watch(self.fd, b"/proc/self/fd/%d" % directory, mask)
 
     def __enter__(self) -> NameWatch:
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
 
     def touched_before(self, renamed: str) -> bool:
         """Whether the name was touched before `renamed` was renamed to it."""
@@ -50,7 +43,7 @@ class NameWatch:
 
     def _events(self) -> list[tuple[int, int, bytes]]:
         try:
-            data = os.read(self._fd, _MOST) if self._fd >= 0 else b""
+            data = os.read(self.fd, _MOST) if self.fd >= 0 else b""
         except OSError:
             return []
         found, at = [], 0

@@ -10,8 +10,6 @@ from console.errors import InputError, OperationError
 from console.files.snapshot import Snapshot
 from console.os_errors import hint, why
 
-__all__ = ["copy_into", "write_new"]
-
 
 def write_new(out: Path, content: Snapshot, mode: int | None = None) -> None:
     """A new file with these bytes and permissions (None: what the umask leaves); none is left where that fails or is

@@ -61,13 +61,7 @@ def identity_of(status: os.stat_result) -> FileIdentity:
 def is_still(status: os.stat_result, opened: OpenedFile) -> bool:
     """Whether a file is the opened one, unchanged; the time of the inode's change does not count: renames and links
     move it."""
-    is_now, was = identity_of(status), opened.identity
-    return (is_now.device, is_now.inode, is_now.size, is_now.modified_ns) == (
-        was.device,
-        was.inode,
-        was.size,
-        was.modified_ns,
-    )
+    return identity_of(status)[:-1] == opened.identity[:-1]
 
 
 def problem_of(status: os.stat_result) -> str | None:
@@ -140,7 +134,7 @@ def open_beneath(root: int, path: str, flags: int = _FLAGS) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Led:
-    """Where a link in the store leads: to `place` beneath its root, a file with this `status`; else the `problem` that
+    """Target of a link in the store: `place` beneath its root, a file with this `status`; else the `problem` that
     keeps it from being followed, the end of the sentence "<link> …", and `place` as it is written in the link."""
 
     place: str
@@ -266,3 +260,14 @@ def _open_or_follow(root: int, path: str) -> int:
         if fd < 0:
             raise InputError(f"{path} {led.problem}") from None
         return fd
+
+
+def require_no_link(root: Path, path: str) -> None:
+    """Raise InputError for an artifact that is a symbolic link."""
+    try:
+        leads = os.readlink(root / path)
+    except OSError:
+        return
+    raise InputError(
+        f"{path} is a link to {leads}, and nothing is written through a link", hint="name that file itself"
+    )

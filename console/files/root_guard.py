@@ -1,4 +1,4 @@
-"""Whether the store is there, and is the one it was."""
+"""Guard of the store's root: it is there, and is the directory it was."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from pathlib import Path
 
 from console.errors import ConsoleError
 from console.os_errors import hint, is_of_the_machine, why
-
-__all__ = ["Root", "StoreOffline"]
 
 
 class StoreOffline(ConsoleError):

@@ -1,16 +1,19 @@
-"""Freezing the bytes of an opened artifact, so that what is judged is what is loaded."""
+"""Snapshots of an artifact's bytes, so that what is judged is what is loaded; digests of files."""
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
+import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
 from backends.core.load_plan import LoadPlan
 from console.durable import write_all
-from console.errors import ConflictError, OperationError
+from console.errors import ConflictError, InputError, OperationError
+from console.files import opening
 from console.files.opening import Holder, OpenedFile, cannot_read, identity_of
 from console.os_errors import hint, why
 from console.records import FileIdentity
@@ -37,11 +40,11 @@ class Snapshot(Holder):
     of the file.
 
     Judging a file that is not sealed gives it a `skeleton` (-1 before): sealed memory of its size that holds everything
-    but the raw numbers of large arrays. A child loads from what is `handed` to it and the inspector's `plan` of where
+    but the raw numbers of large arrays. A child loads from `load_fds` and the inspector's `plan` of where
     arrays lie (a LoadPlan), never from a file alone. Whoever hands such bytes on hands them on as they are.
 
     Bytes that are loaded as soon as they are judged (`to_load`) may get what their inspector found in a compression
-    around them: `opened`, sealed memory of its own (-1 = the child opens the compression).
+    around them: `decompressed_fd`, sealed memory of its own (-1 = the child opens the compression).
     """
 
     fd: int
@@ -54,21 +57,21 @@ class Snapshot(Holder):
     skeleton: int = -1
     plan: bytes = b""
     to_load: bool = False
-    opened: int = -1
+    decompressed_fd: int = -1
 
     def __enter__(self) -> Snapshot:
         return self
 
-    def become(self, other: Snapshot) -> None:
+    def replace_with(self, other: Snapshot) -> None:
         """Take over the bytes of another in place of its own, which are given back; the other is left without any."""
         self.close()
-        for one in fields(other):
-            if one.name != "to_load":
-                setattr(self, one.name, getattr(other, one.name))
-        other.fd = other.skeleton = other.opened = -1
+        for field in fields(other):
+            if field.name != "to_load":
+                setattr(self, field.name, getattr(other, field.name))
+        other.fd = other.skeleton = other.decompressed_fd = -1
 
     @property
-    def handed(self) -> tuple[int, ...]:
+    def load_fds(self) -> tuple[int, ...]:
         """What a child loads from: sealed memory, then the file that its raw numbers are mapped from, if it has any.
 
         Raises OperationError for bytes that are not sealed and were not judged.
@@ -86,13 +89,11 @@ class Snapshot(Holder):
 
     def close(self) -> None:
         """Give the descriptors back; a second call does nothing."""
-        Holder.close(self)
-        if self.skeleton >= 0:
-            skeleton, self.skeleton = self.skeleton, -1
-            os.close(skeleton)
-        if self.opened >= 0:
-            opened, self.opened = self.opened, -1
-            os.close(opened)
+        held = (self.fd, self.skeleton, self.decompressed_fd)
+        self.fd = self.skeleton = self.decompressed_fd = -1
+        for fd in held:
+            if fd >= 0:
+                os.close(fd)
 
 
 def seal(
@@ -202,6 +203,12 @@ def frozen(memory: int, name: str) -> int:
     return reopened(memory, name)
 
 
+def from_memory(memory: int, name: str) -> Snapshot:
+    """The bytes that somebody wrote into memory of ours, unchangeable from here on; their digest is not taken yet."""
+    status = os.fstat(memory)
+    return Snapshot(frozen(memory, name), identity_of(status), status.st_size, None, True, name)
+
+
 def new_memory(name: str) -> int:
     """An empty file in memory that can be sealed, for whoever closes it. Raises OperationError."""
     label = os.fsencode(name)[:200].decode("ascii", "replace").replace("\0", "")
@@ -220,3 +227,34 @@ def reopened(fd: int, name: str) -> int:
         return os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise OperationError(f"no read-only descriptor for {name}: {why(error)}", hint=hint(error)) from None
+
+
+def digest_at(directory: int, name: str) -> str | None:
+    """The digest of the regular file of this name; None where there is nothing, "" where it is something else or is
+    being written to. Raises OSError where it cannot be told."""
+    try:
+        fd = opening.open_beneath(directory, name)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO, errno.ENODEV):
+            return ""
+        raise
+    with OpenedFile(fd, opening.identity_of(os.fstat(fd)), name) as opened:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return ""
+        try:
+            return digest_of(opened)
+        except ConflictError:
+            return ""
+        except InputError as error:
+            raise OSError(errno.EIO, error.message) from None
+
+
+def exists(directory: int, name: str) -> bool:
+    """Whether there is anything of this name, a dangling link included."""
+    try:
+        os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True

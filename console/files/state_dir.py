@@ -10,12 +10,9 @@ from hashlib import blake2b
 from pathlib import Path
 
 from console.config import STORE_DIR
-from console.durable import sync_directory
 from console.files import opening
-from console.locks import BusyError, locked
+from console.locks import locked
 from console.sharing import Share, make_directory, open_shared
-
-__all__ = ["BusyError", "OwnFiles", "artifact_key", "artifact_lock", "store_lock", "sync_directory"]
 
 JOURNAL = "journal.jsonl"
 HISTORY = "history"

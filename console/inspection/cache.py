@@ -1,4 +1,4 @@
-"""What an inspector told of sealed bytes, kept by their digest: the same bytes need no second look.
+"""Cache of inspections of sealed bytes by digest: the same bytes need no second look.
 
 The digest is always that of the bytes at hand, taken as they were copied into the memory that is sealed and loaded: an
 old answer is given for equal bytes only. What is encrypted at rest is not kept, since its digest is that of the
@@ -16,8 +16,6 @@ from types import NoneType
 from console.files.snapshot import Snapshot
 from console.inspection.service import Plans
 from console.records import Inspection
-
-__all__ = ["InspectionCache"]
 
 LIMIT = 32 << 20
 """Bytes of memory that all answers may take, as `weight` reckons them."""

@@ -14,15 +14,13 @@ from pathlib import Path
 from console.config import Sealing, config_dir
 from console.errors import AccessDeniedError, ConsoleError, InputError
 from console.files.filename_rules import is_sealed, unsealed_name
-from console.files.opening import HEAD, OpenedFile, identity_of
-from console.files.snapshot import Snapshot, digest_of, frozen, new_memory, seal
+from console.files.opening import HEAD, OpenedFile
+from console.files.snapshot import Snapshot, digest_of, from_memory, frozen, new_memory, seal
 from console.inspection.service import CannotInspect
 from console.records import Verdict
 from console.trust.secret_files import open_secret
 from console.worker import unsealer
 from console.worker.launcher import Launcher
-
-__all__ = ["Unsealing"]
 
 AT_ONCE = 2
 
@@ -89,11 +87,9 @@ class Unsealing:
         try:
             async with self._turns:
                 await unsealer.seal(self._launcher, content.name, content.fd, memory, recipients, size=size)
-            made = os.fstat(memory)
-            fd = frozen(memory, content.name)
+            whole = from_memory(memory, content.name)
         finally:
             os.close(memory)
-        whole = Snapshot(fd, identity_of(made), made.st_size, None, True, content.name)
         return replace(whole, digest=await asyncio.to_thread(digest_of, whole))
 
     async def _opened(self, ciphertext: Snapshot, key: int, path: Path) -> Snapshot:

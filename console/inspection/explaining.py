@@ -19,15 +19,15 @@ Explains = Callable[[Inspection | None, Judgement, ContentDiff | None], Explanat
 class Explaining:
     """Explains reports; each explanation is kept as long as its report is."""
 
-    def __init__(self, past: PreviousContent, explains: Explains, bus: Bus) -> None:
-        self._past = past
+    def __init__(self, previous: PreviousContent, explains: Explains, bus: Bus) -> None:
+        self._previous = previous
         self._explains = explains
         self._bus = bus
         self._known: OrderedDict[str, tuple[Report, Explanation]] = OrderedDict()
 
     def take(self, report: Report) -> None:
         """Remember what was inspected, and say so where it is another content than the one seen there last."""
-        since = self._past.take(report)
+        since = self._previous.take(report)
         if since is None or not since.changes:
             return
         told = self._keep(report, since)
@@ -40,16 +40,16 @@ class Explaining:
         if report.judgement.verdict is None:
             return self._explains(None, report.judgement, None)
         kept = self._known.get(report.artifact.path)
-        return kept[1] if kept is not None and kept[0] is report else self._keep(report, self._past.last(report))
+        return kept[1] if kept is not None and kept[0] is report else self._keep(report, self._previous.last(report))
 
     async def of(self, report: Report) -> Explanation:
         """The explanation; what was retained of an earlier version is inspected for it."""
-        since = None if report.judgement.verdict is None else await self._past.replaced(report)
+        since = None if report.judgement.verdict is None else await self._previous.replaced(report)
         return self.known(report) if since is None else self._keep(report, since)
 
     async def close(self) -> None:
         """Keep what was learned."""
-        await self._past.close()
+        await self._previous.close()
 
     def _keep(self, report: Report, since: ContentDiff | None) -> Explanation:
         told = self._explains(report.inspection, report.judgement, since)

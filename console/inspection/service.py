@@ -1,4 +1,4 @@
-"""What is known of an artifact: its bytes, the inspector's facts and trust's judgement, each taken once."""
+"""Inspection of artifacts: their bytes, the inspector's facts and trust's judgement, each taken once."""
 
 from __future__ import annotations
 
@@ -173,17 +173,17 @@ class InspectionService:
             inspection, judgement = await self._look(self._inspect(plain.fd, plain.name), plain.digest)
             return self._keep(row, opened, inspection, judgement, plain.digest)
 
-    async def seal(self, path: str, *, to_load: bool = False) -> Judged:
+    async def snapshot(self, path: str, *, to_load: bool = False) -> Judged:
         """Freeze the bytes at `path` and judge just those; `to_load` = they are loaded now, and closed after that.
 
         Raises InputError, ConflictError; the caller closes them.
         """
-        sealed = await asyncio.to_thread(self._seal, path)
-        sealed.to_load = to_load
+        content = await asyncio.to_thread(self._snapshot, path)
+        content.to_load = to_load
         try:
-            return await self.judge_bytes(sealed)
+            return await self.judge_bytes(content)
         except BaseException:
-            sealed.close()
+            content.close()
             raise
 
     async def judge_bytes(self, content: Snapshot) -> Judged:
@@ -195,7 +195,7 @@ class InspectionService:
         try:
             plain = await self._unseals(content)
             if plain is not None:
-                content.become(plain)
+                content.replace_with(plain)
             inspection = await self._plan(content)
         except CannotInspect as trouble:
             return Judged(content, None, Judgement(trouble.verdict, (trouble.reason,)))
@@ -205,7 +205,7 @@ class InspectionService:
             judgement = self._judge(inspection, content.digest)
         return Judged(content, inspection, judgement)
 
-    def _seal(self, path: str) -> Snapshot:
+    def _snapshot(self, path: str) -> Snapshot:
         refuse_to_load_directory(self.root, path)
         with open_artifact(self.root, path, links=True) as opened:
             return seal(opened, limit=self._limit)

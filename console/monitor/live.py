@@ -64,7 +64,7 @@ class Live:
 
         Raises AccessDeniedError, OperationError, InputError, UsageError.
         """
-        await self._book.allow("probe", path)
+        await self._book.authorize("probe", path)
         if plan is None:
             named, column = self._questions.data_of(path, None, None)
             plan = ProbePlan(named, rate=self._rate, target=column)

@@ -21,8 +21,6 @@ from console.os_errors import hint, why
 from console.records import FileIdentity, Target
 from console.sharing import PRIVATE, open_shared
 
-__all__ = ["Choice", "Chosen"]
-
 _LOCK, _LOCK_WAIT = "lock", 3.0
 _MOST_BYTES, _MOST_CHOICES = 8 << 20, 10_000
 

@@ -20,8 +20,6 @@ from console.recipes.recipe import read_recipe, recipe_names, recipe_path, recip
 from console.records import Draft, Target
 from console.sharing import Share
 
-__all__ = ["drafted", "write"]
-
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _DATA_TABLE = re.compile(r"[ \t]*\[[ \t]*data[ \t]*\][ \t]*(#.*)?")
 _MOST_BESIDE = 2_000

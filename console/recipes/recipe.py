@@ -105,7 +105,7 @@ class Retrain(Record, frozen=True):
 
 
 class Gate(Record, frozen=True):
-    """What a candidate must meet; conditions left out are None and do not apply."""
+    """Conditions that a candidate must meet; those left out are None and do not apply."""
 
     metric: Text | None = None
     at_least: FiniteNumber | None = None
@@ -127,7 +127,7 @@ class Watch(Record, frozen=True):
 
 
 class Reload(Record, frozen=True):
-    """What happens when a loaded artifact changes on disk, and in which order old and new are held."""
+    """Reaction to a loaded artifact that changes on disk, and in which order old and new are held."""
 
     on_change: Literal["ask", "reload", "ignore"] = "ask"
     policy: Literal["availability", "resource"] = "availability"
@@ -146,7 +146,7 @@ class Environment(Record, frozen=True):
 
 
 class Tables(Record, frozen=True):
-    """What a recipe's file may hold."""
+    """Tables of a recipe's file."""
 
     data: Data = Data()
     retrain: Retrain = Retrain()

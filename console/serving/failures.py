@@ -1,4 +1,4 @@
-"""What went wrong, kept after the worker is gone."""
+"""Failures of workers and models, kept after the worker is gone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a loaded model is asked: data files opened in its worker, rows run through it, answers measured."""
+"""Inference with loaded models: data files opened in a worker, rows run through the model, answers measured."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from console.access.control import AccessControl
 from console.errors import InputError, UsageError
 from console.os_errors import hint, why
 from console.recipes.recipe import Recipe
-from console.records import DataFile, Evaluated, Json, Prediction, Target
-from console.serving.slot import Table
+from console.records import DataFile, Evaluated, Json, Prediction, ReadOptions, Target
+from console.serving.replicas import Table
 from console.serving.supervisor import Supervisor
 from console.worker.failures import ChildRefused
 from console.worker.model import Progress, Worker
@@ -26,13 +26,13 @@ _ROWS_A_DEADLINE = 100_000
 
 
 class Inference:
-    """Asks the workers of a fleet; `recipe` tells which data a path is probed with when nobody names any."""
+    """Asks the workers of a supervisor; `recipe` tells which data a path is probed with when nobody names any."""
 
     def __init__(
-        self, fleet: Supervisor, book: AccessControl, recipe: Callable[[str], Recipe], deadline_s: float
+        self, supervisor: Supervisor, access: AccessControl, recipe: Callable[[str], Recipe], deadline_s: float
     ) -> None:
-        self._fleet = fleet
-        self._book = book
+        self._supervisor = supervisor
+        self._access = access
         self._recipe = recipe
         self._deadline_s = deadline_s
         self._called: dict[str, str] = {}
@@ -67,7 +67,7 @@ class Inference:
         async def opened(worker: Worker) -> Table:
             return await self._opened(path, worker, named, column, limit, on_progress)
 
-        return (await self._fleet.ask(path, opened)).file
+        return (await self._supervisor.ask(path, opened)).file
 
     async def _opened(
         self,
@@ -84,13 +84,13 @@ class Inference:
 
         Other files than the recipe's own may lack its target, unless answers are to be `measured`.
         """
-        tables, said = self._fleet.slot(path).tables_of(worker), self._recipe(path).data
+        tables, said = self._supervisor.slot(path).tables_of(worker), self._recipe(path).data
         needs = measured or column != said.target or named in (said.holdout, said.train)
         key = (named, column, said.options, limit)
         known = tables.get(key)
         if known is not None and (known.file.target is not None or column is None or not needs):
             return known
-        fd = await asyncio.to_thread(self._descriptor, named)
+        fd = await asyncio.to_thread(open_data_file, self._called.get(named, named))
         try:
             handle, file = await worker.open_data(
                 fd,
@@ -99,7 +99,7 @@ class Inference:
                 needs_target=needs,
                 options=said.options,
                 limit=limit,
-                deadline=self._deadline_for(fd),
+                deadline=max(self._deadline_s, os.fstat(fd).st_size / _SLOWEST),
                 on_progress=on_progress,
             )
         finally:
@@ -110,14 +110,6 @@ class Inference:
     def call(self, name: str, file: str) -> None:
         """Have this name stand for the file at this path."""
         self._called[name] = file
-
-    def _descriptor(self, named: str) -> int:
-        """A descriptor of the data file of this name. Raises InputError."""
-        return open_data_file(self._called.get(named, named))
-
-    def _deadline_for(self, fd: int) -> float:
-        """Seconds for going through a file once: longer for a large one."""
-        return max(self._deadline_s, os.fstat(fd).st_size / _SLOWEST)
 
     async def answers(
         self,
@@ -134,9 +126,9 @@ class Inference:
         A model that may be asked row by row gets them in pieces, any other at once. Raises AccessDeniedError,
         InputError, UsageError, OperationError.
         """
-        await self._book.allow("predict", path)
+        await self._access.authorize("predict", path)
         named, column = self.data_of(path, data, target)
-        file = (await self._fleet.ask(path, lambda worker: self._opened(path, worker, named, column, limit))).file
+        file = (await self._supervisor.ask(path, lambda worker: self._opened(path, worker, named, column, limit))).file
         total = file.rows if limit is None else min(file.rows, limit)
         for start in range(0, total, file.piece or max(1, total)):
             stop = min(total, start + (file.piece or total))
@@ -149,7 +141,7 @@ class Inference:
                     table.handle, start, stop, forms, total=total, methods=methods, deadline=self._whole_deadline(file)
                 )
 
-            yield await self._fleet.ask(path, called)
+            yield await self._supervisor.ask(path, called)
 
     def _whole_deadline(self, file: DataFile) -> float:
         """Seconds for one call: as long as is asked for where all rows go into one."""
@@ -172,10 +164,10 @@ class Inference:
 
         Raises AccessDeniedError, InputError, UsageError, OperationError.
         """
-        await self._book.allow("predict", path)
+        await self._access.authorize("predict", path)
         if rows is not None:
             typed = rows
-            return await self._fleet.ask(
+            return await self._supervisor.ask(
                 path, lambda worker: worker.call_rows(typed, methods=methods, deadline=self._deadline_s)
             )
         named, column = self.data_of(path, data, target)
@@ -201,11 +193,11 @@ class Inference:
                 table.handle, start, stop, methods=methods, outputs=outputs, score=score, deadline=self._deadline_s
             )
 
-        return await self._fleet.ask(path, called)
+        return await self._supervisor.ask(path, called)
 
     async def ensure_method(self, path: str, methods: Sequence[str] = ()) -> None:
         """Raise InputError unless the model has these methods; without any, unless it has one that answers rows."""
-        await self._fleet.ask(path, lambda worker: worker.resolve(methods, deadline=self._deadline_s))
+        await self._supervisor.ask(path, lambda worker: worker.resolve(methods, deadline=self._deadline_s))
 
     async def sample(self, path: str, data: str | None, start: int, count: int) -> list[dict[str, Json]]:
         """Rows of a data file as they go into the model, by column; the target, if there is one, under its name."""
@@ -218,14 +210,14 @@ class Inference:
                 return rows
             return [{**row, table.file.target: value} for row, value in zip(rows, truth, strict=True)]
 
-        return await self._fleet.ask(path, sampled)
+        return await self._supervisor.ask(path, sampled)
 
     async def evaluate(self, path: str, *, data: str | None = None, target: Target | None = None) -> Evaluated:
         """How a model does on a data file with a target; the metric of the recipe's gate is among what is measured.
 
         Raises AccessDeniedError, UsageError, InputError, OperationError.
         """
-        await self._book.allow("evaluate", path)
+        await self._access.authorize("evaluate", path)
         metric = self._recipe(path).gate.metric
         named, column = self.data_of(path, data, target)
 
@@ -235,12 +227,22 @@ class Inference:
             return await worker.evaluate(table.handle, metric=metric, deadline=deadline)
 
         try:
-            return await self._fleet.ask(path, evaluated)
+            return await self._supervisor.ask(path, evaluated)
         except ChildRefused as refused:
             if refused.details.get("needs") != "target":
                 raise
             message = f"evaluating {path} needs the column to predict"
             raise UsageError(message, hint="name it with --target or in the recipe") from None
+
+
+async def open_rows(worker: Worker, path: str, target: Target | None, options: ReadOptions) -> int:
+    """The handle of a data file that is opened in a worker. Raises InputError, ChildRefused."""
+    fd = await asyncio.to_thread(open_data_file, path)
+    try:
+        handle, _file = await worker.open_data(fd, os.path.basename(path), target=target, options=options)
+    finally:
+        os.close(fd)
+    return handle
 
 
 def open_data_file(path: str) -> int:

@@ -1,23 +1,76 @@
-"""From an artifact to a worker that answers for it: freeze, judge, admit, start, load."""
+"""Loader of models: from an artifact to a worker that answers for it (snapshot, judge, admit, start, load)."""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from backends.core.inspection import outermost
 from console.access.admission import Admission
-from console.errors import AccessDeniedError, ConflictError, ConsoleError, UsageError
+from console.errors import AccessDeniedError, ConflictError, ConsoleError, OperationError, UsageError
+from console.files.snapshot import Snapshot, digest_of
+from console.inspection.libraries import may_compile, versions_of
 from console.inspection.service import InspectionService, Judged
-from console.inspection.written import versions_of
 from console.records import FileIdentity, Inspection, Judgement, Verdict
-from console.serving.compiling import may_compile
-from console.serving.digesting import Digesting
 from console.worker.answers import Loaded
 from console.worker.launcher import Launcher
 from console.worker.model import Worker
+from console.worker.process import ChildProcess
+
+
+class Digesting:
+    """The digests that are being taken; `close` gives up those that are not done."""
+
+    def __init__(self) -> None:
+        self._running: dict[asyncio.Task[str], threading.Event] = {}
+
+    def begin(self, content: Snapshot) -> asyncio.Task[str]:
+        """Take the digest of judged bytes, which may be closed meanwhile.
+
+        It raises ConflictError when the file changed, InputError when it cannot be read, OperationError when given up.
+        """
+        skeleton = os.dup(content.skeleton) if content.skeleton >= 0 else -1
+        own = replace(content, fd=os.dup(content.fd), skeleton=skeleton, decompressed_fd=-1)
+        stop = threading.Event()
+        task = asyncio.create_task(self._take(own, stop))
+        self._running[task] = stop
+        task.add_done_callback(self._running.pop)
+        return task
+
+    async def _take(self, content: Snapshot, stop: threading.Event) -> str:
+        with content:
+            return await asyncio.to_thread(digest_of, content, cancelled=stop.is_set)
+
+    async def of_worker(self, task: asyncio.Task[str], child: ChildProcess) -> str | None:
+        """The digest of what a worker holds, None when it ended first; it is ended when its file changed."""
+        stop = self._running.get(task)
+        if stop is not None:
+            child.on_end.append(lambda _: stop.set())
+        try:
+            return await asyncio.shield(task)
+        except OperationError:
+            return None
+        except ConsoleError as error:
+            child.kill("changed", f"was ended, since what it loaded is not known: {error.message}")
+            return None
+
+    def give_up(self, task: asyncio.Task[str]) -> None:
+        """Nobody wants this one any more."""
+        stop = self._running.get(task)
+        if stop is not None:
+            stop.set()
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    async def close(self) -> None:
+        """Give up what is running and wait until it is over."""
+        for stop in self._running.values():
+            stop.set()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
 
 Records = Callable[[str, str, str | None, str], Awaitable[None]]
 """Writes one line of the audit log: action, path, digest, result."""
@@ -45,24 +98,20 @@ class Started:
     at: str = ""
 
 
-def silent(phase: str, finished: dict[str, float], worker: Worker | None) -> None:
-    """An OnPhase for callers that do not watch."""
-
-
 class ModelLoader:
     """Starts workers. `python` names the interpreter a path's recipe asks for, None for the console's own, or raises
-    Refused; `admission` decides what is let in."""
+    AccessDeniedError; `admission` decides what is let in."""
 
     def __init__(
         self,
-        facts: InspectionService,
+        inspections: InspectionService,
         launcher: Launcher,
         admission: Admission,
         record: Records,
         python: Callable[[str], str | None],
         deadline_s: float,
     ) -> None:
-        self._facts = facts
+        self._inspections = inspections
         self._launcher = launcher
         self.admission = admission
         self._record = record
@@ -71,13 +120,13 @@ class ModelLoader:
         self._digesting = Digesting()
         self._telling: set[asyncio.Task[str | None]] = set()
 
-    async def start(self, path: str, at: str, accept: str | None, on_phase: OnPhase = silent) -> Started:
+    async def start(self, path: str, at: str, accept: str | None, on_phase: OnPhase = lambda *_: None) -> Started:
         """Start a worker for what the file holds now. Raises NeedsReviewError, AccessDeniedError, InputError,
         OperationError."""
         began = time.perf_counter()
         on_phase("judge", {}, None)
         await self.admission.refresh()
-        judged = await self._facts.seal(path, to_load=True)
+        judged = await self._inspections.snapshot(path, to_load=True)
         with judged.bytes:
             try:
                 await self.admission.admit(path, judged, accept)
@@ -122,7 +171,7 @@ class ModelLoader:
         await asyncio.gather(*self._telling, return_exceptions=True)
 
     async def start_judged(
-        self, path: str, judged: Judged, at: str, phases: dict[str, float], on_phase: OnPhase = silent
+        self, path: str, judged: Judged, at: str, phases: dict[str, float], on_phase: OnPhase = lambda *_: None
     ) -> Started:
         """Start a worker for bytes that were judged and admitted already; they stay the caller's to close."""
         inspection = judged.inspection
@@ -133,8 +182,8 @@ class ModelLoader:
         began = time.perf_counter()
         on_phase("start", phases, None)
         content = judged.bytes
-        opened = content.opened >= 0
-        memory, *file = (content.opened,) if opened else content.handed
+        opened = content.decompressed_fd >= 0
+        memory, *file = (content.decompressed_fd,) if opened else content.load_fds
         plan = replace(self._launcher.sandbox, compiles=may_compile(inspection))
         worker = await Worker.start(self._launcher, path, fresh=fresh, python=python, sandbox=plan)
         phases = {**phases, "start": (time.perf_counter() - began) * 1e3}

@@ -20,8 +20,6 @@ from console.records import DataColumns, DataSource, Draft, Expected, ModelData,
 from console.serving.inference import open_data_file
 from console.worker.inspector import Inspectors
 
-__all__ = ["DataOfModels"]
-
 
 class DataOfModels:
     """Answers by artifact path which data a model has, remembers what an operator chose, and writes recipes."""
@@ -32,7 +30,7 @@ class DataOfModels:
         chosen: Chosen,
         recipes: Recipes,
         inspectors: Inspectors,
-        book: AccessControl,
+        access: AccessControl,
         bus: Bus,
         signature: Callable[[str], Signature | None],
     ) -> None:
@@ -41,7 +39,7 @@ class DataOfModels:
         self._chosen = chosen
         self._recipes = recipes
         self._inspectors = inspectors
-        self._book = book
+        self._access = access
         self._bus = bus
         self._signature = signature
 
@@ -93,9 +91,11 @@ class DataOfModels:
             os.close(fd)
 
     async def choose(self, path: str, data: str, target: Target | None) -> None:
-        """Use this data for a model from now on. Raises AccessDeniedError; Failed where it cannot be remembered for the
-        next session."""
-        await self._book.allow("probe", path)
+        """Use this data for a model from now on.
+
+        Raises AccessDeniedError; OperationError where it cannot be remembered for the next session.
+        """
+        await self._access.authorize("probe", path)
         try:
             await self._chosen.keep(path, data, target)
         finally:
@@ -103,9 +103,9 @@ class DataOfModels:
 
     async def draft(self, path: str, data: str, target: Target | None) -> Draft:
         """The lines that would name this data in the recipe, or why none can be written."""
-        refusal = self._book.refusal("recipe")
-        if refusal is None and self._book.read_only:
-            refusal = f"this console is read-only: {self._book.why_read_only}"
+        refusal = self._access.refusal("recipe")
+        if refusal is None and self._access.read_only:
+            refusal = f"this console is read-only: {self._access.why_read_only}"
         if refusal is not None:
             return Draft("", refusal=refusal)
         return await asyncio.to_thread(drafted, self.root, path, data, target)
@@ -113,9 +113,9 @@ class DataOfModels:
     async def write_recipe(self, path: str, draft: Draft) -> None:
         """Write a draft beside the model, on record. Raises AccessDeniedError, InputError, ConflictError,
         OperationError."""
-        await self._book.allow("recipe", path, writes=True)
+        await self._access.authorize("recipe", path, writes=True)
         if draft.refusal:
             raise InputError(draft.refusal)
         await asyncio.to_thread(write, self.root, draft)
-        await self._book.note("recipe", path, None, f"{draft.path} names the data")
+        await self._access.record("recipe", path, None, f"{draft.path} names the data")
         self._bus.emit("recipe.written", path, f"{draft.path} names the data of {path}")

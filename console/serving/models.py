@@ -1,4 +1,4 @@
-"""What an operator has done with one model: it is loaded, multiplied, loaded anew and let go of."""
+"""Models as an operator may change them: loaded, replicated, reloaded and unloaded."""
 
 from __future__ import annotations
 
@@ -12,52 +12,54 @@ from console.serving.worker_logs import WorkerLog
 
 
 class Models:
-    """The loaded models as an operator may ask for them; the fleet also acts by itself, which takes nobody's leave.
+    """The loaded models as an operator may ask for them; what the supervisor does by itself needs no authorization.
 
     `end_driver` ends what drives a model.
     """
 
-    def __init__(self, fleet: Supervisor, book: AccessControl, end_driver: Callable[[str], Awaitable[object]]) -> None:
-        self._fleet = fleet
-        self._book = book
+    def __init__(
+        self, supervisor: Supervisor, access: AccessControl, end_driver: Callable[[str], Awaitable[object]]
+    ) -> None:
+        self._supervisor = supervisor
+        self._access = access
         self._end_driver = end_driver
 
     def views(self) -> dict[str, WorkerView]:
         """What is loaded, loading or dead, by path."""
-        return self._fleet.views()
+        return self._supervisor.views()
 
     def view(self, path: str) -> WorkerView | None:
         """The same of one path."""
-        return self._fleet.view(path)
+        return self._supervisor.view(path)
 
     def log(self, path: str) -> WorkerLog | None:
         """What the processes of a path wrote; None where nothing was ever loaded."""
-        return self._fleet.logs.find(path)
+        return self._supervisor.logs.find(path)
 
     async def settled(self, path: str) -> None:
         """Wait while it is being loaded and nothing answers for it."""
-        await self._fleet.settled(path)
+        await self._supervisor.settled(path)
 
     async def load(self, path: str, *, at: str = "", accept: str | None = None) -> WorkerView:
         """Load an artifact; `accept` is why the operator says yes to one under review.
 
         Raises NeedsReviewError, AccessDeniedError, InputError, OperationError.
         """
-        await self._book.allow("load", path)
-        return await self._fleet.load(path, at=at, accept=accept)
+        await self._access.authorize("load", path)
+        return await self._supervisor.load(path, at=at, accept=accept)
 
     async def set_copies(self, path: str, count: int) -> WorkerView:
         """Have this many workers answer for a loaded artifact. Raises UsageError, OperationError, and what `load`
         raises."""
-        await self._book.allow("load", path)
-        return await self._fleet.set_copies(path, count)
+        await self._access.authorize("load", path)
+        return await self._supervisor.set_copies(path, count)
 
     async def reload(self, path: str, *, accept: str | None = None) -> WorkerView:
         """Load what the file holds now in place of what is loaded, or of a worker that died. Raises like `load`."""
-        await self._book.allow("reload", path)
-        return await self._fleet.reload(path, accept=accept)
+        await self._access.authorize("reload", path)
+        return await self._supervisor.reload(path, accept=accept)
 
     async def unload(self, path: str) -> None:
         """End the workers of an artifact at once, and what drives them. Raises AccessDeniedError."""
-        await self._book.allow("unload", path)
-        await asyncio.gather(self._fleet.unload(path), self._end_driver(path))
+        await self._access.authorize("unload", path)
+        await asyncio.gather(self._supervisor.unload(path), self._end_driver(path))

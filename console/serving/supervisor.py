@@ -1,4 +1,4 @@
-"""The loaded models: started, asked, reloaded, restarted after a death, and ended."""
+"""Supervisor of the loaded models: starts, asks, reloads, restarts and ends their workers."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from console.events import Bus
 from console.records import Failure, Memory, WorkerState, WorkerView
 from console.serving.failures import Failures
 from console.serving.loader import ModelLoader, Started
-from console.serving.replicas import Replicas
-from console.serving.slot import Slot
+from console.serving.replicas import Replicas, Slot
 from console.serving.worker_logs import WorkerLogs
 from console.worker.failures import new_failure
 from console.worker.model import Worker
@@ -32,21 +31,21 @@ class Supervisor:
 
     def __init__(
         self,
-        starter: ModelLoader,
+        loader: ModelLoader,
         failures: Failures,
         bus: Bus,
         availability: Callable[[str], bool],
         *,
         restarts: bool = True,
     ) -> None:
-        self._starter = starter
+        self._loader = loader
         self._failures = failures
         self._bus = bus
         self._availability = availability
         self._restarts = restarts
         self.logs = WorkerLogs()
         self._slots: dict[str, Slot] = {}
-        self._copies = Replicas(starter, self._ended, lambda *told: self._tell(*told[:3], severity=told[3]))
+        self._copies = Replicas(loader, self._ended, lambda *told: self._tell(*told[:3], severity=told[3]))
 
     # seen from outside
 
@@ -185,7 +184,7 @@ class Supervisor:
                 slot.show(state=WorkerState.LOADING, at=at, phase="judge", phases={}, pid=None, retry_at=None)
                 self._tell(slot, "worker.loading", f"{slot.view.path} is loading")
             try:
-                started = await self._starter.start(
+                started = await self._loader.start(
                     slot.view.path, at, accept, lambda *step: self._step(slot, *step, beside=beside)
                 )
             except ConsoleError as error:

@@ -44,7 +44,7 @@ class _Writer:
 
 
 class _Piece:
-    """What came at once: bytes of a writer, or a mark; with that of its end the `closed` writers of a process."""
+    """Output at one time: bytes of a writer, or a mark; with that of its end the `closed` writers of a process."""
 
     __slots__ = ("beside", "closed", "data", "failed", "mark", "when", "writer")
 

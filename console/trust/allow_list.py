@@ -1,4 +1,4 @@
-"""What is known of a global that a file names: on the exact allow-list, known as dangerous, or neither."""
+"""Allow-list of globals that a file may name, and the list of those known as dangerous."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from hashlib import sha256
 from pathlib import Path
 
 from backends.core.inspection import GlobalRef
-
-__all__ = ["Danger", "allowed", "danger", "data_fingerprint", "harmless", "listed", "modern"]
 
 _DATA = Path(__file__).with_name("data")
 _ALLOWED = ("allowed.txt", "allowed_frames.txt", "allowed_python.txt", "allowed_scipy.txt", "allowed_torch.txt")

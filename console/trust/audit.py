@@ -32,14 +32,11 @@ from console.trust.audit_records import (
     broken_link,
     canonical,
     chained,
-    identity,
     last_lines,
     last_record,
     parse,
     record,
 )
-
-__all__ = ["AUDIT_FILE", "Audit", "identity"]
 
 AUDIT_FILE = "audit.jsonl"
 CUT = "audit.cut"

@@ -11,21 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from backends.core.inspection import Json
+from console.files.roots import owner_name
 from console.records import AuditEntry
-from console.trust.accounts import name_of_user
-
-__all__ = [
-    "REPAIR",
-    "START",
-    "broken_link",
-    "canonical",
-    "chained",
-    "identity",
-    "last_lines",
-    "last_record",
-    "parse",
-    "record",
-]
 
 START = "0" * 64
 """What the first record is chained to."""
@@ -48,7 +35,7 @@ def identity() -> dict[str, Json]:
     except (OSError, ValueError):
         login = None
     uid = os.getuid()
-    who: dict[str, Json] = {"login": None if login == _UNSET else login, "uid": uid, "user": name_of_user(uid)}
+    who: dict[str, Json] = {"login": None if login == _UNSET else login, "uid": uid, "user": owner_name(uid)}
     if os.environ.get("SUDO_USER"):
         who["sudo_user"] = os.environ["SUDO_USER"]
     return who

@@ -13,8 +13,6 @@ from hashlib import blake2b
 from console.records import Artifact, Change, ContentDiff, Inspection, Json, Report
 from console.trust import allow_list
 
-__all__ = ["Seen", "difference", "from_json", "seen_of", "to_json"]
-
 _NAMES = 2000
 _PARAMETERS = 300
 _LONGEST = 120
@@ -24,7 +22,7 @@ _ORDER = ("verdict", "name", "finding", "format", "class", "library", "parameter
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What is remembered of one content. `names` maps each global to how it is used ("called" or "named")."""
+    """Summary of one content that was inspected. `names` maps each global to how it is used ("called" or "named")."""
 
     when: float
     size: int

@@ -15,8 +15,6 @@ from console.trust import allow_list
 from console.trust.policy import Policy
 from console.trust.verdict import SEVERITY, weighed_findings
 
-__all__ = ["explain"]
-
 _MENTIONS = 50
 _NAMED = 5
 _MEANINGS = {entry.code: entry.meaning for entry in FINDING_CODES}

@@ -1,4 +1,4 @@
-"""Which program a recipe may name as its interpreter: the console runs it, and only the program itself can put on the
+"""Interpreters that a recipe may name: the console runs such a program, and only the program itself can put on the
 sandbox, so it must be one that nobody but root and the user could have put there."""
 
 from __future__ import annotations
@@ -9,9 +9,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from console.errors import AccessDeniedError
-from console.trust.accounts import name_of_user
-
-__all__ = ["admitted"]
+from console.files.roots import owner_name
 
 _MOST_LINKS = 40
 
@@ -58,7 +56,7 @@ def _objections(python: str, store: Path) -> Iterator[str]:
             yield "its way leads through the store, where whoever sent the models could have put it"
         status = os.lstat(passed)
         if status.st_uid not in (0, os.geteuid()):
-            yield f"{passed} belongs to {name_of_user(status.st_uid)}, who is neither root nor you"
+            yield f"{passed} belongs to {owner_name(status.st_uid)}, who is neither root nor you"
         if not stat.S_ISLNK(status.st_mode) and _others_write(status):
             yield f"others may write {passed}"
 

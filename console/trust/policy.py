@@ -45,21 +45,10 @@ from pathlib import Path
 from console import os_errors
 from console.config import STORE_DIR, config_dir
 from console.errors import InputError, OperationError
+from console.files.roots import owner_name
 from console.sharing import make_own_directory
 from console.trust import allow_list
-from console.trust.accounts import name_of_user
 from console.trust.policy_file import DIGEST, POLICY_FILE, Pin, PolicyFile, add_pin, read_policy
-
-__all__ = [
-    "DEFAULT_MANDATORY",
-    "POLICY_FILE",
-    "Pin",
-    "Policy",
-    "Source",
-    "accept",
-    "load_policy",
-    "policy_files",
-]
 
 DEFAULT_MANDATORY = frozenset(("no_new_privs", "landlock", "seccomp"))
 """What must hold an artifact under review where no policy says otherwise: no new powers, no files, no system calls
@@ -83,7 +72,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the files say, taken together.
+    """Policy of a store: all policy files, taken together.
 
     `mandatory` names sandbox layers; `roles` is an administrator's word on groups by role, `own_roles` what the user
     wrote, which can only take away; `interpreters` may lie inside the store. `trusted_in` and `untrusted_in` tell in
@@ -189,7 +178,7 @@ def _user_file(path: Path) -> PolicyFile | None:
 def _why_distrusted(file: PolicyFile) -> str:
     """Why a store's file may not loosen anything, as a sentence; "" where it may."""
     if file.owner not in (0, os.geteuid()):
-        return f"it belongs to {name_of_user(file.owner)}, who is neither root nor you"
+        return f"it belongs to {owner_name(file.owner)}, who is neither root nor you"
     return "anybody may write it" if file.mode & stat.S_IWOTH else ""
 
 
@@ -213,7 +202,7 @@ def _source(file: PolicyFile, distrusted: str, *, own: bool) -> Source:
     if file.recipes.interpreters and not own:
         ignored.append("recipes.interpreters")
     digest = _fingerprint([file.text])
-    return Source(str(file.path), name_of_user(file.owner), own, digest, distrusted, tuple(ignored))
+    return Source(str(file.path), owner_name(file.owner), own, digest, distrusted, tuple(ignored))
 
 
 def _fingerprint(parts: list[str]) -> str:

@@ -23,8 +23,6 @@ from console.sharing import Share, open_shared
 from console.trust import allow_list
 from console.validation import Record, Text, parsed, record_from
 
-__all__ = ["DIGEST", "POLICY_FILE", "Pin", "PolicyFile", "add_pin", "read_policy"]
-
 POLICY_FILE = "policy.toml"
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _SIZE_CAP = 4 << 20
@@ -54,7 +52,7 @@ class Pin(Record, frozen=True):
 
 
 class Requirements(Record, frozen=True):
-    """What is demanded of all that is loaded, whatever its verdict."""
+    """Demands on all that is loaded, whatever its verdict."""
 
     signature: bool = False
     pin: bool = False
@@ -87,7 +85,7 @@ class Recipes(Record, frozen=True):
 
 
 class Tables(Record, frozen=True):
-    """What a policy file may hold."""
+    """Tables of a policy file."""
 
     trusted: frozenset[TrustedName] = frozenset()
     pin: tuple[Pin, ...] = ()

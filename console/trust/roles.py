@@ -1,4 +1,4 @@
-"""Who may do what: view < operate < administer, by unix groups, with the operating system as the authority.
+"""Roles: view < operate < administer, by unix groups, with the operating system as the authority.
 
 The groups are those that the policy names, else `modelops-view`, `modelops-operate` and `modelops-admin` where this
 machine has any of them; where nobody set up groups, file permissions alone decide. The console's check is a courtesy:
@@ -9,20 +9,18 @@ from __future__ import annotations
 
 import grp
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
-from console.trust.accounts import group_ids, name_of_user, own_groups
+from console.files.roots import user_name
 from console.trust.policy import Policy
-
-__all__ = ["DEFAULT_GROUPS", "NEEDS", "Permission", "Role", "permission"]
 
 Groups = Mapping[str, tuple[str, ...]]
 
 
 class Role(IntEnum):
-    """What a user may do, each including those before."""
+    """Roles of a user, each including those before."""
 
     NONE = 0
     VIEW = 1
@@ -96,10 +94,10 @@ def permission(policy: Policy, defaults: Groups = DEFAULT_GROUPS) -> Permission:
     An administrator's word (root's policy file, or the default groups) decides; what users wrote themselves can only
     take away. A role that no group is named for is nobody's but root's; to view takes none, unless one is named.
     """
-    user = name_of_user(os.geteuid())
+    user = user_name()
     if policy.roles:
         groups, source = policy.roles, "the policy"
-    elif any(map(_exists, (name for names in defaults.values() for name in names))):
+    elif group_ids(name for names in defaults.values() for name in names):
         groups, source = {**defaults, "view": ()}, "the groups of this machine"
     else:
         groups, source = {}, "the permissions of the files"
@@ -113,16 +111,19 @@ def permission(policy: Policy, defaults: Groups = DEFAULT_GROUPS) -> Permission:
 
 
 def _role(groups: Groups) -> Role:
-    mine = own_groups()
+    mine = {os.getegid(), *os.getgroups()}
     for role in (Role.ADMINISTER, Role.OPERATE, Role.VIEW):
-        if mine & group_ids(tuple(groups.get(role.word, ()))):
+        if mine & group_ids(groups.get(role.word, ())):
             return role
     return Role.NONE if groups.get("view") else Role.VIEW
 
 
-def _exists(group: str) -> bool:
-    try:
-        grp.getgrnam(group)
-    except KeyError:
-        return False
-    return True
+def group_ids(names: Iterable[str]) -> frozenset[int]:
+    """The numbers of those groups that this machine knows."""
+    found = set()
+    for name in names:
+        try:
+            found.add(grp.getgrnam(name).gr_gid)
+        except KeyError:
+            continue
+    return frozenset(found)

@@ -1,19 +1,20 @@
-"""Files that hold a secret: only their owner may read them, and no path leads to them through a link."""
+"""Secret files, which their owner alone may read and no link leads to; among them the identities of age."""
 
 from __future__ import annotations
 
 import os
-import pwd
 import shlex
 import stat
+import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 
 from console.durable import sync_parent
 from console.errors import AccessDeniedError, InputError, OperationError
+from console.files.roots import owner_name, user_name
 from console.os_errors import hint, why
-
-__all__ = ["open_secret", "read_secret", "write_secret"]
 
 _SIZE_CAP = 64 << 10
 
@@ -40,9 +41,9 @@ def _check(status: os.stat_result, path: Path, what: str) -> None:
     if not stat.S_ISREG(status.st_mode) or status.st_size > _SIZE_CAP:
         raise InputError(f"{what} {path} is not a plain file of at most {_SIZE_CAP >> 10} KiB")
     if status.st_uid != os.geteuid():
-        owner = _user(status.st_uid)
+        owner = owner_name(status.st_uid)
         raise AccessDeniedError(
-            f"{what} {path} belongs to {owner}, not to {_user(os.geteuid())}", hint="use a copy of your own"
+            f"{what} {path} belongs to {owner}, not to {user_name()}", hint="use a copy of your own"
         )
     if stat.S_IMODE(status.st_mode) & 0o177:
         mode = stat.S_IMODE(status.st_mode)
@@ -87,8 +88,29 @@ def write_secret(path: Path, make: Callable[[], bytes], what: str) -> None:
         raise
 
 
-def _user(uid: int) -> str:
+def check_library() -> None:
+    """Make sure that the library for sealing is installed, without importing it. Raises OperationError."""
+    if find_spec("pyrage") is None:
+        raise _no_library()
+
+
+def _no_library() -> OperationError:
+    message = "sealing needs the Python package pyrage, which is not installed"
+    return OperationError(message, hint=f"{shlex.quote(sys.executable)} -m pip install 'model-console[security]'")
+
+
+def generate_identity(path: Path) -> str:
+    """Write a new X25519 identity the way age-keygen does, with mode 0400; returns its recipient (`age1…`).
+
+    Raises InputError when something is there, OperationError without the library.
+    """
     try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"user {uid}"
+        from pyrage import x25519
+    except ImportError:
+        raise _no_library() from None
+    identity = x25519.Identity.generate()
+    recipient = str(identity.to_public())
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    text = f"# created: {created}\n# public key: {recipient}\n{identity}\n"
+    write_secret(path, lambda: text.encode("ascii"), "an identity")
+    return recipient

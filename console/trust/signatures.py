@@ -7,18 +7,16 @@ import secrets
 import stat
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from console.config import STORE_DIR
 from console.durable import put_bytes
 from console.errors import InputError, OperationError
+from console.files.state_dir import OwnFiles
 from console.os_errors import hint, why
-from console.sharing import Share, make_directory
 from console.trust.signing import Envelope, Malformed, Statement, key_id, parse_envelope, parse_statement, signer_of
-
-__all__ = ["SIGNATURES_DIR", "Signatures", "Signed", "keep", "verified"]
 
 SIGNATURES_DIR = "signatures"
 SUFFIX = ".dsse.json"
@@ -29,7 +27,6 @@ TOTAL_CAP = 256 << 20
 VERIFIED_CAP = 1 << 30
 """Bytes that one content is looked for in."""
 _LISTED_CAP = 1_000_000
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +47,7 @@ class Refusal:
 
 
 class Signatures:
-    """What the signature files of a store say, read once. `refused` lists those that are none."""
+    """Signatures of a store's files, read once. `refused` lists those that are none."""
 
     def __init__(self, envelopes: Sequence[Envelope], refused: Sequence[Refusal] = ()) -> None:
         self.refused = tuple(refused)
@@ -137,8 +134,8 @@ def keep(root: Path, envelope: bytes) -> Path:
         raise InputError(f"these are too many contents for one signature of at most {FILE_CAP >> 20} MiB")
     name = f"{time.time_ns():020d}-{secrets.token_hex(4)}{SUFFIX}"
     try:
-        with _made(root) as (directory, share):
-            put_bytes(directory, name, envelope, lambda fd: share.give(fd, share.file_mode & 0o640))
+        with OwnFiles(root, create=True) as own, own.directory(SIGNATURES_DIR, create=True) as directory:
+            put_bytes(directory, name, envelope, lambda fd: own.share.give(fd, own.share.file_mode & 0o640))
     except OSError as error:
         raise OperationError(
             f"cannot keep the signature in {root / STORE_DIR}: {why(error)}", hint=hint(error)
@@ -146,39 +143,10 @@ def keep(root: Path, envelope: bytes) -> Path:
     return root / STORE_DIR / SIGNATURES_DIR / name
 
 
-@contextmanager
-def _made(root: Path) -> Iterator[tuple[int, Share]]:
-    """The signatures' directory, made where it is missing, and to whom what is in it belongs. Raises OSError."""
-    here = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        share = Share.of(here)
-        for name in (STORE_DIR, SIGNATURES_DIR):
-            step = make_directory(here, name, share)
-            os.close(here)
-            here = step
-        yield here, share
-    finally:
-        os.close(here)
-
-
-@contextmanager
-def _directory(root: Path) -> Iterator[int]:
-    """A descriptor of the signatures' directory, reached without following a link below the root. Raises OSError."""
-    here = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        for name in (STORE_DIR, SIGNATURES_DIR):
-            step = os.open(name, _DIRECTORY, dir_fd=here)
-            os.close(here)
-            here = step
-        yield here
-    finally:
-        os.close(here)
-
-
 def _texts(root: Path) -> Iterator[tuple[str, bytes | Malformed | OSError]]:
     """Each signature file's name with its content, or why it has none, the newest first. Raises InputError."""
     try:
-        with _directory(root) as directory:
+        with OwnFiles(root) as own, own.directory(SIGNATURES_DIR) as directory:
             for name in _names(directory):
                 try:
                     found: bytes | Malformed | OSError = _content(directory, name, FILE_CAP)

@@ -24,20 +24,6 @@ from console.trust.secret_files import read_secret, write_secret
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-__all__ = [
-    "Envelope",
-    "Malformed",
-    "Statement",
-    "generate",
-    "key_id",
-    "parse_envelope",
-    "parse_key",
-    "parse_statement",
-    "private_key",
-    "public_line",
-    "sign",
-    "signer_of",
-]
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"

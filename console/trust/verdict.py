@@ -14,16 +14,6 @@ from console.trust import allow_list
 from console.trust.policy import Policy
 from console.trust.policy_file import Pin
 
-__all__ = [
-    "FINDING_VERDICTS",
-    "SEVERITY",
-    "judge",
-    "judge_error",
-    "refit_hazards",
-    "verdict_of_finding",
-    "weighed_findings",
-]
-
 SEVERITY = (Verdict.BLOCKED, Verdict.DAMAGED, Verdict.UNSUPPORTED, Verdict.REVIEW, Verdict.SAFE)
 """Worst first: what would run code counts before what is merely broken."""
 

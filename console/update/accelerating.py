@@ -11,16 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from console.errors import AccessDeniedError, ConsoleError, InputError, OperationError, UsageError
-from console.files.opening import identity_of, open_artifact
-from console.files.snapshot import Snapshot, digest_of, frozen, new_memory
-from console.records import OnnxComparison, ReadOptions, Target, Version
-from console.serving.inference import open_data_file
+from console.files.opening import open_artifact
+from console.files.snapshot import Snapshot, digest_of, from_memory, new_memory
+from console.records import OnnxComparison, Version
+from console.serving.inference import open_rows
 from console.update.promoter import Replacing
 from console.update.services import UpdateServices
-from console.worker.model import Worker
 from console.worker.onnx_export import export_onnx
-
-__all__ = ["Accelerating", "export_path"]
 
 _SUFFIX = ".onnx"
 _COMPRESSIONS = (".gz", ".bz2", ".xz", ".lzma", ".lz4", ".zlib")
@@ -38,8 +35,8 @@ class _Waiting:
 class Accelerating:
     """Exports the models of one store to ONNX; the recipe tells which rows they are compared on."""
 
-    def __init__(self, shop: UpdateServices) -> None:
-        self._shop = shop
+    def __init__(self, services: UpdateServices) -> None:
+        self._services = services
         self._waiting: dict[str, _Waiting] = {}
 
     async def compare(
@@ -56,15 +53,15 @@ class Accelerating:
         Raises UsageError without rows, NeedsReviewError, AccessDeniedError, InputError, OperationError (no export
         answers alike).
         """
-        await self._shop.book.allow("accelerate", path, writes=True)
+        await self._services.access.authorize("accelerate", path, writes=True)
         target = export_path(path)
-        replaces = await asyncio.to_thread(_digest_at, self._shop.root, target)
-        recipe = self._shop.recipes.or_default(path).data
+        replaces = await asyncio.to_thread(_digest_at, self._services.root, target)
+        recipe = self._services.recipes.or_default(path).data
         named = data or recipe.holdout or recipe.train
         if named is None:
             raise UsageError(f"no rows to compare {path} on", hint="name some with --data, or in the recipe's [data]")
         on_phase("loading")
-        started = await self._shop.starter.start(path, at, accept)
+        started = await self._services.loader.start(path, at, accept)
         memory = new_memory("export")
         try:
             if started.encrypted:
@@ -72,7 +69,7 @@ class Accelerating:
                     f"{path} is sealed, and its export would lie open in the store", hint="`unseal` it first"
                 )
             digest = started.digest or await self._later(started.later, path)
-            handle = await _rows(started.worker, named, recipe.target, recipe.options)
+            handle = await open_rows(started.worker, named, recipe.target, recipe.options)
             origin = {"origin": digest, "origin_path": path, "origin_place": started.at}
             exporting = export_onnx(started.worker, memory, handle, origin, on_phase)
             made = await self._made(path, exporting)
@@ -91,14 +88,14 @@ class Accelerating:
 
         Raises ConflictError where that changed meanwhile, AccessDeniedError, OperationError.
         """
-        await self._shop.book.allow("accelerate", path, writes=True)
+        await self._services.access.authorize("accelerate", path, writes=True)
         waiting = self._waiting.pop(path, None)
         if waiting is None:
             raise OperationError(f"no export of {path} waits", hint="make one with `model-console accelerate`")
         found = waiting.found
         with waiting.content as content:
-            await self._shop.book.note("accelerate", path, waiting.digest, f"exported to {found.path}")
-            return await Replacing(self._shop).promote(
+            await self._services.access.record("accelerate", path, waiting.digest, f"exported to {found.path}")
+            return await Replacing(self._services).promote(
                 found.path,
                 content,
                 at="",
@@ -159,20 +156,9 @@ def _digest_at(root: Path, path: str) -> str | None:
         return digest_of(opened)
 
 
-async def _rows(worker: Worker, named: str, target: Target | None, options: ReadOptions) -> int:
-    """The data file of this name, open in the worker. Raises InputError, ChildRefused."""
-    fd = await asyncio.to_thread(open_data_file, named)
-    try:
-        handle, _file = await worker.open_data(fd, os.path.basename(named), target=target, options=options)
-    finally:
-        os.close(fd)
-    return handle
-
-
 async def _frozen(memory: int) -> Snapshot:
     """What a child has written into memory of ours, read-only from here on, with its digest."""
-    made = os.fstat(memory)
-    content = Snapshot(frozen(memory, "export"), identity_of(made), made.st_size, None, True, "export")
+    content = from_memory(memory, "export")
     try:
         content.digest = await asyncio.to_thread(digest_of, content)
     except BaseException:

@@ -1,4 +1,4 @@
-"""What differs between the current model and a candidate, from the facts of both files."""
+"""Comparison of the current model with a candidate, from the inspections of both files."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 
 from backends.core.inspection import Inspection, Json, ModelEntry
 from console.records import Candidate, Judgement, Quantiles
-
-__all__ = ["Side", "changes", "describe", "entry_at", "quantiles"]
 
 _VALUE_CAP = 200
 _PART = re.compile(r"\w+\[(\d+)\]\[1\]")

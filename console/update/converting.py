@@ -8,8 +8,7 @@ from pathlib import Path
 
 from console.errors import AccessDeniedError, ConsoleError, InputError, OperationError
 from console.files.new_file import write_new
-from console.files.opening import identity_of
-from console.files.snapshot import Snapshot, digest_of, frozen, new_memory
+from console.files.snapshot import digest_of, from_memory, new_memory
 from console.records import Json
 from console.serving.inference import open_data_file
 from console.serving.loader import Started
@@ -21,8 +20,8 @@ from console.worker.model import Worker
 class Converting:
     """Converts artifacts of one store; the recipe tells which rows the two are compared on."""
 
-    def __init__(self, shop: UpdateServices) -> None:
-        self._shop = shop
+    def __init__(self, services: UpdateServices) -> None:
+        self._services = services
 
     async def convert(self, path: str, to: str, out: Path, *, at: str, accept: str | None) -> dict[str, Json]:
         """Write the model in `path` to the new file `out` as format `to`.
@@ -33,7 +32,7 @@ class Converting:
         """
         if await asyncio.to_thread(os.path.lexists, out):
             raise InputError(f"{out} is there already", hint="name another file with --out")
-        started = await self._shop.starter.start(path, at, accept)
+        started = await self._services.loader.start(path, at, accept)
         memory = new_memory("converted")
         try:
             if started.encrypted:
@@ -44,15 +43,14 @@ class Converting:
                 raise OperationError(
                     f"{path} answers differently as {to}: {'; '.join(saved.differences)}; nothing was written"
                 )
-            made = os.fstat(memory)
-            content = Snapshot(frozen(memory, out.name), identity_of(made), made.st_size, None, True, out.name)
+            content = from_memory(memory, out.name)
         finally:
             os.close(memory)
             await started.worker.end()
         with content:
-            judged = await self._shop.facts.judge_bytes(content)
+            judged = await self._services.inspections.judge_bytes(content)
             if started.encrypted:
-                await self._shop.book.note("unseal", path, started.digest, f"converted, open, to {out}")
+                await self._services.access.record("unseal", path, started.digest, f"converted, open, to {out}")
             digest = None if started.encrypted else await asyncio.to_thread(digest_of, content)
             await asyncio.to_thread(write_new, out, content, 0o600 if started.encrypted else None)
         return {
@@ -68,7 +66,7 @@ class Converting:
 
     def _check_outside(self, path: str, out: Path) -> None:
         """Raise AccessDeniedError where a file would lie open in the store that holds it sealed."""
-        if Path(os.path.realpath(out.parent)).is_relative_to(os.path.realpath(self._shop.root)):
+        if Path(os.path.realpath(out.parent)).is_relative_to(os.path.realpath(self._services.root)):
             raise AccessDeniedError(
                 f"{path} is sealed, and converting it would write it open into the store",
                 hint="name a place outside of the store with --out, or `unseal` it and convert that",
@@ -79,7 +77,7 @@ class Converting:
 
     async def _rows(self, worker: Worker, path: str) -> int | None:
         """The recipe's rows open in the worker, None where it names none that fit."""
-        data = self._shop.recipes.or_default(path).data
+        data = self._services.recipes.or_default(path).data
         named = data.holdout or data.train
         if named is None:
             return None

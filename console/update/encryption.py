@@ -13,20 +13,17 @@ from console.access.control import AccessControl
 from console.config import STORE_DIR, config_dir
 from console.errors import AccessDeniedError, ConflictError, ConsoleError, InputError, OperationError
 from console.files.filename_rules import is_sealed
-from console.files.links import require_no_link
 from console.files.new_file import write_new
-from console.files.opening import OpenedFile, identity_of, open_artifact
+from console.files.opening import OpenedFile, identity_of, open_artifact, require_no_link
 from console.files.roots import user_name
 from console.files.snapshot import Snapshot
 from console.files.state_dir import HISTORY, artifact_key
 from console.inspection.decryption import Unsealing
 from console.inspection.service import CannotInspect
 from console.records import Verdict
-from console.trust.age_keys import check_library
+from console.trust.secret_files import check_library
 from console.versions.publish import Promotion, publish
 from console.versions.remove import remove_for
-
-__all__ = ["Encryption"]
 
 SUFFIX = ".age"
 _FOR = '[sealing] recipients = ["age1…"]'
@@ -35,15 +32,15 @@ _FOR = '[sealing] recipients = ["age1…"]'
 class Encryption:
     """Seals and unseals files of the store at `root`; what is in them is read by children alone."""
 
-    def __init__(self, root: Path, unsealing: Unsealing, book: AccessControl) -> None:
+    def __init__(self, root: Path, unsealing: Unsealing, access: AccessControl) -> None:
         self.root = root
         self._unsealing = unsealing
-        self._book = book
+        self._access = access
 
     async def check(self) -> None:
         """Make sure that something can be sealed for the recipients in the settings. Raises AccessDeniedError,
         OperationError."""
-        await self._book.allow("seal", writes=True)
+        await self._access.authorize("seal", writes=True)
         if not self._unsealing.recipients:
             raise AccessDeniedError(
                 "nothing says for whom to seal", hint=f"name them in {config_dir() / 'config.toml'}: {_FOR}"
@@ -58,7 +55,7 @@ class Encryption:
         With `replace` the open file is removed once the sealed one is durable, unless it changed meanwhile.
         Raises AccessDeniedError, InputError, ConflictError (the new file is there already), OperationError.
         """
-        await self._book.allow("seal", path, writes=True)
+        await self._access.authorize("seal", path, writes=True)
         await asyncio.to_thread(require_no_link, self.root, path)
         target = out or self.root / f"{path}{SUFFIX}"
         if await asyncio.to_thread(os.path.lexists, target):
@@ -69,10 +66,10 @@ class Encryption:
                 raise InputError(f"{path} is sealed already")
             content = await self._unsealing.sealed(opened, recipients)
             with content:
-                await self._book.note("seal", path, content.digest, "intent")
+                await self._access.record("seal", path, content.digest, "intent")
                 await asyncio.to_thread(self._replace if replace else self._write, opened, target, content)
                 digest = content.digest or ""
-        await self._book.note(
+        await self._access.record(
             "seal", path, digest, f"sealed as {target}" + (", the open file removed" if replace else "")
         )
         return target, digest
@@ -87,7 +84,7 @@ class Encryption:
         `identity` is a file to use in place of that in the settings. Raises InputError, AccessDeniedError,
         OperationError.
         """
-        await self._book.allow("unseal", path, writes=True)
+        await self._access.authorize("unseal", path, writes=True)
         opened = await asyncio.to_thread(open_artifact, self.root, path)
         with opened:
             try:
@@ -99,9 +96,9 @@ class Encryption:
         if plain is None:
             raise InputError(f"{path} is not sealed")
         with plain:
-            await self._book.note("unseal", path, plain.digest, "intent")
+            await self._access.record("unseal", path, plain.digest, "intent")
             await asyncio.to_thread(write_new, out, plain, 0o600)
-            await self._book.note("unseal", path, plain.digest, f"written open to {out}")
+            await self._access.record("unseal", path, plain.digest, f"written open to {out}")
             return plain.size
 
     def _replace(self, opened: OpenedFile, target: Path, content: Snapshot) -> None:

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field, replace
 from console.recipes.recipe import Gate
 from console.records import Candidate, GateResult, lower_is_better
 
-__all__ = ["Doubts", "judge_gate", "lower_is_better", "main_metric"]
-
 _PREFERRED = ("roc_auc", "balanced_accuracy", "accuracy", "r2", "silhouette_score", "adjusted_rand_score")
 
 

@@ -12,8 +12,6 @@ from console.records import DataFile, ReadOptions, Target
 from console.serving.loader import ModelLoader
 from console.worker.model import Worker
 
-__all__ = ["Measurement", "Rows", "measure"]
-
 WARM_CALLS = 3
 CALLS = 60
 """Single-row predictions of each model whose durations are taken."""
@@ -70,7 +68,7 @@ class _Measured:
 
 
 async def measure(
-    starter: ModelLoader, path: str, current: Judged, candidate: Judged, at: str, rows: Rows, metric: str | None
+    loader: ModelLoader, path: str, current: Judged, candidate: Judged, at: str, rows: Rows, metric: str | None
 ) -> tuple[Measurement, Measurement]:
     """Metrics and latencies of both models on the same rows, each as it answers once it is loaded.
 
@@ -78,10 +76,10 @@ async def measure(
     failure of its worker.
     """
     async with AsyncExitStack() as workers:
-        new = await _evaluated(workers, starter, path, candidate, at, rows, metric)
+        new = await _evaluated(workers, loader, path, candidate, at, rows, metric)
         timed = [new]
         try:
-            timed.append(await _evaluated(workers, starter, path, current, at, rows, metric))
+            timed.append(await _evaluated(workers, loader, path, current, at, rows, metric))
             before = timed[-1].found
         except ConsoleError as error:
             versions = error.failure.versions if error.failure is not None else ""
@@ -91,10 +89,10 @@ async def measure(
 
 
 async def _evaluated(
-    workers: AsyncExitStack, starter: ModelLoader, path: str, judged: Judged, at: str, rows: Rows, metric: str | None
+    workers: AsyncExitStack, loader: ModelLoader, path: str, judged: Judged, at: str, rows: Rows, metric: str | None
 ) -> _Measured:
     """Start a worker, which lives as long as `workers`, and measure its model on the rows."""
-    started = await starter.start_judged(path, judged, at, {})
+    started = await loader.start_judged(path, judged, at, {})
     workers.push_async_callback(started.worker.end)
     method = next((name for name in _TIMED if name in started.loaded.methods), _TIMED[0])
     measured = _Measured(started.worker, method)

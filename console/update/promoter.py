@@ -25,12 +25,12 @@ _LOCK_WAIT = 30.0
 class Replacing:
     """Replaces artifacts of one store; blocking file work runs in threads, verification back on the event loop."""
 
-    def __init__(self, shop: UpdateServices) -> None:
-        self._shop = shop
+    def __init__(self, services: UpdateServices) -> None:
+        self._services = services
 
     async def history(self, path: str) -> tuple[Version, ...]:
         """The versions of an artifact, newest first. Raises InputError, OperationError."""
-        return await asyncio.to_thread(history.versions, self._shop.root, path)
+        return await asyncio.to_thread(history.versions, self._services.root, path)
 
     async def promote(
         self,
@@ -49,10 +49,10 @@ class Replacing:
 
         `accepted` says that an operator has looked at this very content, which one that is not `safe` needs.
         """
-        root = self._shop.root
+        root = self._services.root
         promotion = self._promotion(path, why, metrics, replaced_metrics)
         verify = self._verifier(path, at, accepted)
-        await self._shop.book.note("promote", path, content.digest, "intent", replaces=replaces, why=why)
+        await self._services.access.record("promote", path, content.digest, "intent", replaces=replaces, why=why)
         version = await self._recorded(
             "promote",
             path,
@@ -61,39 +61,43 @@ class Replacing:
                 self._still(root), path, content, promotion, replaces=replaces, verify=verify, wait=LOCK_TRY_S
             ),
         )
-        self._shop.bus.emit("update.promoted", path, f"{path} is now version {version.version}: {why}", severity="ok")
+        self._services.bus.emit(
+            "update.promoted", path, f"{path} is now version {version.version}: {why}", severity="ok"
+        )
         await self._taken_up(path, version.digest)
         return version
 
     async def rollback(self, path: str, number: int | None) -> Version:
         """Promote an old version (None: the one before the current). Raises InputError, ConflictError,
         AccessDeniedError, OperationError."""
-        root = self._shop.root
+        root = self._services.root
         why = "rollback" if number is None else f"rollback to version {number}"
-        view = self._shop.fleet.view(path)
+        view = self._services.supervisor.view(path)
         verify = self._verifier(path, view.at if view is not None else "", accepted=True)
         promotion = self._promotion(path, why, {}, {})
-        await self._shop.book.note("rollback", path, None, "intent", version=number)
+        await self._services.access.record("rollback", path, None, "intent", version=number)
         version = await self._recorded(
             "rollback",
             path,
             None,
             lambda: rollback(self._still(root), path, number, promotion, verify=verify, wait=LOCK_TRY_S),
         )
-        self._shop.bus.emit("history.rolled-back", path, f"{path} is back at version {version.version}", severity="ok")
+        self._services.bus.emit(
+            "history.rolled-back", path, f"{path} is back at version {version.version}", severity="ok"
+        )
         await self._taken_up(path, version.digest)
         return version
 
     def _still(self, root: Path) -> Path:
         """The directory in which the replacement began. Raises ConflictError where the store is another one by now."""
-        if root != self._shop.root:
+        if root != self._services.root:
             raise ConflictError(
-                f"the store leads to {self._shop.root} now, no longer to {root}", hint="look again, then retry"
+                f"the store leads to {self._services.root} now, no longer to {root}", hint="look again, then retry"
             )
         return root
 
     def _promotion(self, path: str, why: str, metrics: Mapping[str, float], replaced: Mapping[str, float]) -> Promotion:
-        keep = self._shop.recipes.or_default(path).keep.versions
+        keep = self._services.recipes.or_default(path).keep.versions
         return Promotion(user_name(), why, metrics=metrics, replaced_metrics=replaced, keep=keep)
 
     async def _recorded(self, action: str, path: str, digest: str | None, work: Callable[[], Version]) -> Version:
@@ -101,9 +105,11 @@ class Replacing:
             version = await retried(work, wait=_LOCK_WAIT)
         except ConsoleError as error:
             ours = isinstance(error, (AccessDeniedError, ConflictError))
-            await self._shop.book.note(action, path, digest, f"{error.code}: {error.message}" if ours else error.code)
+            await self._services.access.record(
+                action, path, digest, f"{error.code}: {error.message}" if ours else error.code
+            )
             raise
-        await self._shop.book.note(action, path, version.digest, "done", version=version.version)
+        await self._services.access.record(action, path, version.digest, "done", version=version.version)
         return version
 
     def _verifier(self, path: str, at: str, accepted: bool) -> Callable[[int], None]:
@@ -119,36 +125,36 @@ class Replacing:
         status = os.fstat(fd)
         written = Snapshot(os.dup(fd), identity_of(status), status.st_size, None, False, path)
         with written:
-            judged = await self._shop.facts.judge_bytes(written)
+            judged = await self._services.inspections.judge_bytes(written)
             require_inspected(f"the new content of {path}", judged.judgement)
             verdict = judged.judgement.verdict
             if verdict is not Verdict.SAFE and not (accepted and verdict is Verdict.REVIEW):
                 raise AccessDeniedError(f"the new content of {path} is {verdict}, so it was not put in place")
             try:
-                started = await self._shop.starter.start_judged(path, judged, at, {})
+                started = await self._services.loader.start_judged(path, judged, at, {})
             except ConsoleError as error:
                 message = f"the new content of {path} does not load, so it was not put in place: {error.message}"
                 raise OperationError(message, hint=error.hint, failure=error.failure) from None
             await started.worker.end()
 
     async def _taken_up(self, path: str, digest: str) -> None:
-        """A loaded worker gets the new content; that it could not is told by the fleet, the promotion stands.
+        """A loaded worker gets the new content; that it could not is told by the supervisor, the promotion stands.
 
         Where the policy demands a signature that is not there yet, what is loaded stays.
         """
-        self._shop.facts.forget(path)
+        self._services.inspections.forget(path)
         if await self._lacks_signature(path, digest):
             text = f"{path} is not signed as it is now: sign it before it can be loaded again"
-            self._shop.bus.emit("update.unsigned", path, text, severity="attention")
+            self._services.bus.emit("update.unsigned", path, text, severity="attention")
             return
-        if self._shop.fleet.view(path) is not None:
+        if self._services.supervisor.view(path) is not None:
             try:
-                await self._shop.fleet.reload(path)
+                await self._services.supervisor.reload(path)
             except ConsoleError as error:
-                self._shop.bus.emit("worker.error", path, f"{path} was not reloaded: {error}", severity="failure")
+                self._services.bus.emit("worker.error", path, f"{path} was not reloaded: {error}", severity="failure")
 
     async def _lacks_signature(self, path: str, digest: str) -> bool:
         try:
-            return self._shop.book.policy.require_signature and await self._shop.signed(path, digest) is None
+            return self._services.access.policy.require_signature and await self._services.signed(path, digest) is None
         except ConsoleError:
             return True

@@ -1,4 +1,4 @@
-"""What a crash left half done is settled before anything else is read or changed, or told where it cannot be."""
+"""Settling of what a crash left half done, before anything else is read or changed; told where it cannot be done."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from pathlib import Path
 
 from console.errors import ConsoleError
 from console.events import Bus
-from console.versions import leavings
+from console.versions import recovery
 from console.versions.recovery import damaged, damaged_words, recover, unsettled
-
-__all__ = ["settle", "settle_or_tell"]
 
 
 async def settle(root: Path, bus: Bus, path: str | None = None) -> list[str]:
@@ -21,7 +19,7 @@ async def settle(root: Path, bus: Bus, path: str | None = None) -> list[str]:
     """
     others: list[str] = []
     if path is None:
-        replaced, others = await asyncio.to_thread(leavings.settle, root)
+        replaced, others = await asyncio.to_thread(recovery.settle, root)
     else:
         replaced = await asyncio.to_thread(recover, root, path)
     for done in replaced:

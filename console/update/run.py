@@ -1,4 +1,4 @@
-"""The course of one update: judge, train, judge again, measure both on the same rows, hold against the gate."""
+"""One update from start to end: judge, train, judge again, measure both on the same rows, hold against the gate."""
 
 from __future__ import annotations
 
@@ -22,16 +22,12 @@ from console.records import (
     why_nothing,
 )
 from console.update.compare import Side, changes, describe
-from console.update.context import TrainingContext, open_data, prepared
+from console.update.context import Holdout, TrainingContext, admit_candidate, examine, open_data, prepared
 from console.update.gate import Doubts, judge_gate, main_metric
-from console.update.holdout import Holdout, examine
 from console.update.measuring import Measurement, Rows, measure
-from console.update.preconditions import admit_candidate
 from console.update.services import UpdateServices
 from console.update.train_candidate import Made, make
 from console.worker.trainer import Trained
-
-__all__ = ["UpdateRun", "Waiting"]
 
 Telling = Callable[[UpdateProgress], None]
 
@@ -49,8 +45,8 @@ class Waiting:
 class UpdateRun:
     """One update, from the plan to a candidate that waits; `tell` hears where it stands."""
 
-    def __init__(self, shop: UpdateServices, plan: UpdatePlan, tell: Telling) -> None:
-        self._shop = shop
+    def __init__(self, services: UpdateServices, plan: UpdatePlan, tell: Telling) -> None:
+        self._services = services
         self._plan = plan
         self._tell = tell
         self._began = time.time()
@@ -60,25 +56,25 @@ class UpdateRun:
 
         Raises NeedsReviewError, AccessDeniedError, InputError, ConflictError, OperationError.
         """
-        shop, path = self._shop, self._plan.path
-        await shop.book.refresh()
-        recipe, python = shop.recipes.of(path), shop.recipes.python(path)
+        services, path = self._services, self._plan.path
+        await services.access.refresh()
+        recipe, python = services.recipes.of(path), services.recipes.python(path)
         self._show("judging the current model")
-        current = await shop.facts.seal(path)
+        current = await services.inspections.snapshot(path)
         with current.bytes, open_data(self._plan) as data:
-            ground = await prepared(shop, self._plan, current, data)
-            await shop.book.note(
-                "update", path, ground.digest, "intent", mode=str(self._plan.mode), data=self._plan.data
+            context = await prepared(services, self._plan, current, data)
+            await services.access.record(
+                "update", path, context.digest, "intent", mode=str(self._plan.mode), data=self._plan.data
             )
             self._show("looking at the hold-out")
-            holdout = await examine(shop, ground, python, recipe.gate.metric)
+            holdout = await examine(services, context, python, recipe.gate.metric)
             self._show("starting the trainer")
-            made = await make(shop, ground, python, self._trained)
-            content = await made.kept(shop, sealed=current.bytes.encrypted)
+            made = await make(services, context, python, self._trained)
+            content = await made.kept(services, sealed=current.bytes.encrypted)
             try:
-                comparison = await self._compared(ground, recipe.gate, holdout, made, content.digest or "")
+                comparison = await self._compared(context, recipe.gate, holdout, made, content.digest or "")
                 data.check_unchanged()
-                if shop.recipes.of(path) != recipe:
+                if services.recipes.of(path) != recipe:
                     raise ConflictError(f"the recipe of {path} changed while it was updated", hint="update again")
             except BaseException:
                 content.close()
@@ -86,32 +82,32 @@ class UpdateRun:
             finally:
                 if content is not made.content:
                     made.content.close()
-        return Waiting(comparison, content, ground.at, ground.digest)
+        return Waiting(comparison, content, context.at, context.digest)
 
     async def _compared(
-        self, ground: TrainingContext, gate: Gate, holdout: Holdout, made: Made, digest: str
+        self, context: TrainingContext, gate: Gate, holdout: Holdout, made: Made, digest: str
     ) -> Comparison:
         """Both models beside each other; `digest` is of the candidate as it would be put in place."""
         path = self._plan.path
         self._show("judging the candidate")
-        candidate = await self._shop.facts.judge_bytes(made.content)
-        admit_candidate(path, ground.current, candidate)
+        candidate = await self._services.inspections.judge_bytes(made.content)
+        admit_candidate(path, context.current, candidate)
         self._show("measuring both models")
         rows = Rows(
-            ground.data.measured,
-            ground.data.name,
+            context.data.measured,
+            context.data.name,
             self._plan.target,
-            ground.hold_back,
+            context.hold_back,
             holdout.marked,
             self._plan.options,
         )
         before = after = Measurement()
         if not holdout.empty:
             before, after = await measure(
-                self._shop.starter, path, ground.current, candidate, ground.at, rows, gate.metric
+                self._services.loader, path, context.current, candidate, context.at, rows, gate.metric
             )
-        old = describe(_side(ground.current, ground.digest, before), ground.at)
-        new = describe(_side(candidate, digest, after), ground.at)
+        old = describe(_side(context.current, context.digest, before), context.at)
+        new = describe(_side(candidate, digest, after), context.at)
         flaw = holdout.flaw_for(after.task)
         if not flaw and not after.metrics:
             flaw = why_nothing(after.task, after.rows, after.notes, after.causes)
@@ -130,7 +126,7 @@ class UpdateRun:
             candidate=new,
             gate=results,
             passed=passed,
-            held_out=ground.data.own_holdout,
+            held_out=context.data.own_holdout,
             changed=changes(old, new),
             metric=main_metric(gate, new, old),
             seconds=made.trained.seconds if made.trained else time.time() - self._began,

@@ -1,4 +1,4 @@
-"""What every change of an artifact is made with."""
+"""Services that every change of an artifact is made with."""
 
 from __future__ import annotations
 
@@ -17,8 +17,6 @@ from console.serving.loader import ModelLoader
 from console.serving.supervisor import Supervisor
 from console.worker.launcher import Launcher
 
-__all__ = ["UpdateServices"]
-
 
 @dataclass(slots=True)
 class UpdateServices:
@@ -26,12 +24,12 @@ class UpdateServices:
 
     root: Path
     artifacts: Artifacts
-    facts: InspectionService
-    starter: ModelLoader
+    inspections: InspectionService
+    loader: ModelLoader
     recipes: Recipes
-    book: AccessControl
+    access: AccessControl
     launcher: Launcher
-    fleet: Supervisor
+    supervisor: Supervisor
     unsealing: Unsealing
     signed: Signers
     bus: Bus

@@ -1,4 +1,4 @@
-"""Who vouches for the contents of a store: signing them, checking them all, and the one question a load asks."""
+"""Signing of a store's contents, checking of all signatures, and the check that a load asks for."""
 
 from __future__ import annotations
 
@@ -17,44 +17,38 @@ from console.records import SignatureStatus
 from console.trust import signing
 from console.trust.signatures import Signatures, Signed, keep, verified
 
-__all__ = ["Signing"]
-
 Progress = Callable[[str], None]
-
-
-def silent(path: str) -> None:
-    """A Progress for callers that do not watch."""
 
 
 class Signing:
     """The signatures of one store, by the public keys that the policy trusts; what is signed is recorded."""
 
-    def __init__(self, root: Path, book: AccessControl) -> None:
+    def __init__(self, root: Path, access: AccessControl) -> None:
         self.root = root
-        self._book = book
+        self._access = access
 
     async def signed(self, path: str, digest: str) -> Signed | None:
         """Who of the policy's keys signed this content as this artifact. Raises InputError, OperationError."""
-        keys = self._book.keys()
+        keys = self._access.keys()
         return await asyncio.to_thread(verified, self.root, path, digest, keys) if keys else None
 
-    async def sign(self, beneath: str, key: Path, progress: Progress = silent) -> tuple[str, dict[str, str]]:
+    async def sign(self, beneath: str, key: Path, progress: Progress = lambda _: None) -> tuple[str, dict[str, str]]:
         """Sign what the artifact holds now, or all artifacts of a directory ("" = the store).
 
         Returns the public line of the key and path to digest. Raises InputError when one cannot be read: then nothing
-        is signed; Refused for a key that others may read, Conflict, Failed.
+        is signed; AccessDeniedError for a key that others may read, ConflictError, OperationError.
         """
-        await self._book.allow("sign", beneath, writes=True)
+        await self._access.authorize("sign", beneath, writes=True)
         line, subjects = await asyncio.to_thread(self._sign, beneath, key, progress)
         for path, digest in subjects.items():
-            await self._book.note("sign", path, digest, f"signed by {signing.key_id(line)}")
+            await self._access.record("sign", path, digest, f"signed by {signing.key_id(line)}")
         return line, subjects
 
     async def verify(
-        self, beneath: str, keys: Sequence[str] = (), progress: Progress = silent
+        self, beneath: str, keys: Sequence[str] = (), progress: Progress = lambda _: None
     ) -> tuple[SignatureStatus, ...]:
         """How each artifact there stands with its signatures by these keys (none: the policy's). Raises UsageError."""
-        return await asyncio.to_thread(self._verify, beneath, tuple(keys) or self._book.keys(), progress)
+        return await asyncio.to_thread(self._verify, beneath, tuple(keys) or self._access.keys(), progress)
 
     def _sign(self, beneath: str, key: Path, progress: Progress) -> tuple[str, dict[str, str]]:
         private = signing.private_key(key)

@@ -1,4 +1,4 @@
-"""Making a candidate: the current model's bytes, the operator's rows and a trainer in; sealed bytes out."""
+"""Training of a candidate: the current model's bytes, the operator's rows and a trainer in; sealed bytes out."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from console.access.admission import require_layers
 from console.errors import ConsoleError, OperationError
 from console.files.opening import OpenedFile, identity_of
 from console.files.snapshot import Snapshot, seal
-from console.inspection.written import versions_of
+from console.inspection.libraries import may_compile, versions_of
 from console.records import Mode, Verdict
-from console.serving.compiling import may_compile
 from console.update.context import TrainingContext
 from console.update.services import UpdateServices
 from console.worker.failures import ChildFailed
@@ -24,8 +23,6 @@ ZYGOTE_S = 20.0
 
 TRAINING_FAILED = "training-failed"
 
-__all__ = ["Made", "make"]
-
 
 @dataclass(slots=True)
 class Made:
@@ -34,7 +31,7 @@ class Made:
     content: Snapshot
     trained: Trained | None
 
-    async def kept(self, shop: UpdateServices, *, sealed: bool) -> Snapshot:
+    async def kept(self, services: UpdateServices, *, sealed: bool) -> Snapshot:
         """The candidate as it is put in place, for whoever closes it: sealed for the disk, or the very `content`.
 
         `content` stays open unless this raises.
@@ -42,46 +39,46 @@ class Made:
         if not sealed:
             return self.content
         try:
-            return await shop.unsealing.sealed(self.content, shop.unsealing.recipients)
+            return await services.unsealing.sealed(self.content, services.unsealing.recipients)
         except BaseException:
             self.content.close()
             raise
 
 
-async def make(shop: UpdateServices, ground: TrainingContext, python: str | None, on_progress: Progress) -> Made:
-    """Train a candidate on the ground; `python` is an interpreter that was admitted, None for the console's own.
+async def make(services: UpdateServices, context: TrainingContext, python: str | None, on_progress: Progress) -> Made:
+    """Train a candidate in this context; `python` is an interpreter that was admitted, None for the console's own.
 
     Cancelling ends the trainer. Raises what the trainer raises (ChildFailed, ChildRefused), AccessDeniedError (layers
     that the policy demands for what is under review are missing), OperationError.
     """
-    plan, judgement = ground.plan, ground.current.judgement
+    plan, judgement = context.plan, context.current.judgement
     command = plan.mode is Mode.COMMAND
-    directory = str((shop.root / plan.path).parent)
-    readable = (str(shop.root), directory, os.path.dirname(plan.data)) if command else ()
+    directory = str((services.root / plan.path).parent)
+    readable = (str(services.root), directory, os.path.dirname(plan.data)) if command else ()
     fresh = command or judgement.verdict is not Verdict.SAFE
     if not fresh:
         with suppress(TimeoutError):
             async with asyncio.timeout(ZYGOTE_S):
-                await shop.launcher.warm(python).warmed()
+                await services.launcher.warm(python).warmed()
     trainer = await Trainer.start(
-        shop.launcher,
+        services.launcher,
         plan.path,
         fresh=fresh,
         python=python,
         readable=readable,
         forks=command,
-        compiles=may_compile(ground.current.inspection),
+        compiles=may_compile(context.current.inspection),
     )
     file = candidate_file(os.path.basename(plan.path))
     try:
-        require_layers(plan.path, judgement, trainer.child.layers, shop.book.policy.mandatory)
+        require_layers(plan.path, judgement, trainer.child.layers, services.access.policy.mandatory)
         trained: Trained | None = None
         if command:
             suffix = os.path.splitext(plan.path)[1]
             await trainer.command(plan.command, directory, suffix, candidate=file, on_progress=on_progress)
         else:
-            trainer.child.versions = versions_of(ground.current.inspection, python)
-            trained = await _trained(trainer, ground, file, on_progress)
+            trainer.child.versions = versions_of(context.current.inspection, python)
+            trained = await _trained(trainer, context, file, on_progress)
         await trainer.end()
         return Made(await asyncio.to_thread(_sealed, file, plan.path), trained)
     except ChildFailed as error:
@@ -91,19 +88,19 @@ async def make(shop: UpdateServices, ground: TrainingContext, python: str | None
         os.close(file)
 
 
-async def _trained(trainer: Trainer, ground: TrainingContext, file: int, on_progress: Progress) -> Trained:
-    plan, content, inspection = ground.plan, ground.current.bytes, ground.current.inspection
+async def _trained(trainer: Trainer, context: TrainingContext, file: int, on_progress: Progress) -> Trained:
+    plan, content, inspection = context.plan, context.current.bytes, context.current.inspection
     assert inspection is not None
     asked = Candidate(
-        content.handed, inspection.format, inspection.compression, ground.at, str(plan.mode), content.plan
+        content.load_fds, inspection.format, inspection.compression, context.at, str(plan.mode), content.plan
     )
     return await trainer.train(
         asked,
-        ground.data.train,
+        context.data.train,
         os.path.basename(plan.data),
         target=plan.target,
         options=plan.options,
-        hold_back=ground.hold_back,
+        hold_back=context.hold_back,
         candidate=file,
         on_progress=on_progress,
     )

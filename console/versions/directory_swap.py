@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from console.durable import sync_directory
 from console.errors import ConflictError, ConsoleError, OperationError
 from console.files import opening, syscalls
 from console.files.directories import OpenedDirectory, artifact_digest, open_directory
-from console.files.state_dir import sync_directory
 from console.os_errors import hint, why
-
-__all__ = ["swap_directory"]
 
 _PARENT = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 

@@ -5,28 +5,28 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from console.config import STORE_DIR
 from console.errors import ConsoleError, InputError, OperationError
 from console.files import opening, snapshot
 from console.files.roots import owner_name
-from console.files.snapshot import Snapshot
+from console.files.snapshot import Snapshot, digest_at
 from console.files.state_dir import HISTORY, OwnFiles, artifact_key
 from console.os_errors import hint, why
-from console.records import Version
-from console.versions import retained
-from console.versions.cut_off import displaced, took_effect
+from console.records import FileIdentity, Version
+from console.versions import retention
 from console.versions.journal import Journal
 from console.versions.operations import Operation
-from console.versions.retained import file_name
+from console.versions.retention import file_name
 
 AS_FOUND = "as found"
 FROM_OUTSIDE = "changed outside the console"
 
 
 class Versions:
-    """What is known of one artifact: `entries` by version, the one promoted last standing last, and which is `current`
+    """History of one artifact: `entries` by version, the one promoted last standing last, and which is `current`
     as far as the journal knows. None of them is marked as current: what is in place is for the disk to say.
 
     `unrecorded` are retained contents that the journal does not tell of.
@@ -66,7 +66,7 @@ def known(own: OwnFiles, journal: Journal, path: str) -> Versions:
     cut_off = [one for one in journal.unfinished() if one.path == path and one.state == "staged"]
     operations = (*journal.of(path), *(one for one in cut_off if took_effect(own, one)))
     numbers = {number for one in operations for number in (one.version, one.old_version)}
-    return Versions(operations, retained.unrecorded(own, path, numbers))
+    return Versions(operations, retention.unrecorded(own, path, numbers))
 
 
 def versions(root: Path, path: str, *, live_digest: str | None = None) -> tuple[Version, ...]:
@@ -83,14 +83,14 @@ def listed(own: OwnFiles, journal: Journal, path: str, live_digest: str | None =
     """The same, for who has the journal open."""
     try:
         there = known(own, journal, path)
-        kept = retained.names(own, path)
+        kept = retention.names(own, path)
     except OSError as error:
         raise OperationError(f"the history of {path} cannot be read: {why(error)}", hint=hint(error)) from None
     live = _live(own, path, there, live_digest)
     found: list[Version] = []
     current = there.number_of(live.digest) if live is not None else 0
     for number, entry in there.entries.items():
-        if number == current and live is not None and entry.why == retained.UNRECORDED:
+        if number == current and live is not None and entry.why == retention.UNRECORDED:
             entry = replace(live, version=number)
         if number == current or there.name_of(number) in kept or displaced(own, journal, path, entry.digest):
             found.append(replace(entry, current=number == current))
@@ -108,8 +108,7 @@ def _live(own: OwnFiles, path: str, known: Versions, digest: str | None) -> Vers
     with opened:
         identity = opened.identity
         if digest is None and known.last is not None:
-            seen = (identity.device, identity.inode, identity.size, identity.modified_ns)
-            digest = known.last.new if known.last.identity == seen else None
+            digest = known.last.new if known.last.identity == identity[:-1] else None
         why = FROM_OUTSIDE if known.entries else AS_FOUND
         who = owner_name(os.fstat(opened.fd).st_uid)
         digest = digest or snapshot.digest_of(opened)
@@ -131,7 +130,7 @@ def opened_version(own: OwnFiles, journal: Journal, path: str, version: int) -> 
     try:
         there = known(own, journal, path)
         entry = there.entries.get(version)
-        if entry is not None and there.name_of(version) in retained.names(own, path):
+        if entry is not None and there.name_of(version) in retention.names(own, path):
             with own.directory(HISTORY, artifact_key(path)) as directory:
                 return _checked(directory, there.name_of(version), words, entry.digest)
         lying = displaced(own, journal, path, entry.digest) if entry is not None else None
@@ -173,7 +172,7 @@ def prune(own: OwnFiles, known: Versions, path: str, keep: int) -> tuple[int, ..
 
     Raises OSError.
     """
-    kept = retained.names(own, path)
+    kept = retention.names(own, path)
     current = known.current.version if known.current else 0
     order = reversed(known.entries)
     there = [version for version in order if version != current and known.name_of(version) in kept]
@@ -185,3 +184,62 @@ def prune(own: OwnFiles, known: Versions, path: str, keep: int) -> tuple[int, ..
             with suppress(FileNotFoundError):
                 os.unlink(known.name_of(version), dir_fd=directory)
     return surplus
+
+
+def took_effect(own: OwnFiles, operation: Operation) -> bool:
+    """Whether the new content was put in place, by what lies there: the old one under the temporary name proves it,
+    whatever somebody did to the artifact afterwards."""
+    try:
+        directory = own.parent_of(operation.path)
+    except OSError:
+        return False
+    try:
+        lying = _digest(directory, operation.tmp)
+        if operation.old and lying == operation.old:
+            return True
+        in_place = _digest(directory, os.path.basename(operation.path))
+        return in_place == operation.new and lying in (None, "", operation.new)
+    finally:
+        os.close(directory)
+
+
+def displaced(own: OwnFiles, journal: Journal, path: str, digest: str) -> str | None:
+    """Where in the store a content lies that was replaced and not yet moved to the history."""
+    for one in journal.unfinished():
+        if one.path == path and one.state == "staged" and one.old == digest:
+            place = os.path.join(os.path.dirname(path), one.tmp)
+            if _digest(own.root_fd, place) == digest:
+                return place
+    return None
+
+
+def _digest(directory: int, name: str) -> str | None:
+    """The digest of a file; None where there is none, "" where it cannot be read."""
+    try:
+        return digest_at(directory, name)
+    except OSError:
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """A retained version, and since when it stood in place."""
+
+    version: int
+    digest: str
+    when: float
+
+
+def replaced_by_console(root: Path, path: str, identity: FileIdentity | None) -> Replaced | None:
+    """What stood at `path` before, if the file there is still the one the console put there last; reads no artifact.
+
+    Raises InputError, OperationError where the journal cannot be read.
+    """
+    if identity is None or not (root / STORE_DIR).is_dir():
+        return None
+    with OwnFiles(root) as own:
+        known = Versions(Journal(own).of(path))
+    last = known.last
+    if last is None or not last.old or last.identity != identity[:-1]:
+        return None
+    return Replaced(last.old_version, last.old, known.entries[last.old_version].when)

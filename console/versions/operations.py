@@ -7,8 +7,6 @@ import re
 import zlib
 from dataclasses import asdict, dataclass, field, fields
 
-__all__ = ["OPEN_STATES", "Operation", "calendar", "decode", "encode", "readable", "sound"]
-
 OPEN_STATES = ("intent", "staged", "committed")
 _STATES = (*OPEN_STATES, "done", "aborted", "conflict")
 _OP = re.compile(r"[0-9A-Za-z]{1,32}")

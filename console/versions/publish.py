@@ -6,25 +6,26 @@ import errno
 import os
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from console.durable import umask, write_all
 from console.errors import ConflictError, InputError, OperationError
 from console.files import opening, snapshot
-from console.files.digests import digest_at, exists
 from console.files.opening import OpenedFile
 from console.files.roots import owner_name
-from console.files.snapshot import Snapshot
-from console.files.state_dir import BusyError, OwnFiles, artifact_lock
+from console.files.snapshot import Snapshot, digest_at, exists
+from console.files.state_dir import OwnFiles, artifact_lock
+from console.locks import BusyError
 from console.records import Version
+from console.sharing import Share
 from console.versions import history, retention, swap
 from console.versions.history import AS_FOUND, FROM_OUTSIDE, Versions
-from console.versions.journal import Journal, Operation
-from console.versions.operations import calendar
+from console.versions.journal import Journal
+from console.versions.operations import Operation, calendar
 from console.versions.recovery import identity_at, recover_path
-from console.versions.staging import Verify, stage
 from console.versions.swap import Site
 
 _LOCK_WAIT = 30.0
@@ -42,7 +43,7 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """Who puts a content in place and why; `metrics` as measured for it, `replaced_metrics` for what it replaces.
+    """Author and reason of a publication; `metrics` as measured for it, `replaced_metrics` for what it replaces.
 
     `keep` is how many versions are retained, the current one included.
     """
@@ -244,3 +245,53 @@ def _abort(site: Site, journal: Journal, operation: Operation, state: str) -> No
         if operation.state == "intent" or digest_at(site.directory, site.tmp) in (None, operation.new):
             swap.discard(site.directory, site.tmp)
             journal.append(operation, state)
+
+
+Verify = Callable[[int], None]
+_CHUNK = 2**20
+
+
+def stage(site: Site, content: Snapshot, old: OpenedFile | None, verify: Verify | None, mode: int | None) -> None:
+    """Write the temporary file, have it verified and make it durable. Raises what `verify` raises, OSError,
+    OperationError."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    fd = os.open(site.tmp, flags, 0o600, dir_fd=site.directory)
+    try:
+        _write(fd, content)
+        if verify is not None:
+            _verified(fd, verify)
+        if _digest_written(fd) != site.operation.new:
+            raise OperationError(
+                f"{site.operation.path} was not replaced: the bytes written are not those of the candidate"
+            )
+        if old is None:
+            Share.of(site.directory).adopt(fd)
+            os.fchmod(fd, 0o666 & ~umask() if mode is None else mode)
+        else:
+            swap.copy_attributes(old.fd, fd, site.operation.path)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _write(fd: int, content: Snapshot) -> None:
+    offset = 0
+    while offset < content.size:
+        part = os.pread(content.fd, min(_CHUNK, content.size - offset), offset)
+        if not part:
+            break
+        write_all(fd, part)
+        offset += len(part)
+
+
+def _verified(fd: int, verify: Verify) -> None:
+    readable = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        verify(readable)
+    finally:
+        os.close(readable)
+
+
+def _digest_written(fd: int) -> str:
+    """The digest of everything in an open file of ours."""
+    return snapshot.digest_of(OpenedFile(fd, opening.identity_of(os.fstat(fd)), "the temporary file"))

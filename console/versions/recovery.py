@@ -1,4 +1,4 @@
-"""What a crash cut short is finished or undone: decided by the digests of what lies there, never by a flag."""
+"""Recovery of what a crash cut short: finished or undone by the digests of what lies there, never by a flag."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from console.durable import remove_unfinished, sync_directory
 from console.errors import OperationError
-from console.files.digests import digest_at, exists
-from console.files.state_dir import BusyError, OwnFiles, artifact_lock, sync_directory
+from console.files.opening import identity_of
+from console.files.snapshot import digest_at, exists
+from console.files.state_dir import OwnFiles, artifact_lock
+from console.locks import BusyError
 from console.os_errors import hint, why
-from console.versions import retention, swap
+from console.versions import remove, retention, swap
 from console.versions.journal import MOST_TOLD, Journal
 from console.versions.swap import Site
 
@@ -21,7 +24,7 @@ _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EXDEV)
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What was done about one interrupted replacement. `outcome` is finished, undone or conflict."""
+    """Outcome of one interrupted replacement. `outcome` is finished, undone or conflict."""
 
     path: str
     outcome: str
@@ -154,5 +157,36 @@ def _end(site: Site, journal: Journal, state: str) -> Recovered:
 
 def identity_at(site: Site) -> tuple[int, ...]:
     """Device, inode, size and time of change of the content in place, by which it is known again without reading it."""
-    status = os.stat(site.name, dir_fd=site.directory, follow_symlinks=False)
-    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+    return identity_of(os.stat(site.name, dir_fd=site.directory, follow_symlinks=False))[:-1]
+
+
+_SIGNATURES = "signatures"
+
+
+def settle(root: Path) -> tuple[tuple[Recovered, ...], list[str]]:
+    """Settle the store at `root`: the replacements, and what else was done, in sentences. Writes nothing where nothing
+    was left. Raises OperationError, InputError where it cannot be told what was left."""
+    replaced = recover(root)
+    try:
+        done = remove.settle_removals(root)
+        files = _remove_unfinished(root)
+    except OSError as error:
+        raise OperationError(
+            f"what was interrupted in {root} cannot be settled: {why(error)}", hint=hint(error)
+        ) from None
+    if files:
+        word = "files" if files > 1 else "file"
+        done.append(f"{files} unfinished {word} of a killed console removed from {root / '.model-console'}")
+    return replaced, done
+
+
+def _remove_unfinished(root: Path) -> int:
+    """Remove the temporary files of dead processes from the console's own directories; how many those were."""
+    count = 0
+    with suppress(FileNotFoundError), OwnFiles(root) as own:
+        if own.fd >= 0:
+            count += remove_unfinished(own.fd)
+        for name in (remove.DIRECTORY, _SIGNATURES):
+            with suppress(FileNotFoundError), own.directory(name) as directory:
+                count += remove_unfinished(directory)
+    return count

@@ -17,15 +17,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from console.durable import put_bytes
+from console.durable import put_bytes, sync_directory
 from console.errors import ConflictError, ConsoleError, InputError, OperationError
 from console.files import local_secret, syscalls
-from console.files.opening import OpenedFile, open_artifact
+from console.files.opening import OpenedFile, identity_of, open_artifact
 from console.files.snapshot import digest_of
-from console.files.state_dir import CONFLICTS, BusyError, OwnFiles, artifact_lock, sync_directory
+from console.files.state_dir import CONFLICTS, OwnFiles, artifact_lock
+from console.locks import BusyError
 from console.os_errors import hint, why
-
-__all__ = ["remove_for", "settle_removals"]
 
 DIRECTORY = "removals"
 _LOCK_WAIT = 30.0
@@ -60,10 +59,8 @@ def remove_for(root: Path, opened: OpenedFile, sealed: Path, digest: str, write:
     Raises ConflictError when the artifact is no longer what was opened, BusyError, OperationError, and what `write`
     raises.
     """
-    identity = opened.identity
-    status = (identity.device, identity.inode, identity.size, identity.modified_ns)
     place = os.path.relpath(sealed, root) if sealed.is_relative_to(root) else os.fspath(sealed)
-    removal = Removal(uuid.uuid4().hex[:16], opened.name, status, place, digest)
+    removal = Removal(uuid.uuid4().hex[:16], opened.name, opened.identity[:-1], place, digest)
     try:
         with OwnFiles(root, create=True) as own, artifact_lock(own, opened.name, wait=_LOCK_WAIT):
             _record(own, removal)
@@ -224,10 +221,9 @@ def _status_of(own: OwnFiles, path: str, name: str = "") -> Status | None:
 
 def _status_at(directory: int, name: str) -> Status | None:
     try:
-        found = os.stat(name, dir_fd=directory, follow_symlinks=False)
+        return identity_of(os.stat(name, dir_fd=directory, follow_symlinks=False))[:-1]
     except FileNotFoundError:
         return None
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _rename(directory: int, old: str, new: str) -> None:

@@ -8,12 +8,13 @@ import stat
 from contextlib import suppress
 from dataclasses import dataclass
 
+from console.durable import sync_directory
 from console.errors import ConflictError, OperationError
 from console.files import syscalls
-from console.files.digests import digest_at, exists
 from console.files.name_watch import NameWatch
 from console.files.opening import OpenedFile, is_still
-from console.files.state_dir import CONFLICTS, OwnFiles, sync_directory
+from console.files.snapshot import digest_at, exists
+from console.files.state_dir import CONFLICTS, OwnFiles
 from console.locks import locked
 from console.os_errors import unmapped_owner, why
 from console.versions import retention
@@ -26,7 +27,7 @@ _LOCK_WAIT = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where an operation happens: the artifact's directory and its name there."""
+    """Place of an operation: the artifact's directory and its name there."""
 
     own: OwnFiles
     directory: int

@@ -92,7 +92,7 @@ class Worker:
 
         `versions` are those that the file tells of itself, which every failure from here on names where they differ.
         `plan` tells where arrays lie, and `file` is what those are mapped from that are not in `fd` (see
-        `Snapshot.handed`). `opened` = `fd` holds what the file's compression held.
+        `Snapshot.load_fds`). `opened` = `fd` holds what the file's compression held.
 
         Phases are start, import, read (with its parts as `read.…`) and warm; `on_phase(phase, finished)` runs as
         each begins, with the milliseconds of those that have ended.

@@ -53,7 +53,7 @@ class Trained:
 class Candidate:
     """The current model as bytes, and how a new one is made of it: what the trainer needs to know.
 
-    `artifact` is what `Snapshot.handed` gives, `plan` goes with it.
+    `artifact` is what `Snapshot.load_fds` gives, `plan` goes with it.
     """
 
     artifact: tuple[int, ...]

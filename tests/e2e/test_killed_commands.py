@@ -17,7 +17,7 @@ import psutil
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 
-from console.trust.age_keys import generate_identity
+from console.trust.secret_files import generate_identity
 from tests.sweeping import points
 
 pytestmark = [

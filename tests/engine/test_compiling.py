@@ -9,8 +9,8 @@ import pytest
 
 from backends.core.inspection import GlobalRef
 from console.engine.rooms import Engine
+from console.inspection.libraries import may_compile
 from console.records import Inspection
-from console.serving.compiling import may_compile
 from tests.engine.conftest import model
 
 

@@ -17,7 +17,7 @@ from console.config import Settings
 from console.engine.rooms import Engine
 from console.errors import AccessDeniedError, ConsoleError, InputError, NeedsReviewError, OperationError
 from console.records import Json, Verdict, WorkerState
-from console.serving import slot
+from console.serving import replicas
 from tests.engine.conftest import model, until
 
 
@@ -115,8 +115,8 @@ async def test_a_killed_worker_is_explained_and_started_again(engine: Engine) ->
 
 
 async def test_a_worker_that_keeps_dying_is_left_alone(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slot, "BACKOFF_S", (0.0,))
-    monkeypatch.setattr(slot, "GIVE_UP_AFTER", 1)
+    monkeypatch.setattr(replicas, "BACKOFF_S", (0.0,))
+    monkeypatch.setattr(replicas, "GIVE_UP_AFTER", 1)
     for _ in range(2):
         await until(engine, lambda: (now := engine.models.view("a.joblib")) is None or now.state is WorkerState.READY)
         view = await engine.models.load("a.joblib")

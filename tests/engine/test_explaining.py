@@ -11,7 +11,7 @@ from typing import Any
 
 import joblib
 
-from console.catalog.catalog import row_of
+from console.catalog.listing import row_of
 from console.config import Settings
 from console.engine.rooms import Engine
 from console.records import Event, Explanation, Verdict

@@ -16,7 +16,8 @@ from console.engine.rooms import Engine
 from console.errors import AccessDeniedError, ConsoleError, OperationError
 from console.files.roots import place_of
 from console.files.state_dir import HISTORY, OwnFiles, artifact_key
-from console.versions.journal import MOST_TOLD, Operation, encode
+from console.versions.journal import MOST_TOLD
+from console.versions.operations import Operation, encode
 from console.versions.recovery import damaged, recover
 from tests.cli.conftest import run as run
 from tests.cli.running import Run

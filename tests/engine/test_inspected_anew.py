@@ -14,7 +14,7 @@ from console.config import Sealing, Settings
 from console.engine.rooms import Engine
 from console.errors import AccessDeniedError, InputError, OperationError
 from console.records import Verdict
-from console.trust import age_keys
+from console.trust import secret_files
 from tests.engine.conftest import until
 from tests.warm import Opening
 
@@ -76,7 +76,7 @@ async def test_before_anything_is_sealed_it_is_known_for_whom_and_with_what(
     engine = await opening(store, Settings(warm=False, sealing=Sealing(recipients=("age1x",))), watch=False)
     try:
         await engine.at_rest.check()
-        monkeypatch.setattr(age_keys, "find_spec", lambda _: None)
+        monkeypatch.setattr(secret_files, "find_spec", lambda _: None)
         with pytest.raises(OperationError, match="pyrage, which is not installed") as failed:
             await engine.at_rest.check()
         assert "pip install" in str(failed.value.hint)

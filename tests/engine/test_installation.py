@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import metadata
 from pathlib import Path
 
-from console.doctor.installation import installation, intruders
+from console.doctor.doctor import installation, intruders
 
 
 def install(where: Path, name: str, *files: str) -> None:

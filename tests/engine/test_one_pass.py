@@ -22,7 +22,7 @@ import pytest_asyncio
 from console.config import Settings
 from console.engine.rooms import Engine
 from console.errors import ConsoleError
-from console.files import freezing
+from console.inspection import inspecting
 from console.inspection.inspecting import plan_in
 from console.inspection.service import Judged
 from console.records import Inspection, Json, Verdict
@@ -99,16 +99,16 @@ async def test_a_worker_does_not_open_it_again(
     stored = COMPRESSIONS[compression](data)
     put(engine, stored)
     before = memories()
-    judged = await engine._facts.seal("m.joblib", to_load=True)
+    judged = await engine._facts.snapshot("m.joblib", to_load=True)
     assert judged.judgement.verdict is Verdict.SAFE
-    assert os.pread(judged.bytes.opened, len(data) + 1, 0) == data
+    assert os.pread(judged.bytes.decompressed_fd, len(data) + 1, 0) == data
     if judged.bytes.sealed:
         assert judged.bytes.digest == f"sha256:{hashlib.sha256(stored).hexdigest()}"
     phases, answer = await start(engine, judged)
     assert "read.decompress" not in phases
     assert memories() == before
-    again = await engine._facts.seal("m.joblib")
-    assert again.bytes.opened == -1
+    again = await engine._facts.snapshot("m.joblib")
+    assert again.bytes.decompressed_fd == -1
     phases, same = await start(engine, again)
     assert phases["read.decompress"] > 0
     assert answer == same == model().predict(ROW).tolist()
@@ -116,7 +116,7 @@ async def test_a_worker_does_not_open_it_again(
 
 async def test_it_needs_the_compressed_bytes_no_more(engine: Engine, joblib_bytes: bytes) -> None:
     put(engine, zlib.compress(joblib_bytes))
-    judged = await engine._facts.seal("m.joblib", to_load=True)
+    judged = await engine._facts.snapshot("m.joblib", to_load=True)
     put(engine, b"")
     empty = os.memfd_create("empty")
     for fd in (judged.bytes.fd, judged.bytes.skeleton):
@@ -129,13 +129,13 @@ async def test_it_needs_the_compressed_bytes_no_more(engine: Engine, joblib_byte
 
 async def test_nobody_can_change_what_was_opened(engine: Engine, joblib_bytes: bytes) -> None:
     put(engine, zlib.compress(joblib_bytes))
-    judged = await engine._facts.seal("m.joblib", to_load=True)
+    judged = await engine._facts.snapshot("m.joblib", to_load=True)
     with judged.bytes:
         with pytest.raises(OSError, match="Bad file descriptor"):
-            os.write(judged.bytes.opened, b"x")
+            os.write(judged.bytes.decompressed_fd, b"x")
         with pytest.raises(PermissionError):
-            os.open(f"/proc/self/fd/{judged.bytes.opened}", os.O_WRONLY | os.O_TRUNC)
-        again = os.open(f"/proc/self/fd/{judged.bytes.opened}", os.O_RDWR)
+            os.open(f"/proc/self/fd/{judged.bytes.decompressed_fd}", os.O_WRONLY | os.O_TRUNC)
+        again = os.open(f"/proc/self/fd/{judged.bytes.decompressed_fd}", os.O_RDWR)
         with pytest.raises(PermissionError):
             os.pwrite(again, b"x", 0)
         os.close(again)
@@ -153,8 +153,8 @@ async def test_memory_that_could_still_be_written_to_is_not_used(engine: Engine,
         return found
 
     engine._inspectors.plan = holding  # type: ignore[method-assign]
-    judged = await engine._facts.seal("m.joblib", to_load=True)
-    assert judged.bytes.opened == -1
+    judged = await engine._facts.snapshot("m.joblib", to_load=True)
+    assert judged.bytes.decompressed_fd == -1
     assert held[0][:] == joblib_bytes
     held[0][:] = bytes(len(joblib_bytes))
     held[0].close()
@@ -167,10 +167,10 @@ async def test_what_opens_to_too_much_is_opened_again(
     engine: Engine, joblib_bytes: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(engine, zlib.compress(joblib_bytes))
-    monkeypatch.setattr(freezing, "room", lambda: len(joblib_bytes) - 1)
+    monkeypatch.setattr(inspecting, "room", lambda: len(joblib_bytes) - 1)
     before = memories()
-    judged = await engine._facts.seal("m.joblib", to_load=True)
-    assert judged.bytes.opened == -1
+    judged = await engine._facts.snapshot("m.joblib", to_load=True)
+    assert judged.bytes.decompressed_fd == -1
     assert (await start(engine, judged))[0]["read.decompress"] > 0
     assert memories() == before
 
@@ -185,7 +185,7 @@ async def test_what_is_not_compressed_is_not_touched(engine: Engine, joblib_byte
         return await plan(fd, name, opened=opened, **more)
 
     engine._inspectors.plan = watched  # type: ignore[method-assign]
-    judged = await engine._facts.seal("m.joblib", to_load=True)
+    judged = await engine._facts.snapshot("m.joblib", to_load=True)
     judged.bytes.close()
     assert asked == [None]
 
@@ -223,8 +223,8 @@ async def test_odd_streams_are_judged_as_ever_and_leave_nothing(
     found = []
     for to_load in (False, True):
         engine._facts._plan = plan_in(engine._inspectors)
-        judged = await engine._facts.seal("m.joblib", to_load=to_load)
-        assert judged.bytes.opened == -1
+        judged = await engine._facts.snapshot("m.joblib", to_load=to_load)
+        assert judged.bytes.decompressed_fd == -1
         found.append((judged.inspection, judged.judgement, judged.bytes.plan))
         judged.bytes.close()
     assert found[0] == found[1]
@@ -287,10 +287,10 @@ async def test_a_compressed_file_that_is_swapped_all_the_time(race_engine: Engin
 
 @pytest.mark.parametrize("change", ["in place", "replaced", "linked", "truncated", "removed"])
 async def test_what_was_opened_is_loaded_after_the_file_changed(race_engine: Engine, twins: Twins, change: str) -> None:
-    judged = await race_engine._facts.seal("m.joblib", to_load=True)
+    judged = await race_engine._facts.snapshot("m.joblib", to_load=True)
     changed(twins, change)
     with judged.bytes:
-        assert judged.bytes.opened >= 0
+        assert judged.bytes.decompressed_fd >= 0
         found, _ = load_here(judged)
         assert found.predict(ROW).shape == (1,)
     assert not twins.marker.exists()

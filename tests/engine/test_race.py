@@ -98,8 +98,8 @@ async def engine(request: pytest.FixtureRequest, twins: Twins) -> AsyncIterator[
 def load_here(judged: Judged) -> Any:
     """What a worker does with the bytes it is handed."""
     assert judged.inspection is not None
-    opened = judged.bytes.opened >= 0
-    memory, *file = (judged.bytes.opened,) if opened else judged.bytes.handed
+    opened = judged.bytes.decompressed_fd >= 0
+    memory, *file = (judged.bytes.decompressed_fd,) if opened else judged.bytes.load_fds
     source = Frozen(memory, "m.joblib", judged.bytes.plan, *file, opened=opened)
     return registry.load(source, judged.inspection.format).model
 
@@ -107,7 +107,7 @@ def load_here(judged: Judged) -> Any:
 async def one_try(facts: InspectionService) -> str:
     """Judge what stands at the name, and load it if it is safe; what came of it in a word."""
     try:
-        judged = await facts.seal("m.joblib", to_load=True)
+        judged = await facts.snapshot("m.joblib", to_load=True)
     except ConsoleError as error:
         return error.code
     with judged.bytes:
@@ -164,7 +164,7 @@ async def worker_race(engine: Engine, twins: Twins, tries: int) -> None:
 
 async def test_the_evil_twin_would_leave_its_mark(engine: Engine, twins: Twins) -> None:
     twins.path.write_bytes(twins.evil.read_bytes())
-    judged = await engine._facts.seal("m.joblib")
+    judged = await engine._facts.snapshot("m.joblib")
     with judged.bytes:
         assert judged.judgement.verdict is Verdict.BLOCKED
         load_here(judged)
@@ -173,7 +173,7 @@ async def test_the_evil_twin_would_leave_its_mark(engine: Engine, twins: Twins) 
 
 @pytest.mark.parametrize("change", ["in place", "replaced", "linked", "truncated", "removed"])
 async def test_what_was_judged_is_loaded_after_the_file_changed(engine: Engine, twins: Twins, change: str) -> None:
-    judged = await engine._facts.seal("m.joblib")
+    judged = await engine._facts.snapshot("m.joblib")
     changed(twins, change)
     with judged.bytes:
         assert judged.judgement.verdict is Verdict.SAFE
@@ -203,14 +203,14 @@ def changed(twins: Twins, change: str) -> None:
 @pytest.mark.parametrize("engine", [0], indirect=True)
 async def test_the_digest_comes_first_where_the_policy_asks_for_it(engine: Engine, twins: Twins) -> None:
     engine._facts._digest_first = lambda: True
-    judged = await engine._facts.seal("m.joblib")
+    judged = await engine._facts.snapshot("m.joblib")
     judged.bytes.close()
     assert judged.bytes.digest == f"sha256:{hashlib.sha256(twins.good.read_bytes()).hexdigest()}"
 
 
 @pytest.mark.parametrize("engine", [0], indirect=True)
 async def test_a_digest_is_that_of_what_was_sealed(engine: Engine, twins: Twins) -> None:
-    judged = await engine._facts.seal("m.joblib")
+    judged = await engine._facts.snapshot("m.joblib")
     with judged.bytes:
         before = digest_of(judged.bytes)
         kept = os.stat(twins.path)
@@ -248,7 +248,7 @@ async def the_digest_comes_when_it_is_known(opened: Engine, twins: Twins) -> str
 
 
 async def a_worker_whose_file_changed_meanwhile_is_ended(opened: Engine, twins: Twins) -> None:
-    judged = await opened._facts.seal("m.joblib")
+    judged = await opened._facts.snapshot("m.joblib")
     changed(twins, "in place")
     with judged.bytes:
         started = await opened._starter._start("m.joblib", judged, "[0]", {}, lambda *_: None)
@@ -260,7 +260,7 @@ async def a_worker_whose_file_changed_meanwhile_is_ended(opened: Engine, twins: 
 
 
 async def a_file_that_shrank_before_it_was_loaded(opened: Engine, twins: Twins) -> None:
-    judged = await opened._facts.seal("m.joblib")
+    judged = await opened._facts.snapshot("m.joblib")
     changed(twins, "truncated")
     with judged.bytes, pytest.raises(ConflictError, match="shrank underneath"):
         await opened._starter.start_judged("m.joblib", judged, "[0]", {})

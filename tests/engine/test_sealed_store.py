@@ -19,9 +19,9 @@ from console.config import Sealing, Settings
 from console.errors import AccessDeniedError, ConsoleError, InputError, NeedsReviewError
 from console.files.opening import open_artifact
 from console.files.snapshot import digest_of
-from console.inspection.seen import SeenContents
+from console.inspection.previous_content import SeenContents
 from console.records import Json, Verdict
-from console.trust.age_keys import generate_identity
+from console.trust.secret_files import generate_identity
 from tests.engine.conftest import model, until
 from tests.warm import Opening
 

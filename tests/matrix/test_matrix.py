@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from console.inspection.libraries import may_compile
 from console.records import Evaluated
-from console.serving.compiling import may_compile
 from console.worker.answers import Loaded
 from console.worker.failures import ChildFailed, ChildRefused
 from console.worker.launcher import Launcher

@@ -14,7 +14,7 @@ from pathlib import Path
 from console.errors import ConsoleError
 from console.files import opening, snapshot
 from console.trust.audit import Audit
-from console.versions import leavings, publish, recovery
+from console.versions import publish, recovery
 from console.versions.remove import remove_for
 
 
@@ -34,7 +34,7 @@ def change(request: dict[str, str]) -> None:
     if request["action"] == "recover":
         recovery.recover(root)
     elif request["action"] == "settle":
-        leavings.settle(root)
+        recovery.settle(root)
     elif request["action"] == "seal":
         seal(root, request["path"], Path(request["content"]), promotion)
     elif request["action"] == "rollback":

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from console.catalog.catalog import Catalog, Changes
+from console.catalog.catalog import Catalog
+from console.catalog.listing import Changes
 from console.files.root_guard import StoreOffline
 from console.records import Artifact
 

@@ -16,9 +16,10 @@ from tests.store.conftest import PROJECT, needs_strace
 PUBLISH = """
 import sys
 from pathlib import Path
-from console.store import opening, publish, sealed
+from console.files import opening, snapshot
+from console.versions import publish
 root, new = Path(sys.argv[1]), Path(sys.argv[2])
-with opening.open_artifact(new.parent, new.name) as opened, sealed.seal(opened) as content:
+with opening.open_artifact(new.parent, new.name) as opened, snapshot.seal(opened) as content:
     publish.publish(root, "m.pkl", content, publish.Promotion("tester", "a test"), replaces=sys.argv[3])
 """
 

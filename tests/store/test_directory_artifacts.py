@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from console.catalog.catalog import Catalog, row_of
+from console.catalog.catalog import Catalog
 from console.catalog.index import Index
-from console.catalog.scanning import Tally, scan_beneath
+from console.catalog.listing import row_of
+from console.catalog.sweep import Tally, scan_beneath
 from console.catalog.watcher import Watcher
 from console.errors import ConflictError, InputError
 from console.files import directories, roots

@@ -12,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console.errors import OperationError
-from console.files.state_dir import BusyError, OwnFiles, artifact_key, artifact_lock, store_lock
+from console.files.state_dir import OwnFiles, artifact_key, artifact_lock, store_lock
+from console.locks import BusyError
 from console.versions import journal as journal_module
-from console.versions.journal import Journal, Operation, decode, encode
+from console.versions.journal import Journal
+from console.versions.operations import Operation, decode, encode
 
 A, B = "sha256:" + "a" * 64, "sha256:" + "b" * 64
 STEP = Operation("op1", "m.pkl", ".mc-op1.tmp", B, A, 2, 1, 1.5, "ann", "why", 3)

@@ -18,8 +18,9 @@ from pathlib import Path
 import pytest
 
 from console.catalog import watcher
-from console.catalog.catalog import Catalog, row_of
-from console.catalog.scanning import Tally, scan_beneath
+from console.catalog.catalog import Catalog
+from console.catalog.listing import row_of
+from console.catalog.sweep import Tally, scan_beneath
 from console.catalog.watcher import Watcher
 from console.errors import InputError
 from console.files import opening, roots, syscalls

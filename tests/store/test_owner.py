@@ -16,11 +16,12 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from console.errors import ConsoleError
-from console.store import opening, publish, sealed
+from console.files import opening, snapshot
+from console.versions import publish
 root = Path(sys.argv[1])
-with opening.open_artifact(root, "new") as opened, sealed.seal(opened) as content:
+with opening.open_artifact(root, "new") as opened, snapshot.seal(opened) as content:
     with opening.open_artifact(root, "m.pkl") as old:
-        replaces = sealed.digest_of(old)
+        replaces = snapshot.digest_of(old)
     try:
         publish.publish(root, "m.pkl", content, publish.Promotion("tester", "a test"), replaces=replaces)
     except ConsoleError as error:

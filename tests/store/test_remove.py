@@ -12,7 +12,7 @@ import pytest
 from console.errors import ConflictError
 from console.files import opening, snapshot
 from console.files.state_dir import OwnFiles
-from console.versions import leavings, remove
+from console.versions import recovery, remove
 from console.versions.remove import remove_for
 from tests.store.conftest import needs_strace
 from tests.store.test_publish_crash import CALLS, MOST
@@ -46,7 +46,7 @@ def check_settled(root: Path) -> None:
         assert holding(root, SEALED) == set()
     assert not [path for path in root.rglob("*") if path.name.endswith(".tmp")]
     assert not list((root / ".model-console/removals").glob("*"))
-    assert leavings.settle(root) == ((), [])
+    assert recovery.settle(root) == ((), [])
 
 
 @needs_strace
@@ -118,7 +118,7 @@ def test_without_the_sealed_file_the_open_one_stays(tmp_path: Path) -> None:
     root = tmp_path / "s"
     removal = begun(root)
     os.rename(root / PATH, root / "models" / removal.aside)
-    assert leavings.settle(root)[1] == [f"sealing {PATH} was interrupted; it is as it was before"]
+    assert recovery.settle(root)[1] == [f"sealing {PATH} was interrupted; it is as it was before"]
     assert (root / PATH).read_bytes() == PLAIN
 
 
@@ -128,7 +128,7 @@ def test_what_another_put_there_since_stays(tmp_path: Path) -> None:
     (root / f"{PATH}.age").write_bytes(SEALED)
     (root / "models" / "new").write_bytes(b"theirs")
     os.replace(root / "models" / "new", root / PATH)
-    assert leavings.settle(root)[1] == []
+    assert recovery.settle(root)[1] == []
     assert (root / PATH).read_bytes() == b"theirs"
     check = list((root / ".model-console/removals").iterdir())
     assert check == []
@@ -139,7 +139,7 @@ def test_a_record_of_somebody_else_removes_nothing(tmp_path: Path, monkeypatch: 
     begun(root)
     (root / f"{PATH}.age").write_bytes(SEALED)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another"))
-    assert leavings.settle(root) == ((), [])
+    assert recovery.settle(root) == ((), [])
     assert (root / PATH).read_bytes() == PLAIN
 
 
@@ -154,4 +154,4 @@ def test_a_file_that_changes_while_it_is_sealed_stays(tmp_path: Path) -> None:
     with opening.open_artifact(root, PATH) as opened, pytest.raises(ConflictError, match="changed meanwhile"):
         remove_for(root, opened, root / f"{PATH}.age", "sha256:" + "0" * 64, write)
     assert (root / PATH).read_bytes() == b"other"
-    assert leavings.settle(root) == ((), [])
+    assert recovery.settle(root) == ((), [])

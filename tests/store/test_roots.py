@@ -58,7 +58,7 @@ def test_who_may_not_write_is_told_so(store: Path) -> None:
     for directory in store.parents:
         if not directory.stat().st_mode & 0o001:
             os.chmod(directory, 0o755)
-    code = "import os,sys; os.setuid(65534); from pathlib import Path; from console.store import roots;"
+    code = "import os,sys; os.setuid(65534); from pathlib import Path; from console.files import roots;"
     code += f"print(roots.why_not_writable(Path({str(store)!r})))"
     # the modules are imported before the user changes, since the project itself may be private
     code = "import console.files.roots; " + code

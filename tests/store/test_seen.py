@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from console.inspection import seen
-from console.inspection.seen import Contents, SeenContents
+from console.inspection import previous_content
+from console.inspection.previous_content import Contents, SeenContents
 
 
 def test_what_was_put_is_there_in_the_next_session(tmp_path: Path) -> None:
@@ -59,9 +59,9 @@ def test_a_directory_nobody_may_write_is_no_trouble(tmp_path: Path) -> None:
 
 
 def test_it_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(seen, "PATHS_CAP", 2)
+    monkeypatch.setattr(previous_content, "PATHS_CAP", 2)
     known = SeenContents(tmp_path, tmp_path)
-    known.put([("long", Contents("x" * (seen.RECORD_CAP + 1)))])
+    known.put([("long", Contents("x" * (previous_content.RECORD_CAP + 1)))])
     assert known.get("long") is None
     known.put([(str(number), Contents("one")) for number in range(5)])
     assert sum(known.get(str(number)) is not None for number in range(5)) == 2

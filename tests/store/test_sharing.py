@@ -16,7 +16,8 @@ from console.files import opening, snapshot
 from console.files.state_dir import OwnFiles
 from console.trust.audit import AUDIT_FILE, Audit
 from console.versions import history, publish, recovery
-from console.versions.journal import Journal, Operation
+from console.versions.journal import Journal
+from console.versions.operations import Operation
 from tests.store.unprivileged import as_user, needs_root, public
 
 __all__ = ["public"]

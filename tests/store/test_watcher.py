@@ -17,10 +17,11 @@ from pathlib import Path
 import pytest
 
 from console.catalog import change_notifications, settling, watcher
-from console.catalog.catalog import Catalog, Changes
+from console.catalog.catalog import Catalog
 from console.catalog.change_notifications import Coverage
+from console.catalog.listing import Changes
 from console.catalog.watcher import Listener, Watcher
-from console.files import mounts
+from console.files import roots
 from console.records import Artifact
 
 MODEL = pickle.dumps({"a": list(range(20))}, 4)
@@ -356,8 +357,8 @@ def test_what_the_mount_table_says() -> None:
             "4 1 0:7 / /srvx rw - tmpfs none rw",
         ]
     )
-    assert mounts.file_system_of(Path("/etc"), table) == "ext4"
-    assert mounts.file_system_of(Path("/srv/a"), table) == "nfs4"
-    assert mounts.file_system_of(Path("/srv/my models/x"), table) == "fuse.sshfs"
-    assert mounts.file_system_of(Path("/srvx"), table) == "tmpfs"
-    assert [mounts.is_remote(kind) for kind in ("ext4", "nfs4", "fuse.sshfs", "tmpfs")] == [False, True, True, False]
+    assert roots.file_system_of(Path("/etc"), table) == "ext4"
+    assert roots.file_system_of(Path("/srv/a"), table) == "nfs4"
+    assert roots.file_system_of(Path("/srv/my models/x"), table) == "fuse.sshfs"
+    assert roots.file_system_of(Path("/srvx"), table) == "tmpfs"
+    assert [roots.is_remote(kind) for kind in ("ext4", "nfs4", "fuse.sshfs", "tmpfs")] == [False, True, True, False]

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from console.errors import InputError, OperationError
-from console.trust.audit import Audit, identity
+from console.trust.audit import Audit
+from console.trust.audit_records import identity
 
 DIGEST = "sha256:" + "cd" * 32
 HOUSE = Path(__file__).parents[2]

@@ -20,7 +20,8 @@ from console.records import Artifact, Change, Explanation, Judgement, Report, Ve
 from console.records.words import news
 from console.trust.content_diff import Seen, difference, from_json, seen_of, to_json
 from console.trust.explain import explain
-from console.trust.policy import Pin, Policy
+from console.trust.policy import Policy
+from console.trust.policy_file import Pin
 from console.trust.verdict import judge, judge_error
 from tests.hostile import SAMPLES, Sample
 from tests.inspecting import inspect_bytes

@@ -34,7 +34,8 @@ from backends.core.findings import FINDING_CODES, finding
 from backends.core.inspection import GlobalRef, Inspection
 from backends.core.source import Source
 from console.records import Judgement, Verdict
-from console.trust.policy import Pin, Policy
+from console.trust.policy import Policy
+from console.trust.policy_file import Pin
 from console.trust.verdict import (
     FINDING_VERDICTS,
     SEVERITY,

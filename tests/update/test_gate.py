@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console.recipes.recipe import Gate
-from console.records import Candidate, Quantiles
-from console.update.gate import Doubts, judge_gate, lower_is_better, main_metric
+from console.records import Candidate, Quantiles, lower_is_better
+from console.update.gate import Doubts, judge_gate, main_metric
 
 
 def side(p50: float | None = None, **metrics: float) -> Candidate:

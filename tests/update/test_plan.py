@@ -10,7 +10,7 @@ import pytest
 from console.errors import UsageError
 from console.recipes.recipe import Data, Recipe, Retrain
 from console.records import Mode
-from console.update.plan import plan_update
+from console.update.service import plan_update
 
 
 def test_everything_from_the_recipe() -> None:

@@ -1,13 +1,23 @@
-"""The library versions that a file was written with, as far as its bytes tell without being run."""
+"""Libraries that a file names: the versions it was written with, and whether any of them compiles code as it runs."""
 
 from __future__ import annotations
 
+import sys
 from importlib import metadata
 
 from console.library_versions import Versions
 from console.records import Inspection
 
-__all__ = ["versions_of"]
+WITHOUT = frozenset(
+    {"sklearn", "numpy", "scipy", "pandas", "joblib", "h5py", "pyarrow", "dateutil", "pytz", "copy_reg"}
+)
+"""Libraries that run where no memory is both written and executed, as the standard library does; proven by a test."""
+
+
+def may_compile(inspection: Inspection | None) -> bool:
+    """Whether something that the file names may have a compiler of its own, as numba and torch have."""
+    packages = {name.module.partition(".")[0] for name in inspection.names} if inspection is not None else set()
+    return not packages <= WITHOUT | sys.stdlib_module_names | {"__builtin__"}
 
 
 def versions_of(inspection: Inspection | None, python: str | None) -> Versions:
