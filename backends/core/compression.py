@@ -23,12 +23,13 @@ __all__ = [
     "COMPRESSIONS",
     "MAX_BYTES",
     "Opened",
+    "compressed",
+    "compression_of",
     "open_envelope",
     "open_head",
     "opened_until",
     "opener_of",
     "peek",
-    "sniff",
 ]
 
 COMPRESSIONS: tuple[str, ...] = ("zlib", "gzip", "bz2", "lzma", "xz", "lz4")
@@ -88,7 +89,7 @@ class _Zlib:
         return out
 
 
-def sniff(head: bytes) -> Optional[str]:
+def compression_of(head: bytes) -> Optional[str]:
     """The compression these first bytes announce (one of COMPRESSIONS, or "zfile" of joblib before 0.10), or None."""
     if head[:1] == b"\x78" and len(head) > 1 and int.from_bytes(head[:2], "big") % 31 == 0:
         return "zlib"
@@ -129,14 +130,23 @@ def opener_of(compression: str) -> Decompressor:
     raise Unsupported("compressed by joblib before 0.10 (ZF): load and save it again with a joblib of its time")
 
 
-_ERRORS = (zlib.error, lzma.LZMAError, OSError, ValueError, EOFError, RuntimeError)
+ERRORS = (zlib.error, lzma.LZMAError, OSError, ValueError, EOFError, RuntimeError)
+"""What decompressors raise on damaged data."""
+
+
+def compressed(data: bytes, compression: str) -> bytes:
+    """These bytes in one of COMPRESSIONS, as `gzip.open` and its like make it."""
+    if compression == "lzma":
+        return lzma.compress(data, format=lzma.FORMAT_ALONE)
+    codec: Any = importlib.import_module({"xz": "lzma", "lz4": "lz4.frame"}.get(compression, compression))
+    return bytes(codec.compress(data))
 
 
 def open_head(head: bytes, compression: str) -> Optional[bytes]:
     """The first bytes inside, as far as `head` allows; None when it tells nothing (or the codec is missing)."""
     try:
         opened = opener_of(compression).decompress(head, 4096)
-    except (*_ERRORS, Unsupported):
+    except (*ERRORS, Unsupported):
         return None
     return opened or None
 
@@ -150,7 +160,7 @@ def opened_until(head: bytes, compression: str) -> tuple[bytes, bool]:
     try:
         for at in range(len(head)):
             opened += decompressor.decompress(head[at : at + 1], 4096)
-    except _ERRORS:
+    except ERRORS:
         return opened, True
     return opened, False
 
@@ -158,7 +168,7 @@ def opened_until(head: bytes, compression: str) -> tuple[bytes, bool]:
 def peek(source: Source, length: int) -> tuple[Optional[str], bytes]:
     """The compression (None for none) and the first `length` bytes inside it. Raises Damaged, Unsupported, OSError."""
     head = source.read(0, length)
-    compression = sniff(head)
+    compression = compression_of(head)
     if compression is None:
         return None, head
     if compression == "zfile":
@@ -171,7 +181,7 @@ def peek(source: Source, length: int) -> tuple[Optional[str], bytes]:
         offset += len(data)
         try:
             opened += decompressor.decompress(data, length - len(opened))
-        except _ERRORS as error:
+        except ERRORS as error:
             if opened:
                 break
             raise Damaged(f"the {compression} compression is damaged: {error}", offset=0) from None
@@ -223,7 +233,7 @@ def open_envelope(source: Source, max_bytes: int = MAX_BYTES, into: Optional[int
     Nothing is copied where there is none. Damage, bombs and further members are findings of the result. Raises
     Unsupported, OSError.
     """
-    compression = None if source.opened else sniff(source.read(0, 16))
+    compression = None if source.opened else compression_of(source.read(0, 16))
     if compression is None:
         return Opened(source)
     decompressor = opener_of(compression)
@@ -254,7 +264,7 @@ def _decompress(source: Source, decompressor: Decompressor, opened: Opened, max_
             taken += len(data)
         try:
             out = decompressor.decompress(data, _CHUNK * 4)
-        except _ERRORS as error:
+        except ERRORS as error:
             opened.report("damaged-compression", f"the {opened.compression} stream is damaged: {error}", taken)
             return written
         written += write_all(fd, out)

@@ -78,7 +78,7 @@ def _is_tar(head: bytes) -> bool:
 
 def may_hold_archive(head: bytes) -> bool:
     """Whether a file with these first bytes (up to 4 KiB) is an archive, be it in a compression."""
-    compression = envelopes.sniff(head)
+    compression = envelopes.compression_of(head)
     opened = envelopes.open_head(head, compression) if compression else head
     return container(opened or b"") is not None
 

@@ -87,7 +87,7 @@ def inspect(source: Source) -> Inspection:
     token = _WORK.set(work)
     work.depth += 1
     try:
-        compression = envelopes.sniff(source.read(0, 16))
+        compression = envelopes.compression_of(source.read(0, 16))
         if compression is None:
             return _look(source, _Found(source.name, work))
         with archive_members.opened_stream(source, compression, work.bounds) as (inner, problem):

@@ -25,10 +25,10 @@ from backends.core.source import Source
 from backends.formats.hdf5.arrays import array_dtype, read_numbers, write_array
 from backends.formats.hdf5.frame import surrounded
 from backends.formats.hdf5.rebuild import is_known, parameters_of, rebuild, weights_of
-from backends.formats.hdf5.tree import Tree, damage_as_errors, open_tree, text_of
+from backends.formats.hdf5.tree import Tree, damage_as_errors, holds, open_tree, text_of
 from backends.formats.hdf5.write import create, library_versions
 
-__all__ = ["inspect", "is_weights", "load", "save"]
+__all__ = ["inspect", "load", "save", "sniff"]
 
 _NUMBERED = re.compile(r"(?:weights?|w|param|arr|layer)?_?(\d+)")
 _CLASS_KEYS = ("class", "model_class", "class_name")
@@ -37,13 +37,9 @@ _MAX_WEIGHTS = 10_000
 _MAX_LABELS = 100_000
 
 
-def is_weights(head: bytes, source: Source) -> bool:
+def sniff(head: bytes, source: Source) -> bool:
     """Whether there is a group `model/weights` that holds numbered arrays."""
-    try:
-        with open_tree(source) as tree, damage_as_errors():
-            return _is_weights(_inside(tree.file, "model", "weights"))
-    except Damaged:
-        return False
+    return holds(source, lambda tree: _is_weights(_inside(tree.file, "model", "weights")))
 
 
 def inspect(source: Source) -> Inspection:

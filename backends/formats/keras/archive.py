@@ -14,7 +14,7 @@ from backends.core.source import Source
 from backends.core.zip_inside import inspect_members
 from backends.core.zip_rules import check_contents, check_members, member_source, open_zip, read_member
 
-__all__ = ["Archive", "inspect_archive", "is_archive"]
+__all__ = ["Archive", "inspect", "sniff"]
 
 _MAX_TEXT = 64 * 1024 * 1024
 _TEXTS = ("config.json", "metadata.json")
@@ -29,7 +29,7 @@ class Archive(NamedTuple):
     weights: Inspection
 
 
-def is_archive(head: bytes, source: Source) -> bool:
+def sniff(head: bytes, source: Source) -> bool:
     """Whether it is a zip with a configuration and the metadata of Keras."""
     try:
         with source.file() as raw, zipfile.ZipFile(raw) as archive:
@@ -38,7 +38,14 @@ def is_archive(head: bytes, source: Source) -> bool:
         return False
 
 
-def inspect_archive(source: Source) -> Archive:
+def inspect(source: Source) -> Inspection:
+    """Layers, shapes, training configuration and weights. Raises Damaged, OSError."""
+    from backends.formats.keras.models import inspect_archive  # needs h5py, which telling zip archives apart does not
+
+    return inspect_archive(_read(source))
+
+
+def _read(source: Source) -> Archive:
     """Read an archive's parts without Keras. Raises Damaged for what no zip reader could open, OSError."""
     with open_zip(source) as archive:
         findings = [*check_members(source, archive), *check_contents(archive)]
@@ -56,8 +63,7 @@ def inspect_archive(source: Source) -> Archive:
             weights = Inspection(format="keras")
         else:
             reader = named("keras-weights" if name.endswith("h5") else "npz")
-            with member_source(source, archive, name) as member:
-                weights = reader.inspect(member)
+            weights = reader.inspect(member_source(source, archive, name))
     return Archive(
         config,
         metadata,

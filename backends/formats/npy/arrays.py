@@ -15,8 +15,7 @@ from backends.core.compression import MAX_BYTES, Opened, open_envelope
 from backends.core.errors import Damaged, NotLoadable
 from backends.core.findings import finding
 from backends.core.inspection import ArrayInfo, Finding, GlobalRef, Inspection, Json, ModelEntry
-from backends.core.memory import give_back, memory_file
-from backends.core.source import Source
+from backends.core.source import MemorySource, Source
 from backends.core.zip_inside import inspect_members
 from backends.core.zip_rules import check_contents, check_members, open_zip, read_member
 from backends.formats.npy.header import HEAD, MAGIC, NpyHeader, parse_header
@@ -183,20 +182,13 @@ def _member(found: _Found, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> b
 
 
 def _objects(found: _Found, archive: zipfile.ZipFile, info: zipfile.ZipInfo, header: NpyHeader, name: str) -> None:
-    """Walk the pickle inside a member, from a copy in anonymous memory."""
+    """Walk the pickle inside a member."""
     limit = min(_MAX_OBJECTS, MAX_BYTES)
     if info.file_size > limit:
         found.report("limit", f"{name}: {info.file_size} bytes of Python objects were not read", info.header_offset)
         return
-    data = read_member(archive, info, limit)
-    fd = memory_file("objects")
-    try:
-        with io.FileIO(fd, "wb", closefd=False) as file:
-            file.write(data)
-        walked = walk(Source(fd, name), offset=header.offset)
-        found.add_pickle(walked, read_facts(walked.roots), name, info.header_offset)
-    finally:
-        give_back(fd)
+    walked = walk(MemorySource(read_member(archive, info, limit), name), offset=header.offset)
+    found.add_pickle(walked, read_facts(walked.roots), name, info.header_offset)
 
 
 NPY, NPZ = _Npy(), _Npz()

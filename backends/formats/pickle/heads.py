@@ -66,7 +66,7 @@ STARTS = frozenset(code for code, opcode in OPCODES.items() if opcode.pops == 0 
 
 def may_hold_pickle(head: bytes, size: int) -> bool:
     """The same for bytes inside a file, most of which are numbers: also in a compression, also without a name."""
-    return may_be_pickle(head, size) or looks_like_nested_pickle(head) or envelopes.sniff(head) is not None
+    return may_be_pickle(head, size) or looks_like_nested_pickle(head) or envelopes.compression_of(head) is not None
 
 
 def _pass_argument(head: bytes, position: int, opcode: Opcode, size: int) -> Optional[int]:
