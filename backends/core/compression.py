@@ -1,4 +1,4 @@
-"""Compressed envelopes around a model file: told by their first bytes, opened once, under a size and ratio cap.
+"""Compression around a model file: told by their first bytes, opened once, under a size and ratio cap.
 
 The choice by first bytes is joblib's (joblib/compressor.py), made stricter where joblib looks at one byte only.
 """
@@ -25,7 +25,7 @@ __all__ = [
     "Opened",
     "compressed",
     "compression_of",
-    "open_envelope",
+    "decompressed",
     "open_head",
     "opened_until",
     "opener_of",
@@ -34,7 +34,7 @@ __all__ = [
 
 COMPRESSIONS: tuple[str, ...] = ("zlib", "gzip", "bz2", "lzma", "xz", "lz4")
 MAX_BYTES = 4 << 30
-"""The most bytes an envelope may open to."""
+"""The most bytes a compression may open to."""
 MAX_RATIO = 200
 """The most bytes out for a byte in, once FREE_BYTES are out."""
 FREE_BYTES = 64 << 20
@@ -50,7 +50,7 @@ _TRAILER = 64
 
 
 class Decompressor(Protocol):
-    """What opens one stream, in the manner of bz2 and lzma."""
+    """Decompressor of one stream, in the manner of bz2 and lzma."""
 
     @property
     def eof(self) -> bool: ...
@@ -108,7 +108,7 @@ def compression_of(head: bytes) -> Optional[str]:
 
 
 def opener_of(compression: str) -> Decompressor:
-    """What opens one stream of this compression; beside COMPRESSIONS, "deflate" without a frame. Raises Unopened."""
+    """The decompressor of one stream; beside COMPRESSIONS, "deflate" without a frame. Raises Unopened."""
     if compression == "deflate":
         return _Zlib(-zlib.MAX_WBITS)
     if compression == "zlib":
@@ -131,7 +131,7 @@ def opener_of(compression: str) -> Decompressor:
 
 
 ERRORS = (zlib.error, lzma.LZMAError, OSError, ValueError, EOFError, RuntimeError)
-"""What decompressors raise on damaged data."""
+"""Errors of decompressors on damaged data."""
 
 
 def compressed(data: bytes, compression: str) -> bytes:
@@ -193,9 +193,9 @@ def _next_chunk(source: Source, offset: int) -> bytes:
 
 
 class Opened:
-    """The bytes inside an envelope (the file's own bytes where there is none); a context manager.
+    """The bytes inside a compression (the file's own bytes where there is none); a context manager.
 
-    `complete` is false when the envelope could not be opened to its end; what came out before is still there, since
+    `complete` is false when the compression could not be opened to its end; what came out before is still there, since
     a reader that streams would have used it. `mapped` = somebody keeps a map of them.
     """
 
@@ -222,12 +222,12 @@ class Opened:
             give_back(self.source.fd, mapped=self.mapped)
 
     def report(self, code: str, detail: str, offset: int) -> None:
-        """Note something that kept the envelope from being opened as its writer would have it."""
+        """Note something that kept the compression from being opened as its writer would have it."""
         self.findings.append(finding(code, detail, offset))
         self.complete = False
 
 
-def open_envelope(source: Source, max_bytes: int = MAX_BYTES, into: Optional[int] = None) -> Opened:
+def decompressed(source: Source, max_bytes: int = MAX_BYTES, into: Optional[int] = None) -> Opened:
     """Open the compression around a file into anonymous memory, or `into` an empty file that stays the caller's.
 
     Nothing is copied where there is none. Damage, bombs and further members are findings of the result. Raises

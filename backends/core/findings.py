@@ -36,7 +36,7 @@ FINDING_CODES: tuple[FindingCode, ...] = (
     ),
     FindingCode("disguised-pickle", "evasion", "a pickle under a name that promises data without code"),
     FindingCode("polyglot", "evasion", "the same bytes are valid in two formats"),
-    # compressed envelopes
+    # compression
     FindingCode("decompression-bomb", "limit", "opens to more bytes than the limit or the ratio allows"),
     FindingCode("damaged-compression", "damaged", "the compressed stream is cut or its checksum is wrong"),
     FindingCode("several-members", "evasion", "more than one compressed member, or bytes after the last"),

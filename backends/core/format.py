@@ -138,7 +138,7 @@ class Format:
     includes: tuple[str, ...] = ()
     """Formats that are parts of honest files in this one: no file is taken for two formats because of them."""
     compressed: bool = False
-    """Whether its files may stand inside a compression, which `inspect` and `load` then open (`open_envelope`)."""
+    """Whether its files may stand inside a compression, which `inspect` and `load` then open (`decompressed`)."""
     compressions: tuple[str, ...] = ()
     """Compressions that nothing else uses: a file inside one is in this format."""
     content: str = ""

@@ -1,4 +1,4 @@
-"""What there is to say of a file in no known format, and of the extensions that formats are known by."""
+"""Errors for files in no known format, and the extensions that formats are known by."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ __all__ = ["Inside", "inspect_members"]
 
 
 class Inside(NamedTuple):
-    """What those members name, and what is remarkable about them."""
+    """Names and findings of those members."""
 
     names: tuple[GlobalRef, ...]
     findings: tuple[Finding, ...]

@@ -1,4 +1,4 @@
-"""What an honest zip archive looks like; two readers that disagree on an archive are how payloads hide.
+"""Rules of an honest zip archive; two readers that disagree on an archive are how payloads hide.
 
 Format: PKWARE APPNOTE 6.3.10. The directory is read by zipfile; members are compared with it and nothing is extracted.
 """

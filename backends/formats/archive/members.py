@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Callable, Optional, cast
 
-from backends.core import compression as envelopes
+from backends.core import compression as compressions
 from backends.core.errors import Damaged, Unopened
 from backends.core.findings import finding
 from backends.core.inspection import Finding
@@ -137,15 +137,15 @@ class Member:
                     raise Damaged(f"it is cut off after {offset} bytes")
             try:
                 out = decompressor.decompress(data, most)
-            except envelopes.ERRORS as error:
+            except compressions.ERRORS as error:
                 raise Damaged(f"its compression is damaged: {error}") from None
             if out:
                 yield out
 
-    def _opener(self) -> tuple[envelopes.Decompressor, bytes, int]:
+    def _opener(self) -> tuple[compressions.Decompressor, bytes, int]:
         """What opens it, what has to be fed to that first, and where its own bytes start. Raises Unopened."""
         if self.method == zipfile.ZIP_DEFLATED:
-            return envelopes.opener_of("deflate"), b"", 0
+            return compressions.opener_of("deflate"), b"", 0
         if self.method == zipfile.ZIP_BZIP2:
             return bz2.BZ2Decompressor(), b"", 0
         if self.method == zipfile.ZIP_LZMA:
@@ -223,10 +223,10 @@ def _open_streams(source: Source, compression: str, fd: int, bounds: Bounds) -> 
     taken = written = 0
     while taken < source.size:
         rest = source.read(taken, _BLOCK)
-        if taken and envelopes.compression_of(rest) != compression:
+        if taken and compressions.compression_of(rest) != compression:
             more = f"{source.size - taken} bytes follow the {compression} stream"
             return finding("trailing-bytes", more, taken) if rest.strip(b"\0") else None
-        decompressor = envelopes.opener_of(compression)
+        decompressor = compressions.opener_of(compression)
         while not decompressor.eof:
             data = source.read(taken, _CHUNK) if decompressor.needs_input else b""
             if decompressor.needs_input and not data:
@@ -234,7 +234,7 @@ def _open_streams(source: Source, compression: str, fd: int, bounds: Bounds) -> 
             taken += len(data)
             try:
                 written += write_all(fd, decompressor.decompress(data, 4 * _CHUNK))
-            except envelopes.ERRORS as error:
+            except compressions.ERRORS as error:
                 return finding("damaged-compression", f"the {compression} stream is damaged: {error}", taken)
             over = bounds(taken, written)
             if over:

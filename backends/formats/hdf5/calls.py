@@ -1,4 +1,4 @@
-"""What the project's own HDF5 layout may call with which arguments: what its writer writes, and nothing else.
+"""Calls that the project's own HDF5 layout may hold, with their arguments: those of its writer, and no others.
 
 A name on the list is no harm, but numpy and Cython believe what they are told: how long an array is, that bytes are the
 addresses of objects, how many outputs a tree has. What is written differently is told, and not loaded.
@@ -23,7 +23,7 @@ _MAX_NUMBER = 1 << 31
 
 
 def odd_nodes(root: Node) -> Iterator[tuple[str, Node]]:
-    """What is odd, in words, and where. Reads headers alone. Raises Damaged for a tuple that lacks an item."""
+    """Odd calls and dtypes, in words, and where. Reads headers alone. Raises Damaged for a tuple that lacks an item."""
     for node in root.below():
         odd = _odd(node)
         if odd:

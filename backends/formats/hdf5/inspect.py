@@ -101,7 +101,7 @@ def _left_out(models: int, arrays: int) -> dict[str, Json]:
 
 
 class _Facts:
-    """What the nodes of one file tell."""
+    """Facts that the nodes of one file tell."""
 
     def __init__(self, tree: Tree, root: Node) -> None:
         self._tree = tree
@@ -118,7 +118,7 @@ class _Facts:
         return list(found.values())
 
     def unlisted(self) -> list[tuple[str, Node]]:
-        """What loading would refuse to import, and where it is first named."""
+        """Names that loading would refuse to import, and where it is first named."""
         found: dict[str, Node] = {}
         for node in self._root.below():
             if node.kind in _ROLES and not is_allowed(_ROLES[node.kind], node.name):
@@ -226,7 +226,7 @@ class _Facts:
         return [_plain_words(item) for item in (read.tolist() if dataset.ndim else [read.item()])]
 
     def signature(self, model: Optional[ModelEntry]) -> Signature:
-        """What goes in and out of a model, looked up where wrappers keep it: first step, last step, inner estimator."""
+        """Inputs and outputs of a model, looked up where wrappers keep it: first step, last step, inner estimator."""
         if model is None:
             return Signature()
         node = self._places[model.at]

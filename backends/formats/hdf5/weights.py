@@ -2,7 +2,7 @@
 group `model/weights`, and the dotted `class` that rebuilds the model in an attribute of `/model` or of the root.
 
 `parameters` (JSON) beside `class` are the constructor's arguments. Which weight is which fitted attribute follows from
-the class alone (`hdf5_rebuild`); a classifier's labels are `classes`, a dataset or attribute beside the weights, else
+the class alone (`rebuild`); a classifier's labels are `classes`, a dataset or attribute beside the weights, else
 0, 1, 2 and so on.
 """
 
@@ -90,7 +90,7 @@ def load(source: Source, at: str = "") -> LoadedModel:
 
 
 def save(model: Any, fd: int, **options: Any) -> None:
-    """Write the weights of one of the classes that `hdf5_rebuild` knows. Raises NotLoadable, OSError."""
+    """Write the weights of one of the classes that `rebuild` knows. Raises NotLoadable, OSError."""
     dotted, weights = weights_of(model)
     parameters = json.dumps(parameters_of(model))
     labels = getattr(model, "classes_", None)
@@ -111,7 +111,7 @@ def _array(dataset: Any, source: Source) -> Any:
 
 
 class _Stored(NamedTuple):
-    """What a file says: the weights' datasets in order, and what stands beside them."""
+    """Content of a file: the weights' datasets in order, and what stands beside them."""
 
     weights: list[Any]
     class_name: Optional[str]

@@ -17,7 +17,6 @@ from backends.core.inspection import ArrayInfo, Inspection, Json, Signature
 from backends.core.source import Source
 from backends.formats.hdf5.frame import surrounded
 from backends.formats.hdf5.tree import Tree, damage_as_errors, holds, open_tree, text_of
-from backends.formats.keras.archive import Archive
 from backends.formats.keras.config import KerasModel, find_code, read_config, read_training
 from backends.formats.keras.weights import has_weights, layer_of, read_weights, snake_case, weights_row
 
@@ -67,9 +66,8 @@ class _KerasWeights:
         return surrounded(source, replace(found, n_weights=_count(by_layer)))
 
 
-def inspect_archive(archive: Archive) -> Inspection:
+def inspect_archive(config: str, metadata: str, weights: Inspection) -> Inspection:
     """The facts of a `.keras` zip: `metadata.json`, `config.json` and `model.weights.h5` or `.npz`. Raises Damaged."""
-    config, metadata, weights = archive
     whole = _json(config, "config.json")
     model = read_config(whole)
     told = _json(metadata, "metadata.json")

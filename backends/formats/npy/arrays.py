@@ -11,7 +11,7 @@ import zipfile
 from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
-from backends.core.compression import MAX_BYTES, Opened, open_envelope
+from backends.core.compression import MAX_BYTES, Opened, decompressed
 from backends.core.errors import Damaged, NotLoadable
 from backends.core.findings import finding
 from backends.core.inspection import ArrayInfo, Finding, GlobalRef, Inspection, Json, ModelEntry
@@ -31,7 +31,7 @@ _FAR = 1 << 20
 
 @dataclass
 class _Found:
-    """What the arrays of one file add up to."""
+    """Sum of the arrays of one file."""
 
     arrays: list[ArrayInfo] = field(default_factory=list)
     names: list[GlobalRef] = field(default_factory=list)
@@ -92,7 +92,7 @@ class _Npy:
 
     def inspect(self, source: Source) -> Inspection:
         """Shape, dtype and size, and what an array of objects holds. Raises Damaged, Unsupported, OSError."""
-        with open_envelope(source) as opened:
+        with decompressed(source) as opened:
             inner, found = opened.source, _Found()
             header = parse_header(inner.read(0, HEAD))
             if header.dtype.objects:
@@ -132,7 +132,7 @@ class _Npz:
 
     def inspect(self, source: Source) -> Inspection:
         """Every array of the archive. Raises Damaged, Unsupported, OSError."""
-        with open_envelope(source) as opened, open_zip(opened.source) as archive:
+        with decompressed(source) as opened, open_zip(opened.source) as archive:
             found = _Found(findings=[*check_members(opened.source, archive), *check_contents(archive)])
             found.complete = not found.findings
             infos = archive.infolist()

@@ -25,7 +25,7 @@ _PYTHON_2_LONG = re.compile(r"(?<=[0-9])L(?=[,)\s])")
 
 @dataclass(frozen=True)
 class NpyHeader:
-    """What a header says: `offset` is where the data starts, `nbytes` how long it must be (unless it is objects)."""
+    """Dtype, shape and order; `offset` is where the data starts, `nbytes` its length (unless it is objects)."""
 
     dtype: DType
     shape: tuple[int, ...]

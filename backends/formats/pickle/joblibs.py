@@ -7,7 +7,7 @@ import os
 import time
 from typing import Any
 
-from backends.core.compression import compression_of, open_envelope
+from backends.core.compression import compression_of, decompressed
 from backends.core.errors import Damaged, NotLoadable
 from backends.core.format import LoadedModel
 from backends.core.frozen import Frozen, private_map
@@ -27,7 +27,7 @@ def sniff(head: bytes, source: Source) -> bool:
     """Whether arrays stand between the opcodes; takes a walk of the whole stream to know."""
     if compression_of(source.read(0, 16)) == "zfile":
         return True
-    with open_envelope(source) as opened:
+    with decompressed(source) as opened:
         return walk(opened.source).joblib
 
 
@@ -53,7 +53,7 @@ def load(source: Source, at: str = "") -> LoadedModel:
 
 def _load_planned(source: Frozen, at: str) -> LoadedModel:
     started = time.perf_counter()
-    with open_envelope(source) as opened:
+    with decompressed(source) as opened:
         if not opened.complete:
             raise NotLoadable(f"the {opened.compression} compression cannot be opened whole")
         opened.mapped = True

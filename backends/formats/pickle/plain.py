@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from typing import Any, Optional
 
-from backends.core.compression import COMPRESSIONS, Opened, compressed, compression_of, open_envelope
+from backends.core.compression import COMPRESSIONS, Opened, compressed, compression_of, decompressed
 from backends.core.errors import NoModel, NotLoadable
 from backends.core.findings import finding
 from backends.core.format import LoadedModel
@@ -51,7 +51,7 @@ def inspect_pickle(source: Source, budget: Optional[Budget] = None) -> Inspectio
                 finding("legacy-zfile", "compressed by joblib before 0.10; save it again with a newer joblib", 0),
             ),
         )
-    with open_envelope(source, into=source.into) as opened, no_collection():
+    with decompressed(source, into=source.into) as opened, no_collection():
         walked = walk(opened.source, budget)
         if source.plan is not None:
             source.plan = plan_of(walked, opened.compression is not None)
@@ -115,7 +115,7 @@ def load(source: Source, at: str = "") -> LoadedModel:
     Raises NotLoadable for a place that is not there, and whatever the classes in the file raise.
     """
     started = time.perf_counter()
-    with open_envelope(source) as opened:
+    with decompressed(source) as opened:
         if not opened.complete:
             raise NotLoadable(f"the {opened.compression} compression cannot be opened whole")
         after = time.perf_counter()

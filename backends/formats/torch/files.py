@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, Optional
 
-from backends.core.compression import open_envelope
+from backends.core.compression import decompressed
 from backends.core.errors import Damaged
 from backends.core.findings import finding
 from backends.core.inspection import ArrayInfo, Finding, Inspection, Json
@@ -100,7 +100,7 @@ def sniff(head: bytes, source: Source) -> bool:
 
 def inspect(source: Source) -> Inspection:
     """Names, tensors and everything odd. Raises Damaged, Unsupported, OSError."""
-    with open_envelope(source) as opened:
+    with decompressed(source) as opened:
         legacy = is_legacy(opened.source.read(0, 64))
         inspection = _legacy(opened.source) if legacy else _archive(opened.source)
         return replace(
