@@ -34,7 +34,7 @@ TOY_MODELS = (
 )
 """What libraries warn of when models are fitted in no time, or are of a kind that has been renamed meanwhile."""
 
-hypothesis.settings.register_profile("everyday", derandomize=True)
+hypothesis.settings.register_profile("everyday", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("everyday")
 
 

@@ -191,7 +191,7 @@ VALUES = st.recursive(
 
 @pytest.mark.parametrize("record", [Settings, Tables, PolicyTables])
 @given(data=st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_whatever_stands_in_a_file_is_the_record_or_told_in_a_sentence(record: Any, data: st.DataObject) -> None:
     tables = {key: data.draw(tables_of(hint)) for key, hint in get_type_hints(record).items()}
     only = data.draw(st.sampled_from([*tables]))

@@ -1,1 +1,1 @@
-"""What all model formats share: descriptors, sources, inspections, findings, compression, load plans."""
+"""Code that all model formats share: descriptors, sources, inspections, findings, compression, load plans."""

@@ -1,4 +1,4 @@
-"""Compressed envelopes around a model file: told by their first bytes, opened once, under a size and ratio cap.
+"""Compression around a model file: told by their first bytes, opened once, under a size and ratio cap.
 
 The choice by first bytes is joblib's (joblib/compressor.py), made stricter where joblib looks at one byte only.
 """
@@ -23,17 +23,18 @@ __all__ = [
     "COMPRESSIONS",
     "MAX_BYTES",
     "Opened",
-    "open_envelope",
+    "compressed",
+    "compression_of",
+    "decompressed",
     "open_head",
     "opened_until",
     "opener_of",
     "peek",
-    "sniff",
 ]
 
 COMPRESSIONS: tuple[str, ...] = ("zlib", "gzip", "bz2", "lzma", "xz", "lz4")
 MAX_BYTES = 4 << 30
-"""The most bytes an envelope may open to."""
+"""The most bytes a compression may open to."""
 MAX_RATIO = 200
 """The most bytes out for a byte in, once FREE_BYTES are out."""
 FREE_BYTES = 64 << 20
@@ -49,7 +50,7 @@ _TRAILER = 64
 
 
 class Decompressor(Protocol):
-    """What opens one stream, in the manner of bz2 and lzma."""
+    """Decompressor of one stream, in the manner of bz2 and lzma."""
 
     @property
     def eof(self) -> bool: ...
@@ -88,7 +89,7 @@ class _Zlib:
         return out
 
 
-def sniff(head: bytes) -> Optional[str]:
+def compression_of(head: bytes) -> Optional[str]:
     """The compression these first bytes announce (one of COMPRESSIONS, or "zfile" of joblib before 0.10), or None."""
     if head[:1] == b"\x78" and len(head) > 1 and int.from_bytes(head[:2], "big") % 31 == 0:
         return "zlib"
@@ -107,7 +108,7 @@ def sniff(head: bytes) -> Optional[str]:
 
 
 def opener_of(compression: str) -> Decompressor:
-    """What opens one stream of this compression; beside COMPRESSIONS, "deflate" without a frame. Raises Unopened."""
+    """The decompressor of one stream; beside COMPRESSIONS, "deflate" without a frame. Raises Unopened."""
     if compression == "deflate":
         return _Zlib(-zlib.MAX_WBITS)
     if compression == "zlib":
@@ -129,14 +130,23 @@ def opener_of(compression: str) -> Decompressor:
     raise Unsupported("compressed by joblib before 0.10 (ZF): load and save it again with a joblib of its time")
 
 
-_ERRORS = (zlib.error, lzma.LZMAError, OSError, ValueError, EOFError, RuntimeError)
+ERRORS = (zlib.error, lzma.LZMAError, OSError, ValueError, EOFError, RuntimeError)
+"""Errors of decompressors on damaged data."""
+
+
+def compressed(data: bytes, compression: str) -> bytes:
+    """These bytes in one of COMPRESSIONS, as `gzip.open` and its like make it."""
+    if compression == "lzma":
+        return lzma.compress(data, format=lzma.FORMAT_ALONE)
+    codec: Any = importlib.import_module({"xz": "lzma", "lz4": "lz4.frame"}.get(compression, compression))
+    return bytes(codec.compress(data))
 
 
 def open_head(head: bytes, compression: str) -> Optional[bytes]:
     """The first bytes inside, as far as `head` allows; None when it tells nothing (or the codec is missing)."""
     try:
         opened = opener_of(compression).decompress(head, 4096)
-    except (*_ERRORS, Unsupported):
+    except (*ERRORS, Unsupported):
         return None
     return opened or None
 
@@ -150,7 +160,7 @@ def opened_until(head: bytes, compression: str) -> tuple[bytes, bool]:
     try:
         for at in range(len(head)):
             opened += decompressor.decompress(head[at : at + 1], 4096)
-    except _ERRORS:
+    except ERRORS:
         return opened, True
     return opened, False
 
@@ -158,7 +168,7 @@ def opened_until(head: bytes, compression: str) -> tuple[bytes, bool]:
 def peek(source: Source, length: int) -> tuple[Optional[str], bytes]:
     """The compression (None for none) and the first `length` bytes inside it. Raises Damaged, Unsupported, OSError."""
     head = source.read(0, length)
-    compression = sniff(head)
+    compression = compression_of(head)
     if compression is None:
         return None, head
     if compression == "zfile":
@@ -171,7 +181,7 @@ def peek(source: Source, length: int) -> tuple[Optional[str], bytes]:
         offset += len(data)
         try:
             opened += decompressor.decompress(data, length - len(opened))
-        except _ERRORS as error:
+        except ERRORS as error:
             if opened:
                 break
             raise Damaged(f"the {compression} compression is damaged: {error}", offset=0) from None
@@ -183,9 +193,9 @@ def _next_chunk(source: Source, offset: int) -> bytes:
 
 
 class Opened:
-    """The bytes inside an envelope (the file's own bytes where there is none); a context manager.
+    """The bytes inside a compression (the file's own bytes where there is none); a context manager.
 
-    `complete` is false when the envelope could not be opened to its end; what came out before is still there, since
+    `complete` is false when the compression could not be opened to its end; what came out before is still there, since
     a reader that streams would have used it. `mapped` = somebody keeps a map of them.
     """
 
@@ -212,18 +222,18 @@ class Opened:
             give_back(self.source.fd, mapped=self.mapped)
 
     def report(self, code: str, detail: str, offset: int) -> None:
-        """Note something that kept the envelope from being opened as its writer would have it."""
+        """Note something that kept the compression from being opened as its writer would have it."""
         self.findings.append(finding(code, detail, offset))
         self.complete = False
 
 
-def open_envelope(source: Source, max_bytes: int = MAX_BYTES, into: Optional[int] = None) -> Opened:
+def decompressed(source: Source, max_bytes: int = MAX_BYTES, into: Optional[int] = None) -> Opened:
     """Open the compression around a file into anonymous memory, or `into` an empty file that stays the caller's.
 
     Nothing is copied where there is none. Damage, bombs and further members are findings of the result. Raises
     Unsupported, OSError.
     """
-    compression = None if source.opened else sniff(source.read(0, 16))
+    compression = None if source.opened else compression_of(source.read(0, 16))
     if compression is None:
         return Opened(source)
     decompressor = opener_of(compression)
@@ -254,7 +264,7 @@ def _decompress(source: Source, decompressor: Decompressor, opened: Opened, max_
             taken += len(data)
         try:
             out = decompressor.decompress(data, _CHUNK * 4)
-        except _ERRORS as error:
+        except ERRORS as error:
             opened.report("damaged-compression", f"the {opened.compression} stream is damaged: {error}", taken)
             return written
         written += write_all(fd, out)

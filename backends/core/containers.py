@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Optional
 
-from backends.core import compression as envelopes
+from backends.core import compression as compressions
 from backends.core.source import Source
 
 __all__ = [
@@ -78,8 +78,8 @@ def _is_tar(head: bytes) -> bool:
 
 def may_hold_archive(head: bytes) -> bool:
     """Whether a file with these first bytes (up to 4 KiB) is an archive, be it in a compression."""
-    compression = envelopes.sniff(head)
-    opened = envelopes.open_head(head, compression) if compression else head
+    compression = compressions.compression_of(head)
+    opened = compressions.open_head(head, compression) if compression else head
     return container(opened or b"") is not None
 
 

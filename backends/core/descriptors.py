@@ -44,7 +44,7 @@ def why_not_loadable(name: str) -> str:
 
 
 def title_of(head: bytes) -> Optional[str]:
-    """What a file is whose first bytes are the magic number of a format; None where they are none's."""
+    """Title of the format whose magic number these first bytes are; None where they are none's."""
     if len(head) < _LEAST:
         return None
     for each in built_in():

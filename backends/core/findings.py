@@ -1,7 +1,7 @@
 """The closed list of what a backend can find remarkable in a file.
 
 A backend reports; it never judges. `kind` says what sort of fact a code is, so that a policy has something to fall
-back on: "damaged" (the bytes are broken), "deceit" (honest writers never produce it), "limit" (a budget ran out
+back on: "damaged" (the bytes are broken), "evasion" (honest writers never produce it), "limit" (a budget ran out
 before the end), "code" (it can run or read something by itself), "note" (worth showing).
 """
 
@@ -34,43 +34,43 @@ FINDING_CODES: tuple[FindingCode, ...] = (
     FindingCode(
         "third-party-format", "code", "read by code that another distribution brings, which nobody reviewed here"
     ),
-    FindingCode("disguised-pickle", "deceit", "a pickle under a name that promises data without code"),
-    FindingCode("polyglot", "deceit", "the same bytes are valid in two formats"),
-    # compressed envelopes
+    FindingCode("disguised-pickle", "evasion", "a pickle under a name that promises data without code"),
+    FindingCode("polyglot", "evasion", "the same bytes are valid in two formats"),
+    # compression
     FindingCode("decompression-bomb", "limit", "opens to more bytes than the limit or the ratio allows"),
     FindingCode("damaged-compression", "damaged", "the compressed stream is cut or its checksum is wrong"),
-    FindingCode("several-members", "deceit", "more than one compressed member, or bytes after the last"),
+    FindingCode("several-members", "evasion", "more than one compressed member, or bytes after the last"),
     FindingCode("legacy-zfile", "note", "compressed by joblib before 0.10; convert it with an old joblib"),
     # pickle streams
     FindingCode("several-pickles", "note", "more than one pickle in the file"),
-    FindingCode("frame", "deceit", "a frame that the two CPython unpicklers would read differently"),
-    FindingCode("protocol", "deceit", "a protocol mark in the middle of a stream"),
-    FindingCode("odd-name", "deceit", "a global whose name holds unusual characters"),
-    FindingCode("odd-literal", "deceit", "a number or string spelled as no pickler writes it"),
-    FindingCode("computed-name", "deceit", "a global whose name is no plain string"),
-    FindingCode("computed-callee", "deceit", "calls something that was computed instead of named"),
+    FindingCode("frame", "evasion", "a frame that the two CPython unpicklers would read differently"),
+    FindingCode("protocol", "evasion", "a protocol mark in the middle of a stream"),
+    FindingCode("odd-name", "evasion", "a global whose name holds unusual characters"),
+    FindingCode("odd-literal", "evasion", "a number or string spelled as no pickler writes it"),
+    FindingCode("computed-name", "evasion", "a global whose name is no plain string"),
+    FindingCode("computed-callee", "evasion", "calls something that was computed instead of named"),
     FindingCode("odd-call", "code", "calls a known name otherwise than picklers are known to"),
-    FindingCode("odd-build", "deceit", "sets the state of something that is not a new object"),
+    FindingCode("odd-build", "evasion", "sets the state of something that is not a new object"),
     FindingCode("method-override", "code", "the state of an object replaces one of its methods"),
-    FindingCode("extension-registry", "deceit", "names a global by a number of the copyreg registry"),
+    FindingCode("extension-registry", "evasion", "names a global by a number of the copyreg registry"),
     FindingCode("persistent-id", "code", "refers to something outside the pickle"),
     FindingCode("nested-pickle", "code", "bytes that are themselves a pickle"),
-    FindingCode("exponential", "deceit", "shared tuples that unfold to an exponential size"),
+    FindingCode("exponential", "evasion", "shared tuples that unfold to an exponential size"),
     FindingCode("out-of-band", "damaged", "refers to buffers that are not in the file"),
     # arrays
-    FindingCode("raw-span", "deceit", "raw array bytes that break joblib's layout"),
+    FindingCode("raw-span", "evasion", "raw array bytes that break joblib's layout"),
     FindingCode("legacy-wrapper", "code", "an array that is read from another file, wherever that lies"),
     FindingCode("legacy-companion", "code", "an array that joblib before 0.10 keeps in a file beside this one"),
-    FindingCode("array-size", "deceit", "an array announces more bytes than the file has"),
+    FindingCode("array-size", "evasion", "an array announces more bytes than the file has"),
     FindingCode("array-header", "damaged", "the header of a numpy file is not valid"),
     FindingCode("object-array", "note", "an array of Python objects: a pickle inside"),
     # zip containers
-    FindingCode("duplicate-member", "deceit", "two members of an archive have the same name"),
-    FindingCode("member-mismatch", "deceit", "an archive's directory and its members disagree"),
-    FindingCode("encrypted-member", "deceit", "a member of an archive claims to be encrypted"),
-    FindingCode("unsafe-path", "deceit", "a member of an archive leads out of it or is a link"),
+    FindingCode("duplicate-member", "evasion", "two members of an archive have the same name"),
+    FindingCode("member-mismatch", "evasion", "an archive's directory and its members disagree"),
+    FindingCode("encrypted-member", "evasion", "a member of an archive claims to be encrypted"),
+    FindingCode("unsafe-path", "evasion", "a member of an archive leads out of it or is a link"),
     FindingCode("unread-member", "code", "a member of an archive that belongs to nothing in it"),
-    FindingCode("prefix-data", "deceit", "bytes before the first member of an archive"),
+    FindingCode("prefix-data", "evasion", "bytes before the first member of an archive"),
     # archives of files
     FindingCode("unopened", "limit", "something in an archive could not be opened, so it was not looked at"),
     # PyTorch files
@@ -83,7 +83,7 @@ FINDING_CODES: tuple[FindingCode, ...] = (
     FindingCode("hdf5-virtual", "code", "an array put together from other arrays, perhaps of other files"),
     FindingCode("hdf5-link", "note", "a link inside the file that was not followed"),
     FindingCode("hdf5-hard-link", "note", "a second name of an object that has a place already"),
-    FindingCode("hdf5-shape-bomb", "deceit", "an array announces far more bytes than are stored"),
+    FindingCode("hdf5-shape-bomb", "evasion", "an array announces far more bytes than are stored"),
     FindingCode("hdf5-filter", "note", "an array is compressed with a filter that is not installed"),
     FindingCode("hdf5-unlisted-name", "code", "names a class or function that the HDF5 layouts do not build"),
     FindingCode("hdf5-layout", "damaged", "the file breaks the layout that it announces"),
@@ -91,7 +91,7 @@ FINDING_CODES: tuple[FindingCode, ...] = (
     FindingCode("keras-foreign", "code", "a Keras object whose class is not part of Keras"),
     FindingCode("onnx-custom-operator", "code", "an operator that native code outside of the runtime answers"),
     FindingCode("onnx-external-data", "code", "weights that lie in another file beside the model"),
-    FindingCode("onnx-external-path", "deceit", "weights that are read from outside the model's directory"),
+    FindingCode("onnx-external-path", "evasion", "weights that are read from outside the model's directory"),
     FindingCode("onnx-unknown-field", "code", "a field that the format does not define: nobody looked into it"),
     FindingCode("keras-config", "damaged", "the configuration of a Keras model cannot be read"),
 )

@@ -4,7 +4,7 @@ A format is one folder below `backends/formats`; its package names `FORMATS`, a 
 about it stands there. Another distribution offers the same by an entry point of the group `model_console.formats`.
 
 A descriptor is plain data and cheap to import: the console's own process reads it while it scans a store, so the module
-it stands in imports nothing but the standard library and `backends.core`. The code behind it is named by a text and
+it stands in imports nothing but the standard library and `backends.core`. The implementation is named by a text and
 imported when it is first used, in a child. Python 3.9 and its standard library are all this module may use.
 """
 
@@ -19,7 +19,7 @@ from backends.core.errors import NotLoadable, Unsupported
 from backends.core.inspection import Inspection, Signature
 from backends.core.source import Source
 
-__all__ = ["HEAD", "LIKELY", "Format", "Implementation", "LoadedModel", "Runnable", "later"]
+__all__ = ["HEAD", "LIKELY", "Format", "Implementation", "LoadedModel", "Runnable"]
 
 LIKELY = 0x20202020
 """The size of a file that nothing is known of: less than what four characters of text are as a number."""
@@ -41,7 +41,11 @@ class LoadedModel:
 
 
 class Implementation(Protocol):
-    """The code of one format: an object, or a module with such functions; `load` and `save` may be missing."""
+    """The code of one format: an object, or a module with such functions; all but `inspect` may be missing."""
+
+    def sniff(self, head: bytes, source: Source) -> bool:
+        """Whether a file whose first bytes can be this format is in it. Raises OSError."""
+        ...
 
     def inspect(self, source: Source) -> Inspection:
         """Read the facts without running anything. Raises Damaged, Unsupported, OSError."""
@@ -96,31 +100,6 @@ class Runnable(Protocol):
         ...
 
 
-def later(reference: str) -> Callable[..., Any]:
-    """The function that `package.module:name` names; its module is imported when it is first called.
-
-    Raises Unsupported where a package that the module needs is not installed.
-    """
-
-    def call(*arguments: Any) -> Any:
-        return _resolved(reference)(*arguments)
-
-    return call
-
-
-def _resolved(reference: str) -> Any:
-    module, _, names = reference.partition(":")
-    try:
-        found: Any = importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        raise Unsupported(
-            f"reading this format needs the Python package {error.name}, which is not installed"
-        ) from None
-    for name in filter(None, names.split(".")):
-        found = getattr(found, name)
-    return found
-
-
 @dataclass(frozen=True)
 class Format:
     """One model format. `name` is what `Inspection.format` says and what `convert --to` takes.
@@ -146,8 +125,6 @@ class Format:
     worth: Optional[Callable[[bytes, Optional[int]], bool]] = None
     """Whether a scan should inspect a file with these first bytes and of this size (None = unknown), where that is not
     whether they can be this format."""
-    sniff: Optional[Callable[[bytes, Source], bool]] = None
-    """Whether a file whose first bytes can be this format is in it; called in a child (see `later`)."""
     fallback: Optional[Callable[[Source, bytes, Optional[str]], bool]] = None
     """Whether a file that no format claims by its first bytes is in this one: asked with those, and its compression."""
     also: Optional[Callable[[Source, bytes, str], Optional[Inspection]]] = None
@@ -161,7 +138,7 @@ class Format:
     includes: tuple[str, ...] = ()
     """Formats that are parts of honest files in this one: no file is taken for two formats because of them."""
     compressed: bool = False
-    """Whether its files may stand inside a compression, which `inspect` and `load` then open (`open_envelope`)."""
+    """Whether its files may stand inside a compression, which `inspect` and `load` then open (`decompressed`)."""
     compressions: tuple[str, ...] = ()
     """Compressions that nothing else uses: a file inside one is in this format."""
     content: str = ""
@@ -199,28 +176,29 @@ class Format:
 
     def is_it(self, head: bytes, source: Source) -> bool:
         """Whether a file that can be this format is in it, by content: never by its name."""
-        return self.sniff is None or self.sniff(head, source)
+        code = self.code()
+        return not hasattr(code, "sniff") or code.sniff(head, source)
 
     def inspect(self, source: Source) -> Inspection:
         """Read the facts without running anything. Raises Damaged, Unsupported, OSError."""
-        return self._code().inspect(source)
+        return self.code().inspect(source)
 
     def inspect_directory(self, members: Mapping[str, Source]) -> Inspection:
         """Read the facts of an artifact that is a directory, by the names of its members. Raises as `inspect` does."""
-        code: Any = self._code()
+        code: Any = self.code()
         found: Inspection = code.inspect_directory(members)
         return found
 
     def load(self, source: Source, at: str = "") -> LoadedModel:
         """Build the model in this process, a worker. Raises NotLoadable, Unsupported, and what its code raises."""
-        code = self._code()
+        code = self.code()
         if not hasattr(code, "load"):
             raise NotLoadable(self.not_loadable or f"{self.title} cannot be run by this console")
         return code.load(source, at)
 
     def save(self, model: Any, fd: int, **options: Any) -> None:
         """Write `model` to the open, empty, writable and seekable `fd`. Raises NotLoadable, OSError."""
-        code = self._code()
+        code = self.code()
         if not hasattr(code, "save"):
             raise NotLoadable(self.not_writable or self.not_loadable or f"{self.title} cannot be written here")
         code.save(model, fd, **options)
@@ -230,9 +208,14 @@ class Format:
         """The extensions under which files of this format are looked for."""
         return self.suffixes or (self.suffix,)
 
-    def _code(self) -> Implementation:
+    def code(self) -> Implementation:
+        """The implementation. Raises Unsupported where a package that it imports is not installed."""
+        module, _, name = self.implementation.partition(":")
         try:
-            code: Implementation = _resolved(self.implementation)
-        except Unsupported as error:
-            raise Unsupported(f"{error}: install the {self.extra} extra" if self.extra else str(error)) from None
+            found: Any = importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            advice = f": install the {self.extra} extra" if self.extra else ""
+            words = f"reading this format needs the Python package {error.name}, which is not installed{advice}"
+            raise Unsupported(words) from None
+        code: Implementation = getattr(found, name) if name else found
         return code

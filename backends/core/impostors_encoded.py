@@ -155,12 +155,12 @@ def _kind(data: bytes) -> Optional[str]:
     if title is not None:
         return title
     opened = _opened(data)
-    return f"{_kind(opened)} in {compressions.sniff(data)}" if opened and _kind(opened) else None
+    return f"{_kind(opened)} in {compressions.compression_of(data)}" if opened and _kind(opened) else None
 
 
 def _opened(data: bytes) -> Optional[bytes]:
     """The first bytes inside a compression that these start; None where there is none, or it cannot be opened."""
-    compression = compressions.sniff(data) if len(data) >= _LEAST_BYTES else None
+    compression = compressions.compression_of(data) if len(data) >= _LEAST_BYTES else None
     return compressions.open_head(data, compression) if compression else None
 
 
@@ -168,7 +168,7 @@ def _archive(data: bytes) -> Optional[str]:
     """Which other archive these bytes start, in a compression or not."""
     opened = _opened(data)
     kind = container(data if opened is None else opened)
-    return f"an archive ({kind}{f' in {compressions.sniff(data)}' if opened else ''})" if kind else None
+    return f"an archive ({kind}{f' in {compressions.compression_of(data)}' if opened else ''})" if kind else None
 
 
 def _through_text(data: bytes) -> Optional[str]:

@@ -78,7 +78,7 @@ def _inside(place: str, other: str) -> bool:
 
 @dataclass(frozen=True)
 class Signature:
-    """What goes in and out, as far as the file tells. `classes` are the labels a classifier can answer."""
+    """Inputs and outputs of a model, as far as the file tells. `classes` are the labels a classifier can answer."""
 
     n_features: Optional[int] = None
     feature_names: Optional[tuple[str, ...]] = None

@@ -1,4 +1,4 @@
-"""What there is to say of a file in no known format, and of the extensions that formats are known by."""
+"""Errors for files in no known format, and the extensions that formats are known by."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def refusal(source: Source, head: bytes, compression: Optional[str]) -> Unsuppor
         return NoModel(f"the file is empty: its bytes never came, so bring it again from where it was made{complaint}")
     if compression and not head:
         return NoModel(f"the {compression} stream is damaged or cut off before its first block ends: bring it again")
-    twice = compressions.sniff(head) if compression else None
+    twice = compressions.compression_of(head) if compression else None
     if twice:
         return NoModel(f"compressed twice ({twice} in {compression}), which no reader undoes by itself: unpack it once")
     known = impostor(source, head)

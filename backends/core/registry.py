@@ -128,8 +128,6 @@ def _inspect_as(found: Format, source: Source, compression: Optional[str]) -> In
         if zeros is None:
             raise
         raise Damaged(f"{zeros.detail} ({error})", offset=zeros.offset) from None
-    except ModuleNotFoundError as error:
-        raise Unsupported(f"reading this format needs the Python package {error.name}") from None
 
 
 def _inspect_elsewhere(source: Source, formats: tuple[Format, ...]) -> Optional[Inspection]:
@@ -230,7 +228,7 @@ def is_worth_opening(head: bytes, size: Optional[int] = None) -> bool:
 
 def _compression(head: bytes) -> Optional[str]:
     """The compression that first bytes announce; none where a format begins with them as they are."""
-    found = compressions.sniff(head)
+    found = compressions.compression_of(head)
     return None if found and any(each.may_be(head) for each in built_in() if not each.vague) else found
 
 

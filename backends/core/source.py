@@ -66,10 +66,10 @@ class MemorySource(Source):
 
 
 class Part(Source):
-    """A stretch of another source, as a source of its own; it starts at `start` of that."""
+    """A stretch of another source, as a source of its own; it starts at `start` of that and ends with it."""
 
-    def __init__(self, whole: Source, start: int, size: int) -> None:
-        super().__init__(whole.fd, whole.name, size)
+    def __init__(self, whole: Source, start: int, size: int, name: Optional[str] = None) -> None:
+        super().__init__(whole.fd, whole.name if name is None else name, max(0, min(size, whole.size - start)))
         self.depth = whole.depth
         self.start = start
         self._whole = whole

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Optional
 
 from backends.core.findings import finding
-from backends.core.inspection import Finding, Inspection
+from backends.core.inspection import Finding
 from backends.core.source import Source
 
-__all__ = ["unfilled", "unfilled_from"]
+__all__ = ["unfilled_from"]
 
 _BLOCK = 4096
 _LEAST = 512
-_BROKEN = frozenset(("truncated", "malformed", "array-size", "hdf5-layout"))
 
 
 def unfilled_from(source: Source) -> Optional[Finding]:
@@ -39,11 +37,3 @@ def unfilled_from(source: Source) -> Optional[Finding]:
         " after a download that broke off; bring it again",
         end,
     )
-
-
-def unfilled(source: Source, inspection: Inspection) -> Inspection:
-    """The inspection of a pickle, with that cause where it is broken. Raises OSError."""
-    if inspection.compression is not None or not (_BROKEN & {each.code for each in inspection.findings}):
-        return inspection
-    found = unfilled_from(source)
-    return inspection if found is None else replace(inspection, findings=(found, *inspection.findings))

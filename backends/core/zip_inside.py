@@ -17,7 +17,7 @@ __all__ = ["Inside", "inspect_members"]
 
 
 class Inside(NamedTuple):
-    """What those members name, and what is remarkable about them."""
+    """Names and findings of those members."""
 
     names: tuple[GlobalRef, ...]
     findings: tuple[Finding, ...]
@@ -32,8 +32,7 @@ def inspect_members(source: Source, archive: zipfile.ZipFile, infos: Iterable[zi
         try:
             if not may_hold_model(read_member(archive, info, HEAD), info.file_size):
                 continue
-            with member_source(source, archive, info.filename) as member:
-                found = inspect_inside(member, place)
+            found = inspect_inside(member_source(source, archive, info.filename), place)
         except Damaged as error:
             findings.append(finding("unread-member", f"{place} cannot be read: {error}", info.header_offset))
             continue

@@ -1,24 +1,21 @@
-"""What an honest zip archive looks like; two readers that disagree on an archive are how payloads hide.
+"""Rules of an honest zip archive; two readers that disagree on an archive are how payloads hide.
 
 Format: PKWARE APPNOTE 6.3.10. The directory is read by zipfile; members are compared with it and nothing is extracted.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
 
 from backends.core.compression import FREE_BYTES, MAX_RATIO
 from backends.core.errors import Damaged
 from backends.core.findings import finding
 from backends.core.inspection import Finding
-from backends.core.memory import give_back, memory_file
-from backends.core.source import Part, Source
+from backends.core.source import MemorySource, Part, Source
 
 __all__ = ["check_contents", "check_members", "member_source", "open_zip", "read_member"]
 
@@ -236,8 +233,7 @@ def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> 
         raise Damaged(f"the member {os.path.basename(info.filename)[:200]!r} cannot be read: {error}") from None
 
 
-@contextlib.contextmanager
-def member_source(source: Source, archive: zipfile.ZipFile, name: str) -> Iterator[Source]:
+def member_source(source: Source, archive: zipfile.ZipFile, name: str) -> Source:
     """A member as a source: in place where it is stored as it is, else unpacked into memory under a cap.
 
     Raises Damaged, OSError.
@@ -252,23 +248,11 @@ def member_source(source: Source, archive: zipfile.ZipFile, name: str) -> Iterat
         )
         if info.file_size != info.compress_size or start + info.file_size > source.size:
             raise Damaged(f"{name} reaches beyond the end of the archive")
-        yield Part(source, start, info.file_size)
-        return
-    fd = _unpacked(archive, info)
-    try:
-        unpacked = Source(fd, name)
-        unpacked.depth = source.depth
-        yield unpacked
-    finally:
-        give_back(fd)
-
-
-def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
+        return Part(source, start, info.file_size)
     limit = min(_MAX_UNPACKED, max(FREE_BYTES, MAX_RATIO * info.compress_size))
     data = read_member(archive, info, limit + 1)
     if len(data) > limit:
-        raise Damaged(f"{info.filename} unpacks to more than {limit} bytes")
-    fd = memory_file("member")
-    with os.fdopen(os.dup(fd), "wb") as out:
-        out.write(data)
-    return fd
+        raise Damaged(f"{name} unpacks to more than {limit} bytes")
+    unpacked = MemorySource(data, name)
+    unpacked.depth = source.depth
+    return unpacked

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TypeVar
 
-from backends.core.compression import sniff
+from backends.core.compression import compression_of
 from console.errors import ConsoleError, OperationError
 from console.files.directories import OpenedDirectory
 from console.files.snapshot import Snapshot, frozen, new_memory
@@ -43,7 +43,7 @@ def memory_to_open(content: Snapshot) -> int | None:
     be had."""
     if content.to_load:
         with suppress(OperationError, OSError):
-            if sniff(os.pread(content.fd, 16, 0)) is not None:
+            if compression_of(os.pread(content.fd, 16, 0)) is not None:
                 return new_memory(f"opened {os.path.basename(content.name)}")
     return None
 

@@ -20,7 +20,7 @@ _NAMED = 5
 _MEANINGS = {entry.code: entry.meaning for entry in FINDING_CODES}
 _KINDS = {
     "damaged": "The bytes are broken or incomplete.",
-    "deceit": "No honest program writes this: it serves to hide something from whoever only looks.",
+    "evasion": "No honest program writes this: it serves to hide something from whoever only looks.",
     "limit": "What comes after it was not read, so nobody can say what it would do.",
     "code": "It can run or read something by itself.",
     "note": "",

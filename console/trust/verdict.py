@@ -19,7 +19,7 @@ SEVERITY = (Verdict.BLOCKED, Verdict.DAMAGED, Verdict.UNSUPPORTED, Verdict.REVIE
 
 _BY_KIND = {
     "damaged": Verdict.DAMAGED,
-    "deceit": Verdict.BLOCKED,
+    "evasion": Verdict.BLOCKED,
     "limit": Verdict.BLOCKED,
     "code": Verdict.REVIEW,
     "note": Verdict.SAFE,

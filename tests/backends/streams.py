@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from backends.core import compression as envelopes
+from backends.core import compression as compressions
 from backends.core.inspection import Finding
 from backends.core.source import Source
 
@@ -20,12 +20,12 @@ class Result(NamedTuple):
     findings: tuple[Finding, ...]
 
 
-def opened(data: bytes, max_bytes: int = envelopes.MAX_BYTES) -> Result:
-    """The whole of what `open_envelope` makes of these bytes."""
+def opened(data: bytes, max_bytes: int = compressions.MAX_BYTES) -> Result:
+    """The whole of what `decompressed` makes of these bytes."""
     fd = os.memfd_create("stream", os.MFD_CLOEXEC)
     try:
         os.write(fd, data)
-        with envelopes.open_envelope(Source(fd, "stream"), max_bytes) as found:
+        with compressions.decompressed(Source(fd, "stream"), max_bytes) as found:
             assert os.fstat(found.source.fd).st_size == found.source.size
             return Result(found.source.read(0, found.source.size), found.complete, tuple(found.findings))
     finally:

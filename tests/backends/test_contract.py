@@ -22,7 +22,6 @@ from sklearn.linear_model import LogisticRegression
 
 from backends.core import registry
 from backends.core.descriptors import built_in
-from backends.core.format import _resolved
 from backends.core.source import MemorySource, Source
 from tests import torch_files
 from tests.backends import test_keras, test_onnx
@@ -141,9 +140,9 @@ def test_every_format_names_a_sample() -> None:
 
 def test_the_code_that_a_descriptor_names_is_there() -> None:
     for each in built_in():
-        assert callable(_resolved(each.implementation).inspect)
+        assert callable(each.code().inspect)
         assert each.suffix == "" or each.suffix.startswith(".")
-        assert not each.convertible or callable(_resolved(each.implementation).save)
+        assert not each.convertible or callable(each.code().save)
 
 
 def test_it_is_taken_for_its_own_format_alone(sample: Sample) -> None:

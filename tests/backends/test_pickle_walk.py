@@ -86,7 +86,7 @@ VALUES = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(value=VALUES, protocol=st.integers(0, 5))
 def test_every_name_a_real_unpickler_asks_for_is_listed(value: Any, protocol: int) -> None:
     data = pickle.dumps(value, protocol)

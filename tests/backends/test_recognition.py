@@ -240,7 +240,7 @@ def test_names_behind_the_misused_wrapper_of_an_array_are_told(title: str) -> No
     assert "extension-registry" in {each.code for each in behind.findings}
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 @given(seed=st.integers(0, 1 << 32))
 def spelled_streams_are_pickles(trials: Trials, seed: int) -> None:
     data = spelled(random.Random(seed))

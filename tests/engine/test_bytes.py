@@ -30,7 +30,7 @@ def test_the_whole_surface_is_looked_at() -> None:
 
 
 @pytest.mark.parametrize("name", METHODS)
-@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@settings(max_examples=4, suppress_health_check=list(HealthCheck), database=None)
 @given(data=st.data())
 def test_arguments_and_answers_survive(name: str, data: st.DataObject) -> None:
     for kind in kinds(METHODS[name]):
@@ -40,7 +40,7 @@ def test_arguments_and_answers_survive(name: str, data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("kind", ERRORS)
 @given(record=values(ErrorRecord))
-@settings(max_examples=5, deadline=None, database=None)
+@settings(max_examples=5, database=None)
 def test_an_error_is_raised_again_as_it_was(kind: type[ConsoleError], record: ErrorRecord) -> None:
     error = kind(record.message, hint=record.hint, failure=record.failure)
     again = error_from(decode(encode(error_record(error)), ErrorRecord))

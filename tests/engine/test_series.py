@@ -24,7 +24,7 @@ def test_the_widths_are_those_of_the_recorder() -> None:
 
 
 @given(steps=STEPS)
-@settings(max_examples=25, deadline=None, database=None)
+@settings(max_examples=25, database=None)
 def test_a_series_is_the_recorder_as_it_was_when_asked(steps: list[tuple[str, int]]) -> None:
     now = [1000.0]
     recorder, series = Recorder(lambda: now[0]), Series()

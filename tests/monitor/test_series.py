@@ -132,7 +132,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(steps, st.sampled_from(WIDTHS[:6]), st.sampled_from(METRICS))
 def test_a_finished_bin_never_changes(path: list[tuple[float, str]], width: float, metric: str) -> None:
     clock = Clock(500.0)
@@ -154,7 +154,7 @@ def test_a_finished_bin_never_changes(path: list[tuple[float, str]], width: floa
                 assert seen.setdefault(index, value) == value
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.floats(0.0, 0.9), st.booleans()), max_size=80), st.sampled_from(WIDTHS))
 def test_every_width_counts_every_call(path: list[tuple[float, bool]], width: float) -> None:
     clock = Clock(600.0)

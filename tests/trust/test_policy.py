@@ -233,7 +233,7 @@ def test_two_operators_at_once_lose_nothing(tmp_path: Path) -> None:
     assert len(load_policy(tmp_path, tmp_path / "none").pins) == 20
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.text(max_size=40))
 def test_any_reason_survives_as_toml(tmp_path_factory: pytest.TempPathFactory, why: str) -> None:
     store = tmp_path_factory.mktemp("store")

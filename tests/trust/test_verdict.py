@@ -216,7 +216,7 @@ def test_only_notes_leave_a_file_safe() -> None:
     assert verdict_of_finding("a code nobody has heard of") is Verdict.BLOCKED
 
 
-def test_a_persistent_id_that_no_container_explains_is_deceit() -> None:
+def test_a_persistent_id_that_no_container_explains_is_evasion() -> None:
     facts = Inspection("pickle", complete=True, findings=(finding("persistent-id", "a persistent id"),))
     assert judge(facts, Policy()).verdict is Verdict.BLOCKED
     torch = replace(facts, names=(GlobalRef("torch._utils", "_rebuild_tensor_v2", 1),))

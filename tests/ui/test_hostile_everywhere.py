@@ -264,7 +264,7 @@ def run(work: Awaitable[None]) -> None:
 @pytest.mark.usefixtures("still_clock")
 @given(texts=st.lists(TEXTS, min_size=4, max_size=8), size=SIZES)
 @example(texts=list(HOSTILE), size=(120, 40))
-@settings(max_examples=1, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=1, suppress_health_check=list(HealthCheck))
 def test_no_text_gets_through_anywhere(texts: list[str], size: tuple[int, int]) -> None:
     run(tour(texts, size, 1))
 
@@ -273,7 +273,7 @@ def test_no_text_gets_through_anywhere(texts: list[str], size: tuple[int, int]) 
 @pytest.mark.timeout(1200)
 @pytest.mark.usefixtures("still_clock")
 @given(texts=st.lists(TEXTS, min_size=4, max_size=12), size=SIZES)
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, suppress_health_check=list(HealthCheck))
 def test_no_text_gets_through_anywhere_at_length(texts: list[str], size: tuple[int, int]) -> None:
     run(tour(texts, size, 2))
 

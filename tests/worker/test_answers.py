@@ -63,7 +63,7 @@ def places(value: Any) -> Iterator[tuple[Any, Any]]:
 
 
 @pytest.mark.parametrize("name", DECODERS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_arbitrary_json_is_the_record_or_malformed(name: str, data: st.DataObject) -> None:
     decode, right = DECODERS[name]

@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
-from backends.core import compression as envelopes
+from backends.core import compression as compressions
 from backends.core import registry
 from backends.core.containers import container
 from backends.core.errors import Damaged, Foreign, Unopened, Unsupported
@@ -49,7 +49,7 @@ _GAPS = ("trailing-bytes", "prefix-data")
 
 @dataclass
 class _Work:
-    """What one file may cost, with all archives in it."""
+    """Limits of members, bytes and time for one file, with all archives in it."""
 
     members: int = 0
     unpacked: int = 0
@@ -61,7 +61,7 @@ class _Work:
         limit = max(0, min(MAX_UNPACKED, MAX_TOGETHER - self.unpacked))
         if written > limit:
             return f"it opens to more than {limit >> 20} MiB"
-        if written > envelopes.FREE_BYTES and written > envelopes.MAX_RATIO * taken:
+        if written > compressions.FREE_BYTES and written > compressions.MAX_RATIO * taken:
             return f"it opens from {taken:,} bytes to more than {written:,}"
         if time.monotonic() > self.deadline:
             return f"the time of {MAX_SECONDS:g} seconds for one file was over"
@@ -80,14 +80,14 @@ _WORK: ContextVar[Optional[_Work]] = ContextVar("work", default=None)
 
 
 def inspect(source: Source) -> Inspection:
-    """What its models hold. Raises Unsupported where there is none, Unopened, Damaged, OSError."""
+    """Facts of the models in it. Raises Unsupported where there is none, Unopened, Damaged, OSError."""
     work = _WORK.get() or _Work()
     if work.depth >= MAX_DEPTH:
         raise Unopened(f"an archive that is {work.depth} archives deep")
     token = _WORK.set(work)
     work.depth += 1
     try:
-        compression = envelopes.sniff(source.read(0, 16))
+        compression = compressions.compression_of(source.read(0, 16))
         if compression is None:
             return _look(source, _Found(source.name, work))
         with archive_members.opened_stream(source, compression, work.bounds) as (inner, problem):
@@ -103,7 +103,7 @@ def inspect(source: Source) -> Inspection:
 
 @dataclass
 class _Found:
-    """What the members of one archive add up to. `inspected` are those that hold a model, with their format."""
+    """Sum of the members of one archive. `inspected` are those that hold a model, with their format."""
 
     archive: str
     work: _Work

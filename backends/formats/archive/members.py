@@ -17,41 +17,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Callable, Optional, cast
 
-from backends.core import compression as envelopes
+from backends.core import compression as compressions
 from backends.core.errors import Damaged, Unopened
 from backends.core.findings import finding
 from backends.core.inspection import Finding
 from backends.core.memory import give_back, memory_file
-from backends.core.source import Source, write_all
+from backends.core.source import Part, Source, write_all
 
-__all__ = ["Bounds", "Member", "Stretch", "ar_members", "opened_stream", "tar_members", "zip_members"]
+__all__ = ["Bounds", "Member", "ar_members", "opened_stream", "tar_members", "zip_members"]
 
 _CHUNK = 1 << 16
 _LOCAL = 30
 _NAME = 200
 _AR_HEADER = 60
 _BLOCK = 512
-_ERRORS = (zlib.error, lzma.LZMAError, OSError, ValueError, EOFError, RuntimeError)
 _TAR_ERRORS = (tarfile.TarError, ValueError, OverflowError, EOFError, IndexError, RecursionError, MemoryError)
 _ENCRYPTED = 0x1
 _LZMA_MEMORY = 256 << 20
 
 Bounds = Callable[[int, int], Optional[str]]
 """Why no more is opened, by how many bytes were read and how many came out of them; None to go on."""
-
-
-class Stretch(Source):
-    """A stretch of another source, as a source of its own."""
-
-    def __init__(self, whole: Source, start: int, size: int, name: str) -> None:
-        super().__init__(whole.fd, name, max(0, min(size, whole.size - start)))
-        self._whole = whole
-        self._start = start
-
-    def read(self, offset: int, length: int) -> bytes:
-        """See Source."""
-        length = max(0, min(length, self.size - offset)) if offset >= 0 else 0
-        return self._whole.read(self._start + offset, length) if length else b""
 
 
 class _Sparse(Source):
@@ -152,15 +137,15 @@ class Member:
                     raise Damaged(f"it is cut off after {offset} bytes")
             try:
                 out = decompressor.decompress(data, most)
-            except _ERRORS as error:
+            except compressions.ERRORS as error:
                 raise Damaged(f"its compression is damaged: {error}") from None
             if out:
                 yield out
 
-    def _opener(self) -> tuple[envelopes.Decompressor, bytes, int]:
+    def _opener(self) -> tuple[compressions.Decompressor, bytes, int]:
         """What opens it, what has to be fed to that first, and where its own bytes start. Raises Unopened."""
         if self.method == zipfile.ZIP_DEFLATED:
-            return envelopes.opener_of("deflate"), b"", 0
+            return compressions.opener_of("deflate"), b"", 0
         if self.method == zipfile.ZIP_BZIP2:
             return bz2.BZ2Decompressor(), b"", 0
         if self.method == zipfile.ZIP_LZMA:
@@ -184,7 +169,7 @@ def zip_members(source: Source, archive: zipfile.ZipFile) -> Iterator[Member]:
         names = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
         encrypted = bool((info.flag_bits | int.from_bytes(header[6:8], "little")) & _ENCRYPTED)
         name = _cut(info.filename)
-        packed = Stretch(source, info.header_offset + _LOCAL + names, info.compress_size, name)
+        packed = Part(source, info.header_offset + _LOCAL + names, info.compress_size, name)
         yield Member(name, info.header_offset, info.file_size, packed, info.compress_type, info.CRC, encrypted)
 
 
@@ -197,7 +182,7 @@ def tar_members(source: Source) -> Iterator[Member]:
                 if not info.isreg():
                     continue
                 name = _cut(info.name)
-                packed: Source = Stretch(source, info.offset_data, info.size, name)
+                packed: Source = Part(source, info.offset_data, info.size, name)
                 file = archive.extractfile(info) if info.sparse is not None else None
                 if file is not None:
                     packed = _Sparse(source, cast("BinaryIO", file), info.size, name)
@@ -215,7 +200,7 @@ def ar_members(source: Source) -> Iterator[Member]:
         if header[58:] != b"`\n" or not digits.isdigit():
             raise Damaged(f"the ar archive breaks off: no member stands at byte {at}", offset=at)
         size, name = int(digits), header[:16].decode("latin-1").rstrip(" /")
-        yield Member(name or "(index)", at, size, Stretch(source, at + _AR_HEADER, size, name))
+        yield Member(name or "(index)", at, size, Part(source, at + _AR_HEADER, size, name))
         at += _AR_HEADER + size + size % 2
 
 
@@ -238,10 +223,10 @@ def _open_streams(source: Source, compression: str, fd: int, bounds: Bounds) -> 
     taken = written = 0
     while taken < source.size:
         rest = source.read(taken, _BLOCK)
-        if taken and envelopes.sniff(rest) != compression:
+        if taken and compressions.compression_of(rest) != compression:
             more = f"{source.size - taken} bytes follow the {compression} stream"
             return finding("trailing-bytes", more, taken) if rest.strip(b"\0") else None
-        decompressor = envelopes.opener_of(compression)
+        decompressor = compressions.opener_of(compression)
         while not decompressor.eof:
             data = source.read(taken, _CHUNK) if decompressor.needs_input else b""
             if decompressor.needs_input and not data:
@@ -249,7 +234,7 @@ def _open_streams(source: Source, compression: str, fd: int, bounds: Bounds) -> 
             taken += len(data)
             try:
                 written += write_all(fd, decompressor.decompress(data, 4 * _CHUNK))
-            except _ERRORS as error:
+            except compressions.ERRORS as error:
                 return finding("damaged-compression", f"the {compression} stream is damaged: {error}", taken)
             over = bounds(taken, written)
             if over:

@@ -1,4 +1,4 @@
-"""What the project's own HDF5 layout may call with which arguments: what its writer writes, and nothing else.
+"""Calls that the project's own HDF5 layout may hold, with their arguments: those of its writer, and no others.
 
 A name on the list is no harm, but numpy and Cython believe what they are told: how long an array is, that bytes are the
 addresses of objects, how many outputs a tree has. What is written differently is told, and not loaded.
@@ -12,7 +12,6 @@ from typing import Any, Callable, Optional
 
 import h5py
 
-from backends.formats.hdf5.layout import MODEL
 from backends.formats.hdf5.nodes import Node
 from backends.formats.hdf5.tree import text_of
 from backends.formats.pickle.dtypes import literal_dtype
@@ -24,7 +23,7 @@ _MAX_NUMBER = 1 << 31
 
 
 def odd_nodes(root: Node) -> Iterator[tuple[str, Node]]:
-    """What is odd, in words, and where. Reads headers alone. Raises Damaged for a tuple that lacks an item."""
+    """Odd calls and dtypes, in words, and where. Reads headers alone. Raises Damaged for a tuple that lacks an item."""
     for node in root.below():
         odd = _odd(node)
         if odd:
@@ -171,7 +170,7 @@ def _unfolds(root: Node) -> bool:
     waiting: list[tuple[Node, bool]] = [(root, False)]
     while waiting:
         node, left = waiting.pop()
-        held = [_target(root, member) for member in node.members.values() if member.kind != "plain"]
+        held = [member.target(root) for member in node.members.values() if member.kind != "plain"]
         if left:
             sizes[id(node)] = 1 + sum(sizes.get(id(item), 1) for item in held)
             if sizes[id(node)] > _MAX_UNFOLDED:
@@ -181,15 +180,3 @@ def _unfolds(root: Node) -> bool:
             waiting.append((node, True))
             waiting.extend((item, False) for item in held)
     return False
-
-
-def _target(root: Node, node: Node) -> Node:
-    """What a link leads to; any other node itself, and a link that leads nowhere, which loading refuses."""
-    if node.kind != "link" or not str(node.value).startswith(f"{MODEL}/"):
-        return root if node.kind == "link" and node.value == MODEL else node
-    here = root
-    for part in str(node.value)[len(MODEL) + 1 :].split("/"):
-        if part not in here.members:
-            return node
-        here = here.members[part]
-    return here

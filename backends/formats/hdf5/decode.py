@@ -15,7 +15,7 @@ from backends.core.errors import Damaged
 from backends.core.source import Source
 from backends.formats.hdf5.allowed import resolve_name
 from backends.formats.hdf5.arrays import array_dtype, read_array
-from backends.formats.hdf5.layout import MODEL, NAMED_FIELDS
+from backends.formats.hdf5.layout import NAMED_FIELDS
 from backends.formats.hdf5.nodes import Node
 from backends.formats.hdf5.tree import damage_as_errors, text_of
 
@@ -81,18 +81,12 @@ class Decoder:
         return self._value(node.members[name])
 
     def _link(self, node: Node) -> Any:
-        target = str(node.value)
-        here = self._model
-        if target != MODEL:
-            if not target.startswith(f"{MODEL}/"):
-                raise Damaged(f"{node.path} points at {target}, which is not below {MODEL}")
-            for part in target[len(MODEL) + 1 :].split("/"):
-                if part not in here.members:
-                    raise Damaged(f"{node.path} points at {target}, where nothing stands")
-                here = here.members[part]
-        if here.kind == "link":
+        target = node.target(self._model)
+        if target is node:
+            raise Damaged(f"{node.path} points at {node.value}, where nothing of the model stands")
+        if target.kind == "link":
             raise Damaged(f"{node.path} points at another link")
-        return self._value(here)
+        return self._value(target)
 
     def _array(self, node: Node) -> Any:
         with damage_as_errors(node.path):

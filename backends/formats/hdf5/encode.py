@@ -1,4 +1,4 @@
-"""Write a Python object graph in the project's own HDF5 layout (see `hdf5_layout`). Runs in a child process only."""
+"""Write a Python object graph in the project's own HDF5 layout (see `layout`). Runs in a child process only."""
 
 from __future__ import annotations
 

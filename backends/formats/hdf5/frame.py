@@ -1,4 +1,4 @@
-"""What stands before and behind the bytes that an HDF5 file calls its own; other readers may find a file there.
+"""Bytes before and behind those that an HDF5 file calls its own; other readers may find a file there.
 
 Format: the superblock of the HDF5 File Format Specification 3.0, II.A: it starts at byte 0, 512, 1024, … and gives the
 base address and the end of the file.

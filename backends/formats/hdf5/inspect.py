@@ -12,7 +12,7 @@ from backends.core.findings import finding
 from backends.core.inspection import GlobalRef, Inspection, Json, ModelEntry, Signature
 from backends.formats.hdf5.allowed import is_allowed
 from backends.formats.hdf5.calls import odd_nodes
-from backends.formats.hdf5.layout import ITEM_KINDS, LAYOUT, MODEL, NAMED_FIELDS, split_name
+from backends.formats.hdf5.layout import ITEM_KINDS, LAYOUT, NAMED_FIELDS, split_name
 from backends.formats.hdf5.nodes import Node, read_model
 from backends.formats.hdf5.tree import Tree, text_of
 
@@ -101,7 +101,7 @@ def _left_out(models: int, arrays: int) -> dict[str, Json]:
 
 
 class _Facts:
-    """What the nodes of one file tell."""
+    """Facts that the nodes of one file tell."""
 
     def __init__(self, tree: Tree, root: Node) -> None:
         self._tree = tree
@@ -118,7 +118,7 @@ class _Facts:
         return list(found.values())
 
     def unlisted(self) -> list[tuple[str, Node]]:
-        """What loading would refuse to import, and where it is first named."""
+        """Names that loading would refuse to import, and where it is first named."""
         found: dict[str, Node] = {}
         for node in self._root.below():
             if node.kind in _ROLES and not is_allowed(_ROLES[node.kind], node.name):
@@ -160,7 +160,7 @@ class _Facts:
 
     def words(self, node: Node, depth: int = 0) -> Json:
         """A value as JSON, capped in length and depth: plain values as they are, everything else in a few words."""
-        node = self._followed(node)
+        node = node.target(self._root)
         if node.kind == "plain":
             return _plain_words(node.value)
         if depth > _MAX_DEPTH:
@@ -225,19 +225,8 @@ class _Facts:
         read = dataset[()] if dataset.ndim == 0 else dataset[:limit]
         return [_plain_words(item) for item in (read.tolist() if dataset.ndim else [read.item()])]
 
-    def _followed(self, node: Node) -> Node:
-        """What a link points at; the link itself where nothing stands there."""
-        if node.kind != "link" or not str(node.value).startswith(f"{MODEL}"):
-            return node
-        here = self._root
-        for part in [part for part in str(node.value)[len(MODEL) :].split("/") if part]:
-            if part not in here.members:
-                return node
-            here = here.members[part]
-        return here
-
     def signature(self, model: Optional[ModelEntry]) -> Signature:
-        """What goes in and out of a model, looked up where wrappers keep it: first step, last step, inner estimator."""
+        """Inputs and outputs of a model, looked up where wrappers keep it: first step, last step, inner estimator."""
         if model is None:
             return Signature()
         node = self._places[model.at]
@@ -258,9 +247,9 @@ class _Facts:
         )
 
     def _find(self, node: Node, name: str, step: int, depth: int = 0) -> Optional[Node]:
-        node = self._followed(node)
+        node = node.target(self._root)
         if name in node.members:
-            return self._followed(node.members[name])
+            return node.members[name].target(self._root)
         if depth > _MAX_DEPTH:
             return None
         steps = node.members.get("steps")
@@ -268,11 +257,11 @@ class _Facts:
             return self._find(steps.members[steps.ordered_keys()[step]], name, step, depth + 1)
         for inner in _INNER:
             if inner in node.members:
-                return self._find(_first(self._followed(node.members[inner])), name, step, depth + 1)
+                return self._find(_first(node.members[inner].target(self._root)), name, step, depth + 1)
         return None
 
     def _labels(self, node: Node) -> Optional[list[Json]]:
-        node = self._followed(node)
+        node = node.target(self._root)
         if node.kind == "object-array" and "items" in node.members:
             node = node.members["items"]
         if node.dataset is None and node.kind == "list":

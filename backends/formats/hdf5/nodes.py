@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Optional
 
 import h5py
 import numpy as np
 
 from backends.core.errors import Damaged
-from backends.formats.hdf5.layout import FORMAT, ITEM_KINDS, LAYOUT, MODEL
+from backends.formats.hdf5.layout import ITEM_KINDS, LAYOUT, MODEL
 from backends.formats.hdf5.tree import Tree, damage_as_errors, text_of
 
-__all__ = ["Node", "is_own_layout", "read_model"]
+__all__ = ["Node", "read_model"]
 
 _CONTAINERS = frozenset(
     (*ITEM_KINDS, "dict", "pairs", "named-list", "named-entry", "object-array", "masked-array", "slice", "range", "int")
@@ -58,17 +58,22 @@ class Node:
             raise Damaged(f"{self.path}: its list of keys and its members differ")
         return names
 
+    def target(self, root: Node) -> Node:
+        """The node that a link leads to; the node itself where it is none, or leads nowhere."""
+        parts = str(self.value).split("/")
+        if self.kind != "link" or parts[:2] != MODEL.split("/"):
+            return self
+        here: Optional[Node] = root
+        for part in parts[2:]:
+            here = here and here.members.get(part)
+        return here or self
+
     def items(self) -> list[Node]:
         """The items of a list, tuple or set group, in their order."""
         try:
             return [self.members[str(position)] for position in range(len(self.members))]
         except KeyError as error:
             raise Damaged(f"{self.path}: item {error} is missing") from error
-
-
-def is_own_layout(tree: Tree) -> bool:
-    """Whether the root says that this is our own layout, whichever version."""
-    return text_of(tree.attribute(tree.file, "format")) == FORMAT
 
 
 def read_model(tree: Tree) -> Node:

@@ -1,4 +1,4 @@
-"""The project's own HDF5 format: a fitted scikit-learn estimator without pickle (layout in `hdf5_layout`)."""
+"""The project's own HDF5 format: a fitted scikit-learn estimator without pickle (layout in `layout`)."""
 
 from __future__ import annotations
 
@@ -10,28 +10,23 @@ from backends.core.format import LoadedModel
 from backends.core.inspection import Inspection
 from backends.core.places import resolve
 from backends.core.source import Source
+from backends.formats.hdf5.decode import Decoder
+from backends.formats.hdf5.frame import surrounded
+from backends.formats.hdf5.inspect import inspect_own
+from backends.formats.hdf5.layout import FORMAT, LAYOUT
+from backends.formats.hdf5.nodes import read_model
+from backends.formats.hdf5.tree import damage_as_errors, holds, open_tree, text_of
 
-__all__ = ["inspect", "is_own", "load", "save"]
+__all__ = ["inspect", "load", "save", "sniff"]
 
 
-def is_own(head: bytes, source: Source) -> bool:
-    """Whether the root group carries our format marker."""
-    from backends.formats.hdf5.nodes import is_own_layout
-    from backends.formats.hdf5.tree import damage_as_errors, open_tree
-
-    try:
-        with open_tree(source) as tree, damage_as_errors():
-            return is_own_layout(tree)
-    except Damaged:
-        return False
+def sniff(head: bytes, source: Source) -> bool:
+    """Whether the root group carries our format marker, whichever version of the layout."""
+    return holds(source, lambda tree: text_of(tree.attribute(tree.file, "format")) == FORMAT)
 
 
 def inspect(source: Source) -> Inspection:
     """Facts from headers and attributes alone. Raises Damaged, OSError."""
-    from backends.formats.hdf5.frame import surrounded
-    from backends.formats.hdf5.inspect import inspect_own
-    from backends.formats.hdf5.tree import damage_as_errors, open_tree
-
     with open_tree(source) as tree, damage_as_errors():
         return surrounded(source, inspect_own(tree))
 
@@ -41,10 +36,6 @@ def load(source: Source, at: str = "") -> LoadedModel:
 
     Raises Damaged, NotLoadable, and what the classes' own code raises.
     """
-    from backends.formats.hdf5.decode import Decoder
-    from backends.formats.hdf5.nodes import read_model
-    from backends.formats.hdf5.tree import open_tree
-
     started = time.perf_counter()
     with open_tree(source) as tree:
         node = read_model(tree)
@@ -64,7 +55,6 @@ def save(model: Any, fd: int, **options: Any) -> None:
     Raises NotLoadable for what the layout cannot hold, OSError.
     """
     from backends.formats.hdf5.encode import Encoder
-    from backends.formats.hdf5.layout import FORMAT, LAYOUT
     from backends.formats.hdf5.write import create, library_versions
 
     with create(fd) as file:

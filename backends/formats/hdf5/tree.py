@@ -13,7 +13,7 @@ import itertools
 import os
 import re
 from collections.abc import Iterator
-from typing import Any, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple, Optional
 
 import h5py
 import numpy as np
@@ -28,7 +28,7 @@ from backends.formats.hdf5.pickles import bytes_in_dataset, bytes_in_value, is_o
 from backends.formats.pickle.reader import Budget
 from backends.formats.pickle.walk import walk_inside
 
-__all__ = ["Limits", "Member", "Tree", "damage_as_errors", "open_tree", "text_of"]
+__all__ = ["Limits", "Member", "Tree", "damage_as_errors", "holds", "open_tree", "text_of"]
 
 _FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 4: "szip", 5: "nbit", 6: "scaleoffset", 32000: "lzf"}
 _PLUGINS = {32001: "blosc", 32004: "lz4", 32008: "bitshuffle", 32013: "zfp", 32015: "zstd", 32026: "blosc2"}
@@ -110,6 +110,15 @@ def open_tree(source: Source, limits: Limits = LIMITS) -> Iterator[Tree]:
             yield tree
             if source.plan is not None and not isinstance(source, Frozen):
                 source.plan = tree.plan()
+
+
+def holds(source: Source, test: Callable[[Tree], bool]) -> bool:
+    """Whether an HDF5 file passes a test; a damaged one does not. Raises OSError."""
+    try:
+        with open_tree(source) as tree, damage_as_errors():
+            return test(tree)
+    except Damaged:
+        return False
 
 
 def text_of(value: Any) -> Optional[str]:

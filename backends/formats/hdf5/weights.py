@@ -2,7 +2,7 @@
 group `model/weights`, and the dotted `class` that rebuilds the model in an attribute of `/model` or of the root.
 
 `parameters` (JSON) beside `class` are the constructor's arguments. Which weight is which fitted attribute follows from
-the class alone (`hdf5_rebuild`); a classifier's labels are `classes`, a dataset or attribute beside the weights, else
+the class alone (`rebuild`); a classifier's labels are `classes`, a dataset or attribute beside the weights, else
 0, 1, 2 and so on.
 """
 
@@ -25,10 +25,10 @@ from backends.core.source import Source
 from backends.formats.hdf5.arrays import array_dtype, read_numbers, write_array
 from backends.formats.hdf5.frame import surrounded
 from backends.formats.hdf5.rebuild import is_known, parameters_of, rebuild, weights_of
-from backends.formats.hdf5.tree import Tree, damage_as_errors, open_tree, text_of
+from backends.formats.hdf5.tree import Tree, damage_as_errors, holds, open_tree, text_of
 from backends.formats.hdf5.write import create, library_versions
 
-__all__ = ["inspect", "is_weights", "load", "save"]
+__all__ = ["inspect", "load", "save", "sniff"]
 
 _NUMBERED = re.compile(r"(?:weights?|w|param|arr|layer)?_?(\d+)")
 _CLASS_KEYS = ("class", "model_class", "class_name")
@@ -37,13 +37,9 @@ _MAX_WEIGHTS = 10_000
 _MAX_LABELS = 100_000
 
 
-def is_weights(head: bytes, source: Source) -> bool:
+def sniff(head: bytes, source: Source) -> bool:
     """Whether there is a group `model/weights` that holds numbered arrays."""
-    try:
-        with open_tree(source) as tree, damage_as_errors():
-            return _is_weights(_inside(tree.file, "model", "weights"))
-    except Damaged:
-        return False
+    return holds(source, lambda tree: _is_weights(_inside(tree.file, "model", "weights")))
 
 
 def inspect(source: Source) -> Inspection:
@@ -94,7 +90,7 @@ def load(source: Source, at: str = "") -> LoadedModel:
 
 
 def save(model: Any, fd: int, **options: Any) -> None:
-    """Write the weights of one of the classes that `hdf5_rebuild` knows. Raises NotLoadable, OSError."""
+    """Write the weights of one of the classes that `rebuild` knows. Raises NotLoadable, OSError."""
     dotted, weights = weights_of(model)
     parameters = json.dumps(parameters_of(model))
     labels = getattr(model, "classes_", None)
@@ -115,7 +111,7 @@ def _array(dataset: Any, source: Source) -> Any:
 
 
 class _Stored(NamedTuple):
-    """What a file says: the weights' datasets in order, and what stands beside them."""
+    """Content of a file: the weights' datasets in order, and what stands beside them."""
 
     weights: list[Any]
     class_name: Optional[str]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Optional
 
 from backends.core.containers import ZIP_MAGIC
-from backends.core.format import Format, later
-from backends.formats.hdf5 import SUFFIXES, starts
+from backends.core.format import Format
+from backends.formats.hdf5 import hdf5_format
 
 __all__ = ["FORMATS"]
 
@@ -27,42 +27,30 @@ def _holds_model(head: bytes, size: Optional[int]) -> bool:
 
 
 FORMATS = (
-    Format(
+    hdf5_format(
         name="keras-h5",
-        suffix=".h5",
         implementation="backends.formats.keras.models:KERAS_H5",
         title="a Keras model in HDF5",
-        suffixes=SUFFIXES,
-        starts=starts,
-        sniff=later("backends.formats.keras.models:KERAS_H5.sniff"),
         order=11,
-        compressed=True,
-        content="hdf5",
         not_loadable=_NOT_RUN,
     ),
-    Format(
+    hdf5_format(
         name="keras-weights",
         suffix=".weights.h5",
         implementation="backends.formats.keras.models:KERAS_WEIGHTS",
         title="weights of a Keras model in HDF5",
-        suffixes=SUFFIXES,
-        starts=starts,
-        sniff=later("backends.formats.keras.models:KERAS_WEIGHTS.sniff"),
         order=12,
-        compressed=True,
-        content="hdf5",
         not_loadable=_NOT_RUN,
     ),
     Format(
         name="keras",
         suffix=".keras",
-        implementation="backends.formats.keras.models:KERAS",
+        implementation="backends.formats.keras.archive",
         title="a Keras model",
         suffixes=(".zip", ".npz", ".keras"),
         promises=(".keras",),
         starts=_is_zip,
         worth=_holds_model,
-        sniff=later("backends.formats.keras.archive:is_archive"),
         order=32,
         compressed=True,
         content="zip",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zipfile
 from dataclasses import replace
-from typing import NamedTuple
 
 from backends.core.errors import Damaged
 from backends.core.findings import finding
@@ -14,22 +13,14 @@ from backends.core.source import Source
 from backends.core.zip_inside import inspect_members
 from backends.core.zip_rules import check_contents, check_members, member_source, open_zip, read_member
 
-__all__ = ["Archive", "inspect_archive", "is_archive"]
+__all__ = ["inspect", "sniff"]
 
 _MAX_TEXT = 64 * 1024 * 1024
 _TEXTS = ("config.json", "metadata.json")
 _WEIGHTS = ("model.weights.h5", "model.weights.npz")
 
 
-class Archive(NamedTuple):
-    """The texts of `config.json` and `metadata.json`, and what the weights inside hold."""
-
-    config: str
-    metadata: str
-    weights: Inspection
-
-
-def is_archive(head: bytes, source: Source) -> bool:
+def sniff(head: bytes, source: Source) -> bool:
     """Whether it is a zip with a configuration and the metadata of Keras."""
     try:
         with source.file() as raw, zipfile.ZipFile(raw) as archive:
@@ -38,8 +29,15 @@ def is_archive(head: bytes, source: Source) -> bool:
         return False
 
 
-def inspect_archive(source: Source) -> Archive:
-    """Read an archive's parts without Keras. Raises Damaged for what no zip reader could open, OSError."""
+def inspect(source: Source) -> Inspection:
+    """Layers, shapes, training configuration and weights. Raises Damaged, OSError."""
+    from backends.formats.keras.models import inspect_archive  # needs h5py, which telling zip archives apart does not
+
+    return inspect_archive(*_read(source))
+
+
+def _read(source: Source) -> tuple[str, str, Inspection]:
+    """The texts of `config.json` and `metadata.json`, and the facts of the weights. Raises Damaged, OSError."""
     with open_zip(source) as archive:
         findings = [*check_members(source, archive), *check_contents(archive)]
         others = [info for info in archive.infolist() if info.filename not in (*_TEXTS, *_WEIGHTS)]
@@ -56,9 +54,8 @@ def inspect_archive(source: Source) -> Archive:
             weights = Inspection(format="keras")
         else:
             reader = named("keras-weights" if name.endswith("h5") else "npz")
-            with member_source(source, archive, name) as member:
-                weights = reader.inspect(member)
-    return Archive(
+            weights = reader.inspect(member_source(source, archive, name))
+    return (
         config,
         metadata,
         replace(

@@ -1,4 +1,4 @@
-"""What the JSON configuration of a Keras model (1 to 3) tells, and which code it would bring in; pure data in and out.
+"""Layers in the JSON configuration of a Keras model (1 to 3), and code that it would bring in; pure data in and out.
 
 Sources of the format: `get_config` and `serialize_keras_object` of Keras. A nested object is a mapping with
 `class_name` and `config`, since Keras 3 also `module` and `registered_name`. A Lambda layer holds marshalled

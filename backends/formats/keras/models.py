@@ -10,18 +10,17 @@ import json
 import math
 from dataclasses import replace
 from functools import partial
-from typing import Callable, Optional
+from typing import Optional
 
 from backends.core.errors import Damaged
 from backends.core.inspection import ArrayInfo, Inspection, Json, Signature
 from backends.core.source import Source
 from backends.formats.hdf5.frame import surrounded
-from backends.formats.hdf5.tree import Tree, damage_as_errors, open_tree, text_of
-from backends.formats.keras.archive import inspect_archive
+from backends.formats.hdf5.tree import Tree, damage_as_errors, holds, open_tree, text_of
 from backends.formats.keras.config import KerasModel, find_code, read_config, read_training
 from backends.formats.keras.weights import has_weights, layer_of, read_weights, snake_case, weights_row
 
-__all__ = ["KERAS", "KERAS_H5", "KERAS_WEIGHTS"]
+__all__ = ["KERAS_H5", "KERAS_WEIGHTS", "inspect_archive"]
 
 _MAX_CONFIG = 64 * 1024 * 1024
 _LISTED_LAYERS = 2000
@@ -33,7 +32,7 @@ class _KerasH5:
 
     def sniff(self, head: bytes, source: Source) -> bool:
         """Whether the root group has a model configuration."""
-        return _sniff(source, lambda tree: "model_config" in tree.file.attrs)
+        return holds(source, lambda tree: "model_config" in tree.file.attrs)
 
     def inspect(self, source: Source) -> Inspection:
         """Layers, shapes, training configuration and weights. Raises Damaged, OSError."""
@@ -56,7 +55,7 @@ class _KerasWeights:
 
     def sniff(self, head: bytes, source: Source) -> bool:
         """Whether the root group lists layer names, or has the groups of a Keras 3 weights file."""
-        return _sniff(source, has_weights)
+        return holds(source, has_weights)
 
     def inspect(self, source: Source) -> Inspection:
         """The layers by name, with their arrays. Raises Damaged, OSError."""
@@ -67,35 +66,23 @@ class _KerasWeights:
         return surrounded(source, replace(found, n_weights=_count(by_layer)))
 
 
-class _Keras:
-    """`.keras`: a zip of `metadata.json`, `config.json` and `model.weights.h5` or `.npz`."""
-
-    def inspect(self, source: Source) -> Inspection:
-        """Layers, shapes, training configuration and weights. Raises Damaged, OSError."""
-        config, metadata, weights = inspect_archive(source)
-        whole = _json(config, "config.json")
-        model = read_config(whole)
-        told = _json(metadata, "metadata.json")
-        by_layer: dict[str, list[ArrayInfo]] = {}
-        for info in weights.arrays:
-            if layer_of(info.name):
-                by_layer.setdefault(layer_of(info.name), []).append(info)
-        details = _layer_details(model, by_layer)
-        if isinstance(whole, dict) and isinstance(whole.get("compile_config"), dict):
-            details["training"] = read_training(whole["compile_config"])
-        if isinstance(told, dict):
-            details["saved"] = str(told.get("date_saved"))
-        version = told.get("keras_version") if isinstance(told, dict) else None
-        merged = replace(weights, details=details, n_weights=_count(by_layer))
-        return _with_model(merged, model, version if isinstance(version, str) else None)
-
-
-def _sniff(source: Source, test: Callable[[Tree], bool]) -> bool:
-    try:
-        with open_tree(source) as tree, damage_as_errors():
-            return bool(test(tree))
-    except Damaged:
-        return False
+def inspect_archive(config: str, metadata: str, weights: Inspection) -> Inspection:
+    """The facts of a `.keras` zip: `metadata.json`, `config.json` and `model.weights.h5` or `.npz`. Raises Damaged."""
+    whole = _json(config, "config.json")
+    model = read_config(whole)
+    told = _json(metadata, "metadata.json")
+    by_layer: dict[str, list[ArrayInfo]] = {}
+    for info in weights.arrays:
+        if layer_of(info.name):
+            by_layer.setdefault(layer_of(info.name), []).append(info)
+    details = _layer_details(model, by_layer)
+    if isinstance(whole, dict) and isinstance(whole.get("compile_config"), dict):
+        details["training"] = read_training(whole["compile_config"])
+    if isinstance(told, dict):
+        details["saved"] = str(told.get("date_saved"))
+    version = told.get("keras_version") if isinstance(told, dict) else None
+    merged = replace(weights, details=details, n_weights=_count(by_layer))
+    return _with_model(merged, model, version if isinstance(version, str) else None)
 
 
 def _json(text: Optional[str], where: str) -> Json:
@@ -172,4 +159,4 @@ def _count(by_layer: dict[str, list[ArrayInfo]]) -> int:
     return sum(math.prod(info.shape) for arrays in by_layer.values() for info in arrays)
 
 
-KERAS, KERAS_H5, KERAS_WEIGHTS = _Keras(), _KerasH5(), _KerasWeights()
+KERAS_H5, KERAS_WEIGHTS = _KerasH5(), _KerasWeights()

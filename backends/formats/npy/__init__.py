@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Optional
 
 from backends.core.containers import ZIP_MAGIC
-from backends.core.format import Format, later
+from backends.core.format import Format
 
 __all__ = ["FORMATS"]
 
@@ -41,7 +41,6 @@ FORMATS = (
         promises=(".npz",),
         starts=_is_zip,
         worth=_holds_arrays,
-        sniff=later("backends.formats.npy.arrays:NPZ.sniff"),
         order=31,
         compressed=True,
         bytewise=True,

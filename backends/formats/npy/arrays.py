@@ -11,12 +11,11 @@ import zipfile
 from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
-from backends.core.compression import MAX_BYTES, Opened, open_envelope
+from backends.core.compression import MAX_BYTES, Opened, decompressed
 from backends.core.errors import Damaged, NotLoadable
 from backends.core.findings import finding
 from backends.core.inspection import ArrayInfo, Finding, GlobalRef, Inspection, Json, ModelEntry
-from backends.core.memory import give_back, memory_file
-from backends.core.source import Source
+from backends.core.source import MemorySource, Source
 from backends.core.zip_inside import inspect_members
 from backends.core.zip_rules import check_contents, check_members, open_zip, read_member
 from backends.formats.npy.header import HEAD, MAGIC, NpyHeader, parse_header
@@ -32,7 +31,7 @@ _FAR = 1 << 20
 
 @dataclass
 class _Found:
-    """What the arrays of one file add up to."""
+    """Sum of the arrays of one file."""
 
     arrays: list[ArrayInfo] = field(default_factory=list)
     names: list[GlobalRef] = field(default_factory=list)
@@ -93,7 +92,7 @@ class _Npy:
 
     def inspect(self, source: Source) -> Inspection:
         """Shape, dtype and size, and what an array of objects holds. Raises Damaged, Unsupported, OSError."""
-        with open_envelope(source) as opened:
+        with decompressed(source) as opened:
             inner, found = opened.source, _Found()
             header = parse_header(inner.read(0, HEAD))
             if header.dtype.objects:
@@ -133,7 +132,7 @@ class _Npz:
 
     def inspect(self, source: Source) -> Inspection:
         """Every array of the archive. Raises Damaged, Unsupported, OSError."""
-        with open_envelope(source) as opened, open_zip(opened.source) as archive:
+        with decompressed(source) as opened, open_zip(opened.source) as archive:
             found = _Found(findings=[*check_members(opened.source, archive), *check_contents(archive)])
             found.complete = not found.findings
             infos = archive.infolist()
@@ -183,20 +182,13 @@ def _member(found: _Found, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> b
 
 
 def _objects(found: _Found, archive: zipfile.ZipFile, info: zipfile.ZipInfo, header: NpyHeader, name: str) -> None:
-    """Walk the pickle inside a member, from a copy in anonymous memory."""
+    """Walk the pickle inside a member."""
     limit = min(_MAX_OBJECTS, MAX_BYTES)
     if info.file_size > limit:
         found.report("limit", f"{name}: {info.file_size} bytes of Python objects were not read", info.header_offset)
         return
-    data = read_member(archive, info, limit)
-    fd = memory_file("objects")
-    try:
-        with io.FileIO(fd, "wb", closefd=False) as file:
-            file.write(data)
-        walked = walk(Source(fd, name), offset=header.offset)
-        found.add_pickle(walked, read_facts(walked.roots), name, info.header_offset)
-    finally:
-        give_back(fd)
+    walked = walk(MemorySource(read_member(archive, info, limit), name), offset=header.offset)
+    found.add_pickle(walked, read_facts(walked.roots), name, info.header_offset)
 
 
 NPY, NPZ = _Npy(), _Npz()

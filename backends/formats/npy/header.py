@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 import re
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 from backends.core.errors import Damaged
+from backends.formats.pickle.arrays import is_shape
 from backends.formats.pickle.dtypes import DType, literal_dtype, structured
 
 __all__ = ["HEAD", "MAGIC", "NpyHeader", "parse_header"]
@@ -23,7 +25,7 @@ _PYTHON_2_LONG = re.compile(r"(?<=[0-9])L(?=[,)\s])")
 
 @dataclass(frozen=True)
 class NpyHeader:
-    """What a header says: `offset` is where the data starts, `nbytes` how long it must be (unless it is objects)."""
+    """Dtype, shape and order; `offset` is where the data starts, `nbytes` its length (unless it is objects)."""
 
     dtype: DType
     shape: tuple[int, ...]
@@ -33,10 +35,7 @@ class NpyHeader:
     @property
     def nbytes(self) -> int:
         """Bytes of data."""
-        count = self.dtype.itemsize
-        for length in self.shape:
-            count *= length
-        return count
+        return self.dtype.itemsize * prod(self.shape)
 
 
 def parse_header(head: bytes) -> NpyHeader:
@@ -72,10 +71,8 @@ def _literal(text: str) -> dict[str, Any]:
 
 def _fields(value: dict[str, Any], offset: int) -> NpyHeader:
     shape = value["shape"]
-    if not isinstance(shape, tuple) or len(shape) > 64 or type(value["fortran_order"]) is not bool:
+    if not is_shape(shape) or type(value["fortran_order"]) is not bool:
         raise ValueError("an odd shape or order")
-    if not all(type(length) is int and 0 <= length < 1 << 62 for length in shape):
-        raise ValueError("an odd shape")
     return NpyHeader(_descr(value["descr"]), shape, value["fortran_order"], offset)
 
 

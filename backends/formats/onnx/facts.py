@@ -43,7 +43,7 @@ class _Attribute:
 
 @dataclass
 class Facts:
-    """What a walk found; `model` holds the fields of the outermost message once it ended."""
+    """Facts of one walk; `model` holds the fields of the outermost message once it ended."""
 
     source: Source
     model: dict[str, Any] = field(default_factory=dict)

@@ -10,7 +10,6 @@ from backends.core.errors import Damaged
 from backends.core.findings import finding
 from backends.core.inspection import Finding, Inspection, Json
 from backends.core.source import Source
-from backends.formats.onnx.expansion import expanded
 from backends.formats.onnx.facts import Facts, Graph, Operator, operator_words, plain_domain
 from backends.formats.onnx.signature import NAMES, signature_of
 
@@ -19,6 +18,9 @@ __all__ = ["inspect"]
 _LARGEST = 1 << 31
 _LISTED = 200
 _ARRAYS = 10_000
+_MOST_NODES = 10_000_000
+_DEPTH = 100
+"""Functions inside functions that are followed."""
 _STANDARD = frozenset(
     ("", "ai.onnx.ml", "ai.onnx.training", "ai.onnx.preview", "ai.onnx.preview.training", "com.microsoft")
 )
@@ -121,8 +123,26 @@ def _needs_code(operator: Operator) -> bool:
 
 def _unfolding(graph: Graph, facts: Facts) -> list[Finding]:
     """Functions that never end, or unfold to more nodes than any model has."""
-    problem = expanded(graph.calls, facts.functions)
-    return [finding("exponential", problem)] if problem else []
+    known: dict[Operator, int] = {}
+
+    def size(called: Counter[Operator], depth: int) -> int:
+        if depth > _DEPTH:
+            raise RecursionError
+        return sum(number * size_of(operator, depth) for operator, number in called.items())
+
+    def size_of(operator: Operator, depth: int) -> int:
+        if operator not in facts.functions:
+            return 1
+        if operator not in known:
+            known[operator] = size(facts.functions[operator], depth + 1)
+        return known[operator]
+
+    try:
+        total = size(graph.calls, 0)
+    except RecursionError:
+        problem = f"its functions call themselves, or one another more than {_DEPTH} levels deep"
+        return [finding("exponential", problem)]
+    return [finding("exponential", f"its functions unfold to {total:.3g} nodes")] if total > _MOST_NODES else []
 
 
 def _metadata(facts: Facts) -> dict[str, str]:

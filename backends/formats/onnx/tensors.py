@@ -1,4 +1,4 @@
-"""What a tensor of an ONNX file announces, held against the bytes it has, and where its values lie outside the file."""
+"""Tensors of an ONNX file: what they announce, held against the bytes there are, and values outside the file."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class Walker:
         self._fold = fold
 
     def message(self, kind: str, start: int, end: int, depth: int = 0) -> Any:
-        """What became of the message between these offsets. Raises Damaged, OSError."""
+        """The fold of the message between these offsets. Raises Damaged, OSError."""
         if depth > _DEPTH:
             raise Damaged(f"messages nested more than {_DEPTH} levels deep, which no reader follows", offset=start)
         fields, position = SCHEMA[kind], start

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Optional
 
 from backends.core.containers import ZIP_MAGIC
-from backends.core.format import Format, later
+from backends.core.findings import finding
+from backends.core.format import Format
+from backends.core.inspection import Inspection
 from backends.core.source import Source
 from backends.formats.pickle import heads, opcodes, probe
 
@@ -43,53 +46,54 @@ def _complaint(head: bytes) -> Optional[str]:
     return f"invalid load key, '{shown}'; joblib: KeyError: {head[0]}"
 
 
+def _also_pickle(source: Source, head: bytes, name: str) -> Optional[Inspection]:
+    """A pickle in the bytes of a file in the format `name`, which an unpickler would read from its start."""
+    from backends.formats.pickle.walk import walk_inside
+
+    walked = walk_inside(source, "read as a pickle")
+    if walked is None:
+        return None
+    also = finding("polyglot", f"{name} that is also a pickle", 0)
+    return Inspection("pickle", names=walked.names, findings=(also, *walked.findings))
+
+
+_pickle_format = partial(
+    Format,
+    title="a pickle",
+    suffixes=_SUFFIXES,
+    starts=heads.looks_like_pickle,
+    worth=_is_worth,
+    fallback=_is_pickle,
+    vague=True,
+    compressed=True,
+    content="pickle",
+    runs_code=True,
+    undisguised=(".pt", ".pth", ".zip"),
+    bytewise=True,
+    convertible=True,
+    holds_objects=True,
+)
+
 FORMATS = (
-    Format(
+    _pickle_format(
         name="joblib",
         suffix=".joblib",
         implementation="backends.formats.pickle.joblibs",
-        title="a pickle",
-        suffixes=_SUFFIXES,
         promises=(".joblib", ".jbl"),
-        starts=heads.looks_like_pickle,
-        worth=_is_worth,
-        sniff=later("backends.formats.pickle.joblibs:is_joblib"),
-        fallback=_is_pickle,
         order=80,
-        vague=True,
         decides=True,
-        compressed=True,
         compressions=("zfile",),
-        content="pickle",
-        runs_code=True,
-        undisguised=(".pt", ".pth", ".zip"),
-        bytewise=True,
-        convertible=True,
-        holds_objects=True,
         imports=("backends.formats.pickle.joblibs", "joblib"),
     ),
-    Format(
+    _pickle_format(
         name="pickle",
         suffix=".pkl",
         implementation="backends.formats.pickle.plain",
-        title="a pickle",
-        suffixes=_SUFFIXES,
         promises=(".pkl", ".pickle", ".pck", ".pcl", ".dill", ".cloudpickle", ".sav", ".model", ".skops"),
         magic=tuple(bytes((0x80, protocol)) for protocol in range(6)),
-        starts=heads.looks_like_pickle,
-        worth=_is_worth,
-        fallback=_is_pickle,
-        also=later("backends.formats.pickle.polyglot:read_as_pickle"),
+        also=_also_pickle,
         complaint=_complaint,
-        vague=True,
         order=81,
-        compressed=True,
-        content="pickle",
-        runs_code=True,
-        undisguised=(".pt", ".pth", ".zip"),
-        bytewise=True,
-        convertible=True,
-        holds_objects=True,
         imports=tuple(_IMPORTS.split()),
     ),
 )

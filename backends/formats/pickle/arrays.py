@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from math import prod
 from typing import Optional
 
 from backends.core.inspection import Json
@@ -11,7 +12,7 @@ from backends.core.source import Source
 from backends.formats.pickle.dtypes import DType, read_dtype
 from backends.formats.pickle.values import Global, Instance, RawArray, Span, Value
 
-__all__ = ["ArrayValue", "decode", "read_array", "read_scalar"]
+__all__ = ["ArrayValue", "decode", "is_shape", "read_array", "read_scalar"]
 
 _MULTIARRAY = ("numpy.core.multiarray", "numpy._core.multiarray", "numpy")
 _NUMERIC = ("numpy.core.numeric", "numpy._core.numeric")
@@ -37,10 +38,7 @@ class ArrayValue:
     @property
     def size(self) -> int:
         """The number of elements."""
-        count = 1
-        for length in self.shape:
-            count *= length
-        return count
+        return prod(self.shape)
 
     @property
     def nbytes(self) -> int:
@@ -51,6 +49,15 @@ class ArrayValue:
     def numbers(self) -> int:
         """How many numbers it holds; a record counts once for each numeric field."""
         return self.size * self.dtype.numbers
+
+
+def is_shape(value: Value) -> bool:
+    """Whether a value is a tuple of lengths that an array can have."""
+    return (
+        type(value) is tuple
+        and len(value) <= _MAX_DIMENSIONS
+        and all(type(length) is int and 0 <= length < 1 << 62 for length in value)
+    )
 
 
 def read_array(value: Value) -> Optional[ArrayValue]:
@@ -80,9 +87,7 @@ def _read(value: Instance, callee: Global) -> Optional[ArrayValue]:
 
 
 def _array(shape: Value, dtype: Value, fortran: Value, data: Value) -> Optional[ArrayValue]:
-    if type(shape) is not tuple or len(shape) > _MAX_DIMENSIONS:
-        return None
-    if not all(type(length) is int and 0 <= length < 1 << 62 for length in shape):
+    if not is_shape(shape):
         return None
     try:
         return ArrayValue(read_dtype(dtype), shape, bool(fortran) if type(fortran) in (bool, int) else False, data)

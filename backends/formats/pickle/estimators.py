@@ -1,4 +1,4 @@
-"""What the abstract values of a pickle tell about its models: classes, parameters, versions, signature, arrays."""
+"""Facts about the models in a pickle, from its abstract values: classes, parameters, versions, signature, arrays."""
 
 from __future__ import annotations
 
@@ -245,7 +245,7 @@ def _steps(values: dict[str, Value]) -> tuple[str, ...]:
 
 
 def _signature(model: Instance, depth: int = 0) -> Signature:
-    """What goes in and out of a model; a pipeline takes what its first step takes and answers what its last does."""
+    """Inputs and outputs of a model; a pipeline takes what its first step takes and answers what its last does."""
     values = attributes(model)
     first, last = _ends(values) if depth < 8 else (None, None)
     inner_in = _signature(first, depth + 1) if first is not None else Signature()

@@ -1,4 +1,4 @@
-"""What unpicklers other than joblib's read where joblib reads the bytes of an array: opcodes.
+"""Fork of a walk at an array's bytes, which unpicklers other than joblib's read as opcodes.
 
 They go on right behind the wrapper, with the same stack and memo. An array's numbers are no opcodes for long.
 """

@@ -1,6 +1,6 @@
 """Tests on first bytes: what is written as picklers write, and what an unpickler could go some way with at all.
 
-Both are cheap, and neither is a verdict: what only might be a pickle is for `pickle_probe` to run.
+Both are cheap, and neither is a verdict: what only might be a pickle is for `probe` to run.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Optional
 
-from backends.core import compression as envelopes
+from backends.core import compression as compressions
 from backends.formats.pickle.lines import read_float, read_index, read_int, read_long
 from backends.formats.pickle.opcodes import LINE, LINE_CHECKS, MARKED, NAMES, OPCODES, TWO_LINES, Opcode
 
@@ -66,7 +66,7 @@ STARTS = frozenset(code for code, opcode in OPCODES.items() if opcode.pops == 0 
 
 def may_hold_pickle(head: bytes, size: int) -> bool:
     """The same for bytes inside a file, most of which are numbers: also in a compression, also without a name."""
-    return may_be_pickle(head, size) or looks_like_nested_pickle(head) or envelopes.sniff(head) is not None
+    return may_be_pickle(head, size) or looks_like_nested_pickle(head) or compressions.compression_of(head) is not None
 
 
 def _pass_argument(head: bytes, position: int, opcode: Opcode, size: int) -> Optional[int]:

@@ -7,7 +7,10 @@ bytes; for a dtype with Python objects instead a complete pickle. Since 0.10; al
 
 from __future__ import annotations
 
-from backends.formats.pickle.dtypes import DType, read_dtype
+from math import prod
+
+from backends.formats.pickle.arrays import is_shape
+from backends.formats.pickle.dtypes import read_dtype
 from backends.formats.pickle.machine import PickleMachine
 from backends.formats.pickle.reader import Stopped
 from backends.formats.pickle.values import DictValue, Global, Instance, RawArray, Value
@@ -15,7 +18,6 @@ from backends.formats.pickle.values import DictValue, Global, Instance, RawArray
 __all__ = ["read_span"]
 
 _KEYS = frozenset(("subclass", "shape", "order", "dtype", "allow_mmap", "numpy_array_alignment_bytes"))
-_MAX_DIMENSIONS = 64
 
 
 def read_span(machine: PickleMachine, wrapper: Instance) -> RawArray:
@@ -29,11 +31,11 @@ def read_span(machine: PickleMachine, wrapper: Instance) -> RawArray:
     machine.frame_end = None
     try:
         state = _state(wrapper)
-        shape, dtype = _shape(state["shape"]), read_dtype(state["dtype"])
+        dtype = read_dtype(state["dtype"])
     except ValueError as error:
         detail = f"an array that joblib would not write: {error}"
         raise Stopped("raw-span", detail, offset, resumable=True) from None
-    array = RawArray(dtype, shape, state["order"], offset, 0, state.get("allow_mmap") is True)
+    array = RawArray(dtype, state["shape"], state["order"], offset, 0, state.get("allow_mmap") is True)
     array.extra = {"subclass": state["subclass"], "source": machine.source, "at": offset}
     if dtype.objects:
         _walk_objects(machine, array)
@@ -43,7 +45,7 @@ def read_span(machine: PickleMachine, wrapper: Instance) -> RawArray:
 
 
 def _state(wrapper: Instance) -> dict[str, Value]:
-    """The wrapper's state, checked but for shape and dtype. Raises ValueError."""
+    """The wrapper's state, checked but for the dtype. Raises ValueError."""
     args = wrapper.args
     made_new = args == ()
     if not made_new:
@@ -64,6 +66,8 @@ def _state(wrapper: Instance) -> dict[str, Value]:
         raise ValueError("its wrapper has odd attributes")
     if not _is_array_class(state["subclass"]):
         raise ValueError("an array of a class that is none of numpy's")
+    if not is_shape(state["shape"]):
+        raise ValueError("an odd shape")
     if alignment is not None and not (type(alignment) is int and 1 <= alignment <= 255):
         raise ValueError("an odd alignment")
     return state
@@ -74,14 +78,6 @@ def _is_array_class(subclass: Global) -> bool:
     return subclass.module not in ("builtins", "__builtin__") and not subclass.module.startswith("sklearn")
 
 
-def _shape(value: Value) -> tuple[int, ...]:
-    if type(value) is not tuple or len(value) > _MAX_DIMENSIONS:
-        raise ValueError("an odd shape")
-    if not all(type(length) is int and 0 <= length < 1 << 62 for length in value):
-        raise ValueError("an odd shape")
-    return value
-
-
 def _pass_numbers(machine: PickleMachine, array: RawArray, alignment: Value) -> None:
     offset, dtype = array.offset, array.dtype
     if alignment is not None:
@@ -90,20 +86,13 @@ def _pass_numbers(machine: PickleMachine, array: RawArray, alignment: Value) -> 
         if not padding or padding[0] != expected or padding[1 : 1 + expected] != b"\xff" * expected:
             raise Stopped("raw-span", "the padding before an array is not joblib's", offset, resumable=True)
         offset += 1 + expected
-    length = _bytes(array.shape, dtype)
+    length = prod(array.shape) * dtype.itemsize
     if length > machine.size - offset:
         raise Stopped(
             "truncated", f"cut off: an array of {length} bytes where {machine.size - offset} are left", offset
         )
     array.offset, array.length = offset, length
     machine.seek(offset + length)
-
-
-def _bytes(shape: tuple[int, ...], dtype: DType) -> int:
-    count = 1
-    for length in shape:
-        count *= length
-    return count * dtype.itemsize
 
 
 def _walk_objects(machine: PickleMachine, array: RawArray) -> None:

@@ -7,7 +7,7 @@ import os
 import time
 from typing import Any
 
-from backends.core.compression import open_envelope, sniff
+from backends.core.compression import compression_of, decompressed
 from backends.core.errors import Damaged, NotLoadable
 from backends.core.format import LoadedModel
 from backends.core.frozen import Frozen, private_map
@@ -17,17 +17,17 @@ from backends.formats.pickle.joblib_loader import load_spliced
 from backends.formats.pickle.plain import inspect, no_collection
 from backends.formats.pickle.walk import walk
 
-__all__ = ["inspect", "is_joblib", "load", "save"]
+__all__ = ["inspect", "load", "save", "sniff"]
 
 COMPRESS = ("raw", "zlib", "gzip", "bz2", "lzma", "xz", "lz4")
 _LEVEL = 3
 
 
-def is_joblib(head: bytes, source: Source) -> bool:
+def sniff(head: bytes, source: Source) -> bool:
     """Whether arrays stand between the opcodes; takes a walk of the whole stream to know."""
-    if sniff(source.read(0, 16)) == "zfile":
+    if compression_of(source.read(0, 16)) == "zfile":
         return True
-    with open_envelope(source) as opened:
+    with decompressed(source) as opened:
         return walk(opened.source).joblib
 
 
@@ -53,7 +53,7 @@ def load(source: Source, at: str = "") -> LoadedModel:
 
 def _load_planned(source: Frozen, at: str) -> LoadedModel:
     started = time.perf_counter()
-    with open_envelope(source) as opened:
+    with decompressed(source) as opened:
         if not opened.complete:
             raise NotLoadable(f"the {opened.compression} compression cannot be opened whole")
         opened.mapped = True

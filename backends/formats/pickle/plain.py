@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from typing import Any, Optional
 
-from backends.core.compression import Opened, open_envelope, sniff
+from backends.core.compression import COMPRESSIONS, Opened, compressed, compression_of, decompressed
 from backends.core.errors import NoModel, NotLoadable
 from backends.core.findings import finding
 from backends.core.format import LoadedModel
@@ -22,13 +22,10 @@ from backends.core.frozen import Frozen, private_map
 from backends.core.inspection import Inspection
 from backends.core.places import resolve
 from backends.core.source import Source
-from backends.core.unfilled import unfilled
-from backends.formats.pickle.compressed import compressed
-from backends.formats.pickle.encoded import encoded
 from backends.formats.pickle.estimators import Facts, read_facts
 from backends.formats.pickle.joblib_loader import load_spliced, plan_of
 from backends.formats.pickle.reader import Budget
-from backends.formats.pickle.translated import translated
+from backends.formats.pickle.transfer_damage import encoded, with_cause
 from backends.formats.pickle.walk import Walk, walk
 
 __all__ = ["inspect", "inspect_pickle", "load", "no_collection", "save"]
@@ -45,7 +42,7 @@ def inspect_pickle(source: Source, budget: Optional[Budget] = None) -> Inspectio
     Whatever is wrong with the file is a finding, so that the names it holds are told all the same. Raises
     Unsupported for a compression that cannot be opened, OSError.
     """
-    if sniff(source.read(0, 16)) == "zfile":
+    if compression_of(source.read(0, 16)) == "zfile":
         return Inspection(
             "joblib",
             compression="zfile",
@@ -54,7 +51,7 @@ def inspect_pickle(source: Source, budget: Optional[Budget] = None) -> Inspectio
                 finding("legacy-zfile", "compressed by joblib before 0.10; save it again with a newer joblib", 0),
             ),
         )
-    with open_envelope(source, into=source.into) as opened, no_collection():
+    with decompressed(source, into=source.into) as opened, no_collection():
         walked = walk(opened.source, budget)
         if source.plan is not None:
             source.plan = plan_of(walked, opened.compression is not None)
@@ -105,7 +102,7 @@ def _inspection(opened: Opened, walked: Walk, facts: Facts) -> Inspection:
 
 def inspect(source: Source) -> Inspection:
     """The facts of `inspect_pickle`, and what broke the file on its way. Raises NoModel, Unsupported, OSError."""
-    inspection = unfilled(source, translated(source, inspect_pickle(source)))
+    inspection = with_cause(source, inspect_pickle(source))
     known = encoded(source, inspection)
     if known is not None:
         raise NoModel(f"not a model but {known}")
@@ -118,7 +115,7 @@ def load(source: Source, at: str = "") -> LoadedModel:
     Raises NotLoadable for a place that is not there, and whatever the classes in the file raise.
     """
     started = time.perf_counter()
-    with open_envelope(source) as opened:
+    with decompressed(source) as opened:
         if not opened.complete:
             raise NotLoadable(f"the {opened.compression} compression cannot be opened whole")
         after = time.perf_counter()
@@ -156,6 +153,8 @@ def save(model: Any, fd: int, **options: Any) -> None:
     Raises NotLoadable for an unknown compression, what the model's own pickling raises, OSError.
     """
     compression, protocol = options.get("compression"), int(options.get("protocol", 5))
+    if compression not in (None, *COMPRESSIONS):
+        raise NotLoadable(f"a pickle compressed with {compression} cannot be written")
     with io.FileIO(os.dup(fd), "wb") as raw, io.BufferedWriter(raw, 1 << 20) as file:
         if compression is None:
             pickle.dump(model, file, protocol=protocol)

@@ -13,7 +13,7 @@ import sys
 from _compat_pickle import IMPORT_MAPPING
 from typing import Optional
 
-from backends.core.compression import open_envelope
+from backends.core.compression import decompressed
 from backends.core.errors import Unsupported
 from backends.core.format import LIKELY
 from backends.core.source import MemorySource, Source
@@ -45,7 +45,7 @@ _KNOWN = _STANDARD | _PACKAGES | frozenset(IMPORT_MAPPING)
 
 
 class _Found(Exception):
-    """What is run is a pickle."""
+    """Raised as soon as it is clear that a pickle is run."""
 
 
 def is_pickle(source: Source, budget: Optional[Budget] = None) -> bool:
@@ -71,7 +71,7 @@ def names_something(source: Source, budget: Optional[Budget] = None, depth: int 
 
 def _names_inside(source: Source, budget: Optional[Budget], depth: int) -> bool:
     try:
-        with open_envelope(source, _MAX_OPENED) as opened:
+        with decompressed(source, _MAX_OPENED) as opened:
             return names_something(opened.source, budget, depth)
     except Unsupported:
         return False

@@ -43,7 +43,7 @@ class LongLine(Stopped):
 
 
 class Budget:
-    """What one file may cost: shared by all its streams, checked every few thousand opcodes."""
+    """Limits for one file: shared by all its streams, checked every few thousand opcodes."""
 
     def __init__(
         self,

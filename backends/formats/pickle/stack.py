@@ -1,4 +1,4 @@
-"""What a pickle's opcodes do to the stack, the marks, the memo and the containers on it.
+"""Stack, marks and memo of a pickle, and the opcodes that only move values among them.
 
 The memo is emulated exactly: PUT, BINPUT and LONG_BINPUT write where they say, MEMOIZE at the memo's length.
 """

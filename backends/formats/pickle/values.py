@@ -1,4 +1,4 @@
-"""What a pickle would build, as inert values: nothing here is ever imported, called, hashed or compared.
+"""Abstract values that stand for what a pickle would build: nothing here is ever imported, called, hashed or compared.
 
 Literals stay Python literals; a tuple is a tuple and a list a list of such values. Values may be shared and cyclic,
 and nested without bound, so whoever goes over them must neither recurse nor hash.
@@ -34,7 +34,7 @@ class Global:
     """A name, as the stream spells it; one object for each name in a walk. `offset` is where it stands first.
 
     `arguments` are what it is called with the first time. `uses` counts how often a name
-    that is harmless in one use alone (pickle_names.COUNTED) was taken for another.
+    that is harmless in one use alone (names.COUNTED) was taken for another.
     """
 
     __slots__ = ("arguments", "called", "module", "name", "offset", "role", "uses")
@@ -53,7 +53,7 @@ class Global:
 
 
 class Instance:
-    """What calling `callee` with `args` would give, and what was done to it then: state set, items added.
+    """Result of calling `callee` with `args`, and what was done to it then: state set, items added.
 
     `new` is true where the callee must be a class (NEWOBJ, OBJ, INST), false where it may be any function (REDUCE).
     `known` is for readers: what they made of it once its state is set, so that they do it once.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Callable, Optional
 
-from backends.core.compression import open_envelope
+from backends.core.compression import decompressed
 from backends.core.errors import Unsupported
 from backends.core.findings import KINDS, finding
 from backends.core.frozen import Freezing
@@ -46,7 +46,7 @@ class Region:
 
 @dataclass
 class Walk:
-    """What the walk of one file found.
+    """Result of the walk of one file.
 
     `roots` has the abstract root of each complete stream. `joblib` is true when arrays stand between the opcodes.
     `regions` tile the bytes that were walked, in order, and `arrays` are those between the opcodes, `buffers`
@@ -98,7 +98,7 @@ def walk_inside(source: Source, place: str, budget: Optional[Budget] = None, dep
     """
     budget = budget or Budget()
     try:
-        with open_envelope(source, _MAX_OPENED) as opened:
+        with decompressed(source, _MAX_OPENED) as opened:
             inner = opened.source
             if not (looks_like_nested_pickle(inner.read(0, _HEAD)) or names_something(inner, budget)):
                 return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Optional
 
 from backends.core.containers import ZIP_MAGIC
-from backends.core.format import Format, later
+from backends.core.format import Format
 from backends.formats.torch.names import is_legacy
 
 __all__ = ["FORMATS"]
@@ -29,7 +29,6 @@ FORMATS = (
         promises=(".pt", ".pth", ".ptl", ".ckpt", ".mar", ".nemo"),
         starts=_starts,
         worth=_is_worth,
-        sniff=later("backends.formats.torch.files:is_torch"),
         order=30,
         includes=("pickle",),
         compressed=True,

@@ -10,20 +10,22 @@ from __future__ import annotations
 import itertools
 import zipfile
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any, Optional
 
-from backends.core.compression import open_envelope
+from backends.core.compression import decompressed
 from backends.core.errors import Damaged
 from backends.core.findings import finding
 from backends.core.inspection import ArrayInfo, Finding, Inspection, Json
 from backends.core.source import Source
 from backends.core.zip_inside import inspect_members
 from backends.core.zip_rules import check_contents, check_members, member_source, open_zip, read_member
+from backends.formats.pickle.arrays import is_shape
 from backends.formats.pickle.values import DictValue, Global, Instance, Value
 from backends.formats.pickle.walk import Walk, walk
 from backends.formats.torch.names import DTYPES, MAGIC, REBUILDERS, STORAGES, is_legacy, is_storage
 
-__all__ = ["inspect", "is_torch"]
+__all__ = ["inspect", "sniff"]
 
 _PROTOCOL = 1001
 _STREAMS = 5
@@ -83,7 +85,7 @@ class _Storages:
         return storage
 
 
-def is_torch(head: bytes, source: Source) -> bool:
+def sniff(head: bytes, source: Source) -> bool:
     """Whether it is an archive with a data.pkl, or starts with PyTorch's magic number."""
     if is_legacy(head):
         return True
@@ -98,7 +100,7 @@ def is_torch(head: bytes, source: Source) -> bool:
 
 def inspect(source: Source) -> Inspection:
     """Names, tensors and everything odd. Raises Damaged, Unsupported, OSError."""
-    with open_envelope(source) as opened:
+    with decompressed(source) as opened:
         legacy = is_legacy(opened.source.read(0, 64))
         inspection = _legacy(opened.source) if legacy else _archive(opened.source)
         return replace(
@@ -139,8 +141,7 @@ def _archive(source: Source) -> Inspection:
         if root is None:
             raise Damaged("the archive holds no data.pkl", offset=0)
         storages = _Storages(5)
-        with member_source(source, archive, f"{root}data.pkl") as member:
-            walked = walk(member, streams=None, persistent=storages)
+        walked = walk(member_source(source, archive, f"{root}data.pkl"), persistent=storages)
         others = [
             info for name, info in members.items() if name != f"{root}data.pkl" and not name.startswith(f"{root}data/")
         ]
@@ -253,11 +254,6 @@ def _tensor(name: Value, value: Value) -> Optional[ArrayInfo]:
     if (value.callee.module, value.callee.name) not in REBUILDERS or len(args) < 4 or type(name) is not str:
         return None
     storage, shape = args[0], args[2]
-    if type(storage) is not _Storage or type(shape) is not tuple or len(shape) > 64:
+    if type(storage) is not _Storage or not is_shape(shape):
         return None
-    if not all(type(length) is int and 0 <= length < 1 << 62 for length in shape):
-        return None
-    size = storage.itemsize
-    for length in shape:
-        size *= length
-    return ArrayInfo(name, shape, DTYPES.get(storage.kind, storage.kind), size)
+    return ArrayInfo(name, shape, DTYPES.get(storage.kind, storage.kind), storage.itemsize * prod(shape))

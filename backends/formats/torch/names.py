@@ -1,4 +1,4 @@
-"""What PyTorch's own pickles name: storages, and the functions that put tensors together.
+"""Names in PyTorch's own pickles: storages, and the functions that put tensors together.
 
 Source: torch/storage.py (`_dtype_to_storage_type_map`), torch/_utils.py, torch/_weights_only_unpickler.py.
 """
