@@ -10,6 +10,7 @@ from typing import Any, Callable
 
 from console.worker.child.introspection import attribute
 from console.worker.child.labels import named, spelling, without_zeros
+from console.worker.child.lazy import numpy
 from console.worker.child.main import Refusal
 from console.worker.child.task import last_part, marks_outliers_with_one
 
@@ -32,8 +33,6 @@ _OTHER = {"0": "1", "false": "True"}
 
 def truth_of(y: Any) -> tuple[Any, str]:
     """The truth as 1 and 0, and the value taken for an outlier. Raises Refusal where that is not certain."""
-    import numpy
-
     truth = numpy.asarray(y)
     if truth.ndim != 1:
         raise Refusal("bad-input", f"the truth of an outlier detector is one column, not {truth.shape[1]}")
@@ -59,16 +58,12 @@ def outlier_label(model: Any, answer: Callable[[], Any]) -> int:
         return 1
     if str(type(last_part(model)).__module__).startswith("sklearn."):
         return -1
-    import numpy
-
     told = set(numpy.unique(numpy.asarray(answer())).tolist())
     return 1 if 0 in told and told <= {0, 1} else -1
 
 
 def answers_of(model: Any, answer: Any, label: int) -> Any:
     """What was predicted, as 1 and 0. Raises Refusal for what is neither an outlier nor an inlier."""
-    import numpy
-
     found = numpy.asarray(answer).reshape(len(answer))
     told, allowed = set(numpy.unique(found).tolist()), {-1, 1} if label == -1 else {0, 1}
     if not told <= allowed:
@@ -79,8 +74,6 @@ def answers_of(model: Any, answer: Any, label: int) -> Any:
 
 def scores_of(model: Any, scores: Any, predicted: Any, label: int) -> Any:
     """Scores that rise towards outliers. Raises ValueError where the model's own outliers have the lower ones."""
-    import numpy
-
     found = numpy.asarray(scores, dtype="float64").reshape(len(predicted)) * (-1.0 if label == -1 else 1.0)
     if 0 < predicted.sum() < len(predicted) and found[predicted == 1].mean() < found[predicted == 0].mean():
         raise ValueError(f"the scores of {type(model).__name__} rise where it answers inlier: their sense is not known")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Callable, Optional
 
 from console.worker.child.introspection import attribute
+from console.worker.child.lazy import numpy
 
 CLASSIFICATION, REGRESSION, CLUSTERING = "classification", "regression", "clustering"
 TRANSFORMATION = "transformation"
@@ -89,8 +90,6 @@ def is_outlier_detector(model: Any) -> bool:
 
 
 def _by_answer(y: Any, answer: Any) -> str:
-    import numpy
-
     truth = numpy.asarray(y)
     if answer is None:
         return REGRESSION if truth.dtype.kind == "f" else CLASSIFICATION

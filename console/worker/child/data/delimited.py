@@ -22,6 +22,7 @@ from console.worker.child.data.dialect import Dialect, dialect_of, other_separat
 from console.worker.child.data.options import Extent, Knowledge, ReadOptions, all_named, say, say_ignore
 from console.worker.child.data.plain_numbers import PlainNumbers
 from console.worker.child.data.text import Text, bad, open_text
+from console.worker.child.lazy import numpy
 
 __all__ = ["NO_ROWS", "ROWS_CAP", "Columns", "Long", "read_delimited"]
 
@@ -273,8 +274,6 @@ class _Reading:
 
 def _joined(pieces: list[Typed]) -> Iterator[Any]:
     """Each column in one piece; its parts are let go as it is made."""
-    import numpy
-
     for at in range(len(pieces[0])):
         parts = [piece[at] for piece in pieces]
         for piece in pieces:
