@@ -27,7 +27,7 @@ from console.worker.wire import Head
 
 DEADLINE = 30.0
 BYTES_A_SECOND = 50 << 20
-"""What a slow disk gives, for files of which much has to be copied."""
+"""The pace of a slow disk, for files of which much has to be copied."""
 FILES_EACH = 5_000
 """A child is replaced after this many files, so that nothing a file left behind in it stays for long."""
 HANDED_LIKE_A_FILE = 64 << 10

@@ -227,7 +227,7 @@ class Worker:
         metric: str | None,
         deadline: float = 300.0,
     ) -> HoldoutRows:
-        """What the hold-out is beside the training rows, both open files of these names; no model is needed for it.
+        """The hold-out beside the training rows, both open files of these names; no model is needed for it.
 
         Raises ChildRefused for a hold-out that cannot be read and for a metric that scikit-learn does not know.
         """

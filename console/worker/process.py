@@ -398,7 +398,7 @@ class ChildProcess:
 
 
 def _phase_of(op: str, fields: Head) -> str:
-    """What an operation is called where an operator reads of it: a call by the method it calls."""
+    """The name of an operation for an operator: of a call, the method that it calls."""
     if op.startswith("call") or op == "write_outputs":
         methods = fields.get("methods")
         return str(methods[0]) if isinstance(methods, list) and methods else "predict"

@@ -38,7 +38,7 @@ Progress = Callable[[str, int | None, int | None, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What a training told: rows fitted on and held back, seconds of fitting, the task, how the table was read."""
+    """The answer to a training: rows fitted on and held back, seconds of fitting, the task, how the table was read."""
 
     rows: int
     held_back: int

@@ -23,7 +23,7 @@ def take(rows: Any, positions: Any) -> Any:
 
 
 class Answers:
-    """What a model answers to some rows: each method is called once, on a copy that it may change as it likes."""
+    """Answers of a model to some rows: each method is called once, on a copy that it may change as it likes."""
 
     def __init__(self, model: Any, X: Any) -> None:
         self.model = model
@@ -64,7 +64,7 @@ class Answers:
 
 
 class Case:
-    """What a model answers to rows that have a truth, beside that truth and spelled as it is.
+    """Answers of a model to rows that have a truth, beside that truth and spelled as it is.
 
     `labels` are the classes in the order of the columns of scores; None where the model names none. With several
     outputs of labels there is a list of them; `indicator` = each of those is 0 or 1.

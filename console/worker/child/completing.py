@@ -66,5 +66,5 @@ def prepared(model: Any, X: Any, decided: list[str]) -> Any:
 
 
 def meaning_of(model: Any) -> str:
-    """What `predict` of this model answers, where that is not what its name says."""
+    """The meaning of what `predict` of this model answers, where that is not what its name says."""
     return library_of(model).meaning(model)

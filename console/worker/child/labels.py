@@ -37,7 +37,7 @@ def without_zeros(text: str) -> str:
 
 
 def _spellings(value: Any) -> list[str]:
-    """What else the label may be written as, nearest first: "1.0" for 1, "2.5" for "2.50", "1" for True."""
+    """Other spellings of a label, nearest first: "1.0" for 1, "2.5" for "2.50", "1" for True."""
     first = spelling(value)
     found = [first]
     short = without_zeros(first)

@@ -61,12 +61,10 @@ def compute(metrics: dict[str, Metric], found: Measurement) -> None:
                 found.metrics[name] = value
             else:
                 found.causes[name] = f"it came out as {value}, which is no number"
-    told = {str(one.message).partition("\n")[0][:300] for one in warned if _is_undefined(one.category)}
+    told = {
+        str(one.message).partition("\n")[0][:300] for one in warned if one.category.__name__ == "UndefinedMetricWarning"
+    }
     found.notes += sorted(told)
-
-
-def _is_undefined(category: type[Warning]) -> bool:
-    return category.__name__ == "UndefinedMetricWarning"
 
 
 def _later(name: str, case: Case) -> Metric:

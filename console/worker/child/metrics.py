@@ -8,42 +8,15 @@ from typing import Any, Optional
 
 from console.worker.child.answers import Answers, Case, take
 from console.worker.child.introspection import attribute
-from console.worker.child.labels import known_labels, spelling
 from console.worker.child.lazy import numpy
 from console.worker.child.main import Refusal
 from console.worker.child.measures import MEASURES, Measurement, compute
 from console.worker.child.methods import what_it_has
 from console.worker.child.scoring import metric_named
-from console.worker.child.task import (
-    CLASSIFICATION,
-    CLUSTERING,
-    OUTLIERS,
-    RANKING,
-    REGRESSION,
-    TRANSFORMATION,
-    task_of,
-)
+from console.worker.child.task import CLASSIFICATION, OUTLIERS, RANKING, REGRESSION, TRANSFORMATION
 from console.worker.child.truth import Truth, prepared
 
-__all__ = [
-    "CLASSIFICATION",
-    "CLUSTERING",
-    "OUTLIERS",
-    "REGRESSION",
-    "TRANSFORMATION",
-    "Answers",
-    "Measurement",
-    "digest_of",
-    "evaluate",
-    "held_back",
-    "known_labels",
-    "marked",
-    "measured",
-    "spelling",
-    "split",
-    "take",
-    "task_of",
-]
+__all__ = ["digest_of", "evaluate", "held_back", "marked", "measured", "split"]
 
 HELD_BACK_SHARE = 0.2
 """Share of the training rows that is kept from fitting when there is no hold-out file."""

@@ -25,6 +25,7 @@ from console.worker.child import (
     tracebacks,
     truth,
 )
+from console.worker.child.answers import Answers
 from console.worker.child.batching import Key, gather
 from console.worker.child.data.options import Extent, options_from
 from console.worker.child.libraries.parts import receivers
@@ -102,7 +103,7 @@ class Serving(Service):
         self._suspect = bool(noted(warnings))
         self._begin(request, "warm")
         signature = signatures.signature_of(self.model)
-        not_warmed = self._warm(signature)
+        not_warmed = calls.warm_up(self.model, signature["feature_names"], signature["n_features"])
         self._begin(request, "")
         tracebacks.drain_warnings()
         self._phases.update({f"read.{name}": seconds * 1e3 for name, seconds in loaded.phases.items()})
@@ -223,8 +224,8 @@ class Serving(Service):
         if fields.get("held_back") or request.body:
             X, y = metrics.held_back(*table.both()) if fields.get("held_back") else table.both()
             X, y = metrics.marked(X, y, request.body) if request.body else (X, y)
-            answers = metrics.Answers(self._loaded(), X)
-        self.input = answers.X if type(answers) is metrics.Answers else None
+            answers = Answers(self._loaded(), X)
+        self.input = answers.X if type(answers) is Answers else None
         if self._suspect:
             self._clear(table.slice(0, COMPARED_ROWS) if self.input is None else self.input)
         found = metrics.measured(answers, y, fields.get("metrics") or ())
@@ -419,9 +420,6 @@ class Serving(Service):
         """The head with what was warned of since the last one."""
         warnings = tracebacks.drain_warnings()
         return {**head, "warnings": warnings} if warnings else head
-
-    def _warm(self, signature: dict[str, Any]) -> str:
-        return calls.warm_up(self.model, signature["feature_names"], signature["n_features"])
 
     def _begin(self, request: Request, phase: str) -> None:
         """End the running phase of loading, begin the next, and say so."""

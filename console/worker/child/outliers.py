@@ -19,7 +19,7 @@ __all__ = ["WORDS", "answers_of", "outlier_label", "scores_of", "truth_of"]
 WORDS = frozenset(
     ("outlier", "outliers", "anomaly", "anomalies", "anomalous", "abnormal", "novelty", "novel", "fraud", "fraudulent")
 )
-"""What outliers are called."""
+"""Labels of outliers."""
 _INLIERS = frozenset(("inlier", "inliers", "normal", "nominal", "regular", "genuine", "legitimate"))
 _WAYS = (
     (frozenset(("-1", "1")), frozenset(("-1",))),
@@ -28,7 +28,7 @@ _WAYS = (
 )
 """The ways in which truth is written: all values, and those of them that are outliers."""
 _OTHER = {"0": "1", "false": "True"}
-"""What would be an outlier where there is none."""
+"""Labels that would be outliers where there are none."""
 
 
 def truth_of(y: Any) -> tuple[Any, str]:
@@ -53,7 +53,7 @@ def truth_of(y: Any) -> tuple[Any, str]:
 
 
 def outlier_label(model: Any, answer: Callable[[], Any]) -> int:
-    """What the model answers for an outlier, -1 or 1; `answer` asks it where it is nobody's that is known."""
+    """The model's answer for an outlier, -1 or 1; `answer` asks a model of no known library."""
     if marks_outliers_with_one(model):
         return 1
     if str(type(last_part(model)).__module__).startswith("sklearn."):
@@ -63,7 +63,7 @@ def outlier_label(model: Any, answer: Callable[[], Any]) -> int:
 
 
 def answers_of(model: Any, answer: Any, label: int) -> Any:
-    """What was predicted, as 1 and 0. Raises Refusal for what is neither an outlier nor an inlier."""
+    """The predictions as 1 and 0. Raises Refusal for what is neither an outlier nor an inlier."""
     found = numpy.asarray(answer).reshape(len(answer))
     told, allowed = set(numpy.unique(found).tolist()), {-1, 1} if label == -1 else {0, 1}
     if not told <= allowed:

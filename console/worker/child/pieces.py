@@ -221,7 +221,7 @@ class _InPieces(Answers):
 
 
 def answers_of(model: Any, table: Table) -> Answers:
-    """What the model answers to all rows of a table, in pieces where it is long and the model allows it."""
+    """Answers of a model to all rows of a table, in pieces where it is long and the model allows it."""
     piece = piece_of(model, table)
     if isinstance(table, LongTable) and piece is not None:
         return _InPieces(model, table, piece)

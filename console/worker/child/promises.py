@@ -37,7 +37,7 @@ _ONE_VS_ALL = (
 _INNER = ("best_estimator_", "estimator_", "estimator", "_final_estimator")
 _SHOWN = 80
 _NO_NUMBERS = (TypeError, ValueError, RuntimeError, ImportError)
-"""What comes of making an array of what is none, or where there is no numpy: such an answer is not looked at."""
+"""Errors of making an array of what is none, or without numpy: such an answer is not checked."""
 
 
 class Promises:
@@ -63,7 +63,7 @@ class Promises:
             self.widths = frozenset({1, 2} if count < 3 else {count, count * (count - 1) // 2})
 
     def fault(self, name: str, answer: Any) -> str:
-        """What is wrong with the answer of a method, in words; empty where nothing is."""
+        """The fault in the answer of a method, in words; empty where nothing is."""
         if name == "predict_proba":
             outputs = _outputs(answer)
             whole = self.shares if len(outputs) == 1 else self.each

@@ -20,7 +20,7 @@ TARGET_NAMES = ("y", "target", "label", "labels")
 """Arrays of these names in an npz or HDF5 file are the target, where no other is named."""
 INPUT_NAMES = ("X", "x", "data", "features", "inputs")
 _MALFORMED = (ValueError, EOFError, SyntaxError, tokenize.TokenError)
-"""What numpy raises for headers that are none."""
+"""Errors of numpy for malformed headers."""
 _READ_KEYS = {
     "csv": (),
     "JSON": ("sep", "decimal", "header"),
@@ -283,7 +283,8 @@ def several_arrays(source: Source, arrays: dict[str, Any], target: Optional[str]
             (name for name in TARGET_NAMES if name in {*arrays} - {*known.names} and len(arrays) > 1), None
         )
     truth = arrays.pop(truth_name) if truth_name is not None else None
-    columns = len({array.shape for array in arrays.values()}) == 1 < len(arrays) and _is_flat(arrays)
+    shapes = {array.shape for array in arrays.values()}
+    columns = len(arrays) > 1 == len(shapes) and len(next(iter(shapes))) == 1
     inputs = None if columns else next((arrays[name] for name in INPUT_NAMES if name in arrays), None)
     if inputs is None and len(arrays) == 1:
         inputs = next(iter(arrays.values()))
@@ -299,10 +300,6 @@ def several_arrays(source: Source, arrays: dict[str, Any], target: Optional[str]
         raise bad(source, f"has {rows} rows, but {len(truth)} values of {truth_name}")
     raw.truth, raw.truth_name = truth, truth_name
     return raw
-
-
-def _is_flat(arrays: dict[str, Any]) -> bool:
-    return all(array.ndim == 1 for array in arrays.values())
 
 
 def columns_frame(columns: dict[str, Any]) -> Any:

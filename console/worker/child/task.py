@@ -22,13 +22,13 @@ _OF_KIND = {
     "DensityEstimator": DENSITY,
     "ranker": RANKING,
 }
-"""What scikit-learn and those that follow it call the kinds of estimators."""
+"""Kinds of estimators as scikit-learn and those that follow it name them."""
 _FEW_LABELS = 20
 """Models that say nothing of themselves and answer more whole numbers than this are taken for regressors."""
 
 
 def task_of(model: Any, y: Any = None, answer: Optional[Callable[[], Any]] = None) -> str:
-    """What the model is for: by its own word, else by what it has, else by what it answers (`answer` asks it) and `y`.
+    """The task of a model: by its own word, else by what it has, else by what it answers (`answer` asks it) and `y`.
 
     Without `answer` a model that says nothing is judged by the truth alone.
     """

@@ -66,7 +66,7 @@ class Truth:
         return self.y[before : before + int(there.sum())], there
 
     def comparable(self, model: Any, answer: Any) -> Any:
-        """What the model predicted for as many rows as it was asked, in the spelling and shape of the truth.
+        """The predictions for as many rows as were asked, in the spelling and shape of the truth.
 
         Raises Refusal where it has not as many values a row as the truth has columns.
         """
@@ -106,7 +106,7 @@ def _gap_words(missing: int, rows: int) -> str:
 
 
 def told(model: Any, y: Any) -> list[str]:
-    """What is to be said of the truth of a table before anything is compared with it, and why nothing can be."""
+    """Notes on the truth of a table before anything is compared with it, and why nothing can be."""
     if model is None or y is None:
         return []
     try:

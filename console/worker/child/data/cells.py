@@ -26,7 +26,7 @@ _GAP_MARKS = frozenset(
         *("#value!", "#div/0!", "#ref!", "#name?", "#num!", "#null!", "#n/a"),
     )
 )
-"""What people write for a missing value that is none to pandas.read_csv."""
+"""Other spellings of a missing value, which are none to pandas.read_csv."""
 _BOOLS = {"True": True, "TRUE": True, "true": True, "False": False, "FALSE": False, "false": False}
 _NAN = float("nan")
 _SHARED_TEXTS = 1 << 16

@@ -198,9 +198,5 @@ def _typed(cells: list[Any], text: bool) -> Any:
         except OverflowError:
             pass
     found = numpy.empty(len(cells), dtype=object)
-    found[:] = [float("nan") if cell is None else cell if isinstance(cell, str) else _spelled(cell) for cell in cells]
+    found[:] = [float("nan") if cell is None else cell if isinstance(cell, str) else json.dumps(cell) for cell in cells]
     return found
-
-
-def _spelled(cell: Any) -> str:
-    return json.dumps(cell)
