@@ -102,7 +102,7 @@ class Serving(Service):
         warnings = tracebacks.drain_warnings()
         self._suspect = bool(noted(warnings))
         self._begin(request, "warm")
-        signature = signatures.signature_of(self.model)
+        signature: dict[str, Any] = signatures.signature_of(self.model)
         not_warmed = calls.warm_up(self.model, signature["feature_names"], signature["n_features"])
         self._begin(request, "")
         tracebacks.drain_warnings()
