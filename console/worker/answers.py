@@ -25,7 +25,7 @@ Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What loading told: phases in milliseconds, methods the model has, its signature from the live object.
+    """The answer to a load: phases in milliseconds, methods the model has, its signature from the live object.
 
     `warnings` begin with the library versions that differ from those of the file.
     """
@@ -58,7 +58,7 @@ class RawAnswer(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What writing in another format told: the methods whose answers were compared on `rows`, and what differs."""
+    """The answer to a conversion: the methods whose answers were compared on `rows`, and what differs."""
 
     compared: tuple[str, ...]
     differences: tuple[str, ...]
@@ -68,7 +68,7 @@ class Saved:
 
 @dataclass(frozen=True, slots=True)
 class HoldoutRows:
-    """What a hold-out is beside the training rows: its rows and those that stand in both.
+    """A hold-out beside the training rows: its rows and those that stand in both.
 
     Of the others: how often the most frequent of them stands there, the distinct values of the target, the columns
     that are the target, and in `apart` a bit for each row, whether it is one of them. `problem` says why the two could
@@ -96,7 +96,7 @@ Warned = TypeVar("Warned", Loaded, Saved, Evaluated, DataFile, Prediction)
 
 
 def loaded_from(said: Head) -> Loaded:
-    """What loading told. Raises Malformed, as all of these do."""
+    """The answer to a load. Raises Malformed, as all of these do."""
     found = decoded(said, Loaded)
     check_json([found.signature.classes, found.phases])
     return replace(
@@ -110,7 +110,7 @@ def columns_from(said: Head) -> DataColumns:
 
 
 def saved_from(said: Head) -> Saved:
-    """What writing in another format told."""
+    """The answer to a conversion."""
     found = _with_safe_texts(decoded(said, Saved))
     return replace(found, compared=texts(found.compared), differences=texts(found.differences))
 
@@ -124,7 +124,7 @@ def evaluated_from(said: Head) -> Evaluated:
 
 
 def holdout_from(said: Head, apart: bytes) -> HoldoutRows:
-    """What a hold-out is beside the training rows."""
+    """A hold-out beside the training rows."""
     found = decoded({**said, "apart": apart}, HoldoutRows)
     if found.problem:
         return HoldoutRows(problem=found.problem[:1000])

@@ -43,7 +43,7 @@ class Group:
 
     @property
     def name(self) -> str:
-        """What /proc/PID/cgroup shows of it."""
+        """Its name, as /proc/PID/cgroup shows it."""
         return self.directories[0][0].name if self.directories else ""
 
     def join(self, pid: int, limits: Limits) -> Layer:

@@ -70,7 +70,7 @@ class OomCounters:
         return cls(_count("/proc/vmstat"), _count(_group_events()))
 
     def since(self, before: OomCounters) -> str:
-        """What happened since `before`, in words; empty when no process was killed for memory."""
+        """Kills for memory since `before`, in words; empty when no process was killed for memory."""
         if self.group > before.group:
             return "the memory limit of the console's control group was reached"
         if self.machine > before.machine:

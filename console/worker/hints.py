@@ -72,7 +72,7 @@ _STARTS = {
     "<": "but perhaps an HTML page that was saved in place of the file",
     "{": "but perhaps JSON",
 }
-"""What a file is that starts with such a character, by Python's words for it."""
+"""First characters of a file that is no pickle to what it may be."""
 
 
 def hint_for(failure: Failure, versions: Versions | None = None) -> str | None:
@@ -147,7 +147,7 @@ def _pinned(failure: Failure, versions: Versions) -> str:
 
 
 def _columns(failure: Failure, versions: Versions) -> str | None:
-    """What to say in the recipe, or beside the command, where columns of a data file are not as the model wants."""
+    """The setting in the recipe, or beside the command, where columns of a data file are not as the model wants."""
     problems = {one.problem for one in failure.differences}
     if failure.code != "columns" or failure.phase not in _OPENING:
         return None

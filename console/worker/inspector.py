@@ -20,15 +20,14 @@ from console.free_memory import free_memory
 from console.os_errors import OF_THE_MACHINE, hint, why
 from console.records import DataColumns, ReadOptions
 from console.worker.answers import columns_from
-from console.worker.decode_records import Malformed, inspection_from
-from console.worker.failures import error_of, new_failure
+from console.worker.decode_records import inspection_from
 from console.worker.launcher import Launcher
 from console.worker.process import ChildProcess
 from console.worker.wire import Head
 
 DEADLINE = 30.0
 BYTES_A_SECOND = 50 << 20
-"""What a slow disk gives, for files of which much has to be copied."""
+"""The pace of a slow disk, for files of which much has to be copied."""
 FILES_EACH = 5_000
 """A child is replaced after this many files, so that nothing a file left behind in it stays for long."""
 HANDED_LIKE_A_FILE = 64 << 10
@@ -139,12 +138,7 @@ class Inspectors:
                 if is_of_the_machine(child, error):
                     raise NotInspected(error.message, hint=error.hint, failure=error.failure) from None
                 raise
-            try:
-                return columns_from(head)
-            except Malformed as error:
-                child.kill("protocol", "sent columns that are none and was killed")
-                message = f"the inspector's answer is malformed: {error}"
-                raise error_of(new_failure(name, "columns", "protocol", message)) from None
+            return child.checked(columns_from, head, "columns")
 
     async def _ask(
         self, fields: Head, fds: Sequence[int], name: str, deadline: float, anew: bool
@@ -165,9 +159,7 @@ class Inspectors:
                 LoadPlan.from_bytes(body, os.fstat(fds[0]).st_size)
                 return inspection_from(head.get("inspection")), body
             except ValueError as error:
-                child.kill("protocol", "sent an inspection that is none and was killed")
-                message = f"the inspector's answer is malformed: {error}"
-                raise error_of(new_failure(name, "inspect", "protocol", message)) from None
+                raise child.malformed(error, "inspect") from None
 
     async def close(self) -> None:
         """End the idle ones; `Launcher.close` ends those at work."""

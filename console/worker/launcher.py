@@ -348,7 +348,7 @@ def environment(scratch: str) -> dict[str, str]:
 
 
 def _looked_after(pid: int, limits: Limits, counted: bool) -> str:
-    """What the console sees to, in words that promise no more than holds."""
+    """The limits that the console itself enforces, in words."""
     often = f"looked at every {INTERVAL_S:g} s"
     words = f"; scratch directory: {limits.scratch >> 20} MiB and {limits.scratch_files} files in all, {often}"
     if counted:

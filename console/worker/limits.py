@@ -1,4 +1,4 @@
-"""What a child may use and reach; sent to it as the first frame, before anything else."""
+"""Limits and sandbox of a child; sent to it as the first frame, before anything else."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ _RUBBED_OUT = re.compile(r"[^\x08]\x08")
 
 
 def last_state(line: bytes) -> bytes:
-    """What was written after the last carriage return that anything follows."""
+    """The bytes behind the last carriage return that anything follows."""
     return line[line.rstrip(b"\r").rfind(b"\r") + 1 :]
 
 

@@ -7,11 +7,9 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from time import perf_counter
-from typing import TypeVar
 
 from backends.core.inspection import Json
 from console import awake
-from console.errors import ConsoleError
 from console.library_versions import Versions
 from console.records import DataFile, Evaluated, Prediction, ReadOptions, Target
 from console.safe_text import safe
@@ -33,7 +31,7 @@ from console.worker.answers import (
     saved_from,
 )
 from console.worker.decode_records import Malformed, decoded
-from console.worker.failures import error_of, new_failure, version_texts
+from console.worker.failures import version_texts
 from console.worker.launcher import Launcher
 from console.worker.limits import Limits, SandboxPlan
 from console.worker.outputs import OutputFiles
@@ -41,7 +39,6 @@ from console.worker.process import ChildProcess
 from console.worker.shared import Buffer, MappedFile
 from console.worker.wire import Head
 
-T = TypeVar("T")
 Progress = Callable[[int, float], None]
 """Hears of rows, and of the share of a file, that were read."""
 INLINE_CAP = 256 << 10
@@ -110,7 +107,7 @@ class Worker:
             fds = (fd, file)
             self.child.mapped = MappedFile(file, os.fstat(fd).st_size)
         head, _body = await self.child.request("load", fields, body=plan, fds=fds, deadline=deadline, on_event=on_event)
-        loaded = self._checked(loaded_from, head)
+        loaded = self.child.checked(loaded_from, head)
         written = version_texts(head.get("written"))
         versions = self.child.versions.learned(loaded.library_versions, loaded.warnings, written)
         self.child.versions = versions
@@ -154,7 +151,7 @@ class Worker:
             on_event=on_event,
             input=f"the file {name}",
         )
-        return self._checked(lambda said: data_from(said, name), head)
+        return self.child.checked(lambda said: data_from(said, name), head)
 
     async def close_data(self, handle: int) -> None:
         """Forget a table."""
@@ -186,7 +183,7 @@ class Worker:
         Raises ChildRefused where it has one of them not, or none that answers rows.
         """
         head, _body = await self.child.request("resolve", {"methods": list(methods)}, deadline=deadline)
-        return self._checked(lambda said: decoded(said.get("methods"), Methods), head)
+        return self.child.checked(lambda said: decoded(said.get("methods"), Methods), head)
 
     async def call_rows(
         self,
@@ -216,7 +213,7 @@ class Worker:
         """
         fields = {"data": data, "metrics": [metric] if metric else [], "held_back": held_back}
         head, _body = await self.child.request("evaluate", fields, body=marked, deadline=deadline)
-        return self._checked(evaluated_from, head)
+        return self.child.checked(evaluated_from, head)
 
     async def compare_rows(
         self,
@@ -230,7 +227,7 @@ class Worker:
         metric: str | None,
         deadline: float = 300.0,
     ) -> HoldoutRows:
-        """What the hold-out is beside the training rows, both open files of these names; no model is needed for it.
+        """The hold-out beside the training rows, both open files of these names; no model is needed for it.
 
         Raises ChildRefused for a hold-out that cannot be read and for a metric that scikit-learn does not know.
         """
@@ -240,7 +237,7 @@ class Worker:
         head, body = await self.child.request(
             "compare_rows", fields, fds=(train, holdout), deadline=deadline, input=given
         )
-        return self._checked(lambda said: holdout_from(said, bytes(body)), head)
+        return self.child.checked(lambda said: holdout_from(said, bytes(body)), head)
 
     async def call_array(
         self,
@@ -266,10 +263,7 @@ class Worker:
             head, answer = await self.child.request(
                 "call_array", fields, body=bytes(numbers), deadline=deadline, input=given
             )
-        try:
-            arrays, milliseconds = raw_from(head, answer)
-        except Malformed as error:
-            raise self._malformed(error) from None
+        arrays, milliseconds = self.child.checked(lambda said: raw_from(said, answer), head)
         return arrays, answer, milliseconds
 
     async def _call_shared(
@@ -285,7 +279,7 @@ class Worker:
                 )
                 return head, shared.sealed(answers)
             except shared.NotSealed as error:
-                raise self._malformed(error) from None
+                raise self.child.malformed(error) from None
             finally:
                 os.close(answers)
         finally:
@@ -295,7 +289,7 @@ class Worker:
     async def sample_rows(self, data: int, start: int, count: int) -> tuple[list[dict[str, Json]], list[Json] | None]:
         """Input rows as JSON objects that `call_rows` takes back, and what the target says of them, if there is one."""
         head, _body = await self.child.request("sample_rows", {"data": data, "start": start, "count": count})
-        return self._checked(sample_from, head)
+        return self.child.checked(sample_from, head)
 
     async def write_outputs(
         self,
@@ -324,7 +318,7 @@ class Worker:
                 outputs, found = files.read(head)
                 return replace(outcome_from(head, spent * 1e3), outputs=outputs), found
             except (Malformed, shared.NotSealed) as error:
-                raise self._malformed(error) from None
+                raise self.child.malformed(error) from None
 
     async def save(
         self,
@@ -341,7 +335,7 @@ class Worker:
         """
         fields = {"format": format, "data": data, "options": options or {}}
         head, _body = await self.child.request("save", fields, fds=(fd,), deadline=deadline)
-        return self._checked(saved_from, head)
+        return self.child.checked(saved_from, head)
 
     async def end(self) -> None:
         """Unload: end the process and wait until it is gone."""
@@ -351,19 +345,7 @@ class Worker:
         begun = awake.now()
         head, _body = await self.child.request(op, fields, deadline=deadline, input=given)
         spent = awake.now() - begun
-        return self._checked(lambda said: outcome_from(said, spent * 1e3), head)
-
-    def _checked(self, convert: Callable[[Head], T], head: Head) -> T:
-        try:
-            return convert(head)
-        except Malformed as error:
-            raise self._malformed(error) from None
-
-    def _malformed(self, error: Exception) -> ConsoleError:
-        """End the worker that answered so; the error to raise."""
-        self.child.kill("protocol", "sent an answer that is malformed and was killed")
-        message = f"the worker's answer is malformed: {type(error).__name__}: {error}"
-        return error_of(new_failure(self.child.label, "answer", "protocol", message))
+        return self.child.checked(lambda said: outcome_from(said, spent * 1e3), head)
 
 
 def _options(options: ReadOptions | None) -> Head | None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import replace
 
-from console.records import OnnxComparison, OnnxTiming
-from console.worker.failures import error_of, new_failure
+from console.records import OnnxComparison
+from console.worker.decode_records import Malformed, decoded
+from console.worker.failures import version_texts
 from console.worker.model import Worker
 from console.worker.wire import Head
 
 __all__ = ["export_onnx"]
 
 DEADLINE = 900.0
+_FIELDS = ("dtype", "rows", "differing", "largest", "timings", "versions", "size")
+"""Fields of a comparison that the worker tells; the others are the console's."""
 
 
 async def export_onnx(
@@ -30,21 +33,12 @@ async def export_onnx(
     head, _body = await worker.child.request(
         "export_onnx", {"data": data, "origin": dict(origin)}, fds=(fd,), deadline=DEADLINE, on_event=on_event
     )
-    try:
-        return _comparison(head)
-    except (KeyError, TypeError, ValueError) as error:
-        worker.child.kill("protocol", "sent an answer that is malformed and was killed")
-        message = f"the worker's answer is malformed: {type(error).__name__}"
-        raise error_of(new_failure(worker.child.label, "accelerate", "protocol", message)) from None
+    return worker.child.checked(_comparison, head, "accelerate")
 
 
-def _comparison(head: dict[str, Any]) -> OnnxComparison:
-    timings = tuple(
-        OnnxTiming(str(one["method"])[:40], int(one["rows"]), float(one["model_ms"]), float(one["onnx_ms"]))
-        for one in head["timings"][:100]
-    )
-    if head["dtype"] not in ("float32", "float64"):
-        raise ValueError("an unknown dtype")
-    versions = {str(name)[:40]: str(version)[:40] for name, version in list(head["versions"].items())[:20]}
-    rows, differing, size = int(head["rows"]), int(head["differing"]), int(head["size"])
-    return OnnxComparison(str(head["dtype"]), rows, differing, float(head["largest"]), timings, versions, size)
+def _comparison(head: Head) -> OnnxComparison:
+    found = decoded({name: head.get(name) for name in _FIELDS}, OnnxComparison)
+    if found.dtype not in ("float32", "float64"):
+        raise Malformed("an unknown dtype")
+    timings = tuple(replace(one, method=one.method[:40]) for one in found.timings[:100])
+    return replace(found, timings=timings, versions=version_texts(found.versions))

@@ -53,7 +53,7 @@ class OutputRing:
             hear(bytes(self._kept))
 
     def forget(self) -> None:
-        """What came before is nothing to anybody."""
+        """Drop all output so far."""
         while self.read():
             pass
         self._kept.clear()

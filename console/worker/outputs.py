@@ -48,8 +48,9 @@ class OutputFiles:
         """
         outputs: dict[str, Json] = {}
         files: dict[str, tuple[str, Buffer]] = {}
+        told = decoded(said.get("parts"), Parts)
         for form, fd in zip(self.forms, self.fds, strict=True):
-            parts, data = _parts(said, form), shared.sealed(fd)
+            parts, data = told.get(form, []), shared.sealed(fd)
             if sum(size for _name, size in parts) > len(data):
                 raise Malformed(f"{len(data)} bytes of {form}, where more are told")
             if form == "json":
@@ -57,10 +58,6 @@ class OutputFiles:
             else:
                 files[form] = (parts[0][0] if parts else "", data)
         return outputs, files
-
-
-def _parts(said: Head, form: str) -> list[tuple[str, int]]:
-    return decoded(said.get("parts"), Parts).get(form, [])
 
 
 def _parsed(parts: list[tuple[str, int]], data: Buffer) -> dict[str, Json]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from console.errors import ConsoleError
 from console.library_versions import Versions
@@ -19,7 +19,7 @@ from console.os_errors import hint, why
 from console.records import Failure, Layer, Memory
 from console.worker.cgroups import Group
 from console.worker.channel import Channel
-from console.worker.deadlines import Deadlines
+from console.worker.decode_records import Malformed
 from console.worker.exit_status import Exit, OomCounters, is_dying, is_stopped, resident_bytes
 from console.worker.failures import error_of, from_frame, new_failure
 from console.worker.output import OutputRing
@@ -27,8 +27,6 @@ from console.worker.shared import MappedFile
 from console.worker.wire import Head, WireError
 
 IN_FLIGHT_CAP = 64
-ALONE = 2
-"""So many requests in a row that found no other unanswered have a single caller: theirs are sent at once."""
 EVENTS_A_SECOND = 2_000
 DUMP_SECONDS = 0.15
 """How long a child that overstayed has to print its Python stack before it is killed."""
@@ -44,6 +42,7 @@ _ASKED_FOR = ("ended", "unloaded")
 
 _PHASES = {"open_data": "read data", "sample_rows": "read data", "start": "start"}
 
+T = TypeVar("T")
 Reap = Callable[[], Coroutine[Any, Any, Exit]]
 OnEvent = Callable[[Head], None]
 
@@ -51,6 +50,7 @@ OnEvent = Callable[[Head], None]
 @dataclass(eq=False, slots=True)
 class _Pending:
     future: asyncio.Future[tuple[Head, bytes]]
+    timer: asyncio.TimerHandle
     phase: str
     seconds: float
     on_event: OnEvent | None = None
@@ -91,8 +91,6 @@ class ChildProcess:
         self._loop = asyncio.get_running_loop()
         self._pending: dict[int, _Pending] = {}
         self._last_id = 0
-        self._alone = ALONE
-        self._deadlines = Deadlines(self._overdue)
         self._cause: tuple[str, str] | None = None
         self._oom = OomCounters.read()
         self._group_kills = 0
@@ -150,26 +148,7 @@ class ChildProcess:
         """The last of what it wrote to stdout."""
         return self._stdout.text()
 
-    async def request(
-        self,
-        op: str,
-        fields: Head | None = None,
-        *,
-        body: bytes = b"",
-        fds: Sequence[int] = (),
-        deadline: float = 60.0,
-        on_event: OnEvent | None = None,
-        input: str | None = None,  # noqa: A002
-    ) -> tuple[Head, bytes]:
-        """Ask one thing and wait `deadline` seconds for its answer; `fds` stay the caller's.
-
-        `on_event` gets the frames that report progress meanwhile; `input` says what was given, for a failure.
-        Raises ChildFailed and ChildRefused.
-        """
-        future = self.submit(op, fields, body=body, fds=fds, deadline=deadline, on_event=on_event, input=input)
-        return await future
-
-    def submit(
+    def request(
         self,
         op: str,
         fields: Head | None = None,
@@ -180,36 +159,43 @@ class ChildProcess:
         on_event: OnEvent | None = None,
         input: str | None = None,  # noqa: A002
     ) -> asyncio.Future[tuple[Head, bytes]]:
-        """Like `request`, without waiting: the frame is on its way when this returns."""
+        """Ask one thing: the frame is on its way when this returns, its answer is waited for `deadline` seconds.
+
+        `fds` stay the caller's. `on_event` gets the frames that report progress meanwhile; `input` says what was given,
+        for a failure. Raises ChildFailed and ChildRefused, as the future does.
+        """
         phase = _phase_of(op, fields or {})
         if not self.alive:
             raise error_of(self.death_failure(phase, input))
         if self.busy >= IN_FLIGHT_CAP:
-            raise self._too_many(phase)
+            message = f"{self.busy} requests wait for this {self.kind} already"
+            raise error_of(new_failure(self.label, phase, "busy", message))
         self._last_id += 1
         number = self._last_id
-        self._alone = 0 if self._pending else self._alone + 1
         try:
-            self._line.send({**(fields or {}), "op": op, "id": number}, body, fds, gather=self._alone < ALONE)
+            self._line.send({**(fields or {}), "op": op, "id": number}, body, fds)
         except WireError as error:
-            raise self._not_sent(phase, error) from None
+            raise error_of(new_failure(self.label, phase, "protocol", f"cannot send the request: {error}")) from None
         except OSError as error:
             message = f"cannot send the request: {why(error)}"
             raise error_of(new_failure(self.label, phase, "not-sent", message, hint=hint(error))) from None
-        return self._expect(number, _Pending(self._loop.create_future(), phase, deadline, on_event, input))
-
-    def _expect(self, number: int, pending: _Pending) -> asyncio.Future[tuple[Head, bytes]]:
-        """An answer to this number comes within its deadline."""
+        timer = self._loop.call_later(deadline, self._overdue, number)
+        pending = _Pending(self._loop.create_future(), timer, phase, deadline, on_event, input)
         self._pending[number] = pending
-        self._deadlines.add(number, pending.seconds)
         return pending.future
 
-    def _not_sent(self, phase: str, error: WireError) -> ConsoleError:
-        return error_of(new_failure(self.label, phase, "protocol", f"cannot send the request: {error}"))
+    def checked(self, convert: Callable[[Head], T], head: Head, phase: str = "answer") -> T:
+        """An answer as a record. Raises ChildFailed where it is none, and ends the child that sent it."""
+        try:
+            return convert(head)
+        except Malformed as error:
+            raise self.malformed(error, phase) from None
 
-    def _too_many(self, phase: str) -> ConsoleError:
-        message = f"{self.busy} requests wait for this {self.kind} already"
-        return error_of(new_failure(self.label, phase, "busy", message))
+    def malformed(self, error: Exception, phase: str = "answer") -> ConsoleError:
+        """End the child, which sent an answer that is no record; the error to raise."""
+        self.kill("protocol", "sent an answer that is malformed and was killed")
+        message = f"the {self.kind}'s answer is malformed: {type(error).__name__}: {error}"
+        return error_of(new_failure(self.label, phase, "protocol", message))
 
     async def quiet(self, seconds: float) -> None:
         """Wait until nothing it was asked is unanswered, for `seconds` at most."""
@@ -268,7 +254,7 @@ class ChildProcess:
 
     def _answer(self, number: int, outcome: tuple[Head, bytes] | Exception) -> None:
         pending = self._pending.pop(number)
-        self._deadlines.drop(number)
+        pending.timer.cancel()
         if pending.future.done():
             return
         if isinstance(outcome, Exception):
@@ -282,7 +268,7 @@ class ChildProcess:
             return
         if is_dying(self.pid) and not pending.late:
             pending.late = True
-            self._deadlines.add(number, GONE_SECONDS)
+            pending.timer = self._loop.call_later(GONE_SECONDS, self._overdue, number)
             return
         stopped = " (it was stopped by a signal)" if is_stopped(self.pid) else ""
         self._cause = (
@@ -334,7 +320,6 @@ class ChildProcess:
         os.close(self._pidfd)
         self._pidfd = -1
         self._line.close()
-        self._deadlines.close()
         self._stdout.close()
         self._stderr.close()
         if self.exit.peak:
@@ -413,7 +398,7 @@ class ChildProcess:
 
 
 def _phase_of(op: str, fields: Head) -> str:
-    """What an operation is called where an operator reads of it: a call by the method it calls."""
+    """The name of an operation for an operator: of a call, the method that it calls."""
     if op.startswith("call") or op == "write_outputs":
         methods = fields.get("methods")
         return str(methods[0]) if isinstance(methods, list) and methods else "predict"

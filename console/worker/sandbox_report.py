@@ -1,4 +1,4 @@
-"""What a child says of its layers, held against what the kernel shows of it from outside, and against its self-test."""
+"""The layers that a child claims, checked against what the kernel shows of it and against its self-test."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _PROVES = {
     "memory": "seccomp",
     "code": "seccomp",
 }
-"""What fails in the self-test although this layer is on tells that the layer does not hold."""
+"""Items of the self-test to the layer that does not hold where they fail."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What the console asked for, to be found again from outside."""
+    """The sandbox that was asked for, to be found again from outside."""
 
     pid: int
     limits: Limits
@@ -79,7 +79,7 @@ def _undone(name: str, selftest: Mapping[str, Layer], failed: frozenset[str]) ->
 
 
 def _denial(name: str, expected: Expected) -> str:
-    """What the kernel shows that contradicts this layer; empty when nothing does, or nothing can be seen of it."""
+    """Evidence of the kernel against this layer; empty where there is none, or nothing can be seen of it."""
     try:
         check = _CHECKS.get(name)
         return check(expected) if check is not None else ""

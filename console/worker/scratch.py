@@ -173,7 +173,7 @@ def _in_sessions(sessions: dict[int, int]) -> set[int]:
 
 
 def _boot() -> str:
-    """What tells this run of the machine from others."""
+    """The id of this boot of the machine."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as line:
             return line.read().strip()

@@ -38,7 +38,7 @@ def written(data: Buffer) -> int:
 
 
 def sealed(fd: int) -> Buffer:
-    """What a child wrote there, seen in place. Raises NotSealed where it could still change it under the reader."""
+    """The bytes that a child wrote, in place. Raises NotSealed where it could still change it under the reader."""
     try:
         fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _FROZEN)
     except OSError:

@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass, replace
 from console.errors import ConsoleError
 from console.records import ReadOptions, Target
 from console.safe_text import safe
-from console.worker.decode_records import Malformed, decoded
-from console.worker.failures import ChildFailed, error_of, new_failure, texts, warning_texts
+from console.worker.decode_records import decoded
+from console.worker.failures import ChildFailed, texts, warning_texts
 from console.worker.launcher import Launcher
 from console.worker.limits import Limits, SandboxPlan
 from console.worker.process import ChildProcess
@@ -38,7 +38,7 @@ Progress = Callable[[str, int | None, int | None, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What a training told: rows fitted on and held back, seconds of fitting, the task, how the table was read."""
+    """The answer to a training: rows fitted on and held back, seconds of fitting, the task, how the table was read."""
 
     rows: int
     held_back: int
@@ -137,10 +137,7 @@ class Trainer:
         memory, *file = current.artifact
         fds = (memory, table, candidate, *file)
         head = await self._ask("train", fields, fds, f"the file {name}", on_progress, current.plan)
-        try:
-            found = decoded(head, Trained)
-        except Malformed as error:
-            raise self._malformed(error) from None
+        found = self.child.checked(lambda said: decoded(said, Trained), head)
         notes, warnings = texts(found.notes), warning_texts(found.warnings)
         return replace(found, task=found.task[:40], notes=notes, warnings=warnings, decided=safe(found.decided, 2000))
 
@@ -170,10 +167,7 @@ class Trainer:
                 error.failure = replace(error.failure, stderr=last, exit=how)
             raise
         self._running = False
-        try:
-            return decoded(head.get("seconds"), float)
-        except Malformed as error:
-            raise self._malformed(error) from None
+        return self.child.checked(lambda said: decoded(said.get("seconds"), float), head)
 
     async def end(self) -> None:
         """End the process, and what it runs, and wait until it is gone; nothing can write to the candidate any more."""
@@ -186,10 +180,8 @@ class Trainer:
         """Have a running program ended with everything it started: only the trainer finds all of that."""
         self._running = False
         with suppress(ConsoleError, TimeoutError):
-            answer = self.child.submit("stop", deadline=NEVER)
-            answer.add_done_callback(lambda done: done.cancelled() or done.exception())
             async with asyncio.timeout(STOP_SECONDS):
-                await self.child.ended.wait()
+                await self.child.request("stop", deadline=NEVER)
 
     async def _ask(
         self, op: str, fields: Head, fds: Sequence[int], given: str | None, on_progress: Progress, body: bytes = b""
@@ -207,8 +199,3 @@ class Trainer:
             await self.end()
             raise
         return head
-
-    def _malformed(self, error: Exception) -> Exception:
-        self.child.kill("protocol", "sent an answer that is malformed and was killed")
-        message = f"the trainer's answer is malformed: {type(error).__name__}: {error}"
-        return error_of(new_failure(self.child.label, "answer", "protocol", message))

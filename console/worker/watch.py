@@ -1,4 +1,4 @@
-"""What a child holds that the kernel holds against no limit of its own: looked at four times a second from outside."""
+"""Limits that the kernel does not enforce on a child: memory and scratch, checked from outside four times a second."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _all(children: dict[ChildProcess, Watched]) -> dict[ChildProcess, Excess]:
 
 
 def excess(watched: Watched) -> Excess | None:
-    """What this child holds too much of; None where that is nothing, or it is gone."""
+    """The limit that this child exceeds; None where it exceeds none, or is gone."""
     limits = watched.limits
     try:
         used, entries = _size(watched.scratch, limits.scratch_files)

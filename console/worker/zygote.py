@@ -15,7 +15,7 @@ from console.worker.failures import error_of, new_failure
 from console.worker.process import ChildProcess, Reap
 
 PRELOAD = ("console.worker.child.model", *registry.preloaded())
-"""What most models need; what is not installed is skipped."""
+"""Modules that most models need; those not installed are skipped."""
 
 PACKAGES = frozenset(name.partition(".")[0] for name in PRELOAD) - {"console", "backends"}
 """Packages known to import without starting threads, which would forbid to fork."""

@@ -172,8 +172,8 @@ async def test_who_waits_for_an_end_can_be_cancelled_in_the_moment_it_comes(work
 
 
 async def test_every_request_in_flight_is_told(worker: Worker, evil: Load) -> None:
-    first = worker.child.submit("load", {"format": "pickle"}, fds=(evil("__import__('os')._exit(7)"),))
-    rest = [worker.child.submit("call_rows", {"rows": [[1]]}) for _ in range(5)]
+    first = worker.child.request("load", {"format": "pickle"}, fds=(evil("__import__('os')._exit(7)"),))
+    rest = [worker.child.request("call_rows", {"rows": [[1]]}) for _ in range(5)]
     outcomes = await asyncio.gather(first, *rest, return_exceptions=True)
     assert [getattr(one, "code", None) for one in outcomes] == ["died"] * 6
     with pytest.raises(ChildFailed, match="exit code 7"):
@@ -182,9 +182,9 @@ async def test_every_request_in_flight_is_told(worker: Worker, evil: Load) -> No
 
 async def test_the_queue_is_bounded(worker: Worker, evil: Load) -> None:
     fd = evil("__import__('time').sleep(100)")
-    waiting = [worker.child.submit("load", {"format": "pickle"}, fds=(fd,)) for _ in range(64)]
+    waiting = [worker.child.request("load", {"format": "pickle"}, fds=(fd,)) for _ in range(64)]
     with pytest.raises(ChildFailed) as caught:
-        worker.child.submit("load", {})
+        worker.child.request("load", {})
     assert caught.value.code == "busy"
     worker.child.kill()
     await asyncio.gather(*waiting, return_exceptions=True)
@@ -193,9 +193,9 @@ async def test_the_queue_is_bounded(worker: Worker, evil: Load) -> None:
 async def test_a_child_that_does_not_read_fills_no_memory(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(channel, "QUEUE_CAP", 8 << 20)
     os.kill(worker.child.pid, signal.SIGSTOP)
-    waiting = [worker.child.submit("call_array", body=bytes(2 << 20)) for _ in range(3)]
+    waiting = [worker.child.request("call_array", body=bytes(2 << 20)) for _ in range(3)]
     with pytest.raises(ChildFailed, match="does not read"):
-        worker.child.submit("call_array", body=bytes(3 << 20))
+        worker.child.request("call_array", body=bytes(3 << 20))
     worker.child.kill()
     outcomes = await asyncio.gather(*waiting, return_exceptions=True)
     assert {getattr(one, "code", None) for one in outcomes} == {"ended"}
@@ -204,7 +204,7 @@ async def test_a_child_that_does_not_read_fills_no_memory(worker: Worker, monkey
 async def test_a_caller_that_goes_away_leaves_the_child_in_order(worker: Worker, evil: Load) -> None:
     fd = evil(predicting("[len(X)] * len(X)"))
     await worker.load(fd, "pickle")
-    gone = worker.child.submit("call_rows", {"rows": [[1]]})
+    gone = worker.child.request("call_rows", {"rows": [[1]]})
     gone.cancel()
     assert (await worker.call_rows([[1], [2]])).outputs == {"predict": [2, 2]}
     assert worker.child.busy == 0

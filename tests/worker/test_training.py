@@ -28,10 +28,13 @@ from backends.core.errors import NotLoadable
 from backends.core.places import resolve
 from backends.core.source import Source
 from console.worker.child import metrics
+from console.worker.child.answers import take
 from console.worker.child.fitting import fit, jobs_of, refuse_hazards, with_jobs
+from console.worker.child.labels import known_labels
 from console.worker.child.main import Refusal
 from console.worker.child.replace_at import replaced
 from console.worker.child.rows import check_rows
+from console.worker.child.task import CLASSIFICATION, CLUSTERING, REGRESSION, task_of
 from console.worker.failures import ChildFailed, ChildRefused
 from console.worker.launcher import Launcher
 from console.worker.trainer import Candidate, Trained, Trainer, candidate_file
@@ -252,25 +255,25 @@ def test_the_number_of_jobs_comes_back() -> None:
 def test_rows_that_teach_nothing_are_refused(y: Any, words: str) -> None:
     model = LogisticRegression().fit(X, Y)
     with pytest.raises(Refusal, match=words):
-        check_rows(model, metrics.task_of(model, y), X, y)
+        check_rows(model, task_of(model, y), X, y)
 
 
 def test_text_is_no_target_for_numbers() -> None:
     with pytest.raises(Refusal, match="holds text"):
-        check_rows(Ridge().fit(X, REAL), metrics.REGRESSION, X, np.array(["a"] * 200))
+        check_rows(Ridge().fit(X, REAL), REGRESSION, X, np.array(["a"] * 200))
 
 
 def test_labels_are_spelled_as_the_model_knows_them() -> None:
     model = LogisticRegression().fit(X, np.array(["0", "1"])[Y])
-    _rows, y = check_rows(model, metrics.CLASSIFICATION, X, Y)
+    _rows, y = check_rows(model, CLASSIFICATION, X, Y)
     assert set(y) == {"0", "1"}
-    same = metrics.known_labels(np.array(["True", "False"]), np.array([False, True]))
+    same = known_labels(np.array(["True", "False"]), np.array([False, True]))
     assert same.tolist() == [True, False]
-    assert metrics.known_labels(np.array(["a", "b"]), np.array([1, 2])).tolist() == ["a", "b"]
+    assert known_labels(np.array(["a", "b"]), np.array([1, 2])).tolist() == ["a", "b"]
 
 
 def test_a_clusterer_needs_no_target() -> None:
-    assert check_rows(KMeans(2), metrics.CLUSTERING, X, Y)[1] is None
+    assert check_rows(KMeans(2), CLUSTERING, X, Y)[1] is None
 
 
 # metrics
@@ -331,7 +334,7 @@ def test_the_rows_held_back_are_always_the_same_fifth() -> None:
     assert sorted([*fitted, *held]) == list(range(100))
     assert np.array_equal(metrics.split(100)[1], held)
     assert len(metrics.held_back(pandas.DataFrame(X), Y)[0]) == 40
-    assert len(metrics.take(["a", "b", "c"], np.array([0, 2]))) == 2
+    assert len(take(["a", "b", "c"], np.array([0, 2]))) == 2
 
 
 # the artifact's own format

@@ -30,9 +30,10 @@ from sklearn.svm import SVC, OneClassSVM
 from sklearn.tree import DecisionTreeClassifier
 
 from console.worker.child import metrics, truth
+from console.worker.child.answers import Answers
 from console.worker.child.live_score import score
 from console.worker.child.main import Refusal
-from console.worker.child.metrics import Answers, Measurement
+from console.worker.child.measures import Measurement
 
 RANDOM = np.random.RandomState(3)
 X = RANDOM.rand(200, 4)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 from console.worker.child import outliers
 from console.worker.child.asking import ask, count, own
 from console.worker.child.introspection import attribute
+from console.worker.child.lazy import numpy
 from console.worker.child.task import OUTLIERS
 from console.worker.child.tracebacks import heard
 from console.worker.child.truth import Truth, alike
@@ -23,7 +23,7 @@ def take(rows: Any, positions: Any) -> Any:
 
 
 class Answers:
-    """What a model answers to some rows: each method is called once, on a copy that it may change as it likes."""
+    """Answers of a model to some rows: each method is called once, on a copy that it may change as it likes."""
 
     def __init__(self, model: Any, X: Any) -> None:
         self.model = model
@@ -51,7 +51,7 @@ class Answers:
 
     def only(self, there: Any) -> Answers:
         """The answers to the rows that are marked, none of them asked yet."""
-        return Answers(self.model, take(self.X, importlib.import_module("numpy").flatnonzero(there)))
+        return Answers(self.model, take(self.X, numpy.flatnonzero(there)))
 
     def rows(self) -> Any:
         """The rows, as a copy."""
@@ -64,7 +64,7 @@ class Answers:
 
 
 class Case:
-    """What a model answers to rows that have a truth, beside that truth and spelled as it is.
+    """Answers of a model to rows that have a truth, beside that truth and spelled as it is.
 
     `labels` are the classes in the order of the columns of scores; None where the model names none. With several
     outputs of labels there is a list of them; `indicator` = each of those is 0 or 1.
@@ -93,7 +93,6 @@ class Case:
 
     def scores(self, method: str) -> Any:
         """The scores that a method gives, higher towards the later class; for outlier detectors towards outliers."""
-        numpy = importlib.import_module("numpy")
         if self.truth.task == OUTLIERS:
             model = self.answers.model
             scores = self.answers.of(outliers.score_method(model))
@@ -132,15 +131,14 @@ class _Output(Case):
 
 
 def _of_kind(column: Any) -> Any:
-    numpy = importlib.import_module("numpy")
     return numpy.asarray(column.tolist()) if column.dtype.kind == "O" else column
 
 
 def _is_binary(labels: Any) -> bool:
-    return set(importlib.import_module("numpy").asarray(labels).tolist()) <= {0, 1} and len(labels) <= 2
+    return set(numpy.asarray(labels).tolist()) <= {0, 1} and len(labels) <= 2
 
 
 def second(scores: Any) -> Any:
     """The scores of the second of two classes."""
-    scores = importlib.import_module("numpy").asarray(scores)
+    scores = numpy.asarray(scores)
     return scores[:, 1] if scores.ndim == 2 else scores

@@ -18,7 +18,7 @@ _DENSE_CAP = 256 << 20
 
 
 def ask(model: Any, name: str, rows: Any, *truth: Any) -> Any:
-    """What the model's method answers to these rows, which stay as they are. Raises Refusal for no good answer."""
+    """The answer of a model's method to these rows, which stay unchanged. Raises Refusal for no good answer."""
     found = answered(method_of(model, name), [own(one) for one in (rows, *truth)])
     check(model, name, found, count(rows))
     return found

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 from typing import Any
 
 from console.worker.child.introspection import attribute
+from console.worker.child.lazy import numpy
 
 __all__ = ["ROWS", "compared_rows"]
 
@@ -24,7 +24,6 @@ def compared_rows(model: Any, X: Any) -> Iterator[Any]:
     What a number is moved to is where an answer may turn: a split's threshold or a real value, rounded to float32 or
     not, and its neighbours; zero of either sign; ten times the least and the greatest. The same at each call.
     """
-    numpy = importlib.import_module("numpy")
     random = numpy.random.default_rng(0)
     width = X.shape[1]
     size = max(1, min(CHUNK, CHUNK_NUMBERS // width))
@@ -45,7 +44,6 @@ def compared_rows(model: Any, X: Any) -> Iterator[Any]:
 
 def _edges(model: Any, X: Any) -> Any:
     """For each feature the values at which an answer may turn, and their nearest neighbours: (features, values)."""
-    numpy = importlib.import_module("numpy")
     random = numpy.random.default_rng(1)
     width = X.shape[1]
     count = max(16, min(VALUES, CHUNK_NUMBERS // width))

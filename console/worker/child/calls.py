@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any, Optional
 
 from backends.core.inspection import Json
@@ -14,6 +12,7 @@ from console.worker.child.asking import count
 from console.worker.child.completing import completed, constant_of, prepared
 from console.worker.child.introspection import attribute
 from console.worker.child.jsonable import column
+from console.worker.child.lazy import numpy
 from console.worker.child.main import Refusal
 from console.worker.child.readers import frame_of
 from console.worker.wire import DTYPES
@@ -24,11 +23,6 @@ _NUMBERS = frozenset("biufc")
 
 Place = tuple[str, str, tuple[int, ...]]
 """Name, dtype and shape of one output."""
-
-
-@lru_cache(maxsize=1)
-def _numpy() -> Any:
-    return importlib.import_module("numpy")
 
 
 def describe_input(rows: Any) -> str:
@@ -56,14 +50,13 @@ def typed_rows(rows: list[Any], columns: Optional[list[str]], model: Any) -> Any
     if all(isinstance(row, dict) for row in rows):
         rows = [_from_object(row, wanted) for row in rows]
     if all(isinstance(row, str) for row in rows):
-        return importlib.import_module("numpy").asarray(rows, dtype=object)
+        return numpy.asarray(rows, dtype=object)
     if not all(isinstance(row, list) and len(row) == len(rows[0]) for row in rows):
         raise Refusal("bad-input", "every row must be a list of equally many values, or every one a text")
     if wanted is not None:
         if len(rows[0]) != len(wanted):
             raise Refusal("bad-input", f"a row has {len(rows[0])} values, the model takes {len(wanted)}")
         return _typed_frame(model, names, frame_of(rows, wanted))
-    numpy = importlib.import_module("numpy")
     array = numpy.asarray(rows)
     return array if array.dtype.kind in _NUMBERS else numpy.asarray(rows, dtype=object)
 
@@ -107,7 +100,6 @@ def array_from(buffer: Any, dtype: str, shape: Sequence[int]) -> Any:
     """Raw little-endian numbers as a read-only array. Raises Refusal when the sizes do not agree."""
     if dtype not in DTYPES or any(side < 0 for side in shape):
         raise Refusal("bad-input", "only numbers travel as raw arrays")
-    numpy = _numpy()
     kind = numpy.dtype(dtype)
     if math.prod(shape) * kind.itemsize != len(buffer):
         raise Refusal("bad-input", f"{len(buffer)} bytes are no {dtype} array of shape {tuple(shape)}")
@@ -119,7 +111,6 @@ def raw_arrays(results: dict[str, Any]) -> tuple[list[Place], list[Any]]:
 
     Raises Refusal for what is not numbers.
     """
-    numpy = _numpy()
     places: list[Place] = []
     arrays = []
     for name, result in results.items():
@@ -154,7 +145,7 @@ def raw_parts(results: dict[str, Any], counts: list[int], worker_ns: int) -> lis
 
 def zeros(names: Any, n_features: Any) -> Any:
     """A row of zeros, a data frame where the model knows names."""
-    row = importlib.import_module("numpy").zeros((1, n_features))
+    row = numpy.zeros((1, n_features))
     return row if names is None else frame_of(row, names)
 
 

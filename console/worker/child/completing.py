@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any, Optional
 
+from console.worker.child.lazy import numpy
 from console.worker.child.libraries.base import Constant
 from console.worker.child.libraries.parts import library_of, receivers
 
@@ -45,7 +45,7 @@ def completed(model: Any, frame: Any, decided: list[str]) -> Any:
     if hasattr(frame, "iloc"):
         return frame.assign(**{constant.name: constant.value})
     rows = len(next(iter(frame.values()), ()))
-    return {**frame, constant.name: importlib.import_module("numpy").full(rows, constant.value)}
+    return {**frame, constant.name: numpy.full(rows, constant.value)}
 
 
 def widened(model: Any, array: Any, count: Optional[int], decided: list[str]) -> Any:
@@ -54,7 +54,7 @@ def widened(model: Any, array: Any, count: Optional[int], decided: list[str]) ->
     if constant is None or array.ndim != 2 or array.shape[1] + 1 != count or hasattr(array, "toarray"):
         return array
     decided.append(f"constant column added as column {constant.at}")
-    return importlib.import_module("numpy").insert(array, constant.at, constant.value, axis=1)
+    return numpy.insert(array, constant.at, constant.value, axis=1)
 
 
 def prepared(model: Any, X: Any, decided: list[str]) -> Any:
@@ -66,5 +66,5 @@ def prepared(model: Any, X: Any, decided: list[str]) -> Any:
 
 
 def meaning_of(model: Any) -> str:
-    """What `predict` of this model answers, where that is not what its name says."""
+    """The meaning of what `predict` of this model answers, where that is not what its name says."""
     return library_of(model).meaning(model)

@@ -7,11 +7,12 @@ import re
 from collections.abc import Iterator
 from typing import Any, Callable, NamedTuple, Optional
 
+from console.worker.child.answers import take
 from console.worker.child.calls import count
 from console.worker.child.introspection import attribute
 from console.worker.child.labels import known_labels, spelling
+from console.worker.child.lazy import numpy
 from console.worker.child.main import Refusal
-from console.worker.child.metrics import take
 
 BATCHES = 20
 """Pieces that the rows are given to `partial_fit` in; progress moves by one at each."""
@@ -127,8 +128,6 @@ def _alike(model: Any, X: Any, y: Any, mode: str, *, complete: bool) -> Any:
     _same_features(model, X, mode)
     if y is None:
         return None
-    import numpy
-
     truth, known = numpy.asarray(y), attribute(model, "classes_")
     outputs, width = _outputs(model), truth.shape[1] if truth.ndim > 1 else 1
     if outputs is not None and outputs != width:
@@ -145,8 +144,6 @@ def _alike(model: Any, X: Any, y: Any, mode: str, *, complete: bool) -> Any:
 
 
 def _same_classes(truth: Any, classes: Any, mode: str, complete: bool) -> None:
-    import numpy
-
     there = {spelling(one) for one in truth.ravel().tolist()}
     known = {spelling(one) for one in numpy.asarray(classes).tolist()}
     parts = [f"adds {_listed(there - known)}"] if there - known else []

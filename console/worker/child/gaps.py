@@ -6,14 +6,13 @@ from typing import Any
 
 from console.worker.child.data.cells import MISSING
 from console.worker.child.labels import several
+from console.worker.child.lazy import numpy
 
 __all__ = ["gaps"]
 
 
 def gaps(y: Any, classes: Any = None) -> Any:
     """Which rows have no truth: None, NaN, an empty text, a usual spelling of missing that is no class of the model."""
-    import numpy
-
     if y.dtype.kind in "fc":
         found = numpy.isnan(y)
     elif y.dtype.kind in "mM":

@@ -11,6 +11,7 @@ from backends.core.source import Part, Source
 from console.worker.child.data.json_lines import is_json_lines
 from console.worker.child.data.options import Extent, Knowledge, ReadOptions, is_index_name
 from console.worker.child.data.text import bad
+from console.worker.child.lazy import numpy
 from console.worker.child.readers import (
     NAME_ARRAYS,
     SPARSE,
@@ -86,14 +87,12 @@ def _schema(source: Source, kind: str) -> list[str]:
 
 def _ghost(shape: Sequence[int], dtype: Any) -> Any:
     """An array of this width that takes no memory."""
-    numpy = importlib.import_module("numpy")
     shape = (min(int(shape[0]), _FEW), *(int(side) for side in shape[1:])) if len(shape) else ()
     return numpy.broadcast_to(numpy.zeros((), dtype), shape)
 
 
 def _arrays_of_npz(source: Source) -> dict[str, Any]:
     """Arrays as wide as those of the archive; those that hold names, or the shape of a sparse matrix, as they are."""
-    numpy = importlib.import_module("numpy")
     found = {}
     try:
         with zipfile.ZipFile(source.file()) as archive:

@@ -98,7 +98,7 @@ def takes_array(model: Any) -> bool:
 
 
 def knowledge(model: Any, names: Sequence[str], targets: Sequence[str] = ()) -> Knowledge:
-    """What the model tells about columns of these names, or of its own places where it has none; a target is text where
+    """The model's knowledge of columns of these names, or of its own places where it has none; a target is text where
     the model's classes are."""
     places = tuple(names) or tuple(f"\0{at}" for at in range(min(count_of(model) or 0, PLACES_CAP)))
     kinds = columns(model, list(places))
@@ -185,7 +185,7 @@ def _of_histograms(model: Any, names: list[str]) -> dict[str, Kind]:
 
 
 def _first_that_tells(parts: list[Any], names: list[str]) -> dict[str, Kind]:
-    """What the first step that knows tells. Gaps that an imputer before it fills are gaps of the input."""
+    """Kinds by the first step that knows them. Gaps that an imputer before it fills are gaps of the input."""
     imputed: dict[str, Kind] = {}
     for part in parts:
         if part in (None, "passthrough"):
@@ -200,7 +200,7 @@ def _first_that_tells(parts: list[Any], names: list[str]) -> dict[str, Kind]:
 
 
 def _of_transformers(model: Any, names: list[str]) -> dict[str, Kind]:
-    """What each transformer tells of the columns it was fitted on, however they were chosen."""
+    """The kinds that each transformer tells of the columns it was fitted on, however they were chosen."""
     found: dict[str, Kind] = {}
     places = attribute(model, "_transformer_to_input_indices")
     for name, part, _chosen in attribute(model, "transformers_"):

@@ -57,17 +57,12 @@ def _foreign(value: Any, depth: int) -> Json:
     for plain_type in (bool, int, float, str):
         if isinstance(value, plain_type):
             return jsonable(plain_type(value), depth + 1)
-    if _is_missing(value):
+    if type(value).__name__ == "NAType":  # pandas.NA
         return None
     try:
         return _bounded(str(value))
     except Exception as error:
         return f"<str() raised {type(error).__name__}>"
-
-
-def _is_missing(value: Any) -> bool:
-    """Whether this is what pandas has for no value."""
-    return type(value).__name__ == "NAType"
 
 
 def column(values: Any) -> list[Json]:

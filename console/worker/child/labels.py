@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any, Optional
 
+from console.worker.child.lazy import numpy
+
 __all__ = ["known_labels", "named", "several", "spelling", "unknown", "without_zeros"]
 
 _DECIMAL = re.compile(r"(-?\d+)(?:\.0+|(\.\d*[1-9])0+)\Z")
@@ -35,7 +37,7 @@ def without_zeros(text: str) -> str:
 
 
 def _spellings(value: Any) -> list[str]:
-    """What else the label may be written as, nearest first: "1.0" for 1, "2.5" for "2.50", "1" for True."""
+    """Other spellings of a label, nearest first: "1.0" for 1, "2.5" for "2.50", "1" for True."""
     first = spelling(value)
     found = [first]
     short = without_zeros(first)
@@ -53,8 +55,6 @@ def known_labels(y: Any, classes: Any, *, partly: bool = False) -> Any:
 
     Where a label is none of them all stays as it is; `partly` = only that one does.
     """
-    import numpy
-
     if classes is None:
         return y
     truth = numpy.asarray(y)
@@ -88,8 +88,6 @@ def _found(value: Any, spelled: dict[str, Any]) -> Any:
 
 
 def _mixed(values: list[Any], y: Any) -> Any:
-    import numpy
-
     kinds = {isinstance(one, str) for one in values}
     if len(kinds) == 1:
         return numpy.asarray(values)
@@ -100,8 +98,6 @@ def _mixed(values: list[Any], y: Any) -> Any:
 
 def _columns(columns: list[Any]) -> Any:
     """Columns side by side, as objects where they are not of one kind, so that none changes its labels."""
-    import numpy
-
     if len({column.dtype.kind for column in columns}) == 1:
         return numpy.stack(columns, axis=1)
     found = numpy.empty((len(columns[0]), len(columns)), dtype=object)
@@ -112,16 +108,12 @@ def _columns(columns: list[Any]) -> Any:
 
 def unknown(y: Any, classes: Any) -> dict[str, int]:
     """The labels in one column of truth that are none of the classes, with their rows."""
-    import numpy
-
     known = set(numpy.asarray(classes).tolist())
     values, counts = _counted(y)
     return {str(one)[:80]: count for one, count in zip(values, counts) if one not in known}
 
 
 def _counted(y: Any) -> tuple[list[Any], list[int]]:
-    import numpy
-
     truth = numpy.asarray(y)
     if truth.dtype.kind != "O":
         values, counts = numpy.unique(truth, return_counts=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any, Optional
 
+from console.worker.child.lazy import numpy
 from console.worker.child.main import Refusal
 from console.worker.child.task import (
     CLASSIFICATION,
@@ -52,16 +53,12 @@ def score(truth: Truth, model: Any, start: int, stop: Optional[int], answer: Any
 
 
 def _hits(y: Any, found: Any) -> dict[str, float]:
-    import numpy
-
     y, found = alike(y, found)
     hits = numpy.asarray(y == found).reshape(len(y), -1).all(axis=1)
     return {"rows": float(len(y)), "correct": float(hits.sum())}
 
 
 def _errors(y: Any, found: Any) -> dict[str, float]:
-    import numpy
-
     with numpy.errstate(all="ignore"):
         error = numpy.abs(y.astype("float64") - found).reshape(len(y), -1)
         error, square = error.mean(axis=1), (error**2).mean(axis=1)

@@ -72,7 +72,7 @@ Operation = Callable[[Request], Answer]
 
 
 class Service:
-    """What a kind of child offers: operations by name. `phase` and `input` are what runs on what, for a failure."""
+    """The operations of one kind of child, by name. `phase` and `input` are what runs on what, for a failure."""
 
     def __init__(self) -> None:
         self.operations: dict[str, Operation] = {}
@@ -80,7 +80,7 @@ class Service:
         self.input: Any = None
 
     def describe_input(self) -> Optional[str]:
-        """What runs was given: shape and dtypes in words, never values."""
+        """The input of what runs: shape and dtypes in words, never values."""
         return None if self.input is None else str(self.input)
 
     def versions(self) -> dict[str, str]:
@@ -133,13 +133,8 @@ def _renew_cpu_limit(*, at_once: bool = False) -> None:
         _renewed = now
 
 
-def _next(sock: socket.socket, receiver: Receiver) -> Request:
-    head, body, fds = receiver.receive()
-    return Request(sock, head, body, fds)
-
-
 def _start(kind: str, sock: socket.socket, receiver: Receiver) -> Service:
-    request = _next(sock, receiver)
+    request = Request(sock, *receiver.receive())
     proctitle.show(kind, str(request.fields.get("label") or ""))
     begun = time.perf_counter()
     layers = confinement.enter(request.fields, sock.fileno(), kind)

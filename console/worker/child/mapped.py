@@ -11,6 +11,7 @@ import mmap
 from typing import Any, Optional
 
 from backends.core.source import Source
+from console.worker.child.lazy import numpy
 
 MAPPED_FROM = 16 << 20
 """Bytes from which on a map is cheaper than a copy by enough to depend on the file."""
@@ -41,8 +42,6 @@ def dataset(source: Source, item: Any) -> Optional[Any]:
 
 def array(source: Source, offset: int, shape: tuple[int, ...], dtype: Any, *, fortran: bool = False) -> Optional[Any]:
     """Numbers at this place of the file; None for what is no plain numbers, misaligned, small, or not all there."""
-    import numpy
-
     count = 1
     for side in shape:
         count *= int(side)

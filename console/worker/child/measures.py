@@ -10,6 +10,7 @@ from typing import Any, Callable
 from console.worker.child.answers import Answers, Case
 from console.worker.child.asking import own
 from console.worker.child.introspection import attribute
+from console.worker.child.lazy import metrics, numpy
 from console.worker.child.main import Refusal
 from console.worker.child.scoring import Metric, metric_named
 from console.worker.child.task import (
@@ -60,12 +61,10 @@ def compute(metrics: dict[str, Metric], found: Measurement) -> None:
                 found.metrics[name] = value
             else:
                 found.causes[name] = f"it came out as {value}, which is no number"
-    told = {str(one.message).partition("\n")[0][:300] for one in warned if _is_undefined(one.category)}
+    told = {
+        str(one.message).partition("\n")[0][:300] for one in warned if one.category.__name__ == "UndefinedMetricWarning"
+    }
     found.notes += sorted(told)
-
-
-def _is_undefined(category: type[Warning]) -> bool:
-    return category.__name__ == "UndefinedMetricWarning"
 
 
 def _later(name: str, case: Case) -> Metric:
@@ -86,8 +85,6 @@ def _failing(error: Exception) -> Metric:
 
 
 def _classification(case: Case, found: Measurement) -> dict[str, Metric]:
-    import numpy
-
     several = isinstance(case.labels, list)
     classes = numpy.unique(case.y) if case.labels is None else case.labels
     two = not several and case.y.ndim == 1 and len(classes) == 2
@@ -125,8 +122,6 @@ def _regression(case: Case, found: Measurement) -> dict[str, Metric]:
 
 def _is_of_chances(case: Case) -> bool:
     """Whether a model that does not call itself a regressor answers how likely a 1 is."""
-    import numpy
-
     if estimator_kind(case.answers.model) == "regressor" or case.y.ndim != 1:
         return False
     answer = case.predicted()
@@ -134,8 +129,6 @@ def _is_of_chances(case: Case) -> bool:
 
 
 def _clustering(case: Case, found: Measurement) -> dict[str, Metric]:
-    from sklearn import metrics
-
     X, answer = case.answers.X, case.answers.of("predict")
     rows = min(_SILHOUETTE_ROWS, len(answer))
     if case.y is None:
@@ -152,9 +145,6 @@ def _groups(case: Case, answer: Any) -> dict[str, Metric]:
     """How the groups of a model agree with those of the truth."""
     if case.y is None or not len(case.y):
         return {}
-    import numpy
-    from sklearn import metrics
-
     there = case.truth.there
     groups = numpy.asarray(answer) if there is None else numpy.asarray(answer)[there]
     truth = as_texts(case.y) if case.y.dtype.kind == "O" else case.y
@@ -168,8 +158,6 @@ def _groups(case: Case, answer: Any) -> dict[str, Metric]:
 
 def _density(case: Case, found: Measurement) -> dict[str, Metric]:
     """How likely the model holds the rows; and how its groups agree with the truth, where it has both."""
-    import numpy
-
     likely = case.answers.of("score_samples")
     found.meanings.append("mean_log_likelihood is the mean of score_samples; without a truth nothing else is measured")
     metrics: dict[str, Metric] = {"mean_log_likelihood": lambda: float(numpy.mean(likely))}
@@ -183,9 +171,6 @@ def _ranking(case: Case, found: Measurement) -> dict[str, Metric]:
 
 def _transformation(case: Case, found: Measurement) -> dict[str, Metric]:
     """How far rows are from themselves once transformed there and back, where there is a way back."""
-    import numpy
-    from sklearn import metrics
-
     there = case.answers.of("transform")
     back = attribute(case.answers.model, "inverse_transform")
     if not callable(back):

@@ -111,7 +111,7 @@ def _reason(model: Any, name: str) -> str:
 
 
 def what_it_has(model: Any) -> str:
-    """What a model has to offer, and what this console calls."""
+    """The methods that a model has, and those that this console calls."""
     if isinstance(model, type):
         return f"it is the class {model.__name__}, no fitted model; {_CALLED}"
     if _is_data(model):

@@ -8,41 +8,15 @@ from typing import Any, Optional
 
 from console.worker.child.answers import Answers, Case, take
 from console.worker.child.introspection import attribute
-from console.worker.child.labels import known_labels, spelling
+from console.worker.child.lazy import numpy
 from console.worker.child.main import Refusal
 from console.worker.child.measures import MEASURES, Measurement, compute
 from console.worker.child.methods import what_it_has
 from console.worker.child.scoring import metric_named
-from console.worker.child.task import (
-    CLASSIFICATION,
-    CLUSTERING,
-    OUTLIERS,
-    RANKING,
-    REGRESSION,
-    TRANSFORMATION,
-    task_of,
-)
+from console.worker.child.task import CLASSIFICATION, OUTLIERS, RANKING, REGRESSION, TRANSFORMATION
 from console.worker.child.truth import Truth, prepared
 
-__all__ = [
-    "CLASSIFICATION",
-    "CLUSTERING",
-    "OUTLIERS",
-    "REGRESSION",
-    "TRANSFORMATION",
-    "Answers",
-    "Measurement",
-    "digest_of",
-    "evaluate",
-    "held_back",
-    "known_labels",
-    "marked",
-    "measured",
-    "spelling",
-    "split",
-    "take",
-    "task_of",
-]
+__all__ = ["digest_of", "evaluate", "held_back", "marked", "measured", "split"]
 
 HELD_BACK_SHARE = 0.2
 """Share of the training rows that is kept from fitting when there is no hold-out file."""
@@ -50,8 +24,6 @@ HELD_BACK_SHARE = 0.2
 
 def split(rows: int) -> tuple[Any, Any]:
     """Positions of the rows to fit on and of those held back, the same in every process for the same count."""
-    import numpy
-
     order = numpy.random.RandomState(20).permutation(rows)
     held = max(1, int(rows * HELD_BACK_SHARE)) if rows > 1 else 0
     return numpy.sort(order[held:]), numpy.sort(order[:held])
@@ -66,8 +38,6 @@ def held_back(X: Any, y: Any) -> tuple[Any, Any]:
 
 def marked(X: Any, y: Any, bits: bytes) -> tuple[Any, Any]:
     """The rows whose bit is set. Raises Refusal for bits of another number of rows."""
-    import numpy
-
     rows = X.shape[0] if hasattr(X, "shape") else len(X)
     if len(bits) != -(-rows // 8):
         raise Refusal("bad-input", f"the hold-out has {rows} rows, which is not what it was compared as")
@@ -141,8 +111,6 @@ class _Narrowed:
 
 def digest_of(answers: Answers) -> str:
     """A digest of all that a model has answered; two models with the same one answered exactly alike. "" of nothing."""
-    import numpy
-
     if not answers.known:
         return ""
     found = hashlib.sha256()

@@ -58,7 +58,7 @@ def refuse_columns(
         for name in wanted
         if name not in there
     ]
-    differences += [difference(name, "surplus", None, _dtype(frame[name])) for name in found if name not in known]
+    differences += [difference(name, "surplus", None, str(frame[name].dtype)) for name in found if name not in known]
     differences += _of_types(frame, [name for name in wanted if name in there], kinds, problems)
     if differences:
         raise refusal(source, differences, _hint(differences, target, found))
@@ -89,7 +89,7 @@ def check_count(
 
 
 def _separator_in(frame: Any) -> Optional[str]:
-    """What may separate cells in the only column: a sign of its name, else of its first cell."""
+    """A likely separator within the only column: a sign of its name, else of its first cell."""
     name = next(iter(frame))
     texts = (str(name), *(str(cell) for cell in list(frame[name][:1])))
     return next((sep for text in texts for sep in _OTHER_SEPARATORS if sep in text), None)
@@ -120,7 +120,7 @@ def _column(one: Difference) -> str:
 
 
 def _hint_of_line(differences: Sequence[Difference]) -> str:
-    """What several columns of one wrong line mean."""
+    """A hint where several columns are wrong in one line."""
     wrong = [one for one in differences if one["problem"] == "type"]
     lines = {found.group(1) if (found := _LINE.search(str(one["found"]))) else "" for one in wrong}
     alone = len(wrong) > 1 and len(lines) == 1 and "" not in lines
@@ -149,7 +149,7 @@ def _of_types(
         if kind == input_schema.TEXT and wanted.categories and _only_numbers(frame[name], wanted.categories):
             kind = input_schema.NUMBER
         if kind is not None and kind != wanted.kind and not (wanted.loose and not problems.get(name)):
-            what = problems.get(name) or f"{kind} ({_dtype(frame[name])})"
+            what = problems.get(name) or f"{kind} ({frame[name].dtype})"
             differences.append(difference(name, "type", wanted.words or wanted.kind, what))
     return differences
 
@@ -168,7 +168,7 @@ def _only_numbers(column: Any, categories: frozenset[str]) -> bool:
 
 
 def _hint(differences: list[Difference], target: Optional[str], found: Sequence[str]) -> str:
-    """What may be meant: another separator, the target is not named, or two names differ in what one does not see."""
+    """A hint at a likely cause: another separator, an unnamed target, two names that differ invisibly."""
     surplus = [str(one["column"]) for one in differences if one["problem"] == "surplus"]
     forms = {folded(name): name for name in surplus}
     for one in differences:
@@ -234,7 +234,3 @@ def _kind(column: Any) -> Optional[str]:
     if any(isinstance(value, (list, dict, tuple)) or getattr(value, "ndim", 0) for value in some):
         return "nested values"
     return input_schema.TEXT if any(isinstance(value, str) for value in some) else None
-
-
-def _dtype(column: Any) -> str:
-    return str(column.dtype)

@@ -25,7 +25,8 @@ from console.worker.child import (
     tracebacks,
     truth,
 )
-from console.worker.child.batching import Batching, Key
+from console.worker.child.answers import Answers
+from console.worker.child.batching import Key, gather
 from console.worker.child.data.options import Extent, options_from
 from console.worker.child.libraries.parts import receivers
 from console.worker.child.main import Answer, Refusal, Request, Service
@@ -49,7 +50,6 @@ class Serving(Service):
         self.tables: dict[int, Table] = {}
         self._truths: dict[Table, Union[truth.Truth, Refusal]] = {}
         self._changes: list[introspection.Change] = []
-        self._batching = Batching(self._key)
         self._row_wise: frozenset[str] = frozenset()
         self._methods: tuple[str, ...] = ()
         self._first: Optional[str] = None
@@ -102,8 +102,8 @@ class Serving(Service):
         warnings = tracebacks.drain_warnings()
         self._suspect = bool(noted(warnings))
         self._begin(request, "warm")
-        signature = signatures.signature_of(self.model)
-        not_warmed = self._warm(signature)
+        signature: dict[str, Any] = signatures.signature_of(self.model)
+        not_warmed = calls.warm_up(self.model, signature["feature_names"], signature["n_features"])
         self._begin(request, "")
         tracebacks.drain_warnings()
         self._phases.update({f"read.{name}": seconds * 1e3 for name, seconds in loaded.phases.items()})
@@ -224,8 +224,8 @@ class Serving(Service):
         if fields.get("held_back") or request.body:
             X, y = metrics.held_back(*table.both()) if fields.get("held_back") else table.both()
             X, y = metrics.marked(X, y, request.body) if request.body else (X, y)
-            answers = metrics.Answers(self._loaded(), X)
-        self.input = answers.X if type(answers) is metrics.Answers else None
+            answers = Answers(self._loaded(), X)
+        self.input = answers.X if type(answers) is Answers else None
         if self._suspect:
             self._clear(table.slice(0, COMPARED_ROWS) if self.input is None else self.input)
         found = metrics.measured(answers, y, fields.get("metrics") or ())
@@ -267,7 +267,6 @@ class Serving(Service):
             buffer = memoryview(mmap.mmap(request.fds[0], 0, access=mmap.ACCESS_READ))
         rows = calls.array_from(buffer, fields["dtype"], fields["shape"])
         found, elapsed = self._run(rows, self._asked(fields), None)
-        self._learn(fields, len(rows), elapsed)
         places, arrays = calls.raw_arrays(found)
         head = self._with_warnings({"worker_ns": int(elapsed * 1e6), "arrays": places})
         if len(request.fds) < 2:
@@ -277,7 +276,7 @@ class Serving(Service):
 
     def next(self, receiver: Receiver) -> list[Frame]:
         """The next request, with others that one call of the model can answer."""
-        return self._batching.gather(receiver)
+        return gather(receiver, self._key)
 
     def together(self, requests: list[Request]) -> list[Answer]:
         """Answer array calls of one kind by one call of the model on all their rows."""
@@ -292,23 +291,16 @@ class Serving(Service):
         except Refusal:
             self._row_wise -= frozenset(asked)
             raise
-        self._learn(fields, shape[0], elapsed)
         return [(self._with_warnings(head), body) for head, body in parts]
 
     def _key(self, head: Head) -> Optional[Key]:
-        """What a request can share a call with: array calls of row-wise methods on rows of the same width and dtype."""
+        """The key of an array call of row-wise methods, which may share a call; None for other requests."""
         if head.get("op") != "call_array" or "fds" in head:
             return None
         shape, dtype, asked = head.get("shape"), head.get("dtype"), head.get("methods")
         if not shape or dtype not in DTYPES or not self._row_wise.issuperset(asked or (self._first,)):
             return None
         return tuple(asked or ()), dtype, tuple(shape[1:])
-
-    def _learn(self, fields: Head, rows: int, elapsed_ms: float) -> None:
-        """What a call costs."""
-        key = self._key(fields)
-        if key is not None:
-            self._batching.cost(key).learn(rows, elapsed_ms / 1e3)
 
     def write_outputs(self, request: Request) -> Answer:
         """data, start, stop, methods, forms, total, a descriptor for each form → rows, worker_ms, parts.
@@ -428,9 +420,6 @@ class Serving(Service):
         """The head with what was warned of since the last one."""
         warnings = tracebacks.drain_warnings()
         return {**head, "warnings": warnings} if warnings else head
-
-    def _warm(self, signature: dict[str, Any]) -> str:
-        return calls.warm_up(self.model, signature["feature_names"], signature["n_features"])
 
     def _begin(self, request: Request, phase: str) -> None:
         """End the running phase of loading, begin the next, and say so."""

@@ -14,6 +14,7 @@ from backends.core.format import Runnable
 from console.worker.child.asking import ask
 from console.worker.child.boundary_rows import ROWS, compared_rows
 from console.worker.child.introspection import attribute
+from console.worker.child.lazy import numpy
 from console.worker.child.main import Refusal
 
 __all__ = ["TOLERANCE", "difference", "export"]
@@ -67,7 +68,6 @@ def difference(expected: Any, found: Any) -> float:
 
     Infinite where one of them is no number and the other is, or is another infinity.
     """
-    numpy = importlib.import_module("numpy")
     same = (expected == found) | (numpy.isnan(expected) & numpy.isnan(found))
     expected, found = expected[~same], found[~same]
     if expected.size == 0:
@@ -79,7 +79,6 @@ def difference(expected: Any, found: Any) -> float:
 
 def _numbers(model: Any, rows: Any) -> Any:
     """Real rows as float64, without those in which a number is missing or infinite."""
-    numpy = importlib.import_module("numpy")
     if not callable(attribute(model, "predict")) or attribute(model, "n_features_in_") is None:
         raise Refusal("no-export", f"only models that predict from a table are exported, not a {type(model).__name__}")
     if isinstance(attribute(model, "classes_"), list):
@@ -178,7 +177,6 @@ def _asked(model: Any, name: str, rows: Any) -> Any:
 
 def _timed(model: Any, exported: Runnable, X: Any) -> list[dict[str, Any]]:
     """Milliseconds of both for each method and batch size, taken in turn."""
-    numpy = importlib.import_module("numpy")
     timings: list[dict[str, Any]] = []
     for name in _methods(model):
         for size in SIZES:

@@ -10,6 +10,7 @@ from typing import Any, Callable
 
 from console.worker.child.introspection import attribute
 from console.worker.child.labels import named, spelling, without_zeros
+from console.worker.child.lazy import numpy
 from console.worker.child.main import Refusal
 from console.worker.child.task import last_part, marks_outliers_with_one
 
@@ -18,7 +19,7 @@ __all__ = ["WORDS", "answers_of", "outlier_label", "scores_of", "truth_of"]
 WORDS = frozenset(
     ("outlier", "outliers", "anomaly", "anomalies", "anomalous", "abnormal", "novelty", "novel", "fraud", "fraudulent")
 )
-"""What outliers are called."""
+"""Labels of outliers."""
 _INLIERS = frozenset(("inlier", "inliers", "normal", "nominal", "regular", "genuine", "legitimate"))
 _WAYS = (
     (frozenset(("-1", "1")), frozenset(("-1",))),
@@ -27,13 +28,11 @@ _WAYS = (
 )
 """The ways in which truth is written: all values, and those of them that are outliers."""
 _OTHER = {"0": "1", "false": "True"}
-"""What would be an outlier where there is none."""
+"""Labels that would be outliers where there are none."""
 
 
 def truth_of(y: Any) -> tuple[Any, str]:
     """The truth as 1 and 0, and the value taken for an outlier. Raises Refusal where that is not certain."""
-    import numpy
-
     truth = numpy.asarray(y)
     if truth.ndim != 1:
         raise Refusal("bad-input", f"the truth of an outlier detector is one column, not {truth.shape[1]}")
@@ -54,21 +53,17 @@ def truth_of(y: Any) -> tuple[Any, str]:
 
 
 def outlier_label(model: Any, answer: Callable[[], Any]) -> int:
-    """What the model answers for an outlier, -1 or 1; `answer` asks it where it is nobody's that is known."""
+    """The model's answer for an outlier, -1 or 1; `answer` asks a model of no known library."""
     if marks_outliers_with_one(model):
         return 1
     if str(type(last_part(model)).__module__).startswith("sklearn."):
         return -1
-    import numpy
-
     told = set(numpy.unique(numpy.asarray(answer())).tolist())
     return 1 if 0 in told and told <= {0, 1} else -1
 
 
 def answers_of(model: Any, answer: Any, label: int) -> Any:
-    """What was predicted, as 1 and 0. Raises Refusal for what is neither an outlier nor an inlier."""
-    import numpy
-
+    """The predictions as 1 and 0. Raises Refusal for what is neither an outlier nor an inlier."""
     found = numpy.asarray(answer).reshape(len(answer))
     told, allowed = set(numpy.unique(found).tolist()), {-1, 1} if label == -1 else {0, 1}
     if not told <= allowed:
@@ -79,8 +74,6 @@ def answers_of(model: Any, answer: Any, label: int) -> Any:
 
 def scores_of(model: Any, scores: Any, predicted: Any, label: int) -> Any:
     """Scores that rise towards outliers. Raises ValueError where the model's own outliers have the lower ones."""
-    import numpy
-
     found = numpy.asarray(scores, dtype="float64").reshape(len(predicted)) * (-1.0 if label == -1 else 1.0)
     if 0 < predicted.sum() < len(predicted) and found[predicted == 1].mean() < found[predicted == 0].mean():
         raise ValueError(f"the scores of {type(model).__name__} rise where it answers inlier: their sense is not known")

@@ -7,7 +7,6 @@ least `SURE` of them, to a step of `STEP` of the spread of their column, so that
 
 from __future__ import annotations
 
-import importlib
 from typing import Any, Optional
 
 from backends.core.source import Source
@@ -15,6 +14,7 @@ from console.worker.child.data.delimited import NO_ROWS
 from console.worker.child.data.options import ReadOptions
 from console.worker.child.gaps import gaps
 from console.worker.child.labels import spelling
+from console.worker.child.lazy import numpy
 from console.worker.child.main import Refusal
 from console.worker.child.tables import Target, read_table
 
@@ -51,7 +51,6 @@ def compare(
     `names` are the features of the model, where they are known; `problem` says why the two cannot be compared. Raises
     Refusal for a hold-out that cannot be read.
     """
-    numpy = importlib.import_module("numpy")
     found: dict[str, Any] = {"rows": 0, "common": 0, "repeated": 0, "targets": None, "leaks": []}
     try:
         held = read_rows(holdout, target, names, options)
@@ -83,7 +82,6 @@ def compare(
 
 def _leaks(held: Rows) -> list[str]:
     """The columns that hold the very values of the target."""
-    numpy = importlib.import_module("numpy")
     if numpy.asarray(held.truth).ndim != 1:
         return []
 
@@ -97,7 +95,6 @@ def _leaks(held: Rows) -> list[str]:
 
 def read_rows(source: Source, target: Target, names: Optional[list[str]], options: Optional[ReadOptions]) -> Rows:
     """The columns that a model of these features would be given, and the target. Raises Refusal."""
-    numpy = importlib.import_module("numpy")
     table = read_table(source, target, None, options)
     if hasattr(table.X, "iloc"):
         columns = {str(name): numpy.asarray(table.X[name]) for name in table.X}
@@ -112,7 +109,6 @@ def read_rows(source: Source, target: Target, names: Optional[list[str]], option
 
 def _hashes(train: Rows, held: Rows, source: Source) -> tuple[Any, Any]:
     """One hash a row of both. Columns are matched by name where both have names, else by their place."""
-    numpy = importlib.import_module("numpy")
     by_name = set(held.columns) <= set(train.columns)
     if not by_name and len(train.columns) != len(held.columns):
         raise Refusal("bad-input", f"{source.name} has not the columns of the hold-out")
@@ -132,7 +128,6 @@ def _hashes(train: Rows, held: Rows, source: Source) -> tuple[Any, Any]:
 
 def _as_numbers(left: Any, right: Any) -> tuple[Any, Any]:
     """Two columns as numbers that are equal where the values are: texts by the order they first come in."""
-    numpy = importlib.import_module("numpy")
     if left.ndim > 1 or right.ndim > 1:
         left, right = (values.reshape(len(values), -1) for values in (left, right))
         return _as_numbers(*([" ".join(map(spelling, row)) for row in values.tolist()] for values in (left, right)))
@@ -158,27 +153,23 @@ def _text(value: Any) -> str:
 
 
 def _fractional(values: Any) -> bool:
-    numpy = importlib.import_module("numpy")
     finite = values[numpy.isfinite(values)]
     few = finite[:_FEW]
     return bool((few != numpy.rint(few)).any() or (finite != numpy.rint(finite)).any())
 
 
 def _spread(values: Any) -> float:
-    numpy = importlib.import_module("numpy")
     finite = values[numpy.isfinite(values)]
     return float(finite.std()) if finite.size else 0.0
 
 
 def _coarse(values: Any, step: float) -> Any:
-    numpy = importlib.import_module("numpy")
     with numpy.errstate(over="ignore", invalid="ignore"):
         return numpy.rint(values / step) if step > 0 else values.astype("float32").astype("float64")
 
 
 def _mixed(sums: Any, values: Any) -> Any:
     """The hashes with one more column in them (the finalizer of splitmix64)."""
-    numpy = importlib.import_module("numpy")
     values = numpy.where(numpy.isnan(values), numpy.nan, values + 0.0)
     bits = numpy.ascontiguousarray(values).view("uint64") + sums * numpy.uint64(0x9E3779B97F4A7C15)
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):

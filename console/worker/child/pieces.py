@@ -20,6 +20,7 @@ from console.worker.child.answers import Answers, take
 from console.worker.child.asking import ask
 from console.worker.child.data.options import Extent, Knowledge, ReadOptions
 from console.worker.child.data.text import bad
+from console.worker.child.lazy import numpy
 from console.worker.child.main import Refusal, Request
 from console.worker.child.readers import Raw, columns_frame, pandas, read
 from console.worker.child.tables import Table, Target, read_table
@@ -112,8 +113,6 @@ def _joined(parts: list[Any]) -> Any:
     library = pandas()
     if hasattr(parts[0], "iloc") and library is not None:
         return library.concat(parts, ignore_index=True)
-    import numpy
-
     return numpy.concatenate(parts)
 
 
@@ -222,7 +221,7 @@ class _InPieces(Answers):
 
 
 def answers_of(model: Any, table: Table) -> Answers:
-    """What the model answers to all rows of a table, in pieces where it is long and the model allows it."""
+    """Answers of a model to all rows of a table, in pieces where it is long and the model allows it."""
     piece = piece_of(model, table)
     if isinstance(table, LongTable) and piece is not None:
         return _InPieces(model, table, piece)

@@ -1,4 +1,4 @@
-"""What ps and top show for a child: what it is and for which artifact, in place of an interpreter's command line."""
+"""Process title of a child in ps and top: its kind and artifact, in place of an interpreter's command line."""
 
 from __future__ import annotations
 

@@ -5,13 +5,13 @@ A model of another library version often still answers, with numbers that mean s
 
 from __future__ import annotations
 
-import importlib
 import json
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any, Optional
 
 from console.worker.child.introspection import attribute
+from console.worker.child.lazy import numpy
 from console.worker.child.main import Refusal
 
 __all__ = ["Promises", "hold"]
@@ -37,7 +37,7 @@ _ONE_VS_ALL = (
 _INNER = ("best_estimator_", "estimator_", "estimator", "_final_estimator")
 _SHOWN = 80
 _NO_NUMBERS = (TypeError, ValueError, RuntimeError, ImportError)
-"""What comes of making an array of what is none, or where there is no numpy: such an answer is not looked at."""
+"""Errors of making an array of what is none, or without numpy: such an answer is not checked."""
 
 
 class Promises:
@@ -63,7 +63,7 @@ class Promises:
             self.widths = frozenset({1, 2} if count < 3 else {count, count * (count - 1) // 2})
 
     def fault(self, name: str, answer: Any) -> str:
-        """What is wrong with the answer of a method, in words; empty where nothing is."""
+        """The fault in the answer of a method, in words; empty where nothing is."""
         if name == "predict_proba":
             outputs = _outputs(answer)
             whole = self.shares if len(outputs) == 1 else self.each
@@ -146,11 +146,10 @@ def _improbable(shares: Any, whole: bool) -> str:
     if len(shape) == 2 and shape[0] * shape[1] <= _SMALL and hasattr(shares, "tolist"):
         return _improbable_small(shares.tolist(), whole, _miss(shares))
     try:
-        numpy = importlib.import_module("numpy")
         array = numpy.asarray(shares)
         if array.dtype.kind not in "fiub":
             array = array.astype(float)
-        return _outside(numpy, array) or (_no_whole(numpy, array) if whole and array.ndim == 2 else "")
+        return _outside(array) or (_no_whole(array) if whole and array.ndim == 2 else "")
     except _NO_NUMBERS:
         return ""
 
@@ -173,14 +172,14 @@ def _improbable_small(rows: list[list[Any]], whole: bool, miss: float) -> str:
     return ""
 
 
-def _outside(numpy: Any, array: Any) -> str:
+def _outside(array: Any) -> str:
     if not array.size or (array.min() >= -_EDGE and array.max() <= 1 + _EDGE):
         return ""
     odd = (array < -_EDGE) | (array > 1 + _EDGE)
     return _no_probability(float(array[odd][0])) if odd.any() else ""
 
 
-def _no_whole(numpy: Any, array: Any) -> str:
+def _no_whole(array: Any) -> str:
     sums = array.sum(axis=1, dtype=numpy.float64)
     odd = numpy.abs(sums - 1) > _miss(array)
     return _sum_words(float(sums[odd][0])) if array.shape[1] > 1 and odd.any() else ""
@@ -188,7 +187,6 @@ def _no_whole(numpy: Any, array: Any) -> str:
 
 def _above_zero(numbers: Any) -> str:
     try:
-        numpy = importlib.import_module("numpy")
         array = numpy.asarray(numbers)
         odd = array > _EDGE
         return f"{float(array[odd][0]):.6g}, the logarithm of no probability" if odd.any() else ""

@@ -14,12 +14,13 @@ from console.worker.child.data.delimited import NO_ROWS, ROWS_CAP, Columns, Long
 from console.worker.child.data.json_lines import is_json_lines, read_json_lines
 from console.worker.child.data.options import Extent, Knowledge, ReadOptions
 from console.worker.child.data.text import BYTES_CAP, bad
+from console.worker.child.lazy import numpy
 
 TARGET_NAMES = ("y", "target", "label", "labels")
 """Arrays of these names in an npz or HDF5 file are the target, where no other is named."""
 INPUT_NAMES = ("X", "x", "data", "features", "inputs")
 _MALFORMED = (ValueError, EOFError, SyntaxError, tokenize.TokenError)
-"""What numpy raises for headers that are none."""
+"""Errors of numpy for malformed headers."""
 _READ_KEYS = {
     "csv": (),
     "JSON": ("sep", "decimal", "header"),
@@ -123,7 +124,6 @@ def frame_of(rows: Any, names: list[str]) -> Any:
     library = pandas()
     if library is not None:
         return library.DataFrame(rows, columns=names, copy=False)
-    numpy = importlib.import_module("numpy")
     array = numpy.asarray(rows)
     return array if array.dtype.kind in "biuf" else numpy.asarray(rows, dtype=object)
 
@@ -203,7 +203,6 @@ def _sparse(source: Source, arrays: dict[str, Any]) -> Raw:
 
 def read_npy(source: Source) -> Any:
     """The array of a npy file; a large one is mapped. Raises Refusal."""
-    numpy = importlib.import_module("numpy")
     try:
         found = mapped.npy(source)
         return numpy.load(source.file(), allow_pickle=False) if found is None else found
@@ -212,7 +211,6 @@ def read_npy(source: Source) -> Any:
 
 
 def _npz(source: Source) -> dict[str, Any]:
-    numpy = importlib.import_module("numpy")
     try:
         with zipfile.ZipFile(source.file()) as archive:
             total = sum(entry.file_size for entry in archive.infolist())
@@ -285,7 +283,8 @@ def several_arrays(source: Source, arrays: dict[str, Any], target: Optional[str]
             (name for name in TARGET_NAMES if name in {*arrays} - {*known.names} and len(arrays) > 1), None
         )
     truth = arrays.pop(truth_name) if truth_name is not None else None
-    columns = len({array.shape for array in arrays.values()}) == 1 < len(arrays) and _is_flat(arrays)
+    shapes = {array.shape for array in arrays.values()}
+    columns = len(arrays) > 1 == len(shapes) and len(next(iter(shapes))) == 1
     inputs = None if columns else next((arrays[name] for name in INPUT_NAMES if name in arrays), None)
     if inputs is None and len(arrays) == 1:
         inputs = next(iter(arrays.values()))
@@ -303,10 +302,6 @@ def several_arrays(source: Source, arrays: dict[str, Any], target: Optional[str]
     return raw
 
 
-def _is_flat(arrays: dict[str, Any]) -> bool:
-    return all(array.ndim == 1 for array in arrays.values())
-
-
 def columns_frame(columns: dict[str, Any]) -> Any:
     """Columns as a data frame, or as they are where pandas is not installed. Bytes that are UTF-8 are text.
 
@@ -322,7 +317,7 @@ def columns_frame(columns: dict[str, Any]) -> Any:
         and len({cells.dtype for cells in columns.values()}) == 1
         and next(iter(columns.values())).dtype.kind in "if"
     ):
-        block = importlib.import_module("numpy").array(list(columns.values()))
+        block = numpy.array(list(columns.values()))
         return library.DataFrame(block.T, columns=list(columns), copy=False)
     return library.DataFrame(columns, copy=many)
 
@@ -331,7 +326,7 @@ def _decoded(cells: Any) -> Any:
     if getattr(cells.dtype, "kind", "") != "S":
         return cells
     try:
-        return importlib.import_module("numpy").char.decode(cells, "utf-8").astype(object)
+        return numpy.char.decode(cells, "utf-8").astype(object)
     except UnicodeError:
         return cells
 

@@ -7,13 +7,13 @@ the header. Of json each output is a list, whose bytes are told.
 from __future__ import annotations
 
 import csv
-import importlib
 import io
 import json
 from collections.abc import Sequence
 from typing import Any, Optional
 
 from console.worker.child.jsonable import column, of_targets
+from console.worker.child.lazy import numpy
 from console.worker.child.main import Refusal
 
 FORMS = ("csv", "json", "npy")
@@ -77,7 +77,6 @@ def _write_npy(file: Any, found: dict[str, Any], total: Optional[int]) -> list[P
     """The numbers of one output; the word that is told is their type, which must be the same in each piece."""
     if len(found) != 1:
         raise Refusal("bad-input", "a npy file holds one output; name one method")
-    numpy = importlib.import_module("numpy")
     answer = next(iter(found.values()))
     if of_targets(answer):
         if len({one.shape for one in answer}) > 1:

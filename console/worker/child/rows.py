@@ -8,6 +8,7 @@ from console.worker.child.calls import count
 from console.worker.child.gaps import gaps
 from console.worker.child.introspection import attribute
 from console.worker.child.labels import known_labels
+from console.worker.child.lazy import numpy
 from console.worker.child.main import Refusal
 from console.worker.child.task import (
     CLASSIFICATION,
@@ -59,8 +60,6 @@ def _supervised(model: Any) -> bool:
 
 
 def _refuse_gaps(model: Any, y: Any) -> None:
-    import numpy
-
     truth = numpy.asarray(y)
     bad = gaps(truth, attribute(model, "classes_"))
     if truth.dtype.kind == "f":
@@ -74,16 +73,12 @@ def _refuse_gaps(model: Any, y: Any) -> None:
 
 
 def _refuse_one_class(y: Any) -> None:
-    import numpy
-
     truth = numpy.asarray(y)
     if truth.ndim == 1 and len({str(one) for one in truth.tolist()}) < 2:
         raise Refusal("bad-input", "the target holds one class only: a classifier needs at least two")
 
 
 def _refuse_words(y: Any) -> None:
-    import numpy
-
     truth = numpy.asarray(y)
     if truth.dtype.kind in "US" or (truth.dtype.kind == "O" and any(isinstance(one, str) for one in truth.ravel())):
         raise Refusal("bad-input", "the target holds text, but the model predicts numbers")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from functools import partial
 from typing import Any
 
 from backends.core import registry
 from backends.core.errors import NotLoadable
 from backends.core.format import LoadedModel, Runnable
+from console.worker.child.lazy import numpy
 
 __all__ = ["RunnableModel", "class_of", "model_of"]
 
@@ -26,7 +26,7 @@ class RunnableModel:
         if signature.outputs is not None:
             self.n_outputs_ = signature.outputs
         if signature.classes is not None:
-            self.classes_ = importlib.import_module("numpy").asarray(signature.classes)
+            self.classes_ = numpy.asarray(signature.classes)
         for name in runnable.methods:
             setattr(self, name, partial(runnable.call, name))
 

@@ -10,13 +10,13 @@ the outputs.
 from __future__ import annotations
 
 import difflib
-import importlib
 import inspect
 import math
 from typing import Any, Callable, Optional
 
 from console.worker.child.answers import Case, second
 from console.worker.child.labels import named
+from console.worker.child.lazy import metrics, numpy
 from console.worker.child.main import Refusal
 from console.worker.child.task import OUTLIERS, REGRESSION
 
@@ -60,7 +60,6 @@ Metric = Callable[[], float]
 
 def refuse_unknown(name: str) -> None:
     """Raise Refusal, with the nearest names, where scikit-learn has no scorer or metric of this name."""
-    metrics = importlib.import_module("sklearn.metrics")
     functions = {one for one in getattr(metrics, "__all__", ()) if one.endswith(_SUFFIXES)}
     scorers = set(metrics.get_scorer_names() if hasattr(metrics, "get_scorer_names") else metrics.SCORERS)
     if name in functions or name in scorers:
@@ -82,7 +81,6 @@ def metric_named(name: str, case: Case) -> Metric:
     if name in _ROC_AUC_SCORERS:
         scores = _scores(name, case, ("predict_proba",))
         return lambda: _roc_auc(case, scores(), _ROC_AUC_SCORERS[name])
-    metrics = importlib.import_module("sklearn.metrics")
     base, sign = (name[4:], -1.0) if name.startswith("neg_") else (name, 1.0)
     stem, _, average = base.rpartition("_")
     options = {"average": average} if stem in _SHORT and average in _AVERAGES else None
@@ -123,9 +121,7 @@ def _of_rows(case: Case, name: str) -> float:
 
 def _root_mean_squared_error(case: Case) -> float:
     """Of several outputs the mean of each one's own, as scikit-learn has it from 1.4 on."""
-    numpy = importlib.import_module("numpy")
     answer = _measurable(case)
-    metrics = importlib.import_module("sklearn.metrics")
     if hasattr(metrics, "root_mean_squared_error"):
         return float(metrics.root_mean_squared_error(case.y, answer))
     squared = metrics.mean_squared_error(case.y, answer, multioutput="raw_values")
@@ -134,7 +130,6 @@ def _root_mean_squared_error(case: Case) -> float:
 
 def _measurable(case: Case) -> Any:
     """The answers. Raises ValueError that counts those that are no finite numbers."""
-    numpy = importlib.import_module("numpy")
     answer = case.predicted()
     if answer.dtype.kind == "f" and not numpy.isfinite(answer).all():
         bad = ~numpy.isfinite(answer if answer.ndim == 1 else answer.sum(axis=1))
@@ -192,7 +187,6 @@ def _of_indicator(base: str, function: Any, case: Case, scores: Any, chosen: Opt
     if base in (*_OF_PROBABILITIES, "hinge_loss", "top_k_accuracy_score"):
         raise ValueError("it is defined for one label a row")
     _known_classes(case)
-    numpy = importlib.import_module("numpy")
     if numpy.shape(scores) != case.y.shape:
         raise ValueError(f"the scores have the shape {numpy.shape(scores)}, the truth {case.y.shape}")
     if base == "roc_auc_score":
@@ -205,14 +199,12 @@ def _of_indicator(base: str, function: Any, case: Case, scores: Any, chosen: Opt
 
 def _roc_auc(case: Case, scores: Any, options: dict[str, str]) -> float:
     if case.indicator:
-        metrics = importlib.import_module("sklearn.metrics")
         return _of_indicator("roc_auc_score", metrics.roc_auc_score, case, scores, {"average": options["average"]})
     labels = _known_classes(case)
-    numpy = importlib.import_module("numpy")
     there = numpy.unique(numpy.asarray(case.y)).tolist()
     if len(there) < 2:
         raise ValueError(f"the truth holds one class only ({named(there)})")
-    function = importlib.import_module("sklearn.metrics").roc_auc_score
+    function = metrics.roc_auc_score
     if _count(labels) == 2:
         return float(function(_positive(case.y, labels), second(scores)))
     if labels is None:
@@ -225,7 +217,6 @@ def _roc_auc(case: Case, scores: Any, options: dict[str, str]) -> float:
 
 def _mean_precision(function: Any, y: Any, labels: Any, scores: Any, average: str) -> float:
     """The mean over the classes of each class against the rest, as scikit-learn has it from 1.3 on."""
-    numpy = importlib.import_module("numpy")
     truth, scores = numpy.asarray(y), numpy.asarray(scores)
     return float(function(numpy.stack([truth == one for one in labels], axis=1).astype(int), scores, average=average))
 
@@ -255,4 +246,4 @@ def _count(labels: Any) -> Optional[int]:
 
 
 def _positive(y: Any, labels: Any) -> Any:
-    return importlib.import_module("numpy").asarray(y) == labels[1]
+    return numpy.asarray(y) == labels[1]

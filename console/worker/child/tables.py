@@ -7,7 +7,6 @@ that knows no names takes the columns in the file's order, and their number must
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from typing import Any, Callable, Optional, Union
 
@@ -18,6 +17,7 @@ from console.worker.child.completing import completed, constant_of, meaning_of, 
 from console.worker.child.data.options import Knowledge, ReadOptions, is_index_name, place_of
 from console.worker.child.data.text import bad
 from console.worker.child.jsonable import jsonable
+from console.worker.child.lazy import numpy
 from console.worker.child.main import Refusal
 from console.worker.child.readers import Raw, frame_of, pandas, read
 
@@ -216,7 +216,6 @@ def _indexes(frame: Any, raw: Raw) -> list[str]:
 def _without_tail(frame: Any, raw: Raw, count: Optional[int], decided: list[str]) -> Any:
     """The frame without the last of its columns, where the file has no names, one column too many, and a separator
     behind each row."""
-    numpy = importlib.import_module("numpy")
     last = list(frame)[-1:]
     if raw.named or not last or count != len(list(frame)) - 1:
         return frame
@@ -304,7 +303,6 @@ def _frame_apart(source: Source, raw: Raw, targets: Sequence[str]) -> tuple[Any,
     if missing:
         differences = [misfit.difference(target, "missing target", "a column", None) for target in missing]
         raise misfit.refusal(source, differences, misfit.hint_of_target(missing[0], names))
-    numpy = importlib.import_module("numpy")
     chosen = [names[place] for place in places if place is not None]
     truths = [numpy.asarray(frame[name]) for name in chosen]
     rest = [name for name in names if name not in chosen]
@@ -321,7 +319,6 @@ def _place(target: str, names: Sequence[str]) -> Optional[int]:
 
 def _unnamed(source: Source, frame: Any, model: Any, target: Optional[str], raw: Raw, decided: list[str]) -> Any:
     """Inputs for a model that knows no names: texts as one array, an array where it was fitted on one, else a frame."""
-    numpy = importlib.import_module("numpy")
     names = list(frame)
     count = input_schema.count_of(model)
     if input_schema.takes_texts(model):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Callable, Optional
 
 from console.worker.child.introspection import attribute
+from console.worker.child.lazy import numpy
 
 CLASSIFICATION, REGRESSION, CLUSTERING = "classification", "regression", "clustering"
 TRANSFORMATION = "transformation"
@@ -21,13 +22,13 @@ _OF_KIND = {
     "DensityEstimator": DENSITY,
     "ranker": RANKING,
 }
-"""What scikit-learn and those that follow it call the kinds of estimators."""
+"""Kinds of estimators as scikit-learn and those that follow it name them."""
 _FEW_LABELS = 20
 """Models that say nothing of themselves and answer more whole numbers than this are taken for regressors."""
 
 
 def task_of(model: Any, y: Any = None, answer: Optional[Callable[[], Any]] = None) -> str:
-    """What the model is for: by its own word, else by what it has, else by what it answers (`answer` asks it) and `y`.
+    """The task of a model: by its own word, else by what it has, else by what it answers (`answer` asks it) and `y`.
 
     Without `answer` a model that says nothing is judged by the truth alone.
     """
@@ -89,8 +90,6 @@ def is_outlier_detector(model: Any) -> bool:
 
 
 def _by_answer(y: Any, answer: Any) -> str:
-    import numpy
-
     truth = numpy.asarray(y)
     if answer is None:
         return REGRESSION if truth.dtype.kind == "f" else CLASSIFICATION

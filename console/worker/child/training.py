@@ -10,11 +10,12 @@ from backends.core.frozen import Frozen
 from backends.core.places import resolve
 from backends.core.source import Source
 from console.worker.child import calls, commands, tracebacks
+from console.worker.child.answers import take
 from console.worker.child.data.options import options_from
 from console.worker.child.fitting import Fitted, fit, jobs_of, refuse_hazards, with_jobs
 from console.worker.child.introspection import library_versions, notes_of, quieten
 from console.worker.child.main import Answer, Refusal, Request, Service
-from console.worker.child.metrics import split, take
+from console.worker.child.metrics import split
 from console.worker.child.replace_at import replaced
 from console.worker.child.rows import check_rows
 from console.worker.child.tables import read_table

@@ -16,6 +16,7 @@ from console.worker.child import outliers
 from console.worker.child.gaps import gaps
 from console.worker.child.introspection import attribute
 from console.worker.child.labels import known_labels, named, several, spelling, unknown
+from console.worker.child.lazy import numpy
 from console.worker.child.main import Refusal
 from console.worker.child.task import CLASSIFICATION, OUTLIERS, REGRESSION, task_of
 
@@ -65,12 +66,10 @@ class Truth:
         return self.y[before : before + int(there.sum())], there
 
     def comparable(self, model: Any, answer: Any) -> Any:
-        """What the model predicted for as many rows as it was asked, in the spelling and shape of the truth.
+        """The predictions for as many rows as were asked, in the spelling and shape of the truth.
 
         Raises Refusal where it has not as many values a row as the truth has columns.
         """
-        import numpy
-
         found = answer.toarray() if hasattr(answer, "toarray") else answer
         if isinstance(found, (list, tuple)) and len(found) == self.outputs > 1 and hasattr(found[0], "ndim"):
             found = numpy.stack([numpy.asarray(one).reshape(len(one)) for one in found], axis=1)
@@ -107,7 +106,7 @@ def _gap_words(missing: int, rows: int) -> str:
 
 
 def told(model: Any, y: Any) -> list[str]:
-    """What is to be said of the truth of a table before anything is compared with it, and why nothing can be."""
+    """Notes on the truth of a table before anything is compared with it, and why nothing can be."""
     if model is None or y is None:
         return []
     try:
@@ -124,8 +123,6 @@ def prepared(model: Any, y: Any, ask: Optional[Callable[[Any], Any]] = None) -> 
     `ask` predicts the rows that have a truth (it is given their marks), for models that do not say what they answer.
     Raises Refusal for a truth that is not of the model's kind, and where it is ambiguous.
     """
-    import numpy
-
     if y is None:
         return Truth(task_of(model), None, 0)
     column = numpy.asarray(y)
@@ -168,8 +165,6 @@ def _fill(found: Truth, model: Any, y: Any, there: Any, ask: Optional[Callable[[
 
 
 def _classes(labels: Any) -> Any:
-    import numpy
-
     return numpy.asarray(labels)
 
 
@@ -224,15 +219,11 @@ def _refuse_rounded(y: Any, classes: Any) -> None:
 
 def as_texts(labels: Any) -> Any:
     """Labels as text, spelled alike."""
-    import numpy
-
     return numpy.asarray([spelling(one) for one in numpy.asarray(labels).tolist()], dtype=str)
 
 
 def _plain(y: Any) -> Any:
     """Objects that are all of one plain kind as an array of that kind."""
-    import numpy
-
     if y.dtype.kind != "O":
         return y
     kinds = {type(one) for one in y.ravel().tolist()}
@@ -243,8 +234,6 @@ def _plain(y: Any) -> Any:
 
 def _numbers(y: Any, what: str, there: Any = None) -> Any:
     """Numbers for a model that predicts numbers. Raises Refusal for anything else, and for what is infinite."""
-    import numpy
-
     found = _plain(y)
     if found.dtype.kind == "O":
         try:
@@ -270,8 +259,6 @@ def _number(value: Any) -> float:
 
 
 def _spread(marks: Any, there: Any) -> Any:
-    import numpy
-
     found = numpy.zeros(len(there), dtype=bool)
     found[numpy.flatnonzero(there)] = marks
     return found

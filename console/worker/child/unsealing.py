@@ -36,7 +36,7 @@ class Unsealing(Service):
         """Decrypt the whole file; the answer says that its last byte has been authenticated."""
         age = _age()
         source, key, target = request.fds[:3]
-        identities = _identities(age, _text(key))
+        identities = _identities(age, os.pread(key, IDENTITY_CAP, 0))
         writer = _Writer(target, int(request.fields["cap"]))
         try:
             age.decrypt_io(_reader(source), writer, identities)
@@ -68,10 +68,6 @@ def _age() -> Any:
         message = "sealed files need the Python package pyrage"
         message += f": {shlex.quote(sys.executable)} -m pip install 'model-console[security]'"
         raise Refusal("no-package", message) from None
-
-
-def _text(fd: int) -> bytes:
-    return os.pread(fd, IDENTITY_CAP, 0)
 
 
 def _identities(age: Any, text: bytes) -> Sequence[Any]:
@@ -133,7 +129,7 @@ def _reader(fd: int) -> io.BufferedReader:
 
 
 class _Writer:
-    """What decryption writes to: an empty file in memory, up to `cap` bytes."""
+    """The target of a decryption: an empty file in memory, up to `cap` bytes."""
 
     def __init__(self, fd: int, cap: Optional[int]) -> None:
         self._file = open(fd, "wb", buffering=BUFFER, closefd=False)  # noqa: SIM115 - closed with the descriptor

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Optional
 
 from console.worker.child.data.options import say
+from console.worker.child.lazy import numpy
 
 __all__ = ["MISSING", "Column", "is_decimal_comma", "is_gap_mark", "is_number", "is_shaped"]
 
@@ -25,7 +26,7 @@ _GAP_MARKS = frozenset(
         *("#value!", "#div/0!", "#ref!", "#name?", "#num!", "#null!", "#n/a"),
     )
 )
-"""What people write for a missing value that is none to pandas.read_csv."""
+"""Other spellings of a missing value, which are none to pandas.read_csv."""
 _BOOLS = {"True": True, "TRUE": True, "true": True, "False": False, "FALSE": False, "false": False}
 _NAN = float("nan")
 _SHARED_TEXTS = 1 << 16
@@ -157,8 +158,6 @@ class Column:
 
     def values(self) -> Any:
         """The column as an array: int64, float64, bool, or objects that are texts and NaN."""
-        import numpy
-
         pieces, self._pieces = self._pieces, []
         if not pieces:
             return numpy.empty(0)
@@ -177,8 +176,6 @@ class Column:
 
     def _numbers(self, cells: Sequence[str]) -> Any:
         """The cells as numbers; None where one is none. What Python takes for a number but no file means is none."""
-        import numpy
-
         for kind, dtype in ((int, "int64"), (float, "float64"))[: 1 if self._comma else 2]:
             try:
                 found = numpy.asarray(list(map(kind, cells)), dtype=dtype)

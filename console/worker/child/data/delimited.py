@@ -22,6 +22,7 @@ from console.worker.child.data.dialect import Dialect, dialect_of, other_separat
 from console.worker.child.data.options import Extent, Knowledge, ReadOptions, all_named, say, say_ignore
 from console.worker.child.data.plain_numbers import PlainNumbers
 from console.worker.child.data.text import Text, bad, open_text
+from console.worker.child.lazy import numpy
 
 __all__ = ["NO_ROWS", "ROWS_CAP", "Columns", "Long", "read_delimited"]
 
@@ -223,7 +224,7 @@ class _Reading:
         self._first = first[0]
         if not self._names:
             self._names = self._named(first[1])
-            self._kinds = [_TEXT if self._is_text(name) else "" for name in self._names]
+            self._kinds = [_TEXT if name in self._known.texts else "" for name in self._names]
             self._spellings = [self._missing_in(name) for name in self._names]
         return chain([first], rows)
 
@@ -258,11 +259,8 @@ class _Reading:
             quotes += "; if the header stands in a later line, remove what is above it"
         raise bad(self._source, f"{what}: {quotes}{helps}")
 
-    def _is_text(self, name: str) -> bool:
-        return name in self._known.texts
-
     def _missing_in(self, name: str) -> frozenset[str]:
-        """What stands for a missing value: text keeps every spelling that is not asked for as missing, unless the model
+        """Spellings of a missing value: text keeps every spelling that is not asked for as missing, unless the model
         was fitted with gaps there."""
         known = self._known
         if name not in known.texts and name not in known.categories:
@@ -273,8 +271,6 @@ class _Reading:
 
 def _joined(pieces: list[Typed]) -> Iterator[Any]:
     """Each column in one piece; its parts are let go as it is made."""
-    import numpy
-
     for at in range(len(pieces[0])):
         parts = [piece[at] for piece in pieces]
         for piece in pieces:
@@ -283,7 +279,7 @@ def _joined(pieces: list[Typed]) -> Iterator[Any]:
 
 
 def _bytes(cells: Any) -> int:
-    """What a column takes in memory, its texts included."""
+    """Bytes of a column in memory, its texts included."""
     if cells.dtype.kind != "O":
         return int(cells.nbytes)
     return int(cells.nbytes) + sum(map(sys.getsizeof, {id(cell): cell for cell in cells}.values()))

@@ -23,7 +23,7 @@ _SAMPLE_ROWS = 200
 _SAMPLE_CHARACTERS = 1 << 20
 _SPOKEN = {",": "','", ";": "';'", "\t": "a tab", "|": "'|'", " ": "blanks"}
 _END_OF_FILE = "\x1a"
-"""What DOS writes behind the last line."""
+"""Ctrl-Z, which DOS writes behind the last line."""
 _ERROR_CELL = re.compile(r"#(?:N/A(?: N/A)?|NA|VALUE!|DIV/0!|REF!|NAME\?|NULL!|NUM!)\s*(?:[,;\t| ]|$)")
 """A first cell that begins with a hash as spreadsheets and pandas write what is missing."""
 csv.field_size_limit(1 << 24)

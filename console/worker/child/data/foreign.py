@@ -67,7 +67,7 @@ _OFFICE = (("xl/", "an Excel workbook (.xlsx)"), ("word/", "a Word document"), (
 
 
 def foreign(head: bytes) -> Optional[str]:
-    """What a file is that begins so, and what helps; None where it may be a table. Text is asked as UTF-8."""
+    """The kind of a file that begins so, and what helps; None where it may be a table. Text is asked as UTF-8."""
     for start, what, helps in _HEADS:
         if head.startswith(start):
             return f"is {what}: {helps}"

@@ -11,6 +11,7 @@ from console.worker.child.data.cells import is_number
 from console.worker.child.data.delimited import NO_ROWS, ROWS_CAP, Columns
 from console.worker.child.data.options import Knowledge, ReadOptions
 from console.worker.child.data.text import Text, bad, open_text, peek
+from console.worker.child.lazy import numpy
 
 __all__ = ["is_json_lines", "read_json_lines"]
 
@@ -184,8 +185,6 @@ def _problem(cells: list[Any], lines: list[int]) -> str:
 
 def _typed(cells: list[Any], text: bool) -> Any:
     """Numbers where all are (null is a missing one), truth values, else texts and None as NaN."""
-    import numpy
-
     present = [cell for cell in cells if cell is not None]
     if not text and present and all(isinstance(cell, bool) for cell in cells):
         return numpy.asarray(cells, dtype=bool)
@@ -199,9 +198,5 @@ def _typed(cells: list[Any], text: bool) -> Any:
         except OverflowError:
             pass
     found = numpy.empty(len(cells), dtype=object)
-    found[:] = [float("nan") if cell is None else cell if isinstance(cell, str) else _spelled(cell) for cell in cells]
+    found[:] = [float("nan") if cell is None else cell if isinstance(cell, str) else json.dumps(cell) for cell in cells]
     return found
-
-
-def _spelled(cell: Any) -> str:
-    return json.dumps(cell)

@@ -58,7 +58,7 @@ class ReadOptions:
 
 @dataclass(frozen=True)
 class Knowledge:
-    """What a model knows of its inputs: `names` in its order, and of them the `texts`, with their `categories`.
+    """Knowledge of a model about its inputs: `names` in its order, and of them the `texts`, with their `categories`.
 
     `gaps` are the text columns that were fitted with missing values. `all_text` = its one input is text (a vectorizer).
     `targets` are the columns of the truth; each is one of `texts` where the model's classes are. `places` are the
@@ -115,7 +115,7 @@ def _is_there(target: str, columns: Sequence[str]) -> bool:
 
 
 def say(key: str, value: str) -> str:
-    """What helps, as the recipe's line and as the command line's."""
+    """The option that helps, as the recipe's line and the command line's."""
     recipe = value if key == "header" else f"[{in_toml(value)}]" if key == "missing" else in_toml(value)
     return f"say [data] read.{key} = {recipe} in the recipe, or --read {key}={in_shell(value)}"
 

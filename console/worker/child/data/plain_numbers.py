@@ -14,6 +14,7 @@ from typing import Any, Optional
 
 from console.worker.child.data.cells import is_number
 from console.worker.child.data.dialect import Dialect
+from console.worker.child.lazy import numpy
 
 __all__ = ["PlainNumbers"]
 
@@ -81,7 +82,7 @@ class PlainNumbers:
 
     def _may_repeat_header(self, columns: Sequence[Any]) -> bool:
         """Whether a row may begin with two names of the header, in whatever order."""
-        names, numpy = self._dialect.names, importlib.import_module("numpy")
+        names = self._dialect.names
         if names is None:
             return False
         called, masks = set(names), []
@@ -99,7 +100,6 @@ class PlainNumbers:
 def _plain_lines(data: bytes, sep: str, width: int) -> Optional[bytes]:
     """The lines without their quotes; None unless each has as many cells as the table has columns, and each quote is
     at the beginning or the end of a cell that needs none."""
-    numpy = importlib.import_module("numpy")
     if len(sep.encode()) != 1:
         return None
     data = data if data.endswith(b"\n") else data + b"\n"

@@ -97,7 +97,7 @@ class Library:
         return ""
 
     def meaning(self, part: Any) -> str:
-        """What `predict` answers, where that is not what its name says."""
+        """The meaning of what `predict` answers, where that is not what its name says."""
         return ""
 
 

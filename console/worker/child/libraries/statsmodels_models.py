@@ -27,7 +27,8 @@ class Statsmodels(Library):
 
     def made_up(self, names: list[str]) -> bool:
         """Whether they are `x1` and so on, with the constant where it stands."""
-        return _made_up(names)
+        plain = [name for name in names if name != "const"]
+        return plain == [f"x{at}" for at in range(1, len(plain) + 1)]
 
     def names(self, part: Any) -> Optional[list[str]]:
         """The columns of the design, or the variables of the formula."""
@@ -56,7 +57,7 @@ class Statsmodels(Library):
         return found
 
     def constant(self, part: Any) -> Optional[Constant]:
-        """What `add_constant` added."""
+        """The column that `add_constant` added."""
         design = attribute(part, "model")
         data = attribute(design, "data")
         at = attribute(data, "const_idx")
@@ -103,18 +104,10 @@ def _design_names(part: Any) -> Optional[list[str]]:
     rows, extra = attribute(design, "exog"), attribute(design, "k_extra")
     if found is None or not (hasattr(rows, "shape") or isinstance(extra, int)):
         return found
-    names = [name for name in found if not name.startswith("inflate_")] if _is_inflated(design) else found
+    inflated = attribute(design, "k_inflate") is not None
+    names = [name for name in found if not name.startswith("inflate_")] if inflated else found
     count = rows.shape[-1] if getattr(rows, "ndim", 0) == 2 else len(found) - (extra or 0)
     return names[:count] if 0 < count < len(found) else found
-
-
-def _is_inflated(design: Any) -> bool:
-    return attribute(design, "k_inflate") is not None
-
-
-def _made_up(names: list[str]) -> bool:
-    plain = [name for name in names if name != "const"]
-    return plain == [f"x{at}" for at in range(1, len(plain) + 1)]
 
 
 def _has_design(design: Any) -> bool:
@@ -127,7 +120,7 @@ def _over_time(part: Any) -> bool:
 
 
 def _specification(part: Any) -> Any:
-    """What the formula was made into, by patsy or formulaic; None without a formula."""
+    """The parsed formula, by patsy or formulaic; None without a formula."""
     design = attribute(part, "model")
     data = attribute(design, "data")
     found = attribute(data, "model_spec") or attribute(data, "design_info")

@@ -1,4 +1,4 @@
-"""What a child gives up before it reads a byte of a model; each layer reports whether it is on, and how it knows."""
+"""Sandbox of a child, entered before a byte of a model is read; each layer tells whether it is on and how it knows."""
 
 from __future__ import annotations
 

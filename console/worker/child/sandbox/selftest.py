@@ -1,4 +1,4 @@
-"""What must fail in a sandboxed child is tried in it, after all layers and before the first byte of a model."""
+"""Self-test of a sandboxed child: what must fail is tried, after all layers and before the first byte of a model."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class NotDenied(Exception):
-    """What should have failed did not; in words."""
+    """Something that should have failed did not; in words."""
 
 
 def run(config: dict[str, Any]) -> dict[str, list[Any]]:
