@@ -90,7 +90,7 @@ def _facts(report: Report, told: Explanation) -> Iterable[str]:
         yield f"inputs      {signature.n_features}{_listed(signature.feature_names)}"
     if signature.classes is not None:
         yield f"classes     {', '.join(map(str, signature.classes[:12]))}"
-    if facts.n_weights is not None:
+    if facts.n_weights:
         yield f"fitted      {facts.n_weights:,} values in {len(facts.arrays)} arrays"
     for model in facts.models:
         yield f"model       {model.at or '(root)'}: {model.class_name}"

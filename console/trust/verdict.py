@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from backends.core.descriptors import why_not_loadable
 from backends.core.errors import ArtifactError, Unsupported
 from backends.core.findings import KINDS
 from backends.core.inspection import Finding, GlobalRef, Inspection, Json
@@ -157,10 +158,7 @@ def _completeness(inspection: Inspection) -> Iterator[tuple[Verdict, Reason]]:
 def _remarks(inspection: Inspection) -> Iterator[tuple[Verdict, Reason]]:
     """What is worth knowing and changes nothing about loading."""
     if inspection.complete and not inspection.loadable:
-        text = f"{inspection.format} files are shown, but not run, by this console"
-        if inspection.format == "archive":
-            text = "an archive is judged by what is in it and not loaded: unpack it, and load what was in it"
-        yield Verdict.SAFE, Reason("not-loadable", text)
+        yield Verdict.SAFE, Reason("not-loadable", why_not_loadable(inspection.format))
     parameters = {"": inspection.parameters, **{model.at: model.parameters for model in inspection.models}}
     told: set[str] = set()
     for at, values in parameters.items():

@@ -305,6 +305,7 @@ class Rows:
         lengths[cells] += number
         artifact, widest = row.artifact, self.widest
         widest["model"] = max(widest["model"], cells)
+        widest["format"] = max(widest["format"], len(artifact.format or ""))
         described = states.class_words(artifact) or artifact.problem or artifact.why
         widest["class"] = max(widest["class"], _cells(described), _TROUBLE_CELLS if row.trouble else 0)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,10 +21,12 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 
 from backends.core import registry
+from backends.core.descriptors import why_not_loadable
 from backends.core.errors import NotLoadable
 from backends.core.format import Runnable
 from backends.core.source import MemorySource
 from tests.backends.test_onnx import FOUND
+from tests.conftest import ROOT
 
 skl2onnx = pytest.importorskip("skl2onnx")
 pytest.importorskip("onnxruntime")
@@ -139,6 +144,20 @@ def test_a_session_neither_spins_nor_keeps_an_arena() -> None:
     assert (options.intra_op_num_threads, options.enable_cpu_mem_arena) == (1, False)
 
 
+def test_the_runtime_sends_no_telemetry_and_is_silent_while_it_starts(tmp_path: Path) -> None:
+    (tmp_path / "onnxruntime.py").write_text(
+        "import os, sys\n"
+        "print('telemetry', os.environ['ORT_DISABLE_TELEMETRY'])\n"
+        "os.write(2, b'GPU device discovery failed')\n"
+        "set_default_logger_severity = lambda least: print('severity', least) or os.write(2, b'heard again')\n"
+        "def SessionOptions(): raise SystemExit(7)\n"
+    )
+    code = "from backends.formats.onnx.model import open_session; open_session(b'')"
+    here = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    ended = subprocess.run([sys.executable, "-c", code], env=here, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (7, "telemetry 1\nseverity 3\n", "heard again")
+
+
 def test_a_missing_runtime_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     made = skl2onnx.to_onnx(LinearRegression().fit(X, Y), X[:1].astype("f4"))
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
@@ -149,5 +168,6 @@ def test_a_missing_runtime_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_not_run_says_why() -> None:
     with pytest.raises(NotLoadable, match="its weights lie in other files"):
         registry.load(MemorySource(FOUND["weights beside"][0]), "onnx")
+    assert "its weights lie in other files" in why_not_loadable("onnx")
     with pytest.raises(NotLoadable, match="holds one model"):
         registry.load(MemorySource(b""), "onnx", "models[0]")

@@ -29,7 +29,7 @@ from console.ui.screens.home import HomeScreen
 from console.ui.screens.model import ModelScreen
 from console.ui.themes import ANSI_DARK, ANSI_LIGHT, DARK, LIGHT
 from console.ui.widgets.artifact_table import ArtifactTable, layout
-from console.ui.widgets.keyvalue import pairs
+from console.ui.widgets.keyvalue import pairs, value_text
 from console.ui.widgets.line_list import LineList
 from console.ui.widgets.text_pane import Hanging
 from console.ui.widgets.traceback import failure_titles
@@ -183,6 +183,14 @@ def test_nothing_is_cut_beside_free_space(measured: int) -> None:
             assert used <= width - 4 or width < 60, (width, wanted)
             cut = [one for one in ("model", "class") if one in room and room[one] < wanted[one]]
             assert not cut or (found.gap == 2 and used == width - 4) or width < 60, (width, wanted)
+
+
+def test_a_format_has_the_cells_of_its_name_and_a_list_of_tensors_shows_where_each_ends() -> None:
+    rows = Rows()
+    rows.put(Row(artifact("a.safetensors", 9, 9, "safetensors", None, Verdict.SAFE)))
+    room = {column.name: cells for column, cells in layout(160, rows.widest).columns}
+    assert room["format"] == len("safetensors")
+    assert value_text([{"name": "x", "shape": [1, 2]}, {"name": "y"}]) == "[{name: 'x', shape: [1, 2]}, {name: 'y'}]"
 
 
 def test_one_freak_of_a_name_leaves_the_other_columns_their_room() -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from backends.core.format import Format
 from backends.formats.onnx.head import starts_like_a_model
 
-__all__ = ["FORMATS"]
+__all__ = ["ELSEWHERE", "FORMATS"]
+
+ELSEWHERE = "its weights lie in other files, which are not read: save it as one file"
+"""Why an ONNX model is not run whose weights are not in it."""
 
 FORMATS = (
     Format(
@@ -16,6 +19,7 @@ FORMATS = (
         promises=(".onnx",),
         starts=starts_like_a_model,
         bytewise=True,
+        not_loadable=ELSEWHERE,
         not_writable="an ONNX model is written by `accelerate`",
         extra="onnx",
     ),

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import importlib
+import os
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Optional
 
 from backends.core.errors import NotLoadable
 from backends.core.format import LoadedModel
 from backends.core.inspection import Signature
 from backends.core.source import Source
+from backends.formats.onnx import ELSEWHERE
 from backends.formats.onnx.columns import Feed
 from backends.formats.onnx.inspecting import inspect
 
 __all__ = ["OnnxModel", "inspect", "load", "open_session"]
 
 _LABELS = ("tensor(int64)", "tensor(int32)", "tensor(string)", "tensor(bool)")
+_ERRORS = 3
+"""The least severity that the runtime logs."""
 _NUMBERS = ("tensor(float)", "tensor(double)", "tensor(float16)")
 _ROW_WISE = frozenset(
     (
@@ -36,7 +42,7 @@ def load(source: Source, at: str = "") -> LoadedModel:
         raise NotLoadable("an ONNX file holds one model: leave out the place")
     found = inspect(source)
     if not found.loadable:
-        raise NotLoadable("its weights lie in other files, which are not read: save it as one file")
+        raise NotLoadable(ELSEWHERE)
     begun = time.perf_counter()
     try:
         session = open_session(source.read(0, source.size))
@@ -50,11 +56,11 @@ def load(source: Source, at: str = "") -> LoadedModel:
 
 def open_session(data: bytes) -> Any:
     """A session that runs in one thread, keeps no arena, and waits without spinning. Raises what the runtime raises."""
-    runtime = importlib.import_module("onnxruntime")
+    runtime = _runtime()
     options = runtime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.enable_cpu_mem_arena = options.enable_mem_pattern = False
-    options.log_severity_level = 3
+    options.log_severity_level = _ERRORS
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return runtime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
@@ -63,6 +69,31 @@ def open_session(data: bytes) -> Any:
         if named is None:
             raise
         raise NotLoadable(f"it treats texts by the rules of the locale {named[1]}, which this machine lacks") from None
+
+
+def _runtime() -> Any:
+    """ONNX Runtime without telemetry and with errors alone on stderr; while it starts, it warns of devices regardless.
+
+    Raises ImportError.
+    """
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    with _silent_stderr():
+        runtime = importlib.import_module("onnxruntime")
+    runtime.set_default_logger_severity(_ERRORS)
+    return runtime
+
+
+@contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """A pipe that is thrown away in the place of this process's stderr."""
+    kept, (reading, writing) = os.dup(2), os.pipe()
+    try:
+        os.dup2(writing, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        for fd in (kept, reading, writing):
+            os.close(fd)
 
 
 class OnnxModel:

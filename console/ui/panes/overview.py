@@ -36,6 +36,8 @@ _TWO_COLUMNS = 110
 _MOST = 200
 _INDEX = re.compile(r"\[[\d, ]+\]$")
 _BAR = 20
+_DETAIL = 1000
+"""Characters that are shown of one detail."""
 _NEVER_LOADED = (Verdict.BLOCKED, Verdict.DAMAGED, Verdict.UNSUPPORTED)
 
 
@@ -220,7 +222,9 @@ def _arrays(found: Inspection, width: int) -> list[Content]:
 
 def _details(found: Inspection, width: int) -> list[Content]:
     """What the format has to say besides, without what it says nothing in."""
-    return pairs(((safe(name, 30), value_text(value)) for name, value in found.details.items() if value != ""), width)
+    return pairs(
+        ((safe(name, 30), value_text(value, _DETAIL)) for name, value in found.details.items() if value != ""), width
+    )
 
 
 def _trust(told: Explanation | None, row: Row, width: int) -> list[Content]:

@@ -52,7 +52,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("state", "STATE", 10, 0),
     Column("model", "MODEL", 22, 0, grow=120),
     Column("class", "CLASS", 13, 6, grow=120),
-    Column("format", "FORMAT", 7, 1, cedes=True),
+    Column("format", "FORMAT", 7, 1, grow=20, cedes=True),
     Column("size", "SIZE", 5, 4, right=True, cedes=True),
     Column("changed", "CHANGED", 7, 3, right=True, cedes=True),
     Column("trust", "TRUST", 9, 7),
@@ -387,7 +387,7 @@ class ArtifactTable(ScrollView, can_focus=True):
     def _lay_out(self, width: int) -> None:
         """Columns follow the width and the longest texts."""
         rows = self._rows
-        wanted = {name: rows.widest[name] for name in ("model", "class")} | {"usual": rows.usual_name}
+        wanted = {name: rows.widest[name] for name in ("model", "class", "format")} | {"usual": rows.usual_name}
         wanted |= {name: rows.counts[name] > 0 for name in ("p99", "rss")}
         now = (width, tuple(wanted.items()), rows.columns)
         if now != self._layout_for:

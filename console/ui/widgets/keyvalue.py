@@ -56,7 +56,10 @@ def value_text(value: object, limit: int = 200) -> str:
     if isinstance(value, str):
         return safe(repr(value), limit)
     if isinstance(value, (list, tuple)):
-        return safe("[" + ", ".join(value_text(item, limit) for item in value[:20]) + "]", limit)
+        items = (
+            f"{{{value_text(item)}}}" if isinstance(item, dict) else value_text(item, limit) for item in value[:20]
+        )
+        return safe("[" + ", ".join(items) + "]", limit)
     if isinstance(value, dict):
         return safe(", ".join(f"{key}: {value_text(item, limit)}" for key, item in list(value.items())[:20]), limit)
     return safe(value, limit)

@@ -42,7 +42,8 @@ class Training(Service):
         artifact, table, candidate = (request.fds[position] for position in range(3))
         self._begin(request, "load")
         if not registry.named(fields["format"]).holds_objects:
-            raise Refusal("bad-input", f"a model in {fields['format']} format cannot be trained again here")
+            what = f"a model in {fields['format']} format cannot be trained again here"
+            raise Refusal("bad-input", f"{what}: train what it was made from, and export that")
         root = registry.load(Frozen(artifact, "", request.body, *request.fds[3:]), fields["format"]).model
         tracebacks.collect_warnings()
         at = fields.get("at") or ""
