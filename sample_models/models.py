@@ -182,7 +182,7 @@ def sensors(root: Path) -> None:
 
 
 def holder(root: Path) -> None:
-    """What data scientists really save: a dict with the model, its scaler and a threshold."""
+    """A dict as data scientists really save it: the model, its scaler and a threshold."""
     bunch = datasets.load_breast_cancer()
     scaler = StandardScaler().fit(bunch.data)
     model = LogisticRegression(C=0.1).fit(scaler.transform(bunch.data), bunch.target)

@@ -43,7 +43,7 @@ class Entry:
 
     @property
     def verdicts(self) -> frozenset[Verdict]:
-        """What its samples may be judged."""
+        """The verdicts that its samples may get."""
         found = set[Verdict]()
         if "R" in self.expected:
             found |= {Verdict.BLOCKED, Verdict.DAMAGED, Verdict.UNSUPPORTED}
@@ -357,7 +357,7 @@ def samples_of(number: int) -> list[Sample]:
 
 
 def verdict_on(sample: Sample, directory: Path) -> tuple[Verdict, bool]:
-    """What a sample is judged, and whether anything of it ran."""
+    """The verdict on a sample, and whether anything of it ran."""
     marker, path = directory / "ran", directory / f"model{sample.suffix}"
     path.write_bytes(sample.build(str(marker)))
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

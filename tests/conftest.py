@@ -1,4 +1,4 @@
-"""What every test gets: directories of its own, the demo store built once, and the markers' meaning."""
+"""Fixtures of every test: directories of its own, the demo store built once, and the markers' meaning."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_
 
 @dataclass
 class Taken:
-    """What an inspector made of a file: descriptors of the sealed memory and of the file, facts and plan."""
+    """The results of an inspector on a file: descriptors of the sealed memory and of the file, facts and plan."""
 
     memory: int
     file: int

@@ -11,13 +11,13 @@ from backends.core.source import Source
 
 
 def inspect_file(path: Path) -> Inspection:
-    """What a file is found to hold."""
+    """The inspection of a file."""
     with path.open("rb") as file:
         return registry.inspect(Source(file.fileno(), path.name))
 
 
 def inspect_bytes(data: bytes, name: str = "model.pkl") -> Inspection:
-    """What these bytes are found to hold, as a file of this name."""
+    """The inspection of these bytes, as a file of this name."""
     with tempfile.TemporaryFile() as file:
         file.write(data)
         file.flush()

@@ -33,7 +33,7 @@ FORBIDDEN = {"builtins:getattr", "builtins:eval", "builtins:exec", "functools:pa
 
 
 def _values() -> Iterator[Any]:
-    """What users put into parameters, and fitted things that the sweep over all estimators does not meet."""
+    """Objects that users put into parameters, and fitted things that the sweep over all estimators does not meet."""
     import scipy.sparse
     from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
     from sklearn.utils import Bunch

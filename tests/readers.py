@@ -34,7 +34,7 @@ def _last_name(node: ast.expr) -> str:
 
 @cache
 def reads_outside(module: Path) -> frozenset[Read]:
-    """What is read anywhere in the console but in this file."""
+    """All that is read anywhere in the console but in this file."""
     return frozenset().union(*(_reads_of(path) for path in CONSOLE.rglob("*.py") if path != module))
 
 
@@ -44,7 +44,7 @@ def _reads_of(path: Path) -> frozenset[Read]:
 
 
 def methods_of(module: Path) -> Iterator[tuple[str, frozenset[Read]]]:
-    """What each method or property of the classes in a file reads."""
+    """The attributes that each method or property of the classes in a file reads."""
     for cls in tree_of(module).body:
         if isinstance(cls, ast.ClassDef):
             yield from (

@@ -20,7 +20,7 @@ def framed(header: bytes | dict[str, Any], data: bytes = b"") -> bytes:
 
 
 def entry(shape: list[int], begin: int, end: int, dtype: str = "F32") -> dict[str, Any]:
-    """What a header says of one tensor."""
+    """The entry of one tensor in a header."""
     return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
 
 

@@ -41,7 +41,7 @@ NUMBERS = [(name, kind, meta) for name, kind, meta in SETTINGS if kind in (int, 
 
 
 def refused(tmp_path: Path, line: str) -> str:
-    """What is said of a settings file with this line."""
+    """The error about a settings file with this line."""
     path = tmp_path / "config.toml"
     path.write_text(f"\n{line}\n")
     with pytest.raises(UsageError) as caught:

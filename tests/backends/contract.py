@@ -50,7 +50,7 @@ class Sample:
 
 @dataclass
 class Report:
-    """What became of one sample: its format as it was found, what was tried on it, and what broke the contract."""
+    """The results of one sample: its format as it was found, what was tried on it, and what broke the contract."""
 
     format: str = ""
     complete: bool = False

@@ -1,4 +1,4 @@
-"""What opening a compressed stream comes to, and bytes as models have them."""
+"""Results of opening a compressed stream, and bytes as models have them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from backends.core.source import Source
 
 
 class Result(NamedTuple):
-    """What came out of an envelope: bytes, whether they are all, and what was remarked."""
+    """The contents of an envelope: bytes, whether they are all, and what was remarked."""
 
     data: bytes
     complete: bool

@@ -81,7 +81,7 @@ def packed_by_ar(*members: tuple[str, bytes]) -> bytes:
 
 
 def judged(data: bytes, name: str = "models.zip") -> tuple[Inspection, Judgement]:
-    """What is found in an archive, and the verdict on it."""
+    """The members found in an archive, and the verdict on it."""
     found = inspect_bytes(data, name)
     return found, judge(found, Policy())
 

@@ -1,4 +1,4 @@
-"""What honest picklers write beside plain models: methods of classes, frames, dates in time zones, distributions.
+"""Honest pickles beside plain models: methods of classes, frames, dates in time zones, distributions.
 
 Each is judged safe, and its hostile twin, the same names called with what no pickler gives them, is not.
 """

@@ -1,4 +1,4 @@
-"""What is read statically from a file equals what the estimators in it say of themselves."""
+"""The facts read statically from a file equal what the estimators in it say of themselves."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def written(model: Any, form: str) -> bytes:
 
 
 def as_json(value: Any) -> Any:
-    """What `parameters` must say of a constructor argument; `...` where any short text will do."""
+    """The value that `parameters` must give of a constructor argument; `...` where any short text will do."""
     if value is None or isinstance(value, (bool, int, str)):
         return value
     if isinstance(value, np.generic):

@@ -1,4 +1,4 @@
-"""What the walk tells of a call beyond its name: the literals it was given, and which part of the file it stands in."""
+"""Evidence of a call beyond its name: the literals it was given, and which part of the file it stands in."""
 
 from __future__ import annotations
 

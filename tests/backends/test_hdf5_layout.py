@@ -1,4 +1,4 @@
-"""What stands in a file of our own HDF5 layout, and that odd values come back as they were."""
+"""The contents of a file of our own HDF5 layout; odd values come back as they were."""
 
 from __future__ import annotations
 

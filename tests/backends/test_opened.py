@@ -1,4 +1,4 @@
-"""What a compression held, put where somebody else loads it from: as much as the plan says, and opened only once."""
+"""Decompressed content, put where somebody else loads it from: as much as the plan says, and opened only once."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ except Unsupported as error:
 
 
 def _install(packages: Path, name: str, entry: str, *files: str) -> None:
-    """What an installer leaves: the files, and the metadata of the distribution."""
+    """An installed distribution: the files, and the metadata of the distribution."""
     for file in files:
         source = THIRD_PARTY / file
         shutil.copytree(source, packages / file) if source.is_dir() else shutil.copy(source, packages)

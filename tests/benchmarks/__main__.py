@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(one: Measurement, *, quick: bool, envs: Path, stores: Path) -> dict[str, Any]:
-    """What it told: machine and figures, or why there are none."""
+    """The report of one measurement: machine and figures, or why there are none."""
     options = [*(one.quick if quick else one.full), *(("--store", str(stores)) if one.store else ())]
     options += ["--envs", str(envs)] if one.peers else []
     command = [sys.executable, "-m", f"{__package__}.{one.name}", "--json", *options]

@@ -40,7 +40,7 @@ class Figure:
 
 
 def parser(words: str | None) -> argparse.ArgumentParser:
-    """What every measurement can be asked."""
+    """The arguments of every measurement."""
     made = argparse.ArgumentParser(description=(words or "").partition("\n")[0])
     made.add_argument("--json", action="store_true", help="write JSON to stdout")
     made.add_argument("--runs", type=int, default=7, help="how often each is measured, in turn")

@@ -197,7 +197,7 @@ async def _one(engine: Engine, name: str) -> dict[str, float]:
 
 
 async def _second_copy(engine: Engine) -> float:
-    """What the sum of all processes' PSS grows by when a second worker loads the large file, less an empty one's."""
+    """The growth of the sum of all processes' PSS when a second worker loads the large file, less an empty one's."""
     judged = [await engine._facts.snapshot(name) for name in ("forest.joblib", "kept.joblib", "kept.joblib")]
     sums = []
     workers = []

@@ -76,7 +76,7 @@ class Program:
         os.close(self._master)
 
     def processor_seconds(self) -> float:
-        """What it has used of the processor so far, its children apart."""
+        """The processor time it has used so far, its children apart."""
         return sum(psutil.Process(self.pid).cpu_times()[:2])
 
     def press(self, keys: str) -> float:

@@ -1,4 +1,4 @@
-"""What the sandbox adds to the start of a child: executed and forked, with all layers and without any, in turn.
+"""The cost of the sandbox at the start of a child: executed and forked, with all layers and without any, in turn.
 
 Run: python -m tests.benchmarks.sandbox [--json] [--runs N] [--python PATH]
 """

@@ -124,7 +124,7 @@ def ask(path):
 
 @dataclass
 class Row:
-    """What one scanner said of the corpus; seconds are of one file, start-up apart."""
+    """The answers of one scanner on the corpus; seconds are of one file, start-up apart."""
 
     scanner: str
     caught: int = 0
@@ -261,7 +261,7 @@ def main() -> None:
 
 
 def asked(envs: Path, paths: Sequence[Path], notes: list[str]) -> Iterable[tuple[str, dict[str, tuple[str, float]]]]:
-    """What each scanner said, this console first; one that cannot be installed is noted."""
+    """The answers of each scanner, this console first; one that cannot be installed is noted."""
     yield "model-console", ask_all(Path(sys.executable), _OURS, paths)
     for one in SCANNERS:
         try:

@@ -55,7 +55,7 @@ _V2_INPUT = {"name": "rows", "shape": [1, 30], "datatype": "FP64"}
 
 @dataclass(frozen=True)
 class Server:
-    """What to install, how to prepare and start it in a directory that holds `model.pkl`, and how to ask it."""
+    """A server: its packages, how to prepare and start it in a directory that holds `model.pkl`, and how to ask it."""
 
     name: str
     requirements: tuple[str, ...]

@@ -63,7 +63,7 @@ def remember(root: Path, cache: Path) -> None:
 
 
 async def _fingerprint(root: Path) -> str:
-    """What a console that opens this store holds against the index: all is inspected anew where it differs."""
+    """The fingerprint that a console holds against the index: all is inspected anew where it differs."""
     engine = await Engine.open(root, Settings(), watch=False, records=False)
     try:
         return engine._facts.fingerprint()

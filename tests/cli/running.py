@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True)
 class Done:
-    """What a command left: its exit code and both streams."""
+    """The results of a command: its exit code and both streams."""
 
     code: int
     out: str

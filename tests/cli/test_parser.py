@@ -1,4 +1,4 @@
-"""What the command line takes: a store or a command, options before or after, mistakes in our own words."""
+"""The command line: a store or a command, options before or after, mistakes in our own words."""
 
 from __future__ import annotations
 

@@ -193,7 +193,7 @@ def test_the_kernel_sees_no_secret_go_where_it_should_not(run: Run, store: Path,
 
 
 def kind_of(lines: list[str]) -> str:
-    """What kind of child a trace is of; the console's own threads do not execute anything."""
+    """The kind of child that a trace is of; the console's own threads do not execute anything."""
     started = next((line for line in lines if line.startswith("execve") and "boot.py" in line), "")
     return next((kind for kind in ("unsealer", "inspector", "worker", "zygote") if f'"{kind}"' in started), "console")
 

@@ -44,7 +44,7 @@ class Tmux:
         return subprocess.run((*self._tmux, *words), capture_output=True, text=True, check=True, env=environ).stdout
 
     def screen(self) -> str:
-        """What the terminal shows."""
+        """The picture on the terminal."""
         return self._run("capture-pane", "-p")
 
     def press(self, *keys: str) -> None:

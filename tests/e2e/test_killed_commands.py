@@ -48,7 +48,7 @@ def console(*words: str, root: Path, inject: str = "") -> subprocess.CompletedPr
 
 
 def processes(root: Path) -> list[psutil.Process]:
-    """What runs with its files below this test's directory."""
+    """The processes with files below this test's directory."""
     found = []
     for one in psutil.process_iter():
         try:

@@ -1,4 +1,4 @@
-"""What must hold before something is loaded: policy, pins, signatures, layers, and the record of all of it."""
+"""Conditions of a load: policy, pins, signatures, layers, and the record of all of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a client is told of an engine that changes, and what it keeps of it."""
+"""Changes of an engine as a client is told them and keeps them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was chosen outlives the process, follows a renamed model, and is nobody's but its store's."""
+"""A choice of data outlives the process, follows a renamed model, and is nobody's but its store's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stood at a path before is remembered over sessions, and what a new content names is news."""
+"""The content that stood at a path before is remembered over sessions, and new names are news."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from console.doctor.doctor import installation, intruders
 
 
 def install(where: Path, name: str, *files: str) -> None:
-    """What an installer leaves of a wheel."""
+    """The files that an installer leaves of a wheel."""
     info = where / f"{name}-1.2.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")

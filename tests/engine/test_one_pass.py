@@ -1,4 +1,4 @@
-"""What is compressed is opened once on its way to a worker, by the inspector, and the worker gets just that."""
+"""A compressed file is opened once on its way to a worker, by the inspector, and the worker gets just that."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ async def engine(request: pytest.FixtureRequest, twins: Twins) -> AsyncIterator[
 
 
 def load_here(judged: Judged) -> Any:
-    """What a worker does with the bytes it is handed."""
+    """A worker's use of the bytes it is handed."""
     assert judged.inspection is not None
     opened = judged.bytes.decompressed_fd >= 0
     memory, *file = (judged.bytes.decompressed_fd,) if opened else judged.bytes.load_fds

@@ -1,4 +1,4 @@
-"""What doctor tells an operator to do about a missing layer."""
+"""The doctor's remedies for a missing layer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a client keeps of measurements is what the recorder has, whenever it asks."""
+"""A client's measurements are those of the recorder, whenever it asks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What nobody has inspected yet is inspected in the order an operator would want."""
+"""An artifact that nobody has inspected yet is inspected in the order an operator would want."""
 
 from __future__ import annotations
 

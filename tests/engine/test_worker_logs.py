@@ -1,4 +1,4 @@
-"""What the processes of a model wrote: by line and process, bounded, over deaths and reloads, in memory alone."""
+"""The output of a model's processes: by line and process, bounded, over deaths and reloads, in memory alone."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ _RECENT = 0.5
 
 @dataclass
 class Report:
-    """What a run did. `findings` has one line for each distinct fault."""
+    """The results of a run. `findings` has one line for each distinct fault."""
 
     executions: int = 0
     seconds: float = 0.0
@@ -49,7 +49,7 @@ class Report:
 
 
 def verdict_of(walked: dict[str, Any]) -> str:
-    """What the findings and the completeness of a walk alone make of it (its names are judged apart)."""
+    """The verdict that findings and completeness of a walk alone give (its names are judged apart)."""
     verdicts = {verdict_of_finding(code) for code, _ in walked["findings"]}
     for verdict in (Verdict.BLOCKED, Verdict.DAMAGED, Verdict.REVIEW):
         if verdict in verdicts:
@@ -135,7 +135,7 @@ class Campaign:
 
 
 def faults(outcome: Outcome, data: bytes) -> list[str]:
-    """What must never be: a walk that fails or is slow, a name it did not list, a file with it that is called something
+    """The faults of a walk: failure, slowness, a name it did not list, a file with it that is called something
     else than a pickle, a finding without its place."""
     if outcome.fault:
         lines = outcome.fault.strip().splitlines()

@@ -60,7 +60,7 @@ class Inert:
 
 
 def _inert_maker(cls: Any, *rest: Any) -> Any:
-    """What copyreg's functions that make objects would, for the one class whose objects mean something."""
+    """The object that copyreg's functions would make, for the one class whose objects mean something."""
     return object.__new__(cls) if cls is _HARMLESS[_WRAPPER] else Inert()
 
 

@@ -87,7 +87,7 @@ class _Pipe(io.BytesIO):
 
 
 def dumped(value: Any, protocol: int, compress: Any = 0, aligned: bool = True) -> bytes:
-    """What joblib writes."""
+    """A stream as joblib writes it."""
     file = io.BytesIO() if aligned else _Pipe()
     joblib.dump(value, file, compress=compress, protocol=protocol)
     return file.getvalue()
@@ -130,7 +130,7 @@ def _wrapper(rng: random.Random) -> bytes:
 
 
 def _dtype_state(rng: random.Random) -> bytes:
-    """What is set on a dtype: version, order, no fields, size, alignment, flags."""
+    """The state of a dtype: version, order, no fields, size, alignment, flags."""
     size, flags = struct.pack("<i", rng.choice((-1, 0, 4, 8, 16))), rng.choice((0, 0, 0x3F))
     state = b"(K\x03" + hostile.text(rng.choice("<>|=")) + b"NNN"
     return state + b"J" + size + b"J\xff\xff\xff\xffK" + bytes([flags]) + b"t"

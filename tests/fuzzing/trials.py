@@ -46,7 +46,7 @@ _MODULE = re.compile(r"[\w-]+(?:\.[\w-]+)*\Z")
 
 @dataclass
 class Outcome:
-    """What one input did. `walked` is None where the walk itself was lost, then `fault` says how."""
+    """The results of one input. `walked` is None where the walk itself was lost, then `fault` says how."""
 
     walked: dict[str, Any] | None = None
     asked: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
@@ -311,7 +311,7 @@ def writable(pair: tuple[str, str]) -> bool:
 
 
 def facts(result: Walk) -> dict[str, Any]:
-    """What a walk found, in plain values."""
+    """The findings of a walk, in plain values."""
     return {
         "names": [(use.module, use.name) for use in result.names]
         + [EXTENSION[1:]] * any(each.code == "extension-registry" for each in result.findings),

@@ -1,4 +1,4 @@
-"""What a pickle is hidden in: compressions, HDF5 attributes and datasets, assets of Keras archives, other pickles."""
+"""Wrappings of a pickle: compressions, HDF5 attributes and datasets, assets of Keras archives, other pickles."""
 
 from __future__ import annotations
 

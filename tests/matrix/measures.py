@@ -163,7 +163,7 @@ def _back(model: Any, rows: Any, there: Any) -> Measures:
 def differences(
     right: Measures, told: dict[str, float], causes: dict[str, str], odd: str = "", *, fits: bool = True
 ) -> dict[str, str]:
-    """What is wrong with metrics that were told, by name: another number, an undefined one, or none without a reason.
+    """The faults of metrics that were told, by name: another number, an undefined one, or none without a reason.
 
     `odd` is what is odd in the truth: it must be named, and may be the reason for any metric. A truth that does not fit
     the answers may be the reason too.

@@ -38,7 +38,7 @@ class Expected:
 
 
 def expected(subject: Subject, written: Written) -> Expected:
-    """What is right for this model and this file."""
+    """The right answers for this model and this file."""
     causes = [cause for cause in (subject.refused, written.lacks) if cause]
     if causes:
         return Expected([], "|".join(causes))
@@ -60,7 +60,7 @@ def _given(subject: Subject, written: Written) -> list[Any]:
 
 
 def answers_of(subject: Subject, rows: Any, frame: pd.DataFrame) -> Answers:
-    """What the library answers, by method. Raises Refused with words of its own message, or of the reason."""
+    """The library's own answers, by method. Raises Refused with words of its own message, or of the reason."""
     if subject.answers and rows is frame and rows.equals(subject.frame):
         return subject.answers
     model, found = subject.asked, {}

@@ -90,7 +90,7 @@ async def _loaded(launcher: Launcher, subject: Subject, path: Path) -> tuple[Wor
 async def _cell(
     worker: Worker, loaded: Loaded | Error, subject: Subject, written: Written, place: Path, counts: Counts
 ) -> list[str]:
-    """What is wrong with this model's answers to this file, and with its metrics on it."""
+    """The faults of this model's answers to this file, and of its metrics on it."""
     right = expected(subject, written)
     try:
         if not isinstance(loaded, Loaded):
@@ -154,7 +154,7 @@ def _refused(right: Expected, error: Error) -> list[str]:
 async def _measured(
     worker: Worker, handle: int, subject: Subject, written: Written, answers: Answers, counts: Counts
 ) -> list[str]:
-    """What is wrong with the metrics of a file that has a truth."""
+    """The faults of the metrics of a file that has a truth."""
     if written.target is None:
         return []
     right = measures(subject, written, answers)

@@ -26,7 +26,7 @@ with opening.open_artifact(new.parent, new.name) as opened, snapshot.seal(opened
 
 @needs_strace
 def test_146_everything_is_on_disk_before_it_is_called_done(tmp_path: Path) -> None:
-    """What a power cut may take is whatever was not yet fsynced: file before name, name and history before the word."""
+    """A power cut may take whatever was not yet fsynced: file before name, name and history before the word."""
     store, new, log = tmp_path / "store", tmp_path / "new.pkl", tmp_path / "log"
     store.mkdir()
     (store / "m.pkl").write_bytes(b"one")

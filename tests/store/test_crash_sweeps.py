@@ -72,7 +72,7 @@ class Sweep:
         pytest.fail(f"{fault} never ended")
 
     def check(self, root: Path, point: str) -> None:
-        """What every reading command says."""
+        """The answers of every reading command."""
         live = (root / PATH).read_bytes()
         assert live in (OLD, NEW), point
         there = str(root / PATH)

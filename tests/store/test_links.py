@@ -44,7 +44,7 @@ def put(path: Path, data: bytes = MODEL) -> None:
 
 
 class Moves(Seen):
-    """What a watcher told, and where the store went."""
+    """The reports of a watcher, and where the store went."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -31,7 +31,7 @@ def no_descriptor_stays_open(tmp_path: Path) -> Iterator[None]:
 
 
 def open_below(directory: Path) -> list[str]:
-    """What this process has open under a directory."""
+    """The files that this process has open under a directory."""
     found = []
     for fd in os.listdir("/proc/self/fd"):
         with contextlib.suppress(FileNotFoundError):

@@ -54,7 +54,7 @@ def live(root: Path) -> bytes | None:
 
 
 def check_settled(root: Path, before: bytes | None) -> None:
-    """What must hold after a recovery: old or new, its history complete, nothing left lying about."""
+    """The conditions after a recovery: old or new, its history complete, nothing left lying about."""
     now = live(root)
     assert now in (before, NEW)
     assert [one.name for one in (root / "models").iterdir()] == (["churn.pkl"] if now is not None else [])

@@ -37,7 +37,7 @@ def holding(root: Path, data: bytes) -> set[str]:
 
 
 def check_settled(root: Path) -> None:
-    """What must hold once it is settled."""
+    """The conditions that hold once it is settled."""
     if (root / f"{PATH}.age").exists():
         assert holding(root, PLAIN) == set()
         assert holding(root, SEALED) == {f"{PATH}.age"}

@@ -1,4 +1,4 @@
-"""What a crash left of a promotion or rollback, as every command that reads or changes history then tells it."""
+"""Remains of a promotion or rollback after a crash, as every command that reads or changes history then tells it."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ ME = publish.Promotion("tester", "a test")
 
 
 def replace_and_record(store: Path, data: str) -> Any:
-    """What an update does to a store's files, as whoever this process is."""
+    """The effects of an update on a store's files, as whoever this process is."""
 
     def work() -> Any:
         new = store / f"candidate-{os.geteuid()}-{data}"

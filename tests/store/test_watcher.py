@@ -29,7 +29,7 @@ PATIENCE = 20.0
 
 
 class Seen:
-    """What a watcher told, in order, with a way to wait until something is true of it."""
+    """The reports of a watcher, in order, with a way to wait until something is true of it."""
 
     def __init__(self) -> None:
         self.rows: dict[str, Artifact] = {}

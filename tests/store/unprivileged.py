@@ -32,7 +32,7 @@ def public() -> Iterator[Path]:
 
 
 def as_user(uid: int, groups: Sequence[int], work: Callable[[], Any], umask: int = 0o022) -> Any:
-    """What `work` gives (as JSON), done by this user with these groups, the first of them the user's own, or the
+    """The result of `work` (as JSON), done by this user with these groups, the first of them the user's own, or the
     message of the ConsoleError it raised as {"error": ...}."""
     read, write = os.pipe()
     pid = os.fork()

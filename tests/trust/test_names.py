@@ -158,7 +158,7 @@ def test_a_users_own_name_is_neither() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_list_covers_the_installed_libraries() -> None:
-    """What the generator collects under this interpreter is on the committed list, apart from what it leaves out."""
+    """All names collected under this interpreter are on the committed list, apart from what it leaves out."""
     single = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     command = [sys.executable, str(COLLECT)]
     run = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=single)

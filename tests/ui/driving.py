@@ -80,11 +80,11 @@ class Driver:
         return self.app.screen
 
     def picture(self) -> str:
-        """What the terminal shows now, as plain text."""
+        """The picture on the terminal now, as plain text."""
         return "\n".join(strip.text.rstrip() for strip in self.strips())
 
     def strips(self) -> list[Strip]:
-        """What the terminal shows now."""
+        """The picture on the terminal now."""
         compositor = self.app.screen._compositor
         return [Strip(line) for line in compositor.render_strips(self.app.size)]
 

@@ -17,7 +17,7 @@ __all__ = ["FedEngine", "fed"]
 
 
 class FedDoctor(FedRoom):
-    """What to look at when something is odd."""
+    """The doctor's findings."""
 
     async def examine(self) -> dict[str, Json]:
         return await self._feeder.examine()
@@ -67,7 +67,7 @@ class FedEngine:
 
 
 def fed(feeder: Feeder, begun: Callable[[], object] = lambda: None) -> Callable[..., Awaitable[EngineApi]]:
-    """What opens the engine of a feeder for an application."""
+    """The opener of a feeder's engine for an application."""
 
     async def opener(_on_failure: Callable[[Exception], None]) -> EngineApi:
         begun()

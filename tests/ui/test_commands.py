@@ -56,7 +56,7 @@ async def given(console: Driver, line: str) -> None:
 
 
 def words(console: Driver) -> str:
-    """What the terminal shows, without frames and line breaks."""
+    """The picture on the terminal, without frames and line breaks."""
     return " ".join(console.picture().replace("│", " ").split())
 
 

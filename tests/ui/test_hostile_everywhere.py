@@ -153,7 +153,7 @@ async def look(console: Driver, *keys: str) -> None:
 
 
 async def pasted(console: Driver, text: str) -> None:
-    """What a terminal delivers when somebody pastes."""
+    """The bytes that a terminal delivers when somebody pastes."""
     if console.app.screen.focused is not None:
         console.app.screen.focused.post_message(events.Paste(text))
     await settled(console)
@@ -212,7 +212,7 @@ async def one(console: Driver, feeder: HostileFeeder, path: str) -> None:
 
 
 async def dialogs(console: Driver, feeder: HostileFeeder, path: str) -> None:
-    """What asks."""
+    """The dialogs."""
     app = console.app
     report, told = feeder.reports[path], await feeder.explain(path)
     assert report.inspection is not None

@@ -51,7 +51,7 @@ async def output(
 
 
 def rows_of(driver: Driver) -> list[str]:
-    """What the log shows, without its scrollbar."""
+    """The text of the log, without its scrollbar."""
     pane = driver.widget(LogPane)
     end = pane.scrollable_content_region.right - 1
     return [row[:end].rstrip() for row in driver.picture().splitlines()[pane.region.y : pane.region.bottom]]

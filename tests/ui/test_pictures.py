@@ -60,7 +60,7 @@ SEEN = {"charts": "in sight", "data": "all 4 columns", "output": "following"}
 
 
 def log() -> WorkerLog:
-    """What a worker has written."""
+    """The output of a worker."""
     written = WorkerLog(lambda: NOW)
     written.begin(4242)
     written.take(4242, 1, b"loading features from churn/features.py\n")

@@ -1,4 +1,4 @@
-"""What is said to differ between two model files."""
+"""The differences told between two model files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a gate measures with: each way to have it pass on rows that say nothing, and what keeps a measurement away."""
+"""The rows of a gate: each way to have it pass on rows that say nothing, and what keeps a measurement away."""
 
 from __future__ import annotations
 

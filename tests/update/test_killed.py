@@ -48,7 +48,7 @@ class Ground:
     marker: str
 
     def processes(self) -> list[psutil.Process]:
-        """What runs of the program, the program itself included."""
+        """The running processes of the program, the program itself included."""
         found = []
         for one in psutil.process_iter():
             try:

@@ -1,4 +1,4 @@
-"""What an update would do, from recipe and arguments."""
+"""The plan of an update, from recipe and arguments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a hostile model does when it is asked to predict: each attack returns what it won, or raises what stopped it.
+"""Attacks of a hostile model when it is asked to predict: each returns what it won, or raises what stopped it.
 
 `model_pickle` makes a pickle whose model attacks; it brings this file's own source along, so it needs nothing but the
 standard library where it is loaded. `given` holds what an attacker would know or guess: paths, ports, process ids.
@@ -514,7 +514,7 @@ class Model:
         self._attack, self._given = words, given
 
     def predict(self, rows: Any) -> list[str]:
-        """What was won, or the name of the error."""
+        """The prize of an attack, or the name of the error."""
         try:
             return [f"won: {ATTACKS[self._attack](self._given)!r}"[:200]] * len(rows)
         except OSError as error:

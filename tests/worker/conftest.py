@@ -38,7 +38,7 @@ def evil(open_file: OpenFile) -> Load:
 
 
 def descriptors() -> dict[str, str]:
-    """What this process has open, and where that leads to."""
+    """The open descriptors of this process, and where they lead."""
     return {fd: os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") if _is_open(fd)}
 
 

@@ -153,7 +153,7 @@ async def matrix(python: str, attacks: Sequence[str] = (), columns: Sequence[str
 
 
 async def whole(python: str) -> dict[str, str]:
-    """What every attack won against the whole sandbox although the layer that is meant to stop it is active."""
+    """The prizes of every attack against the whole sandbox although the layer that is meant to stop it is active."""
     launcher, ground = Launcher(), Ground()
     try:
         tries = await Trials(launcher, ground, python).all(ATTACKS, SandboxPlan())

@@ -1,4 +1,4 @@
-"""What a hostile model attacks in the tests: files, sockets and a process of the console's user."""
+"""The ground that a hostile model attacks in the tests: files, sockets and a process of the console's user."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Ground:
         return True
 
     def given(self) -> dict[str, Any]:
-        """What an attacker would know."""
+        """The facts that an attacker would know."""
         victim = self.victim()
         while not (maps := _maps(victim.pid)):
             victim = self.victim()

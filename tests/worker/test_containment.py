@@ -1,4 +1,4 @@
-"""What a hostile model tries is stopped, by whomever the console was started, and the loss of a layer is reported."""
+"""Attacks of a model are stopped, by whomever the console was started, and the loss of a layer is reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the filter answers to a system call, run instruction by instruction, for both machines it is written for."""
+"""The filter's answers to a system call, run instruction by instruction, for both machines it is written for."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NUMBERS = {
 
 
 def answer(code: bytes, machine: str, number: int, arguments: tuple[int, ...]) -> int:
-    """What the program returns for this call."""
+    """The program's answer to this call."""
     given = (*arguments, *(0,) * (6 - len(arguments)))
     data = struct.pack("=iIQ6Q", number, ARCH[machine], 0, *given)
     accumulator = at = 0

@@ -35,7 +35,7 @@ TRAIN = rows(200)
 def compared(
     tmp_path: Path, holdout: Path, train: pandas.DataFrame = TRAIN, names: list[str] | None = NAMES
 ) -> tuple[dict[str, Any], bytes]:
-    """What is found of a hold-out file beside these training rows."""
+    """The overlap found of a hold-out file beside these training rows."""
     train.to_csv(tmp_path / "train.csv", index=False)
     with (tmp_path / "train.csv").open("rb") as one, holdout.open("rb") as other:
         return overlap.compare(Source(one.fileno(), "train.csv"), Source(other.fileno(), holdout.name), "y", names)

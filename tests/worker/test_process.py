@@ -1,4 +1,4 @@
-"""What a child can do to itself or to us, and what we say of it."""
+"""Ends and faults of a child, and what is said of them."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from console.worker.child import tracebacks
 
 
 def caught(source: str) -> dict[str, Any]:
-    """What is said of the exception this program raises."""
+    """The account of the exception this program raises."""
     names: dict[str, Any] = {}
     try:
         exec(compile(source, "program.py", "exec"), names)

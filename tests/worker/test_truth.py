@@ -93,7 +93,7 @@ CLASSIFIERS: tuple[Callable[[], Any], ...] = (
 
 
 def of_labels(model: Any, rows: Any, y: Any, classes: Any) -> dict[str, float]:
-    """What scikit-learn says, called directly."""
+    """The values of scikit-learn, called directly."""
     answer = model.predict(rows)
     found = {
         "accuracy": known.accuracy_score(y, answer),

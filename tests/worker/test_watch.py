@@ -1,4 +1,4 @@
-"""What the kernel holds against no limit: the scratch directory in all, and memory without a control group."""
+"""Uses that the kernel holds against no limit: the scratch directory in all, and memory without a control group."""
 
 from __future__ import annotations
 

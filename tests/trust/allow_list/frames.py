@@ -144,7 +144,7 @@ def collect() -> None:
 
 
 def answer(release: str, work: Path) -> Any:
-    """What `--collect` prints under this release; an answer already in WORK_DIRECTORY is taken as it is."""
+    """The output of `--collect` under this release; an answer already in WORK_DIRECTORY is taken as it is."""
     from tests.trust.allow_list.generate import interpreter
 
     told = work / ("frames-%s.json" % release)

@@ -102,7 +102,7 @@ def interpreter(version: str) -> str:
 
 
 def collect(release: str, work: Path) -> dict[str, object]:
-    """What `collect.py` prints under this release."""
+    """The output of `collect.py` under this release."""
     answer = work / f"out-{release}.json"
     if not answer.exists() or not answer.stat().st_size:
         python, extra = RELEASES[release]
