@@ -209,7 +209,7 @@ class Marked:
         return Outcome("read anew", f"now {verdict}", "warning")
 
     async def _seal_all(self, paths: Sequence[str], begun: Round) -> None:
-        from console.ui.dialogs.seal import SealScreen
+        from console.ui.dialogs.confirm import SealScreen
         from console.ui.sealing import question, seal_one
 
         engine, status = self._app.engine, self._app.mirror.status

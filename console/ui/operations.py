@@ -172,7 +172,7 @@ class Operations:
 
     async def _copies(self, path: str) -> None:
         worker = await self._app.engine.models.worker(path)
-        from console.ui.dialogs.copies import CopiesScreen
+        from console.ui.dialogs.choice import CopiesScreen
 
         wanted = await self._app.push_screen_wait(CopiesScreen(path, worker.copies if worker is not None else 1))
         if wanted is not None:
@@ -231,7 +231,7 @@ class Operations:
 
     async def _place(self, report: Report) -> str | None:
         """Where in the file the model stands; asks when there are several; None when the operator backs out."""
-        from console.ui.dialogs.place import PlaceScreen
+        from console.ui.dialogs.choice import PlaceScreen
 
         models = outermost(report.inspection.models) if report.inspection is not None else ()
         if len(models) < 2:

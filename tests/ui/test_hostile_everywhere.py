@@ -38,8 +38,8 @@ from console.records import (
     Verdict,
 )
 from console.serving.worker_logs import WorkerLog
+from console.ui.dialogs.choice import PlaceScreen
 from console.ui.dialogs.confirm import ConfirmScreen, TypedYesScreen
-from console.ui.dialogs.place import PlaceScreen
 from console.ui.screens.home import HomeScreen
 from console.ui.screens.model import TABS, ModelScreen
 from tests.ui.demo_records import NOW, recorded
