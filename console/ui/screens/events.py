@@ -26,11 +26,6 @@ class EventsScreen(ConsoleScreen):
     FOOTER = ("open", "errors", "copy", "back")
 
     @property
-    def crumbs(self) -> Sequence[str]:
-        """Where one is."""
-        return ("events",)
-
-    @property
     def subject(self) -> str | None:
         """What the event under the cursor is about."""
         event = self._shown()

@@ -60,11 +60,6 @@ class SandboxScreen(ConsoleScreen):
         self._tried: Tried | str | None = None
         self._steps: tuple[Mapping[str, Layer], dict[str, str]] = {}, {}
 
-    @property
-    def crumbs(self) -> Sequence[str]:
-        """Where one is."""
-        return ("sandbox",)
-
     def content(self) -> Iterable[Widget]:
         """The text."""
         yield Container(TextPane(), id="sandbox-frame", classes="frame")
