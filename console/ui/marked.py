@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ASKED_FROM = 20
 """More models than these are loaded after a question, and fewer where they take much of the memory that is free."""
 WORKER_BYTES = 10 << 20
-"""What a worker takes at least, beside its model."""
+"""The least memory of a worker, beside its model."""
 _LOOKED_AT = 200
 """Marks that are looked at to tell whether a key can do anything with them, and data files looked for at a time."""
 

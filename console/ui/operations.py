@@ -1,4 +1,4 @@
-"""What the keys about one artifact do: ask what must be asked, call the engine, say what came of it."""
+"""Operations over one artifact: ask what must be asked, call the engine, say what came of it."""
 
 from __future__ import annotations
 

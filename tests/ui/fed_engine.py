@@ -17,7 +17,7 @@ __all__ = ["FedEngine", "fed"]
 
 
 class FedDoctor(FedRoom):
-    """What to look at when something is odd."""
+    """The doctor's answers."""
 
     async def examine(self) -> dict[str, Json]:
         return await self._feeder.examine()

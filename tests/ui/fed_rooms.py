@@ -47,7 +47,7 @@ class FedRoom:
 
 
 class FedArtifacts(FedRoom):
-    """What lies in the store."""
+    """The artifacts of the store."""
 
     async def rows(self) -> tuple[Artifact, ...]:
         return self._feeder.known_rows()
@@ -82,7 +82,7 @@ class FedArtifacts(FedRoom):
 
 
 class FedModels(FedRoom):
-    """What is loaded."""
+    """The loaded models."""
 
     def _view(self, path: str) -> WorkerView:
         return self._feeder.views.get(path) or WorkerView(path, WorkerState.READY, 0.0)
@@ -117,7 +117,7 @@ class FedModels(FedRoom):
 
 
 class FedData(FedRoom):
-    """What models are driven with; files are what a feeder says there are."""
+    """The data that models are driven with; files are what a feeder says there are."""
 
     async def of(self, path: str) -> ModelData:
         return await self._feeder.data_of(path)
@@ -157,7 +157,7 @@ class FedData(FedRoom):
 
 
 class FedInference(FedRoom):
-    """What loaded models are asked."""
+    """The predictions of loaded models."""
 
     async def open_data(
         self, path: str, data: str | None = None, target: Target | None = None, *, limit: int | None = None

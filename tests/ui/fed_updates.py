@@ -29,7 +29,7 @@ _NOTHING = Version(1, "sha256:00", 0.0, "ada", "fed", 0)
 
 
 class FedUpdates(FedRoom):
-    """What changes an artifact."""
+    """The updates of artifacts."""
 
     async def plan(
         self, path: str, *, data: str | None = None, target: Target | None = None, at: str = ""
@@ -67,7 +67,7 @@ class FedUpdates(FedRoom):
 
 
 class FedAcceleration(FedRoom):
-    """What has a model answer faster."""
+    """The ONNX exports."""
 
     async def compare(
         self, path: str, *, data: str | None = None, at: str = "", accept: str | None = None

@@ -1,4 +1,4 @@
-"""What is taken along from the screens: data as csv, and any screen as it is seen."""
+"""Exports from the screens: data as csv, and any screen as it is seen."""
 
 from __future__ import annotations
 

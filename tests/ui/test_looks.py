@@ -1,4 +1,4 @@
-"""What a glance must not stumble over: clipped words, columns that break, text against a scrollbar."""
+"""Flaws that a glance must not stumble over: clipped words, columns that break, text against a scrollbar."""
 
 from __future__ import annotations
 

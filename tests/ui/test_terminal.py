@@ -1,4 +1,4 @@
-"""What reaches the terminal says the same in fewer bytes, and a terminal that takes nothing stops nobody."""
+"""Output to the terminal says the same in fewer bytes, and a terminal that takes nothing stops nobody."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the file holds, the verdict on it, and the worker that holds it."""
+"""The overview tab: the contents of the file, the verdict on it, and its worker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every full screen has: a status line, a footer, and the actions of the one table."""
+"""The base of every full screen: a status line, a footer, and the actions of the one table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is shown while the store is being opened, or when it could not be."""
+"""The screen while the store is being opened, or when it could not be."""
 
 from __future__ import annotations
 

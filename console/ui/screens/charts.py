@@ -204,4 +204,4 @@ class ChartsScreen(ArtifactScreen):
 _AMONG = (
     "open", "down", "up", "left", "right", "page-down", "page-up", "top", "bottom", "pause", "zoom-in", "zoom-out",
 )  # fmt: skip
-"""What is about the charts themselves."""
+"""Actions on the charts themselves."""

@@ -1,4 +1,4 @@
-"""What failed: a list of failures, and the whole account of one; both stay after the worker is gone."""
+"""The failures: a list, and the whole account of one; both stay after the worker is gone."""
 
 from __future__ import annotations
 

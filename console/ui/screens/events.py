@@ -1,4 +1,4 @@
-"""What happened in the store and who did it, newest first."""
+"""The events of the store and who caused them, newest first."""
 
 from __future__ import annotations
 

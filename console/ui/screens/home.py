@@ -29,7 +29,7 @@ _FLASHING = ("worker.ready", "update.promoted", "history.rolled-back", "artifact
 _REST_SECONDS = 0.15
 """Whoever moves on within this time only passed by."""
 _LATER_SECONDS = 0.5
-"""What is of no use in the first moment waits so long."""
+"""The delay of work that is of no use in the first moment."""
 _NEEDS_PERSON = 3
 """Rows up to this rank of status need a person: failing, error, changed, skipped, blocked or damaged."""
 

@@ -40,7 +40,7 @@ _NAME = 15
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What holds one worker, and what was tried in it."""
+    """The sandbox layers of one worker, and its self-test."""
 
     layers: Mapping[str, Layer]
     selftest: Mapping[str, Layer]

@@ -37,7 +37,7 @@ _FOOTERS = {
 _BESIDE_DIFFERENCES, _MOST_DIFFERENCES = 22, 12
 """Lines of the screen for all but the columns that do not fit, and how many of these are named; errors has all."""
 _WHERE = "Type the path of the training data below, or write [data] train = … into the recipe."
-"""What this screen says where a command would name its options."""
+"""The hint of this screen where a command would name its options."""
 
 
 class UpdateScreen(PathScreen):
