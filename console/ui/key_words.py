@@ -11,7 +11,8 @@ from console.ui.keys import key_for
 _ACTION = re.compile(r"\{([a-z-]+)\}")
 
 
-def key_words(sentence: str) -> Content:
-    """A sentence of ours with the keys of the actions in braces set off: `{load} loads it`."""
-    parts = enumerate(_ACTION.split(sentence))
-    return Content.assemble(*((key_for(part), "bold $accent") if odd % 2 else (part, "$quiet") for odd, part in parts))
+def key_words(sentence: str, end: str = "") -> Content:
+    """A sentence of ours with the keys of the actions in braces set off: `{load} loads it`; `end` is taken as it is."""
+    *parts, last = _ACTION.split(sentence)
+    words = enumerate([*parts, last + end])
+    return Content.assemble(*((key_for(part), "bold $accent") if odd % 2 else (part, "$quiet") for odd, part in words))

@@ -211,8 +211,8 @@ def _living(mirror: Mirror, row: Row, width: int) -> list[Line]:
         return [Content.assemble((f"{text.sign('◐')} loading", "bold $accent"), f"  {phase}")]
     lines = [_worker(worker), _measured(mirror, row, width)]
     if row.artifact.changed:
-        keys = key_words("press {reload} to load the file, which holds other bytes now")
-        lines.append(keys + Content.styled(_news(mirror, row.path), "$quiet"))
+        changed = "press {reload} to load the file, which holds other bytes now"
+        lines.append(key_words(changed, _news(mirror, row.path)))
     elif worker.warnings and not row.trouble:
         lines.append(warned_line(worker.warnings))
     else:
