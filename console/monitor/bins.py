@@ -7,11 +7,14 @@ A finished bin is written once and never changes. Bins are numbered from the clo
 from __future__ import annotations
 
 import math
+import operator
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from console.monitor.histogram import Histogram
 from console.records import METRICS, SeriesBins
+from console.records.metrics import READINGS
 
 BASE_PER_SECOND = 10
 """Base bins in a second; every wider bin is a whole number of them."""
@@ -21,34 +24,32 @@ _NAN = math.nan
 
 @dataclass(slots=True)
 class Bin:
-    """What fell into one bin so far. Gauges keep their highest reading, CPU its mean."""
+    """The measurements of one bin so far; of readings the highest, or the sum and their number, as their kind says."""
 
     worker: Histogram = field(default_factory=Histogram)
     round_trip: Histogram = field(default_factory=Histogram)
     rows: int = 0
     errors: int = 0
-    rss: float = _NAN
-    pss: float = _NAN
-    private: float = _NAN
-    cpu_sum: float = 0.0
-    cpu_count: int = 0
+    readings: list[float] = field(default_factory=lambda: [_NAN] * len(READINGS))
+    counts: list[int] = field(default_factory=lambda: [0] * len(READINGS))
     score: float = _NAN
 
     @property
     def empty(self) -> bool:
         """Whether nothing at all is known of this stretch of time."""
-        return not (self.worker.count or self.errors or self.cpu_count) and math.isnan(self.rss)
+        return not (self.worker.count or self.errors or any(self.counts))
 
-    def gauge(self, rss: float, pss: float, private: float, cpu: float) -> None:
-        """Take one reading; NaN where there is none."""
-        self.rss, self.pss, self.private = (
-            _higher(self.rss, rss),
-            _higher(self.pss, pss),
-            _higher(self.private, private),
-        )
-        if not math.isnan(cpu):
-            self.cpu_sum += cpu
-            self.cpu_count += 1
+    def gauge(self, values: Sequence[float]) -> None:
+        """Take a value of each of READINGS; NaN where there is none."""
+        self._take(values, [not math.isnan(value) for value in values])
+
+    def _take(self, values: Sequence[float], counts: Sequence[int]) -> None:
+        for place, (metric, _read) in enumerate(READINGS):
+            if counts[place]:
+                both = max if metric.kind == "peak" else operator.add
+                known, value = self.readings[place], values[place]
+                self.readings[place] = both(known, value) if self.counts[place] else value
+                self.counts[place] += counts[place]
 
     def add(self, later: Bin) -> None:
         """Take over what a later and narrower bin holds."""
@@ -56,10 +57,7 @@ class Bin:
         self.round_trip.merge(later.round_trip)
         self.rows += later.rows
         self.errors += later.errors
-        self.rss, self.pss = _higher(self.rss, later.rss), _higher(self.pss, later.pss)
-        self.private = _higher(self.private, later.private)
-        self.cpu_sum += later.cpu_sum
-        self.cpu_count += later.cpu_count
+        self._take(later.readings, later.counts)
         if not math.isnan(later.score):
             self.score = later.score
 
@@ -73,10 +71,10 @@ class Bin:
             self.worker.count / seconds,
             self.rows / seconds,
             self.errors / seconds,
-            self.rss,
-            self.pss,
-            self.private,
-            self.cpu_sum / self.cpu_count if self.cpu_count else _NAN,
+            *(
+                value / max(1, number) if metric.kind == "mean" else value
+                for (metric, _read), value, number in zip(READINGS, self.readings, self.counts, strict=True)
+            ),
             self.score,
         )
 
@@ -147,9 +145,3 @@ def _durations(histogram: Histogram) -> tuple[float, float, float, float]:
         return (_NAN,) * 4
     p50, p90, p99 = histogram.quantiles()
     return p50, p90, p99, histogram.highest
-
-
-def _higher(one: float, other: float) -> float:
-    if math.isnan(one):
-        return other
-    return one if math.isnan(other) or one > other else other

@@ -15,6 +15,7 @@ from itertools import count
 
 from console.monitor.bins import BASE_PER_SECOND, Bin, Level
 from console.records import GAUGES, METRICS, RATES, Marker, Memory, Quantiles, SeriesBins, SeriesChunk, SeriesPosition
+from console.records.metrics import READINGS
 
 _LEVELS = {1: 1200, 2: 900, 5: 900, 10: 3600, 25: 900, 50: 900, 150: 1200, 300: 1440, 600: 1440}
 WIDTHS = tuple(base / BASE_PER_SECOND for base in _LEVELS)
@@ -34,7 +35,7 @@ class Recorder:
         self._levels = {base / BASE_PER_SECOND: Level(base, capacity) for base, capacity in _LEVELS.items()}
         self._bin = Bin()
         self._tick = int(clock() * BASE_PER_SECOND)
-        self._held: tuple[float, float, float, float] | None = None
+        self._held: tuple[float, ...] | None = None
         self._held_at = self._tick
         self._markers: deque[Marker] = deque(maxlen=256)
         self._summaries: dict[float, tuple[float, ...]] = {}
@@ -72,8 +73,8 @@ class Recorder:
     def reading(self, memory: Memory, cpu: float | None = None) -> None:
         """Take one reading of the worker tree; `cpu` is in percent of one core. It holds until the next, up to 1 s."""
         self._advance()
-        held = (float(memory.rss), _number(memory.pss), _number(memory.private), _number(cpu))
-        self._bin.gauge(*held)
+        held = tuple(_number(read(memory, cpu)) for _metric, read in READINGS)
+        self._bin.gauge(held)
         self._summaries.clear()
         self._held, self._held_at = held, self._tick
 
@@ -178,7 +179,7 @@ class Recorder:
                 self._bin = Bin()
             self._tick += 1
             if self._held and self._tick < self._held_at + _HOLD_TICKS:
-                self._bin.gauge(*self._held)
+                self._bin.gauge(self._held)
             else:
                 self._tick = tick
         for level in self._levels.values():

@@ -14,9 +14,10 @@ from console.records.events import Event, EventData, EventKind, MissedEvents
 from console.records.failures import Difference, ErrorRecord, ExceptionInfo, Failure, Frame
 from console.records.inference import AnswerFile, Answers, DataReading
 from console.records.logs import LogLine, LogPart, Stream
+from console.records.metrics import GAUGES, METRICS, QUANTILES, RATES
 from console.records.recipes import RecipeFacts
 from console.records.security import EncryptedFile, PublicKey, SignedContents
-from console.records.series import GAUGES, METRICS, QUANTILES, RATES, Marker, SeriesBins, SeriesChunk, SeriesPosition
+from console.records.series import Marker, SeriesBins, SeriesChunk, SeriesPosition
 from console.records.store import Changes, Permissions, StoreStatus, UpdateStatus
 from console.records.sweep import KnownFacts, SweepPart, SweepTotals
 from console.records.trust import (

@@ -4,18 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-QUANTILES = ("p50", "p90", "p99", "max")
-RATES = ("calls", "rows", "errors")
-GAUGES = ("rss", "pss", "private", "cpu")
-METRICS = (
-    *(f"worker.{name}" for name in QUANTILES),
-    *(f"round_trip.{name}" for name in QUANTILES),
-    *RATES,
-    *GAUGES,
-    "score",
-)
-"""The names of what is measured. Durations are milliseconds, `calls`, `rows` and `errors` a second, memory is bytes."""
-
 
 @dataclass(frozen=True, slots=True)
 class Marker:

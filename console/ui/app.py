@@ -339,15 +339,11 @@ class ConsoleApp(Navigator, inherit_bindings=False):
         self.run_worker(self._leave(), group="leave", exclusive=True)
 
     async def _leave(self) -> None:
-        from console.ui.dialogs.confirm import ConfirmScreen
-
         mirror = self.mirror
         lost = [path for path in self.rows.by_path if mirror.progress(path) or mirror.pending(path)]
         if lost:
             question = f"Quit and give up the update of {safe(lost[0])}?"
-            if not await self.push_screen_wait(
-                ConfirmScreen(question, "The current model stays as it is.", yes="Quit")
-            ):
+            if not await self.operations.confirmed(question, "The current model stays as it is.", yes="Quit"):
                 return
         self.exit(0)
 

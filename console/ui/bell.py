@@ -15,7 +15,7 @@ OWN_DOING_S = 5.0
 REST_S = 15.0
 """How long after a bell the same model rings none, whatever else fails; a toast of one kind rests as long."""
 BURST_S = 1.0
-"""What fails together rings once."""
+"""The time in which several failures ring once."""
 _NUMBER = re.compile(r"\d[\d.,]*")
 
 

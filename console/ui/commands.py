@@ -135,24 +135,21 @@ def _home(app: ConsoleApp, _subject: str | None, said: str) -> Run:
     return app.show_home
 
 
+def _one_of(*names: str, then: tuple[str, ...] = ()) -> Callable[[Sequence[str]], Sequence[str]]:
+    """One of these names may follow the word, and `then` one of the others."""
+    return lambda before: {0: names, 1: then}.get(len(before), ())
+
+
 SETTINGS: tuple[Setting, ...] = (
-    Setting(
-        "theme",
-        "theme NAME",
-        "How the console looks, until it is left",
-        lambda before: () if before else (*THEMES, *_THEME_WORDS),
-        _theme,
-    ),
+    Setting("theme", "theme NAME", "How the console looks, until it is left", _one_of(*THEMES, *_THEME_WORDS), _theme),
     Setting(
         "sort",
         "sort COLUMN | -COLUMN | COLUMN desc",
         "Sort the table by a column",
-        lambda before: (
-            ("asc", "desc") if len(before) == 1 else () if before else (*COLUMN_NAMES, *(f"-{n}" for n in COLUMN_NAMES))
-        ),
+        _one_of(*COLUMN_NAMES, *(f"-{name}" for name in COLUMN_NAMES), then=("asc", "desc")),
         _sort,
     ),
-    Setting("filter", "filter PATTERN", "Keep the models that match", lambda before: (), _filter),
+    Setting("filter", "filter PATTERN", "Keep the models that match", _one_of(), _filter),
     Setting(
         "columns",
         "columns NAME .. | -NAME .. | +NAME ..",
@@ -164,17 +161,11 @@ SETTINGS: tuple[Setting, ...] = (
         "rate",
         "rate HZ",
         "Calls a second of the probe that runs; 0 is as fast as it goes",
-        lambda before: () if before else _RATES,
+        _one_of(*_RATES),
         _rate,
     ),
-    Setting(
-        "batch",
-        "batch ROWS",
-        "Rows in each request of the probe that runs",
-        lambda before: () if before else _BATCHES,
-        _batch,
-    ),
-    Setting("home", "home", "Go to the table of all models", lambda before: (), _home, also=("models",)),
+    Setting("batch", "batch ROWS", "Rows in each request of the probe that runs", _one_of(*_BATCHES), _batch),
+    Setting("home", "home", "Go to the table of all models", _one_of(), _home, also=("models",)),
 )
 """Like the action table, for words with arguments of their own."""
 

@@ -18,7 +18,7 @@ from textual.events import Event
 from textual.message_pump import MessagePump
 
 _MOST_SECONDS = 1.0
-"""What takes longer is not waited for: the next key goes to what is there by then."""
+"""The longest wait for one key: the next key goes to what is there by then."""
 _MOST_ROUNDS = 8
 
 

@@ -35,9 +35,9 @@ _OTHER_NAMES = {
 _MOVES = ("up", "down", "left", "right", "home", "end", "pageup", "pagedown", "insert", "delete")
 _NAMES = (*_MOVES, "escape", "enter", "tab", "space", "backspace", *(f"f{number}" for number in range(1, 13)))
 _WITH_BOTH = ("up", "down", "left", "right", "home", "end")
-"""What terminals send apart with either of ctrl and shift."""
+"""Keys that terminals send apart with either of ctrl and shift."""
 _SAME = {"ctrl+i": "tab", "ctrl+m": "enter", "ctrl+h": "backspace", "ctrl+[": "escape"}
-"""What a terminal sends for two keys."""
+"""Pairs of keys for which a terminal sends the same."""
 KEYS = frozenset(
     (
         *_NAMES,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from textual.binding import Binding, BindingType
 from textual.keys import _character_to_key
@@ -39,7 +41,7 @@ class Action:
     @property
     def takes_model(self) -> bool:
         """Whether the name of a model may follow it: so it is of whatever home and model screen have in common."""
-        return self.of_model or self.group == "Tabs" or set(_ABOUT_ONE) <= set(self.places)
+        return self.of_model or self.group == "Tabs" or set(_ABOUT_ONE.split()) <= set(self.places)
 
     @property
     def acts(self) -> bool:
@@ -55,289 +57,167 @@ class Action:
 
 _ALSO = {"quit": ("q", "q!", "quit!", "qa", "qa!", "wq", "exit"), "open": ("model",), "errors": ("error",)}
 """Words that people bring along from elsewhere."""
-_ABOUT_ONE = ("home", "model")
+_ABOUT_ONE = "home model"
 """Screens that are about one artifact at a time."""
-_LOADED = (*_ABOUT_ONE, "charts")
+_LOADED = f"{_ABOUT_ONE} charts"
 """Those, and the one that is about what is loaded."""
+_LISTS = "list text charts"
+"""Everything with lines or cells to move among."""
+GROUPS = ("Move", "Mark", "Run", "Update", "Look", "Tabs", "Text", "Console")
+
+
+def _action(group: str, id: str, keys: str, places: str, help: str, *, label: str = "", **more: Any) -> Action:  # noqa: A002
+    """A row of the table: `keys` and `places` are separated by blanks, the footer's word is the id if nothing else."""
+    label = label or id.removeprefix("tab-").replace("-", " ")
+    return Action(id, tuple(keys.split()), label, help, group, tuple(places.split()), **more)
+
+
+_move, _mark, _run, _update, _look, _tabs, _text, _console = (partial(_action, group) for group in GROUPS)
 
 ACTIONS: tuple[Action, ...] = (
-    Action("down", ("j", "down"), "down", "Move down", "Move", ("list", "text", "charts")),
-    Action("up", ("k", "up"), "up", "Move up", "Move", ("list", "text", "charts")),
-    Action("left", ("left",), "left", "Move left", "Move", ("charts",)),
-    Action("right", ("right",), "right", "Move right", "Move", ("charts",)),
-    Action("page-down", ("pagedown", "ctrl+d"), "page down", "Move down a page", "Move", ("list", "text", "charts")),
-    Action("page-up", ("pageup", "ctrl+u"), "page up", "Move up a page", "Move", ("list", "text", "charts")),
-    Action("top", ("g", "home"), "top", "Move to the first line", "Move", ("list", "text", "charts")),
-    Action("bottom", ("G", "end"), "bottom", "Move to the last line", "Move", ("list", "text", "charts")),
-    Action(
-        "open",
-        ("enter",),
-        "open",
-        "Open what the cursor is on",
-        "Move",
-        ("home", "model", "errors", "events", "charts"),
+    _move("down", "j down", _LISTS, "Move down"),
+    _move("up", "k up", _LISTS, "Move up"),
+    _move("left", "left", "charts", "Move left"),
+    _move("right", "right", "charts", "Move right"),
+    _move("page-down", "pagedown ctrl+d", _LISTS, "Move down a page"),
+    _move("page-up", "pageup ctrl+u", _LISTS, "Move up a page"),
+    _move("top", "g home", _LISTS, "Move to the first line"),
+    _move("bottom", "G end", _LISTS, "Move to the last line"),
+    _move("open", "enter", "home model errors events charts", "Open what the cursor is on"),
+    _move("other-column", "tab shift+tab", "model errors history", "Have the keys move the other of two columns"),
+    _move("back", "escape", EVERYWHERE, "Go back; on the first screen, drop the marks, and with none the filter"),
+    _move("next-problem", "!", "home", "Go to the next model that needs a person"),
+    _mark("mark", "m space", "home", "Mark the model, or take its mark away, and move down"),
+    _mark("mark-all", "M", "home", "Mark all that are shown; where they are, take all marks away"),
+    _mark("stop", "X", "home", "Begin nothing more of what is being done to all marked"),
+    _run(
+        "load", "l", _ABOUT_ONE, "Load the model, or all marked, each into a sandboxed worker of its own", needs="load"
     ),
-    Action(
-        "other-column",
-        ("tab", "shift+tab"),
-        "other column",
-        "Have the keys move the other of two columns",
-        "Move",
-        ("model", "errors", "history"),
-    ),
-    Action(
-        "back",
-        ("escape",),
-        "back",
-        "Go back; on the first screen, drop the marks, and with none the filter",
-        "Move",
-        (EVERYWHERE,),
-    ),
-    Action("next-problem", ("!",), "next problem", "Go to the next model that needs a person", "Move", ("home",)),
-    Action("mark", ("m", "space"), "mark", "Mark the model, or take its mark away, and move down", "Mark", ("home",)),
-    Action(
-        "mark-all",
-        ("M",),
-        "mark all",
-        "Mark all that are shown; where they are, take all marks away",
-        "Mark",
-        ("home",),
-    ),
-    Action("stop", ("X",), "stop", "Begin nothing more of what is being done to all marked", "Mark", ("home",)),
-    Action(
-        "load",
-        ("l",),
-        "load",
-        "Load the model, or all marked, each into a sandboxed worker of its own",
-        "Run",
-        _ABOUT_ONE,
-        needs="load",
-    ),
-    Action(
+    _run(
         "unload",
-        ("x",),
-        "unload",
+        "x",
+        _LOADED,
         "End the worker of the model, or of all marked, and give its memory back",
-        "Run",
-        _LOADED,
-        dangerous=True,
         needs="unload",
+        dangerous=True,
     ),
-    Action(
-        "reload",
-        ("r",),
-        "reload",
-        "Load the file as it is now beside the old one, or try again",
-        "Run",
-        _LOADED,
-        needs="reload",
-    ),
-    Action(
-        "probe",
-        ("p",),
-        "probe",
-        "Start or stop driving the model, or all marked, with their data",
-        "Run",
-        _LOADED,
-        needs="probe",
-    ),
-    Action("data", ("f",), "data", "Choose the data and the target of the model", "Run", _ABOUT_ONE, needs="probe"),
-    Action(
-        "copies",
-        ("w",),
-        "copies",
-        "Choose how many workers answer for the model",
-        "Run",
-        ("model",),
-        needs="load",
-        of_model=True,
-    ),
-    Action(
+    _run("reload", "r", _LOADED, "Load the file as it is now beside the old one, or try again", needs="reload"),
+    _run("probe", "p", _LOADED, "Start or stop driving the model, or all marked, with their data", needs="probe"),
+    _run("data", "f", _ABOUT_ONE, "Choose the data and the target of the model", needs="probe"),
+    _run("copies", "w", "model", "Choose how many workers answer for the model", needs="load", of_model=True),
+    _run(
         "accelerate",
-        ("A",),
-        "accelerate",
+        "A",
+        "model",
         "Export to ONNX, compare both, and write the export beside the model",
-        "Run",
-        ("model",),
-        writes=True,
         needs="accelerate",
+        writes=True,
         of_model=True,
     ),
-    Action("faster", (">",), "faster", "Raise the rate of the probe", "Run", ("model",), needs="probe"),
-    Action("slower", ("<",), "slower", "Lower the rate of the probe", "Run", ("model",), needs="probe"),
-    Action("larger", (")",), "larger batch", "Send more rows in each request", "Run", ("model",), needs="probe"),
-    Action("smaller", ("(",), "smaller batch", "Send fewer rows in each request", "Run", ("model",), needs="probe"),
-    Action("pause", ("space",), "pause", "Hold the charts still; measuring goes on", "Run", ("model", "charts")),
-    Action("zoom-in", ("+",), "zoom in", "Show a shorter stretch of time", "Run", ("model", "charts")),
-    Action("zoom-out", ("-",), "zoom out", "Show a longer stretch of time", "Run", ("model", "charts")),
-    Action("previous-row", ("left",), "row before", "Predict the row before", "Run", ("model",), needs="predict"),
-    Action("next-row", ("right",), "next row", "Predict the next row of the data", "Run", ("model",), needs="predict"),
-    Action(
+    _run("faster", ">", "model", "Raise the rate of the probe", needs="probe"),
+    _run("slower", "<", "model", "Lower the rate of the probe", needs="probe"),
+    _run("larger", ")", "model", "Send more rows in each request", label="larger batch", needs="probe"),
+    _run("smaller", "(", "model", "Send fewer rows in each request", label="smaller batch", needs="probe"),
+    _run("pause", "space", "model charts", "Hold the charts still; measuring goes on"),
+    _run("zoom-in", "+", "model charts", "Show a shorter stretch of time"),
+    _run("zoom-out", "-", "model charts", "Show a longer stretch of time"),
+    _run("previous-row", "left", "model", "Predict the row before", label="row before", needs="predict"),
+    _run("next-row", "right", "model", "Predict the next row of the data", needs="predict"),
+    _run(
         "edit-row",
-        ("i",),
-        "type a row",
+        "i",
+        "model",
         "Type a row, starting from the one shown, and predict it",
-        "Run",
-        ("model",),
+        label="type a row",
         needs="predict",
     ),
-    Action(
-        "update",
-        ("u",),
-        "update",
-        "Retrain the model and compare the candidate with it",
-        "Update",
-        _ABOUT_ONE,
-        writes=True,
-        needs="update",
+    _update(
+        "update", "u", _ABOUT_ONE, "Retrain the model and compare the candidate with it", needs="update", writes=True
     ),
-    Action(
-        "retrain",
-        ("enter",),
-        "retrain",
-        "Start the retraining as it is set out",
-        "Update",
-        ("update",),
-        writes=True,
-        needs="update",
-    ),
-    Action(
+    _update("retrain", "enter", "update", "Start the retraining as it is set out", needs="update", writes=True),
+    _update(
         "promote",
-        ("P",),
-        "promote",
+        "P",
+        "update",
         "Put the candidate in the current model's place",
-        "Update",
-        ("update",),
-        writes=True,
-        dangerous=True,
         needs="promote",
-    ),
-    Action(
-        "discard",
-        ("D",),
-        "discard",
-        "Drop the candidate",
-        "Update",
-        ("update",),
         writes=True,
         dangerous=True,
-        needs="discard",
     ),
-    Action(
-        "cancel",
-        ("X",),
-        "cancel",
-        "Stop the running update",
-        "Update",
-        ("update",),
-        writes=True,
-        dangerous=True,
-        needs="update",
-    ),
-    Action("history", ("h",), "history", "Show the versions of the model", "Update", _ABOUT_ONE),
-    Action(
+    _update("discard", "D", "update", "Drop the candidate", needs="discard", writes=True, dangerous=True),
+    _update("cancel", "X", "update", "Stop the running update", needs="update", writes=True, dangerous=True),
+    _update("history", "h", _ABOUT_ONE, "Show the versions of the model"),
+    _update(
         "rollback",
-        ("B",),
-        "roll back",
+        "B",
+        "history model",
         "Put the version under the cursor back in place",
-        "Update",
-        ("history", "model"),
-        writes=True,
-        dangerous=True,
+        label="roll back",
         needs="rollback",
-    ),
-    Action(
-        "seal",
-        ("Z",),
-        "seal",
-        "Encrypt the file, or all marked, for the recipients in the settings",
-        "Update",
-        _ABOUT_ONE,
         writes=True,
         dangerous=True,
+    ),
+    _update(
+        "seal",
+        "Z",
+        _ABOUT_ONE,
+        "Encrypt the file, or all marked, for the recipients in the settings",
         needs="seal",
+        writes=True,
+        dangerous=True,
     ),
-    Action("charts", ("C",), "charts", "Show small charts of all loaded models", "Look", (EVERYWHERE,)),
-    Action("errors", ("e",), "errors", "Show what failed, with its traceback", "Look", (EVERYWHERE,), of_model=True),
-    Action("events", ("v",), "events", "Show what happened and who did it", "Look", (EVERYWHERE,)),
-    Action(
+    _look("charts", "C", EVERYWHERE, "Show small charts of all loaded models"),
+    _look("errors", "e", EVERYWHERE, "Show what failed, with its traceback", of_model=True),
+    _look("events", "v", EVERYWHERE, "Show what happened and who did it"),
+    _look(
         "trust",
-        ("t",),
-        "why",
+        "t",
+        "home model trust",
         "Show why the verdict, what it would take, and what is new since the last version",
-        "Look",
-        ("home", "model", "trust"),
+        label="why",
     ),
-    Action("inspect", ("I",), "inspect", "Read the file, or all marked, anew and judge it", "Look", _ABOUT_ONE),
-    Action(
-        "sandbox",
-        ("b",),
-        "sandbox",
-        "Show the layers around a worker, with their evidence",
-        "Look",
-        (EVERYWHERE,),
-        of_model=True,
-    ),
-    Action("filter", ("/",), "filter", "Keep what matches a pattern; a leading ! inverts", "Look", ("home",)),
-    Action("search", ("/",), "search", "Find a pattern in the text", "Look", ("errors", "help", "model")),
-    Action("next-match", ("n",), "next match", "Go to the next match", "Look", ("errors", "help", "model")),
-    Action("previous-match", ("N",), "previous match", "Go to the match before", "Look", ("errors", "help", "model")),
-    Action("next-failure", ("]",), "next error", "Show the next failure", "Look", ("errors",)),
-    Action("previous-failure", ("[",), "previous error", "Show the failure before", "Look", ("errors",)),
-    Action("sort", ("s",), "sort", "Sort by the next column", "Look", ("home",)),
-    Action("reverse", ("S",), "reverse", "Turn the order round", "Look", ("home",)),
-    Action("tab-overview", ("1",), "overview", "What the file holds, and the verdict", "Tabs", ("model",)),
-    Action("tab-live", ("2",), "live", "Latency, throughput, errors and memory as they come", "Tabs", ("model",)),
-    Action("tab-try", ("3",), "try it", "Predict a row of the data", "Tabs", ("model",)),
-    Action("tab-errors", ("4",), "errors", "What failed with this model", "Tabs", ("model",)),
-    Action("tab-versions", ("5",), "versions", "What stood here before", "Tabs", ("model",)),
-    Action("tab-output", ("6",), "output", "What its process prints and writes to stderr, live", "Tabs", ("model",)),
-    Action(
+    _look("inspect", "I", _ABOUT_ONE, "Read the file, or all marked, anew and judge it"),
+    _look("sandbox", "b", EVERYWHERE, "Show the layers around a worker, with their evidence", of_model=True),
+    _look("filter", "/", "home", "Keep what matches a pattern; a leading ! inverts"),
+    _look("search", "/", "errors help model", "Find a pattern in the text"),
+    _look("next-match", "n", "errors help model", "Go to the next match"),
+    _look("previous-match", "N", "errors help model", "Go to the match before"),
+    _look("next-failure", "]", "errors", "Show the next failure", label="next error"),
+    _look("previous-failure", "[", "errors", "Show the failure before", label="previous error"),
+    _look("sort", "s", "home", "Sort by the next column"),
+    _look("reverse", "S", "home", "Turn the order round"),
+    _tabs("tab-overview", "1", "model", "What the file holds, and the verdict"),
+    _tabs("tab-live", "2", "model", "Latency, throughput, errors and memory as they come"),
+    _tabs("tab-try", "3", "model", "Predict a row of the data", label="try it"),
+    _tabs("tab-errors", "4", "model", "What failed with this model"),
+    _tabs("tab-versions", "5", "model", "What stood here before"),
+    _tabs("tab-output", "6", "model", "What its process prints and writes to stderr, live"),
+    _text(
         "copy",
-        ("c",),
-        "copy",
+        "c",
+        EVERYWHERE,
         "Copy what is shown: the path of a model, the text of an error, the output",
-        "Text",
-        (EVERYWHERE,),
         of_model=True,
     ),
-    Action("save", ("w",), "save", "Save the text to a file", "Text", ("errors",)),
-    Action("save-output", ("W",), "save", "Save the output of the model's process to a file", "Text", ("model",)),
-    Action("export-data", ("E",), "export", "Write what the charts are drawn from to a csv file", "Text", ("model",)),
-    Action(
+    _text("save", "w", "errors", "Save the text to a file"),
+    _text("save-output", "W", "model", "Save the output of the model's process to a file", label="save"),
+    _text("export-data", "E", "model", "Write what the charts are drawn from to a csv file", label="export"),
+    _text(
         "save-screen",
-        ("ctrl+s",),
-        "save screen",
+        "ctrl+s",
+        "everywhere dialog",
         "Write the screen as it is to a text file and an SVG picture, in dialogs too",
-        "Text",
-        (EVERYWHERE, DIALOG),
     ),
-    Action(
-        "command",
-        (":",),
-        "command",
-        "Find any action, model or theme, or give a command: sort size",
-        "Console",
-        (EVERYWHERE,),
-    ),
-    Action("help", ("?",), "help", "Show all keys", "Console", (EVERYWHERE,)),
-    Action(
-        "suspend",
-        ("ctrl+z",),
-        "suspend",
-        "Back to the shell; fg there goes on",
-        "Console",
-        (EVERYWHERE, DIALOG),
-    ),
-    Action("quit", ("q", "ctrl+c"), "quit", "Leave; loaded models are unloaded", "Console", (EVERYWHERE,)),
+    _console("command", ":", EVERYWHERE, "Find any action, model or theme, or give a command: sort size"),
+    _console("help", "?", EVERYWHERE, "Show all keys"),
+    _console("suspend", "ctrl+z", "everywhere dialog", "Back to the shell; fg there goes on"),
+    _console("quit", "q ctrl+c", EVERYWHERE, "Leave; loaded models are unloaded"),
 )
 
 BY_ID: dict[str, Action] = {action.id: action for action in ACTIONS}
 
-GROUPS: tuple[str, ...] = tuple(dict.fromkeys(action.group for action in ACTIONS))
-
 _NO_KEY = "none"
-"""What no terminal sends: the binding of an action whose keys were taken away."""
+"""A key that no terminal sends: the binding of an action whose keys were taken away."""
 _SHORT = {"escape": "esc", "pagedown": "pgdn", "pageup": "pgup"}
 _SHOWN = {**_SHORT, "down": "↓", "up": "↑", "left": "←", "right": "→"}
 

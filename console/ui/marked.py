@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ASKED_FROM = 20
 """More models than these are loaded after a question, and fewer where they take much of the memory that is free."""
 WORKER_BYTES = 10 << 20
-"""What a worker takes at least, beside its model."""
+"""The least memory of a worker, beside its model."""
 _LOOKED_AT = 200
 """Marks that are looked at to tell whether a key can do anything with them, and data files looked for at a time."""
 
@@ -82,11 +82,6 @@ class Marked:
         """Encrypt each for the recipients in the settings, after asking once."""
         self.turns.start(len(paths), partial(self._seal_all, paths))
 
-    async def _confirmed(self, question: str, detail: str, *, yes: str) -> bool:
-        from console.ui.dialogs.confirm import ConfirmScreen
-
-        return await self._app.push_screen_wait(ConfirmScreen(question, detail, yes=yes))
-
     # load and unload
 
     async def _load_all(self, paths: Sequence[str], begun: Round) -> None:
@@ -109,7 +104,7 @@ class Marked:
         memory += "." if free is None else f"; {text.size(free)} is free."
         how = f"{AT_ONCE} are loaded at a time, and {key_for('stop')} on the first screen stops."
         question = f"Load {_all(paths)}{', each into a worker of its own' if len(paths) > 1 else ''}?"
-        return await self._confirmed(question, f"{memory} {how}\n{names(paths)}", yes="Load")
+        return await self._operations.confirmed(question, f"{memory} {how}\n{names(paths)}", yes="Load")
 
     async def _load(self, path: str) -> Outcome:
         """Load one without a question. Raises ConsoleError."""
@@ -135,7 +130,7 @@ class Marked:
         if driven:
             question = f"Unload {_all(loaded)} while {_part(len(driven), len(loaded))} driven?"
             detail = f"Driven: {names(driven)}. The workers end and their memory is given back."
-            if not await self._confirmed(question, detail, yes="Unload"):
+            if not await self._operations.confirmed(question, detail, yes="Unload"):
                 begun.tally.clear()
                 return
         await self.turns.each(begun, "unloading", loaded, self._unload)
@@ -209,7 +204,7 @@ class Marked:
         return Outcome("read anew", f"now {verdict}", "warning")
 
     async def _seal_all(self, paths: Sequence[str], begun: Round) -> None:
-        from console.ui.dialogs.seal import SealScreen
+        from console.ui.dialogs.confirm import SealScreen
         from console.ui.sealing import question, seal_one
 
         engine, status = self._app.engine, self._app.mirror.status

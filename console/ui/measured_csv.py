@@ -7,31 +7,15 @@ import io
 import math
 import time
 from array import array
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from console.engine.series import Measurements
-from console.records import METRICS, QUANTILES, RATES
+from console.records import METRICS, RATES
+from console.records.metrics import TABLE, Unit
 
-
-def _decimals(value: float) -> str:
-    return f"{value:.4f}"
-
-
-def _whole(value: float) -> str:
-    return str(round(value))
-
-
-_MEASURED: dict[str, tuple[str, Callable[[float], str]]] = {
-    **{f"{name}_ms": (f"worker.{name}", _decimals) for name in QUANTILES},
-    **{f"round_trip_{name}_ms": (f"round_trip.{name}", _decimals) for name in QUANTILES},
-    "rss_bytes": ("rss", _whole),
-    "pss_bytes": ("pss", _whole),
-    "private_bytes": ("private", _whole),
-    "cpu_percent": ("cpu", _decimals),
-    "score": ("score", "{:.6g}".format),
-}
+_WRITTEN: dict[Unit, str] = {"ms": ".4f", "percent": ".4f", "bytes": ".0f", "": ".6g"}
+_MEASURED = {metric.column: (metric.name, _WRITTEN[metric.unit]) for metric in TABLE if metric.column}
 COLUMNS = ("time_utc", "epoch_s", "step_s", *RATES, "rate_per_s", "batch_rows", *_MEASURED, "marks")
 """Calls are those that were answered, counted in each step as rows and errors are; `batch_rows` is rows by call."""
 
@@ -84,7 +68,7 @@ class Kept:
             *(str(round(now[metric] * self.seconds)) if metric in now else "" for metric in RATES),
             f"{calls:.6g}" if calls is not None else "",
             f"{rows / calls:.6g}" if calls and rows is not None else "",
-            *(write(now[metric]) if metric in now else "" for metric, write in _MEASURED.values()),
+            *(format(now[metric], written) if metric in now else "" for metric, written in _MEASURED.values()),
             " ".join(self.marks.get(step, ())),
         ]
 

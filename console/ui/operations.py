@@ -1,4 +1,4 @@
-"""What the keys about one artifact do: ask what must be asked, call the engine, say what came of it."""
+"""Operations over one artifact: ask what must be asked, call the engine, say what came of it."""
 
 from __future__ import annotations
 
@@ -165,14 +165,15 @@ class Operations:
         else:
             await self._with_yes(path, partial(models.reload, path))
 
-    async def _confirmed(self, question: str, detail: str, *, yes: str) -> bool:
+    async def confirmed(self, question: str, detail: str, *, yes: str) -> bool:
+        """Whether the operator says yes."""
         from console.ui.dialogs.confirm import ConfirmScreen
 
         return await self._app.push_screen_wait(ConfirmScreen(question, detail, yes=yes))
 
     async def _copies(self, path: str) -> None:
         worker = await self._app.engine.models.worker(path)
-        from console.ui.dialogs.copies import CopiesScreen
+        from console.ui.dialogs.choice import CopiesScreen
 
         wanted = await self._app.push_screen_wait(CopiesScreen(path, worker.copies if worker is not None else 1))
         if wanted is not None:
@@ -231,7 +232,7 @@ class Operations:
 
     async def _place(self, report: Report) -> str | None:
         """Where in the file the model stands; asks when there are several; None when the operator backs out."""
-        from console.ui.dialogs.place import PlaceScreen
+        from console.ui.dialogs.choice import PlaceScreen
 
         models = outermost(report.inspection.models) if report.inspection is not None else ()
         if len(models) < 2:
@@ -269,7 +270,7 @@ class Operations:
         if probe is not None and probe.running:
             question = f"Unload {safe(path)} while its probe is running?"
             detail = f"{probe.calls} calls so far. Its worker ends and its memory is given back."
-            if not await self._confirmed(question, detail, yes="Unload"):
+            if not await self.confirmed(question, detail, yes="Unload"):
                 return
         await engine.models.unload(path)
 
@@ -278,7 +279,7 @@ class Operations:
         detail = (
             f"From {text.clock(version.when)}, {safe(version.why, 120)}. What stands there now is kept as a version."
         )
-        if await self._confirmed(question, detail, yes="Roll back"):
+        if await self.confirmed(question, detail, yes="Roll back"):
             self.run(path, self._app.engine.updates.rollback(path, version.version), "swapping")
 
     async def _probe(self, path: str) -> None:

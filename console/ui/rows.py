@@ -23,7 +23,7 @@ Key = tuple[Any, ...]
 
 _REFUSED = (Verdict.BLOCKED, Verdict.DAMAGED, Verdict.UNSUPPORTED)
 _TROUBLE_CELLS = 24
-"""What tells how a model fails has figures that grow; no column moves when they do."""
+"""Cells for how a model fails: the figures grow, and no column moves when they do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,6 @@ class Row:
     def path(self) -> str:
         """The artifact's place in the store."""
         return self.artifact.path
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether there is more to it than what lies on the disk."""
-        return self.worker is not None or self.probe is not None or bool(self.pending)
 
     @property
     def status(self) -> Status:
@@ -97,7 +92,7 @@ SORTS: dict[str, Callable[[Row], Any]] = {
     "p99": lambda row: row.p99,
     "rss": lambda row: row.rss,
 }
-"""What each column is sorted by; None means there is nothing to compare."""
+"""The sort key of each column; None means there is nothing to compare."""
 
 
 _FLAGS = re.IGNORECASE | re.MULTILINE

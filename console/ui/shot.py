@@ -23,7 +23,7 @@ _FORMAT = _FONT_FACES.sub("", CONSOLE_SVG_FORMAT).replace(
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """What a terminal shows at one moment; to be made on the event loop, and used in any thread."""
+    """The picture of a terminal at one moment; to be made on the event loop, and used in any thread."""
 
     lines: tuple[Strip, ...]
     width: int

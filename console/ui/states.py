@@ -1,4 +1,4 @@
-"""What state a model is in and what is thought of it, as glyph, word and role: one list for all screens."""
+"""States and verdicts as glyph, word and role: one list for all screens."""
 
 from __future__ import annotations
 

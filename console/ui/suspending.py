@@ -53,6 +53,7 @@ class Stoppable(LinuxDriver):
         return True
 
     def _sigtstp_application(self, *_: object) -> None:
+        """Textual's own would stop this process alone, in the middle of whatever the event loop does."""
         self._loop.call_soon_threadsafe(self.stop)
 
     def _sigcont_application(self, *_: object) -> None:

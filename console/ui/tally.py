@@ -20,7 +20,7 @@ _NAME, _WHY = 36, 64
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one model: `loaded`, or `refused` and why, and the key to go on with.
+    """The outcome for one model: `loaded`, or `refused` and why, and the key to go on with.
 
     What asks for attention, by its severity, is told with the model's name; `idle` = there was nothing to do.
     """

@@ -1,4 +1,4 @@
-"""What goes to the terminal, in few bytes, and how fast it is taken.
+"""Output to the terminal: in few bytes, and no faster than it is taken.
 
 A terminal can be slow: a serial line, a relay, a multiplexer that is busy. Textual hands its output to a thread with a
 queue of thirty writes and blocks when that is full. Here nothing is painted while the terminal has not taken what it

@@ -37,11 +37,6 @@ def glyph(char: str) -> str:
     return sign(char)[:1]
 
 
-def plain(text: object, limit: int = 500) -> Content:
-    """Outside text as content that is neither markup nor able to steer the terminal."""
-    return Content(safe(text, limit))
-
-
 def one_line(text: object, limit: int = 400) -> str:
     """Outside text made harmless, its line breaks and runs of blanks as one blank each."""
     return safe(" ".join(str(text).split()), limit)

@@ -60,11 +60,13 @@ class Paced(Screen[ScreenResultType]):
         self.app.save_screen()
 
     def _on_timer_update(self) -> None:
+        """Textual would paint whether or not the terminal has taken the last picture, and block on a slow one."""
         if not self.app.pace.behind:
             super()._on_timer_update()
             self._painted = time.monotonic()
 
     def _refresh_layout(self, size: Size | None = None, scroll: bool = False) -> None:
+        """Known to `_compositor_refresh` while it lasts, which would else paint what is to be painted over."""
         self._arranging = True
         try:
             super()._refresh_layout(size, scroll)
@@ -83,6 +85,7 @@ class Paced(Screen[ScreenResultType]):
         self._repaint_required = False
 
     async def _on_idle(self, event: Idle) -> None:
+        """Textual would wait for its next tick before it shows an answer."""
         if self._hurried is None and self.is_current and self._is_awaited and self._has_news:
             wait = max(0.0, self._painted + _REST_S - time.monotonic())
             self._hurried = asyncio.get_running_loop().call_later(wait, self._hurry)

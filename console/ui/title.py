@@ -16,7 +16,7 @@ _LONGEST = 60
 
 
 class Title:
-    """What the title says; written only when it says something else, and while the terminal is taken."""
+    """The title of the terminal; written only when it says something else, and while the terminal is taken."""
 
     def __init__(self, write: Callable[[str], None], terminal: str | None = None) -> None:
         self._write = write

@@ -21,7 +21,7 @@ from console.records import Event, EventKind, Verdict
 from console.safe_text import SIGNS
 from console.ui import states, text
 from console.ui.ascii_signs import as_ascii
-from console.ui.dialogs.place import PlaceScreen
+from console.ui.dialogs.choice import PlaceScreen
 from console.ui.event_words import event_line
 from console.ui.keys import BY_ID
 from console.ui.rows import Row, Rows

@@ -195,7 +195,7 @@ LINES = {
     "iris/svm.pkl": ("SVC · 30 inputs · 2 classes · scikit-learn 1.9.1",),
     "empty/new.pkl": ("reading",),
 }
-"""What the one line of a small terminal says of each row."""
+"""The one line of a small terminal about each row."""
 
 
 async def test_on_a_small_terminal_one_line_says_what_matters_and_nothing_moves() -> None:

@@ -27,8 +27,8 @@ from console.records import (
     WorkerState,
     WorkerView,
 )
+from console.ui.dialogs.choice import PlaceScreen
 from console.ui.dialogs.confirm import TypedYesScreen
-from console.ui.dialogs.place import PlaceScreen
 from console.ui.keys import BY_ID
 from tests.ui.demo_records import NOW
 from tests.ui.driving import Driver, console_on

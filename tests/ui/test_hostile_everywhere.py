@@ -38,8 +38,8 @@ from console.records import (
     Verdict,
 )
 from console.serving.worker_logs import WorkerLog
+from console.ui.dialogs.choice import PlaceScreen
 from console.ui.dialogs.confirm import ConfirmScreen, TypedYesScreen
-from console.ui.dialogs.place import PlaceScreen
 from console.ui.screens.home import HomeScreen
 from console.ui.screens.model import TABS, ModelScreen
 from tests.ui.demo_records import NOW, recorded
@@ -55,7 +55,7 @@ PIECES = (
     "[@click=screen.do('load')]x[/]", "[bold red]", "[/]", "[[", "$primary", "{0}", "%s", "\\", "e" + "\u0301" * 40,
     "\u0489" * 30, "幅", "👩\u200d👩\u200d👧", "🇩🇪", "a" * 255, "../..", "-rf", " ", "'", '"', "=cmd()", "plain words",
 )  # fmt: skip
-"""What steers terminals, markup, layouts and shells, in parts."""
+"""Text that steers terminals, markup, layouts and shells, in parts."""
 
 TEXTS = st.lists(st.one_of(st.sampled_from(PIECES), st.characters()), max_size=8).map("".join)
 SIZES = st.sampled_from([(80, 24), (120, 40), (47, 15)])

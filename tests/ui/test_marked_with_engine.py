@@ -13,8 +13,7 @@ from sklearn.linear_model import LogisticRegression
 
 from console.config import Sealing, Settings
 from console.records import Verdict, WorkerState
-from console.ui.dialogs.confirm import ConfirmScreen
-from console.ui.dialogs.seal import SealScreen
+from console.ui.dialogs.confirm import ConfirmScreen, SealScreen
 from tests.ui.driving import Driver, console_on
 from tests.ui.test_marks import again, mark, marked, said
 from tests.warm import Opening

@@ -12,8 +12,7 @@ from console.errors import AccessDeniedError, NeedsReviewError, OperationError
 from console.records import ProbePlan, ProbeState, Verdict, WorkerState, WorkerView
 from console.trust.roles import Permission, Role
 from console.ui import text
-from console.ui.dialogs.confirm import ConfirmScreen
-from console.ui.dialogs.seal import SealScreen
+from console.ui.dialogs.confirm import ConfirmScreen, SealScreen
 from console.ui.screens.home import HomeScreen
 from console.ui.screens.model import ModelScreen
 from console.ui.tally import Outcome, Tally, names

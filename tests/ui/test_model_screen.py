@@ -24,7 +24,7 @@ from console.records import (
     Verdict,
 )
 from console.ui.app import ConsoleApp
-from console.ui.dialogs.copies import CopiesScreen
+from console.ui.dialogs.choice import CopiesScreen
 from console.ui.panes.live import LivePane
 from console.ui.panes.overview import file_lines
 from console.ui.screens.errors import ErrorsScreen

@@ -11,7 +11,7 @@ import pytest
 UI = Path(__file__).parents[2] / "console" / "ui"
 FILES = sorted(UI.rglob("*.py"))
 FORBIDDEN = frozenset("from_markup add_row add_column add_option RichLog DataTable OptionList Label".split())  # noqa: SIM905
-"""What takes strings for markup, or for cells of their own."""
+"""Calls that take strings for markup, or for cells of their own."""
 SHOWING = frozenset("Content styled assemble Static Button paragraph ConfirmScreen cut_middle".split())  # noqa: SIM905
 """Calls whose strings are shown as they are."""
 ATTRIBUTES = {"border_title", "border_subtitle", "tooltip"}

@@ -21,8 +21,8 @@ from sklearn.linear_model import LogisticRegression
 
 from console.engine.rooms import Engine
 from console.records import WorkerState
+from console.ui.dialogs.choice import PlaceScreen
 from console.ui.dialogs.confirm import ConfirmScreen, TypedYesScreen
-from console.ui.dialogs.place import PlaceScreen
 from console.ui.screens.errors import ErrorsScreen
 from console.ui.screens.history import HistoryScreen
 from console.ui.screens.home import HomeScreen

@@ -1,1 +1,1 @@
-"""What asks and is answered: over the screen it was called from, and gone after the answer."""
+"""Dialogs: questions over the screen they were asked from."""

@@ -3,34 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 
-from textual import on
-from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.binding import Binding
 from textual.content import Content
-from textual.screen import ModalScreen
+from textual.widget import Widget
 from textual.widgets import Button, Static
 
 from console.errors import ConsoleError, NeedsReviewError
 from console.records import ExportProgress, OnnxComparison, OnnxTiming
 from console.safe_text import safe
 from console.ui import text
-from console.ui.dialogs.confirm import ANSWERS
-from console.ui.throttled_screen import Paced
+from console.ui.dialogs.dialog import NO, ButtonDialog
 
 _ROWS, _METHOD = 7, 28
 """Cells of the number of rows, and of what is told of one method."""
 
 
-class AccelerateScreen(ModalScreen[bool | NeedsReviewError], Paced[bool | NeedsReviewError]):
-    """What is being done, then how both compare. Cancel has the focus; leaving before the end stops the making."""
+class AccelerateScreen(ButtonDialog[bool | NeedsReviewError]):
+    """The progress of an export, then how both compare. Leaving before the end stops the making."""
 
-    BINDINGS = ANSWERS
-    AUTO_FOCUS = "#no"
+    BINDINGS = [Binding("y", "answer('yes')", show=False)]
+    SHAPE = "wide"
 
     def __init__(self, path: str, making: AsyncIterator[ExportProgress]) -> None:
-        super().__init__()
+        super().__init__(f"An ONNX export of {safe(path)}", {NO: "Cancel", "yes": "Write it"})
         self._path = path
         self._making = making
         self._phase = "starting"
@@ -38,14 +35,9 @@ class AccelerateScreen(ModalScreen[bool | NeedsReviewError], Paced[bool | NeedsR
         self._found: OnnxComparison | None = None
         self._ended = False
 
-    def compose(self) -> ComposeResult:
-        """The question, the progress or the table, and the answers."""
-        with Vertical(classes="dialog wide"):
-            yield Static(Content(f"An ONNX export of {safe(self._path)}"), classes="question")
-            yield Static(id="told")
-            with Horizontal(classes="answers"):
-                yield Button(Content("Cancel"), id="no", classes="answer")
-                yield Button(Content("Write it"), id="yes", classes="answer")
+    def told(self) -> Iterable[Widget]:
+        """The progress, or the table."""
+        yield Static(id="told")
 
     def on_mount(self) -> None:
         """Begin."""
@@ -55,7 +47,7 @@ class AccelerateScreen(ModalScreen[bool | NeedsReviewError], Paced[bool | NeedsR
         self.run_worker(self._run(), group="accelerate", exclusive=True)
 
     async def _made(self) -> OnnxComparison:
-        """Tell what is being done until it is."""
+        """The comparison, once it is there; the phases before it are shown."""
         async for now in self._making:
             self._found = now.comparison
             if now.comparison is None:
@@ -102,14 +94,10 @@ class AccelerateScreen(ModalScreen[bool | NeedsReviewError], Paced[bool | NeedsR
     def _told(self, lines: list[Content]) -> None:
         self.query_one("#told", Static).update(Content("\n").join(lines))
 
-    @on(Button.Pressed)
-    def _pressed(self, event: Button.Pressed) -> None:
-        self.action_answer(event.button.id == "yes")
-
-    def action_answer(self, yes: bool) -> None:
-        """Close with an answer; there is nothing to say yes to before the table is there."""
-        if not yes or self._found is not None:
-            self.dismiss(yes)
+    def action_answer(self, answer: str) -> None:
+        """Close with yes or no; there is nothing to say yes to before the table is there."""
+        if answer == NO or self._found is not None:
+            self.dismiss(answer != NO)
 
 
 def comparison(found: OnnxComparison, width: int) -> Iterator[Content]:

@@ -1,64 +1,49 @@
-"""Questions: one that is answered by a key, one that wants a word typed."""
+"""Questions: answered with a button, or with a word that is typed."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from textual import on
-from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.binding import Binding
 from textual.content import Content
-from textual.screen import ModalScreen
-from textual.widgets import Button, Input, Static
+from textual.widget import Widget
+from textual.widgets import Input, Static
 
 from console.records import Explanation, Report
 from console.safe_text import safe
-from console.ui.dialogs.width import text_width
-from console.ui.throttled_screen import Paced
+from console.ui.dialogs.dialog import NO, ButtonDialog, Dialog
 from console.ui.widgets.explained import question_lines
 from console.ui.widgets.line_input import LineInput
 from console.ui.widgets.text_pane import TextPane
 
-ANSWERS: list[BindingType] = [
-    Binding("escape,n,q,ctrl+c", "answer(False)", show=False),
-    Binding("y", "answer(True)", show=False),
-    Binding("left,h", "app.focus_previous", show=False),
-    Binding("right,l", "app.focus_next", show=False),
-]
-"""The keys of a question: its screen has `action_answer(yes)` and buttons side by side."""
 
+class ConfirmScreen(ButtonDialog[bool]):
+    """A question that names its thing; `y` is yes."""
 
-class ConfirmScreen(ModalScreen[bool], Paced[bool]):
-    """A question that names its thing. Cancel has the focus; `esc` and `n` are no, `y` is yes."""
-
-    BINDINGS = ANSWERS
-    AUTO_FOCUS = "#no"
+    BINDINGS = [Binding("y", "answer('yes')", show=False)]
 
     def __init__(self, question: str, detail: str = "", *, yes: str = "Yes") -> None:
-        super().__init__()
-        self._question = Content(question)
-        self._detail = Content(detail)
-        self._yes = Content(yes)
+        super().__init__(question, {NO: "Cancel", "yes": yes}, detail, dangerous=True)
 
-    def compose(self) -> ComposeResult:
-        """The question, what it means, and the two answers."""
-        with Vertical(classes="dialog"):
-            yield Static(self._question, classes="question")
-            if self._detail:
-                yield Static(self._detail, classes="detail")
-            with Horizontal(classes="answers"):
-                yield Button(Content("Cancel"), id="no", classes="answer")
-                yield Button(self._yes, id="yes", classes="answer dangerous")
+    def action_answer(self, answer: str) -> None:
+        """Close with yes or no."""
+        self.dismiss(answer != NO)
 
-    @on(Button.Pressed)
-    def _pressed(self, event: Button.Pressed) -> None:
-        self.dismiss(event.button.id == "yes")
 
-    def action_answer(self, yes: bool) -> None:
+class SealScreen(ButtonDialog[str]):
+    """The question before files are encrypted: answers `keep` or `remove` the originals, or nothing."""
+
+    def __init__(self, question: str, detail: str) -> None:
+        answers = {NO: "Cancel", "keep": "Keep originals", "remove": "Remove originals"}
+        super().__init__(question, answers, detail, dangerous=True)
+
+    def action_answer(self, answer: str) -> None:
         """Close with an answer."""
-        self.dismiss(yes)
+        self.dismiss("" if answer == NO else answer)
 
 
-class TypedYesScreen(ModalScreen[str], Paced[str]):
+class TypedYesScreen(Dialog[str]):
     """Shows what an artifact names and what of it is new, and takes a typed `yes`; empty is the answer no."""
 
     BINDINGS = [
@@ -69,10 +54,10 @@ class TypedYesScreen(ModalScreen[str], Paced[str]):
         Binding("pageup", "look(-8)", show=False),
     ]
     AUTO_FOCUS = "Input"
+    SHAPE = "wide"
 
     def __init__(self, question: str, told: Explanation, *, word: str = "yes") -> None:
-        super().__init__()
-        self._question = Content(question)
+        super().__init__(question)
         self._told = told
         self._word = word
 
@@ -81,14 +66,12 @@ class TypedYesScreen(ModalScreen[str], Paced[str]):
         """The question for an artifact that trust wants reviewed."""
         return cls(f"Load {safe(report.artifact.path)}? {safe(told.headline)}", told)
 
-    def compose(self) -> ComposeResult:
-        """The question, what is behind it, and the line to type on."""
-        with Vertical(classes="dialog wide"):
-            yield Static(self._question, classes="question")
-            yield TextPane(id="reasons")
-            yield Static(Content(_RECORDED), classes="detail")
-            yield Static(self._keys(), classes="keys")
-            yield LineInput(placeholder=self._word, classes="typed")
+    def body(self) -> Iterable[Widget]:
+        """The reasons, and the line to type on."""
+        yield TextPane(id="reasons")
+        yield Static(Content(_RECORDED), classes="detail")
+        yield Static(self._keys(), classes="keys")
+        yield LineInput(placeholder=self._word, classes="typed")
 
     def _keys(self) -> Content:
         return Content.assemble(
@@ -103,9 +86,8 @@ class TypedYesScreen(ModalScreen[str], Paced[str]):
 
     def on_mount(self) -> None:
         """Put the text in, as high as it needs to be and there is room for."""
-        pane, (width, height) = self.query_one(TextPane), self.app.size
-        lines = question_lines(self._told, text_width(width))
-        pane.styles.height = max(1, min(len(lines), height - _REST))
+        pane, lines = self.query_one(TextPane), question_lines(self._told, self.text_width)
+        pane.styles.height = max(1, min(len(lines), self.app.size.height - _REST))
         pane.show(lines, keep_place=True)
 
     def on_resize(self) -> None:

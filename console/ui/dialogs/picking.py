@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from textual import on
-from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen, ScreenResultType
+from textual.screen import ScreenResultType
+from textual.widget import Widget
 from textual.widgets import Input, Static
 from textual.worker import Worker, WorkerCancelled
 
 from console.safe_text import safe
 from console.ui import text
-from console.ui.dialogs.width import text_width
-from console.ui.throttled_screen import Paced
+from console.ui.dialogs.dialog import Dialog
 from console.ui.widgets.keyvalue import paragraph
 from console.ui.widgets.line_input import LineInput
 from console.ui.widgets.line_list import LineList
@@ -26,11 +25,11 @@ from console.ui.widgets.line_list import LineList
 _WORDS_LINES = 3
 
 
-class PickScreen(ModalScreen[ScreenResultType], Paced[ScreenResultType]):
+class PickScreen(Dialog[ScreenResultType]):
     """A subclass fills the list for what is typed, and takes the line under the cursor with `enter`."""
 
     BINDINGS = [
-        Binding("escape,ctrl+c", "leave", show=False),
+        Binding("escape,ctrl+c", "dismiss", show=False),
         Binding("tab", "complete", show=False),
         Binding("down,ctrl+n", "move('down')", show=False),
         Binding("up,ctrl+p", "move('up')", show=False),
@@ -38,25 +37,23 @@ class PickScreen(ModalScreen[ScreenResultType], Paced[ScreenResultType]):
         Binding("pageup", "move('page-up')", show=False),
     ]
     AUTO_FOCUS = "Input"
+    SHAPE = "wide pick"
     _searching: Worker[None] | None = None
 
     def __init__(self, question: str, detail: str, *, placeholder: str, keys: str) -> None:
-        super().__init__()
-        self._question = Content(question)
+        super().__init__(question)
         self._detail = Content(detail)
         self._placeholder = placeholder
         self._keys = Content(keys)
 
-    def compose(self) -> ComposeResult:
-        """The question, why it is asked, the line, the list, and what is to be said of the line under the cursor."""
-        with Vertical(classes="dialog wide pick"):
-            yield Static(self._question, classes="question")
-            if self._detail:
-                yield Static(self._detail, classes="detail")
-            yield LineInput(placeholder=self._placeholder, classes="typed", select_on_focus=False)
-            yield LineList()
-            yield Static(id="words")
-            yield Static(self._keys, classes="hint")
+    def body(self) -> Iterable[Widget]:
+        """The reason, the line, the list, and a sentence about the line under the cursor."""
+        if self._detail:
+            yield Static(self._detail, classes="detail")
+        yield LineInput(placeholder=self._placeholder, classes="typed", select_on_focus=False)
+        yield LineList()
+        yield Static(id="words")
+        yield Static(self._keys, classes="hint")
 
     def on_mount(self) -> None:
         """Everything, to begin with."""
@@ -72,11 +69,6 @@ class PickScreen(ModalScreen[ScreenResultType], Paced[ScreenResultType]):
     def listed(self) -> LineList:
         """The list."""
         return self.query_one(LineList)
-
-    @property
-    def text_width(self) -> int:
-        """Cells of a line of the dialog."""
-        return text_width(self.app.size.width)
 
     def say(self, words: str, style: str = "$quiet", glyph: str = "") -> None:
         """A sentence below the list; outside text in it is made harmless here."""
@@ -151,7 +143,3 @@ class PickScreen(ModalScreen[ScreenResultType], Paced[ScreenResultType]):
 
     async def action_complete(self) -> None:
         """Nothing to complete."""
-
-    def action_leave(self) -> None:
-        """None of them."""
-        self.dismiss(None)

@@ -2,66 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from textual import on
-from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
-from textual.widgets import Button, Static
+from textual.widget import Widget
+from textual.widgets import Static
 
 from console.records import Draft, target_words
 from console.safe_text import safe
 from console.ui import text
+from console.ui.dialogs.dialog import NO, ButtonDialog
 from console.ui.dialogs.target import FIT_SIGNS, Aim
-from console.ui.dialogs.width import text_width
-from console.ui.throttled_screen import Paced
 from console.ui.widgets.keyvalue import pairs, paragraph
 
 USE, WRITE = "use", "write"
 _LABEL = 9
 
 
-class UseDataScreen(ModalScreen[str | None], Paced[str | None]):
+class UseDataScreen(ButtonDialog[str | None]):
     """Answers `use` or `write`, which is use and write; None for back."""
 
     BINDINGS = [
-        Binding("escape,n,q,ctrl+c", "answer('')", show=False),
         Binding("y", f"answer('{USE}')", show=False),
         Binding("w", f"answer('{WRITE}')", show=False),
-        Binding("left,h", "app.focus_previous", show=False),
-        Binding("right,l", "app.focus_next", show=False),
     ]
     AUTO_FOCUS = f"#{USE}"
+    SHAPE = "wide"
 
     def __init__(self, path: str, data: str, aim: Aim, draft: Draft) -> None:
-        super().__init__()
-        self._path = path
+        answers = {NO: "Back", USE: "Use it"} | ({} if draft.refusal else {WRITE: "Use it, write the recipe"})
+        super().__init__(f"Drive {safe(path, 80)} with this data?", answers)
         self._data = data
         self._aim = aim
         self._draft = draft
 
-    @property
-    def _writes(self) -> bool:
-        return not self._draft.refusal
-
-    def compose(self) -> ComposeResult:
-        """What was chosen, the lines of the recipe, and the answers."""
-        with Vertical(classes="dialog wide"):
-            yield Static(Content(f"Drive {safe(self._path, 80)} with this data?"), classes="question")
-            yield Static(id="told")
-            with Horizontal(classes="answers"):
-                yield Button(Content("Back"), id="back", classes="answer")
-                yield Button(Content("Use it"), id=USE, classes="answer")
-                if self._writes:
-                    yield Button(Content("Use it, write the recipe"), id=WRITE, classes="answer")
+    def told(self) -> Iterable[Widget]:
+        """The choice, and the lines of the recipe."""
+        yield Static(id="told")
 
     def on_mount(self) -> None:
         """Put the text in, for this width."""
-        width = text_width(self.app.size.width)
-        self.query_one("#told", Static).update(Content("\n").join(self._lines(width)))
+        self.query_one("#told", Static).update(Content("\n").join(self._lines(self.text_width)))
 
     def on_resize(self) -> None:
         """Wrap for another width."""
@@ -106,11 +88,7 @@ class UseDataScreen(ModalScreen[str | None], Paced[str | None]):
         glyph, style = FIT_SIGNS[fit.fits]
         return Content.assemble((f"{text.sign(glyph)} ", style), safe(fit.words, 400))
 
-    @on(Button.Pressed)
-    def _pressed(self, event: Button.Pressed) -> None:
-        self.action_answer("" if event.button.id == "back" else str(event.button.id))
-
     def action_answer(self, answer: str) -> None:
-        """Close with an answer; what cannot be written is not an answer."""
-        if answer != WRITE or self._writes:
-            self.dismiss(answer or None)
+        """Close with one of the answers that there are."""
+        if answer in self._answers:
+            self.dismiss(None if answer == NO else answer)

@@ -1,4 +1,4 @@
-"""What a model said of one row, in lines: the answer, whether it is right, and how sure it was."""
+"""The prediction for one row, in lines: the answer, whether it is right, and how sure it was."""
 
 from __future__ import annotations
 

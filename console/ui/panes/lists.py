@@ -1,4 +1,4 @@
-"""What failed with one model, and what stood in its place before: two lists."""
+"""Two lists about one model: its failures, and the versions that stood in its place before."""
 
 from __future__ import annotations
 
@@ -27,96 +27,93 @@ if TYPE_CHECKING:
     from console.engine.mirror import Mirror
 
 _PHASE = 12
-_LIST_CSS = """
-    & > #nothing { height: 1fr; content-align: center middle; color: $quiet; }
-    & > LineList { max-height: 40%; }
-    & > .detail-text { margin-top: 1; border-top: solid $line; &:focus { border-top: solid $accent; } }
-"""
 
 
-class ErrorsPane(Vertical):
-    """The failures of one artifact, newest first."""
+class ListPane(Vertical):
+    """A list with the account of the line under its cursor, or a sentence where there is nothing to list."""
 
-    DEFAULT_CSS = "ErrorsPane { height: 1fr;" + _LIST_CSS + "}"
+    DEFAULT_CSS = """
+    ListPane {
+        height: 1fr;
+        & > #nothing { height: 1fr; content-align: center middle; color: $quiet; }
+        & > LineList { max-height: 40%; }
+        & > .detail-text { margin-top: 1; border-top: solid $line; &:focus { border-top: solid $accent; } }
+    }
+    """
 
-    def __init__(self, mirror: Mirror, path: str) -> None:
-        super().__init__(id="errors")
-        self._mirror = mirror
+    def __init__(self, path: str, name: str, listed: LineList) -> None:
+        super().__init__(id=name)
         self._path = path
-        self._failures: tuple[Failure, ...] = ()
-        self._list = LineList()
-        self._detail = TextPane()
-        self._detail.add_class("detail-text")
-        self._nothing = Static("Nothing has failed with this model since the console was opened.", id="nothing")
-
-    def compose(self) -> ComposeResult:
-        """The list with the account of the one under its cursor, or that there is nothing to list."""
-        yield self._list
-        yield self._detail
-        yield self._nothing
-
-    @property
-    def columns(self) -> Sequence[ScrollView]:
-        """List and account."""
-        return (self._list, self._detail)
-
-    @property
-    def chosen(self) -> int | None:
-        """The failure under the cursor."""
-        return self._list.key if isinstance(self._list.key, int) else None
-
-    def revise(self, row: Row | None) -> None:
-        """Bring the list up to date."""
-        failures = [one for one in reversed(self._mirror.failures) if one.artifact == self._path]
-        self._failures = tuple(failures)
-        self._list.display = self._detail.display = bool(failures)
-        self._nothing.display = not failures
-        self._list.styles.height = max(1, len(failures))
-        phase = max((len(safe(one.phase, _PHASE)) for one in failures), default=0)
-        self._list.show([(one.id, failure_line(one, phase)) for one in failures])
-        self._explain()
-
-    @on(LineList.Moved)
-    def _explain(self) -> None:
-        found = next((one for one in self._failures if one.id == self._list.key), None)
-        self._detail.show(failure_lines(found) if found is not None else (), keep_place=True)
-
-
-class VersionsPane(Vertical):
-    """The retained contents of one artifact, newest first, and all about the one under the cursor."""
-
-    DEFAULT_CSS = "VersionsPane { height: 1fr; " + _LIST_CSS + "}"
-
-    def __init__(self, engine: EngineApi, path: str) -> None:
-        super().__init__(id="versions")
-        self._engine = engine
-        self._path = path
-        self._read_for: tuple[str | None, float] | None = None
-        self._list = VersionList()
+        self._listed = listed
         self._detail = TextPane()
         self._detail.add_class("detail-text")
         self._nothing = Static(id="nothing")
 
     def compose(self) -> ComposeResult:
-        """List and detail, or that there is none."""
-        yield self._list
+        """List and account, or the sentence."""
+        yield self._listed
         yield self._detail
         yield self._nothing
 
     @property
     def columns(self) -> Sequence[ScrollView]:
         """List and account."""
-        return (self._list, self._detail)
+        return (self._listed, self._detail)
+
+    def fit(self, count: int, nothing: str) -> None:
+        """Make room for so many lines, or say that there is nothing."""
+        self._listed.display = self._detail.display = bool(count)
+        self._listed.styles.height = max(1, count)
+        self._nothing.display = not count
+        self._nothing.update(Content(nothing))
+
+
+class ErrorsPane(ListPane):
+    """The failures of one artifact, newest first."""
+
+    def __init__(self, mirror: Mirror, path: str) -> None:
+        super().__init__(path, "errors", LineList())
+        self._mirror = mirror
+        self._failures: tuple[Failure, ...] = ()
+
+    @property
+    def chosen(self) -> int | None:
+        """The failure under the cursor."""
+        return self._listed.key if isinstance(self._listed.key, int) else None
+
+    def revise(self, row: Row | None) -> None:
+        """Bring the list up to date."""
+        failures = [one for one in reversed(self._mirror.failures) if one.artifact == self._path]
+        self._failures = tuple(failures)
+        self.fit(len(failures), "Nothing has failed with this model since the console was opened.")
+        phase = max((len(safe(one.phase, _PHASE)) for one in failures), default=0)
+        self._listed.show([(one.id, failure_line(one, phase)) for one in failures])
+        self._explain()
+
+    @on(LineList.Moved)
+    def _explain(self) -> None:
+        found = next((one for one in self._failures if one.id == self._listed.key), None)
+        self._detail.show(failure_lines(found) if found is not None else (), keep_place=True)
+
+
+class VersionsPane(ListPane):
+    """The retained contents of one artifact, newest first."""
+
+    def __init__(self, engine: EngineApi, path: str) -> None:
+        self._versions = VersionList()
+        super().__init__(path, "versions", self._versions)
+        self._engine = engine
+        self._read_for: tuple[str | None, float] | None = None
 
     @property
     def chosen(self) -> Version | None:
         """The version under the cursor."""
-        return self._list.version
+        return self._versions.version
 
     @property
     def moments(self) -> tuple[float, ...]:
         """When each was put in place."""
-        return tuple(one.when for one in self._list.versions)
+        return tuple(one.when for one in self._versions.versions)
 
     def revise(self, row: Row | None) -> None:
         """Read the history again when the file is another one."""
@@ -124,13 +121,13 @@ class VersionsPane(Vertical):
         if now is not None and now != self._read_for:
             self._read_for = now
             self.run_worker(self._read(), exclusive=True)
-        elif self._list.versions:
-            self._list.show_versions(self._list.versions)
+        elif self._versions.versions:
+            self._versions.show_versions(self._versions.versions)
             self._explain()
 
     @on(LineList.Moved)
     def _explain(self) -> None:
-        version = self._list.version
+        version = self._versions.version
         self._detail.show(version_lines(version) if version is not None else ())
 
     async def _read(self) -> None:
@@ -140,11 +137,8 @@ class VersionsPane(Vertical):
             versions = await self._engine.updates.history(self._path)
         except ConsoleError as error:
             words = safe(error.message)
-        self._list.display = self._detail.display = bool(versions)
-        self._nothing.display = not versions
-        self._nothing.update(Content(words))
-        self._list.styles.height = max(1, len(versions))
-        self._list.show_versions(versions)
+        self.fit(len(versions), words)
+        self._versions.show_versions(versions)
         self._explain()
 
 

@@ -177,7 +177,7 @@ def probe_lines(probe: ProbeState | None, row: Row | None, charts: ChartsPanel, 
     ]
     order = [sight, *figures] if charts.paused else [*figures, sight]
     file = file_words(probe.data, width) if probe.data is not None else safe(os.path.basename(plan.data), 40)
-    return line, _fitting(order, width - 2), Content.styled(file, "$quiet")
+    return line, _most_of(list(enumerate(order)), width - 2), Content.styled(file, "$quiet")
 
 
 def _probe_sign(probe: ProbeState) -> tuple[str, str]:
@@ -219,14 +219,6 @@ def _most_of(parts: list[tuple[int, Content]], width: int) -> Content:
     while len(parts) > 1 and dot.join([part for _rank, part in parts]).cell_length > width:
         parts.remove(max(parts, key=lambda one: one[0]))
     return dot.join([part for _rank, part in parts])
-
-
-def _fitting(parts: list[Content], width: int) -> Content:
-    """As many of the parts as fit side by side, the first ones before the others."""
-    dot = Content.styled(text.sign(" · "), "$quiet")
-    while len(parts) > 1 and dot.join(parts).cell_length > width:
-        parts = parts[:-1]
-    return dot.join(parts)
 
 
 def _quantiles(name: str, measured: Quantiles | None) -> str:

@@ -19,7 +19,7 @@ from console.ui.keys import key_for
 from console.ui.rows import Row
 from console.ui.running import screen_of
 from console.ui.saving import keep
-from console.ui.widgets.filter_bar import FilterBar
+from console.ui.widgets.filter_bar import SearchBar
 from console.ui.widgets.log_pane import LogPane
 
 if TYPE_CHECKING:
@@ -50,14 +50,14 @@ class OutputPane(Vertical):
         self.log_pane = LogPane()
         self._nothing = Static(id="nothing")
         self._follows = Static(id="follows", markup=False)
-        self._bar = FilterBar("find in the output")
+        self.bar = SearchBar("find in the output", self.log_pane)
 
     def compose(self) -> ComposeResult:
         """The log, or that there is none yet."""
         yield self.log_pane
         yield self._nothing
         yield self._follows
-        yield self._bar
+        yield self.bar
 
     def on_mount(self) -> None:
         """Have the clock ready; it runs while something may come and somebody looks."""
@@ -123,16 +123,9 @@ class OutputPane(Vertical):
     def _followed(self) -> None:
         self.say()
 
-    def open_search(self) -> None:
-        """Type what to find."""
-        self._bar.open()
-
     def close_line(self) -> bool:
         """Put the search away; whether there was one."""
-        if not self._bar.has_class("open"):
-            return False
-        self._search_over(FilterBar.Closed("", False))
-        return True
+        return self.bar.drop()
 
     def can(self, action: str) -> bool | None:
         """Whether an action about the text makes sense now; None where it is none."""
@@ -150,23 +143,6 @@ class OutputPane(Vertical):
         plain = pane.plain + "\n"
         stem = f"{pane.last}-{self._path}"
         keep(screen_of(self).app, "output", lambda: state_dir() / "output", stem, lambda: {".txt": plain})
-
-    def go(self, step: int) -> None:
-        """The next match, or the one before."""
-        self._bar.note(self.log_pane.go(step))
-
-    @on(FilterBar.Changed)
-    def _typed(self, message: FilterBar.Changed) -> None:
-        self.log_pane.search(message.pattern)
-        self._bar.note(self.log_pane.where)
-
-    @on(FilterBar.Closed)
-    def _search_over(self, message: FilterBar.Closed) -> None:
-        if not message.kept:
-            self.log_pane.search("")
-            self._bar.close()
-        self._bar.set_class(message.kept, "open")
-        self.log_pane.focus()
 
 
 def _nothing_words(row: Row | None) -> Content:

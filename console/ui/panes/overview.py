@@ -1,4 +1,4 @@
-"""What the file holds, the verdict on it, and the worker that holds it."""
+"""The overview tab: the contents of the file, the verdict on it, and its worker."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from console.records import Explanation, ModelData, RecipeFacts, Report, Verdict
 from console.safe_text import safe
 from console.ui import states, text
 from console.ui.installed import installed
+from console.ui.key_words import key_words
 from console.ui.keys import key_for
 from console.ui.panes.failed import failed_lines
 from console.ui.panes.recent_events import lately_lines
@@ -254,22 +255,11 @@ def _libraries(report: Report | None, width: int) -> list[Content]:
 def _worker(row: Row, width: int) -> list[Content]:
     worker = row.worker
     if worker is None:
-        return [
-            Content.assemble(("not loaded; ", "$quiet"), (key_for("load"), "bold $accent"), (" loads it", "$quiet"))
-        ]
+        return [key_words("not loaded; {load} loads it")]
     memory = worker.memory
-    held = (
-        text.joined(
-            [
-                f"rss {text.size(memory.rss)}",
-                f"pss {text.size(memory.pss)}" if memory.pss is not None else "",
-                f"own {text.size(memory.private)}" if memory.private is not None else "",
-                f"peak {text.size(memory.peak)}" if memory.peak is not None else "",
-            ]
-        )
-        if memory is not None
-        else ""
-    )
+    sizes = (memory.rss, memory.pss, memory.private, memory.peak) if memory is not None else ()
+    named = zip(("rss", "pss", "own", "peak"), sizes, strict=False)
+    held = text.joined([f"{name} {text.size(size)}" for name, size in named if size is not None])
     rows = [
         ("state", _state(row, worker)),
         ("process", _processes(worker)),

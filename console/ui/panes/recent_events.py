@@ -1,4 +1,4 @@
-"""What was measured of one artifact last, and what happened to it: the quiet end of its overview."""
+"""The last measurements and events of one artifact: the quiet end of its overview."""
 
 from __future__ import annotations
 

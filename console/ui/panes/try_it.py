@@ -18,6 +18,7 @@ from console.errors import ConsoleError
 from console.records import DataFile, Json, ModelData, Prediction, WorkerState
 from console.safe_text import safe
 from console.ui import text
+from console.ui.key_words import key_words
 from console.ui.keys import key_for
 from console.ui.panes.answer import answer_lines
 from console.ui.panes.refused import refused_lines
@@ -256,20 +257,15 @@ class TryPane(Vertical):
     def _waiting(self) -> Content:
         row = self._row
         if row is not None and row.is_refused:
-            return Content.assemble(
-                (str(row.status), text.role_style(row.status.role)),
-                (": it is not loaded, ", "$quiet"),
-                (key_for("trust"), "bold $accent"),
-                (" says why", "$quiet"),
-            )
+            status = Content.styled(str(row.status), text.role_style(row.status.role))
+            return status + key_words(": it is not loaded, {trust} says why")
         if row is None or row.worker is None or row.worker.state in (WorkerState.ENDED, WorkerState.ERROR):
-            rest = " loads the model; then a row of its data stands here, and beside it what the model says"
-            return Content.assemble((key_for("load"), "bold $accent"), (rest, "$quiet"))
+            rest = "loads the model; then a row of its data stands here, and beside it what the model says"
+            return key_words(f"{{load}} {rest}")
         if self._lacking is not None:
             why = f"{safe(self._lacking.why, 200)}. " if self._lacking.why else "Nothing names data for this model. "
-            key, kinds = (key_for("data"), "bold $accent"), (" types a row", "$quiet")
-            chooses = (" chooses a file whose rows are tried here, ", "$quiet")
-            return Content.assemble((why, "$quiet"), key, chooses, (key_for("edit-row"), "bold $accent"), kinds)
+            keys = key_words("{data} chooses a file whose rows are tried here, {edit-row} types a row")
+            return Content.styled(why, "$quiet") + keys
         return Content.styled(text.sign("asking the model …"), "$quiet")
 
     def _picture(self, inputs: dict[str, Json], width: int) -> list[Content]:

@@ -1,4 +1,4 @@
-"""What every full screen has: a status line, a footer, and the actions of the one table."""
+"""The base of every full screen: a status line, a footer, and the actions of the one table."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class ConsoleScreen(Paced[None]):
     @property
     def crumbs(self) -> Sequence[str]:
         """Where the operator is, after the store's name."""
-        return ()
+        return (self.PLACE,)
 
     def compose(self) -> ComposeResult:
         """The frame around a screen's own content."""
@@ -225,6 +225,24 @@ class ConsoleScreen(Paced[None]):
     def do_quit(self) -> None:
         """Leave."""
         self.app.leave()
+
+
+class PathScreen(ConsoleScreen):
+    """A screen about the artifact of one path, and one side of it."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self._path = path
+
+    @property
+    def subject(self) -> str:
+        """The artifact."""
+        return self._path
+
+    @property
+    def crumbs(self) -> Sequence[str]:
+        """The artifact, and the side of it."""
+        return (self._path, self.PLACE)
 
 
 class ArtifactScreen(ConsoleScreen):

@@ -1,8 +1,8 @@
-"""What is shown while the store is being opened, or when it could not be."""
+"""The screen while the store is being opened, or when it could not be."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from textual.content import Content
@@ -25,6 +25,11 @@ class BootScreen(ConsoleScreen):
     PLACE = "boot"
     BINDINGS = bindings_at(EVERYWHERE)
     FOOTER = ("quit",)
+
+    @property
+    def crumbs(self) -> Sequence[str]:
+        """None: everything else lies on top of this screen."""
+        return ()
 
     def content(self) -> Iterable[Widget]:
         """One sentence in the middle."""

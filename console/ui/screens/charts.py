@@ -11,7 +11,8 @@ from textual.widgets import Static
 
 from console.records import Event, WorkerState
 from console.ui import text
-from console.ui.keys import EVERYWHERE, bindings_at, key_for
+from console.ui.key_words import key_words
+from console.ui.keys import EVERYWHERE, bindings_at
 from console.ui.rows import Row
 from console.ui.screens.base import ArtifactScreen
 from console.ui.widgets.charts_grid import ChartsGrid
@@ -23,11 +24,10 @@ def _nothing() -> Content:
     """The way to a first chart."""
     return Content.assemble(
         ("nothing is loaded\n\n", "bold"),
-        ("each loaded model has a small chart here; in the table ", "$quiet"),
-        (key_for("load"), "bold $accent"),
-        (" loads one,\n", "$quiet"),
-        (key_for("probe"), "bold $accent"),
-        (" loads it and drives it with its data", "$quiet"),
+        key_words(
+            "each loaded model has a small chart here; in the table {load} loads one,\n"
+            "{probe} loads it and drives it with its data"
+        ),
     )
 
 
@@ -46,11 +46,6 @@ class ChartsScreen(ArtifactScreen):
         self._grid = ChartsGrid()
         self._sight = Static(id="sight")
         self._said: Content | None = None
-
-    @property
-    def crumbs(self) -> Sequence[str]:
-        """Where one is."""
-        return ("charts",)
 
     @property
     def subject(self) -> str | None:
@@ -209,4 +204,4 @@ class ChartsScreen(ArtifactScreen):
 _AMONG = (
     "open", "down", "up", "left", "right", "page-down", "page-up", "top", "bottom", "pause", "zoom-in", "zoom-out",
 )  # fmt: skip
-"""What is about the charts themselves."""
+"""Actions on the charts themselves."""

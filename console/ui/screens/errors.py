@@ -1,4 +1,4 @@
-"""What failed: a list of failures, and the whole account of one; both stay after the worker is gone."""
+"""The failures: a list, and the whole account of one; both stay after the worker is gone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from console.ui import text
 from console.ui.keys import EVERYWHERE, bindings_at, key_for
 from console.ui.saving import keep
 from console.ui.screens.columned import ALONE, Columned
-from console.ui.widgets.filter_bar import FilterBar
+from console.ui.widgets.filter_bar import SearchBar
 from console.ui.widgets.line_list import LineList
 from console.ui.widgets.text_pane import TextPane
 from console.ui.widgets.traceback import failure_lines, failure_titles
@@ -44,11 +44,6 @@ class ErrorsScreen(Columned):
         self._wanted = failure
 
     @property
-    def crumbs(self) -> Sequence[str]:
-        """Where one is."""
-        return ("errors",)
-
-    @property
     def subject(self) -> str | None:
         """The artifact of the failure that is shown."""
         failure = self._shown()
@@ -65,12 +60,13 @@ class ErrorsScreen(Columned):
 
     def content(self) -> Iterable[Widget]:
         """The list, and the text of the one under its cursor."""
+        account = TextPane(id="account")
         yield Container(
             Container(LineList(id="failures"), id="failures-frame", classes="frame"),
-            Container(TextPane(id="account"), id="account-frame", classes="frame"),
+            Container(account, id="account-frame", classes="frame"),
             id="accounts",
         )
-        yield FilterBar("find in this account")
+        yield SearchBar("find in this account", account)
 
     def on_mount(self) -> None:
         """Open the failure that was asked for."""
@@ -119,7 +115,7 @@ class ErrorsScreen(Columned):
             return ALONE
         if not self.mirror.failures:
             return "nothing has failed"
-        return "nothing was found" if self.query_one(FilterBar).pattern else f"search first, with {key_for('search')}"
+        return "nothing was found" if self.query_one(SearchBar).pattern else f"search first, with {key_for('search')}"
 
     def _shown(self) -> Failure | None:
         if not self.is_built:
@@ -142,47 +138,30 @@ class ErrorsScreen(Columned):
     def _moved(self) -> None:
         self._open()
 
-    @on(FilterBar.Changed)
-    def _search_typed(self, message: FilterBar.Changed) -> None:
-        pane = self.query_one(TextPane)
-        pane.search(message.pattern)
-        self.query_one(FilterBar).note(pane.where)
-
-    @on(FilterBar.Closed)
-    def _search_closed(self, message: FilterBar.Closed) -> None:
-        pane, bar = self.query_one(TextPane), self.query_one(FilterBar)
-        if not message.kept:
-            pane.search("")
-            bar.close()
-        bar.set_class(message.kept, "open")
-        pane.focus()
-        self.refresh_frame()
-
     def do_open(self) -> None:
         """Read: the keys move the text."""
         self.query_one(TextPane).focus()
 
     def do_back(self) -> None:
         """From a search to the text, from the text to the list, from the list to the screen before."""
-        bar = self.query_one(FilterBar)
-        if bar.has_class("open"):
-            self._search_closed(FilterBar.Closed("", False))
-        elif self.query_one(TextPane).has_focus and len(self.mirror.failures) > 1:
+        if self.query_one(SearchBar).drop():
+            return
+        if self.query_one(TextPane).has_focus and len(self.mirror.failures) > 1:
             self.query_one(LineList).focus()
         else:
             super().do_back()
 
     def do_search(self) -> None:
         """Type what to find."""
-        self.query_one(FilterBar).open()
+        self.query_one(SearchBar).open()
 
     def do_next_match(self) -> None:
         """On."""
-        self.query_one(FilterBar).note(self.query_one(TextPane).go(1))
+        self.query_one(SearchBar).go(1)
 
     def do_previous_match(self) -> None:
         """And back."""
-        self.query_one(FilterBar).note(self.query_one(TextPane).go(-1))
+        self.query_one(SearchBar).go(-1)
 
     def do_next_failure(self) -> None:
         """The one below in the list."""

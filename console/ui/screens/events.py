@@ -1,4 +1,4 @@
-"""What happened in the store and who did it, newest first."""
+"""The events of the store and who caused them, newest first."""
 
 from __future__ import annotations
 
@@ -24,11 +24,6 @@ class EventsScreen(ConsoleScreen):
     BINDINGS = bindings_at("events", EVERYWHERE)
     AUTO_FOCUS = "LineList"
     FOOTER = ("open", "errors", "copy", "back")
-
-    @property
-    def crumbs(self) -> Sequence[str]:
-        """Where one is."""
-        return ("events",)
 
     @property
     def subject(self) -> str | None:

@@ -21,7 +21,7 @@ from console.ui.themes import THEMES
 from console.ui.widgets.line_list import Item
 
 Key = tuple[str, ...]
-"""What a line of the list does: ("action", id), ("of", id, path), ("model", path), ("theme", name),
+"""The meaning of a line of the list: ("action", id), ("of", id, path), ("model", path), ("theme", name),
 ("filter", pattern), ("setting", word, what follows), or ("word", word), which waits for what follows."""
 
 _MOST = 200

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from textual import on
 from textual.containers import Container
 from textual.content import Content
 from textual.widget import Widget
 
 from console.ui.keys import ACTIONS, EVERYWHERE, GROUPS, Action, bindings_at, key_for, shown_keys
 from console.ui.screens.base import ConsoleScreen
-from console.ui.widgets.filter_bar import FilterBar
+from console.ui.widgets.filter_bar import SearchBar
 from console.ui.widgets.text_pane import TextPane
 
 _TWO_COLUMNS = 130
@@ -39,7 +38,7 @@ class HelpScreen(ConsoleScreen):
         if self.is_built:
             self._head()
             self._fill(self.app.size.width)
-            pane, bar = self.query_one(TextPane), self.query_one(FilterBar)
+            pane, bar = self.query_one(TextPane), self.query_one(SearchBar)
             if bar.pattern:
                 pane.search("")
             bar.close()
@@ -53,8 +52,9 @@ class HelpScreen(ConsoleScreen):
 
     def content(self) -> Iterable[Widget]:
         """The text."""
-        yield Container(TextPane(), id="help-frame", classes="frame")
-        yield FilterBar("find a key or a word")
+        pane = TextPane()
+        yield Container(pane, id="help-frame", classes="frame")
+        yield SearchBar("find a key or a word", pane, stays=False)
 
     def on_mount(self) -> None:
         """There from the first picture on."""
@@ -89,7 +89,7 @@ class HelpScreen(ConsoleScreen):
 
     def do_search(self) -> None:
         """Type what to find."""
-        self.query_one(FilterBar).open()
+        self.query_one(SearchBar).open()
 
     def do_next_match(self) -> None:
         """On."""
@@ -98,19 +98,6 @@ class HelpScreen(ConsoleScreen):
     def do_previous_match(self) -> None:
         """And back."""
         self.query_one(TextPane).go(-1)
-
-    @on(FilterBar.Changed)
-    def _typed(self, message: FilterBar.Changed) -> None:
-        pane = self.query_one(TextPane)
-        pane.search(message.pattern)
-        self.query_one(FilterBar).note(pane.where)
-
-    @on(FilterBar.Closed)
-    def _search_over(self, message: FilterBar.Closed) -> None:
-        if not message.kept:
-            self.query_one(TextPane).search("")
-        self.query_one(FilterBar).close()
-        self.query_one(TextPane).focus()
 
 
 def key_lines(place: str, width: int) -> list[Content]:

@@ -15,6 +15,7 @@ from console.records import Event
 from console.safe_text import safe
 from console.ui import text
 from console.ui.keys import EVERYWHERE, bindings_at
+from console.ui.screens.base import PathScreen
 from console.ui.screens.columned import ALONE, Columned
 from console.ui.widgets.text_pane import TextPane
 from console.ui.widgets.versions import VersionList, version_lines
@@ -22,27 +23,13 @@ from console.ui.widgets.versions import VersionList, version_lines
 _KINDS = ("update.promoted", "history.rolled-back", "artifact.changed")
 
 
-class HistoryScreen(Columned):
+class HistoryScreen(PathScreen, Columned):
     """Newest first, the one in place marked; the panel below says all about the one under the cursor."""
 
     PLACE = "history"
     BINDINGS = bindings_at("history", EVERYWHERE)
     AUTO_FOCUS = "VersionList"
     FOOTER = ("rollback", "copy", "events", "back")
-
-    def __init__(self, path: str) -> None:
-        super().__init__()
-        self._path = path
-
-    @property
-    def crumbs(self) -> Sequence[str]:
-        """Where one is."""
-        return (self._path, "history")
-
-    @property
-    def subject(self) -> str | None:
-        """The artifact."""
-        return self._path
 
     @property
     def columns(self) -> Sequence[ScrollView]:

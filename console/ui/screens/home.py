@@ -16,6 +16,7 @@ from console.errors import ConsoleError
 from console.records import Artifact, Event, FileIdentity
 from console.safe_text import safe
 from console.ui import installed, text
+from console.ui.key_words import key_words
 from console.ui.keys import EVERYWHERE, bindings_at, key_for
 from console.ui.rows import SORTS, Filter
 from console.ui.screens.marking import MarkingScreen
@@ -28,7 +29,7 @@ _FLASHING = ("worker.ready", "update.promoted", "history.rolled-back", "artifact
 _REST_SECONDS = 0.15
 """Whoever moves on within this time only passed by."""
 _LATER_SECONDS = 0.5
-"""What is of no use in the first moment waits so long."""
+"""The delay of work that is of no use in the first moment."""
 _NEEDS_PERSON = 3
 """Rows up to this rank of status need a person: failing, error, changed, skipped, blocked or damaged."""
 
@@ -44,6 +45,11 @@ class HomeScreen(MarkingScreen):
         super().__init__()
         self._said_of_filter = Content("")
         self._asked: tuple[str, FileIdentity | None] | None = None
+
+    @property
+    def crumbs(self) -> Sequence[str]:
+        """None: everything else lies on top of this screen."""
+        return ()
 
     def content(self) -> Iterable[Widget]:
         """The table in its frame, what stands there when it is empty, and the preview."""
@@ -300,9 +306,7 @@ def empty_words(root: object, offline: str | None, scanning: bool, filtered: boo
             ("\n\nLoaded models go on answering. The console looks again by itself.", "$quiet"),
         )
     if filtered:
-        return Content.assemble(
-            "nothing matches\n\n", (key_for("back"), "bold $accent"), (" drops the filter", "$quiet")
-        )
+        return Content("nothing matches\n\n") + key_words("{back} drops the filter")
     if scanning:
         return Content.assemble(("looking through ", "$quiet"), safe(root))
     return Content.assemble(

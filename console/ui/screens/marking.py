@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from console.ui.screens.base import ArtifactScreen
 
 OVER_MARKED = ("load", "unload", "probe", "inspect", "seal")
-"""What acts on all marked rows while any are marked, else on the subject."""
+"""Actions on all marked rows while any are marked, else on the subject."""
 
 
 class MarkingScreen(ArtifactScreen):

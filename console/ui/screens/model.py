@@ -13,7 +13,7 @@ from console.errors import ConsoleError
 from console.records import Event, Verdict
 from console.ui.exports import export_data
 from console.ui.keys import BY_ID, EVERYWHERE, bindings_at
-from console.ui.panes.lists import ErrorsPane, VersionsPane
+from console.ui.panes.lists import ErrorsPane, ListPane, VersionsPane
 from console.ui.panes.live import LivePane, stepped_batch, stepped_rate
 from console.ui.panes.output import OutputPane
 from console.ui.panes.overview import OverviewPane
@@ -102,7 +102,7 @@ class ModelScreen(ArtifactScreen, Columned):
     def columns(self) -> Sequence[ScrollView]:
         """The parts of the open tab that scroll."""
         pane = self._panes.get(self._tab)
-        return pane.columns if isinstance(pane, OverviewPane | ErrorsPane | VersionsPane) else ()
+        return pane.columns if isinstance(pane, OverviewPane | ListPane) else ()
 
     def content(self) -> Iterable[Widget]:
         """What stands between status line and footer."""
@@ -347,17 +347,17 @@ class ModelScreen(ArtifactScreen, Columned):
     def do_search(self) -> None:
         """Find something in the output."""
         if (pane := self._output) is not None:
-            pane.open_search()
+            pane.bar.open()
 
     def do_next_match(self) -> None:
         """On."""
         if (pane := self._output) is not None:
-            pane.go(1)
+            pane.bar.go(1)
 
     def do_previous_match(self) -> None:
         """And back."""
         if (pane := self._output) is not None:
-            pane.go(-1)
+            pane.bar.go(-1)
 
     def do_save_output(self) -> None:
         """The output to a file of its own."""

@@ -40,7 +40,7 @@ _NAME = 15
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What holds one worker, and what was tried in it."""
+    """The sandbox layers of one worker, and its self-test."""
 
     layers: Mapping[str, Layer]
     selftest: Mapping[str, Layer]
@@ -59,11 +59,6 @@ class SandboxScreen(ConsoleScreen):
         self._path = path
         self._tried: Tried | str | None = None
         self._steps: tuple[Mapping[str, Layer], dict[str, str]] = {}, {}
-
-    @property
-    def crumbs(self) -> Sequence[str]:
-        """Where one is."""
-        return ("sandbox",)
 
     def content(self) -> Iterable[Widget]:
         """The text."""

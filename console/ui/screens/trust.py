@@ -13,12 +13,12 @@ from console.records import Event
 from console.safe_text import safe
 from console.ui import states, text
 from console.ui.keys import EVERYWHERE, bindings_at
-from console.ui.screens.base import ConsoleScreen
+from console.ui.screens.base import PathScreen
 from console.ui.widgets.explained import full_lines
 from console.ui.widgets.text_pane import TextPane
 
 
-class TrustScreen(ConsoleScreen):
+class TrustScreen(PathScreen):
     """The explanation in full; an earlier version in the history is read for it."""
 
     PLACE = "trust"
@@ -27,19 +27,8 @@ class TrustScreen(ConsoleScreen):
     FOOTER = ("copy", "events", "back")
 
     def __init__(self, path: str) -> None:
-        super().__init__()
-        self._path = path
+        super().__init__(path)
         self._unread = ""
-
-    @property
-    def crumbs(self) -> Sequence[str]:
-        """Where one is."""
-        return (self._path, "trust")
-
-    @property
-    def subject(self) -> str | None:
-        """The artifact."""
-        return self._path
 
     def content(self) -> Iterable[Widget]:
         """The text."""

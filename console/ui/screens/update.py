@@ -21,7 +21,7 @@ from console.ui import text
 from console.ui.data_files import DataFiles
 from console.ui.dialogs.confirm import ConfirmScreen
 from console.ui.keys import EVERYWHERE, bindings_at, key_for
-from console.ui.screens.base import ConsoleScreen
+from console.ui.screens.base import PathScreen
 from console.ui.widgets.comparison import comparison_lines
 from console.ui.widgets.differences import difference_lines
 from console.ui.widgets.line_input import LineInput
@@ -37,10 +37,10 @@ _FOOTERS = {
 _BESIDE_DIFFERENCES, _MOST_DIFFERENCES = 22, 12
 """Lines of the screen for all but the columns that do not fit, and how many of these are named; errors has all."""
 _WHERE = "Type the path of the training data below, or write [data] train = … into the recipe."
-"""What this screen says where a command would name its options."""
+"""The hint of this screen where a command would name its options."""
 
 
-class UpdateScreen(ConsoleScreen):
+class UpdateScreen(PathScreen):
     """One of three panels shows, as the engine has it: the plan, the progress, or the comparison."""
 
     PLACE = "update"
@@ -48,20 +48,9 @@ class UpdateScreen(ConsoleScreen):
     AUTO_FOCUS = ""
 
     def __init__(self, path: str) -> None:
-        super().__init__()
-        self._path = path
+        super().__init__(path)
         self._plan: UpdatePlan | None = None
         self._ticking: Timer | None = None
-
-    @property
-    def crumbs(self) -> Sequence[str]:
-        """Where one is."""
-        return (self._path, "update")
-
-    @property
-    def subject(self) -> str | None:
-        """The artifact."""
-        return self._path
 
     def content(self) -> Iterable[Widget]:
         """The three panels in one frame."""

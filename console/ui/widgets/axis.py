@@ -13,7 +13,7 @@ _AIR = 1.04
 
 
 class Unit(Enum):
-    """What a value is: (suffix, how many of the base unit) from fine to coarse."""
+    """The unit of a value: (suffix, how many of the base unit) from fine to coarse."""
 
     DURATION = (("µs", 1e-3), ("ms", 1.0), ("s", 1e3), ("min", 6e4))
     BYTES = (("KB", 2.0**10), ("MB", 2.0**20), ("GB", 2.0**30), ("TB", 2.0**40))

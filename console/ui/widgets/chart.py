@@ -18,7 +18,7 @@ from console.engine.series import Measurements
 from console.ui.text import sign
 from console.ui.widgets.chart_styles import INK_CLASSES, INK_CSS, Inked, refresh_changed
 from console.ui.widgets.live_column import LiveColumn
-from console.ui.widgets.plot import Cell, Ink
+from console.ui.widgets.plot import Ink, inked_runs
 from console.ui.widgets.window import ChartSpec, Window
 
 GUTTER = 6
@@ -96,23 +96,13 @@ class ChartBody(Inked):
         for number, row in enumerate(window.body()):
             label = labels.get(number)
             gutter = f"{label or '':>{GUTTER - 1}}{bar if label is None else tick}"
-            lines.append(Strip([Segment(gutter, axis), *self._inked(row)], GUTTER + window.columns))
+            drawn = (Segment(words, self.ink(ink)) for words, ink in inked_runs(row))
+            lines.append(Strip([Segment(gutter, axis), *drawn], GUTTER + window.columns))
         times = window.time_labels()
         word = self.now_word if window.columns > len(self.now_word) else ""
         times = times[: window.columns - len(word)] + word
         lines.append(Strip([Segment(" " * GUTTER, base), Segment(times, axis)], GUTTER + window.columns))
         return lines
-
-    def _inked(self, row: list[Cell]) -> list[Segment]:
-        """The cells in as few segments as can be: a blank has no ink and joins what stands before it."""
-        segments, text, now = [], "", Ink.NONE
-        for char, ink in row:
-            if ink not in (now, Ink.NONE) and text.strip(" "):
-                segments.append(Segment(text, self.ink(now)))
-                text = ""
-            now = now if ink is Ink.NONE else ink
-            text += char
-        return [*segments, Segment(text, self.ink(now))]
 
     def _vacant(self) -> list[Strip]:
         width, height = self.size

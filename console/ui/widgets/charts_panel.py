@@ -9,6 +9,7 @@ from textual.containers import Grid
 from textual.timer import Timer
 
 from console.engine.series import Measurements
+from console.records.metrics import TABLE
 from console.ui.terminal import Pace
 from console.ui.text import is_ascii
 from console.ui.widgets.axis import Unit
@@ -38,23 +39,26 @@ THROUGHPUT = ChartSpec(
     value="calls",
     details=(("rows", "rows"), ("err", "errors")),
 )
-MEMORY = ChartSpec(
-    id="memory",
-    title="memory",
-    unit=Unit.BYTES,
-    traces=(Trace("area", "pss", Ink.FILL), Trace("line", "rss", Ink.LINE)),
-    legend=(("rss", Ink.LINE), ("pss", Ink.FILL)),
-    value="rss",
-    details=(("pss", "pss"), ("own", "private")),
-)
-CPU = ChartSpec(
-    id="cpu",
-    title="cpu",
-    unit=Unit.PERCENT,
-    traces=(Trace("area", "cpu", Ink.FILL),),
-    legend=(("of one core", Ink.LINE),),
-    value="cpu",
-)
+
+
+def _of_readings(chart: str, unit: Unit) -> ChartSpec:
+    """The chart of the readings that name it: the first one is written large, the others beside it."""
+    first, *others = shown = [metric for metric in TABLE if metric.chart == chart]
+    areas = (Trace("area", metric.name, Ink.FILL) for metric in shown if metric.drawn == "area")
+    lines = (Trace("line", metric.name, Ink.LINE) for metric in shown if metric.drawn == "line")
+    return ChartSpec(
+        id=chart,
+        title=chart,
+        unit=unit,
+        traces=(*areas, *lines),
+        legend=tuple((one.label, Ink.LINE if one is first else Ink.FILL) for one in shown if one.drawn),
+        value=first.name,
+        details=tuple((one.label, one.name) for one in others),
+    )
+
+
+MEMORY = _of_readings("memory", Unit.BYTES)
+CPU = _of_readings("cpu", Unit.PERCENT)
 SPECS = (LATENCY, THROUGHPUT, MEMORY, CPU)
 
 FRAME_S = 0.1

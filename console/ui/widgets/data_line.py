@@ -13,7 +13,7 @@ from console.ui import text
 
 _LONGEST_NAME = 40
 _OWN_WORDS = ("columns by", "ignored: ", "index left out: ", "an empty last column")
-"""What may follow a list of names."""
+"""Words that may follow a list of names."""
 
 
 def read_words(file: DataFile, width: int) -> str:

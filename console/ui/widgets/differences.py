@@ -27,7 +27,7 @@ def difference_lines(failure: Failure, width: int, most: int = 200) -> list[Cont
 
     def line(cells: tuple[str, str, str], styles: tuple[str, str, str]) -> Content:
         parts = (text.cut_middle(cells[0], name), text.cut(cells[1], expected), text.cut(cells[2], found))
-        padded = (_padded(parts[0], name + _GAP), _padded(parts[1], expected + _GAP), parts[2])
+        padded = (text.padded(parts[0], name + _GAP), text.padded(parts[1], expected + _GAP), parts[2])
         return Content.assemble(*zip(padded, styles, strict=True))
 
     head = line(("column", "expected", "found"), ("bold $quiet",) * 3)
@@ -39,7 +39,3 @@ def difference_lines(failure: Failure, width: int, most: int = 200) -> list[Cont
 def _cells(one: Difference) -> tuple[str, str, str]:
     column = safe(one.column, 200) if one.column else "columns in all"
     return column, safe(one.expected or "not wanted", 80), safe(one.found or "missing", 200)
-
-
-def _padded(words: str, width: int) -> str:
-    return words + " " * (width - cell_len(words))

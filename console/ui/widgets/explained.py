@@ -10,7 +10,7 @@ from console.records import Change, Claim, ContentDiff, Evidence, Explanation, V
 from console.records.words import change_words
 from console.safe_text import safe
 from console.ui import states, text
-from console.ui.keys import key_for
+from console.ui.key_words import key_words
 from console.ui.widgets.keyvalue import paragraph
 
 FEW = 3
@@ -33,11 +33,7 @@ def brief_lines(told: Explanation, width: int) -> list[Content]:
     hidden = len(told.points) - len(points)
     more = f"{hidden} more · " if hidden > 0 else ""
     if told.points or told.since is not None:
-        lines.append(
-            Content.assemble(
-                (text.sign(more), "$quiet"), (key_for("trust"), "bold $accent"), (" tells all of it", "$quiet")
-            )
-        )
+        lines.append(key_words(text.sign(more) + "{trust} tells all of it"))
     return lines
 
 

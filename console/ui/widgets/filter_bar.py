@@ -1,4 +1,4 @@
-"""The line on which a filter or a search is typed."""
+"""Lines to type on: a filter of a table, and a search in a text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
 
+from console.ui.running import screen_of
 from console.ui.widgets.line_input import LineInput
+from console.ui.widgets.lines_pane import LinesPane
 
 
 class FilterBar(Horizontal):
@@ -120,3 +122,40 @@ class FilterBar(Horizontal):
     def action_drop(self) -> None:
         """Done typing, the pattern goes."""
         self.post_message(self.Closed(self.pattern, False))
+
+
+class SearchBar(FilterBar):
+    """The line of a search in a text; while the search is kept it `stays`, and says which match is in sight."""
+
+    def __init__(self, placeholder: str, pane: LinesPane, *, stays: bool = True) -> None:
+        super().__init__(placeholder)
+        self._pane = pane
+        self._stays = stays
+
+    def go(self, step: int) -> None:
+        """The next match, or the one before."""
+        self.note(self._pane.go(step))
+
+    def drop(self) -> bool:
+        """Put the search away; whether there was one."""
+        was_open = self.has_class("open")
+        if was_open:
+            self._end(kept=False)
+        return was_open
+
+    @on(FilterBar.Changed)
+    def _search(self, message: FilterBar.Changed) -> None:
+        self._pane.search(message.pattern)
+        self.note(self._pane.where)
+
+    @on(FilterBar.Closed)
+    def _over(self, message: FilterBar.Closed) -> None:
+        self._end(kept=message.kept)
+
+    def _end(self, *, kept: bool) -> None:
+        if not kept:
+            self._pane.search("")
+        if not (kept and self._stays):
+            self.close()
+        self._pane.focus()
+        screen_of(self).refresh_frame()

@@ -13,4 +13,5 @@ class LineInput(Input):
 
     @property
     def _value(self) -> Text:
+        """The text to draw: textual has no public way to show a line otherwise than as its value."""
         return Text(safe_signs(self.value), no_wrap=True, overflow="ignore", end="")

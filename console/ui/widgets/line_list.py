@@ -16,7 +16,7 @@ from console.ui import text
 from console.ui.keys import bindings_at
 
 Item = tuple[Hashable, Content]
-"""What a line stands for, and what it says."""
+"""The key of a line, and its text."""
 
 _MARK = 2
 """Cells before each line, for the cursor."""

@@ -6,7 +6,7 @@ can be kept and never changes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal
@@ -119,6 +119,19 @@ def ascii_column(left: Sequence[Run], right: Sequence[Run], rows: int) -> list[C
         for row in range(rows - 1 - run.high // DOTS_HIGH, rows - run.low // DOTS_HIGH):
             inks[row] = max(inks[row], run.ink)
     return [(_PLAIN[ink], ink) for ink in inks]
+
+
+def inked_runs(cells: Iterable[Cell]) -> list[Cell]:
+    """The cells in as few pieces as can be: a blank has no ink and joins what stands before it."""
+    found: list[Cell] = []
+    text, now = "", Ink.NONE
+    for char, ink in cells:
+        if ink not in (now, Ink.NONE) and text.strip(" "):
+            found.append((text, now))
+            text = ""
+        now = now if ink is Ink.NONE else ink
+        text += char
+    return [*found, (text, now)]
 
 
 def _cell(mask: int, ink: Ink) -> Cell:

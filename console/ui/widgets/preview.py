@@ -14,7 +14,7 @@ from console.records import Explanation, Inspection, Report, Verdict, WorkerStat
 from console.records.words import news
 from console.safe_text import safe
 from console.ui import states, text
-from console.ui.keys import key_for
+from console.ui.key_words import key_words
 from console.ui.rows import Row
 from console.ui.widgets.spark import spark
 from console.ui.widgets.warned import warned_line
@@ -159,7 +159,7 @@ def _refused(mirror: Mirror, row: Row) -> list[Line]:
     if told is None:
         return [_said(verdict.glyph, verdict.role, verdict.word, row.artifact.why)]
     lines = [_said(verdict.glyph, verdict.role, verdict.word, told.headline)]
-    return [*lines, Content.assemble(_evidence(told), _keys("", ("trust", " tells all of it")))]
+    return [*lines, Content.assemble(_evidence(told), key_words("{trust} tells all of it"))]
 
 
 def _review(mirror: Mirror, row: Row) -> list[Line]:
@@ -168,7 +168,7 @@ def _review(mirror: Mirror, row: Row) -> list[Line]:
     evidence = _evidence(told) if told is not None else Content("")
     return [
         _said("?", "attention", "review", headline),
-        Content.assemble(evidence, _keys("", ("trust", " tells all of it, "), ("load", " loads it after a typed yes"))),
+        Content.assemble(evidence, key_words("{trust} tells all of it, {load} loads it after a typed yes")),
     ]
 
 
@@ -186,29 +186,22 @@ def _evidence(told: Explanation) -> Line:
     return Content.styled("".join(text.sign(f"{part} · ") for part in parts if part), "$quiet")
 
 
-def _keys(start: str, *pairs: tuple[str, str]) -> Line:
-    parts: list[tuple[str, str]] = [(start, "$quiet")]
-    for action, words in pairs:
-        parts += [(key_for(action), "bold $accent"), (words, "$quiet")]
-    return Content.assemble(*parts)
-
-
 def _dead(mirror: Mirror, row: Row) -> list[Line]:
     failure = mirror.last_failure(row.path)
     if failure is None:
-        return [_said("✖", "failure", "error", "the worker ended"), _again(row, ("reload", " to try again"))]
+        return [_said("✖", "failure", "error", "the worker ended"), _again(row, "press {reload} to try again")]
     cause = failure.exit or failure.message
     last = failure.hint or next((line for line in reversed(failure.stderr.splitlines()) if line.strip()), "")
     lines = [_said("✖", "failure", f"{failure.phase} failed", cause)]
     if last:
         lines.append(Content.styled(safe(last, 300), "$quiet"))
-    return [*lines, _again(row, ("errors", " for the whole account, "), ("reload", " to try again"))]
+    return [*lines, _again(row, "press {errors} for the whole account, {reload} to try again")]
 
 
-def _again(row: Row, *keys: tuple[str, str]) -> Line:
+def _again(row: Row, keys: str) -> Line:
     """When it is started again by itself, and the keys."""
     parts = [Content.styled(row.trouble, "$error")] if row.trouble else []
-    return Content.styled(text.sign(" · "), "$quiet").join([*parts, _keys("press ", *keys)])
+    return Content.styled(text.sign(" · "), "$quiet").join([*parts, key_words(keys)])
 
 
 def _living(mirror: Mirror, row: Row, width: int) -> list[Line]:
@@ -218,9 +211,8 @@ def _living(mirror: Mirror, row: Row, width: int) -> list[Line]:
         return [Content.assemble((f"{text.sign('◐')} loading", "bold $accent"), f"  {phase}")]
     lines = [_worker(worker), _measured(mirror, row, width)]
     if row.artifact.changed:
-        lines.append(
-            _keys("press ", ("reload", f" to load the file, which holds other bytes now{_news(mirror, row.path)}"))
-        )
+        changed = "press {reload} to load the file, which holds other bytes now"
+        lines.append(key_words(changed, _news(mirror, row.path)))
     elif worker.warnings and not row.trouble:
         lines.append(warned_line(worker.warnings))
     else:
@@ -255,7 +247,7 @@ def _measured(mirror: Mirror, row: Row, width: int) -> Line:
     room = max(6, min(28, (width - 70) // 2))
     recent = measured.recent() if measured is not None else None
     recent = recent or row.measured
-    parts: list[tuple[str, str]] = [("latency ", "$quiet")]
+    parts: list[tuple[str, str] | Content] = [("latency ", "$quiet")]
     if recent is not None:
         if measured is not None:
             parts.append((spark(measured.bins("worker.p99", 2 * room, SPARK_SECONDS)), "$primary"))
@@ -264,7 +256,7 @@ def _measured(mirror: Mirror, row: Row, width: int) -> Line:
     elif row.probe is not None and row.probe.running:
         parts.append(("nothing is answered" if row.probe.failing else "no answer yet", "$quiet"))
     else:
-        parts += [("press ", "$quiet"), (key_for("probe"), "bold $accent"), (" to drive it", "$quiet")]
+        parts.append(key_words("press {probe} to drive it"))
     if row.rss is not None:
         parts.append(("    memory ", "$quiet"))
         if measured is not None:
@@ -300,10 +292,7 @@ def _no_recipe() -> Line:
 def _resting(mirror: Mirror, report: Report | None, row: Row) -> list[Line]:
     failure = mirror.last_failure(row.path)
     if failure is not None:
-        return [
-            _last_error(mirror, row.path),
-            _keys("press ", ("errors", " for its account, "), ("load", " to load again")),
-        ]
+        return [_last_error(mirror, row.path), key_words("press {errors} for its account, {load} to load again")]
     if row.artifact.verdict is None:
         return []
     recipe = row.artifact.recipe
@@ -311,5 +300,5 @@ def _resting(mirror: Mirror, report: Report | None, row: Row) -> list[Line]:
     return [
         _trusted(report),
         known,
-        _keys("press ", ("load", " to load it, "), ("probe", " to load and drive it, "), ("open", " to look inside")),
+        key_words("press {load} to load it, {probe} to load and drive it, {open} to look inside"),
     ]

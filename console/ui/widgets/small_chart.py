@@ -19,7 +19,7 @@ from console.ui.states import again_words
 from console.ui.widgets.axis import Scale, Unit
 from console.ui.widgets.chart_styles import Inked, refresh_changed
 from console.ui.widgets.charts_panel import LATENCY
-from console.ui.widgets.plot import Ink
+from console.ui.widgets.plot import Ink, inked_runs
 from console.ui.widgets.window import Window
 
 GUTTER, FIGURES = 7, 16
@@ -154,14 +154,7 @@ class SmallChart(Inked):
             if number == top and len(label) + len(window.scale.suffix) < GUTTER:
                 label += window.scale.suffix
             line: list[Part] = [(f"{label:>{GUTTER - 1}}{tick if number in labels else bar}", "axis")]
-            run, ink = "", Ink.NONE
-            for char, one in (*cells[1:], window.live[number]):
-                if one not in (ink, Ink.NONE) and run.strip(" "):
-                    line.append((run, ink))
-                    run = ""
-                ink = ink if one is Ink.NONE else one
-                run += char
-            lines.append([*line, (run, ink)])
+            lines.append([*line, *inked_runs((*cells[1:], window.live[number]))])
         return lines
 
     def _vacant(self, row: Row) -> list[list[Part]]:

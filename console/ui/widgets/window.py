@@ -20,7 +20,7 @@ _Moment = dict[str, "float | None"]
 
 @dataclass(frozen=True, slots=True)
 class ChartSpec:
-    """What a chart shows: `legend` pairs words with the ink they stand for; `value` is the metric written large."""
+    """The contents of a chart: `legend` pairs words with their inks; `value` is the metric written large."""
 
     id: str
     title: str
