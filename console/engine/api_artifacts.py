@@ -32,14 +32,6 @@ __all__ = ["AccelerationApi", "ArtifactsApi", "DoctorApi", "SecurityApi", "Updat
 class ArtifactsApi(Protocol):
     """What lies in the store, and what is found out about it."""
 
-    async def rows(self) -> tuple[Artifact, ...]:
-        """All rows, in order of path."""
-        ...
-
-    async def row(self, path: str) -> Artifact | None:
-        """One row."""
-        ...
-
     async def scan(self, path: str = "") -> tuple[Artifact, ...]:
         """One look at the store, or at one file or directory of it, with every artifact inspected. Raises
         InputError."""

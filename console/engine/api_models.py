@@ -12,7 +12,6 @@ from console.records import (
     Draft,
     Evaluated,
     Expected,
-    Failure,
     FoundDataFiles,
     Json,
     LogPart,
@@ -36,12 +35,8 @@ __all__ = ["DataApi", "InferenceApi", "ModelsApi", "MonitorApi"]
 class ModelsApi(Protocol):
     """What is loaded."""
 
-    async def workers(self) -> tuple[WorkerView, ...]:
-        """What is loaded, loading or dead."""
-        ...
-
     async def worker(self, path: str) -> WorkerView | None:
-        """The same of one artifact."""
+        """The worker of an artifact that is loaded, loading or dead; None where none is."""
         ...
 
     async def settled(self, path: str) -> WorkerView | None:
@@ -114,10 +109,6 @@ class DataApi(Protocol):
         """From here on the data files of this artifact are read so, whatever its recipe says of it."""
         ...
 
-    async def call(self, name: str, file: str) -> None:
-        """Have this name stand for a file, whose own name tells nobody anything."""
-        ...
-
     async def typed(self, typed: str) -> TypedPath:
         """What is meant by a path that is being typed, relative to the store, absolute or from a home (`~`)."""
         ...
@@ -137,6 +128,10 @@ class InferenceApi(Protocol):
 
         Raises InputError with the differences of the columns, UsageError, OperationError.
         """
+        ...
+
+    async def alias(self, name: str, file: str) -> None:
+        """Have this name stand for a data file, whose own name tells nobody anything."""
         ...
 
     async def sample(self, path: str, data: str | None, start: int, count: int) -> list[dict[str, Json]]:
@@ -227,8 +222,4 @@ class MonitorApi(Protocol):
     async def series(self, path: str, wanted: tuple[SeriesPosition, ...] = ()) -> SeriesChunk | None:
         """What is measured after these positions; None where nothing was ever loaded. Raises UsageError for a width
         that is not kept."""
-        ...
-
-    async def failures(self) -> tuple[Failure, ...]:
-        """What went wrong last, newest last."""
         ...

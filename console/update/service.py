@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from console.errors import InputError
 from console.files.links import require_no_link
-from console.records import Comparison, Json, Target, UpdatePlan, UpdateProgress, Version
+from console.records import Comparison, Json, Target, UpdatePlan, UpdateProgress, UpdateStatus, Version
 from console.update.converting import Converting
 from console.update.promoter import Replacing
 from console.update.recovering import settle, settle_or_tell
@@ -28,7 +29,9 @@ class Updates:
         """End what runs and let go of the candidates."""
         await self._updater.close()
 
-    def plan(self, path: str, *, data: str | None = None, target: Target | None = None, at: str = "") -> UpdatePlan:
+    async def plan(
+        self, path: str, *, data: str | None = None, target: Target | None = None, at: str = ""
+    ) -> UpdatePlan:
         """What an update would do, from the recipe and what was named. Raises InputError, UsageError."""
         require_no_link(self._shop.root, path)
         return self._updater.plan(path, data, target, at)
@@ -41,6 +44,10 @@ class Updates:
         await self._book.allow("update", plan.path, writes=True)
         await settle(self._shop.root, self._shop.bus, plan.path)
         return await self._updater.run(plan)
+
+    async def status(self, path: str) -> UpdateStatus:
+        """How the update of an artifact stands."""
+        return UpdateStatus(path, self.progress(path), self.pending(path))
 
     def progress(self, path: str) -> UpdateProgress | None:
         """Where an update stands, None where none runs."""
@@ -83,13 +90,16 @@ class Updates:
         return await self._replacing.rollback(path, version)
 
     async def convert(
-        self, path: str, to: str, out: Path, *, at: str = "", accept: str | None = None
+        self, path: str, to: str, out: str | Path, *, at: str = "", accept: str | None = None
     ) -> dict[str, Json]:
         """Write the model to the new file `out` in another format, and check that it answers alike.
 
         Raises NeedsReviewError, AccessDeniedError, InputError, OperationError.
         """
         await self._book.allow("convert", path)
-        done = await self._converting.convert(path, to, out, at=at, accept=accept)
+        try:
+            done = await self._converting.convert(path, to, Path(out), at=at, accept=accept)
+        except FileExistsError:
+            raise InputError(f"{out} is there already", hint="name another place with --out") from None
         await self._book.note("convert", path, str(done["digest"]), f"written as {to}", out=str(out))
         return done
