@@ -95,7 +95,7 @@ class LocalEngine:
             stop()
 
     async def changes(self, after: int = -1, *, wait: bool = True, gather: float = 0.0) -> Changes:
-        """What has changed since the event with this number (-1: everything there is)."""
+        """Everything that has changed since the event with this number (-1: everything there is)."""
         if wait and after >= 0:
             await self._log.happened(after)
             await asyncio.sleep(gather)

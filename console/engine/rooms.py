@@ -106,7 +106,7 @@ class Engine:
         self.models = Models(self._fleet, self.book, lambda path: self.live.stop(path, "the model was unloaded"))
         self.questions = Inference(self._fleet, self.book, self.recipes.of, settings.deadline_s)
         self.settled: list[str] = []
-        """What was done, as this store was opened, about what a killed console had left."""
+        """Sentences on what a killed console had left, and how that was settled as this store was opened."""
         self._on_failure: Callable[[Exception], None] = lambda _: None
         self._background: list[asyncio.Task[None]] = []
         self._unsubscribe = self.bus.subscribe(self._hear)
@@ -182,7 +182,7 @@ class Engine:
 
     @cached_property
     def updates(self) -> Updates:
-        """What changes an artifact: updates, versions, conversion."""
+        """Updates of artifacts, their versions, conversion."""
         from console.update.service import Updates
 
         return Updates(self._workshop)
@@ -210,7 +210,7 @@ class Engine:
 
     @cached_property
     def doctor(self) -> Doctor:
-        """What looks at the machine and the store when something is odd."""
+        """The examination of the machine and the store."""
         from console.doctor.doctor import Doctor
 
         return Doctor(self.root, self._launcher, self.book)
@@ -259,7 +259,7 @@ class Engine:
         return self.artifacts.row(path)
 
     def known_workers(self) -> dict[str, WorkerView]:
-        """What is loaded, loading or dead, by path."""
+        """Workers that are loaded, loading or dead, by path."""
         return self.models.views()
 
     def known_failures(self, since: int) -> tuple[Failure, ...]:

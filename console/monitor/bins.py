@@ -21,7 +21,7 @@ _NAN = math.nan
 
 @dataclass(slots=True)
 class Bin:
-    """What fell into one bin so far. Gauges keep their highest reading, CPU its mean."""
+    """One bin of measurements in progress. Gauges keep their highest reading, CPU its mean."""
 
     worker: Histogram = field(default_factory=Histogram)
     round_trip: Histogram = field(default_factory=Histogram)
