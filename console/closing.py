@@ -9,7 +9,7 @@ from console.errors import ConsoleError
 
 
 class Part(Protocol):
-    """What has something to end."""
+    """A resource that has something to end."""
 
     async def close(self) -> None:
         """End it."""

@@ -73,7 +73,7 @@ class Sealing(Record, frozen=True):
 
 
 class Settings(Record, frozen=True):
-    """What an operator may set in `config.toml`; every key has a default.
+    """Settings that an operator may make in `config.toml`; every key has a default.
 
     `memory_mb` caps one worker's address space, `deadline_s` is for one request, `load_deadline_s` for one load; files
     up to `seal_mb` MiB are copied into sealed memory before they are loaded, of larger ones everything but their raw

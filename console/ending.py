@@ -49,7 +49,7 @@ def silence(descriptor: int) -> None:
 
 
 class Ending:
-    """What `heard` gives. `number` is the signal that began the end, 0 before; `hear` is called with it in a thread."""
+    """A handle from `heard`. `number` is the signal that began the end, 0 before it; `hear` gets it in a thread."""
 
     def __init__(self, subject: str, hear: Callable[[int], object], terminal: int | None) -> None:
         self.number = 0

@@ -18,7 +18,15 @@ PACKED = (records.Artifact, records.Report)
 KINDS = [
     kind for _name, kind in inspect.getmembers(records, inspect.isclass) if is_dataclass(kind) and kind not in PACKED
 ]
-PLAIN: dict[Any, Any] = {str: "é\x1b", int: 3, float: 0.5, bool: True, Any: {"a": [1, None]}}
+PLAIN: dict[Any, Any] = {
+    str: "é\x1b",
+    int: 3,
+    float: 0.5,
+    bool: True,
+    bytes: b"\0\xff",
+    memoryview: memoryview(b"\0"),
+    Any: {"a": [1, None]},
+}
 
 
 def sample_of(kind: Any) -> Any:

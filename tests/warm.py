@@ -47,7 +47,7 @@ async def zygote() -> AsyncIterator[Zygote]:
 def opening(zygote: Zygote) -> Opening:
     """Opens engines that fork from the common zygote."""
 
-    async def opened(root: Path, settings: Settings | None = None, **options: bool) -> Engine:
+    async def opened(root: Path, settings: Settings | None = None, **options: Any) -> Engine:
         engine = await Engine.open(root, settings or Settings(warm=False), **options)
         engine._launcher._zygotes[sys.executable] = _Lent(zygote)
         return engine

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from console.errors import InputError
 from console.events import Bus
 from console.inspection.explaining import Explaining
 from console.inspection.service import InspectionService
-from console.records import Artifact, Event, Explanation, Report, Verdict
+from console.records import Artifact, Event, Explanation, KnownFacts, Report, SweepPart, SweepTotals, Verdict
 from console.serving.supervisor import Supervisor
 from console.worker.launcher import Launcher
 
@@ -102,12 +102,12 @@ class Artifacts:
         await self._survey.drain()
         return self._rows.rows()
 
-    def look_at(self, paths: Sequence[str]) -> None:
-        """These rows are on the screen: inspect them before the others."""
+    async def prioritize(self, paths: Sequence[str]) -> None:
+        """Inspect these before the others: somebody looks at their rows."""
         self._survey.look_at(paths)
 
-    def stand_on(self, path: str) -> None:
-        """The operator's cursor is on this row: its inspection for a load is prefetched."""
+    async def prefetch(self, path: str) -> None:
+        """Find out beforehand what it takes to load this one: somebody's cursor is on it."""
         self._preparing.look_at(path)
 
     # what is known of one
@@ -142,21 +142,20 @@ class Artifacts:
             await self._access.refresh()
         return await self._explaining.of(await self.report(path))
 
-    def known_explanation(self, path: str) -> Explanation | None:
-        """The same without looking at the disk; None where nothing is known."""
+    async def known(self, path: str) -> KnownFacts:
+        """What is known of one artifact without looking at the disk."""
         report = self.known_report(path)
-        return None if report is None else self._explaining.known(report)
+        return KnownFacts() if report is None else KnownFacts(report, self._explaining.known(report))
 
-    def explained(self, report: Report) -> Explanation:
-        """A report's verdict in plain words, without looking at the disk."""
-        return self._explaining.known(report)
-
-    def beneath(self, path: str = "", *, digest: bool = False) -> Sweep:
-        """Every artifact in a directory and those beneath it, inspected in parallel, in order.
+    async def sweep(self, path: str = "", *, digest: bool = False) -> AsyncIterator[SweepPart]:
+        """Every artifact in a directory and those beneath it, inspected in parallel, in order; then the totals.
 
         The disk is looked at as it is: what is hidden or a recipe calls data counts as well, and nothing is kept of it.
         """
-        return Sweep(self._root, path, partial(self._inspections.report, digest=digest), 4 * self._width)
+        sweep = Sweep(self._root, path, partial(self._inspections.report, digest=digest), 4 * self._width)
+        async for report in sweep:
+            yield SweepPart(report, self._explaining.known(report))
+        yield SweepPart(totals=SweepTotals(sweep.tally.no_model, dict(sweep.tally.special)))
 
     # over time
 

@@ -46,7 +46,7 @@ async def data_named(store: Opened, arguments: argparse.Namespace) -> AsyncItera
         yield absolute(arguments.data)
         return
     async with piped() as fd:
-        await store.engine.data.call(STDIN, f"/proc/{os.getpid()}/fd/{fd}")
+        await store.engine.inference.alias(STDIN, f"/proc/{os.getpid()}/fd/{fd}")
         yield STDIN
 
 

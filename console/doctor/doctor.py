@@ -75,7 +75,7 @@ class Doctor:
         found["writing"] = {one.name: {"active": one.works, "evidence": one.evidence} for one in tried}
         return {**found, "policy": policy_shown(self._access.policy, self._access.permission)}
 
-    def remedies(self, layers: Mapping[str, Layer]) -> dict[str, str]:
+    async def remedies(self, layers: Mapping[str, Layer]) -> dict[str, str]:
         """What would give each layer that is missing, by its name."""
         return next_steps(layers)
 

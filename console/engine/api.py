@@ -41,37 +41,37 @@ class EngineApi(Protocol):
 
     @property
     def artifacts(self) -> ArtifactsApi:
-        """What lies in the store."""
+        """The artifacts of the store."""
         ...
 
     @property
     def models(self) -> ModelsApi:
-        """What is loaded."""
+        """The models that are loaded."""
         ...
 
     @property
     def data(self) -> DataApi:
-        """What models are driven with."""
+        """The data that models are driven with."""
         ...
 
     @property
     def inference(self) -> InferenceApi:
-        """What loaded models are asked."""
+        """Inference with loaded models."""
         ...
 
     @property
     def monitor(self) -> MonitorApi:
-        """Probes, measurements and failures."""
+        """Probes and measurements."""
         ...
 
     @property
     def updates(self) -> UpdatesApi:
-        """What changes an artifact."""
+        """Updates, versions and conversion."""
         ...
 
     @property
     def acceleration(self) -> AccelerationApi:
-        """What has a model answer faster."""
+        """The export of models to ONNX."""
         ...
 
     @property
@@ -81,7 +81,7 @@ class EngineApi(Protocol):
 
     @property
     def doctor(self) -> DoctorApi:
-        """What to look at when something is odd."""
+        """The examination of the machine and the store."""
         ...
 
     async def status(self) -> StoreStatus:
@@ -98,7 +98,7 @@ class EngineApi(Protocol):
         ...
 
     async def changes(self, after: int = -1, *, wait: bool = True, gather: float = 0.0) -> Changes:
-        """What has changed since the event with this number (-1: everything there is).
+        """Everything that has changed since the event with this number (-1: everything there is).
 
         With `wait` not before something has happened since, and all that happens in the `gather` seconds after that.
         """

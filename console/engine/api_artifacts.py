@@ -30,15 +30,7 @@ __all__ = ["AccelerationApi", "ArtifactsApi", "DoctorApi", "SecurityApi", "Updat
 
 
 class ArtifactsApi(Protocol):
-    """What lies in the store, and what is found out about it."""
-
-    async def rows(self) -> tuple[Artifact, ...]:
-        """All rows, in order of path."""
-        ...
-
-    async def row(self, path: str) -> Artifact | None:
-        """One row."""
-        ...
+    """Artifacts of the store, and what is found out about them."""
 
     async def scan(self, path: str = "") -> tuple[Artifact, ...]:
         """One look at the store, or at one file or directory of it, with every artifact inspected. Raises
@@ -46,15 +38,16 @@ class ArtifactsApi(Protocol):
         ...
 
     def sweep(self, path: str = "", *, digest: bool = False) -> AsyncIterator[SweepPart]:
-        """Everything in a directory and those beneath it as it lies there, in order, then the totals."""
+        """Everything in a directory and those beneath it as it lies there, in order, then the totals. Raises
+        InputError."""
         ...
 
     async def known(self, path: str) -> KnownFacts:
-        """What is known of one artifact without looking at the disk."""
+        """The facts of one artifact without a look at the disk; both None for one that is not known."""
         ...
 
     async def report(self, path: str, *, digest: bool = False) -> Report:
-        """What is known of one artifact, inspected when it is not. Raises InputError."""
+        """The report of one artifact, inspected where nothing is known. Raises InputError."""
         ...
 
     async def inspect(self, path: str) -> Report:
@@ -75,12 +68,12 @@ class ArtifactsApi(Protocol):
 
 
 class UpdatesApi(Protocol):
-    """What changes an artifact: updates, versions, conversion."""
+    """Updates of an artifact, its versions, conversion."""
 
     async def plan(
         self, path: str, *, data: str | None = None, target: Target | None = None, at: str = ""
     ) -> UpdatePlan:
-        """What an update would do, from the recipe and what was named. Raises InputError, UsageError."""
+        """The plan of an update, from the recipe and what was named. Raises InputError, UsageError."""
         ...
 
     async def run(self, plan: UpdatePlan) -> Comparison:
@@ -126,7 +119,7 @@ class UpdatesApi(Protocol):
 
 
 class AccelerationApi(Protocol):
-    """What has a model answer faster."""
+    """The export of models to ONNX."""
 
     def compare(
         self, path: str, *, data: str | None = None, at: str = "", accept: str | None = None
@@ -197,12 +190,12 @@ class SecurityApi(Protocol):
 
 
 class DoctorApi(Protocol):
-    """What to look at when something is odd."""
+    """The examination of the machine and the store."""
 
     async def examine(self) -> dict[str, Json]:
         """Versions, sandbox layers with their evidence, limits, paths, and the policy, by topic."""
         ...
 
     async def remedies(self, layers: dict[str, Layer]) -> dict[str, str]:
-        """What would give each layer that is missing, by its name."""
+        """Remedies for the layers of the sandbox that are missing, by name."""
         ...

@@ -12,7 +12,6 @@ from console.records import (
     Draft,
     Evaluated,
     Expected,
-    Failure,
     FoundDataFiles,
     Json,
     LogPart,
@@ -34,14 +33,10 @@ __all__ = ["DataApi", "InferenceApi", "ModelsApi", "MonitorApi"]
 
 
 class ModelsApi(Protocol):
-    """What is loaded."""
-
-    async def workers(self) -> tuple[WorkerView, ...]:
-        """What is loaded, loading or dead."""
-        ...
+    """Models that are loaded."""
 
     async def worker(self, path: str) -> WorkerView | None:
-        """The same of one artifact."""
+        """The worker of an artifact that is loaded, loading or dead; None where none is."""
         ...
 
     async def settled(self, path: str) -> WorkerView | None:
@@ -69,7 +64,7 @@ class ModelsApi(Protocol):
         ...
 
     async def log(self, path: str, after: int = 0) -> LogPart | None:
-        """What its processes wrote after a line number, a part at a time; None where nothing was ever loaded."""
+        """Lines that its processes wrote after a line number, a part at a time; None where nothing was ever loaded."""
         ...
 
 
@@ -82,7 +77,7 @@ class DataApi(Protocol):
         ...
 
     async def chosen(self, path: str) -> ModelData:
-        """What an operator chose, as it was read last and without a look at the disk."""
+        """The data that an operator chose, as they were read last and without a look at the disk."""
         ...
 
     async def recipe(self, path: str) -> RecipeFacts:
@@ -90,7 +85,7 @@ class DataApi(Protocol):
         ...
 
     async def expected(self, path: str) -> Expected:
-        """What is known of a model's inputs."""
+        """The inputs that a model expects, as far as they are known."""
         ...
 
     async def columns(self, path: str, data: str) -> DataColumns:
@@ -98,7 +93,8 @@ class DataApi(Protocol):
         ...
 
     async def choose(self, path: str, data: str, target: Target | None) -> None:
-        """Use this data for a model from now on. Raises AccessDeniedError; Failed where it cannot be remembered."""
+        """Use this data for a model from now on. Raises AccessDeniedError; OperationError where it cannot be
+        remembered."""
         ...
 
     async def draft(self, path: str, data: str, target: Target | None) -> Draft:
@@ -114,12 +110,8 @@ class DataApi(Protocol):
         """From here on the data files of this artifact are read so, whatever its recipe says of it."""
         ...
 
-    async def call(self, name: str, file: str) -> None:
-        """Have this name stand for a file, whose own name tells nobody anything."""
-        ...
-
     async def typed(self, typed: str) -> TypedPath:
-        """What is meant by a path that is being typed, relative to the store, absolute or from a home (`~`)."""
+        """The file meant by a path that is being typed, relative to the store, absolute or from a home (`~`)."""
         ...
 
     def nearest(self, path: str) -> AsyncIterator[FoundDataFiles]:
@@ -128,7 +120,7 @@ class DataApi(Protocol):
 
 
 class InferenceApi(Protocol):
-    """What a loaded model is asked. Without `data` that of its recipe is meant, or what was chosen."""
+    """Inference with a loaded model. Without `data` that of its recipe is meant, or what was chosen."""
 
     def open_data(
         self, path: str, data: str | None = None, target: Target | None = None, *, limit: int | None = None
@@ -139,8 +131,15 @@ class InferenceApi(Protocol):
         """
         ...
 
+    async def alias(self, name: str, file: str) -> None:
+        """Have this name stand for a data file, whose own name tells nobody anything."""
+        ...
+
     async def sample(self, path: str, data: str | None, start: int, count: int) -> list[dict[str, Json]]:
-        """Rows of a data file as they go into the model, by column; the target, if there is one, under its name."""
+        """Rows of a data file as they go into the model, by column; the target, if there is one, under its name.
+
+        Raises InputError, UsageError, OperationError.
+        """
         ...
 
     async def predict(
@@ -225,10 +224,6 @@ class MonitorApi(Protocol):
         ...
 
     async def series(self, path: str, wanted: tuple[SeriesPosition, ...] = ()) -> SeriesChunk | None:
-        """What is measured after these positions; None where nothing was ever loaded. Raises UsageError for a width
+        """The measurements after these positions; None where nothing was ever loaded. Raises UsageError for a width
         that is not kept."""
-        ...
-
-    async def failures(self) -> tuple[Failure, ...]:
-        """What went wrong last, newest last."""
         ...

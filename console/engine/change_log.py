@@ -1,4 +1,4 @@
-"""What has changed in an engine since a client last asked: which artifacts, by the number of the last event of each."""
+"""Changes of an engine since a client last asked: which artifacts, by the number of the last event of each."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _OVER = (WorkerState.ENDED, WorkerState.ERROR)
 
 
 class ChangeSource(Protocol):
-    """What is read of an engine that changes."""
+    """An engine that changes, as far as it is read here."""
 
     bus: Bus
 
@@ -53,7 +53,7 @@ class ChangeSource(Protocol):
         ...
 
     def known_workers(self) -> dict[str, WorkerView]:
-        """What is loaded, loading or dead, by path."""
+        """Workers that are loaded, loading or dead, by path."""
         ...
 
     def known_probe(self, path: str) -> ProbeState | None:

@@ -1,67 +1,72 @@
-"""The engine of a store in this process: its rooms behind the API that clients see. It decides nothing."""
+"""The engine of a store in this process: its rooms as the API that clients see. It decides nothing."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from console.config import Settings
 from console.engine.change_log import ChangeLog
-from console.engine.local_data import LocalData
-from console.engine.local_inference import LocalInference, LocalMonitor
-from console.engine.local_rooms import (
-    LocalAcceleration,
-    LocalArtifacts,
-    LocalModels,
-    LocalSecurity,
-    LocalUpdates,
-)
 from console.engine.rooms import Engine
-from console.records import Changes, Event, Json, Layer, MissedEvents, StoreStatus
+from console.records import (
+    AuditCheck,
+    AuditEntry,
+    Changes,
+    EncryptedFile,
+    Event,
+    MissedEvents,
+    SignatureStatus,
+    SignedContents,
+    StoreStatus,
+)
+
+if TYPE_CHECKING:
+    from console.doctor.doctor import Doctor
+    from console.monitor.live import Live
+    from console.serving.model_data import DataOfModels
+    from console.update.accelerating import Accelerating
+    from console.update.service import Updates
 
 _MOST_WAITING = 10_000
 """Events that wait for a client."""
 
 
 class LocalEngine:
-    """An EngineApi over the rooms of one store. Make it with `open`, end it with `close`."""
+    """An EngineApi over the rooms of one store; those that it is not asked for are not made."""
 
     def __init__(self, rooms: Engine) -> None:
         self._rooms = rooms
         self._log = ChangeLog(rooms)
-        self.artifacts = LocalArtifacts(rooms)
-        self.models = LocalModels(rooms)
-        self.data = LocalData(rooms)
-        self.inference = LocalInference(rooms)
-        self.monitor = LocalMonitor(rooms)
-        self.updates = LocalUpdates(rooms)
-        self.acceleration = LocalAcceleration(rooms)
+        self.artifacts = rooms.artifacts
+        self.models = rooms.models
+        self.inference = rooms.questions
         self.security = LocalSecurity(rooms)
-        self.doctor = LocalDoctor(rooms)
 
-    @classmethod
-    async def open(
-        cls,
-        root: Path,
-        settings: Settings,
-        *,
-        read_only: bool = False,
-        watch: bool = True,
-        records: bool = True,
-        begin: bool = True,
-        on_failure: Callable[[Exception], None] = lambda _: None,
-    ) -> LocalEngine:
-        """Open the store at `root` as `Engine.open` does; `on_failure` hears of what nobody expected in the background.
+    @property
+    def data(self) -> DataOfModels:
+        """The data that models are driven with."""
+        return self._rooms.model_data
 
-        Raises InputError for a policy that cannot be read, AccessDeniedError where this user has no role in the store.
-        """
-        rooms = await Engine.open(root, settings, read_only=read_only, watch=watch, records=records, begin=False)
-        rooms.on_failure = on_failure
-        engine = cls(rooms)
-        if watch and begin:
-            rooms.begin()
-        return engine
+    @property
+    def monitor(self) -> Live:
+        """Probes and measurements."""
+        return self._rooms.live
+
+    @property
+    def updates(self) -> Updates:
+        """Updates, versions, conversion."""
+        return self._rooms.updates
+
+    @property
+    def acceleration(self) -> Accelerating:
+        """The export of models to ONNX."""
+        return self._rooms.accelerating
+
+    @property
+    def doctor(self) -> Doctor:
+        """The state of the machine and the store."""
+        return self._rooms.doctor
 
     async def status(self) -> StoreStatus:
         """How the store stands."""
@@ -90,7 +95,7 @@ class LocalEngine:
             stop()
 
     async def changes(self, after: int = -1, *, wait: bool = True, gather: float = 0.0) -> Changes:
-        """What has changed since the event with this number (-1: everything there is)."""
+        """Everything that has changed since the event with this number (-1: everything there is)."""
         if wait and after >= 0:
             await self._log.happened(after)
             await asyncio.sleep(gather)
@@ -106,16 +111,44 @@ class LocalEngine:
         await self._rooms.close()
 
 
-class LocalDoctor:
-    """What to look at when something is odd; made, and its modules imported, when it is first asked."""
+class LocalSecurity:
+    """Signatures, encryption, and the record of who did what."""
 
     def __init__(self, rooms: Engine) -> None:
         self._rooms = rooms
 
-    async def examine(self) -> dict[str, Json]:
-        """Versions, sandbox layers with their evidence, limits, paths, and the policy, by topic."""
-        return await self._rooms.doctor.examine()
+    async def sign(self, beneath: str, key: str) -> SignedContents:
+        """Sign what an artifact holds now, or all of a directory, with the private key in a file."""
+        return await self._rooms.signing.sign(beneath, key)
 
-    async def remedies(self, layers: dict[str, Layer]) -> dict[str, str]:
-        """What would give each layer that is missing, by its name."""
-        return self._rooms.doctor.remedies(layers)
+    async def verify(self, beneath: str, keys: tuple[str, ...] = ()) -> tuple[SignatureStatus, ...]:
+        """How each artifact there stands with its signatures by these keys (none: the policy's)."""
+        return await self._rooms.signing.verify(beneath, keys)
+
+    async def check_encryption(self) -> None:
+        """Make sure that something can be encrypted for the recipients in the settings."""
+        await self._rooms.at_rest.check()
+
+    async def encrypt(
+        self, path: str, recipients: tuple[str, ...], out: str | None = None, *, replace: bool = False
+    ) -> EncryptedFile:
+        """Write the artifact encrypted: to `out`, or beside it; with `replace` in its stead."""
+        place = None if out is None else Path(out)
+        file, digest = await self._rooms.at_rest.seal(path, recipients, place, replace=replace)
+        return EncryptedFile(str(file), digest)
+
+    async def decrypt(self, path: str, identity: str | None, out: str) -> int:
+        """Write what an encrypted artifact holds to a new file, which its owner alone may read; its size."""
+        return await self._rooms.at_rest.unseal(path, None if identity is None else Path(identity), Path(out))
+
+    async def history_directory(self, path: str) -> str:
+        """The directory that holds what an artifact was before."""
+        return str(self._rooms.at_rest.history(path))
+
+    async def audit(self) -> tuple[AuditEntry, ...]:
+        """The audit log, oldest first; behind it what the user's own log has of this store."""
+        return await asyncio.to_thread(self._rooms.book.entries)
+
+    async def verify_audit(self) -> AuditCheck:
+        """Check the chain of the audit log, and that of the user's own."""
+        return await asyncio.to_thread(self._rooms.book.verify)

@@ -1,4 +1,4 @@
-"""What a client reads all the time, kept in its own process: it waits for the engine, and the screens wait for nothing.
+"""A client's copy of what it reads all the time: it waits for the engine, and the screens wait for nothing.
 
 It is fed with what the engine says has changed, by whoever follows the engine; measurements and the facts of single
 artifacts are fetched for those that somebody looks at.
@@ -46,13 +46,13 @@ class Mirror:
         self.rows: dict[str, Artifact] = {}
         """All rows by path."""
         self.workers: dict[str, WorkerView] = {}
-        """What is loaded, loading or dead, by path."""
+        """Workers that are loaded, loading or dead, by path."""
         self.probes: dict[str, ProbeState] = {}
         """The probes that run, or ran last."""
         self.failures: tuple[Failure, ...] = ()
-        """What went wrong last, newest last."""
+        """The latest failures, newest last."""
         self.events: deque[Event] = deque(maxlen=_MOST_EVENTS)
-        """What happened last, newest last."""
+        """The latest events, newest last."""
         self._updates: dict[str, UpdateStatus] = {}
         self._facts: dict[str, KnownFacts] = {}
         self._series: dict[str, Series] = {}
@@ -64,7 +64,7 @@ class Mirror:
 
     @property
     def permissions(self) -> Permissions:
-        """What this user may do."""
+        """The rights of this user."""
         return self.status.permissions
 
     def shortened(self, data: str) -> str:
@@ -86,7 +86,7 @@ class Mirror:
         return None if known is None else known.pending
 
     def report(self, path: str) -> Report | None:
-        """What is known of an artifact, as it was fetched last."""
+        """The report of an artifact, as it was fetched last."""
         known = self._facts.get(path)
         return None if known is None else known.report
 

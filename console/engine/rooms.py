@@ -106,9 +106,8 @@ class Engine:
         self.models = Models(self._fleet, self.book, lambda path: self.live.stop(path, "the model was unloaded"))
         self.questions = Inference(self._fleet, self.book, self.recipes.of, settings.deadline_s)
         self.settled: list[str] = []
-        """What was done, as this store was opened, about what a killed console had left."""
-        self.on_failure: Callable[[Exception], None] = lambda _: None
-        """Hears of what nobody expected in the background, where nobody waits for it."""
+        """Sentences on what a killed console had left, and how that was settled as this store was opened."""
+        self._on_failure: Callable[[Exception], None] = lambda _: None
         self._background: list[asyncio.Task[None]] = []
         self._unsubscribe = self.bus.subscribe(self._hear)
 
@@ -122,10 +121,12 @@ class Engine:
         watch: bool = True,
         records: bool = True,
         begin: bool = True,
+        on_failure: Callable[[Exception], None] = lambda _: None,
     ) -> Engine:
         """Open the store at `root`. With `watch` it is scanned, followed and surveyed in the background.
 
         Until `begin` is called (which is done here unless told otherwise) only the first rows of the index are known.
+        `on_failure` hears of what nobody expected in the background, where nobody waits for it.
 
         Without `records` nothing is written to the store by itself, neither to its audit log nor to settle what a crash
         left. Raises InputError for a policy that cannot be read, AccessDeniedError where this user has no role in the
@@ -133,6 +134,7 @@ class Engine:
         """
         event_loop.make_do()
         engine = cls(root, settings, read_only=read_only, records=records, restarts=watch)
+        engine._on_failure = on_failure
         await engine.book.authorize("look")
         if not watch:
             await engine._end_abandoned()
@@ -180,7 +182,7 @@ class Engine:
 
     @cached_property
     def updates(self) -> Updates:
-        """What changes an artifact: updates, versions, conversion."""
+        """Updates of artifacts, their versions, conversion."""
         from console.update.service import Updates
 
         return Updates(self._workshop)
@@ -208,7 +210,7 @@ class Engine:
 
     @cached_property
     def doctor(self) -> Doctor:
-        """What looks at the machine and the store when something is odd."""
+        """The examination of the machine and the store."""
         from console.doctor.doctor import Doctor
 
         return Doctor(self.root, self._launcher, self.book)
@@ -257,7 +259,7 @@ class Engine:
         return self.artifacts.row(path)
 
     def known_workers(self) -> dict[str, WorkerView]:
-        """What is loaded, loading or dead, by path."""
+        """Workers that are loaded, loading or dead, by path."""
         return self.models.views()
 
     def known_failures(self, since: int) -> tuple[Failure, ...]:
@@ -266,7 +268,7 @@ class Engine:
 
     def known_probe(self, path: str) -> ProbeState | None:
         """The probe of one path that runs, or ran last."""
-        return self.live.probe(path) if "live" in self.__dict__ else None
+        return self.live.state(path) if "live" in self.__dict__ else None
 
     def known_update(self, path: str) -> tuple[UpdateProgress | None, Comparison | None]:
         """Where an update of one path stands, and the candidate that waits."""
@@ -333,7 +335,7 @@ class Engine:
     def _gone(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
         if isinstance(error, Exception):
-            self.on_failure(error)
+            self._on_failure(error)
 
     async def _end_abandoned(self) -> None:
         """End what a console that was killed left running."""

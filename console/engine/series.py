@@ -18,7 +18,7 @@ _LOOK_BACK = 5
 
 
 class Measurements(Protocol):
-    """What is read of measurements, wherever they are kept."""
+    """Measurements as charts read them, wherever they are kept."""
 
     ended_at: float | None
 
@@ -48,7 +48,7 @@ class Measurements(Protocol):
         ...
 
     def markers(self, start: float, end: float) -> list[Marker]:
-        """What was marked in `[start, end)`, oldest first."""
+        """Markers in `[start, end)`, oldest first."""
         ...
 
     def narrowest(self, seconds_per_bin: float, since: float | None) -> float:
@@ -163,7 +163,7 @@ class Series:
         return Quantiles(p50, p90, p99, highest, round(self.latest("calls") or 0))
 
     def markers(self, start: float, end: float) -> list[Marker]:
-        """What was marked in `[start, end)`, oldest first."""
+        """Markers in `[start, end)`, oldest first."""
         known = () if self._chunk is None else self._chunk.markers
         return [marker for marker in known if start <= marker.at < end]
 

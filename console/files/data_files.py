@@ -11,7 +11,7 @@ from pathlib import Path
 
 from console.files.filename_rules import is_hidden, is_named_as_data
 from console.files.opening import identity_of
-from console.records import FileIdentity
+from console.records import FileIdentity, TypedPath
 
 _MOST_FOUND = 50_000
 _MOST_SEEN = 500_000
@@ -79,6 +79,20 @@ class NearestFirst:
 def typed_path(root: Path, typed: str) -> str:
     """The path that is meant by what was typed: `~` is a home, and what is not absolute is relative to the store."""
     return os.path.normpath(os.path.join(root, os.path.expanduser(typed)))
+
+
+def as_typed(root: Path, typed: str) -> TypedPath:
+    """The file that is meant by a path that is being typed, and how it may go on."""
+    choices = completions(root, typed) if typed else []
+    path = typed_path(root, typed) if typed and "\0" not in typed else ""
+    return TypedPath(
+        path,
+        bool(path) and identity_at(path) is not None,
+        tuple(choices),
+        tuple(typed_path(root, one) for one in choices),
+        tuple(one.endswith("/") or is_named_as_data(one) for one in choices),
+        completed(root, typed) if typed else "",
+    )
 
 
 def completions(root: Path, typed: str) -> list[str]:

@@ -5,12 +5,22 @@ from __future__ import annotations
 import asyncio
 
 from console.access.control import AccessControl
-from console.errors import OperationError
+from console.errors import OperationError, UsageError
 from console.events import Bus
 from console.monitor.memory import MemorySampler, Readings, read_once
 from console.monitor.probe import Prober
 from console.monitor.series import Recorder
-from console.records import Event, Memory, Prediction, ProbePlan, ProbeState, WorkerView
+from console.records import (
+    Event,
+    Memory,
+    Prediction,
+    ProbePlan,
+    ProbeState,
+    SeriesChunk,
+    SeriesPosition,
+    Target,
+    WorkerView,
+)
 from console.serving.inference import Inference
 from console.serving.supervisor import Supervisor
 
@@ -45,14 +55,35 @@ class Live:
         self._probers: dict[str, Prober] = {}
         self._running: dict[str, asyncio.Task[ProbeState]] = {}
 
-    def recorder(self, path: str) -> Recorder | None:
-        """The measurements of one path, None where nothing was ever loaded."""
-        return self._recorders.get(path)
+    async def series(self, path: str, wanted: tuple[SeriesPosition, ...] = ()) -> SeriesChunk | None:
+        """The measurements after these positions; None where nothing was ever loaded. Raises UsageError for a width
+        that is not kept."""
+        try:
+            return self._recorders[path].chunk(wanted) if path in self._recorders else None
+        except KeyError as error:
+            raise UsageError(f"nothing is measured in steps of {error} seconds") from None
 
-    def probe(self, path: str) -> ProbeState | None:
+    def state(self, path: str) -> ProbeState | None:
         """The probe of one path that runs, or ran last."""
         prober = self._probers.get(path)
         return None if prober is None else prober.state()
+
+    async def probe(self, path: str) -> ProbeState | None:
+        """The same, for clients."""
+        return self.state(path)
+
+    async def plan(
+        self,
+        path: str,
+        *,
+        data: str | None = None,
+        target: Target | None = None,
+        rate: float | None = None,
+        batch: int = 1,
+    ) -> ProbePlan:
+        """How a model would be driven, with what nobody named from its recipe and the settings. Raises UsageError."""
+        named, column = self._questions.data_of(path, data, target)
+        return ProbePlan(named, self._rate if rate is None else rate, batch, target=column)
 
     async def memory(self, path: str) -> Memory | None:
         """The memory of what is loaded, read now; None where nothing is."""
@@ -65,12 +96,10 @@ class Live:
         Raises AccessDeniedError, OperationError, InputError, UsageError.
         """
         await self._book.authorize("probe", path)
-        if plan is None:
-            named, column = self._questions.data_of(path, None, None)
-            plan = ProbePlan(named, rate=self._rate, target=column)
+        plan = plan or await self.plan(path)
         await self.stop(path)
         data, target = self._questions.data_of(path, plan.data, plan.target)
-        file = await self._questions.open_data(path, data, target)
+        file = await self._questions.data_file(path, data, target)
         methods = (plan.method,) if plan.method else ()
         await self._questions.ensure_method(path, methods)
         judged = file.target is not None
@@ -90,7 +119,7 @@ class Live:
         self._bus.emit("probe.started", path, f"{path} is being probed")
         return prober.state()
 
-    def set(self, path: str, *, rate: float | None = None, batch: int | None = None) -> None:
+    async def set(self, path: str, *, rate: float | None = None, batch: int | None = None) -> None:
         """Change a probe while it runs. Raises OperationError when there is none."""
         prober = self._probers.get(path)
         if prober is None:
@@ -99,11 +128,10 @@ class Live:
 
     async def stop(self, path: str, why: str = "stopped by the operator") -> ProbeState | None:
         """End the probe of one path, if there is one that runs; its last state."""
-        prober, task = self._probers.get(path), self._running.get(path)
-        if prober is None or task is None:
-            return None if prober is None else prober.state()
-        prober.stop(why)
-        return await asyncio.shield(task)
+        if path not in self._running:
+            return self.state(path)
+        self._probers[path].stop(why)
+        return await asyncio.shield(self._running[path])
 
     async def finished(self, path: str) -> ProbeState:
         """Wait for the probe of one path to end by itself. Raises OperationError when there is none."""

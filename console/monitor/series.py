@@ -131,7 +131,7 @@ class Recorder:
         return Quantiles(p50, p90, p99, highest, round(self.latest("calls") or 0))
 
     def markers(self, start: float, end: float) -> list[Marker]:
-        """What was marked in `[start, end)`, oldest first."""
+        """Markers in `[start, end)`, oldest first."""
         return [marker for marker in self._markers if start <= marker.at < end]
 
     def narrowest(self, seconds_per_bin: float, since: float | None) -> float:
@@ -148,7 +148,7 @@ class Recorder:
         return self._levels[seconds_per_bin].kept()
 
     def chunk(self, wanted: Iterable[SeriesPosition]) -> SeriesChunk:
-        """What somebody does not have who has the bins of these widths so far. Raises KeyError for another width."""
+        """Everything after these positions of the bins. Raises KeyError for another width."""
         self._advance()
         return SeriesChunk(
             self.serial,

@@ -14,7 +14,7 @@ from msgspec.structs import asdict, replace
 
 from console.errors import InputError
 from console.os_errors import hint, why
-from console.records import Mode, ReadOptions
+from console.records import Mode, ReadOptions, RecipeFacts
 from console.validation import (
     FINITE,
     FileName,
@@ -165,6 +165,24 @@ class Recipe(Tables, frozen=True):
 
     path: Path | None = None
     notes: tuple[str, ...] = ()
+
+    def facts(self) -> RecipeFacts:
+        """The part of it that clients see."""
+        return RecipeFacts(
+            None if self.path is None else str(self.path),
+            self.data.holdout,
+            self.data.train,
+            self.data.target,
+            self.retrain.how,
+            self.gate.metric,
+            self.gate.at_least,
+            self.gate.not_worse_by,
+            self.gate.max_latency_ratio,
+            self.reload.on_change,
+            self.reload.policy,
+            self.environment.python,
+            self.notes,
+        )
 
 
 def recipe_names(name: str) -> tuple[str, ...]:

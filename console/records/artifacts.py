@@ -1,4 +1,4 @@
-"""What a store holds: files, what is known of them, and how they stand."""
+"""Artifacts of a store: their rows, file identities and verdicts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class FileIdentity(NamedTuple):
-    """What must be equal for a file to count as untouched: fields of os.stat_result."""
+    """The identity of an untouched file, equal as long as nobody changes it: fields of os.stat_result."""
 
     device: int
     inode: int
@@ -20,7 +20,7 @@ class FileIdentity(NamedTuple):
 
 
 class Verdict(StrEnum):
-    """What trust says of one content."""
+    """The judgement of one content in a word."""
 
     SAFE = "safe"
     REVIEW = "review"

@@ -29,7 +29,7 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True)
 class AuditCheck:
-    """What `verify` found: `entries` good records, up to `problem` where there is one (with its line, from 1).
+    """The result of `verify`: `entries` good records, up to `problem` where there is one (with its line, from 1).
 
     Without `mirrored` nothing outside the store remembers the end of the log, so that a cut would not show. `note` is
     worth knowing and breaks nothing.

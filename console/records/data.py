@@ -66,7 +66,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What is known of a model's inputs before rows are sent: its signature, and the columns its recipe leaves out."""
+    """The inputs that a model expects: its signature, and the columns its recipe leaves out."""
 
     signature: Signature
     ignored: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""What happens, as numbered events of a known kind."""
+"""Events: what happens, numbered, of a known kind."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EventData:
-    """What a program reads of an event beside its sentence; None where its kind has no such thing.
+    """The data of an event that programs read beside its sentence; None where its kind has no such thing.
 
     `failure` is the number of a failure, `old` and `new` are digests of a content that changed, the others tell of an
     update that runs as in `UpdateProgress`.

@@ -1,4 +1,4 @@
-"""What went wrong in a child."""
+"""Failures in child processes, and errors as records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a recipe says, as far as a client shows or follows it."""
+"""Recipes, as far as a client shows or follows them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was signed and encrypted."""
+"""Signed contents, encrypted files, public keys."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class SeriesBins:
 
 @dataclass(frozen=True, slots=True)
 class SeriesChunk:
-    """What a client does not have yet of the measurements of one artifact.
+    """The measurements of one artifact that a client does not have yet.
 
     `clock` is the moment it was made at, monotonic, its zero means nothing. `latest` are the readings that hold now, in
     the order of GAUGES; `ended` is when the worker ended that was measured. `serial` is another one where the

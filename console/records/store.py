@@ -13,7 +13,7 @@ from console.records.workers import ProbeState, WorkerView
 
 @dataclass(frozen=True, slots=True)
 class Permissions:
-    """What this user may do: the role in a word, and for each action that it does not give, a sentence that says why.
+    """Rights of this user: the role in a word, and for each action that it does not give, a sentence that says why.
 
     `why_read_only` says why nothing in the store may be changed, whoever asks; it is empty where it may.
     """
@@ -62,7 +62,7 @@ class UpdateStatus:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What has changed since the event with a number, up to the one numbered `last`: whole records, no differences.
+    """Changes since the event with a number, up to the one numbered `last`: whole records, no differences.
 
     `everything` = `rows` are all rows there are, else those that changed and `removed` those that are gone. Workers,
     probes and updates are of the artifacts that something happened to, and so is `ended`: paths of which none is known.

@@ -1,4 +1,4 @@
-"""What a look through a whole directory finds, and what is known of one artifact without a look."""
+"""Findings of a look through a whole directory, and facts known of one artifact without a look."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from console.records.trust import Explanation, Report
 
 @dataclass(frozen=True, slots=True)
 class KnownFacts:
-    """What is known of an artifact without looking at the disk; None where nothing is."""
+    """Facts of an artifact without a look at the disk; None where nothing is."""
 
     report: Report | None = None
     explanation: Explanation | None = None

@@ -1,4 +1,4 @@
-"""What trust says of an artifact, and why."""
+"""Judgements of artifacts, their reasons and explanations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What changes an artifact: updates, their candidates, versions and exports."""
+"""Updates of artifacts: plans, candidates, comparisons, versions and exports."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class UpdatePlan:
-    """What the operator confirmed before a retraining: data, target and how."""
+    """The plan of a retraining as the operator confirms it: data, target and how."""
 
     path: str
     data: str
@@ -158,7 +158,7 @@ class OnnxComparison:
 
 @dataclass(frozen=True, slots=True)
 class ExportProgress:
-    """What is done to make an export, in a word; `comparison` is there once it is made and compared."""
+    """The phase of making an export, in a word; `comparison` is there once it is made and compared."""
 
     phase: str
     comparison: OnnxComparison | None = None

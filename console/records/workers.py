@@ -1,4 +1,4 @@
-"""What is loaded: workers, what they are asked, and how they answer."""
+"""Workers of loaded models, what they are asked, and how they answer."""
 
 from __future__ import annotations
 

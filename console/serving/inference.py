@@ -12,7 +12,8 @@ from console.access.control import AccessControl
 from console.errors import InputError, UsageError
 from console.os_errors import hint, why
 from console.recipes.recipe import Recipe
-from console.records import DataFile, Evaluated, Json, Prediction, ReadOptions, Target
+from console.records import AnswerFile, Answers, DataFile, DataReading, Evaluated, Json, Prediction, ReadOptions, Target
+from console.reporting import reported
 from console.serving.replicas import Table
 from console.serving.supervisor import Supervisor
 from console.worker.failures import ChildRefused
@@ -49,6 +50,21 @@ class Inference:
         return named, target or recipe.data.target
 
     async def open_data(
+        self, path: str, data: str | None = None, target: Target | None = None, *, limit: int | None = None
+    ) -> AsyncIterator[DataReading]:
+        """Open a data file as `data_file` does, telling of the progress; the last reading has the file."""
+
+        async def opened(tell: Callable[[DataReading], None]) -> DataReading:
+            def hear(rows: int, share: float) -> None:
+                tell(DataReading(rows, share))
+
+            file = await self.data_file(path, data, target, limit=limit, on_progress=hear)
+            return DataReading(file.rows, 1.0, file)
+
+        async for reading in reported(opened):
+            yield reading
+
+    async def data_file(
         self,
         path: str,
         data: str | None,
@@ -107,20 +123,20 @@ class Inference:
         table = tables[key] = Table(handle, replace(file, path=named))
         return table
 
-    def call(self, name: str, file: str) -> None:
-        """Have this name stand for the file at this path."""
+    async def alias(self, name: str, file: str) -> None:
+        """Have this name stand for the file at this path, whose own name tells nobody anything."""
         self._called[name] = file
 
     async def answers(
         self,
         path: str,
-        data: str | None,
-        target: Target | None,
+        data: str | None = None,
+        target: Target | None = None,
         *,
-        forms: Sequence[str],
+        forms: Sequence[str] = (),
         methods: Sequence[str] = (),
         limit: int | None = None,
-    ) -> AsyncIterator[tuple[Prediction, dict[str, tuple[str, Buffer]]]]:
+    ) -> AsyncIterator[Answers]:
         """Answers for all rows of a data file, or its first, in as few calls as may be: see `Worker.write_outputs`.
 
         A model that may be asked row by row gets them in pieces, any other at once. Raises AccessDeniedError,
@@ -141,7 +157,8 @@ class Inference:
                     table.handle, start, stop, forms, total=total, methods=methods, deadline=self._whole_deadline(file)
                 )
 
-            yield await self._supervisor.ask(path, called)
+            outcome, files = await self._supervisor.ask(path, called)
+            yield Answers(outcome, {form: AnswerFile(kind, memoryview(text)) for form, (kind, text) in files.items()})
 
     def _whole_deadline(self, file: DataFile) -> float:
         """Seconds for one call: as long as is asked for where all rows go into one."""

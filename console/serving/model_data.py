@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,10 +14,21 @@ from console.access.control import AccessControl
 from console.access.recipes import Recipes
 from console.errors import InputError, OperationError
 from console.events import Bus
-from console.files.data_files import identity_at, moved_to
+from console.files.data_files import NearestFirst, as_typed, identity_at, moved_to
 from console.recipes.chosen import Chosen
 from console.recipes.draft import drafted, write
-from console.records import DataColumns, DataSource, Draft, Expected, ModelData, ReadOptions, Target
+from console.records import (
+    DataColumns,
+    DataSource,
+    Draft,
+    Expected,
+    FoundDataFiles,
+    ModelData,
+    ReadOptions,
+    RecipeFacts,
+    Target,
+    TypedPath,
+)
 from console.serving.inference import open_data_file
 from console.worker.inspector import Inspectors
 
@@ -62,18 +74,50 @@ class DataOfModels:
         why = f"{gone}; it seems to be called {os.path.basename(now)} now" if now is not None else gone
         return ModelData(DataSource.GONE, choice.data, choice.target, why, now)
 
-    def known(self, path: str) -> ModelData:
-        """What was chosen, as it was read last and without a look at the disk."""
+    async def chosen(self, path: str) -> ModelData:
+        """What an operator chose, as it was read last and without a look at the disk."""
         choice = self._chosen.of(path)
         return (
             ModelData(DataSource.NONE) if choice is None else ModelData(DataSource.CHOSEN, choice.data, choice.target)
         )
 
+    async def recipe(self, path: str) -> RecipeFacts:
+        """The recipe of an artifact, with what was chosen where it names no data. Raises InputError."""
+        return self._recipes.of(path).facts()
+
+    async def read_as(self, path: str, options: ReadOptions) -> None:
+        """Read the data files of this artifact so from here on, whatever its recipe says of it."""
+        self._recipes.read_as(path, options)
+
+    async def typed(self, typed: str) -> TypedPath:
+        """The file that is meant by a path that is being typed, relative to the store, absolute or from a home."""
+        return await asyncio.to_thread(as_typed, self.root, typed)
+
+    async def nearest(self, path: str) -> AsyncIterator[FoundDataFiles]:
+        """Data files of the store by their names, those nearest to an artifact first."""
+        walk, left = NearestFirst(self.root, path), threading.Event()
+        queue: asyncio.Queue[FoundDataFiles | None] = asyncio.Queue()
+        loop = asyncio.get_running_loop()
+
+        def look() -> None:
+            with suppress(RuntimeError):  # the loop is closed
+                for batch in walk.batches(left.is_set):
+                    loop.call_soon_threadsafe(queue.put_nowait, FoundDataFiles(tuple(batch)))
+                loop.call_soon_threadsafe(queue.put_nowait, None)
+
+        threading.Thread(target=look, daemon=True, name="data files").start()  # a hung disk keeps it for itself
+        try:
+            while (found := await queue.get()) is not None:
+                yield found
+            yield FoundDataFiles((), walk.bounded)
+        finally:
+            left.set()
+
     def shortened(self, data: str) -> str:
         """A path relative to the store, where it lies in it."""
         return data.removeprefix(os.path.join(self.root, ""))
 
-    def expected(self, path: str) -> Expected:
+    async def expected(self, path: str) -> Expected:
         """What is known of a model's inputs."""
         return Expected(self._signature(path) or Signature(), self._options(path).ignore)
 

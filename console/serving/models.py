@@ -6,9 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from console.access.control import AccessControl
-from console.records import WorkerView
+from console.records import LogPart, WorkerView
 from console.serving.supervisor import Supervisor
-from console.serving.worker_logs import WorkerLog
 
 
 class Models:
@@ -32,13 +31,19 @@ class Models:
         """The same of one path."""
         return self._supervisor.view(path)
 
-    def log(self, path: str) -> WorkerLog | None:
-        """What the processes of a path wrote; None where nothing was ever loaded."""
-        return self._supervisor.logs.find(path)
+    async def worker(self, path: str) -> WorkerView | None:
+        """The same of one path, for clients."""
+        return self._supervisor.view(path)
 
-    async def settled(self, path: str) -> None:
-        """Wait while it is being loaded and nothing answers for it."""
+    async def log(self, path: str, after: int = 0) -> LogPart | None:
+        """What its processes wrote after a line number, a part at a time; None where nothing was ever loaded."""
+        log = self._supervisor.logs.find(path)
+        return None if log is None else log.look(after)
+
+    async def settled(self, path: str) -> WorkerView | None:
+        """Wait while it is being loaded and nothing answers for it; its worker then."""
         await self._supervisor.settled(path)
+        return self._supervisor.view(path)
 
     async def load(self, path: str, *, at: str = "", accept: str | None = None) -> WorkerView:
         """Load an artifact; `accept` is why the operator says yes to one under review.

@@ -193,7 +193,7 @@ class Marked:
 
     async def _inspect(self, path: str) -> Outcome:
         artifacts = self._app.engine.artifacts
-        before = await artifacts.row(path)
+        before = self._app.mirror.rows.get(path)
         report = await artifacts.inspect(path)
         verdict, row = report.judgement.verdict, report.artifact
         if verdict is None or row.problem is not None:

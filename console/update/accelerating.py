@@ -6,14 +6,15 @@ import asyncio
 import os
 import shlex
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from console.errors import AccessDeniedError, ConsoleError, InputError, OperationError, UsageError
 from console.files.opening import open_artifact
 from console.files.snapshot import Snapshot, digest_of, from_memory, new_memory
-from console.records import OnnxComparison, Version
+from console.records import ExportProgress, OnnxComparison, Version
+from console.reporting import reported
 from console.serving.inference import open_rows
 from console.update.promoter import Replacing
 from console.update.services import UpdateServices
@@ -40,6 +41,20 @@ class Accelerating:
         self._waiting: dict[str, _Waiting] = {}
 
     async def compare(
+        self, path: str, *, data: str | None = None, at: str = "", accept: str | None = None
+    ) -> AsyncIterator[ExportProgress]:
+        """Export the artifact as `export` does, telling of each phase; the last progress has the comparison."""
+
+        async def compared(tell: Callable[[ExportProgress], None]) -> ExportProgress:
+            def hear(phase: str) -> None:
+                tell(ExportProgress(phase))
+
+            return ExportProgress("compared", await self.export(path, data=data, at=at, accept=accept, on_phase=hear))
+
+        async for progress in reported(compared):
+            yield progress
+
+    async def export(
         self,
         path: str,
         *,

@@ -12,7 +12,7 @@ from pathlib import Path
 from console.errors import ConsoleError, InputError, OperationError, UsageError
 from console.files.opening import require_no_link
 from console.recipes.recipe import Recipe
-from console.records import Comparison, Json, Mode, Target, UpdatePlan, UpdateProgress, Verdict, Version
+from console.records import Comparison, Json, Mode, Target, UpdatePlan, UpdateProgress, UpdateStatus, Verdict, Version
 from console.update.converting import Converting
 from console.update.promoter import Replacing
 from console.update.recovering import settle, settle_or_tell
@@ -42,7 +42,9 @@ class Updates:
         for path in list(self._waiting):
             self._let_go(path)
 
-    def plan(self, path: str, *, data: str | None = None, target: Target | None = None, at: str = "") -> UpdatePlan:
+    async def plan(
+        self, path: str, *, data: str | None = None, target: Target | None = None, at: str = ""
+    ) -> UpdatePlan:
         """What an update would do, from the recipe and what was named. Raises InputError, UsageError."""
         require_no_link(self._services.root, path)
         return plan_update(path, self._services.recipes.of(path), data=data, target=target, at=at)
@@ -81,6 +83,10 @@ class Updates:
             del self._running[path]
             self._progress.pop(path, None)
             self._told.pop(path, None)
+
+    async def status(self, path: str) -> UpdateStatus:
+        """How the update of an artifact stands."""
+        return UpdateStatus(path, self.progress(path), self.pending(path))
 
     def progress(self, path: str) -> UpdateProgress | None:
         """Where an update stands, None where none runs."""
@@ -150,14 +156,17 @@ class Updates:
         return await self._replacing.rollback(path, version)
 
     async def convert(
-        self, path: str, to: str, out: Path, *, at: str = "", accept: str | None = None
+        self, path: str, to: str, out: str | Path, *, at: str = "", accept: str | None = None
     ) -> dict[str, Json]:
         """Write the model to the new file `out` in another format, and check that it answers alike.
 
         Raises NeedsReviewError, AccessDeniedError, InputError, OperationError.
         """
         await self._access.authorize("convert", path)
-        done = await self._converting.convert(path, to, out, at=at, accept=accept)
+        try:
+            done = await self._converting.convert(path, to, Path(out), at=at, accept=accept)
+        except FileExistsError:
+            raise InputError(f"{out} is there already", hint="name another place with --out") from None
         await self._access.record("convert", path, str(done["digest"]), f"written as {to}", out=str(out))
         return done
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,11 +13,9 @@ from console.catalog.catalog import Catalog
 from console.errors import ConsoleError, InputError, OperationError, UsageError
 from console.files.directories import artifact_digest
 from console.files.roots import user_name
-from console.records import SignatureStatus
+from console.records import SignatureStatus, SignedContents
 from console.trust import signing
 from console.trust.signatures import Signatures, Signed, keep, verified
-
-Progress = Callable[[str], None]
 
 
 class Signing:
@@ -32,34 +30,32 @@ class Signing:
         keys = self._access.keys()
         return await asyncio.to_thread(verified, self.root, path, digest, keys) if keys else None
 
-    async def sign(self, beneath: str, key: Path, progress: Progress = lambda _: None) -> tuple[str, dict[str, str]]:
+    async def sign(self, beneath: str, key: str | Path) -> SignedContents:
         """Sign what the artifact holds now, or all artifacts of a directory ("" = the store).
 
-        Returns the public line of the key and path to digest. Raises InputError when one cannot be read: then nothing
-        is signed; AccessDeniedError for a key that others may read, ConflictError, OperationError.
+        Raises InputError when one cannot be read: then nothing is signed; AccessDeniedError for a key that others may
+        read, ConflictError, OperationError.
         """
         await self._access.authorize("sign", beneath, writes=True)
-        line, subjects = await asyncio.to_thread(self._sign, beneath, key, progress)
+        line, subjects = await asyncio.to_thread(self._sign, beneath, Path(key))
         for path, digest in subjects.items():
             await self._access.record("sign", path, digest, f"signed by {signing.key_id(line)}")
-        return line, subjects
+        return SignedContents(line, signing.key_id(line), subjects)
 
-    async def verify(
-        self, beneath: str, keys: Sequence[str] = (), progress: Progress = lambda _: None
-    ) -> tuple[SignatureStatus, ...]:
+    async def verify(self, beneath: str, keys: Sequence[str] = ()) -> tuple[SignatureStatus, ...]:
         """How each artifact there stands with its signatures by these keys (none: the policy's). Raises UsageError."""
-        return await asyncio.to_thread(self._verify, beneath, tuple(keys) or self._access.keys(), progress)
+        return await asyncio.to_thread(self._verify, beneath, tuple(keys) or self._access.keys())
 
-    def _sign(self, beneath: str, key: Path, progress: Progress) -> tuple[str, dict[str, str]]:
+    def _sign(self, beneath: str, key: Path) -> tuple[str, dict[str, str]]:
         private = signing.private_key(key)
-        subjects = {path: self._digest(path, progress) for path in self._paths(beneath)}
+        subjects = {path: self._digest(path) for path in self._paths(beneath)}
         if not subjects:
             raise InputError(f"no artifact to sign in {self.root / beneath}")
         when = datetime.now(UTC).isoformat(timespec="seconds")
         keep(self.root, signing.sign(private, subjects, who=user_name(), when=when))
         return signing.public_line(private), subjects
 
-    def _verify(self, beneath: str, keys: tuple[str, ...], progress: Progress) -> tuple[SignatureStatus, ...]:
+    def _verify(self, beneath: str, keys: tuple[str, ...]) -> tuple[SignatureStatus, ...]:
         if not keys:
             raise UsageError(
                 "no key to verify with: the policy names none",
@@ -68,11 +64,11 @@ class Signing:
         for key in keys:
             signing.parse_key(key)
         found = Signatures.read(self.root)
-        return tuple(self._standing(path, found, keys, progress) for path in self._paths(beneath))
+        return tuple(self._standing(path, found, keys) for path in self._paths(beneath))
 
-    def _standing(self, path: str, found: Signatures, keys: tuple[str, ...], progress: Progress) -> SignatureStatus:
+    def _standing(self, path: str, found: Signatures, keys: tuple[str, ...]) -> SignatureStatus:
         try:
-            digest = self._digest(path, progress)
+            digest = self._digest(path)
         except OperationError:
             raise
         except ConsoleError as error:
@@ -89,8 +85,7 @@ class Signing:
         broken = "".join(f"; {one.file} is no signature: {one.why}" for one in found.refused[:1])
         return SignatureStatus(path, digest, "unsigned", f"nobody signed it{broken}")
 
-    def _digest(self, path: str, progress: Progress) -> str:
-        progress(path)
+    def _digest(self, path: str) -> str:
         return artifact_digest(self.root, path)
 
     def _paths(self, beneath: str) -> Iterable[str]:

@@ -42,7 +42,7 @@ async def measured(runs: int) -> list[Figure]:
         engine = await Engine.open(Path(directory), Settings(), watch=False, records=False)
         try:
             plain = await _loaded(engine, PATH)
-            found = await engine.accelerating.compare(PATH)
+            found = await engine.accelerating.export(PATH)
             await engine.accelerating.write(PATH)
             exported = await _loaded(engine, found.path)
             added = _resident(exported) - _resident(plain)

@@ -35,13 +35,22 @@ def rooms() -> dict[str, type]:
 
 def methods() -> Iterator[Method]:
     """All of them."""
-    for room, protocol in rooms().items():
-        for name, function in vars(protocol).items():
-            if inspect.isfunction(function) and not name.startswith("_"):
-                yield _method(room, name, function)
+    attributes = rooms()
+    for room, protocol in attributes.items():
+        for name in _members(protocol):
+            if room or name not in attributes:
+                yield _method(room, name, getattr(protocol, name, None))
+
+
+def _members(protocol: type) -> list[str]:
+    """The public names of a Protocol and of those it extends, be they methods or not."""
+    bases = [base for base in protocol.__mro__ if base.__module__.startswith("console.")]
+    names = {name for base in bases for name in (*vars(base), *vars(base).get("__annotations__", ()))}
+    return sorted(name for name in names if not name.startswith("_"))
 
 
 def _method(room: str, name: str, function: Any) -> Method:
+    assert inspect.isfunction(function), f"{room}.{name} is no method"
     hints = get_type_hints(function)
     gives = hints.pop("return")
     streams = get_origin(gives) is AsyncIterator

@@ -104,7 +104,7 @@ async def test_a_demanded_pin_keeps_out_what_is_safe_until_somebody_accepts_it(q
     with pytest.raises(NeedsReviewError, match="is not pinned"):
         await quiet.models.load("a.joblib")
     assert any(text.startswith("a.joblib is not pinned") for text in results(quiet, "load"))
-    plan = quiet.updates.plan("a.joblib", data=str(store / "rows.npy"), target="y")
+    plan = await quiet.updates.plan("a.joblib", data=str(store / "rows.npy"), target="y")
     with pytest.raises(NeedsReviewError, match="is not pinned"):
         await quiet.updates.run(plan)
 
@@ -245,7 +245,7 @@ async def test_no_row_target_or_local_ever_reaches_a_log(store: Path, isolated: 
                 await engine.questions.predict("a.joblib", data=str(store / "words.csv"), target=target)
         await engine.live.start("a.joblib", seconds=0.2)
         await engine.live.finished("a.joblib")
-        plan = engine.updates.plan("a.joblib")
+        plan = await engine.updates.plan("a.joblib")
         await engine.updates.run(plan)
         await engine.updates.promote("a.joblib", "better on Tuesdays")
         with pytest.raises(ConsoleError):

@@ -32,7 +32,7 @@ async def test_copies_share_the_requests_and_are_read_as_one(engine: Engine) -> 
     slot = engine._fleet.slot("a.joblib")
     assert len(slot.tables) == 3
     fewest = min(psutil.Process(pid).memory_info().rss for pid in view.pids)
-    await until(engine, lambda: engine.live.recorder("a.joblib") is not None)
+    await until(engine, lambda: "a.joblib" in engine.live._recorders)
     await read(engine, lambda rss: rss > 2 * fewest)
     await engine.models.set_copies("a.joblib", 1)
     await gone(view.pids[1:])

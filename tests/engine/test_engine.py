@@ -175,14 +175,14 @@ async def test_a_recipe_may_have_a_changed_file_reloaded_at_once(engine: Engine,
 async def test_a_probe_measures_and_survives_the_death_of_its_worker(engine: Engine) -> None:
     view = await engine.models.load("a.joblib")
     await engine.live.start("a.joblib")
-    state = engine.live.probe("a.joblib")
+    state = engine.known_probe("a.joblib")
     assert state is not None
     assert state.running
     assert view.pid is not None
     os.kill(view.pid, signal.SIGKILL)
     await until(engine, lambda: (now := engine.models.view("a.joblib")) and now.state is WorkerState.ERROR)
     await until(engine, lambda: (now := engine.models.view("a.joblib")) and now.state is WorkerState.READY)
-    state = engine.live.probe("a.joblib")
+    state = engine.known_probe("a.joblib")
     assert state is not None
     assert state.running
     done = await engine.live.stop("a.joblib")

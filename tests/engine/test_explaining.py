@@ -90,7 +90,7 @@ async def test_a_change_under_an_open_console_is_an_event(engine: Engine, store:
     await until(engine, lambda: engine.artifacts.row("b.pkl") and engine.artifacts.row("b.pkl").verdict)  # type: ignore[union-attr]
     replaced(store / "b.pkl", {"m": model(1), "x": Payload()})
     await until(engine, lambda: [one for one in engine.bus.recent() if one.kind == "trust.changed"])
-    told = engine.artifacts.known_explanation("b.pkl")
+    told = (await engine.artifacts.known("b.pkl")).explanation
     assert told is not None
     assert told.headline.startswith("Loading it calls posix.system")
 
@@ -140,7 +140,7 @@ async def test_what_the_console_replaced_is_told_from_the_history(
     joblib.dump(model(), store / "a.joblib")
     engine = await opening(store, watch=False)
     try:
-        await engine.updates.run(engine.updates.plan("a.joblib"))
+        await engine.updates.run(await engine.updates.plan("a.joblib"))
         await engine.updates.promote("a.joblib", "test")
     finally:
         await engine.close()
@@ -153,7 +153,7 @@ async def test_what_the_console_replaced_is_told_from_the_history(
 
 async def test_an_explanation_is_made_once(engine: Engine) -> None:
     told = await engine.artifacts.explain("a.joblib")
-    assert engine.artifacts.known_explanation("a.joblib") is told
+    assert (await engine.artifacts.known("a.joblib")).explanation is told
 
 
 async def test_a_look_at_what_was_replaced_is_no_look_at_what_is_there_now(engine: Engine, store: Path) -> None:

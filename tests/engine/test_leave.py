@@ -32,7 +32,7 @@ ASKED: dict[str, tuple[Callable[[Engine, Path], Awaitable[object]], ...]] = {
     "promote": (lambda of, out: of.updates.promote(PATH, "why not"),),
     "rollback": (lambda of, out: of.updates.rollback(PATH),),
     "accelerate": (
-        lambda of, out: of.accelerating.compare(PATH),
+        lambda of, out: of.accelerating.export(PATH),
         lambda of, out: of.accelerating.write(PATH),
     ),
     "sign": (lambda of, out: of.signing.sign(PATH, out),),

@@ -91,7 +91,7 @@ async def test_a_load_takes_up_what_was_prepared_but_only_for_these_bytes(engine
 
     engine._inspectors.plan = counted  # type: ignore[method-assign, assignment]
     await until(engine, lambda: (found := engine.artifacts.row("a.joblib")) is not None and found.verdict)
-    engine.artifacts.stand_on("a.joblib")
+    await engine.artifacts.prefetch("a.joblib")
     async with asyncio.timeout(20):
         await begun.wait()
     await asyncio.gather(*engine.artifacts._preparing._tasks)

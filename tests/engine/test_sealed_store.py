@@ -227,7 +227,7 @@ async def test_a_new_content_is_noticed_and_reloaded(root: Path, settings: Setti
 async def test_it_is_updated_sealed_and_its_history_is(root: Path, settings: Settings, opening: Opening) -> None:
     engine = await opening(root, settings, watch=False)
     try:
-        found = await engine.updates.run(engine.updates.plan("a.joblib.age"))
+        found = await engine.updates.run(await engine.updates.plan("a.joblib.age"))
         assert found.candidate.digest != found.current.digest if found.current else False
         version = await engine.updates.promote("a.joblib.age", "newer")
         with open_artifact(root, "a.joblib.age") as file:
@@ -251,7 +251,7 @@ async def test_an_update_that_could_not_be_kept_sealed_is_refused_before_it_is_t
     engine = await opening(root, replace(settings, sealing=replace(settings.sealing, recipients=())), watch=False)
     try:
         with pytest.raises(AccessDeniedError, match="nothing says for whom"):
-            await engine.updates.run(engine.updates.plan("a.joblib.age"))
+            await engine.updates.run(await engine.updates.plan("a.joblib.age"))
         assert not [entry for entry in engine.book.entries() if entry.result == "intent"]
     finally:
         await engine.close()
@@ -261,7 +261,7 @@ async def test_an_update_that_could_not_be_kept_sealed_is_refused_before_it_is_t
     engine = await opening(root, settings, watch=False)
     try:
         with pytest.raises(AccessDeniedError, match="a training command would write its candidate open"):
-            await engine.updates.run(engine.updates.plan("a.joblib.age"))
+            await engine.updates.run(await engine.updates.plan("a.joblib.age"))
     finally:
         await engine.close()
 

@@ -41,7 +41,7 @@ async def test_only_what_is_signed_as_it_is_now_is_loaded(engine: Engine, store:
     with pytest.raises(AccessDeniedError, match="demands a signature"):
         await engine.models.load("a.joblib")
     with pytest.raises(AccessDeniedError, match="demands a signature"):
-        await engine.updates.run(engine.updates.plan("a.joblib"))
+        await engine.updates.run(await engine.updates.plan("a.joblib"))
     await engine.signing.sign("a.joblib", key)
     await engine.models.load("a.joblib")
     await engine.models.unload("a.joblib")
@@ -55,7 +55,7 @@ async def test_a_promoted_content_waits_for_its_signature_and_the_old_one_answer
     engine.bus.subscribe(told.append)
     await engine.signing.sign("a.joblib", key)
     before = await engine.models.load("a.joblib")
-    await engine.updates.run(engine.updates.plan("a.joblib"))
+    await engine.updates.run(await engine.updates.plan("a.joblib"))
     version = await engine.updates.promote("a.joblib", "newer")
     unsigned = [event for event in told if event.kind == "update.unsigned"]
     assert len(unsigned) == 1

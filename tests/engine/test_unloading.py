@@ -63,7 +63,7 @@ async def test_a_probed_worker_that_never_answers_is_gone_at_once(
         with pytest.raises(ConsoleError, match="was unloaded") as caught:
             await one
         assert caught.value.code == "unloaded"
-    probe = engine.live.probe(PATH)
+    probe = engine.known_probe(PATH)
     assert probe is not None
     assert (probe.running, probe.errors, probe.stopped_why) == (False, 0, "the model was unloaded")
     assert not engine.failures.all()

@@ -222,7 +222,7 @@ def talker(store: Path) -> str:
 
 async def test_what_a_model_prints_is_kept_over_death_reload_and_unload(talker: str, engine: Engine) -> None:
     def told() -> list[str]:
-        log = engine.models.log(talker)
+        log = engine._fleet.logs.find(talker)
         return [] if log is None else [line.text for part in parts(log) for line in part.ended]
 
     def pids() -> tuple[int, ...]:
@@ -234,7 +234,7 @@ async def test_what_a_model_prints_is_kept_over_death_reload_and_unload(talker: 
             while not set(wanted) <= set(told()):  # noqa: ASYNC110 - written by another process
                 await asyncio.sleep(0.01)
 
-    assert engine.models.log(talker) is None
+    assert engine._fleet.logs.find(talker) is None
     await engine.models.load(talker)
     (first,) = pids()
     await comes(f"worker {first} started")

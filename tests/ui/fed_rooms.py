@@ -14,7 +14,6 @@ from console.records import (
     Evaluated,
     Expected,
     Explanation,
-    Failure,
     FoundDataFiles,
     Json,
     KnownFacts,
@@ -49,12 +48,6 @@ class FedRoom:
 class FedArtifacts(FedRoom):
     """The artifacts of the store."""
 
-    async def rows(self) -> tuple[Artifact, ...]:
-        return self._feeder.known_rows()
-
-    async def row(self, path: str) -> Artifact | None:
-        return self._feeder.known_row(path)
-
     async def scan(self, path: str = "") -> tuple[Artifact, ...]:
         return self._feeder.known_rows()
 
@@ -86,9 +79,6 @@ class FedModels(FedRoom):
 
     def _view(self, path: str) -> WorkerView:
         return self._feeder.views.get(path) or WorkerView(path, WorkerState.READY, 0.0)
-
-    async def workers(self) -> tuple[WorkerView, ...]:
-        return tuple(self._feeder.views.values())
 
     async def worker(self, path: str) -> WorkerView | None:
         return self._feeder.views.get(path)
@@ -146,9 +136,6 @@ class FedData(FedRoom):
     async def read_as(self, path: str, options: ReadOptions) -> None:
         self._feeder.asked.append(("read_as", path))
 
-    async def call(self, name: str, file: str) -> None:
-        self._feeder.asked.append(("call", name, file))
-
     async def typed(self, typed: str) -> TypedPath:
         return TypedPath(f"{self._feeder.root}/{typed}" if typed else "", False, (), (), (), typed)
 
@@ -164,6 +151,9 @@ class FedInference(FedRoom):
     ) -> AsyncIterator[DataReading]:
         file = await self._feeder.open_data(path, data)
         yield DataReading(file.rows, 1.0, file)
+
+    async def alias(self, name: str, file: str) -> None:
+        self._feeder.asked.append(("alias", name, file))
 
     async def sample(self, path: str, data: str | None, start: int, count: int) -> list[dict[str, Json]]:
         return await self._feeder.sample(path, data, start, count)
@@ -242,6 +232,3 @@ class FedMonitor(FedRoom):
     async def series(self, path: str, wanted: tuple[SeriesPosition, ...] = ()) -> SeriesChunk | None:
         recorder = self._feeder.recorders.get(path)
         return None if recorder is None else recorder.chunk(wanted)
-
-    async def failures(self) -> tuple[Failure, ...]:
-        return tuple(self._feeder.failed)

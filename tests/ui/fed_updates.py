@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
-from console.engine.reporting import reported
 from console.errors import UsageError
 from console.records import (
     AuditCheck,
@@ -22,6 +21,7 @@ from console.records import (
     UpdateStatus,
     Version,
 )
+from console.reporting import reported
 from tests.ui.fed_rooms import FedRoom
 
 _COMPARED = Comparison("", 0.0, "", 0, None, Candidate("sha256:00", 0, None, {}, {}), (), passed=False)

@@ -74,14 +74,14 @@ async def test_p_asks_for_file_and_target_and_drives_the_model(engine: Engine) -
         await console.until(lambda: 'target = "churned"' in console.picture())
         await console.press("enter")
         await console.on(HomeScreen)
-        await console.until(lambda: (probe := engine.live.probe(MODEL)) is not None and probe.running)
-        probe = engine.live.probe(MODEL)
+        await console.until(lambda: (probe := engine.known_probe(MODEL)) is not None and probe.running)
+        probe = engine.known_probe(MODEL)
         assert probe is not None
         assert (probe.plan.data, probe.plan.target) == (str(engine.root / HOLDOUT), "churned")
         assert not list((engine.root / "churn").glob("*.toml"))
         await console.until(lambda: "probing" in console.picture(), "the screen knows of it")
         await console.press("p")
-        await console.until(lambda: (probe := engine.live.probe(MODEL)) is not None and not probe.running)
+        await console.until(lambda: (probe := engine.known_probe(MODEL)) is not None and not probe.running)
         await console.press("u")
         await console.on(UpdateScreen)
         await console.until(lambda: HOLDOUT in console.picture() and "churned" in console.picture(), "the same data")
@@ -93,8 +93,8 @@ async def test_other_data_is_driven_with_at_once(engine: Engine) -> None:
     async with console_on(engine, size=(160, 48)) as console:
         await on_model(console)
         await console.press("p")
-        await console.until(lambda: (probe := engine.live.probe(MODEL)) is not None and probe.running)
-        engine.live.set(MODEL, rate=5.0)
+        await console.until(lambda: (probe := engine.known_probe(MODEL)) is not None and probe.running)
+        await engine.live.set(MODEL, rate=5.0)
         await console.press("f")
         await chosen_file(console)
         await console.on(TargetScreen)
@@ -104,12 +104,12 @@ async def test_other_data_is_driven_with_at_once(engine: Engine) -> None:
         await console.press("enter")
         await console.until(
             lambda: (
-                (probe := engine.live.probe(MODEL)) is not None
+                (probe := engine.known_probe(MODEL)) is not None
                 and probe.running
                 and probe.plan.data == str(engine.root / HOLDOUT)
             )
         )
-        probe = engine.live.probe(MODEL)
+        probe = engine.known_probe(MODEL)
         assert probe is not None
         assert probe.plan.rate == 5.0
 
@@ -225,7 +225,7 @@ async def test_a_view_only_console_writes_no_recipe_and_says_why(store: Path, op
             await console.press("w")
             assert isinstance(console.app.screen, UseDataScreen)
             await console.press("enter")
-            await console.until(lambda: engine.model_data.known(MODEL).source is DataSource.CHOSEN)
+            await console.until(lambda: engine._chosen.of(MODEL) is not None)
         assert engine.models.view(MODEL) is None
     finally:
         await engine.close()

@@ -30,16 +30,16 @@ async def test_a_model_is_driven_watched_and_tried(demo_copy: Path, opening: Ope
         await driver.press("p")
         await driver.until(lambda: screen.tab == "live" and "accuracy" in driver.picture(), "a driven model")
         await driver.until(lambda: "ms" in driver.picture() and "MB" in driver.picture(), "measured values")
-        recorder = engine.live.recorder(DIGITS)
+        recorder = engine.live._recorders.get(DIGITS)
         assert recorder is not None
         await driver.until(lambda: recorder.latest("pss"), "memory of the worker")
         await driver.press(">", ")")
-        await driver.until(lambda: (probe := engine.live.probe(DIGITS)) is not None and probe.plan.batch == 2)
+        await driver.until(lambda: (probe := engine.known_probe(DIGITS)) is not None and probe.plan.batch == 2)
         await driver.press("p", "3")
         await driver.until(lambda: "▀" in driver.picture() and "right" in driver.picture(), "a digit and its answer")
         await driver.press("right")
         await driver.until(lambda: "row 2 of" in driver.picture())
-        probe = engine.live.probe(DIGITS)
+        probe = engine.known_probe(DIGITS)
         assert probe is not None
         assert not probe.running
         assert probe.errors == 0
@@ -52,7 +52,7 @@ async def test_a_model_that_is_still_being_loaded_is_driven_once_it_answers(demo
         screen.do_load()
         await driver.until(lambda: engine.models.view(DIGITS) is not None, "the load's beginning")
         screen.do_probe()
-        await driver.until(lambda: (probe := engine.live.probe(DIGITS)) is not None and probe.calls, "calls")
+        await driver.until(lambda: (probe := engine.known_probe(DIGITS)) is not None and probe.calls, "calls")
 
 
 async def test_what_a_model_raises_stands_among_its_errors(demo_copy: Path, opening: Opening) -> None:

@@ -9,8 +9,8 @@ import pytest
 from textual.widgets import Input
 
 from console.config import state_dir
-from console.engine.local_data import typed_path_of
 from console.errors import InputError, UsageError
+from console.files.data_files import as_typed
 from console.records import Difference, Failure, GateResult, Unchanged, UpdatePlan, UpdateProgress, Verdict
 from console.trust.roles import Permission, Role
 from console.ui.data_files import completed
@@ -373,7 +373,7 @@ async def test_the_palette_runs_what_was_typed_also_while_a_large_store_is_searc
 
 async def test_data_files_are_completed_from_the_store(tmp_path: Path) -> None:
     def complete(typed: str) -> str | None:
-        return completed(typed_path_of(tmp_path, typed))
+        return completed(as_typed(tmp_path, typed))
 
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "churn.csv").touch()

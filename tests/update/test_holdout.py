@@ -38,7 +38,7 @@ def recipe(holdout: str | None, gate: str = GATE, more: str = "") -> str:
 
 
 async def updated(engine: Engine, path: str) -> Comparison:
-    return await engine.updates.run(engine.updates.plan(path))
+    return await engine.updates.run(await engine.updates.plan(path))
 
 
 def written(*parts: pandas.DataFrame) -> Callable[[Path], None]:

@@ -49,7 +49,7 @@ async def test_from_training_to_promotion_and_back(engine: Engine, place: Place)
     before = (engine.root / path).read_bytes()
     view = await engine.models.load(path)
     events = heard(engine)
-    plan = engine.updates.plan(path)
+    plan = await engine.updates.plan(path)
     assert (plan.mode, plan.target) == (Mode.FIT, "y")
     comparison = await engine.updates.run(plan)
     assert comparison.passed, comparison.gate
@@ -99,7 +99,7 @@ async def test_from_training_to_promotion_and_back(engine: Engine, place: Place)
 
 async def test_without_a_hold_out_a_fifth_is_kept_back_and_said(engine: Engine, place: Place) -> None:
     path = place("nohold.pkl", poor(), '[data]\ntrain = "train.csv"\ntarget = "y"\n')
-    comparison = await engine.updates.run(engine.updates.plan(path))
+    comparison = await engine.updates.run(await engine.updates.plan(path))
     assert (comparison.rows, comparison.held_out) == (40, False)
     assert not comparison.passed
     assert "your word" in comparison.gate[0].detail
@@ -111,7 +111,7 @@ async def test_without_a_hold_out_a_fifth_is_kept_back_and_said(engine: Engine, 
 
 async def test_a_model_in_a_holder_is_replaced_at_its_place(engine: Engine, place: Place) -> None:
     path = place("holder.pkl", {"model": poor(C=2.0), "threshold": 0.3, "labels": ("no", "yes")})
-    comparison = await engine.updates.run(engine.updates.plan(path))
+    comparison = await engine.updates.run(await engine.updates.plan(path))
     assert str(comparison.candidate.model_class).endswith("LogisticRegression")
     await engine.updates.promote(path, "holder")
     with (engine.root / path).open("rb") as file:
@@ -125,7 +125,7 @@ async def test_an_hdf5_artifact_stays_one(engine: Engine, place: Place) -> None:
     with (engine.root / "own.h5").open("w+b") as file:
         registry.save(poor(), "hdf5", file.fileno())
     (engine.root / path).unlink()
-    comparison = await engine.updates.run(engine.updates.plan("own.h5"))
+    comparison = await engine.updates.run(await engine.updates.plan("own.h5"))
     await engine.updates.promote("own.h5", "more rows")
     report = await engine.artifacts.report("own.h5", digest=True)
     assert report.inspection is not None
@@ -134,7 +134,7 @@ async def test_an_hdf5_artifact_stays_one(engine: Engine, place: Place) -> None:
 
 async def test_a_foreign_change_in_between_is_a_conflict_and_kept(engine: Engine, place: Place) -> None:
     path = place("conflict.pkl", poor())
-    await engine.updates.run(engine.updates.plan(path))
+    await engine.updates.run(await engine.updates.plan(path))
     foreign = pickle.dumps(poor(C=99.0))
     (engine.root / path).write_bytes(foreign)
     with pytest.raises(ConflictError, match="no longer what the candidate was compared with"):
@@ -147,7 +147,7 @@ async def test_a_foreign_change_in_between_is_a_conflict_and_kept(engine: Engine
 @pytest.mark.slow
 async def test_what_was_accepted_stays_so_through_an_update(engine: Engine, place: Place) -> None:
     path = place("review.pkl", {"model": poor(), "origin": IPv4Address(1)})
-    plan = engine.updates.plan(path)
+    plan = await engine.updates.plan(path)
     with pytest.raises(NeedsReviewError, match="IPv4Address"):
         await engine.updates.run(plan)
     await engine.models.load(path, accept="ours")
@@ -177,7 +177,7 @@ async def test_nothing_is_written_through_a_link(engine: Engine, place: Place) -
     link.symlink_to("../real.joblib")
     words = r"^way/latest\.joblib is a link to \.\./real\.joblib, and nothing is written through a link$"
     with pytest.raises(InputError, match=words):
-        engine.updates.plan("way/latest.joblib")
+        await engine.updates.plan("way/latest.joblib")
     with pytest.raises(InputError, match=words):
         await engine.updates.rollback("way/latest.joblib")
     with pytest.raises(InputError, match=words):
@@ -190,9 +190,9 @@ async def test_hostile_artifacts_are_not_trained(engine: Engine, place: Place, t
     blocked = place("blocked.pkl", {"model": poor(), "more": Marker(marker)})
     cached = place("cached.pkl", Pipeline([("m", poor())], memory=str(tmp_path)))
     with pytest.raises(AccessDeniedError, match=r"system"):
-        await engine.updates.run(engine.updates.plan(blocked))
+        await engine.updates.run(await engine.updates.plan(blocked))
     with pytest.raises(AccessDeniedError, match="memory"):
-        await engine.updates.run(engine.updates.plan(cached))
+        await engine.updates.run(await engine.updates.plan(cached))
     assert not marker.exists()
 
 
@@ -204,7 +204,7 @@ async def test_a_hostile_candidate_is_neither_loaded_nor_promoted(engine: Engine
     path = place("commanded.pkl", poor(), recipe)
     before = (engine.root / path).read_bytes()
     with pytest.raises(AccessDeniedError, match="blocked"):
-        await engine.updates.run(engine.updates.plan(path))
+        await engine.updates.run(await engine.updates.plan(path))
     assert engine.updates.pending(path) is None
     assert (engine.root / path).read_bytes() == before
     assert not marker.exists()
@@ -220,7 +220,7 @@ async def test_the_operators_own_program_makes_the_candidate(engine: Engine, pla
     recipe = DATA + GATE + '[retrain]\ncommand = ["python", "own.py", "--out", "{candidate}"]\n'
     path = place("program.pkl", poor(), recipe)
     events = heard(engine)
-    comparison = await engine.updates.run(engine.updates.plan(path))
+    comparison = await engine.updates.run(await engine.updates.plan(path))
     assert comparison.passed, comparison.gate
     assert ("C", "1.0", "50.0") in comparison.changed
     assert any(event.data.note == "read 200" for event in events)
@@ -232,18 +232,18 @@ async def test_partial_fit_and_warm_start(engine: Engine, place: Place) -> None:
     sgd = SGDClassifier(loss="log_loss", random_state=0).fit(rows[["a", "b", "c"]], rows["y"])
     path = place("partial.pkl", sgd, DATA + '[retrain]\nmode = "partial_fit"\n')
     events = heard(engine)
-    await engine.updates.run(engine.updates.plan(path))
+    await engine.updates.run(await engine.updates.plan(path))
     assert any(event.data.total == 20 for event in events if event.kind == "update.progress")
     forest = RandomForestClassifier(10, random_state=0, n_jobs=-1).fit(rows[["a", "b", "c"]], rows["y"])
     path = place("warm.pkl", forest, DATA + '[retrain]\nmode = "warm_start"\n')
-    comparison = await engine.updates.run(engine.updates.plan(path))
+    comparison = await engine.updates.run(await engine.updates.plan(path))
     assert comparison.changed == (("n_estimators", "10", "11"),)
     assert comparison.candidate.parameters["n_jobs"] == -1
 
 
 async def test_a_transformer_is_measured_by_its_way_back(engine: Engine, place: Place) -> None:
     path = place("pca.joblib", PCA(2, random_state=0).fit(frame(0, 12)[["a", "b", "c"]]))
-    comparison = await engine.updates.run(engine.updates.plan(path))
+    comparison = await engine.updates.run(await engine.updates.plan(path))
     assert (comparison.task, comparison.metric) == ("transformation", "mean_squared_error")
     assert comparison.candidate.latency is not None
     assert comparison.candidate.latency.count == 60
@@ -251,9 +251,9 @@ async def test_a_transformer_is_measured_by_its_way_back(engine: Engine, place: 
 
 async def test_training_again_on_the_same_rows_is_no_other_content(engine: Engine, place: Place) -> None:
     path = place("same.pkl", poor(), DATA + GATE)
-    await engine.updates.run(engine.updates.plan(path))
+    await engine.updates.run(await engine.updates.plan(path))
     await engine.updates.promote(path, "once")
-    comparison = await engine.updates.run(engine.updates.plan(path))
+    comparison = await engine.updates.run(await engine.updates.plan(path))
     assert not comparison.passed
     assert "exactly the bytes" in comparison.gate[-1].detail
     await engine.updates.discard(path)
@@ -274,7 +274,7 @@ async def test_rows_that_cannot_be_used_change_nothing(
     frame(0, 50, y=1).to_csv(engine.root / "one-class.csv", index=False)
     frame(0, 50).drop(columns="b").to_csv(engine.root / "columns.csv", index=False)
     path = place("rows.pkl", poor())
-    plan = engine.updates.plan(path, data=str(engine.root / data), target=target)
+    plan = await engine.updates.plan(path, data=str(engine.root / data), target=target)
     with pytest.raises(InputError, match=words):
         await engine.updates.run(plan)
     assert engine.updates.pending(path) is None
@@ -284,7 +284,7 @@ async def test_rows_that_cannot_be_used_change_nothing(
 async def test_a_missing_plan_says_what_to_name(engine: Engine, place: Place) -> None:
     path = place("bare.pkl", poor(), "# nothing")
     with pytest.raises(UsageError, match="nothing to train"):
-        engine.updates.plan(path)
+        await engine.updates.plan(path)
 
 
 async def test_cancelling_ends_the_trainer_and_changes_nothing(engine: Engine, place: Place) -> None:
@@ -298,7 +298,7 @@ async def test_cancelling_ends_the_trainer_and_changes_nothing(engine: Engine, p
             training.set()
 
     stop = engine.bus.subscribe(hear)
-    plan = engine.updates.plan(path)
+    plan = await engine.updates.plan(path)
     task = asyncio.ensure_future(engine.updates.run(plan))
     await asyncio.wait_for(training.wait(), 60)
     stop()
@@ -329,6 +329,6 @@ async def test_a_data_file_that_changes_meanwhile_is_noticed(engine: Engine, pla
 
     stop = engine.bus.subscribe(hear)
     with pytest.raises(ConflictError, match="changed while they were used"):
-        await engine.updates.run(engine.updates.plan(path))
+        await engine.updates.run(await engine.updates.plan(path))
     stop()
     assert engine.updates.pending(path) is None

@@ -12,7 +12,7 @@ R = TypeVar("R")
 
 
 async def reported(work: Callable[[Callable[[R], None]], Awaitable[R]]) -> AsyncIterator[R]:
-    """What `work` tells by the function that it is given, then its result; it ends with whoever does not want more."""
+    """Reports that `work` makes by the function it is given, then its result; it ends when nobody wants more."""
     queue: asyncio.Queue[R | None] = asyncio.Queue()
     task = asyncio.ensure_future(work(queue.put_nowait))
     task.add_done_callback(lambda _: queue.put_nowait(None))
