@@ -188,7 +188,7 @@ ENTRIES: tuple[Entry, ...] = (
         "R",
         (
             f"{_SEALED}test_a_link_swapped_in_between_never_leads_out",
-            "loading/test_race.py::test_a_file_that_is_swapped_all_the_time",
+            "engine/test_race.py::test_a_file_that_is_swapped_all_the_time",
         ),
     ),
     Entry(103, "fifo", "R", (f"{_CATALOG}test_rows_that_cannot_be_read_say_why_and_stop_nothing",)),
@@ -237,7 +237,7 @@ ENTRIES: tuple[Entry, ...] = (
         "S",
         (
             f"{_WATCHER}test_a_store_that_is_unmounted",
-            "loading/test_engine.py::test_a_store_that_vanishes_keeps_its_rows_and_workers",
+            "engine/test_engine.py::test_a_store_that_vanishes_keeps_its_rows_and_workers",
         ),
     ),
     Entry(

@@ -47,7 +47,7 @@ def keys_of(file: str, *found: Table) -> list[Any]:
 
 KEYS = [
     *keys_of("config.py", *tables(config.Settings, "settings")),
-    *keys_of("store/recipe.py", *tables(recipe.Recipe, *READS_A_RECIPE)),
+    *keys_of("recipes/recipe.py", *tables(recipe.Recipe, *READS_A_RECIPE)),
     *keys_of(
         "trust/policy_file.py",
         *(one for one in tables(policy_file.PolicyFile, "file", "mine", "theirs") if one[0] is not policy_file.Roles),

@@ -62,7 +62,10 @@ def test_nothing_is_imported_before_the_first_picture_that_it_does_not_need() ->
     code = "import json, sys, console.__main__, console.ui.run, console.ui.app; print(json.dumps([*sys.modules]))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     found = set(json.loads(done.stdout))
-    rooms = ("engine", "loading", "store", "worker", "trust", "monitor", "update", "records", "ui.panes", "ui.rows")
+    rooms = (
+        *("engine", "update", "monitor", "doctor", "catalog", "serving", "access", "inspection", "worker", "trust"),
+        *("versions", "recipes", "files", "records", "ui.panes", "ui.rows"),
+    )
     assert not {name for name in found if name.startswith(tuple(f"console.{room}" for room in rooms))}
     assert not found & {"sqlite3", "watchdog", "psutil", "tomllib", "importlib.metadata"}
 
