@@ -21,6 +21,7 @@ OLD_PYTHON = sorted(
     [
         *(ROOT / "backends").rglob("*.py"),
         *(ROOT / "console/worker/child").rglob("*.py"),
+        ROOT / "console/worker/binary_frames.py",
         ROOT / "console/worker/wire.py",
         ROOT / "console/worker/boot.py",
     ]

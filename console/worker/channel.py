@@ -30,14 +30,19 @@ class Channel:
         self._on_close = on_close
         self._decoder = Decoder()
         self._waiting: deque[tuple[memoryview, tuple[int, ...]]] = deque()
+        self._gathered: list[bytes] = []
         self._queued = 0
         self._blocked = False
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(sock, self._readable)
         self.open = True
 
-    def send(self, head: Head, body: bytes = b"", fds: Sequence[int] = ()) -> None:
-        """Queue one frame; `fds` are duplicated, so the caller may close its own. Raises WireError."""
+    def send(self, head: Head, body: bytes = b"", fds: Sequence[int] = (), *, gather: bool = False) -> None:
+        """Queue one frame; `fds` are duplicated, so the caller may close its own. Raises WireError.
+
+        With `gather` it leaves together with all others of this turn of the event loop, so that the child finds them
+        in one read.
+        """
         if len(fds) > FDS_CAP:
             raise WireError(f"{len(fds)} descriptors in one frame")
         data = encode({**head, "fds": len(fds)} if fds else head, body)
@@ -45,10 +50,36 @@ class Channel:
             raise WireError("the line is closed")
         if self._queued + len(data) > QUEUE_CAP:
             raise WireError("the child does not read what it is sent")
+        if not (gather or fds or self._waiting or self._gathered or len(data) > READ_SIZE):
+            data = self._sent_at_once(data)
+            if not data:
+                return
         self._queued += len(data)
+        if gather and not fds:
+            if not self._gathered:
+                self._loop.call_soon(self._flush)
+            self._gathered.append(data)
+            return
+        self._flush()
         self._waiting.append((memoryview(data), tuple(os.dup(fd) for fd in fds)))
         if not self._blocked:
             self._writable()
+
+    def _sent_at_once(self, data: bytes) -> bytes:
+        """Send as much as the child has room for; what is left of it, which was not sent."""
+        try:
+            sent = self._sock.send(data)
+        except OSError:
+            return data
+        return data[sent:]
+
+    def _flush(self) -> None:
+        """Put what was gathered behind what waits."""
+        if self._gathered and self.open:
+            self._waiting.append((memoryview(b"".join(self._gathered)), ()))
+            self._gathered.clear()
+            if not self._blocked:
+                self._writable()
 
     def _writable(self) -> None:
         try:
@@ -108,6 +139,7 @@ class Channel:
         for _data, fds in self._waiting:
             _close(fds)
         self._waiting.clear()
+        self._gathered.clear()
 
     def _end(self, reason: str) -> None:
         if self.open:

@@ -27,6 +27,8 @@ from console.worker.shared import MappedFile
 from console.worker.wire import Head, WireError
 
 IN_FLIGHT_CAP = 64
+ALONE = 2
+"""So many requests in a row that found no other unanswered have a single caller: theirs are sent at once."""
 EVENTS_A_SECOND = 2_000
 DUMP_SECONDS = 0.15
 """How long a child that overstayed has to print its Python stack before it is killed."""
@@ -91,6 +93,7 @@ class ChildProcess:
         self._loop = asyncio.get_running_loop()
         self._pending: dict[int, _Pending] = {}
         self._last_id = 0
+        self._alone = ALONE
         self._cause: tuple[str, str] | None = None
         self._oom = OomCounters.read()
         self._group_kills = 0
@@ -172,8 +175,9 @@ class ChildProcess:
             raise error_of(new_failure(self.label, phase, "busy", message))
         self._last_id += 1
         number = self._last_id
+        self._alone = 0 if self._pending else self._alone + 1
         try:
-            self._line.send({**(fields or {}), "op": op, "id": number}, body, fds)
+            self._line.send({**(fields or {}), "op": op, "id": number}, body, fds, gather=self._alone < ALONE)
         except WireError as error:
             raise error_of(new_failure(self.label, phase, "protocol", f"cannot send the request: {error}")) from None
         except OSError as error:

@@ -1,7 +1,8 @@
-"""Frames between the console and its children: a capped JSON head, then raw bytes, with descriptors one way only.
+"""Frames between the console and its children: a capped head, then raw bytes, with descriptors one way only.
 
 A frame is two big-endian uint32 (length of head, length of body), the head and the body. A head is one JSON object in
-UTF-8; the numbers of arrays are bodies, as they lie in memory.
+UTF-8, or packed (see `packed`), which the top bit of the first number tells; both forms decode to the same object and
+pass the same checks.
 
 Descriptors travel from the console to a child with the first byte of a frame; a child can send none. Nothing that
 arrives is ever unpickled. Python 3.9: children run this module under a model's own interpreter.
@@ -11,20 +12,27 @@ from __future__ import annotations
 
 import array
 import json
+import select
 import socket
-import struct
 from collections import deque
 from collections.abc import Sequence
-from typing import Any, Optional
+from typing import Optional
 
-Head = dict[str, Any]
+from console.worker.binary_frames import DTYPES, METHODS, PACKED, SIZES, Head, WireError, packed, size_of, unpacked
 
-METHODS = ("predict", "predict_proba", "decision_function", "transform", "score")
-"""Methods that a model can be asked."""
-DTYPES = ("<f8", "<f4", "<f2", "<i8", "<i4", "<i2", "<u8", "<u4", "<u2", "<c8", "<c16", "|b1", "|i1", "|u1")
-"""Dtypes of the arrays that travel, as numpy writes them."""
-SIZES = struct.Struct("!II")
-"""Begins every frame: the length of the head, and that of the body."""
+__all__ = [
+    "DTYPES",
+    "METHODS",
+    "Decoder",
+    "Frame",
+    "Head",
+    "Receiver",
+    "WireError",
+    "encode",
+    "send",
+    "size_of",
+]
+
 HEAD_CAP = 16 << 20
 BODY_CAP = 64 << 20
 FDS_CAP = 253
@@ -32,28 +40,16 @@ READ_SIZE = 64 << 10
 """Bytes of one read: small enough that the allocator need not ask the kernel for each."""
 
 
-class WireError(Exception):
-    """The other side broke the protocol, or closed the socket in the middle of a frame."""
-
-
-def size_of(dtype: str, shape: Sequence[int]) -> int:
-    """Bytes of an array of this dtype and shape. Raises WireError for another dtype than those of DTYPES."""
-    if dtype not in DTYPES:
-        raise WireError(f"no array of {dtype[:40]} travels")
-    size = int(dtype[2:])
-    for side in shape:
-        if side < 0:
-            raise WireError("an array has a negative side")
-        size *= side
-    return size
-
-
 def encode(head: Head, body: bytes = b"") -> bytes:
     """One frame as bytes. Raises WireError when head or body is over its cap."""
-    text = _ENCODER.encode(head).encode("utf-8", "surrogatepass")
+    text = packed(head)
+    mark = PACKED
+    if text is None:
+        text = _ENCODER.encode(head).encode("utf-8", "surrogatepass")
+        mark = 0
     if len(text) > HEAD_CAP or len(body) > BODY_CAP:
         raise WireError(f"frame too large: head {len(text)} bytes, body {len(body)} bytes")
-    return b"".join((SIZES.pack(len(text), len(body)), text, body))
+    return b"".join((SIZES.pack(mark | len(text), len(body)), text, body))
 
 
 def _no_constant(name: str) -> None:
@@ -94,14 +90,17 @@ def _frames(data: bytes | bytearray) -> tuple[list[tuple[Head, bytes]], int]:
     frames: list[tuple[Head, bytes]] = []
     begin, available = 0, len(data)
     while available - begin >= SIZES.size:
-        head_size, body_size = SIZES.unpack_from(data, begin)
+        first, body_size = SIZES.unpack_from(data, begin)
+        head_size = first & ~PACKED
         if head_size > HEAD_CAP or body_size > BODY_CAP:
             raise WireError(f"frame claims {head_size} + {body_size} bytes, over the cap")
         middle = begin + SIZES.size + head_size
         end = middle + body_size
         if available < end:
             break
-        frames.append((_parsed(bytes(data[begin + SIZES.size : middle])), bytes(data[middle:end])))
+        text = bytes(data[begin + SIZES.size : middle])
+        head = unpacked(text) if first & PACKED else _parsed(text)
+        frames.append((head, bytes(data[middle:end])))
         begin = end
     return frames, begin
 
@@ -138,6 +137,8 @@ class Receiver:
         self._decoder = Decoder()
         self._ready: deque[tuple[Head, bytes]] = deque()
         self._fds: list[int] = []
+        self._poll = select.poll()
+        self._poll.register(sock, select.POLLIN)
 
     def receive(self) -> Frame:
         """The next frame with its descriptors, as many as its head counts under `fds`.
@@ -149,16 +150,18 @@ class Receiver:
                 if self._decoder.partial:
                     raise WireError("the line closed inside a frame")
                 raise EOFError
-        head, body = self._ready.popleft()
-        count = head.get("fds", 0)
-        if not count:
-            return head, body, []
-        fds, self._fds = self._fds[:count], self._fds[count:]
-        return head, body, fds
+        return self._next()
 
     def peek(self) -> Optional[Head]:
         """The head of the next frame, if it was read already."""
         return self._ready[0][0] if self._ready else None
+
+    def wait(self, seconds: float) -> Optional[Head]:
+        """The head of the next frame, if it comes within so many seconds. Raises WireError."""
+        while not self._ready:
+            if not self._poll.poll(seconds * 1e3) or not self._read():
+                return None
+        return self._ready[0][0]
 
     def _read(self) -> bool:
         """Take one chunk from the socket; whether there was one."""
@@ -170,6 +173,14 @@ class Receiver:
                 self._fds.extend(received)
         self._ready.extend(self._decoder.feed(data))
         return bool(data)
+
+    def _next(self) -> Frame:
+        head, body = self._ready.popleft()
+        count = head.get("fds", 0)
+        if not count:
+            return head, body, []
+        fds, self._fds = self._fds[:count], self._fds[count:]
+        return head, body, fds
 
 
 _SPACE = socket.CMSG_SPACE(FDS_CAP * array.array("i").itemsize)

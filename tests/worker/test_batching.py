@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import pickle
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy
@@ -21,7 +21,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from console.errors import ConsoleError
 from console.worker.child import introspection
-from console.worker.child.batching import BYTES_CAP, ROWS_CAP, Key, gather
+from console.worker.child.batching import BYTES_CAP, ROWS_CAP, UNKNOWN_ROWS, Batching, Cost
 from console.worker.launcher import Launcher
 from console.worker.model import Worker
 from console.worker.wire import Head, Receiver, encode
@@ -155,22 +155,54 @@ def _dense(found: Any) -> Any:
     return found.toarray() if hasattr(found, "toarray") else numpy.asarray(found)
 
 
+def test_a_cost_is_fitted_and_bounds_follow_it() -> None:
+    cost = Cost()
+    assert cost.worthwhile_rows() == UNKNOWN_ROWS
+    assert cost.worthwhile_wait() == 0.0
+    for rows in (1, 2, 16, 5, 1, 9):
+        cost.learn(rows, 0.02 + 0.001 * rows)
+    assert cost.fitted == pytest.approx((0.02, 0.001))
+    assert cost.worthwhile_rows() == pytest.approx(20, abs=1)
+    assert cost.worthwhile_wait() == pytest.approx(0.002)
+    for rows in (1, 4) * 400:
+        cost.learn(rows, 1e-4 + 1e-9 * rows)
+    assert cost.worthwhile_rows() == ROWS_CAP
+    assert cost.worthwhile_wait() == 0.0
+
+
+KEY = (("predict",), "<f8", (3,))
+
+
+class Counting(Receiver):
+    """Counts how often company was waited for, and lets something happen then."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__(sock)
+        self.waits = 0
+        self.meanwhile: list[Callable[[], None]] = []
+
+    def wait(self, seconds: float) -> Head | None:
+        if seconds:
+            self.waits += 1
+            for happens in self.meanwhile:
+                happens()
+        return super().wait(seconds)
+
+
 class Stage:
-    """A socket to put requests into; every request of the same width goes together."""
+    """A batching with a socket to put requests into; every request of the same width goes together."""
 
     def __init__(self) -> None:
-        self.ours, self.theirs = socket.socketpair()
-        self.receiver = Receiver(self.theirs)
+        self.ours, theirs = socket.socketpair()
+        self.theirs = theirs
+        self.receiver = Counting(theirs)
+        self.batching = Batching(lambda head: None if "x" in head else (("predict",), "<f8", tuple(head["shape"][1:])))
 
     def ask(self, *heads: Head) -> None:
         self.ours.sendall(b"".join(encode({"op": "call_array", "id": 1, "shape": (1, 3), **head}) for head in heads))
 
     def taken(self) -> int:
-        return len(gather(self.receiver, _key))
-
-
-def _key(head: Head) -> Key | None:
-    return None if "x" in head else (("predict",), "<f8", tuple(head["shape"][1:]))
+        return len(self.batching.gather(self.receiver))
 
 
 @pytest.fixture
@@ -186,10 +218,38 @@ def test_what_waits_goes_together_and_order_is_kept(stage: Stage) -> None:
     assert [stage.taken() for _ in range(5)] == [3, 1, 1, 1, 2]
 
 
-def test_no_more_goes_together_than_fits(stage: Stage) -> None:
-    many = ROWS_CAP // 2
+def test_no_more_goes_together_than_is_worthwhile(stage: Stage) -> None:
+    many = UNKNOWN_ROWS // 2
     stage.ask({"shape": (many, 3)}, {"shape": (many, 3)}, {"shape": (1, 3)}, {"shape": (10 * many, 3)}, {})
     assert [stage.taken() for _ in range(4)] == [2, 1, 1, 1]
     wide = BYTES_CAP // 8 // 3
     stage.ask({"shape": (3, wide)}, {"shape": (1, wide)})
     assert [stage.taken() for _ in range(2)] == [1, 1]
+
+
+def test_a_single_caller_never_waits_for_company(stage: Stage) -> None:
+    stage.batching.cost(KEY).learn(1, 10.0)
+    for _ in range(200):
+        stage.ask({})
+        assert stage.taken() == 1
+    assert stage.receiver.waits == 0
+
+
+def test_those_who_were_just_answered_are_waited_for_ever_more_rarely(stage: Stage) -> None:
+    stage.batching.cost(KEY).learn(1, 10.0)
+    for _ in range(300):
+        stage.ask({}, {}, {})
+        assert stage.taken() == 3
+        stage.ask({})
+        assert stage.taken() == 1
+    assert 3 < stage.receiver.waits < 20
+
+
+def test_those_who_come_back_in_time_are_answered_together(stage: Stage) -> None:
+    stage.batching.cost(KEY).learn(1, 10.0)
+    stage.ask({}, {}, {})
+    assert stage.taken() == 3
+    stage.ask({})
+    stage.receiver.meanwhile.append(lambda: stage.ask({}, {}, {}))
+    assert stage.taken() == 4
+    assert stage.receiver.waits == 1

@@ -1,4 +1,4 @@
-"""Frames come out as they went in, however they are cut; what is malformed is refused."""
+"""Frames: both forms of a head decode to the same object, however they are cut; what is malformed is refused."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from console.worker.wire import BODY_CAP, DTYPES, METHODS, Decoder, Head, WireError, encode, size_of
 
-SHAPES = st.lists(st.integers(0, 2**64 - 1), max_size=8)
+SHAPES = st.lists(st.integers(0, 2**64 - 1), max_size=8).map(tuple)
 NUMBERS = st.integers(0, 2**64 - 1)
 NAMES = st.lists(st.sampled_from(METHODS), unique=True).map(lambda found: sorted(found, key=METHODS.index))
 CALLS = st.fixed_dictionaries(
@@ -22,7 +22,7 @@ CALLS = st.fixed_dictionaries(
         "methods": NAMES,
     }
 )
-PLACES = st.lists(st.tuples(st.sampled_from(METHODS), st.sampled_from(DTYPES), SHAPES).map(list), max_size=5)
+PLACES = st.lists(st.tuples(st.sampled_from(METHODS), st.sampled_from(DTYPES), SHAPES), max_size=5).map(tuple)
 ANSWERS = st.fixed_dictionaries({"id": NUMBERS, "worker_ns": NUMBERS, "arrays": PLACES})
 OTHERS = st.fixed_dictionaries({"op": st.text(max_size=8), "id": NUMBERS, "x": st.none() | st.lists(st.integers())})
 FRAMES = st.lists(st.tuples(CALLS | ANSWERS | OTHERS, st.binary(max_size=40)), min_size=1, max_size=5)
@@ -40,9 +40,51 @@ def test_frames_come_out_as_they_went_in_however_cut(frames: list[tuple[Head, by
     assert not decoder.partial
 
 
+def test_only_array_calls_and_their_answers_are_packed() -> None:
+    call = {"op": "call_array", "id": 7, "dtype": "<f8", "shape": (1, 30), "methods": []}
+    assert b"call_array" not in encode(call)
+    assert b"call_array" in encode({**call, "fds": 1})
+    assert b"call_array" in encode({**call, "dtype": "|O"})
+    assert b"call_array" in encode({**call, "shape": (1,) * 9})
+    assert b"call_array" in encode({**call, "shape": (-1, 30)})
+    assert b"warnings" in encode({"id": 7, "worker_ns": 1, "arrays": [], "warnings": ["careful"]})
+
+
+def framed(text: bytes) -> bytes:
+    return struct.pack("!II", 1 << 31 | len(text), 0) + text
+
+
+CALL = bytes(encode({"op": "call_array", "id": 7, "dtype": "<f8", "shape": (1, 30), "methods": ["predict"]}))[8:]
+ANSWER = bytes(encode({"id": 7, "worker_ns": 9, "arrays": [("predict", "<f8", (1,))]}))[8:]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"\x02" + CALL[1:],
+        b"\x09" + CALL[1:],
+        CALL + b"\0",
+        ANSWER + b"\0",
+        *(CALL[:length] for length in range(1, len(CALL))),
+        *(ANSWER[:length] for length in range(1, len(ANSWER))),
+        CALL[:1] + b"\xff" + CALL[2:],
+        CALL[:2] + b"\xff" + CALL[3:],
+        CALL[:3] + b"\x09" + CALL[4:],
+        ANSWER[:1] + b"\xff" + ANSWER[2:],
+        ANSWER[:18] + b"\x05" + ANSWER[19:],
+        ANSWER[:19] + b"\x0e" + ANSWER[20:],
+        ANSWER[:20] + b"\x09" + ANSWER[21:],
+    ],
+)
+def test_packed_heads_that_are_not_exactly_one_are_refused(text: bytes) -> None:
+    with pytest.raises(WireError, match="packed head"):
+        Decoder().feed(framed(text))
+
+
 def test_sizes_over_the_cap_are_refused_before_anything_is_read() -> None:
     with pytest.raises(WireError, match="over the cap"):
-        Decoder().feed(struct.pack("!II", 1, BODY_CAP + 1))
+        Decoder().feed(struct.pack("!II", 1 << 31, BODY_CAP + 1))
     with pytest.raises(WireError, match="too large"):
         encode({"op": "x"}, bytes(BODY_CAP + 1))
 

@@ -26,7 +26,7 @@ from console.worker.child import (
     truth,
 )
 from console.worker.child.answers import Answers
-from console.worker.child.batching import Key, gather
+from console.worker.child.batching import Batching, Key
 from console.worker.child.data.options import Extent, options_from
 from console.worker.child.libraries.parts import receivers
 from console.worker.child.main import Answer, Refusal, Request, Service
@@ -50,6 +50,7 @@ class Serving(Service):
         self.tables: dict[int, Table] = {}
         self._truths: dict[Table, Union[truth.Truth, Refusal]] = {}
         self._changes: list[introspection.Change] = []
+        self._batching = Batching(self._key)
         self._row_wise: frozenset[str] = frozenset()
         self._methods: tuple[str, ...] = ()
         self._first: Optional[str] = None
@@ -267,6 +268,7 @@ class Serving(Service):
             buffer = memoryview(mmap.mmap(request.fds[0], 0, access=mmap.ACCESS_READ))
         rows = calls.array_from(buffer, fields["dtype"], fields["shape"])
         found, elapsed = self._run(rows, self._asked(fields), None)
+        self._learn(fields, len(rows), elapsed)
         places, arrays = calls.raw_arrays(found)
         head = self._with_warnings({"worker_ns": int(elapsed * 1e6), "arrays": places})
         if len(request.fds) < 2:
@@ -276,7 +278,7 @@ class Serving(Service):
 
     def next(self, receiver: Receiver) -> list[Frame]:
         """The next request, with others that one call of the model can answer."""
-        return gather(receiver, self._key)
+        return self._batching.gather(receiver)
 
     def together(self, requests: list[Request]) -> list[Answer]:
         """Answer array calls of one kind by one call of the model on all their rows."""
@@ -291,6 +293,7 @@ class Serving(Service):
         except Refusal:
             self._row_wise -= frozenset(asked)
             raise
+        self._learn(fields, shape[0], elapsed)
         return [(self._with_warnings(head), body) for head, body in parts]
 
     def _key(self, head: Head) -> Optional[Key]:
@@ -301,6 +304,12 @@ class Serving(Service):
         if not shape or dtype not in DTYPES or not self._row_wise.issuperset(asked or (self._first,)):
             return None
         return tuple(asked or ()), dtype, tuple(shape[1:])
+
+    def _learn(self, fields: Head, rows: int, elapsed_ms: float) -> None:
+        """Take the cost of a call into account."""
+        key = self._key(fields)
+        if key is not None:
+            self._batching.cost(key).learn(rows, elapsed_ms / 1e3)
 
     def write_outputs(self, request: Request) -> Answer:
         """data, start, stop, methods, forms, total, a descriptor for each form → rows, worker_ms, parts.
