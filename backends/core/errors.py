@@ -10,14 +10,27 @@ NO_MEMORY = "it announces something too large to be read"
 """Of a file whose reader got no memory: how much there was to have, the backend does not know."""
 
 
+_LENGTH = 1_000
+
+
 class ArtifactError(Exception):
-    """A file that cannot be read as a model; `code` is stable, the text is one clear sentence."""
+    """A file that cannot be read as a model; `code` is stable, the text is one clear sentence.
+
+    A message often quotes the file, so what would not stay on one line is escaped here, and its length is bounded.
+    """
 
     code = "artifact"
 
     def __init__(self, message: str, *, offset: Optional[int] = None) -> None:
-        super().__init__(message)
+        super().__init__(_one_line(message))
         self.offset = offset
+
+
+def _one_line(message: str) -> str:
+    cut = message if len(message) <= _LENGTH else f"{message[: _LENGTH - 1]}…"
+    if cut.isprintable():
+        return cut
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in cut)
 
 
 class Damaged(ArtifactError):

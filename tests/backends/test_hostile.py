@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from backends.core.errors import ArtifactError
+from backends.core.errors import ArtifactError, Damaged
 from backends.core.inspection import Inspection
 from tests.hostile import SAMPLES, Sample
 from tests.inspecting import inspect_file
@@ -41,6 +41,14 @@ def test_a_hostile_file_is_named_and_never_run(sample: Sample, tmp_path: Path) -
     if sample.codes:
         assert found & set(sample.codes)
         assert sample.names or not complete or found
+
+
+def test_an_error_that_quotes_a_file_is_one_short_line() -> None:
+    assert str(ArtifactError("no format is called 'größe'")) == "no format is called 'größe'"
+    assert str(Damaged("a\nb\x1b[31m\udcff\u202ec")) == r"a\nb\x1b[31m\udcff\u202ec"
+    assert len(str(Damaged("x" * 1_000_000))) == 1_000
+    again = Damaged("a\\nb")
+    assert str(Damaged(str(again))) == str(again)
 
 
 @pytest.mark.parametrize("title", ["1 global", "2 stack global", "6 inst", "17 trailing pickle", "19 exec then break"])

@@ -20,6 +20,8 @@ ALL_MODES = (*MODES, 1004, 1015, 1016, 2048)
 NAMES = ("cancer/svm", "churn/lr", "legacy/forest", "trouble/slow", "wine/forest")
 KILL_LINE = "\x15"
 """For what the shell was told in the console's place: nothing can be taken back before SIGSTOP."""
+READS = "\x1b[?2004h"
+"""Bracketed paste, which a shell turns on when it begins to read a line; what comes before is not its editor's."""
 PUSHED, POPPED = "\x1b[22;2t", "\x1b[23;2t"
 
 
@@ -49,7 +51,7 @@ def assert_whole(shell: Terminal, since: int) -> None:
     """Every line has been drawn again, not only what has changed."""
     end = time.monotonic() + PATIENCE
     while missing := [name for name in NAMES if name not in re.sub(r"\x1b\[[\d;]*m", "", shell.output[since:])]:
-        assert time.monotonic() < end, f"not drawn again: {missing}"
+        assert time.monotonic() < end, f"not drawn again: {missing}\n{shell.output[since:]!r}"
         shell.read(0.2)
     assert "\x1b[?1049h" in shell.output[since:]
 
@@ -68,9 +70,9 @@ def stopped(console: psutil.Process) -> bool:
 
 
 def wait_stopped(shell: Terminal, console: psutil.Process, since: int, nudge: str = "") -> None:
-    """Until the shell has told it; of what stops in the background it tells with its next prompt."""
+    """Until the shell has told it, and reads; of what stops in the background it tells with its next prompt."""
     end = time.monotonic() + PATIENCE
-    while "Stopped" not in shell.output[since:] or not stopped(console):
+    while READS not in shell.output[since:].partition("Stopped")[2] or not stopped(console):
         assert time.monotonic() < end, f"never stopped:\n{shell.output[-2000:]}"
         shell.press(nudge)
         shell.read(0.1)

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from console.config import Settings
@@ -256,6 +258,15 @@ def test_a_long_line_is_wrapped_between_words_and_loses_nothing(said: str, width
     assert len(parts) == _rows(said, width)
     if "lorem" in said and width > 2:
         assert all(part.endswith(" ") for part in parts)
+
+
+@given(said=st.text(st.sampled_from(["a", " ", "模", "🏻", "👍", "\u0301", "\u200d", "é"])), width=st.integers(1, 6))
+def test_whatever_its_signs_a_line_fits_its_width_and_loses_nothing(said: str, width: int) -> None:
+    parts = _cut(said, width)
+    assert "".join(parts) == said
+    assert all(parts) or not said
+    assert all(cell_len(part) <= max(width, 2) for part in parts)
+    assert len(parts) == _rows(said, width)
 
 
 async def test_another_width_wraps_anew_and_every_row_is_drawn_meanwhile() -> None:

@@ -67,8 +67,8 @@ def _graph_of(facts: Facts) -> Graph:
     if facts.model.get("ir_version", 0) >= 3:
         missing = sorted({domain for domain, _name, _overload in graph.calls} - opsets)
         if missing or not opsets:
-            words = missing[0] if missing and missing[0] else "ai.onnx"
-            raise Damaged(f"cut off: the version of the operators of {words} is missing", offset=facts.source.size)
+            domain = missing[0][:100] if missing and missing[0] else "ai.onnx"
+            raise Damaged(f"cut off: the version of the operators of {domain!r} is missing", offset=facts.source.size)
     return graph
 
 

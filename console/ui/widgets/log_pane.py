@@ -217,7 +217,7 @@ def _cut(said: str, width: int) -> list[str]:
     while at < len(said):
         part = said[at : at + width]
         if not part.isascii():
-            part = chop_cells(part, width)[0] or part[:1]
+            part = next(iter(chop_cells(part, width)), part) or part[:1]
         blank = part.rfind(" ") + 1
         if blank > len(part) // 2 and at + len(part) < len(said):
             part = part[:blank]
