@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from console.worker.wire import FDS_CAP, READ_SIZE, Decoder, Head, WireError, encode
+from console.worker.wire import AWAKE_S, FDS_CAP, READ_SIZE, Decoder, Head, WireError, encode
 
 QUEUE_CAP = 256 << 20
 """Bytes that may wait for a child that does not read."""
@@ -35,6 +36,10 @@ class Channel:
         self._blocked = False
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(sock, self._readable)
+        self._asked = 0.0
+        """When a frame was last sent at once."""
+        self._quick = False
+        """Whether the last answer to such a frame came within `AWAKE_S`."""
         self.open = True
 
     def send(self, head: Head, body: bytes = b"", fds: Sequence[int] = (), *, gather: bool = False) -> None:
@@ -71,7 +76,17 @@ class Channel:
             sent = self._sock.send(data)
         except OSError:
             return data
+        self._asked = time.perf_counter()
+        if self._quick:
+            self._loop.call_soon(self._look)
         return data[sent:]
+
+    def _look(self) -> None:
+        """Read on every turn of the loop for a moment: the process sleeps only where answers take longer."""
+        if self.open and not self.read():
+            self._quick = time.perf_counter() - self._asked < AWAKE_S
+            if self._quick:
+                self._loop.call_soon(self._look)
 
     def _flush(self) -> None:
         """Put what was gathered behind what waits."""
@@ -119,6 +134,7 @@ class Channel:
         if not data:
             self._end("")
             return False
+        self._quick = time.perf_counter() - self._asked < AWAKE_S
         try:
             frames = self._decoder.feed(data)
         except WireError as error:

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import array
 import json
+import os
 import select
 import socket
+import time
 from collections import deque
 from collections.abc import Sequence
 from typing import Optional
@@ -36,6 +38,9 @@ __all__ = [
 HEAD_CAP = 16 << 20
 BODY_CAP = 64 << 20
 FDS_CAP = 253
+AWAKE_S = 300e-6
+"""For so long both sides stay awake for the next frame, where the last one came within it: to wake an idle processor
+takes longer than most small models take to answer (one row at a time: 1.6 times as many calls a second)."""
 READ_SIZE = 64 << 10
 """Bytes of one read: small enough that the allocator need not ask the kernel for each."""
 
@@ -139,6 +144,7 @@ class Receiver:
         self._fds: list[int] = []
         self._poll = select.poll()
         self._poll.register(sock, select.POLLIN)
+        self._busy = False
 
     def receive(self) -> Frame:
         """The next frame with its descriptors, as many as its head counts under `fds`.
@@ -146,6 +152,7 @@ class Receiver:
         Raises EOFError when the line is closed between frames, WireError when it is closed inside one.
         """
         while not self._ready:
+            self._await()
             if not self._read():
                 if self._decoder.partial:
                     raise WireError("the line closed inside a frame")
@@ -162,6 +169,15 @@ class Receiver:
             if not self._poll.poll(seconds * 1e3) or not self._read():
                 return None
         return self._ready[0][0]
+
+    def _await(self) -> None:
+        """Wait for bytes, awake for the first moment where the last ones came as soon."""
+        begun = time.perf_counter()
+        while self._busy and not self._poll.poll(0):
+            self._busy = time.perf_counter() - begun < AWAKE_S
+            os.sched_yield()
+        self._poll.poll()
+        self._busy = time.perf_counter() - begun < AWAKE_S
 
     def _read(self) -> bool:
         """Take one chunk from the socket; whether there was one."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import struct
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.worker.wire import BODY_CAP, DTYPES, METHODS, Decoder, Head, WireError, encode, size_of
+from console.worker.channel import Channel
+from console.worker.wire import BODY_CAP, DTYPES, METHODS, Decoder, Head, Receiver, WireError, encode, send, size_of
 
 SHAPES = st.lists(st.integers(0, 2**64 - 1), max_size=8).map(tuple)
 NUMBERS = st.integers(0, 2**64 - 1)
@@ -96,3 +99,36 @@ def test_the_size_of_an_array() -> None:
         size_of("<f8", (2, -1))
     with pytest.raises(WireError, match="no array of"):
         size_of("|O", (2,))
+
+
+async def test_both_sides_stay_awake_after_a_quick_answer_and_sleep_again_before_a_slow_one() -> None:
+    here, there = socket.socketpair()
+    with there:
+        receiver, answers = Receiver(there), asyncio.Queue[Head]()
+        channel = Channel(here, lambda head, _body: answers.put_nowait(head), lambda _reason: None)
+
+        def awake() -> tuple[bool, bool]:
+            return channel._quick, receiver._busy
+
+        for _ in range(5_000):
+            channel.send({"id": 1})
+            receiver.receive()
+            send(there, {"id": 1})
+            await asyncio.wait_for(answers.get(), 30)
+            if awake() == (True, True):
+                break
+        else:
+            pytest.fail("nothing was ever quick")
+        channel.send({"id": 2})
+        while awake()[0]:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        receiver.receive()
+        send(there, {"id": 2})
+        assert (await asyncio.wait_for(answers.get(), 30))["id"] == 2
+        assert not awake()[0]
+        waiting = asyncio.create_task(asyncio.to_thread(receiver.receive))
+        while awake()[1]:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        channel.send({"id": 3}, gather=True)
+        assert (await asyncio.wait_for(waiting, 30))[0]["id"] == 3
+        channel.close()
