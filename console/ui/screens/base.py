@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -170,19 +170,22 @@ class ConsoleScreen(Paced[None]):
         elif not self.can(action_id):
             self.app.clear_notifications()
             self.app.say(f"{BY_ID[action_id].label}: {self.why_not(action_id)}")
-        elif (do := self._method(action_id)) is not None:
-            do()
-        elif self._opens(action_id):
+        elif self._has(action_id):
+            self._do(action_id)
+
+    def _do(self, action_id: str) -> None:
+        method = f"do_{action_id.replace('-', '_')}"
+        if hasattr(self, method):
+            getattr(self, method)()
+        else:
             self.app.show(action_id, self.subject)
 
-    def _has(self, action_id: str) -> bool:
-        return self._method(action_id) is not None or self._opens(action_id)
+    @classmethod
+    def _has(cls, action_id: str) -> bool:
+        return hasattr(cls, f"do_{action_id.replace('-', '_')}") or cls._opens(action_id)
 
-    def _method(self, action_id: str) -> Callable[[], None] | None:
-        found: Callable[[], None] | None = getattr(self, f"do_{action_id.replace('-', '_')}", None)
-        return found
-
-    def _opens(self, action_id: str) -> bool:
+    @classmethod
+    def _opens(cls, action_id: str) -> bool:
         """Whether the action opens another screen from here: one about a model only from where a model is chosen."""
         return action_id in SCREENS and SCREENS[action_id].about != "model"
 
@@ -255,7 +258,8 @@ class ArtifactScreen(ConsoleScreen):
         path = self.subject
         return "no model is selected" if path is None else self.app.operations.why_not(action, path)
 
-    def _opens(self, action_id: str) -> bool:
+    @classmethod
+    def _opens(cls, action_id: str) -> bool:
         return action_id in SCREENS
 
     def moments(self) -> Iterable[float]:
