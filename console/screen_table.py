@@ -6,12 +6,10 @@ opened.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class ScreenSpec:
+class ScreenSpec(NamedTuple):
     """A screen over the first one. `name` is its word for `--screen` and `:`, the id of its action and its place.
 
     `target` is its class, `module:class` beneath `console.ui.screens`. `about` says whether it shows the store, one
