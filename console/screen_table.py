@@ -19,9 +19,9 @@ class ScreenSpec(NamedTuple):
 
     name: str
     target: str
+    about: Literal["store", "model", "either"]
     keys: str
     help: str
-    about: Literal["store", "model", "either"] = "store"
     kept: bool = False
     group: str = "Look"
     label: str = ""
@@ -35,46 +35,42 @@ _ABOUT_ONE = "home model"
 SCREENS: dict[str, ScreenSpec] = {
     screen.name: screen
     for screen in (
-        ScreenSpec("charts", "charts:ChartsScreen", "C", "Show small charts of all loaded models", kept=True),
-        ScreenSpec("events", "events:EventsScreen", "v", "Show what happened and who did it", kept=True),
+        ScreenSpec("charts", "charts:ChartsScreen", "store", "C", "Show small charts of all loaded models", kept=True),
+        ScreenSpec("events", "events:EventsScreen", "store", "v", "Show what happened and who did it", kept=True),
         ScreenSpec(
             "history",
             "history:HistoryScreen",
+            "model",
             "h",
             "Show the versions of the model",
-            about="model",
             group="Update",
             places=_ABOUT_ONE,
         ),
         ScreenSpec(
             "trust",
             "trust:TrustScreen",
+            "model",
             "t",
             "Show why the verdict, what it would take, and what is new since the last version",
-            about="model",
             label="why",
             places=f"{_ABOUT_ONE} trust",
         ),
         ScreenSpec(
             "update",
             "update:UpdateScreen",
+            "model",
             "u",
             "Retrain the model and compare the candidate with it",
-            about="model",
             group="Update",
             places=_ABOUT_ONE,
             needs="update",
             writes=True,
         ),
-        ScreenSpec("errors", "errors:ErrorsScreen", "e", "Show what failed, with its traceback", about="either"),
+        ScreenSpec("errors", "errors:ErrorsScreen", "either", "e", "Show what failed, with its traceback"),
         ScreenSpec(
-            "sandbox",
-            "sandbox:SandboxScreen",
-            "b",
-            "Show the layers around a worker, with their evidence",
-            about="either",
+            "sandbox", "sandbox:SandboxScreen", "either", "b", "Show the layers around a worker, with their evidence"
         ),
-        ScreenSpec("help", "help:HelpScreen", "?", "Show all keys", kept=True, group="Console"),
+        ScreenSpec("help", "help:HelpScreen", "store", "?", "Show all keys", kept=True, group="Console"),
     )
 }
 """In the order in which the command line lists them."""
