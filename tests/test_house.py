@@ -69,6 +69,8 @@ def test_nothing_is_imported_before_the_first_picture_that_it_does_not_need() ->
     )
     assert not {name for name in found if name.startswith(tuple(f"console.{room}" for room in rooms))}
     assert not found & {"sqlite3", "watchdog", "psutil", "tomllib", "importlib.metadata"}
+    screens = {name.rpartition(".")[2] for name in found if name.startswith("console.ui.screens.")}
+    assert screens == {"base", "boot"}
 
 
 def test_commands_do_without_the_screens() -> None:

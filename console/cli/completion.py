@@ -7,7 +7,7 @@ import argparse
 import shtab
 
 from console.cli.parser import Parser
-from console.start import OF_MODEL, OF_STORE
+from console.screen_table import OF_MODEL, OF_STORE
 
 HINT = 'bash: eval "$(model-console completion bash)"   zsh: model-console completion zsh > ~/.zfunc/_model-console'
 

@@ -17,7 +17,7 @@ from console.cli.streams import put
 from console.config import THEME_NAMES, Fps, ProbeRate
 from console.errors import UsageError
 from console.nearest import nearest
-from console.start import OF_MODEL, OF_STORE, SCREENS
+from console.screen_table import NAMES, OF_MODEL, OF_STORE
 from console.validation import Positive, number_from
 
 PROG = "model-console"
@@ -96,9 +96,9 @@ _COUNT = _number(Annotated[int, Meta(ge=1)])
 def _screen(text: str) -> tuple[str, str]:
     """A screen and the model it is to be about, "" for none."""
     name, colon, model = text.partition(":")
-    if name not in SCREENS:
-        meant = nearest(name, SCREENS)
-        words = f"did you mean {meant}{colon}{model}?" if meant else f"it is one of {', '.join(SCREENS)}"
+    if name not in NAMES:
+        meant = nearest(name, NAMES)
+        words = f"did you mean {meant}{colon}{model}?" if meant else f"it is one of {', '.join(NAMES)}"
         raise argparse.ArgumentTypeError(f"there is no screen '{name[:60]}': {words}")
     if not model and name not in OF_STORE:
         raise argparse.ArgumentTypeError(f"{name} is about a model, which is to be named: {name}:churn/lr")

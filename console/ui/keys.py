@@ -10,6 +10,7 @@ from typing import Any
 from textual.binding import Binding, BindingType
 from textual.keys import _character_to_key
 
+from console.screen_table import SCREENS
 from console.ui import text
 
 EVERYWHERE = "everywhere"
@@ -72,9 +73,21 @@ def _action(group: str, id: str, keys: str, places: str, help: str, *, label: st
     return Action(id, tuple(keys.split()), label, help, group, tuple(places.split()), **more)
 
 
+def _opens(name: str) -> Action:
+    """The row of the action that opens a screen."""
+    screen = SCREENS[name]
+    return _action(
+        *(screen.group, name, screen.keys, screen.places, screen.help),
+        label=screen.label,
+        needs=screen.needs,
+        writes=screen.writes,
+        of_model=screen.about != "store",
+    )
+
+
 _move, _mark, _run, _update, _look, _tabs, _text, _console = (partial(_action, group) for group in GROUPS)
 
-ACTIONS: tuple[Action, ...] = (
+_ROWS: tuple[Action, ...] = (
     _move("down", "j down", _LISTS, "Move down"),
     _move("up", "k up", _LISTS, "Move up"),
     _move("left", "left", "charts", "Move left"),
@@ -131,9 +144,7 @@ ACTIONS: tuple[Action, ...] = (
         label="type a row",
         needs="predict",
     ),
-    _update(
-        "update", "u", _ABOUT_ONE, "Retrain the model and compare the candidate with it", needs="update", writes=True
-    ),
+    _opens("update"),
     _update("retrain", "enter", "update", "Start the retraining as it is set out", needs="update", writes=True),
     _update(
         "promote",
@@ -146,7 +157,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     _update("discard", "D", "update", "Drop the candidate", needs="discard", writes=True, dangerous=True),
     _update("cancel", "X", "update", "Stop the running update", needs="update", writes=True, dangerous=True),
-    _update("history", "h", _ABOUT_ONE, "Show the versions of the model"),
+    _opens("history"),
     _update(
         "rollback",
         "B",
@@ -166,18 +177,12 @@ ACTIONS: tuple[Action, ...] = (
         writes=True,
         dangerous=True,
     ),
-    _look("charts", "C", EVERYWHERE, "Show small charts of all loaded models"),
-    _look("errors", "e", EVERYWHERE, "Show what failed, with its traceback", of_model=True),
-    _look("events", "v", EVERYWHERE, "Show what happened and who did it"),
-    _look(
-        "trust",
-        "t",
-        "home model trust",
-        "Show why the verdict, what it would take, and what is new since the last version",
-        label="why",
-    ),
+    _opens("charts"),
+    _opens("errors"),
+    _opens("events"),
+    _opens("trust"),
     _look("inspect", "I", _ABOUT_ONE, "Read the file, or all marked, anew and judge it"),
-    _look("sandbox", "b", EVERYWHERE, "Show the layers around a worker, with their evidence", of_model=True),
+    _opens("sandbox"),
     _look("filter", "/", "home", "Keep what matches a pattern; a leading ! inverts"),
     _look("search", "/", "errors help model", "Find a pattern in the text"),
     _look("next-match", "n", "errors help model", "Go to the next match"),
@@ -209,10 +214,15 @@ ACTIONS: tuple[Action, ...] = (
         "Write the screen as it is to a text file and an SVG picture, in dialogs too",
     ),
     _console("command", ":", EVERYWHERE, "Find any action, model or theme, or give a command: sort size"),
-    _console("help", "?", EVERYWHERE, "Show all keys"),
+    _opens("help"),
     _console("suspend", "ctrl+z", "everywhere dialog", "Back to the shell; fg there goes on"),
     _console("quit", "q ctrl+c", EVERYWHERE, "Leave; loaded models are unloaded"),
 )
+
+_PLACED = frozenset(action.id for action in _ROWS)
+
+ACTIONS: tuple[Action, ...] = (*_ROWS, *(_opens(name) for name in SCREENS if name not in _PLACED))
+"""Every action; a screen that has no place among the rows comes last of its group."""
 
 BY_ID: dict[str, Action] = {action.id: action for action in ACTIONS}
 

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any, TypeVar
 
 from textual.app import App
 from textual.screen import Screen
 
+from console.screen_table import SCREENS
 from console.ui.screens.base import ConsoleScreen
 
 S = TypeVar("S", bound=Screen[Any])
 
 
-class Navigator(App[int]):
-    """An application that knows its screens by what they show.
+def screen_class(name: str) -> type[ConsoleScreen]:
+    """The class of a screen of the table, imported now at the latest."""
+    module, _, kind = SCREENS[name].target.partition(":")
+    found: type[ConsoleScreen] = getattr(import_module(f"console.ui.screens.{module}"), kind)
+    return found
 
-    Those that are about no model in particular stay when they are left: building one anew takes two to four times as
-    long as painting it again.
+
+class Navigator(App[int]):
+    """An application that opens its screens by their names.
+
+    Those that the table says are kept stay when they are left: building one anew takes two to four times as long as
+    painting it again.
     """
 
     def push_screen(self, *args: Any, **kwargs: Any) -> Any:
@@ -42,58 +51,19 @@ class Navigator(App[int]):
 
         self.push_screen(ModelScreen(path, tab))
 
-    def show_charts(self) -> None:
-        """Small charts of all loaded models."""
-        from console.ui.screens.charts import ChartsScreen
+    def show(self, name: str, path: str | None = None, **more: Any) -> None:
+        """Put a screen of the table on top, about this model where it can be about one.
 
-        self.push_screen(self._kept(ChartsScreen))
-
-    def show_errors(self, path: str | None = None, failure: int | None = None) -> None:
-        """The failures."""
-        from console.ui.screens.errors import ErrorsScreen
-
-        self._show(ErrorsScreen(path, failure))
-
-    def show_events(self) -> None:
-        """What happened."""
-        from console.ui.screens.events import EventsScreen
-
-        if not isinstance(self.screen, EventsScreen):
-            screen = self._kept(EventsScreen)
-            screen.begin()
-            self.push_screen(screen)
-
-    def show_update(self, path: str) -> None:
-        """Retraining one model."""
-        from console.ui.screens.update import UpdateScreen
-
-        self._show(UpdateScreen(path))
-
-    def show_history(self, path: str) -> None:
-        """The versions of one model."""
-        from console.ui.screens.history import HistoryScreen
-
-        self._show(HistoryScreen(path))
-
-    def show_trust(self, path: str) -> None:
-        """Why the verdict on one model."""
-        from console.ui.screens.trust import TrustScreen
-
-        self._show(TrustScreen(path))
-
-    def show_sandbox(self, path: str | None = None) -> None:
-        """What holds a worker."""
-        from console.ui.screens.sandbox import SandboxScreen
-
-        self._show(SandboxScreen(path))
-
-    def show_help(self, place: str) -> None:
-        """All keys, those of `place` first."""
-        from console.ui.screens.help import HelpScreen
-
-        screen = self._kept(HelpScreen)
-        screen.begin(place)
-        self.push_screen(screen)
+        One of the same kind that is on top already stays where it is kept, else it is replaced.
+        """
+        screen, kind = SCREENS[name], screen_class(name)
+        if not screen.kept:
+            self._show(kind() if screen.about == "store" else kind(path, **more))
+        elif not isinstance(self.screen, kind):
+            below = next(one for one in reversed(self.screen_stack) if isinstance(one, ConsoleScreen))
+            kept = self._kept(kind)
+            kept.begin(below)
+            self.push_screen(kept)
 
     def show_palette(self) -> None:
         """Everything by name."""

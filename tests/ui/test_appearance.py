@@ -309,7 +309,7 @@ async def test_lists_line_up_whatever_letters_are_in_them() -> None:
         lines = [line for line in console.picture().splitlines() if "']" in line]
         assert len({cell_len(line[: line.index("Logistic")]) for line in lines}) == 1
         await console.press("escape")
-        console.app.show_history(DRIVEN)
+        console.app.show("history", DRIVEN)
         await console.until(lambda: "9f2c41d0" in console.picture())
         listed = console.widget(VersionList)
         assert isinstance(listed, LineList)

@@ -8,7 +8,8 @@ import pytest
 from textual.widgets import Input
 
 from console.nearest import nearest
-from console.start import OF_MODEL, SCREENS, Start
+from console.screen_table import NAMES, OF_MODEL
+from console.start import Start
 from console.trust.roles import Permission, Role
 from console.ui.app import ConsoleApp
 from console.ui.commands import COLUMN_NAMES, SETTINGS, chosen_columns
@@ -432,7 +433,7 @@ async def test_every_action_about_a_model_can_be_done_to_a_named_one() -> None:
 async def test_each_screen_that_the_command_line_names_is_a_word_here() -> None:
     async with console_on(demo(), SMALL) as console:
         finder = Finder(console.app.screen)  # type: ignore[arg-type]
-        for name in SCREENS:
+        for name in NAMES:
             action = finder.action(name)
             assert (action is None) == (name == "home")
             assert name not in OF_MODEL or (action is not None and action.takes_model)

@@ -196,8 +196,8 @@ async def one(console: Driver, feeder: HostileFeeder, path: str) -> None:
             await look(console, "i")
             await pasted(console, feeder.text)
             await look(console, "enter")
-    for show in (app.show_trust, app.show_sandbox, app.show_history, app.show_errors):
-        show(path)
+    for name in ("trust", "sandbox", "history", "errors"):
+        app.show(name, path)
         await look(console, "j")
     stages: list[Callable[[], object]] = [
         lambda: None,
@@ -206,7 +206,7 @@ async def one(console: Driver, feeder: HostileFeeder, path: str) -> None:
     ]
     for stage in stages:
         stage()
-        app.show_update(path)
+        app.show("update", path)
         await look(console, "j")
     await dialogs(console, feeder, path)
 

@@ -11,19 +11,14 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from console.records import ProbePlan, ProbeState, Verdict, WorkerState
+from console.screen_table import SCREENS as SCREEN_TABLE
 from console.ui.keys import ACTIONS, EVERYWHERE
+from console.ui.navigation import screen_class
 from console.ui.rows import Row
 from console.ui.screens.base import ConsoleScreen
-from console.ui.screens.charts import ChartsScreen
 from console.ui.screens.errors import ErrorsScreen
-from console.ui.screens.events import EventsScreen
-from console.ui.screens.help import HelpScreen
-from console.ui.screens.history import HistoryScreen
 from console.ui.screens.home import HomeScreen
 from console.ui.screens.model import TABS, ModelScreen
-from console.ui.screens.sandbox import SandboxScreen
-from console.ui.screens.trust import TrustScreen
-from console.ui.screens.update import UpdateScreen
 from console.ui.widgets.artifact_table import ArtifactTable, layout
 from console.ui.widgets.filter_bar import FilterBar
 from console.ui.widgets.footer import Footer
@@ -163,16 +158,18 @@ async def test_a_model_that_an_earlier_session_judged_is_not_told_as_unreadable(
         await console.until(lambda: "200 trees" in console.picture())
 
 
+SAMPLES = {"errors": None, "trust": "fraud/lr.pkl"}
+"""Models that screens are about here, where it is not the driven one."""
+
+
+def made(name: str) -> Callable[[], Screen[None]]:
+    kind = screen_class(name)
+    return kind if SCREEN_TABLE[name].about == "store" else lambda: kind(SAMPLES.get(name, DRIVEN))
+
+
 SCREENS: dict[str, Callable[[], Screen[None]]] = {
     "home": HomeScreen,
-    "charts": ChartsScreen,
-    "errors": ErrorsScreen,
-    "events": EventsScreen,
-    "history": lambda: HistoryScreen(DRIVEN),
-    "sandbox": lambda: SandboxScreen(DRIVEN),
-    "trust": lambda: TrustScreen("fraud/lr.pkl"),
-    "update": lambda: UpdateScreen(DRIVEN),
-    "help": HelpScreen,
+    **{name: made(name) for name in SCREEN_TABLE},
     **{f"model {tab}": lambda tab=tab: ModelScreen(DRIVEN, tab) for tab in TABS if tab != "try"},  # type: ignore[misc]
     **{f"dead {tab}": lambda tab=tab: ModelScreen(DEAD, tab) for tab in TABS},  # type: ignore[misc]
 }

@@ -50,7 +50,7 @@ async def test_a_key_tells_all_about_a_verdict_and_esc_goes_back(key: str) -> No
 
 async def test_the_policy_line_can_be_copied() -> None:
     async with console_on(demo()) as console:
-        console.app.show_trust("fraud/lr.pkl")
+        console.app.show("trust", "fraud/lr.pkl")
         await console.on(TrustScreen)
         await console.press("c")
         assert console.app._clipboard == 'trusted = ["company.features.Ratio", "company.features.Log"]'

@@ -20,7 +20,8 @@ class AboutScreen(ArtifactScreen):
         """The model that was named."""
         return self._about
 
-    def _has(self, action_id: str) -> bool:
+    @classmethod
+    def _has(cls, action_id: str) -> bool:
         return action_id in _TAB_OF or super()._has(action_id)
 
     def action_do(self, action_id: str) -> None:

@@ -11,6 +11,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from console.errors import AccessDeniedError
+from console.screen_table import SCREENS
 from console.ui import text
 from console.ui.keys import BY_ID
 from console.ui.throttled_screen import Paced
@@ -30,6 +31,7 @@ TICK_SECONDS = 1.0
 class ConsoleScreen(Paced[None]):
     """A full screen. A subclass names its `PLACE`, takes its BINDINGS from the action table and has `do_<id>` methods.
 
+    An action of the table of screens needs no method: it opens its screen.
     `subject` is the path of the artifact the screen is about, None where it is about none.
     """
 
@@ -39,6 +41,9 @@ class ConsoleScreen(Paced[None]):
 
     _clock: Timer | None = None
     _told: tuple[tuple[str, str], ...] = ()
+
+    def begin(self, below: ConsoleScreen) -> None:
+        """Show what is new when a screen that is kept is opened again, over another one."""
 
     @property
     def engine(self) -> EngineApi:
@@ -166,10 +171,23 @@ class ConsoleScreen(Paced[None]):
             self.app.clear_notifications()
             self.app.say(f"{BY_ID[action_id].label}: {self.why_not(action_id)}")
         elif self._has(action_id):
-            getattr(self, f"do_{action_id.replace('-', '_')}")()
+            self._do(action_id)
 
-    def _has(self, action_id: str) -> bool:
-        return hasattr(self, f"do_{action_id.replace('-', '_')}")
+    def _do(self, action_id: str) -> None:
+        method = f"do_{action_id.replace('-', '_')}"
+        if hasattr(self, method):
+            getattr(self, method)()
+        else:
+            self.app.show(action_id, self.subject)
+
+    @classmethod
+    def _has(cls, action_id: str) -> bool:
+        return hasattr(cls, f"do_{action_id.replace('-', '_')}") or cls._opens(action_id)
+
+    @classmethod
+    def _opens(cls, action_id: str) -> bool:
+        """Whether the action opens another screen from here: one about a model only from where a model is chosen."""
+        return action_id in SCREENS and SCREENS[action_id].about != "model"
 
     def _refusal(self, action_id: str) -> str | None:
         """Why role or read-only mode forbid an action that this screen has; None where they do not."""
@@ -193,22 +211,6 @@ class ConsoleScreen(Paced[None]):
         """Back to the screen before."""
         self.app.pop_screen()
 
-    def do_charts(self) -> None:
-        """Small charts of all that is loaded."""
-        self.app.show_charts()
-
-    def do_errors(self) -> None:
-        """The failures, those of the subject first in sight."""
-        self.app.show_errors(self.subject)
-
-    def do_events(self) -> None:
-        """What happened."""
-        self.app.show_events()
-
-    def do_sandbox(self) -> None:
-        """What holds the subject's worker, or any."""
-        self.app.show_sandbox(self.subject)
-
     def do_copy(self) -> None:
         """Copy the subject's path."""
         if self.subject is not None:
@@ -217,10 +219,6 @@ class ConsoleScreen(Paced[None]):
     def do_command(self) -> None:
         """The palette."""
         self.app.show_palette()
-
-    def do_help(self) -> None:
-        """All keys."""
-        self.app.show_help(self.PLACE)
 
     def do_quit(self) -> None:
         """Leave."""
@@ -259,6 +257,10 @@ class ArtifactScreen(ConsoleScreen):
         """What the artifact's state has against it."""
         path = self.subject
         return "no model is selected" if path is None else self.app.operations.why_not(action, path)
+
+    @classmethod
+    def _opens(cls, action_id: str) -> bool:
+        return action_id in SCREENS
 
     def moments(self) -> Iterable[float]:
         """When the subject's file changed, its worker's state began, it is started again, and it failed last."""
@@ -299,18 +301,6 @@ class ArtifactScreen(ConsoleScreen):
         """Choose the subject's data."""
         self.app.operations.choose_data(self._path)
 
-    def do_update(self) -> None:
-        """Retrain the subject."""
-        self.app.show_update(self._path)
-
-    def do_trust(self) -> None:
-        """Why the verdict on the subject."""
-        self.app.show_trust(self._path)
-
-    def do_history(self) -> None:
-        """The subject's versions."""
-        self.app.show_history(self._path)
-
     @property
     def _path(self) -> str:
         path = self.subject
@@ -320,6 +310,6 @@ class ArtifactScreen(ConsoleScreen):
 
 
 _NEEDS_SUBJECT = (
-    *("open", "load", "unload", "reload", "probe", "data", "inspect", "seal", "update", "history", "trust", "copy"),
-    "mark",
+    *("open", "load", "unload", "reload", "probe", "data", "inspect", "seal", "copy", "mark"),
+    *(name for name, screen in SCREENS.items() if screen.about == "model"),
 )

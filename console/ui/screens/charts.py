@@ -142,9 +142,6 @@ class ChartsScreen(ArtifactScreen):
         else:
             self._grid.choose(message.path)
 
-    def do_charts(self) -> None:
-        """They are here."""
-
     def do_open(self) -> None:
         """The charts of the one under the cursor, large."""
         if self._grid.path is not None:

@@ -35,7 +35,7 @@ class EventsScreen(ConsoleScreen):
         """The list."""
         yield Container(LineList(), id="events-frame", classes="frame")
 
-    def begin(self) -> None:
+    def begin(self, below: ConsoleScreen) -> None:
         """The newest event first in sight, whatever was looked at before."""
         if self.is_built:
             self.query_one(LineList).action_do("top")
@@ -81,7 +81,7 @@ class EventsScreen(ConsoleScreen):
         if event is None:
             return
         if event.kind == "failure.added":
-            self.app.show_errors(event.subject, event.data.failure)
+            self.app.show("errors", event.subject, failure=event.data.failure)
         elif event.subject in self.mirror.rows:
             self.app.open_model(event.subject)
         else:

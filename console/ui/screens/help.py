@@ -32,9 +32,9 @@ class HelpScreen(ConsoleScreen):
         self._place = self.PLACE
         self._filled_for = ("", 0)
 
-    def begin(self, place: str) -> None:
-        """Bring the keys of a place forward; from the top, and nothing searched for."""
-        self._place = place
+    def begin(self, below: ConsoleScreen) -> None:
+        """Bring the keys of the screen below forward; from the top, and nothing searched for."""
+        self._place = below.PLACE
         if self.is_built:
             self._head()
             self._fill(self.app.size.width)

@@ -400,11 +400,11 @@ class ModelScreen(ArtifactScreen, Columned):
         """The failure's whole account, the history with what can be done there, or all about the verdict."""
         pane = self._panes.get(self._tab)
         if isinstance(pane, ErrorsPane) and pane.chosen is not None:
-            self.app.show_errors(self._about, pane.chosen)
+            self.app.show("errors", self._about, failure=pane.chosen)
         elif isinstance(pane, VersionsPane) and pane.chosen is not None:
-            self.app.show_history(self._about)
+            self.app.show("history", self._about)
         elif isinstance(pane, OverviewPane):
-            self.do_trust()
+            self.app.show("trust", self._about)
 
     def do_rollback(self) -> None:
         """Put the version under the cursor back, after asking."""

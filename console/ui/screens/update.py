@@ -251,7 +251,7 @@ class UpdateScreen(PathScreen):
 
     def do_history(self) -> None:
         """The versions so far."""
-        self.app.show_history(self._path)
+        self.app.show("history", self._path)
 
     def _ask(self, question: str, detail: str, yes: str, call: str) -> None:
         def answered(said: bool | None) -> None:
