@@ -12,19 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = [
-    "output",
-    "own_directory",
-    "put",
-    "put_bytes",
-    "put_new",
-    "remove_unfinished",
-    "sync_directory",
-    "sync_parent",
-    "umask",
-    "write_all",
-]
-
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{8}\.tmp")
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 
 from console.durable import sync_directory
 
-__all__ = ["PRIVATE", "Share", "make_directory", "make_own_directory", "open_shared"]
-
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 _FILE = os.O_CLOEXEC | os.O_NOFOLLOW
 _TRIES = 100

@@ -19,19 +19,6 @@ from backends.core.inspection import Finding
 from backends.core.memory import give_back, memory_file
 from backends.core.source import Source, write_all
 
-__all__ = [
-    "COMPRESSIONS",
-    "MAX_BYTES",
-    "Opened",
-    "compressed",
-    "compression_of",
-    "decompressed",
-    "open_head",
-    "opened_until",
-    "opener_of",
-    "peek",
-]
-
 COMPRESSIONS: tuple[str, ...] = ("zlib", "gzip", "bz2", "lzma", "xz", "lz4")
 MAX_BYTES = 4 << 30
 """The most bytes a compression may open to."""
@@ -53,15 +40,19 @@ class Decompressor(Protocol):
     """Decompressor of one stream, in the manner of bz2 and lzma."""
 
     @property
-    def eof(self) -> bool: ...
+    def eof(self) -> bool:
+        """Whether the end of the stream was reached."""
 
     @property
-    def needs_input(self) -> bool: ...
+    def needs_input(self) -> bool:
+        """Whether it wants more of the stream before it gives anything."""
 
     @property
-    def unused_data(self) -> Optional[bytes]: ...
+    def unused_data(self) -> Optional[bytes]:
+        """The bytes behind the end of the stream."""
 
-    def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
+        """What these bytes open to, at most `max_length` of it now."""
 
 
 class _Zlib:

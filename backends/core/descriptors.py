@@ -10,8 +10,6 @@ from backends.core import third_party
 from backends.core.errors import Unsupported
 from backends.core.format import Format
 
-__all__ = ["built_in", "named", "title_of", "why_not_loadable"]
-
 _LEAST = 12
 """Fewer bytes than this begin like a file by chance."""
 

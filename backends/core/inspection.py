@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Optional, Union
 
-__all__ = ["ArrayInfo", "Finding", "GlobalRef", "Inspection", "Json", "ModelEntry", "Signature", "outermost"]
-
 if TYPE_CHECKING:
     Json = Union[None, bool, int, float, str, "list[Json]", "dict[str, Json]"]
 else:

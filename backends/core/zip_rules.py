@@ -17,8 +17,6 @@ from backends.core.findings import finding
 from backends.core.inspection import Finding
 from backends.core.source import MemorySource, Part, Source
 
-__all__ = ["check_contents", "check_members", "member_source", "open_zip", "read_member"]
-
 _MAX_DIRECTORY = 16 << 20
 _MAX_UNPACKED = 1 << 30
 _MAX_CHECKED = 64 << 20

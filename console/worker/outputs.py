@@ -17,8 +17,6 @@ from console.worker.decode_records import Malformed, decoded
 from console.worker.shared import Buffer
 from console.worker.wire import Head
 
-__all__ = ["OutputFiles"]
-
 Parts = dict[str, list[tuple[Annotated[str, Meta(max_length=1000)], Count]]]
 """Names and sizes in bytes, one behind another, by form."""
 

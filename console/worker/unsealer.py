@@ -10,8 +10,6 @@ from console.worker.launcher import Launcher
 from console.worker.limits import Limits
 from console.worker.wire import Head
 
-__all__ = ["seal", "unseal"]
-
 DEADLINE = 60.0
 BYTES_A_SECOND = 20 << 20
 """Pace below which a large file counts as stuck; decryption does some 500 MB a second."""

@@ -25,8 +25,6 @@ from backends.core.zip_rules import check_members, open_zip
 from backends.formats.archive import members as archive_members
 from backends.formats.archive.members import Member
 
-__all__ = ["inspect"]
-
 HEAD = 4096
 MAX_DEPTH = 4
 """Archives in archives that are opened; deeper ones are told as not opened."""

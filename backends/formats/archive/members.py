@@ -24,8 +24,6 @@ from backends.core.inspection import Finding
 from backends.core.memory import give_back, memory_file
 from backends.core.source import Part, Source, write_all
 
-__all__ = ["Bounds", "Member", "ar_members", "opened_stream", "tar_members", "zip_members"]
-
 _CHUNK = 1 << 16
 _LOCAL = 30
 _NAME = 200

@@ -16,8 +16,6 @@ from backends.formats.hdf5.nodes import Node
 from backends.formats.hdf5.tree import text_of
 from backends.formats.pickle.dtypes import literal_dtype
 
-__all__ = ["odd_nodes"]
-
 _MAX_UNFOLDED = 10_000_000
 _MAX_NUMBER = 1 << 31
 

@@ -15,8 +15,6 @@ from backends.formats.hdf5.allowed import is_allowed, name_of
 from backends.formats.hdf5.arrays import packed, write_array
 from backends.formats.hdf5.layout import ATTRIBUTE_LIMIT, NAMED_FIELDS, safe_member, storable_text
 
-__all__ = ["Encoder"]
-
 _TEXT = h5py.string_dtype("utf-8")
 _GLOBALS = (type, types.FunctionType, types.BuiltinFunctionType, np.ufunc)
 _VALUES = (np.generic, np.dtype, tuple, frozenset, str, bytes, int, slice, range, *_GLOBALS)

@@ -16,8 +16,6 @@ from backends.formats.hdf5.layout import ITEM_KINDS, LAYOUT, NAMED_FIELDS, split
 from backends.formats.hdf5.nodes import Node, read_model
 from backends.formats.hdf5.tree import Tree, text_of
 
-__all__ = ["inspect_own"]
-
 _MAX_ITEMS = 200
 _MAX_LABELS = 1000
 _MAX_TEXT = 2000

@@ -17,8 +17,6 @@ from backends.formats.hdf5.layout import FORMAT, LAYOUT
 from backends.formats.hdf5.nodes import read_model
 from backends.formats.hdf5.tree import damage_as_errors, holds, open_tree, text_of
 
-__all__ = ["inspect", "load", "save", "sniff"]
-
 
 def sniff(head: bytes, source: Source) -> bool:
     """Whether the root group carries our format marker, whichever version of the layout."""

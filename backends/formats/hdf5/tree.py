@@ -28,8 +28,6 @@ from backends.formats.hdf5.pickles import bytes_in_dataset, bytes_in_value, is_o
 from backends.formats.pickle.reader import Budget
 from backends.formats.pickle.walk import walk_inside
 
-__all__ = ["Limits", "Member", "Tree", "damage_as_errors", "holds", "open_tree", "text_of"]
-
 _FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 4: "szip", 5: "nbit", 6: "scaleoffset", 32000: "lzf"}
 _PLUGINS = {32001: "blosc", 32004: "lz4", 32008: "bitshuffle", 32013: "zfp", 32015: "zstd", 32026: "blosc2"}
 

@@ -28,8 +28,6 @@ from backends.formats.hdf5.rebuild import is_known, parameters_of, rebuild, weig
 from backends.formats.hdf5.tree import Tree, damage_as_errors, holds, open_tree, text_of
 from backends.formats.hdf5.write import create, library_versions
 
-__all__ = ["inspect", "load", "save", "sniff"]
-
 _NUMBERED = re.compile(r"(?:weights?|w|param|arr|layer)?_?(\d+)")
 _CLASS_KEYS = ("class", "model_class", "class_name")
 _MAX_TEXT = 1 << 20

@@ -13,8 +13,6 @@ from typing import Any
 
 import h5py
 
-__all__ = ["create", "library_versions"]
-
 _ALIGN_FROM = 64 * 1024
 _LIBRARIES = {"scikit-learn": "sklearn", "numpy": "numpy", "scipy": "scipy", "h5py": "h5py"}
 

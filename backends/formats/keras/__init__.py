@@ -8,8 +8,6 @@ from backends.core.containers import ZIP_MAGIC
 from backends.core.format import Format
 from backends.formats.hdf5 import hdf5_format
 
-__all__ = ["FORMATS"]
-
 _MEMBERS = (b"metadata.json", b"config.json", b"model.weights")
 _NOT_RUN = (
     "Keras models can be inspected here, but running them arrives later: until then run this one with Keras itself, or"

@@ -7,8 +7,6 @@ from typing import Optional
 from backends.core.containers import ZIP_MAGIC
 from backends.core.format import Format
 
-__all__ = ["FORMATS"]
-
 _NO_MODEL = "this file holds arrays, no model: use it as data (--data), or load a model that uses it"
 
 

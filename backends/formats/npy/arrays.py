@@ -22,8 +22,6 @@ from backends.formats.npy.header import HEAD, MAGIC, NpyHeader, parse_header
 from backends.formats.pickle.estimators import Facts, read_facts
 from backends.formats.pickle.walk import Walk, walk
 
-__all__ = ["NPY", "NPZ"]
-
 _MAX_MEMBERS = 10_000
 _MAX_OBJECTS = 256 << 20
 _FAR = 1 << 20

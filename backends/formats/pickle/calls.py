@@ -20,8 +20,6 @@ from backends.formats.pickle.names import DISTRIBUTION_METHODS
 from backends.formats.pickle.python import makes_data, python_check
 from backends.formats.pickle.values import DictValue, Global, Instance, RawArray, Span, Value
 
-__all__ = ["forged_array", "keeps_function", "odd_call", "odd_state"]
-
 _MAX_NUMBER = 1 << 31
 _PACKAGES = ("numpy", "scipy", "sklearn", "_loss")
 _PACKED = (*_PACKAGES, "pandas", "functools", "collections", "copyreg", "copy_reg")

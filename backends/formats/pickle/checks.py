@@ -6,8 +6,6 @@ from typing import Callable
 
 from backends.formats.pickle.values import DictValue, Global, Instance, SetValue, Span, Value
 
-__all__ = ["GROUPS", "PLAIN", "TEXT", "Check", "each", "is_bytes", "is_call", "made_by", "never", "none"]
-
 Check = Callable[[tuple[Value, ...]], bool]
 TEXT = (str, bytes, Span)
 PLAIN = (str, bytes, Span, int, float, bool, complex, type(None))

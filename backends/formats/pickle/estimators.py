@@ -17,8 +17,6 @@ from backends.formats.pickle.value_graph import MAX_DEPTH, Node, attributes, pla
 from backends.formats.pickle.value_json import JsonBudget, class_of, labels, to_json
 from backends.formats.pickle.values import DictValue, Global, Instance, SetValue, Span, Value
 
-__all__ = ["Facts", "read_facts"]
-
 MAX_MODELS = 1000
 MAX_ARRAYS = 10_000
 _MAX_UNFOLDED = 1_000_000_000

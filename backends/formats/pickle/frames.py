@@ -14,8 +14,6 @@ from backends.formats.pickle.checks import PLAIN, TEXT, Check, each, is_bytes, i
 from backends.formats.pickle.python import BUILTINS, is_zone_name
 from backends.formats.pickle.values import DictValue, Global, Instance, Span, Value
 
-__all__ = ["frame_check", "makes_frames", "partial_block"]
-
 _INDEX_PARTS = frozenset(
     "data name levels codes labels sortorder names start stop step tz freq closed left right".split()  # noqa: SIM905
 )

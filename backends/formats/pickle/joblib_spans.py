@@ -15,8 +15,6 @@ from backends.formats.pickle.machine import PickleMachine
 from backends.formats.pickle.reader import Stopped
 from backends.formats.pickle.values import DictValue, Global, Instance, RawArray, Value
 
-__all__ = ["read_span"]
-
 _KEYS = frozenset(("subclass", "shape", "order", "dtype", "allow_mmap", "numpy_array_alignment_bytes"))
 
 

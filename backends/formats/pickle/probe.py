@@ -23,8 +23,6 @@ from backends.formats.pickle.names import Names
 from backends.formats.pickle.reader import Budget, LongLine, Stopped
 from backends.formats.pickle.values import Extension, Global, Opaque, Value
 
-__all__ = ["HEAD", "is_likely_module", "is_pickle", "may_name", "names_something"]
-
 HEAD = 4096
 _MAX_STREAMS = 100
 _MAX_DEPTH = 5

@@ -12,8 +12,6 @@ from typing import NamedTuple, Optional
 from backends.formats.pickle.arrays import read_array
 from backends.formats.pickle.values import DictValue, Instance, RawArray, SetValue, Value
 
-__all__ = ["MAX_DEPTH", "Node", "attributes", "place", "unfolds", "visit"]
-
 MAX_DEPTH = 10_000
 _MAX_PLACE = 200
 _MAX_ATTRIBUTES = 4000

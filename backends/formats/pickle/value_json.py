@@ -9,8 +9,6 @@ from backends.core.inspection import Json
 from backends.formats.pickle.arrays import ArrayValue, decode, read_array, read_scalar
 from backends.formats.pickle.values import DictValue, Global, Instance, Opaque, SetValue, Span, Value
 
-__all__ = ["JsonBudget", "class_of", "labels", "to_json"]
-
 MAX_LABELS = 1000
 _MAX_ITEMS = 200
 _MAX_TEXT = 2000

@@ -26,8 +26,6 @@ from backends.formats.pickle.probe import is_likely_module, names_something
 from backends.formats.pickle.reader import Budget, Stopped
 from backends.formats.pickle.values import Global, Instance, RawArray, Value, literal_words
 
-__all__ = ["Region", "Walk", "walk", "walk_inside"]
-
 _MAX_STREAMS = 1000
 _MAX_DEPTH = 5
 _MAX_OPENED = 256 << 20
