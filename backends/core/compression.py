@@ -32,6 +32,7 @@ _BZ2 = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90|.{0,5}\Z)", re.DOTALL)
 _CHUNK = 1 << 16
 _GZIP_MORE = 0x04 | 0x10
 """Flags of a gzip header with an extra field or a comment (RFC 1952), which neither gzip nor joblib writes."""
+_WINDOWS = {"deflate": -zlib.MAX_WBITS, "zlib": zlib.MAX_WBITS, "gzip": zlib.MAX_WBITS | 16}
 _TRAILER = 64
 """The last bytes are fed one by one, so that a wrong checksum does not take what came before it away."""
 
@@ -100,12 +101,8 @@ def compression_of(head: bytes) -> Optional[str]:
 
 def opener_of(compression: str) -> Decompressor:
     """The decompressor of one stream; beside COMPRESSIONS, "deflate" without a frame. Raises Unopened."""
-    if compression == "deflate":
-        return _Zlib(-zlib.MAX_WBITS)
-    if compression == "zlib":
-        return _Zlib(zlib.MAX_WBITS)
-    if compression == "gzip":
-        return _Zlib(zlib.MAX_WBITS | 16)
+    if compression in _WINDOWS:
+        return _Zlib(_WINDOWS[compression])
     if compression == "bz2":
         return bz2.BZ2Decompressor()
     if compression in ("lzma", "xz"):

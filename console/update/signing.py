@@ -27,7 +27,7 @@ class Signing:
 
     async def signed(self, path: str, digest: str) -> Signed | None:
         """Who of the policy's keys signed this content as this artifact. Raises InputError, OperationError."""
-        keys = self._access.keys()
+        keys = self._access.policy.keys
         return await asyncio.to_thread(verified, self.root, path, digest, keys) if keys else None
 
     async def sign(self, beneath: str, key: str | Path) -> SignedContents:
@@ -44,7 +44,7 @@ class Signing:
 
     async def verify(self, beneath: str, keys: Sequence[str] = ()) -> tuple[SignatureStatus, ...]:
         """How each artifact there stands with its signatures by these keys (none: the policy's). Raises UsageError."""
-        return await asyncio.to_thread(self._verify, beneath, tuple(keys) or self._access.keys())
+        return await asyncio.to_thread(self._verify, beneath, tuple(keys) or self._access.policy.keys)
 
     def _sign(self, beneath: str, key: Path) -> tuple[str, dict[str, str]]:
         private = signing.private_key(key)

@@ -14,7 +14,7 @@ import h5py
 
 from backends.formats.hdf5.nodes import Node
 from backends.formats.hdf5.tree import text_of
-from backends.formats.pickle.dtypes import literal_dtype
+from backends.formats.pickle.dtypes import DType, literal_dtype
 
 _MAX_UNFOLDED = 10_000_000
 _MAX_NUMBER = 1 << 31
@@ -45,7 +45,7 @@ def _odd(node: Node) -> str:
 
 def _is_plain(text: str) -> bool:
     try:
-        literal_dtype(text.partition("[")[0])
+        _dtype(text)
     except ValueError:
         return False
     return True
@@ -53,7 +53,12 @@ def _is_plain(text: str) -> bool:
 
 def _fits(text: str, dataset: Any) -> bool:
     """Only text is stored for objects; no other bytes become addresses."""
-    return h5py.check_string_dtype(dataset.dtype) is not None or not literal_dtype(text.partition("[")[0]).objects
+    return h5py.check_string_dtype(dataset.dtype) is not None or not _dtype(text).objects
+
+
+def _dtype(text: str) -> DType:
+    """The dtype of a literal, whose unit is left out. Raises ValueError."""
+    return literal_dtype(text.partition("[")[0])
 
 
 class _Call:
@@ -125,9 +130,9 @@ def _blank_array(call: _Call) -> bool:
     if shape is None or kind is None or content is None or kind.kind != "dtype" or content.kind != "bytes":
         return False
     lengths = _lengths(shape)
-    if lengths is None or not _is_plain(kind.name) or literal_dtype(kind.name.partition("[")[0]).objects:
+    if lengths is None or not _is_plain(kind.name) or _dtype(kind.name).objects:
         return False
-    need = math.prod(lengths) * literal_dtype(kind.name.partition("[")[0]).itemsize
+    need = math.prod(lengths) * _dtype(kind.name).itemsize
     return bool(need == content.dataset.shape[0])
 
 

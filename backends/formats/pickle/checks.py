@@ -27,6 +27,11 @@ def never(args: tuple[Value, ...]) -> bool:
     return False
 
 
+def unpickled(args: tuple[Value, ...]) -> bool:
+    """What Cython's `__pyx_unpickle_*` take: a class, a checksum, and a state or none."""
+    return len(args) == 3 and type(args[0]) is Global and type(args[1]) is int and type(args[2]) in (tuple, type(None))
+
+
 def made_by(value: Instance) -> Value:
     """The name that makes an object: that of its class, where copyreg makes it."""
     callee, args = value.callee, value.args

@@ -17,31 +17,12 @@ _MAX_PLACE = 200
 _MAX_ATTRIBUTES = 4000
 _PLAIN_STEP = re.compile(r"[^\W\d][\w -]*\Z")
 _CONTAINERS = frozenset((list, tuple, DictValue, SetValue, Instance, RawArray))
+_OPEN_NAMES = (
+    "base_estimator", "classifier", "estimator", "estimators", "final_estimator", "model", "regressor", "transformers"
+)  # fmt: skip
 _OPEN_KEYS = frozenset(
-    [
-        "steps",
-        "transformers",
-        "transformers_",
-        "transformer_list",
-        "estimators",
-        "estimators_",
-        "estimator",
-        "estimator_",
-        "base_estimator",
-        "base_estimator_",
-        "best_estimator_",
-        "model",
-        "model_",
-        "regressor",
-        "regressor_",
-        "classifier",
-        "classifier_",
-        "calibrated_classifiers_",
-        "named_estimators_",
-        "final_estimator",
-        "final_estimator_",
-    ]
-)
+    ("steps", "transformer_list", "best_estimator_", "calibrated_classifiers_", "named_estimators_", *_OPEN_NAMES)
+).union(f"{name}_" for name in _OPEN_NAMES)
 """Attributes that hold further models: what stands there is one even where its class is not known."""
 
 
