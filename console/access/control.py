@@ -10,9 +10,10 @@ from pathlib import Path
 
 from console.errors import AccessDeniedError, InputError, OperationError
 from console.events import Bus
+from console.files.opening import identity_at
 from console.files.roots import user_name
 from console.locks import LOCK_TRY_S, retried
-from console.records import AuditCheck, AuditEntry, ContentDiff, Explanation, Inspection, Json, Judgement
+from console.records import AuditCheck, AuditEntry, ContentDiff, Explanation, FileIdentity, Inspection, Json, Judgement
 from console.trust import policy as policies
 from console.trust.audit import Audit
 from console.trust.explain import explain
@@ -21,7 +22,6 @@ from console.trust.roles import NEEDS, permission
 from console.trust.verdict import judge
 
 _LOCK_WAIT = 3.0
-_Identity = tuple[int, int, int, int, int] | None
 
 
 class AccessControl:
@@ -39,7 +39,7 @@ class AccessControl:
         self._writable = records and not why_read_only
         self._audit = Audit(root)
         self._own_audit = Audit(root, own=True)
-        self._files: tuple[_Identity, ...] | None = self._identities()
+        self._files: tuple[FileIdentity | None, ...] | None = self._identities()
         self.policy = policies.load_policy(root)
         self.permission = permission(self.policy)
 
@@ -184,8 +184,8 @@ class AccessControl:
 
     # inside
 
-    def _identities(self) -> tuple[_Identity, ...]:
-        return tuple(_identity(path) for path in policies.policy_files(self._root))
+    def _identities(self) -> tuple[FileIdentity | None, ...]:
+        return tuple(identity_at(path, links=False) for path in policies.policy_files(self._root))
 
     def _digests(self) -> dict[str, Json]:
         return {"policy": self.policy.digest(own=False), "own_policy": self.policy.digest(own=True)}
@@ -212,11 +212,3 @@ class AccessControl:
                 known = "was changed outside the console" if last is not None else "is followed from now on"
                 await self.record("policy", "", None, f"{whose} {known}", **{word: now[word]})
                 self.warn("trust.policy", "", f"{whose} {known}")
-
-
-def _identity(path: Path) -> _Identity:
-    try:
-        found = os.lstat(path)
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

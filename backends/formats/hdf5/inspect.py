@@ -41,11 +41,7 @@ def inspect_own(tree: Tree) -> Inspection:
         for node in root.below()
         if node.dataset is not None and node.value is None
     )
-    versions = {
-        name[8:]: text_of(value) or ""
-        for name, value in tree.attributes(tree.file).items()
-        if name.startswith("version ")
-    }
+    versions = tree.versions()
     saved_by = next((model.version for model in models if model.version), None)
     if saved_by is not None:
         versions["scikit-learn"] = saved_by

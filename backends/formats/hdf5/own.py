@@ -53,10 +53,9 @@ def save(model: Any, fd: int, **options: Any) -> None:
     Raises NotLoadable for what the layout cannot hold, OSError.
     """
     from backends.formats.hdf5.encode import Encoder
-    from backends.formats.hdf5.write import create, library_versions
+    from backends.formats.hdf5.write import create, write_versions
 
     with create(fd) as file:
         file.attrs["format"], file.attrs["layout"] = FORMAT, LAYOUT
-        for library, version in library_versions().items():
-            file.attrs[f"version {library}"] = version
+        write_versions(file)
         Encoder(options.get("compression")).write(file, "model", model)

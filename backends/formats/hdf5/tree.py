@@ -346,6 +346,11 @@ class Tree:
                 self._search_value(obj, name, value)
         return found
 
+    def versions(self) -> dict[str, str]:
+        """The versions of libraries that the writer of one of our own layouts put among the root's attributes."""
+        keys = [key for key in self.file.attrs if key.startswith("version ")]
+        return {key[8:]: text_of(self.attribute(self.file, key)) or "" for key in keys}
+
     def attribute(self, obj: Any, name: str) -> Any:
         """One attribute, or None where there is none or it is too large."""
         fits = name in obj.attrs and self._attribute_fits(obj, name, obj.attrs.get_id(name))

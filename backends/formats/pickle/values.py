@@ -145,7 +145,6 @@ class RawArray:
     order: str
     offset: int
     length: int
-    mappable: bool = False
     objects: Value = None
     extra: dict[str, Any] = field(default_factory=dict)
 
