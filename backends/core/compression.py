@@ -10,7 +10,8 @@ import importlib
 import lzma
 import re
 import zlib
-from types import TracebackType
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Optional, Protocol
 
 from backends.core.errors import Damaged, Unopened, Unsupported
@@ -181,33 +182,18 @@ def _next_chunk(source: Source, offset: int) -> bytes:
 
 
 class Opened:
-    """The bytes inside a compression (the file's own bytes where there is none); a context manager.
+    """The bytes inside a compression (the file's own bytes where there is none).
 
     `complete` is false when the compression could not be opened to its end; what came out before is still there, since
     a reader that streams would have used it. `mapped` = somebody keeps a map of them.
     """
 
-    def __init__(self, source: Source, compression: Optional[str] = None, owned: bool = False) -> None:
+    def __init__(self, source: Source, compression: Optional[str] = None) -> None:
         self.source = source
         self.compression = compression
         self.findings: list[Finding] = []
         self.complete = True
         self.mapped = False
-        self._owned = owned
-
-    def __enter__(self) -> Opened:
-        return self
-
-    def __exit__(
-        self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Give back the memory of the opened copy; the original descriptor stays open."""
-        if self._owned:
-            self._owned = False
-            give_back(self.source.fd, mapped=self.mapped)
 
     def report(self, code: str, detail: str, offset: int) -> None:
         """Note something that kept the compression from being opened as its writer would have it."""
@@ -215,27 +201,30 @@ class Opened:
         self.complete = False
 
 
-def decompressed(source: Source, max_bytes: int = MAX_BYTES, into: Optional[int] = None) -> Opened:
-    """Open the compression around a file into anonymous memory, or `into` an empty file that stays the caller's.
+@contextmanager
+def decompressed(source: Source, max_bytes: int = MAX_BYTES, into: Optional[int] = None) -> Iterator[Opened]:
+    """The compression around a file, opened into memory that is given back in the end, or `into` an empty file of the
+    caller's.
 
     Nothing is copied where there is none. Damage, bombs and further members are findings of the result. Raises
     Unsupported, OSError.
     """
     compression = None if source.opened else compression_of(source.read(0, 16))
     if compression is None:
-        return Opened(source)
+        yield Opened(source)
+        return
     decompressor = opener_of(compression)
     fd = memory_file(f"opened {compression}") if into is None else into
-    opened = Opened(Source(fd, source.name, 0), compression, owned=into is None)
+    opened = Opened(Source(fd, source.name, 0), compression)
     opened.source.depth = source.depth
     if compression == "gzip" and int.from_bytes(source.read(3, 1), "little") & _GZIP_MORE:
         opened.report("trailing-bytes", "the gzip header holds bytes that no reader of models looks at", 10)
     try:
         opened.source.size = _decompress(source, decompressor, opened, max_bytes)
-    except BaseException:
-        opened.close()
-        raise
-    return opened
+        yield opened
+    finally:
+        if into is None:
+            give_back(fd, mapped=opened.mapped)
 
 
 def _decompress(source: Source, decompressor: Decompressor, opened: Opened, max_bytes: int) -> int:
