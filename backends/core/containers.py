@@ -43,6 +43,11 @@ _BLOCK = 512
 _CHECKSUM = re.compile(rb"[ 0]*([0-7]{1,7})[ \0]")
 
 
+def is_zip(head: bytes) -> bool:
+    """Whether a zip archive with members starts with these bytes."""
+    return head.startswith(ZIP_MAGIC)
+
+
 def container(head: bytes) -> Optional[str]:
     """The archive that starts with these bytes: "zip", "tar", "ar", one of CLOSED, None for anything else."""
     if head.startswith(_ZIP):

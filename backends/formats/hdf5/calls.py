@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Callable, Optional
 
 import h5py
@@ -15,6 +16,7 @@ import h5py
 from backends.formats.hdf5.nodes import Node
 from backends.formats.hdf5.tree import text_of
 from backends.formats.pickle.dtypes import DType, literal_dtype
+from backends.formats.pickle.value_graph import unfolds
 
 _MAX_UNFOLDED = 10_000_000
 _MAX_NUMBER = 1 << 31
@@ -26,7 +28,7 @@ def odd_nodes(root: Node) -> Iterator[tuple[str, Node]]:
         odd = _odd(node)
         if odd:
             yield odd, node
-    if _unfolds(root):
+    if unfolds([root], _MAX_UNFOLDED, partial(_held, root)):
         yield f"shares its parts in so many ways that it unfolds to over {_MAX_UNFOLDED}", root
 
 
@@ -167,19 +169,6 @@ _CALLS: dict[str, Callable[[_Call], bool]] = {
 }
 
 
-def _unfolds(root: Node) -> bool:
-    """Whether following every link would take more than _MAX_UNFOLDED steps."""
-    sizes: dict[int, int] = {}
-    waiting: list[tuple[Node, bool]] = [(root, False)]
-    while waiting:
-        node, left = waiting.pop()
-        held = [member.target(root) for member in node.members.values() if member.kind != "plain"]
-        if left:
-            sizes[id(node)] = 1 + sum(sizes.get(id(item), 1) for item in held)
-            if sizes[id(node)] > _MAX_UNFOLDED:
-                return True
-        elif id(node) not in sizes:
-            sizes[id(node)] = 1
-            waiting.append((node, True))
-            waiting.extend((item, False) for item in held)
-    return False
+def _held(root: Node, node: Node) -> list[Node]:
+    """The nodes directly in one, those that its links lead to among them."""
+    return [member.target(root) for member in node.members.values() if member.kind != "plain"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple, Optional
+from typing import Callable, NamedTuple, Optional
 
 from backends.formats.pickle.arrays import read_array
 from backends.formats.pickle.values import DictValue, Instance, RawArray, SetValue, Value
@@ -116,11 +116,13 @@ def _unravel(index: int, shape: tuple[int, ...], fortran: bool) -> tuple[int, ..
     return tuple(steps if fortran else steps[::-1])
 
 
-def unfolds(roots: list[Value], limit: int) -> bool:
+def unfolds(roots: list[Value], limit: int, held: Optional[Callable[[Value], list[Value]]] = None) -> bool:
     """Whether containers and objects share parts in so many ways that writing them out would take over `limit` items.
 
     Only what holds containers or objects counts: shared data of models is held by few, and then unfolds to little.
+    `held` gives the parts directly in one, where these are no values of a pickle.
     """
+    held = held or _held
     sizes: dict[int, int] = {}
     stack: list[tuple[Value, Optional[list[Value]]]] = [(root, None) for root in roots]
     while stack:
@@ -131,7 +133,7 @@ def unfolds(roots: list[Value], limit: int) -> bool:
                 return True
             sizes[id(value)] = total
         elif id(value) not in sizes:
-            parts = _held(value)
+            parts = held(value)
             sizes[id(value)] = 0 if parts else 1
             if parts:
                 stack.append((value, parts))
