@@ -48,7 +48,7 @@ class Signing:
 
     def _sign(self, beneath: str, key: Path) -> tuple[str, dict[str, str]]:
         private = signing.private_key(key)
-        subjects = {path: self._digest(path) for path in self._paths(beneath)}
+        subjects = {path: artifact_digest(self.root, path) for path in self._paths(beneath)}
         if not subjects:
             raise InputError(f"no artifact to sign in {self.root / beneath}")
         when = datetime.now(UTC).isoformat(timespec="seconds")
@@ -68,7 +68,7 @@ class Signing:
 
     def _standing(self, path: str, found: Signatures, keys: tuple[str, ...]) -> SignatureStatus:
         try:
-            digest = self._digest(path)
+            digest = artifact_digest(self.root, path)
         except OperationError:
             raise
         except ConsoleError as error:
@@ -84,9 +84,6 @@ class Signing:
             return SignatureStatus(path, digest, "unknown-key", "it is signed by no key that is trusted")
         broken = "".join(f"; {one.file} is no signature: {one.why}" for one in found.refused[:1])
         return SignatureStatus(path, digest, "unsigned", f"nobody signed it{broken}")
-
-    def _digest(self, path: str) -> str:
-        return artifact_digest(self.root, path)
 
     def _paths(self, beneath: str) -> Iterable[str]:
         """The artifact itself, or those in a directory of the store, in order."""
