@@ -34,7 +34,7 @@ class Channel:
         self._queued = 0
         self._blocked = False
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(sock, self.read)
+        self._loop.add_reader(sock, self._readable)
         self.open = True
 
     def send(self, head: Head, body: bytes = b"", fds: Sequence[int] = (), *, gather: bool = False) -> None:
@@ -102,6 +102,9 @@ class Channel:
             if self._blocked:
                 self._blocked = False
                 self._loop.remove_writer(self._sock)
+
+    def _readable(self) -> None:
+        self.read()
 
     def read(self) -> bool:
         """Take one chunk and hand on its frames; whether there was one. Called to drain a dead child too."""

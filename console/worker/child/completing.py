@@ -8,6 +8,8 @@ from console.worker.child.lazy import numpy
 from console.worker.child.libraries.base import Constant
 from console.worker.child.libraries.parts import library_of, receivers
 
+__all__ = ["completed", "constant_of", "meaning_of", "prepared", "spelled", "widened"]
+
 
 def spelled(model: Any, frame: Any, wanted: list[str], decided: list[str]) -> Any:
     """The frame with columns under the names that the model's library wrote down for them."""

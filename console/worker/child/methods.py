@@ -14,6 +14,8 @@ from console.worker.child.main import Refusal
 from console.worker.child.runnables import RunnableModel
 from console.worker.wire import METHODS
 
+__all__ = ["default_among", "default_of", "method_of", "methods_of", "nothing_to_call", "what_it_has"]
+
 _USUAL = ("predict", "predict_proba", "decision_function", "transform", "score_samples")
 _ON_ROWS = re.compile(r"(?:predict|decision_function|score_samples|transform)(?:_\w+)?\Z")
 _ONE_ROW = re.compile(r"(?:predict|transform|score)\w*_one\Z")

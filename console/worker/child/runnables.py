@@ -10,6 +10,8 @@ from backends.core.errors import NotLoadable
 from backends.core.format import LoadedModel, Runnable
 from console.worker.child.lazy import numpy
 
+__all__ = ["RunnableModel", "class_of", "model_of"]
+
 
 class RunnableModel:
     """A Runnable with its methods, inputs and classes under the names that fitted estimators have them."""
