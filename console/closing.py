@@ -1,11 +1,22 @@
-"""The end of what was started: one part that cannot end well keeps no other from it."""
+"""The end of what was started: descriptors that are closed, and parts none of which keeps another from its end."""
 
 from __future__ import annotations
 
-from contextlib import suppress
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 from console.errors import ConsoleError
+
+
+@contextmanager
+def closing_fd(fd: int) -> Iterator[int]:
+    """The descriptor, which is closed at the end."""
+    try:
+        yield fd
+    finally:
+        os.close(fd)
 
 
 class Part(Protocol):

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from console.engine.api import EngineApi
     from console.records import PublicKey
 
-__all__ = ["LocalDoor", "open_store"]
-
 
 class LocalDoor:
     """A Door to engines in this process. What it leads to is imported when it is gone through."""

@@ -12,18 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = [
-    "output",
-    "own_directory",
-    "put",
-    "put_bytes",
-    "put_new",
-    "remove_unfinished",
-    "sync_directory",
-    "sync_parent",
-    "umask",
-    "write_all",
-]
+from console.closing import closing_fd
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{8}\.tmp")
@@ -45,13 +34,11 @@ def put(directory: int, name: str, write: Callable[[int], None], give: Callable[
 def _putting(directory: int, name: str, give: Callable[[int], None]) -> Iterator[int]:
     temporary, fd = _fresh(directory, name)
     try:
-        try:
+        with closing_fd(fd):
             yield fd
             give(fd)
             os.fsync(fd)
             os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
-        finally:
-            os.close(fd)
     except BaseException:
         with suppress(FileNotFoundError):
             os.unlink(temporary, dir_fd=directory)
@@ -71,19 +58,13 @@ def output(path: Path) -> Iterator[int]:
         mode = stat.S_IFREG | 0o666 & ~umask()
     place = Path(os.path.realpath(path))
     if not stat.S_ISREG(mode):
-        fd = os.open(place, os.O_WRONLY | os.O_CLOEXEC)
-        try:
+        with closing_fd(os.open(place, os.O_WRONLY | os.O_CLOEXEC)) as fd:
             yield fd
-        finally:
-            os.close(fd)
         return
-    directory = os.open(place.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
+    with closing_fd(os.open(place.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as directory:
         remove_unfinished(directory, place.name)
         with _putting(directory, place.name, lambda fd: os.fchmod(fd, stat.S_IMODE(mode))) as fd:
             yield fd
-    finally:
-        os.close(directory)
 
 
 def umask() -> int:
@@ -127,12 +108,9 @@ def remove_unfinished(directory: int, name: str = "") -> int:
 
 
 def _remove_unlocked(directory: int, name: str) -> bool:
-    fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
-    try:
+    with closing_fd(os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)) as fd:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.unlink(name, dir_fd=directory)
-    finally:
-        os.close(fd)
     return True
 
 
@@ -170,29 +148,20 @@ def put_new(directory: int, name: str, data: bytes, give: Callable[[int], None] 
 def own_directory(path: Path) -> Iterator[int]:
     """A directory that only its owner enters, made where there is none, open. Raises OSError."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fd = os.open(path, _DIRECTORY)
-    try:
+    with closing_fd(os.open(path, _DIRECTORY)) as fd:
         yield fd
-    finally:
-        os.close(fd)
 
 
 def sync_directory(fd: int) -> None:
     """Make the names in a directory durable; an O_PATH descriptor is reopened for it. Raises OSError."""
-    again = os.open(".", _DIRECTORY, dir_fd=fd)
-    try:
+    with closing_fd(os.open(".", _DIRECTORY, dir_fd=fd)) as again:
         os.fsync(again)
-    finally:
-        os.close(again)
 
 
 def sync_parent(path: str | os.PathLike[str]) -> None:
     """Make the name of a new file durable. Raises OSError."""
-    directory = os.open(os.path.dirname(os.path.abspath(path)), _DIRECTORY)
-    try:
+    with closing_fd(os.open(os.path.dirname(os.path.abspath(path)), _DIRECTORY)) as directory:
         os.fsync(directory)
-    finally:
-        os.close(directory)
 
 
 def write_all(fd: int, data: memoryview | bytes) -> None:

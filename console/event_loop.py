@@ -7,8 +7,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-__all__ = ["hear_of_failures", "make_do"]
-
 
 def make_do() -> None:
     """Have `asyncio.to_thread` wait for a free thread where the system gives no further one.

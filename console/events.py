@@ -11,8 +11,6 @@ from console.records import Event, EventData, EventKind, MissedEvents
 
 Listener = Callable[[Event], None]
 
-_PASSING = frozenset({EventKind.ARTIFACT_INSPECTED, EventKind.ARTIFACT_UNINSPECTED})
-
 
 class Bus:
     """Hands every event to every listener at once, on the event loop's own thread.

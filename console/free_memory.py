@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["free_memory"]
-
 
 def free_memory() -> int | None:
     """Bytes that processes can still take without anything being swapped out; None where nothing tells."""

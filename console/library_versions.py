@@ -9,8 +9,6 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["TOLD", "OtherVersion", "Versions", "differences", "noted"]
-
 _TEXT_CAP = 40
 _NUMBERS = re.compile(r"\d+")
 _NAMES = {"sklearn": "scikit-learn"}

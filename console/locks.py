@@ -14,8 +14,6 @@ from typing import TypeVar
 from console.errors import OperationError
 from console.processes import exists
 
-__all__ = ["LOCK_TRY_S", "BusyError", "holder", "locked", "retried", "try_lock"]
-
 _LEAST_PAUSE, _MOST_PAUSE = 0.001, 0.02
 _RETRY_S = 0.01
 LOCK_TRY_S = 0.3

@@ -6,17 +6,6 @@ import errno
 import os
 import resource
 
-__all__ = [
-    "MOUNT_PROC",
-    "OF_THE_MACHINE",
-    "as_system_error",
-    "has_proc",
-    "hint",
-    "is_of_the_machine",
-    "unmapped_owner",
-    "why",
-]
-
 _WORDS = {
     errno.ENOSPC: ("no space is left on its file system", "make room there, then try again"),
     errno.EDQUOT: ("the disk quota is used up", "make room there or have the quota raised, then try again"),

@@ -7,9 +7,8 @@ import stat
 from contextlib import suppress
 from dataclasses import dataclass
 
+from console.closing import closing_fd
 from console.durable import sync_directory
-
-__all__ = ["PRIVATE", "Share", "make_directory", "make_own_directory", "open_shared"]
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 _FILE = os.O_CLOEXEC | os.O_NOFOLLOW
@@ -77,11 +76,8 @@ def make_directory(parent: int, name: str, share: Share) -> int:
 
 def make_own_directory(root: str | os.PathLike[str], name: str) -> None:
     """Make a directory of ours in the directory at `root`. Raises OSError."""
-    parent = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
+    with closing_fd(os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as parent:
         os.close(make_directory(parent, name, Share.of(parent)))
-    finally:
-        os.close(parent)
 
 
 def open_shared(directory: int, name: str, flags: int, share: Share, *, mode: int | None = None) -> int:

@@ -12,8 +12,6 @@ from console.errors import ConsoleError, InputError
 from console.os_errors import as_system_error, hint, is_of_the_machine, why
 from console.safe_text import safe
 
-__all__ = ["told"]
-
 _NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
 """Errors that say that this user may not do something where nobody expected it."""
 

@@ -10,7 +10,8 @@ import importlib
 import lzma
 import re
 import zlib
-from types import TracebackType
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Optional, Protocol
 
 from backends.core.errors import Damaged, Unopened, Unsupported
@@ -18,19 +19,6 @@ from backends.core.findings import finding
 from backends.core.inspection import Finding
 from backends.core.memory import give_back, memory_file
 from backends.core.source import Source, write_all
-
-__all__ = [
-    "COMPRESSIONS",
-    "MAX_BYTES",
-    "Opened",
-    "compressed",
-    "compression_of",
-    "decompressed",
-    "open_head",
-    "opened_until",
-    "opener_of",
-    "peek",
-]
 
 COMPRESSIONS: tuple[str, ...] = ("zlib", "gzip", "bz2", "lzma", "xz", "lz4")
 MAX_BYTES = 4 << 30
@@ -45,6 +33,7 @@ _BZ2 = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90|.{0,5}\Z)", re.DOTALL)
 _CHUNK = 1 << 16
 _GZIP_MORE = 0x04 | 0x10
 """Flags of a gzip header with an extra field or a comment (RFC 1952), which neither gzip nor joblib writes."""
+_WINDOWS = {"deflate": -zlib.MAX_WBITS, "zlib": zlib.MAX_WBITS, "gzip": zlib.MAX_WBITS | 16}
 _TRAILER = 64
 """The last bytes are fed one by one, so that a wrong checksum does not take what came before it away."""
 
@@ -53,15 +42,19 @@ class Decompressor(Protocol):
     """Decompressor of one stream, in the manner of bz2 and lzma."""
 
     @property
-    def eof(self) -> bool: ...
+    def eof(self) -> bool:
+        """Whether the end of the stream was reached."""
 
     @property
-    def needs_input(self) -> bool: ...
+    def needs_input(self) -> bool:
+        """Whether it wants more of the stream before it gives anything."""
 
     @property
-    def unused_data(self) -> Optional[bytes]: ...
+    def unused_data(self) -> Optional[bytes]:
+        """The bytes behind the end of the stream."""
 
-    def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
+        """What these bytes open to, at most `max_length` of it now."""
 
 
 class _Zlib:
@@ -109,12 +102,8 @@ def compression_of(head: bytes) -> Optional[str]:
 
 def opener_of(compression: str) -> Decompressor:
     """The decompressor of one stream; beside COMPRESSIONS, "deflate" without a frame. Raises Unopened."""
-    if compression == "deflate":
-        return _Zlib(-zlib.MAX_WBITS)
-    if compression == "zlib":
-        return _Zlib(zlib.MAX_WBITS)
-    if compression == "gzip":
-        return _Zlib(zlib.MAX_WBITS | 16)
+    if compression in _WINDOWS:
+        return _Zlib(_WINDOWS[compression])
     if compression == "bz2":
         return bz2.BZ2Decompressor()
     if compression in ("lzma", "xz"):
@@ -193,33 +182,18 @@ def _next_chunk(source: Source, offset: int) -> bytes:
 
 
 class Opened:
-    """The bytes inside a compression (the file's own bytes where there is none); a context manager.
+    """The bytes inside a compression (the file's own bytes where there is none).
 
     `complete` is false when the compression could not be opened to its end; what came out before is still there, since
     a reader that streams would have used it. `mapped` = somebody keeps a map of them.
     """
 
-    def __init__(self, source: Source, compression: Optional[str] = None, owned: bool = False) -> None:
+    def __init__(self, source: Source, compression: Optional[str] = None) -> None:
         self.source = source
         self.compression = compression
         self.findings: list[Finding] = []
         self.complete = True
         self.mapped = False
-        self._owned = owned
-
-    def __enter__(self) -> Opened:
-        return self
-
-    def __exit__(
-        self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Give back the memory of the opened copy; the original descriptor stays open."""
-        if self._owned:
-            self._owned = False
-            give_back(self.source.fd, mapped=self.mapped)
 
     def report(self, code: str, detail: str, offset: int) -> None:
         """Note something that kept the compression from being opened as its writer would have it."""
@@ -227,27 +201,30 @@ class Opened:
         self.complete = False
 
 
-def decompressed(source: Source, max_bytes: int = MAX_BYTES, into: Optional[int] = None) -> Opened:
-    """Open the compression around a file into anonymous memory, or `into` an empty file that stays the caller's.
+@contextmanager
+def decompressed(source: Source, max_bytes: int = MAX_BYTES, into: Optional[int] = None) -> Iterator[Opened]:
+    """The compression around a file, opened into memory that is given back in the end, or `into` an empty file of the
+    caller's.
 
     Nothing is copied where there is none. Damage, bombs and further members are findings of the result. Raises
     Unsupported, OSError.
     """
     compression = None if source.opened else compression_of(source.read(0, 16))
     if compression is None:
-        return Opened(source)
+        yield Opened(source)
+        return
     decompressor = opener_of(compression)
     fd = memory_file(f"opened {compression}") if into is None else into
-    opened = Opened(Source(fd, source.name, 0), compression, owned=into is None)
+    opened = Opened(Source(fd, source.name, 0), compression)
     opened.source.depth = source.depth
     if compression == "gzip" and int.from_bytes(source.read(3, 1), "little") & _GZIP_MORE:
         opened.report("trailing-bytes", "the gzip header holds bytes that no reader of models looks at", 10)
     try:
         opened.source.size = _decompress(source, decompressor, opened, max_bytes)
-    except BaseException:
-        opened.close()
-        raise
-    return opened
+        yield opened
+    finally:
+        if into is None:
+            give_back(fd, mapped=opened.mapped)
 
 
 def _decompress(source: Source, decompressor: Decompressor, opened: Opened, max_bytes: int) -> int:

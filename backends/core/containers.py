@@ -12,18 +12,6 @@ from typing import Optional
 from backends.core import compression as compressions
 from backends.core.source import Source
 
-__all__ = [
-    "CLOSED",
-    "IMAGE",
-    "TAIL",
-    "ZIP_MAGIC",
-    "container",
-    "is_image",
-    "may_hold_archive",
-    "zip_record",
-    "zip_record_in",
-]
-
 ZIP_MAGIC = b"PK\x03\x04"
 """What a zip archive with members starts with."""
 
@@ -53,6 +41,11 @@ _MAGICS = (
 )
 _BLOCK = 512
 _CHECKSUM = re.compile(rb"[ 0]*([0-7]{1,7})[ \0]")
+
+
+def is_zip(head: bytes) -> bool:
+    """Whether a zip archive with members starts with these bytes."""
+    return head.startswith(ZIP_MAGIC)
 
 
 def container(head: bytes) -> Optional[str]:

@@ -10,8 +10,6 @@ from backends.core import third_party
 from backends.core.errors import Unsupported
 from backends.core.format import Format
 
-__all__ = ["built_in", "named", "title_of", "why_not_loadable"]
-
 _LEAST = 12
 """Fewer bytes than this begin like a file by chance."""
 
@@ -39,8 +37,8 @@ def named(name: str) -> Format:
 
 def why_not_loadable(name: str) -> str:
     """Why nothing is loaded from files in the format of this name, and what to do instead."""
-    why = next((each.not_loadable for each in built_in() if each.name == name), "")
-    return why or f"nothing here runs {name} files"
+    found = _by_name().get(name)
+    return (found and found.not_loadable) or f"nothing here runs {name} files"
 
 
 def title_of(head: bytes) -> Optional[str]:

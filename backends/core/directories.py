@@ -14,8 +14,6 @@ from backends.core.inspection import Inspection
 from backends.core.registry import readings_as_others
 from backends.core.source import Source
 
-__all__ = ["format_of", "inspect", "is_artifact", "members_of"]
-
 
 def format_of(names: Collection[str]) -> tuple[Format, tuple[str, ...]]:
     """The format of a directory with these entries, and which of them are its members. Raises Unsupported."""

@@ -11,8 +11,6 @@ from typing import NamedTuple, Optional
 
 from backends.core.inspection import Finding
 
-__all__ = ["FINDING_CODES", "KINDS", "FindingCode", "finding"]
-
 
 class FindingCode(NamedTuple):
     """One code, its kind and what it means in a line."""

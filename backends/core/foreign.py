@@ -10,8 +10,6 @@ import os
 import re
 from typing import Optional
 
-__all__ = ["FOREIGN_SUFFIXES", "PROMISING_SUFFIXES", "foreign_format", "promised_format"]
-
 _STARTS = (
     (re.compile(rb"GGUF"), "GGUF"),
     (re.compile(rb".{4}TFL3", re.DOTALL), "TensorFlow Lite"),

@@ -19,8 +19,6 @@ from backends.core.errors import NotLoadable, Unsupported
 from backends.core.inspection import Inspection, Signature
 from backends.core.source import Source
 
-__all__ = ["HEAD", "LIKELY", "Format", "Implementation", "LoadedModel", "Runnable"]
-
 LIKELY = 0x20202020
 """The size of a file that nothing is known of: less than what four characters of text are as a number."""
 HEAD = 4096

@@ -17,8 +17,6 @@ from backends.core.errors import Damaged, NotLoadable
 from backends.core.load_plan import DATASET, RAW_KINDS, LoadPlan, Piece
 from backends.core.source import Source
 
-__all__ = ["RAW_FROM", "Freezing", "Frozen", "private_map"]
-
 RAW_FROM = 64 << 10
 """Arrays of at least so many bytes are left in a large file; smaller ones are sealed with everything around them."""
 _CHUNK = 1 << 20

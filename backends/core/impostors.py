@@ -13,8 +13,6 @@ from backends.core.impostors_encoded import encoded_model
 from backends.core.impostors_text import AGAIN, text_kind
 from backends.core.source import Source
 
-__all__ = ["impostor"]
-
 _LOOK = 1 << 16
 _ENDS = 4096
 _LONGEST_POINTER = 8192

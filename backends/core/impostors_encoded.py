@@ -17,8 +17,6 @@ from backends.core import compression as compressions
 from backends.core.containers import ZIP_MAGIC, container
 from backends.core.descriptors import title_of
 
-__all__ = ["encoded_model", "is_translated"]
-
 _LEAST_LINES = 4
 _LEAST_BYTES = 12
 """Fewer bytes than this announce compressions by chance."""

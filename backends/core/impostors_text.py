@@ -6,8 +6,6 @@ import json
 import re
 from typing import Any, Optional
 
-__all__ = ["AGAIN", "text_kind"]
-
 AGAIN = "saved in place of the file: download it again from the link of the file itself, signed in where that is needed"
 
 _PYTHON = re.compile(

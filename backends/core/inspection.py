@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Optional, Union
 
-__all__ = ["ArrayInfo", "Finding", "GlobalRef", "Inspection", "Json", "ModelEntry", "Signature", "outermost"]
-
 if TYPE_CHECKING:
     Json = Union[None, bool, int, float, str, "list[Json]", "dict[str, Json]"]
 else:
@@ -69,10 +67,11 @@ class ModelEntry:
 
 def outermost(models: Sequence[ModelEntry]) -> tuple[ModelEntry, ...]:
     """The estimators that are no part of another one in the same file."""
-    return tuple(model for model in models if not any(_inside(model.at, other.at) for other in models))
+    return tuple(model for model in models if not any(lies_in(model.at, other.at) for other in models))
 
 
-def _inside(place: str, other: str) -> bool:
+def lies_in(place: str, other: str) -> bool:
+    """Whether a place in a file is beneath another one, as `resolve` reads them."""
     return place != other and place.startswith(other) and (not other or place[len(other)] in ".[")
 
 

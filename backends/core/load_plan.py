@@ -11,8 +11,6 @@ from array import array
 from collections.abc import Iterator
 from typing import NamedTuple
 
-__all__ = ["BUFFER", "DATASET", "MAX_PIECES", "NUMBERS", "OBJECTS", "RAW_KINDS", "TEXT", "LoadPlan", "Piece"]
-
 NUMBERS = 0
 """The bytes of an array between the opcodes of a joblib file."""
 OBJECTS = 1

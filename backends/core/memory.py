@@ -10,8 +10,6 @@ import errno
 import os
 from typing import Optional
 
-__all__ = ["give_back", "memory_file", "reserve"]
-
 _reserve: Optional[list[int]] = None
 _lent: set[int] = set()
 

@@ -7,8 +7,6 @@ from typing import Any
 
 from backends.core.errors import NotLoadable
 
-__all__ = ["resolve"]
-
 _STEP = re.compile(r"\.?([^.\[\]]+)|\[(-?\d+)\]|\['((?:[^'\\]|\\.)*)'\]")
 
 

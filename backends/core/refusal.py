@@ -13,8 +13,6 @@ from backends.core.foreign import FOREIGN_SUFFIXES, promised_format
 from backends.core.impostors import impostor
 from backends.core.source import Source
 
-__all__ = ["extension_of", "known_suffixes", "refusal"]
-
 _COMPRESSION_SUFFIXES = (".gz", ".bz2", ".xz", ".lzma", ".lz4", ".zlib")
 
 

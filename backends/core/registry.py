@@ -9,7 +9,8 @@ from typing import Any, Optional
 from backends.core import compression as compressions
 from backends.core import third_party
 from backends.core.containers import container, may_hold_archive
-from backends.core.descriptors import built_in, named
+from backends.core.descriptors import built_in
+from backends.core.descriptors import named as named
 from backends.core.errors import Damaged, Foreign, Unsupported
 from backends.core.findings import KINDS, finding
 from backends.core.foreign import PROMISING_SUFFIXES, foreign_format
@@ -18,23 +19,6 @@ from backends.core.inspection import Finding, Inspection
 from backends.core.refusal import extension_of, known_suffixes, refusal
 from backends.core.source import Source
 from backends.core.unfilled import unfilled_from
-
-__all__ = [
-    "HEAD",
-    "convertible",
-    "counts_in_bytes",
-    "identify",
-    "inspect",
-    "inspect_inside",
-    "is_worth_opening",
-    "load",
-    "may_hold_model",
-    "named",
-    "preloaded",
-    "promised_suffixes",
-    "readings_as_others",
-    "save",
-]
 
 _MAX_DEPTH = 5
 

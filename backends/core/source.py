@@ -8,8 +8,6 @@ from typing import Any, BinaryIO, Optional
 
 from backends.core.load_plan import LoadPlan
 
-__all__ = ["MemorySource", "Part", "Source", "write_all"]
-
 
 class Source:
     """Bounded, read-only view of an open regular file by descriptor; it never moves the descriptor's own position.

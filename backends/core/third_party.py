@@ -13,8 +13,6 @@ from typing import Any, NamedTuple
 
 from backends.core.format import Format
 
-__all__ = ["GROUP", "Formats", "allow", "formats", "suffixes"]
-
 GROUP = "model_console.formats"
 _MAX_TEXT = 200
 _allowed = False

@@ -8,8 +8,6 @@ from backends.core.findings import finding
 from backends.core.inspection import Finding
 from backends.core.source import Source
 
-__all__ = ["unfilled_from"]
-
 _BLOCK = 4096
 _LEAST = 512
 

@@ -6,14 +6,14 @@ import zipfile
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from backends.core.descriptors import named
 from backends.core.errors import Damaged
 from backends.core.findings import finding
+from backends.core.format import HEAD
 from backends.core.inspection import Finding, GlobalRef
-from backends.core.registry import HEAD, inspect_inside, may_hold_model, named
+from backends.core.registry import inspect_inside, may_hold_model
 from backends.core.source import Source
 from backends.core.zip_rules import member_source, read_member
-
-__all__ = ["Inside", "inspect_members"]
 
 
 class Inside(NamedTuple):

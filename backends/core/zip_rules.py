@@ -12,12 +12,11 @@ import zipfile
 import zlib
 
 from backends.core.compression import FREE_BYTES, MAX_RATIO
+from backends.core.containers import TAIL
 from backends.core.errors import Damaged
 from backends.core.findings import finding
 from backends.core.inspection import Finding
 from backends.core.source import MemorySource, Part, Source
-
-__all__ = ["check_contents", "check_members", "member_source", "open_zip", "read_member"]
 
 _MAX_DIRECTORY = 16 << 20
 _MAX_UNPACKED = 1 << 30
@@ -32,23 +31,27 @@ _FIELDS = (0x0001, 0x000A, 0x4246, 0x5455, 0x5855, 0x7855, 0x7875)
 """Kinds of extra fields (APPNOTE 4.5, Info-ZIP's extrafld.txt): zip64, NTFS times, PyTorch's padding, Unix."""
 _DESCRIPTORS = (12, 16, 20, 24)
 """Sizes of what follows a member that was written as a stream."""
-_TAIL = 65557
-"""The longest end of an archive: directory record and comment."""
 
 
 def open_zip(source: Source, most: int = _MAX_DIRECTORY) -> zipfile.ZipFile:
     """The archive's directory. Raises Damaged (no directory, or one too large to be honest)."""
-    tail_at = max(0, source.size - _TAIL)
-    tail = source.read(tail_at, _TAIL)
-    end = tail.rfind(b"PK\x05\x06")
-    if end < 0 or len(tail) < end + 22:
+    at, record = _end_record(source)
+    if not record:
         raise Damaged("the archive has no directory: it is cut off", offset=source.size)
-    if int.from_bytes(tail[end + 12 : end + 16], "little") > most:
-        raise Damaged("the archive's directory is larger than any model needs", offset=tail_at + end)
+    if int.from_bytes(record[12:16], "little") > most:
+        raise Damaged("the archive's directory is larger than any model needs", offset=at)
     try:
         return zipfile.ZipFile(source.file())
     except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error, UnicodeDecodeError) as error:
-        raise Damaged(f"the archive's directory is not valid: {error}", offset=tail_at + end) from None
+        raise Damaged(f"the archive's directory is not valid: {error}", offset=at) from None
+
+
+def _end_record(source: Source) -> tuple[int, bytes]:
+    """Where the record at the end of the directory stands, and the bytes from there on; none where there is none."""
+    tail_at = max(0, source.size - TAIL)
+    tail = source.read(tail_at, TAIL)
+    end = tail.rfind(b"PK\x05\x06")
+    return (tail_at + end, tail[end:]) if 0 <= end <= len(tail) - 22 else (source.size, b"")
 
 
 def check_members(source: Source, archive: zipfile.ZipFile) -> list[Finding]:
@@ -102,22 +105,20 @@ def _wrong(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bool:
 
 def _directory(source: Source) -> list[Finding]:
     """What stands behind the directory, and whether its two forms (of 32 and of 64 bits) say the same."""
-    tail_at = max(0, source.size - _TAIL)
-    tail = source.read(tail_at, _TAIL)
-    end = tail.rfind(b"PK\x05\x06")
-    if end < 0 or len(tail) < end + 22:
+    at, end = _end_record(source)
+    if not end:
         return []
     found = []
-    rest = len(tail) - end - 22 - int.from_bytes(tail[end + 20 : end + 22], "little")
+    rest = len(end) - 22 - int.from_bytes(end[20:22], "little")
     if rest:
-        found.append(finding("trailing-bytes", f"{rest} bytes follow the archive's directory", tail_at + end + 22))
-    locator = tail[end - 20 : end] if end >= 20 else b""
+        found.append(finding("trailing-bytes", f"{rest} bytes follow the archive's directory", at + 22))
+    locator = source.read(at - 20, 20)
     if locator[:4] == b"PK\x06\x07":
         record = source.read(int.from_bytes(locator[8:16], "little"), _RECORD_64.size)
-        small = _RECORD_32.unpack(tail[end : end + _RECORD_32.size])
+        small = _RECORD_32.unpack_from(end)
         large = _RECORD_64.unpack(record) if len(record) == _RECORD_64.size else (b"",)
         if large[0] != b"PK\x06\x06" or not _agree(small[4:7], large[7:10]):
-            found.append(finding("member-mismatch", "the archive's two directory records disagree", tail_at + end))
+            found.append(finding("member-mismatch", "the archive's two directory records disagree", at))
     return found
 
 
@@ -233,6 +234,12 @@ def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> 
         raise Damaged(f"the member {os.path.basename(info.filename)[:200]!r} cannot be read: {error}") from None
 
 
+def data_offset(source: Source, info: zipfile.ZipInfo) -> int:
+    """Where the bytes of a member start, as its own header has it. Raises OSError."""
+    lengths = source.read(info.header_offset + 26, 4)
+    return info.header_offset + 30 + int.from_bytes(lengths[:2], "little") + int.from_bytes(lengths[2:], "little")
+
+
 def member_source(source: Source, archive: zipfile.ZipFile, name: str) -> Source:
     """A member as a source: in place where it is stored as it is, else unpacked into memory under a cap.
 
@@ -242,10 +249,7 @@ def member_source(source: Source, archive: zipfile.ZipFile, name: str) -> Source
     if info.header_offset < 0:
         raise Damaged(f"the archive's directory places {name[:200]!r} before the start of the file")
     if info.compress_type == zipfile.ZIP_STORED:
-        header = source.read(info.header_offset, 30)
-        start = (
-            info.header_offset + 30 + int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
-        )
+        start = data_offset(source, info)
         if info.file_size != info.compress_size or start + info.file_size > source.size:
             raise Damaged(f"{name} reaches beyond the end of the archive")
         return Part(source, start, info.file_size)

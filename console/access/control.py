@@ -10,18 +10,18 @@ from pathlib import Path
 
 from console.errors import AccessDeniedError, InputError, OperationError
 from console.events import Bus
+from console.files.opening import identity_at
 from console.files.roots import user_name
 from console.locks import LOCK_TRY_S, retried
-from console.records import AuditCheck, AuditEntry, ContentDiff, Explanation, Inspection, Json, Judgement
+from console.records import AuditCheck, AuditEntry, ContentDiff, Explanation, FileIdentity, Inspection, Json, Judgement
 from console.trust import policy as policies
 from console.trust.audit import Audit
 from console.trust.explain import explain
-from console.trust.policy import Policy, Source
-from console.trust.roles import NEEDS, Permission, permission
+from console.trust.policy import Source
+from console.trust.roles import NEEDS, permission
 from console.trust.verdict import judge
 
 _LOCK_WAIT = 3.0
-_Identity = tuple[int, int, int, int, int] | None
 
 
 class AccessControl:
@@ -39,9 +39,9 @@ class AccessControl:
         self._writable = records and not why_read_only
         self._audit = Audit(root)
         self._own_audit = Audit(root, own=True)
-        self._files: tuple[_Identity, ...] | None = self._identities()
-        self._policy = policies.load_policy(root)
-        self._permission = permission(self._policy)
+        self._files: tuple[FileIdentity | None, ...] | None = self._identities()
+        self.policy = policies.load_policy(root)
+        self.permission = permission(self.policy)
 
     def move(self, root: Path, *, why_read_only: str = "") -> None:
         """Judge and write from now on for the store at `root`. Raises InputError when its policy cannot be read: until
@@ -51,26 +51,16 @@ class AccessControl:
         self._audit, self._own_audit = Audit(root), Audit(root, own=True)
         self._files = None
         found = self._identities()
-        self._policy = policies.load_policy(root)
-        self._permission, self._files = permission(self._policy), found
+        self.policy = policies.load_policy(root)
+        self.permission, self._files = permission(self.policy), found
 
     # policy
-
-    @property
-    def policy(self) -> Policy:
-        """What holds now."""
-        return self._policy
-
-    @property
-    def permission(self) -> Permission:
-        """What this user may do."""
-        return self._permission
 
     async def announce(self) -> None:
         """Tell of files that do not count, and put on record what changed since the last record. Raises
         AccessDeniedError where this user may not even look, OperationError."""
         await self.authorize("look")
-        for source in self._policy.sources:
+        for source in self.policy.sources:
             self._tell_ignored(source)
         await self._record_changes()
 
@@ -79,41 +69,37 @@ class AccessControl:
         found = await asyncio.to_thread(self._identities)
         if found == self._files:
             return
-        before = self._policy
-        self._policy = await asyncio.to_thread(policies.load_policy, self._root)
-        self._permission, self._files = permission(self._policy), found
-        for source in self._policy.sources:
+        before = self.policy
+        self.policy = await asyncio.to_thread(policies.load_policy, self._root)
+        self.permission, self._files = permission(self.policy), found
+        for source in self.policy.sources:
             if source not in before.sources:
                 self._tell_ignored(source)
         await self._record_changes()
 
     def judge(self, inspection: Inspection, digest: str | None) -> Judgement:
         """The verdict under the policy."""
-        return judge(inspection, self._policy, digest)
+        return judge(inspection, self.policy, digest)
 
     def explain(self, found: Inspection | None, judgement: Judgement, since: ContentDiff | None) -> Explanation:
         """The verdict in plain words."""
-        return explain(found, judgement, self._policy, since)
+        return explain(found, judgement, self.policy, since)
 
     def fingerprint(self) -> str:
         """Changes whenever a judgement could."""
-        return f"{self._policy.fingerprint()}-{len(self._policy.pins)}"
+        return f"{self.policy.fingerprint()}-{len(self.policy.pins)}"
 
     def pins(self) -> bool:
         """Whether the policy holds any pin."""
-        return bool(self._policy.pins)
+        return bool(self.policy.pins)
 
     def digest_first(self) -> bool:
         """Whether nothing may be loaded before its digest is known."""
-        return self._policy.require_pin or self._policy.require_signature
+        return self.policy.require_pin or self.policy.require_signature
 
     def interpreters(self) -> tuple[str, ...]:
         """Those in the store that the user lets a recipe name."""
-        return self._policy.interpreters
-
-    def keys(self) -> tuple[str, ...]:
-        """The public keys whose signatures count."""
-        return self._policy.keys
+        return self.policy.interpreters
 
     # roles and consent
 
@@ -125,11 +111,11 @@ class AccessControl:
     @property
     def role(self) -> str:
         """What this user may do, in a word: view, operate or administer."""
-        return self._permission.role.word
+        return self.permission.role.word
 
     def refusal(self, action: str) -> str | None:
         """Why an action is not this user's, as a sentence; None where it is."""
-        return self._permission.refusal(action)
+        return self.permission.refusal(action)
 
     def refusals(self) -> dict[str, str]:
         """The same for all actions that are not this user's."""
@@ -158,7 +144,7 @@ class AccessControl:
             )
         await self.authorize("accept", path)
         await asyncio.to_thread(policies.accept, self._root, digest=digest, who=user_name(), why=why, artifact=path)
-        self._policy = await asyncio.to_thread(policies.load_policy, self._root)
+        self.policy = await asyncio.to_thread(policies.load_policy, self._root)
         self._files = await asyncio.to_thread(self._identities)
         await self.record("accept", path, digest, f"{judgement.verdict}: {why}", **self._digests())
         self._bus.emit("trust.accepted", path, f"{path} was accepted by {user_name()}: {why}", severity="attention")
@@ -198,11 +184,11 @@ class AccessControl:
 
     # inside
 
-    def _identities(self) -> tuple[_Identity, ...]:
-        return tuple(_identity(path) for path in policies.policy_files(self._root))
+    def _identities(self) -> tuple[FileIdentity | None, ...]:
+        return tuple(identity_at(path, links=False) for path in policies.policy_files(self._root))
 
     def _digests(self) -> dict[str, Json]:
-        return {"policy": self._policy.digest(own=False), "own_policy": self._policy.digest(own=True)}
+        return {"policy": self.policy.digest(own=False), "own_policy": self.policy.digest(own=True)}
 
     def _tell_ignored(self, source: Source) -> None:
         if source.ignored:
@@ -226,11 +212,3 @@ class AccessControl:
                 known = "was changed outside the console" if last is not None else "is followed from now on"
                 await self.record("policy", "", None, f"{whose} {known}", **{word: now[word]})
                 self.warn("trust.policy", "", f"{whose} {known}")
-
-
-def _identity(path: Path) -> _Identity:
-    try:
-        found = os.lstat(path)
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from console.errors import InputError
+from console.files.opening import identity_at
 from console.recipes.chosen import Chosen
 from console.recipes.recipe import Recipe, read_recipe, recipe_path
-from console.records import ReadOptions
+from console.records import FileIdentity, ReadOptions
 from console.trust.interpreters import admitted
 
 _MOST = 256
-_Identity = tuple[int, int, int, int]
 
 
 class Recipes:
@@ -30,7 +29,7 @@ class Recipes:
         self.root = root
         self._interpreters = interpreters
         self._chosen = chosen
-        self._read: dict[Path, tuple[_Identity, Recipe]] = {}
+        self._read: dict[Path, tuple[FileIdentity, Recipe]] = {}
         self._said: dict[str, ReadOptions] = {}
 
     def read_as(self, path: str, options: ReadOptions) -> None:
@@ -51,12 +50,12 @@ class Recipes:
         file = recipe_path(self.root / path)
         if file is None:
             return Recipe()
-        now = _identity(file)
+        now = identity_at(file)
         kept = self._read.get(file)
         if kept is not None and now is not None and kept[0] == now:
             return kept[1]
         recipe = read_recipe(file)
-        if now is not None and now == _identity(file):
+        if now is not None and now == identity_at(file):
             if len(self._read) >= _MOST:
                 self._read.clear()
             self._read[file] = (now, recipe)
@@ -73,11 +72,3 @@ class Recipes:
         """The interpreter that the model at `path` asks for, None for the console's own. Raises AccessDeniedError."""
         python = self.or_default(path).environment.python
         return None if python is None else admitted(python, self.root, self._interpreters())
-
-
-def _identity(file: Path) -> _Identity | None:
-    try:
-        found = os.stat(file)
-    except OSError:
-        return None
-    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from console.closing import closing_fd
 from console.config import STORE_DIR
 from console.errors import ConsoleError
 from console.files.roots import owner_name, user_name
@@ -69,13 +70,11 @@ def _file(name: str, path: Path, parent: Path) -> Trial:
         return Trial(name, False, _denied(path, "rw"))
     except OSError as error:
         return Trial(name, False, f"{path} cannot be opened: {why(error)}")
-    try:
+    with closing_fd(fd):
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             return Trial(name, False, f"{path} is not a plain file: move it away")
         if not try_lock(fd):
             return Trial(name, False, f"{path} is locked by {holder(fd)}: end that process, or wait")
-    finally:
-        os.close(fd)
     return Trial(name, True, f"{user_name()} can append to it" if name != LOCK else "it was taken and given back")
 
 

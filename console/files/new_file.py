@@ -6,6 +6,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from console.closing import closing_fd
 from console.errors import InputError, OperationError
 from console.files.snapshot import Snapshot
 from console.os_errors import hint, why
@@ -21,7 +22,7 @@ def write_new(out: Path, content: Snapshot, mode: int | None = None) -> None:
         directory = os.open(out.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise InputError(f"{out} cannot be written: {why(error)}", hint=hint(error)) from None
-    try:
+    with closing_fd(directory):
         fd, named = _opened(directory, out, 0o666 if mode is None else 0o600)
         try:
             copy_into(content, fd)
@@ -41,8 +42,6 @@ def write_new(out: Path, content: Snapshot, mode: int | None = None) -> None:
             ) from None
         finally:
             os.close(fd)
-    finally:
-        os.close(directory)
 
 
 def _opened(directory: int, out: Path, mode: int) -> tuple[int, bool]:

@@ -58,6 +58,14 @@ def identity_of(status: os.stat_result) -> FileIdentity:
     return FileIdentity(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
+def identity_at(path: Path, *, links: bool = True) -> FileIdentity | None:
+    """The identity of what stands at a path, of the link itself without `links`; None where there is nothing to see."""
+    try:
+        return identity_of(os.stat(path, follow_symlinks=links))
+    except OSError:
+        return None
+
+
 def is_still(status: os.stat_result, opened: OpenedFile) -> bool:
     """Whether a file is the opened one, unchanged; the time of the inode's change does not count: renames and links
     move it."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
 from backends.core.load_plan import LoadPlan
+from console.closing import closing_fd
 from console.durable import write_all
 from console.errors import ConflictError, InputError, OperationError
 from console.files import opening
@@ -111,13 +112,10 @@ def seal(
     size = opened.identity.size
     if size > limit:
         return Snapshot(reopened(opened.fd, opened.name), opened.identity, size, None, False, opened.name)
-    memory = new_memory(os.path.basename(opened.name))
-    try:
+    with closing_fd(new_memory(os.path.basename(opened.name))) as memory:
         digest = _hash(((opened.fd, 0, size),), opened.name, size, memory, progress, cancelled)
         _check_unchanged(opened)
         return Snapshot(frozen(memory, opened.name), opened.identity, size, digest, True, opened.name)
-    finally:
-        os.close(memory)
 
 
 def digest_of(

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 
+from console.closing import closing_fd
 from console.config import STORE_DIR
 from console.files import opening
 from console.locks import locked
@@ -71,11 +72,8 @@ class OwnFiles:
     @contextmanager
     def directory(self, *names: str, create: bool = False) -> Iterator[int]:
         """A descriptor of a directory under the own one, to its end. Raises FileNotFoundError where there is none."""
-        fd = self._directory(names, create)
-        try:
+        with closing_fd(self._directory(names, create)) as fd:
             yield fd
-        finally:
-            os.close(fd)
 
     def _directory(self, names: Sequence[str], create: bool) -> int:
         if self.fd < 0:
@@ -118,9 +116,5 @@ def store_lock(own: OwnFiles, *, wait: float) -> Iterator[None]:
 
 @contextmanager
 def _locked(own: OwnFiles, directory: int, what: str, wait: float) -> Iterator[None]:
-    fd = open_shared(directory, LOCK, os.O_RDWR, own.share)
-    try:
-        with locked(fd, what, wait=wait):
-            yield
-    finally:
-        os.close(fd)
+    with closing_fd(open_shared(directory, LOCK, os.O_RDWR, own.share)) as fd, locked(fd, what, wait=wait):
+        yield

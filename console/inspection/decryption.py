@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from console.closing import closing_fd
 from console.config import Sealing, config_dir
 from console.errors import AccessDeniedError, ConsoleError, InputError
 from console.files.filename_rules import is_sealed, unsealed_name
@@ -70,26 +71,20 @@ class Unsealing:
         head = content.head if isinstance(content, OpenedFile) else os.pread(content.fd, HEAD, 0)
         if not is_sealed(head):
             return None
-        key = self._identity(content, identity)
-        try:
+        with closing_fd(self._identity(content, identity)) as key:
             ciphertext = await asyncio.to_thread(_in_memory, content)
             with ciphertext:
                 return await self._opened(ciphertext, key, identity or Path(self._settings.identity))
-        finally:
-            os.close(key)
 
     async def sealed(self, content: Snapshot | OpenedFile, recipients: Sequence[str]) -> Snapshot:
         """The content sealed for these recipients, in sealed memory, for whoever closes it. Raises InputError,
         OperationError."""
         size = content.identity.size if isinstance(content, OpenedFile) else content.size
         self._check_size(size)
-        memory = new_memory(os.path.basename(content.name))
-        try:
+        with closing_fd(new_memory(os.path.basename(content.name))) as memory:
             async with self._turns:
                 await unsealer.seal(self._launcher, content.name, content.fd, memory, recipients, size=size)
             whole = from_memory(memory, content.name)
-        finally:
-            os.close(memory)
         return replace(whole, digest=await asyncio.to_thread(digest_of, whole))
 
     async def _opened(self, ciphertext: Snapshot, key: int, path: Path) -> Snapshot:

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from console.closing import closing_fd
 from console.config import state_dir, store_key
 from console.durable import own_directory, put_bytes
 from console.errors import ConsoleError, OperationError
@@ -131,10 +132,9 @@ def _file_of(root: Path) -> Path:
 @contextmanager
 def _locked() -> Iterator[int]:
     """The directory of all choices, open, while nobody else writes there. Raises OSError, OperationError, BusyError."""
-    with own_directory(state_dir() / "data") as directory:
-        fd = open_shared(directory, _LOCK, os.O_RDWR, PRIVATE, mode=0o600)
-        try:
-            with locked(fd, "what data was chosen", wait=LOCK_TRY_S):
-                yield directory
-        finally:
-            os.close(fd)
+    with (
+        own_directory(state_dir() / "data") as directory,
+        closing_fd(open_shared(directory, _LOCK, os.O_RDWR, PRIVATE, mode=0o600)) as fd,
+        locked(fd, "what data was chosen", wait=LOCK_TRY_S),
+    ):
+        yield directory

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from console.closing import closing_fd
 from console.durable import put_bytes, put_new, remove_unfinished
 from console.errors import ConflictError, InputError, OperationError
 from console.files import opening
@@ -98,16 +99,13 @@ def write(root: Path, draft: Draft) -> None:
     ConflictError, OperationError."""
     base = opening.open_root(root)
     try:
-        directory = opening.open_beneath(base, os.path.dirname(draft.path) or ".", _DIRECTORY)
-        try:
+        with closing_fd(opening.open_beneath(base, os.path.dirname(draft.path) or ".", _DIRECTORY)) as directory:
             name = os.path.basename(draft.path)
             remove_unfinished(directory, name)
             if draft.before is None:
                 _write_new(directory, name, draft)
             else:
                 _replace(directory, name, root / draft.path, draft)
-        finally:
-            os.close(directory)
     except OSError as error:
         raise OperationError(f"{draft.path} is not written: {why(error)}", hint=hint(error)) from None
     finally:

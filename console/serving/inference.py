@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 
 from console.access.control import AccessControl
+from console.closing import closing_fd
 from console.errors import InputError, UsageError
 from console.os_errors import hint, why
 from console.recipes.recipe import Recipe
@@ -106,8 +107,7 @@ class Inference:
         known = tables.get(key)
         if known is not None and (known.file.target is not None or column is None or not needs):
             return known
-        fd = await asyncio.to_thread(open_data_file, self._called.get(named, named))
-        try:
+        with closing_fd(await asyncio.to_thread(open_data_file, self._called.get(named, named))) as fd:
             handle, file = await worker.open_data(
                 fd,
                 os.path.basename(named),
@@ -118,8 +118,6 @@ class Inference:
                 deadline=max(self._deadline_s, os.fstat(fd).st_size / _SLOWEST),
                 on_progress=on_progress,
             )
-        finally:
-            os.close(fd)
         table = tables[key] = Table(handle, replace(file, path=named))
         return table
 
@@ -254,11 +252,8 @@ class Inference:
 
 async def open_rows(worker: Worker, path: str, target: Target | None, options: ReadOptions) -> int:
     """The handle of a data file that is opened in a worker. Raises InputError, ChildRefused."""
-    fd = await asyncio.to_thread(open_data_file, path)
-    try:
+    with closing_fd(await asyncio.to_thread(open_data_file, path)) as fd:
         handle, _file = await worker.open_data(fd, os.path.basename(path), target=target, options=options)
-    finally:
-        os.close(fd)
     return handle
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from backends.core.inspection import Signature
 from console.access.control import AccessControl
 from console.access.recipes import Recipes
+from console.closing import closing_fd
 from console.errors import InputError, OperationError
 from console.events import Bus
 from console.files.data_files import NearestFirst, as_typed, identity_at, moved_to
@@ -128,11 +129,8 @@ class DataOfModels:
         """The columns of a data file, read in a sandboxed child. Raises InputError, ChildRefused, ChildFailed,
         OperationError."""
         names = (self._signature(path) or Signature()).feature_names or ()
-        fd = await asyncio.to_thread(open_data_file, data)
-        try:
+        with closing_fd(await asyncio.to_thread(open_data_file, data)) as fd:
             return await self._inspectors.columns(fd, os.path.basename(data), self._options(path), names)
-        finally:
-            os.close(fd)
 
     async def choose(self, path: str, data: str, target: Target | None) -> None:
         """Use this data for a model from now on.

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from backends.core.inspection import Json
+from console.closing import closing_fd
 from console.config import STORE_DIR, state_dir, store_key
 from console.durable import sync_directory
 from console.errors import InputError, OperationError
@@ -144,10 +145,9 @@ class Audit:
     def _opened(self, wait: float) -> Iterator[int]:
         """The log, locked; made where it is missing. Its directory is not looked for behind a link. Raises OSError."""
         directory, share = self._directory()
-        try:
+        with closing_fd(directory):
             flags = os.O_RDWR | os.O_APPEND | os.O_NONBLOCK
-            fd = open_shared(directory, self.path.name, flags, share, mode=share.private_mode)
-            try:
+            with closing_fd(open_shared(directory, self.path.name, flags, share, mode=share.private_mode)) as fd:
                 status = os.fstat(fd)
                 if not stat.S_ISREG(status.st_mode):
                     raise OSError(0, "it is not a regular file")
@@ -155,31 +155,21 @@ class Audit:
                     if status.st_size == 0:
                         sync_directory(directory)
                     yield fd
-            finally:
-                os.close(fd)
-        finally:
-            os.close(directory)
 
     def _directory(self) -> tuple[int, Share]:
         """A descriptor of the directory the log lies in, made where it is missing, and to whom that belongs."""
         if self._own:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             return os.open(self.path.parent, _DIRECTORY), PRIVATE
-        root = os.open(self.path.parent.parent, _DIRECTORY)
-        try:
+        with closing_fd(os.open(self.path.parent.parent, _DIRECTORY)) as root:
             share = Share.of(root)
             return make_directory(root, self.path.parent.name, share), share
-        finally:
-            os.close(root)
 
     def _lines(self) -> Iterator[bytes]:
         """The lines without their ends, the last one even where it has none. Raises InputError."""
         try:
-            directory = os.open(self.path.parent, _DIRECTORY | (0 if self._own else os.O_NOFOLLOW))
-            try:
+            with closing_fd(os.open(self.path.parent, _DIRECTORY | (0 if self._own else os.O_NOFOLLOW))) as directory:
                 fd = os.open(self.path.name, os.O_RDONLY | _FILE, dir_fd=directory)
-            finally:
-                os.close(directory)
             with os.fdopen(fd, "rb") as file:
                 status = os.fstat(fd)
                 if not stat.S_ISREG(status.st_mode) or status.st_size > _SIZE_CAP:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import time
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from backends.core.inspection import Json
 from console.files.roots import owner_name
@@ -24,6 +25,7 @@ _TAIL = 1 << 16
 _FARTHEST = 8 << 20
 """Bytes from the end within which the last whole record must lie."""
 
+_FIELDS = ("seq", "when", "who", "action", "artifact", "digest", "result", "hash", "detail")
 _UNSET = 0xFFFFFFFF
 _EARLIEST, _LATEST = -62_104_060_800.0, 253_402_300_799.0
 
@@ -75,34 +77,10 @@ def parse(line: bytes) -> AuditEntry | None:
     """The record in a line, None where it holds none that we could have written."""
     try:
         found = json.loads(line)
-        entry = AuditEntry(
-            seq=found["seq"],
-            when=found["when"],
-            who=found["who"],
-            action=found["action"],
-            artifact=found["artifact"],
-            digest=found["digest"],
-            result=found["result"],
-            hash=found["hash"],
-            detail=found["detail"],
-        )
-    except (ValueError, KeyError, TypeError, RecursionError):
+        entry = msgspec.convert({name: found[name] for name in _FIELDS}, AuditEntry)
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError, msgspec.ValidationError):
         return None
-    return entry if _sound(entry) else None
-
-
-def _sound(entry: Any) -> bool:
-    texts = (entry.action, entry.artifact, entry.result, entry.hash, entry.digest or "")
-    return (
-        type(entry.seq) is int
-        and 0 < entry.seq < 2**63
-        and type(entry.when) in (int, float)
-        and math.isfinite(entry.when)
-        and _EARLIEST <= entry.when < _LATEST
-        and isinstance(entry.who, dict)
-        and isinstance(entry.detail, dict)
-        and all(isinstance(text, str) for text in texts)
-    )
+    return entry if 0 < entry.seq < 2**63 and _EARLIEST <= entry.when < _LATEST else None
 
 
 def last_lines(fd: int) -> tuple[list[bytes], bytes]:

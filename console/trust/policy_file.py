@@ -14,6 +14,7 @@ from typing import Annotated
 from msgspec import Meta
 from msgspec.structs import asdict
 
+from console.closing import closing_fd
 from console.durable import put_bytes
 from console.errors import InputError
 from console.locks import locked
@@ -152,11 +153,8 @@ def add_pin(path: Path, pin: Pin, *, links: bool = False) -> None:
 
 @contextlib.contextmanager
 def _directory(path: Path, links: bool) -> Iterator[int]:
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | (0 if links else os.O_NOFOLLOW))
-    try:
+    with closing_fd(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | (0 if links else os.O_NOFOLLOW))) as fd:
         yield fd
-    finally:
-        os.close(fd)
 
 
 def _read_in(directory: int, path: Path) -> PolicyFile | None:
@@ -191,9 +189,8 @@ def _quoted(text: str) -> str:
 
 @contextlib.contextmanager
 def _locked(directory: int, path: Path) -> Iterator[None]:
-    fd = open_shared(directory, "policy.lock", os.O_RDWR, Share.of(directory))
-    try:
-        with locked(fd, f"the policy {path}", wait=_LOCK_WAIT):
-            yield
-    finally:
-        os.close(fd)
+    with (
+        closing_fd(open_shared(directory, "policy.lock", os.O_RDWR, Share.of(directory))) as fd,
+        locked(fd, f"the policy {path}", wait=_LOCK_WAIT),
+    ):
+        yield

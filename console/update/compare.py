@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import dataclass, field
 
-from backends.core.inspection import Inspection, Json, ModelEntry
+from backends.core.inspection import Inspection, Json, ModelEntry, lies_in
 from console.records import Candidate, Judgement, Quantiles
 
 _VALUE_CAP = 200
@@ -53,7 +53,7 @@ def _parameters(inspection: Inspection, entry: ModelEntry) -> dict[str, Json]:
     prefixes = {entry.at: ""}
     entries = {entry.at: entry}
     for part in inspection.models:
-        above = max((at for at in entries if _beneath(part.at, at)), key=len, default=None)
+        above = max((at for at in entries if lies_in(part.at, at)), key=len, default=None)
         if above is None:
             continue
         step = part.at[len(above) :].lstrip(".")
@@ -67,10 +67,6 @@ def _parameters(inspection: Inspection, entry: ModelEntry) -> dict[str, Json]:
         prefixes[part.at] = f"{prefixes[above]}{name}__"
         found.update({prefixes[part.at] + key: value for key, value in part.parameters.items()})
     return found
-
-
-def _beneath(at: str, above: str) -> bool:
-    return at != above and at.startswith(above) and (not above or at[len(above)] in ".[")
 
 
 def changes(current: Candidate, candidate: Candidate) -> tuple[tuple[str, str, str], ...]:

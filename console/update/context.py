@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from console.access.admission import require_inspected
+from console.closing import closing_fd
 from console.errors import AccessDeniedError, ConflictError, NeedsReviewError
 from console.files.opening import OpenedFile, identity_of, require_no_link
 from console.files.snapshot import digest_of
@@ -146,19 +147,12 @@ async def prepared(services: UpdateServices, plan: UpdatePlan, current: Judged, 
 def open_data(plan: UpdatePlan) -> Iterator[Data]:
     """Both data files, opened once so that every process reads the same ones. Raises InputError."""
     measured_path = plan.holdout or plan.data
-    train = open_data_file(plan.data)
-    try:
-        measured = open_data_file(measured_path)
-        try:
-            opened = (identity_of(os.fstat(train)), identity_of(os.fstat(measured)))
-            flaw = "" if plan.holdout is not None else "no hold-out is named"
-            if not flaw and os.path.samestat(os.fstat(train), os.fstat(measured)):
-                flaw = "the hold-out is the training file"
-            yield Data(train, measured, os.path.basename(measured_path), not flaw, opened, flaw)
-        finally:
-            os.close(measured)
-    finally:
-        os.close(train)
+    with closing_fd(open_data_file(plan.data)) as train, closing_fd(open_data_file(measured_path)) as measured:
+        opened = (identity_of(os.fstat(train)), identity_of(os.fstat(measured)))
+        flaw = "" if plan.holdout is not None else "no hold-out is named"
+        if not flaw and os.path.samestat(os.fstat(train), os.fstat(measured)):
+            flaw = "the hold-out is the training file"
+        yield Data(train, measured, os.path.basename(measured_path), not flaw, opened, flaw)
 
 
 FEW_ROWS = 30

@@ -6,14 +6,14 @@ import asyncio
 import os
 from pathlib import Path
 
-from console.errors import AccessDeniedError, ConsoleError, InputError, OperationError
+from console.errors import AccessDeniedError, InputError, OperationError
 from console.files.new_file import write_new
 from console.files.snapshot import digest_of, from_memory, new_memory
 from console.records import Json
-from console.serving.inference import open_data_file
+from console.serving.inference import open_rows
 from console.serving.loader import Started
 from console.update.services import UpdateServices
-from console.worker.answers import Saved
+from console.worker.failures import ChildRefused
 from console.worker.model import Worker
 
 
@@ -37,7 +37,7 @@ class Converting:
         try:
             if started.encrypted:
                 self._check_outside(path, out)
-            saved = await self._save(started.worker, path, to, memory)
+            saved = await started.worker.save(memory, to, data=await self._rows(started.worker, path))
             await started.worker.end()
             if saved.differences:
                 raise OperationError(
@@ -72,9 +72,6 @@ class Converting:
                 hint="name a place outside of the store with --out, or `unseal` it and convert that",
             )
 
-    async def _save(self, worker: Worker, path: str, to: str, memory: int) -> Saved:
-        return await worker.save(memory, to, data=await self._rows(worker, path))
-
     async def _rows(self, worker: Worker, path: str) -> int | None:
         """The recipe's rows open in the worker, None where it names none that fit."""
         data = self._services.recipes.or_default(path).data
@@ -82,16 +79,11 @@ class Converting:
         if named is None:
             return None
         try:
-            fd = await asyncio.to_thread(open_data_file, named)
-        except ConsoleError:
+            return await open_rows(worker, named, data.target, data.options)
+        except ChildRefused:
+            raise
+        except InputError:
             return None
-        try:
-            handle, _file = await worker.open_data(
-                fd, os.path.basename(named), target=data.target, options=data.options
-            )
-        finally:
-            os.close(fd)
-        return handle
 
 
 def _forgotten(started: Started) -> list[str]:

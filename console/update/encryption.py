@@ -112,13 +112,9 @@ class Encryption:
         status = os.fstat(opened.fd)
         if identity_of(status) != opened.identity:
             raise ConflictError(f"{opened.name} changed while it was sealed; nothing was written", hint="seal it again")
-        self._put(target, content, stat.S_IMODE(status.st_mode), f"{opened.name}, sealed")
-
-    def _put(self, target: Path, content: Snapshot, mode: int, why: str) -> None:
-        """Into the store by its own door, elsewhere as a new file."""
-        place = Path(os.path.realpath(target.parent)) / target.name
+        mode, place = stat.S_IMODE(status.st_mode), Path(os.path.realpath(target.parent)) / target.name
         if place.is_relative_to(self.root):
-            promotion = Promotion(user_name(), why)
+            promotion = Promotion(user_name(), f"{opened.name}, sealed")
             publish(self.root, str(place.relative_to(self.root)), content, promotion, replaces=None, mode=mode)
         else:
             write_new(target, content, mode)

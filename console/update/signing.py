@@ -27,7 +27,7 @@ class Signing:
 
     async def signed(self, path: str, digest: str) -> Signed | None:
         """Who of the policy's keys signed this content as this artifact. Raises InputError, OperationError."""
-        keys = self._access.keys()
+        keys = self._access.policy.keys
         return await asyncio.to_thread(verified, self.root, path, digest, keys) if keys else None
 
     async def sign(self, beneath: str, key: str | Path) -> SignedContents:
@@ -44,11 +44,11 @@ class Signing:
 
     async def verify(self, beneath: str, keys: Sequence[str] = ()) -> tuple[SignatureStatus, ...]:
         """How each artifact there stands with its signatures by these keys (none: the policy's). Raises UsageError."""
-        return await asyncio.to_thread(self._verify, beneath, tuple(keys) or self._access.keys())
+        return await asyncio.to_thread(self._verify, beneath, tuple(keys) or self._access.policy.keys)
 
     def _sign(self, beneath: str, key: Path) -> tuple[str, dict[str, str]]:
         private = signing.private_key(key)
-        subjects = {path: self._digest(path) for path in self._paths(beneath)}
+        subjects = {path: artifact_digest(self.root, path) for path in self._paths(beneath)}
         if not subjects:
             raise InputError(f"no artifact to sign in {self.root / beneath}")
         when = datetime.now(UTC).isoformat(timespec="seconds")
@@ -68,7 +68,7 @@ class Signing:
 
     def _standing(self, path: str, found: Signatures, keys: tuple[str, ...]) -> SignatureStatus:
         try:
-            digest = self._digest(path)
+            digest = artifact_digest(self.root, path)
         except OperationError:
             raise
         except ConsoleError as error:
@@ -84,9 +84,6 @@ class Signing:
             return SignatureStatus(path, digest, "unknown-key", "it is signed by no key that is trusted")
         broken = "".join(f"; {one.file} is no signature: {one.why}" for one in found.refused[:1])
         return SignatureStatus(path, digest, "unsigned", f"nobody signed it{broken}")
-
-    def _digest(self, path: str) -> str:
-        return artifact_digest(self.root, path)
 
     def _paths(self, beneath: str) -> Iterable[str]:
         """The artifact itself, or those in a directory of the store, in order."""

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from console.closing import closing_fd
 from console.config import STORE_DIR
 from console.errors import ConsoleError, InputError, OperationError
 from console.files import opening, snapshot
@@ -193,14 +194,12 @@ def took_effect(own: OwnFiles, operation: Operation) -> bool:
         directory = own.parent_of(operation.path)
     except OSError:
         return False
-    try:
+    with closing_fd(directory):
         lying = _digest(directory, operation.tmp)
         if operation.old and lying == operation.old:
             return True
         in_place = _digest(directory, os.path.basename(operation.path))
         return in_place == operation.new and lying in (None, "", operation.new)
-    finally:
-        os.close(directory)
 
 
 def displaced(own: OwnFiles, journal: Journal, path: str, digest: str) -> str | None:

@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from console.closing import closing_fd
 from console.durable import put_bytes, sync_directory, write_all
 from console.errors import OperationError
 from console.files.state_dir import JOURNAL, OwnFiles, store_lock
@@ -78,10 +79,8 @@ class Journal:
             raise OperationError(
                 f"the journal of {self._own.root} cannot be read: {why(error)}", hint=hint(error)
             ) from None
-        try:
+        with closing_fd(fd):
             self._read(fd)
-        finally:
-            os.close(fd)
 
     def append(self, operation: Operation, state: str, *, durable: bool = True, **more: Any) -> Operation:
         """Write one step and, unless told otherwise, wait until it is on disk.

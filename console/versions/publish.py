@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from console.closing import closing_fd
 from console.durable import umask, write_all
 from console.errors import ConflictError, InputError, OperationError
 from console.files import opening, snapshot
@@ -128,14 +129,10 @@ def _published(
     verify: Verify | None,
     mode: int | None,
 ) -> Version:
-    directory = own.parent_of(path)
-    try:
-        with _current(directory, path, replaces) as old:
-            operation = _plan(path, content, promotion, history.known(own, journal, path), replaces, old)
-            site = Site(own, directory, os.path.basename(path), operation)
-            done = _replace(site, journal, content, old, verify, mode)
-    finally:
-        os.close(directory)
+    with closing_fd(own.parent_of(path)) as directory, _current(directory, path, replaces) as old:
+        operation = _plan(path, content, promotion, history.known(own, journal, path), replaces, old)
+        site = Site(own, directory, os.path.basename(path), operation)
+        done = _replace(site, journal, content, old, verify, mode)
     with suppress(OSError):
         history.prune(own, history.known(own, journal, path), path, promotion.keep)
     return Version(
@@ -255,8 +252,7 @@ def stage(site: Site, content: Snapshot, old: OpenedFile | None, verify: Verify 
     """Write the temporary file, have it verified and make it durable. Raises what `verify` raises, OSError,
     OperationError."""
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    fd = os.open(site.tmp, flags, 0o600, dir_fd=site.directory)
-    try:
+    with closing_fd(os.open(site.tmp, flags, 0o600, dir_fd=site.directory)) as fd:
         _write(fd, content)
         if verify is not None:
             _verified(fd, verify)
@@ -270,8 +266,6 @@ def stage(site: Site, content: Snapshot, old: OpenedFile | None, verify: Verify 
         else:
             swap.copy_attributes(old.fd, fd, site.operation.path)
         os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _write(fd: int, content: Snapshot) -> None:
@@ -285,11 +279,8 @@ def _write(fd: int, content: Snapshot) -> None:
 
 
 def _verified(fd: int, verify: Verify) -> None:
-    readable = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)
-    try:
+    with closing_fd(os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)) as readable:
         verify(readable)
-    finally:
-        os.close(readable)
 
 
 def _digest_written(fd: int) -> str:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from console.closing import closing_fd
 from console.durable import remove_unfinished, sync_directory
 from console.errors import OperationError
 from console.files.opening import identity_of
@@ -90,11 +91,9 @@ def recover_path(own: OwnFiles, journal: Journal, path: str) -> list[Recovered]:
             journal.append(operation, "conflict")
             done.append(Recovered(path, "conflict", f"the directory of {path} is gone, an update of it was given up"))
             continue
-        try:
+        with closing_fd(directory):
             site = Site(own, directory, os.path.basename(path), operation)
             done.append(_settle(site, journal))
-        finally:
-            os.close(directory)
     return done
 
 

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from console.closing import closing_fd
 from console.durable import put_bytes, sync_directory
 from console.errors import ConflictError, ConsoleError, InputError, OperationError
 from console.files import local_secret, syscalls
@@ -103,11 +104,8 @@ def _settle(own: OwnFiles, removal: Removal) -> str:
                 f"{path} was being sealed when that was interrupted: {removal.sealed} stands, the open file is removed"
             )
         return f"sealing {path} was interrupted and somebody changed it since: it stays beside {removal.sealed}"
-    directory = own.parent_of(path)
-    try:
+    with closing_fd(own.parent_of(path)) as directory:
         _put_back(own, directory, removal)
-    finally:
-        os.close(directory)
     _drop(own, removal)
     return f"sealing {path} was interrupted; it is as it was before"
 
@@ -116,7 +114,7 @@ def _finish(own: OwnFiles, removal: Removal) -> bool:
     """Remove the artifact; false where another file has its name now, which stays."""
     directory = own.parent_of(removal.path)
     name = os.path.basename(removal.path)
-    try:
+    with closing_fd(directory):
         if _status_at(directory, removal.aside) is None and _status_at(directory, name) == removal.status:
             _rename(directory, name, removal.aside)
         found = _status_at(directory, removal.aside)
@@ -128,8 +126,6 @@ def _finish(own: OwnFiles, removal: Removal) -> bool:
             os.unlink(removal.aside, dir_fd=directory)
         sync_directory(directory)
         gone = _status_at(directory, name) is None or found is not None
-    finally:
-        os.close(directory)
     _drop(own, removal)
     return gone
 
@@ -189,11 +185,8 @@ def _recorded(own: OwnFiles) -> Iterator[Removal]:
 
 def _read(directory: int, name: str) -> Removal | None:
     """One record, None where it is not this user's own. Raises OSError, ValueError, KeyError, TypeError."""
-    fd = os.open(name, _READ, dir_fd=directory)
-    try:
+    with closing_fd(os.open(name, _READ, dir_fd=directory)) as fd:
         told = json.loads(os.read(fd, _RECORD_CAP))
-    finally:
-        os.close(fd)
     mark = told.pop("mark")
     status = tuple(map(int, told["status"]))
     found = Removal(**{**told, "status": status})
@@ -210,12 +203,8 @@ def _marked(told: dict[str, Any]) -> bytes:
 
 
 def _status_of(own: OwnFiles, path: str, name: str = "") -> Status | None:
-    with suppress(OSError):
-        directory = own.parent_of(path)
-        try:
-            return _status_at(directory, name or os.path.basename(path))
-        finally:
-            os.close(directory)
+    with suppress(OSError), closing_fd(own.parent_of(path)) as directory:
+        return _status_at(directory, name or os.path.basename(path))
     return None
 
 

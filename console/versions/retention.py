@@ -8,6 +8,7 @@ import stat
 from collections.abc import Container, Iterator
 from contextlib import suppress
 
+from console.closing import closing_fd
 from console.durable import sync_directory, write_all
 from console.errors import ConsoleError, InputError, OperationError
 from console.files import opening, snapshot, syscalls
@@ -133,13 +134,10 @@ def _discard(directory: int, name: str) -> None:
 
 
 def _clone(source: int, directory: int, name: str) -> bool:
-    fd = _new(source, directory, name)
-    try:
+    with closing_fd(_new(source, directory, name)) as fd:
         done = syscalls.clone(source, fd)
         if done:
             os.fsync(fd)
-    finally:
-        os.close(fd)
     if not done:
         _discard(directory, name)
     return done

@@ -8,6 +8,7 @@ import stat
 from contextlib import suppress
 from dataclasses import dataclass
 
+from console.closing import closing_fd
 from console.durable import sync_directory
 from console.errors import ConflictError, OperationError
 from console.files import syscalls
@@ -133,11 +134,10 @@ def _move_far(site: Site, kept: str, target: int) -> None:
         aside = f".mc-{site.operation.op}.conflict"
         os.rename(site.tmp, aside, src_dir_fd=site.directory, dst_dir_fd=site.directory)
         return
-    source = os.open(site.tmp, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=site.directory)
-    try:
+    with closing_fd(
+        os.open(site.tmp, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=site.directory)
+    ) as source:
         retention.copy_bytes(source, target, kept)
-    finally:
-        os.close(source)
     discard(site.directory, site.tmp)
 
 
@@ -207,12 +207,9 @@ def _lock_directory(site: Site) -> None:
 def _restore(site: Site, old: OpenedFile) -> None:
     """Put the content of the replaced file, which is open still, back in place."""
     retention.copy_bytes(old.fd, site.directory, site.tmp)
-    fd = os.open(site.tmp, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=site.directory)
-    try:
+    with closing_fd(os.open(site.tmp, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=site.directory)) as fd:
         copy_attributes(old.fd, fd, site.operation.path)
         os.fsync(fd)
-    finally:
-        os.close(fd)
     os.rename(site.tmp, site.name, src_dir_fd=site.directory, dst_dir_fd=site.directory)
 
 

@@ -129,37 +129,21 @@ class Inspectors:
         code `bad-input` for a file that is no table."""
         fields: Head = {"name": name, "options": asdict(options), "names": list(names)}
         async with self._child(name, anew=False) as one:
-            child = one.child
-            try:
-                head, _body = await child.request(
-                    "columns", fields, fds=(fd,), deadline=deadline, input=f"the file {name}"
-                )
-            except ConsoleError as error:
-                if is_of_the_machine(child, error):
-                    raise NotInspected(error.message, hint=error.hint, failure=error.failure) from None
-                raise
-            return child.checked(columns_from, head, "columns")
+            head, _body = await _answer(one.child, "columns", fields, (fd,), name, deadline)
+            return one.child.checked(columns_from, head, "columns")
 
     async def _ask(
         self, fields: Head, fds: Sequence[int], name: str, deadline: float, anew: bool
     ) -> tuple[Inspection, bytes]:
         async with self._child(name, anew) as one:
-            child = one.child
-            try:
-                head, body = await child.request(
-                    "inspect", fields, fds=fds, deadline=deadline, input=f"the file {name}"
-                )
-            except ConsoleError as error:
-                if is_of_the_machine(child, error):
-                    raise _not_inspected(child, error) from None
-                raise
+            head, body = await _answer(one.child, "inspect", fields, fds, name, deadline)
             if fields.get("opened"):
                 one.used += os.fstat(fds[-1]).st_size // HANDED_LIKE_A_FILE
             try:
                 LoadPlan.from_bytes(body, os.fstat(fds[0]).st_size)
                 return inspection_from(head.get("inspection")), body
             except ValueError as error:
-                raise child.malformed(error, "inspect") from None
+                raise one.child.malformed(error, "inspect") from None
 
     async def close(self) -> None:
         """End the idle ones; `Launcher.close` ends those at work."""
@@ -256,6 +240,18 @@ class Inspectors:
         self._timer = None
         if self._idle:
             self._timer = loop.call_at(min(one.since for one in self._idle) + self._idle_seconds, self._retire)
+
+
+async def _answer(
+    child: ChildProcess, op: str, fields: Head, fds: Sequence[int], name: str, deadline: float
+) -> tuple[Head, bytes]:
+    """The answer about a file. Raises NotInspected where the machine is to blame, else what the request raises."""
+    try:
+        return await child.request(op, fields, fds=fds, deadline=deadline, input=f"the file {name}")
+    except ConsoleError as error:
+        if is_of_the_machine(child, error):
+            raise _not_inspected(child, error) from None
+        raise
 
 
 def _not_inspected(child: ChildProcess, error: ConsoleError) -> NotInspected:

@@ -12,8 +12,6 @@ from contextlib import suppress
 from console.os_errors import why
 from console.safe_text import safe
 
-__all__ = ["why_unfit"]
-
 LEAST = (3, 9)
 _SECONDS = 20.0
 _ANSWER_BYTES = 200

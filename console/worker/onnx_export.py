@@ -11,8 +11,6 @@ from console.worker.failures import version_texts
 from console.worker.model import Worker
 from console.worker.wire import Head
 
-__all__ = ["export_onnx"]
-
 DEADLINE = 900.0
 _FIELDS = ("dtype", "rows", "differing", "largest", "timings", "versions", "size")
 """Fields of a comparison that the worker tells; the others are the console's."""

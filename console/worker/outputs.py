@@ -3,43 +3,31 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
-from types import TracebackType
+from contextlib import ExitStack
 from typing import Annotated
 
 from msgspec import Meta
 
 from backends.core.inspection import Json
+from console.closing import closing_fd
 from console.worker import shared
 from console.worker.answers import Count
 from console.worker.decode_records import Malformed, decoded
 from console.worker.shared import Buffer
 from console.worker.wire import Head
 
-__all__ = ["OutputFiles"]
-
 Parts = dict[str, list[tuple[Annotated[str, Meta(max_length=1000)], Count]]]
 """Names and sizes in bytes, one behind another, by form."""
 
 
-class OutputFiles:
+class OutputFiles(ExitStack):
     """Files in memory that a worker is to fill, one for each form (`csv`, `json`, `npy`); closed by `with`."""
 
     def __init__(self, forms: Sequence[str]) -> None:
+        super().__init__()
         self.forms = tuple(forms)
-        self.fds: list[int] = []
-
-    def __enter__(self) -> OutputFiles:
-        for _ in self.forms:
-            self.fds.append(shared.empty())
-        return self
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        for fd in self.fds:
-            os.close(fd)
+        self.fds = [self.enter_context(closing_fd(shared.empty())) for _ in self.forms]
 
     def read(self, said: Head) -> tuple[dict[str, Json], dict[str, tuple[str, Buffer]]]:
         """Outputs by name, where json was asked for, and of the other forms the bytes, with what is told of them.

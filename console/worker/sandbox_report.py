@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from console.records import LAYERS, Layer
 from console.worker.child_user import Identity
@@ -131,27 +132,19 @@ def _user(expected: Expected) -> str:
     return ""
 
 
-def _no_new_privs(expected: Expected) -> str:
-    return _status_is(expected.pid, "NoNewPrivs", "1")
-
-
-def _seccomp(expected: Expected) -> str:
-    return _status_is(expected.pid, "Seccomp", "2")
-
-
-def _status_is(pid: int, key: str, wanted: str) -> str:
-    found = status_of(pid).get(key)
+def _status_is(key: str, wanted: str, expected: Expected) -> str:
+    found = status_of(expected.pid).get(key)
     return "" if found == wanted else f"the kernel says {key}: {found}"
 
 
-_CHECKS = {
+_CHECKS: dict[str, Callable[[Expected], str]] = {
     "terminal": _terminal,
     "limits": _limits,
     "cgroup": _cgroup,
     "namespaces": _namespaces,
     "user": _user,
-    "no_new_privs": _no_new_privs,
-    "seccomp": _seccomp,
+    "no_new_privs": partial(_status_is, "NoNewPrivs", "1"),
+    "seccomp": partial(_status_is, "Seccomp", "2"),
 }
 
 

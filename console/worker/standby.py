@@ -11,8 +11,6 @@ from collections.abc import Awaitable, Callable
 from console.worker.process import ChildProcess
 from console.worker.zygote import Zygote
 
-__all__ = ["Standby"]
-
 REST_S = 0.5
 """The next one is started this long after one was taken: the model that is being loaded comes first."""
 RETRY_S = 5.0

@@ -23,8 +23,6 @@ from console.worker.wire import Head
 OUTPUT_LINES = 40
 """Last lines of a training program that are kept with its failure."""
 
-__all__ = ["Candidate", "Progress", "Trained", "Trainer", "candidate_file"]
-
 NEVER = 30 * 86_400.0
 """Seconds a training may take: training is ended by whoever waits for it, not by the clock."""
 STOP_SECONDS = 6.0

@@ -10,8 +10,6 @@ from console.worker.launcher import Launcher
 from console.worker.limits import Limits
 from console.worker.wire import Head
 
-__all__ = ["seal", "unseal"]
-
 DEADLINE = 60.0
 BYTES_A_SECOND = 20 << 20
 """Pace below which a large file counts as stuck; decryption does some 500 MB a second."""
@@ -25,8 +23,7 @@ async def unseal(launcher: Launcher, name: str, ciphertext: int, identity: int, 
     it raises, whatever stands in `target` is nothing. Raises ChildRefused (`no-package`, `identity`,
     `wrong-identity`, `damaged`, `over-cap`), ChildFailed.
     """
-    head = await _ask(launcher, "unseal", name, {"cap": cap}, (ciphertext, identity, target), cap)
-    return _size(head, name)
+    return await _ask(launcher, "unseal", name, {"cap": cap}, (ciphertext, identity, target), cap)
 
 
 async def seal(launcher: Launcher, name: str, plain: int, target: int, recipients: Sequence[str], *, size: int) -> int:
@@ -34,11 +31,10 @@ async def seal(launcher: Launcher, name: str, plain: int, target: int, recipient
 
     Raises ChildRefused (`no-package`, `recipient`), ChildFailed.
     """
-    head = await _ask(launcher, "seal", name, {"recipients": list(recipients)}, (plain, target), size)
-    return _size(head, name)
+    return await _ask(launcher, "seal", name, {"recipients": list(recipients)}, (plain, target), size)
 
 
-async def _ask(launcher: Launcher, op: str, name: str, fields: Head, fds: tuple[int, ...], size: int) -> Head:
+async def _ask(launcher: Launcher, op: str, name: str, fields: Head, fds: tuple[int, ...], size: int) -> int:
     child = await launcher.spawn("unsealer", label=name, fresh=False, limits=Limits(memory=MEMORY, handed=2 * size))
     try:
         deadline = DEADLINE + size / BYTES_A_SECOND
@@ -50,11 +46,7 @@ async def _ask(launcher: Launcher, op: str, name: str, fields: Head, fds: tuple[
         child.kill()
         raise
     await child.end()
-    return head
-
-
-def _size(head: Head, name: str) -> int:
-    size = head.get("size")
-    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+    written = head.get("size")
+    if not isinstance(written, int) or isinstance(written, bool) or written < 0:
         raise error_of(new_failure(name, "unseal", "protocol", "the unsealer's answer is malformed"))
-    return size
+    return written

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from console.worker.limits import Limits
 from console.worker.process import ChildProcess
 
-__all__ = ["INTERVAL_S", "Watch", "Watched", "excess", "may_look"]
-
 INTERVAL_S = 0.25
 
 Excess = tuple[str, str]

@@ -12,7 +12,7 @@ import pytest
 from backends.core import registry
 from backends.core.errors import Damaged, NotLoadable
 from backends.core.inspection import Inspection
-from backends.core.source import Source
+from backends.core.source import MemorySource, Source
 
 
 def inspect(data: bytes) -> Inspection:
@@ -85,14 +85,12 @@ def test_a_cut_archive_is_damaged() -> None:
         inspect(file.getvalue()[:1000])
 
 
-def test_arrays_are_saved_and_are_no_model() -> None:
-    fd = os.memfd_create("arrays", os.MFD_CLOEXEC)
-    try:
-        registry.save(np.arange(3), "npy", fd)
-        assert registry.identify(Source(fd)).name == "npy"
-        with pytest.raises(NotLoadable, match="no model"):
-            registry.load(Source(fd), "npy")
-        with pytest.raises(NotLoadable, match="only an array"):
-            registry.save({"a": 1}, "npy", fd)
-    finally:
-        os.close(fd)
+def test_arrays_are_no_model() -> None:
+    file = io.BytesIO()
+    np.save(file, np.arange(3))
+    source = MemorySource(file.getvalue())
+    assert registry.identify(source).name == "npy"
+    with pytest.raises(NotLoadable, match="no model"):
+        registry.load(source, "npy")
+    with pytest.raises(NotLoadable):
+        registry.save(np.arange(3), "npy", -1)

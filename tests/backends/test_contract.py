@@ -37,8 +37,16 @@ def model() -> Any:
     return LogisticRegression().fit(X, np.arange(20) % 2)
 
 
-def arrays() -> dict[str, Any]:
-    return {"a": np.arange(6.0).reshape(2, 3), "b": np.array(["x", "yy"])}
+def array() -> bytes:
+    file = io.BytesIO()
+    np.save(file, X)
+    return file.getvalue()
+
+
+def arrays() -> bytes:
+    file = io.BytesIO()
+    np.savez(file, a=np.arange(6.0).reshape(2, 3), b=np.array(["x", "yy"]))
+    return file.getvalue()
 
 
 def written(name: str, made: Callable[[], Any], **options: Any) -> Callable[[], bytes]:
@@ -109,8 +117,8 @@ SAMPLES = (
     Sample("pickle", "gzip", ".pkl.gz", written("pickle", model, compression="gzip")),
     Sample("joblib", "raw", ".joblib", written("joblib", model), model=model),
     Sample("joblib", "zlib", ".joblib", written("joblib", model, compression="zlib")),
-    Sample("npy", "numbers", ".npy", written("npy", lambda: X)),
-    Sample("npz", "two arrays", ".npz", written("npz", arrays)),
+    Sample("npy", "numbers", ".npy", array),
+    Sample("npz", "two arrays", ".npz", arrays),
     Sample("onnx", "a forest", ".onnx", lambda: onnx_bytes(test_onnx.forest)),
     Sample("onnx", "a network", ".onnx", lambda: onnx_bytes(test_onnx.network)),
     Sample("hdf5", "a model", ".h5", written("hdf5", model), HDF5, native=True, model=model),

@@ -55,7 +55,7 @@ async def quiet(store: Path, isolated: Path, opening: Opening) -> AsyncIterator[
 
 async def test_who_may_only_view_has_nothing_done(quiet: Engine, tmp_path: Path) -> None:
     assert ASKED.keys() == NEEDS.keys() - {"look", "accept"}
-    quiet.book._permission = Permission(Role.VIEW, "ada", {}, "the policy")
+    quiet.book.permission = Permission(Role.VIEW, "ada", {}, "the policy")
     for name, calls in ASKED.items():
         for call in calls:
             with pytest.raises(AccessDeniedError, match="ada may view only"):

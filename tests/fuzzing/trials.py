@@ -26,6 +26,7 @@ from backends.core.memory import reserve
 from backends.core.source import MemorySource, Source
 from backends.formats.pickle.walk import Walk, walk
 from console.worker.child.sandbox import confinement, landlock, seccomp
+from console.worker.child.sandbox.privileges import die_with_parent, no_new_privileges
 from tests.fuzzing.coverage import traced
 from tests.fuzzing.references import ENGINES, Inert
 from tests.fuzzing.spellings import DANGEROUS, EXTENSION
@@ -210,7 +211,7 @@ class _Child:
 
     def serve(self, parent: int, confined: bool) -> None:
         """Answer trials until the parent is gone."""
-        confinement.die_with_parent()
+        die_with_parent()
         if os.getppid() != parent:
             return
         warnings.simplefilter("ignore")
@@ -324,7 +325,7 @@ def facts(result: Walk) -> dict[str, Any]:
 
 def confine() -> None:
     """Take from this process what no walk and no unpickler needs: other files, sockets, new processes."""
-    confinement.no_new_privileges()
+    no_new_privileges()
     landlock.restrict(["/proc/self", "/usr", *landlock.library_paths("/nonexistent")], [])
     reserve(confinement.MEMORY_FILES)
     seccomp.install()

@@ -11,8 +11,6 @@ from backends.core.format import Format
 from backends.core.inspection import Inspection
 from backends.core.source import Source
 
-__all__ = ["FORMATS"]
-
 
 def _nothing(head: bytes) -> bool:
     """An archive is whatever no other format claims; whether it holds a model tells its inspection."""

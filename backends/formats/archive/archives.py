@@ -19,15 +19,13 @@ from backends.core import registry
 from backends.core.containers import container
 from backends.core.errors import Damaged, Foreign, Unopened, Unsupported
 from backends.core.findings import finding
+from backends.core.format import HEAD
 from backends.core.inspection import ArrayInfo, Finding, GlobalRef, Inspection, Json, ModelEntry
 from backends.core.source import Source
 from backends.core.zip_rules import check_members, open_zip
 from backends.formats.archive import members as archive_members
 from backends.formats.archive.members import Member
 
-__all__ = ["inspect"]
-
-HEAD = 4096
 MAX_DEPTH = 4
 """Archives in archives that are opened; deeper ones are told as not opened."""
 MAX_MEMBERS = 100_000

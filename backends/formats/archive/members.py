@@ -23,11 +23,9 @@ from backends.core.findings import finding
 from backends.core.inspection import Finding
 from backends.core.memory import give_back, memory_file
 from backends.core.source import Part, Source, write_all
-
-__all__ = ["Bounds", "Member", "ar_members", "opened_stream", "tar_members", "zip_members"]
+from backends.core.zip_rules import data_offset
 
 _CHUNK = 1 << 16
-_LOCAL = 30
 _NAME = 200
 _AR_HEADER = 60
 _BLOCK = 512
@@ -165,11 +163,10 @@ def zip_members(source: Source, archive: zipfile.ZipFile) -> Iterator[Member]:
     for info in archive.infolist():
         if info.is_dir() and not info.compress_size:
             continue
-        header = source.read(info.header_offset, _LOCAL)
-        names = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
-        encrypted = bool((info.flag_bits | int.from_bytes(header[6:8], "little")) & _ENCRYPTED)
+        flags = info.flag_bits | int.from_bytes(source.read(info.header_offset + 6, 2), "little")
         name = _cut(info.filename)
-        packed = Part(source, info.header_offset + _LOCAL + names, info.compress_size, name)
+        packed = Part(source, data_offset(source, info), info.compress_size, name)
+        encrypted = bool(flags & _ENCRYPTED)
         yield Member(name, info.header_offset, info.file_size, packed, info.compress_type, info.CRC, encrypted)
 
 

@@ -6,8 +6,6 @@ from functools import partial
 
 from backends.core.format import Format
 
-__all__ = ["FORMATS", "hdf5_format"]
-
 _MAGIC = b"\x89HDF\r\n\x1a\n"
 
 

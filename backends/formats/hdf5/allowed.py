@@ -15,8 +15,6 @@ from typing import Any
 from backends.core.errors import NotLoadable
 from backends.formats.hdf5.layout import split_name
 
-__all__ = ["allowed", "is_allowed", "name_of", "resolve_name"]
-
 _DATA = Path(__file__).with_name("names.txt")
 
 _MISNAMED = {"_loss": "sklearn._loss._loss"}

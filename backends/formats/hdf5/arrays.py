@@ -12,8 +12,6 @@ from backends.core.frozen import Frozen
 from backends.core.source import Source
 from backends.formats.hdf5.layout import storable_text
 
-__all__ = ["array_dtype", "packed", "read_array", "read_numbers", "write_array"]
-
 _TEXT = h5py.string_dtype("utf-8")
 _COMPRESS_FROM = 1024
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Callable, Optional
 
 import h5py
 
 from backends.formats.hdf5.nodes import Node
 from backends.formats.hdf5.tree import text_of
-from backends.formats.pickle.dtypes import literal_dtype
-
-__all__ = ["odd_nodes"]
+from backends.formats.pickle.dtypes import DType, literal_dtype
+from backends.formats.pickle.value_graph import unfolds
 
 _MAX_UNFOLDED = 10_000_000
 _MAX_NUMBER = 1 << 31
@@ -28,7 +28,7 @@ def odd_nodes(root: Node) -> Iterator[tuple[str, Node]]:
         odd = _odd(node)
         if odd:
             yield odd, node
-    if _unfolds(root):
+    if unfolds([root], _MAX_UNFOLDED, partial(_held, root)):
         yield f"shares its parts in so many ways that it unfolds to over {_MAX_UNFOLDED}", root
 
 
@@ -47,7 +47,7 @@ def _odd(node: Node) -> str:
 
 def _is_plain(text: str) -> bool:
     try:
-        literal_dtype(text.partition("[")[0])
+        _dtype(text)
     except ValueError:
         return False
     return True
@@ -55,7 +55,12 @@ def _is_plain(text: str) -> bool:
 
 def _fits(text: str, dataset: Any) -> bool:
     """Only text is stored for objects; no other bytes become addresses."""
-    return h5py.check_string_dtype(dataset.dtype) is not None or not literal_dtype(text.partition("[")[0]).objects
+    return h5py.check_string_dtype(dataset.dtype) is not None or not _dtype(text).objects
+
+
+def _dtype(text: str) -> DType:
+    """The dtype of a literal, whose unit is left out. Raises ValueError."""
+    return literal_dtype(text.partition("[")[0])
 
 
 class _Call:
@@ -127,9 +132,9 @@ def _blank_array(call: _Call) -> bool:
     if shape is None or kind is None or content is None or kind.kind != "dtype" or content.kind != "bytes":
         return False
     lengths = _lengths(shape)
-    if lengths is None or not _is_plain(kind.name) or literal_dtype(kind.name.partition("[")[0]).objects:
+    if lengths is None or not _is_plain(kind.name) or _dtype(kind.name).objects:
         return False
-    need = math.prod(lengths) * literal_dtype(kind.name.partition("[")[0]).itemsize
+    need = math.prod(lengths) * _dtype(kind.name).itemsize
     return bool(need == content.dataset.shape[0])
 
 
@@ -164,19 +169,6 @@ _CALLS: dict[str, Callable[[_Call], bool]] = {
 }
 
 
-def _unfolds(root: Node) -> bool:
-    """Whether following every link would take more than _MAX_UNFOLDED steps."""
-    sizes: dict[int, int] = {}
-    waiting: list[tuple[Node, bool]] = [(root, False)]
-    while waiting:
-        node, left = waiting.pop()
-        held = [member.target(root) for member in node.members.values() if member.kind != "plain"]
-        if left:
-            sizes[id(node)] = 1 + sum(sizes.get(id(item), 1) for item in held)
-            if sizes[id(node)] > _MAX_UNFOLDED:
-                return True
-        elif id(node) not in sizes:
-            sizes[id(node)] = 1
-            waiting.append((node, True))
-            waiting.extend((item, False) for item in held)
-    return False
+def _held(root: Node, node: Node) -> list[Node]:
+    """The nodes directly in one, those that its links lead to among them."""
+    return [member.target(root) for member in node.members.values() if member.kind != "plain"]

@@ -11,8 +11,6 @@ from backends.core.source import Source
 from backends.formats.hdf5.frame import surrounded
 from backends.formats.hdf5.tree import damage_as_errors, open_tree
 
-__all__ = ["inspect"]
-
 _LISTED_ARRAYS = 10_000
 
 

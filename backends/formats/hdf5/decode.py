@@ -19,8 +19,6 @@ from backends.formats.hdf5.layout import NAMED_FIELDS
 from backends.formats.hdf5.nodes import Node
 from backends.formats.hdf5.tree import damage_as_errors, text_of
 
-__all__ = ["Decoder"]
-
 _BUILDING = object()
 
 

@@ -15,8 +15,6 @@ from backends.formats.hdf5.allowed import is_allowed, name_of
 from backends.formats.hdf5.arrays import packed, write_array
 from backends.formats.hdf5.layout import ATTRIBUTE_LIMIT, NAMED_FIELDS, safe_member, storable_text
 
-__all__ = ["Encoder"]
-
 _TEXT = h5py.string_dtype("utf-8")
 _GLOBALS = (type, types.FunctionType, types.BuiltinFunctionType, np.ufunc)
 _VALUES = (np.generic, np.dtype, tuple, frozenset, str, bytes, int, slice, range, *_GLOBALS)
@@ -57,9 +55,9 @@ class Encoder:
         self._paths: dict[int, str] = {}
         self._kept: list[Any] = []
         self._writers: dict[type, Callable[[Any, str, Any], None]] = {
-            int: self._int,
-            str: self._text,
-            bytes: self._bytes,
+            int: lambda group, name, value: self._group(group, name, kind="int", digits=hex(value)),
+            str: lambda group, name, value: self._raw(group, name, value.encode("utf-8", "surrogatepass"), "str"),
+            bytes: lambda group, name, value: self._raw(group, name, value, "bytes"),
             list: self._items,
             tuple: self._items,
             set: self._items,
@@ -111,15 +109,6 @@ class Encoder:
         for key, text in markers.items():
             self._attribute(group, f"@{key}", text)
         return group
-
-    def _int(self, group: Any, name: str, value: int) -> None:
-        self._group(group, name, kind="int", digits=hex(value))
-
-    def _text(self, group: Any, name: str, value: str) -> None:
-        self._raw(group, name, value.encode("utf-8", "surrogatepass"), "str")
-
-    def _bytes(self, group: Any, name: str, value: bytes) -> None:
-        self._raw(group, name, value, "bytes")
 
     def _raw(self, group: Any, name: str, value: bytes, kind: str) -> None:
         dataset = group.create_dataset(name, data=np.frombuffer(value, np.uint8))

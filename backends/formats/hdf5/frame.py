@@ -13,8 +13,6 @@ from backends.core.inspection import Finding, Inspection
 from backends.core.source import Source
 from backends.formats.pickle.heads import looks_like_pickle
 
-__all__ = ["surrounded", "surroundings"]
-
 _MAGIC = b"\x89HDF\r\n\x1a\n"
 _PLACES = (0, 512, 1024, 2048)
 _BASE_AT = {0: 24, 1: 28, 2: 12, 3: 12}

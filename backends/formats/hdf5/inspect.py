@@ -15,8 +15,7 @@ from backends.formats.hdf5.calls import odd_nodes
 from backends.formats.hdf5.layout import ITEM_KINDS, LAYOUT, NAMED_FIELDS, split_name
 from backends.formats.hdf5.nodes import Node, read_model
 from backends.formats.hdf5.tree import Tree, text_of
-
-__all__ = ["inspect_own"]
+from backends.formats.pickle.estimators import METHODS
 
 _MAX_ITEMS = 200
 _MAX_LABELS = 1000
@@ -27,10 +26,6 @@ _MAX_ARRAYS = 10_000
 _ROLES = {"object": "new", "call": "call", "global": "name"}
 _INNER = ("best_estimator_", "estimator_", "regressor_", "estimators_", "transformer_list", "estimator")
 _NOT_DATA = ("object", "call", "global", "link")
-_METHODS = frozenset(
-    ("predict", "predict_proba", "predict_log_proba", "decision_function", "transform", "inverse_transform", "fit",
-     "fit_transform", "fit_predict", "partial_fit", "score", "score_samples", "get_params", "set_params", "apply")
-)  # fmt: skip
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -46,11 +41,7 @@ def inspect_own(tree: Tree) -> Inspection:
         for node in root.below()
         if node.dataset is not None and node.value is None
     )
-    versions = {
-        name[8:]: text_of(value) or ""
-        for name, value in tree.attributes(tree.file).items()
-        if name.startswith("version ")
-    }
+    versions = tree.versions()
     saved_by = next((model.version for model in models if model.version), None)
     if saved_by is not None:
         versions["scikit-learn"] = saved_by
@@ -130,7 +121,7 @@ class _Facts:
         found: list[tuple[str, Node]] = []
         for node in self._root.below():
             if "_sklearn_version" in node.members:
-                names = [name for name in node.members if name in _METHODS or name.startswith("__")]
+                names = [name for name in node.members if name in METHODS or name.startswith("__")]
                 odd = (name for name in names if node.members[name].kind in _NOT_DATA or name.startswith("__"))
                 found.extend((name, node) for name in odd)
         return found

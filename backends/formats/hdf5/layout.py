@@ -17,18 +17,6 @@ it; the model is `/model`. A value's Python type follows from how it is stored:
 
 from __future__ import annotations
 
-__all__ = [
-    "ATTRIBUTE_LIMIT",
-    "FORMAT",
-    "ITEM_KINDS",
-    "LAYOUT",
-    "MODEL",
-    "NAMED_FIELDS",
-    "safe_member",
-    "split_name",
-    "storable_text",
-]
-
 FORMAT = "model-console"
 LAYOUT = 1
 MODEL = "/model"

@@ -16,8 +16,6 @@ from backends.core.errors import Damaged
 from backends.formats.hdf5.layout import ITEM_KINDS, LAYOUT, MODEL
 from backends.formats.hdf5.tree import Tree, damage_as_errors, text_of
 
-__all__ = ["Node", "read_model"]
-
 _CONTAINERS = frozenset(
     (*ITEM_KINDS, "dict", "pairs", "named-list", "named-entry", "object-array", "masked-array", "slice", "range", "int")
 )

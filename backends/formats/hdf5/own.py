@@ -17,8 +17,6 @@ from backends.formats.hdf5.layout import FORMAT, LAYOUT
 from backends.formats.hdf5.nodes import read_model
 from backends.formats.hdf5.tree import damage_as_errors, holds, open_tree, text_of
 
-__all__ = ["inspect", "load", "save", "sniff"]
-
 
 def sniff(head: bytes, source: Source) -> bool:
     """Whether the root group carries our format marker, whichever version of the layout."""
@@ -55,10 +53,9 @@ def save(model: Any, fd: int, **options: Any) -> None:
     Raises NotLoadable for what the layout cannot hold, OSError.
     """
     from backends.formats.hdf5.encode import Encoder
-    from backends.formats.hdf5.write import create, library_versions
+    from backends.formats.hdf5.write import create, write_versions
 
     with create(fd) as file:
         file.attrs["format"], file.attrs["layout"] = FORMAT, LAYOUT
-        for library, version in library_versions().items():
-            file.attrs[f"version {library}"] = version
+        write_versions(file)
         Encoder(options.get("compression")).write(file, "model", model)

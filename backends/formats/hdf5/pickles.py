@@ -15,8 +15,6 @@ import numpy as np
 
 from backends.formats.pickle.heads import STARTS, may_hold_pickle
 
-__all__ = ["bytes_in_dataset", "bytes_in_value", "is_object_atom"]
-
 _HEAD = 512
 _LEAST = 3
 _MAX_CHUNK = 64 << 20

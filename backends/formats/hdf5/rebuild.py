@@ -11,8 +11,6 @@ import numpy as np
 from backends.core.errors import NotLoadable
 from backends.core.inspection import Json
 
-__all__ = ["is_known", "parameters_of", "rebuild", "weights_of"]
-
 _LINEAR = ("coef_", "intercept_")
 _LINEAR_MODELS = (
     "ElasticNet", "ElasticNetCV", "HuberRegressor", "Lasso", "LassoCV", "LinearRegression", "LogisticRegression",

@@ -28,8 +28,6 @@ from backends.formats.hdf5.pickles import bytes_in_dataset, bytes_in_value, is_o
 from backends.formats.pickle.reader import Budget
 from backends.formats.pickle.walk import walk_inside
 
-__all__ = ["Limits", "Member", "Tree", "damage_as_errors", "holds", "open_tree", "text_of"]
-
 _FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 4: "szip", 5: "nbit", 6: "scaleoffset", 32000: "lzf"}
 _PLUGINS = {32001: "blosc", 32004: "lz4", 32008: "bitshuffle", 32013: "zfp", 32015: "zstd", 32026: "blosc2"}
 
@@ -347,6 +345,11 @@ class Tree:
                 value = found[name] = _attribute_value(obj, name, attribute)
                 self._search_value(obj, name, value)
         return found
+
+    def versions(self) -> dict[str, str]:
+        """The versions of libraries that the writer of one of our own layouts put among the root's attributes."""
+        keys = [key for key in self.file.attrs if key.startswith("version ")]
+        return {key[8:]: text_of(self.attribute(self.file, key)) or "" for key in keys}
 
     def attribute(self, obj: Any, name: str) -> Any:
         """One attribute, or None where there is none or it is too large."""

@@ -26,9 +26,7 @@ from backends.formats.hdf5.arrays import array_dtype, read_numbers, write_array
 from backends.formats.hdf5.frame import surrounded
 from backends.formats.hdf5.rebuild import is_known, parameters_of, rebuild, weights_of
 from backends.formats.hdf5.tree import Tree, damage_as_errors, holds, open_tree, text_of
-from backends.formats.hdf5.write import create, library_versions
-
-__all__ = ["inspect", "load", "save", "sniff"]
+from backends.formats.hdf5.write import create, write_versions
 
 _NUMBERED = re.compile(r"(?:weights?|w|param|arr|layer)?_?(\d+)")
 _CLASS_KEYS = ("class", "model_class", "class_name")
@@ -101,8 +99,7 @@ def save(model: Any, fd: int, **options: Any) -> None:
         file["model"].attrs["class"], file["model"].attrs["parameters"] = dotted, parameters
         if labels is not None:
             write_array(file["model"], "classes", np.asarray(labels), None)
-        for library, version in library_versions().items():
-            file.attrs[f"version {library}"] = version
+        write_versions(file)
 
 
 def _array(dataset: Any, source: Source) -> Any:
@@ -145,10 +142,7 @@ def _read(tree: Tree, source: Source) -> _Stored:
         tree.check_dataset(weight)
     texts = [(holder, key) for holder in (model, group, tree.file) for key in _CLASS_KEYS if key in holder.attrs]
     named = text_of(tree.attribute(*texts[0])) if texts else None
-    versions = {
-        key[8:]: text_of(tree.attribute(tree.file, key)) or "" for key in tree.file.attrs if key.startswith("version ")
-    }
-    return _Stored(weights, named, _parameters(tree, model), _classes(tree, source, model, group), versions)
+    return _Stored(weights, named, _parameters(tree, model), _classes(tree, source, model, group), tree.versions())
 
 
 def _parameters(tree: Tree, model: Any) -> dict[str, Json]:

@@ -13,16 +13,15 @@ from typing import Any
 
 import h5py
 
-__all__ = ["create", "library_versions"]
-
 _ALIGN_FROM = 64 * 1024
 _LIBRARIES = {"scikit-learn": "sklearn", "numpy": "numpy", "scipy": "scipy", "h5py": "h5py"}
 
 
-def library_versions() -> dict[str, str]:
-    """Version of each library a model of ours depends on, by distribution name."""
-    versions = {name: str(importlib.import_module(module).__version__) for name, module in _LIBRARIES.items()}
-    return {"python": platform.python_version(), **versions}
+def write_versions(file: Any) -> None:
+    """Put the version of each library that a model of ours depends on among the attributes of the root group."""
+    file.attrs["version python"] = platform.python_version()
+    for name, module in _LIBRARIES.items():
+        file.attrs[f"version {name}"] = str(importlib.import_module(module).__version__)
 
 
 @contextlib.contextmanager

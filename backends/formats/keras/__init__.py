@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Optional
 
-from backends.core.containers import ZIP_MAGIC
+from backends.core.containers import is_zip
 from backends.core.format import Format
 from backends.formats.hdf5 import hdf5_format
-
-__all__ = ["FORMATS"]
 
 _MEMBERS = (b"metadata.json", b"config.json", b"model.weights")
 _NOT_RUN = (
@@ -17,13 +15,9 @@ _NOT_RUN = (
 )
 
 
-def _is_zip(head: bytes) -> bool:
-    return head.startswith(ZIP_MAGIC)
-
-
 def _holds_model(head: bytes, size: Optional[int]) -> bool:
     """Whether what stands near the start of such an archive is there."""
-    return _is_zip(head) and any(member in head for member in _MEMBERS)
+    return is_zip(head) and any(member in head for member in _MEMBERS)
 
 
 FORMATS = (
@@ -49,7 +43,7 @@ FORMATS = (
         title="a Keras model",
         suffixes=(".zip", ".npz", ".keras"),
         promises=(".keras",),
-        starts=_is_zip,
+        starts=is_zip,
         worth=_holds_model,
         order=32,
         compressed=True,

@@ -5,15 +5,13 @@ from __future__ import annotations
 import zipfile
 from dataclasses import replace
 
+from backends.core.descriptors import named
 from backends.core.errors import Damaged
 from backends.core.findings import finding
 from backends.core.inspection import Inspection
-from backends.core.registry import named
 from backends.core.source import Source
 from backends.core.zip_inside import inspect_members
 from backends.core.zip_rules import check_contents, check_members, member_source, open_zip, read_member
-
-__all__ = ["inspect", "sniff"]
 
 _MAX_TEXT = 64 * 1024 * 1024
 _TEXTS = ("config.json", "metadata.json")

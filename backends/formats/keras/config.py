@@ -16,8 +16,6 @@ from typing import Any, Optional
 from backends.core.findings import finding
 from backends.core.inspection import Finding, GlobalRef, Json
 
-__all__ = ["KerasModel", "Layer", "find_code", "read_config", "read_training"]
-
 _MODULE = re.compile(
     r"(tf_keras|tensorflow\.(python\.)?keras|keras)(\.(_tf_keras|src|engine|api))*"
     r"(\.(layers|models|initializers|optimizers|losses|metrics|regularizers|constraints|activations|random|"

@@ -20,8 +20,6 @@ from backends.formats.hdf5.tree import Tree, damage_as_errors, holds, open_tree,
 from backends.formats.keras.config import KerasModel, find_code, read_config, read_training
 from backends.formats.keras.weights import has_weights, layer_of, read_weights, snake_case, weights_row
 
-__all__ = ["KERAS_H5", "KERAS_WEIGHTS", "inspect_archive"]
-
 _MAX_CONFIG = 64 * 1024 * 1024
 _LISTED_LAYERS = 2000
 _LISTED_ARRAYS = 10_000

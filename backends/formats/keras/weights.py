@@ -11,8 +11,6 @@ import h5py
 from backends.core.inspection import ArrayInfo, Json
 from backends.formats.hdf5.tree import Tree, text_of
 
-__all__ = ["has_weights", "layer_of", "read_weights", "snake_case", "weights_row"]
-
 _MAX_CHUNKS = 10_000
 _CONTAINERS = ("layers", "_layer_checkpoint_dependencies")
 _NOT_LAYERS = ("optimizer", "optimizer_weights", "vars", "seed_generators", "_loss_tracker", "_metrics")

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from typing import Optional
 
-from backends.core.containers import ZIP_MAGIC
+from backends.core.containers import is_zip
 from backends.core.format import Format
-
-__all__ = ["FORMATS"]
 
 _NO_MODEL = "this file holds arrays, no model: use it as data (--data), or load a model that uses it"
 
 
-def _is_zip(head: bytes) -> bool:
-    return head.startswith(ZIP_MAGIC)
-
-
 def _holds_arrays(head: bytes, size: Optional[int]) -> bool:
-    return _is_zip(head) and b".npy" in head
+    return is_zip(head) and b".npy" in head
 
 
 FORMATS = (
@@ -39,7 +33,7 @@ FORMATS = (
         implementation="backends.formats.npy.arrays:NPZ",
         title="an archive of numpy arrays",
         promises=(".npz",),
-        starts=_is_zip,
+        starts=is_zip,
         worth=_holds_arrays,
         order=31,
         compressed=True,

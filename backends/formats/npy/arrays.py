@@ -5,14 +5,12 @@ They hold data, no model; an array of Python objects is a pickle and is walked a
 
 from __future__ import annotations
 
-import io
-import os
 import zipfile
 from dataclasses import dataclass, field, replace
-from typing import Any, Optional
+from typing import Optional
 
 from backends.core.compression import MAX_BYTES, Opened, decompressed
-from backends.core.errors import Damaged, NotLoadable
+from backends.core.errors import Damaged
 from backends.core.findings import finding
 from backends.core.inspection import ArrayInfo, Finding, GlobalRef, Inspection, Json, ModelEntry
 from backends.core.source import MemorySource, Source
@@ -21,8 +19,6 @@ from backends.core.zip_rules import check_contents, check_members, open_zip, rea
 from backends.formats.npy.header import HEAD, MAGIC, NpyHeader, parse_header
 from backends.formats.pickle.estimators import Facts, read_facts
 from backends.formats.pickle.walk import Walk, walk
-
-__all__ = ["NPY", "NPZ"]
 
 _MAX_MEMBERS = 10_000
 _MAX_OBJECTS = 256 << 20
@@ -104,15 +100,6 @@ class _Npy:
             found.details["shape"] = list(header.shape)
             return found.inspection("npy", opened)
 
-    def save(self, model: Any, fd: int, **options: Any) -> None:
-        """Write a numpy array. Raises NotLoadable for anything else, OSError."""
-        import numpy
-
-        if not isinstance(model, numpy.ndarray) or model.dtype.hasobject:
-            raise NotLoadable("only an array of numbers or text can be written as npy")
-        with io.FileIO(os.dup(fd), "wb") as raw, io.BufferedWriter(raw, 1 << 20) as file:
-            numpy.save(file, model, allow_pickle=False)
-
 
 class _Npz:
     """Several arrays in a zip archive."""
@@ -145,18 +132,6 @@ class _Npz:
             found.names.extend(inside.names)
             found.findings.extend(inside.findings)
             return found.inspection("npz", opened)
-
-    def save(self, model: Any, fd: int, **options: Any) -> None:
-        """Write a dict of numpy arrays. Raises NotLoadable for anything else, OSError."""
-        import numpy
-
-        arrays = model if isinstance(model, dict) else {}
-        if not arrays or not all(
-            isinstance(each, numpy.ndarray) and not each.dtype.hasobject for each in arrays.values()
-        ):
-            raise NotLoadable("only a dict of arrays of numbers or text can be written as npz")
-        with io.FileIO(os.dup(fd), "wb") as raw, io.BufferedWriter(raw, 1 << 20) as file:
-            numpy.savez(file, **arrays)
 
 
 def _member(found: _Found, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bool:

@@ -12,8 +12,6 @@ from backends.core.errors import Damaged
 from backends.formats.pickle.arrays import is_shape
 from backends.formats.pickle.dtypes import DType, literal_dtype, structured
 
-__all__ = ["HEAD", "MAGIC", "NpyHeader", "parse_header"]
-
 MAGIC = b"\x93NUMPY"
 HEAD = 12 + (1 << 16)
 """Bytes that hold any header this reader accepts."""

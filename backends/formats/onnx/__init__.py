@@ -5,8 +5,6 @@ from __future__ import annotations
 from backends.core.format import Format
 from backends.formats.onnx.head import starts_like_a_model
 
-__all__ = ["ELSEWHERE", "FORMATS"]
-
 ELSEWHERE = "its weights lie in other files, which are not read: save it as one file"
 """Why an ONNX model is not run whose weights are not in it."""
 

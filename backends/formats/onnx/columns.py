@@ -9,8 +9,6 @@ from typing import Any, Optional
 from backends.core.inspection import Signature
 from backends.formats.onnx.signature import width_of
 
-__all__ = ["Feed"]
-
 _DTYPES = {"float": "float32", "double": "float64", "string": "object", "float16": "float16", "bool": "bool"}
 
 

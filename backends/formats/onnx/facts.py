@@ -13,8 +13,6 @@ from backends.formats.onnx.schema import DTYPES
 from backends.formats.onnx.tensors import External, Tensor, read_tensor
 from backends.formats.onnx.walk import ListField, Walker
 
-__all__ = ["Facts", "Graph", "Operator", "operator_words", "plain_domain"]
-
 Operator = tuple[str, str, str]
 """Domain, name and overload."""
 

@@ -13,8 +13,6 @@ from backends.core.source import Source
 from backends.formats.onnx.facts import Facts, Graph, Operator, operator_words, plain_domain
 from backends.formats.onnx.signature import NAMES, signature_of
 
-__all__ = ["inspect"]
-
 _LARGEST = 1 << 31
 _LISTED = 200
 _ARRAYS = 10_000

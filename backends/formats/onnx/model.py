@@ -16,9 +16,7 @@ from backends.core.inspection import Signature
 from backends.core.source import Source
 from backends.formats.onnx import ELSEWHERE
 from backends.formats.onnx.columns import Feed
-from backends.formats.onnx.inspecting import inspect
-
-__all__ = ["OnnxModel", "inspect", "load", "open_session"]
+from backends.formats.onnx.inspecting import inspect as inspect
 
 _LABELS = ("tensor(int64)", "tensor(int32)", "tensor(string)", "tensor(bool)")
 _ERRORS = 3

@@ -11,8 +11,6 @@ from typing import NamedTuple
 
 from backends.formats.onnx.wire import FIXED32, FIXED64, LENGTH, VARINT
 
-__all__ = ["DTYPES", "SCHEMA", "Field"]
-
 
 class Field(NamedTuple):
     """One field of a message under one of its wire types; `packed` = numbers of this wire type stand in a span."""

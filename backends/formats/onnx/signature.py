@@ -7,9 +7,6 @@ from typing import Any, Optional
 
 from backends.core.inspection import Json, Signature
 
-__all__ = ["NAMES", "signature_of", "width_of"]
-
-
 NAMES = "model_console.feature_names"
 """The key of the metadata that holds the names of the columns as a list in JSON, where an export knows them."""
 

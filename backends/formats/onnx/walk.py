@@ -10,8 +10,6 @@ from backends.core.source import Source
 from backends.formats.onnx.schema import SCHEMA, Field
 from backends.formats.onnx.wire import LENGTH, VARINT, WireReader
 
-__all__ = ["Fold", "ListField", "Walker", "signed"]
-
 _DEPTH = 100
 """Messages inside messages: protocol buffers' own readers follow no more."""
 _TEXTS = {"text": 4096, "long": 1 << 16}

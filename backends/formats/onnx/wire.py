@@ -11,8 +11,6 @@ import re
 from backends.core.errors import Damaged
 from backends.core.source import Source
 
-__all__ = ["FIXED32", "FIXED64", "LENGTH", "VARINT", "WireReader"]
-
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 _FIRST, _LARGEST = 4096, 1 << 18
 _BUDGET = 2_000_000

@@ -12,8 +12,6 @@ from backends.core.inspection import Inspection
 from backends.core.source import Source
 from backends.formats.pickle import heads, opcodes, probe
 
-__all__ = ["FORMATS"]
-
 _SUFFIXES = (".pkl", ".pickle", ".p", ".pck", ".sav", ".joblib", ".jbl", ".model", ".bin", ".dat", ".z")
 _IMPORTS = """
 backends.formats.pickle.plain numpy pandas scipy.sparse sklearn.pipeline sklearn.compose sklearn.preprocessing

@@ -12,8 +12,6 @@ from backends.core.source import Source
 from backends.formats.pickle.dtypes import DType, read_dtype
 from backends.formats.pickle.values import Global, Instance, RawArray, Span, Value
 
-__all__ = ["ArrayValue", "decode", "is_shape", "read_array", "read_scalar"]
-
 _MULTIARRAY = ("numpy.core.multiarray", "numpy._core.multiarray", "numpy")
 _NUMERIC = ("numpy.core.numeric", "numpy._core.numeric")
 _MASKED = ("numpy.ma.core", "numpy.ma")

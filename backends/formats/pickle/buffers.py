@@ -14,8 +14,6 @@ from backends.formats.pickle.dtypes import DType
 from backends.formats.pickle.machine import PickleMachine
 from backends.formats.pickle.values import Span, Value
 
-__all__ = ["BufferMachine", "numeric"]
-
 
 def numeric(dtype: DType) -> bool:
     """Whether elements are numbers, dates or records of them: no text, no objects."""

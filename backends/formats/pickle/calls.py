@@ -13,14 +13,12 @@ import re
 from typing import Optional
 
 from backends.formats.pickle.arrays import read_array
-from backends.formats.pickle.checks import TEXT, Check, is_bytes, is_call, made_by, never, none
+from backends.formats.pickle.checks import TEXT, Check, is_bytes, is_call, made_by, never, none, unpickled
 from backends.formats.pickle.dtypes import is_record, is_strings, literal_dtype, read_dtype
 from backends.formats.pickle.frames import frame_check, makes_frames
 from backends.formats.pickle.names import DISTRIBUTION_METHODS
 from backends.formats.pickle.python import makes_data, python_check
 from backends.formats.pickle.values import DictValue, Global, Instance, RawArray, Span, Value
-
-__all__ = ["forged_array", "keeps_function", "odd_call", "odd_state"]
 
 _MAX_NUMBER = 1 << 31
 _PACKAGES = ("numpy", "scipy", "sklearn", "_loss")
@@ -126,15 +124,6 @@ def _ufunc(args: tuple[Value, ...]) -> bool:
     return len(args) == 2 and all(type(item) is str for item in args)
 
 
-def _string_dtype(args: tuple[Value, ...]) -> bool:
-    """What makes numpy's StringDType: whether it takes other objects, and what stands for a missing text."""
-    return is_strings(args)
-
-
-def _cython(args: tuple[Value, ...]) -> bool:
-    return len(args) == 3 and type(args[0]) is Global and type(args[1]) is int and type(args[2]) in (tuple, type(None))
-
-
 _ARRAYS = frozenset(
     ("ndarray", "recarray", "record", "matrix", "MaskedArray", "array", "asarray", "memmap", "chararray")
 )
@@ -146,7 +135,7 @@ _FUNCTIONS: dict[str, Check] = {
     "_frombuffer": _from_buffer,
     "newObj": _one_class,
     "_ufunc_reconstruct": _ufunc,
-    "_convert_to_stringdtype_kwargs": _string_dtype,
+    "_convert_to_stringdtype_kwargs": is_strings,
     **dict.fromkeys(("__bit_generator_ctor", "__generator_ctor", "__randomstate_ctor", "__RandomState_ctor"), _random),
 }
 """Functions of the packages that their picklers do call."""
@@ -163,7 +152,7 @@ def _check(callee: Global, new: bool) -> Optional[Check]:
     if known is not None or module.partition(".")[0] not in _PACKAGES:
         return known
     if name.startswith("__pyx_unpickle_"):
-        return _cython
+        return unpickled
     if name in _ARRAYS:
         return never
     if _CLASS.match(name):

@@ -6,8 +6,6 @@ from typing import Callable
 
 from backends.formats.pickle.values import DictValue, Global, Instance, SetValue, Span, Value
 
-__all__ = ["GROUPS", "PLAIN", "TEXT", "Check", "each", "is_bytes", "is_call", "made_by", "never", "none"]
-
 Check = Callable[[tuple[Value, ...]], bool]
 TEXT = (str, bytes, Span)
 PLAIN = (str, bytes, Span, int, float, bool, complex, type(None))
@@ -27,6 +25,11 @@ def none(args: tuple[Value, ...]) -> bool:
 def never(args: tuple[Value, ...]) -> bool:
     """A name that models keep and picklers do not call."""
     return False
+
+
+def unpickled(args: tuple[Value, ...]) -> bool:
+    """What Cython's `__pyx_unpickle_*` take: a class, a checksum, and a state or none."""
+    return len(args) == 3 and type(args[0]) is Global and type(args[1]) is int and type(args[2]) in (tuple, type(None))
 
 
 def made_by(value: Instance) -> Value:

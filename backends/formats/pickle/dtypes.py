@@ -13,8 +13,6 @@ from typing import Optional
 
 from backends.formats.pickle.values import DictValue, Global, Instance, Value
 
-__all__ = ["DType", "hides_objects", "is_record", "is_strings", "literal_dtype", "read_dtype", "structured"]
-
 _LITERAL = re.compile(r"([<>|=]?)([?biufcmMSUVaO])([0-9]{0,9})\Z")
 _NATIVE = {
     "b1": "bool", "?": "bool", "?1": "bool", "f2": "float16", "f4": "float32", "f8": "float64", "f16": "float128",

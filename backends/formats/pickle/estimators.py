@@ -17,8 +17,6 @@ from backends.formats.pickle.value_graph import MAX_DEPTH, Node, attributes, pla
 from backends.formats.pickle.value_json import JsonBudget, class_of, labels, to_json
 from backends.formats.pickle.values import DictValue, Global, Instance, SetValue, Span, Value
 
-__all__ = ["Facts", "read_facts"]
-
 MAX_MODELS = 1000
 MAX_ARRAYS = 10_000
 _MAX_UNFOLDED = 1_000_000_000
@@ -51,25 +49,11 @@ _PLAIN_PACKAGES = frozenset(
     ]
 )
 """Packages whose objects are data, not models."""
-_METHODS = frozenset(
-    [
-        "predict",
-        "predict_proba",
-        "predict_log_proba",
-        "decision_function",
-        "transform",
-        "inverse_transform",
-        "fit",
-        "fit_transform",
-        "fit_predict",
-        "partial_fit",
-        "score",
-        "get_params",
-        "set_params",
-        "score_samples",
-        "apply",
-    ]
-)
+METHODS = frozenset(
+    ("predict", "predict_proba", "predict_log_proba", "decision_function", "transform", "inverse_transform", "fit",
+     "fit_transform", "fit_predict", "partial_fit", "score", "score_samples", "get_params", "set_params", "apply")
+)  # fmt: skip
+"""Methods that a model is asked by: what stands in their place is called."""
 _LAST_STEPS = ("best_estimator_", "estimator_", "classifier_", "regressor_", "final_estimator_")
 
 
@@ -174,7 +158,7 @@ def _shape_of(root: Value) -> str:
 def _check_methods(facts: Facts, node: Node, kind: Optional[Global], values: dict[str, Value]) -> None:
     """Report state that puts something callable in the place of a method."""
     for name in values:
-        suspicious = name in _METHODS or (name.startswith("__") and name.endswith("__"))
+        suspicious = name in METHODS or (name.startswith("__") and name.endswith("__"))
         if suspicious and _may_be_called(values[name]) and len(facts.findings) < MAX_MODELS:
             what = f"{kind or 'an object'} gets {to_json(values[name])} as its {name}"
             facts.findings.append(finding("method-override", f"{what} at '{place(node)}'", kind.offset if kind else 0))

@@ -15,8 +15,6 @@ from backends.formats.pickle.names import Names
 from backends.formats.pickle.reader import Budget, Stopped
 from backends.formats.pickle.values import Global, Opaque, Span, Value
 
-__all__ = ["follow", "names_behind", "persist"]
-
 _KEPT = (str, int, float, bool, type(None), bytes, Global, Span)
 
 

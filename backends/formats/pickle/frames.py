@@ -10,11 +10,9 @@ from array import array
 from typing import Optional
 
 from backends.formats.pickle.arrays import read_array
-from backends.formats.pickle.checks import PLAIN, TEXT, Check, each, is_bytes, is_call, made_by, never, none
+from backends.formats.pickle.checks import PLAIN, TEXT, Check, each, is_bytes, is_call, made_by, never, none, unpickled
 from backends.formats.pickle.python import BUILTINS, is_zone_name
 from backends.formats.pickle.values import DictValue, Global, Instance, Span, Value
-
-__all__ = ["frame_check", "makes_frames", "partial_block"]
 
 _INDEX_PARTS = frozenset(
     "data name levels codes labels sortorder names start stop step tz freq closed left right".split()  # noqa: SIM905
@@ -82,10 +80,6 @@ def _manager(args: tuple[Value, ...]) -> bool:
     return not args or (len(args) in (2, 3) and all(type(part) in (tuple, list, bool) or _known(part) for part in args))
 
 
-def _packed(args: tuple[Value, ...]) -> bool:
-    return len(args) == 3 and type(args[0]) is Global and type(args[1]) is int and type(args[2]) in (tuple, type(None))
-
-
 def _sparse(args: tuple[Value, ...]) -> bool:
     arrays = all(read_array(item) is not None or type(item) is Instance for item in args[1:])
     return len(args) in (2, 3) and type(args[0]) is int and arrays
@@ -130,7 +124,7 @@ def _pandas(known: Global) -> Check:
     if check is not None:
         return check
     if known.name.startswith("__pyx_unpickle_"):
-        return _packed
+        return unpickled
     if known.module == "pandas._libs.tslibs.offsets" or known.name == "DateOffset":
         return _parts
     return none if known.name.lstrip("_")[:1].isupper() else never

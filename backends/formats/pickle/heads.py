@@ -12,8 +12,6 @@ from backends.core import compression as compressions
 from backends.formats.pickle.lines import read_float, read_index, read_int, read_long
 from backends.formats.pickle.opcodes import LINE, LINE_CHECKS, MARKED, NAMES, OPCODES, TWO_LINES, Opcode
 
-__all__ = ["STARTS", "looks_like_nested_pickle", "looks_like_pickle", "may_be_pickle", "may_hold_pickle"]
-
 _NUMBERS = {"INT": read_int, "LONG": read_long, "FLOAT": read_float, "GET": read_index, "PUT": read_index}
 _LONGEST_NUMBER = 100
 _STEPS = 64

@@ -20,8 +20,6 @@ from backends.formats.pickle.buffers import numeric
 from backends.formats.pickle.values import RawArray
 from backends.formats.pickle.walk import Walk
 
-__all__ = ["load_spliced", "plan_of"]
-
 _BINBYTES, _BINBYTES8, _BYTEARRAY8 = b"B\x8e\x96"
 
 

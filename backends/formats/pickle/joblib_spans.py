@@ -15,8 +15,6 @@ from backends.formats.pickle.machine import PickleMachine
 from backends.formats.pickle.reader import Stopped
 from backends.formats.pickle.values import DictValue, Global, Instance, RawArray, Value
 
-__all__ = ["read_span"]
-
 _KEYS = frozenset(("subclass", "shape", "order", "dtype", "allow_mmap", "numpy_array_alignment_bytes"))
 
 
@@ -35,7 +33,7 @@ def read_span(machine: PickleMachine, wrapper: Instance) -> RawArray:
     except ValueError as error:
         detail = f"an array that joblib would not write: {error}"
         raise Stopped("raw-span", detail, offset, resumable=True) from None
-    array = RawArray(dtype, state["shape"], state["order"], offset, 0, state.get("allow_mmap") is True)
+    array = RawArray(dtype, state["shape"], state["order"], offset, 0)
     array.extra = {"subclass": state["subclass"], "source": machine.source, "at": offset}
     if dtype.objects:
         _walk_objects(machine, array)

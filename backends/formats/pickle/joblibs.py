@@ -14,10 +14,9 @@ from backends.core.frozen import Frozen, private_map
 from backends.core.places import resolve
 from backends.core.source import Source
 from backends.formats.pickle.joblib_loader import load_spliced
-from backends.formats.pickle.plain import inspect, no_collection
+from backends.formats.pickle.plain import inspect as inspect
+from backends.formats.pickle.plain import no_collection
 from backends.formats.pickle.walk import walk
-
-__all__ = ["inspect", "load", "save", "sniff"]
 
 COMPRESS = ("raw", "zlib", "gzip", "bz2", "lzma", "xz", "lz4")
 _LEVEL = 3

@@ -10,8 +10,6 @@ import re
 
 from backends.formats.pickle.values import Opaque, Value
 
-__all__ = ["MAX_DIGITS", "read_float", "read_index", "read_int", "read_long"]
-
 MAX_DIGITS = 4000
 """Longer numbers are not worked out."""
 _SPACE = b" \t\n\r\x0b\x0c"

@@ -14,8 +14,6 @@ from backends.formats.pickle.reader import Budget, Stopped
 from backends.formats.pickle.stack import PickleStack
 from backends.formats.pickle.values import Opaque, Span, Value
 
-__all__ = ["KEEP", "PickleLiterals"]
-
 KEEP = 4096
 """Text and bytes up to this length are kept; of longer ones the place alone."""
 NESTED_HEAD = 512

@@ -32,8 +32,6 @@ from backends.formats.pickle.reader import MAX_TEXT_LINE, Budget, Stopped
 from backends.formats.pickle.stack import spent
 from backends.formats.pickle.values import DictValue, Extension, Global, Instance, Opaque, RawArray, Span, Value, kind
 
-__all__ = ["PickleMachine"]
-
 _STOP = ord(".")
 _ROUND = 2048
 _LONGEST_NAME = 1 << 16

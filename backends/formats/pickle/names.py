@@ -8,18 +8,6 @@ from typing import Optional
 from backends.formats.pickle.reader import Stopped
 from backends.formats.pickle.values import DictValue, Global, Instance, Value
 
-__all__ = [
-    "COUNTED",
-    "DISTRIBUTION_METHODS",
-    "VECTORIZE",
-    "Names",
-    "companion",
-    "makes_array",
-    "makes_wrappers",
-    "role",
-    "stands_for",
-]
-
 MAX_NAMES = 10_000
 _MAX_LENGTH = 8 << 20
 """Characters of all names together."""

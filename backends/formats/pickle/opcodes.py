@@ -8,8 +8,6 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-__all__ = ["LINE", "LINE_CHECKS", "MARKED", "NAMES", "OPCODES", "TWO_LINES", "Opcode"]
-
 
 class Opcode(NamedTuple):
     """One opcode. `argument`: 0, 1, 2, 4, 8 = fixed bytes; -1, -4, -8 = length prefix; -10, -20 = text lines.

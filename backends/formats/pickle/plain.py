@@ -28,8 +28,6 @@ from backends.formats.pickle.reader import Budget
 from backends.formats.pickle.transfer_damage import encoded, with_cause
 from backends.formats.pickle.walk import Walk, walk
 
-__all__ = ["inspect", "inspect_pickle", "load", "no_collection", "save"]
-
 _WINDOW = 1 << 16
 """Bytes read at a time: a window that the allocator can keep is not paid for in page faults, each time anew."""
 _OUTSIDE = ("legacy-wrapper", "legacy-companion", "persistent-id", "out-of-band")

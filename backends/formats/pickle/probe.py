@@ -15,7 +15,7 @@ from typing import Optional
 
 from backends.core.compression import decompressed
 from backends.core.errors import Unsupported
-from backends.core.format import LIKELY
+from backends.core.format import HEAD, LIKELY
 from backends.core.source import MemorySource, Source
 from backends.formats.pickle.heads import may_be_pickle
 from backends.formats.pickle.machine import PickleMachine
@@ -23,9 +23,6 @@ from backends.formats.pickle.names import Names
 from backends.formats.pickle.reader import Budget, LongLine, Stopped
 from backends.formats.pickle.values import Extension, Global, Opaque, Value
 
-__all__ = ["HEAD", "is_likely_module", "is_pickle", "may_name", "names_something"]
-
-HEAD = 4096
 _MAX_STREAMS = 100
 _MAX_DEPTH = 5
 _MAX_OPENED = 256 << 20

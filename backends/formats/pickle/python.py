@@ -11,8 +11,6 @@ from typing import Optional
 from backends.formats.pickle.checks import GROUPS, PLAIN, TEXT, Check, each, is_bytes, is_call, never, none
 from backends.formats.pickle.values import DictValue, Global, Instance, Span, Value
 
-__all__ = ["BUILTINS", "is_zone_name", "makes_data", "python_check"]
-
 BUILTINS = ("builtins", "__builtin__")
 _MAX_TEXT = 10_000
 _FRACTION = re.compile(r"-?[0-9]+(?:/[0-9]+)?\Z")

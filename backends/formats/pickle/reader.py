@@ -12,8 +12,6 @@ from backends.core.inspection import Finding
 from backends.core.source import Source
 from backends.formats.pickle.values import Span
 
-__all__ = ["MAX_TEXT_LINE", "Budget", "LongLine", "PickleReader", "Stopped"]
-
 _WHOLE = 1 << 20
 _SMALLEST = 1 << 9
 _LARGEST = 1 << 18

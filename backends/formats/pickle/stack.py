@@ -14,8 +14,6 @@ from backends.formats.pickle.opcodes import LINE_CHECKS
 from backends.formats.pickle.reader import MAX_TEXT_LINE, Budget, PickleReader, Stopped
 from backends.formats.pickle.values import DictValue, Instance, RawArray, SetValue, Value, kind
 
-__all__ = ["PickleStack", "spent"]
-
 _MAX_EXPANSION = 1_000_000
 
 

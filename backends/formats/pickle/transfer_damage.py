@@ -12,8 +12,6 @@ from backends.core.inspection import Inspection
 from backends.core.source import Source
 from backends.core.unfilled import unfilled_from
 
-__all__ = ["encoded", "with_cause"]
-
 _LOOK = 1 << 20
 _MOST = 16 << 20
 _BY_TRANSLATION = ("odd-name", "odd-literal")

@@ -7,43 +7,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple, Optional
+from typing import Callable, NamedTuple, Optional
 
 from backends.formats.pickle.arrays import read_array
 from backends.formats.pickle.values import DictValue, Instance, RawArray, SetValue, Value
-
-__all__ = ["MAX_DEPTH", "Node", "attributes", "place", "unfolds", "visit"]
 
 MAX_DEPTH = 10_000
 _MAX_PLACE = 200
 _MAX_ATTRIBUTES = 4000
 _PLAIN_STEP = re.compile(r"[^\W\d][\w -]*\Z")
 _CONTAINERS = frozenset((list, tuple, DictValue, SetValue, Instance, RawArray))
+_OPEN_NAMES = (
+    "base_estimator", "classifier", "estimator", "estimators", "final_estimator", "model", "regressor", "transformers"
+)  # fmt: skip
 _OPEN_KEYS = frozenset(
-    [
-        "steps",
-        "transformers",
-        "transformers_",
-        "transformer_list",
-        "estimators",
-        "estimators_",
-        "estimator",
-        "estimator_",
-        "base_estimator",
-        "base_estimator_",
-        "best_estimator_",
-        "model",
-        "model_",
-        "regressor",
-        "regressor_",
-        "classifier",
-        "classifier_",
-        "calibrated_classifiers_",
-        "named_estimators_",
-        "final_estimator",
-        "final_estimator_",
-    ]
-)
+    ("steps", "transformer_list", "best_estimator_", "calibrated_classifiers_", "named_estimators_", *_OPEN_NAMES)
+).union(f"{name}_" for name in _OPEN_NAMES)
 """Attributes that hold further models: what stands there is one even where its class is not known."""
 
 
@@ -137,11 +116,13 @@ def _unravel(index: int, shape: tuple[int, ...], fortran: bool) -> tuple[int, ..
     return tuple(steps if fortran else steps[::-1])
 
 
-def unfolds(roots: list[Value], limit: int) -> bool:
+def unfolds(roots: list[Value], limit: int, held: Optional[Callable[[Value], list[Value]]] = None) -> bool:
     """Whether containers and objects share parts in so many ways that writing them out would take over `limit` items.
 
     Only what holds containers or objects counts: shared data of models is held by few, and then unfolds to little.
+    `held` gives the parts directly in one, where these are no values of a pickle.
     """
+    held = held or _held
     sizes: dict[int, int] = {}
     stack: list[tuple[Value, Optional[list[Value]]]] = [(root, None) for root in roots]
     while stack:
@@ -152,7 +133,7 @@ def unfolds(roots: list[Value], limit: int) -> bool:
                 return True
             sizes[id(value)] = total
         elif id(value) not in sizes:
-            parts = _held(value)
+            parts = held(value)
             sizes[id(value)] = 0 if parts else 1
             if parts:
                 stack.append((value, parts))

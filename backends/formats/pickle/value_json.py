@@ -3,57 +3,23 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Optional
 
 from backends.core.inspection import Json
 from backends.formats.pickle.arrays import ArrayValue, decode, read_array, read_scalar
 from backends.formats.pickle.values import DictValue, Global, Instance, Opaque, SetValue, Span, Value
 
-__all__ = ["JsonBudget", "class_of", "labels", "to_json"]
-
 MAX_LABELS = 1000
 _MAX_ITEMS = 200
 _MAX_TEXT = 2000
 _MAX_DEPTH = 6
 _CLASS_MAKERS = ("_reconstructor", "__newobj__", "__newobj_ex__")
-_TYPES = frozenset(
-    [
-        "bool",
-        "int",
-        "float",
-        "complex",
-        "str",
-        "bytes",
-        "list",
-        "dict",
-        "tuple",
-        "set",
-        "object",
-        "bool_",
-        "bool8",
-        "intc",
-        "intp",
-        "uint8",
-        "uint16",
-        "uint32",
-        "uint64",
-        "int8",
-        "int16",
-        "int32",
-        "int64",
-        "float16",
-        "float32",
-        "float64",
-        "longdouble",
-        "complex64",
-        "complex128",
-        "str_",
-        "bytes_",
-        "object_",
-        "ndarray",
-        "dtype",
-    ]
+_TYPES = re.compile(
+    r"(?:bool|str|bytes|object)_?|bool8|u?int(?:8|16|32|64)|int[cp]?|float(?:16|32|64)?|complex(?:64|128)?|longdouble"
+    r"|list|dict|tuple|set|ndarray|dtype"
 )
+"""Classes of Python and numpy whose names look like those of functions."""
 _FEW_WORDS = {
     "RandomState": "<RandomState>", "__randomstate_ctor": "<RandomState>", "__generator_ctor": "<Generator>",
     "slice": "<slice>", "range": "<range>", "partial": "<partial>",
@@ -135,7 +101,7 @@ def _few_words(value: Value) -> str:
 
 def _names_class(name: Global) -> bool:
     last = name.name.rsplit(".", 1)[-1]
-    return last in _TYPES or last.lstrip("_")[:1].isupper()
+    return _TYPES.fullmatch(last) is not None or last.lstrip("_")[:1].isupper()
 
 
 def _object(value: Value) -> Json:

@@ -12,20 +12,6 @@ from typing import Any, Optional
 
 from backends.core.source import Source
 
-__all__ = [
-    "DictValue",
-    "Extension",
-    "Global",
-    "Instance",
-    "Opaque",
-    "RawArray",
-    "SetValue",
-    "Span",
-    "Value",
-    "kind",
-    "literal_words",
-]
-
 Value = Any
 """None, bool, int, float, str, bytes, tuple, list, or one of the classes below."""
 
@@ -159,7 +145,6 @@ class RawArray:
     order: str
     offset: int
     length: int
-    mappable: bool = False
     objects: Value = None
     extra: dict[str, Any] = field(default_factory=dict)
 

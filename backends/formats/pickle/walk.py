@@ -11,6 +11,7 @@ from typing import Callable, Optional
 from backends.core.compression import decompressed
 from backends.core.errors import Unsupported
 from backends.core.findings import KINDS, finding
+from backends.core.format import HEAD
 from backends.core.frozen import Freezing
 from backends.core.inspection import Finding, GlobalRef
 from backends.core.load_plan import Piece
@@ -26,12 +27,9 @@ from backends.formats.pickle.probe import is_likely_module, names_something
 from backends.formats.pickle.reader import Budget, Stopped
 from backends.formats.pickle.values import Global, Instance, RawArray, Value, literal_words
 
-__all__ = ["Region", "Walk", "walk", "walk_inside"]
-
 _MAX_STREAMS = 1000
 _MAX_DEPTH = 5
 _MAX_OPENED = 256 << 20
-_HEAD = 4096
 _DEEP = 1000
 
 
@@ -100,7 +98,7 @@ def walk_inside(source: Source, place: str, budget: Optional[Budget] = None, dep
     try:
         with decompressed(source, _MAX_OPENED) as opened:
             inner = opened.source
-            if not (looks_like_nested_pickle(inner.read(0, _HEAD)) or names_something(inner, budget)):
+            if not (looks_like_nested_pickle(inner.read(0, HEAD)) or names_something(inner, budget)):
                 return None
             if depth >= _MAX_DEPTH:
                 return Walk(findings=[finding("limit", f"{place} is a pickle inside {depth} others", 0)])
@@ -154,7 +152,7 @@ class _Walker:
         return self._machine.inner
 
     def _span(self, machine: PickleMachine, wrapper: Instance) -> RawArray:
-        head = machine.head(machine.position, _HEAD) if not self._arrays else b""
+        head = machine.head(machine.position, HEAD) if not self._arrays else b""
         if head and may_be_pickle(head, machine.size - machine.offset, _DEEP):
             self._behind = [known for known in names_behind(machine, []) if _may_matter(known)]
         array = read_span(machine, wrapper)
@@ -216,7 +214,7 @@ class _Walker:
                 return True
             if offset >= size:
                 break
-            if not looks_like_pickle(machine.source.read(offset, 4096)):
+            if not looks_like_pickle(machine.source.read(offset, HEAD)):
                 machine.report("trailing-bytes", f"{size - offset} bytes follow the end of the pickle", offset)
                 self._tell_names(partial(follow, machine, [offset]))
                 return False

@@ -10,8 +10,6 @@ from collections.abc import Collection
 
 from backends.core.format import Format
 
-__all__ = ["FORMATS"]
-
 _INDEX = ".safetensors.index.json"
 _KEYS = (b'"dtype"', b'"__metadata__"')
 

@@ -11,8 +11,6 @@ from backends.formats.safetensors.header import Header, read_header
 from backends.formats.safetensors.shards import read_shards
 from backends.formats.safetensors.strict_json import OverBudgetError
 
-__all__ = ["inspect", "inspect_directory"]
-
 _METADATA_TOLD = 100
 
 

@@ -14,8 +14,6 @@ from backends.core.inspection import ArrayInfo
 from backends.core.source import Source
 from backends.formats.safetensors.strict_json import check_budget, is_text, parse_object
 
-__all__ = ["MAX_HEADER", "Header", "read_header"]
-
 MAX_HEADER = 100_000_000
 """Bytes of a header, by the specification."""
 _LENGTH = 8

@@ -14,8 +14,6 @@ from backends.core.source import Source
 from backends.formats.safetensors.header import Header, read_header
 from backends.formats.safetensors.strict_json import OverBudgetError, check_budget, is_text, parse_object
 
-__all__ = ["read_shards"]
-
 _INDEX = ".json"
 
 

@@ -8,8 +8,6 @@ from typing import Any, NoReturn
 
 from backends.core.errors import Damaged
 
-__all__ = ["MAX_BYTES", "MAX_ITEMS", "OverBudgetError", "parse_object"]
-
 MAX_BYTES = 16 << 20
 """Text that is parsed at most; the largest models have 10 MB."""
 MAX_ITEMS = 500_000

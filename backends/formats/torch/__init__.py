@@ -8,8 +8,6 @@ from backends.core.containers import ZIP_MAGIC
 from backends.core.format import Format
 from backends.formats.torch.names import is_legacy
 
-__all__ = ["FORMATS"]
-
 
 def _starts(head: bytes) -> bool:
     return head.startswith(ZIP_MAGIC) or is_legacy(head)

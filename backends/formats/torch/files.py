@@ -25,8 +25,6 @@ from backends.formats.pickle.values import DictValue, Global, Instance, Value
 from backends.formats.pickle.walk import Walk, walk
 from backends.formats.torch.names import DTYPES, MAGIC, REBUILDERS, STORAGES, is_legacy, is_storage
 
-__all__ = ["inspect", "sniff"]
-
 _PROTOCOL = 1001
 _STREAMS = 5
 _MAX_TENSORS = 100_000

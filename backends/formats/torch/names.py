@@ -5,8 +5,6 @@ Source: torch/storage.py (`_dtype_to_storage_type_map`), torch/_utils.py, torch/
 
 from __future__ import annotations
 
-__all__ = ["DTYPES", "MAGIC", "REBUILDERS", "STORAGES", "is_legacy", "is_storage"]
-
 MAGIC = 0x1950A86A20F9469CFC6C
 """The first pickle of a file of PyTorch before 1.6 is this number."""
 _MAGIC_BYTES = b"\x8a\x0a" + MAGIC.to_bytes(10, "little") + b"."

@@ -12,8 +12,6 @@ from console.worker.child.task import OUTLIERS
 from console.worker.child.tracebacks import heard
 from console.worker.child.truth import Truth, alike
 
-__all__ = ["Answers", "Case", "second", "take"]
-
 
 def take(rows: Any, positions: Any) -> Any:
     """These rows of a frame, an array, a sparse matrix or a list."""

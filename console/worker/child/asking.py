@@ -10,8 +10,6 @@ from console.worker.child.main import Refusal
 from console.worker.child.methods import method_of
 from console.worker.child.promises import hold
 
-__all__ = ["answered", "ask", "check", "count", "own"]
-
 _PLAIN = (str, bytes, int, float, complex)
 _DENSE_CAP = 256 << 20
 """Bytes of a sparse answer once its zeros are written out."""

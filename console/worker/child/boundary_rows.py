@@ -8,8 +8,6 @@ from typing import Any
 from console.worker.child.introspection import attribute
 from console.worker.child.lazy import numpy
 
-__all__ = ["ROWS", "compared_rows"]
-
 ROWS = 100_000
 CHUNK = 5_000
 CHUNK_NUMBERS = 1 << 22

@@ -8,8 +8,6 @@ from console.worker.child.data.cells import MISSING
 from console.worker.child.labels import several
 from console.worker.child.lazy import numpy
 
-__all__ = ["gaps"]
-
 
 def gaps(y: Any, classes: Any = None) -> Any:
     """Which rows have no truth: None, NaN, an empty text, a usual spelling of missing that is no class of the model."""

@@ -23,8 +23,6 @@ from console.worker.child.readers import (
     several_arrays,
 )
 
-__all__ = ["NAMES_CAP", "columns_of"]
-
 NAMES_CAP = 5_000
 """Names of columns in an answer."""
 _LONGEST_NAME = 1_000

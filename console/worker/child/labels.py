@@ -7,8 +7,6 @@ from typing import Any, Optional
 
 from console.worker.child.lazy import numpy
 
-__all__ = ["known_labels", "named", "several", "spelling", "unknown", "without_zeros"]
-
 _DECIMAL = re.compile(r"(-?\d+)(?:\.0+|(\.\d*[1-9])0+)\Z")
 _TRUTHS = {"true": "1", "false": "0", "1": "true", "0": "false"}
 _NAMED = 3

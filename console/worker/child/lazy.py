@@ -5,8 +5,6 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-__all__ = ["metrics", "numpy"]
-
 
 class _Lazy:
     """Stands for a module that is imported when one of its names is asked for. Raises ImportError then."""

@@ -14,6 +14,7 @@ from typing import Any, Callable, NoReturn, Optional
 
 from console.worker.child import proctitle, tracebacks
 from console.worker.child.sandbox import confinement, selftest
+from console.worker.child.sandbox.privileges import die_with_parent
 from console.worker.wire import Frame, Head, Receiver, WireError, encode, send
 
 KINDS: dict[str, str] = {
@@ -98,7 +99,7 @@ class Service:
 
 def serve(kind: str, descriptor: int) -> NoReturn:
     """Become a child of this kind: wait for the first frame, enter the sandbox, answer until the socket closes."""
-    confinement.die_with_parent()
+    die_with_parent()
     faulthandler.enable()
     faulthandler.register(signal.SIGUSR2, all_threads=True)
     for stream in (sys.stdout, sys.stderr):

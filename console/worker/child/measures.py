@@ -25,8 +25,6 @@ from console.worker.child.task import (
 )
 from console.worker.child.truth import as_texts
 
-__all__ = ["MEASURES", "Measurement", "compute"]
-
 _SILHOUETTE_ROWS = 2000
 
 

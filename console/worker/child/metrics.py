@@ -16,8 +16,6 @@ from console.worker.child.scoring import metric_named
 from console.worker.child.task import CLASSIFICATION, OUTLIERS, RANKING, REGRESSION, TRANSFORMATION
 from console.worker.child.truth import Truth, prepared
 
-__all__ = ["digest_of", "evaluate", "held_back", "marked", "measured", "split"]
-
 HELD_BACK_SHARE = 0.2
 """Share of the training rows that is kept from fitting when there is no hold-out file."""
 

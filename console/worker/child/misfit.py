@@ -15,17 +15,6 @@ from console.worker.child.data.options import say, say_ignore
 from console.worker.child.data.text import bad
 from console.worker.child.main import Refusal
 
-__all__ = [
-    "check_count",
-    "difference",
-    "hint_of_target",
-    "is_text",
-    "refusal",
-    "refuse_array",
-    "refuse_columns",
-    "refuse_types",
-]
-
 DIFFERENCES_CAP = 200
 _NAMED = 8
 _SAMPLE = 1000

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Optional
 
-__all__ = ["mixed"]
-
 _COLUMNS = 3
 _ROWS = 100_000
 

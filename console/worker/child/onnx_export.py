@@ -17,8 +17,6 @@ from console.worker.child.introspection import attribute
 from console.worker.child.lazy import numpy
 from console.worker.child.main import Refusal
 
-__all__ = ["TOLERANCE", "difference", "export"]
-
 METHODS = ("predict", "predict_proba")
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
 """Largest difference of a probability, or of a number relative to its size, by the dtype of the export."""

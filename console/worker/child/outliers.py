@@ -14,8 +14,6 @@ from console.worker.child.lazy import numpy
 from console.worker.child.main import Refusal
 from console.worker.child.task import last_part, marks_outliers_with_one
 
-__all__ = ["WORDS", "answers_of", "outlier_label", "scores_of", "truth_of"]
-
 WORDS = frozenset(
     ("outlier", "outliers", "anomaly", "anomalies", "anomalous", "abnormal", "novelty", "novel", "fraud", "fraudulent")
 )

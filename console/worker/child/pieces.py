@@ -25,8 +25,6 @@ from console.worker.child.main import Refusal, Request
 from console.worker.child.readers import Raw, columns_frame, pandas, read
 from console.worker.child.tables import Table, Target, read_table
 
-__all__ = ["HELD_BYTES", "LongTable", "answers_of", "manner", "open_table", "piece_of", "progress"]
-
 HELD_BYTES = 48 << 20
 """Memory that the columns of a text table may take before its rows are read in pieces."""
 _PIECE_CELLS, _PIECE_BYTES, _PIECE_ROWS = 1 << 21, 1 << 24, 1 << 16

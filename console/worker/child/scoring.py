@@ -20,8 +20,6 @@ from console.worker.child.lazy import metrics, numpy
 from console.worker.child.main import Refusal
 from console.worker.child.task import OUTLIERS, REGRESSION
 
-__all__ = ["Metric", "metric_named", "refuse_unknown"]
-
 _SUFFIXES = ("_score", "_error", "_loss", "_deviance", "_corrcoef")
 _SHORT = {
     "roc_auc": "roc_auc_score",

@@ -9,8 +9,6 @@ from console.worker.child import input_schema
 from console.worker.child.introspection import attribute
 from console.worker.child.jsonable import jsonable
 
-__all__ = ["signature_of"]
-
 CLASSES_CAP = 10_000
 
 

@@ -20,9 +20,6 @@ from console.worker.child.lazy import numpy
 from console.worker.child.main import Refusal
 from console.worker.child.task import CLASSIFICATION, OUTLIERS, REGRESSION, task_of
 
-__all__ = ["Truth", "alike", "as_texts", "prepared", "told"]
-
-
 _WHOLE = re.compile(r"-?[0-9]+\Z")
 _EXACT = 1 << 53
 """From here on floats do not tell all whole numbers apart."""

@@ -10,8 +10,6 @@ from typing import IO, Any, Optional, cast
 
 from console.worker.child.data.dialect import Dialect, records
 
-__all__ = ["Block", "Blocks", "Row", "unmarked"]
-
 Row = tuple[int, list[str]]
 """The line a row of cells ends on, and its cells."""
 

@@ -10,8 +10,6 @@ from typing import Any, Optional
 from console.worker.child.data.options import say
 from console.worker.child.lazy import numpy
 
-__all__ = ["MISSING", "Column", "is_decimal_comma", "is_gap_mark", "is_number", "is_shaped"]
-
 MISSING = frozenset(
     (
         *("", "NA", "N/A", "n/a", "<NA>", "#N/A", "#N/A N/A", "#NA", "NULL", "null", "None"),

@@ -24,8 +24,6 @@ from console.worker.child.data.plain_numbers import PlainNumbers
 from console.worker.child.data.text import Text, bad, open_text
 from console.worker.child.lazy import numpy
 
-__all__ = ["NO_ROWS", "ROWS_CAP", "Columns", "Long", "read_delimited"]
-
 NO_ROWS = "no-rows"
 """The code of a refusal because a table has no rows."""
 ROWS_CAP = 20_000_000

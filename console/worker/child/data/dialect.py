@@ -16,8 +16,6 @@ from console.worker.child.data.header import has_header, header_below
 from console.worker.child.data.options import Knowledge, ReadOptions, all_named, say
 from console.worker.child.data.text import Text, bad
 
-__all__ = ["Dialect", "dialect_of", "other_separator", "records"]
-
 _SEPARATORS = (",", ";", "\t", "|", " ")
 _SAMPLE_ROWS = 200
 _SAMPLE_CHARACTERS = 1 << 20

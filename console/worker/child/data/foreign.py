@@ -7,8 +7,6 @@ import zipfile
 from collections.abc import Sequence
 from typing import Any, Optional
 
-__all__ = ["foreign", "foreign_archive", "members_of"]
-
 _SAVE = "save the table as csv or parquet"
 _OPEN = "unpack it first"
 _MODEL = "name a table for --data, and the model itself as the artifact"

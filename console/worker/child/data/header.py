@@ -10,8 +10,6 @@ from console.worker.child.data.cells import MISSING, is_decimal_comma, is_gap_ma
 from console.worker.child.data.names import folded
 from console.worker.child.data.options import Knowledge, ReadOptions
 
-__all__ = ["has_header", "header_below"]
-
 _WHOLE = re.compile(r"[+-]?\d+\Z")
 _SURELY_COUNTED = 4
 """So many cells that read 0, 1, 2, 3 are taken for the header of an array; fewer may be a row of whole numbers."""

@@ -13,8 +13,6 @@ from console.worker.child.data.options import Knowledge, ReadOptions
 from console.worker.child.data.text import Text, bad, open_text, peek
 from console.worker.child.lazy import numpy
 
-__all__ = ["is_json_lines", "read_json_lines"]
-
 _COMMENTS = ("#", "//")
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import unicodedata
 
-__all__ = ["folded", "unlike"]
-
 
 def folded(name: str) -> str:
     """The name without case, blanks, signs of no width and differences of Unicode form."""

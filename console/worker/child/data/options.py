@@ -10,19 +10,6 @@ from typing import Any, Callable, Optional
 
 from console.worker.child.main import Refusal
 
-__all__ = [
-    "INDEX_NAMES",
-    "Extent",
-    "Knowledge",
-    "ReadOptions",
-    "all_named",
-    "is_index_name",
-    "options_from",
-    "place_of",
-    "say",
-    "say_ignore",
-]
-
 _NO_SEPARATORS = '\r\n\0"'
 INDEX_NAMES = ("Unnamed: ", "__index_level_")
 """How the names begin that pandas and parquet give to an index without one of its own."""

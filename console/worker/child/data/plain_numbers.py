@@ -16,8 +16,6 @@ from console.worker.child.data.cells import is_number
 from console.worker.child.data.dialect import Dialect
 from console.worker.child.lazy import numpy
 
-__all__ = ["PlainNumbers"]
-
 _COLUMNS_CAP = 1000
 """Of more columns each takes pandas longer than its few cells in a block."""
 _ROUNDS_RIGHT = (3, 1)

@@ -17,8 +17,6 @@ from console.worker.child.data.foreign import foreign, foreign_archive, members_
 from console.worker.child.data.options import say
 from console.worker.child.main import Refusal
 
-__all__ = ["BYTES_CAP", "Text", "bad", "open_text", "peek"]
-
 BYTES_CAP = 4 << 30
 _BLOCK = 1 << 20
 _RARELY = 4

@@ -11,14 +11,11 @@ from backends.core.memory import reserve
 from console.worker.child.sandbox import landlock, namespaces, seccomp
 from console.worker.child.sandbox.privileges import (
     PR_SET_DUMPABLE,
-    die_with_parent,
     give_up,
     no_new_privileges,
     outlive_parent,
     prctl,
 )
-
-__all__ = ["die_with_parent", "enter", "no_new_privileges", "renew_cpu_limit"]
 
 KILLED_FIRST = 500
 """Added to a child's out-of-memory score, so that the kernel ends it rather than the console."""

@@ -1,7 +1,9 @@
-"""Make sklearn_parameters.json: the constructor parameters of every scikit-learn class, read from sources, not run.
+"""Regenerate backends/formats/pickle/sklearn_parameters.json: the constructor parameters of scikit-learn's classes.
+
+They are read from the sources in its wheels, which are not run:
 
     pip download --no-deps --only-binary :all: scikit-learn==1.9.1 -d wheels      (and the other releases)
-    python backends/formats/pickle/generate_parameters.py wheels/*.whl
+    python tests/make_sklearn_parameters.py wheels/*.whl
 
 A class that several releases know has the union of their parameters. The releases used are kept in the file.
 """
@@ -13,7 +15,6 @@ import json
 import sys
 import zipfile
 from pathlib import Path
-from typing import Optional
 
 _SKIPPED = ("/tests/", "/externals/", "/datasets/", "/_build_utils/")
 
@@ -23,7 +24,7 @@ class _Release:
 
     def __init__(self, wheel: Path) -> None:
         self.bases: dict[str, list[str]] = {}
-        self.parameters: dict[str, Optional[list[str]]] = {}
+        self.parameters: dict[str, list[str] | None] = {}
         with zipfile.ZipFile(wheel) as archive:
             for member in archive.namelist():
                 if member.startswith("sklearn/") and member.endswith(".py") and not any(s in member for s in _SKIPPED):
@@ -67,7 +68,7 @@ def _last_name(node: ast.expr) -> str:
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
-def _constructor(node: ast.ClassDef) -> Optional[list[str]]:
+def _constructor(node: ast.ClassDef) -> list[str] | None:
     for item in node.body:
         if isinstance(item, ast.FunctionDef) and item.name == "__init__":
             arguments = item.args.posonlyargs + item.args.args + item.args.kwonlyargs
@@ -76,7 +77,7 @@ def _constructor(node: ast.ClassDef) -> Optional[list[str]]:
 
 
 def main(wheels: list[str]) -> None:
-    """Write the table beside this file."""
+    """Write the table of the pickle format."""
     union: dict[str, dict[str, None]] = {}
     releases = []
     for wheel in map(Path, wheels):
@@ -84,7 +85,7 @@ def main(wheels: list[str]) -> None:
         for dotted, names in _Release(wheel).resolved().items():
             union.setdefault(dotted, {}).update(dict.fromkeys(names))
     table = {dotted: sorted(names) for dotted, names in sorted(union.items())}
-    target = Path(__file__).with_name("sklearn_parameters.json")
+    target = Path(__file__).parents[1] / "backends" / "formats" / "pickle" / "sklearn_parameters.json"
     lines = ",\n".join(f"  {json.dumps(dotted)}: {json.dumps(names)}" for dotted, names in table.items())
     target.write_text(
         f'{{"releases": {json.dumps(sorted(releases))},\n"classes": {{\n{lines}\n}}}}\n', encoding="ascii"
