@@ -30,9 +30,9 @@ async def test_a_model_is_driven_watched_and_tried(demo_copy: Path, opening: Ope
         await driver.press("p")
         await driver.until(lambda: screen.tab == "live" and "accuracy" in driver.picture(), "a driven model")
         await driver.until(lambda: "ms" in driver.picture() and "MB" in driver.picture(), "measured values")
-        recorder = engine.live._recorders.get(DIGITS)
-        assert recorder is not None
-        await driver.until(lambda: recorder.latest("pss"), "memory of the worker")
+        series = driver.app.mirror.series(DIGITS)
+        assert series is not None
+        await driver.until(lambda: series.latest("pss"), "memory of the worker")
         await driver.press(">", ")")
         await driver.until(lambda: (probe := engine.known_probe(DIGITS)) is not None and probe.plan.batch == 2)
         await driver.press("p", "3")
