@@ -54,8 +54,7 @@ def remember(root: Path, cache: Path) -> None:
     catalog = Catalog(root)
     catalog.scan_all()
     rows = [
-        replace(row, format="pickle", model_class=MODEL_CLASS, n_models=1, verdict=Verdict.SAFE)
-        for row in catalog.rows().values()
+        replace(row, format="pickle", model_class=MODEL_CLASS, verdict=Verdict.SAFE) for row in catalog.rows().values()
     ]
     index = Index(root)
     index.replace(rows, catalog.marks(), policy=asyncio.run(_fingerprint(root)))
