@@ -11,6 +11,7 @@ from console.engine import change_log
 from console.engine.mirror import Mirror
 from console.records import Failure, Verdict, WorkerState, WorkerView
 from tests.engine.through_bytes import through_bytes
+from tests.fetched import fetched
 from tests.ui.demo_records import artifact, demo
 from tests.ui.fed_engine import FedEngine
 from tests.ui.feeder import Feeder
@@ -126,5 +127,5 @@ async def test_facts_and_measurements_come_for_those_that_are_looked_at() -> Non
     series = await mirror.measure(FOREST, (0.5,))
     assert series is mirror.series(FOREST)
     assert series is not None
-    assert series.bins("worker.p50", 60, 0.5) == feeder.recorders[FOREST].bins("worker.p50", 60, 0.5)
+    assert series.bins("worker.p50", 60, 0.5) == fetched(feeder.recorders[FOREST]).bins("worker.p50", 60, 0.5)
     assert await mirror.measure("iris/svm.pkl") is None

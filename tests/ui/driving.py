@@ -103,11 +103,15 @@ async def console_on(
     settings: Settings | None = None,
     *,
     toasts: bool = False,
+    seen: Callable[[EngineApi], EngineApi] = lambda engine: engine,
 ) -> AsyncIterator[Driver]:
-    """The console on an engine (or feeder), with the first screen there; toasts are shown where they are wanted."""
+    """The console on an engine (or feeder), with the first screen there; toasts are shown where they are wanted.
+
+    `seen` makes what the screens get of the engine.
+    """
 
     async def opener(_on_failure: Callable[[Exception], None]) -> EngineApi:
-        return FedEngine(engine) if isinstance(engine, Feeder) else LocalEngine(engine)
+        return seen(FedEngine(engine) if isinstance(engine, Feeder) else LocalEngine(engine))
 
     app = ConsoleApp(engine.root, opener, settings)
     async with app.run_test(size=size, notifications=toasts) as pilot:

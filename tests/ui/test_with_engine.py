@@ -29,6 +29,7 @@ from console.ui.screens.home import HomeScreen
 from console.ui.screens.model import ModelScreen
 from console.ui.screens.update import UpdateScreen
 from console.ui.widgets.text_pane import TextPane
+from tests.engine.through_bytes import through_bytes
 from tests.ui.driving import Driver, console_on
 from tests.warm import Opening
 
@@ -71,7 +72,7 @@ def state(engine: Engine, path: str) -> WorkerState | None:
 
 @pytest.mark.slow
 async def test_load_choose_review_and_unload(engine: Engine) -> None:
-    async with console_on(engine) as console:
+    async with console_on(engine, seen=through_bytes) as console:
         await on_row(console, "own/two.pkl")
         await console.press("l")
         await console.on(PlaceScreen)
@@ -155,7 +156,7 @@ async def test_a_model_whose_calls_raise_is_failing_and_a_killed_worker_is_dead(
 async def test_retrain_compare_promote_and_roll_back(engine: Engine) -> None:
     path = "churn/lr.joblib"
     before = (engine.root / path).read_bytes()
-    async with console_on(engine) as console:
+    async with console_on(engine, seen=through_bytes) as console:
         await on_row(console, path)
         await console.press("u")
         await console.on(UpdateScreen)
