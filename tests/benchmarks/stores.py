@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from console.catalog.catalog import Catalog
 from console.catalog.index import Index
 from console.config import Settings
-from console.engine.rooms import Engine
+from console.engine.local import Engine
 from console.records import Verdict
 
 MODEL_CLASS = "sklearn.linear_model._logistic.LogisticRegression"

@@ -33,7 +33,7 @@ async def test_the_first_look_brings_everything() -> None:
     assert mirror.probes == feeder.probes
     assert mirror.failures == tuple(feeder.failed)
     assert tuple(mirror.events) == feeder.bus.recent()
-    assert mirror.status == feeder.status()
+    assert mirror.status == feeder.known_status()
 
 
 async def test_afterwards_only_what_was_touched_comes() -> None:

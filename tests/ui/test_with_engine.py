@@ -19,7 +19,7 @@ from sklearn.base import clone
 from sklearn.ensemble import IsolationForest
 from sklearn.linear_model import LogisticRegression
 
-from console.engine.rooms import Engine
+from console.engine.local import Engine
 from console.records import WorkerState
 from console.ui.dialogs.choice import PlaceScreen
 from console.ui.dialogs.confirm import ConfirmScreen, TypedYesScreen
@@ -203,8 +203,8 @@ async def test_outliers_are_right_in_either_spelling_on_the_live_screen_and_in_t
         await console.press("right")
         await console.until(lambda: "none in this row" in console.picture(), "a row without a truth")
         await console.press("2")
-        await engine.live.start(path, seconds=0.5)
-        state = await engine.live.finished(path)
+        await engine.monitor.start(path, seconds=0.5)
+        state = await engine.monitor.finished(path)
         assert state.score is not None
         assert state.score["accuracy"] > 0.8
         await console.until(lambda: "accuracy" in console.picture() and "without a truth" in console.picture())
