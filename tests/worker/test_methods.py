@@ -17,7 +17,7 @@ from sklearn.preprocessing import LabelEncoder, StandardScaler
 from sklearn.svm import SVC
 
 from console.worker.child.main import Refusal
-from console.worker.child.methods import default_among, method_of, methods_of, nothing_to_call
+from console.worker.child.methods import default_of, method_of, methods_of
 from console.worker.failures import ChildRefused
 from console.worker.launcher import Launcher
 from console.worker.model import Worker
@@ -57,7 +57,7 @@ class River:
     ],
 )
 def test_the_first_method_that_answers_rows_is_asked(model: Any, first: str) -> None:
-    assert default_among(methods_of(model)) == first
+    assert default_of(model) == first
     assert len(method_of(model, first)(X)) == 20
 
 
@@ -80,9 +80,8 @@ def test_the_first_method_that_answers_rows_is_asked(model: Any, first: str) -> 
     ],
 )
 def test_a_model_with_nothing_to_call_says_what_it_has(model: Any, says: str) -> None:
-    assert default_among(methods_of(model)) is None
     with pytest.raises(Refusal, match=says):
-        raise nothing_to_call(model)
+        default_of(model)
 
 
 def test_other_methods_that_answer_rows_can_be_named() -> None:

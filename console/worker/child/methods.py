@@ -14,7 +14,7 @@ from console.worker.child.main import Refusal
 from console.worker.child.runnables import RunnableModel
 from console.worker.wire import METHODS
 
-__all__ = ["default_among", "method_of", "methods_of", "nothing_to_call", "what_it_has"]
+__all__ = ["default_among", "default_of", "method_of", "methods_of", "nothing_to_call", "what_it_has"]
 
 _USUAL = ("predict", "predict_proba", "decision_function", "transform", "score_samples")
 _ON_ROWS = re.compile(r"(?:predict|decision_function|score_samples|transform)(?:_\w+)?\Z")
@@ -36,6 +36,14 @@ def methods_of(model: Any) -> list[str]:
 def default_among(methods: list[str]) -> Optional[str]:
     """The method that is asked unless another is named (a transformer cannot predict); None for none."""
     return next((name for name in _USUAL if name in methods), None)
+
+
+def default_of(model: Any) -> str:
+    """The method that is asked unless another is named. Raises Refusal where the model has none."""
+    found = default_among(methods_of(model))
+    if found is None:
+        raise nothing_to_call(model)
+    return found
 
 
 def method_of(model: Any, name: str) -> Callable[..., Any]:
