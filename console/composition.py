@@ -31,16 +31,15 @@ class LocalDoor:
         on_failure: Callable[[Exception], None] = lambda _: None,
     ) -> tuple[EngineApi, str]:
         """The engine of the store that a path belongs to, and the place in it. Raises InputError, UsageError."""
-        from console.engine.local import LocalEngine
-        from console.engine.rooms import Engine
+        from console.engine.local import Engine
         from console.files.roots import is_store, place_of
 
         place, settings = place_of(path, as_artifact=not watch), load_settings()
         kept = is_store(place.root) if records is None else records
-        rooms = await Engine.open(
+        engine = await Engine.open(
             place.root, settings, read_only=settings.read_only, watch=watch, records=kept, on_failure=on_failure
         )
-        return LocalEngine(rooms), place.path
+        return engine, place.path
 
     def new_signing_key(self, file: Path) -> PublicKey:
         """Write a new private key for signing. Raises InputError, OperationError."""
@@ -63,8 +62,6 @@ async def open_store(
 ) -> EngineApi:
     """The engine for the screens; what runs in the background is not begun yet. Raises InputError,
     AccessDeniedError."""
-    from console.engine.local import LocalEngine
-    from console.engine.rooms import Engine
+    from console.engine.local import Engine
 
-    read_only = settings.read_only
-    return LocalEngine(await Engine.open(root, settings, read_only=read_only, begin=False, on_failure=on_failure))
+    return await Engine.open(root, settings, read_only=settings.read_only, begin=False, on_failure=on_failure)

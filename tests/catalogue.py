@@ -23,8 +23,9 @@ from backends.core.errors import ArtifactError
 from backends.core.source import Source
 from console.records import Verdict
 from console.trust.policy import Policy
-from console.trust.verdict import judge, judge_error
+from console.trust.verdict import judge
 from tests.hostile import SAMPLES, Sample
+from tests.inspecting import judge_error
 
 __all__ = ["ENTRIES", "Entry", "samples_of", "verdict_on"]
 

@@ -6,8 +6,13 @@ import tempfile
 from pathlib import Path
 
 from backends.core import registry
+from backends.core.errors import ArtifactError
 from backends.core.inspection import Inspection
 from backends.core.source import Source
+from console.inspection.inspecting import VERDICTS
+from console.records import Judgement, Reason, Verdict
+from console.trust.policy import Policy
+from console.trust.verdict import judge
 
 
 def inspect_file(path: Path) -> Inspection:
@@ -22,3 +27,17 @@ def inspect_bytes(data: bytes, name: str = "model.pkl") -> Inspection:
         file.write(data)
         file.flush()
         return registry.inspect(Source(file.fileno(), name))
+
+
+def judge_error(error: ArtifactError) -> Judgement:
+    """The verdict on a file whose inspection failed with this error."""
+    reason = Reason(error.code, str(error), error.offset)
+    return Judgement(VERDICTS.get(error.code, Verdict.DAMAGED), (reason,))
+
+
+def judged(data: bytes, name: str = "model.pkl") -> Judgement:
+    """The verdict on these bytes under an empty policy."""
+    try:
+        return judge(inspect_bytes(data, name), Policy())
+    except ArtifactError as error:
+        return judge_error(error)

@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from console.config import Settings
-from console.engine.rooms import Engine
+from console.engine.local import Engine
 from console.worker.launcher import Launcher
 from console.worker.zygote import Zygote
 

@@ -40,7 +40,7 @@ class ChangeSource(Protocol):
 
     bus: Bus
 
-    def status(self) -> StoreStatus:
+    def known_status(self) -> StoreStatus:
         """How the store stands."""
         ...
 
@@ -103,7 +103,7 @@ class ChangeLog:
         missed = source.bus.missed(after)
         return Changes(
             last,
-            source.status(),
+            source.known_status(),
             missed.events,
             missed.lost,
             everything,

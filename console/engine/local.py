@@ -1,14 +1,18 @@
-"""The engine of a store in this process: its rooms as the API that clients see. It decides nothing."""
+"""The engine of a store in this process: opened, kept going in the background, and closed."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from console import event_loop
+from console.closing import close_each
+from console.config import Settings
 from console.engine.change_log import ChangeLog
-from console.engine.rooms import Engine
+from console.engine.rooms import Rooms
+from console.errors import ConsoleError
 from console.records import (
     AuditCheck,
     AuditEntry,
@@ -21,71 +25,95 @@ from console.records import (
     StoreStatus,
 )
 
-if TYPE_CHECKING:
-    from console.doctor.doctor import Doctor
-    from console.monitor.live import Live
-    from console.serving.model_data import DataOfModels
-    from console.update.accelerating import Accelerating
-    from console.update.service import Updates
-
 _MOST_WAITING = 10_000
 """Events that wait for a client."""
 
 
-class LocalEngine:
-    """An EngineApi over the rooms of one store; those that it is not asked for are not made."""
+class Engine(Rooms):
+    """The EngineApi of one store: its rooms, and what changes in them. Make it with `open`, end it with `close`.
 
-    def __init__(self, rooms: Engine) -> None:
-        self._rooms = rooms
-        self._log = ChangeLog(rooms)
-        self.artifacts = rooms.artifacts
-        self.models = rooms.models
-        self.inference = rooms.questions
-        self.security = LocalSecurity(rooms)
+    Where the path that was given leads to another directory than before, all rooms turn to that one: what is loaded
+    stays, and is held against what lies there.
+    """
 
-    @property
-    def data(self) -> DataOfModels:
-        """The data that models are driven with."""
-        return self._rooms.model_data
+    def __init__(self, given: Path, settings: Settings, *, read_only: bool, records: bool, restarts: bool) -> None:
+        super().__init__(given, settings, read_only=read_only, records=records, restarts=restarts, moved=self._move)
+        self.security = LocalSecurity(self)
+        self._on_failure: Callable[[Exception], None] = lambda _: None
+        self._background: list[asyncio.Task[None]] = []
+        self._unsubscribe = self.bus.subscribe(self._hear)
+        self._log = ChangeLog(self)
 
-    @property
-    def monitor(self) -> Live:
-        """Probes and measurements."""
-        return self._rooms.live
+    @classmethod
+    async def open(
+        cls,
+        root: Path,
+        settings: Settings,
+        *,
+        read_only: bool = False,
+        watch: bool = True,
+        records: bool = True,
+        begin: bool = True,
+        on_failure: Callable[[Exception], None] = lambda _: None,
+    ) -> Engine:
+        """Open the store at `root`. With `watch` it is scanned, followed and surveyed in the background.
 
-    @property
-    def updates(self) -> Updates:
-        """Updates, versions, conversion."""
-        return self._rooms.updates
+        Until `begin` is called (which is done here unless told otherwise) only the first rows of the index are known.
+        `on_failure` hears of what nobody expected in the background, where nobody waits for it.
 
-    @property
-    def acceleration(self) -> Accelerating:
-        """The export of models to ONNX."""
-        return self._rooms.accelerating
+        Without `records` nothing is written to the store by itself, neither to its audit log nor to settle what a crash
+        left. Raises InputError for a policy that cannot be read, AccessDeniedError where this user has no role in the
+        store.
+        """
+        event_loop.make_do()
+        engine = cls(root, settings, read_only=read_only, records=records, restarts=watch)
+        engine._on_failure = on_failure
+        await engine.book.authorize("look")
+        if not watch:
+            await engine._end_abandoned()
+            if records and not engine.book.read_only:
+                await engine._settle()
+            await engine.book.announce()
+        else:
+            await asyncio.gather(engine.artifacts.remember(), asyncio.to_thread(engine._chosen.load))
+            if begin:
+                await engine.begin()
+        return engine
 
-    @property
-    def doctor(self) -> Doctor:
-        """The state of the machine and the store."""
-        return self._rooms.doctor
+    async def begin(self) -> None:
+        """Start what runs in the background; a second call does nothing."""
+        if not self._background:
+            self._go(self._begin())
+
+    async def close(self) -> None:
+        """End everything that was started; never raises."""
+        self._log.close()
+        self._unsubscribe()
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        lazy = (self.__dict__.get(name) for name in ("monitor", "acceleration", "updates"))
+        made = [room for room in lazy if room is not None]
+        await close_each(*made, self.artifacts, self._starter, self._fleet, self._inspectors, self._launcher)
 
     async def status(self) -> StoreStatus:
         """How the store stands."""
-        return self._rooms.status()
+        return self.known_status()
 
     async def events(self, after: int = 0) -> MissedEvents:
         """The events that are kept of those after a number, at once."""
-        return self._rooms.bus.missed(after)
+        return self.bus.missed(after)
 
     async def follow(self, after: int = 0) -> AsyncIterator[Event]:
         """The kept events after a number, then each as it happens."""
         queue: asyncio.Queue[Event] = asyncio.Queue()
-        missed = self._rooms.bus.missed(after).events
+        missed = self.bus.missed(after).events
 
         def hear(event: Event) -> None:
             if queue.qsize() < _MOST_WAITING:
                 queue.put_nowait(event)
 
-        stop = self._rooms.bus.subscribe(hear)
+        stop = self.bus.subscribe(hear)
         try:
             for event in missed:
                 yield event
@@ -101,20 +129,91 @@ class LocalEngine:
             await asyncio.sleep(gather)
         return self._log.since(after)
 
-    async def begin(self) -> None:
-        """Start what runs in the background; a second call does nothing."""
-        self._rooms.begin()
+    # in the background
 
-    async def close(self) -> None:
-        """End everything that was started; never raises."""
-        self._log.close()
-        await self._rooms.close()
+    def _go(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        task.add_done_callback(self._gone)
+        self._background.append(task)
+
+    def _gone(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Exception):
+            self._on_failure(error)
+
+    async def _end_abandoned(self) -> None:
+        """End what a console that was killed left running."""
+        ended = await asyncio.to_thread(self._launcher.end_abandoned)
+        if ended:
+            processes = f"{ended} process{'es' if ended > 1 else ''}"
+            self._tell_settled(
+                "", f"{processes} that a killed console had left running {'were' if ended > 1 else 'was'} ended"
+            )
+
+    async def _settle(self) -> None:
+        """Settle what a crash left, for a command; one that replaces something goes by the journal itself."""
+        from console.update.recovering import settle
+
+        try:
+            self.settled += await settle(self.root, self.bus)
+        except ConsoleError as error:
+            self.settled.append(error.message)
+
+    def _tell_settled(self, path: str, text: str) -> None:
+        self.settled.append(text)
+        self.bus.emit("store.settled", path, text, severity="attention")
+
+    async def _begin(self) -> None:
+        await self._end_abandoned()
+        await self.artifacts.remember_all()
+        await self._arrive()
+        self.artifacts.follow(self.settings.reconcile_s)
+        self._go(self.artifacts.survey())
+        if self.settings.warm:
+            self._launcher.stand_by()
+        await asyncio.to_thread(import_module, "console.monitor.live")
+
+    async def _recover(self) -> None:
+        """Settle what a crash left; where that cannot be told, nothing may be changed."""
+        from console.update.recovering import settle
+
+        try:
+            self.settled += await settle(self.root, self.bus)
+        except ConsoleError as error:
+            self.book.why_read_only = error.message
+            self.bus.emit("store.unsettled", "", f"{error.message}; nothing can be changed", severity="failure")
+
+    def _move(self, root: Path) -> None:
+        """The store is another directory from now on; what lies there is judged by its own policy."""
+        self._turn_to(root)
+        self._go(asyncio.to_thread(self._chosen.load))
+        self._go(self._past.move(root))
+        try:
+            self.book.move(root, why_read_only=self._why_read_only())
+        except ConsoleError as error:
+            self.bus.emit("trust.policy", "", error.message, severity="failure")
+        else:
+            self._go(self._arrive())
+
+    async def _arrive(self) -> None:
+        """Settle what was left half done in the store that is new here, and put its policy on record."""
+        if not self.book.read_only:
+            await self._recover()
+        try:
+            await self.book.announce()
+        except ConsoleError as error:
+            self.bus.emit("store.unrecorded", "", error.message, severity="failure")
+
+    def _hear(self, event: Event) -> None:
+        self.artifacts.hear(event)
+        if event.kind.startswith("worker.") or "monitor" in self.__dict__:
+            self.monitor.hear(event)
 
 
 class LocalSecurity:
     """Signatures, encryption, and the record of who did what."""
 
-    def __init__(self, rooms: Engine) -> None:
+    def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
 
     async def sign(self, beneath: str, key: str) -> SignedContents:

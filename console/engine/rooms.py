@@ -1,26 +1,21 @@
-"""The rooms of one store, made and ended together. What clients see of them is `console.engine.api`.
+"""The rooms of one store, wired together.
 
 Everything the rooms hand out is a plain record; what happens is told on `bus`. All of it runs on one event loop.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import cached_property
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console import event_loop
 from console.access.admission import Admission
 from console.access.control import AccessControl
 from console.access.recipes import Recipes
 from console.catalog.artifacts import Artifacts
-from console.closing import close_each
 from console.config import Settings
-from console.errors import ConsoleError
 from console.events import Bus
 from console.files.roots import why_not_writable
 from console.inspection.cache import InspectionCache
@@ -33,7 +28,6 @@ from console.recipes.chosen import Chosen
 from console.records import (
     Artifact,
     Comparison,
-    Event,
     Failure,
     Permissions,
     ProbeState,
@@ -62,25 +56,31 @@ if TYPE_CHECKING:
     from console.update.services import UpdateServices
     from console.update.signing import Signing
 
-_PLACED = ("model_data", "signing", "at_rest", "doctor", "_workshop")
+_PLACED = ("data", "signing", "at_rest", "doctor", "_workshop")
 """Rooms made when they are first asked that work in the store's directory."""
 
 
-class Engine:
-    """One store, opened. Make it with `open`, end it with `close`; in between its rooms are asked.
+class Rooms:
+    """The rooms of one store; those that are properties are made, and their modules imported, when first asked.
 
-    `artifacts` are what is there, `models` what is loaded, `questions` what a loaded model is asked, `model_data` with
-    which rows, `live` measures and probes it, `updates` and `accelerating` make something new of it, `signing` and
+    `artifacts` are what is there, `models` what is loaded, `inference` what a loaded model is asked, `data` with which
+    rows, `monitor` measures and probes it, `updates` and `acceleration` make something new of it, `signing` and
     `at_rest` keep it safe; `book` tells who may do what and what was done, `failures` what went wrong, `recipes` what
     was written beside an artifact, and the `doctor` looks at all of it. Each room asks the book for leave itself.
 
-    Where the path that was given leads to another directory than before, all rooms turn to that one: what is loaded
-    stays, and is held against what lies there.
-
-    Rooms that the first screen needs nothing of are made, and their modules imported, when they are first asked.
+    `moved` hears of it where the path that was given leads to another directory than before.
     """
 
-    def __init__(self, given: Path, settings: Settings, *, read_only: bool, records: bool, restarts: bool) -> None:
+    def __init__(
+        self,
+        given: Path,
+        settings: Settings,
+        *,
+        read_only: bool,
+        records: bool,
+        restarts: bool,
+        moved: Callable[[Path], None],
+    ) -> None:
         self._given = given
         self.root = root = Path(os.path.realpath(given))
         self.settings = settings
@@ -102,77 +102,24 @@ class Engine:
             lambda path: self.recipes.or_default(path).reload.policy == "availability",
             restarts=restarts,
         )
-        self.artifacts = self._new_artifacts()
-        self.models = Models(self._fleet, self.book, lambda path: self.live.stop(path, "the model was unloaded"))
-        self.questions = Inference(self._fleet, self.book, self.recipes.of, settings.deadline_s)
+        self.artifacts = self._new_artifacts(moved)
+        self.models = Models(self._fleet, self.book, lambda path: self.monitor.stop(path, "the model was unloaded"))
+        self.inference = Inference(self._fleet, self.book, self.recipes.of, settings.deadline_s)
         self.settled: list[str] = []
         """Sentences on what a killed console had left, and how that was settled as this store was opened."""
-        self._on_failure: Callable[[Exception], None] = lambda _: None
-        self._background: list[asyncio.Task[None]] = []
-        self._unsubscribe = self.bus.subscribe(self._hear)
-
-    @classmethod
-    async def open(
-        cls,
-        root: Path,
-        settings: Settings,
-        *,
-        read_only: bool = False,
-        watch: bool = True,
-        records: bool = True,
-        begin: bool = True,
-        on_failure: Callable[[Exception], None] = lambda _: None,
-    ) -> Engine:
-        """Open the store at `root`. With `watch` it is scanned, followed and surveyed in the background.
-
-        Until `begin` is called (which is done here unless told otherwise) only the first rows of the index are known.
-        `on_failure` hears of what nobody expected in the background, where nobody waits for it.
-
-        Without `records` nothing is written to the store by itself, neither to its audit log nor to settle what a crash
-        left. Raises InputError for a policy that cannot be read, AccessDeniedError where this user has no role in the
-        store.
-        """
-        event_loop.make_do()
-        engine = cls(root, settings, read_only=read_only, records=records, restarts=watch)
-        engine._on_failure = on_failure
-        await engine.book.authorize("look")
-        if not watch:
-            await engine._end_abandoned()
-            if records and not engine.book.read_only:
-                await engine._settle()
-            await engine.book.announce()
-        else:
-            await asyncio.gather(engine.artifacts.remember(), asyncio.to_thread(engine._chosen.load))
-            if begin:
-                engine.begin()
-        return engine
-
-    def begin(self) -> None:
-        """Start what runs in the background; a second call does nothing."""
-        if not self._background:
-            self._go(self._begin())
-
-    async def close(self) -> None:
-        """End everything that was started; never raises."""
-        self._unsubscribe()
-        for task in self._background:
-            task.cancel()
-        await asyncio.gather(*self._background, return_exceptions=True)
-        made = [part for name in ("live", "accelerating", "updates") if (part := self.__dict__.get(name)) is not None]
-        await close_each(*made, self.artifacts, self._starter, self._fleet, self._inspectors, self._launcher)
 
     # rooms that are made when they are first asked
 
     @cached_property
-    def live(self) -> Live:
+    def monitor(self) -> Live:
         """The measurements and probes of what is loaded."""
         from console.monitor.live import Live
 
         rate, sample_hz = self.settings.probe_rate, self.settings.sample_hz
-        return Live(self._fleet, self.questions, self.book, self.bus, rate=rate, sample_hz=sample_hz)
+        return Live(self._fleet, self.inference, self.book, self.bus, rate=rate, sample_hz=sample_hz)
 
     @cached_property
-    def model_data(self) -> DataOfModels:
+    def data(self) -> DataOfModels:
         """Which data a model is driven with."""
         from console.serving.model_data import DataOfModels
 
@@ -188,7 +135,7 @@ class Engine:
         return Updates(self._workshop)
 
     @cached_property
-    def accelerating(self) -> Accelerating:
+    def acceleration(self) -> Accelerating:
         """The export of models to ONNX."""
         from console.update.accelerating import Accelerating
 
@@ -236,7 +183,7 @@ class Engine:
 
     # what the rooms have, without making one
 
-    def status(self) -> StoreStatus:
+    def known_status(self) -> StoreStatus:
         """How the store stands."""
         artifacts, sealing = self.artifacts, self.settings.sealing
         return StoreStatus(
@@ -268,7 +215,7 @@ class Engine:
 
     def known_probe(self, path: str) -> ProbeState | None:
         """The probe of one path that runs, or ran last."""
-        return self.live.state(path) if "live" in self.__dict__ else None
+        return self.monitor.state(path) if "monitor" in self.__dict__ else None
 
     def known_update(self, path: str) -> tuple[UpdateProgress | None, Comparison | None]:
         """Where an update of one path stands, and the candidate that waits."""
@@ -302,7 +249,7 @@ class Engine:
             self.settings.load_deadline_s,
         )
 
-    def _new_artifacts(self) -> Artifacts:
+    def _new_artifacts(self, moved: Callable[[Path], None]) -> Artifacts:
         self._past = PreviousContent(self.root, inspect_in(self._inspectors), self.book.judge, self._unsealing.unsealed)
         return Artifacts(
             self.root,
@@ -315,7 +262,7 @@ class Engine:
             self.bus,
             width=self._inspectors.count,
             given=self._given,
-            moved=self._move,
+            moved=moved,
         )
 
     def _signature(self, path: str) -> Signature | None:
@@ -325,88 +272,12 @@ class Engine:
             return view.signature
         return report.inspection.signature if report is not None and report.inspection is not None else None
 
-    # in the background
-
-    def _go(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(work)
-        task.add_done_callback(self._gone)
-        self._background.append(task)
-
-    def _gone(self, task: asyncio.Task[None]) -> None:
-        error = None if task.cancelled() else task.exception()
-        if isinstance(error, Exception):
-            self._on_failure(error)
-
-    async def _end_abandoned(self) -> None:
-        """End what a console that was killed left running."""
-        ended = await asyncio.to_thread(self._launcher.end_abandoned)
-        if ended:
-            processes = f"{ended} process{'es' if ended > 1 else ''}"
-            self._tell_settled(
-                "", f"{processes} that a killed console had left running {'were' if ended > 1 else 'was'} ended"
-            )
-
-    async def _settle(self) -> None:
-        """Settle what a crash left, for a command; one that replaces something goes by the journal itself."""
-        from console.update.recovering import settle
-
-        try:
-            self.settled += await settle(self.root, self.bus)
-        except ConsoleError as error:
-            self.settled.append(error.message)
-
-    def _tell_settled(self, path: str, text: str) -> None:
-        self.settled.append(text)
-        self.bus.emit("store.settled", path, text, severity="attention")
-
-    async def _begin(self) -> None:
-        await self._end_abandoned()
-        await self.artifacts.remember_all()
-        await self._arrive()
-        self.artifacts.follow(self.settings.reconcile_s)
-        self._go(self.artifacts.survey())
-        if self.settings.warm:
-            self._launcher.stand_by()
-        await asyncio.to_thread(import_module, "console.monitor.live")
-
-    async def _recover(self) -> None:
-        """Settle what a crash left; where that cannot be told, nothing may be changed."""
-        from console.update.recovering import settle
-
-        try:
-            self.settled += await settle(self.root, self.bus)
-        except ConsoleError as error:
-            self.book.why_read_only = error.message
-            self.bus.emit("store.unsettled", "", f"{error.message}; nothing can be changed", severity="failure")
-
     def _why_read_only(self) -> str:
         return "it was asked for" if self._asked_read_only else (why_not_writable(self.root) or "")
 
-    def _move(self, root: Path) -> None:
-        """The store is another directory from now on; what lies there is judged by its own policy."""
+    def _turn_to(self, root: Path) -> None:
+        """Have all rooms work in another directory."""
         self.root = root
         made = [part for name in _PLACED if (part := self.__dict__.get(name)) is not None]
         for room in (self.recipes, self._chosen, self._facts, *made):
             room.root = root
-        self._go(asyncio.to_thread(self._chosen.load))
-        self._go(self._past.move(root))
-        try:
-            self.book.move(root, why_read_only=self._why_read_only())
-        except ConsoleError as error:
-            self.bus.emit("trust.policy", "", error.message, severity="failure")
-        else:
-            self._go(self._arrive())
-
-    async def _arrive(self) -> None:
-        """Settle what was left half done in the store that is new here, and put its policy on record."""
-        if not self.book.read_only:
-            await self._recover()
-        try:
-            await self.book.announce()
-        except ConsoleError as error:
-            self.bus.emit("store.unrecorded", "", error.message, severity="failure")
-
-    def _hear(self, event: Event) -> None:
-        self.artifacts.hear(event)
-        if event.kind.startswith("worker.") or "live" in self.__dict__:
-            self.live.hear(event)

@@ -5,59 +5,11 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Iterable
-from typing import Protocol
 
 from console.records import GAUGES, METRICS, RATES, Marker, Quantiles, SeriesBins, SeriesChunk, SeriesPosition
 
-__all__ = ["WIDTHS", "Measurements", "Series"]
-
-WIDTHS = (0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 15.0, 30.0, 60.0)
-"""The widths of bins there are, in seconds."""
 _SECOND = 1.0
 _LOOK_BACK = 5
-
-
-class Measurements(Protocol):
-    """Measurements as charts read them, wherever they are kept."""
-
-    ended_at: float | None
-
-    @property
-    def calls(self) -> int:
-        """Requests that were answered."""
-        ...
-
-    def clock(self) -> float:
-        """Now, by the clock that bins are numbered by."""
-        ...
-
-    def index(self, seconds_per_bin: float, at: float | None = None) -> int:
-        """The number of the bin that covers `at` (now, if not given)."""
-        ...
-
-    def bins(self, metric: str, width: int, seconds_per_bin: float, end: int | None = None) -> list[float | None]:
-        """The values of the `width` bins before bin number `end` (the bin in progress, if not given); None is a gap."""
-        ...
-
-    def latest(self, metric: str) -> float | None:
-        """The current value: the last reading of a gauge, else the value of the last second that has one."""
-        ...
-
-    def recent(self) -> Quantiles | None:
-        """Quantiles of the worker's time over the last second that has calls."""
-        ...
-
-    def markers(self, start: float, end: float) -> list[Marker]:
-        """Markers in `[start, end)`, oldest first."""
-        ...
-
-    def narrowest(self, seconds_per_bin: float, since: float | None) -> float:
-        """The narrowest width from this one on whose bins are kept as far back as `since`; else the widest."""
-        ...
-
-    def kept(self, seconds_per_bin: float) -> tuple[int, dict[str, array[float]]]:
-        """The number of the newest finished bin of a width, and all that is kept of each metric up to it."""
-        ...
 
 
 class _Bins:

@@ -68,7 +68,7 @@ def room() -> int:
     return max(_LEAST, (free_memory() or 0) >> 1)
 
 
-_VERDICTS = {
+VERDICTS = {
     "not-inspected": None,
     **dict.fromkeys(
         ("foreign-format", "no-model", "not-loadable", "out-of-memory", "unopened", "unsupported"), Verdict.UNSUPPORTED
@@ -154,4 +154,4 @@ def _cannot_inspect(error: ConsoleError) -> CannotInspect:
         message += "; a second inspector, started for this file alone, ended like that as well"
     elif error.code == NotInspected.code:
         message = f"not inspected, because {message}" + (f"; {error.hint}" if error.hint else "")
-    return CannotInspect(_VERDICTS.get(error.code, Verdict.DAMAGED), error.code, message)
+    return CannotInspect(VERDICTS.get(error.code, Verdict.DAMAGED), error.code, message)

@@ -249,7 +249,6 @@ def described(row: Artifact, inspection: Inspection | None, judgement: Judgement
         compression=inspection.compression,
         model_class=inspection.model_class and sys.intern(inspection.model_class),
         steps=_steps(inspection),
-        n_models=len(inspection.models),
         verdict=judgement.verdict,
         why=why,
         accepted=judgement.pinned is not None,

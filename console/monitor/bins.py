@@ -82,9 +82,9 @@ class Bin:
 class Level:
     """All bins of one width: the newest `capacity` finished ones and the one in progress."""
 
-    def __init__(self, base_bins: int, capacity: int) -> None:
-        self.base_bins = base_bins
-        self.seconds = base_bins / BASE_PER_SECOND
+    def __init__(self, seconds: float, capacity: int) -> None:
+        self.seconds = seconds
+        self.base_bins = round(seconds * BASE_PER_SECOND)
         self.capacity = capacity
         self.open = Bin()
         self.open_index: int | None = None
@@ -110,15 +110,6 @@ class Level:
             return None
         value = self._columns[metric][index % self.capacity]
         return None if math.isnan(value) else value
-
-    def keeps(self, index: int) -> bool:
-        """Whether bin `index`, if there was one, has not been overwritten."""
-        return index > self._written - self.capacity
-
-    def kept(self) -> tuple[int, dict[str, array[float]]]:
-        """The number of the newest finished bin, and what is kept of each metric in order, NaN for a gap; a copy."""
-        start = (self._written + 1) % self.capacity
-        return self._written, {metric: column[start:] + column[:start] for metric, column in self._columns.items()}
 
     def after(self, last: int, current: int, progress: tuple[float | None, ...]) -> SeriesBins:
         """The finished bins after number `last`, beside the one in progress; all of them where that is unknown."""

@@ -236,7 +236,6 @@ class Prober:
         """Requests a second, answered or failed: over the last seconds while it runs, over the whole run afterwards."""
         elapsed = (self._clock() if self._running else self._ended) - self._began
         if self._running and elapsed >= _RATE_SPAN + 1:
-            values = self._recorder.bins(metric, _RATE_SPAN, 1.0)
-            return sum(value or 0.0 for value in values) / _RATE_SPAN
+            return self._recorder.mean_rate(metric, _RATE_SPAN)
         counted = self._calls if metric == "calls" else self._errors
         return counted / elapsed if elapsed > 0 else 0.0

@@ -14,7 +14,7 @@ from console.records.events import Event, EventData, EventKind, MissedEvents
 from console.records.failures import Difference, ErrorRecord, ExceptionInfo, Failure, Frame
 from console.records.inference import AnswerFile, Answers, DataReading
 from console.records.logs import LogLine, LogPart, Stream
-from console.records.metrics import GAUGES, METRICS, QUANTILES, RATES
+from console.records.metrics import GAUGES, METRICS, QUANTILES, RATES, WIDTHS
 from console.records.recipes import RecipeFacts
 from console.records.security import EncryptedFile, PublicKey, SignedContents
 from console.records.series import Marker, SeriesBins, SeriesChunk, SeriesPosition
@@ -71,6 +71,7 @@ __all__ = [
     "METRICS",
     "QUANTILES",
     "RATES",
+    "WIDTHS",
     "AnswerFile",
     "Answers",
     "Artifact",

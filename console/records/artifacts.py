@@ -47,7 +47,6 @@ class Artifact:
     model_class: str | None = None
     steps: tuple[str, ...] = ()
     """The classes of a pipeline's steps, in order."""
-    n_models: int = 0
     verdict: Verdict | None = None
     why: str = ""
     """The first reason for the verdict; without one, what kept the file from being inspected."""

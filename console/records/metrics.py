@@ -50,3 +50,5 @@ READINGS = tuple((metric, metric.read) for metric in TABLE if metric.read is not
 METRICS = tuple(metric.name for metric in TABLE)
 RATES = tuple(metric.name for metric in TABLE if metric.kind == "rate")
 GAUGES = tuple(metric.name for metric, _read in READINGS)
+WIDTHS = (0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 15.0, 30.0, 60.0)
+"""The widths of the bins of time that figures are kept in, in seconds."""

@@ -50,8 +50,6 @@ class SeriesChunk:
     serial: int
     clock: float
     calls: int
-    rows: int
-    errors: int
     ended: float | None
     latest: tuple[float | None, ...]
     markers: tuple[Marker, ...]

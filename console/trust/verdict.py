@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from backends.core.descriptors import why_not_loadable
-from backends.core.errors import ArtifactError, Unsupported
 from backends.core.findings import KINDS
 from backends.core.inspection import Finding, GlobalRef, Inspection, Json
 from console.records import Judgement, Reason, Verdict
@@ -80,12 +79,6 @@ def _day(when: str) -> str:
     except ValueError:
         return when
     return then.strftime("%Y-%m-%d %H:%M UTC") if then.utcoffset() == timedelta() else when
-
-
-def judge_error(error: ArtifactError) -> Judgement:
-    """The verdict on a file that could not be read as a model at all."""
-    verdict = Verdict.UNSUPPORTED if isinstance(error, Unsupported) else Verdict.DAMAGED
-    return Judgement(verdict, (Reason(error.code, str(error), error.offset),))
 
 
 def refit_hazards(parameters: dict[str, Json]) -> Iterator[tuple[str, str]]:

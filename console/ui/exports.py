@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from console.engine.series import WIDTHS
+from console.records import WIDTHS
 from console.safe_text import safe
 from console.ui import text
 from console.ui.measured_csv import Kept

@@ -10,7 +10,7 @@ from array import array
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from console.engine.series import Measurements
+from console.engine.series import Series
 from console.records import METRICS, RATES
 from console.records.metrics import TABLE, Unit
 
@@ -36,7 +36,7 @@ class Kept:
     steps: range
 
     @classmethod
-    def of(cls, measured: Measurements, seconds: float) -> Kept:
+    def of(cls, measured: Series, seconds: float) -> Kept:
         """What is kept in steps of this width; no steps where nothing was measured."""
         last, columns = measured.kept(seconds)
         calls = columns.get("calls", array("f"))

@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from console.processes import process_stat
 from console.records import Layer
 from console.worker.limits import Limits
 
@@ -262,8 +263,7 @@ def _write(path: Path, text: str) -> None:
 def started(pid: int) -> int:
     """When a process was started, in ticks since the machine was; 0 where there is none of that id."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as stat:
-            return int(stat.read().rpartition(b")")[2].split()[19])
+        return process_stat(pid).started
     except (OSError, ValueError, IndexError):
         return 0
 

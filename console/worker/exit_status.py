@@ -6,7 +6,7 @@ import os
 import signal
 from dataclasses import dataclass
 
-from console.processes import exists
+from console.processes import exists, process_stat
 
 _WORDS = {
     signal.SIGSEGV: "segmentation fault",
@@ -120,9 +120,8 @@ def resident_bytes(pid: int) -> int | None:
 def is_dying(pid: int) -> bool:
     """Whether the process is on its way out, or gone: taking a large memory apart takes the kernel seconds."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as stat:
-            fields = stat.read().rpartition(b")")[2].split()
-        return fields[0] in (b"Z", b"X") or bool(int(fields[6]) & _EXITING or int(fields[28]) & _KILL_PENDING)
+        stat = process_stat(pid)
+        return stat.state in ("Z", "X") or bool(stat.flags & _EXITING or stat.pending & _KILL_PENDING)
     except OSError:
         return not exists(pid)
     except (ValueError, IndexError):
@@ -132,7 +131,6 @@ def is_dying(pid: int) -> bool:
 def is_stopped(pid: int) -> bool:
     """Whether the process was stopped by a signal (SIGSTOP) and so cannot answer."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as stat:
-            return stat.read().rpartition(b")")[2].split()[0] in (b"T", b"t")
-    except (OSError, IndexError):
+        return process_stat(pid).state in ("T", "t")
+    except (OSError, ValueError, IndexError):
         return False

@@ -147,10 +147,6 @@ class ChildProcess:
         """The last of what it wrote to stderr."""
         return self._stderr.text()
 
-    def stdout_tail(self) -> str:
-        """The last of what it wrote to stdout."""
-        return self._stdout.text()
-
     def request(
         self,
         op: str,

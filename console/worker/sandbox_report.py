@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from console.processes import process_stat
 from console.records import LAYERS, Layer
 from console.worker.child_user import Identity
 from console.worker.limits import Limits
@@ -89,10 +90,10 @@ def _denial(name: str, expected: Expected) -> str:
 
 
 def _terminal(expected: Expected) -> str:
-    with open(f"/proc/{expected.pid}/stat", "rb") as stat:
-        fields = stat.read().rpartition(b")")[2].split()
-    session, terminal = int(fields[3]), int(fields[4])
-    return "" if session == expected.pid and not terminal else f"the kernel says session {session}, tty {terminal}"
+    stat = process_stat(expected.pid)
+    if stat.session == expected.pid and not stat.terminal:
+        return ""
+    return f"the kernel says session {stat.session}, tty {stat.terminal}"
 
 
 def _limits(expected: Expected) -> str:

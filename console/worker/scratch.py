@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
+from console.processes import process_stat
 from console.worker.cgroups import is_gone, owner, started
 
 PREFIX = "model-console-"
@@ -165,9 +166,9 @@ def _in_sessions(sessions: dict[int, int]) -> set[int]:
     current = {session for session, start in sessions.items() if started(session) in (0, start)}
     for name in os.listdir("/proc") if current else ():
         if name.isdecimal():
-            with suppress(OSError, ValueError, IndexError), open(f"/proc/{name}/stat", "rb") as stat_line:
-                fields = stat_line.read().rpartition(b")")[2].split()
-                if int(fields[3]) in current and fields[0] != b"Z":
+            with suppress(OSError, ValueError, IndexError):
+                process = process_stat(int(name))
+                if process.session in current and process.state != "Z":
                     found.add(int(name))
     return found
 

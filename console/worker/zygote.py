@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from backends.core import registry
 from console.errors import ConsoleError
+from console.processes import process_stat
 from console.worker.exit_status import Exit
 from console.worker.failures import error_of, new_failure
 from console.worker.process import ChildProcess, Reap
@@ -123,7 +124,6 @@ class Zygote:
 
 def _parent_of(pid: int) -> int:
     try:
-        with open(f"/proc/{pid}/stat", "rb") as stat:
-            return int(stat.read().rpartition(b")")[2].split()[1])
+        return process_stat(pid).parent
     except (OSError, ValueError, IndexError):
         return -1

@@ -33,10 +33,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from console.records import Verdict
-from tests.backends.test_redteam import HUGE, data, group, judged, number
+from tests.backends.test_redteam import HUGE, data, group, number
 from tests.backends.test_redteam_calls import EMPTY, MODEL, UNSAFE, items, mapping
 from tests.hostile import call, evil, name, text
-from tests.inspecting import inspect_bytes
+from tests.inspecting import inspect_bytes, judged
 
 DAYS = pd.date_range("2024-01-01", periods=3, freq="D")
 FRAME = pd.DataFrame({"n": [1.0, 2.0, 3.0, 4.0], "city": ["Bern", "Lima", "Oslo", "Bern"]})

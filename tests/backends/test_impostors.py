@@ -25,13 +25,13 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 
 from backends.core.descriptors import named
-from backends.core.errors import ArtifactError, NoModel
+from backends.core.errors import NoModel
 from backends.core.impostors import impostor, pointer
 from backends.core.source import MemorySource
-from console.records import Judgement, Verdict
+from console.records import Verdict
 from console.trust.policy import Policy
-from console.trust.verdict import judge, judge_error
-from tests.inspecting import inspect_bytes
+from console.trust.verdict import judge
+from tests.inspecting import inspect_bytes, judge_error, judged
 
 SHA = "4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393"
 LFS = f"version https://git-lfs.github.com/spec/v1\noid sha256:{SHA}\nsize 12345678\n"
@@ -326,19 +326,9 @@ def test_what_is_cut_off_is_called_so(pickled: bytes, forest: Any, tmp_path: Pat
         "h.pkl.gz": gzip.compress(pickled)[:1500],
     }
     for name, data in cases.items():
-        try:
-            judgement = judge(inspect_bytes(data, name), Policy())
-        except ArtifactError as error:
-            judgement = judge_error(error)
+        judgement = judged(data, name)
         assert judgement.verdict is Verdict.DAMAGED, name
         assert "cut off" in judgement.reasons[0].detail, (name, judgement.reasons)
-
-
-def judged(data: bytes) -> Judgement:
-    try:
-        return judge(inspect_bytes(data), Policy())
-    except ArtifactError as error:
-        return judge_error(error)
 
 
 def test_room_that_was_made_and_not_filled_is_the_cause_that_is_told(pickled: bytes, forest: Any) -> None:

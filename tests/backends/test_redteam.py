@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import io
 import json
-import os
 import pickle
 import struct
 import zipfile
@@ -26,25 +25,9 @@ from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import FunctionTransformer
 
 from backends.core import registry
-from backends.core.errors import ArtifactError
-from backends.core.source import Source
-from console.records import Judgement, Verdict
-from console.trust.policy import Policy
-from console.trust.verdict import judge, judge_error
+from console.records import Verdict
 from tests.hostile import call, name, text
-
-
-def judged(data: bytes, called: str = "model.pkl") -> Judgement:
-    fd = os.memfd_create("model", os.MFD_CLOEXEC)
-    try:
-        with io.FileIO(fd, "wb", closefd=False) as file:
-            file.write(data)
-        try:
-            return judge(registry.inspect(Source(fd, called)), Policy())
-        except ArtifactError as error:
-            return judge_error(error)
-    finally:
-        os.close(fd)
+from tests.inspecting import judged
 
 
 def number(value: int) -> bytes:

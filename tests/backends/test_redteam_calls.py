@@ -15,8 +15,9 @@ from sklearn.feature_selection import SelectKBest, f_regression, mutual_info_cla
 from backends.core import registry
 from backends.core.source import Source
 from console.records import Verdict
-from tests.backends.test_redteam import HUGE, OBJECTS, data, dtype, group, judged, number, record
+from tests.backends.test_redteam import HUGE, OBJECTS, data, dtype, group, number, record
 from tests.hostile import call, name, text, wrapper
+from tests.inspecting import judged
 
 UNSAFE = (Verdict.REVIEW, Verdict.BLOCKED)
 MODEL = name("sklearn.linear_model._base", "LinearRegression") + b")\x81"

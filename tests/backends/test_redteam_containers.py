@@ -18,7 +18,8 @@ from sklearn.tree import DecisionTreeClassifier
 
 from backends.core import registry
 from console.records import Verdict
-from tests.backends.test_redteam import ARRAY, PICKLE, archive, judged, tensors
+from tests.backends.test_redteam import ARRAY, PICKLE, archive, tensors
+from tests.inspecting import judged
 
 UNSAFE = (Verdict.REVIEW, Verdict.BLOCKED)
 OLD_PICKLE = b"cos\nsystem\n(S'true'\ntR."

@@ -11,7 +11,8 @@ import h5py
 import pytest
 
 from console.records import Verdict
-from tests.backends.test_redteam import PICKLE, judged
+from tests.backends.test_redteam import PICKLE
+from tests.inspecting import judged
 
 UNSAFE = (Verdict.REVIEW, Verdict.BLOCKED)
 

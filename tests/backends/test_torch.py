@@ -14,10 +14,10 @@ from backends.core.inspection import Inspection
 from backends.core.source import Source
 from console.records import Verdict
 from console.trust.policy import Policy
-from console.trust.verdict import judge, judge_error
+from console.trust.verdict import judge
 from tests import torch_files as made
 from tests.hostile import name, text
-from tests.inspecting import inspect_file
+from tests.inspecting import inspect_file, judge_error
 
 
 def inspect(path: Path, data: bytes) -> Inspection:

@@ -20,7 +20,7 @@ import joblib
 import numpy
 
 from console.config import Settings
-from console.engine.rooms import Engine
+from console.engine.local import Engine
 from console.records import OnnxComparison
 from console.worker.child.boundary_rows import compared_rows
 from console.worker.model import Worker
@@ -42,8 +42,8 @@ async def measured(runs: int) -> list[Figure]:
         engine = await Engine.open(Path(directory), Settings(), watch=False, records=False)
         try:
             plain = await _loaded(engine, PATH)
-            found = await engine.accelerating.export(PATH)
-            await engine.accelerating.write(PATH)
+            found = await engine.acceleration.export(PATH)
+            await engine.acceleration.write(PATH)
             exported = await _loaded(engine, found.path)
             added = _resident(exported) - _resident(plain)
             times = await _times(runs, model, plain, exported, rows[:1].copy())

@@ -23,7 +23,7 @@ from backends.core.frozen import Frozen
 from backends.core.load_plan import LoadPlan
 from backends.core.source import Source
 from console.config import Settings
-from console.engine.rooms import Engine
+from console.engine.local import Engine
 from console.inspection.inspecting import plan_in
 from tests.benchmarks import figures
 from tests.benchmarks.figures import Figure

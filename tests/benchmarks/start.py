@@ -15,7 +15,7 @@ from pathlib import Path
 import joblib
 
 from console.config import Settings
-from console.engine.rooms import Engine
+from console.engine.local import Engine
 from tests.benchmarks import models
 from tests.benchmarks.figures import Figure, parser, show
 
@@ -47,7 +47,7 @@ async def _once(engine: Engine, zygote: int) -> dict[str, float]:
     spent, begun = _processor(zygote) + time.thread_time() * 1e3, time.perf_counter()
     view = await engine.models.load(NAME)
     loaded = time.perf_counter()
-    await engine.questions.predict(NAME, rows=[row])
+    await engine.inference.predict(NAME, rows=[row])
     ended = time.perf_counter()
     spent = _processor(zygote) + time.thread_time() * 1e3 + _processor(view.pid or 0) - spent
     await engine.models.unload(NAME)

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from console.catalog.catalog import Catalog
 from console.catalog.index import Index
 from console.config import Settings
-from console.engine.rooms import Engine
+from console.engine.local import Engine
 from console.records import Verdict
 
 MODEL_CLASS = "sklearn.linear_model._logistic.LogisticRegression"
@@ -54,8 +54,7 @@ def remember(root: Path, cache: Path) -> None:
     catalog = Catalog(root)
     catalog.scan_all()
     rows = [
-        replace(row, format="pickle", model_class=MODEL_CLASS, n_models=1, verdict=Verdict.SAFE)
-        for row in catalog.rows().values()
+        replace(row, format="pickle", model_class=MODEL_CLASS, verdict=Verdict.SAFE) for row in catalog.rows().values()
     ]
     index = Index(root)
     index.replace(rows, catalog.marks(), policy=asyncio.run(_fingerprint(root)))

@@ -18,7 +18,7 @@ import pytest_asyncio
 from sklearn.linear_model import LogisticRegression
 
 from console.config import Settings
-from console.engine.rooms import Engine
+from console.engine.local import Engine
 from console.records import Event
 from tests.warm import Opening
 

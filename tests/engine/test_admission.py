@@ -18,7 +18,7 @@ import pytest_asyncio
 
 from console.access.admission import missing_layers, require_layers
 from console.config import STORE_DIR
-from console.engine.rooms import Engine
+from console.engine.local import Engine
 from console.errors import AccessDeniedError, ConsoleError, InputError, NeedsReviewError
 from console.records import Json, Judgement, Layer, Verdict
 from tests.engine.conftest import model
@@ -185,7 +185,7 @@ LOOKING = """
 import asyncio, sys
 from pathlib import Path
 from console.config import Settings
-from console.engine.rooms import Engine
+from console.engine.local import Engine
 
 async def look():
     engine = await Engine.open(Path(sys.argv[1]), Settings(reconcile_s=0.2, warm=False), read_only=True)
@@ -193,7 +193,7 @@ async def look():
         await asyncio.sleep(0.05)
     await engine.artifacts.scan()
     await engine.models.load("a.joblib")
-    await engine.questions.predict("a.joblib", rows=[[1.0, 2.0, 3.0]])
+    await engine.inference.predict("a.joblib", rows=[[1.0, 2.0, 3.0]])
     await engine.updates.history("a.joblib")
     for wrong in (engine.models.load("review.pkl", accept="yes"), engine.updates.rollback("a.joblib")):
         try:
@@ -234,17 +234,17 @@ async def test_no_row_target_or_local_ever_reaches_a_log(store: Path, isolated: 
     engine = await opening(store)
     try:
         await engine.models.load("a.joblib")
-        await engine.questions.predict("a.joblib", rows=[[4242.4242, 0.0, 0.0]])
-        await engine.questions.predict("a.joblib", data=str(store / "rows.csv"), target="y")
+        await engine.inference.predict("a.joblib", rows=[[4242.4242, 0.0, 0.0]])
+        await engine.inference.predict("a.joblib", data=str(store / "rows.csv"), target="y")
         typed: list[Json] = [[WORD, WORD, WORD], {"f0": WORD}]
         for row in typed:
             with pytest.raises(ConsoleError):
-                await engine.questions.predict("a.joblib", rows=[row])
+                await engine.inference.predict("a.joblib", rows=[row])
         for target in ("y", "f1"):
             with pytest.raises(ConsoleError):
-                await engine.questions.predict("a.joblib", data=str(store / "words.csv"), target=target)
-        await engine.live.start("a.joblib", seconds=0.2)
-        await engine.live.finished("a.joblib")
+                await engine.inference.predict("a.joblib", data=str(store / "words.csv"), target=target)
+        await engine.monitor.start("a.joblib", seconds=0.2)
+        await engine.monitor.finished("a.joblib")
         plan = await engine.updates.plan("a.joblib")
         await engine.updates.run(plan)
         await engine.updates.promote("a.joblib", "better on Tuesdays")

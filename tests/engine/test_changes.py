@@ -11,6 +11,7 @@ from console.engine import change_log
 from console.engine.mirror import Mirror
 from console.records import Failure, Verdict, WorkerState, WorkerView
 from tests.engine.through_bytes import through_bytes
+from tests.fetched import fetched
 from tests.ui.demo_records import artifact, demo
 from tests.ui.fed_engine import FedEngine
 from tests.ui.feeder import Feeder
@@ -32,7 +33,7 @@ async def test_the_first_look_brings_everything() -> None:
     assert mirror.probes == feeder.probes
     assert mirror.failures == tuple(feeder.failed)
     assert tuple(mirror.events) == feeder.bus.recent()
-    assert mirror.status == feeder.status()
+    assert mirror.status == feeder.known_status()
 
 
 async def test_afterwards_only_what_was_touched_comes() -> None:
@@ -126,5 +127,5 @@ async def test_facts_and_measurements_come_for_those_that_are_looked_at() -> Non
     series = await mirror.measure(FOREST, (0.5,))
     assert series is mirror.series(FOREST)
     assert series is not None
-    assert series.bins("worker.p50", 60, 0.5) == feeder.recorders[FOREST].bins("worker.p50", 60, 0.5)
+    assert series.bins("worker.p50", 60, 0.5) == fetched(feeder.recorders[FOREST]).bins("worker.p50", 60, 0.5)
     assert await mirror.measure("iris/svm.pkl") is None

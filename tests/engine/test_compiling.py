@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from backends.core.inspection import GlobalRef
-from console.engine.rooms import Engine
+from console.engine.local import Engine
 from console.inspection.libraries import may_compile
 from console.records import Inspection
 from tests.engine.conftest import model

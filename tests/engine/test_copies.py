@@ -11,7 +11,7 @@ import joblib
 import psutil
 import pytest
 
-from console.engine.rooms import Engine
+from console.engine.local import Engine
 from console.errors import OperationError, UsageError
 from console.records import WorkerState, WorkerView
 from tests.engine.conftest import model, until
@@ -24,20 +24,20 @@ def pids(engine: Engine) -> tuple[int, ...]:
 
 async def test_copies_share_the_requests_and_are_read_as_one(engine: Engine) -> None:
     await engine.models.load("a.joblib")
-    alone = await engine.questions.predict("a.joblib")
+    alone = await engine.inference.predict("a.joblib")
     view = await engine.models.set_copies("a.joblib", 3)
     assert (view.copies, len(set(view.pids)), view.pids[0]) == (3, 3, view.pid)
-    outcomes = await asyncio.gather(*(engine.questions.predict("a.joblib") for _ in range(9)))
+    outcomes = await asyncio.gather(*(engine.inference.predict("a.joblib") for _ in range(9)))
     assert all(one.outputs == alone.outputs for one in outcomes)
     slot = engine._fleet.slot("a.joblib")
     assert len(slot.tables) == 3
     fewest = min(psutil.Process(pid).memory_info().rss for pid in view.pids)
-    await until(engine, lambda: "a.joblib" in engine.live._recorders)
+    await until(engine, lambda: "a.joblib" in engine.monitor._recorders)
     await read(engine, lambda rss: rss > 2 * fewest)
     await engine.models.set_copies("a.joblib", 1)
     await gone(view.pids[1:])
     assert pids(engine) == view.pids[:1]
-    assert (await engine.questions.predict("a.joblib")).outputs == alone.outputs
+    assert (await engine.inference.predict("a.joblib")).outputs == alone.outputs
 
 
 async def read(engine: Engine, holds: object) -> None:
@@ -64,7 +64,7 @@ async def test_the_death_of_one_leaves_the_other_answering(engine: Engine, which
     os.kill(before[which], signal.SIGKILL)
     await until(engine, lambda: before[which] not in pids(engine))
     assert before[1 - which] in pids(engine)
-    assert (await engine.questions.predict("a.joblib")).rows == 20
+    assert (await engine.inference.predict("a.joblib")).rows == 20
     await until(engine, lambda: len(pids(engine)) == 2)
     view = engine.models.view("a.joblib")
     assert view is not None

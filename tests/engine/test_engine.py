@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from console.config import Settings
-from console.engine.rooms import Engine
+from console.engine.local import Engine
 from console.errors import AccessDeniedError, ConsoleError, InputError, NeedsReviewError, OperationError
 from console.records import Json, Verdict, WorkerState
 from console.serving import replicas
@@ -35,7 +35,7 @@ async def test_several_models_answer_side_by_side(engine: Engine) -> None:
     await asyncio.gather(engine.models.load("a.joblib"), engine.models.load("b.pkl"))
     rows: list[Json] = [[5.0, 0.0, 0.0], [-5.0, 0.0, 0.0]]
     a, b = await asyncio.gather(
-        engine.questions.predict("a.joblib", rows=rows), engine.questions.predict("b.pkl", rows=rows)
+        engine.inference.predict("a.joblib", rows=rows), engine.inference.predict("b.pkl", rows=rows)
     )
     assert a.outputs["predict"] == [True, False]
     assert b.rows == 2
@@ -49,7 +49,7 @@ async def test_what_needs_review_loads_on_a_recorded_yes_only(engine: Engine, st
         await engine.models.load("review.pkl")
     assert engine.models.view("review.pkl") is None
     await engine.models.load("review.pkl", accept="our own")
-    outcome = await engine.questions.predict("review.pkl", rows=[[0.0, 0.0, 5.0]])
+    outcome = await engine.inference.predict("review.pkl", rows=[[0.0, 0.0, 5.0]])
     assert outcome.outputs["predict"] == [True]
     await engine.models.unload("review.pkl")
     await engine.models.load("review.pkl")
@@ -88,7 +88,7 @@ async def test_a_changed_file_is_marked_with_both_digests_and_reloaded_beside(en
     assert after.digest == row.digest
     assert after.pid != before.pid
     await until(engine, lambda: (row := engine.artifacts.row("a.joblib")) and not row.changed)
-    assert (await engine.questions.predict("a.joblib", rows=[[0.0, 5.0, 0.0]])).outputs["predict"] == [True]
+    assert (await engine.inference.predict("a.joblib", rows=[[0.0, 5.0, 0.0]])).outputs["predict"] == [True]
 
 
 async def test_the_old_model_answers_when_the_new_one_cannot_be_loaded(engine: Engine, store: Path) -> None:
@@ -101,7 +101,7 @@ async def test_the_old_model_answers_when_the_new_one_cannot_be_loaded(engine: E
     assert view.state is WorkerState.READY
     assert view.pid == before.pid
     assert "still answers" in view.notes[0]
-    assert (await engine.questions.predict("a.joblib", rows=[[5.0, 0.0, 0.0]])).outputs["predict"] == [True]
+    assert (await engine.inference.predict("a.joblib", rows=[[5.0, 0.0, 0.0]])).outputs["predict"] == [True]
 
 
 async def test_a_killed_worker_is_explained_and_started_again(engine: Engine) -> None:
@@ -146,7 +146,7 @@ async def test_a_store_that_vanishes_keeps_its_rows_and_workers(engine: Engine, 
     os.rename(store, store.with_name("away"))
     await until(engine, lambda: engine.artifacts.offline)
     assert len(engine.artifacts.rows()) == 3
-    assert (await engine.questions.predict("a.joblib", rows=[[5.0, 0.0, 0.0]])).rows == 1
+    assert (await engine.inference.predict("a.joblib", rows=[[5.0, 0.0, 0.0]])).rows == 1
     os.rename(store.with_name("away"), store)
     await until(engine, lambda: engine.artifacts.offline is None)
 
@@ -174,7 +174,7 @@ async def test_a_recipe_may_have_a_changed_file_reloaded_at_once(engine: Engine,
 
 async def test_a_probe_measures_and_survives_the_death_of_its_worker(engine: Engine) -> None:
     view = await engine.models.load("a.joblib")
-    await engine.live.start("a.joblib")
+    await engine.monitor.start("a.joblib")
     state = engine.known_probe("a.joblib")
     assert state is not None
     assert state.running
@@ -185,19 +185,19 @@ async def test_a_probe_measures_and_survives_the_death_of_its_worker(engine: Eng
     state = engine.known_probe("a.joblib")
     assert state is not None
     assert state.running
-    done = await engine.live.stop("a.joblib")
+    done = await engine.monitor.stop("a.joblib")
     assert done is not None
     assert not done.running
 
 
 async def test_a_question_to_what_is_not_loaded_says_what_to_do(engine: Engine) -> None:
     with pytest.raises(OperationError, match="not loaded"):
-        await engine.questions.predict("a.joblib", rows=[[0.0, 0.0, 0.0]])
+        await engine.inference.predict("a.joblib", rows=[[0.0, 0.0, 0.0]])
 
 
 async def test_the_pace_of_readings_is_that_of_the_settings(store: Path, isolated: Path) -> None:
     engine = await Engine.open(store, Settings(warm=False, sample_hz=4.0), watch=False, records=False)
     try:
-        assert engine.live._sampler._fast_s == 0.25
+        assert engine.monitor._sampler._fast_s == 0.25
     finally:
         await engine.close()

@@ -13,7 +13,7 @@ import joblib
 
 from console.catalog.listing import row_of
 from console.config import Settings
-from console.engine.rooms import Engine
+from console.engine.local import Engine
 from console.records import Event, Explanation, Verdict
 from tests.engine.conftest import model, until
 from tests.warm import Opening

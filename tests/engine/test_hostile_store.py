@@ -12,7 +12,7 @@ import joblib
 import pytest
 
 from console.config import STORE_DIR, Settings
-from console.engine.rooms import Engine
+from console.engine.local import Engine
 from console.errors import AccessDeniedError, ConsoleError, OperationError
 from console.files.roots import place_of
 from console.files.state_dir import HISTORY, OwnFiles, artifact_key

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from console.config import Sealing, Settings
-from console.engine.rooms import Engine
+from console.engine.local import Engine
 from console.errors import AccessDeniedError, InputError, OperationError
 from console.records import Verdict
 from console.trust import secret_files

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from console.engine.rooms import Engine
+from console.engine.local import Engine
 from console.errors import AccessDeniedError
 from console.records import Draft, UpdatePlan
 from console.trust.roles import NEEDS, Permission, Role
@@ -19,11 +19,11 @@ ASKED: dict[str, tuple[Callable[[Engine, Path], Awaitable[object]], ...]] = {
     "load": (lambda of, out: of.models.load(PATH), lambda of, out: of.models.set_copies(PATH, 2)),
     "reload": (lambda of, out: of.models.reload(PATH),),
     "unload": (lambda of, out: of.models.unload(PATH),),
-    "predict": (lambda of, out: of.questions.predict(PATH, rows=[[1.0]]),),
-    "evaluate": (lambda of, out: of.questions.evaluate(PATH),),
-    "probe": (lambda of, out: of.live.start(PATH), lambda of, out: of.model_data.choose(PATH, "rows.npy", None)),
+    "predict": (lambda of, out: of.inference.predict(PATH, rows=[[1.0]]),),
+    "evaluate": (lambda of, out: of.inference.evaluate(PATH),),
+    "probe": (lambda of, out: of.monitor.start(PATH), lambda of, out: of.data.choose(PATH, "rows.npy", None)),
     "convert": (lambda of, out: of.updates.convert(PATH, "hdf5", out),),
-    "recipe": (lambda of, out: of.model_data.write_recipe(PATH, Draft(f"{out}.toml")),),
+    "recipe": (lambda of, out: of.data.write_recipe(PATH, Draft(f"{out}.toml")),),
     "discard": (lambda of, out: of.updates.discard(PATH),),
     "update": (
         lambda of, out: of.updates.run(UpdatePlan(PATH, "rows.npy", None)),
@@ -32,8 +32,8 @@ ASKED: dict[str, tuple[Callable[[Engine, Path], Awaitable[object]], ...]] = {
     "promote": (lambda of, out: of.updates.promote(PATH, "why not"),),
     "rollback": (lambda of, out: of.updates.rollback(PATH),),
     "accelerate": (
-        lambda of, out: of.accelerating.export(PATH),
-        lambda of, out: of.accelerating.write(PATH),
+        lambda of, out: of.acceleration.export(PATH),
+        lambda of, out: of.acceleration.write(PATH),
     ),
     "sign": (lambda of, out: of.signing.sign(PATH, out),),
     "seal": (lambda of, out: of.at_rest.seal(PATH, (), out),),

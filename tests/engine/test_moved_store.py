@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from console.config import Settings
-from console.engine.rooms import Engine
+from console.engine.local import Engine
 from console.errors import AccessDeniedError, ConsoleError
 from tests.engine.conftest import model, until
 from tests.store.test_links import turn
@@ -49,7 +49,7 @@ async def test_what_is_loaded_stays_and_is_held_against_the_new_place(moving: En
     assert "while it is loaded" in told["artifact.changed", "a.joblib"]
     assert "while it is loaded" in told["artifact.removed", "b.pkl"]
     assert {path: view.pid for path, view in moving.models.views().items()} == pids
-    await moving.questions.predict("b.pkl", rows=[[0.0, 0.0, 1.0]])
+    await moving.inference.predict("b.pkl", rows=[[0.0, 0.0, 1.0]])
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ import pytest_asyncio
 import sklearn
 
 from console.config import Settings
-from console.engine.rooms import Engine
+from console.engine.local import Engine
 from console.errors import ConsoleError
 from console.records import Prediction, ProbePlan
 from tests.old_models import old_models
@@ -46,7 +46,7 @@ async def test_what_differs_stands_beside_every_answer(old: Engine) -> None:
         f"written with numpy 1, run with {numpy.__version__}: {NOTE}",
     )
     data = str(old.root / "forest.csv")
-    answer = await old.questions.predict("logistic.pkl", data=data, target="y", stop=4, methods=["predict"])
+    answer = await old.inference.predict("logistic.pkl", data=data, target="y", stop=4, methods=["predict"])
     assert answer.outputs["predict"] == OLD["logistic"].answers["predict"][:4]
 
 
@@ -55,13 +55,13 @@ async def test_a_forest_whose_shares_are_counts_gives_no_answer_at_all(old: Engi
     await old.models.load("forest.pkl")
     data = str(old.root / "forest.csv")
     with pytest.raises(ConsoleError, match=r"RandomForestClassifier\.predict_proba answered 4\d\.\d") as told:
-        await old.questions.predict("forest.pkl", data=data, target="y", stop=4, methods=methods)
+        await old.inference.predict("forest.pkl", data=data, target="y", stop=4, methods=methods)
     assert told.value.code == "bad-answer"
     assert (told.value.hint or "").startswith("written with scikit-learn 1.3.2, run with ")
     with pytest.raises(ConsoleError, match="no probability"):
-        await old.questions.evaluate("forest.pkl", data=data, target="y")
-    await old.live.start("forest.pkl", ProbePlan(data, rate=50, target="y"), seconds=0.1)
-    state = await old.live.finished("forest.pkl")
+        await old.inference.evaluate("forest.pkl", data=data, target="y")
+    await old.monitor.start("forest.pkl", ProbePlan(data, rate=50, target="y"), seconds=0.1)
+    state = await old.monitor.finished("forest.pkl")
     assert state.errors
     assert state.calls == 0
     assert "no probability" in state.last_error
@@ -82,7 +82,7 @@ async def test_where_it_fails_the_version_is_named(old: Engine, name: str, words
     async def answer() -> Prediction:
         await old.models.load(name)
         data = str((old.root / name).with_suffix(".csv"))
-        return await old.questions.predict(name, data=data, target="y", stop=4)
+        return await old.inference.predict(name, data=data, target="y", stop=4)
 
     with pytest.raises(ConsoleError) as told:
         await answer()

@@ -6,7 +6,7 @@ import pickle
 from pathlib import Path
 
 from console.config import Settings
-from console.engine.rooms import Engine
+from console.engine.local import Engine
 from console.records import Verdict
 from tests.engine.conftest import until
 

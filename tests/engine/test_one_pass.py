@@ -20,7 +20,7 @@ import pytest
 import pytest_asyncio
 
 from console.config import Settings
-from console.engine.rooms import Engine
+from console.engine.local import Engine
 from console.errors import ConsoleError
 from console.inspection import inspecting
 from console.inspection.inspecting import plan_in

@@ -10,7 +10,7 @@ import pytest
 from console.catalog import prefetcher
 from console.catalog.artifact_rows import ArtifactRows
 from console.catalog.prefetcher import Prefetcher
-from console.engine.rooms import Engine
+from console.engine.local import Engine
 from console.errors import InputError
 from console.inspection.service import Judged
 from console.records import Artifact, FileIdentity, Verdict

@@ -22,7 +22,7 @@ from backends.core import registry
 from backends.core.errors import Damaged
 from backends.core.frozen import Frozen
 from console.config import Settings
-from console.engine.rooms import Engine
+from console.engine.local import Engine
 from console.errors import ConflictError, ConsoleError
 from console.files.snapshot import digest_of
 from console.inspection.service import InspectionService, Judged

@@ -76,10 +76,10 @@ async def test_it_is_shown_judged_and_asked_like_the_open_one(root: Path, settin
         rows = {row.path: row for row in await engine.artifacts.scan()}
         report, other = [await engine.artifacts.report(path, digest=True) for path in ("a.joblib.age", "open.joblib")]
         view = await engine.models.load("a.joblib.age")
-        answer = await engine.questions.predict("a.joblib.age", rows=ROWS)
+        answer = await engine.inference.predict("a.joblib.age", rows=ROWS)
         await engine.models.load("open.joblib")
-        expected = await engine.questions.predict("open.joblib", rows=ROWS)
-        score = await engine.questions.evaluate("a.joblib.age", data=str(root / "train.csv"), target="y")
+        expected = await engine.inference.predict("open.joblib", rows=ROWS)
+        score = await engine.inference.evaluate("a.joblib.age", data=str(root / "train.csv"), target="y")
     finally:
         await engine.close()
     row = rows["a.joblib.age"]
@@ -216,7 +216,7 @@ async def test_a_new_content_is_noticed_and_reloaded(root: Path, settings: Setti
             return view is not None and view.digest not in (None, before.digest)
 
         await until(engine, reloaded)
-        answer = await engine.questions.predict("a.joblib.age", rows=[[0.0, 5.0, 0.0]])
+        answer = await engine.inference.predict("a.joblib.age", rows=[[0.0, 5.0, 0.0]])
         told = await engine.artifacts.explain("a.joblib.age")
     finally:
         await engine.close()
@@ -317,7 +317,7 @@ async def test_no_cache_keeps_a_word_of_what_was_read(
     try:
         await until(engine, lambda: (row := engine.artifacts.row("a.joblib.age")) is not None and row.verdict)
         await engine.models.load("a.joblib.age")
-        await engine.questions.predict("a.joblib.age", rows=ROWS)
+        await engine.inference.predict("a.joblib.age", rows=ROWS)
     finally:
         await engine.close()
     assert SeenContents(root).get("a.joblib.age") is None

@@ -1,16 +1,14 @@
-"""A client's measurements are those of the recorder, whenever it asks."""
+"""A client's measurements: what it fetched in pieces is what it would have fetched at once."""
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from console.engine.codec import decode, encode
-from console.engine.series import WIDTHS, Measurements, Series
-from console.monitor import series as monitor
+from console.engine.series import Series
 from console.monitor.series import Recorder
-from console.records import METRICS, Memory, SeriesChunk
+from console.records import METRICS, WIDTHS, Memory
+from tests.fetched import fetched
 
 STEPS = st.lists(
     st.tuples(st.sampled_from(("call", "error", "read", "mark", "gone", "ask", "ask")), st.integers(0, 40)),
@@ -19,13 +17,9 @@ STEPS = st.lists(
 )
 
 
-def test_the_widths_are_those_of_the_recorder() -> None:
-    assert WIDTHS == monitor.WIDTHS
-
-
 @given(steps=STEPS)
 @settings(max_examples=25, database=None)
-def test_a_series_is_the_recorder_as_it_was_when_asked(steps: list[tuple[str, int]]) -> None:
+def test_a_series_fetched_in_pieces_is_the_one_fetched_at_once(steps: list[tuple[str, int]]) -> None:
     now = [1000.0]
     recorder, series = Recorder(lambda: now[0]), Series()
     for what, wait in steps:
@@ -41,10 +35,8 @@ def test_a_series_is_the_recorder_as_it_was_when_asked(steps: list[tuple[str, in
         elif what == "gone":
             recorder.gone()
         else:
-            ask(recorder, series)
-            assert seen(series) == seen(recorder)
-    ask(recorder, series)
-    assert seen(series) == seen(recorder)
+            assert seen(fetched(recorder, series)) == seen(fetched(recorder))
+    assert seen(fetched(recorder, series)) == seen(fetched(recorder))
 
 
 def test_of_a_long_run_as_much_is_kept_as_the_recorder_keeps() -> None:
@@ -53,9 +45,9 @@ def test_of_a_long_run_as_much_is_kept_as_the_recorder_keeps() -> None:
     for _ in range(400):
         now[0] += 1.0
         recorder.call(1, 1.0, 1.5)
-        ask(recorder, series)
-    assert len(series.kept(0.1)[1]["calls"]) == len(recorder.kept(0.1)[1]["calls"]) == 1200
-    assert series.narrowest(0.1, 1000.5) == recorder.narrowest(0.1, 1000.5) == 0.5
+        fetched(recorder, series)
+    assert len(series.kept(0.1)[1]["calls"]) == 1200
+    assert series.narrowest(0.1, 1000.5) == 0.5
 
 
 def test_a_series_of_another_recorder_is_not_gone_on_with() -> None:
@@ -64,17 +56,7 @@ def test_a_series_of_another_recorder_is_not_gone_on_with() -> None:
     assert not series.take(second.chunk(series.wanted(())))
 
 
-def test_a_width_that_is_not_kept_is_an_error() -> None:
-    with pytest.raises(KeyError):
-        Recorder().chunk(Series().wanted((0.3,)))
-
-
-def ask(recorder: Recorder, series: Series, widths: tuple[float, ...] = WIDTHS) -> None:
-    chunk = decode(encode(recorder.chunk(series.wanted(widths))), SeriesChunk)
-    assert series.take(chunk)
-
-
-def seen(what: Measurements) -> list[object]:
+def seen(what: Series) -> list[object]:
     """Everything a chart reads, to the precision of float32."""
     bins = [
         what.bins(name, 60, width, end) for name in METRICS for width in WIDTHS for end in (None, what.index(width) + 2)

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from console.config import config_dir
-from console.engine.rooms import Engine
+from console.engine.local import Engine
 from console.errors import AccessDeniedError
 from console.records import Event
 from console.trust.signing import generate
@@ -63,7 +63,7 @@ async def test_a_promoted_content_waits_for_its_signature_and_the_old_one_answer
     view = engine.models.view("a.joblib")
     assert view is not None
     assert view.digest == before.digest
-    assert (await engine.questions.predict("a.joblib", rows=[[5.0, 0.0, 0.0]])).rows == 1
+    assert (await engine.inference.predict("a.joblib", rows=[[5.0, 0.0, 0.0]])).rows == 1
     with pytest.raises(AccessDeniedError, match="demands a signature"):
         await engine.models.reload("a.joblib")
     await engine.signing.sign("a.joblib", key)

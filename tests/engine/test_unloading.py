@@ -14,7 +14,7 @@ import psutil
 import pytest
 from sklearn.tree import DecisionTreeClassifier
 
-from console.engine.rooms import Engine
+from console.engine.local import Engine
 from console.errors import ConsoleError
 from console.records import ProbePlan
 from tests.worker.payloads import until
@@ -48,8 +48,8 @@ async def test_a_probed_worker_that_never_answers_is_gone_at_once(
     await engine.models.load(PATH)
     await engine.models.set_copies(PATH, copies)
     pids = engine.models.views()[PATH].pids
-    await engine.live.start(PATH, ProbePlan(str(store / "rows.npy"), rate=100.0))
-    asked = [asyncio.ensure_future(engine.questions.predict(PATH, rows=[[1.0]])) for _ in range(3)]
+    await engine.monitor.start(PATH, ProbePlan(str(store / "rows.npy"), rate=100.0))
+    asked = [asyncio.ensure_future(engine.inference.predict(PATH, rows=[[1.0]])) for _ in range(3)]
     await until(lambda: engine._fleet.slot(PATH).asking == 4)
     if stopped:
         for pid in pids:
@@ -87,7 +87,7 @@ async def test_a_worker_that_hangs_while_it_loads_is_gone_at_once(engine: Engine
 async def test_the_old_worker_that_finishes_after_a_reload_goes_with_the_new_one(engine: Engine, store: Path) -> None:
     stuck(store)
     old = (await engine.models.load(PATH)).pid
-    asked = asyncio.ensure_future(engine.questions.predict(PATH, rows=[[1.0]]))
+    asked = asyncio.ensure_future(engine.inference.predict(PATH, rows=[[1.0]]))
     await until(lambda: engine._fleet.slot(PATH).asking == 1)
     new = (await engine.models.reload(PATH)).pid
     assert old is not None
@@ -105,7 +105,7 @@ async def test_the_old_worker_that_finishes_after_a_reload_goes_with_the_new_one
 async def test_closing_the_console_waits_for_no_answer(engine: Engine, store: Path) -> None:
     stuck(store)
     await engine.models.load(PATH)
-    asked = asyncio.ensure_future(engine.questions.predict(PATH, rows=[[1.0]]))
+    asked = asyncio.ensure_future(engine.inference.predict(PATH, rows=[[1.0]]))
     await until(lambda: engine._fleet.slot(PATH).asking == 1)
     began = time.perf_counter()
     await engine._fleet.close()

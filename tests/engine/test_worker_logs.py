@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 
-from console.engine.rooms import Engine
+from console.engine.local import Engine
 from console.records import LogLine, LogPart, WorkerState
 from console.serving.worker_logs import CAP, LINES, LOGS, PIECES, WorkerLog, WorkerLogs
 from console.worker.log_text import LINE_CAP
@@ -239,7 +239,7 @@ async def test_what_a_model_prints_is_kept_over_death_reload_and_unload(talker: 
     (first,) = pids()
     await comes(f"worker {first} started")
     before = len([line for line in told() if "Parallel" in line])
-    await engine.questions.predict(talker)
+    await engine.inference.predict(talker)
     async with asyncio.timeout(30):
         while len([line for line in told() if "Parallel" in line]) <= before:  # noqa: ASYNC110
             await asyncio.sleep(0.01)

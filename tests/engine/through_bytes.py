@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator
+from functools import cache
 from typing import Any, cast
 
 from console.engine.api import EngineApi
@@ -23,7 +24,7 @@ class _Room:
 
     def __init__(self, target: Any, room: str) -> None:
         self._target = target
-        self._methods = {method.name: method for method in methods() if method.room == room}
+        self._methods = {method.name: method for method in _all_methods() if method.room == room}
         self._rooms = () if room else tuple(rooms())
 
     def __getattr__(self, name: str) -> Any:
@@ -32,6 +33,11 @@ class _Room:
         method = self._methods[name]
         function = getattr(self._target, name)
         return _stream(function, method) if method.streams else _call(function, method)
+
+
+@cache
+def _all_methods() -> tuple[Method, ...]:
+    return tuple(methods())
 
 
 def _call(function: Any, method: Method) -> Any:

@@ -10,6 +10,7 @@ from console.monitor.probe import Prober
 from console.monitor.series import Recorder
 from console.records import Memory, Prediction, ProbePlan, ProbeState
 from console.records.words import growth_words
+from tests.fetched import fetched
 
 
 class Stage:
@@ -136,7 +137,9 @@ def test_errors_are_counted_and_it_goes_on() -> None:
     stage.fails = lambda number: number % 4 == 0
     state = run(stage.prober(rate=10.0), 2.0)
     assert (state.calls, state.errors) == (15, 5)
-    assert stage.recorder.errors == 5
+    stage.now += 1.0
+    failed = fetched(stage.recorder).bins("errors", 60, 0.1)
+    assert sum(value or 0.0 for value in failed) * 0.1 == pytest.approx(5)
 
 
 def test_no_request_goes_to_a_dead_worker_and_the_probe_takes_up_again() -> None:
@@ -219,7 +222,7 @@ def test_the_score_is_a_running_mean_over_rows() -> None:
     assert state.calls == 4
     assert state.score is not None
     assert state.score["accuracy"] == pytest.approx(0.5)
-    assert stage.recorder.latest("score") == pytest.approx(0.5)
+    assert fetched(stage.recorder).latest("score") == pytest.approx(0.5)
 
 
 def test_the_state_has_warnings_once_the_last_error_and_the_growth_of_one_process() -> None:

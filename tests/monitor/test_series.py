@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from console.monitor.series import WIDTHS, Recorder
-from console.records import METRICS, Memory
+from console.monitor.series import Recorder
+from console.records import METRICS, WIDTHS, Memory
+from tests.fetched import fetched
 
 
 class Clock:
@@ -34,12 +35,12 @@ def test_bins_are_aligned_to_the_clock_and_hold_rates_and_quantiles(recorder: Re
     for _ in range(10):
         recorder.call(rows=4, worker_ms=2.0, round_trip_ms=3.0)
         clock.now += 0.1
-    assert recorder.bins("calls", 1, 1.0) == [10.0]
-    assert recorder.bins("rows", 1, 1.0) == [40.0]
-    assert recorder.bins("worker.p50", 1, 1.0) == [pytest.approx(2.0, rel=0.01)]
-    assert recorder.bins("round_trip.p99", 1, 1.0) == [pytest.approx(3.0, rel=0.01)]
-    assert recorder.bins("calls", 2, 0.5) == [10.0, 10.0]
-    assert (recorder.calls, recorder.rows, recorder.errors) == (10, 40, 0)
+    assert fetched(recorder).bins("calls", 1, 1.0) == [10.0]
+    assert fetched(recorder).bins("rows", 1, 1.0) == [40.0]
+    assert fetched(recorder).bins("worker.p50", 1, 1.0) == [pytest.approx(2.0, rel=0.01)]
+    assert fetched(recorder).bins("round_trip.p99", 1, 1.0) == [pytest.approx(3.0, rel=0.01)]
+    assert fetched(recorder).bins("calls", 2, 0.5) == [10.0, 10.0]
+    assert recorder.calls == 10
 
 
 def test_gaps_are_gaps(recorder: Recorder, clock: Clock) -> None:
@@ -47,65 +48,65 @@ def test_gaps_are_gaps(recorder: Recorder, clock: Clock) -> None:
     clock.now += 3.0
     recorder.call(1, 1.0, 1.0)
     clock.now += 1.0
-    values = recorder.bins("worker.p50", 5, 1.0)
+    values = fetched(recorder).bins("worker.p50", 5, 1.0)
     assert [value is None for value in values] == [True, False, True, True, False]
-    assert recorder.bins("calls", 5, 1.0)[2] is None
+    assert fetched(recorder).bins("calls", 5, 1.0)[2] is None
 
 
 def test_a_loaded_worker_without_calls_has_a_throughput_of_zero(recorder: Recorder, clock: Clock) -> None:
     recorder.reading(Memory(rss=100))
     clock.now += 1.0
-    assert recorder.bins("calls", 1, 1.0) == [0.0]
-    assert recorder.bins("worker.p50", 1, 1.0) == [None]
+    assert fetched(recorder).bins("calls", 1, 1.0) == [0.0]
+    assert fetched(recorder).bins("worker.p50", 1, 1.0) == [None]
 
 
 def test_a_reading_holds_for_a_second_and_not_longer(recorder: Recorder, clock: Clock) -> None:
     recorder.reading(Memory(rss=50, pss=20), cpu=10.0)
     clock.now += 3.0
-    values = recorder.bins("rss", 30, 0.1)
+    values = fetched(recorder).bins("rss", 30, 0.1)
     assert values == [50.0] * 10 + [None] * 20
-    assert recorder.bins("cpu", 30, 0.1)[:10] == [10.0] * 10
+    assert fetched(recorder).bins("cpu", 30, 0.1)[:10] == [10.0] * 10
 
 
 def test_a_reading_ends_with_its_worker(recorder: Recorder, clock: Clock) -> None:
     recorder.reading(Memory(rss=50))
     clock.now += 0.3
     recorder.gone()
-    assert recorder.latest("rss") is None
+    assert fetched(recorder).latest("rss") is None
     clock.now += 0.7
-    assert recorder.bins("rss", 10, 0.1) == [50.0] * 4 + [None] * 6
+    assert fetched(recorder).bins("rss", 10, 0.1) == [50.0] * 4 + [None] * 6
 
 
 def test_the_bin_in_progress_can_be_asked_for(recorder: Recorder, clock: Clock) -> None:
     recorder.call(1, 8.0, 9.0)
-    current = recorder.index(0.5)
-    assert recorder.bins("worker.p50", 3, 0.5, end=current + 2) == [None, pytest.approx(8.0, rel=0.01), None]
+    current = fetched(recorder).index(0.5)
+    assert fetched(recorder).bins("worker.p50", 3, 0.5, end=current + 2) == [None, pytest.approx(8.0, rel=0.01), None]
     clock.now += 0.25
     recorder.call(1, 8.0, 9.0)
-    assert recorder.bins("calls", 1, 0.5, end=current + 1) == [pytest.approx(2 / 0.25)]
+    assert fetched(recorder).bins("calls", 1, 0.5, end=current + 1) == [pytest.approx(2 / 0.25)]
 
 
 def test_errors_are_counted_apart_from_calls(recorder: Recorder, clock: Clock) -> None:
     recorder.error()
     clock.now += 1.0
-    assert recorder.bins("errors", 1, 1.0) == [1.0]
-    assert recorder.bins("calls", 1, 1.0) == [0.0]
+    assert fetched(recorder).bins("errors", 1, 1.0) == [1.0]
+    assert fetched(recorder).bins("calls", 1, 1.0) == [0.0]
 
 
 def test_markers_are_found_by_time(recorder: Recorder, clock: Clock) -> None:
     recorder.mark("reload")
     clock.now += 5
     recorder.mark("error")
-    assert [marker.word for marker in recorder.markers(1000.0, 1005.0)] == ["reload"]
-    assert [marker.word for marker in recorder.markers(1000.0, 1005.1)] == ["reload", "error"]
+    assert [marker.word for marker in fetched(recorder).markers(1000.0, 1005.0)] == ["reload"]
+    assert [marker.word for marker in fetched(recorder).markers(1000.0, 1005.1)] == ["reload", "error"]
 
 
 def test_latest_looks_back_for_a_slow_model(recorder: Recorder, clock: Clock) -> None:
-    assert recorder.latest("worker.p50") is None
+    assert fetched(recorder).latest("worker.p50") is None
     recorder.call(1, 3000.0, 3000.0)
     clock.now += 3.0
-    assert recorder.latest("worker.p50") == pytest.approx(3000.0, rel=0.01)
-    measured = recorder.recent()
+    assert fetched(recorder).latest("worker.p50") == pytest.approx(3000.0, rel=0.01)
+    measured = fetched(recorder).recent()
     assert measured is not None
     assert measured.p99 == pytest.approx(3000.0, rel=0.01)
 
@@ -114,7 +115,7 @@ def test_what_is_too_old_is_forgotten_and_memory_stays_bounded(recorder: Recorde
     for _ in range(1300):
         recorder.call(1, 1.0, 1.0)
         clock.now += 0.1
-    values = recorder.bins("calls", 1300, 0.1)
+    values = fetched(recorder).bins("calls", 1300, 0.1)
     assert values[:90] == [None] * 90
     assert None not in values[-1190:]
     assert all(
@@ -122,9 +123,9 @@ def test_what_is_too_old_is_forgotten_and_memory_stays_bounded(recorder: Recorde
     )
 
 
-def test_an_unknown_metric_or_width_is_refused(recorder: Recorder) -> None:
+def test_an_unknown_width_is_refused(recorder: Recorder) -> None:
     with pytest.raises(KeyError):
-        recorder.bins("calls", 1, 0.7)
+        fetched(recorder, widths=(0.7,))
 
 
 steps = st.lists(
@@ -149,8 +150,8 @@ def test_a_finished_bin_never_changes(path: list[tuple[float, str]], width: floa
         elif what == "gone":
             recorder.gone()
         else:
-            end = recorder.index(width)
-            for index, value in enumerate(recorder.bins(metric, 40, width), end - 40):
+            series = fetched(recorder)
+            for index, value in enumerate(series.bins(metric, 40, width), series.index(width) - 40):
                 assert seen.setdefault(index, value) == value
 
 
@@ -169,5 +170,6 @@ def test_every_width_counts_every_call(path: list[tuple[float, bool]], width: fl
         calls, errors = calls + good, errors + (not good)
     clock.now += 61.0
     bins = math.ceil(150 / width)
-    assert sum(value or 0 for value in recorder.bins("calls", bins, width)) * width == pytest.approx(calls, rel=1e-4)
-    assert sum(value or 0 for value in recorder.bins("errors", bins, width)) * width == pytest.approx(errors, rel=1e-4)
+    series = fetched(recorder)
+    assert sum(value or 0 for value in series.bins("calls", bins, width)) * width == pytest.approx(calls, rel=1e-4)
+    assert sum(value or 0 for value in series.bins("errors", bins, width)) * width == pytest.approx(errors, rel=1e-4)

@@ -21,7 +21,6 @@ from console.errors import ConflictError, InputError
 from console.files import directories, roots
 from console.files.directories import digest_of_directory, open_directory
 from console.records import Artifact
-from console.versions.directory_swap import swap_directory
 from tests.safetensors_files import INDEX, packed, shard, write_shards
 from tests.store.test_watcher import Seen
 
@@ -255,42 +254,3 @@ def test_a_command_takes_a_directory_for_what_it_is(store: Path, llm: Path) -> N
     assert roots.place_of(llm) == roots.Place(llm, "")
     (llm / ".model-console").mkdir()
     assert roots.place_of(llm, as_artifact=True) == roots.Place(llm, "")
-
-
-def test_it_is_exchanged_in_one_step_and_back(store: Path, llm: Path) -> None:
-    old = digest(store)
-    write_shards(store / ".new", {"z": ("F32", [7])})
-    swap_directory(store, "llm", ".new", old)
-    new = digest(store)
-    assert new != old
-    assert [path.name for path in store.glob("llm/*.safetensors")] == [shard(1, 1)]
-    swap_directory(store, "llm", ".new", new)
-    assert digest(store) == old
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda llm: (llm / shard(2, 2)).write_bytes(packed({"b": ("F32", [3])})),
-        lambda llm: (llm / INDEX).unlink(),
-    ],
-)
-def test_what_somebody_else_changed_meanwhile_stays_in_place(
-    change: Callable[[Path], None], store: Path, llm: Path
-) -> None:
-    old = digest(store)
-    change(llm)
-    theirs = sorted(llm.iterdir())
-    write_shards(store / ".new", {"z": ("F32", [7])})
-    with pytest.raises(ConflictError, match="llm was changed by somebody else"):
-        swap_directory(store, "llm", ".new", old)
-    assert sorted(llm.iterdir()) == theirs
-    assert (store / ".new" / shard(1, 1)).exists()
-
-
-def test_what_is_no_artifact_is_not_put_in_place(store: Path, llm: Path) -> None:
-    (store / ".new").mkdir()
-    before = digest(store)
-    with pytest.raises(InputError, match="is a directory, and no artifact"):
-        swap_directory(store, "llm", ".new", before)
-    assert digest(store) == before

@@ -21,7 +21,6 @@ ROW = Artifact(
     digest="sha256:00",
     model_class="odd\udcff.Class",
     steps=("a", "b"),
-    n_models=2,
     verdict=Verdict.REVIEW,
     why="names x",
     accepted=True,

@@ -22,9 +22,9 @@ from console.trust.content_diff import Seen, difference, from_json, seen_of, to_
 from console.trust.explain import explain
 from console.trust.policy import Policy
 from console.trust.policy_file import Pin
-from console.trust.verdict import judge, judge_error
+from console.trust.verdict import judge
 from tests.hostile import SAMPLES, Sample
-from tests.inspecting import inspect_bytes
+from tests.inspecting import inspect_bytes, judge_error
 
 DIGEST = "sha256:" + "ab" * 32
 

@@ -29,7 +29,6 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
 from backends.core import registry
-from backends.core.errors import ArtifactError, Damaged, Unsupported
 from backends.core.findings import FINDING_CODES, finding
 from backends.core.inspection import GlobalRef, Inspection
 from backends.core.source import Source
@@ -40,13 +39,12 @@ from console.trust.verdict import (
     FINDING_VERDICTS,
     SEVERITY,
     judge,
-    judge_error,
     refit_hazards,
     verdict_of_finding,
 )
 from tests.estimators import fit_all_estimators
 from tests.hostile import SAMPLES, Sample
-from tests.inspecting import inspect_bytes
+from tests.inspecting import inspect_bytes, judged
 
 DIGEST = "sha256:" + "ef" * 32
 X = np.random.RandomState(0).rand(30, 3)
@@ -243,13 +241,6 @@ def test_reasons_are_capped() -> None:
     assert "4900 more" in found.reasons[-1].detail
 
 
-def test_a_file_that_is_no_model() -> None:
-    assert judge_error(Unsupported("no backend reads it")).verdict is Verdict.UNSUPPORTED
-    damaged = judge_error(Damaged("it ends in the middle", offset=12))
-    assert damaged.verdict is Verdict.DAMAGED
-    assert damaged.reasons[0].offset == 12
-
-
 def test_truncation_of_a_harmless_file_is_damage_and_of_a_payload_still_blocked() -> None:
     assert verdict(pickle.dumps(LogisticRegression().fit(X, Y))[:-40]).verdict in SEVERITY[:3]
     assert verdict(pickle.dumps([Payload(os.system, "x"), "tail" * 100], 4)[:-200]).verdict is Verdict.BLOCKED
@@ -281,10 +272,7 @@ def test_refit_hazards() -> None:
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.title)
 def test_nothing_of_the_hostile_catalogue_is_safe_or_runs(sample: Sample, tmp_path: Path) -> None:
     marker = tmp_path / "marker"
-    try:
-        found = verdict(sample.build(str(marker)), f"model{sample.suffix}")
-    except ArtifactError as error:
-        found = judge_error(error)
+    found = judged(sample.build(str(marker)), f"model{sample.suffix}")
     assert found.verdict is not Verdict.SAFE
     assert found.reasons[0].detail
     if "os.system" in sample.names:

@@ -15,8 +15,7 @@ from textual.widget import Widget
 
 from console.config import Settings
 from console.engine.api import EngineApi
-from console.engine.local import LocalEngine
-from console.engine.rooms import Engine
+from console.engine.local import Engine
 from console.ui.app import ConsoleApp
 from console.ui.screens.home import HomeScreen
 from tests.ui.fed_engine import FedEngine
@@ -103,11 +102,15 @@ async def console_on(
     settings: Settings | None = None,
     *,
     toasts: bool = False,
+    seen: Callable[[EngineApi], EngineApi] = lambda engine: engine,
 ) -> AsyncIterator[Driver]:
-    """The console on an engine (or feeder), with the first screen there; toasts are shown where they are wanted."""
+    """The console on an engine (or feeder), with the first screen there; toasts are shown where they are wanted.
+
+    `seen` makes what the screens get of the engine.
+    """
 
     async def opener(_on_failure: Callable[[Exception], None]) -> EngineApi:
-        return FedEngine(engine) if isinstance(engine, Feeder) else LocalEngine(engine)
+        return seen(FedEngine(engine) if isinstance(engine, Feeder) else engine)
 
     app = ConsoleApp(engine.root, opener, settings)
     async with app.run_test(size=size, notifications=toasts) as pilot:

@@ -43,7 +43,7 @@ class FedEngine:
         self.doctor = FedDoctor(feeder)
 
     async def status(self) -> StoreStatus:
-        return self._feeder.status()
+        return self._feeder.known_status()
 
     async def events(self, after: int = 0) -> MissedEvents:
         return self._feeder.bus.missed(after)

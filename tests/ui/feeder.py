@@ -76,7 +76,7 @@ class Feeder:
 
     # what changes, as an engine tells it
 
-    def status(self) -> StoreStatus:
+    def known_status(self) -> StoreStatus:
         refusals = {action: why for action in NEEDS if (why := self.permission.refusal(action)) is not None}
         why_read_only = self.why_read_only or ("it was asked for" if self.read_only else "")
         return StoreStatus(

@@ -5,8 +5,8 @@ from itertools import groupby
 import pytest
 from textual.app import App, ComposeResult
 
-from console.monitor.series import WIDTHS, Recorder
-from console.records import Memory
+from console.monitor.series import Recorder
+from console.records import WIDTHS, Memory
 from console.ui import text
 from console.ui.themes import DARK, DEFAULT_VARIABLES
 from console.ui.widgets.axis import Scale, Unit, highest_shown
@@ -14,6 +14,7 @@ from console.ui.widgets.chart import Chart
 from console.ui.widgets.charts_panel import CPU, LATENCY, MEMORY, SPECS, THROUGHPUT, ChartsPanel
 from console.ui.widgets.plot import Cell, Ink
 from console.ui.widgets.window import DOT_WIDTHS, Window, duration, zoomed
+from tests.fetched import fetched
 from tests.ui.measured import Clock, feed, story
 
 
@@ -22,7 +23,7 @@ def shown(
 ) -> Window:
     window = Window(spec, plain=plain)  # type: ignore[arg-type]
     window.resize(rows, columns)
-    window.advance(recorder)
+    window.advance(fetched(recorder))
     return window
 
 
@@ -76,7 +77,7 @@ def test_finished_columns_never_change_while_time_goes_on(clock: Clock) -> None:
     before = {number: list(window.column(number)) for number in range(window.end or 0)[-20:]}
     for _ in range(25):
         feed(recorder, clock, 0.4)
-        window.advance(recorder)
+        window.advance(fetched(recorder))
         for number, cells in before.items():
             assert window.column(number) == cells
 
@@ -87,12 +88,12 @@ def test_only_a_closed_column_or_another_scale_asks_for_a_new_picture(clock: Clo
     window = shown(recorder)
     assert [step(window, recorder, clock) for _ in range(10)].count(True) == 1
     recorder.call(1, 500.0, 500.0)
-    assert window.advance(recorder)
+    assert window.advance(fetched(recorder))
 
 
 def step(window: Window, recorder: Recorder, clock: Clock) -> bool:
     feed(recorder, clock, 0.1)
-    return window.advance(recorder)
+    return window.advance(fetched(recorder))
 
 
 def test_the_column_in_progress_follows_each_value(clock: Clock) -> None:
@@ -101,7 +102,7 @@ def test_the_column_in_progress_follows_each_value(clock: Clock) -> None:
     window = shown(recorder, MEMORY)
     before = list(window.live)
     recorder.reading(Memory(230 << 20, 180 << 20), 1.0)
-    window.advance(recorder)
+    window.advance(fetched(recorder))
     assert window.live != before
 
 
@@ -134,7 +135,7 @@ def test_zoom_goes_from_seconds_to_hours_and_stops_at_the_ends(clock: Clock) -> 
     spans = []
     for width in DOT_WIDTHS:
         window.zoom(width)
-        window.advance(recorder)
+        window.advance(fetched(recorder))
         spans.append(window.span)
         assert [len(row) for row in window.body()] == [60] * 8
     assert spans[0] <= 30
@@ -169,10 +170,10 @@ def test_the_axis_does_not_jump_with_each_value(clock: Clock) -> None:
     window = shown(recorder, columns=10)
     top = window.scale.top
     feed(recorder, clock, 12, ms=7.0)
-    window.advance(recorder)
+    window.advance(fetched(recorder))
     assert window.scale.top == top
     feed(recorder, clock, 12, ms=1.0)
-    window.advance(recorder)
+    window.advance(fetched(recorder))
     assert window.scale.top < top / 2
 
 
@@ -199,10 +200,12 @@ class Charts(App[None]):
     def __init__(self, recorder: Recorder | None) -> None:
         super().__init__()
         self.recorder = recorder
+        self.series = None if recorder is None else fetched(recorder)
         self.panel = ChartsPanel(self.measure)
 
     async def measure(self, dot_seconds: float) -> None:
-        """The recorder has everything."""
+        if self.recorder is not None:
+            fetched(self.recorder, self.series)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return DEFAULT_VARIABLES
@@ -213,7 +216,7 @@ class Charts(App[None]):
     def on_mount(self) -> None:
         self.register_theme(DARK)
         self.theme = DARK.name
-        self.panel.show(self.recorder, "l loads the model, p drives it")
+        self.panel.show(self.series, "l loads the model, p drives it")
 
 
 def picture(app: App[None]) -> str:
@@ -269,6 +272,7 @@ async def test_a_frame_repaints_only_cells_that_changed(clock: Clock) -> None:
         for widget in (chart._body, chart._live, chart._readout):
             widget.refresh = lambda *regions, **_: repainted.append(regions)  # type: ignore[method-assign,assignment]
         feed(recorder, clock, 0.1)
+        await app.measure(0.1)
         chart.tick(readout=True)
         assert repainted == []
 
@@ -321,11 +325,11 @@ def test_the_axis_stops_with_the_worker_and_goes_on_with_the_next(clock: Clock) 
     end, picture = window.end, words(window.body())
     assert any("╎" in row for row in picture)
     clock.now += 60
-    assert not window.advance(recorder)
+    assert not window.advance(fetched(recorder))
     assert window.end == end
     assert words(shown(recorder).body()) == picture
     recorder.begun()
-    assert window.advance(recorder)
+    assert window.advance(fetched(recorder))
     assert window.end is not None
     assert end is not None
     assert window.end >= end + 59

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from console.engine.rooms import Engine
+from console.engine.local import Engine
 from console.records import DataSource
 from console.ui.dialogs.data_file import DataFileScreen
 from console.ui.dialogs.target import TargetScreen
@@ -89,12 +89,12 @@ async def test_p_asks_for_file_and_target_and_drives_the_model(engine: Engine) -
 
 @pytest.mark.slow
 async def test_other_data_is_driven_with_at_once(engine: Engine) -> None:
-    await engine.model_data.choose(MODEL, str(engine.root / "churn/data/churn-train.csv"), "churned")
+    await engine.data.choose(MODEL, str(engine.root / "churn/data/churn-train.csv"), "churned")
     async with console_on(engine, size=(160, 48)) as console:
         await on_model(console)
         await console.press("p")
         await console.until(lambda: (probe := engine.known_probe(MODEL)) is not None and probe.running)
-        await engine.live.set(MODEL, rate=5.0)
+        await engine.monitor.set(MODEL, rate=5.0)
         await console.press("f")
         await chosen_file(console)
         await console.on(TargetScreen)
@@ -132,7 +132,7 @@ async def test_esc_goes_back_step_by_step_and_starts_nothing(engine: Engine) -> 
         await console.on(HomeScreen)
         await console.until(lambda: MODEL not in console.app.operations.pending)
         assert engine.models.view(MODEL) is None
-        assert (await engine.model_data.of(MODEL)).source is DataSource.NONE
+        assert (await engine.data.of(MODEL)).source is DataSource.NONE
 
 
 @pytest.mark.slow
@@ -153,7 +153,7 @@ async def test_try_it_offers_the_dialog_and_the_recipe_is_written(engine: Engine
         recipe = (engine.root / "churn" / "lr.recipe.toml").read_text()
         assert recipe == '[data]\nholdout = "data/churn-holdout.csv"\ntarget = "churned"\n'
         assert engine.book.entries()[-1].action == "recipe"
-        assert (await engine.model_data.of(MODEL)).source is DataSource.RECIPE
+        assert (await engine.data.of(MODEL)).source is DataSource.RECIPE
         await console.press("f")
         assert isinstance(console.app.screen, ModelScreen)
 
@@ -161,7 +161,7 @@ async def test_try_it_offers_the_dialog_and_the_recipe_is_written(engine: Engine
 @pytest.mark.slow
 async def test_the_next_session_knows_and_asks_again_for_what_is_gone(engine: Engine, opening: Opening) -> None:
     data = engine.root / HOLDOUT
-    await engine.model_data.choose(MODEL, str(data), "churned")
+    await engine.data.choose(MODEL, str(data), "churned")
     later = await opening(engine.root)
     try:
         assert later.recipes.of(MODEL).data.train == str(data)

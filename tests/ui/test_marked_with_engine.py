@@ -61,7 +61,7 @@ async def test_data_that_was_chosen_counts_for_what_is_marked(store: Path, demo_
     shutil.copytree(demo_store / "wine/data", store / "wine/data")
     engine = await opening(store)
     try:
-        await engine.model_data.choose(RF, str(store / "wine/data/wine-holdout.csv"), "cultivar")
+        await engine.data.choose(RF, str(store / "wine/data/wine-holdout.csv"), "cultivar")
         async with console_on(engine) as console:
             await judged(console, LR, RF)
             await mark(console, LR, RF)

@@ -11,13 +11,14 @@ import pytest
 
 from console.monitor.series import Recorder
 from console.ui.measured_csv import COLUMNS, Kept
+from tests.fetched import fetched
 from tests.ui.measured import Clock, feed, story
 
 Table = list[dict[str, str]]
 
 
 def table(recorder: Recorder, seconds: float) -> Table:
-    kept = Kept.of(recorder, seconds)
+    kept = Kept.of(fetched(recorder), seconds)
     rows = list(csv.DictReader(io.StringIO(kept.csv())))
     assert len(rows) == len(kept.steps)
     return rows
@@ -32,7 +33,8 @@ def test_each_step_has_a_row_and_all_counts_are_there() -> None:
     times = [float(row["epoch_s"]) for row in rows]
     assert {round(later - earlier, 2) for earlier, later in pairwise(times)} == {0.5}
     for name in ("calls", "rows", "errors"):
-        assert sum(int(row[name]) for row in rows if row[name]) == getattr(recorder, name)
+        counted = sum(value or 0 for value in fetched(recorder).bins(name, 1000, 0.1)) * 0.1
+        assert sum(int(row[name]) for row in rows if row[name]) == round(counted)
     assert datetime.fromisoformat(rows[0]["time_utc"]).timestamp() == pytest.approx(times[0], abs=0.002)
 
 
@@ -79,15 +81,15 @@ def test_a_mark_after_the_last_measurement_has_a_row() -> None:
 def test_nothing_measured_is_no_step() -> None:
     clock = Clock()
     recorder = Recorder(clock)
-    assert not Kept.of(recorder, 0.5).steps
+    assert not Kept.of(fetched(recorder), 0.5).steps
     feed(recorder, clock, 3.0)
-    assert not Kept.of(recorder, 60.0).steps
+    assert not Kept.of(fetched(recorder), 60.0).steps
 
 
 def test_a_stretch_that_narrow_steps_have_lost_is_told_in_wider_ones() -> None:
     clock = Clock()
     recorder = Recorder(clock)
     feed(recorder, clock, 200.0, rate=5.0)
-    assert recorder.narrowest(0.2, clock.now - 100.0) == 0.2
-    assert recorder.narrowest(0.2, clock.now - 190.0) == 0.5
-    assert recorder.narrowest(0.2, None) == 0.2
+    assert fetched(recorder).narrowest(0.2, clock.now - 100.0) == 0.2
+    assert fetched(recorder).narrowest(0.2, clock.now - 190.0) == 0.5
+    assert fetched(recorder).narrowest(0.2, None) == 0.2

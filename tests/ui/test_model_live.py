@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from console.ui.screens.model import ModelScreen
+from tests.engine.through_bytes import through_bytes
 from tests.ui.driving import Driver, console_on
 from tests.warm import Opening
 
@@ -25,14 +26,14 @@ async def shown(driver: Driver, path: str) -> ModelScreen:
 
 async def test_a_model_is_driven_watched_and_tried(demo_copy: Path, opening: Opening) -> None:
     engine = await opening(demo_copy)
-    async with console_on(engine, (120, 36)) as driver:
+    async with console_on(engine, (120, 36), seen=through_bytes) as driver:
         screen = await shown(driver, DIGITS)
         await driver.press("p")
         await driver.until(lambda: screen.tab == "live" and "accuracy" in driver.picture(), "a driven model")
         await driver.until(lambda: "ms" in driver.picture() and "MB" in driver.picture(), "measured values")
-        recorder = engine.live._recorders.get(DIGITS)
-        assert recorder is not None
-        await driver.until(lambda: recorder.latest("pss"), "memory of the worker")
+        series = driver.app.mirror.series(DIGITS)
+        assert series is not None
+        await driver.until(lambda: series.latest("pss"), "memory of the worker")
         await driver.press(">", ")")
         await driver.until(lambda: (probe := engine.known_probe(DIGITS)) is not None and probe.plan.batch == 2)
         await driver.press("p", "3")

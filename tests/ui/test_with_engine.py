@@ -19,7 +19,7 @@ from sklearn.base import clone
 from sklearn.ensemble import IsolationForest
 from sklearn.linear_model import LogisticRegression
 
-from console.engine.rooms import Engine
+from console.engine.local import Engine
 from console.records import WorkerState
 from console.ui.dialogs.choice import PlaceScreen
 from console.ui.dialogs.confirm import ConfirmScreen, TypedYesScreen
@@ -29,6 +29,7 @@ from console.ui.screens.home import HomeScreen
 from console.ui.screens.model import ModelScreen
 from console.ui.screens.update import UpdateScreen
 from console.ui.widgets.text_pane import TextPane
+from tests.engine.through_bytes import through_bytes
 from tests.ui.driving import Driver, console_on
 from tests.warm import Opening
 
@@ -71,7 +72,7 @@ def state(engine: Engine, path: str) -> WorkerState | None:
 
 @pytest.mark.slow
 async def test_load_choose_review_and_unload(engine: Engine) -> None:
-    async with console_on(engine) as console:
+    async with console_on(engine, seen=through_bytes) as console:
         await on_row(console, "own/two.pkl")
         await console.press("l")
         await console.on(PlaceScreen)
@@ -155,7 +156,7 @@ async def test_a_model_whose_calls_raise_is_failing_and_a_killed_worker_is_dead(
 async def test_retrain_compare_promote_and_roll_back(engine: Engine) -> None:
     path = "churn/lr.joblib"
     before = (engine.root / path).read_bytes()
-    async with console_on(engine) as console:
+    async with console_on(engine, seen=through_bytes) as console:
         await on_row(console, path)
         await console.press("u")
         await console.on(UpdateScreen)
@@ -202,8 +203,8 @@ async def test_outliers_are_right_in_either_spelling_on_the_live_screen_and_in_t
         await console.press("right")
         await console.until(lambda: "none in this row" in console.picture(), "a row without a truth")
         await console.press("2")
-        await engine.live.start(path, seconds=0.5)
-        state = await engine.live.finished(path)
+        await engine.monitor.start(path, seconds=0.5)
+        state = await engine.monitor.finished(path)
         assert state.score is not None
         assert state.score["accuracy"] > 0.8
         await console.until(lambda: "accuracy" in console.picture() and "without a truth" in console.picture())

@@ -13,7 +13,7 @@ import pandas
 import pytest
 import pytest_asyncio
 
-from console.engine.rooms import Engine
+from console.engine.local import Engine
 from tests.warm import Opening
 
 RANDOM = np.random.RandomState(3)

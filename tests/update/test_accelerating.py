@@ -10,7 +10,7 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.neighbors import NearestCentroid
 
-from console.engine.rooms import Engine
+from console.engine.local import Engine
 from console.errors import ConflictError, OperationError, UsageError
 from console.records import Verdict
 from tests.update.conftest import NAMES, Place, Y, frame
@@ -32,12 +32,12 @@ def exports(engine: Engine) -> list[Path]:
 async def test_an_export_is_an_artifact_like_any_other(engine: Engine, place: Place) -> None:
     path = place("one.joblib", forest())
     phases: list[str] = []
-    found = await engine.accelerating.export(path, on_phase=phases.append)
+    found = await engine.acceleration.export(path, on_phase=phases.append)
     assert (found.differing, found.dtype, found.path, found.replaces) == (0, "float32", "one.onnx", None)
     assert found.rows > 5_000
     assert (phases[0], phases[-1]) == ("loading", "timing")
     assert exports(engine) == []
-    version = await engine.accelerating.write(path)
+    version = await engine.acceleration.write(path)
     assert (version.version, version.current) == (1, True)
     report = await engine.artifacts.report("one.onnx", digest=True)
     assert report.judgement.verdict is Verdict.SAFE
@@ -49,7 +49,7 @@ async def test_an_export_is_an_artifact_like_any_other(engine: Engine, place: Pl
     assert metadata["model_console.origin_path"] == path
     view = await engine.models.load("one.onnx")
     assert view.methods == ("predict", "predict_proba")
-    outcome = await engine.questions.predict("one.onnx", methods=("predict",))
+    outcome = await engine.inference.predict("one.onnx", methods=("predict",))
     assert outcome.outputs == {"predict": forest().predict(frame(200, 300)[NAMES]).tolist()}
     await engine.models.unload("one.onnx")
     done = [entry for entry in engine.book.entries() if entry.action in ("accelerate", "promote")]
@@ -61,19 +61,19 @@ async def test_what_is_there_is_kept_as_a_version_and_never_lost(engine: Engine,
     path = place("two.joblib", forest())
     there = engine.root / "two.onnx"
     there.write_bytes(b"something of somebody's")
-    found = await engine.accelerating.export(path)
+    found = await engine.acceleration.export(path)
     assert found.replaces is not None
     there.write_bytes(b"changed meanwhile")
     with pytest.raises(ConflictError):
-        await engine.accelerating.write(path)
+        await engine.acceleration.write(path)
     assert there.read_bytes() == b"changed meanwhile"
-    await engine.accelerating.export(path)
-    version = await engine.accelerating.write(path)
+    await engine.acceleration.export(path)
+    version = await engine.acceleration.write(path)
     assert version.version == 2
     assert [one.version for one in await engine.updates.history("two.onnx")] == [2, 1]
-    await engine.accelerating.export(path)
+    await engine.acceleration.export(path)
     with pytest.raises(OperationError, match="exactly this content already"):
-        await engine.accelerating.write(path)
+        await engine.acceleration.write(path)
     there.unlink()
 
 
@@ -81,15 +81,15 @@ async def test_a_model_without_an_export_says_why_and_nothing_waits(engine: Engi
     path = place("three.joblib", NearestCentroid().fit(frame()[NAMES], Y))
     why = "cannot be accelerated: no ONNX export answers like this model: float64: skl2onnx"
     with pytest.raises(OperationError, match=why):
-        await engine.accelerating.export(path)
+        await engine.acceleration.export(path)
     with pytest.raises(OperationError, match=r"no export of three\.joblib waits"):
-        await engine.accelerating.write(path)
+        await engine.acceleration.write(path)
 
 
 async def test_without_rows_the_way_to_name_them_is_told(engine: Engine, place: Place) -> None:
     path = place("four.joblib", forest(), "[gate]\n")
     with pytest.raises(UsageError, match="no rows to compare") as raised:
-        await engine.accelerating.export(path)
+        await engine.acceleration.export(path)
     assert "--data" in (raised.value.hint or "")
 
 
@@ -97,7 +97,7 @@ async def test_leaving_ends_the_worker_that_makes_it(engine: Engine, place: Plac
     path = place("five.joblib", forest())
     comparing = asyncio.Event()
     making = asyncio.create_task(
-        engine.accelerating.export(
+        engine.acceleration.export(
             path, on_phase=lambda phase: comparing.set() if phase.startswith("comparing") else None
         )
     )

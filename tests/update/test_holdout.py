@@ -16,7 +16,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
 from console.cli.change import _refused, _without_gate
-from console.engine.rooms import Engine
+from console.engine.local import Engine
 from console.errors import ConflictError, InputError, OperationError
 from console.records import Comparison, Event, Unchanged
 from tests.update.conftest import NAMES, Place, frame

@@ -19,7 +19,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from backends.core import registry
-from console.engine.rooms import Engine
+from console.engine.local import Engine
 from console.errors import AccessDeniedError, ConflictError, InputError, NeedsReviewError, OperationError, UsageError
 from console.records import Event, Mode, Verdict
 from tests.update.conftest import Place, frame

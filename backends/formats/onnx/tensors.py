@@ -11,7 +11,6 @@ from backends.formats.onnx.schema import DTYPES
 
 __all__ = ["External", "Tensor", "read_tensor"]
 
-_STRING = 8
 _LISTS = {"float_data": 4, "double_data": 8, "int32_data": 0, "int64_data": 0, "uint64_data": 0, "string_data": 0}
 _OUTSIDE = re.compile(r"^[/\\]|^[A-Za-z]:|(?:^|[/\\])\.\.(?:[/\\]|$)|[\0*]|^\s*$")
 

@@ -14,7 +14,7 @@ from textual.message import Message
 from textual.renderables.digits import DIGITS, DIGITS3X3_BOLD
 from textual.strip import Strip
 
-from console.engine.series import Measurements
+from console.engine.series import Series
 from console.ui.text import sign
 from console.ui.widgets.chart_styles import INK_CLASSES, INK_CSS, Inked, refresh_changed
 from console.ui.widgets.live_column import LiveColumn
@@ -139,7 +139,7 @@ class Readout(Inked):
         self._fitted = self.size
         self.post_message(ChartBody.Fitted())
 
-    def revise(self, measured: Measurements | None) -> None:
+    def revise(self, measured: Series | None) -> None:
         """Read the current values."""
         lines = self._read(measured)
         lines += [("", "value")] * (self.size.height - len(lines))
@@ -154,7 +154,7 @@ class Readout(Inked):
         text, part = self._lines[y] if y < len(self._lines) else ("", "value")
         return Strip([Segment(text.ljust(self.size.width), self.part(part))], max(len(text), self.size.width))
 
-    def _read(self, measured: Measurements | None) -> list[tuple[str, str]]:
+    def _read(self, measured: Series | None) -> list[tuple[str, str]]:
         spec, scale = self._window.spec, self._window.scale
         gone = measured is None or measured.ended_at is not None
         value = None if measured is None or gone else measured.latest(spec.value)
@@ -194,7 +194,7 @@ class Chart(Horizontal):
     def __init__(self, spec: ChartSpec, *, plain: bool = False) -> None:
         super().__init__(id=f"chart-{spec.id}", classes="-plain" if plain else "")
         self.window = Window(spec, plain=plain)
-        self.measured: Measurements | None = None
+        self.measured: Series | None = None
         self.paused = False
         self._body = ChartBody(self.window)
         self._live = LiveColumn(self.window)
@@ -215,7 +215,7 @@ class Chart(Horizontal):
         """Draw for the new size."""
         self.paint()
 
-    def show(self, measured: Measurements | None, hint: str = "") -> None:
+    def show(self, measured: Series | None, hint: str = "") -> None:
         """Show other measurements; `hint` is what an empty chart says."""
         ended = measured is not None and measured.ended_at is not None
         if (measured, hint, ended) == (self.measured, self._body.hint, self._body.ended):

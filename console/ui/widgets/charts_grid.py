@@ -10,7 +10,7 @@ from textual.containers import Grid
 from textual.geometry import Size
 from textual.message import Message
 
-from console.engine.series import Measurements
+from console.engine.series import Series
 from console.ui.rows import Row
 from console.ui.text import is_ascii
 from console.ui.widgets.chart_styles import INK_CLASSES, INK_CSS
@@ -65,7 +65,7 @@ class ChartsGrid(Grid):
     def __init__(self) -> None:
         super().__init__()
         self._rows: tuple[Row, ...] = ()
-        self._measured: Mapping[str, Measurements | None] = {}
+        self._measured: Mapping[str, Series | None] = {}
         self._causes: Mapping[str, str] = {}
         self._index = 0
         self._top = 0
@@ -91,7 +91,7 @@ class ChartsGrid(Grid):
         """Seconds that every chart shows."""
         return self._cells[0].span if self._cells else 0.0
 
-    def show(self, rows: Sequence[Row], measured: Mapping[str, Measurements | None], causes: Mapping[str, str]) -> None:
+    def show(self, rows: Sequence[Row], measured: Mapping[str, Series | None], causes: Mapping[str, str]) -> None:
         """These models from now on, with their measurements, and why workers of them have ended."""
         path = self.path
         self._rows, self._measured, self._causes = tuple(rows), measured, causes

@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.containers import Grid
 from textual.timer import Timer
 
-from console.engine.series import Measurements
+from console.engine.series import Series
 from console.records.metrics import TABLE
 from console.ui.terminal import Pace
 from console.ui.text import is_ascii
@@ -91,7 +91,7 @@ class ChartsPanel(Grid):
         """Have the clock ready."""
         self._clock = self.set_interval(FRAME_S, self.tick, pause=True)
 
-    def show(self, measured: Measurements | None, hint: str) -> None:
+    def show(self, measured: Series | None, hint: str) -> None:
         """Show the measurements of one artifact; `hint` says what to press while there are none."""
         for chart in self._charts:
             chart.show(measured, hint)

@@ -9,7 +9,7 @@ from rich.segment import Segment
 from textual.message import Message
 from textual.strip import Strip
 
-from console.engine.series import Measurements
+from console.engine.series import Series
 from console.records import WorkerState
 from console.safe_text import safe
 from console.ui import text
@@ -46,7 +46,7 @@ class SmallChart(Inked):
         super().__init__()
         self._window = Window(LATENCY, plain=plain)
         self._row: Row | None = None
-        self._measured: Measurements | None = None
+        self._measured: Series | None = None
         self._chosen = False
         self._cause = ""
         self._lines: list[list[Part]] = []
@@ -61,9 +61,7 @@ class SmallChart(Inked):
         """Seconds from one end of its time axis to the other."""
         return self._window.span
 
-    def show(
-        self, row: Row | None, measured: Measurements | None, cause: str, *, chosen: bool, dot_seconds: float
-    ) -> None:
+    def show(self, row: Row | None, measured: Series | None, cause: str, *, chosen: bool, dot_seconds: float) -> None:
         """Be about this model from now on; `cause` is why its worker has ended."""
         self._cause = cause
         if measured is not self._measured:
@@ -169,7 +167,7 @@ class SmallChart(Inked):
         return lines
 
 
-def _figures(row: Row, measured: Measurements | None) -> list[list[Part]]:
+def _figures(row: Row, measured: Series | None) -> list[list[Part]]:
     """What is measured now, a line each; of a model that does not answer or is not driven, that."""
     memory = _figure("mem", text.size(row.rss) if row.rss is not None else "")
     probe = row.probe

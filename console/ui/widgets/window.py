@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from console.engine.series import Measurements
+from console.engine.series import Series
 from console.records import Marker
 from console.ui.widgets.axis import Scale, Unit, highest_shown
 from console.ui.widgets.plot import DOTS_WIDE, Cell, Ink, Trace, ascii_column, braille_column, runs
@@ -92,7 +92,7 @@ class Window:
         self.live = [(" ", Ink.NONE)] * self.rows
         self.scale = Scale.fit(0.0, self.spec.unit, self.rows)
 
-    def advance(self, measured: Measurements) -> bool:
+    def advance(self, measured: Series) -> bool:
         """Catch up with the measurements; whether the finished columns have to be painted anew."""
         end = measured.index(self.dot_seconds, measured.ended_at) // DOTS_WIDE
         if measured.ended_at is not None:  # what happened at the end stands in a finished column
@@ -135,7 +135,7 @@ class Window:
                 line[start : start + len(label)] = label
         return "".join(line)
 
-    def _fetch(self, measured: Measurements, end: int) -> None:
+    def _fetch(self, measured: Series, end: int) -> None:
         first = (end - self.columns) * DOTS_WIDE - 1
         known = first if self.end is None else max(first, self.end * DOTS_WIDE)
         stop = (end + 1) * DOTS_WIDE
