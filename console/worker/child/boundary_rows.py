@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from console.worker.child.introspection import attribute
+from backends.core.attributes import attribute
 from console.worker.child.lazy import numpy
 
 __all__ = ["ROWS", "compared_rows"]

@@ -8,31 +8,30 @@ import time
 from typing import Any, Optional, Union
 
 from backends.core import registry, third_party
+from backends.core.errors import Refusal
 from backends.core.frozen import Frozen
+from backends.core.model import Model
 from backends.core.source import Source
 from console.library_versions import noted
 from console.worker.child import (
     asking,
     calls,
-    introspection,
     live_score,
-    methods,
     metrics,
     pieces,
     proctitle,
     results,
-    signatures,
     tracebacks,
     truth,
 )
 from console.worker.child.answers import Answers
 from console.worker.child.batching import Batching, Key
 from console.worker.child.data.options import Extent, options_from
-from console.worker.child.libraries.parts import receivers
-from console.worker.child.main import Answer, Refusal, Request, Service
+from console.worker.child.main import Answer, Request, Service
 from console.worker.child.mixed import mixed
-from console.worker.child.runnables import class_of, model_of
+from console.worker.child.signatures import signature_of
 from console.worker.child.tables import Table
+from console.worker.child.versions import library_versions
 from console.worker.wire import DTYPES, Frame, Head, Receiver
 
 COMPARED_ROWS = 500
@@ -46,13 +45,11 @@ class Serving(Service):
     def __init__(self) -> None:
         super().__init__()
         third_party.allow()
-        self.model: Any = None
+        self.model: Optional[Model] = None
         self.tables: dict[int, Table] = {}
         self._truths: dict[Table, Union[truth.Truth, Refusal]] = {}
-        self._changes: list[introspection.Change] = []
         self._batching = Batching(self._key)
         self._row_wise: frozenset[str] = frozenset()
-        self._methods: tuple[str, ...] = ()
         self._first: Optional[str] = None
         self._bound: dict[str, Any] = {}
         self._phases: dict[str, float] = {}
@@ -93,29 +90,24 @@ class Serving(Service):
         source = Frozen(request.fds[0], str(fields.get("name", "")), request.body, *request.fds[1:], opened=opened)
         loaded = registry.load(source, fields["format"], fields.get("at") or "")
         tracebacks.collect_warnings()
-        self.model = model_of(loaded)
-        self._bound.clear()
-        self._truths.clear()
-        self._changes = introspection.quieten(self.model)
-        self._row_wise = introspection.row_wise(self.model)
-        self._methods = tuple(methods.methods_of(self.model))
-        self._first = methods.default_among(list(self._methods))
+        model = self._hold(registry.named(loaded.format).model(loaded))
+        methods, notes = model.methods, model.quieten()
         warnings = tracebacks.drain_warnings()
         self._suspect = bool(noted(warnings))
         self._begin(request, "warm")
-        signature: dict[str, Any] = signatures.signature_of(self.model)
-        not_warmed = calls.warm_up(self.model, signature["feature_names"], signature["n_features"])
+        signature = signature_of(model)
+        not_warmed = model.warm_up(lambda: calls.zeros(model.inputs))
         self._begin(request, "")
         tracebacks.drain_warnings()
         self._phases.update({f"read.{name}": seconds * 1e3 for name, seconds in loaded.phases.items()})
         return {
-            "model_class": class_of(self.model),
-            "methods": self._methods,
+            "model_class": model.model_class,
+            "methods": methods,
             "signature": signature,
-            "library_versions": introspection.library_versions(),
-            "written": introspection.written_versions(self.model),
+            "library_versions": library_versions(),
+            "written": model.written,
             "phases": self._phases,
-            "notes": introspection.notes_of(self._changes) + ([not_warmed] if not_warmed else []),
+            "notes": notes + ([not_warmed] if not_warmed else []),
             "warnings": warnings,
         }, b""
 
@@ -125,19 +117,19 @@ class Serving(Service):
 
         Meanwhile rows and share of the file are told. `piece` is how many rows may go into a call; null = all must.
         """
-        fields = request.fields
+        fields, model = request.fields, self._loaded()
         if len(self.tables) >= TABLES_CAP:
             raise Refusal("busy", f"{TABLES_CAP} tables are open in this worker already")
         source, options = Source(request.fds[0], str(fields.get("name", ""))), options_from(fields.get("options"))
         extent = Extent(fields.get("limit"), pieces.HELD_BYTES, pieces.progress(request, source.size))
         needs = bool(fields.get("needs_target", True))
-        table = pieces.open_table(source, fields.get("target"), self.model, options, extent, needs_target=needs)
-        piece = pieces.piece_of(self.model, table)
+        table = pieces.open_table(source, fields.get("target"), model, options, extent, needs_target=needs)
+        piece = pieces.piece_of(model, table)
         self._last_table += 1
         self.tables[self._last_table] = table
         found = {"data": self._last_table, "rows": table.rows, "columns": table.columns, "target": table.target}
-        told = [] if isinstance(table, pieces.LongTable) else truth.told(self.model, table.y)
-        decided = ", ".join(part for part in (table.decided, *told) if part) + pieces.manner(self.model, table, piece)
+        told = [] if isinstance(table, pieces.LongTable) else truth.told(model, table.y)
+        decided = ", ".join(part for part in (table.decided, *told) if part) + pieces.manner(model, table, piece)
         return {**found, "decided": decided, "piece": piece, "warnings": tracebacks.drain_warnings()}, b""
 
     def close_data(self, request: Request) -> Answer:
@@ -189,7 +181,7 @@ class Serving(Service):
         if "predict" not in found:
             return {"score": {}, "unscored": f"{', '.join(found)} is held against no truth"}
         try:
-            return {"score": live_score.score(self._truth(table), self.model, start, stop, found["predict"])}
+            return {"score": live_score.score(self._truth(table), self._loaded(), start, stop, found["predict"])}
         except Refusal as refusal:
             return {"score": {}, "unscored": str(refusal)}
 
@@ -201,7 +193,7 @@ class Serving(Service):
         known = self._truths.get(table)
         if known is None:
             try:
-                known = truth.prepared(self.model, table.y, lambda _there: self._some(table))
+                known = truth.prepared(self._loaded(), table.y, lambda _there: self._some(table))
             except Refusal as refusal:
                 known = refusal
             self._truths[table] = known
@@ -252,7 +244,7 @@ class Serving(Service):
     def call_rows(self, request: Request) -> Answer:
         """rows, columns, methods → rows, worker_ms, outputs, for rows an operator typed."""
         fields = request.fields
-        rows = calls.typed_rows(fields["rows"], fields.get("columns"), self._loaded())
+        rows = calls.typed_rows(fields["rows"], fields.get("columns"), self._loaded().inputs)
         found, elapsed = self._run(rows, self._asked(fields), None)
         outputs = {name: calls.column(result) for name, result in found.items()}
         return self._with_warnings({"rows": calls.count(rows), "worker_ms": elapsed, "outputs": outputs}), b""
@@ -333,10 +325,9 @@ class Serving(Service):
         fields, model = request.fields, self._loaded()
         X = None if fields.get("data") is None else self.table(fields["data"]).slice(0, COMPARED_ROWS)
         if self._suspect:
-            signature = signatures.signature_of(model)
-            self._clear(calls.zeros(signature["feature_names"], signature["n_features"] or 1) if X is None else X)
-        with introspection.as_trained(self._changes):
-            found = convert(model, fields["format"], request.fds[0], X, **(fields.get("options") or {}))
+            self._clear(calls.zeros(model.inputs) if X is None else X)
+        with model.as_trained():
+            found = convert(model.fitted, fields["format"], request.fds[0], X, **(fields.get("options") or {}))
         return self._with_warnings(dict(found)), b""
 
     def export_onnx(self, request: Request) -> Answer:
@@ -357,7 +348,7 @@ class Serving(Service):
 
     def versions(self) -> dict[str, str]:
         """Those of the libraries that are imported."""
-        return introspection.library_versions()
+        return library_versions()
 
     def describe_input(self) -> Optional[str]:
         """Kind, shape and dtypes of the rows that were being answered, and where texts stand among their numbers."""
@@ -371,8 +362,18 @@ class Serving(Service):
             raise Refusal("protocol", f"no table {handle!r} is open in this worker")
         return self.tables[handle]
 
-    def _loaded(self) -> Any:
-        if self.model is None and not self._phases:
+    def _hold(self, model: Model) -> Model:
+        """Take this model in the place of the one before, which is closed."""
+        if self.model is not None:
+            self.model.close()
+        self.model = model
+        self._bound.clear()
+        self._truths.clear()
+        self._row_wise, self._first = model.row_wise, model.default
+        return model
+
+    def _loaded(self) -> Model:
+        if self.model is None:
             raise Refusal("protocol", "this worker holds no model yet")
         return self.model
 
@@ -382,12 +383,12 @@ class Serving(Service):
         if fields.get("methods"):
             return fields["methods"]
         if self._first is None:
-            raise methods.nothing_to_call(model)
+            raise model.nothing_to_call()
         return (self._first,)
 
     def _run(self, rows: Any, asked: Any, y: Any) -> tuple[dict[str, Any], float]:
         """Results by method, and the milliseconds spent in the model alone."""
-        self.input = rows
+        model, self.input = self._loaded(), rows
         if self._suspect:
             self._clear(rows)
         found: dict[str, Any] = {}
@@ -399,7 +400,7 @@ class Serving(Service):
             begun = time.perf_counter_ns()
             found[name] = asking.answered(method, given)
             elapsed += time.perf_counter_ns() - begun
-            asking.check(self.model, name, found[name], asking.count(rows))
+            asking.check(model, name, found[name], asking.count(rows))
         self.phase = "answer"
         return found, elapsed / 1e6
 
@@ -410,7 +411,7 @@ class Serving(Service):
         Raises Refusal then; what else goes wrong is told by the call itself.
         """
         before, self.phase = self.phase, "predict_proba"
-        for part in receivers(self.model):
+        for part in self._loaded().receivers():
             try:
                 asking.ask(part, "predict_proba", rows[:SUSPECT_ROWS])
             except Refusal as refusal:
@@ -422,7 +423,7 @@ class Serving(Service):
 
     def _bind(self, name: str) -> Any:
         """The model's method, looked up once. Raises Refusal."""
-        method = self._bound[name] = methods.method_of(self._loaded(), name)
+        method = self._bound[name] = self._loaded().method(name)
         return method
 
     def _with_warnings(self, head: dict[str, Any]) -> dict[str, Any]:

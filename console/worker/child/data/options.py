@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Callable, Optional
 
-from console.worker.child.main import Refusal
+from backends.core.errors import Refusal
 
 __all__ = [
     "INDEX_NAMES",
