@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Callable, Optional, Protocol
 
 from backends.core.errors import NotLoadable, Refusal
 from backends.core.inputs import Inputs
-from backends.core.inspection import Signature
+from backends.core.inspection import Json, Signature
 from backends.core.tasks import CLASSIFICATION, DENSITY, TRANSFORMATION
 
 __all__ = ["CALLED", "USUAL", "Model", "Promise", "Runnable"]
 
 USUAL = ("predict", "predict_proba", "decision_function", "transform", "score_samples")
 """Methods that rows are asked of, the one that is asked unless another is named first."""
+_NO_OBJECT = "only models of Python objects can be written in another format"
 CALLED = f"this console calls {', '.join(USUAL)} and others that begin with predict_"
 
 
@@ -75,17 +75,18 @@ class Model:
 
     def __init__(self, runnable: Runnable) -> None:
         self._runnable = runnable
+        self._object: Any = runnable
         self.inputs = Inputs(runnable.signature.feature_names, runnable.signature.n_features)
 
     @property
     def name(self) -> str:
         """The name of its class, for sentences."""
-        return type(self._runnable).__name__
+        return type(self._object).__name__
 
     @property
     def model_class(self) -> str:
         """Its dotted class."""
-        kind = type(self._runnable)
+        kind = type(self._object)
         return f"{kind.__module__}.{kind.__qualname__}"
 
     @property
@@ -193,13 +194,20 @@ class Model:
         """The model, then the parts of it that are given the rows unchanged, the outer ones first."""
         yield self
 
+    def splits(self) -> Iterator[tuple[Any, Any]]:
+        """Arrays of the inputs on which it is known to split, by their places, and of the thresholds there."""
+        return iter(())
+
     def quieten(self) -> list[str]:
         """Keep it to one thread and one process; what was changed for that, in words."""
         return []
 
-    def as_trained(self) -> AbstractContextManager[None]:
-        """While it is saved, it is again what the file said."""
-        return nullcontext()
+    def convert(self, to: str, fd: int, X: Any = None, **options: Any) -> dict[str, Json]:
+        """Write it as it was trained, in the format `to`, and compare what is read back from `fd` on the rows `X`.
+
+        Raises NotLoadable where that cannot be, OSError.
+        """
+        raise NotLoadable(_NO_OBJECT)
 
     def warm_up(self, row: Callable[[], Any]) -> str:
         """One prediction of a made-up row, so that the first real one is as fast as the next; why not, where it is not
@@ -209,7 +217,7 @@ class Model:
     @property
     def fitted(self) -> Any:
         """The fitted Python object itself. Raises NotLoadable where there is none."""
-        raise NotLoadable("only models of Python objects can be written in another format")
+        raise NotLoadable(_NO_OBJECT)
 
     @property
     def scored(self) -> Any:

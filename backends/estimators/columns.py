@@ -87,7 +87,7 @@ class Columns(Inputs):
 
     def prepared(self, frame: Any, decided: list[str]) -> Any:
         """The frame with what the library of each part that is given it needs. Raises Refusal."""
-        for library, part in self._parts():
+        for library, part in self._parts() if hasattr(frame, "iloc") else ():
             frame = library.prepared(part, frame, decided)
         return frame
 

@@ -1,4 +1,4 @@
-"""A table as a model's library takes it: names as it writes them, a constant column, categories with their dtype."""
+"""A table as a model's library takes it: names as it writes them, a constant column."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Optional
 from backends.core.inputs import Inputs
 from console.worker.child.lazy import numpy
 
-__all__ = ["completed", "prepared", "spelled", "widened"]
+__all__ = ["completed", "spelled", "widened"]
 
 
 def spelled(inputs: Inputs, frame: Any, wanted: list[str], decided: list[str]) -> Any:
@@ -48,10 +48,3 @@ def widened(inputs: Inputs, array: Any, count: Optional[int], decided: list[str]
         return array
     decided.append(f"constant column added as column {constant.at}")
     return numpy.insert(array, constant.at, constant.value, axis=1)
-
-
-def prepared(inputs: Inputs, X: Any, decided: list[str]) -> Any:
-    """The inputs with what the library of each part that is given them needs. Raises Refusal."""
-    if hasattr(X, "iloc"):
-        return inputs.prepared(X, decided)
-    return X

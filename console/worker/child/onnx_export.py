@@ -7,6 +7,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack, closing
 from statistics import median
 from typing import Any
 
@@ -42,26 +43,27 @@ def export(
     """
     X = _numbers(model, rows)
     refused = []
-    for dtype in ("float64", "float32"):
-        try:
-            tell(f"converting to {dtype}")
-            made = _converted(model, X.shape[1], dtype)
-            exported = _runnable(made.SerializeToString(), X.shape[1])
-            tell(f"comparing in {dtype}")
-            agreement = _agreement(model, exported, dtype, compared_rows(model.fitted, X))
-        except Refusal as error:
-            if error.code == "missing":
-                raise
-            refused.append(f"{dtype}: {error}")
-            continue
-        words = f"{agreement['differing']:,} of {agreement['rows']:,} labels differ"
-        if agreement["differing"] or agreement["largest"] > TOLERANCE[dtype]:
-            refused.append(f"{dtype}: {words}, numbers by up to {agreement['largest']:.2g}")
-            continue
-        tell("timing")
-        words += f", numbers by at most {agreement['largest']:.2g}"
-        found = {"dtype": dtype, **agreement, "timings": _timed(model, exported, X), "versions": _versions()}
-        return _told(made, {**origin, "dtype": dtype, "agreement": words, **_names(model)}), found
+    with ExitStack() as held:
+        for dtype in ("float64", "float32"):
+            try:
+                tell(f"converting to {dtype}")
+                made = _converted(model, X.shape[1], dtype)
+                exported = held.enter_context(closing(_runnable(made.SerializeToString(), X.shape[1])))
+                tell(f"comparing in {dtype}")
+                agreement = _agreement(model, exported, dtype, compared_rows(model, X))
+            except Refusal as error:
+                if error.code == "missing":
+                    raise
+                refused.append(f"{dtype}: {error}")
+                continue
+            words = f"{agreement['differing']:,} of {agreement['rows']:,} labels differ"
+            if agreement["differing"] or agreement["largest"] > TOLERANCE[dtype]:
+                refused.append(f"{dtype}: {words}, numbers by up to {agreement['largest']:.2g}")
+                continue
+            tell("timing")
+            words += f", numbers by at most {agreement['largest']:.2g}"
+            found = {"dtype": dtype, **agreement, "timings": _timed(model, exported, X), "versions": _versions()}
+            return _told(made, {**origin, "dtype": dtype, "agreement": words, **_names(model)}), found
     raise Refusal("no-export", "no ONNX export answers like this model: " + "; ".join(refused))
 
 

@@ -16,7 +16,7 @@ from backends.core.inspection import Json
 from backends.core.model import Model
 from backends.core.source import Source
 from console.worker.child import misfit
-from console.worker.child.completing import completed, prepared, spelled, widened
+from console.worker.child.completing import completed, spelled, widened
 from console.worker.child.data.options import Knowledge, ReadOptions, is_index_name, place_of
 from console.worker.child.data.text import bad
 from console.worker.child.input_schema import inputs_of, knowledge
@@ -152,7 +152,7 @@ def _by_names(
         how = f"columns by position, since {'its header only counts them' if raw.named else 'the file has no names'}"
     frame = completed(inputs, frame, decided)
     misfit.refuse_columns(source, frame, wanted, inputs, target, problems)
-    X = prepared(inputs, _in_order(frame, wanted), decided)
+    X = inputs.prepared(_in_order(frame, wanted), decided)
     decided.append(how)
     return X
 
@@ -190,7 +190,7 @@ def _of_array(
     misfit.check_count(source, X.shape[1] if X.ndim == 2 else 1, count, named_target(targets))
     misfit.refuse_array(source, X, inputs.kinds(list(wanted or map(str, range(count or 0)))))
     if wanted is not None and X.ndim == 2 and pandas() is not None and not hasattr(X, "toarray"):
-        X = prepared(inputs, frame_of(X, wanted), decided)
+        X = inputs.prepared(frame_of(X, wanted), decided)
     by = ["columns by position, since the file has no names"] if wanted is not None else []
     return Table(X, y, raw.truth_name or named_target(targets), [*decided, *by, *_meaning(model)])
 
