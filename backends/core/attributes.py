@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["attribute"]
-
 
 def attribute(model: Any, name: str) -> Any:
     """An attribute that may be a property that raises; None when there is none."""

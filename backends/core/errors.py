@@ -4,18 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
-__all__ = [
-    "NO_MEMORY",
-    "ArtifactError",
-    "Damaged",
-    "Foreign",
-    "NoModel",
-    "NotLoadable",
-    "Refusal",
-    "Unopened",
-    "Unsupported",
-]
-
 NO_MEMORY = "it announces something too large to be read"
 """Of a file whose reader got no memory: how much there was to have, the backend does not know."""
 

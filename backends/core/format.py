@@ -20,8 +20,6 @@ from backends.core.inspection import Inspection
 from backends.core.model import Model
 from backends.core.source import Source
 
-__all__ = ["HEAD", "LIKELY", "Format", "Implementation", "LoadedModel"]
-
 LIKELY = 0x20202020
 """The size of a file that nothing is known of: less than what four characters of text are as a number."""
 HEAD = 4096

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
-__all__ = ["NUMBER", "TEXT", "Constant", "Inputs", "Kind", "kind_of"]
-
 NUMBER, TEXT = "number", "text"
 
 

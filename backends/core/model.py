@@ -13,8 +13,6 @@ from backends.core.inputs import Inputs
 from backends.core.inspection import Json, Signature
 from backends.core.tasks import CLASSIFICATION, DENSITY, TRANSFORMATION
 
-__all__ = ["CALLED", "USUAL", "Model", "Promise", "Runnable"]
-
 USUAL = ("predict", "predict_proba", "decision_function", "transform", "score_samples")
 """Methods that rows are asked of, the one that is asked unless another is named first."""
 _NO_OBJECT = "only models of Python objects can be written in another format"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["CLASSIFICATION", "CLUSTERING", "DENSITY", "OUTLIERS", "RANKING", "REGRESSION", "TRANSFORMATION"]
-
 CLASSIFICATION, REGRESSION, CLUSTERING = "classification", "regression", "clustering"
 TRANSFORMATION = "transformation"
 OUTLIERS = "outlier detection"

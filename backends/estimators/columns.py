@@ -12,8 +12,6 @@ from backends.core.inputs import NUMBER, TEXT, Constant, Inputs, Kind, kind_of
 from backends.estimators.libraries.base import Library, listed
 from backends.estimators.libraries.parts import library_of, receivers
 
-__all__ = ["Columns"]
-
 _UNKNOWN_MODULES = ("sklearn.compose", "sklearn.feature_extraction", "sklearn.pipeline", "sklearn.dummy")
 _ANY_KIND = frozenset({"FunctionTransformer", "SimpleImputer", "OrdinalEncoder", "OneHotEncoder", "TargetEncoder"})
 _TEXT_MODULE = "sklearn.feature_extraction.text"

@@ -12,8 +12,6 @@ from backends.core import registry
 from backends.core.inspection import Json
 from backends.core.source import Source
 
-__all__ = ["OUTPUTS", "compare_outputs", "convert", "outputs", "sample_inputs"]
-
 OUTPUTS = ("predict", "predict_proba", "decision_function", "transform", "score_samples")
 """Methods whose answers make up what a model does; each is compared where both models have it."""
 

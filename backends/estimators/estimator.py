@@ -16,8 +16,6 @@ from backends.estimators.columns import Columns
 from backends.estimators.libraries.parts import library_of, receivers
 from backends.estimators.splits import splits_of
 
-__all__ = ["Estimator"]
-
 _TAG = re.compile(r"tags/v(\d+(?:\.\d+)+)")
 
 

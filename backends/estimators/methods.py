@@ -13,8 +13,6 @@ from backends.core.errors import Refusal
 from backends.core.model import CALLED, USUAL
 from backends.estimators.libraries.parts import library_of, receivers
 
-__all__ = ["method_of", "methods_of", "nothing_to_call", "what_it_has"]
-
 _METHODS = ("predict", "predict_proba", "decision_function", "transform", "score")
 """What every model is looked through for, in this order."""
 _ON_ROWS = re.compile(r"(?:predict|decision_function|score_samples|transform)(?:_\w+)?\Z")

@@ -9,8 +9,6 @@ from typing import Any, Optional
 from backends.core.attributes import attribute
 from backends.core.model import Promise
 
-__all__ = ["promise_of"]
-
 _LIBRARIES = frozenset({"sklearn", "imblearn", "xgboost", "lightgbm", "catboost"})
 """Their classifiers predict what stands in `classes_`, and answer with probabilities of these."""
 _WITHOUT_NEIGHBOURS = "RadiusNeighborsClassifier"

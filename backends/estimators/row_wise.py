@@ -6,8 +6,6 @@ from typing import Any
 
 from backends.core.attributes import attribute
 
-__all__ = ["answers_by_row", "row_wise"]
-
 _METHODS = ("predict", "predict_proba", "decision_function", "transform")
 _ACROSS_ROWS = frozenset(
     {"DummyClassifier", "FunctionTransformer", "NMF", "MiniBatchNMF", "SparsePCA", "MiniBatchSparsePCA"}

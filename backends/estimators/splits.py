@@ -7,8 +7,6 @@ from typing import Any
 
 from backends.core.attributes import attribute
 
-__all__ = ["splits_of"]
-
 
 def splits_of(model: Any) -> Iterator[tuple[Any, Any]]:
     """Feature and threshold arrays of every tree in a model of scikit-learn's that splits its own inputs."""

@@ -7,8 +7,6 @@ from typing import Any, Optional
 from backends.core.attributes import attribute
 from backends.core.tasks import CLASSIFICATION, CLUSTERING, DENSITY, OUTLIERS, RANKING, REGRESSION, TRANSFORMATION
 
-__all__ = ["estimator_kind", "outlier_label", "supervised", "task_of"]
-
 _OF_KIND = {
     "classifier": CLASSIFICATION,
     "regressor": REGRESSION,

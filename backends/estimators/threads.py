@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["Change", "as_trained", "notes_of", "quieten"]
-
 Change = tuple[str, Any, int]
 """A part's place, the part, and the n_jobs it had."""
 

@@ -9,8 +9,6 @@ from backends.core.attributes import attribute
 from backends.core.errors import Refusal
 from backends.core.inputs import Constant, Kind
 
-__all__ = ["Library", "as_category", "is_category", "listed", "numbered"]
-
 
 class Library:
     """The models of one library: of each `part`, a fitted object of it, what it knows."""

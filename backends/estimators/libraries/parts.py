@@ -13,8 +13,6 @@ from backends.estimators.libraries.catboost_models import CatBoost
 from backends.estimators.libraries.lightgbm_models import LightGBM
 from backends.estimators.libraries.xgboost_models import XGBoost
 
-__all__ = ["library_of", "receivers"]
-
 _DEPTH_CAP = 8
 _LIBRARIES: dict[str, Library] = {
     "lightgbm": LightGBM(),

@@ -7,8 +7,6 @@ from typing import Any, Optional
 from backends.core.inputs import Inputs
 from console.worker.child.lazy import numpy
 
-__all__ = ["completed", "spelled", "widened"]
-
 
 def spelled(inputs: Inputs, frame: Any, wanted: list[str], decided: list[str]) -> Any:
     """The frame with columns under the names that the model's library wrote down for them."""

@@ -9,8 +9,6 @@ from backends.core.inputs import TEXT, Inputs, kind_of
 from backends.core.model import Model
 from console.worker.child.data.options import Knowledge
 
-__all__ = ["inputs_of", "knowledge"]
-
 PLACES_CAP = 100_000
 """Of so many columns without names it is asked what the model knows."""
 

@@ -17,8 +17,6 @@ from console.worker.child.mixed import mixed
 from console.worker.child.signatures import signature_of
 from console.worker.child.versions import library_versions
 
-__all__ = ["ModelService"]
-
 SUSPECT_ROWS = 20
 
 

@@ -14,8 +14,6 @@ from backends.core.errors import Refusal
 from backends.core.model import Model, Promise
 from console.worker.child.lazy import numpy
 
-__all__ = ["hold"]
-
 _SMALL = 64
 """Numbers that Python goes through faster than numpy begins."""
 _EDGE = 1e-6

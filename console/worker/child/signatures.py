@@ -8,8 +8,6 @@ from backends.core.inspection import Json
 from backends.core.model import Model
 from console.worker.child.jsonable import jsonable
 
-__all__ = ["signature_of"]
-
 CLASSES_CAP = 10_000
 
 

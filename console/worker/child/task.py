@@ -8,8 +8,6 @@ from backends.core.model import Model
 from backends.core.tasks import CLASSIFICATION, REGRESSION
 from console.worker.child.lazy import numpy
 
-__all__ = ["task_of"]
-
 _FEW_LABELS = 20
 """Models that say nothing of themselves and answer more whole numbers than this are taken for regressors."""
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sys
 
-__all__ = ["library_versions"]
-
 _LIBRARIES = ("numpy", "scipy", "sklearn", "joblib", "pandas", "h5py", "xgboost", "lightgbm", "catboost", "torch")
 
 
