@@ -13,12 +13,14 @@ from __future__ import annotations
 import importlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Callable, Optional, Protocol
+from typing import TYPE_CHECKING, Any, Callable, Optional, Protocol
 
 from backends.core.errors import NotLoadable, Unsupported
 from backends.core.inspection import Inspection
-from backends.core.model import Model
 from backends.core.source import Source
+
+if TYPE_CHECKING:
+    from backends.core.model import Model
 
 LIKELY = 0x20202020
 """The size of a file that nothing is known of: less than what four characters of text are as a number."""
@@ -170,7 +172,7 @@ class Format:
 
     def model(self, loaded: LoadedModel) -> Model:
         """What `load` gave, as a worker asks it."""
-        made: Model = (_named(self.adapter) if self.adapter else Model)(loaded.model)
+        made: Model = _named(self.adapter or "backends.core.model:Model")(loaded.model)
         return made
 
     @property
