@@ -1,10 +1,8 @@
-"""Why a file cannot be read as a model: one exception a reason, each with a stable code."""
+"""Reasons why a file cannot be read as a model, or a model cannot be asked, each with a stable code."""
 
 from __future__ import annotations
 
-from typing import Optional
-
-__all__ = ["NO_MEMORY", "ArtifactError", "Damaged", "Foreign", "NoModel", "NotLoadable", "Unopened", "Unsupported"]
+from typing import Any, Optional
 
 NO_MEMORY = "it announces something too large to be read"
 """Of a file whose reader got no memory: how much there was to have, the backend does not know."""
@@ -67,3 +65,12 @@ class NotLoadable(ArtifactError):
     """It can be inspected, but not loaded by this console or from this place in the file."""
 
     code = "not-loadable"
+
+
+class Refusal(Exception):
+    """A request that cannot be met for a reason the operator can act on: a code, one sentence, structured details."""
+
+    def __init__(self, code: str, message: str, details: Optional[dict[str, Any]] = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.details = details

@@ -1,4 +1,4 @@
-"""The descriptor of a model format, and what a loaded model is to whoever asks it.
+"""The descriptor of a model format.
 
 A format is one folder below `backends/formats`; its package names `FORMATS`, a tuple of descriptors, and everything
 about it stands there. Another distribution offers the same by an entry point of the group `model_console.formats`.
@@ -13,11 +13,14 @@ from __future__ import annotations
 import importlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Callable, Optional, Protocol
+from typing import TYPE_CHECKING, Any, Callable, Optional, Protocol
 
 from backends.core.errors import NotLoadable, Unsupported
-from backends.core.inspection import Inspection, Signature
+from backends.core.inspection import Inspection
 from backends.core.source import Source
+
+if TYPE_CHECKING:
+    from backends.core.model import Model
 
 LIKELY = 0x20202020
 """The size of a file that nothing is known of: less than what four characters of text are as a number."""
@@ -29,7 +32,7 @@ HEAD = 4096
 class LoadedModel:
     """A model built in this process: what stands at `at`, and how long (in seconds) the phases of reading it took.
 
-    `model` is the fitted object itself where the format `holds_objects`, otherwise a Runnable.
+    `model` is the fitted object itself where the format has an `adapter`, otherwise a Runnable.
     """
 
     model: Any
@@ -61,40 +64,6 @@ class Implementation(Protocol):
 
         Raises NotLoadable, OSError.
         """
-        ...
-
-
-class Runnable(Protocol):
-    """A model that answers rows, whatever its library; it lives in a worker.
-
-    Methods are called `predict`, `predict_proba`, `decision_function`, `transform`, `score_samples`, or have a name of
-    their own that begins with `predict_`.
-    """
-
-    @property
-    def methods(self) -> tuple[str, ...]:
-        """The methods that rows can be asked of, the one that is asked by default first."""
-        ...
-
-    @property
-    def row_wise(self) -> frozenset[str]:
-        """The methods that answer each row for itself: requests for them may be merged into one call."""
-        ...
-
-    @property
-    def signature(self) -> Signature:
-        """Inputs and outputs as the model itself has them."""
-        ...
-
-    def call(self, method: str, inputs: Any) -> Any:
-        """One answer for each row, as an array or a list, of a numpy array (rows x columns) or a pandas data frame.
-
-        A frame's columns are those of the signature, in its order, where that names them. Rows are not written to.
-        """
-        ...
-
-    def close(self) -> None:
-        """Give back what the model holds."""
         ...
 
 
@@ -153,9 +122,9 @@ class Format:
     """The same of `save`."""
     convertible: bool = False
     """Whether `convert` offers to write it."""
-    holds_objects: bool = False
-    """Whether `load` gives a fitted Python object with methods in the manner of scikit-learn, which the worker adapts
-    and a trainer can fit again; otherwise `LoadedModel.model` is a Runnable."""
+    adapter: str = ""
+    """Name (as `implementation` has it) of the Model that is made of each fitted Python object which `load` gives, and
+    which a trainer can fit again; empty where `LoadedModel.model` is a Runnable."""
     members: Optional[Callable[[Collection[str]], tuple[str, ...]]] = None
     """Which entries of a directory make one artifact of it, by their names alone, if all of them are files; none where
     it is no artifact of this format. The implementation has `inspect_directory` besides."""
@@ -201,6 +170,11 @@ class Format:
             raise NotLoadable(self.not_writable or self.not_loadable or f"{self.title} cannot be written here")
         code.save(model, fd, **options)
 
+    def model(self, loaded: LoadedModel) -> Model:
+        """What `load` gave, as a worker asks it."""
+        made: Model = _named(self.adapter or "backends.core.model:Model")(loaded.model)
+        return made
+
     @property
     def honest_suffixes(self) -> tuple[str, ...]:
         """The extensions under which files of this format are looked for."""
@@ -208,12 +182,17 @@ class Format:
 
     def code(self) -> Implementation:
         """The implementation. Raises Unsupported where a package that it imports is not installed."""
-        module, _, name = self.implementation.partition(":")
         try:
-            found: Any = importlib.import_module(module)
+            code: Implementation = _named(self.implementation)
         except ModuleNotFoundError as error:
             advice = f": install the {self.extra} extra" if self.extra else ""
             words = f"reading this format needs the Python package {error.name}, which is not installed{advice}"
             raise Unsupported(words) from None
-        code: Implementation = getattr(found, name) if name else found
         return code
+
+
+def _named(text: str) -> Any:
+    """The object called `package.module:NAME`, or the module. Raises ModuleNotFoundError."""
+    module, _, name = text.partition(":")
+    found = importlib.import_module(module)
+    return getattr(found, name) if name else found

@@ -177,7 +177,8 @@ def counts_in_bytes(format: str) -> bool:  # noqa: A002
 
 def preloaded() -> tuple[str, ...]:
     """Modules that loading needs, which a zygote imports beforehand."""
-    return tuple(dict.fromkeys(module for each in built_in() for module in each.imports))
+    modules = (module for each in built_in() for module in (*each.imports, each.adapter.partition(":")[0]))
+    return tuple(dict.fromkeys(filter(None, modules)))
 
 
 def promised_suffixes() -> frozenset[str]:

@@ -11,8 +11,8 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from backends.core.convert import compare_outputs, convert, sample_inputs
 from backends.core.errors import NotLoadable
+from backends.estimators.convert import compare_outputs, convert, sample_inputs
 
 X = np.random.default_rng(0).normal(size=(40, 3))
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import sklearn
 
-from backends.core.convert import compare_outputs
 from backends.core.inspection import Inspection
 from backends.core.places import resolve
 from backends.core.source import Source
+from backends.estimators.convert import compare_outputs
 from backends.formats.hdf5 import own
 from tests.estimators import fit_all_estimators
 

@@ -21,10 +21,10 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.svm import LinearSVC
 
 from backends.core import registry
-from backends.core.convert import compare_outputs
 from backends.core.errors import Damaged, NotLoadable
 from backends.core.inspection import Inspection
 from backends.core.source import Source
+from backends.estimators.convert import compare_outputs
 from backends.formats.hdf5 import weights
 from tests.inspecting import inspect_file
 

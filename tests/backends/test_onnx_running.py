@@ -23,7 +23,7 @@ from sklearn.svm import SVC
 from backends.core import registry
 from backends.core.descriptors import why_not_loadable
 from backends.core.errors import NotLoadable
-from backends.core.format import Runnable
+from backends.core.model import Runnable
 from backends.core.source import MemorySource
 from tests.backends.test_onnx import FOUND
 from tests.conftest import ROOT

@@ -19,6 +19,7 @@ from typing import Any
 import joblib
 import numpy
 
+from backends.estimators.estimator import Estimator
 from console.config import Settings
 from console.engine.local import Engine
 from console.records import OnnxComparison
@@ -120,7 +121,7 @@ async def _agreement(model: Any, exported: Worker, rows: Any) -> list[Figure]:
 
 
 def _parts(model: Any, rows: Any) -> Iterator[Any]:
-    for chunk in compared_rows(model, rows):
+    for chunk in compared_rows(Estimator(model), rows):
         for begin in range(0, len(chunk), 1_000):
             yield numpy.ascontiguousarray(chunk[begin : begin + 1_000])
 

@@ -15,12 +15,12 @@ pytestmark = pytest.mark.usefixtures("still_clock")
 
 MODEL = "churn/rf.joblib"
 SCREENS: dict[str, tuple[Callable[[ConsoleApp], object], tuple[str, ...]]] = {
-    "errors": (lambda app: app.show_errors(None), ("Segmentation fault", "trouble/predict-raises.joblib")),
-    "trust": (lambda app: app.show_trust(MODEL), ("Every byte was read",)),
-    "sandbox": (lambda app: app.show_sandbox(MODEL), ("8 of 9 layers hold", "start it where control groups")),
-    "history": (lambda app: app.show_history(MODEL), ("0.9312",)),
-    "update": (lambda app: app.show_update(MODEL), ("the candidate does not meet the gate", "+0.0065")),
-    "charts": (lambda app: app.show_charts(), ("in sight", "p99     1.5 ms")),
+    "errors": (lambda app: app.show("errors", None), ("Segmentation fault", "trouble/predict-raises.joblib")),
+    "trust": (lambda app: app.show("trust", MODEL), ("Every byte was read",)),
+    "sandbox": (lambda app: app.show("sandbox", MODEL), ("8 of 9 layers hold", "start it where control groups")),
+    "history": (lambda app: app.show("history", MODEL), ("0.9312",)),
+    "update": (lambda app: app.show("update", MODEL), ("the candidate does not meet the gate", "+0.0065")),
+    "charts": (lambda app: app.show("charts"), ("in sight", "p99     1.5 ms")),
     "overview": (lambda app: app.open_model(MODEL, "overview"), ("n_estimators", "sklearn.ensemble._forest")),
     "live": (lambda app: app.open_model(MODEL, "live"), ("912 calls", "churn-holdout.csv", "⣿")),
     "try": (lambda app: app.open_model(MODEL, "try"), ("nothing is known of the data of churn/rf.joblib",)),

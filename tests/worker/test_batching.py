@@ -19,8 +19,8 @@ from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+from backends.estimators.row_wise import row_wise
 from console.errors import ConsoleError
-from console.worker.child import introspection
 from console.worker.child.batching import BYTES_CAP, ROWS_CAP, UNKNOWN_ROWS, Batching, Cost
 from console.worker.launcher import Launcher
 from console.worker.model import Worker
@@ -121,13 +121,11 @@ async def test_answers_without_a_row_each_are_never_shared_out(launcher: Launche
 
 def test_what_is_row_wise_is_composed_of_nothing_else() -> None:
     scaled = make_pipeline(StandardScaler(), Ridge()).fit(X, Y)
-    assert introspection.row_wise(scaled) == {"predict"}
-    assert not introspection.row_wise(DummyClassifier(strategy="uniform").fit(X, Y))
-    assert not introspection.row_wise(
-        make_pipeline(FunctionTransformer(lambda rows: rows - rows.mean()), Ridge()).fit(X, Y)
-    )
-    assert not introspection.row_wise(type("Mine", (Ridge,), {})().fit(X, Y))
-    assert not introspection.row_wise(object())
+    assert row_wise(scaled) == {"predict"}
+    assert not row_wise(DummyClassifier(strategy="uniform").fit(X, Y))
+    assert not row_wise(make_pipeline(FunctionTransformer(lambda rows: rows - rows.mean()), Ridge()).fit(X, Y))
+    assert not row_wise(type("Mine", (Ridge,), {})().fit(X, Y))
+    assert not row_wise(object())
 
 
 @pytest.mark.slow
@@ -137,7 +135,7 @@ def test_rows_answered_together_are_answered_as_alone() -> None:
     for name, model, inputs in fit_all_estimators():
         if not isinstance(inputs, numpy.ndarray) or inputs.ndim != 2 or inputs.dtype.kind not in "fiu":
             continue
-        for method in sorted(introspection.row_wise(model)):
+        for method in sorted(row_wise(model)):
             together = getattr(model, method)(inputs[:12])
             if isinstance(together, list):
                 continue

@@ -15,12 +15,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 
 from backends.core import registry
+from backends.core.errors import Refusal
 from backends.core.source import Source
 from console.records import Verdict
 from console.trust.policy import Policy
 from console.trust.verdict import judge
 from console.worker.child.fitting import refuse_hazards
-from console.worker.child.main import Refusal
 from console.worker.failures import ChildFailed
 from console.worker.model import Worker
 from tests.worker.payloads import Load, OpenFile, predicting

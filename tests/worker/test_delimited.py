@@ -21,12 +21,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backends.core.errors import Refusal
 from backends.core.source import Source
 from console.worker.child.data import delimited
 from console.worker.child.data.delimited import Columns, read_delimited
 from console.worker.child.data.json_lines import is_json_lines, read_json_lines
 from console.worker.child.data.options import Knowledge, ReadOptions, options_from, say, say_ignore
-from console.worker.child.main import Refusal
 
 FOUND, UNKNOWN = ReadOptions(), Knowledge()
 

@@ -15,11 +15,11 @@ import pandas
 import pytest
 import scipy.sparse
 
+from backends.core.errors import Refusal
 from backends.core.source import Source
 from console.records import DataColumns, ReadOptions
 from console.worker.child.data.options import ReadOptions as ChildOptions
 from console.worker.child.headers import NAMES_CAP, columns_of
-from console.worker.child.main import Refusal
 from console.worker.failures import ChildRefused
 from console.worker.inspector import Inspectors
 from console.worker.launcher import Launcher

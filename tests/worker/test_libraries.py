@@ -25,10 +25,10 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from backends.core.errors import Refusal
 from backends.core.source import Source
+from backends.estimators.estimator import Estimator
 from console.worker.child import calls
-from console.worker.child.main import Refusal
-from console.worker.child.methods import method_of
 from console.worker.child.signatures import signature_of
 from console.worker.child.tables import Table, read_table
 from console.worker.launcher import Launcher
@@ -173,7 +173,7 @@ def test_catboost_answers_one_label_a_row_and_forgets_its_count(ask: Ask) -> Non
     assert answer.shape == (_ROWS,)
     assert list(answer) == model.predict(F.to_numpy())[:, 0].tolist()
     unpickled = pickle.loads(pickle.dumps(model))
-    assert (unpickled.n_features_in_, signature_of(unpickled)["n_features"]) == (0, 2)
+    assert (unpickled.n_features_in_, signature_of(Estimator(unpickled))["n_features"]) == (0, 2)
     with pytest.raises(Refusal, match="2 columns expected, 3 columns found"):
         ask(model, F.assign(z=1.0))
     raw = CatBoost({**CAT, "loss_function": "Logloss"}).fit(F, T > 0)
@@ -252,7 +252,7 @@ def test_designs_of_statsmodels_get_their_constant(ask: Ask) -> None:
         assert numpy.array_equal(ask(result, F, header=False)[0], result.predict(design))
         with pytest.raises(Refusal, match="missing: 'q'; surplus: 'r'"):
             ask(result, F.rename(columns={"q": "r"}))
-        typed = calls.typed_rows([{"q": 2.0, "p": 1.0}, {"q": 0.0, "p": 0.0}], None, result)
+        typed = calls.typed_rows([{"q": 2.0, "p": 1.0}, {"q": 0.0, "p": 0.0}], None, Estimator(result).inputs)
         assert numpy.allclose(result.predict(typed), [5.0, 0.0])
     plain = sm.OLS(T, F).fit()
     assert numpy.array_equal(ask(plain, F[["q", "p"]])[0], plain.predict(F))
@@ -353,8 +353,8 @@ def ask(tmp_path: Path) -> Iterator[Ask]:
         path.write_text(frame.to_csv(index=False, header=header))
         fds.append(os.open(path, os.O_RDONLY))
         model = pickle.loads(pickle.dumps(model))
-        table: Table = read_table(Source(fds[-1], "d.csv"), None, model)
-        return numpy.asarray(method_of(model, method)(table.X)), table.decided
+        table: Table = read_table(Source(fds[-1], "d.csv"), None, Estimator(model))
+        return numpy.asarray(Estimator(model).method(method)(table.X)), table.decided
 
     yield asked
     for fd in fds:

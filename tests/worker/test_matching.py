@@ -22,9 +22,10 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
+from backends.core.errors import Refusal
 from backends.core.source import Source
+from backends.estimators.estimator import Estimator
 from console.worker.child.data.options import ReadOptions
-from console.worker.child.main import Refusal
 from console.worker.child.tables import Table, Target, read_table
 
 ROWS = 24
@@ -44,7 +45,9 @@ def read(data: str | bytes, model: Any, target: Target = None, **said: Any) -> T
     with tempfile.TemporaryFile() as file:
         file.write(data.encode() if isinstance(data, str) else data)
         file.flush()
-        return read_table(Source(file.fileno(), "data.csv"), target, model, ReadOptions(**said))
+        return read_table(
+            Source(file.fileno(), "data.csv"), target, None if model is None else Estimator(model), ReadOptions(**said)
+        )
 
 
 def csv(frame: pandas.DataFrame, **how: Any) -> str:

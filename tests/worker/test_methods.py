@@ -16,8 +16,8 @@ from sklearn.neighbors import KernelDensity, LocalOutlierFactor
 from sklearn.preprocessing import LabelEncoder, StandardScaler
 from sklearn.svm import SVC
 
-from console.worker.child.main import Refusal
-from console.worker.child.methods import default_of, method_of, methods_of
+from backends.core.errors import Refusal
+from backends.estimators.estimator import Estimator
 from console.worker.failures import ChildRefused
 from console.worker.launcher import Launcher
 from console.worker.model import Worker
@@ -57,8 +57,8 @@ class River:
     ],
 )
 def test_the_first_method_that_answers_rows_is_asked(model: Any, first: str) -> None:
-    assert default_of(model) == first
-    assert len(method_of(model, first)(X)) == 20
+    assert Estimator(model).default == first
+    assert len(Estimator(model).method(first)(X)) == 20
 
 
 @pytest.mark.parametrize(
@@ -80,14 +80,15 @@ def test_the_first_method_that_answers_rows_is_asked(model: Any, first: str) -> 
     ],
 )
 def test_a_model_with_nothing_to_call_says_what_it_has(model: Any, says: str) -> None:
+    assert Estimator(model).default is None
     with pytest.raises(Refusal, match=says):
-        default_of(model)
+        raise Estimator(model).nothing_to_call()
 
 
 def test_other_methods_that_answer_rows_can_be_named() -> None:
-    assert method_of(Survival(), "predict_median")(X).tolist() == X[:, 0].tolist()
-    assert methods_of(Survival()) == ["predict_median"]
-    assert len(method_of(GaussianMixture().fit(X), "score_samples")(X)) == 20
+    assert Estimator(Survival()).method("predict_median")(X).tolist() == X[:, 0].tolist()
+    assert Estimator(Survival()).methods == ("predict_median",)
+    assert len(Estimator(GaussianMixture().fit(X)).method("score_samples")(X)) == 20
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,7 @@ def test_other_methods_that_answer_rows_can_be_named() -> None:
 )
 def test_a_method_that_cannot_be_asked_says_why(model: Any, name: str, says: str) -> None:
     with pytest.raises(Refusal, match=says):
-        method_of(model, name)
+        Estimator(model).method(name)
 
 
 async def test_a_worker_refuses_whatever_needs_an_answer(launcher: Launcher, open_file: OpenFile) -> None:

@@ -26,11 +26,12 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
+from backends.core.errors import Refusal
 from backends.core.source import MemorySource
+from backends.estimators.estimator import Estimator
 from backends.formats.onnx.inspecting import inspect
 from backends.formats.onnx.model import load
 from console.worker.child import boundary_rows, onnx_export
-from console.worker.child.main import Refusal
 from console.worker.launcher import Launcher
 from console.worker.model import Worker
 from console.worker.onnx_export import export_onnx
@@ -55,7 +56,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def made(model: Any, rows: Any = X) -> tuple[bytes, dict[str, Any]]:
-    return onnx_export.export(model, rows, ORIGIN, lambda phase: None)
+    return onnx_export.export(Estimator(model), rows, ORIGIN, lambda phase: None)
 
 
 @pytest.mark.parametrize(

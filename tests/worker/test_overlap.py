@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backends.core.errors import Refusal
 from backends.core.source import Source
 from console.worker.child import overlap
-from console.worker.child.main import Refusal
 
 RANDOM = np.random.RandomState(5)
 NAMES = ["a", "b", "c", "d"]

@@ -20,14 +20,15 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
+from backends.core.errors import Refusal
 from backends.core.source import Source
+from backends.estimators.estimator import Estimator
 from console.worker.child import pieces
 from console.worker.child.data import delimited
 from console.worker.child.data.delimited import read_delimited
 from console.worker.child.data.dialect import Dialect
 from console.worker.child.data.options import Extent, Knowledge, ReadOptions
 from console.worker.child.data.plain_numbers import PlainNumbers
-from console.worker.child.main import Refusal
 from console.worker.child.pieces import LongTable, answers_of, open_table, piece_of
 from console.worker.child.tables import Table
 
@@ -140,7 +141,7 @@ def frame_of(rows: int) -> Any:
 
 def opened(path: Path, model: Any, target: str | None, *, held: int | None) -> Table:
     source = Source(os.open(path, os.O_RDONLY), path.name)
-    return open_table(source, target, model, ReadOptions(), Extent(bytes=held))
+    return open_table(source, target, Estimator(model), ReadOptions(), Extent(bytes=held))
 
 
 @pytest.fixture
@@ -160,8 +161,8 @@ def test_a_long_table_is_answered_in_pieces_as_it_would_be_whole(long_csv: Path)
     model = make_pipeline(columns, LogisticRegression()).fit(inputs, frame.y)
     found = opened(long_csv, model, "y", held=10_000)
     assert isinstance(found, LongTable)
-    assert (found.rows, piece_of(model, found)) == (3000, 256)
-    answers = answers_of(model, found)
+    assert (found.rows, piece_of(Estimator(model), found)) == (3000, 256)
+    answers = answers_of(Estimator(model), found)
     assert answers.of("predict_proba").tolist() == model.predict_proba(inputs).tolist()
     assert found.y.tolist() == frame.y.tolist()
     for start, stop in ((0, 5), (700, 710), (650, 1900), (100, 101), (2990, 5000)):
@@ -177,7 +178,7 @@ def test_long_texts_are_answered_in_shorter_pieces(tmp_path: Path, monkeypatch: 
     pandas.DataFrame({"t": texts}).to_csv(tmp_path / "texts.csv", index=False)
     found = opened(tmp_path / "texts.csv", None, None, held=10_000)
     assert isinstance(found, LongTable)
-    assert piece_of(RandomForestClassifier(), found) == 64
+    assert piece_of(Estimator(RandomForestClassifier()), found) == 64
     found.close()
 
 
@@ -186,10 +187,10 @@ def test_what_answers_across_rows_gets_them_in_one_call(long_csv: Path) -> None:
     centred.fit(frame_of(100)[["a", "b", "c"]])
     forest = RandomForestClassifier(3).fit(frame_of(100)[["a", "b", "c"]], frame_of(100).y)
     found = opened(long_csv, None, None, held=10_000)
-    assert (piece_of(centred, found), piece_of(forest, found)) == (None, 256)
-    words = pieces.manner(centred, found, None)
+    assert (piece_of(Estimator(centred), found), piece_of(Estimator(forest), found)) == (None, 256)
+    words = pieces.manner(Estimator(centred), found, None)
     assert "all rows in one call, since Pipeline is not known to answer row by row, for which it takes about" in words
-    assert pieces.manner(forest, found, 256) == ", in pieces of 256 rows"
+    assert pieces.manner(Estimator(forest), found, 256) == ", in pieces of 256 rows"
     found.close()
 
 

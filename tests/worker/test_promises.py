@@ -25,8 +25,9 @@ from sklearn.svm import SVC
 from sklearn.utils import all_estimators
 from xgboost import XGBClassifier
 
+from backends.core.errors import Refusal
+from backends.estimators.estimator import Estimator
 from console.worker.child import asking
-from console.worker.child.main import Refusal
 from console.worker.failures import ChildFailed
 from console.worker.model import Worker
 from tests.worker.payloads import OpenFile
@@ -80,7 +81,7 @@ def many(row: list[float]) -> Any:
 def test_answers_that_cannot_be(method: str, answer: Any, words: str) -> None:
     rows = len(answer) if not isinstance(answer, list) else 1
     with pytest.raises(Refusal, match=words) as told:
-        asking.check(Says(), method, answer, rows)
+        asking.check(Estimator(Says()), method, answer, rows)
     assert told.value.code == "bad-answer"
     assert f"Says.{method} answered" in str(told.value)
 
@@ -99,11 +100,11 @@ def test_answers_that_cannot_be(method: str, answer: Any, words: str) -> None:
     ],
 )
 def test_answers_that_can_be(method: str, answer: Any) -> None:
-    asking.check(Says(), method, answer, len(answer))
+    asking.check(Estimator(Says()), method, answer, len(answer))
 
 
 def test_a_missing_class_is_known_where_it_is_one() -> None:
-    asking.check(Says(classes=[0.0, float("nan")]), "predict", array(float("nan")), 1)
+    asking.check(Estimator(Says(classes=[0.0, float("nan")])), "predict", array(float("nan")), 1)
 
 
 @pytest.mark.parametrize(
@@ -130,8 +131,8 @@ def test_labels_that_do_not_exclude_each_other_and_rows_without_neighbours(model
     model.fit(X, y)
     for method in METHODS:
         if hasattr(model, method):
-            asking.ask(model, method, X[:1] + 5)
-            asking.ask(model, method, X)
+            asking.ask(Estimator(model), method, X[:1] + 5)
+            asking.ask(Estimator(model), method, X)
 
 
 @pytest.mark.slow
@@ -154,17 +155,17 @@ def test_all_classifiers_of_scikit_learn_are_taken_at_their_word(rows: Any) -> N
                 continue
             for method in METHODS:
                 if hasattr(model, method):
-                    asking.ask(model, method, X)
+                    asking.ask(Estimator(model), method, X)
                     asked += 1
     assert asked > 25
 
 
 def test_what_is_of_no_library_and_no_classifier_may_predict_other_words() -> None:
     plain = type("Plain", (), {"classes_": array(0, 1)})()
-    asking.check(plain, "predict", array("yes"), 1)
-    asking.check(plain, "predict_proba", array([0.5, 0.9]), 1)
+    asking.check(Estimator(plain), "predict", array("yes"), 1)
+    asking.check(Estimator(plain), "predict_proba", array([0.5, 0.9]), 1)
     with pytest.raises(Refusal, match="no probability"):
-        asking.check(plain, "predict_proba", array([0.5, 3.0]), 1)
+        asking.check(Estimator(plain), "predict_proba", array([0.5, 3.0]), 1)
 
 
 @pytest.mark.slow

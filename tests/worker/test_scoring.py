@@ -14,10 +14,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
+from backends.core.errors import Refusal
+from backends.estimators.estimator import Estimator
 from console.records import lower_is_better
 from console.worker.child import metrics
 from console.worker.child.answers import Answers
-from console.worker.child.main import Refusal
 
 RANDOM = np.random.RandomState(1)
 X = RANDOM.rand(240, 4)
@@ -29,7 +30,7 @@ NUMBERS = X @ np.array([1.0, 2.0, 3.0, 4.0]) + RANDOM.rand(240) + 1.0
 
 def value(name: str, model: Any, y: Any, rows: Any = X) -> float:
     """This metric as an update computes it."""
-    return metrics.evaluate(model, rows, y, [name])[1][name]
+    return metrics.evaluate(Estimator(model), rows, y, [name])[1][name]
 
 
 def same(name: str, model: Any, y: Any, expected: float) -> None:
@@ -129,19 +130,23 @@ def test_which_way_is_better_of_all_that_scikit_learn_has() -> None:
 )
 def test_a_metric_that_cannot_be_had_is_refused(model: Any, y: Any, name: str, words: str) -> None:
     with pytest.raises(Refusal, match=words):
-        metrics.evaluate(model, X, y, [name])
+        metrics.evaluate(Estimator(model), X, y, [name])
 
 
 def test_a_metric_that_is_undefined_has_a_cause_and_no_figure() -> None:
     causes: dict[str, str] = {}
     model = LogisticRegression().fit(X, TWO)
-    _task, found = metrics.evaluate(model, X[TWO == 1], TWO[TWO == 1], ["average_precision", "top_k_accuracy"], causes)
+    _task, found = metrics.evaluate(
+        Estimator(model), X[TWO == 1], TWO[TWO == 1], ["average_precision", "top_k_accuracy"], causes
+    )
     assert "roc_auc" not in found
     assert causes["top_k_accuracy"] == "with k=2 and 2 classes every answer is right"
-    _task, found = metrics.evaluate(model, X, TWO + 1, ["roc_auc"], causes)
+    _task, found = metrics.evaluate(Estimator(model), X, TWO + 1, ["roc_auc"], causes)
     assert "roc_auc" not in found
     assert causes["roc_auc"] == "the model does not know the class '2'"
-    _task, found = metrics.evaluate(LinearRegression().fit(X, NUMBERS), X, NUMBERS, ["accuracy_score"], causes)
+    _task, found = metrics.evaluate(
+        Estimator(LinearRegression().fit(X, NUMBERS)), X, NUMBERS, ["accuracy_score"], causes
+    )
     assert "accuracy_score" not in found
     assert "continuous" in causes["accuracy_score"]
 
@@ -160,7 +165,7 @@ class NotANumber(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
 def test_scores_that_are_no_numbers_give_no_figure() -> None:
     causes: dict[str, str] = {}
-    _task, found = metrics.evaluate(NotANumber(), X, TWO, ["roc_auc", "brier_score_loss"], causes)
+    _task, found = metrics.evaluate(Estimator(NotANumber()), X, TWO, ["roc_auc", "brier_score_loss"], causes)
     assert not {"roc_auc", "brier_score_loss", "log_loss"} & set(found)
     assert "NaN" in causes["roc_auc"]
 
@@ -183,7 +188,7 @@ class Overwriting(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
 def test_a_model_that_writes_into_its_rows_spoils_no_other_answer() -> None:
     given = X.copy()
-    _task, found = metrics.evaluate(Overwriting(), given, TWO)
+    _task, found = metrics.evaluate(Estimator(Overwriting()), given, TWO)
     assert np.array_equal(given, X)
     assert found["roc_auc"] == pytest.approx(known.roc_auc_score(TWO, X[:, 0]), abs=1e-12)
     copying, writing = (
@@ -191,12 +196,12 @@ def test_a_model_that_writes_into_its_rows_spoils_no_other_answer() -> None:
     )
     frame = pandas.DataFrame(X)
     for rows in (X.copy(), frame):
-        _task, spoiling = metrics.evaluate(writing, rows, TWO)
-        assert spoiling == pytest.approx(metrics.evaluate(copying, X, TWO)[1], abs=1e-12)
+        _task, spoiling = metrics.evaluate(Estimator(writing), rows, TWO)
+        assert spoiling == pytest.approx(metrics.evaluate(Estimator(copying), X, TWO)[1], abs=1e-12)
 
 
 def digest(model: Any, y: Any) -> str:
-    answers = Answers(model, X)
+    answers = Answers(Estimator(model), X)
     metrics.measured(answers, y)
     return metrics.digest_of(answers)
 

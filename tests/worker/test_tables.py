@@ -21,9 +21,10 @@ from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from backends.core.errors import Refusal
 from backends.core.source import Source
+from backends.estimators.estimator import Estimator
 from console.worker.child import readers
-from console.worker.child.main import Refusal
 from console.worker.child.tables import Table, read_table
 
 FRAME = pandas.DataFrame({"age": [1.0, 2.0, 3.0, 4.0], "town": ["a", "b", "a", "b"], "y": [0, 1, 0, 1]})
@@ -37,7 +38,7 @@ def read(tmp_path: Path) -> Iterator[Read]:
     def table(data: bytes, target: str | None = None, model: Any = None, name: str = "data.csv") -> Table:
         (tmp_path / name).write_bytes(data)
         fds.append(os.open(tmp_path / name, os.O_RDONLY))
-        return read_table(Source(fds[-1], name), target, model)
+        return read_table(Source(fds[-1], name), target, None if model is None else Estimator(model))
 
     yield table
     for fd in fds:

@@ -24,17 +24,18 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from backends.core import registry
-from backends.core.errors import NotLoadable
+from backends.core.errors import NotLoadable, Refusal
 from backends.core.places import resolve
 from backends.core.source import Source
+from backends.core.tasks import CLASSIFICATION, CLUSTERING, REGRESSION
+from backends.estimators.estimator import Estimator
 from console.worker.child import metrics
 from console.worker.child.answers import take
 from console.worker.child.fitting import fit, jobs_of, refuse_hazards, with_jobs
 from console.worker.child.labels import known_labels
-from console.worker.child.main import Refusal
 from console.worker.child.replace_at import replaced
 from console.worker.child.rows import check_rows
-from console.worker.child.task import CLASSIFICATION, CLUSTERING, REGRESSION, task_of
+from console.worker.child.task import task_of
 from console.worker.failures import ChildFailed, ChildRefused
 from console.worker.launcher import Launcher
 from console.worker.trainer import Candidate, Trained, Trainer, candidate_file
@@ -255,17 +256,17 @@ def test_the_number_of_jobs_comes_back() -> None:
 def test_rows_that_teach_nothing_are_refused(y: Any, words: str) -> None:
     model = LogisticRegression().fit(X, Y)
     with pytest.raises(Refusal, match=words):
-        check_rows(model, task_of(model, y), X, y)
+        check_rows(Estimator(model), task_of(Estimator(model), y), X, y)
 
 
 def test_text_is_no_target_for_numbers() -> None:
     with pytest.raises(Refusal, match="holds text"):
-        check_rows(Ridge().fit(X, REAL), REGRESSION, X, np.array(["a"] * 200))
+        check_rows(Estimator(Ridge().fit(X, REAL)), REGRESSION, X, np.array(["a"] * 200))
 
 
 def test_labels_are_spelled_as_the_model_knows_them() -> None:
     model = LogisticRegression().fit(X, np.array(["0", "1"])[Y])
-    _rows, y = check_rows(model, CLASSIFICATION, X, Y)
+    _rows, y = check_rows(Estimator(model), CLASSIFICATION, X, Y)
     assert set(y) == {"0", "1"}
     same = known_labels(np.array(["True", "False"]), np.array([False, True]))
     assert same.tolist() == [True, False]
@@ -273,7 +274,7 @@ def test_labels_are_spelled_as_the_model_knows_them() -> None:
 
 
 def test_a_clusterer_needs_no_target() -> None:
-    assert check_rows(KMeans(2), CLUSTERING, X, Y)[1] is None
+    assert check_rows(Estimator(KMeans(2)), CLUSTERING, X, Y)[1] is None
 
 
 # metrics
@@ -283,7 +284,7 @@ def test_metrics_are_those_of_scikit_learn() -> None:
     from sklearn.metrics import get_scorer
 
     model = LogisticRegression().fit(X[:100], Y[:100])
-    task, found = metrics.evaluate(model, X, Y, ["neg_log_loss", "matthews_corrcoef"])
+    task, found = metrics.evaluate(Estimator(model), X, Y, ["neg_log_loss", "matthews_corrcoef"])
     assert task == "classification"
     for name in ("accuracy", "balanced_accuracy", "f1", "roc_auc", "neg_log_loss"):
         assert found[name] == pytest.approx(get_scorer(name)(model, X, Y)), name
@@ -293,37 +294,37 @@ def test_metrics_are_those_of_scikit_learn() -> None:
 
 def test_metrics_of_three_classes_text_labels_and_decision_values() -> None:
     labels = np.array(["a", "b", "c"])[np.arange(200) % 3]
-    task, found = metrics.evaluate(LogisticRegression().fit(X, labels), X, labels)
+    task, found = metrics.evaluate(Estimator(LogisticRegression().fit(X, labels)), X, labels)
     assert task == "classification"
     assert set(found) == {"accuracy", "balanced_accuracy", "f1_weighted", "roc_auc_ovr", "log_loss"}
-    _task, found = metrics.evaluate(SGDClassifier(random_state=0).fit(X, Y), X, Y)
+    _task, found = metrics.evaluate(Estimator(SGDClassifier(random_state=0).fit(X, Y)), X, Y)
     assert "roc_auc" in found
     assert "log_loss" not in found
 
 
 def test_metrics_of_numbers_and_of_clusters() -> None:
-    task, found = metrics.evaluate(Ridge().fit(X, REAL), X, REAL)
+    task, found = metrics.evaluate(Estimator(Ridge().fit(X, REAL)), X, REAL)
     assert (task, set(found)) == ("regression", {"r2", "mean_absolute_error", "root_mean_squared_error", "max_error"})
-    task, found = metrics.evaluate(KMeans(2, random_state=0).fit(X), X, None)
+    task, found = metrics.evaluate(Estimator(KMeans(2, random_state=0).fit(X)), X, None)
     assert task == "clustering"
     assert {"silhouette_score", "davies_bouldin_score"} <= set(found)
 
 
 def test_metrics_of_a_transformation_there_and_back() -> None:
-    task, found = metrics.evaluate(PCA(2).fit(X), X, None)
+    task, found = metrics.evaluate(Estimator(PCA(2).fit(X)), X, None)
     assert task == "transformation"
     assert 0 < found["mean_squared_error"] < X.var()
-    assert metrics.evaluate(PolynomialFeatures().fit(X), X, None) == ("transformation", {})
+    assert metrics.evaluate(Estimator(PolynomialFeatures().fit(X)), X, None) == ("transformation", {})
 
 
 def test_what_cannot_be_measured() -> None:
     with pytest.raises(Refusal, match="neither predict nor transform"):
-        metrics.evaluate(object(), X, Y)
+        metrics.evaluate(Estimator(object()), X, Y)
     with pytest.raises(Refusal, match="target"):
-        metrics.evaluate(LogisticRegression().fit(X, Y), X, None)
+        metrics.evaluate(Estimator(LogisticRegression().fit(X, Y)), X, None)
     with pytest.raises(Refusal, match="fantasy"):
-        metrics.evaluate(LogisticRegression().fit(X, Y), X, Y, ["fantasy"])
-    _task, found = metrics.evaluate(LogisticRegression().fit(X, Y), X[Y == 1], Y[Y == 1])
+        metrics.evaluate(Estimator(LogisticRegression().fit(X, Y)), X, Y, ["fantasy"])
+    _task, found = metrics.evaluate(Estimator(LogisticRegression().fit(X, Y)), X[Y == 1], Y[Y == 1])
     assert "roc_auc" not in found
     assert found["accuracy"] >= 0
 

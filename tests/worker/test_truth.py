@@ -29,10 +29,11 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, OneClassSVM
 from sklearn.tree import DecisionTreeClassifier
 
+from backends.core.errors import Refusal
+from backends.estimators.estimator import Estimator
 from console.worker.child import metrics, truth
 from console.worker.child.answers import Answers
 from console.worker.child.live_score import score
-from console.worker.child.main import Refusal
 from console.worker.child.measures import Measurement
 
 RANDOM = np.random.RandomState(3)
@@ -51,7 +52,7 @@ SLOW = pytest.mark.slow
 
 
 def measured(model: Any, y: Any, rows: Any = X, extra: tuple[str, ...] = ()) -> Measurement:
-    return metrics.measured(Answers(model, rows), y, extra)
+    return metrics.measured(Answers(Estimator(model), rows), y, extra)
 
 
 def close(found: Measurement, expected: dict[str, float]) -> None:
@@ -180,8 +181,8 @@ def test_a_missing_truth_is_left_out_and_counted(kind: str) -> None:
         assert (found.rows, found.missing) == (177, 23)
         assert found.notes == ["23 of 200 rows have no truth and were left out"]
         close(found, measured(model, y[keep], X[keep]).metrics)
-        prepared = truth.prepared(model, gapped(y, kind))
-        told = score(prepared, model, 0, 20, model.predict(X[:20]))
+        prepared = truth.prepared(Estimator(model), gapped(y, kind))
+        told = score(prepared, Estimator(model), 0, 20, model.predict(X[:20]))
         answer, there = model.predict(X[:20]), keep[:20]
         assert (told["rows"], told["missing"]) == (17.0, 3.0)
         if "correct" in told:
@@ -262,7 +263,7 @@ def test_what_cannot_be_compared_is_refused(model: Any, y: Any, words: str) -> N
     with pytest.raises(Refusal, match=words):
         measured(model, y)
     with pytest.raises(Refusal, match=words):
-        score(truth.prepared(model, y), model, 0, 5, model.predict(X[:5]))
+        score(truth.prepared(Estimator(model), y), Estimator(model), 0, 5, model.predict(X[:5]))
 
 
 def test_labels_of_several_that_the_model_does_not_know_spoil_every_metric_of_labels() -> None:
@@ -292,7 +293,9 @@ def test_bytes_blanks_and_decimals_are_spelled_as_the_classes_are() -> None:
         model = DecisionTreeClassifier(max_depth=2).fit(X, np.array(classes)[TWO])
         expected = of_labels(DecisionTreeClassifier(max_depth=2).fit(X, TWO), X, TWO, [0, 1])
         close(measured(model, np.array(given, dtype=object)[TWO]), expected)
-    prepared = truth.prepared(DummyClassifier().fit(X, TWO + 1.5), np.array(["1.50", "2.5"], dtype=object)[TWO])
+    prepared = truth.prepared(
+        Estimator(DummyClassifier().fit(X, TWO + 1.5)), np.array(["1.50", "2.5"], dtype=object)[TWO]
+    )
     assert prepared.y.tolist() == (TWO + 1.5).tolist()
 
 
@@ -408,7 +411,7 @@ def test_several_numbers_are_averaged_as_scikit_learn_does(model: Any) -> None:
         expected[name] = known.get_scorer(name)(model, X, PAIR)
     close(found, expected)
     assert "Multioutput not supported" in found.causes["max_error"]
-    told = score(truth.prepared(model, PAIR), model, 0, None, model.predict(X))
+    told = score(truth.prepared(Estimator(model), PAIR), Estimator(model), 0, None, model.predict(X))
     assert told["absolute"] / told["rows"] == pytest.approx(expected["mean_absolute_error"], abs=1e-12)
 
 
@@ -444,7 +447,7 @@ def test_several_labels_a_row(model: Any, given: str) -> None:
     }
     close(found, expected)
     assert set(found.causes) == {"balanced_accuracy", "log_loss"}
-    told = score(truth.prepared(model, y), model, 0, None, answer)
+    told = score(truth.prepared(Estimator(model), y), Estimator(model), 0, None, answer)
     assert told == {"rows": 200.0, "correct": 200 * expected["accuracy"]}
 
 
@@ -559,7 +562,7 @@ def test_outliers_in_any_spelling_of_the_truth(detector: Any) -> None:
         found = measured(model, y, FAR)
         assert (found.task, found.causes) == ("outlier detection", {}), name
         close(found, expected)
-        prepared = truth.prepared(model, y, lambda _there: model.predict(FAR))
+        prepared = truth.prepared(Estimator(model), y, lambda _there: model.predict(FAR))
         single = [score(prepared, model, at, at + 1, model.predict(FAR[at : at + 1])) for at in range(0, 200, 50)]
         assert [one["correct"] for one in single] == (answer == OUT)[::50].astype(float).tolist(), name
     note = measured(model, OUT, FAR).notes
@@ -617,7 +620,7 @@ def test_densities_and_groups() -> None:
     agreed = measured(clusters, gapped(TWO, "none"), extra=("v_measure_score",)).metrics["v_measure_score"]
     assert agreed == pytest.approx(known.v_measure_score(TWO[keep], clusters.predict(X)[keep]), abs=1e-12)
     with pytest.raises(Refusal, match="the number of a cluster is no label that could be right"):
-        score(truth.prepared(clusters, TWO), clusters, 0, 5, clusters.predict(X[:5]))
+        score(truth.prepared(Estimator(clusters), TWO), Estimator(clusters), 0, 5, clusters.predict(X[:5]))
     with pytest.raises(Refusal, match="measuring an outlier detection model needs a target column"):
         measured(IsolationForest(n_estimators=5).fit(X), None)
 

@@ -33,7 +33,7 @@ FORMATS = (
         magic=(_MAGIC,),
         order=10,
         convertible=True,
-        holds_objects=True,
+        adapter="backends.estimators.estimator:Estimator",
         imports=("backends.formats.hdf5.own", "h5py"),
     ),
     hdf5_format(
@@ -41,7 +41,7 @@ FORMATS = (
         implementation="backends.formats.hdf5.weights",
         title="a list of weights in HDF5",
         order=13,
-        holds_objects=True,
+        adapter="backends.estimators.estimator:Estimator",
     ),
     hdf5_format(
         name="hdf5-data",

@@ -69,7 +69,7 @@ _pickle_format = partial(
     undisguised=(".pt", ".pth", ".zip"),
     bytewise=True,
     convertible=True,
-    holds_objects=True,
+    adapter="backends.estimators.estimator:Estimator",
 )
 
 FORMATS = (

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from backends.core.model import Model
+from backends.core.tasks import OUTLIERS
 from console.worker.child import outliers
 from console.worker.child.asking import ask, count, own
-from console.worker.child.introspection import attribute
 from console.worker.child.lazy import numpy
-from console.worker.child.task import OUTLIERS
 from console.worker.child.tracebacks import heard
 from console.worker.child.truth import Truth, alike
 
@@ -23,14 +23,14 @@ def take(rows: Any, positions: Any) -> Any:
 class Answers:
     """Answers of a model to some rows: each method is called once, on a copy that it may change as it likes."""
 
-    def __init__(self, model: Any, X: Any) -> None:
+    def __init__(self, model: Model, X: Any) -> None:
         self.model = model
         self.X = X
         self._known: dict[str, Any] = {}
 
     def has(self, method: str) -> bool:
         """Whether the model has this method."""
-        return callable(attribute(self.model, method))
+        return self.model.has(method)
 
     def of(self, method: str) -> Any:
         """The answer of a method. Raises Refusal where the model has none, and what the model raises."""
@@ -124,7 +124,7 @@ class _Output(Case):
         """The scores of this output. Raises ValueError where there is none of its own."""
         found = self._whole.scores(method)
         if not isinstance(found, (list, tuple)):
-            raise ValueError(f"{type(self.answers.model).__name__}.{method} gives no scores by output")
+            raise ValueError(f"{self.answers.model.name}.{method} gives no scores by output")
         return found[self._at]
 
 

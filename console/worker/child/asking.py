@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from console.worker.child.introspection import attribute
+from backends.core.attributes import attribute
+from backends.core.errors import Refusal
+from backends.core.model import Model
 from console.worker.child.jsonable import column
-from console.worker.child.main import Refusal
-from console.worker.child.methods import method_of
 from console.worker.child.promises import hold
 
 _PLAIN = (str, bytes, int, float, complex)
@@ -15,9 +15,9 @@ _DENSE_CAP = 256 << 20
 """Bytes of a sparse answer once its zeros are written out."""
 
 
-def ask(model: Any, name: str, rows: Any, *truth: Any) -> Any:
+def ask(model: Model, name: str, rows: Any, *truth: Any) -> Any:
     """The answer of a model's method to these rows, which stay unchanged. Raises Refusal for no good answer."""
-    found = answered(method_of(model, name), [own(one) for one in (rows, *truth)])
+    found = answered(model.method(name), [own(one) for one in (rows, *truth)])
     check(model, name, found, count(rows))
     return found
 
@@ -80,7 +80,7 @@ def count(rows: Any) -> int:
     return int(shape[0]) if shape else len(rows)
 
 
-def check(model: Any, name: str, answer: Any, rows: int) -> None:
+def check(model: Model, name: str, answer: Any, rows: int) -> None:
     """Raise Refusal unless there is one answer for each of so many rows, and each can be (see `promises.hold`).
 
     Of `score`, unless it is a number.
@@ -94,7 +94,7 @@ def check(model: Any, name: str, answer: Any, rows: int) -> None:
         fits = _fits(answer, rows)
     if not fits:
         wanted = "a number" if name == "score" else f"one answer for each of {rows:,} row{'s' * (rows != 1)}"
-        raise Refusal("bad-answer", f"{type(model).__name__}.{name} answered {_words(answer)}; expected {wanted}")
+        raise Refusal("bad-answer", f"{model.name}.{name} answered {_words(answer)}; expected {wanted}")
     if name != "transform":
         hold(model, name, answer)
 

@@ -3,7 +3,7 @@
 Batching is natural: what arrived while the model was busy is taken together when it is free, so that nobody waits for
 company when it is idle. Only where others were just answered or are waiting, and a call costs much more than a row of
 it, is a short while given to those who will be back at once. Two requests go together when they ask the same methods
-of rows of equal width and dtype, and the model answers each row for itself (`live.row_wise`).
+of rows of equal width and dtype, and the model answers each row for itself (`Runnable.row_wise`).
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from console.worker.child.introspection import attribute
+from backends.core.model import Model
 from console.worker.child.lazy import numpy
 
 ROWS = 100_000
@@ -16,7 +16,7 @@ VALUES = 4_096
 """So many places where an answer may turn are taken for each feature."""
 
 
-def compared_rows(model: Any, X: Any) -> Iterator[Any]:
+def compared_rows(model: Model, X: Any) -> Iterator[Any]:
     """Chunks of ROWS rows: the real rows `X`, then some of them with noise, of every other chunk with one number moved.
 
     What a number is moved to is where an answer may turn: a split's threshold or a real value, rounded to float32 or
@@ -40,13 +40,13 @@ def compared_rows(model: Any, X: Any) -> Iterator[Any]:
         yield rows
 
 
-def _edges(model: Any, X: Any) -> Any:
+def _edges(model: Model, X: Any) -> Any:
     """For each feature the values at which an answer may turn, and their nearest neighbours: (features, values)."""
     random = numpy.random.default_rng(1)
     width = X.shape[1]
     count = max(16, min(VALUES, CHUNK_NUMBERS // width))
     thresholds: list[list[float]] = [[] for _ in range(width)]
-    for features, values in _splits(model):
+    for features, values in model.splits():
         for feature, threshold in zip(features, values):
             if 0 <= feature < width and len(thresholds[feature]) < VALUES:
                 thresholds[feature].append(float(threshold))
@@ -60,21 +60,3 @@ def _edges(model: Any, X: Any) -> Any:
         around = [turns, numpy.nextafter(turns, numpy.inf), numpy.nextafter(turns, -numpy.inf)]
         edges[feature] = numpy.concatenate(around)
     return edges
-
-
-def _splits(model: Any) -> Iterator[tuple[Any, Any]]:
-    """Feature and threshold arrays of every tree in a model of scikit-learn's that splits its own inputs."""
-    tree = attribute(model, "tree_")
-    if tree is not None:
-        yield tree.feature, tree.threshold
-    for grown in attribute(model, "_predictors") or ():
-        for one in grown:
-            yield one.nodes["feature_idx"], one.nodes["num_threshold"]
-    for below in _flat(attribute(model, "estimators_")):
-        yield from _splits(below)
-
-
-def _flat(estimators: Any) -> Iterator[Any]:
-    if isinstance(estimators, (list, tuple)) or hasattr(estimators, "ravel"):
-        for one in estimators.ravel() if hasattr(estimators, "ravel") else estimators:
-            yield one[1] if isinstance(one, tuple) else one

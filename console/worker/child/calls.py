@@ -6,18 +6,17 @@ import math
 from collections.abc import Sequence
 from typing import Any, Optional
 
+from backends.core.errors import Refusal
+from backends.core.inputs import Inputs
 from backends.core.inspection import Json
-from console.worker.child import input_schema
 from console.worker.child.asking import count
-from console.worker.child.completing import completed, constant_of, prepared
-from console.worker.child.introspection import attribute
+from console.worker.child.completing import completed
 from console.worker.child.jsonable import column
 from console.worker.child.lazy import numpy
-from console.worker.child.main import Refusal
 from console.worker.child.readers import frame_of
 from console.worker.wire import DTYPES
 
-__all__ = ["array_from", "column", "count", "describe_input", "raw_arrays", "typed_rows", "warm_up", "zeros"]
+__all__ = ["array_from", "column", "count", "describe_input", "raw_arrays", "typed_rows", "zeros"]
 
 _NUMBERS = frozenset("biufc")
 
@@ -38,15 +37,15 @@ def describe_input(rows: Any) -> str:
     return f"{kind} of {len(rows)}" if hasattr(rows, "__len__") else kind
 
 
-def typed_rows(rows: list[Any], columns: Optional[list[str]], model: Any) -> Any:
+def typed_rows(rows: list[Any], columns: Optional[list[str]], inputs: Inputs) -> Any:
     """Rows an operator typed, as the model wants them; the objects that `Table.sample` gives are taken back too.
 
     Raises Refusal when they do not fit.
     """
     if not rows:
         raise Refusal("bad-input", "there is no row to predict")
-    names = input_schema.names_of(model)
-    wanted = columns or _typed_names(model, names, rows[0])
+    names = inputs.names
+    wanted = columns or _typed_names(inputs, names, rows[0])
     if all(isinstance(row, dict) for row in rows):
         rows = [_from_object(row, wanted) for row in rows]
     if all(isinstance(row, str) for row in rows):
@@ -56,26 +55,26 @@ def typed_rows(rows: list[Any], columns: Optional[list[str]], model: Any) -> Any
     if wanted is not None:
         if len(rows[0]) != len(wanted):
             raise Refusal("bad-input", f"a row has {len(rows[0])} values, the model takes {len(wanted)}")
-        return _typed_frame(model, names, frame_of(rows, wanted))
+        return _typed_frame(inputs, names, frame_of(rows, wanted))
     array = numpy.asarray(rows)
     return array if array.dtype.kind in _NUMBERS else numpy.asarray(rows, dtype=object)
 
 
-def _typed_names(model: Any, names: Optional[list[str]], row: Any) -> Optional[list[str]]:
+def _typed_names(inputs: Inputs, names: Optional[list[str]], row: Any) -> Optional[list[str]]:
     """The columns of a typed row: those of the model, but for a constant that the row leaves out."""
-    constant = constant_of(model)
+    constant = inputs.constant
     if names is None or constant is None or not isinstance(row, (dict, list)):
         return names
     has_all = constant.name in row if isinstance(row, dict) else len(row) == len(names)
     return names if has_all else [name for name in names if name != constant.name]
 
 
-def _typed_frame(model: Any, names: Optional[list[str]], frame: Any) -> Any:
+def _typed_frame(inputs: Inputs, names: Optional[list[str]], frame: Any) -> Any:
     """Typed rows as the model takes them: with its constant, in its order, with its categories."""
     if names is None or not hasattr(frame, "iloc"):
         return frame
-    frame = completed(model, frame, [])
-    return prepared(model, frame[names] if set(names) == set(frame) else frame, [])
+    frame = completed(inputs, frame, [])
+    return inputs.prepared(frame[names] if set(names) == set(frame) else frame, [])
 
 
 def _from_object(row: dict[str, Any], names: Optional[list[str]]) -> Any:
@@ -143,24 +142,7 @@ def raw_parts(results: dict[str, Any], counts: list[int], worker_ns: int) -> lis
     return answers
 
 
-def zeros(names: Any, n_features: Any) -> Any:
+def zeros(inputs: Inputs) -> Any:
     """A row of zeros, a data frame where the model knows names."""
-    row = numpy.zeros((1, n_features))
+    row, names = numpy.zeros((1, inputs.count or 1)), inputs.names
     return row if names is None else frame_of(row, names)
-
-
-def warm_up(model: Any, names: Optional[list[str]], n_features: Optional[int]) -> str:
-    """One prediction on zeros, so that the first real one is as fast as the next; why not, where it cannot be.
-
-    Only scikit-learn's own classes are tried: what others do on made-up input is not known.
-    """
-    predict = attribute(model, "predict")
-    if not str(getattr(type(model), "__module__", "")).startswith("sklearn.") or not callable(predict):
-        return "no warm-up: not a predictor of scikit-learn's own"
-    if n_features is None:
-        return "no warm-up: the number of features is not known"
-    try:
-        predict(zeros(names, n_features))
-    except Exception as error:
-        return f"no warm-up: a row of zeros is not what it takes ({type(error).__name__})"
-    return ""

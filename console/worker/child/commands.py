@@ -14,7 +14,7 @@ from collections import deque
 from contextlib import suppress
 from typing import Callable
 
-from console.worker.child.main import Refusal
+from backends.core.errors import Refusal
 
 CANDIDATE = "{candidate}"
 LINE_CAP = 2000

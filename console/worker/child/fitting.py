@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterator
 from typing import Any, Callable, NamedTuple, Optional
 
+from backends.core.attributes import attribute
+from backends.core.errors import Refusal
 from console.worker.child.answers import take
 from console.worker.child.calls import count
-from console.worker.child.introspection import attribute
 from console.worker.child.labels import known_labels, spelling
 from console.worker.child.lazy import numpy
-from console.worker.child.main import Refusal
 
 BATCHES = 20
 """Pieces that the rows are given to `partial_fit` in; progress moves by one at each."""

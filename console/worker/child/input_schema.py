@@ -1,236 +1,37 @@
-"""Inputs that a fitted model expects, as far as its own parts tell: names, count, kinds of columns, categories."""
+"""Knowledge of a model that helps to read a table for it."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any, Optional
+from typing import Optional
 
+from backends.core.inputs import TEXT, Inputs, kind_of
+from backends.core.model import Model
 from console.worker.child.data.options import Knowledge
-from console.worker.child.introspection import attribute
-from console.worker.child.libraries.base import NUMBER, TEXT, Kind, listed
-from console.worker.child.libraries.parts import library_of, receivers
 
-__all__ = [
-    "NUMBER",
-    "TEXT",
-    "Kind",
-    "columns",
-    "count_of",
-    "knowledge",
-    "names_of",
-    "picks",
-    "placeholders_of",
-    "takes_array",
-    "takes_texts",
-]
-
-_UNKNOWN_MODULES = ("sklearn.compose", "sklearn.feature_extraction", "sklearn.pipeline", "sklearn.dummy")
-_ANY_KIND = frozenset({"FunctionTransformer", "SimpleImputer", "OrdinalEncoder", "OneHotEncoder", "TargetEncoder"})
-_TEXT_MODULE = "sklearn.feature_extraction.text"
 PLACES_CAP = 100_000
 """Of so many columns without names it is asked what the model knows."""
-_COUNTS = ("n_features_in_", "n_features_")
 
 
-def names_of(model: Any) -> Optional[list[str]]:
-    """The names of the model's inputs in its own order: its own, else those of the parts that are given the same rows.
-
-    None where it knows none, or only names that a library made up.
-    """
-    for part in receivers(model):
-        library = library_of(part)
-        found = library.names(part) or (None if library.placeholders(part) else _own_names(part))
-        if found:
-            return found
-    return None
+def inputs_of(model: Optional[Model]) -> Inputs:
+    """What the model takes; nothing is known of no model."""
+    return Inputs() if model is None else model.inputs
 
 
-def _own_names(part: Any) -> Optional[list[str]]:
-    return listed(attribute(part, "feature_names_in_"))
-
-
-def placeholders_of(model: Any) -> Optional[list[str]]:
-    """Names that hold where the columns of a file are just these: those that a library made up for an array's columns,
-    or those of a later step, whose input may be what the first made of the rows."""
-    made_up = next((found for part in receivers(model) if (found := library_of(part).placeholders(part))), None)
-    steps = attribute(model, "steps")
-    later = steps[1:] if isinstance(steps, list) else []
-    return made_up or next((found for step in later if (found := names_of(step[-1]))), None)
-
-
-def count_of(model: Any) -> Optional[int]:
-    """How many inputs the model takes; None where it does not say. Zero is not said."""
-    for part in receivers(model):
-        found = library_of(part).count(part) or next((one for place in _COUNTS if (one := _number(part, place))), None)
-        if found:
-            return found
-    return None
-
-
-def _number(part: Any, place: str) -> int:
-    try:
-        return max(0, int(attribute(part, place)))
-    except (TypeError, ValueError):
-        return 0
-
-
-def picks(model: Any) -> bool:
-    """Whether the model takes the columns that it needs out of a frame, whatever else is in it."""
-    return library_of(model).picks or takes_records(model)
-
-
-def takes_records(model: Any) -> bool:
-    """Whether the model, or the first step of it, takes a dictionary for each row."""
-    return any(library_of(part).records for part in receivers(model))
-
-
-def takes_array(model: Any) -> bool:
-    """Whether the model is known to want an array: its library, or an estimator of scikit-learn's that knows its count
-    and no names. What somebody else wrote may count its columns and pick them by name all the same."""
-    for part in receivers(model):
-        if library_of(part).wants_array:
-            return True
-        if str(type(part).__module__).startswith("sklearn.") and not attribute(part, "steps"):
-            return bool(_number(part, "n_features_in_")) and _own_names(part) is None
-    return False
-
-
-def knowledge(model: Any, names: Sequence[str], targets: Sequence[str] = ()) -> Knowledge:
+def knowledge(model: Optional[Model], names: Sequence[str], targets: Sequence[str] = ()) -> Knowledge:
     """The model's knowledge of columns of these names, or of its own places where it has none; a target is text where
     the model's classes are."""
-    places = tuple(names) or tuple(f"\0{at}" for at in range(min(count_of(model) or 0, PLACES_CAP)))
-    kinds = columns(model, list(places))
+    inputs = inputs_of(model)
+    places = tuple(names) or tuple(f"\0{at}" for at in range(min(inputs.count or 0, PLACES_CAP)))
+    kinds = inputs.kinds(list(places))
     texts = {name for name, kind in kinds.items() if kind.kind == TEXT}
     categories = {name: kind.categories for name, kind in kinds.items() if kind.categories}
     gaps = {name for name, kind in kinds.items() if kind.gaps}.union(targets)
-    classes = attribute(model, "classes_")
+    classes = None if model is None else model.classes
     several = classes if isinstance(classes, list) else [classes] * len(targets)
     for target, labels in zip(targets, several):
-        if _kind_of(labels) == TEXT:
+        if kind_of(labels) == TEXT:
             texts.add(target)
             categories[target] = frozenset(str(label) for label in labels)
-    known = (tuple(names), frozenset(texts), categories, frozenset(gaps), takes_texts(model), tuple(targets), places)
+    known = (tuple(names), frozenset(texts), categories, frozenset(gaps), inputs.takes_texts, tuple(targets), places)
     return Knowledge(*known)
-
-
-def columns(model: Any, names: list[str]) -> dict[str, Kind]:
-    """Column name to what the model expects there; columns of which nothing is known are left out."""
-    told: dict[str, Kind] = {}
-    for part in receivers(model):
-        told = {**library_of(part).kinds(part, names), **told}
-    return told or _of_scikit_learn(model, names)
-
-
-def _of_scikit_learn(model: Any, names: list[str]) -> dict[str, Kind]:
-    if isinstance(model, str) or model is None:
-        return {}
-    kind = type(model).__name__
-    module = str(getattr(type(model), "__module__", ""))
-    if module.startswith(_TEXT_MODULE):
-        return dict.fromkeys(names, Kind(TEXT)) if len(names) == 1 else {}
-    parts = _parts(model)
-    if parts:
-        return next((found for part in parts if (found := columns(part, names))), {})
-    steps = attribute(model, "steps")
-    if isinstance(steps, list) and steps:
-        return _first_that_tells([step[1] for step in steps if isinstance(step, tuple)], names)
-    if isinstance(attribute(model, "transformers_"), list):
-        return _of_transformers(model, names)
-    categories = attribute(model, "categories_")
-    if isinstance(categories, list) and len(categories) == len(names):
-        told = {name: _of_categories(values) for name, values in zip(names, categories)}
-        return {name: found for name, found in told.items() if found is not None}
-    statistics = attribute(model, "statistics_")
-    if kind == "SimpleImputer" and statistics is not None:
-        filled = _kind_of(statistics)
-        gaps = filled == TEXT and not isinstance(attribute(model, "missing_values"), str)
-        return {} if filled is None else dict.fromkeys(names, Kind(filled, gaps=gaps))
-    if not module.startswith("sklearn.") or module.startswith(_UNKNOWN_MODULES) or kind in _ANY_KIND:
-        return {}
-    if attribute(model, "is_categorical_") is not None:
-        return _of_histograms(model, names)
-    return dict.fromkeys(names, Kind(NUMBER)) if _all_numeric(model) else {}
-
-
-def _parts(model: Any) -> list[Any]:
-    """The parts that each get the whole input of a model of scikit-learn's that is made of others."""
-    if not str(getattr(type(model), "__module__", "")).startswith("sklearn."):
-        return []
-    for name in ("best_estimator_", "estimator_", "regressor_"):
-        if attribute(model, name) is not None:
-            return [attribute(model, name)]
-    calibrated = attribute(model, "calibrated_classifiers_")
-    if isinstance(calibrated, list):
-        return [attribute(one, "estimator") for one in calibrated]
-    union = attribute(model, "transformer_list")
-    several = [one[1] for one in union] if isinstance(union, list) else attribute(model, "estimators_")
-    return [one for one in several if not isinstance(one, str)] if isinstance(several, list) else []
-
-
-def _all_numeric(model: Any) -> bool:
-    """Whether nothing of another library is given the rows, which might take texts."""
-    return all(str(type(part).__module__).startswith("sklearn.") for part in receivers(model))
-
-
-def _of_histograms(model: Any, names: list[str]) -> dict[str, Kind]:
-    """Of boosting by histograms, whose own encoder holds the categories of those columns that have some."""
-    encoders = attribute(attribute(model, "_preprocessor"), "named_transformers_") or {}
-    categories = attribute(encoders.get("encoder"), "categories_") or []
-    marked = [name for name, is_category in zip(names, attribute(model, "is_categorical_")) if is_category]
-    found = {name: _of_categories(values) for name, values in zip(marked, categories)}
-    numbers = {name: Kind(NUMBER) for name in names if name not in marked}
-    return {**numbers, **{name: kind for name, kind in found.items() if kind is not None}}
-
-
-def _first_that_tells(parts: list[Any], names: list[str]) -> dict[str, Kind]:
-    """Kinds by the first step that knows them. Gaps that an imputer before it fills are gaps of the input."""
-    imputed: dict[str, Kind] = {}
-    for part in parts:
-        if part in (None, "passthrough"):
-            continue
-        found = columns(part, names)
-        if type(part).__name__ == "SimpleImputer":
-            imputed = imputed or found
-        elif found or type(part).__name__ != "FunctionTransformer":
-            gaps = {name for name, one in imputed.items() if one.gaps}
-            return imputed | {name: replace(one, gaps=one.gaps or name in gaps) for name, one in found.items()}
-    return imputed
-
-
-def _of_transformers(model: Any, names: list[str]) -> dict[str, Kind]:
-    """The kinds that each transformer tells of the columns it was fitted on, however they were chosen."""
-    found: dict[str, Kind] = {}
-    places = attribute(model, "_transformer_to_input_indices")
-    for name, part, _chosen in attribute(model, "transformers_"):
-        chosen = places.get(name) if isinstance(places, dict) else None
-        if chosen is not None and all(0 <= int(at) < len(names) for at in chosen):
-            found.update(columns(part, [names[int(at)] for at in chosen]))
-    return found
-
-
-def _of_categories(values: Any) -> Optional[Kind]:
-    kind = _kind_of(values)
-    if kind != TEXT:
-        return None if kind is None else Kind(kind)
-    texts = frozenset(value for value in values if isinstance(value, str))
-    return Kind(TEXT, texts, len(texts) < len(values))
-
-
-def _kind_of(values: Any) -> Optional[str]:
-    kind = getattr(getattr(values, "dtype", None), "kind", "")
-    if kind in "biuf" and kind:
-        return NUMBER
-    if kind in "US" and kind:
-        return TEXT
-    if kind == "O":
-        some = [value for value in list(values)[:100] if value is not None and value == value]
-        return TEXT if some and all(isinstance(value, str) for value in some) else None
-    return None
-
-
-def takes_texts(model: Any) -> bool:
-    """Whether the one input of the model is text: a vectorizer, or a pipeline that begins with one."""
-    modules = (str(getattr(type(part), "__module__", "")) for part in receivers(model))
-    return any(re.match(re.escape(_TEXT_MODULE), module) for module in modules)

@@ -5,17 +5,10 @@ from __future__ import annotations
 import warnings
 from typing import Any, Optional
 
+from backends.core.errors import Refusal
+from backends.core.model import Model
+from backends.core.tasks import CLASSIFICATION, CLUSTERING, DENSITY, OUTLIERS, RANKING, REGRESSION, TRANSFORMATION
 from console.worker.child.lazy import numpy
-from console.worker.child.main import Refusal
-from console.worker.child.task import (
-    CLASSIFICATION,
-    CLUSTERING,
-    DENSITY,
-    OUTLIERS,
-    RANKING,
-    REGRESSION,
-    TRANSFORMATION,
-)
 from console.worker.child.truth import Truth, alike
 
 __all__ = ["score"]
@@ -29,7 +22,7 @@ _ALONE = {
 """Why the answer to one row is neither right nor wrong, by task."""
 
 
-def score(truth: Truth, model: Any, start: int, stop: Optional[int], answer: Any) -> dict[str, float]:
+def score(truth: Truth, model: Model, start: int, stop: Optional[int], answer: Any) -> dict[str, float]:
     """Sums that add up over calls: `rows` and `correct` for labels, `absolute` and `squared` error for numbers.
 
     For outlier detectors `outliers` counts the truths that are one, `flagged` the answers that say so.

@@ -12,6 +12,7 @@ import time
 import traceback
 from typing import Any, Callable, NoReturn, Optional
 
+from backends.core.errors import Refusal
 from console.worker.child import proctitle, tracebacks
 from console.worker.child.sandbox import confinement, selftest
 from console.worker.child.sandbox.privileges import die_with_parent
@@ -30,15 +31,6 @@ RENEW_S = 0.1
 """Limits of processor time count whole seconds: requests that begin within this time of each other share one."""
 
 Answer = tuple[Head, bytes]
-
-
-class Refusal(Exception):
-    """A request that cannot be met for a reason the operator can act on: a code, one sentence, structured details."""
-
-    def __init__(self, code: str, message: str, details: Optional[dict[str, Any]] = None) -> None:
-        super().__init__(message)
-        self.code = code
-        self.details = details
 
 
 class Request:

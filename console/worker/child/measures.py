@@ -7,22 +7,12 @@ import warnings
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
+from backends.core.errors import Refusal
+from backends.core.tasks import CLASSIFICATION, CLUSTERING, DENSITY, OUTLIERS, RANKING, REGRESSION, TRANSFORMATION
 from console.worker.child.answers import Answers, Case
 from console.worker.child.asking import own
-from console.worker.child.introspection import attribute
 from console.worker.child.lazy import metrics, numpy
-from console.worker.child.main import Refusal
 from console.worker.child.scoring import Metric, metric_named
-from console.worker.child.task import (
-    CLASSIFICATION,
-    CLUSTERING,
-    DENSITY,
-    OUTLIERS,
-    RANKING,
-    REGRESSION,
-    TRANSFORMATION,
-    estimator_kind,
-)
 from console.worker.child.truth import as_texts
 
 _SILHOUETTE_ROWS = 2000
@@ -91,7 +81,7 @@ def _classification(case: Case, found: Measurement) -> dict[str, Metric]:
     metrics = {name: metric_named(name, case) for name in names}
     ranked = "roc_auc" if two or case.indicator else "roc_auc_ovr"
     if case.labels is None:
-        error = ValueError(f"{type(case.answers.model).__name__} does not say which classes its scores are of")
+        error = ValueError(f"{case.answers.model.name} does not say which classes its scores are of")
         return {**metrics, ranked: _failing(error), "log_loss": _failing(error)}
     if several:
         found.meanings.append(_OUTPUTS_WORDS.format(len(case.labels)))
@@ -120,7 +110,7 @@ def _regression(case: Case, found: Measurement) -> dict[str, Metric]:
 
 def _is_of_chances(case: Case) -> bool:
     """Whether a model that does not call itself a regressor answers how likely a 1 is."""
-    if estimator_kind(case.answers.model) == "regressor" or case.y.ndim != 1:
+    if case.answers.model.is_regressor or case.y.ndim != 1:
         return False
     answer = case.predicted()
     return set(numpy.unique(case.y).tolist()) == {0, 1} and bool(((answer >= 0) & (answer <= 1)).all())
@@ -170,9 +160,9 @@ def _ranking(case: Case, found: Measurement) -> dict[str, Metric]:
 def _transformation(case: Case, found: Measurement) -> dict[str, Metric]:
     """How far rows are from themselves once transformed there and back, where there is a way back."""
     there = case.answers.of("transform")
-    back = attribute(case.answers.model, "inverse_transform")
-    if not callable(back):
-        kind = type(case.answers.model).__name__
+    back = case.answers.model.inverse_transform
+    if back is None:
+        kind = case.answers.model.name
         return {"mean_squared_error": _failing(ValueError(f"{kind} has no inverse_transform to compare rows by"))}
     rows = case.answers.X
     rows = rows.toarray() if hasattr(rows, "toarray") else numpy.asarray(rows)

@@ -6,14 +6,13 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any, Optional
 
+from backends.core.errors import Refusal
+from backends.core.model import Model
+from backends.core.tasks import CLASSIFICATION, OUTLIERS, RANKING, REGRESSION, TRANSFORMATION
 from console.worker.child.answers import Answers, Case, take
-from console.worker.child.introspection import attribute
 from console.worker.child.lazy import numpy
-from console.worker.child.main import Refusal
 from console.worker.child.measures import MEASURES, Measurement, compute
-from console.worker.child.methods import what_it_has
 from console.worker.child.scoring import metric_named
-from console.worker.child.task import CLASSIFICATION, OUTLIERS, RANKING, REGRESSION, TRANSFORMATION
 from console.worker.child.truth import Truth, prepared
 
 HELD_BACK_SHARE = 0.2
@@ -44,7 +43,7 @@ def marked(X: Any, y: Any, bits: bytes) -> tuple[Any, Any]:
 
 
 def evaluate(
-    model: Any, X: Any, y: Any, extra: Sequence[str] = (), causes: Optional[dict[str, str]] = None
+    model: Model, X: Any, y: Any, extra: Sequence[str] = (), causes: Optional[dict[str, str]] = None
 ) -> tuple[str, dict[str, float]]:
     """Task and metrics of `model` on the rows `X`, as `measured` has them; `causes` hears what is left out."""
     found = measured(Answers(model, X), y, extra)
@@ -81,10 +80,10 @@ def measured(answers: Answers, y: Any, extra: Sequence[str] = ()) -> Measurement
 _WITH_TRUTH = (CLASSIFICATION, REGRESSION, OUTLIERS, RANKING)
 
 
-def _check(model: Any, truth: Truth) -> None:
-    if truth.task == TRANSFORMATION and not callable(attribute(model, "transform")):
-        message = f"{type(model).__name__} has neither predict nor transform, so there is nothing to measure"
-        raise Refusal("bad-input", f"{message}: {what_it_has(model)}")
+def _check(model: Model, truth: Truth) -> None:
+    if truth.task == TRANSFORMATION and not model.has("transform"):
+        message = f"{model.name} has neither predict nor transform, so there is nothing to measure"
+        raise Refusal("bad-input", f"{message}: {model.what_it_has}")
     if truth.y is None and truth.task in _WITH_TRUTH:
         a = "an" if truth.task == OUTLIERS else "a"
         message = f"measuring {a} {truth.task} model needs a target column"

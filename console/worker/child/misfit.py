@@ -7,13 +7,13 @@ import re
 from collections.abc import Sequence
 from typing import Any, Optional
 
+from backends.core.errors import Refusal
+from backends.core.inputs import NUMBER, TEXT, Inputs, Kind
 from backends.core.source import Source
-from console.worker.child import input_schema
 from console.worker.child.data.cells import is_number
 from console.worker.child.data.names import folded, unlike
 from console.worker.child.data.options import say, say_ignore
 from console.worker.child.data.text import bad
-from console.worker.child.main import Refusal
 
 DIFFERENCES_CAP = 200
 _NAMED = 8
@@ -36,11 +36,16 @@ def difference(column: str, problem: str, wanted: Optional[str], found: Optional
 
 
 def refuse_columns(
-    source: Source, frame: Any, wanted: list[str], model: Any, target: Optional[str], problems: Optional[dict[str, str]]
+    source: Source,
+    frame: Any,
+    wanted: list[str],
+    inputs: Inputs,
+    target: Optional[str],
+    problems: Optional[dict[str, str]],
 ) -> None:
     """Raise Refusal with every difference between the columns of the frame and those that the model names."""
     found = list(frame)
-    kinds = input_schema.columns(model, wanted)
+    kinds = inputs.kinds(wanted)
     known, there = set(wanted), set(found)
     differences = [
         difference(name, "missing", (kinds[name].words or kinds[name].kind) if name in kinds else "a column", None)
@@ -53,9 +58,7 @@ def refuse_columns(
         raise refusal(source, differences, _hint(differences, target, found))
 
 
-def refuse_types(
-    source: Source, frame: Any, kinds: dict[str, input_schema.Kind], problems: Optional[dict[str, str]]
-) -> None:
+def refuse_types(source: Source, frame: Any, kinds: dict[str, Kind], problems: Optional[dict[str, str]]) -> None:
     """Raise Refusal with every column whose kind is another than the model's."""
     differences = _of_types(frame, list(frame), kinds, problems)
     if differences:
@@ -121,7 +124,7 @@ def _more(those: Sequence[Any], shown: int) -> str:
 
 
 def _of_types(
-    frame: Any, names: Sequence[str], kinds: dict[str, input_schema.Kind], problems: Optional[dict[str, str]]
+    frame: Any, names: Sequence[str], kinds: dict[str, Kind], problems: Optional[dict[str, str]]
 ) -> list[Difference]:
     """The columns whose kind is another than the model's; numbers in place of known categories are one.
 
@@ -132,11 +135,11 @@ def _of_types(
     differences = []
     numbers = _numbers(frame)
     for name in names:
-        if name not in kinds or (kinds[name].kind == input_schema.NUMBER and name in numbers):
+        if name not in kinds or (kinds[name].kind == NUMBER and name in numbers):
             continue
         wanted, kind = kinds[name], _kind(frame[name])
-        if kind == input_schema.TEXT and wanted.categories and _only_numbers(frame[name], wanted.categories):
-            kind = input_schema.NUMBER
+        if kind == TEXT and wanted.categories and _only_numbers(frame[name], wanted.categories):
+            kind = NUMBER
         if kind is not None and kind != wanted.kind and not (wanted.loose and not problems.get(name)):
             what = problems.get(name) or f"{kind} ({frame[name].dtype})"
             differences.append(difference(name, "type", wanted.words or wanted.kind, what))
@@ -190,16 +193,16 @@ def hint_of_target(target: str, found: Sequence[str]) -> str:
     return f"; its columns are {', '.join(map(repr, found[:_NAMED]))}{_more(found, _NAMED)}"
 
 
-def refuse_array(source: Source, array: Any, kinds: dict[str, input_schema.Kind]) -> None:
+def refuse_array(source: Source, array: Any, kinds: dict[str, Kind]) -> None:
     """Raise Refusal for an array that holds no numbers, where the model is known to want numbers alone."""
     found = _ARRAYS.get(array.dtype.kind)
-    if found and kinds and all(kind.kind == input_schema.NUMBER for kind in kinds.values()):
+    if found and kinds and all(kind.kind == NUMBER for kind in kinds.values()):
         raise refusal(source, [difference("", "type", "numbers", f"{found} ({array.dtype})")])
 
 
 def is_text(column: Any) -> bool:
     """Whether a column holds text."""
-    return _kind(column) == input_schema.TEXT
+    return _kind(column) == TEXT
 
 
 def _kind(column: Any) -> Optional[str]:
@@ -207,13 +210,13 @@ def _kind(column: Any) -> Optional[str]:
     kind = getattr(column.dtype, "kind", "O")
     name = str(column.dtype)
     if kind in "biuf":
-        return input_schema.NUMBER
+        return NUMBER
     if kind in "mM":
         return "dates" if kind == "M" else "durations"
     if name.startswith(("str", "string")) or kind in "US":
-        return input_schema.TEXT
+        return TEXT
     if name == "category":
-        return input_schema.TEXT if is_text(column.cat.categories) else None
+        return TEXT if is_text(column.cat.categories) else None
     if name != "object":
         return None
     some = list(column[:_SAMPLE])
@@ -222,4 +225,4 @@ def _kind(column: Any) -> Optional[str]:
         return odd
     if any(isinstance(value, (list, dict, tuple)) or getattr(value, "ndim", 0) for value in some):
         return "nested values"
-    return input_schema.TEXT if any(isinstance(value, str) for value in some) else None
+    return TEXT if any(isinstance(value, str) for value in some) else None

@@ -1,63 +1,34 @@
-"""The worker: holds one model and runs it."""
+"""The worker: holds one model and runs it on rows and tables."""
 
 from __future__ import annotations
 
-import importlib
 import mmap
-import time
 from typing import Any, Optional, Union
 
-from backends.core import registry, third_party
-from backends.core.frozen import Frozen
+from backends.core.errors import Refusal
+from backends.core.model import Model
 from backends.core.source import Source
-from console.library_versions import noted
-from console.worker.child import (
-    asking,
-    calls,
-    introspection,
-    live_score,
-    methods,
-    metrics,
-    pieces,
-    proctitle,
-    results,
-    signatures,
-    tracebacks,
-    truth,
-)
+from console.worker.child import asking, calls, live_score, metrics, pieces, results, tracebacks, truth
 from console.worker.child.answers import Answers
 from console.worker.child.batching import Batching, Key
 from console.worker.child.data.options import Extent, options_from
-from console.worker.child.libraries.parts import receivers
-from console.worker.child.main import Answer, Refusal, Request, Service
-from console.worker.child.mixed import mixed
-from console.worker.child.runnables import class_of, model_of
+from console.worker.child.main import Answer, Request
+from console.worker.child.model_service import ModelService
 from console.worker.child.tables import Table
 from console.worker.wire import DTYPES, Frame, Head, Receiver
 
 COMPARED_ROWS = 500
-SUSPECT_ROWS = 20
 TABLES_CAP = 8
 
 
-class Serving(Service):
+class Serving(ModelService):
     """The operations of a worker; each method says what it takes from the request and what it answers."""
 
     def __init__(self) -> None:
         super().__init__()
-        third_party.allow()
-        self.model: Any = None
         self.tables: dict[int, Table] = {}
         self._truths: dict[Table, Union[truth.Truth, Refusal]] = {}
-        self._changes: list[introspection.Change] = []
         self._batching = Batching(self._key)
-        self._row_wise: frozenset[str] = frozenset()
-        self._methods: tuple[str, ...] = ()
-        self._first: Optional[str] = None
-        self._bound: dict[str, Any] = {}
-        self._phases: dict[str, float] = {}
-        self._since = 0.0
-        self._suspect = False
         self._last_table = 0
         self.operations = {
             "load": self.load,
@@ -74,50 +45,11 @@ class Serving(Service):
             "save": self.save,
             "export_onnx": self.export_onnx,
         }
-        tracebacks.collect_warnings()
 
-    def load(self, request: Request) -> Answer:
-        """format, at, imports, name, label, opened → class, methods, signature, phases, versions.
-
-        The body is the load plan; the descriptors are sealed memory and, where the plan leaves raw numbers out of it,
-        the file they are mapped from. With `opened` that memory is what the file's compression held.
-        """
-        fields = request.fields
-        proctitle.show("worker", str(fields.get("label") or ""))
-        self._phases = {}
-        self._begin(request, "import")
-        for name in fields.get("imports") or ():
-            importlib.import_module(name)
-        self._begin(request, "read")
-        opened = bool(fields.get("opened"))
-        source = Frozen(request.fds[0], str(fields.get("name", "")), request.body, *request.fds[1:], opened=opened)
-        loaded = registry.load(source, fields["format"], fields.get("at") or "")
-        tracebacks.collect_warnings()
-        self.model = model_of(loaded)
-        self._bound.clear()
+    def hold(self, model: Model) -> Model:
+        """Take this model, for which no truth was prepared yet."""
         self._truths.clear()
-        self._changes = introspection.quieten(self.model)
-        self._row_wise = introspection.row_wise(self.model)
-        self._methods = tuple(methods.methods_of(self.model))
-        self._first = methods.default_among(list(self._methods))
-        warnings = tracebacks.drain_warnings()
-        self._suspect = bool(noted(warnings))
-        self._begin(request, "warm")
-        signature: dict[str, Any] = signatures.signature_of(self.model)
-        not_warmed = calls.warm_up(self.model, signature["feature_names"], signature["n_features"])
-        self._begin(request, "")
-        tracebacks.drain_warnings()
-        self._phases.update({f"read.{name}": seconds * 1e3 for name, seconds in loaded.phases.items()})
-        return {
-            "model_class": class_of(self.model),
-            "methods": self._methods,
-            "signature": signature,
-            "library_versions": introspection.library_versions(),
-            "written": introspection.written_versions(self.model),
-            "phases": self._phases,
-            "notes": introspection.notes_of(self._changes) + ([not_warmed] if not_warmed else []),
-            "warnings": warnings,
-        }, b""
+        return super().hold(model)
 
     def open_data(self, request: Request) -> Answer:
         """name, target, needs_target, options, limit, one descriptor → data (a handle), rows, columns, target, decided,
@@ -125,19 +57,19 @@ class Serving(Service):
 
         Meanwhile rows and share of the file are told. `piece` is how many rows may go into a call; null = all must.
         """
-        fields = request.fields
+        fields, model = request.fields, self.loaded()
         if len(self.tables) >= TABLES_CAP:
             raise Refusal("busy", f"{TABLES_CAP} tables are open in this worker already")
         source, options = Source(request.fds[0], str(fields.get("name", ""))), options_from(fields.get("options"))
         extent = Extent(fields.get("limit"), pieces.HELD_BYTES, pieces.progress(request, source.size))
         needs = bool(fields.get("needs_target", True))
-        table = pieces.open_table(source, fields.get("target"), self.model, options, extent, needs_target=needs)
-        piece = pieces.piece_of(self.model, table)
+        table = pieces.open_table(source, fields.get("target"), model, options, extent, needs_target=needs)
+        piece = pieces.piece_of(model, table)
         self._last_table += 1
         self.tables[self._last_table] = table
         found = {"data": self._last_table, "rows": table.rows, "columns": table.columns, "target": table.target}
-        told = [] if isinstance(table, pieces.LongTable) else truth.told(self.model, table.y)
-        decided = ", ".join(part for part in (table.decided, *told) if part) + pieces.manner(self.model, table, piece)
+        told = [] if isinstance(table, pieces.LongTable) else truth.told(model, table.y)
+        decided = ", ".join(part for part in (table.decided, *told) if part) + pieces.manner(model, table, piece)
         return {**found, "decided": decided, "piece": piece, "warnings": tracebacks.drain_warnings()}, b""
 
     def close_data(self, request: Request) -> Answer:
@@ -157,9 +89,9 @@ class Serving(Service):
 
     def resolve(self, request: Request) -> Answer:
         """methods → the methods that a call of these asks. Raises Refusal where the model has one of them not."""
-        asked = self._asked(request.fields)
+        asked = self.asked(request.fields)
         for name in asked:
-            self._bind(name)
+            self.bind(name)
         return {"methods": list(asked)}, b""
 
     def call(self, request: Request) -> Answer:
@@ -167,7 +99,7 @@ class Serving(Service):
         fields = request.fields
         table, start, stop = self.table(fields["data"]), fields.get("start") or 0, fields.get("stop")
         score = bool(fields.get("score"))
-        head, found = self._called(table, start, stop, self._asked(fields), score=score)
+        head, found = self._called(table, start, stop, self.asked(fields), score=score)
         if fields.get("outputs", True):
             head["outputs"] = {name: calls.column(result) for name, result in found.items()}
         return head, b""
@@ -178,18 +110,18 @@ class Serving(Service):
         """The answer for rows of a table but for its outputs, and those."""
         given = table.truth(start, stop) if score or "score" in asked else None
         rows = table.slice(start, stop)
-        found, elapsed = self._run(rows, asked, given)
+        found, elapsed = self.run(rows, asked, given)
         head: dict[str, Any] = {"rows": calls.count(rows), "worker_ms": elapsed}
         if score:
             head.update(self._scored(table, start, stop, found))
-        return self._with_warnings(head), found
+        return self.with_warnings(head), found
 
     def _scored(self, table: Table, start: int, stop: Optional[int], found: dict[str, Any]) -> dict[str, Any]:
         """`score`, sums over the rows as `live_score` has them, and as `unscored` why there is none."""
         if "predict" not in found:
             return {"score": {}, "unscored": f"{', '.join(found)} is held against no truth"}
         try:
-            return {"score": live_score.score(self._truth(table), self.model, start, stop, found["predict"])}
+            return {"score": live_score.score(self._truth(table), self.loaded(), start, stop, found["predict"])}
         except Refusal as refusal:
             return {"score": {}, "unscored": str(refusal)}
 
@@ -201,7 +133,7 @@ class Serving(Service):
         known = self._truths.get(table)
         if known is None:
             try:
-                known = truth.prepared(self.model, table.y, lambda _there: self._some(table))
+                known = truth.prepared(self.loaded(), table.y, lambda _there: self._some(table))
             except Refusal as refusal:
                 known = refusal
             self._truths[table] = known
@@ -210,7 +142,7 @@ class Serving(Service):
         return known
 
     def _some(self, table: Table) -> Any:
-        return asking.ask(self._loaded(), "predict", table.slice(0, COMPARED_ROWS))
+        return asking.ask(self.loaded(), "predict", table.slice(0, COMPARED_ROWS))
 
     def evaluate(self, request: Request) -> Answer:
         """data, metrics, held_back → task, rows, metrics on the whole table or on its rows held back from fitting.
@@ -221,19 +153,19 @@ class Serving(Service):
         """
         fields = request.fields
         table = self.table(fields["data"])
-        answers, y = pieces.answers_of(self._loaded(), table), table.y
+        answers, y = pieces.answers_of(self.loaded(), table), table.y
         if fields.get("held_back") or request.body:
             X, y = metrics.held_back(*table.both()) if fields.get("held_back") else table.both()
             X, y = metrics.marked(X, y, request.body) if request.body else (X, y)
-            answers = Answers(self._loaded(), X)
+            answers = Answers(self.loaded(), X)
         self.input = answers.X if type(answers) is Answers else None
-        if self._suspect:
-            self._clear(table.slice(0, COMPARED_ROWS) if self.input is None else self.input)
+        if self.suspect:
+            self.clear(table.slice(0, COMPARED_ROWS) if self.input is None else self.input)
         found = metrics.measured(answers, y, fields.get("metrics") or ())
         head = {"task": found.task, "rows": found.rows, "missing": found.missing, "metrics": found.metrics}
         head.update(causes=found.causes, notes=found.notes, meanings=found.meanings)
         head["answers"] = metrics.digest_of(found.answers)
-        return self._with_warnings(head), b""
+        return self.with_warnings(head), b""
 
     def compare_rows(self, request: Request) -> Answer:
         """target, features, metric, names, options, two descriptors (training rows, hold-out) → see `overlap.compare`.
@@ -252,10 +184,10 @@ class Serving(Service):
     def call_rows(self, request: Request) -> Answer:
         """rows, columns, methods → rows, worker_ms, outputs, for rows an operator typed."""
         fields = request.fields
-        rows = calls.typed_rows(fields["rows"], fields.get("columns"), self._loaded())
-        found, elapsed = self._run(rows, self._asked(fields), None)
+        rows = calls.typed_rows(fields["rows"], fields.get("columns"), self.loaded().inputs)
+        found, elapsed = self.run(rows, self.asked(fields), None)
         outputs = {name: calls.column(result) for name, result in found.items()}
-        return self._with_warnings({"rows": calls.count(rows), "worker_ms": elapsed, "outputs": outputs}), b""
+        return self.with_warnings({"rows": calls.count(rows), "worker_ms": elapsed, "outputs": outputs}), b""
 
     def call_array(self, request: Request) -> Answer:
         """dtype, shape, methods, numbers as body or first descriptor → worker_ns, arrays; answers as body.
@@ -267,10 +199,10 @@ class Serving(Service):
         if request.fds:
             buffer = memoryview(mmap.mmap(request.fds[0], 0, access=mmap.ACCESS_READ))
         rows = calls.array_from(buffer, fields["dtype"], fields["shape"])
-        found, elapsed = self._run(rows, self._asked(fields), None)
+        found, elapsed = self.run(rows, self.asked(fields), None)
         self._learn(fields, len(rows), elapsed)
         places, arrays = calls.raw_arrays(found)
-        head = self._with_warnings({"worker_ns": int(elapsed * 1e6), "arrays": places})
+        head = self.with_warnings({"worker_ns": int(elapsed * 1e6), "arrays": places})
         if len(request.fds) < 2:
             return head, b"".join(array.tobytes() for array in arrays)
         results.write_numbers(request.fds[1], arrays)
@@ -286,22 +218,22 @@ class Serving(Service):
         counts = [request.fields["shape"][0] for request in requests]
         shape = (sum(counts), *fields["shape"][1:])
         rows = calls.array_from(b"".join(request.body for request in requests), fields["dtype"], shape)
-        asked = self._asked(fields)
+        asked = self.asked(fields)
         try:
-            found, elapsed = self._run(rows, asked, None)
+            found, elapsed = self.run(rows, asked, None)
             parts = calls.raw_parts(found, counts, int(elapsed * 1e6))
         except Refusal:
-            self._row_wise -= frozenset(asked)
+            self.row_wise -= frozenset(asked)
             raise
         self._learn(fields, shape[0], elapsed)
-        return [(self._with_warnings(head), body) for head, body in parts]
+        return [(self.with_warnings(head), body) for head, body in parts]
 
     def _key(self, head: Head) -> Optional[Key]:
         """The key of an array call of row-wise methods, which may share a call; None for other requests."""
         if head.get("op") != "call_array" or "fds" in head:
             return None
         shape, dtype, asked = head.get("shape"), head.get("dtype"), head.get("methods")
-        if not shape or dtype not in DTYPES or not self._row_wise.issuperset(asked or (self._first,)):
+        if not shape or dtype not in DTYPES or not self.row_wise.issuperset(asked or (self.default,)):
             return None
         return tuple(asked or ()), dtype, tuple(shape[1:])
 
@@ -318,7 +250,7 @@ class Serving(Service):
         """
         fields = request.fields
         table, start = self.table(fields["data"]), int(fields["start"])
-        head, found = self._called(table, start, fields["stop"], self._asked(fields), score=False)
+        head, found = self._called(table, start, fields["stop"], self.asked(fields), score=False)
         total = fields["total"] if start == 0 else None
         forms = zip(fields["forms"], request.fds)
         return {**head, "parts": {form: results.write(fd, form, found, total) for form, fd in forms}}, b""
@@ -328,113 +260,29 @@ class Serving(Service):
 
         The model goes into the file as it was trained, is read back from there and must answer alike.
         """
-        from backends.core.convert import convert  # brings numpy, which not every model's interpreter has
-
-        fields, model = request.fields, self._loaded()
+        fields, model = request.fields, self.loaded()
         X = None if fields.get("data") is None else self.table(fields["data"]).slice(0, COMPARED_ROWS)
-        if self._suspect:
-            signature = signatures.signature_of(model)
-            self._clear(calls.zeros(signature["feature_names"], signature["n_features"] or 1) if X is None else X)
-        with introspection.as_trained(self._changes):
-            found = convert(model, fields["format"], request.fds[0], X, **(fields.get("options") or {}))
-        return self._with_warnings(dict(found)), b""
+        if self.suspect:
+            self.clear(calls.zeros(model.inputs) if X is None else X)
+        found = model.convert(fields["format"], request.fds[0], X, **(fields.get("options") or {}))
+        return self.with_warnings(dict(found)), b""
 
     def export_onnx(self, request: Request) -> Answer:
         """data, origin, one descriptor → how the export compares, as `onnx_export.export` tells; its bytes go there."""
         from console.worker.child import onnx_export  # brings the converter, which few workers need
 
         rows = self.table(request.fields["data"]).X
-        if self._suspect:
-            self._clear(rows)
+        if self.suspect:
+            self.clear(rows)
         origin = {str(name): str(text) for name, text in request.fields["origin"].items()}
-        data, found = onnx_export.export(
-            self._loaded(), rows, origin, lambda phase: request.event("phase", phase=phase)
-        )
+        data, found = onnx_export.export(self.loaded(), rows, origin, lambda phase: request.event("phase", phase=phase))
         with open(request.fds[0], "wb", closefd=False) as file:
             file.write(data)
         tracebacks.drain_warnings()
         return {**found, "size": len(data)}, b""
-
-    def versions(self) -> dict[str, str]:
-        """Those of the libraries that are imported."""
-        return introspection.library_versions()
-
-    def describe_input(self) -> Optional[str]:
-        """Kind, shape and dtypes of the rows that were being answered, and where texts stand among their numbers."""
-        if self.input is None:
-            return None
-        return "; ".join(filter(None, (calls.describe_input(self.input), mixed(self.input))))
 
     def table(self, handle: Any) -> Table:
         """The open table of this handle. Raises Refusal."""
         if handle not in self.tables:
             raise Refusal("protocol", f"no table {handle!r} is open in this worker")
         return self.tables[handle]
-
-    def _loaded(self) -> Any:
-        if self.model is None and not self._phases:
-            raise Refusal("protocol", "this worker holds no model yet")
-        return self.model
-
-    def _asked(self, fields: dict[str, Any]) -> Any:
-        """The methods to call: those named, else the first that this model has. Raises Refusal where it has none."""
-        model = self._loaded()
-        if fields.get("methods"):
-            return fields["methods"]
-        if self._first is None:
-            raise methods.nothing_to_call(model)
-        return (self._first,)
-
-    def _run(self, rows: Any, asked: Any, y: Any) -> tuple[dict[str, Any], float]:
-        """Results by method, and the milliseconds spent in the model alone."""
-        self.input = rows
-        if self._suspect:
-            self._clear(rows)
-        found: dict[str, Any] = {}
-        elapsed = 0
-        for name in asked:
-            self.phase = name
-            method = self._bound.get(name) or self._bind(name)
-            given = [asking.own(one) for one in ((rows, y) if name == "score" else (rows,))]
-            begun = time.perf_counter_ns()
-            found[name] = asking.answered(method, given)
-            elapsed += time.perf_counter_ns() - begun
-            asking.check(self.model, name, found[name], asking.count(rows))
-        self.phase = "answer"
-        return found, elapsed / 1e6
-
-    def _clear(self, rows: Any) -> None:
-        """Ask a model of another version once for probabilities: where those cannot be, its labels are wrong as well.
-
-        So are those of a model around others that are asked the same rows, as voters and boosted trees are.
-        Raises Refusal then; what else goes wrong is told by the call itself.
-        """
-        before, self.phase = self.phase, "predict_proba"
-        for part in receivers(self.model):
-            try:
-                asking.ask(part, "predict_proba", rows[:SUSPECT_ROWS])
-            except Refusal as refusal:
-                if refusal.code == "bad-answer":
-                    raise
-            except Exception:
-                tracebacks.drain_warnings()
-        self.phase, self._suspect = before, False
-
-    def _bind(self, name: str) -> Any:
-        """The model's method, looked up once. Raises Refusal."""
-        method = self._bound[name] = methods.method_of(self._loaded(), name)
-        return method
-
-    def _with_warnings(self, head: dict[str, Any]) -> dict[str, Any]:
-        """The head with what was warned of since the last one."""
-        warnings = tracebacks.drain_warnings()
-        return {**head, "warnings": warnings} if warnings else head
-
-    def _begin(self, request: Request, phase: str) -> None:
-        """End the running phase of loading, begin the next, and say so."""
-        now = time.perf_counter()
-        if self.phase in ("import", "read", "warm"):
-            self._phases[self.phase] = (now - self._since) * 1e3
-        self.phase, self._since = phase, now
-        if phase:
-            request.event("phase", phase=phase, phases=dict(self._phases))

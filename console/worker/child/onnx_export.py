@@ -7,15 +7,16 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack, closing
 from statistics import median
 from typing import Any
 
-from backends.core.format import Runnable
+from backends.core.attributes import attribute
+from backends.core.errors import Refusal
+from backends.core.model import Model, Runnable
 from console.worker.child.asking import ask
 from console.worker.child.boundary_rows import ROWS, compared_rows
-from console.worker.child.introspection import attribute
 from console.worker.child.lazy import numpy
-from console.worker.child.main import Refusal
 
 METHODS = ("predict", "predict_proba")
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
@@ -29,7 +30,9 @@ SLOWEST_MS = 250.0
 _PREFIX = "model_console."
 
 
-def export(model: Any, rows: Any, origin: dict[str, str], tell: Callable[[str], None]) -> tuple[bytes, dict[str, Any]]:
+def export(
+    model: Model, rows: Any, origin: dict[str, str], tell: Callable[[str], None]
+) -> tuple[bytes, dict[str, Any]]:
     """The bytes of an ONNX model, and how it compares: dtype, rows, differing, largest, timings, versions.
 
     `rows` are real ones of the model's own; `origin` says what it is made of and goes into it, with how it compared;
@@ -38,26 +41,27 @@ def export(model: Any, rows: Any, origin: dict[str, str], tell: Callable[[str], 
     """
     X = _numbers(model, rows)
     refused = []
-    for dtype in ("float64", "float32"):
-        try:
-            tell(f"converting to {dtype}")
-            made = _converted(model, X.shape[1], dtype)
-            exported = _runnable(made.SerializeToString(), X.shape[1])
-            tell(f"comparing in {dtype}")
-            agreement = _agreement(model, exported, dtype, compared_rows(model, X))
-        except Refusal as error:
-            if error.code == "missing":
-                raise
-            refused.append(f"{dtype}: {error}")
-            continue
-        words = f"{agreement['differing']:,} of {agreement['rows']:,} labels differ"
-        if agreement["differing"] or agreement["largest"] > TOLERANCE[dtype]:
-            refused.append(f"{dtype}: {words}, numbers by up to {agreement['largest']:.2g}")
-            continue
-        tell("timing")
-        words += f", numbers by at most {agreement['largest']:.2g}"
-        found = {"dtype": dtype, **agreement, "timings": _timed(model, exported, X), "versions": _versions()}
-        return _told(made, {**origin, "dtype": dtype, "agreement": words, **_names(model)}), found
+    with ExitStack() as held:
+        for dtype in ("float64", "float32"):
+            try:
+                tell(f"converting to {dtype}")
+                made = _converted(model, X.shape[1], dtype)
+                exported = held.enter_context(closing(_runnable(made.SerializeToString(), X.shape[1])))
+                tell(f"comparing in {dtype}")
+                agreement = _agreement(model, exported, dtype, compared_rows(model, X))
+            except Refusal as error:
+                if error.code == "missing":
+                    raise
+                refused.append(f"{dtype}: {error}")
+                continue
+            words = f"{agreement['differing']:,} of {agreement['rows']:,} labels differ"
+            if agreement["differing"] or agreement["largest"] > TOLERANCE[dtype]:
+                refused.append(f"{dtype}: {words}, numbers by up to {agreement['largest']:.2g}")
+                continue
+            tell("timing")
+            words += f", numbers by at most {agreement['largest']:.2g}"
+            found = {"dtype": dtype, **agreement, "timings": _timed(model, exported, X), "versions": _versions()}
+            return _told(made, {**origin, "dtype": dtype, "agreement": words, **_names(model)}), found
     raise Refusal("no-export", "no ONNX export answers like this model: " + "; ".join(refused))
 
 
@@ -75,11 +79,11 @@ def difference(expected: Any, found: Any) -> float:
     return largest if math.isfinite(largest) else math.inf
 
 
-def _numbers(model: Any, rows: Any) -> Any:
+def _numbers(model: Model, rows: Any) -> Any:
     """Real rows as float64, without those in which a number is missing or infinite."""
-    if not callable(attribute(model, "predict")) or attribute(model, "n_features_in_") is None:
-        raise Refusal("no-export", f"only models that predict from a table are exported, not a {type(model).__name__}")
-    if isinstance(attribute(model, "classes_"), list):
+    if not model.has("predict") or attribute(model.fitted, "n_features_in_") is None:
+        raise Refusal("no-export", f"only models that predict from a table are exported, not a {model.name}")
+    if isinstance(model.classes, list):
         raise Refusal("no-export", "it answers several labels for each row, and an export answers one")
     X = numpy.asarray(rows[:ROWS])
     if X.ndim != 2 or X.dtype.kind not in "fiu":
@@ -91,7 +95,7 @@ def _numbers(model: Any, rows: Any) -> Any:
     return X
 
 
-def _converted(model: Any, width: int, dtype: str) -> Any:
+def _converted(model: Model, width: int, dtype: str) -> Any:
     """The model as a message of ONNX. Raises Refusal."""
     try:
         skl2onnx = importlib.import_module("skl2onnx")
@@ -102,9 +106,9 @@ def _converted(model: Any, width: int, dtype: str) -> Any:
     entry = [("X", tensor([None, width]))]
     try:
         try:
-            return skl2onnx.to_onnx(model, initial_types=entry, options={"zipmap": False})
+            return skl2onnx.to_onnx(model.fitted, initial_types=entry, options={"zipmap": False})
         except NameError:  # no such option: it answers no maps anyway
-            return skl2onnx.to_onnx(model, initial_types=entry)
+            return skl2onnx.to_onnx(model.fitted, initial_types=entry)
     except Exception as error:
         raise Refusal("no-export", f"skl2onnx cannot convert it ({_first_line(error)})") from None
 
@@ -122,7 +126,7 @@ def _runnable(data: bytes, width: int) -> Runnable:
         raise Refusal("no-export", f"ONNX Runtime cannot read it ({_first_line(error)})") from None
 
 
-def _agreement(model: Any, exported: Runnable, dtype: str, chunks: Iterable[Any]) -> dict[str, Any]:
+def _agreement(model: Model, exported: Runnable, dtype: str, chunks: Iterable[Any]) -> dict[str, Any]:
     """Rows compared, rows whose labels differ, and the largest difference of a number; no more once some do."""
     begun = time.monotonic()
     methods = _methods(model)
@@ -159,13 +163,13 @@ def _first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0][:200]}"
 
 
-def _methods(model: Any) -> tuple[str, ...]:
-    return tuple(name for name in METHODS if callable(attribute(model, name)))
+def _methods(model: Model) -> tuple[str, ...]:
+    return tuple(name for name in METHODS if model.has(name))
 
 
-def _asked(model: Any, name: str, rows: Any) -> Any:
+def _asked(model: Model, name: str, rows: Any) -> Any:
     """The model's own answer; a model that knows its columns by name is given them by name."""
-    names = attribute(model, "feature_names_in_")
+    names = attribute(model.fitted, "feature_names_in_")
     if names is not None:
         from console.worker.child.readers import frame_of
 
@@ -173,7 +177,7 @@ def _asked(model: Any, name: str, rows: Any) -> Any:
     return ask(model, name, rows)
 
 
-def _timed(model: Any, exported: Runnable, X: Any) -> list[dict[str, Any]]:
+def _timed(model: Model, exported: Runnable, X: Any) -> list[dict[str, Any]]:
     """Milliseconds of both for each method and batch size, taken in turn."""
     timings: list[dict[str, Any]] = []
     for name in _methods(model):
@@ -185,7 +189,7 @@ def _timed(model: Any, exported: Runnable, X: Any) -> list[dict[str, Any]]:
     return timings
 
 
-def _durations(model: Any, exported: Runnable, name: str, rows: Any) -> tuple[float, float]:
+def _durations(model: Model, exported: Runnable, name: str, rows: Any) -> tuple[float, float]:
     """Median milliseconds of both, casting included; the first of several turns does not count."""
     rows.setflags(write=False)
     own: list[float] = []
@@ -201,9 +205,9 @@ def _durations(model: Any, exported: Runnable, name: str, rows: Any) -> tuple[fl
     return median(own[1:]) * 1e3, median(onnx[1:]) * 1e3
 
 
-def _names(model: Any) -> dict[str, str]:
+def _names(model: Model) -> dict[str, str]:
     """The columns that the model knows by name, for the export to ask for them too."""
-    names = attribute(model, "feature_names_in_")
+    names = attribute(model.fitted, "feature_names_in_")
     return {} if names is None else {"feature_names": json.dumps([str(name) for name in names])}
 
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from console.worker.child.introspection import attribute
+from backends.core.errors import Refusal
+from backends.core.model import Model
 from console.worker.child.labels import named, spelling, without_zeros
 from console.worker.child.lazy import numpy
-from console.worker.child.main import Refusal
-from console.worker.child.task import last_part, marks_outliers_with_one
 
 WORDS = frozenset(
     ("outlier", "outliers", "anomaly", "anomalies", "anomalous", "abnormal", "novelty", "novel", "fraud", "fraudulent")
@@ -50,35 +49,34 @@ def truth_of(y: Any) -> tuple[Any, str]:
     return found, " and ".join(taken) or next((_OTHER[one] for one in values if one in _OTHER), "")
 
 
-def outlier_label(model: Any, answer: Callable[[], Any]) -> int:
+def outlier_label(model: Model, answer: Callable[[], Any]) -> int:
     """The model's answer for an outlier, -1 or 1; `answer` asks a model of no known library."""
-    if marks_outliers_with_one(model):
-        return 1
-    if str(type(last_part(model)).__module__).startswith("sklearn."):
-        return -1
+    known = model.outlier_label
+    if known is not None:
+        return known
     told = set(numpy.unique(numpy.asarray(answer())).tolist())
     return 1 if 0 in told and told <= {0, 1} else -1
 
 
-def answers_of(model: Any, answer: Any, label: int) -> Any:
+def answers_of(model: Model, answer: Any, label: int) -> Any:
     """The predictions as 1 and 0. Raises Refusal for what is neither an outlier nor an inlier."""
     found = numpy.asarray(answer).reshape(len(answer))
     told, allowed = set(numpy.unique(found).tolist()), {-1, 1} if label == -1 else {0, 1}
     if not told <= allowed:
-        message = f"{type(model).__name__}.predict answered {named(sorted(told - allowed))}, which tells no outlier"
+        message = f"{model.name}.predict answered {named(sorted(told - allowed))}, which tells no outlier"
         raise Refusal("bad-answer", message)
     return (found == label).astype("int64")
 
 
-def scores_of(model: Any, scores: Any, predicted: Any, label: int) -> Any:
+def scores_of(model: Model, scores: Any, predicted: Any, label: int) -> Any:
     """Scores that rise towards outliers. Raises ValueError where the model's own outliers have the lower ones."""
     found = numpy.asarray(scores, dtype="float64").reshape(len(predicted)) * (-1.0 if label == -1 else 1.0)
     if 0 < predicted.sum() < len(predicted) and found[predicted == 1].mean() < found[predicted == 0].mean():
-        raise ValueError(f"the scores of {type(model).__name__} rise where it answers inlier: their sense is not known")
+        raise ValueError(f"the scores of {model.name} rise where it answers inlier: their sense is not known")
     return found
 
 
-def score_method(model: Any) -> str:
+def score_method(model: Model) -> str:
     """The method that ranks rows; "" where there is none."""
     names = ("decision_function", "score_samples")
-    return next((name for name in names if callable(attribute(model, name))), "")
+    return next((name for name in names if model.has(name)), "")

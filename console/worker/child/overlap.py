@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
+from backends.core.errors import Refusal
 from backends.core.source import Source
 from console.worker.child.data.delimited import NO_ROWS
 from console.worker.child.data.options import ReadOptions
 from console.worker.child.gaps import gaps
 from console.worker.child.labels import spelling
 from console.worker.child.lazy import numpy
-from console.worker.child.main import Refusal
 from console.worker.child.tables import Target, read_table
 
 SURE = 3

@@ -1,7 +1,7 @@
 """Tables too long to be held in memory: their rows are read again piece by piece, and models answer them so.
 
 A model may be asked in pieces where its answer for a row does not depend on the other rows of a call. That is known of
-scikit-learn's own estimators (see `live.row_wise`), of gradient boosting by XGBoost, LightGBM and CatBoost, and of
+scikit-learn's own estimators, of gradient boosting by XGBoost, LightGBM and CatBoost, and of
 pipelines made of both. Any other model gets all rows in one call, for which a long table is read whole.
 """
 
@@ -14,14 +14,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Callable, Optional
 
+from backends.core.errors import Refusal
+from backends.core.model import Model
 from backends.core.source import Source
-from console.worker.child import introspection
 from console.worker.child.answers import Answers, take
 from console.worker.child.asking import ask
 from console.worker.child.data.options import Extent, Knowledge, ReadOptions
 from console.worker.child.data.text import bad
 from console.worker.child.lazy import numpy
-from console.worker.child.main import Refusal, Request
+from console.worker.child.main import Request
 from console.worker.child.readers import Raw, columns_frame, pandas, read
 from console.worker.child.tables import Table, Target, read_table
 
@@ -32,7 +33,6 @@ _COPIES = 3
 """Times the memory of its cells that a table takes while a model is asked about all of it."""
 _TELL_S = 0.2
 """Seconds between two reports of how much was read."""
-_BOOSTERS = frozenset(("xgboost", "lightgbm", "catboost"))
 
 
 class LongTable(Table):
@@ -115,7 +115,13 @@ def _joined(parts: list[Any]) -> Any:
 
 
 def open_table(
-    source: Source, target: Target, model: Any, options: ReadOptions, extent: Extent, *, needs_target: bool = True
+    source: Source,
+    target: Target,
+    model: Optional[Model],
+    options: ReadOptions,
+    extent: Extent,
+    *,
+    needs_target: bool = True,
 ) -> Table:
     """The table of a file for this model, held as far as `extent` says. Raises Refusal as `read_table` does."""
     found: list[Raw] = []
@@ -150,9 +156,9 @@ def progress(request: Request, size: int) -> Callable[[int, int], None]:
     return tell
 
 
-def piece_of(model: Any, table: Table) -> Optional[int]:
+def piece_of(model: Model, table: Table) -> Optional[int]:
     """How many rows the model may be asked about at a time; None where all must go into one call."""
-    if not answers_by_row(model):
+    if not model.by_row:
         return None
     fitting = max(1, _PIECE_CELLS // max(1, len(table.columns)))
     if isinstance(table, LongTable):
@@ -160,30 +166,20 @@ def piece_of(model: Any, table: Table) -> Optional[int]:
     return min(_PIECE_ROWS, 1 << fitting.bit_length() - 1)
 
 
-def answers_by_row(model: Any) -> bool:
-    """Whether the model's answer for a row is known not to depend on the other rows of the call."""
-    if type(model).__module__.partition(".")[0] in _BOOSTERS:
-        return True
-    steps = introspection.attribute(model, "steps")
-    if type(model).__module__ == "sklearn.pipeline" and isinstance(steps, list):
-        return all(step in (None, "passthrough") or answers_by_row(step) for _name, step in steps)
-    return bool(introspection.row_wise(model))
-
-
-def manner(model: Any, table: Table, piece: Optional[int]) -> str:
+def manner(model: Model, table: Table, piece: Optional[int]) -> str:
     """How the rows of a long table reach the model, in words; "" for any other."""
     if not isinstance(table, LongTable):
         return ""
     if piece is not None:
         return f", in pieces of {piece:,} rows"
-    why = f"since {type(model).__name__} is not known to answer row by row"
+    why = f"since {model.name} is not known to answer row by row"
     return f", all rows in one call, {why}, for which it takes about {table.bytes >> 20:,} MiB of memory"
 
 
 class _InPieces(Answers):
     """Answers to a long table, or to the rows of it that `there` marks, asked for piece by piece."""
 
-    def __init__(self, model: Any, table: LongTable, rows: int, there: Any = None) -> None:
+    def __init__(self, model: Model, table: LongTable, rows: int, there: Any = None) -> None:
         self.model = model
         self._table = table
         self._rows = rows
@@ -218,7 +214,7 @@ class _InPieces(Answers):
                 yield take(rows, places)
 
 
-def answers_of(model: Any, table: Table) -> Answers:
+def answers_of(model: Model, table: Table) -> Answers:
     """Answers of a model to all rows of a table, in pieces where it is long and the model allows it."""
     piece = piece_of(model, table)
     if isinstance(table, LongTable) and piece is not None:

@@ -5,127 +5,84 @@ A model of another library version often still answers, with numbers that mean s
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, Optional
+from typing import Any
 
-from console.worker.child.introspection import attribute
+from backends.core.attributes import attribute
+from backends.core.errors import Refusal
+from backends.core.model import Model, Promise
 from console.worker.child.lazy import numpy
-from console.worker.child.main import Refusal
-
-__all__ = ["Promises", "hold"]
 
 _SMALL = 64
 """Numbers that Python goes through faster than numpy begins."""
 _EDGE = 1e-6
 _SUM = 1e-3
 """By so much the probabilities of a row may miss 1; those of half precision by ten times that."""
-_LIBRARIES = frozenset({"sklearn", "imblearn", "xgboost", "lightgbm", "catboost"})
-"""Their classifiers predict what stands in `classes_`, and answer with probabilities of these."""
-_WITHOUT_NEIGHBOURS = "RadiusNeighborsClassifier"
-"""It answers zeros for a row far from all that it has seen."""
-_ONE_VS_ALL = (
-    "multiclassova",
-    "multiclass_ova",
-    "ova",
-    "ovr",
-    "MultiLogloss",
-    "MultiCrossEntropy",
-    "MultiClassOneVsAll",
-)
-_INNER = ("best_estimator_", "estimator_", "estimator", "_final_estimator")
 _SHOWN = 80
 _NO_NUMBERS = (TypeError, ValueError, RuntimeError, ImportError)
 """Errors of making an array of what is none, or without numpy: such an answer is not checked."""
 
 
-class Promises:
-    """Of one model: its classes, and whether the probabilities of a row are shares of one whole.
-
-    `shares` is that for an answer that is one array, `each` for the arrays of several outputs.
-    """
-
-    def __init__(self, model: Any) -> None:
-        inner = list(_inner(model))
-        classes = _labels(attribute(model, "classes_"))
-        known = all(_is_known(part) for part in inner)
-        several = any(_labels_apart(part) for part in inner)
-        self.classes: Optional[frozenset[Any]] = None
-        self.widths: frozenset[int] = frozenset()
-        self.count: Optional[int] = None
-        self.each = known and all(type(part).__name__ != _WITHOUT_NEIGHBOURS for part in inner)
-        self.shares = self.each and not several
-        if classes is not None and known and not several:
-            outliers = [label for part in inner for label in _labels(attribute(part, "outlier_label_")) or ()]
-            self.classes = frozenset([*classes, *outliers])
-            count = self.count = len(classes)
-            self.widths = frozenset({1, 2} if count < 3 else {count, count * (count - 1) // 2})
-
-    def fault(self, name: str, answer: Any) -> str:
-        """The fault in the answer of a method, in words; empty where nothing is."""
-        if name == "predict_proba":
-            outputs = _outputs(answer)
-            whole = self.shares if len(outputs) == 1 else self.each
-            return _first(_improbable(one, whole) for one in outputs) or self._too_wide(outputs)
-        if name == "predict_log_proba":
-            return _first(_above_zero(one) for one in _outputs(answer))
-        if name == "predict" and self.classes is not None:
-            return self._unknown(answer)
-        if name == "decision_function" and self.widths:
-            return self._misshapen(answer)
-        return ""
-
-    def _too_wide(self, outputs: Sequence[Any]) -> str:
-        """Another number of probabilities than the model has classes."""
-        shape: Any = getattr(outputs[0], "shape", ())
-        if self.count is None or len(outputs) != 1 or len(shape) != 2 or shape[1] == self.count:
-            return ""
-        return f"{shape[1]} probabilities a row for {self.count} classes"
-
-    def _unknown(self, answer: Any) -> str:
-        """A class that is none of the model's."""
-        shape = getattr(answer, "shape", None)
-        if shape is None or len(shape) not in (1, 2) or (len(shape) == 2 and shape[1] != 1):
-            return ""
-        values = attribute(answer, "tolist")
-        values = values() if values is not None else []
-        if len(shape) == 2:
-            values = [row[0] for row in values]
-        assert self.classes is not None
-        try:
-            if len(values) == 1:
-                if values[0] in self.classes:
-                    return ""
-            elif self.classes.issuperset(values):
-                return ""
-            stray = next(value for value in values if value not in self.classes)
-        except TypeError:
-            return ""
-        missing = isinstance(stray, float) and math.isnan(stray) and any(one != one for one in self.classes)
-        return "" if missing else f"the class {repr(stray)[:_SHOWN]}, which is not among its classes"
-
-    def _misshapen(self, answer: Any) -> str:
-        shape: Any = getattr(answer, "shape", ())
-        width = 1 if len(shape) == 1 else shape[1] if len(shape) == 2 else 0
-        if not shape or width in self.widths:
-            return ""
-        return f"{width} scores a row for {len(self.classes or ())} classes"
-
-
-_held: tuple[Any, Optional[Promises]] = (None, None)
-
-
-def hold(model: Any, name: str, answer: Any) -> None:
+def hold(model: Model, name: str, answer: Any) -> None:
     """Raise Refusal, with the first value that cannot be, unless the answer is what the model promises."""
-    global _held
-    of, promises = _held
-    if of is not model or promises is None:
-        promises = Promises(model)
-        _held = (model, promises)
-    fault = promises.fault(name, answer)
+    fault = _fault(model.promise, name, answer)
     if fault:
-        raise Refusal("bad-answer", f"{type(model).__name__}.{name} answered {fault}")
+        raise Refusal("bad-answer", f"{model.name}.{name} answered {fault}")
+
+
+def _fault(promise: Promise, name: str, answer: Any) -> str:
+    """The fault in the answer of a method, in words; empty where nothing is."""
+    if name == "predict_proba":
+        outputs = _outputs(answer)
+        whole = promise.shares if len(outputs) == 1 else promise.each
+        return _first(_improbable(one, whole) for one in outputs) or _too_wide(promise, outputs)
+    if name == "predict_log_proba":
+        return _first(_above_zero(one) for one in _outputs(answer))
+    if name == "predict" and promise.classes is not None:
+        return _unknown(promise, answer)
+    if name == "decision_function" and promise.widths:
+        return _misshapen(promise, answer)
+    return ""
+
+
+def _too_wide(promise: Promise, outputs: Sequence[Any]) -> str:
+    """Another number of probabilities than the model has classes."""
+    shape: Any = getattr(outputs[0], "shape", ())
+    if promise.count is None or len(outputs) != 1 or len(shape) != 2 or shape[1] == promise.count:
+        return ""
+    return f"{shape[1]} probabilities a row for {promise.count} classes"
+
+
+def _unknown(promise: Promise, answer: Any) -> str:
+    """A class that is none of the model's."""
+    shape = getattr(answer, "shape", None)
+    if shape is None or len(shape) not in (1, 2) or (len(shape) == 2 and shape[1] != 1):
+        return ""
+    values = attribute(answer, "tolist")
+    values = values() if values is not None else []
+    if len(shape) == 2:
+        values = [row[0] for row in values]
+    assert promise.classes is not None
+    try:
+        if len(values) == 1:
+            if values[0] in promise.classes:
+                return ""
+        elif promise.classes.issuperset(values):
+            return ""
+        stray = next(value for value in values if value not in promise.classes)
+    except TypeError:
+        return ""
+    missing = isinstance(stray, float) and math.isnan(stray) and any(one != one for one in promise.classes)
+    return "" if missing else f"the class {repr(stray)[:_SHOWN]}, which is not among its classes"
+
+
+def _misshapen(promise: Promise, answer: Any) -> str:
+    shape: Any = getattr(answer, "shape", ())
+    width = 1 if len(shape) == 1 else shape[1] if len(shape) == 2 else 0
+    if not shape or width in promise.widths:
+        return ""
+    return f"{width} scores a row for {len(promise.classes or ())} classes"
 
 
 def _outputs(answer: Any) -> Sequence[Any]:
@@ -200,62 +157,3 @@ def _no_probability(value: float) -> str:
 
 def _sum_words(total: float) -> str:
     return f"probabilities of one row that sum to {total:.6g} instead of 1"
-
-
-def _inner(model: Any) -> Iterator[Any]:
-    """The model, and the one that answers within it, as searches, pipelines and thresholds hold theirs."""
-    for _depth in range(8):
-        yield model
-        held = (attribute(model, name) for name in _INNER)
-        within = next((one for one in held if hasattr(one, "get_params") and not isinstance(one, type)), None)
-        if within is None or attribute(within, "predict") is None:
-            return
-        model = within
-
-
-def _is_known(model: Any) -> bool:
-    """Whether the model is of a library, or by its base classes of scikit-learn's kind."""
-    kinds = type(model).__mro__
-    return kinds[0].__module__.partition(".")[0] in _LIBRARIES or any(
-        kind.__name__ == "ClassifierMixin" and kind.__module__ == "sklearn.base" for kind in kinds
-    )
-
-
-def _labels_apart(model: Any) -> bool:
-    """Whether the labels of a row do not exclude each other."""
-    if attribute(model, "multilabel_") is True or isinstance(attribute(model, "classes_"), list):
-        return True
-    if attribute(model, "out_activation_") == "logistic" and (attribute(model, "n_outputs_") or 1) > 1:
-        return True
-    if "multilabel" in str(attribute(attribute(model, "_label_binarizer"), "y_type_")):
-        return True
-    if type(model).__module__.startswith("xgboost."):
-        return _targets(model) > 1
-    parameters = attribute(model, "get_params")
-    try:
-        found = parameters(deep=False) if callable(parameters) else {}
-    except Exception:
-        return False
-    return any(str(found.get(name)) in _ONE_VS_ALL for name in ("objective", "loss_function"))
-
-
-def _targets(model: Any) -> int:
-    """How many labels a row of an xgboost model gets."""
-    try:
-        told = json.loads(model.get_booster().save_config())
-        return int(told["learner"]["learner_model_param"]["num_target"])
-    except Exception:
-        return 1
-
-
-def _labels(classes: Any) -> Optional[list[Any]]:
-    """The classes as plain values; None for none, and for a list of them for each output."""
-    if classes is None or (isinstance(classes, list) and any(hasattr(one, "shape") for one in classes)):
-        return None
-    plain = classes.tolist() if hasattr(classes, "tolist") else classes
-    try:
-        labels = list(plain) if isinstance(plain, (list, tuple)) else [plain]
-        hash(tuple(labels))
-    except TypeError:
-        return None
-    return labels or None

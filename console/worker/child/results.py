@@ -12,9 +12,9 @@ import json
 from collections.abc import Sequence
 from typing import Any, Optional
 
+from backends.core.errors import Refusal
 from console.worker.child.jsonable import column, of_targets
 from console.worker.child.lazy import numpy
-from console.worker.child.main import Refusal
 
 FORMS = ("csv", "json", "npy")
 

@@ -4,24 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from backends.core.errors import Refusal
+from backends.core.model import Model
+from backends.core.tasks import CLASSIFICATION, CLUSTERING, DENSITY, OUTLIERS, RANKING, REGRESSION, TRANSFORMATION
 from console.worker.child.calls import count
 from console.worker.child.gaps import gaps
-from console.worker.child.introspection import attribute
 from console.worker.child.labels import known_labels
 from console.worker.child.lazy import numpy
-from console.worker.child.main import Refusal
-from console.worker.child.task import (
-    CLASSIFICATION,
-    CLUSTERING,
-    DENSITY,
-    OUTLIERS,
-    RANKING,
-    REGRESSION,
-    TRANSFORMATION,
-)
 
 
-def check_rows(model: Any, task: str, X: Any, y: Any) -> tuple[Any, Any]:
+def check_rows(model: Model, task: str, X: Any, y: Any) -> tuple[Any, Any]:
     """`X` and `y` (labels spelled as the model's classes are), ready to fit `model` on.
 
     Raises Refusal that says which rule is broken and where: target missing, rows and truths of different number,
@@ -31,7 +23,7 @@ def check_rows(model: Any, task: str, X: Any, y: Any) -> tuple[Any, Any]:
     if rows < 2:
         raise Refusal("bad-input", f"{rows} rows are too few to train on")
     if y is None:
-        if task in (CLASSIFICATION, REGRESSION) and _supervised(model):
+        if task in (CLASSIFICATION, REGRESSION) and model.supervised:
             raise Refusal("bad-input", f"training a {task} model needs a target column: name it with --target")
         return X, None
     if len(y) != rows:
@@ -44,24 +36,16 @@ def check_rows(model: Any, task: str, X: Any, y: Any) -> tuple[Any, Any]:
     if task == TRANSFORMATION:
         return X, y
     if task == CLASSIFICATION:
-        y = known_labels(y, attribute(model, "classes_"))
+        y = known_labels(y, model.classes)
         _refuse_one_class(y)
     else:
         _refuse_words(y)
     return X, y
 
 
-def _supervised(model: Any) -> bool:
-    """Whether fitting takes a truth; outlier detectors and transformers do without."""
-    try:
-        return bool(model.__sklearn_tags__().target_tags.required)
-    except Exception:
-        return getattr(model, "_estimator_type", None) in ("classifier", "regressor")
-
-
-def _refuse_gaps(model: Any, y: Any) -> None:
+def _refuse_gaps(model: Model, y: Any) -> None:
     truth = numpy.asarray(y)
-    bad = gaps(truth, attribute(model, "classes_"))
+    bad = gaps(truth, model.classes)
     if truth.dtype.kind == "f":
         bad |= numpy.isinf(truth).reshape(len(truth), -1).any(axis=1)
     if bad.any():

@@ -14,11 +14,11 @@ import inspect
 import math
 from typing import Any, Callable, Optional
 
+from backends.core.errors import Refusal
+from backends.core.tasks import OUTLIERS, REGRESSION
 from console.worker.child.answers import Case, second
 from console.worker.child.labels import named
 from console.worker.child.lazy import metrics, numpy
-from console.worker.child.main import Refusal
-from console.worker.child.task import OUTLIERS, REGRESSION
 
 _SUFFIXES = ("_score", "_error", "_loss", "_deviance", "_corrcoef")
 _SHORT = {
@@ -90,7 +90,7 @@ def metric_named(name: str, case: Case) -> Metric:
     function = getattr(metrics, base, None)
     if function is None or not base.endswith(_SUFFIXES):
         scorer = metrics.get_scorer(name)
-        return lambda: float(scorer(case.answers.model, case.answers.rows(), case.y))
+        return lambda: float(scorer(case.answers.model.scored, case.answers.rows(), case.y))
     first, other = list(inspect.signature(function).parameters)[:2]
     if other in _SCORES or base in _OF_PROBABILITIES:
         of_scores = _of_scores(base, function, case, options)
@@ -139,7 +139,7 @@ def _scores(name: str, case: Case, methods: tuple[str, ...]) -> Callable[[], Any
     """The first of these answers that the model has. Raises Refusal, since labels are no scores."""
     method = next((one for one in methods if case.has(one)), None)
     if method is None:
-        kind = type(case.answers.model).__name__
+        kind = case.answers.model.name
         message = f"{name} is computed from scores, and {kind} has no {' and no '.join(methods)}"
         raise Refusal("bad-input", message, {"needs": "scores"})
     if case.truth.task != OUTLIERS:

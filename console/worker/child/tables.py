@@ -10,15 +10,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Callable, Optional, Union
 
+from backends.core.errors import Refusal
+from backends.core.inputs import TEXT, Inputs, Kind
 from backends.core.inspection import Json
+from backends.core.model import Model
 from backends.core.source import Source
-from console.worker.child import input_schema, misfit
-from console.worker.child.completing import completed, constant_of, meaning_of, prepared, spelled, widened
+from console.worker.child import misfit
+from console.worker.child.completing import completed, spelled, widened
 from console.worker.child.data.options import Knowledge, ReadOptions, is_index_name, place_of
 from console.worker.child.data.text import bad
+from console.worker.child.input_schema import inputs_of, knowledge
 from console.worker.child.jsonable import jsonable
 from console.worker.child.lazy import numpy
-from console.worker.child.main import Refusal
 from console.worker.child.readers import Raw, frame_of, pandas, read
 
 Target = Union[str, Sequence[str], None]
@@ -71,7 +74,7 @@ class Table:
 def read_table(
     source: Source,
     target: Target,
-    model: Any,
+    model: Optional[Model],
     options: Optional[ReadOptions] = None,
     reader: Callable[[Source, Optional[str], ReadOptions, Knowledge], Raw] = read,
     *,
@@ -83,8 +86,9 @@ def read_table(
     """
     options = options or ReadOptions()
     targets = targets_of(target)
-    wanted = input_schema.names_of(model)
-    known = input_schema.knowledge(model, wanted or (), targets)
+    inputs = inputs_of(model)
+    wanted = inputs.names
+    known = knowledge(model, wanted or (), targets)
     raw = reader(source, targets[0] if len(targets) == 1 else None, options, known)
     if not needs_target and (missing := _missing(raw, targets)):
         raw.decided.append(f"no truth, since no column is called {', '.join(missing)}")
@@ -103,37 +107,41 @@ def read_table(
     frame = _without(frame, options.ignore, None, decided, "ignored")
     if name in set(wanted or ()):
         raise bad(source, f"has '{name}' for a target, which the model was fitted on: name another with --target")
-    wanted = wanted or _placeholders(model, frame, raw)
+    wanted = wanted or _placeholders(inputs, frame, raw)
     if wanted is not None:
-        X = _by_names(source, frame, raw, wanted, model, name, decided)
+        X = _by_names(source, frame, raw, wanted, inputs, name, decided)
     else:
         X = _by_position(source, frame, raw, model, name, decided)
-    meaning = meaning_of(model)
-    return Table(X, y, name, [*decided, meaning] if meaning else decided)
+    return Table(X, y, name, [*decided, *_meaning(model)])
 
 
-def _placeholders(model: Any, frame: Any, raw: Raw) -> Optional[list[str]]:
+def _meaning(model: Optional[Model]) -> list[str]:
+    """The meaning of the answers, where that has to be told."""
+    return [found] if model is not None and (found := model.meaning) else []
+
+
+def _placeholders(inputs: Inputs, frame: Any, raw: Raw) -> Optional[list[str]]:
     """Names that the model's library made up, where the file has just those."""
-    made_up = input_schema.placeholders_of(model) if raw.named else None
-    constant = constant_of(model)
+    made_up = inputs.placeholders if raw.named else None
+    constant = inputs.constant
     added = set() if constant is None else {constant.name}
     return made_up if made_up is not None and set(made_up) - added == set(frame) - added else None
 
 
 def _by_names(
-    source: Source, frame: Any, raw: Raw, wanted: list[str], model: Any, target: Optional[str], decided: list[str]
+    source: Source, frame: Any, raw: Raw, wanted: list[str], inputs: Inputs, target: Optional[str], decided: list[str]
 ) -> Any:
     """The inputs of a model that knows names: by them, or by position where the file has none."""
     problems, how = raw.problems, "columns by name"
     if raw.named:
-        frame = spelled(model, frame, wanted, decided)
+        frame = spelled(inputs, frame, wanted, decided)
         frame = _without(frame, _indexes(frame, raw), wanted, decided, "index left out")
     if raw.named and not _only_counts(frame, wanted):
-        if input_schema.picks(model):
+        if inputs.picks:
             others = [name for name in frame if name not in wanted]
             frame = _without(frame, others, wanted, decided, "not used by the model")
     else:
-        constant = constant_of(model)
+        constant = inputs.constant
         short = len(list(frame)) + 1 == len(wanted) and constant is not None
         names = [name for name in wanted if not short or constant is None or name != constant.name]
         frame = _without_tail(frame, raw, len(names), decided)
@@ -142,16 +150,19 @@ def _by_names(
             problems = dict(zip(names, (problems.get(column, "") for column in frame)))
         frame = _renamed(frame, names)
         how = f"columns by position, since {'its header only counts them' if raw.named else 'the file has no names'}"
-    frame = completed(model, frame, decided)
-    misfit.refuse_columns(source, frame, wanted, model, target, problems)
-    X = prepared(model, _in_order(frame, wanted), decided)
+    frame = completed(inputs, frame, decided)
+    misfit.refuse_columns(source, frame, wanted, inputs, target, problems)
+    X = inputs.prepared(_in_order(frame, wanted), decided)
     decided.append(how)
     return X
 
 
-def _by_position(source: Source, frame: Any, raw: Raw, model: Any, target: Optional[str], decided: list[str]) -> Any:
+def _by_position(
+    source: Source, frame: Any, raw: Raw, model: Optional[Model], target: Optional[str], decided: list[str]
+) -> Any:
     """The inputs of a model that knows no names: as the file has them."""
-    count = input_schema.count_of(model)
+    inputs = inputs_of(model)
+    count = inputs.count
     if model is not None and count != len(list(frame)):
         frame = _without(frame, _indexes(frame, raw), None, decided, "index left out")
     frame = _without_tail(frame, raw, count, decided)
@@ -164,29 +175,31 @@ def _by_position(source: Source, frame: Any, raw: Raw, model: Any, target: Optio
     return X
 
 
-def _of_array(source: Source, raw: Raw, targets: Sequence[str], model: Any, wanted: Optional[list[str]]) -> Table:
+def _of_array(
+    source: Source, raw: Raw, targets: Sequence[str], model: Optional[Model], wanted: Optional[list[str]]
+) -> Table:
+    inputs = inputs_of(model)
     X, y = _array_apart(source, raw, targets)
     decided = list(raw.decided)
-    count = len(wanted) if wanted is not None else input_schema.count_of(model)
-    if input_schema.takes_texts(model):
+    count = len(wanted) if wanted is not None else inputs.count
+    if inputs.takes_texts:
         X = _texts_of(source, X)
     elif X.ndim == 1 and count == 1:
         X = X.reshape(-1, 1)
-    X = widened(model, X, count, decided)
+    X = widened(inputs, X, count, decided)
     misfit.check_count(source, X.shape[1] if X.ndim == 2 else 1, count, named_target(targets))
-    misfit.refuse_array(source, X, input_schema.columns(model, list(wanted or map(str, range(count or 0)))))
+    misfit.refuse_array(source, X, inputs.kinds(list(wanted or map(str, range(count or 0)))))
     if wanted is not None and X.ndim == 2 and pandas() is not None and not hasattr(X, "toarray"):
-        X = prepared(model, frame_of(X, wanted), decided)
+        X = inputs.prepared(frame_of(X, wanted), decided)
     by = ["columns by position, since the file has no names"] if wanted is not None else []
-    meaning = [found] if (found := meaning_of(model)) else []
-    return Table(X, y, raw.truth_name or named_target(targets), [*decided, *by, *meaning])
+    return Table(X, y, raw.truth_name or named_target(targets), [*decided, *by, *_meaning(model)])
 
 
 def _texts_of(source: Source, array: Any) -> Any:
     """An array for a model whose one input is text, flat. Raises Refusal for numbers and for several columns."""
     misfit.check_count(source, array.shape[1] if array.ndim == 2 else 1, 1, None)
     if array.dtype.kind not in "OUT":
-        raise misfit.refusal(source, [misfit.difference("0", "type", input_schema.TEXT, f"numbers ({array.dtype})")])
+        raise misfit.refusal(source, [misfit.difference("0", "type", TEXT, f"numbers ({array.dtype})")])
     return array.reshape(-1)
 
 
@@ -317,26 +330,29 @@ def _place(target: str, names: Sequence[str]) -> Optional[int]:
         return None
 
 
-def _unnamed(source: Source, frame: Any, model: Any, target: Optional[str], raw: Raw, decided: list[str]) -> Any:
+def _unnamed(
+    source: Source, frame: Any, model: Optional[Model], target: Optional[str], raw: Raw, decided: list[str]
+) -> Any:
     """Inputs for a model that knows no names: texts as one array, an array where it was fitted on one, else a frame."""
+    inputs = inputs_of(model)
     names = list(frame)
-    count = input_schema.count_of(model)
-    if input_schema.takes_texts(model):
+    count = inputs.count
+    if inputs.takes_texts:
         misfit.check_count(source, len(names), 1, target, frame)
-        misfit.refuse_types(source, frame, {names[0]: input_schema.Kind(input_schema.TEXT)}, raw.problems)
-    if input_schema.takes_texts(model) or (count is None and len(names) == 1 and misfit.is_text(frame[names[0]])):
+        misfit.refuse_types(source, frame, {names[0]: Kind(TEXT)}, raw.problems)
+    if inputs.takes_texts or (count is None and len(names) == 1 and misfit.is_text(frame[names[0]])):
         return numpy.asarray(frame[names[0]]).astype(object)
-    short = constant_of(model) is not None and len(names) + 1 == count
+    short = inputs.constant is not None and len(names) + 1 == count
     if not short:
         misfit.check_count(source, len(names), count, target, frame)
-    as_frame = raw.named and hasattr(frame, "iloc") and not short and not input_schema.takes_array(model)
+    as_frame = raw.named and hasattr(frame, "iloc") and not short and not inputs.takes_array
     if model is None or as_frame:
         return frame if hasattr(frame, "iloc") else frame_of(list(zip(*frame.values())), names)
-    misfit.refuse_types(source, frame, input_schema.columns(model, names), raw.problems)
+    misfit.refuse_types(source, frame, inputs.kinds(names), raw.problems)
     columns = [numpy.asarray(frame[name]) for name in names]
     numeric = all(column.dtype.kind in "biuf" for column in columns)
     array = numpy.column_stack(columns) if numeric else numpy.asarray(frame, dtype=object)
-    return widened(model, array, input_schema.count_of(model), decided)
+    return widened(inputs, array, inputs.count, decided)
 
 
 def _described(X: Any) -> list[tuple[str, str]]:

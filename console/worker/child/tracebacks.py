@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any, Optional
 
-from backends.core.errors import ArtifactError
+from backends.core.errors import ArtifactError, Refusal
 from console.library_versions import OtherVersion
 
 TEXT_CAP = 10_000
@@ -39,7 +39,7 @@ def describe(error: BaseException) -> dict[str, Any]:
 
 
 def _is_ours(error: BaseException) -> bool:
-    return isinstance(error, ArtifactError) or type(error).__name__ == "Refusal"
+    return isinstance(error, (ArtifactError, Refusal))
 
 
 def type_name(error: BaseException) -> str:

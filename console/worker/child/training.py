@@ -6,6 +6,8 @@ import time
 from typing import Any
 
 from backends.core import registry
+from backends.core.errors import Refusal
+from backends.core.format import LoadedModel
 from backends.core.frozen import Frozen
 from backends.core.places import resolve
 from backends.core.source import Source
@@ -13,13 +15,13 @@ from console.worker.child import calls, commands, tracebacks
 from console.worker.child.answers import take
 from console.worker.child.data.options import options_from
 from console.worker.child.fitting import Fitted, fit, jobs_of, refuse_hazards, with_jobs
-from console.worker.child.introspection import library_versions, notes_of, quieten
-from console.worker.child.main import Answer, Refusal, Request, Service
+from console.worker.child.main import Answer, Request, Service
 from console.worker.child.metrics import split
 from console.worker.child.replace_at import replaced
 from console.worker.child.rows import check_rows
 from console.worker.child.tables import read_table
 from console.worker.child.task import task_of
+from console.worker.child.versions import library_versions
 
 
 class Training(Service):
@@ -41,7 +43,8 @@ class Training(Service):
         fields = request.fields
         artifact, table, candidate = (request.fds[position] for position in range(3))
         self._begin(request, "load")
-        if not registry.named(fields["format"]).holds_objects:
+        format_ = registry.named(fields["format"])
+        if not format_.adapter:
             what = f"a model in {fields['format']} format cannot be trained again here"
             raise Refusal("bad-input", f"{what}: train what it was made from, and export that")
         root = registry.load(Frozen(artifact, "", request.body, *request.fds[3:]), fields["format"]).model
@@ -50,22 +53,23 @@ class Training(Service):
         current = resolve(root, at)
         refuse_hazards(current)
         jobs = jobs_of(current)
-        notes = notes_of(quieten(current))
+        model = format_.model(LoadedModel(current, format_.name))
+        notes = model.quieten()
         self._begin(request, "read")
         options = options_from(fields.get("options"))
-        read = read_table(Source(table, str(fields.get("name", ""))), fields.get("target"), current, options)
+        read = read_table(Source(table, str(fields.get("name", ""))), fields.get("target"), model, options)
         X, y, held = self._rows(read.X, read.y, bool(fields.get("hold_back")))
         self._begin(request, "check")
-        task = task_of(current, y)
-        X, y = check_rows(current, task, X, y)
+        task = task_of(model, y)
+        X, y = check_rows(model, task, X, y)
         self._begin(request, "fit")
         self.input = X
         begun = time.perf_counter()
         fitted = self._fit(request, current, fields["mode"], X, y)
         seconds = time.perf_counter() - begun
         self._begin(request, "save")
-        model = with_jobs(fitted.model, jobs)
-        registry.save(replaced(root, at, model), fields["format"], candidate, compression=fields.get("compression"))
+        trained = with_jobs(fitted.model, jobs)
+        registry.save(replaced(root, at, trained), fields["format"], candidate, compression=fields.get("compression"))
         return {
             "rows": calls.count(X),
             "held_back": held,

@@ -12,13 +12,14 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Callable, Optional
 
+from backends.core.errors import Refusal
+from backends.core.model import Model
+from backends.core.tasks import CLASSIFICATION, OUTLIERS, REGRESSION
 from console.worker.child import outliers
 from console.worker.child.gaps import gaps
-from console.worker.child.introspection import attribute
 from console.worker.child.labels import known_labels, named, several, spelling, unknown
 from console.worker.child.lazy import numpy
-from console.worker.child.main import Refusal
-from console.worker.child.task import CLASSIFICATION, OUTLIERS, REGRESSION, task_of
+from console.worker.child.task import task_of
 
 _WHOLE = re.compile(r"-?[0-9]+\Z")
 _EXACT = 1 << 53
@@ -62,7 +63,7 @@ class Truth:
         before = int(self.there[:start].sum())
         return self.y[before : before + int(there.sum())], there
 
-    def comparable(self, model: Any, answer: Any) -> Any:
+    def comparable(self, model: Model, answer: Any) -> Any:
         """The predictions for as many rows as were asked, in the spelling and shape of the truth.
 
         Raises Refusal where it has not as many values a row as the truth has columns.
@@ -85,12 +86,12 @@ class Truth:
         return found
 
 
-def _unlike(model: Any, shape: Any, outputs: int) -> str:
+def _unlike(model: Model, shape: Any, outputs: int) -> str:
     width = shape[1] if len(shape) > 1 else 1
     answers = f"{width} values" if width != 1 else "one value"
     columns = f"{outputs} columns" if outputs != 1 else "one column"
     return (
-        f"{type(model).__name__} answers {answers} for each row (shape {tuple(shape)}), the target has {columns}: "
+        f"{model.name} answers {answers} for each row (shape {tuple(shape)}), the target has {columns}: "
         "name as many target columns as the model answers"
     )
 
@@ -102,7 +103,7 @@ def _gap_words(missing: int, rows: int) -> str:
     return f"{missing:,} of {rows:,} rows have no truth and were left out"
 
 
-def told(model: Any, y: Any) -> list[str]:
+def told(model: Optional[Model], y: Any) -> list[str]:
     """Notes on the truth of a table before anything is compared with it, and why nothing can be."""
     if model is None or y is None:
         return []
@@ -114,7 +115,7 @@ def told(model: Any, y: Any) -> list[str]:
     return gap + found.notes[len(gap) :]
 
 
-def prepared(model: Any, y: Any, ask: Optional[Callable[[Any], Any]] = None) -> Truth:
+def prepared(model: Model, y: Any, ask: Optional[Callable[[Any], Any]] = None) -> Truth:
     """The truth `y` of all rows of a table for this model; None is no truth.
 
     `ask` predicts the rows that have a truth (it is given their marks), for models that do not say what they answer.
@@ -124,7 +125,7 @@ def prepared(model: Any, y: Any, ask: Optional[Callable[[Any], Any]] = None) -> 
         return Truth(task_of(model), None, 0)
     column = numpy.asarray(y)
     column = column[:, 0] if column.ndim == 2 and column.shape[1] == 1 else column
-    classes = attribute(model, "classes_")
+    classes = model.classes
     missing = gaps(column, classes)
     there = ~missing if missing.any() else None
     kept = column if there is None else column[there]
@@ -136,14 +137,14 @@ def prepared(model: Any, y: Any, ask: Optional[Callable[[Any], Any]] = None) -> 
     return found
 
 
-def _task(model: Any, y: Any, there: Any, ask: Optional[Callable[[Any], Any]]) -> str:
+def _task(model: Model, y: Any, there: Any, ask: Optional[Callable[[Any], Any]]) -> str:
     if not len(y):
         return task_of(model)
     plain = _plain(y)
     return task_of(model, plain, None if ask is None else lambda: ask(there))
 
 
-def _fill(found: Truth, model: Any, y: Any, there: Any, ask: Optional[Callable[[Any], Any]]) -> None:
+def _fill(found: Truth, model: Model, y: Any, there: Any, ask: Optional[Callable[[Any], Any]]) -> None:
     if found.task == OUTLIERS:
         found.y, taken = outliers.truth_of(y)
         found.outlier = outliers.outlier_label(model, (lambda: ()) if ask is None else lambda: ask(there))
@@ -165,7 +166,7 @@ def _classes(labels: Any) -> Any:
     return numpy.asarray(labels)
 
 
-def _fill_labels(found: Truth, model: Any, y: Any) -> None:
+def _fill_labels(found: Truth, model: Model, y: Any) -> None:
     """Labels spelled as the classes are. Raises Refusal where the model knows none of them, or has other outputs."""
     classes, outputs = found.classes, several(found.classes)
     if outputs is not None:

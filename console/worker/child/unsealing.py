@@ -14,7 +14,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Optional
 
-from console.worker.child.main import Answer, Refusal, Request, Service
+from backends.core.errors import Refusal
+from console.worker.child.main import Answer, Request, Service
 from console.worker.child.sandbox.privileges import PR_SET_DUMPABLE, prctl
 
 PR_GET_DUMPABLE = 3

@@ -8,7 +8,8 @@ import os
 import sys
 from typing import NoReturn
 
-from console.worker.child.main import Answer, Refusal, Request, Service, serve
+from backends.core.errors import Refusal
+from console.worker.child.main import Answer, Request, Service, serve
 from console.worker.child.sandbox import landlock
 from console.worker.child.sandbox.privileges import PR_SET_DUMPABLE, prctl
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Callable, Optional
 
-from console.worker.child.main import Refusal
+from backends.core.errors import Refusal
 
 _NO_SEPARATORS = '\r\n\0"'
 INDEX_NAMES = ("Unnamed: ", "__index_level_")

@@ -12,10 +12,10 @@ import zipfile
 import zlib
 from typing import IO, Any, Optional
 
+from backends.core.errors import Refusal
 from backends.core.source import Source
 from console.worker.child.data.foreign import foreign, foreign_archive, members_of
 from console.worker.child.data.options import say
-from console.worker.child.main import Refusal
 
 BYTES_CAP = 4 << 30
 _BLOCK = 1 << 20

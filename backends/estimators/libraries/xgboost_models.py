@@ -7,17 +7,10 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Callable, Optional
 
-from console.worker.child.introspection import attribute
-from console.worker.child.libraries.base import (
-    NUMBER,
-    TEXT,
-    Kind,
-    Library,
-    as_category,
-    is_category,
-    listed,
-)
-from console.worker.child.main import Refusal
+from backends.core.attributes import attribute
+from backends.core.errors import Refusal
+from backends.core.inputs import NUMBER, TEXT, Kind
+from backends.estimators.libraries.base import Library, as_category, is_category, listed
 
 _CATEGORY = "c"
 _MEANINGS = {

@@ -8,42 +8,24 @@ from __future__ import annotations
 import re
 from typing import Any, Callable, Optional
 
-from console.worker.child.introspection import attribute
-from console.worker.child.libraries.parts import library_of, receivers
-from console.worker.child.main import Refusal
-from console.worker.child.runnables import RunnableModel
-from console.worker.wire import METHODS
+from backends.core.attributes import attribute
+from backends.core.errors import Refusal
+from backends.core.model import CALLED, USUAL
+from backends.estimators.libraries.parts import library_of, receivers
 
-__all__ = ["default_among", "default_of", "method_of", "methods_of", "nothing_to_call", "what_it_has"]
-
-_USUAL = ("predict", "predict_proba", "decision_function", "transform", "score_samples")
+_METHODS = ("predict", "predict_proba", "decision_function", "transform", "score")
+"""What every model is looked through for, in this order."""
 _ON_ROWS = re.compile(r"(?:predict|decision_function|score_samples|transform)(?:_\w+)?\Z")
 _ONE_ROW = re.compile(r"(?:predict|transform|score)\w*_one\Z")
-_CALLED = f"this console calls {', '.join(_USUAL)} and others that begin with predict_"
 _NAMES_CAP = 40
 
 
 def methods_of(model: Any) -> list[str]:
     """The usual methods that the model has; where none of them answers rows, the others that do."""
-    if isinstance(model, RunnableModel):
-        return list(model.runnable.methods)
-    found = [name for name in METHODS if _why_not(model, name) is None]
-    if default_among(found):
+    found = [name for name in _METHODS if _why_not(model, name) is None]
+    if not set(USUAL).isdisjoint(found):
         return found
-    return found + [name for name in _public(model) if name not in METHODS and _why_not(model, name) is None]
-
-
-def default_among(methods: list[str]) -> Optional[str]:
-    """The method that is asked unless another is named (a transformer cannot predict); None for none."""
-    return next((name for name in _USUAL if name in methods), None)
-
-
-def default_of(model: Any) -> str:
-    """The method that is asked unless another is named. Raises Refusal where the model has none."""
-    found = default_among(methods_of(model))
-    if found is None:
-        raise nothing_to_call(model)
-    return found
+    return found + [name for name in _public(model) if name not in _METHODS and _why_not(model, name) is None]
 
 
 def method_of(model: Any, name: str) -> Callable[..., Any]:
@@ -72,9 +54,9 @@ def nothing_to_call(model: Any) -> Refusal:
     kind = type(model).__name__
     if others:
         return Refusal(
-            "bad-input", f"{kind} has none of {', '.join(_USUAL)}; name one of {', '.join(others)} (--method)"
+            "bad-input", f"{kind} has none of {', '.join(USUAL)}; name one of {', '.join(others)} (--method)"
         )
-    whys = (_why_not(model, name) or "" for name in _USUAL)
+    whys = (_why_not(model, name) or "" for name in USUAL)
     why = next((found for found in whys if found and not found.startswith("has no ")), "")
     reason = f"it {why}" if why else _reason(model, "predict")
     because = f" ({reason})" if reason else ""
@@ -83,7 +65,7 @@ def nothing_to_call(model: Any) -> Refusal:
 
 def _why_not(model: Any, name: str) -> Optional[str]:
     """Why rows cannot be asked of this method; None where they can."""
-    known = name in METHODS or _ON_ROWS.match(name)
+    known = name in _METHODS or _ON_ROWS.match(name)
     if _ONE_ROW.match(name) and callable(attribute(model, name)):
         return f"has {name}, which takes one row at a time and no table"
     if not known:
@@ -113,12 +95,12 @@ def _reason(model: Any, name: str) -> str:
 def what_it_has(model: Any) -> str:
     """The methods that a model has, and those that this console calls."""
     if isinstance(model, type):
-        return f"it is the class {model.__name__}, no fitted model; {_CALLED}"
+        return f"it is the class {model.__name__}, no fitted model; {CALLED}"
     if _is_data(model):
-        return f"it is no model; {_CALLED}"
+        return f"it is no model; {CALLED}"
     there = _public(model)
     more = f" and {len(there) - _NAMES_CAP} more" if len(there) > _NAMES_CAP else ""
-    return f"it has {', '.join(there[:_NAMES_CAP]) or 'no public method'}{more}; {_CALLED}"
+    return f"it has {', '.join(there[:_NAMES_CAP]) or 'no public method'}{more}; {CALLED}"
 
 
 def _is_data(model: Any) -> bool:

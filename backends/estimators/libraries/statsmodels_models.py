@@ -6,8 +6,9 @@ import ast
 from collections.abc import Iterator, Sequence
 from typing import Any, Optional
 
-from console.worker.child.introspection import attribute
-from console.worker.child.libraries.base import TEXT, Constant, Kind, Library, listed
+from backends.core.attributes import attribute
+from backends.core.inputs import TEXT, Constant, Kind
+from backends.estimators.libraries.base import Library, listed
 
 _CONSTANTS = ("const", "Intercept")
 _MEANINGS = {

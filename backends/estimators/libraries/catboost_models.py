@@ -6,8 +6,9 @@ import re
 from collections.abc import Sequence
 from typing import Any, Callable, Optional
 
-from console.worker.child.introspection import attribute
-from console.worker.child.libraries.base import NUMBER, TEXT, Kind, Library, listed
+from backends.core.attributes import attribute
+from backends.core.inputs import NUMBER, TEXT, Kind
+from backends.estimators.libraries.base import Library, listed
 
 _LOOKED_AT = 1000
 _WHOLE = re.compile(r"-?\d+\.0\Z")

@@ -3,38 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Callable, Optional
 
-from console.worker.child.introspection import attribute
-from console.worker.child.main import Refusal
-
-__all__ = ["NUMBER", "TEXT", "Constant", "Kind", "Library", "as_category", "is_category", "listed", "numbered"]
-
-NUMBER, TEXT = "number", "text"
-
-
-@dataclass(frozen=True)
-class Kind:
-    """One column's kind; `categories` are the texts it was fitted with, `gaps` whether some were missing.
-
-    `words` name what is expected better than the kind does; with `loose` the library takes other dtypes too.
-    """
-
-    kind: str
-    categories: frozenset[str] = frozenset()
-    gaps: bool = False
-    words: str = ""
-    loose: bool = False
-
-
-@dataclass(frozen=True)
-class Constant:
-    """A column of one value that a design has at this place, and that files leave out."""
-
-    at: int
-    name: Optional[str]
-    value: float = 1.0
+from backends.core.attributes import attribute
+from backends.core.errors import Refusal
+from backends.core.inputs import Constant, Kind
 
 
 class Library:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Optional
 
-from console.worker.child.introspection import attribute
-from console.worker.child.libraries.base import NUMBER, TEXT, Kind, Library, listed
+from backends.core.attributes import attribute
+from backends.core.inputs import NUMBER, TEXT, Kind
+from backends.estimators.libraries.base import Library, listed
 
 _OF_LABELS = ("LabelEncoder", "LabelBinarizer", "MultiLabelBinarizer")
 

@@ -6,14 +6,12 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Optional
 
-from console.worker.child.introspection import attribute
-from console.worker.child.libraries import others, scikit_learn, statsmodels_models
-from console.worker.child.libraries.base import Library
-from console.worker.child.libraries.catboost_models import CatBoost
-from console.worker.child.libraries.lightgbm_models import LightGBM
-from console.worker.child.libraries.xgboost_models import XGBoost
-
-__all__ = ["library_of", "receivers"]
+from backends.core.attributes import attribute
+from backends.estimators.libraries import others, scikit_learn, statsmodels_models
+from backends.estimators.libraries.base import Library
+from backends.estimators.libraries.catboost_models import CatBoost
+from backends.estimators.libraries.lightgbm_models import LightGBM
+from backends.estimators.libraries.xgboost_models import XGBoost
 
 _DEPTH_CAP = 8
 _LIBRARIES: dict[str, Library] = {
