@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from console.ui.screens.base import ArtifactScreen
-from console.ui.screens.model import TABS
+from console.ui.screens.model import TAB_OF
 
 
 class AboutScreen(ArtifactScreen):
@@ -20,13 +20,14 @@ class AboutScreen(ArtifactScreen):
         """The model that was named."""
         return self._about
 
-    def _has(self, action_id: str) -> bool:
-        return action_id in _TAB_OF or super()._has(action_id)
+    @classmethod
+    def _has(cls, action_id: str) -> bool:
+        return action_id in TAB_OF or super()._has(action_id)
 
     def action_do(self, action_id: str) -> None:
         """Open the model's screen at a tab, or run what any screen about one model can do."""
-        if action_id in _TAB_OF:
-            self.app.open_model(self._about, _TAB_OF[action_id])
+        if action_id in TAB_OF:
+            self.app.open_model(self._about, TAB_OF[action_id])
         else:
             super().action_do(action_id)
 
@@ -41,6 +42,3 @@ class AboutScreen(ArtifactScreen):
     def do_accelerate(self) -> None:
         """An ONNX export beside the model."""
         self.app.operations.accelerate(self._about)
-
-
-_TAB_OF = {action: tab for tab, action in TABS.items()}

@@ -166,10 +166,14 @@ class ConsoleScreen(Paced[None]):
             self.app.clear_notifications()
             self.app.say(f"{BY_ID[action_id].label}: {self.why_not(action_id)}")
         elif self._has(action_id):
-            getattr(self, f"do_{action_id.replace('-', '_')}")()
+            self._do(action_id)
 
-    def _has(self, action_id: str) -> bool:
-        return hasattr(self, f"do_{action_id.replace('-', '_')}")
+    def _do(self, action_id: str) -> None:
+        getattr(self, f"do_{action_id.replace('-', '_')}")()
+
+    @classmethod
+    def _has(cls, action_id: str) -> bool:
+        return hasattr(cls, f"do_{action_id.replace('-', '_')}")
 
     def _refusal(self, action_id: str) -> str | None:
         """Why role or read-only mode forbid an action that this screen has; None where they do not."""
