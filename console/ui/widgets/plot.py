@@ -36,7 +36,6 @@ _PLAIN = {Ink.NONE: " ", Ink.FAINT: ".", Ink.FILL: ":", Ink.LINE: "*", Ink.ALARM
 _BEYOND = "▲"
 
 Cell = tuple[str, Ink]
-Values = Sequence["float | None"]
 
 
 @dataclass(frozen=True, slots=True)
