@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partialmethod
+
 from console.ui.screens.base import ArtifactScreen
 from console.ui.screens.model import TAB_OF
 
@@ -35,10 +37,5 @@ class AboutScreen(ArtifactScreen):
         """The model's screen."""
         self.app.open_model(self._about)
 
-    def do_copies(self) -> None:
-        """More workers of the model, or fewer."""
-        self.app.operations.copies(self._about)
-
-    def do_accelerate(self) -> None:
-        """An ONNX export beside the model."""
-        self.app.operations.accelerate(self._about)
+    do_copies = partialmethod(ArtifactScreen.operate, "copies")
+    do_accelerate = partialmethod(ArtifactScreen.operate, "accelerate")

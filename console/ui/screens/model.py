@@ -250,13 +250,8 @@ class ModelScreen(ArtifactScreen, Columned):
         if self._tab == "overview":
             self._show("live")
 
-    def do_copies(self) -> None:
-        """More workers of the model, or fewer."""
-        self.app.operations.copies(self._about)
-
-    def do_accelerate(self) -> None:
-        """An ONNX export beside the model."""
-        self.app.operations.accelerate(self._about)
+    do_copies = partialmethod(ArtifactScreen.operate, "copies")
+    do_accelerate = partialmethod(ArtifactScreen.operate, "accelerate")
 
     def _change(self, rate: int, batch: int) -> None:
         self.app.operations.run(self._about, self._changed(rate, batch), "")
