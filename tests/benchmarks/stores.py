@@ -58,7 +58,7 @@ def remember(root: Path, cache: Path) -> None:
         for row in catalog.rows().values()
     ]
     index = Index(root)
-    index.replace(rows, catalog.marks(), policy=asyncio.run(_fingerprint(root)))
+    index.save(rows, catalog.marks(), policy=asyncio.run(_fingerprint(root)))
     index.close()
 
 

@@ -100,11 +100,6 @@ class TryPane(Pane):
         self.app.theme_changed_signal.subscribe(self, lambda _theme: self.call_after_refresh(self._paint))
 
     @property
-    def typing(self) -> bool:
-        """Whether a row is being typed."""
-        return self.query_one(Input).has_class("open")
-
-    @property
     def lacks_data(self) -> bool:
         """Whether nothing names rows for the model."""
         return self._lacking is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partialmethod
 
 from textual import on
 from textual.containers import Container
@@ -155,21 +156,17 @@ class ErrorsScreen(Columned):
         """Type what to find."""
         self.query_one(SearchBar).open()
 
-    def do_next_match(self) -> None:
-        """On."""
-        self.query_one(SearchBar).go(1)
+    def _go(self, step: int) -> None:
+        self.query_one(SearchBar).go(step)
 
-    def do_previous_match(self) -> None:
-        """And back."""
-        self.query_one(SearchBar).go(-1)
+    do_next_match = partialmethod(_go, 1)
+    do_previous_match = partialmethod(_go, -1)
 
-    def do_next_failure(self) -> None:
-        """The one below in the list."""
-        self.query_one(LineList).action_do("down")
+    def _another(self, step: str) -> None:
+        self.query_one(LineList).action_do(step)
 
-    def do_previous_failure(self) -> None:
-        """The one above in the list."""
-        self.query_one(LineList).action_do("up")
+    do_next_failure = partialmethod(_another, "down")
+    do_previous_failure = partialmethod(_another, "up")
 
     def do_copy(self) -> None:
         """The whole account as text."""

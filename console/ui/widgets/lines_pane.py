@@ -76,8 +76,8 @@ class LinesPane(ScrollView, can_focus=True):
         """The row in which a match begins."""
         raise NotImplementedError
 
-    def search(self, pattern: str) -> int:
-        """Mark every match of a regular expression (taken literally if it is none); how many there are."""
+    def search(self, pattern: str) -> None:
+        """Mark every match of a regular expression (taken literally if it is none)."""
         try:
             self._expression = re.compile(pattern, re.IGNORECASE) if pattern else None
         except re.error:
@@ -86,7 +86,6 @@ class LinesPane(ScrollView, can_focus=True):
         top = self.scroll_offset.y
         self._here = next((index for index, match in enumerate(self._matches) if self.row_of(match) >= top), 0)
         self._reveal()
-        return len(self._matches)
 
     def find(self) -> None:
         """Every match anew; the one that is stood on stays it."""
