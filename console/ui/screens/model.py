@@ -21,7 +21,7 @@ from console.ui.panes.pane import Pane
 from console.ui.panes.try_it import TryPane
 from console.ui.rows import Row
 from console.ui.screens.base import ArtifactScreen
-from console.ui.screens.columned import ALONE, Columned
+from console.ui.screens.columned import Columned
 from console.ui.widgets.line_list import LineList
 from console.ui.widgets.model_header import ModelHeader
 from console.ui.widgets.tab_line import TabLine
@@ -42,7 +42,7 @@ class Panes(Container):
     """Where the open tab stands."""
 
 
-class ModelScreen(ArtifactScreen, Columned):
+class ModelScreen(Columned, ArtifactScreen):
     """Header, tabs, and the open tab's pane; a pane is made when it is first looked at."""
 
     PLACE = "model"
@@ -145,12 +145,8 @@ class ModelScreen(ArtifactScreen, Columned):
         if self._pane is not None:
             yield from self._pane.moments
 
-    def footer_actions(self) -> Sequence[str]:
-        """What the open tab is for, then what the state of the model asks for, and the way to the other column."""
-        actions = self._actions_of_tab()
-        return (*actions[:-1], *self.beside, "back") if actions[-1] == "back" else (*actions, *self.beside)
-
-    def _actions_of_tab(self) -> Sequence[str]:
+    def own_actions(self) -> tuple[str, ...]:
+        """What the open tab is for, then what the state of the model asks for."""
         state = self.row.status.word if self.row is not None else ""
         refused = self.row is not None and self.row.is_refused
         match self._tab:
@@ -189,8 +185,6 @@ class ModelScreen(ArtifactScreen, Columned):
         if action in _PROBING:
             probe = self.mirror.probes.get(self._about)
             return probe is not None and probe.running
-        if action == "other-column":
-            return self.other_column is not None
         return super().can(action)
 
     def why_not(self, action: str) -> str:
@@ -201,8 +195,6 @@ class ModelScreen(ArtifactScreen, Columned):
             return self._pane.why_not(action)
         if action in _PROBING:
             return "it is not being driven"
-        if action == "other-column":
-            return ALONE
         return super().why_not(action)
 
     async def _open(self, tab: str) -> None:
