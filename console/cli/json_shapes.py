@@ -36,16 +36,22 @@ def row(artifact: Artifact, state: str | None = None) -> dict[str, Json]:
     """One artifact in a list. `modified` is in seconds since the epoch; `why` is the first reason of its verdict."""
     why = artifact.problem or artifact.why
     return {
-        "path": artifact.path,
-        "format": artifact.format,
-        "size": artifact.size if artifact.modified else None,
-        "digest": artifact.digest,
-        "modified": artifact.modified or None,
+        **_file(artifact),
         "model_class": artifact.model_class,
         "verdict": artifact.verdict.value if artifact.verdict else None,
         "state": state or ("settling" if artifact.settling else None),
         **({"why": why} if why else {}),
         **({"link": artifact.link} if artifact.link else {}),
+    }
+
+
+def _file(artifact: Artifact) -> dict[str, Json]:
+    return {
+        "path": artifact.path,
+        "format": artifact.format,
+        "size": artifact.size if artifact.modified else None,
+        "digest": artifact.digest,
+        "modified": artifact.modified or None,
     }
 
 
@@ -58,20 +64,13 @@ def judgement(found: Judgement) -> dict[str, Json]:
 def report(found: Report) -> dict[str, Json]:
     """Everything known of one artifact; what is unknown is null."""
     artifact = found.artifact
-    head: dict[str, Json] = {
-        "path": artifact.path,
-        "format": artifact.format,
-        "size": artifact.size if artifact.modified else None,
-        "digest": artifact.digest,
-        "modified": artifact.modified or None,
-    }
     tail: dict[str, Json] = {
         "trust": judgement(found.judgement),
         "recipe": artifact.recipe,
         "sealed": "age" if artifact.sealed else None,
         **({"link": artifact.link} if artifact.link else {}),
     }
-    return head | _facts(found.inspection) | tail
+    return _file(artifact) | _facts(found.inspection) | tail
 
 
 def _facts(found: Inspection | None) -> dict[str, Json]:
