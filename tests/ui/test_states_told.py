@@ -24,7 +24,8 @@ from console.ui.screens.model import TABS, ModelScreen
 from console.ui.screens.sandbox import SandboxScreen
 from console.ui.screens.trust import TrustScreen
 from console.ui.screens.update import UpdateScreen
-from console.ui.widgets.artifact_table import ArtifactTable, layout
+from console.ui.widgets.artifact_table import ArtifactTable
+from console.ui.widgets.columns import layout
 from console.ui.widgets.filter_bar import FilterBar
 from console.ui.widgets.footer import Footer
 from tests.ui.demo_records import NOW, RAISED, artifact, demo
