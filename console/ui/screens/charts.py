@@ -172,13 +172,11 @@ class ChartsScreen(ArtifactScreen):
     do_left = partialmethod(_move, -1, 0)
     do_right = partialmethod(_move, 1, 0)
 
-    def do_page_down(self) -> None:
-        """The next page."""
-        self._grid.page(1)
+    def _page(self, step: int) -> None:
+        self._grid.page(step)
 
-    def do_page_up(self) -> None:
-        """The page before."""
-        self._grid.page(-1)
+    do_page_down = partialmethod(_page, 1)
+    do_page_up = partialmethod(_page, -1)
 
     def do_top(self) -> None:
         """The first."""

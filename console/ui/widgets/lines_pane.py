@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import ClassVar, NamedTuple
 
 from textual.content import Content
@@ -122,7 +123,7 @@ class LinesPane(ScrollView, can_focus=True):
 
     def marked(self, line: Content, place: int, start: int = 0) -> Content:
         """A part of the line at this place, from its character number `start` on, with its matches marked."""
-        for index in range(bisect_left(self._matches, place, key=_place), len(self._matches)):
+        for index in range(bisect_left(self._matches, place, key=attrgetter("place")), len(self._matches)):
             match = self._matches[index]
             if match.place != place:
                 break
@@ -154,7 +155,3 @@ class LinesPane(ScrollView, can_focus=True):
         places |= {"top": 0, "bottom": self.rows}
         if action_id in places:
             self.scroll_to(y=places[action_id], animate=False, immediate=True)
-
-
-def _place(match: Match) -> int:
-    return match.place
