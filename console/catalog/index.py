@@ -51,7 +51,7 @@ _TEXTS_KEPT = 4_096
 
 @dataclass(slots=True)
 class Remembered:
-    """Content of an index, or a page of it: rows of artifacts, and the identities of files known to hold no model."""
+    """A page of an index: rows of artifacts, and the identities of files known to hold no model."""
 
     rows: list[Artifact] = field(default_factory=list)
     marks: dict[str, FileIdentity] = field(default_factory=dict)
@@ -72,16 +72,11 @@ class Index:
         """Whether an earlier session left anything to start from."""
         return self._file.there
 
-    def load(self, policy: str) -> Remembered:
-        """Everything remembered; verdicts reached under another policy than `policy` are left out."""
-        found = Remembered()
-        for page in self.pages(policy):
-            found.rows += page.rows
-            found.marks |= page.marks
-        return found
-
     def pages(self, policy: str, first: int = _PAGE_ROWS) -> Iterator[Remembered]:
-        """The same page by page, in the order of a screen sorted by path: the first page is of `first` rows."""
+        """Everything remembered page by page, in the order of a screen sorted by path: the first is of `first` rows.
+
+        Verdicts reached under another policy than `policy` are left out.
+        """
         reader = _Reader(policy)
         after, count = (b"", b""), first
         while (page := self._file.attempt(partial(reader.page, after=after, count=count))) is not None:
@@ -106,18 +101,6 @@ class Index:
             with base:
                 base.executemany("DELETE FROM files WHERE folded = ? AND path = ?", gone)
                 _put(base, rows, marks or {}, policy)
-            return True
-
-        return bool(self._file.attempt(work))
-
-    def replace(self, rows: Iterable[Artifact], marks: Mapping[str, FileIdentity], *, policy: str = "") -> bool:
-        """Remember exactly this, after a full scan."""
-        rows = tuple(rows)
-
-        def work(base: sqlite3.Connection) -> bool:
-            with base:
-                base.execute("DELETE FROM files")
-                _put(base, rows, marks, policy)
             return True
 
         return bool(self._file.attempt(work))

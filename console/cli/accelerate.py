@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Iterable
 
 from console.cli.data_files import absolute, tell_unbuilt
+from console.cli.json_shapes import picked
 from console.cli.output import Output, asked, columns, size_words
 from console.cli.session import opened
 from console.records import Json, OnnxComparison
@@ -60,17 +61,6 @@ def _outcome(found: OnnxComparison, written: bool) -> str:
 
 
 def _shape(found: OnnxComparison) -> dict[str, Json]:
-    timings: list[Json] = [
-        {"method": one.method, "rows": one.rows, "model_ms": one.model_ms, "onnx_ms": one.onnx_ms}
-        for one in found.timings
-    ]
-    return {
-        "path": found.path,
-        "replaces": found.replaces,
-        "dtype": found.dtype,
-        "rows": found.rows,
-        "differing": found.differing,
-        "largest": found.largest,
-        "timings": timings,
-        "size": found.size,
-    }
+    timings: list[Json] = [picked(one, "method", "rows", "model_ms", "onnx_ms") for one in found.timings]
+    shown = picked(found, "path", "replaces", "dtype", "rows", "differing", "largest")
+    return {**shown, "timings": timings, "size": found.size}

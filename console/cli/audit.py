@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterable
 
+from console.cli.json_shapes import picked
 from console.cli.output import Output, columns
 from console.cli.parser import PROG
 from console.cli.session import Opened, opened
@@ -15,6 +16,7 @@ from console.nearest import nearest
 from console.records import AuditCheck, AuditEntry, Json
 
 _WORDS = ("show", "verify")
+_KEYS = ("seq", "when", "who", "action", "artifact", "digest", "result", "detail", "hash", "log")
 
 
 async def audit(arguments: argparse.Namespace, output: Output) -> int:
@@ -38,15 +40,7 @@ def _asked(arguments: argparse.Namespace) -> tuple[str, str]:
 
 async def _verify(store: Opened, output: Output) -> int:
     check = await store.engine.security.verify_audit()
-    value: dict[str, Json] = {
-        "ok": check.ok,
-        "entries": check.entries,
-        "problem": check.problem,
-        "line": check.line,
-        "repaired": check.repaired,
-        "mirrored": check.mirrored,
-        "note": check.note,
-    }
+    value = picked(check, "ok", "entries", "problem", "line", "repaired", "mirrored", "note")
     if not check.ok and not output.as_json:
         at = f" at line {check.line}" if check.line else ""
         raise OperationError(f"the audit log is broken{at}: {check.problem}")
@@ -66,7 +60,7 @@ def _found(check: AuditCheck) -> Iterable[str]:
 
 async def _show(store: Opened, output: Output) -> int:
     entries = await store.engine.security.audit()
-    output.data([_json(entry) for entry in entries], lambda: _tables(entries))
+    output.data([picked(entry, *_KEYS) for entry in entries], lambda: _tables(entries))
     return 0
 
 
@@ -78,21 +72,6 @@ def _tables(entries: Iterable[AuditEntry]) -> Iterable[str]:
     if own:
         yield "in your own log, of what was not to be written in the store:"
         yield from _table(own)
-
-
-def _json(entry: AuditEntry) -> Json:
-    return {
-        "seq": entry.seq,
-        "when": entry.when,
-        "who": entry.who,
-        "action": entry.action,
-        "artifact": entry.artifact,
-        "digest": entry.digest,
-        "result": entry.result,
-        "detail": entry.detail,
-        "hash": entry.hash,
-        "log": entry.log,
-    }
 
 
 def _table(entries: Iterable[AuditEntry]) -> Iterable[str]:

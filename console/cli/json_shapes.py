@@ -27,15 +27,16 @@ REACHED = 0.95
 """A rate counts as reached from this share of it on."""
 
 
+def picked(record: object, *names: str) -> dict[str, Json]:
+    """Attributes of a record under their own names."""
+    return {name: getattr(record, name) for name in names}
+
+
 def row(artifact: Artifact, state: str | None = None) -> dict[str, Json]:
     """One artifact in a list. `modified` is in seconds since the epoch; `why` is the first reason of its verdict."""
     why = artifact.problem or artifact.why
     return {
-        "path": artifact.path,
-        "format": artifact.format,
-        "size": artifact.size if artifact.modified else None,
-        "digest": artifact.digest,
-        "modified": artifact.modified or None,
+        **_file(artifact),
         "model_class": artifact.model_class,
         "verdict": artifact.verdict.value if artifact.verdict else None,
         "state": state or ("settling" if artifact.settling else None),
@@ -44,31 +45,32 @@ def row(artifact: Artifact, state: str | None = None) -> dict[str, Json]:
     }
 
 
-def judgement(found: Judgement) -> dict[str, Json]:
-    """A verdict and why."""
-    reasons: list[Json] = [
-        {"code": reason.code, "detail": reason.detail, "offset": reason.offset} for reason in found.reasons
-    ]
-    return {"verdict": found.verdict.value if found.verdict else None, "reasons": reasons, "pinned": found.pinned}
-
-
-def report(found: Report) -> dict[str, Json]:
-    """Everything known of one artifact; what is unknown is null."""
-    artifact = found.artifact
-    head: dict[str, Json] = {
+def _file(artifact: Artifact) -> dict[str, Json]:
+    return {
         "path": artifact.path,
         "format": artifact.format,
         "size": artifact.size if artifact.modified else None,
         "digest": artifact.digest,
         "modified": artifact.modified or None,
     }
+
+
+def judgement(found: Judgement) -> dict[str, Json]:
+    """A verdict and why."""
+    reasons: list[Json] = [picked(reason, "code", "detail", "offset") for reason in found.reasons]
+    return {"verdict": found.verdict.value if found.verdict else None, "reasons": reasons, "pinned": found.pinned}
+
+
+def report(found: Report) -> dict[str, Json]:
+    """Everything known of one artifact; what is unknown is null."""
+    artifact = found.artifact
     tail: dict[str, Json] = {
         "trust": judgement(found.judgement),
         "recipe": artifact.recipe,
         "sealed": "age" if artifact.sealed else None,
         **({"link": artifact.link} if artifact.link else {}),
     }
-    return head | _facts(found.inspection) | tail
+    return _file(artifact) | _facts(found.inspection) | tail
 
 
 def _facts(found: Inspection | None) -> dict[str, Json]:
@@ -111,7 +113,7 @@ def _array(array: ArrayInfo) -> Json:
 
 def measured(found: Quantiles | None) -> Json:
     """Quantiles in milliseconds; null where nothing was measured."""
-    return None if found is None else {"p50": found.p50, "p90": found.p90, "p99": found.p99, "max": found.max}
+    return None if found is None else picked(found, "p50", "p90", "p99", "max")
 
 
 def probe(state: ProbeState, view: WorkerView | None) -> dict[str, Json]:
@@ -169,28 +171,17 @@ def memory(found: Memory | None) -> Json:
 
 def layers(found: Mapping[str, Layer]) -> dict[str, Json]:
     """Sandbox layers with what proves them."""
-    return {name: {"active": layer.active, "evidence": layer.evidence} for name, layer in found.items()}
+    return {name: picked(layer, "active", "evidence") for name, layer in found.items()}
 
 
 def version(found: Version) -> dict[str, Json]:
     """One retained version."""
-    return {
-        "version": found.version,
-        "digest": found.digest,
-        "when": found.when,
-        "who": found.who,
-        "why": found.why,
-        "current": found.current,
-        "size": found.size,
-        "metrics": dict(found.metrics),
-    }
+    return picked(found, "version", "digest", "when", "who", "why", "current", "size", "metrics")
 
 
 def comparison(found: Comparison, promoted: Version | None) -> dict[str, Json]:
     """What an update came to; scripts rely on it, so that keys are only ever added."""
-    gate: list[Json] = [
-        {"condition": result.condition, "passed": result.passed, "detail": result.detail} for result in found.gate
-    ]
+    gate: list[Json] = [picked(result, "condition", "passed", "detail") for result in found.gate]
     return {
         "promoted": promoted is not None,
         "version": promoted.version if promoted else None,
@@ -223,7 +214,7 @@ def _side(found: Candidate | None) -> Json:
 
 def data(table: DataFile) -> dict[str, Json]:
     """A data file, and how it was read."""
-    return {"path": table.path, "rows": table.rows, "target": table.target, "decided": table.decided}
+    return picked(table, "path", "rows", "target", "decided")
 
 
 def quantiles(milliseconds: Sequence[float]) -> Json:

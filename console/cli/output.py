@@ -48,10 +48,6 @@ class Output:
         for line in lines:
             put(safe(line, 0, lines=False))
 
-    def items(self) -> Items:
-        """A list that is written one by one, for more than should be kept; with `as_json` only."""
-        return Items()
-
     def line(self, value: Json, human: str) -> None:
         """One line of a stream, sent off at once."""
         put(as_text(value) if self.as_json else safe(human, 0), flush=True)

@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 
 from console.cli.data_files import absolute
+from console.cli.json_shapes import picked
 from console.cli.output import Output, columns, size_words
 from console.cli.session import opened
 from console.errors import OperationError
@@ -44,31 +45,20 @@ async def verify(arguments: argparse.Namespace, output: Output) -> int:
     """Check that every artifact is signed; 1 when one is not."""
     async with opened(arguments.door, arguments.artifact, records=False) as store:
         found = await store.engine.security.verify(store.path, tuple(arguments.key or ()))
-    output.data([_standing(one) for one in found], lambda: columns(_HEADERS, [_row(one) for one in found]))
+    output.data([picked(one, *_KEYS) for one in found], lambda: columns(_HEADERS, [_row(one) for one in found]))
     wrong = sum(one.state != "signed" for one in found)
     if wrong:
         output.say(f"{wrong} of {len(found)} artifacts are not signed as they are")
     return OperationError.exit_code if wrong else 0
 
 
+_KEYS = ("path", "digest", "state", "detail", "key_id", "who", "when")
 _HEADERS = ("STATE", "PATH", "DIGEST", "KEY", "WHO", "WHEN", "WHY")
 
 
 def _row(one: SignatureStatus) -> tuple[str, ...]:
     digest = (one.digest or "")[:19]
     return one.state, one.path, digest, one.key_id or "", one.who or "", one.when or "", one.detail
-
-
-def _standing(one: SignatureStatus) -> Json:
-    return {
-        "path": one.path,
-        "digest": one.digest,
-        "state": one.state,
-        "detail": one.detail,
-        "key_id": one.key_id,
-        "who": one.who,
-        "when": one.when,
-    }
 
 
 async def seal(arguments: argparse.Namespace, output: Output) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from console.cli import explained, json_shapes
-from console.cli.output import Output, columns, size_words
+from console.cli.output import Items, Output, columns, size_words
 from console.cli.session import Opened
 from console.records import Artifact, Report, SweepTotals, Verdict
 
@@ -31,7 +31,7 @@ async def inspect_directory(store: Opened, arguments: argparse.Namespace, output
     """Every artifact beneath the directory; the exit code tells whether all is well."""
     begun = time.monotonic()
     seen = Seen()
-    items = output.items() if output.as_json else None
+    items = Items() if output.as_json else None
     block: list[Artifact] = []
     headed = False
     totals = SweepTotals()

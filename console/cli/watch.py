@@ -6,9 +6,10 @@ import argparse
 import asyncio
 import time
 
+from console.cli.json_shapes import picked
 from console.cli.output import Output, reader_gone
 from console.cli.session import opened
-from console.records import Event, Json
+from console.records import Event
 
 _LOOK_S = 1.0
 """How often it is looked whether anybody reads, in a store in which nothing happens."""
@@ -19,13 +20,7 @@ async def watch(arguments: argparse.Namespace, output: Output) -> int:
     failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def show(event: Event) -> None:
-        value: dict[str, Json] = {
-            "kind": event.kind,
-            "when": event.when,
-            "subject": event.subject,
-            "text": event.text,
-            "severity": event.severity,
-        }
+        value = picked(event, "kind", "when", "subject", "text", "severity")
         clock = time.strftime("%H:%M:%S", time.localtime(event.when))
         try:
             output.line(value, f"{clock}  {event.severity:<9}  {event.kind:<20}  {event.text}")

@@ -16,7 +16,7 @@ from console.ui import text
 from console.ui.keys import key_for
 from console.ui.rows import Filter
 from console.ui.themes import THEMES
-from console.ui.widgets.artifact_table import COLUMNS
+from console.ui.widgets.columns import COLUMNS
 from console.validation import number_from
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ class Follower:
         """Whether the rows that are shown are those of the filter that was asked for last."""
         self.filtered.set()
         self._touched: set[str] = set()
-        self._order: dict[str, Any] | None = None
+        self._anew = False
         self._live: set[str] = set()
         self._task: asyncio.Task[None] | None = None
         self._changes: asyncio.Task[Changes] | None = None
@@ -49,8 +49,11 @@ class Follower:
         self._wake.set()
 
     def arrange(self, **order: Any) -> None:
-        """Sort or filter anew: `sort`, `reverse`, `wanted` as `Rows.arrange` takes them."""
-        self._order = {**(self._order or {}), **order}
+        """Sort or filter anew: what is named of an `Order` is another than what was asked for before.
+
+        What is typed while rows are being sorted counts at once, not after an order nobody waits for.
+        """
+        self._anew = True
         self._app.rows.asked = self._app.rows.asked._replace(**order)
         if "wanted" in order:
             self.filtered.clear()
@@ -77,23 +80,16 @@ class Follower:
                 if event.kind.startswith("worker."):
                     self._app.operations.pending.pop(event.subject, None)
             touched, self._touched = self._touched.union(*map(_paths_of, changes)), set()
-            order, self._order = self._order, None
+            anew, self._anew = self._anew, False
             if any(one.everything for one in changes):
                 await self._take_all()
             for path in touched | self._live:
                 self._refresh(path)
-            if order is not None:
-                await self._arrange(order)
+            if anew:
+                await self._app.rows.arrange(self._app.rows.asked, outdated=lambda: self._anew)
             await self._app.spread(events)
-            if self._order is None:
+            if not self._anew:
                 self.filtered.set()
-
-    async def _arrange(self, order: dict[str, Any]) -> None:
-        """Sort or filter anew; what is typed meanwhile counts at once, not after an order nobody waits for."""
-        done = await self._app.rows.arrange(**order, outdated=lambda: self._order is not None)
-        if not done:
-            self._order = {**order, **(self._order or {})}
-            self._wake.set()
 
     async def _changed(self) -> list[Changes]:
         """What has changed once something happens here or there; measured values are a reason while something is
@@ -102,7 +98,7 @@ class Follower:
         woken = asyncio.create_task(self._wake.wait())
         taken = await self._fed(LIVE_SECONDS if self._live else None, woken)
         woken.cancel()
-        gathered = loop.time() + (GATHER_SECONDS if self._order is None and (taken or self._wake.is_set()) else 0.0)
+        gathered = loop.time() + (GATHER_SECONDS if not self._anew and (taken or self._wake.is_set()) else 0.0)
         while (left := gathered - loop.time()) > 0:
             taken += await self._fed(left)
         self._wake.clear()

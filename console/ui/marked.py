@@ -62,29 +62,14 @@ class Marked:
         first = next(iter(self._app.rows.marks), "")
         return f"nothing that is marked can be: of {named(first)}, {self._operations.why_not(action, first)}"
 
-    def load(self, paths: Sequence[str]) -> None:
-        """Load each, after asking where they are many."""
-        self.turns.start(len(paths), partial(self._load_all, paths))
-
-    def unload(self, paths: Sequence[str]) -> None:
-        """End the workers of each, after asking once where probes are running."""
-        self.turns.start(len(paths), partial(self._unload_all, paths))
-
-    def probe(self, paths: Sequence[str]) -> None:
-        """Drive those that are not driven; where all are, stop."""
-        self.turns.start(len(paths), partial(self._probe_all, paths))
-
-    def inspect(self, paths: Sequence[str]) -> None:
-        """Read each file anew and judge it."""
-        self.turns.start(len(paths), lambda begun: self.turns.each(begun, "reading", paths, self._inspect))
-
-    def seal(self, paths: Sequence[str]) -> None:
-        """Encrypt each for the recipients in the settings, after asking once."""
-        self.turns.start(len(paths), partial(self._seal_all, paths))
+    def perform(self, action: str, paths: Sequence[str]) -> None:
+        """Do what an action of the table asks of each path, after asking once where that is needed."""
+        self.turns.start(len(paths), partial(_WORK[action], self, paths))
 
     # load and unload
 
     async def _load_all(self, paths: Sequence[str], begun: Round) -> None:
+        """Load each, after asking where they are many."""
         wanted = await self.turns.sort_out("load", paths, begun, self._loaded_already)
         if await self._has_room(wanted):
             await self.turns.each(begun, "loading", wanted, self._load, word="starting")
@@ -125,6 +110,7 @@ class Marked:
         return Outcome("loaded already", idle=True) if loaded else None
 
     async def _unload_all(self, paths: Sequence[str], begun: Round) -> None:
+        """End the workers of each, after asking once where probes are running."""
         loaded = await self.turns.sort_out("unload", paths, begun, lambda _: Outcome("not loaded", idle=True))
         driven = [path for path in loaded if self._is_driven(path)]
         if driven:
@@ -142,6 +128,7 @@ class Marked:
     # probe
 
     async def _probe_all(self, paths: Sequence[str], begun: Round) -> None:
+        """Drive those that are not driven; where all are, stop."""
         able = await self._with_data(await self.turns.sort_out("probe", paths, begun), begun)
         rest = [path for path in able if not self._is_driven(path)]
         if able and not rest:
@@ -191,6 +178,10 @@ class Marked:
 
     # inspect and seal
 
+    async def _inspect_all(self, paths: Sequence[str], begun: Round) -> None:
+        """Read each file anew and judge it."""
+        await self.turns.each(begun, "reading", paths, self._inspect)
+
     async def _inspect(self, path: str) -> Outcome:
         artifacts = self._app.engine.artifacts
         before = self._app.mirror.rows.get(path)
@@ -204,6 +195,7 @@ class Marked:
         return Outcome("read anew", f"now {verdict}", "warning")
 
     async def _seal_all(self, paths: Sequence[str], begun: Round) -> None:
+        """Encrypt each for the recipients in the settings, after asking once."""
         from console.ui.dialogs.confirm import SealScreen
         from console.ui.sealing import question, seal_one
 
@@ -217,6 +209,16 @@ class Marked:
                 return
             seal = partial(seal_one, engine, status.recipients, remove=how == "remove")
             await self.turns.each(begun, "sealing", able, seal, word="sealing", at_once=1)
+
+
+_WORK = {
+    "load": Marked._load_all,
+    "unload": Marked._unload_all,
+    "probe": Marked._probe_all,
+    "inspect": Marked._inspect_all,
+    "seal": Marked._seal_all,
+}
+"""What each action does to many."""
 
 
 def _all(paths: Sequence[str]) -> str:

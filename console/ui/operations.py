@@ -79,42 +79,18 @@ class Operations:
             return f"it is {state} already" if state in _LIVING else "it is being done"
         return "it is not loaded" if state is WorkerState.ENDED else f"it is {state}"
 
-    def load(self, path: str) -> None:
-        """Load, asking for a place and for a typed yes where they are needed."""
-        self._start(path, "starting", self._load(path))
-
-    def unload(self, path: str) -> None:
-        """End the worker, after asking when a probe is running."""
-        self._start(path, "", self._unload(path))
-
-    def reload(self, path: str) -> None:
-        """Load the file as it is now; after an error, try again."""
-        self._start(path, "starting", self._reload(path))
-
-    def copies(self, path: str) -> None:
-        """Have another number of workers, after asking how many."""
-        self._start(path, "", self._copies(path))
-
-    def accelerate(self, path: str) -> None:
-        """Export to ONNX, and write that when the operator says so."""
-        self._start(path, "", self._accelerate(path))
-
-    def toggle_probe(self, path: str) -> None:
-        """Start driving the model, loading it first; or stop."""
+    def perform(self, action: str, path: str) -> None:
+        """Do what an action of the table asks of one artifact; a probe that runs is stopped."""
         probe = self._app.mirror.probes.get(path)
-        if probe is not None and probe.running:
-            self._start(path, "", self._app.engine.monitor.stop(path))
+        if action == "probe" and probe is not None and probe.running:
+            self.run(path, self._app.engine.monitor.stop(path))
         else:
-            self._start(path, "starting", self._probe(path))
-
-    def choose_data(self, path: str) -> None:
-        """Ask which data the model is driven with; a probe that runs goes on with that."""
-        self._start(path, "", self._choose_data(path))
+            self.run(path, _WORK[action](self, path), "starting" if action in _STARTING else "")
 
     def update(self, plan: UpdatePlan) -> None:
         """Retrain; it goes on whatever screen is looked at."""
         self.update_errors.pop(plan.path, None)
-        self._start(plan.path, "updating", self._update(plan))
+        self.run(plan.path, self._update(plan), "updating")
 
     def roll_back(self, path: str, version: Version) -> None:
         """Put an old version back in place, after asking."""
@@ -122,9 +98,6 @@ class Operations:
 
     def run(self, path: str, work: Coroutine[Any, Any, object], word: str = "") -> None:
         """Run an engine call about `path`; `word` shows in the table until it is through."""
-        self._start(path, word, work)
-
-    def _start(self, path: str, word: str, work: Coroutine[Any, Any, object]) -> None:
         self.asked[path] = time.monotonic()
         if word:
             self.pending[path] = word
@@ -145,6 +118,7 @@ class Operations:
             self._app.touch(path)
 
     async def _load(self, path: str) -> bool:
+        """Load, asking for a place and for a typed yes where they are needed; whether it is loaded."""
         engine = self._app.engine
         report = await engine.artifacts.report(path)
         place = await self._place(report)
@@ -153,6 +127,7 @@ class Operations:
         return await self._with_yes(path, partial(engine.models.load, path, at=place))
 
     async def _reload(self, path: str) -> None:
+        """Load the file as it is now; after an error, try again."""
         models = self._app.engine.models
         worker = await models.worker(path)
         if worker is not None and worker.state is WorkerState.ERROR:
@@ -172,6 +147,7 @@ class Operations:
         return await self._app.push_screen_wait(ConfirmScreen(question, detail, yes=yes))
 
     async def _copies(self, path: str) -> None:
+        """Have another number of workers, after asking how many."""
         worker = await self._app.engine.models.worker(path)
         from console.ui.dialogs.choice import CopiesScreen
 
@@ -180,6 +156,7 @@ class Operations:
             await self._app.engine.models.set_copies(path, wanted)
 
     async def _accelerate(self, path: str) -> None:
+        """Export to ONNX, and write that when the operator says so."""
         engine = self._app.engine
         if not await self._has_data(path):
             return
@@ -253,6 +230,7 @@ class Operations:
             self._asking.discard(path)
 
     async def _choose_data(self, path: str) -> None:
+        """Ask which data the model is driven with; a probe that runs goes on with that."""
         if not await self._has_after(path, choose_data):
             return
         monitor = self._app.engine.monitor
@@ -265,6 +243,7 @@ class Operations:
             self._app.say(f"{path} is driven with {data}; {key_for('probe')} starts")
 
     async def _unload(self, path: str) -> None:
+        """End the worker, after asking when a probe is running."""
         engine = self._app.engine
         probe = await engine.monitor.probe(path)
         if probe is not None and probe.running:
@@ -283,6 +262,7 @@ class Operations:
             self.run(path, self._app.engine.updates.rollback(path, version.version), "swapping")
 
     async def _probe(self, path: str) -> None:
+        """Start driving the model, loading it first."""
         engine = self._app.engine
         if not await self._has_data(path):
             return
@@ -292,3 +272,17 @@ class Operations:
         worker = await engine.models.settled(path)
         if worker is None or worker.state is not WorkerState.ERROR:  # a load that failed has been told
             await engine.monitor.start(path)
+
+
+_WORK: dict[str, Callable[[Operations, str], Coroutine[Any, Any, object]]] = {
+    "load": Operations._load,
+    "unload": Operations._unload,
+    "reload": Operations._reload,
+    "copies": Operations._copies,
+    "accelerate": Operations._accelerate,
+    "probe": Operations._probe,
+    "data": Operations._choose_data,
+}
+"""What each action does to one artifact."""
+_STARTING = ("load", "reload", "probe")
+"""Actions after which the table says at once that something starts."""

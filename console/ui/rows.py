@@ -239,28 +239,17 @@ class Rows:
         self._order, self._known = order
         self.marks.intersection_update(fresh)
 
-    async def arrange(
-        self,
-        sort: str | None = None,
-        reverse: bool | None = None,
-        wanted: Filter | None = None,
-        columns: tuple[str, ...] | None = None,
-        *,
-        outdated: Callable[[], bool] = lambda: False,
-    ) -> bool:
+    async def arrange(self, order: Order, *, outdated: Callable[[], bool] = lambda: False) -> bool:
         """Sort, filter and choose columns anew; the order shown stays as it was until the new one is complete.
 
         False when `outdated` said meanwhile that nobody wants it any more; then nothing has changed.
         """
-        column, chosen = sort or self.sort, self.filter if wanted is None else wanted
-        if column != self.sort or wanted is not None:
-            order = await self._ordered(self.by_path.values(), column, chosen, outdated)
+        if order.sort != self.sort or order.wanted is not self.filter:
+            found = await self._ordered(self.by_path.values(), order.sort, order.wanted, outdated)
             if outdated():
                 return False
-            self.sort, self.filter = column, chosen
-            self._order, self._known = order
-        self.reverse = self.reverse if reverse is None else reverse
-        self.columns = self.columns if columns is None else columns
+            self._order, self._known = found
+        self.sort, self.reverse, self.filter, self.columns = order
         return True
 
     @staticmethod

@@ -177,24 +177,19 @@ Pieces = tuple[tuple[str, str], ...]
 
 def cut_pieces(pieces: Pieces, width: int, *, middle: bool) -> Pieces:
     """Styled text in at most `width` cells, cut in the middle or at the end; each part keeps its style."""
-    head, tail = _ends("".join(piece for piece, _ in pieces), width, middle=middle)
-    return (*_first(pieces, len(head)), (sign("…"), "quiet"), *_last(pieces, len(tail)))
+    whole = "".join(piece for piece, _ in pieces)
+    head, tail = _ends(whole, width, middle=middle)
+    end = len(whole) - len(tail)
+    return (*_between(pieces, 0, len(head)), (sign("…"), "quiet"), *_between(pieces, end, len(whole)))
 
 
-def _first(pieces: Pieces, length: int) -> Pieces:
-    kept = []
+def _between(pieces: Pieces, start: int, stop: int) -> Pieces:
+    """The pieces of the text from one place to another."""
+    kept, at = [], 0
     for piece, style in pieces:
-        kept.append((piece[:length], style))
-        length = max(0, length - len(piece))
+        kept.append((piece[max(0, start - at) : max(0, stop - at)], style))
+        at += len(piece)
     return tuple(kept)
-
-
-def _last(pieces: Pieces, length: int) -> Pieces:
-    kept = []
-    for piece, style in reversed(pieces):
-        kept.append((piece[len(piece) - length :] if length < len(piece) else piece, style))
-        length = max(0, length - len(piece))
-    return tuple(reversed(kept))
 
 
 def short_class(dotted: str | None) -> str:

@@ -57,7 +57,7 @@ def remember(root: Path, cache: Path) -> None:
         replace(row, format="pickle", model_class=MODEL_CLASS, verdict=Verdict.SAFE) for row in catalog.rows().values()
     ]
     index = Index(root)
-    index.replace(rows, catalog.marks(), policy=asyncio.run(_fingerprint(root)))
+    index.save(rows, catalog.marks(), policy=asyncio.run(_fingerprint(root)))
     index.close()
 
 

@@ -28,7 +28,8 @@ from console.ui.rows import Row, Rows
 from console.ui.screens.home import HomeScreen
 from console.ui.screens.model import ModelScreen
 from console.ui.themes import ANSI_DARK, ANSI_LIGHT, DARK, LIGHT
-from console.ui.widgets.artifact_table import ArtifactTable, layout
+from console.ui.widgets.artifact_table import ArtifactTable
+from console.ui.widgets.columns import layout
 from console.ui.widgets.keyvalue import pairs, value_text
 from console.ui.widgets.line_list import LineList
 from console.ui.widgets.text_pane import Hanging

@@ -24,7 +24,8 @@ from console.ui.screens.home import HomeScreen
 from console.ui.screens.model import ModelScreen
 from console.ui.screens.palette import PaletteScreen
 from console.ui.themes import THEMES
-from console.ui.widgets.artifact_table import ArtifactTable, layout
+from console.ui.widgets.artifact_table import ArtifactTable
+from console.ui.widgets.columns import layout
 from console.ui.widgets.line_list import LineList
 from tests.ui.demo_records import artifact, demo
 from tests.ui.driving import Driver, console_on

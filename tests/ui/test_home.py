@@ -10,7 +10,8 @@ import pytest
 from console.config import Settings
 from console.ui.screens.home import HomeScreen
 from console.ui.screens.model import ModelScreen
-from console.ui.widgets.artifact_table import ArtifactTable, layout
+from console.ui.widgets.artifact_table import ArtifactTable
+from console.ui.widgets.columns import layout
 from console.ui.widgets.filter_bar import FilterBar
 from tests.ui.demo_records import NOW, artifact, demo
 from tests.ui.driving import Driver, console_on

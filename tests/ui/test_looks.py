@@ -167,11 +167,11 @@ async def test_a_click_in_the_palette_runs_what_was_clicked_or_nothing() -> None
         await console.until(lambda: listed.key is not None)
         shown = listed.key
         palette.query_one(Input).value = "long-name-59999"
-        listed.post_message(LineList.Chosen(listed, shown))
+        listed.post_message(LineList.Chosen(shown))
         await console.until(lambda: listed.key == ("model", "zoo/model-with-a-long-name-59999.joblib"))
         await console.pilot.pause()
         assert console.app.screen is palette
-        listed.post_message(LineList.Chosen(listed, listed.key))
+        listed.post_message(LineList.Chosen(listed.key))
         screen = await console.on(ModelScreen)
         assert screen.subject == "zoo/model-with-a-long-name-59999.joblib"
 

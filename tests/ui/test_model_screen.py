@@ -211,7 +211,7 @@ async def test_w_asks_how_many_copies_there_shall_be() -> None:
         await driver.until(lambda: "4242, 4243, 4244 (3 of 3 copies)" in driver.picture())
         await driver.press("w")
         chooser = await driver.on(CopiesScreen)
-        assert chooser.query_one(LineList).key == "3"
+        assert chooser.query_one(LineList).key == 3
         await driver.press("2")
         await driver.until(lambda: feeder.asked[-1] == ("set_copies", FOREST, "2"))
 

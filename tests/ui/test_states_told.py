@@ -19,7 +19,8 @@ from console.ui.screens.base import ConsoleScreen
 from console.ui.screens.errors import ErrorsScreen
 from console.ui.screens.home import HomeScreen
 from console.ui.screens.model import TABS, ModelScreen
-from console.ui.widgets.artifact_table import ArtifactTable, layout
+from console.ui.widgets.artifact_table import ArtifactTable
+from console.ui.widgets.columns import layout
 from console.ui.widgets.filter_bar import FilterBar
 from console.ui.widgets.footer import Footer
 from tests.ui.demo_records import NOW, RAISED, artifact, demo

@@ -51,7 +51,8 @@ class AccelerateScreen(ButtonDialog[bool | NeedsReviewError]):
         async for now in self._making:
             self._found = now.comparison
             if now.comparison is None:
-                self._hear(now.phase)
+                self._phase = now.phase
+                self._show_progress()
         assert self._found is not None
         return self._found
 
@@ -75,10 +76,6 @@ class AccelerateScreen(ButtonDialog[bool | NeedsReviewError]):
         self.query_one(".question", Static).update(Content(f"Write {safe(found.path)} beside {safe(self._path)}?"))
         self.query_one("#yes").display = True
         self._end(lines)
-
-    def _hear(self, phase: str) -> None:
-        self._phase = phase
-        self._show_progress()
 
     def _show_progress(self) -> None:
         if not self._ended and self.is_mounted:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
+from typing import cast
 
 from textual import on
 from textual.binding import Binding
@@ -22,12 +23,12 @@ CHOICES = (1, 2, 3, 4, 6, 8)
 
 
 class ChoiceScreen(Dialog[ScreenResultType]):
-    """A list whose line under the cursor is taken with `enter`. A subclass turns the key of a line into the answer."""
+    """A list; answers with the key of the line under the cursor when `enter` is pressed, with None for none."""
 
     BINDINGS = [Binding("escape,q,ctrl+c", "dismiss", show=False), Binding("enter", "choose", show=False)]
     AUTO_FOCUS = "LineList"
 
-    def __init__(self, question: str, items: Sequence[Item], hint: str, *, now: str = "") -> None:
+    def __init__(self, question: str, items: Sequence[Item], hint: str, *, now: Hashable = None) -> None:
         super().__init__(question)
         self._items = items
         self._hint = Content(hint)
@@ -45,14 +46,10 @@ class ChoiceScreen(Dialog[ScreenResultType]):
         listed.select(self._now)
         listed.styles.height = min(_MOST_LINES, len(self._items))
 
-    def answer(self, key: str) -> ScreenResultType:
-        """The answer that a line stands for."""
-        raise NotImplementedError
-
     @on(LineList.Chosen)
     def action_choose(self) -> None:
         """Take the line under the cursor."""
-        self.dismiss(self.answer(str(self.query_one(LineList).key)))
+        self.dismiss(cast("ScreenResultType", self.query_one(LineList).key))
 
 
 class PlaceScreen(ChoiceScreen[str | None]):
@@ -68,10 +65,6 @@ class PlaceScreen(ChoiceScreen[str | None]):
         question = f"{safe(path)} holds {len(models)} models. Which one?"
         super().__init__(question, items, "enter takes it, esc leaves the file alone")
 
-    def answer(self, key: str) -> str:
-        """The place."""
-        return key
-
 
 class CopiesScreen(ChoiceScreen[int | None]):
     """Numbers of workers; answers with the chosen one, None for none. A digit chooses at once."""
@@ -80,18 +73,11 @@ class CopiesScreen(ChoiceScreen[int | None]):
 
     def __init__(self, path: str, now: int) -> None:
         items = [
-            (
-                str(number),
-                Content.assemble((text.count(number, "worker"), "bold"), "  as now" if number == now else ""),
-            )
+            (number, Content.assemble((text.count(number, "worker"), "bold"), "  as now" if number == now else ""))
             for number in sorted({*CHOICES, now})
         ]
         hint = "Processes of their own that share large arrays; enter or a digit takes it, esc leaves it"
-        super().__init__(f"How many workers shall answer for {safe(path)}?", items, hint, now=str(now))
-
-    def answer(self, key: str) -> int:
-        """The number."""
-        return int(key)
+        super().__init__(f"How many workers shall answer for {safe(path)}?", items, hint, now=now)
 
     def action_take(self, number: int) -> None:
         """Take a number that was typed."""

@@ -31,16 +31,12 @@ class ConfirmScreen(ButtonDialog[bool]):
         self.dismiss(answer != NO)
 
 
-class SealScreen(ButtonDialog[str]):
-    """The question before files are encrypted: answers `keep` or `remove` the originals, or nothing."""
+class SealScreen(ButtonDialog[str | None]):
+    """The question before files are encrypted: answers `keep` or `remove` the originals, or None."""
 
     def __init__(self, question: str, detail: str) -> None:
         answers = {NO: "Cancel", "keep": "Keep originals", "remove": "Remove originals"}
         super().__init__(question, answers, detail, dangerous=True)
-
-    def action_answer(self, answer: str) -> None:
-        """Close with an answer."""
-        self.dismiss("" if answer == NO else answer)
 
 
 class TypedYesScreen(Dialog[str]):

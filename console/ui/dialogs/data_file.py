@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from textual.content import Content
 from console.records import ModelData
 from console.safe_text import safe
 from console.ui import text
+from console.ui.cooperative import cooperative
 from console.ui.dialogs.picking import PickScreen
 from console.ui.widgets.line_list import Item
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 _MOST = 300
 """Lines the list takes; who looks for more types more."""
-_AT_ONCE = 2_000
-"""Names looked at in one turn of the event loop."""
 _SHOWN_EVERY_S = 0.15
 _PATHS = ("/", "~", "./", "../")
 _FORMATS = "csv, JSON lines, parquet, feather, npy, npz or HDF5"
@@ -83,14 +81,12 @@ class DataFileScreen(PickScreen[str | None]):
 
     async def _add_matching(self, wanted: str, items: dict[tuple[str, str], Content]) -> None:
         words = wanted.casefold().split()
-        for number, name in enumerate(self._files, 1):
+        async for name in cooperative(self._files):
             known = name.casefold()
             if all(word in known for word in words):
                 items.setdefault(("file", os.path.join(self._root, name)), self._line(name))
                 if len(items) >= _MOST:
                     return
-            if number % _AT_ONCE == 0:
-                await asyncio.sleep(0)
 
     def _words(self, wanted: str, shown: int) -> str:
         """What is to be said of the list."""

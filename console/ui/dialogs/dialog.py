@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from textual import on
 from textual.app import ComposeResult
@@ -48,7 +48,10 @@ class Dialog(ModalScreen[ScreenResultType], Paced[ScreenResultType]):
 
 
 class ButtonDialog(Dialog[ScreenResultType]):
-    """A question that is answered with one of several buttons, of which the first one, `no`, has the focus."""
+    """A question that is answered with one of several buttons, of which the first one, `no`, has the focus.
+
+    Answers with the id of the button, None for `no`; a subclass may answer otherwise.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,n,q,ctrl+c", f"answer('{NO}')", show=False),
@@ -82,5 +85,6 @@ class ButtonDialog(Dialog[ScreenResultType]):
         self.action_answer(str(event.button.id))
 
     def action_answer(self, answer: str) -> None:
-        """Close with the button of this id."""
-        raise NotImplementedError
+        """Close with the button of this id, if it is there."""
+        if answer in self._answers:
+            self.dismiss(None if answer == NO else cast("ScreenResultType", answer))

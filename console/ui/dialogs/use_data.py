@@ -87,8 +87,3 @@ class UseDataScreen(ButtonDialog[str | None]):
             return Content.styled("not known: its columns could not be read", "$warning")
         glyph, style = FIT_SIGNS[fit.fits]
         return Content.assemble((f"{text.sign(glyph)} ", style), safe(fit.words, 400))
-
-    def action_answer(self, answer: str) -> None:
-        """Close with one of the answers that there are."""
-        if answer in self._answers:
-            self.dismiss(None if answer == NO else answer)

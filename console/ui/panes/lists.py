@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Vertical
 from textual.content import Content
 from textual.scroll_view import ScrollView
 from textual.widgets import Static
@@ -16,6 +15,7 @@ from console.errors import ConsoleError
 from console.records import Failure, Version
 from console.safe_text import safe
 from console.ui import text
+from console.ui.panes.pane import Pane
 from console.ui.rows import Row
 from console.ui.widgets.line_list import LineList
 from console.ui.widgets.text_pane import TextPane
@@ -29,21 +29,19 @@ if TYPE_CHECKING:
 _PHASE = 12
 
 
-class ListPane(Vertical):
+class ListPane(Pane):
     """A list with the account of the line under its cursor, or a sentence where there is nothing to list."""
 
     DEFAULT_CSS = """
     ListPane {
-        height: 1fr;
         & > #nothing { height: 1fr; content-align: center middle; color: $quiet; }
         & > LineList { max-height: 40%; }
         & > .detail-text { margin-top: 1; border-top: solid $line; &:focus { border-top: solid $accent; } }
     }
     """
 
-    def __init__(self, path: str, name: str, listed: LineList) -> None:
-        super().__init__(id=name)
-        self._path = path
+    def __init__(self, engine: EngineApi, mirror: Mirror, path: str, listed: LineList) -> None:
+        super().__init__(engine, mirror, path)
         self._listed = listed
         self._detail = TextPane()
         self._detail.add_class("detail-text")
@@ -60,6 +58,15 @@ class ListPane(Vertical):
         """List and account."""
         return (self._listed, self._detail)
 
+    @property
+    def chosen(self) -> object | None:
+        """What is under the cursor."""
+        raise NotImplementedError
+
+    def can(self, action: str) -> bool | None:
+        """There is something to open where the list is not empty."""
+        return self.chosen is not None if action == "open" else super().can(action)
+
     def fit(self, count: int, nothing: str) -> None:
         """Make room for so many lines, or say that there is nothing."""
         self._listed.display = self._detail.display = bool(count)
@@ -71,9 +78,10 @@ class ListPane(Vertical):
 class ErrorsPane(ListPane):
     """The failures of one artifact, newest first."""
 
-    def __init__(self, mirror: Mirror, path: str) -> None:
-        super().__init__(path, "errors", LineList())
-        self._mirror = mirror
+    NAME = "errors"
+
+    def __init__(self, engine: EngineApi, mirror: Mirror, path: str) -> None:
+        super().__init__(engine, mirror, path, LineList())
         self._failures: tuple[Failure, ...] = ()
 
     @property
@@ -99,16 +107,27 @@ class ErrorsPane(ListPane):
 class VersionsPane(ListPane):
     """The retained contents of one artifact, newest first."""
 
-    def __init__(self, engine: EngineApi, path: str) -> None:
+    NAME = "versions"
+
+    def __init__(self, engine: EngineApi, mirror: Mirror, path: str) -> None:
         self._versions = VersionList()
-        super().__init__(path, "versions", self._versions)
-        self._engine = engine
+        super().__init__(engine, mirror, path, self._versions)
         self._read_for: tuple[str | None, float] | None = None
 
     @property
     def chosen(self) -> Version | None:
         """The version under the cursor."""
         return self._versions.version
+
+    def can(self, action: str) -> bool | None:
+        """Only an old version can be put back."""
+        if action == "rollback":
+            return self.chosen is not None and not self.chosen.current
+        return super().can(action)
+
+    def why_not(self, action: str) -> str:
+        """The cursor is on what stands there."""
+        return "it is the current version" if action == "rollback" else super().why_not(action)
 
     @property
     def moments(self) -> tuple[float, ...]:

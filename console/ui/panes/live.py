@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partialmethod
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
-from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
@@ -15,7 +15,9 @@ from console.records import Failure, ProbeState, Quantiles, WorkerState
 from console.records.words import growth_words, rate_words
 from console.safe_text import safe
 from console.ui import text
+from console.ui.exports import export_data
 from console.ui.keys import key_for
+from console.ui.panes.pane import Pane
 from console.ui.panes.refused import DATA_CODES, refused_lines
 from console.ui.rows import Row
 from console.ui.running import screen_of
@@ -28,6 +30,7 @@ from console.ui.widgets.warned import warned_lines, warnings_of
 from console.ui.widgets.window import DOT_WIDTHS
 
 if TYPE_CHECKING:
+    from console.engine.api import EngineApi
     from console.engine.mirror import Mirror
 
 _ALIVE = (WorkerState.LOADING, WorkerState.WARMING, WorkerState.READY, WorkerState.DRAINING)
@@ -35,21 +38,20 @@ RATES = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
 """Rates the keys step through, in requests a second; 0 is as fast as it goes and comes after the last."""
 
 
-class LivePane(Vertical):
+class LivePane(Pane):
     """Charts above, three lines about the probe and its data below; why, in place of charts, where data was refused."""
 
+    NAME = "live"
     DEFAULT_CSS = """
-    LivePane { height: 1fr; }
     LivePane #probe { height: 3; }
     LivePane #doubts { height: auto; max-height: 4; display: none; }
     LivePane #refused { display: none; }
     LivePane.refused { & ChartsPanel { display: none; } & #refused { display: block; } }
     """
+    ACTIONS = ("pause", "zoom-in", "zoom-out", "export-data")
 
-    def __init__(self, mirror: Mirror, path: str) -> None:
-        super().__init__(id="live")
-        self._mirror = mirror
-        self._path = path
+    def __init__(self, engine: EngineApi, mirror: Mirror, path: str) -> None:
+        super().__init__(engine, mirror, path)
         self.charts = ChartsPanel(self._measure)
         self._refused = TextPane(id="refused")
         self._probe = Static(id="probe")
@@ -118,6 +120,36 @@ class LivePane(Vertical):
     def run(self, alive: bool) -> None:
         """Move while there is something alive and this is what the operator sees."""
         self.charts.run(alive and self.display and self.app.screen is self.screen)
+
+    def rest(self) -> None:
+        """The clock of the charts stands."""
+        self.charts.run(False)
+
+    def can(self, action: str) -> bool | None:
+        """What was never measured cannot be held, zoomed or exported."""
+        return self._mirror.series(self._path) is not None if action in self.ACTIONS else super().can(action)
+
+    def why_not(self, action: str) -> str:
+        """Nothing was measured."""
+        return "nothing is measured" if action in self.ACTIONS else super().why_not(action)
+
+    def do_pause(self) -> None:
+        """Hold the charts, or let them go."""
+        self.charts.pause(not self.charts.paused)
+        screen_of(self).engine_changed(())
+
+    def zoom(self, steps: int) -> None:
+        """A shorter (negative) or longer stretch of time."""
+        self.charts.zoom(steps)
+        screen_of(self).engine_changed(())
+
+    do_zoom_in = partialmethod(zoom, -1)
+    do_zoom_out = partialmethod(zoom, 1)
+
+    def do_export_data(self) -> None:
+        """What the charts are drawn from, to a file."""
+        work = export_data(screen_of(self).app, self._path, self.charts.dot_seconds, self.charts.since)
+        self.run_worker(work, group="export")
 
 
 def data_refusal(failures: Sequence[Failure], path: str, probe: ProbeState | None) -> Failure | None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
+from functools import partialmethod
 from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Vertical
 from textual.content import Content
 from textual.timer import Timer
 from textual.widgets import Static
@@ -16,6 +16,7 @@ from console.config import state_dir
 from console.records import LogPart
 from console.ui import text
 from console.ui.keys import key_for
+from console.ui.panes.pane import Pane
 from console.ui.rows import Row
 from console.ui.running import screen_of
 from console.ui.saving import keep
@@ -24,25 +25,25 @@ from console.ui.widgets.log_pane import LogPane
 
 if TYPE_CHECKING:
     from console.engine.api import EngineApi
+    from console.engine.mirror import Mirror
 
 LOOK_S = 0.25
 _BUSY_S = 0.004
 """How long one look may take; what has come beside goes to the next one."""
 
 
-class OutputPane(Vertical):
+class OutputPane(Pane):
     """The log, a line that says whether its end is followed, and the line for a search."""
 
+    NAME = "output"
     DEFAULT_CSS = """
-    OutputPane { height: 1fr; }
     OutputPane #nothing { height: 1fr; content-align: center middle; text-align: center; }
     OutputPane #follows { height: 1; color: $quiet; }
     """
+    ACTIONS = ("search", "next-match", "previous-match", "save-output")
 
-    def __init__(self, engine: EngineApi, path: str) -> None:
-        super().__init__(id="output")
-        self._engine = engine
-        self._path = path
+    def __init__(self, engine: EngineApi, mirror: Mirror, path: str) -> None:
+        super().__init__(engine, mirror, path)
         self._part: LogPart | None = None
         self._fetched: list[LogPart] = []
         self._clock: Timer | None = None
@@ -128,16 +129,29 @@ class OutputPane(Vertical):
         return self.bar.drop()
 
     def can(self, action: str) -> bool | None:
-        """Whether an action about the text makes sense now; None where it is none."""
+        """Whether there is text to do it with."""
         if action in ("next-match", "previous-match"):
             return bool(self.log_pane.where)
-        return self.any if action in ("search", "save-output", "copy") else None
+        return self.any if action in ("search", "save-output", "copy") else super().can(action)
 
     def why_not(self, action: str) -> str:
         """Nothing was written, or nothing was searched for."""
+        if action not in (*self.ACTIONS, "copy"):
+            return super().why_not(action)
         return f"search first, with {key_for('search')}" if self.any else "nothing has been written yet"
 
-    def save(self) -> None:
+    def do_search(self) -> None:
+        """Find something in the output."""
+        self.bar.open()
+
+    def go(self, step: int) -> None:
+        """The next match, or the one before."""
+        self.bar.go(step)
+
+    do_next_match = partialmethod(go, 1)
+    do_previous_match = partialmethod(go, -1)
+
+    def do_save_output(self) -> None:
         """Write what is kept to a file that only its owner reads."""
         pane = self.log_pane
         plain = pane.plain + "\n"

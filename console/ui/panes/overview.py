@@ -9,7 +9,6 @@ from itertools import groupby, islice
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal
 from textual.content import Content
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
@@ -23,6 +22,7 @@ from console.ui.installed import installed
 from console.ui.key_words import key_words
 from console.ui.keys import key_for
 from console.ui.panes.failed import failed_lines
+from console.ui.panes.pane import Pane
 from console.ui.panes.recent_events import lately_lines
 from console.ui.rows import Row
 from console.ui.widgets.explained import brief_lines
@@ -42,22 +42,20 @@ _DETAIL = 1000
 _NEVER_LOADED = (Verdict.BLOCKED, Verdict.DAMAGED, Verdict.UNSUPPORTED)
 
 
-class OverviewPane(Horizontal):
+class OverviewPane(Pane):
     """One column, or two where there is room."""
 
+    NAME = "overview"
     DEFAULT_CSS = """
-    OverviewPane { height: 1fr; }
+    OverviewPane { layout: horizontal; }
     OverviewPane TextPane { width: 1fr; }
     OverviewPane #how { margin-left: 1; }
     OverviewPane.two TextPane { border-left: blank $quiet; padding-left: 1; &:focus { border-left: outer $accent; } }
     """
 
     def __init__(self, engine: EngineApi, mirror: Mirror, path: str) -> None:
-        super().__init__(id="overview")
-        self._engine = engine
-        self._mirror = mirror
+        super().__init__(engine, mirror, path)
         self._recipe: ModelData | RecipeFacts | ConsoleError = RecipeFacts()
-        self._path = path
         self._row: Row | None = None
         self._fitted = Size(0, 0)
         self.unread = ""
@@ -74,6 +72,10 @@ class OverviewPane(Horizontal):
         """The columns."""
         yield self._what
         yield self._how
+
+    def can(self, action: str) -> bool | None:
+        """The verdict can always be looked into."""
+        return action == "open" or super().can(action)
 
     async def fetch(self) -> None:
         """What the recipe says, or what was chosen in place of one."""

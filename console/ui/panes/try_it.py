@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import partialmethod
 from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
@@ -21,6 +22,7 @@ from console.ui import text
 from console.ui.key_words import key_words
 from console.ui.keys import key_for
 from console.ui.panes.answer import answer_lines
+from console.ui.panes.pane import Pane
 from console.ui.panes.refused import refused_lines
 from console.ui.panes.typed_row import flat, named_row, parsed_line, typed_line
 from console.ui.rows import Row
@@ -32,6 +34,7 @@ from console.ui.widgets.text_pane import TextPane
 
 if TYPE_CHECKING:
     from console.engine.api import EngineApi
+    from console.engine.mirror import Mirror
 
 _PREFERRED = ("predict", "predict_proba", "decision_function", "transform")
 
@@ -47,14 +50,14 @@ class Tried:
     error: ConsoleError | None = None
 
 
-class TryPane(Vertical):
+class TryPane(Pane):
     """Input at the left, answer at the right, a line to type on below."""
 
     class Lacking(Message):
         """There is no data: other keys matter."""
 
+    NAME = "try"
     DEFAULT_CSS = """
-    TryPane { height: 1fr; }
     TryPane #place, TryPane #read { height: 1; }
     TryPane #read { color: $quiet; display: none; &.told { display: block; } }
     TryPane.refused #inputs { max-width: 100%; }
@@ -68,11 +71,10 @@ class TryPane(Vertical):
     }
     TryPane Input.open { display: block; }
     """
+    ACTIONS = ("next-row", "previous-row", "edit-row")
 
-    def __init__(self, engine: EngineApi, path: str) -> None:
-        super().__init__(id="try")
-        self._engine = engine
-        self._path = path
+    def __init__(self, engine: EngineApi, mirror: Mirror, path: str) -> None:
+        super().__init__(engine, mirror, path)
         self._row: Row | None = None
         self._file: DataFile | None = None
         self._tried: Tried | None = None
@@ -96,11 +98,6 @@ class TryPane(Vertical):
     def on_mount(self) -> None:
         """The picture of a row is painted in the colours of the theme."""
         self.app.theme_changed_signal.subscribe(self, lambda _theme: self.call_after_refresh(self._paint))
-
-    @property
-    def typing(self) -> bool:
-        """Whether a row is being typed."""
-        return self.query_one(Input).has_class("open")
 
     @property
     def lacks_data(self) -> bool:
@@ -135,7 +132,10 @@ class TryPane(Vertical):
         elif self._asked_of is not None:
             self._ask(0)
 
-    def edit(self) -> None:
+    do_next_row = partialmethod(step, 1)
+    do_previous_row = partialmethod(step, -1)
+
+    def do_edit_row(self) -> None:
         """Type a row, starting from the one that is shown."""
         line = self.query_one(Input)
         line.value = typed_line(self._tried.inputs) if self._tried is not None else ""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partialmethod
+
 from console.ui.screens.base import ArtifactScreen
-from console.ui.screens.model import TABS
+from console.ui.screens.model import TAB_OF
 
 
 class AboutScreen(ArtifactScreen):
@@ -22,12 +24,12 @@ class AboutScreen(ArtifactScreen):
 
     @classmethod
     def _has(cls, action_id: str) -> bool:
-        return action_id in _TAB_OF or super()._has(action_id)
+        return action_id in TAB_OF or super()._has(action_id)
 
     def action_do(self, action_id: str) -> None:
         """Open the model's screen at a tab, or run what any screen about one model can do."""
-        if action_id in _TAB_OF:
-            self.app.open_model(self._about, _TAB_OF[action_id])
+        if action_id in TAB_OF:
+            self.app.open_model(self._about, TAB_OF[action_id])
         else:
             super().action_do(action_id)
 
@@ -35,13 +37,5 @@ class AboutScreen(ArtifactScreen):
         """The model's screen."""
         self.app.open_model(self._about)
 
-    def do_copies(self) -> None:
-        """More workers of the model, or fewer."""
-        self.app.operations.copies(self._about)
-
-    def do_accelerate(self) -> None:
-        """An ONNX export beside the model."""
-        self.app.operations.accelerate(self._about)
-
-
-_TAB_OF = {action: tab for tab, action in TABS.items()}
+    do_copies = partialmethod(ArtifactScreen.operate, "copies")
+    do_accelerate = partialmethod(ArtifactScreen.operate, "accelerate")

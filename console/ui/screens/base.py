@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from functools import partialmethod
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -273,33 +274,25 @@ class ArtifactScreen(ConsoleScreen):
             yield row.worker.retry_at or 0.0
         yield from (one.latest for one in self.mirror.failures if one.artifact == row.path)
 
-    def do_load(self) -> None:
-        """Load the subject."""
-        self.app.operations.load(self._path)
+    def operate(self, action: str) -> None:
+        """Do what an action of the table asks of the subject, or of all that is marked."""
+        paths = self.acted_on(action)
+        if len(paths) == 1 and action not in _ASKED_ONCE:
+            self.app.operations.perform(action, paths[0])
+        else:
+            self.app.marked.perform(action, paths)
 
-    def do_unload(self) -> None:
-        """Unload the subject."""
-        self.app.operations.unload(self._path)
+    def acted_on(self, action: str) -> Sequence[str]:
+        """The paths that an action is about."""
+        return (self._path,)
 
-    def do_reload(self) -> None:
-        """Reload the subject, or try again after an error."""
-        self.app.operations.reload(self._path)
-
-    def do_probe(self) -> None:
-        """Start or stop driving the subject."""
-        self.app.operations.toggle_probe(self._path)
-
-    def do_inspect(self) -> None:
-        """Read the subject's file anew and judge it."""
-        self.app.marked.inspect((self._path,))
-
-    def do_seal(self) -> None:
-        """Encrypt the subject's file."""
-        self.app.marked.seal((self._path,))
-
-    def do_data(self) -> None:
-        """Choose the subject's data."""
-        self.app.operations.choose_data(self._path)
+    do_load = partialmethod(operate, "load")
+    do_unload = partialmethod(operate, "unload")
+    do_reload = partialmethod(operate, "reload")
+    do_probe = partialmethod(operate, "probe")
+    do_data = partialmethod(operate, "data")
+    do_inspect = partialmethod(operate, "inspect")
+    do_seal = partialmethod(operate, "seal")
 
     @property
     def _path(self) -> str:
@@ -309,6 +302,8 @@ class ArtifactScreen(ConsoleScreen):
         return path
 
 
+_ASKED_ONCE = ("inspect", "seal")
+"""Actions that ask and tell alike, be it of one or of many."""
 _NEEDS_SUBJECT = (
     *("open", "load", "unload", "reload", "probe", "data", "inspect", "seal", "copy", "mark"),
     *(name for name, screen in SCREENS.items() if screen.about == "model"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partialmethod
 
 from textual import on
 from textual.content import Content
@@ -152,37 +153,27 @@ class ChartsScreen(ArtifactScreen):
         self._grid.hold(not self._grid.held)
         self._say()
 
-    def do_zoom_in(self) -> None:
-        """A shorter stretch of time."""
-        self._zoom(-1)
+    def _zoom(self, steps: int) -> None:
+        self._grid.zoom(zoomed(self._grid.dot_seconds, steps))
+        self._say()
+        self.run_worker(self.fetch(), group="measure", exclusive=True)
 
-    def do_zoom_out(self) -> None:
-        """A longer stretch of time."""
-        self._zoom(1)
+    do_zoom_in = partialmethod(_zoom, -1)
+    do_zoom_out = partialmethod(_zoom, 1)
 
-    def do_down(self) -> None:
-        """The one below."""
-        self._grid.move(down=1)
+    def _move(self, across: int, down: int) -> None:
+        self._grid.move(across, down)
 
-    def do_up(self) -> None:
-        """The one above."""
-        self._grid.move(down=-1)
+    do_down = partialmethod(_move, 0, 1)
+    do_up = partialmethod(_move, 0, -1)
+    do_left = partialmethod(_move, -1, 0)
+    do_right = partialmethod(_move, 1, 0)
 
-    def do_left(self) -> None:
-        """The one before."""
-        self._grid.move(-1)
+    def _page(self, step: int) -> None:
+        self._grid.page(step)
 
-    def do_right(self) -> None:
-        """The one after."""
-        self._grid.move(1)
-
-    def do_page_down(self) -> None:
-        """The next page."""
-        self._grid.page(1)
-
-    def do_page_up(self) -> None:
-        """The page before."""
-        self._grid.page(-1)
+    do_page_down = partialmethod(_page, 1)
+    do_page_up = partialmethod(_page, -1)
 
     def do_top(self) -> None:
         """The first."""
@@ -191,11 +182,6 @@ class ChartsScreen(ArtifactScreen):
     def do_bottom(self) -> None:
         """The last."""
         self._grid.select(self._grid.shown[2] - 1)
-
-    def _zoom(self, steps: int) -> None:
-        self._grid.zoom(zoomed(self._grid.dot_seconds, steps))
-        self._say()
-        self.run_worker(self.fetch(), group="measure", exclusive=True)
 
 
 _AMONG = (

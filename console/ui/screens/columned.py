@@ -8,8 +8,6 @@ from textual.scroll_view import ScrollView
 
 from console.ui.screens.base import ConsoleScreen
 
-ALONE = "nothing stands beside it here"
-
 
 class Columned(ConsoleScreen):
     """A screen whose `columns` stand side by side or one below the other; the wheel moves what is under the pointer."""
@@ -28,11 +26,26 @@ class Columned(ConsoleScreen):
         here = next((place for place, one in enumerate(shown) if one is self.focused), -1)
         return shown[(here + 1) % len(shown)]
 
-    @property
-    def beside(self) -> tuple[str, ...]:
-        """The action for the footer, where the other one has more than is in sight."""
-        other = self.other_column
-        return ("other-column",) if other is not None and other.max_scroll_y > 0 else ()
+    def footer_actions(self) -> Sequence[str]:
+        """Those of the screen, and the way to the other part where that has more than is in sight."""
+        actions, other = self.own_actions(), self.other_column
+        behind = ("back",) if actions[-1:] == ("back",) else ()
+        beside = ("other-column",) if other is not None and other.max_scroll_y > 0 else ()
+        return (*actions[: len(actions) - len(behind)], *beside, *behind)
+
+    def own_actions(self) -> tuple[str, ...]:
+        """The actions that matter here and now beside that one."""
+        return self.FOOTER
+
+    def can(self, action: str) -> bool:
+        """There must be another part to go to."""
+        if action == "other-column":
+            return self.is_built and self.other_column is not None
+        return super().can(action)
+
+    def why_not(self, action: str) -> str:
+        """There is no other part."""
+        return "nothing stands beside it here" if action == "other-column" else super().why_not(action)
 
     def on_resize(self) -> None:
         """There may be room for two now, or for one only."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partialmethod
 
 from textual import on
 from textual.containers import Container
@@ -16,7 +17,7 @@ from console.safe_text import safe
 from console.ui import text
 from console.ui.keys import EVERYWHERE, bindings_at, key_for
 from console.ui.saving import keep
-from console.ui.screens.columned import ALONE, Columned
+from console.ui.screens.columned import Columned
 from console.ui.widgets.filter_bar import SearchBar
 from console.ui.widgets.line_list import LineList
 from console.ui.widgets.text_pane import TextPane
@@ -53,10 +54,6 @@ class ErrorsScreen(Columned):
     def columns(self) -> Sequence[ScrollView]:
         """The list and the account."""
         return (self.query_one(LineList), self.query_one(TextPane)) if self.mirror.failures else ()
-
-    def footer_actions(self) -> Sequence[str]:
-        """Those of one account, and the way to the other part."""
-        return (*self.FOOTER[:-1], *self.beside, "back")
 
     def content(self) -> Iterable[Widget]:
         """The list, and the text of the one under its cursor."""
@@ -101,18 +98,16 @@ class ErrorsScreen(Columned):
 
     def can(self, action: str) -> bool:
         """Nothing can be searched, copied or saved where nothing failed."""
-        if action == "other-column":
-            return self.other_column is not None
         if action in ("open", "search", "copy", "save", "next-failure", "previous-failure"):
             return bool(self.mirror.failures)
         if action in ("next-match", "previous-match"):
             return bool(self.is_built and self.query_one(TextPane).where)
-        return True
+        return super().can(action)
 
     def why_not(self, action: str) -> str:
         """Nothing failed, or nothing was searched for."""
         if action == "other-column":
-            return ALONE
+            return super().why_not(action)
         if not self.mirror.failures:
             return "nothing has failed"
         return "nothing was found" if self.query_one(SearchBar).pattern else f"search first, with {key_for('search')}"
@@ -155,21 +150,17 @@ class ErrorsScreen(Columned):
         """Type what to find."""
         self.query_one(SearchBar).open()
 
-    def do_next_match(self) -> None:
-        """On."""
-        self.query_one(SearchBar).go(1)
+    def _go(self, step: int) -> None:
+        self.query_one(SearchBar).go(step)
 
-    def do_previous_match(self) -> None:
-        """And back."""
-        self.query_one(SearchBar).go(-1)
+    do_next_match = partialmethod(_go, 1)
+    do_previous_match = partialmethod(_go, -1)
 
-    def do_next_failure(self) -> None:
-        """The one below in the list."""
-        self.query_one(LineList).action_do("down")
+    def _another(self, step: str) -> None:
+        self.query_one(LineList).action_do(step)
 
-    def do_previous_failure(self) -> None:
-        """The one above in the list."""
-        self.query_one(LineList).action_do("up")
+    do_next_failure = partialmethod(_another, "down")
+    do_previous_failure = partialmethod(_another, "up")
 
     def do_copy(self) -> None:
         """The whole account as text."""

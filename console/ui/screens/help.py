@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partialmethod
 
 from textual.containers import Container
 from textual.content import Content
@@ -91,13 +92,11 @@ class HelpScreen(ConsoleScreen):
         """Type what to find."""
         self.query_one(SearchBar).open()
 
-    def do_next_match(self) -> None:
-        """On."""
-        self.query_one(TextPane).go(1)
+    def _go(self, step: int) -> None:
+        self.query_one(SearchBar).go(step)
 
-    def do_previous_match(self) -> None:
-        """And back."""
-        self.query_one(TextPane).go(-1)
+    do_next_match = partialmethod(_go, 1)
+    do_previous_match = partialmethod(_go, -1)
 
 
 def key_lines(place: str, width: int) -> list[Content]:

@@ -16,7 +16,7 @@ from console.safe_text import safe
 from console.ui import text
 from console.ui.keys import EVERYWHERE, bindings_at
 from console.ui.screens.base import PathScreen
-from console.ui.screens.columned import ALONE, Columned
+from console.ui.screens.columned import Columned
 from console.ui.widgets.text_pane import TextPane
 from console.ui.widgets.versions import VersionList, version_lines
 
@@ -36,10 +36,6 @@ class HistoryScreen(PathScreen, Columned):
         """The list and the panel."""
         listed = self.query_one(VersionList)
         return (listed, self.query_one(TextPane)) if listed.versions else ()
-
-    def footer_actions(self) -> Sequence[str]:
-        """Those of one version, and the way to the other part."""
-        return (*self.FOOTER[:-1], *self.beside, "back")
 
     def content(self) -> Iterable[Widget]:
         """The list and the panel."""
@@ -85,12 +81,12 @@ class HistoryScreen(PathScreen, Columned):
         version = self.query_one(VersionList).version if self.is_built else None
         if action == "rollback":
             return version is not None and not version.current
-        return action != "other-column" or (self.is_built and self.other_column is not None)
+        return super().can(action)
 
     def why_not(self, action: str) -> str:
         """There is nothing to go back to, or the cursor is on what stands there."""
-        if action == "other-column":
-            return ALONE
+        if action != "rollback":
+            return super().why_not(action)
         return "it is the current version" if self.query_one(VersionList).version else "no version is kept"
 
     @on(VersionList.Moved)

@@ -20,7 +20,8 @@ from console.ui.key_words import key_words
 from console.ui.keys import EVERYWHERE, bindings_at, key_for
 from console.ui.rows import SORTS, Filter
 from console.ui.screens.marking import MarkingScreen
-from console.ui.widgets.artifact_table import COLUMNS, ArtifactTable
+from console.ui.widgets.artifact_table import ArtifactTable
+from console.ui.widgets.columns import COLUMNS
 from console.ui.widgets.filter_bar import FilterBar
 from console.ui.widgets.preview import SPARK_SECONDS, Preview
 from console.ui.widgets.preview_line import PreviewLine, preview_words

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from console.ui.screens.base import ArtifactScreen
 
@@ -84,34 +84,6 @@ class MarkingScreen(ArtifactScreen):
             going_on.stopped = True
             self.marks_changed()
 
-    def do_load(self) -> None:
-        """Load all marked, or the subject."""
-        self._over(self.app.marked.load, self.app.operations.load)
-
-    def do_unload(self) -> None:
-        """Unload all marked, or the subject."""
-        self._over(self.app.marked.unload, self.app.operations.unload)
-
-    def do_probe(self) -> None:
-        """Start or stop driving all marked, or the subject."""
-        self._over(self.app.marked.probe, self.app.operations.toggle_probe)
-
-    def do_inspect(self) -> None:
-        """Read the files of all marked anew, or the subject's."""
-        self.app.marked.inspect(self._acted_on)
-
-    def do_seal(self) -> None:
-        """Seal all marked, or the subject."""
-        self.app.marked.seal(self._acted_on)
-
-    def _over(self, many: Callable[[Sequence[str]], None], one: Callable[[str], None]) -> None:
-        """Have many done in turn; what asks about one alone asks where it is one alone, marked or not."""
-        paths = self._acted_on
-        if len(paths) == 1:
-            one(paths[0])
-        else:
-            many(paths)
-
-    @property
-    def _acted_on(self) -> Sequence[str]:
-        return sorted(self.marks) if self.marks else (self._path,)
+    def acted_on(self, action: str) -> Sequence[str]:
+        """All that is marked, or the subject."""
+        return sorted(self.marks) if self.marks and action in OVER_MARKED else super().acted_on(action)

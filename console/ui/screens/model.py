@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from functools import partialmethod
 
 from textual import on
 from textual.containers import Container
@@ -11,45 +12,27 @@ from textual.widget import Widget
 
 from console.errors import ConsoleError
 from console.records import Event, Verdict
-from console.ui.exports import export_data
 from console.ui.keys import BY_ID, EVERYWHERE, bindings_at
-from console.ui.panes.lists import ErrorsPane, ListPane, VersionsPane
+from console.ui.panes.lists import ErrorsPane, VersionsPane
 from console.ui.panes.live import LivePane, stepped_batch, stepped_rate
 from console.ui.panes.output import OutputPane
 from console.ui.panes.overview import OverviewPane
+from console.ui.panes.pane import Pane
 from console.ui.panes.try_it import TryPane
 from console.ui.rows import Row
 from console.ui.screens.base import ArtifactScreen
-from console.ui.screens.columned import ALONE, Columned
+from console.ui.screens.columned import Columned
 from console.ui.widgets.line_list import LineList
 from console.ui.widgets.model_header import ModelHeader
 from console.ui.widgets.tab_line import TabLine
 
-Pane = OverviewPane | LivePane | TryPane | ErrorsPane | VersionsPane | OutputPane
-
-TABS = {
-    "overview": "tab-overview",
-    "live": "tab-live",
-    "try": "tab-try",
-    "errors": "tab-errors",
-    "versions": "tab-versions",
-    "output": "tab-output",
-}
+_KINDS: tuple[type[Pane], ...] = (OverviewPane, LivePane, TryPane, ErrorsPane, VersionsPane, OutputPane)
+_PANES = {kind.NAME: kind for kind in _KINDS}
+TABS = {name: f"tab-{name}" for name in _PANES}
 """Tabs from left to right, with the actions that open them."""
+TAB_OF = {action: name for name, action in TABS.items()}
 
-_ONLY_IN = {
-    "pause": "live",
-    "export-data": "live",
-    "zoom-in": "live",
-    "zoom-out": "live",
-    "next-row": "try",
-    "previous-row": "try",
-    "edit-row": "try",
-    "search": "output",
-    "next-match": "output",
-    "previous-match": "output",
-    "save-output": "output",
-}
+_ONLY_IN = {action: name for name, kind in _PANES.items() for action in kind.ACTIONS}
 _OTHER_DATA = ("data.chosen", "recipe.written")
 """Events after which a model may be driven with other data."""
 _PROBING = ("faster", "slower", "larger", "smaller")
@@ -59,7 +42,7 @@ class Panes(Container):
     """Where the open tab stands."""
 
 
-class ModelScreen(ArtifactScreen, Columned):
+class ModelScreen(Columned, ArtifactScreen):
     """Header, tabs, and the open tab's pane; a pane is made when it is first looked at."""
 
     PLACE = "model"
@@ -101,8 +84,12 @@ class ModelScreen(ArtifactScreen, Columned):
     @property
     def columns(self) -> Sequence[ScrollView]:
         """The parts of the open tab that scroll."""
-        pane = self._panes.get(self._tab)
-        return pane.columns if isinstance(pane, OverviewPane | ListPane) else ()
+        return self._pane.columns if self._pane is not None else ()
+
+    @property
+    def _pane(self) -> Pane | None:
+        """The open tab, once it is there."""
+        return self._panes.get(self._tab)
 
     def content(self) -> Iterable[Widget]:
         """What stands between status line and footer."""
@@ -120,8 +107,8 @@ class ModelScreen(ArtifactScreen, Columned):
     async def fetch(self) -> None:
         """The facts, and what the open pane reads."""
         await super().fetch()
-        if isinstance(pane := self._panes.get(self._tab), LivePane | OutputPane | OverviewPane):
-            await pane.fetch()
+        if self._pane is not None:
+            await self._pane.fetch()
 
     async def _explain(self) -> None:
         """Have the history looked at for what is new; a file that cannot be read says so itself."""
@@ -135,8 +122,8 @@ class ModelScreen(ArtifactScreen, Columned):
 
     def on_screen_suspend(self) -> None:
         """Another screen is on top: nothing moves."""
-        if isinstance(pane := self._panes.get("live"), LivePane):
-            pane.run(False)
+        for pane in self._panes.values():
+            pane.rest()
 
     def engine_changed(self, events: Sequence[Event]) -> None:
         """Bring header and open pane up to date."""
@@ -155,15 +142,11 @@ class ModelScreen(ArtifactScreen, Columned):
     def moments(self) -> Iterable[float]:
         """Those of the artifact, and of the versions where they are listed."""
         yield from super().moments()
-        if isinstance(pane := self._panes.get(self._tab), VersionsPane):
-            yield from pane.moments
+        if self._pane is not None:
+            yield from self._pane.moments
 
-    def footer_actions(self) -> Sequence[str]:
-        """What the open tab is for, then what the state of the model asks for, and the way to the other column."""
-        actions = self._actions_of_tab()
-        return (*actions[:-1], *self.beside, "back") if actions[-1] == "back" else (*actions, *self.beside)
-
-    def _actions_of_tab(self) -> Sequence[str]:
+    def own_actions(self) -> tuple[str, ...]:
+        """What the open tab is for, then what the state of the model asks for."""
         state = self.row.status.word if self.row is not None else ""
         refused = self.row is not None and self.row.is_refused
         match self._tab:
@@ -176,8 +159,7 @@ class ModelScreen(ArtifactScreen, Columned):
             case "live":
                 return ("load", "probe", "pause", "zoom-in", "zoom-out", "export-data")
             case "try":
-                pane = self._panes.get("try")
-                if isinstance(pane, TryPane) and pane.lacks_data:
+                if isinstance(pane := self._pane, TryPane) and pane.lacks_data:
                     return ("load", "data", "edit-row", "probe", "back")
                 return ("load", "previous-row", "next-row", "edit-row", "probe")
             case "errors":
@@ -198,58 +180,33 @@ class ModelScreen(ArtifactScreen, Columned):
         """Some actions belong to one tab, some to a running probe."""
         if action in _ONLY_IN and _ONLY_IN[action] != self._tab:
             return False
-        if isinstance(pane := self._panes.get(self._tab), OutputPane) and (able := pane.can(action)) is not None:
+        if self._pane is not None and (able := self._pane.can(action)) is not None:
             return able
-        if action in _ONLY_IN:
-            return _ONLY_IN[action] != "live" or self.mirror.series(self._about) is not None
         if action in _PROBING:
             probe = self.mirror.probes.get(self._about)
             return probe is not None and probe.running
-        if action == "rollback":
-            pane = self._panes.get(self._tab)
-            return isinstance(pane, VersionsPane) and pane.chosen is not None and not pane.chosen.current
-        if action == "open":
-            pane = self._panes.get(self._tab)
-            return self._tab == "overview" or getattr(pane, "chosen", None) is not None
-        if action == "other-column":
-            return self.other_column is not None
         return super().can(action)
 
     def why_not(self, action: str) -> str:
         """The tab it belongs to, the probe it needs, or what the artifact's state has against it."""
-        if isinstance(pane := self._panes.get(self._tab), OutputPane) and pane.can(action) is False:
-            return pane.why_not(action)
-        if action in _ONLY_IN:
-            wanted = _ONLY_IN[action]
-            return "nothing is measured" if wanted == self._tab else f"only under {BY_ID[TABS[wanted]].label}"
+        if _ONLY_IN.get(action, self._tab) != self._tab:
+            return f"only under {BY_ID[TABS[_ONLY_IN[action]]].label}"
+        if self._pane is not None and self._pane.can(action) is False:
+            return self._pane.why_not(action)
         if action in _PROBING:
             return "it is not being driven"
-        if action == "rollback":
-            return "choose an older version under versions" if self._tab != "versions" else "it is the current version"
-        if action == "open":
-            return "nothing to open here"
-        if action == "other-column":
-            return ALONE
         return super().why_not(action)
 
     async def _open(self, tab: str) -> None:
         self._tab = tab
         if tab not in self._panes:
-            makers: dict[str, Callable[[], Pane]] = {
-                "overview": lambda: OverviewPane(self.engine, self.mirror, self._about),
-                "live": lambda: LivePane(self.mirror, self._about),
-                "try": lambda: TryPane(self.engine, self._about),
-                "errors": lambda: ErrorsPane(self.mirror, self._about),
-                "versions": lambda: VersionsPane(self.engine, self._about),
-                "output": lambda: OutputPane(self.engine, self._about),
-            }
-            self._panes[tab] = makers[tab]()
+            self._panes[tab] = _PANES[tab](self.engine, self.mirror, self._about)
             self._panes[tab].display = False
             await self._place.mount(self._panes[tab])
         for name, pane in self._panes.items():
             pane.display = name == tab
-        if isinstance(live := self._panes.get("live"), LivePane) and tab != "live":
-            live.run(False)
+            if name != tab:
+                pane.rest()
         focusable = next((one for one in self._panes[tab].query("*") if one.focusable and one.display), None)
         self.set_focus(focusable)
         await self.fetch()
@@ -262,36 +219,22 @@ class ModelScreen(ArtifactScreen, Columned):
             self.app.clear_notifications()
             self.run_worker(self._open(tab), group="tabs", exclusive=True)
 
-    def do_tab_overview(self) -> None:
-        """What the file holds."""
-        self._show("overview")
+    @classmethod
+    def _has(cls, action_id: str) -> bool:
+        return action_id in TAB_OF or action_id in _ONLY_IN or super()._has(action_id)
 
-    def do_tab_live(self) -> None:
-        """The charts."""
-        self._show("live")
-
-    def do_tab_try(self) -> None:
-        """One row at a time."""
-        self._show("try")
-
-    def do_tab_errors(self) -> None:
-        """What failed."""
-        self._show("errors")
-
-    def do_tab_versions(self) -> None:
-        """What stood here before."""
-        self._show("versions")
-
-    def do_tab_output(self) -> None:
-        """What its process writes."""
-        self._show("output")
+    def _do(self, action_id: str) -> None:
+        if action_id in TAB_OF:
+            self._show(TAB_OF[action_id])
+        elif action_id not in _ONLY_IN:
+            super()._do(action_id)
+        elif self._pane is not None:
+            getattr(self._pane, f"do_{action_id.replace('-', '_')}")()
 
     def do_back(self) -> None:
         """Put the typed line away, else back to the table."""
-        pane = self._panes.get(self._tab)
-        if isinstance(pane, TryPane | OutputPane) and pane.close_line():
-            return
-        super().do_back()
+        if self._pane is None or not self._pane.close_line():
+            super().do_back()
 
     def do_probe(self) -> None:
         """Start or stop driving the model, with the charts in sight."""
@@ -299,95 +242,23 @@ class ModelScreen(ArtifactScreen, Columned):
         if self._tab == "overview":
             self._show("live")
 
-    def do_copies(self) -> None:
-        """More workers of the model, or fewer."""
-        self.app.operations.copies(self._about)
+    do_copies = partialmethod(ArtifactScreen.operate, "copies")
+    do_accelerate = partialmethod(ArtifactScreen.operate, "accelerate")
 
-    def do_accelerate(self) -> None:
-        """An ONNX export beside the model."""
-        self.app.operations.accelerate(self._about)
+    def _change(self, rate: int, batch: int) -> None:
+        self.app.operations.run(self._about, self._changed(rate, batch), "")
 
-    def do_pause(self) -> None:
-        """Hold the charts, or let them go."""
-        if isinstance(pane := self._panes.get("live"), LivePane):
-            pane.charts.pause(not pane.charts.paused)
-            self.engine_changed(())
-
-    def do_zoom_in(self) -> None:
-        """A shorter stretch of time."""
-        self._zoom(-1)
-
-    def do_zoom_out(self) -> None:
-        """A longer stretch of time."""
-        self._zoom(1)
-
-    def do_faster(self) -> None:
-        """A higher rate."""
-        self._change(1, 0)
-
-    def do_slower(self) -> None:
-        """A lower rate."""
-        self._change(-1, 0)
-
-    def do_larger(self) -> None:
-        """More rows in a request."""
-        self._change(0, 1)
-
-    def do_smaller(self) -> None:
-        """Fewer rows in a request."""
-        self._change(0, -1)
-
-    def do_export_data(self) -> None:
-        """What the charts are drawn from, to a file."""
-        pane, known = self._panes.get("live"), self.mirror.series(self._about)
-        if isinstance(pane, LivePane) and known is not None:
-            charts = pane.charts
-            self.run_worker(export_data(self.app, self._about, charts.dot_seconds, charts.since), group="export")
-
-    def do_search(self) -> None:
-        """Find something in the output."""
-        if (pane := self._output) is not None:
-            pane.bar.open()
-
-    def do_next_match(self) -> None:
-        """On."""
-        if (pane := self._output) is not None:
-            pane.bar.go(1)
-
-    def do_previous_match(self) -> None:
-        """And back."""
-        if (pane := self._output) is not None:
-            pane.bar.go(-1)
-
-    def do_save_output(self) -> None:
-        """The output to a file of its own."""
-        if (pane := self._output) is not None:
-            pane.save()
+    do_faster = partialmethod(_change, 1, 0)
+    do_slower = partialmethod(_change, -1, 0)
+    do_larger = partialmethod(_change, 0, 1)
+    do_smaller = partialmethod(_change, 0, -1)
 
     def do_copy(self) -> None:
         """The output where that is looked at, else the path."""
-        pane = self._output
-        if pane is None or self._tab != "output":
-            super().do_copy()
-        else:
+        if isinstance(pane := self._pane, OutputPane):
             self.app.copy(pane.log_pane.plain, "output")
-
-    @property
-    def _output(self) -> OutputPane | None:
-        return pane if isinstance(pane := self._panes.get("output"), OutputPane) else None
-
-    def do_next_row(self) -> None:
-        """The next row of the data."""
-        self._step(1)
-
-    def do_previous_row(self) -> None:
-        """The row before."""
-        self._step(-1)
-
-    def do_edit_row(self) -> None:
-        """Type a row."""
-        if isinstance(pane := self._panes.get("try"), TryPane):
-            pane.edit()
+        else:
+            super().do_copy()
 
     @on(TryPane.Lacking)
     @on(LineList.Moved)
@@ -398,7 +269,7 @@ class ModelScreen(ArtifactScreen, Columned):
     @on(LineList.Chosen)
     def do_open(self) -> None:
         """The failure's whole account, the history with what can be done there, or all about the verdict."""
-        pane = self._panes.get(self._tab)
+        pane = self._pane
         if isinstance(pane, ErrorsPane) and pane.chosen is not None:
             self.app.show("errors", self._about, failure=pane.chosen)
         elif isinstance(pane, VersionsPane) and pane.chosen is not None:
@@ -412,14 +283,6 @@ class ModelScreen(ArtifactScreen, Columned):
         if isinstance(pane, VersionsPane) and pane.chosen is not None:
             self.app.operations.roll_back(self._about, pane.chosen)
 
-    def _zoom(self, steps: int) -> None:
-        if isinstance(pane := self._panes.get("live"), LivePane):
-            pane.charts.zoom(steps)
-            self.engine_changed(())
-
-    def _change(self, rate: int, batch: int) -> None:
-        self.app.operations.run(self._about, self._changed(rate, batch), "")
-
     async def _changed(self, rate: int, batch: int) -> None:
         """Change what the probe does by so many steps."""
         probe = await self.engine.monitor.probe(self._about)
@@ -429,7 +292,3 @@ class ModelScreen(ArtifactScreen, Columned):
             await self.engine.monitor.set(self._about, rate=stepped_rate(probe.plan.rate, rate))
         if batch:
             await self.engine.monitor.set(self._about, batch=stepped_batch(probe.plan.batch, batch))
-
-    def _step(self, by: int) -> None:
-        if isinstance(pane := self._panes.get("try"), TryPane):
-            pane.step(by)

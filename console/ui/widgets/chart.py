@@ -54,10 +54,7 @@ class ChartBody(Inked):
     def revise(self) -> None:
         """Bring the rows up to date; those that stay as they are, blank or filled, are not sent to the terminal."""
         before, self._lines = self._lines, self._painted()
-        if before is None or len(before) != len(self._lines):
-            self.refresh()
-        else:
-            refresh_changed(self, before, self._lines)
+        refresh_changed(self, before or (), self._lines)
 
     def on_resize(self, event: Resize) -> None:
         """Fit the window to the cells there are; seen again at the same size it is caught up with by the next frame.
@@ -144,10 +141,7 @@ class Readout(Inked):
         lines = self._read(measured)
         lines += [("", "value")] * (self.size.height - len(lines))
         before, self._lines = self._lines, lines
-        if len(before) != len(lines):
-            self.refresh()
-        else:
-            refresh_changed(self, before, lines)
+        refresh_changed(self, before, lines)
 
     def render_line(self, y: int) -> Strip:
         """One line of it."""

@@ -68,7 +68,10 @@ class Inked(Widget):
 
 
 def refresh_changed(widget: Widget, before: Sequence[object], now: Sequence[object]) -> None:
-    """Have only those rows of `widget` painted that differ."""
+    """Have only those rows of `widget` painted that differ; all of it where there are more rows or fewer."""
+    if len(before) != len(now):
+        widget.refresh()
+        return
     for row, (old, new) in enumerate(zip(before, now, strict=True)):
         if old != new:
             widget.refresh(Region(0, row, widget.size.width, 1))

@@ -46,9 +46,8 @@ class FilterBar(Horizontal):
     class Closed(Message):
         """Typing is over; `kept` tells whether the pattern stays."""
 
-        def __init__(self, pattern: str, kept: bool) -> None:
+        def __init__(self, kept: bool) -> None:
             super().__init__()
-            self.pattern = pattern
             self.kept = kept
 
     def __init__(self, placeholder: str) -> None:
@@ -108,7 +107,7 @@ class FilterBar(Horizontal):
 
     def action_keep(self) -> None:
         """Done typing, the pattern stays."""
-        self.post_message(self.Closed(self.pattern, bool(self.pattern)))
+        self.post_message(self.Closed(bool(self.pattern)))
 
     def action_recall(self) -> None:
         """The last pattern, where nothing is typed yet; else done typing."""
@@ -121,7 +120,7 @@ class FilterBar(Horizontal):
 
     def action_drop(self) -> None:
         """Done typing, the pattern goes."""
-        self.post_message(self.Closed(self.pattern, False))
+        self.post_message(self.Closed(False))
 
 
 class SearchBar(FilterBar):

@@ -8,6 +8,7 @@ from textual.style import Style
 from textual.widget import Widget
 from textual.widgets import Input
 
+from console.ui import text
 from console.ui.keys import BY_ID, keys_of, shown_keys
 from console.ui.running import screen_of
 
@@ -22,29 +23,29 @@ class Footer(Widget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._shown: tuple[str, ...] = ()
-        self._words: tuple[str, ...] = ()
-        self._typed: tuple[tuple[str, str], ...] | None = None
+        self._drawn = Content("")
 
     def revise(self) -> None:
         """Repaint if other actions matter now."""
-        wanted = self._wanted()
-        if (wanted, self._labels(wanted), self._typing()) != (self._shown, self._words, self._typed):
+        if not text.same(self._keys(), self._drawn):
             self.refresh()
 
     def render(self) -> Content:
+        """The keys that matter now."""
+        self._drawn = self._keys()
+        return self._drawn
+
+    def _keys(self) -> Content:
         """As many keys as there is room for; the two that are always there stand at the right.
 
         While somebody types, the keys are letters: then only those of the line that is typed into are told.
         """
-        self._shown = self._wanted()
-        self._words = self._labels(self._shown)
-        self._typed = keys = self._typing()
+        keys = self._typing()
         if keys is not None:
             return Content("  ").join([_pair(key, word) for key, word in keys])
         right = Content("  ").join([self._item(action) for action in _ALWAYS if keys_of(BY_ID[action])])
         left = Content("")
-        for action in self._shown:
+        for action in self._wanted():
             longer = Content("  ").join([left, self._item(action)]) if left else self._item(action)
             if longer.cell_length + 2 + right.cell_length > self.size.width:
                 break
@@ -56,8 +57,7 @@ class Footer(Widget):
         """Do what was clicked on."""
         action_id = event.style.meta.get("does")
         if action_id is not None:
-            screen = screen_of(self)
-            screen.action_do(action_id)
+            screen_of(self).action_do(action_id)
 
     def _typing(self) -> tuple[tuple[str, str], ...] | None:
         """What the keys of the line do that is being typed into; None where none is."""
@@ -75,14 +75,9 @@ class Footer(Widget):
 
         return told(*screen.footer_actions()) or told("back")
 
-    def _labels(self, actions: tuple[str, ...]) -> tuple[str, ...]:
-        screen = screen_of(self)
-        return tuple(map(screen.label, actions))
-
     def _item(self, action_id: str) -> Content:
-        screen = screen_of(self)
         click = Style.from_meta({"does": action_id})
-        return _pair(shown_keys(BY_ID[action_id], first=True), screen.label(action_id)).stylize(click)
+        return _pair(shown_keys(BY_ID[action_id], first=True), screen_of(self).label(action_id)).stylize(click)
 
 
 def _pair(key: str, word: str) -> Content:

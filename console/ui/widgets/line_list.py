@@ -41,15 +41,9 @@ class LineList(ScrollView, can_focus=True):
     class Moved(Message):
         """The cursor is on another line."""
 
-        def __init__(self, source: LineList, key: Hashable) -> None:
+        def __init__(self, key: Hashable) -> None:
             super().__init__()
-            self.source = source
             self.key = key
-
-        @property
-        def control(self) -> LineList:
-            """The list."""
-            return self.source
 
     class Chosen(Moved):
         """The line under the cursor was clicked while it was selected."""
@@ -90,7 +84,7 @@ class LineList(ScrollView, can_focus=True):
             if number == self._index or not text.same(old[number : number + 1], fresh[number : number + 1]):
                 self.refresh(Region(0, line, self.size.width, 1))
         if self.key != key:
-            self.post_message(self.Moved(self, self.key))
+            self.post_message(self.Moved(self.key))
 
     def select(self, key: Hashable) -> None:
         """Put the cursor on a key."""
@@ -127,7 +121,7 @@ class LineList(ScrollView, can_focus=True):
         number = self.scroll_offset.y + event.y
         if number < len(self._items):
             if number == self._index:
-                self.post_message(self.Chosen(self, self.key))
+                self.post_message(self.Chosen(self.key))
             self._move_to(number)
 
     def action_do(self, action_id: str) -> None:
@@ -153,7 +147,7 @@ class LineList(ScrollView, can_focus=True):
         self._bring_into_sight()
         self.refresh_line(before)
         self.refresh_line(index)
-        self.post_message(self.Moved(self, self.key))
+        self.post_message(self.Moved(self.key))
 
     def _bring_into_sight(self) -> None:
         top, height = self.scroll_offset.y, max(1, self.size.height)

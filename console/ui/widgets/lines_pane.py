@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import ClassVar, NamedTuple
 
 from textual.content import Content
@@ -76,8 +77,8 @@ class LinesPane(ScrollView, can_focus=True):
         """The row in which a match begins."""
         raise NotImplementedError
 
-    def search(self, pattern: str) -> int:
-        """Mark every match of a regular expression (taken literally if it is none); how many there are."""
+    def search(self, pattern: str) -> None:
+        """Mark every match of a regular expression (taken literally if it is none)."""
         try:
             self._expression = re.compile(pattern, re.IGNORECASE) if pattern else None
         except re.error:
@@ -86,7 +87,6 @@ class LinesPane(ScrollView, can_focus=True):
         top = self.scroll_offset.y
         self._here = next((index for index, match in enumerate(self._matches) if self.row_of(match) >= top), 0)
         self._reveal()
-        return len(self._matches)
 
     def find(self) -> None:
         """Every match anew; the one that is stood on stays it."""
@@ -123,7 +123,7 @@ class LinesPane(ScrollView, can_focus=True):
 
     def marked(self, line: Content, place: int, start: int = 0) -> Content:
         """A part of the line at this place, from its character number `start` on, with its matches marked."""
-        for index in range(bisect_left(self._matches, place, key=_place), len(self._matches)):
+        for index in range(bisect_left(self._matches, place, key=attrgetter("place")), len(self._matches)):
             match = self._matches[index]
             if match.place != place:
                 break
@@ -155,7 +155,3 @@ class LinesPane(ScrollView, can_focus=True):
         places |= {"top": 0, "bottom": self.rows}
         if action_id in places:
             self.scroll_to(y=places[action_id], animate=False, immediate=True)
-
-
-def _place(match: Match) -> int:
-    return match.place

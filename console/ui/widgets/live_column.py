@@ -29,10 +29,7 @@ class LiveColumn(Inked):
     def revise(self) -> None:
         """Bring the cells up to date."""
         before, self._shown = self._shown, self._window.live
-        if len(before) != len(self._shown):
-            self.refresh()
-        else:
-            refresh_changed(self, before, self._shown)
+        refresh_changed(self, before, self._shown)
 
     def render_line(self, y: int) -> Strip:
         """One cell."""

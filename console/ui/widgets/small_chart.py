@@ -84,10 +84,7 @@ class SmallChart(Inked):
             body = self._lines[1:height] if held and len(self._lines) == height else self._body(self._row)
             lines = [self._title(self._row, width), *body]
         before, self._lines = self._lines, lines
-        if len(before) != len(lines):
-            self.refresh()
-        else:
-            refresh_changed(self, before, lines)
+        refresh_changed(self, before, lines)
 
     def on_resize(self) -> None:
         """Another size is drawn at once."""
