@@ -22,13 +22,13 @@ QUANTILES = {"p50", "p90", "p99", "max"}
 
 
 def everything_in(root: Path) -> dict[str, int]:
-    """Every file with the time of its last change."""
+    """Every file of a store that nobody else uses, with the time of its last change."""
     return {str(path): path.lstat().st_mtime_ns for path in sorted(root.rglob("*"))}
 
 
-def test_ls_shows_every_artifact_without_running_one(run: Run, demo_store: Path) -> None:
-    before = everything_in(demo_store)
-    rows = {row["path"]: row for row in run("ls", str(demo_store), "--json").json}
+def test_ls_shows_every_artifact_without_running_one(run: Run, demo_copy: Path) -> None:
+    before = everything_in(demo_copy)
+    rows = {row["path"]: row for row in run("ls", str(demo_copy), "--json").json}
     assert set(rows["wine/forest.joblib"]) == {
         "path", "format", "size", "digest", "modified", "model_class", "verdict", "state",
     }  # fmt: skip
@@ -38,7 +38,7 @@ def test_ls_shows_every_artifact_without_running_one(run: Run, demo_store: Path)
     assert rows["trouble/do-not-load.pkl"]["verdict"] == "blocked"
     assert rows["trouble/half-copied.joblib"]["verdict"] == "damaged"
     assert not [path for path in rows if "/data/" in path]
-    assert everything_in(demo_store) == before
+    assert everything_in(demo_copy) == before
     assert not Path(tempfile.gettempdir(), MARKER).exists()
 
 
@@ -110,10 +110,10 @@ def test_inspect_of_a_directory_is_fit_for_ci(run: Run, demo_store: Path, tmp_pa
     assert run("inspect", str(tmp_path)).code == 4
 
 
-def test_predict_answers_and_writes_nothing_in_the_store(run: Run, demo_store: Path, tmp_path: Path) -> None:
-    before = everything_in(demo_store)
+def test_predict_answers_and_writes_nothing_in_the_store(run: Run, demo_copy: Path, tmp_path: Path) -> None:
+    before = everything_in(demo_copy)
     out = tmp_path / "answers.csv"
-    done = run("predict", str(demo_store / "wine/forest.joblib"), "--out", str(out), "--json")
+    done = run("predict", str(demo_copy / "wine/forest.joblib"), "--out", str(out), "--json")
     assert done.code == 0
     assert done.json["rows"] == len(done.json["outputs"]["predict"]) == 48
     assert set(done.json["latency_ms"]) == QUANTILES
@@ -123,7 +123,7 @@ def test_predict_answers_and_writes_nothing_in_the_store(run: Run, demo_store: P
     with out.open() as file:
         answers = [int(row["predict"]) for row in csv.DictReader(file)]
     assert answers == done.json["outputs"]["predict"]
-    assert everything_in(demo_store) == before
+    assert everything_in(demo_copy) == before
 
 
 def test_predict_with_a_named_method(run: Run, demo_store: Path) -> None:
