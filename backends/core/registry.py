@@ -31,6 +31,7 @@ __all__ = [
     "may_hold_model",
     "named",
     "preloaded",
+    "promised",
     "promised_suffixes",
     "readings_as_others",
     "save",
@@ -199,6 +200,12 @@ def preloaded() -> tuple[str, ...]:
 def promised_suffixes() -> frozenset[str]:
     """Extensions that make a file worth a row even when it cannot be read."""
     return PROMISING_SUFFIXES.union(suffix for each in built_in() for suffix in each.promises)
+
+
+def promised(name: str) -> str:
+    """The format that the extension of a file promises, read here; "" where it promises none of these."""
+    extension = extension_of(name)
+    return next((each.name for each in built_in() if extension in each.promises), "")
 
 
 def may_hold_model(head: bytes, size: Optional[int] = None) -> bool:
