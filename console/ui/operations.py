@@ -8,8 +8,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from backends.core.descriptors import why_not_loadable
 from backends.core.inspection import outermost
-from console.errors import AccessDeniedError, ConsoleError, NeedsReviewError
+from console.errors import AccessDeniedError, ConsoleError, InputError, NeedsReviewError
 from console.records import DataSource, Report, UpdatePlan, Verdict, Version, WorkerState
 from console.safe_text import safe
 from console.ui import text
@@ -248,9 +249,17 @@ class Operations:
             return False
         self._asking.add(path)
         try:
+            self._require_runnable(path)
             return await ask(self._app, path)
         finally:
             self._asking.discard(path)
+
+    def _require_runnable(self, path: str) -> None:
+        """Raise InputError for what is known to be run by nothing: no data is of use to it."""
+        report = self._app.mirror.report(path)
+        if report is not None and report.inspection is not None and not report.inspection.loadable:
+            why = why_not_loadable(report.inspection.format)
+            raise InputError(f"{path} can be inspected but not run: {why}")
 
     async def _choose_data(self, path: str) -> None:
         if not await self._has_after(path, choose_data):

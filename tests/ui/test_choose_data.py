@@ -17,6 +17,7 @@ from console.ui.dialogs.use_data import UseDataScreen
 from console.ui.screens.home import HomeScreen
 from console.ui.screens.model import ModelScreen
 from console.ui.screens.update import UpdateScreen
+from tests.safetensors_files import packed
 from tests.ui.driving import Driver, console_on
 from tests.warm import Opening
 
@@ -45,9 +46,9 @@ async def engine(store: Path, opening: Opening) -> AsyncIterator[Engine]:
     await opened.close()
 
 
-async def on_model(console: Driver) -> None:
-    await console.until(lambda: MODEL in console.app.rows.by_path and console.app.rows.by_path[MODEL].artifact.verdict)
-    console.app.screen.query_one("ArtifactTable").select(MODEL)  # type: ignore[attr-defined]
+async def on_model(console: Driver, path: str = MODEL) -> None:
+    await console.until(lambda: path in console.app.rows.by_path and console.app.rows.by_path[path].artifact.verdict)
+    console.app.screen.query_one("ArtifactTable").select(path)  # type: ignore[attr-defined]
     await console.pilot.pause()
 
 
@@ -88,6 +89,17 @@ async def test_p_asks_for_file_and_target_and_drives_the_model(engine: Engine) -
 
 
 @pytest.mark.slow
+async def test_of_tensors_alone_no_data_is_asked_for(engine: Engine, store: Path) -> None:
+    (store / "tensors.safetensors").write_bytes(packed({"w": ("F32", [2])}))
+    async with console_on(engine, size=(160, 48)) as console:
+        await on_model(console, "tensors.safetensors")
+        await console.until(lambda: "nothing runs it: enter looks inside" in console.picture())
+        await console.press("p")
+        await console.until(lambda: "tensors.safetensors can be inspected but not run" in console.picture())
+        assert isinstance(console.app.screen, HomeScreen)
+        assert engine.models.views() == {}
+
+
 async def test_other_data_is_driven_with_at_once(engine: Engine) -> None:
     await engine.model_data.choose(MODEL, str(engine.root / "churn/data/churn-train.csv"), "churned")
     async with console_on(engine, size=(160, 48)) as console:

@@ -84,6 +84,22 @@ async def test_a_model_that_is_driven_and_fails_is_failing_wherever_its_state_is
         assert "▶" not in console.picture()
 
 
+async def test_a_file_that_is_removed_keeps_its_row_while_it_is_loaded() -> None:
+    feeder = demo()
+    async with console_on(feeder, size=(160, 48)) as console:
+        gone = feeder.rows.pop(DRIVEN)
+        feeder.probes.pop(DRIVEN, None)
+        for kind in ("artifact.removed", "store.scanned"):
+            feeder.say(kind, DRIVEN if kind == "artifact.removed" else "")
+            await console.until(lambda: "▲ removed" in line_of(console, DRIVEN))
+        console.app.screen.query_one(ArtifactTable).select(DRIVEN)
+        await console.until(lambda: "any more; x unloads its worker" in console.picture())
+        del feeder.views[DRIVEN]
+        feeder.say("worker.ended", DRIVEN)
+        await console.until(lambda: DRIVEN not in console.app.rows.by_path)
+        assert gone.path not in console.picture()
+
+
 @pytest.mark.slow
 async def test_a_model_that_fails_ranks_before_all_others() -> None:
     feeder = demo()

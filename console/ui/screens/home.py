@@ -31,7 +31,7 @@ _REST_SECONDS = 0.15
 _LATER_SECONDS = 0.5
 """The delay of work that is of no use in the first moment."""
 _NEEDS_PERSON = 3
-"""Rows up to this rank of status need a person: failing, error, changed, skipped, blocked or damaged."""
+"""Rows up to this rank of status need a person: failing, error, changed, removed, skipped, blocked or damaged."""
 
 
 class HomeScreen(MarkingScreen):
@@ -110,6 +110,8 @@ class HomeScreen(MarkingScreen):
                 return ("open", "probe", "unload", "update", "history")
             case "changed":
                 return ("reload", "open", "probe", "unload", "history")
+            case "removed":
+                return ("open", "unload", "next-problem", "filter", "events")
             case "error":
                 return ("errors", "reload", "open", "history", "filter")
             case "blocked" | "damaged" | "skipped" | "unknown":
