@@ -136,7 +136,7 @@ class Operations:
         try:
             await work
         except ConsoleError as error:
-            self._app.say_error(error)
+            self._app.say_error(error, path)
         finally:
             self.settled(path)
 

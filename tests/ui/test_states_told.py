@@ -10,6 +10,7 @@ import pytest
 from textual.screen import Screen
 from textual.widgets import Input
 
+from console.errors import OperationError
 from console.records import ProbePlan, ProbeState, Verdict, WorkerState
 from console.ui.keys import ACTIONS, EVERYWHERE
 from console.ui.rows import Row
@@ -303,6 +304,23 @@ async def test_toasts_give_way_to_what_a_key_opens_and_go_with_escape() -> None:
         await console.until(lambda: "something else" not in console.picture())
         await console.press("escape")
         await console.on(HomeScreen)
+
+
+async def test_a_load_that_fails_is_told_once_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    feeder = demo()
+
+    async def reload(path: str) -> None:
+        feeder.say("failure.added", path, "no space is left", "failure")
+        raise OperationError("no space is left", hint="make room there")
+
+    async with console_on(feeder) as console:
+        monkeypatch.setattr(feeder, "reload", reload)
+        console.app.operations.reload(DRIVEN)
+        await console.until(lambda: len(console.app._notifications))
+        feeder.say("update.compared", DRIVEN, "compared", "ok")
+        await console.until(lambda: len(console.app._notifications) > 1)
+        told = [one.message for one in console.app._notifications]
+        assert told == ["no space is left\nmake room there", "compared"]
 
 
 @pytest.mark.parametrize("kinds", [("worker.error", "failure.added"), ("failure.added", "worker.error")])
