@@ -315,7 +315,10 @@ def empty_words(root: object, offline: str | None, scanning: bool, filtered: boo
         ("no models here\n\n", "bold"),
         ("looked through ", "$quiet"),
         safe(root),
-        ("\nfor pickle, joblib, HDF5, Keras and numpy files, whatever their names\n\n", "$quiet"),
+        (
+            "\nfor pickle, joblib, PyTorch, HDF5, Keras, ONNX,\nsafetensors and numpy files, whatever their names\n\n",
+            "$quiet",
+        ),
         ("model-console demo", "bold $accent"),
         (" builds a store to try things on", "$quiet"),
     )
