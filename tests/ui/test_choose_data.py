@@ -52,6 +52,10 @@ async def on_model(console: Driver, path: str = MODEL) -> None:
     await console.pilot.pause()
 
 
+def said(console: Driver) -> str:
+    return "".join(one.message for one in console.app._notifications)
+
+
 async def chosen_file(console: Driver, typed: str = "holdout") -> None:
     """The dialog, with the hold-out under the cursor."""
     await console.on(DataFileScreen)
@@ -88,18 +92,21 @@ async def test_p_asks_for_file_and_target_and_drives_the_model(engine: Engine) -
         await console.until(lambda: HOLDOUT in console.picture() and "churned" in console.picture(), "the same data")
 
 
-@pytest.mark.slow
-async def test_of_tensors_alone_no_data_is_asked_for(engine: Engine, store: Path) -> None:
+async def test_of_what_nothing_runs_no_data_is_asked_for_and_each_key_says_why(engine: Engine, store: Path) -> None:
     (store / "tensors.safetensors").write_bytes(packed({"w": ("F32", [2])}))
     async with console_on(engine, size=(160, 48)) as console:
         await on_model(console, "tensors.safetensors")
         await console.until(lambda: "nothing runs it: enter looks inside" in console.picture())
-        await console.press("p")
-        await console.until(lambda: "tensors.safetensors can be inspected but not run" in console.picture())
+        footer = console.picture().splitlines()[-1]
+        assert ("l load" in footer, "p probe" in footer, "enter open" in footer) == (False, False, True)
+        for key, action in (("l", "load"), ("p", "probe"), ("u", "update")):
+            await console.press(key)
+            await console.until(lambda action=action: f"{action}: safetensors holds tensors and not" in said(console))
         assert isinstance(console.app.screen, HomeScreen)
         assert engine.models.views() == {}
 
 
+@pytest.mark.slow
 async def test_other_data_is_driven_with_at_once(engine: Engine) -> None:
     await engine.model_data.choose(MODEL, str(engine.root / "churn/data/churn-train.csv"), "churned")
     async with console_on(engine, size=(160, 48)) as console:

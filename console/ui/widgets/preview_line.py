@@ -77,6 +77,8 @@ def preview_words(mirror: Mirror, row: Row | None, unread: str = "") -> Said:
         return _said("✖", "failure", f"{failure.phase} failed {text.ago(failure.latest)}: {failure.message}")
     if report is None or report.inspection is None:
         return Said(facts_line(report, row, unread))
+    if not report.inspection.loadable:
+        return Said(facts_line(report, row), Content.styled(text.sign(" · nothing runs it"), "$quiet"))
     return _resting(report, row)
 
 
