@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,10 @@ async def on_model(console: Driver, path: str = MODEL) -> None:
     await console.pilot.pause()
 
 
+def is_told(console: Driver, sentence: str) -> bool:
+    return any(one.message.startswith(sentence) for one in console.app._notifications)
+
+
 async def chosen_file(console: Driver, typed: str = "holdout") -> None:
     """The dialog, with the hold-out under the cursor."""
     await console.on(DataFileScreen)
@@ -93,13 +98,13 @@ async def test_of_what_nothing_runs_no_data_is_asked_for_and_each_key_says_why(e
     async with console_on(engine, size=(160, 48)) as console:
         await on_model(console, "tensors.safetensors")
         await console.until(lambda: "nothing runs it: enter looks inside" in console.picture())
-        notes = console.app._notifications
         why = "safetensors holds tensors and not the program that computes with them"
-        told = {f"{action}: {why}" for action in ("load", "probe", "update")}
-        footer = console.picture().splitlines()[-1]
-        assert ("l load" in footer, "p probe" in footer, "enter open" in footer) == (False, False, True)
-        await console.press("l", "p", "u")
-        await console.until(lambda: told <= {one.message.partition(": export")[0] for one in notes})
+        told = [f"{action}: {why}" for action in ("load", "probe", "update")]
+        loads = {"l load", "p probe", "u update"}
+        await console.until(lambda: not loads & set(console.picture().splitlines()[-1].split("  ")))
+        for key, sentence in zip("lpu", told, strict=True):
+            await console.press(key)
+            await console.until(partial(is_told, console, sentence))
         assert isinstance(console.app.screen, HomeScreen)
         assert engine.models.views() == {}
 

@@ -168,6 +168,7 @@ class HomeScreen(MarkingScreen):
             if why:
                 self.query_one(Preview).unread[path] = why
             self._describe()
+            self.refresh_frame()
 
     def _tick(self) -> None:
         super()._tick()
