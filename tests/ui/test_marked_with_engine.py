@@ -101,7 +101,7 @@ async def test_all_marked_are_loaded_driven_and_unloaded(store: Path, opening: O
             assert said(console) == [f"1 driven; 1 left out: no data is named ({RF})"]
             await console.press("x")
             await console.on(ConfirmScreen)
-            assert "Unload 2 models while one of them is driven?" in console.picture()
+            await console.until(lambda: "Unload 2 models while one of them is driven?" in console.picture())
             again(console)
             await console.press("y")
             await console.until(lambda: said(console), "the summary")
