@@ -93,6 +93,7 @@ async def test_all_marked_are_loaded_driven_and_unloaded(store: Path, opening: O
             ):
                 assert words in sentence
             assert states() == {LR: WorkerState.READY, RF: WorkerState.READY}
+            await console.until(lambda: console.picture().count("● ready") == 2, "the screens have heard of it")
             await console.press("escape")
             await mark(console, LR, RF)
             again(console)
