@@ -186,6 +186,12 @@ def promised_suffixes() -> frozenset[str]:
     return PROMISING_SUFFIXES.union(suffix for each in built_in() for suffix in each.promises)
 
 
+def promised(name: str) -> str:
+    """The format that the extension of a file promises, read here; "" where it promises none of these."""
+    extension = extension_of(name)
+    return next((each.name for each in built_in() if extension in each.promises), "")
+
+
 def may_hold_model(head: bytes, size: Optional[int] = None) -> bool:
     """Whether a file with these first bytes (up to 4 KiB) is worth inspecting; cheap, and never wrong by silence.
 

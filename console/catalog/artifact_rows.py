@@ -28,11 +28,11 @@ class ArtifactRows:
         return self._rows.get(path)
 
     def put(self, rows: Iterable[Artifact]) -> None:
-        """Add or replace rows; the mark that a worker holds other bytes stays."""
+        """Add or replace rows; whether a worker holds other bytes stays as `mark_changed` has told it."""
         for row in rows:
             old = self._rows.get(row.path)
-            kept = old is not None and old.changed and not row.changed
-            self._rows[row.path] = replace(row, changed=True) if kept else row
+            changed = old is not None and old.changed
+            self._rows[row.path] = row if row.changed == changed else replace(row, changed=changed)
         self.touch()
 
     def drop(self, paths: Iterable[str]) -> None:

@@ -88,7 +88,7 @@ class Watching:
         while await self._remember_page():
             pass
         if len(self._rows) > FIRST_ROWS:
-            self._bus.emit("store.scanning", "", f"{len(self._rows)} artifacts known")
+            self._bus.emit("store.scanning", "", f"{self._count} known")
 
     async def _remember_page(self, top: str = "") -> bool:
         def read() -> Remembered | None:
@@ -233,13 +233,19 @@ class Watching:
             self._removed(path)
         self._young = {path for path in self._young if (seen := self._rows.get(path)) is not None and seen.settling}
         if changes and self.scanning:
-            self._bus.emit("store.scanning", "", f"{len(self._rows)} artifacts so far")
+            self._bus.emit("store.scanning", "", f"{self._count} so far")
 
     def _appeared(self, row: Artifact) -> None:
         if row.settling:
             self._young.add(row.path)
         if not self.scanning:
             self._tell("artifact.added", row, "appeared")
+
+    @property
+    def _count(self) -> str:
+        """How many artifacts have rows, in words."""
+        count = len(self._rows)
+        return f"{count} artifact{'s' if count != 1 else ''}"
 
     def _moved(self, row: Artifact) -> None:
         """A file is being written, or has been; that of one that has only just appeared is no news."""
@@ -269,7 +275,7 @@ class Watching:
     def _scanned(self) -> None:
         if self.scanning:
             self.scanning = False
-            self._bus.emit("store.scanned", "", f"{len(self._rows)} artifacts found")
+            self._bus.emit("store.scanned", "", f"{self._count} found")
 
     def _went_offline(self, why: str) -> None:
         self.offline = why

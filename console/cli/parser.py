@@ -31,7 +31,8 @@ INSPECT_CODES = """exit codes for a directory:
   4  else, something is damaged or could not be read: a file, a directory, an archive or a part of one
   1  else, something could not be inspected by this machine now
   5  else, something promises a model, by its name or its first bytes, that nothing here reads
-Nothing is passed over by its name, hidden or not: files that hold no model are counted. Links are not followed."""
+Nothing is passed over by its name, hidden or not: files that hold no model are counted.
+A link is followed where a relative path leads it to a file beneath the store, and never to a directory."""
 
 
 class Parser(argparse.ArgumentParser):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from backends.core import registry
 from console.files.directories import OpenedDirectory, digest_of_directory, open_directory, refuse_to_load_directory
 from console.files.opening import OpenedFile, open_artifact
 from console.files.snapshot import SEAL_LIMIT, Snapshot, digest_of, seal
@@ -242,7 +243,8 @@ def described(row: Artifact, inspection: Inspection | None, judgement: Judgement
     if judgement.verdict is None:
         return replace(row, verdict=None, why=why)
     if inspection is None:
-        return replace(row, verdict=judgement.verdict, why=why, format=row.format or "?")
+        promised = registry.promised(row.path) if judgement.verdict is Verdict.DAMAGED else ""
+        return replace(row, verdict=judgement.verdict, why=why, format=row.format or promised or "?")
     return replace(
         row,
         format=sys.intern(inspection.format),

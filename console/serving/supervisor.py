@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from console.errors import AccessDeniedError, ConsoleError, OperationError
+from console.errors import AccessDeniedError, ConsoleError, InputError, OperationError
 from console.events import Bus
 from console.records import Failure, Memory, WorkerState, WorkerView
 from console.serving.failures import Failures
@@ -122,8 +122,8 @@ class Supervisor:
             slot = self._slots[path] = Slot(view, heard=lambda worker: self.logs.follow(path, worker.child))
         try:
             return await self._replace(slot, at, accept, beside=False)
-        except AccessDeniedError as error:
-            if slot.worker is None and self._slots.get(path) is slot:
+        except (AccessDeniedError, InputError) as error:
+            if slot.worker is None and self._slots.get(path) is slot and _is_refusal(slot, error):
                 del self._slots[path]
                 self._tell(slot, "worker.ended", f"{path} was not loaded: {error}", severity="attention")
             raise
@@ -314,7 +314,7 @@ class Supervisor:
 
     def _keep(self, slot: Slot, error: ConsoleError) -> Failure | None:
         """Put an error among the failures, unless it is a refusal or the operator's doing: no failure of anything."""
-        if isinstance(error, AccessDeniedError) or error.code == "unloaded":
+        if _is_refusal(slot, error) or error.code == "unloaded":
             return None
         failure = error.failure
         if failure is None:
@@ -325,3 +325,10 @@ class Supervisor:
 
     def _tell(self, slot: Slot, kind: str, text: str, *, severity: str = "info") -> None:
         self._bus.emit(kind, slot.view.path, text, severity=severity)
+
+
+def _is_refusal(slot: Slot, error: ConsoleError) -> bool:
+    """Whether trust says no, or the file holds nothing to load and never did: no failure of anything."""
+    if isinstance(error, InputError):
+        return slot.identity is None and error.failure is None
+    return isinstance(error, AccessDeniedError)

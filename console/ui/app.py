@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
@@ -284,7 +285,7 @@ class ConsoleApp(Navigator, inherit_bindings=False):
         A death and the failure it is kept as are one thing to tell.
         """
         kind = "failure.added" if event.kind == "worker.error" else event.kind
-        if event.when - self._told.get((kind, event.subject), 0.0) < _TOLD_AGAIN_SECONDS:
+        if event.when - self._told.get((kind, event.subject), 0.0) <= _TOLD_AGAIN_SECONDS:
             return False
         self._told[kind, event.subject] = event.when
         return True
@@ -293,10 +294,15 @@ class ConsoleApp(Navigator, inherit_bindings=False):
         """A toast; outside text is made harmless here."""
         self.notify(safe(sentence, 400, lines=True), severity=severity, markup=False, timeout=_TOAST_SECONDS[severity])
 
-    def say_error(self, error: ConsoleError) -> None:
-        """What could not be done, and the next step; a child's own failure is announced as an event already."""
+    def say_error(self, error: ConsoleError, path: str = "") -> None:
+        """What could not be done, and the next step; a child's own failure is announced as an event already.
+
+        Of the artifact at `path`, what failed until now is told by this.
+        """
         if error.failure is None:
             self.say(f"{error.message}\n{error.hint}" if error.hint else error.message, "error")
+            told = ("failure.added", path)
+            self._told[told] = max(self._told.get(told, 0.0), time.time() - _TOLD_AGAIN_SECONDS)
 
     def save_screen(self) -> None:
         """Write what is seen to files."""

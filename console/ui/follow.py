@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from console.records import Changes, WorkerState
+from console.records import Artifact, Changes, WorkerState
 from console.ui.rows import Row
+from console.ui.states import GONE
 
 if TYPE_CHECKING:
     from console.ui.running import ConsoleApp
@@ -67,10 +70,12 @@ class Follower:
     async def _take_all(self) -> None:
         mirror, rows = self._app.mirror, self._app.rows
         self._live = {path for path, worker in mirror.workers.items() if worker.state is not WorkerState.ENDED}
-        await rows.replace_all(
+        removed = [row for path in self._live - mirror.rows.keys() if (row := self._row(path)) is not None]
+        listed = (
             self._row(path) or Row(artifact) if path in self._live else Row(artifact)
             for path, artifact in mirror.rows.items()
         )
+        await rows.replace_all(chain(listed, removed))
 
     async def _run(self) -> None:
         while True:
@@ -127,12 +132,17 @@ class Follower:
 
     def _row(self, path: str) -> Row | None:
         mirror = self._app.mirror
-        artifact = mirror.rows.get(path)
+        worker = mirror.workers.get(path)
+        artifact = mirror.rows.get(path) or (self._removed(path) if worker is not None else None)
         if artifact is None:
             return None
-        worker = mirror.workers.get(path)
         probe = mirror.probes.get(path) if worker is not None else None
         return Row(artifact, worker, probe, self._app.operations.pending.get(path, ""))
+
+    def _removed(self, path: str) -> Artifact | None:
+        """What was last known of a file that is gone while it is loaded."""
+        row = self._app.rows.by_path.get(path)
+        return None if row is None else replace(row.artifact, problem=GONE, changed=False)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None and isinstance(error, Exception):

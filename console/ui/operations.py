@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from backends.core.descriptors import why_not_loadable
 from backends.core.inspection import outermost
 from console.errors import AccessDeniedError, ConsoleError, NeedsReviewError
 from console.records import DataSource, Report, UpdatePlan, Verdict, Version, WorkerState
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 _LIVING = (WorkerState.LOADING, WorkerState.WARMING, WorkerState.READY, WorkerState.DRAINING)
 _LOADABLE = (Verdict.SAFE, Verdict.REVIEW)
+_RUNNING = ("load", "probe", "data", "update", "accelerate")
+"""Actions on what can be run."""
 
 
 class Operations:
@@ -45,6 +48,8 @@ class Operations:
         living = state in _LIVING
         if artifact is None:
             return action not in ("load", "reload", "probe", "data", "update", "seal")
+        if action in _RUNNING and not living and self._why_not_run(path):
+            return False
         match action:
             case "load":
                 return not living and path not in self.pending and artifact.problem is None
@@ -69,6 +74,8 @@ class Operations:
         state = worker.state if worker is not None else WorkerState.ENDED
         if artifact is None:
             return "it is not in the store any more"
+        if action in _RUNNING and state not in _LIVING and (why := self._why_not_run(path)):
+            return why
         if action in ("probe", "data", "update", "accelerate") or (action == "load" and artifact.problem is not None):
             if artifact.problem is not None:
                 return "it cannot be read"
@@ -78,6 +85,13 @@ class Operations:
         if action == "load":
             return f"it is {state} already" if state in _LIVING else "it is being done"
         return "it is not loaded" if state is WorkerState.ENDED else f"it is {state}"
+
+    def _why_not_run(self, path: str) -> str:
+        """Why nothing runs an artifact that can be inspected, as far as that is known; empty where it is run."""
+        report = self._app.mirror.report(path)
+        if report is None or report.inspection is None or report.judgement.verdict not in _LOADABLE:
+            return ""
+        return "" if report.inspection.loadable else why_not_loadable(report.inspection.format)
 
     def perform(self, action: str, path: str) -> None:
         """Do what an action of the table asks of one artifact; a probe that runs is stopped."""
@@ -108,7 +122,7 @@ class Operations:
         try:
             await work
         except ConsoleError as error:
-            self._app.say_error(error)
+            self._app.say_error(error, path)
         finally:
             self.settled(path)
 

@@ -26,6 +26,8 @@ def why_not_sealed(status: StoreStatus, artifact: Artifact) -> str:
         return "it is sealed already"
     if artifact.link is not None:
         return "it is a link"
+    if artifact.members:
+        return "it is a directory"
     return "" if status.recipients else _NOBODY
 
 

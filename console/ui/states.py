@@ -38,6 +38,9 @@ _REST = {
 FAILING = Status("✖", "failing", "failure", 0)
 """Driven, and its requests fail."""
 CHANGED = Status("▲", "changed", "attention", 1)
+REMOVED = Status("▲", "removed", "attention", 1)
+GONE = "is not in the store any more"
+"""The problem of a file that was removed while it is loaded."""
 PROBING = Status("▶", "probing", "ok", 5)
 UNREAD = Status("?", "unread", "attention", 2)
 """The machine kept it from being inspected."""
@@ -50,6 +53,8 @@ def status(artifact: Artifact, worker: WorkerView | None, probe: ProbeState | No
     if worker is not None and worker.state is not WorkerState.ENDED:
         if worker.state is WorkerState.READY and probe is not None and probe.failing:
             return FAILING
+        if artifact.problem == GONE and worker.state is WorkerState.READY:
+            return REMOVED
         if artifact.changed and worker.state is WorkerState.READY:
             return CHANGED
         if worker.state is WorkerState.READY and probe is not None and probe.running:

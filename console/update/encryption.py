@@ -56,7 +56,7 @@ class Encryption:
         Raises AccessDeniedError, InputError, ConflictError (the new file is there already), OperationError.
         """
         await self._access.authorize("seal", path, writes=True)
-        await asyncio.to_thread(require_no_link, self.root, path)
+        await asyncio.to_thread(self._require_file, path)
         target = out or self.root / f"{path}{SUFFIX}"
         if await asyncio.to_thread(os.path.lexists, target):
             raise InputError(f"{target} is there already", hint="name another file with --out")
@@ -100,6 +100,14 @@ class Encryption:
             await asyncio.to_thread(write_new, out, plain, 0o600)
             await self._access.record("unseal", path, plain.digest, f"written open to {out}")
             return plain.size
+
+    def _require_file(self, path: str) -> None:
+        """Raise InputError for a link and for a directory."""
+        require_no_link(self.root, path)
+        if os.path.isdir(self.root / path):
+            raise InputError(
+                f"{path} is a directory, and only a file is sealed", hint="pack it into one file (tar), and seal that"
+            )
 
     def _replace(self, opened: OpenedFile, target: Path, content: Snapshot) -> None:
         """Write the sealed content in the open file's stead."""

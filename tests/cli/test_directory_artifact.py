@@ -54,6 +54,14 @@ def test_it_is_signed_as_one(run: Run, llm: Path, tmp_path: Path) -> None:
     assert (verified["digest"], verified["state"]) == (digest, "signed")
 
 
+def test_it_is_not_sealed_and_what_to_do_is_said(run: Run, llm: Path) -> None:
+    recipient = run("keygen", "--age", str(llm.parent / "id")).out.strip()
+    done = run("seal", str(llm), "--to", recipient)
+    assert done.code == 4
+    assert "llm is a directory, and only a file is sealed" in done.err
+    assert "hint: pack it into one file (tar)" in done.err
+
+
 def test_a_single_file_says_the_same(run: Run, llm: Path, tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("x\n1\n")
     done = run("predict", str(llm / shard(1, 2)), "--data", str(tmp_path / "rows.csv"))

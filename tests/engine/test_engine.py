@@ -19,6 +19,7 @@ from console.errors import AccessDeniedError, ConsoleError, InputError, NeedsRev
 from console.records import Json, Verdict, WorkerState
 from console.serving import replicas
 from tests.engine.conftest import model, until
+from tests.safetensors_files import packed
 
 
 async def test_a_second_start_knows_the_store_before_it_looks(store: Path, isolated: Path) -> None:
@@ -74,6 +75,34 @@ async def test_blocked_and_damaged_files_are_refused_and_not_run(engine: Engine,
     with pytest.raises(InputError, match="damaged"):
         await engine.models.load("cut.pkl")
     assert not marker.exists()
+
+
+@pytest.mark.parametrize("name", ["cut.pkl", "tensors.safetensors"])
+async def test_what_cannot_be_loaded_at_all_leaves_the_refusal_alone(engine: Engine, store: Path, name: str) -> None:
+    content = packed({"w": ("F32", [2])}) if name.endswith("s") else (store / "b.pkl").read_bytes()[:-40]
+    (store / name).write_bytes(content)
+    with pytest.raises(InputError):
+        await engine.models.load(name)
+    assert engine.models.views() == {}
+    assert not engine.failures.all()
+
+
+async def test_a_loaded_model_whose_new_content_is_damaged_keeps_that_as_a_failure(engine: Engine, store: Path) -> None:
+    await engine.models.load("b.pkl")
+    (store / "new").write_bytes((store / "b.pkl").read_bytes()[:-40])
+    os.replace(store / "new", store / "b.pkl")
+    with pytest.raises(InputError):
+        await engine.models.reload("b.pkl")
+    (failure,) = engine.failures.all()
+    assert (failure.artifact, failure.code) == ("b.pkl", InputError.code)
+
+
+async def test_a_damaged_file_has_the_format_that_its_name_promises(engine: Engine, store: Path) -> None:
+    whole = packed({"w": ("F32", [2])})
+    (store / "cut.safetensors").write_bytes(whole[:-1])
+    (store / "none.safetensors").write_bytes(b"no such thing")
+    assert (await engine.artifacts.inspect("cut.safetensors")).artifact.format == "safetensors"
+    assert (await engine.artifacts.inspect("none.safetensors")).artifact.format == "?"
 
 
 async def test_a_changed_file_is_marked_with_both_digests_and_reloaded_beside(engine: Engine, store: Path) -> None:

@@ -142,3 +142,16 @@ async def test_of_what_cannot_be_read_the_row_says_why() -> None:
     await desk.survey.drain()
     (found,) = desk.shelf.rows()
     assert (found.verdict, found.why) == (None, "not inspected, because broken cannot be read")
+
+
+def test_whether_a_worker_holds_other_bytes_is_not_taken_from_a_row_that_was_read_before() -> None:
+    rows = ArtifactRows()
+    rows.put([row("a")])
+    rows.mark_changed("a", True)
+    before = rows.get("a")
+    assert before is not None
+    rows.put([row("a")])
+    assert rows.rows()[0].changed
+    rows.mark_changed("a", False)
+    rows.put([before])
+    assert not rows.rows()[0].changed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from console.ui.dialogs.use_data import UseDataScreen
 from console.ui.screens.home import HomeScreen
 from console.ui.screens.model import ModelScreen
 from console.ui.screens.update import UpdateScreen
+from tests.safetensors_files import packed
 from tests.ui.driving import Driver, console_on
 from tests.warm import Opening
 
@@ -45,10 +47,14 @@ async def engine(store: Path, opening: Opening) -> AsyncIterator[Engine]:
     await opened.close()
 
 
-async def on_model(console: Driver) -> None:
-    await console.until(lambda: MODEL in console.app.rows.by_path and console.app.rows.by_path[MODEL].artifact.verdict)
-    console.app.screen.query_one("ArtifactTable").select(MODEL)  # type: ignore[attr-defined]
+async def on_model(console: Driver, path: str = MODEL) -> None:
+    await console.until(lambda: path in console.app.rows.by_path and console.app.rows.by_path[path].artifact.verdict)
+    console.app.screen.query_one("ArtifactTable").select(path)  # type: ignore[attr-defined]
     await console.pilot.pause()
+
+
+def is_told(console: Driver, sentence: str) -> bool:
+    return any(one.message.startswith(sentence) for one in console.app._notifications)
 
 
 async def chosen_file(console: Driver, typed: str = "holdout") -> None:
@@ -85,6 +91,22 @@ async def test_p_asks_for_file_and_target_and_drives_the_model(engine: Engine) -
         await console.press("u")
         await console.on(UpdateScreen)
         await console.until(lambda: HOLDOUT in console.picture() and "churned" in console.picture(), "the same data")
+
+
+async def test_of_what_nothing_runs_no_data_is_asked_for_and_each_key_says_why(engine: Engine, store: Path) -> None:
+    (store / "tensors.safetensors").write_bytes(packed({"w": ("F32", [2])}))
+    async with console_on(engine, size=(160, 48)) as console:
+        await on_model(console, "tensors.safetensors")
+        await console.until(lambda: "nothing runs it: enter looks inside" in console.picture())
+        why = "safetensors holds tensors and not the program that computes with them"
+        told = [f"{action}: {why}" for action in ("load", "probe", "update")]
+        loads = {"l load", "p probe", "u update"}
+        await console.until(lambda: not loads & set(console.picture().splitlines()[-1].split("  ")))
+        for key, sentence in zip("lpu", told, strict=True):
+            await console.press(key)
+            await console.until(partial(is_told, console, sentence))
+        assert isinstance(console.app.screen, HomeScreen)
+        assert engine.models.views() == {}
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import chain, repeat
 
 import pytest
 from textual.widgets import Input
@@ -18,7 +19,7 @@ from console.ui.screens.about import AboutScreen
 from console.ui.screens.charts import ChartsScreen
 from console.ui.screens.errors import ErrorsScreen
 from console.ui.screens.events import EventsScreen
-from console.ui.screens.finding import Finder, completed
+from console.ui.screens.finding import Finder, _nearest, completed
 from console.ui.screens.history import HistoryScreen
 from console.ui.screens.home import HomeScreen
 from console.ui.screens.model import ModelScreen
@@ -178,6 +179,11 @@ def test_chosen_columns_fit(width: int, chosen: tuple[str, ...]) -> None:
 def test_a_column_that_was_asked_for_gives_way_to_nothing_but_the_width() -> None:
     names = [column.name for column, _ in layout(80, {"model": 400}, ("format", "p99")).columns]
     assert names == ["state", "model", "format", "p99"]
+
+
+async def test_a_mistyped_word_is_compared_with_so_many_names_and_no_more() -> None:
+    names = chain([("churn", "churn/rf.joblib")], repeat(("wine", "wine/forest.joblib")))
+    assert await _nearest("chrun", names) == "churn/rf.joblib"
 
 
 WRONG = (

@@ -57,7 +57,7 @@ async def test_the_cursor_stays_on_its_model_when_rows_come_and_go() -> None:
         await console.until(lambda: "aaa/new.pkl" in console.picture())
         assert selected(console) == "fraud/lr.pkl"
         assert table(console).index == 3
-        del feeder.rows["fraud/lr.pkl"]
+        del feeder.rows["fraud/lr.pkl"], feeder.views["fraud/lr.pkl"]
         feeder.say("artifact.removed", "fraud/lr.pkl")
         await console.until(lambda: "fraud/lr.pkl" not in console.picture())
         assert selected(console) == "housing/boost.joblib"

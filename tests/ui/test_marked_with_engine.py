@@ -93,6 +93,7 @@ async def test_all_marked_are_loaded_driven_and_unloaded(store: Path, opening: O
             ):
                 assert words in sentence
             assert states() == {LR: WorkerState.READY, RF: WorkerState.READY}
+            await console.until(lambda: console.picture().count("● ready") == 2, "the screens have heard of it")
             await console.press("escape")
             await mark(console, LR, RF)
             again(console)
@@ -101,7 +102,7 @@ async def test_all_marked_are_loaded_driven_and_unloaded(store: Path, opening: O
             assert said(console) == [f"1 driven; 1 left out: no data is named ({RF})"]
             await console.press("x")
             await console.on(ConfirmScreen)
-            assert "Unload 2 models while one of them is driven?" in console.picture()
+            await console.until(lambda: "Unload 2 models while one of them is driven?" in console.picture())
             again(console)
             await console.press("y")
             await console.until(lambda: said(console), "the summary")

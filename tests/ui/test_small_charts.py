@@ -99,6 +99,13 @@ def test_charts_are_as_large_as_can_be_where_all_fit(
     assert fitted(count, Size(*size)) == shape
 
 
+async def test_a_dead_worker_that_is_left_alone_tells_the_key_beside_its_chart() -> None:
+    feeder = fleet(1)
+    feeder.views[path(0)] = replace(feeder.views[path(0)], state=WorkerState.ERROR, pid=None, memory=None)
+    async with charts(feeder) as (driver, _):
+        await driver.until(lambda: "r tries again" in driver.picture() and "ended:" not in driver.picture())
+
+
 async def test_what_needs_a_person_comes_first_and_every_state_is_told() -> None:
     feeder = demo()
     feeder.views[path(1)] = replace(feeder.views[FOREST], path=path(1), state=WorkerState.LOADING, phase="read")

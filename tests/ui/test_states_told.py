@@ -10,6 +10,7 @@ import pytest
 from textual.screen import Screen
 from textual.widgets import Input
 
+from console.errors import OperationError
 from console.records import ProbePlan, ProbeState, Verdict, WorkerState
 from console.screen_table import SCREENS as SCREEN_TABLE
 from console.ui.keys import ACTIONS, EVERYWHERE
@@ -78,6 +79,22 @@ async def test_a_model_that_is_driven_and_fails_is_failing_wherever_its_state_is
         await console.until(lambda: "✖ probe" in console.picture())
         await console.until(lambda: "20/s fail, 412 errors" in line_of(console, "✖ probe"))
         assert "▶" not in console.picture()
+
+
+async def test_a_file_that_is_removed_keeps_its_row_while_it_is_loaded() -> None:
+    feeder = demo()
+    async with console_on(feeder, size=(160, 48)) as console:
+        gone = feeder.rows.pop(DRIVEN)
+        feeder.probes.pop(DRIVEN, None)
+        for kind in ("artifact.removed", "store.scanned"):
+            feeder.say(kind, DRIVEN if kind == "artifact.removed" else "")
+            await console.until(lambda: "▲ removed" in line_of(console, DRIVEN))
+        console.app.screen.query_one(ArtifactTable).select(DRIVEN)
+        await console.until(lambda: "any more; x unloads its worker" in console.picture())
+        del feeder.views[DRIVEN]
+        feeder.say("worker.ended", DRIVEN)
+        await console.until(lambda: DRIVEN not in console.app.rows.by_path)
+        assert gone.path not in console.picture()
 
 
 @pytest.mark.slow
@@ -285,6 +302,23 @@ async def test_toasts_give_way_to_what_a_key_opens_and_go_with_escape() -> None:
         await console.until(lambda: "something else" not in console.picture())
         await console.press("escape")
         await console.on(HomeScreen)
+
+
+async def test_a_load_that_fails_is_told_once_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    feeder = demo()
+
+    async def reload(path: str) -> None:
+        feeder.say("failure.added", path, "no space is left", "failure")
+        raise OperationError("no space is left", hint="make room there")
+
+    async with console_on(feeder) as console:
+        monkeypatch.setattr(feeder, "reload", reload)
+        console.app.operations.reload(DRIVEN)
+        await console.until(lambda: len(console.app._notifications))
+        feeder.say("update.compared", DRIVEN, "compared", "ok")
+        await console.until(lambda: len(console.app._notifications) > 1)
+        told = [one.message for one in console.app._notifications]
+        assert told == ["no space is left\nmake room there", "compared"]
 
 
 @pytest.mark.parametrize("kinds", [("worker.error", "failure.added"), ("failure.added", "worker.error")])

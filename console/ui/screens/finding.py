@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 
 from textual.content import Content
 
@@ -26,6 +27,8 @@ Key = tuple[str, ...]
 
 _MOST = 200
 """Lines the list takes; who looks for more types more."""
+_MOST_NAMES = 100_000
+"""Names that a mistyped word is compared with, in about half a second."""
 _NO_COMMANDS = ("command", "back")
 _SPECIAL = frozenset("\\^$*+?{}[]|()!")
 
@@ -207,9 +210,10 @@ class Finder:
 
 
 async def _nearest(word: str, names: Iterable[tuple[str, str]]) -> str | None:
-    """The meaning of the name that is most like a word, of pairs of both; while keys have their turn."""
+    """The meaning of the name that is most like a word, of pairs of both; while keys have their turn. Of more names
+    than can be compared while one waits, the first ones count."""
     search = NearestName(word)
-    async for name, meaning in cooperative(names):
+    async for name, meaning in cooperative(islice(names, _MOST_NAMES)):
         search.compare(name, meaning)
     return search.found
 

@@ -32,7 +32,7 @@ _REST_SECONDS = 0.15
 _LATER_SECONDS = 0.5
 """The delay of work that is of no use in the first moment."""
 _NEEDS_PERSON = 3
-"""Rows up to this rank of status need a person: failing, error, changed, skipped, blocked or damaged."""
+"""Rows up to this rank of status need a person: failing, error, changed, removed, skipped, blocked or damaged."""
 
 
 class HomeScreen(MarkingScreen):
@@ -111,6 +111,8 @@ class HomeScreen(MarkingScreen):
                 return ("open", "probe", "unload", "update", "history")
             case "changed":
                 return ("reload", "open", "probe", "unload", "history")
+            case "removed":
+                return ("open", "unload", "next-problem", "filter", "events")
             case "error":
                 return ("errors", "reload", "open", "history", "filter")
             case "blocked" | "damaged" | "skipped" | "unknown":
@@ -167,6 +169,7 @@ class HomeScreen(MarkingScreen):
             if why:
                 self.query_one(Preview).unread[path] = why
             self._describe()
+            self.refresh_frame()
 
     def _tick(self) -> None:
         super()._tick()
@@ -314,7 +317,10 @@ def empty_words(root: object, offline: str | None, scanning: bool, filtered: boo
         ("no models here\n\n", "bold"),
         ("looked through ", "$quiet"),
         safe(root),
-        ("\nfor pickle, joblib, HDF5, Keras and numpy files, whatever their names\n\n", "$quiet"),
+        (
+            "\nfor pickle, joblib, PyTorch, HDF5, Keras, ONNX,\nsafetensors and numpy files, whatever their names\n\n",
+            "$quiet",
+        ),
         ("model-console demo", "bold $accent"),
         (" builds a store to try things on", "$quiet"),
     )

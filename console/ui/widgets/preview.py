@@ -15,6 +15,7 @@ from console.records.words import news
 from console.safe_text import safe
 from console.ui import states, text
 from console.ui.key_words import key_words
+from console.ui.keys import key_for
 from console.ui.rows import Row
 from console.ui.widgets.spark import spark
 from console.ui.widgets.warned import warned_line
@@ -67,12 +68,19 @@ class Preview(Widget):
         return Content("\n").join([line.truncate(width, ellipsis=True) for line in self._lines])
 
 
+def removed_words() -> str:
+    """The file is gone, the worker is not."""
+    return f"the file {states.GONE}; {key_for('unload')} unloads its worker"
+
+
 def describe(mirror: Mirror, row: Row, width: int, unread: str = "") -> list[Line]:
     """The lines for one row, the most important first; `unread` says why its facts could not be read."""
     report = mirror.report(row.path)
     lines = [facts_line(report, row, unread)]
     artifact, worker = row.artifact, row.worker
-    if artifact.problem is not None:
+    if row.status == states.REMOVED:
+        return [_said("▲", "attention", "removed", removed_words())]
+    if artifact.problem not in (None, states.GONE):
         return [_said("✖", "failure", "cannot be read", artifact.problem)]
     if artifact.verdict in (Verdict.BLOCKED, Verdict.DAMAGED, Verdict.UNSUPPORTED):
         return [*lines, *_refused(mirror, row)]
@@ -295,6 +303,8 @@ def _resting(mirror: Mirror, report: Report | None, row: Row) -> list[Line]:
         return [_last_error(mirror, row.path), key_words("press {errors} for its account, {load} to load again")]
     if row.artifact.verdict is None:
         return []
+    if report is not None and report.inspection is not None and not report.inspection.loadable:
+        return [_trusted(report), key_words("nothing runs it: {open} looks inside, {load} tells why")]
     recipe = row.artifact.recipe
     known = Content.assemble(("recipe  ", "$quiet"), safe(recipe)) if recipe else _no_recipe()
     return [

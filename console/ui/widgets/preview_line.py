@@ -14,7 +14,7 @@ from console.safe_text import safe
 from console.ui import states, text
 from console.ui.installed import known
 from console.ui.rows import Row
-from console.ui.widgets.preview import facts_line, libraries, shape
+from console.ui.widgets.preview import facts_line, libraries, removed_words, shape
 from console.ui.widgets.warned import warned_line
 
 if TYPE_CHECKING:
@@ -61,7 +61,9 @@ def preview_words(mirror: Mirror, row: Row | None, unread: str = "") -> Said:
     if row is None:
         return Said(Content(""))
     worker = row.worker
-    if row.artifact.problem is not None:
+    if row.status == states.REMOVED:
+        return _said("▲", "attention", f"removed: {removed_words()}")
+    if row.artifact.problem not in (None, states.GONE):
         return _said("✖", "failure", f"cannot be read: {row.artifact.problem}")
     if worker is not None and worker.state is WorkerState.ERROR:
         return _dead(mirror, row)
@@ -75,6 +77,8 @@ def preview_words(mirror: Mirror, row: Row | None, unread: str = "") -> Said:
         return _said("✖", "failure", f"{failure.phase} failed {text.ago(failure.latest)}: {failure.message}")
     if report is None or report.inspection is None:
         return Said(facts_line(report, row, unread))
+    if not report.inspection.loadable:
+        return Said(facts_line(report, row), Content.styled(text.sign(" · nothing runs it"), "$quiet"))
     return _resting(report, row)
 
 

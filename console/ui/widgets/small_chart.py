@@ -169,7 +169,7 @@ def _figures(row: Row, measured: Series | None) -> list[list[Part]]:
     memory = _figure("mem", text.size(row.rss) if row.rss is not None else "")
     probe = row.probe
     if not row.answers:
-        words = again_words(row.worker)
+        words = again_words(row.worker) or _left_alone(row, measured)
         return [[(f" {words}", "failure")]] if words else []
     if probe is None or not probe.running or measured is None:
         return [[(f" {_not_driven()}" if measured is not None and measured.calls else "", "quiet")], memory]
@@ -185,6 +185,12 @@ def _figures(row: Row, measured: Series | None) -> list[list[Part]]:
         if probe.failing
         else _figure("err", f"{probe.errors:,}", errors),
     ]
+
+
+def _left_alone(row: Row, measured: Measurements | None) -> str:
+    """The key for a dead worker that nothing starts again, beside what was measured of it."""
+    dead = row.worker is not None and row.worker.state is WorkerState.ERROR
+    return f"{key_for('reload')} tries again" if dead and measured is not None and measured.calls else ""
 
 
 def _figure(label: str, value: str, style: str = "value") -> list[Part]:

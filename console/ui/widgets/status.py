@@ -19,6 +19,7 @@ _WORDS = (
     ("probing", "ok", 2),
     ("ready", "ok", 2),
     ("changed", "attention", 7),
+    ("removed", "attention", 7),
     ("failing", "failure", 9),
     ("error", "failure", 8),
     ("blocked", "failure", 4),
