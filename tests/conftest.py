@@ -18,6 +18,8 @@ import sample_models
 
 for _library in ("OMP", "OPENBLAS", "MKL"):  # before numpy comes in; threads that spin over toy data cost most of it
     os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of commands are started, each of which would compile anew
+sys.dont_write_bytecode = False
 
 pytest_plugins = ["tests.warm", "tests.matrix.summary"]
 
