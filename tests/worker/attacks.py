@@ -30,16 +30,12 @@ MEANT: dict[str, str] = {}
 """The layer that is meant to stop an attack in the first place; "" where none has to: the console's own line does."""
 FATAL: set[str] = set()
 """Attacks that end or change the process that makes them: each needs a worker of its own."""
-HOLDING: set[str] = set()
-"""Those of them that wait until the console has looked, and take nothing from each other meanwhile."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _X86 = os.uname().machine == "x86_64"
 
 
-def attack(
-    words: str, meant: str = "seccomp", *, fatal: bool = False, holds: bool = False
-) -> Callable[[Attack], Attack]:
+def attack(words: str, meant: str = "seccomp", *, fatal: bool = False) -> Callable[[Attack], Attack]:
     """Register under these words."""
 
     def register(function: Attack) -> Attack:
@@ -47,8 +43,6 @@ def attack(
         MEANT[words] = meant
         if fatal:
             FATAL.add(words)
-        if holds:
-            HOLDING.add(words)
         return function
 
     return register
@@ -411,7 +405,7 @@ def _vmsplice(given: dict[str, Any]) -> object:
         os.close(writer)
 
 
-@attack("fill the scratch directory with bytes", "limits", fatal=True, holds=True)
+@attack("fill the scratch directory with bytes", "limits", fatal=True)
 def _bytes_in_scratch(given: dict[str, Any]) -> object:
     for number in range(given["wide"] >> 25):
         Path(f"big{number}").write_bytes(bytes(1 << 25))
@@ -419,7 +413,7 @@ def _bytes_in_scratch(given: dict[str, Any]) -> object:
     return "filled"
 
 
-@attack("fill the scratch directory with files", "limits", fatal=True, holds=True)
+@attack("fill the scratch directory with files", "limits", fatal=True)
 def _files_in_scratch(given: dict[str, Any]) -> object:
     for number in range(given["many"] * 10):
         os.close(os.open(f"small{number}", os.O_CREAT | os.O_WRONLY))
@@ -427,7 +421,7 @@ def _files_in_scratch(given: dict[str, Any]) -> object:
     return "filled"
 
 
-@attack("fill the disk with files it has removed", "limits", fatal=True, holds=True)
+@attack("fill the disk with files it has removed", "limits", fatal=True)
 def _removed(given: dict[str, Any]) -> object:
     for number in range(given["wide"] >> 25):
         os.write(os.open("gone", os.O_CREAT | os.O_WRONLY), bytes(1 << 25))

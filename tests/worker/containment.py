@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from console.records import LAYERS, Layer
 from console.worker.launcher import Launcher
 from console.worker.limits import PACKAGE_ROOT, Limits, SandboxPlan
 from console.worker.model import Worker
-from tests.worker.attacks import ATTACKS, FATAL, HOLDING, MEANT
+from tests.worker.attacks import ATTACKS, FATAL, MEANT
 from tests.worker.ground import SETUID, Ground, everyones_python
 
 NOBODY = 65534
@@ -71,32 +71,22 @@ class Row:
 
 
 class Trials:
-    """Makes attacks under plans. Those that do not end the worker share one for each plan; those that wait do it at
-    once."""
+    """Makes attacks under plans. Those that do not end the worker share one for each plan."""
 
     def __init__(self, launcher: Launcher, ground: Ground, python: str) -> None:
         self._launcher, self._ground, self._python = launcher, ground, python
 
-    async def all(self, attacks: Collection[str], plan: SandboxPlan) -> dict[str, Try]:
+    async def all(self, attacks: Iterable[str], plan: SandboxPlan) -> dict[str, Try]:
         """Every attack under this plan."""
         shared = await self._worker(plan)
-        found = await self._holding([words for words in attacks if words in HOLDING], plan)
+        found = {}
         for words in attacks:
-            if words in found:
-                continue
             worker = await self._worker(plan) if words in FATAL else shared
             found[words] = await self.one(worker, words)
             if worker is not shared:
                 await worker.end()
         await shared.end()
         return found
-
-    async def _holding(self, attacks: Sequence[str], plan: SandboxPlan) -> dict[str, Try]:
-        workers = [await self._worker(plan) for _ in attacks]
-        tries = await asyncio.gather(*map(self.one, workers, attacks))
-        for worker in workers:
-            await worker.end()
-        return dict(zip(attacks, tries, strict=True))
 
     async def one(self, worker: Worker, words: str) -> Try:
         """Load the model that makes this attack into a worker and have it predict."""
@@ -149,7 +139,7 @@ async def matrix(python: str, attacks: Sequence[str] = (), columns: Sequence[str
         bare = await trials.all(attacks, only())
         alone = {name: await trials.all(attacks, only(name, *NEEDS.get(name, ()))) for name in ORDER}
         rows = {
-            words: _row(words, bare[words], {name: tries[words] for name, tries in alone.items()}) for words in attacks
+            words: _row(words, bare[words], {name: tries[words] for name, tries in alone.items()}) for words in bare
         }
         for column in ("", *columns):
             tries = await trials.all(attacks, without(column) if column else SandboxPlan())
