@@ -407,7 +407,7 @@ def _vmsplice(given: dict[str, Any]) -> object:
 
 @attack("fill the scratch directory with bytes", "limits", fatal=True)
 def _bytes_in_scratch(given: dict[str, Any]) -> object:
-    for number in range(given["wide"] >> 25):
+    for number in range(given["much"] >> 25):
         Path(f"big{number}").write_bytes(bytes(1 << 25))
     time.sleep(given["seen"])
     return "filled"
@@ -423,7 +423,7 @@ def _files_in_scratch(given: dict[str, Any]) -> object:
 
 @attack("fill the disk with files it has removed", "limits", fatal=True)
 def _removed(given: dict[str, Any]) -> object:
-    for number in range(given["wide"] >> 25):
+    for number in range(given["much"] >> 25):
         os.write(os.open("gone", os.O_CREAT | os.O_WRONLY), bytes(1 << 25))
         os.rename("gone", f"gone{number}")
         os.unlink(f"gone{number}")

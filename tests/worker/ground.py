@@ -20,9 +20,6 @@ from tests.worker.attacks import model_pickle
 SYSTEM_PYTHON = Path(f"/usr/bin/python3.{sys.version_info.minor}")
 SETUID = "MODEL_CONSOLE_TEST_SETUID"
 MUCH = 512 << 20
-WIDE = 192 << 20
-"""Three times what a scratch directory may hold in the tests of containment."""
-
 MANY = 200
 SEEN_S = 0.6
 """How long an attack holds what it took: the console looks four times a second."""
@@ -94,7 +91,6 @@ class Ground:
             "seen": SEEN_S,
             "much": MUCH,
             "many": MANY,
-            "wide": WIDE,
             "long": MUCH,
         }
 
