@@ -18,6 +18,8 @@ import sample_models
 
 for _library in ("OMP", "OPENBLAS", "MKL"):  # before numpy comes in; threads that spin over toy data cost most of it
     os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of commands are started, each of which would compile anew
+sys.dont_write_bytecode = False
 
 pytest_plugins = ["tests.warm", "tests.matrix.summary"]
 
@@ -45,13 +47,21 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out `slow` tests unless -m asks for them, and `real` ones where their files are not at hand."""
+    """Leave out `slow` tests unless -m asks for them, and `real` ones where their files are not at hand; those that may
+    take long begin first, so that none of them is the last."""
     left_out = [] if config.option.markexpr else [item for item in items if item.get_closest_marker("slow")]
     if not os.environ.get(REAL):
         left_out += [item for item in items if item.get_closest_marker("real") and item not in left_out]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+    items.sort(key=_limit, reverse=True)
+
+
+def _limit(item: pytest.Item) -> float:
+    """The seconds that a test asks for where the usual ones are too few."""
+    marker = item.get_closest_marker("timeout")
+    return float(marker.args[0]) if marker else 0.0
 
 
 def pytest_report_header() -> str:

@@ -184,9 +184,10 @@ UNHURRIED = settings(
 )
 
 
-def test_any_order_of_events(server: Any) -> None:
+@pytest.mark.parametrize("examples", [20, pytest.param(60, marks=pytest.mark.slow)])
+def test_any_order_of_events(server: Any, examples: int) -> None:
     Publishing.server = server
-    run_state_machine_as_test(Publishing, settings=UNHURRIED)
+    run_state_machine_as_test(Publishing, settings=settings(UNHURRIED, max_examples=examples))
 
 
 @pytest.mark.slow
