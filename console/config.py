@@ -26,7 +26,7 @@ def config_dir() -> Path:
 
 
 def cache_dir() -> Path:
-    """What can be made again: indexes, inspections, the demo store."""
+    """The directory of what can be made again: indexes, inspections, the demo store."""
     return _own("user_cache_dir")
 
 

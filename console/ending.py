@@ -123,7 +123,7 @@ class Ending:
         self._write("the terminal is gone")
 
     def _kill_below(self) -> None:
-        """What does not end by itself could hold this process up; and what it started in turn would outlive it."""
+        """Kill all children: each could hold this process up; and what it started in turn would outlive it."""
         import psutil
 
         for process in psutil.Process().children(recursive=True):

@@ -98,7 +98,7 @@ def noted(notes: Iterable[str]) -> tuple[OtherVersion, ...]:
 
 
 def _by_distribution(versions: Mapping[str, str]) -> dict[str, str]:
-    """What can be printed in a sentence."""
+    """The versions by distribution, as a sentence lists them."""
     plain = ((name, "".join(version.split())[:_TEXT_CAP]) for name, version in versions.items())
     return {_NAMES.get(name, name): version for name, version in plain if version}
 

@@ -55,7 +55,7 @@ def try_lock(fd: int) -> bool:
 
 
 async def retried(work: Callable[[], _Result], *, wait: float) -> _Result:
-    """What `work`, run in a thread, gives; tried again while it raises Busy, for `wait` seconds. Can be cancelled in
+    """The result of `work`, run in a thread; tried again while it raises Busy, for `wait` seconds. Can be cancelled in
     between, and holds no thread while it waits."""
     deadline = time.monotonic() + wait
     while True:

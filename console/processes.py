@@ -23,7 +23,7 @@ _NUMBERS = (1, 3, 4, 6, 19, 28)
 
 
 def process_stat(pid: int) -> ProcessStat:
-    """What /proc shows of a process now. Raises OSError where it is gone or hidden, ValueError, IndexError."""
+    """The state of a process as /proc shows it. Raises OSError where it is gone or hidden, ValueError, IndexError."""
     with open(f"/proc/{pid}/stat", "rb") as line:
         fields = line.read().rpartition(b")")[2].split()
     return ProcessStat(fields[0].decode("ascii"), *(int(fields[place]) for place in _NUMBERS))

@@ -118,7 +118,7 @@ def _unknown(key: str, place: Place, known: tuple[str, ...]) -> tuple[str, str]:
 
 
 def _must(value: Any, kind: Any, name: str) -> str:
-    """What a value has to be, and what it is: `be from 1 to 240, not 300`."""
+    """The rule that a value breaks, and the value: `be from 1 to 240, not 300`."""
     options = [_unwrapped(option) for option in _options(kind)]
     bare, meta = next(((bare, meta) for bare, meta in options if _is_like(value, bare)), (None, Meta()))
     shown = f", not {_words(value)}"

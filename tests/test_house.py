@@ -130,3 +130,15 @@ def test_every_picture_of_the_readme_is_there() -> None:
     pictures = re.findall(r"!\[[^]]*\]\(([^)]+)\)", text)
     assert pictures
     assert [path for path in pictures if not (ROOT / unquote(path)).is_file()] == []
+
+
+def test_docstrings_name_the_thing() -> None:
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    offenders = [
+        f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 1)}"
+        for package in ("console", "backends", "sample_models", "tests")
+        for path in sorted((ROOT / package).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, kinds) and (ast.get_docstring(node) or "").startswith("What ")
+    ]
+    assert offenders == [], "a docstring's first word is the thing itself, not What"

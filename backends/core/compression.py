@@ -54,7 +54,7 @@ class Decompressor(Protocol):
         """The bytes behind the end of the stream."""
 
     def decompress(self, data: bytes, max_length: int = -1) -> bytes:
-        """What these bytes open to, at most `max_length` of it now."""
+        """These bytes decompressed, at most `max_length` of it now."""
 
 
 class _Zlib:
@@ -141,7 +141,7 @@ def open_head(head: bytes, compression: str) -> Optional[bytes]:
 
 
 def opened_until(head: bytes, compression: str) -> tuple[bytes, bool]:
-    """What these first bytes open to, and whether that ends in damage: a byte at a time, so that nothing gets lost.
+    """These first bytes decompressed, and whether that ends in damage: a byte at a time, so that nothing gets lost.
 
     Two bytes announce zlib and three LZMA, which text and numbers have by chance. Raises Unopened, Unsupported.
     """

@@ -171,7 +171,7 @@ class Format:
         code.save(model, fd, **options)
 
     def model(self, loaded: LoadedModel) -> Model:
-        """What `load` gave, as a worker asks it."""
+        """The model that `load` gave, as a worker asks it."""
         made: Model = _named(self.adapter or "backends.core.model:Model")(loaded.model)
         return made
 

@@ -106,7 +106,7 @@ _WRAPPED: tuple[tuple[re.Pattern[bytes], str], ...] = (
 
 
 def impostor(source: Source, head: bytes) -> Optional[str]:
-    """What a file is that holds no model, and what to do; None where that is unknown. `head` are its first bytes, out
+    """Kind of a file that holds no model, and what to do; None where that is unknown. `head` are its first bytes, out
     of a compression where it is in one. Raises OSError.
     """
     if not head.strip(b"\0"):
@@ -151,14 +151,14 @@ def _text(data: bytes) -> Optional[str]:
 
 
 def _latin_text(data: bytes, whole: bool) -> Optional[str]:
-    """What a text in one byte a character is; None for bytes that are none."""
+    """The kind of a text in one byte a character; None for bytes that are none."""
     text = data.decode("latin-1")
     letters = sum(char.isascii() for char in text)
     return text_kind(text, whole) if not _NO_TEXT.search(text) and letters > 0.8 * len(text) else None
 
 
 def _wrapped(data: bytes) -> Optional[str]:
-    """What is around the file that these bytes begin, as it was sent or stored."""
+    """The wrapping around a file that begins with these bytes: how it was sent or stored."""
     return next((words for pattern, words in _WRAPPED if pattern.match(data)), None)
 
 

@@ -35,7 +35,7 @@ _ASCII85 = re.compile(r"(?:<~)?[!-uz\s]{16,}")
 
 
 def encoded_model(data: bytes, text: Optional[str], name: str) -> Optional[str]:
-    """What of a model these first bytes of a file are, as text (`text`) or after a detour through text; None for
+    """Form of a model that these first bytes of a file are, as text (`text`) or after a detour through text; None for
     anything else."""
     if text is not None:
         file, before = shlex.quote(name or "FILE"), ""
@@ -146,7 +146,7 @@ def _ascii85(text: str) -> bytes:
 
 
 def _kind(data: bytes) -> Optional[str]:
-    """What a model's file these bytes start."""
+    """The model format that these bytes begin."""
     if data.startswith(ZIP_MAGIC):
         return "a zip archive"
     title = title_of(data)

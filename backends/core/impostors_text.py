@@ -20,7 +20,7 @@ _LONGEST_ANSWER = 8192
 
 
 def text_kind(text: str, whole: bool) -> str:
-    """What a text is, and what to do with it; unless it is `whole`, the file goes on after it."""
+    """The kind of a text, and what to do with it; unless it is `whole`, the file goes on after it."""
     stripped = text.lstrip("\ufeff \t\r\n")
     if not stripped:
         return "white space alone: bring it again from where it was made"

@@ -50,7 +50,7 @@ def refusal(source: Source, head: bytes, compression: Optional[str]) -> Unsuppor
 
 
 def _complaint(name: str, head: bytes) -> str:
-    """What Python says of these bytes, read as the format that the name promises or as any where it promises none."""
+    """Python's error on these bytes, read as the format that the name promises or as any where it promises none."""
     extension = extension_of(name)
     for each in built_in():
         if each.complaint is not None and (extension not in known_suffixes() or extension in each.honest_suffixes):

@@ -84,7 +84,7 @@ def _inspect(source: Source) -> Inspection:
 def readings_as_others(
     source: Source, head: bytes, found: Format, family: tuple[Format, ...], name: str
 ) -> Iterator[Inspection]:
-    """What readers of other formats would find in a file, which is in that of this name: of others than the one that
+    """The findings of readers of other formats in a file, which is in that of this name: of others than the one that
     read it and those that it may be taken for."""
     for other in reversed(built_in()):
         if other.also is None or other in family or other.name in found.includes:
@@ -244,7 +244,7 @@ def _mismatch(name: str, found: Format) -> Optional[Finding]:
 
 
 def _unsupported(source: Source, head: bytes, compression: Optional[str]) -> Exception:
-    """What there is to say of a file that no format claims."""
+    """The error for a file that no format claims."""
     foreign = foreign_format(head)
     if foreign is None:
         return refusal(source, head, compression)

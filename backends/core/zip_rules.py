@@ -104,7 +104,7 @@ def _wrong(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bool:
 
 
 def _directory(source: Source) -> list[Finding]:
-    """What stands behind the directory, and whether its two forms (of 32 and of 64 bits) say the same."""
+    """Findings on bytes behind the directory, and on whether its two forms (of 32 and of 64 bits) say the same."""
     at, end = _end_record(source)
     if not end:
         return []

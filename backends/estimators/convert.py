@@ -55,7 +55,7 @@ def sample_inputs(model: Any, rows: int = _ROWS) -> Any:
 
 
 def outputs(model: Any, X: Any) -> dict[str, tuple[Any, Optional[str]]]:
-    """What each method of OUTPUTS that the model has answers: (value, None), or (None, the error in a line).
+    """The answers of each method of OUTPUTS that the model has: (value, None), or (None, the error in a line).
 
     Random numbers that a method draws from numpy's global generator start from the same seed at every call.
     """

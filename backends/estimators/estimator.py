@@ -84,7 +84,7 @@ class Estimator(Model):
 
     @property
     def classes(self) -> Any:
-        """What fitting left in `classes_`."""
+        """The classes that fitting left in `classes_`."""
         return attribute(self._object, "classes_")
 
     def task(self, *, has_truth: bool) -> Optional[str]:

@@ -68,7 +68,7 @@ class Admission:
             raise NeedsReviewError(f"{path} {_UNPINNED}", hint="load it once and accept it")
 
     def layers(self, path: str, judgement: Judgement, active: Mapping[str, Layer]) -> tuple[str, ...]:
-        """What is to be told of a worker without a mandatory layer. Raises AccessDeniedError where it must not be
+        """The warnings about a worker without a mandatory layer. Raises AccessDeniedError where it must not be
         used."""
         mandatory = self._access.policy.mandatory
         require_layers(path, judgement, active, mandatory)

@@ -110,7 +110,7 @@ class AccessControl:
 
     @property
     def role(self) -> str:
-        """What this user may do, in a word: view, operate or administer."""
+        """The role of this user: view, operate or administer."""
         return self.permission.role.word
 
     def refusal(self, action: str) -> str | None:

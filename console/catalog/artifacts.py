@@ -113,7 +113,7 @@ class Artifacts:
     # what is known of one
 
     async def report(self, path: str, *, digest: bool = False) -> Report:
-        """What is known of one artifact, inspected when it is not. Raises InputError."""
+        """The report on one artifact, inspected when there is none. Raises InputError."""
         return self._learned(await self._inspections.report(await self._watching.row(path), digest=digest))
 
     async def inspect(self, path: str) -> Report:
@@ -143,7 +143,7 @@ class Artifacts:
         return await self._explaining.of(await self.report(path))
 
     async def known(self, path: str) -> KnownFacts:
-        """What is known of one artifact without looking at the disk."""
+        """The known facts of one artifact, without a look at the disk."""
         report = self.known_report(path)
         return KnownFacts() if report is None else KnownFacts(report, self._explaining.known(report))
 

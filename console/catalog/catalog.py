@@ -279,13 +279,13 @@ class Catalog:
             yield batch
 
     def _look_again(self, directory: str) -> Directory:
-        """What is in a directory now: what was known of it where that is the same, since a store has thousands."""
+        """The contents of a directory now: those known of it where that is the same, since a store has thousands."""
         old = self._known.get(directory)
         found = self._look(directory, old or _NOTHING)
         return old if old == found else found
 
     def _look(self, directory: str, old: Directory) -> Directory:
-        """What is in a directory now; where the machine cannot list it what was known stays, else a row says so."""
+        """The contents of a directory now; where the machine cannot list it those known stay, else a row says so."""
         try:
             return self._lister.look(directory, old)
         except OSError as error:
@@ -325,5 +325,5 @@ def _named(directories: Iterable[Directory]) -> set[str]:
 
 
 def _joined(facts: Artifact, seen: Artifact) -> Artifact:
-    """What an inspection learnt of a file, with what was last seen of the file itself."""
+    """The facts of an inspection, joined with the last look at the file itself."""
     return replace(facts, settling=seen.settling, problem=seen.problem, recipe=seen.recipe, link=seen.link)

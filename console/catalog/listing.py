@@ -65,7 +65,7 @@ def joined(parts: Iterable[Changes]) -> Changes:
 
 
 def diff(old: Mapping[str, Artifact], new: Mapping[str, Artifact]) -> Changes:
-    """What must be done to `old` to get `new`."""
+    """The changes that turn `old` into `new`."""
     added, changed = [], []
     for path, row in new.items():
         before = old.get(path)

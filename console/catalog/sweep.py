@@ -37,7 +37,7 @@ class Tally:
 
 
 def scan_beneath(root: Path, top: str, tally: Tally) -> Iterator[list[Artifact]]:
-    """What may be a model beneath `top`, a directory of the store at `root`, a few at a time, in order of path.
+    """Possible models beneath `top`, a directory of the store at `root`, a few at a time, in order of path.
 
     Hidden files and directories count, the console's own included. What cannot be read has a `problem`. Raises
     InputError when `top` cannot be listed.

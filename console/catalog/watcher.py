@@ -278,7 +278,7 @@ class Watcher:
             self._wake.notify()
 
     def _unseen(self, directory: str) -> None:
-        """What is hidden has no rows, but links that have some may lead there."""
+        """Note a hidden directory: it has no rows, but links that have some may lead there."""
         if self._catalog.linking():
             self._noticed(directory, "", None)
 

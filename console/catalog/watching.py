@@ -34,7 +34,7 @@ _WORDS = {"ask": "reload it when you are ready", "reload": "it is being reloaded
 
 
 def _beneath(page: Remembered, top: str) -> Remembered:
-    """What a page has of one directory and those beneath it."""
+    """The part of a page about one directory and those beneath it."""
     start = top + "/"
     marks = {path: one for path, one in page.marks.items() if path.startswith(start)}
     return replace(page, rows=[row for row in page.rows if row.path.startswith(start)], marks=marks)
@@ -257,7 +257,7 @@ class Watching:
             self._tell(kind, row, text)
 
     def _tell(self, kind: str, row: Artifact, text: str) -> None:
-        """What happened to a file, and why it can hold no model where that is so."""
+        """Tell what happened to a file, and why it can hold no model where that is so."""
         if row.problem is None or row.settling:
             self._bus.emit(kind, row.path, f"{row.path} {text}")
         else:

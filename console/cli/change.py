@@ -106,7 +106,7 @@ def _coded(code: str, message: str, hint: str | None = None) -> OperationError:
 
 
 def _intended(plan: UpdatePlan, recipe: RecipeFacts) -> Iterable[str]:
-    """What is about to be run, before it is: a recipe may have come with the store."""
+    """The commands about to be run, before they are: a recipe may have come with the store."""
     measured = f", measured on {plan.holdout}" if plan.holdout else ""
     yield f"{plan.path} is trained ({plan.mode}) on {plan.data}{measured}"
     if plan.command:

@@ -124,7 +124,7 @@ def since_json(since: ContentDiff | None) -> Json:
 
 
 def trust_json(told: Explanation) -> dict[str, Json]:
-    """What `trust` of an inspection holds beside the verdict and its reasons."""
+    """The fields of `trust` in an inspection's JSON beside the verdict and its reasons."""
     return {
         "headline": told.headline,
         "explanation": points_json(told),

@@ -117,7 +117,7 @@ def measured(found: Quantiles | None) -> Json:
 
 
 def probe(state: ProbeState, view: WorkerView | None) -> dict[str, Json]:
-    """What a probe has driven and measured so far."""
+    """The JSON of a probe: its calls and measurements so far."""
     return {
         "calls": state.calls,
         "rows": state.rows,
@@ -180,7 +180,7 @@ def version(found: Version) -> dict[str, Json]:
 
 
 def comparison(found: Comparison, promoted: Version | None) -> dict[str, Json]:
-    """What an update came to; scripts rely on it, so that keys are only ever added."""
+    """The JSON of an update's outcome; scripts rely on it, so that keys are only ever added."""
     gate: list[Json] = [picked(result, "condition", "passed", "detail") for result in found.gate]
     return {
         "promoted": promoted is not None,

@@ -72,7 +72,7 @@ class Output:
         return list(self._warned)
 
     def error(self, error: ConsoleError) -> None:
-        """What could not be done, with the child's own traceback where there is one."""
+        """Print an error, with the child's own traceback where there is one."""
         if self.as_json:
             with suppress(OSError):
                 put(as_text({"error": error_json(error)}, indent=2), flush=True)

@@ -109,7 +109,7 @@ def _screen(text: str) -> tuple[str, str]:
 
 
 def screen_options(parser: argparse.ArgumentParser) -> None:
-    """What can be said of the screens, in place of the settings file's word."""
+    """Add the options of the screens, which go before the settings file."""
     group = parser.add_argument_group("the screens")
     group.add_argument("--read-only", action="store_true", default=None, help="take away what changes anything")
     group.add_argument("--no-mouse", action="store_false", dest="mouse", default=None, help="leave the mouse alone")

@@ -44,7 +44,7 @@ async def inspect(arguments: argparse.Namespace, output: Output) -> int:
 
 
 def code_of_one(report: Report) -> int:
-    """What an inspection means for the exit code of a command that was asked for one file."""
+    """The exit code after the inspection of one file."""
     verdict = report.judgement.verdict
     if verdict is None:
         return OperationError.exit_code
@@ -136,7 +136,7 @@ _NOTHING = {"versions": "not installed", "store": "no"}
 
 
 async def doctor(arguments: argparse.Namespace, output: Output) -> int:
-    """What this installation is and can do: versions, sandbox layers with their proofs, limits, paths."""
+    """The `doctor` command: versions, sandbox layers with their proofs, limits, paths."""
     async with opened(arguments.door, arguments.store, records=False) as store:
         found = await store.engine.doctor.examine()
     output.data(found, lambda: _tree(found))

@@ -95,7 +95,7 @@ def taking() -> Iterator[None]:
 
 
 def not_written(error: Untaken) -> OperationError:
-    """What to say of it."""
+    """The error for an output that could not be written."""
     return OperationError(f"the answer could not be written to stdout: {why(error)}", hint=hint(error))
 
 

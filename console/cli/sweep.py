@@ -81,7 +81,7 @@ class Seen:
 
 
 def code_of(report: Report) -> int:
-    """What one file means for the exit code."""
+    """The exit code that one file asks for."""
     verdict, reasons = report.judgement.verdict, report.judgement.reasons
     if verdict is None:
         return FAILED
@@ -93,7 +93,7 @@ def code_of(report: Report) -> int:
 
 
 def worst(codes: Iterable[int]) -> int:
-    """What would not load without more ado weighs most, a promise that is not kept least."""
+    """The exit code of a sweep: what would not load without more ado weighs most, a promise that is not kept least."""
     found = set(codes)
     return next((code for code in (REFUSED, UNREADABLE, FAILED, NO_MODEL) if code in found), 0)
 

@@ -76,7 +76,7 @@ class Doctor:
         return {**found, "policy": policy_shown(self._access.policy, self._access.permission)}
 
     async def remedies(self, layers: Mapping[str, Layer]) -> dict[str, str]:
-        """What would give each layer that is missing, by its name."""
+        """The remedy for each layer that is missing, by its name."""
         return next_steps(layers)
 
 

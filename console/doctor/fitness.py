@@ -105,7 +105,7 @@ def _free(path: Path) -> Trial:
 
 
 def _state(root: Path) -> Iterator[Trial]:
-    """What the journal says of earlier work."""
+    """Whether the journal tells of earlier work that was not finished."""
     try:
         cut_off, lines = unsettled(root), damaged(root)
     except (ConsoleError, OSError) as error:

@@ -39,7 +39,7 @@ class CacheFile:
         return self._connection is not None or self.path.exists()
 
     def attempt(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result | None:
-        """What `work` gives; None where the file cannot be used now. A broken one is dropped and made once again.
+        """The result of `work`; None where the file cannot be used now. A broken one is dropped and made once again.
 
         `work` raises ValueError, TypeError or KeyError for content that cannot be.
         """

@@ -96,7 +96,7 @@ def as_typed(root: Path, typed: str) -> TypedPath:
 
 
 def completions(root: Path, typed: str) -> list[str]:
-    """What a typed path may go on as, written as it was typed: directories, then files, data before others."""
+    """Completions of a typed path, written as it was typed: directories, then files, data before others."""
     if typed.startswith("~") and "/" not in typed:
         return [typed + "/"] if os.path.isdir(os.path.expanduser(typed)) else []
     folder, slash, start = typed.rpartition("/")
@@ -117,14 +117,14 @@ def completions(root: Path, typed: str) -> list[str]:
 
 
 def completed(root: Path, typed: str) -> str:
-    """What was typed, and as much more as all data files and directories that it may mean have in common."""
+    """The typed path, and as much more as all data files and directories that it may mean have in common."""
     choices = completions(root, typed)
     likely = [one for one in choices if one.endswith("/") or is_named_as_data(one)] or choices
     return os.path.commonprefix(likely) or typed  # noqa: RUF071 (characters are what is typed)
 
 
 def identity_at(path: str) -> FileIdentity | None:
-    """What is known of a regular file without opening it; None where there is none."""
+    """The identity of a regular file, without opening it; None where there is none."""
     with suppress(OSError, ValueError):
         status = os.stat(path)
         if stat.S_ISREG(status.st_mode):

@@ -57,7 +57,7 @@ def is_sealed(head: bytes) -> bool:
 
 
 def unsealed_name(name: str) -> str:
-    """What a sealed file is called once it is open."""
+    """The name of a sealed file once it is decrypted."""
     return name[:-4] if name.lower().endswith(".age") else name
 
 

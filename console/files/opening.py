@@ -113,7 +113,7 @@ def words_of(error: OSError) -> str:
 
 
 def cannot_read(name: str, error: OSError) -> ConsoleError:
-    """What the failure to open or read a file amounts to: the file's trouble, or the machine's."""
+    """The error for a file that cannot be opened or read: the file's trouble, or the machine's."""
     trouble = (OperationError if is_of_the_machine(error) else InputError)(
         f"{name} {words_of(error)}", hint=hint(error)
     )
@@ -200,7 +200,7 @@ _LED_ASTRAY = {
 
 
 def _open_by_steps(root: int, path: str, flags: int) -> int:
-    """What openat2 does, for kernels or sandboxes without it: one name at a time, no links."""
+    """openat2 by steps, for kernels or sandboxes without it: one name at a time, no links."""
     if path.startswith("/"):
         raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), path)
     names = [name for name in path.split("/") if name not in ("", ".")]

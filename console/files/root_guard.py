@@ -94,7 +94,7 @@ class Root:
             os.close(fd)
 
     def offline(self, error: OSError) -> StoreOffline:
-        """What an error of the system says of the store."""
+        """The error for a store that the system cannot reach."""
         step = "is it still mounted, or was it renamed?"
         if error.errno in (errno.EACCES, errno.EPERM):
             step = "this user may not read it"

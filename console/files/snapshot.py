@@ -73,7 +73,7 @@ class Snapshot(Holder):
 
     @property
     def load_fds(self) -> tuple[int, ...]:
-        """What a child loads from: sealed memory, then the file that its raw numbers are mapped from, if it has any.
+        """Descriptors a child loads: sealed memory, then the file that its raw numbers are mapped from, if it has any.
 
         Raises OperationError for bytes that are not sealed and were not judged.
         """
@@ -145,7 +145,7 @@ def _check_unchanged(opened: OpenedFile | Snapshot) -> None:
 
 
 def _stretches(content: Snapshot) -> tuple[Stretch, ...]:
-    """What the bytes are made of as a child sees them."""
+    """The stretches that the bytes consist of, as a child sees them."""
     if content.sealed or content.skeleton < 0:
         return ((content.fd, 0, content.size),)
     found: list[Stretch] = []

@@ -63,7 +63,7 @@ class Unsealing:
         return f"{path}-{status.st_ino}-{status.st_ctime_ns}-{self._settings.limit_mb}"
 
     async def unsealed(self, content: OpenedFile | Snapshot, identity: Path | None = None) -> Snapshot | None:
-        """What a sealed artifact holds, in sealed memory and with the digest of the file; None when it is not sealed.
+        """Plaintext of a sealed artifact, in sealed memory and with the digest of the file; None when it is not sealed.
 
         The bytes are the caller's to close, `content` stays open. `identity` is a file to use in place of that in
         the settings. Raises CannotInspect when it cannot be opened, ConflictError, OperationError.

@@ -104,7 +104,7 @@ class Prober:
         self._memory = Trend()
 
     def state(self) -> ProbeState:
-        """What it does and has counted so far; score values are means over the rows compared."""
+        """The state of the probe and its counts so far; score values are means over the rows compared."""
         errors = self._reached("errors")
         return ProbeState(
             plan=self._plan,

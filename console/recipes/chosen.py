@@ -45,7 +45,7 @@ class Chosen:
         self._unsaved: dict[str, Choice] = {}
 
     def of(self, path: str) -> Choice | None:
-        """What was chosen for an artifact, as it was read last."""
+        """The choice for an artifact, as it was read last."""
         return self._choices.get(path)
 
     def load(self) -> None:
@@ -56,7 +56,7 @@ class Chosen:
         self._choices = {**found, **self._unsaved}
 
     def follow(self, path: str) -> Choice | None:
-        """What was chosen for an artifact, read again; one that was renamed takes its choice along."""
+        """The choice for an artifact, read again; one that was renamed takes its choice along."""
         self.load()
         found = self._choices.get(path)
         if found is not None or not self._choices:

@@ -28,7 +28,7 @@ _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def drafted(root: Path, artifact: str, data: str, target: Target | None) -> Draft:
-    """What would be written beside the artifact so that its recipe names this data file; never raises.
+    """The recipe to write beside the artifact so that it names this data file; never raises.
 
     A file of training rows, by its name, becomes `train`, any other `holdout`: nobody is trained on it unasked.
     """

@@ -236,7 +236,7 @@ def data_paths(path: Path) -> tuple[str, ...]:
 
 
 def recipe_text(path: Path) -> str:
-    """What a recipe's file holds; no link is followed. Raises InputError."""
+    """The text of a recipe's file; no link is followed. Raises InputError."""
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):

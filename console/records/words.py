@@ -50,7 +50,7 @@ def _size(size: float) -> str:
 
 
 def news(since: ContentDiff, alarming: Collection[str] = ()) -> str:
-    """What an operator is told of another content, in half a line: `now names os.system (was not there before)`.
+    """The news of another content, in half a line: `now names os.system (was not there before)`.
 
     Of the names that are new, only the `alarming` are told where there are any.
     """

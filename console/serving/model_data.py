@@ -76,7 +76,7 @@ class DataOfModels:
         return ModelData(DataSource.GONE, choice.data, choice.target, why, now)
 
     async def chosen(self, path: str) -> ModelData:
-        """What an operator chose, as it was read last and without a look at the disk."""
+        """The data that an operator chose, as it was read last and without a look at the disk."""
         choice = self._chosen.of(path)
         return (
             ModelData(DataSource.NONE) if choice is None else ModelData(DataSource.CHOSEN, choice.data, choice.target)
@@ -119,7 +119,7 @@ class DataOfModels:
         return data.removeprefix(os.path.join(self.root, ""))
 
     async def expected(self, path: str) -> Expected:
-        """What is known of a model's inputs."""
+        """The known inputs of a model."""
         return Expected(self._signature(path) or Signature(), self._options(path).ignore)
 
     def _options(self, path: str) -> ReadOptions:

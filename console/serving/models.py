@@ -24,7 +24,7 @@ class Models:
         self._end_driver = end_driver
 
     def views(self) -> dict[str, WorkerView]:
-        """What is loaded, loading or dead, by path."""
+        """The workers that are loaded, loading or dead, by path."""
         return self._supervisor.views()
 
     def view(self, path: str) -> WorkerView | None:
@@ -36,7 +36,7 @@ class Models:
         return self._supervisor.view(path)
 
     async def log(self, path: str, after: int = 0) -> LogPart | None:
-        """What its processes wrote after a line number, a part at a time; None where nothing was ever loaded."""
+        """The output of its processes after a line number, a part at a time; None where nothing was ever loaded."""
         log = self._supervisor.logs.find(path)
         return None if log is None else log.look(after)
 

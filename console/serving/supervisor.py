@@ -50,7 +50,7 @@ class Supervisor:
     # seen from outside
 
     def views(self) -> dict[str, WorkerView]:
-        """What is loaded, loading or dead, by path."""
+        """The workers that are loaded, loading or dead, by path."""
         return {path: slot.view for path, slot in self._slots.items()}
 
     def view(self, path: str) -> WorkerView | None:

@@ -113,7 +113,7 @@ class WorkerLog:
             self._read(PART)
 
     def look(self, after: int = 0) -> LogPart:
-        """What is new after line number `after`."""
+        """The lines after line number `after`."""
         self._read(PART)
         first = self._lines[0].number if self._lines else self._next
         ended = tuple(islice(self._lines, max(0, after + 1 - first), None))

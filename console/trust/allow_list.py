@@ -89,7 +89,7 @@ def modern(module: str, name: str) -> tuple[str, str]:
 
 
 def danger(module: str, name: str) -> Danger | None:
-    """What is known to be dangerous about a name, however it is spelled; None when nothing is.
+    """The known danger of a name, however it is spelled; None when nothing is.
 
     Looked up as written, as Python 2 spelled it, and, for a dotted name, at every module it passes through: protocol 4
     resolves `joblib.disk` + `os.system` to `os.system`.

@@ -247,7 +247,7 @@ def _measures(entry: AuditEntry, line: bytes) -> bool:
 
 
 def _told(entry: AuditEntry, action: str) -> str | None:
-    """What a record of this action says is missing before it."""
+    """The gap that a record of this action tells of, before it."""
     if entry.action != action:
         return None
     seq = entry.detail.get("missing_seq")
@@ -257,7 +257,7 @@ def _told(entry: AuditEntry, action: str) -> str | None:
 
 
 def _lost(head: tuple[int, str], known: str | None) -> str | None:
-    """What the mirror shows about a log whose record of that number has the hash `known` (None: there is none)."""
+    """The mirror's evidence of loss in a log whose record of that number has the hash `known` (None: there is none)."""
     if known is None:
         return f"record {head[0]}, which this user wrote, is gone: the log was cut short or removed"
     return None if known == head[1] else f"record {head[0]} is not the one this user wrote: the log was written anew"

@@ -107,7 +107,7 @@ def last_record(whole: list[bytes]) -> tuple[int, str, list[bytes]]:
 
 
 def broken_link(entry: AuditEntry, line: bytes, seq: int, before: str) -> str | None:
-    """What is wrong with a record that follows the one of number `seq` and hash `before`; None when nothing is."""
+    """The fault of a record that follows the one of number `seq` and hash `before`; None when nothing is."""
     if entry.seq != seq + 1:
         return f"record {entry.seq} follows record {seq}: something was removed, added or reordered"
     try:

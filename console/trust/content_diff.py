@@ -44,7 +44,7 @@ class Seen:
 
 
 def seen_of(report: Report, when: float) -> Seen:
-    """What to remember of a content that was inspected."""
+    """The remembered facts of a content that was inspected."""
     row, found = report.artifact, report.inspection
     if found is None:
         codes = tuple(reason.code for reason in report.judgement.reasons[:_CHANGES])
@@ -98,7 +98,7 @@ def _cut(text: str) -> str:
 
 
 def difference(before: Seen, now: Seen) -> ContentDiff:
-    """What changed from one content to the next, what matters most first."""
+    """The changes from one content to the next, those that matter most first."""
     changes = [
         *_single("verdict", before.verdict, now.verdict),
         *_mapped("name", before.names, now.names),
@@ -116,7 +116,7 @@ def difference(before: Seen, now: Seen) -> ContentDiff:
 
 
 def _harmlessness(change: Change) -> int:
-    """What is new before what is gone, and dangerous names before unlisted ones before known ones."""
+    """The sort key of a change: new before gone, and dangerous names before unlisted ones before known ones."""
     module, _, last = change.name.rpartition(".")
     level = 0 if allow_list.danger(module, last) else 2 if (module, last) in allow_list.allowed() else 1
     return level if change.before is None else 3 + level
@@ -128,7 +128,7 @@ def _single(what: str, before: str | None, after: str | None) -> Iterator[Change
 
 
 def _mapped(what: str, before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Change]:
-    """What is new, then what is gone, then what is another."""
+    """Keys that are new, then those that are gone, then those with another value."""
     yield from (Change(what, name, None, value) for name, value in after.items() if name not in before)
     yield from (Change(what, name, value, None) for name, value in before.items() if name not in after)
     for name, value in after.items():

@@ -107,7 +107,7 @@ def _name_points(found: Inspection, policy: Policy, fresh: frozenset[str]) -> It
 
 
 def _way_out(mentions: tuple[Evidence, ...]) -> str:
-    """What would have to be true for a file to be allowed that is blocked by these names alone."""
+    """The conditions under which a file that is blocked by these names alone would be allowed."""
     if all(one.name in _GETATTR for one in mentions):
         return (
             "It is allowed as the method of a class on the list, such as str.split: save the model without methods of "
@@ -131,7 +131,7 @@ def _once(uses: Iterable[GlobalRef], *, every_place: bool = False) -> Iterator[G
 
 
 def _group(use: GlobalRef, policy: Policy) -> tuple[str, str] | None:
-    """What a name belongs to: (code, what it could do, or its library); None where it is known and harmless."""
+    """The group of a name: (code, what it could do, or its library); None where it is known and harmless."""
     if allow_list.harmless(use):
         return None
     found = allow_list.danger(use.module, use.name)
@@ -261,7 +261,7 @@ def _joined(parts: list[str]) -> str:
 
 
 def _takes(judgement: Judgement, points: tuple[Claim, ...], line: str | None, archive: str) -> Iterator[str]:
-    """What somebody can do who needs this file all the same; `archive` names the models in one."""
+    """The ways of using this file all the same; `archive` names the models in one."""
     codes = {one.code for one in points if one.verdict is judgement.verdict}
     if archive and judgement.verdict in (Verdict.REVIEW, Verdict.SAFE):
         yield f"unpack it, and load what was in it: {archive}"

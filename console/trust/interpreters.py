@@ -50,7 +50,7 @@ def _unusable(python: str) -> str | None:
 
 
 def _objections(python: str, store: Path) -> Iterator[str]:
-    """What speaks against any directory that is passed on the way to the program, any link, or the program."""
+    """Objections against any directory that is passed on the way to the program, any link, or the program."""
     for passed in _way(python):
         if passed == store or store in passed.parents:
             yield "its way leads through the store, where whoever sent the models could have put it"

@@ -166,7 +166,7 @@ def signer_of(envelope: Envelope, keys: Iterable[str]) -> str | None:
 
 
 def _authenticated(payload: bytes) -> bytes:
-    """What is signed: DSSE's pre-authentication encoding of type and payload."""
+    """The signed bytes: DSSE's pre-authentication encoding of type and payload."""
     kind = PAYLOAD_TYPE.encode("ascii")
     return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
 

@@ -44,7 +44,7 @@ _SAFE_DISPATCH = re.compile(r"\s*(\d+\s*\*\s*)?n_jobs(\s*\*\s*\d+)?\s*|all|\d+")
 
 
 def verdict_of_finding(code: str) -> Verdict:
-    """What one finding alone makes of a file; a code that nobody has judged is not let through."""
+    """The verdict on a file with this finding alone; a code that nobody has judged is not let through."""
     return FINDING_VERDICTS.get(code) or _BY_KIND.get(KINDS.get(code, ""), Verdict.BLOCKED)
 
 
@@ -149,7 +149,7 @@ def _completeness(inspection: Inspection) -> Iterator[tuple[Verdict, Reason]]:
 
 
 def _remarks(inspection: Inspection) -> Iterator[tuple[Verdict, Reason]]:
-    """What is worth knowing and changes nothing about loading."""
+    """Remarks that change nothing about loading."""
     if inspection.complete and not inspection.loadable:
         yield Verdict.SAFE, Reason("not-loadable", why_not_loadable(inspection.format))
     parameters = {"": inspection.parameters, **{model.at: model.parameters for model in inspection.models}}

@@ -95,35 +95,35 @@ class ConsoleApp(Navigator, inherit_bindings=False):
 
     @cached_property
     def rows(self) -> Rows:
-        """What the table shows."""
+        """The rows of the table."""
         from console.ui.rows import Rows
 
         return Rows()
 
     @cached_property
     def operations(self) -> Operations:
-        """What the keys about one artifact do."""
+        """The operations on one artifact."""
         from console.ui.operations import Operations
 
         return Operations(self)
 
     @cached_property
     def marked(self) -> Marked:
-        """What the keys about all that is marked do."""
+        """The operations on all that is marked."""
         from console.ui.marked import Marked
 
         return Marked(self, self.operations)
 
     @property
     def engine(self) -> EngineApi:
-        """What the screens ask. Raises RuntimeError before the store is open."""
+        """The engine that the screens ask. Raises RuntimeError before the store is open."""
         if self._engine is None:
             raise RuntimeError("the store is not open yet")
         return self._engine
 
     @property
     def mirror(self) -> Mirror:
-        """What the screens read. Raises RuntimeError before the store is open."""
+        """The mirror that the screens read. Raises RuntimeError before the store is open."""
         if self._mirror is None:
             raise RuntimeError("the store is not open yet")
         return self._mirror
@@ -153,7 +153,7 @@ class ConsoleApp(Navigator, inherit_bindings=False):
                 widget.refresh()
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """What every line passes: in ASCII mode, other signs in place of ours."""
+        """The filters of every line: in ASCII mode, other signs in place of ours."""
         if not self.settings.ascii:
             return super().get_line_filters()
         from console.ui.ascii_signs import AsciiSigns
@@ -295,7 +295,7 @@ class ConsoleApp(Navigator, inherit_bindings=False):
         self.notify(safe(sentence, 400, lines=True), severity=severity, markup=False, timeout=_TOAST_SECONDS[severity])
 
     def say_error(self, error: ConsoleError, path: str = "") -> None:
-        """What could not be done, and the next step; a child's own failure is announced as an event already.
+        """Show an error and the next step; a child's own failure is announced as an event already.
 
         Of the artifact at `path`, what failed until now is told by this.
         """
@@ -317,7 +317,7 @@ class ConsoleApp(Navigator, inherit_bindings=False):
         self.run_worker(self._copy(what, name), group="copy")
 
     def copy_to_clipboard(self, text: str) -> None:
-        """What was marked with the mouse takes the same way."""
+        """Copy text that was marked with the mouse, by the same way as all else."""
         self.copy(text, "selection")
 
     async def _copy(self, what: str, name: str) -> None:
@@ -362,7 +362,7 @@ class ConsoleApp(Navigator, inherit_bindings=False):
             super()._handle_exception(error)
 
     def failed_by_itself(self, error: Exception) -> None:
-        """What nobody expected in the background ends the console as it does in a screen."""
+        """End the console on an unforeseen error in the background, as on one in a screen."""
         try:
             raise error
         except Exception as one:
@@ -376,7 +376,7 @@ class ConsoleApp(Navigator, inherit_bindings=False):
         return found
 
     def _fatal_error(self) -> None:
-        """What nobody expected: a sentence to the terminal, the account of a defect of ours to a file.
+        """Report an unforeseen error: a sentence to the terminal, the account of a defect of ours to a file.
 
         Textual would print a traceback with the values of all locals, names from outside among them.
         """

@@ -97,7 +97,7 @@ class Follower:
                 self.filtered.set()
 
     async def _changed(self) -> list[Changes]:
-        """What has changed once something happens here or there; measured values are a reason while something is
+        """The changes, once something happens here or there; measured values are a reason while something is
         loaded. The mirror has each change at once, the screens hear of those that come together."""
         mirror, loop = self._app.mirror, asyncio.get_running_loop()
         woken = asyncio.create_task(self._wake.wait())
@@ -140,7 +140,7 @@ class Follower:
         return Row(artifact, worker, probe, self._app.operations.pending.get(path, ""))
 
     def _removed(self, path: str) -> Artifact | None:
-        """What was last known of a file that is gone while it is loaded."""
+        """The last row of a file that is gone while it is loaded."""
         row = self._app.rows.by_path.get(path)
         return None if row is None else replace(row.artifact, problem=GONE, changed=False)
 

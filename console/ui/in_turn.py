@@ -151,7 +151,7 @@ class InTurn:
                 self._told[path] = begun, time.time()
 
     def _failed(self, path: str, error: ConsoleError) -> Outcome:
-        """What an error made of one of many, in words that are the same for all that it hit."""
+        """The outcome of one of many that failed, in words that are the same for all that it hit."""
         if isinstance(error, NeedsReviewError):
             return Outcome("left out", "under review", "warning", asked_alone())
         why = short(error.message.replace(f"{path} ", "it ").replace(path, "it"))

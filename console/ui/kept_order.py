@@ -44,7 +44,7 @@ class KeptOrder:
         self._thread: threading.Thread | None = None
 
     def read(self) -> Order:
-        """What was kept, with the given filter. Blocks on the disk; never raises: what cannot be is the default."""
+        """The kept order, with the given filter. Blocks on the disk; never raises: what cannot be is the default."""
         try:
             self._kept = order_of(json.loads(_contents(self._path)))
         except (OSError, ValueError, RecursionError, ConsoleError):

@@ -51,7 +51,7 @@ class Action:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """What it is called on the command line of `:`, its own id first."""
+        """Its names on the command line of `:`, its own id first."""
         label = (self.label,) if " " not in self.label else ()
         return (self.id, self.id.removeprefix("tab-"), *label, *_ALSO.get(self.id, ()))
 

@@ -37,7 +37,7 @@ class Kept:
 
     @classmethod
     def of(cls, measured: Series, seconds: float) -> Kept:
-        """What is kept in steps of this width; no steps where nothing was measured."""
+        """The measurements in steps of this width; no steps where nothing was measured."""
         last, columns = measured.kept(seconds)
         calls = columns.get("calls", array("f"))
         first = last + 1 - len(calls)

@@ -64,7 +64,7 @@ class Row:
 
     @property
     def measured(self) -> Quantiles | None:
-        """What the probe measured of the worker that answers now; nothing of one before it."""
+        """The probe's latencies of the worker that answers now; nothing of one before it."""
         worker, probe = self.worker, self.probe
         if worker is None or probe is None or not self.answers:
             return None
@@ -256,7 +256,7 @@ class Rows:
     async def _ordered(
         rows: Iterable[Row], column: str, wanted: Filter, outdated: Callable[[], bool] = lambda: False
     ) -> tuple[list[Row], int]:
-        """What is to be shown, in order, and how many of it have a value in the column."""
+        """The rows to show, in order, and how many of it have a value in the column."""
         kept: list[Row] = []
         values: list[Any] = []
         async for row in cooperative(sorted(rows, key=attrgetter("path"))):

@@ -31,7 +31,7 @@ class Shot:
 
     @classmethod
     def of(cls, app: App[Any], title: str) -> Shot:
-        """What this application shows now."""
+        """The picture that this application shows now."""
         visible_screen_stack.set(app._background_screens)
         strips = app.screen._compositor.render_strips(app.size)
         return cls(tuple(strips), app.size.width, title)

@@ -88,7 +88,7 @@ def again_words(worker: WorkerView | None) -> str:
 
 
 def trouble_words(worker: WorkerView | None, probe: ProbeState | None) -> str:
-    """What is wrong with a loaded model, in a few words: how it fails, or when it is started again."""
+    """The trouble of a loaded model, in a few words: how it fails, or when it is started again."""
     if worker is not None and worker.state is WorkerState.READY and probe is not None and probe.failing:
         return failing_words(probe)
     return again_words(worker)

@@ -64,7 +64,7 @@ class Tally:
         return max((outcome.severity for outcome in self._paths), key=_SEVERITIES.index, default="information")
 
     def sentence(self) -> str:
-        """What became of all of them: first what was done, then of what was not the most; the keys at the end."""
+        """The outcome of all of them: first what was done, then of what was not the most; the keys at the end."""
         hints = dict.fromkeys(outcome.hint for outcome in self._paths if outcome.hint)
         if len(self) == 1:
             ((outcome, (path,)),) = self._paths.items()
@@ -91,7 +91,7 @@ def names(paths: Iterable[str]) -> str:
 
 
 def _order(group: tuple[str, _Reasons]) -> tuple[int, int, str]:
-    """What was done, what was so already, and the rest, the most first."""
+    """The sort key of a group: done, so already, and the rest, the most first."""
     word, reasons = group
     first, *_ = reasons
     return (0 if first.is_done and not first.idle else 1 if first.is_done else 2), -_count(reasons), word

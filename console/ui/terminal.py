@@ -291,7 +291,7 @@ def lean(data: str) -> str:
 
 
 def _change(now: str, asked: str) -> str:
-    """What leads from one style to another; a style is all that was said since the last reset, that one included."""
+    """Escapes from one style to another; a style is all that was said since the last reset, that one included."""
     if not asked.startswith(_RESET):
         return asked[len(now) :]
     known = now if now == _RESET or (asked.startswith(now) and now.startswith(_RESET)) else ""

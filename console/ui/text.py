@@ -151,7 +151,7 @@ def cut(text: str, width: int) -> str:
 
 
 def _ends(text: str, width: int, *, middle: bool) -> tuple[str, str]:
-    """What stays before and behind the mark of a cut."""
+    """The text before and behind the mark of a cut."""
     room = max(0, width - cell_len(sign("…")))
     tail_room = room // 2 if middle else 0
     start = len(text)

@@ -56,7 +56,7 @@ class Paced(Screen[ScreenResultType]):
         self.app.suspend_to_shell()
 
     def do_save_screen(self) -> None:
-        """What is seen, to files."""
+        """Save the picture of the screen to files."""
         self.app.save_screen()
 
     def _on_timer_update(self) -> None:
@@ -81,7 +81,7 @@ class Paced(Screen[ScreenResultType]):
             super()._compositor_refresh()
 
     def _on_screen_suspend(self) -> None:
-        """What is put on top has covered it, or shows it behind itself: neither asks for another picture of it."""
+        """Draw nothing: the screen on top covers this one or shows it behind itself."""
         self._repaint_required = False
 
     async def _on_idle(self, event: Idle) -> None:

@@ -172,7 +172,7 @@ def _digest_at(root: Path, path: str) -> str | None:
 
 
 async def _frozen(memory: int) -> Snapshot:
-    """What a child has written into memory of ours, read-only from here on, with its digest."""
+    """The snapshot of bytes that a child wrote into memory of ours, read-only from here on, with its digest."""
     content = from_memory(memory, "export")
     try:
         content.digest = await asyncio.to_thread(digest_of, content)

@@ -77,7 +77,7 @@ def admit_candidate(path: str, current: Judged, candidate: Judged) -> None:
 
 
 def _remarkable(judged: Judged) -> set[tuple[str, str]]:
-    """What made a file need a review: reasons by code and sentence, wherever in the file they stand."""
+    """The reasons for which a file needs a review, by code and sentence, wherever in the file they stand."""
     return {(reason.code, reason.detail) for reason in judged.judgement.reasons}
 
 

@@ -45,7 +45,7 @@ class Updates:
     async def plan(
         self, path: str, *, data: str | None = None, target: Target | None = None, at: str = ""
     ) -> UpdatePlan:
-        """What an update would do, from the recipe and what was named. Raises InputError, UsageError."""
+        """The plan of an update, from the recipe and the arguments. Raises InputError, UsageError."""
         require_no_link(self._services.root, path)
         return plan_update(path, self._services.recipes.of(path), data=data, target=target, at=at)
 
@@ -236,7 +236,7 @@ def plan_update(
     holdout: str | None = None,
     at: str = "",
 ) -> UpdatePlan:
-    """What an update of `path` would do; arguments go before the recipe. Raises UsageError that says what is missing.
+    """The plan of an update of `path`; arguments go before the recipe. Raises UsageError that says what is missing.
 
     With training data of the operator's own the recipe's hold-out still counts: both models are measured on it.
     """

@@ -230,7 +230,7 @@ class Replaced:
 
 
 def replaced_by_console(root: Path, path: str, identity: FileIdentity | None) -> Replaced | None:
-    """What stood at `path` before, if the file there is still the one the console put there last; reads no artifact.
+    """The artifact at `path` before, if the file there is still the one the console put there last; reads no artifact.
 
     Raises InputError, OperationError where the journal cannot be read.
     """

@@ -28,7 +28,7 @@ def file_name(version: int, digest: str) -> str:
 
 
 def names(own: OwnFiles, path: str) -> set[str]:
-    """What lies in the history directory of an artifact. Raises OSError where it cannot be listed."""
+    """The names in the history directory of an artifact. Raises OSError where it cannot be listed."""
     with suppress(FileNotFoundError), own.directory(HISTORY, artifact_key(path)) as directory:
         return set(os.listdir(directory))
     return set()

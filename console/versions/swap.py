@@ -41,7 +41,7 @@ class Site:
         return self.operation.tmp
 
     def conflict(self) -> ConflictError:
-        """What the operator reads when somebody else was faster."""
+        """The error for a file that somebody else changed first."""
         return ConflictError(
             f"{self.operation.path} was changed by somebody else in the meantime; their content stays in place",
             hint="look at what is there now, then decide again",

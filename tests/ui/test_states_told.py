@@ -313,7 +313,7 @@ async def test_a_load_that_fails_is_told_once_with_what_to_do(monkeypatch: pytes
 
     async with console_on(feeder) as console:
         monkeypatch.setattr(feeder, "reload", reload)
-        console.app.operations.reload(DRIVEN)
+        console.app.operations.perform("reload", DRIVEN)
         await console.until(lambda: len(console.app._notifications))
         feeder.say("update.compared", DRIVEN, "compared", "ok")
         await console.until(lambda: len(console.app._notifications) > 1)

@@ -141,7 +141,7 @@ class Member:
                 yield out
 
     def _opener(self) -> tuple[compressions.Decompressor, bytes, int]:
-        """What opens it, what has to be fed to that first, and where its own bytes start. Raises Unopened."""
+        """The decompressor, the bytes to feed it first, and the offset of the compressed ones. Raises Unopened."""
         if self.method == zipfile.ZIP_DEFLATED:
             return compressions.opener_of("deflate"), b"", 0
         if self.method == zipfile.ZIP_BZIP2:

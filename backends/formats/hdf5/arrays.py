@@ -52,7 +52,7 @@ def write_array(group: Any, name: str, value: Any, compression: Optional[str]) -
 
 
 def _storable(value: Any) -> tuple[Any, Optional[str]]:
-    """What HDF5 can hold of an array and, where that differs, the numpy dtype to give it back."""
+    """The form of an array that HDF5 can hold and, where that differs, the numpy dtype to give it back."""
     kind = value.dtype.kind
     if kind in "mM":
         return np.ascontiguousarray(value).view(np.int64).reshape(value.shape), value.dtype.str

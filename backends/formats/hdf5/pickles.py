@@ -29,7 +29,7 @@ def is_object_atom(name: str, value: Any) -> bool:
 
 
 def bytes_in_value(value: Any) -> Iterator[bytes]:
-    """What in the value of an attribute or in the rows of a dataset could be a pickle."""
+    """Bytes in the value of an attribute or in the rows of a dataset that could be a pickle."""
     if isinstance(value, str):
         value = value.encode("utf-8", "surrogateescape")
     if isinstance(value, bytes):
@@ -49,7 +49,7 @@ def bytes_in_value(value: Any) -> Iterator[bytes]:
 
 
 def bytes_in_dataset(dataset: Any) -> Iterator[bytes]:
-    """What in a dataset could be a pickle: all of it together, where it is bytes, and each of its first rows, where
+    """Possible pickles in a dataset: all of it together, where it is bytes, and each of its first rows, where
     they are text or bytes of their own."""
     kind, itemsize = dataset.id.get_type().get_class(), dataset.id.get_type().get_size()
     if (kind == h5py.h5t.INTEGER and itemsize > 1) or (kind not in _KINDS and kind != h5py.h5t.INTEGER):

@@ -127,7 +127,7 @@ def text_of(value: Any) -> Optional[str]:
 
 
 def _attribute_value(obj: Any, name: str, attribute: Any) -> Any:
-    """What `obj.attrs[name]` gives; plain numbers, of which a model has thousands, by a shorter way."""
+    """The value of `obj.attrs[name]`; plain numbers, of which a model has thousands, by a shorter way."""
     kind = attribute.get_type()
     if kind.get_class() not in (h5py.h5t.INTEGER, h5py.h5t.FLOAT) or attribute.shape != ():
         return obj.attrs[name]

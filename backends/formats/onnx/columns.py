@@ -23,7 +23,7 @@ class Feed:
         self.batch = _batch_of([value.shape for value in inputs])
 
     def batches(self, rows: Any) -> Iterator[dict[str, Any]]:
-        """What is given to the runtime, call by call; the last batch is filled up with its own last row."""
+        """The inputs of the runtime, call by call; the last batch is filled up with its own last row."""
         columns = self._dealt(rows)
         count = len(columns[0]) if columns else 0
         size = self.batch or max(count, 1)

@@ -32,7 +32,7 @@ def _is_pickle(source: Source, head: bytes, compression: Optional[str]) -> bool:
 
 
 def _complaint(head: bytes) -> Optional[str]:
-    """What Python says when it unpickles bytes that start so; None where it would go on.
+    """Python's error message on unpickling bytes that start so; None where it would go on.
 
     joblib's own unpickler knows no better than to name the byte's number.
     """

@@ -53,7 +53,7 @@ class BufferMachine(PickleMachine):
         self._note(super()._bytearray8)
 
     def _again(self) -> None:
-        """What is on top now has a second user."""
+        """Count a second user of the value on top of the stack."""
         top = self.stack[-1]
         for value in top if type(top) is tuple else (top,):
             if type(value) is Span:

@@ -93,7 +93,7 @@ def _from_buffer(args: tuple[Value, ...]) -> bool:
 
 
 def _random(args: tuple[Value, ...]) -> bool:
-    """What numpy.random's makers take: the name of a generator, its class, or what another of them made."""
+    """Check of numpy.random's constructors: the name of a generator, its class, or what another of them made."""
     return len(args) <= 2 and all(type(item) is str or _of_random(item) for item in args)
 
 
@@ -144,7 +144,7 @@ _CLASSES: dict[str, Check] = {"Tree": _tree, "_ImputerTriplet": lambda args: len
 
 
 def _check(callee: Global, new: bool) -> Optional[Check]:
-    """What arguments of this name must be like; None where nothing is known of it. `new`: it can only be a class."""
+    """The check of the arguments of this name; None where nothing is known of it. `new`: it can only be a class."""
     module, name = callee.module, callee.name
     if (module, name) == ("functools", "partial"):
         return _partial

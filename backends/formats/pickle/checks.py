@@ -28,7 +28,7 @@ def never(args: tuple[Value, ...]) -> bool:
 
 
 def unpickled(args: tuple[Value, ...]) -> bool:
-    """What Cython's `__pyx_unpickle_*` take: a class, a checksum, and a state or none."""
+    """Check of Cython's `__pyx_unpickle_*`: a class, a checksum, and a state or none."""
     return len(args) == 3 and type(args[0]) is Global and type(args[1]) is int and type(args[2]) in (tuple, type(None))
 
 

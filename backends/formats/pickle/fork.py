@@ -19,7 +19,7 @@ _KEPT = (str, int, float, bool, type(None), bytes, Global, Span)
 
 
 def names_behind(machine: PickleMachine, findings: list[Finding]) -> list[Global]:
-    """What would be named from here on if the wrapper just built were an object like any other; adds what is remarkable
+    """The names from here on if the wrapper just built were an object like any other; adds what is remarkable
     about it to `findings`. Raises OSError."""
     fork = PickleMachine(machine.source, Budget(opcodes=500_000, seconds=2.0), findings, Names())
     fork.stack, *fork.marks = ([_inert(value) for value in values] for values in (machine.stack, *machine.marks))

@@ -260,7 +260,7 @@ _ZONES: dict[tuple[str, str], Check] = {
 
 
 def frame_check(known: Global) -> Optional[Check]:
-    """What arguments of a name of these packages must be like; None for names of others."""
+    """The check of the arguments of a name of these packages; None for names of others."""
     package = known.module.partition(".")[0]
     if package == "pandas":
         return _pandas(known)

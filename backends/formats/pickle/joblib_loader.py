@@ -98,7 +98,7 @@ class _Unpickler(pickle.Unpickler):
         return _as_subclass(array, wrapper.subclass, self._numpy) if self._has_hook else array
 
     def _bytes(self, piece: Piece) -> Any:
-        """What the opcode at the piece would have put on the stack (of a bytearray, as much as numpy needs)."""
+        """The value that the opcode at the piece puts on the stack (of a bytearray, as much as numpy needs)."""
         opcode = self._opened[piece.at]
         width = {_BINBYTES: 4, _BINBYTES8: 8, _BYTEARRAY8: 8}.get(opcode, 0)
         start = piece.at + 1 + width

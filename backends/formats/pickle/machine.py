@@ -262,7 +262,7 @@ class PickleMachine(PickleLiterals):
         return self._ufunc(args) if type(callee) is Global and callee.name == "_ufunc_reconstruct" else made
 
     def _reached(self, callee: Global, args: Value) -> Value:
-        """What a name that is harmless in one use alone gives in that use; None in any other."""
+        """The result of a name that is harmless in one use alone, in that use; None in any other."""
         named = stands_for(callee, args)
         if named is not None:
             callee.uses -= 1
@@ -283,7 +283,7 @@ class PickleMachine(PickleLiterals):
             self._look_inside(text.encode("latin-1", "replace"))
 
     def _ufunc(self, args: Value) -> Value:
-        """What numpy before 1.17 imports by the module and name it is given: a global like those of other opcodes."""
+        """The import that numpy before 1.17 makes of a module and a name: a global like those of other opcodes."""
         if type(args) is tuple and len(args) == 2 and type(args[0]) is str and type(args[1]) is str:
             return self._name(args[0], args[1], self.offset - 1)
         self.report("computed-name", "a ufunc whose name is no plain string", self.offset - 1)

@@ -176,7 +176,7 @@ _NEVER_CALLED = ("_abcoll", "collections.abc", "datetime", "math", "typing")
 
 
 def python_check(module: str, name: str) -> Optional[Check]:
-    """What arguments of a name of Python's own must be like; None where nothing is known of it."""
+    """The check of the arguments of a name of Python's own; None where nothing is known of it."""
     if module in BUILTINS:
         return _CLASSES.get(name) or (_error if _ERROR.match(name) else never)
     if module == "exceptions":

@@ -73,7 +73,7 @@ def _children(node: Node) -> Iterator[Node]:
 
 
 def _parts(node: Node) -> Iterator[Node]:
-    """What an object or array holds."""
+    """The parts of an object or array."""
     value, depth = node.value, node.depth + 1
     array = read_array(value)
     if array is not None:

@@ -89,7 +89,7 @@ class DataFileScreen(PickScreen[str | None]):
                     return
 
     def _words(self, wanted: str, shown: int) -> str:
-        """What is to be said of the list."""
+        """The words about the list."""
         known = text.count(len(self._files), "data file")
         if wanted.startswith(_PATHS):
             return "" if shown else "nothing there goes on like that"
@@ -104,7 +104,7 @@ class DataFileScreen(PickScreen[str | None]):
         return f"{known}; any other by its path, from /, ~ or ./"
 
     def describe(self, key: object) -> None:
-        """What the list is of."""
+        """Say above the list which files it shows."""
         self.say(self._said)
 
     def take(self, key: object) -> None:

@@ -62,7 +62,7 @@ class PickScreen(Dialog[ScreenResultType]):
 
     @property
     def typed(self) -> str:
-        """What is typed."""
+        """The typed text."""
         return self.query_one(Input).value
 
     @property

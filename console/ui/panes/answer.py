@@ -70,7 +70,7 @@ def _said(answer: Json, truth: Json, outcome: Prediction, width: int) -> list[Co
 
 
 def _meant(score: Mapping[str, float]) -> tuple[str, str]:
-    """What answer and truth of one row mean for an outlier detector, which may spell them in two ways."""
+    """The meaning of answer and truth of one row for an outlier detector, which may spell them in two ways."""
     if "outliers" not in score:
         return "", ""
     flagged, outlier = (" outlier" if score[name] else " inlier" for name in ("flagged", "outliers"))

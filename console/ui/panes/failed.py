@@ -20,7 +20,7 @@ _KEYS = "{errors} tells all of it, {reload} tries again"
 
 
 def failed_lines(mirror: Mirror, row: Row, width: int) -> list[Content]:
-    """What failed and when, what helps, and the keys; nothing of a model that answers or is not loaded."""
+    """The failure: which and when, what helps, the keys; nothing of a model that answers or is not loaded."""
     if row.status not in (states.FAILING, states.DEAD):
         return []
     failure = mirror.last_failure(row.path)

@@ -60,7 +60,7 @@ class ListPane(Pane):
 
     @property
     def chosen(self) -> object | None:
-        """What is under the cursor."""
+        """The item under the cursor."""
         raise NotImplementedError
 
     def can(self, action: str) -> bool | None:

@@ -126,7 +126,7 @@ class LivePane(Pane):
         self.charts.run(False)
 
     def can(self, action: str) -> bool | None:
-        """What was never measured cannot be held, zoomed or exported."""
+        """Whether an action is possible: only measured values can be held, zoomed or exported."""
         return self._mirror.series(self._path) is not None if action in self.ACTIONS else super().can(action)
 
     def why_not(self, action: str) -> str:
@@ -147,7 +147,7 @@ class LivePane(Pane):
     do_zoom_out = partialmethod(zoom, 1)
 
     def do_export_data(self) -> None:
-        """What the charts are drawn from, to a file."""
+        """Write the data of the charts to a file."""
         work = export_data(screen_of(self).app, self._path, self.charts.dot_seconds, self.charts.since)
         self.run_worker(work, group="export")
 
@@ -175,7 +175,7 @@ def stepped_batch(batch: int, step: int) -> int:
 
 
 def probe_lines(probe: ProbeState | None, row: Row | None, charts: ChartsPanel, width: int) -> tuple[Content, ...]:
-    """What the probe does or did, and its figures."""
+    """The lines about the probe: its state and figures."""
     view = [f"{charts.span_words} in sight"] if charts.measured else []
     view += ["held; measuring goes on"] if charts.paused else []
     sight = Content.styled(text.joined(view), "$warning" if charts.paused else "$quiet")
@@ -220,7 +220,7 @@ def _probe_sign(probe: ProbeState) -> tuple[str, str]:
 
 
 def _waiting(row: Row | None) -> str:
-    """What a probe waits for whose worker is dead or loads."""
+    """The event that a probe waits for whose worker is dead or loads."""
     worker = row.worker if row is not None else None
     if worker is not None and worker.state in (WorkerState.LOADING, WorkerState.WARMING):
         return "waits: the model is loading"

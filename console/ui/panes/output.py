@@ -160,7 +160,7 @@ class OutputPane(Pane):
 
 
 def _nothing_words(row: Row | None) -> Content:
-    """What would stand here."""
+    """The words in place of an output that is empty."""
     loaded = row is not None and row.worker is not None
     now = "nothing has been written yet" if loaded else f"no process has run yet: {key_for('load')} loads the model"
     what = (

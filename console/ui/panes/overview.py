@@ -78,7 +78,7 @@ class OverviewPane(Pane):
         return action == "open" or super().can(action)
 
     async def fetch(self) -> None:
-        """What the recipe says, or what was chosen in place of one."""
+        """Fetch the recipe, or the choice in place of one."""
         row = self._mirror.rows.get(self._path)
         try:
             if row is None or row.recipe is None:
@@ -117,7 +117,7 @@ class OverviewPane(Pane):
 
 
 def file_lines(report: Report | None, width: int, unread: str = "") -> list[Content]:
-    """What the inspection found; `unread` says why there is none."""
+    """The lines of the inspection; `unread` says why there is none."""
     if report is None or report.inspection is None:
         words = safe(unread) or "reading …" if report is None else "No model could be read from this file."
         return [*paragraph(text.sign(words), width, style="$quiet"), Content("")]
@@ -224,7 +224,7 @@ def _arrays(found: Inspection, width: int) -> list[Content]:
 
 
 def _details(found: Inspection, width: int) -> list[Content]:
-    """What the format has to say besides, without what it says nothing in."""
+    """The format's own details, without the empty ones."""
     return pairs(
         ((safe(name, 30), value_text(value, _DETAIL)) for name, value in found.details.items() if value != ""), width
     )

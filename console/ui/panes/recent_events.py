@@ -46,7 +46,7 @@ def _measured(probe: ProbeState, width: int) -> list[Content]:
 
 
 def _state(probe: ProbeState) -> Content:
-    """What it does now, or why it ended."""
+    """The state of the probe, or why it ended."""
     if not probe.running:
         return Content(safe(probe.stopped_why or "ended", 100))
     if probe.waits:

@@ -19,7 +19,7 @@ def typed_line(inputs: dict[str, Json]) -> str:
 
 
 def parsed_line(line: str, like: dict[str, Json]) -> str | list[Json]:
-    """What was typed as a row: a text where the row it is like is one, else values; what looks like a number is one."""
+    """The typed row: a text where the row it is like is one, else values; what looks like a number is one."""
     if list(like) == ["text"]:
         return line
     cells = next(csv.reader([line], skipinitialspace=True), [])

@@ -48,12 +48,12 @@ class ConsoleScreen(Paced[None]):
 
     @property
     def engine(self) -> EngineApi:
-        """What screens ask."""
+        """The engine that screens ask."""
         return self.app.engine
 
     @property
     def mirror(self) -> Mirror:
-        """What screens read."""
+        """The mirror that screens read."""
         return self.app.mirror
 
     async def fetch(self) -> None:
@@ -78,7 +78,7 @@ class ConsoleScreen(Paced[None]):
         yield Footer()
 
     def content(self) -> Iterable[Widget]:
-        """What stands between status line and footer."""
+        """The widgets between status line and footer."""
         return ()
 
     @property
@@ -255,7 +255,7 @@ class ArtifactScreen(ConsoleScreen):
         return self.app.operations.possible(action, path)
 
     def why_not(self, action: str) -> str:
-        """What the artifact's state has against it."""
+        """The reason in the artifact's state against an action; "" for none."""
         path = self.subject
         return "no model is selected" if path is None else self.app.operations.why_not(action, path)
 

@@ -71,7 +71,7 @@ class ChartsScreen(ArtifactScreen):
             await self.mirror.measure(path, widths)
 
     def footer_actions(self) -> Sequence[str]:
-        """What the model under the cursor asks for."""
+        """The actions that the model under the cursor asks for."""
         row = self._row
         if row is None:
             return ("errors", "events", "back")
@@ -109,7 +109,7 @@ class ChartsScreen(ArtifactScreen):
         self._say()
 
     def _rows(self) -> list[Row]:
-        """What is loaded or dead, those that need a person first."""
+        """The models that are loaded or dead, those that need a person first."""
         by_path = self.app.rows.by_path
         loaded = (by_path.get(path) for path in self.mirror.workers)
         known = [row for row in loaded if row is not None and row.worker is not None]

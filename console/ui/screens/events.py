@@ -27,7 +27,7 @@ class EventsScreen(ConsoleScreen):
 
     @property
     def subject(self) -> str | None:
-        """What the event under the cursor is about."""
+        """The artifact that the event under the cursor is about."""
         event = self._shown()
         return event.subject if event is not None and event.subject else None
 
@@ -64,7 +64,7 @@ class EventsScreen(ConsoleScreen):
         return action not in ("open", "copy") or self.subject is not None
 
     def why_not(self, action: str) -> str:
-        """What the event is about."""
+        """The reason in the event's subject against an action; "" for none."""
         return "nothing has happened yet" if self._shown() is None else "it is about the whole store"
 
     @on(LineList.Moved)

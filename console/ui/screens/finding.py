@@ -57,7 +57,7 @@ class Finder:
         self._settings = {word: one for one in SETTINGS for word in (one.word, *one.also)}
 
     def usage(self, line: str) -> str:
-        """What the command in the line takes, "" where there is none."""
+        """The arguments of the command in the line, "" where there is none."""
         head, blank, _rest = _parts(line)
         setting, action = self._settings.get(head), self._words.get(head)
         if setting is not None and (blank or head not in self._allowed):
@@ -185,7 +185,7 @@ class Finder:
         return f": did you mean {safe(f'{found} {rest}', 80)}?" if found else await self.meant(line, words=True)
 
     def _all(self) -> Iterator[tuple[str, Key, Callable[[], Content]]]:
-        """What each is found by, what it is, and how its line is drawn."""
+        """All that can be found: the text to find it by, its key, and how its line is drawn."""
         for action in self._allowed.values():
             known = f"{shown_keys(action, first=True)} {action.label} {action.help}"
             yield known, ("action", action.id), partial(_action_line, action)
@@ -219,7 +219,7 @@ async def _nearest(word: str, names: Iterable[tuple[str, str]]) -> str | None:
 
 
 def _with(found: Found, others: Found) -> Found:
-    """What a word means, and what else has it in its name."""
+    """The meaning of a word, and all else that has it in its name."""
     known = {completed(key).strip() for key, _ in found.items if isinstance(key, tuple)}
     more = (one for one in others.items if isinstance(one[0], tuple) and completed(one[0]).strip() not in known)
     return Found((*found.items, *more), found.problem)
@@ -242,7 +242,7 @@ def completed(key: Key) -> str:
 
 
 def wrong(error: UsageError, word: str) -> str:
-    """What is wrong with what follows a word, in one line."""
+    """The fault in the arguments of a word, in one line."""
     return f"{word}: {error.message}" + (f" ({error.hint})" if error.hint else "")
 
 

@@ -98,7 +98,7 @@ class HomeScreen(MarkingScreen):
         return super().why_not(action) if self.app.rows.by_path else "there are no models here"
 
     def footer_actions(self) -> Sequence[str]:
-        """What the row under the cursor asks for."""
+        """The actions that the row under the cursor asks for."""
         row = self.table.selected if self.is_built else None
         if self.marks:
             return ("stop", "load", "unload", "probe", "back", "inspect", "seal")
@@ -177,7 +177,7 @@ class HomeScreen(MarkingScreen):
             self.table.revise()
 
     def times_passed(self) -> None:
-        """What is said of the row under the cursor; the table looks after its own times."""
+        """Renew the relative times about the row under the cursor; the table renews its own."""
         self._describe()
 
     def _describe(self) -> None:
@@ -302,7 +302,7 @@ class HomeScreen(MarkingScreen):
 
 
 def empty_words(root: object, offline: str | None, scanning: bool, filtered: bool) -> Content:
-    """What an empty table says."""
+    """The words of an empty table."""
     if offline is not None:
         return Content.assemble(
             ("the store is not there\n\n", "bold $error"),

@@ -37,7 +37,7 @@ class MarkingScreen(ArtifactScreen):
         return super().can(action)
 
     def why_not(self, action: str) -> str:
-        """What is marked, or the subject, has something against it."""
+        """The reason against an action in all that is marked, or in the subject; "" for none."""
         if action == "stop":
             return "nothing is being done to many"
         if action == "mark-all":

@@ -78,7 +78,7 @@ class ModelScreen(Columned, ArtifactScreen):
 
     @property
     def row(self) -> Row | None:
-        """What is known of the artifact now."""
+        """The row of the artifact now."""
         return self.app.rows.by_path.get(self._about)
 
     @property
@@ -92,7 +92,7 @@ class ModelScreen(Columned, ArtifactScreen):
         return self._panes.get(self._tab)
 
     def content(self) -> Iterable[Widget]:
-        """What stands between status line and footer."""
+        """The widgets between status line and footer."""
         yield self._header
         yield self._tabs
         yield self._place
@@ -146,7 +146,7 @@ class ModelScreen(Columned, ArtifactScreen):
             yield from self._pane.moments
 
     def own_actions(self) -> tuple[str, ...]:
-        """What the open tab is for, then what the state of the model asks for."""
+        """The actions of the open tab, then those that the model's state asks for."""
         state = self.row.status.word if self.row is not None else ""
         refused = self.row is not None and self.row.is_refused
         match self._tab:
@@ -263,7 +263,7 @@ class ModelScreen(Columned, ArtifactScreen):
     @on(TryPane.Lacking)
     @on(LineList.Moved)
     def _moved(self) -> None:
-        """What can be done with one line of a list need not be possible with the next."""
+        """Renew the actions: those of one line of a list need not be those of the next."""
         self.refresh_frame()
 
     @on(LineList.Chosen)

@@ -89,7 +89,7 @@ class PaletteScreen(PickScreen[None]):
             self.listed.refresh()
 
     def point_at(self, key: Any) -> None:
-        """What is clicked on is chosen."""
+        """Choose the line that is clicked on."""
         super().point_at(key)
         self._choose(True)
 
@@ -115,7 +115,7 @@ class PaletteScreen(PickScreen[None]):
         below.call_later(self._guarded, below, run)
 
     def _prepared(self, below: ConsoleScreen, key: Key) -> Callable[[], None]:
-        """What a line of the list does. Raises ConsoleError for what cannot be done now."""
+        """The action of a line of the list. Raises ConsoleError for what cannot be done now."""
         app = below.app
         match key:
             case ("action", action):

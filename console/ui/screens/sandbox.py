@@ -95,13 +95,13 @@ class SandboxScreen(ConsoleScreen):
         self._show()
 
     async def fetch(self) -> None:
-        """What would give the missing layers, looked up once for the same layers."""
+        """Fetch the remedies for missing layers, looked up once for the same layers."""
         held = self._held()
         if isinstance(held, Tried) and self._steps[0] != held.layers:
             self._steps = held.layers, await self.engine.doctor.remedies(dict(held.layers))
 
     def _held(self) -> Tried | str | None:
-        """What a worker is held in, or was as one was tried."""
+        """The sandbox of the worker, or of the last one that was tried."""
         worker = self._worker()
         return Tried(worker.layers, worker.selftest) if worker is not None else self._tried
 
@@ -143,7 +143,7 @@ def layers_in(found: Json) -> dict[str, Layer]:
 
 
 def sandbox_lines(held: Tried, steps: Mapping[str, str], width: int) -> list[Content]:
-    """What is missing first, then what holds; last what a worker tried before it saw a byte of the model."""
+    """The layers missing, then those that hold; last what a worker tried before it saw a byte of the model."""
     layers, selftest = held.layers, held.selftest
     missing = {name: layer for name, layer in layers.items() if not layer.active}
     head = f"{len(layers) - len(missing)} of {len(layers)} layers hold"

@@ -88,7 +88,7 @@ class UpdateScreen(PathScreen):
     """What the keys do in the fields, for the footer."""
 
     def footer_actions(self) -> Sequence[str]:
-        """What the stage asks for."""
+        """The actions that the stage asks for."""
         return _FOOTERS[self.stage]
 
     def can(self, action: str) -> bool:

@@ -109,7 +109,7 @@ class ArtifactTable(ScrollView, can_focus=True):
 
     @property
     def visible_paths(self) -> tuple[str, ...]:
-        """What is on the screen now."""
+        """The paths on the screen now."""
         top = self.scroll_offset.y
         return tuple(row.path for row in self._rows.window(top, top + self._page))
 

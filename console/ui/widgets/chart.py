@@ -48,7 +48,7 @@ class ChartBody(Inked):
 
     @property
     def now_word(self) -> str:
-        """What stands at the right end of the time axis."""
+        """The word at the right end of the time axis."""
         return "ended" if self.ended else "held" if self.held else "now"
 
     def revise(self) -> None:
@@ -73,7 +73,7 @@ class ChartBody(Inked):
         self.forget()
 
     def forget(self) -> None:
-        """What was drawn is no longer what there is to see."""
+        """Draw all of it anew: its data changed behind the last picture."""
         self._lines = None
 
     def render_line(self, y: int) -> Strip:

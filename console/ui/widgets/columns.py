@@ -112,7 +112,7 @@ def _used(columns: Sequence[Column]) -> int:
 
 
 def cells(row: Row, now: float) -> dict[str, Cell]:
-    """What each column says of a row, before it is cut to its width."""
+    """The cells of a row by column, before they are cut to their widths."""
     artifact, state, trust = row.artifact, row.status, states.trust(row.artifact)
     folder, slash, name = safe(artifact.path).rpartition("/")
     stem, dot, suffix = name.rpartition(".")
@@ -159,5 +159,5 @@ def fitted(cell: Cell, column: Column, room: int) -> Cell:
 
 
 def _quieter(role: str) -> str:
-    """What is fine is quiet: only its glyph has colour."""
+    """The colour of words beside a glyph: quiet where all is well."""
     return "quiet" if role == "ok" else role

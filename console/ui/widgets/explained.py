@@ -48,7 +48,7 @@ def full_lines(told: Explanation, width: int) -> list[Content]:
 
 
 def question_lines(told: Explanation, width: int) -> list[Content]:
-    """What somebody must see before a yes: what is new, then every point."""
+    """The lines before a yes: what is new, then every point."""
     lines = []
     if told.since is not None:
         lines += [*since_lines(told.since, width, FEW), Content("")]
@@ -85,7 +85,7 @@ def _mention(mention: Evidence, width: int) -> list[Content]:
 
 
 def since_lines(since: ContentDiff, width: int, most: int) -> list[Content]:
-    """What another content stood there before, and what is different now."""
+    """The lines about the content before, and the differences now."""
     which = f"version {since.version}" if since.version is not None else "the last version"
     head = Content.assemble((f"since {which}", "bold"), (f", {text.ago(since.when)}", "$quiet"))
     if not since.changes:
@@ -114,7 +114,7 @@ def _change(change: Change, width: int) -> list[Content]:
 
 
 def takes_lines(told: Explanation, width: int) -> list[Content]:
-    """What somebody can do who needs the file all the same."""
+    """The lines about ways of using the file all the same."""
     if not told.takes:
         return []
     lines = [Content.styled("what it would take", "bold")]

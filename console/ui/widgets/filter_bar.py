@@ -63,12 +63,12 @@ class FilterBar(Horizontal):
 
     @property
     def pattern(self) -> str:
-        """What is typed."""
+        """The typed text."""
         return self.query_one(Input).value
 
     @property
     def typing_keys(self) -> tuple[tuple[str, str], ...]:
-        """What the keys do while one types, for the footer."""
+        """The keys and their words while one types, for the footer."""
         recall = (("up", "last pattern"),) if self._last and not self.pattern else ()
         return (("enter", "keep"), *recall, ("esc", "drop"))
 

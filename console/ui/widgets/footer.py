@@ -60,7 +60,7 @@ class Footer(Widget):
             screen_of(self).action_do(action_id)
 
     def _typing(self) -> tuple[tuple[str, str], ...] | None:
-        """What the keys of the line do that is being typed into; None where none is."""
+        """The keys of the line that is being typed into, with their words; None where none is."""
         line = self.screen.focused
         if not isinstance(line, Input):
             return None

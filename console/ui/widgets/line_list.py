@@ -56,7 +56,7 @@ class LineList(ScrollView, can_focus=True):
 
     @property
     def key(self) -> Hashable:
-        """What the cursor is on; None when the list is empty."""
+        """The key under the cursor; None when the list is empty."""
         return self._items[self._index][0] if self._items else None
 
     @property

@@ -29,7 +29,7 @@ class Match(NamedTuple):
 
     @property
     def key(self) -> tuple[int, int]:
-        """What stays the same while older lines go."""
+        """The match's own place, which stays the same while older lines go."""
         return self.number, self.start
 
 
@@ -145,7 +145,7 @@ class LinesPane(ScrollView, can_focus=True):
         return strip.adjust_cell_length(width, base.rich_style).apply_offsets(0, row)
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
-        """What the mouse has marked."""
+        """The text that the mouse has marked."""
         return selection.extract("\n".join(self.drawn(row).plain for row in range(self.rows))), "\n"
 
     def action_do(self, action_id: str) -> None:

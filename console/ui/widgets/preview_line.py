@@ -57,7 +57,7 @@ class PreviewLine(Widget):
 
 
 def preview_words(mirror: Mirror, row: Row | None, unread: str = "") -> Said:
-    """What matters most about a row, the first and the last of it above all; `unread` says why it has no facts."""
+    """The weightiest words about a row, the first and the last of it above all; `unread` says why it has no facts."""
     if row is None:
         return Said(Content(""))
     worker = row.worker
@@ -92,7 +92,7 @@ def _said(glyph: str, role: str, sentence: str, *more: str) -> Said:
 
 
 def _judged(mirror: Mirror, row: Row) -> Said | None:
-    """What loading it would do, and where in the file that stands."""
+    """The consequence of loading it, and where in the file that stands."""
     told, status = mirror.explanation(row.path), states.trust(row.artifact)
     if told is None:
         return _said(status.glyph, status.role, row.artifact.why) if row.artifact.why else None
@@ -108,7 +108,7 @@ def _dead(mirror: Mirror, row: Row) -> Said:
 
 
 def _living(mirror: Mirror, row: Row, worker: WorkerView) -> Said:
-    """What is driven with its rate and figures, or why not; then what is wrong with its answers."""
+    """Rate and figures of a loaded model's probe, or why it has none; then what is wrong with its answers."""
     if worker.state in _LOADING:
         return _said("◐", "busy", "loading", worker.phase or "")
     if row.status is states.FAILING and row.probe is not None:

@@ -165,7 +165,7 @@ class SmallChart(Inked):
 
 
 def _figures(row: Row, measured: Series | None) -> list[list[Part]]:
-    """What is measured now, a line each; of a model that does not answer or is not driven, that."""
+    """The figures of now, a line each; of a model that does not answer or is not driven, that."""
     memory = _figure("mem", text.size(row.rss) if row.rss is not None else "")
     probe = row.probe
     if not row.answers:
@@ -187,7 +187,7 @@ def _figures(row: Row, measured: Series | None) -> list[list[Part]]:
     ]
 
 
-def _left_alone(row: Row, measured: Measurements | None) -> str:
+def _left_alone(row: Row, measured: Series | None) -> str:
     """The key for a dead worker that nothing starts again, beside what was measured of it."""
     dead = row.worker is not None and row.worker.state is WorkerState.ERROR
     return f"{key_for('reload')} tries again" if dead and measured is not None and measured.calls else ""

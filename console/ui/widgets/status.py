@@ -87,7 +87,7 @@ class StatusLine(Widget):
         return sum(content.cell_length + 3 for _, content in counts) - 3
 
     def _counts(self) -> list[tuple[int, Content]]:
-        """What is counted, each with its importance."""
+        """The counts, each with its importance."""
         screen = screen_of(self)
         app = screen.app
         if not app.is_open:

@@ -102,7 +102,7 @@ class Batching:
         return requests
 
     def cost(self, key: Key) -> Cost:
-        """What requests of this kind cost."""
+        """The cost of requests of this kind."""
         if key not in self._costs:
             if len(self._costs) >= KEYS_CAP:
                 self._costs.clear()

@@ -14,7 +14,7 @@ PLACES_CAP = 100_000
 
 
 def inputs_of(model: Optional[Model]) -> Inputs:
-    """What the model takes; nothing is known of no model."""
+    """The inputs of the model; nothing is known of no model."""
     return Inputs() if model is None else model.inputs
 
 
