@@ -28,21 +28,21 @@ Attack = Callable[[dict[str, Any]], object]
 ATTACKS: dict[str, Attack] = {}
 MEANT: dict[str, str] = {}
 """The layer that is meant to stop an attack in the first place; "" where none has to: the console's own line does."""
-FATAL: set[str] = set()
-"""Attacks that end or change the process that makes them: each needs a worker of its own."""
+ALONE: set[str] = set()
+"""Attacks that need a worker of their own: they end or change it, or take what others left in it for a prize."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _X86 = os.uname().machine == "x86_64"
 
 
-def attack(words: str, meant: str = "seccomp", *, fatal: bool = False) -> Callable[[Attack], Attack]:
+def attack(words: str, meant: str = "seccomp", *, alone: bool = False) -> Callable[[Attack], Attack]:
     """Register under these words."""
 
     def register(function: Attack) -> Attack:
         ATTACKS[words] = function
         MEANT[words] = meant
-        if fatal:
-            FATAL.add(words)
+        if alone:
+            ALONE.add(words)
         return function
 
     return register
@@ -104,7 +104,7 @@ def _run(given: dict[str, Any]) -> object:
     return subprocess.run([sys.executable, "-c", ""], check=True).returncode
 
 
-@attack("run a program from memory", fatal=True)
+@attack("run a program from memory", alone=True)
 def _fexecve(given: dict[str, Any]) -> object:
     fd = os.memfd_create("program", 0)
     os.write(fd, Path("/bin/true").read_bytes())
@@ -242,7 +242,7 @@ def _tiocsti(given: dict[str, Any]) -> object:
         return fcntl.ioctl(terminal, 0x5412, b"x")
 
 
-@attack("outlive the console", fatal=True)
+@attack("outlive the console", alone=True)
 def _outlive(given: dict[str, Any]) -> object:
     if _libc.prctl(1, 0, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl")
@@ -254,7 +254,7 @@ def _uring(given: dict[str, Any]) -> object:
     return call(425, 425, 4, ctypes.create_string_buffer(120))
 
 
-@attack("make a user namespace", fatal=True)
+@attack("make a user namespace", alone=True)
 def _userns(given: dict[str, Any]) -> object:
     if _libc.unshare(0x10000000) != 0:
         raise OSError(ctypes.get_errno(), "unshare")
@@ -266,7 +266,7 @@ def _keyctl(given: dict[str, Any]) -> object:
     return call(250, 219, 0, -4, 1)
 
 
-@attack("mount a file system", fatal=True)
+@attack("mount a file system", alone=True)
 def _mount(given: dict[str, Any]) -> object:
     os.mkdir("mounted")
     if _libc.mount(b"none", b"mounted", b"tmpfs", 0, None) != 0:
@@ -275,12 +275,12 @@ def _mount(given: dict[str, Any]) -> object:
     return "mounted"
 
 
-@attack("take more memory than it may", "limits", fatal=True)
+@attack("take more memory than it may", "limits", alone=True)
 def _bytes(given: dict[str, Any]) -> object:
     return len(bytearray(given["much"]))
 
 
-@attack("take memory that no limit of a process counts", "cgroup", fatal=True)
+@attack("take memory that no limit of a process counts", "cgroup", alone=True)
 def _shared(given: dict[str, Any]) -> object:
     with mmap.mmap(-1, given["much"]) as found:
         for start in range(0, given["much"], mmap.PAGESIZE):
@@ -289,7 +289,7 @@ def _shared(given: dict[str, Any]) -> object:
     return "taken"
 
 
-@attack("start more threads than it may", "cgroup", fatal=True)
+@attack("start more threads than it may", "cgroup", alone=True)
 def _threads(given: dict[str, Any]) -> object:
     held = threading.Event()
     threading.stack_size(1 << 16)
@@ -365,12 +365,12 @@ def _filled(fds: list[int], given: dict[str, Any]) -> object:
     return held
 
 
-@attack("keep memory in files in memory", fatal=True)
+@attack("keep memory in files in memory", alone=True)
 def _memfd(given: dict[str, Any]) -> object:
     return _filled([os.memfd_create(str(number), 0) for number in range(given["much"] >> 25)], given)
 
 
-@attack("keep memory in the files in memory it is left with", "cgroup", fatal=True)
+@attack("keep memory in the files in memory it is left with", "cgroup", alone=True)
 def _left(given: dict[str, Any]) -> object:
     paths = {int(name): f"/proc/self/fd/{name}" for name in os.listdir("/proc/self/fd")}
     fds = [fd for fd, path in paths.items() if os.path.lexists(path) and os.readlink(path).startswith("/memfd:memory")]
@@ -405,7 +405,7 @@ def _vmsplice(given: dict[str, Any]) -> object:
         os.close(writer)
 
 
-@attack("fill the scratch directory with bytes", "limits", fatal=True)
+@attack("fill the scratch directory with bytes", "limits", alone=True)
 def _bytes_in_scratch(given: dict[str, Any]) -> object:
     for number in range(given["much"] >> 25):
         Path(f"big{number}").write_bytes(bytes(1 << 25))
@@ -413,7 +413,7 @@ def _bytes_in_scratch(given: dict[str, Any]) -> object:
     return "filled"
 
 
-@attack("fill the scratch directory with files", "limits", fatal=True)
+@attack("fill the scratch directory with files", "limits", alone=True)
 def _files_in_scratch(given: dict[str, Any]) -> object:
     for number in range(given["many"] * 10):
         os.close(os.open(f"small{number}", os.O_CREAT | os.O_WRONLY))
@@ -421,7 +421,7 @@ def _files_in_scratch(given: dict[str, Any]) -> object:
     return "filled"
 
 
-@attack("fill the disk with files it has removed", "limits", fatal=True)
+@attack("fill the disk with files it has removed", "limits", alone=True)
 def _removed(given: dict[str, Any]) -> object:
     for number in range(given["much"] >> 25):
         os.write(os.open("gone", os.O_CREAT | os.O_WRONLY), bytes(1 << 25))
@@ -472,7 +472,7 @@ def _sockets() -> list[int]:
     return [fd for fd, path in paths.items() if os.path.lexists(path) and os.readlink(path).startswith("socket:")]
 
 
-@attack("speak on somebody else's line", "descriptors")
+@attack("speak on somebody else's line", "descriptors", alone=True)
 def _others_line(given: dict[str, Any]) -> object:
     if len(_sockets()) < 2:
         raise OSError(errno.EBADF, "only its own")
@@ -487,19 +487,19 @@ def _frame(head: bytes) -> bytes:
     return struct.pack("!II", len(head), 0) + head
 
 
-@attack("claim a frame of 4 GiB", "", fatal=True)
+@attack("claim a frame of 4 GiB", "", alone=True)
 def _giant(given: dict[str, Any]) -> object:
     _line().sendall(struct.pack("!II", 0xFFFFFFFF, 0xFFFFFFFF) + b"{}")
     return threading.Event().wait(60)
 
 
-@attack("answer a request that was not made", "", fatal=True)
+@attack("answer a request that was not made", "", alone=True)
 def _unasked(given: dict[str, Any]) -> object:
     _line().sendall(_frame(b'{"id": 999999, "outputs": {}}'))
     return threading.Event().wait(60)
 
 
-@attack("flood the console with reports", "", fatal=True)
+@attack("flood the console with reports", "", alone=True)
 def _flood(given: dict[str, Any]) -> object:
     line = _line()
     frames = b"".join(_frame(b'{"id": %d, "event": "phase"}' % number) for number in range(64)) * 64

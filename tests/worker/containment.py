@@ -24,7 +24,7 @@ from console.records import LAYERS, Layer
 from console.worker.launcher import Launcher
 from console.worker.limits import PACKAGE_ROOT, Limits, SandboxPlan
 from console.worker.model import Worker
-from tests.worker.attacks import ATTACKS, FATAL, MEANT
+from tests.worker.attacks import ALONE, ATTACKS, MEANT
 from tests.worker.ground import SETUID, Ground, everyones_python
 
 NOBODY = 65534
@@ -71,7 +71,7 @@ class Row:
 
 
 class Trials:
-    """Makes attacks under plans. Those that do not end the worker share one for each plan."""
+    """Makes attacks under plans. Those that need none of their own share one worker for each plan."""
 
     def __init__(self, launcher: Launcher, ground: Ground, python: str) -> None:
         self._launcher, self._ground, self._python = launcher, ground, python
@@ -81,7 +81,7 @@ class Trials:
         shared = await self._worker(plan)
         found = {}
         for words in attacks:
-            worker = await self._worker(plan) if words in FATAL else shared
+            worker = await self._worker(plan) if words in ALONE else shared
             found[words] = await self.one(worker, words)
             if worker is not shared:
                 await worker.end()
