@@ -42,7 +42,10 @@ Moment = Callable[[Terminal, random.Random], None]
 
 @dataclass(frozen=True)
 class Loss:
-    """One terminal that went: when, how long console and children took to be gone, and what was left."""
+    """One terminal that went: when, how long console and children took to be gone, and what was left.
+
+    `told` says whether the log tells of it, or of an end in order by a signal that came before it.
+    """
 
     moment: str
     signalled: bool
@@ -177,7 +180,8 @@ def lost(moment: str, seed: int, store: Path, home: Path) -> Loss:
         MOMENTS[moment](console, chance)
         console.lose()
         seconds, left = until_gone(console.process)
-        told = log.exists() and b"is gone" in log.read_bytes()[before:]
+        said = log.read_bytes()[before:] if log.exists() else b""
+        told = b"is gone" in said or (moment == "twice" and b"ended in order" in said)
         with suppress(subprocess.TimeoutExpired):
             console.process.wait(1)
         return Loss(moment, signalled, seconds, console.process.returncode, left, told)

@@ -141,6 +141,7 @@ async def test_marks_stay_with_their_rows_and_go_with_them() -> None:
         del feeder.rows[SVM]
         feeder.say("artifact.removed", SVM)
         await console.until(lambda: "2 marked" in console.picture())
+        feeder.views = {RF: feeder.views[RF]}
         feeder.rows = {RF: feeder.rows[RF]} | {
             path: artifact(path, 1, 1, "pickle", "a.B", None) for path in (f"new/{number}" for number in range(200))
         }
