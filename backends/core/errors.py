@@ -6,8 +6,6 @@ from typing import Any, Optional
 
 NO_MEMORY = "it announces something too large to be read"
 """Of a file whose reader got no memory: how much there was to have, the backend does not know."""
-
-
 _LENGTH = 1_000
 
 

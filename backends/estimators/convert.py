@@ -10,10 +10,8 @@ import numpy as np
 
 from backends.core import registry
 from backends.core.inspection import Json
+from backends.core.model import USUAL
 from backends.core.source import Source
-
-OUTPUTS = ("predict", "predict_proba", "decision_function", "transform", "score_samples")
-"""Methods whose answers make up what a model does; each is compared where both models have it."""
 
 _ROWS = 32
 
@@ -55,12 +53,12 @@ def sample_inputs(model: Any, rows: int = _ROWS) -> Any:
 
 
 def outputs(model: Any, X: Any) -> dict[str, tuple[Any, Optional[str]]]:
-    """The answers of each method of OUTPUTS that the model has: (value, None), or (None, the error in a line).
+    """The answers of each usual method that the model has: (value, None), or (None, the error in a line).
 
     Random numbers that a method draws from numpy's global generator start from the same seed at every call.
     """
     found: dict[str, tuple[Any, Optional[str]]] = {}
-    for name in OUTPUTS:
+    for name in USUAL:
         method: Optional[Callable[[Any], Any]] = getattr(model, name, None)
         if method is None:
             continue

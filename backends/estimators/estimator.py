@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, Callable, Optional
@@ -15,8 +14,6 @@ from backends.estimators import methods, promises, row_wise, tasks, threads
 from backends.estimators.columns import Columns
 from backends.estimators.libraries.parts import library_of, receivers
 from backends.estimators.splits import splits_of
-
-_TAG = re.compile(r"tags/v(\d+(?:\.\d+)+)")
 
 
 class Estimator(Model):
@@ -118,16 +115,8 @@ class Estimator(Model):
 
     @property
     def written(self) -> dict[str, str]:
-        """Versions of libraries that it says it was written with, as models of CatBoost do."""
-        ours = type(self._object).__module__.startswith("catboost.")
-        told = attribute(self._object, "get_metadata") if ours else None
-        try:
-            found = (
-                re.search(r"tags/v(\d+(?:\.\d+)+)", str(told()["catboost_version_info"])) if callable(told) else None
-            )
-        except Exception:
-            found = None
-        return {"catboost": found[1]} if found else {}
+        """Versions of libraries that it says it was written with."""
+        return library_of(self._object).written(self._object)
 
     def receivers(self) -> Iterator[Model]:
         """The model, then the parts of it that are given the rows unchanged, the outer ones first."""

@@ -73,6 +73,10 @@ class Library:
         """The meaning of what `predict` answers, where that is not what its name says."""
         return ""
 
+    def written(self, part: Any) -> dict[str, str]:
+        """Versions of libraries that the model says it was written with."""
+        return {}
+
 
 def listed(found: Any) -> Optional[list[str]]:
     """Names as a list of texts, also of a method that gives them; None for none."""

@@ -11,6 +11,7 @@ from backends.core.inputs import NUMBER, TEXT, Kind
 from backends.estimators.libraries.base import Library, listed
 
 _LOOKED_AT = 1000
+_TAG = re.compile(r"tags/v(\d+(?:\.\d+)+)")
 _WHOLE = re.compile(r"-?\d+\.0\Z")
 _OF_TEXT = ("get_cat_feature_indices", "get_text_feature_indices")
 
@@ -60,6 +61,14 @@ class CatBoost(Library):
     def meaning(self, part: Any) -> str:
         """The plain class answers raw values, whatever it was trained for."""
         return "predict answers raw values of the formula" if type(part).__name__ == "CatBoost" else ""
+
+    def written(self, part: Any) -> dict[str, str]:
+        """The tag of the release that is among its metadata."""
+        try:
+            found = _TAG.search(str(part.get_metadata()["catboost_version_info"]))
+        except Exception:
+            return {}
+        return {"catboost": found[1]} if found else {}
 
 
 def _indices(part: Any, place: str) -> set[int]:
