@@ -56,3 +56,34 @@ class ConflictError(ConsoleError):
     """Somebody else changed the file in between; nothing was replaced."""
 
     code = "conflict"
+
+
+class NotServedError(InputError):
+    """Nothing answers to this name, or to this version of it."""
+
+    code = "not-served"
+
+
+class NotReadyError(OperationError):
+    """A model that is served cannot answer now."""
+
+    code = "not-ready"
+
+
+class OverloadedError(OperationError):
+    """More is asked than may wait; `retry_s` is when to ask again."""
+
+    code = "overloaded"
+    retry_s = 1.0
+
+
+class DeadlineError(OperationError):
+    """The answer did not come in time, and the work on it was ended."""
+
+    code = "deadline"
+
+
+class EngineGoneError(OperationError):
+    """The engine that this program was attached to has ended, or the line to it has."""
+
+    code = "engine-gone"

@@ -13,11 +13,30 @@ from console.records.data import DataColumns, DataSource, Draft, Expected, Found
 from console.records.events import Event, EventData, EventKind, MissedEvents
 from console.records.failures import Difference, ErrorRecord, ExceptionInfo, Failure, Frame
 from console.records.inference import AnswerFile, Answers, DataReading
+from console.records.jobs import Job, JobState
 from console.records.logs import LogLine, LogPart, Stream
 from console.records.metrics import GAUGES, METRICS, QUANTILES, RATES, WIDTHS
 from console.records.recipes import RecipeFacts
 from console.records.security import EncryptedFile, PublicKey, SignedContents
 from console.records.series import Marker, SeriesBins, SeriesChunk, SeriesPosition
+from console.records.serving import (
+    NUMPY_DTYPES,
+    Datatype,
+    Durations,
+    InferAnswer,
+    InferRequest,
+    LoadWhen,
+    ModelStatistics,
+    NewToken,
+    Principal,
+    RequestOutcome,
+    ServedModel,
+    ServedState,
+    ServedVersion,
+    ServeSettings,
+    Tensor,
+    Token,
+)
 from console.records.store import Changes, Permissions, StoreStatus, UpdateStatus
 from console.records.sweep import KnownFacts, SweepPart, SweepTotals
 from console.records.trust import (
@@ -69,6 +88,7 @@ __all__ = [
     "GAUGES",
     "LAYERS",
     "METRICS",
+    "NUMPY_DTYPES",
     "QUANTILES",
     "RATES",
     "WIDTHS",
@@ -87,8 +107,10 @@ __all__ = [
     "DataFile",
     "DataReading",
     "DataSource",
+    "Datatype",
     "Difference",
     "Draft",
+    "Durations",
     "EncryptedFile",
     "ErrorRecord",
     "Evaluated",
@@ -106,12 +128,17 @@ __all__ = [
     "Frame",
     "GateResult",
     "Growth",
+    "InferAnswer",
+    "InferRequest",
     "Inspection",
+    "Job",
+    "JobState",
     "Json",
     "Judgement",
     "KnownFacts",
     "Layer",
     "LayerName",
+    "LoadWhen",
     "LogLine",
     "LogPart",
     "Marker",
@@ -119,10 +146,13 @@ __all__ = [
     "MissedEvents",
     "Mode",
     "ModelData",
+    "ModelStatistics",
+    "NewToken",
     "OnnxComparison",
     "OnnxTiming",
     "Permissions",
     "Prediction",
+    "Principal",
     "ProbePlan",
     "ProbeState",
     "PublicKey",
@@ -131,9 +161,14 @@ __all__ = [
     "Reason",
     "RecipeFacts",
     "Report",
+    "RequestOutcome",
     "SeriesBins",
     "SeriesChunk",
     "SeriesPosition",
+    "ServeSettings",
+    "ServedModel",
+    "ServedState",
+    "ServedVersion",
     "Signature",
     "SignatureStatus",
     "SignedContents",
@@ -142,6 +177,8 @@ __all__ = [
     "SweepPart",
     "SweepTotals",
     "Target",
+    "Tensor",
+    "Token",
     "TypedPath",
     "Unchanged",
     "UpdatePlan",

@@ -1,0 +1,42 @@
+"""A request as it was parsed, and the response to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from console.records import Principal
+
+JSON = "application/json"
+BINARY = "application/octet-stream"
+TEXT = "text/plain; charset=utf-8"
+
+
+@dataclass(slots=True)
+class Request:
+    """One request: `path` was split at its slashes, then percent-decoded; names of headers are lower-case.
+
+    `id` names it in answers, events and failures; `trace` is a W3C traceparent, "" where none was sent. `deadline_ms`
+    is what the client said it waits.
+    """
+
+    method: str
+    path: tuple[str, ...]
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[bytes, bytes] = field(default_factory=dict)
+    body: bytes = b""
+    id: str = ""
+    trace: str = ""
+    deadline_ms: float | None = None
+    principal: Principal = field(default_factory=lambda: Principal("anonymous", "infer"))
+
+
+@dataclass(slots=True)
+class Response:
+    """What is answered; `body` is sent in these parts. The front adds length, connection, request id and the headers
+    that keep browsers safe."""
+
+    status: int = 200
+    body: tuple[bytes, ...] = ()
+    content_type: str = JSON
+    headers: tuple[tuple[str, str], ...] = ()
