@@ -14,13 +14,14 @@ from typing import Any
 from console.engine.api import EngineApi
 from console.engine.callers import Caller, Principals, nobody, user
 from console.engine.server_line import Bounds, ClientLine
-from console.engine.unix_socket import listening, peer_of, widen
+from console.engine.unix_socket import Peer, listening, peer_of, widen
+from console.errors import ConsoleError
 
 __all__ = ["EngineServer"]
 
-_MOST_CLIENTS = 200
+_MOST_OF_A_USER = 64
 _FRONT = Bounds(calls=10_000)
-_GOODBYE_S = 1.0
+_GOODBYE_S = 2.0
 
 
 class EngineServer:
@@ -99,10 +100,18 @@ class EngineServer:
     def came(self, line: ClientLine, sock: socket.socket) -> None:
         """Take a connection on, and find out who it is of."""
         self._lines.add(line)
-        if self.ending or len(self._lines) > _MOST_CLIENTS:
-            line.refuse("the engine is ending" if self.ending else f"more than {_MOST_CLIENTS} programs are attached")
+        try:
+            peer = peer_of(sock)
+        except OSError:
+            line.abort()
             return
-        self._keep(self._identify(line, sock))
+        line.uid = peer.uid
+        if self.ending:
+            line.refuse("the engine is ending")
+        elif sum(one.uid == peer.uid for one in self._lines) > _MOST_OF_A_USER:
+            line.refuse(f"{_MOST_OF_A_USER} programs of this user are attached to the engine, and no more are taken")
+        else:
+            self._keep(self._identify(line, peer))
 
     # inside
 
@@ -111,19 +120,21 @@ class EngineServer:
         self._adopting.add(task)
         task.add_done_callback(self._adopting.discard)
 
-    async def _identify(self, line: ClientLine, sock: socket.socket) -> None:
-        with suppress(OSError):
-            line.identified(await user(peer_of(sock), self._principals))
-            return
-        line.abort()
+    async def _identify(self, line: ClientLine, peer: Peer) -> None:
+        line.identified(await user(peer, self._principals))
 
     async def _know_root(self) -> None:
         self.root = self.root or (await self.engine.status()).root
 
     async def _adopt(self, sock: socket.socket, caller: Caller | None, bounds: Bounds) -> None:
         widen(sock)
-        await self._know_root()
-        caller = await user(peer_of(sock), self._principals) if caller is None else caller
+        try:
+            await self._know_root()
+            caller = await user(peer_of(sock), self._principals) if caller is None else caller
+        except (OSError, ConsoleError) as error:
+            sock.close()
+            self._on_failure(error)
+            return
         line = ClientLine(self, bounds)
         await asyncio.get_running_loop().connect_accepted_socket(lambda: line, sock)
         self._lines.add(line)
