@@ -82,7 +82,7 @@ class Reader:
         self.in_body = False
         self.ready: list[Message | Refused] = []
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: memoryview) -> None:
         """Read on. What was refused stands in `ready`."""
         if self._refused is not None or self._ended:
             return
@@ -247,11 +247,11 @@ def _is_plain(message: Message) -> bool:
     return empty and bool(message.method)
 
 
-def _refusal(error: httptools.HttpParserError, data: bytes) -> Refused:
+def _refusal(error: httptools.HttpParserError, data: memoryview) -> Refused:
     """The answer to what httptools could not read."""
     words = str(error)
-    if "version" in words or "PRI" in words:
+    if words == "Invalid HTTP version" or "PRI" in words:
         return Refused(505, "HTTP/1.1 and HTTP/1.0 are spoken here")
-    if isinstance(error, httptools.HttpParserInvalidMethodError) and data[:1].isalpha():
+    if isinstance(error, httptools.HttpParserInvalidMethodError) and bytes(data[:1]).isalpha():
         return Refused(501, "this method is not known here")
     return Refused(400, f"this is no request of HTTP/1.1: {words}" if words.isprintable() else "this is no request")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from console.engine.server import EngineServer
 from console.http.application import Application
 from console.http.callers import Callers
 from console.http.connection import Connection, Connections
-from console.http.limits import Limits
+from console.http.limits import Held, Limits
 from console.http.routing import Route, Router
 from console.records import FrontOrder, FrontReport, FrontSettings, Listener, Principal
 
@@ -95,8 +96,8 @@ async def listening_here(
     loop = asyncio.get_running_loop()
     callers = Callers(engine, loop.time, anonymous=False)
     router = Router(routes)
-    application = Application(router, router, callers, body=limits.body, origins=origins)
-    connections = Connections(application, limits)
+    held = Held(limits.bodies)
+    connections = Connections(Application(router, router, callers, limits, held, origins), limits, held)
     server = await loop.create_server(lambda: Connection(connections, LOCAL), "127.0.0.1", 0)
     try:
         yield server.sockets[0].getsockname()[1], connections
@@ -164,7 +165,7 @@ async def answer(reader: asyncio.StreamReader, *, head_only: bool = False) -> tu
 
 def statuses(data: bytes) -> list[int]:
     """The statuses of responses that came one after another."""
-    return [int(part.split(b" ", 2)[1]) for part in data.split(b"HTTP/1.1")[1:] for part in [b"HTTP/1.1" + part]]
+    return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", data)]
 
 
 def error_of(body: bytes) -> dict[str, Any]:
