@@ -22,9 +22,9 @@ def read_csv(body: bytes) -> tuple[list[str], list[tuple[Any, ...]]]:
     if len(lines) < 2:
         raise UsageError("Expected a line with the names of the columns, and at least one row after it.")
     columns, rows = lines[0], lines[1:]
-    for at, row in enumerate(rows):
-        if len(row) != len(columns):
-            raise InputError(f"Row {at}: expected {len(columns)} values, found {len(row)}.")
+    if any(len(row) != len(columns) for row in rows):
+        at, row = next((at, row) for at, row in enumerate(rows) if len(row) != len(columns))
+        raise InputError(f"Row {at}: expected {len(columns)} values, found {len(row)}.")
     values = [_column(list(texts)) for texts in zip(*rows, strict=True)]
     return columns, list(zip(*values, strict=True))
 

@@ -81,6 +81,7 @@ def from_table(columns: Sequence[str] | None, rows: Sequence[Sequence[Any]]) -> 
     if columns is not None and len(set(columns)) < len(columns):
         twice = next(name for name in columns if columns.count(name) > 1)
         raise InputError(f"Column {twice!r} is given twice.")
+    _check_widths(rows, len(columns) if columns is not None else len(rows[0]) if rows else 0)
     return Inputs(
         rows=tuple([_cell(value) for value in row] for row in rows),
         columns=None if columns is None else tuple(columns),
@@ -98,12 +99,15 @@ def _cell(value: Any) -> Any:
 def from_rows(rows: list[list[float]]) -> Inputs:
     """Rows of numbers as one tensor. Raises InputError where they are not equally long."""
     width = len(rows[0]) if rows else 0
-    if len(rows) > 1 and (wrong := next((at for at, row in enumerate(rows) if len(row) != width), None)) is not None:
-        raise InputError(
-            f"Row {wrong}: expected {width} values, as in the first row, found {len(rows[wrong])}.",
-        )
+    _check_widths(rows, width)
     numbers = array("d", rows[0] if len(rows) == 1 else chain.from_iterable(rows))
     return Inputs((Tensor("inputs", "FP64", (len(rows), width)),), numbers.tobytes())
+
+
+def _check_widths(rows: Sequence[Sequence[Any]], width: int) -> None:
+    if any(len(row) != width for row in rows):
+        at, row = next((at, row) for at, row in enumerate(rows) if len(row) != width)
+        raise InputError(f"Row {at}: expected {width} values, found {len(row)}.")
 
 
 def from_objects(objects: Sequence[Mapping[str, Any]]) -> Inputs:

@@ -9,7 +9,7 @@ import msgspec
 
 from console import __version__
 from console.engine.api import EngineApi
-from console.errors import InputError, NotServedError, UsageError
+from console.errors import NotServedError, UsageError
 from console.http.answers import outputs
 from console.http.csv_table import read_csv
 from console.http.errors import Refused
@@ -125,9 +125,6 @@ def _from_head(head: InvocationHead) -> Inputs:
 def _from_split(table: SplitTable) -> Inputs:
     columns = None if table.columns is None else [str(name) for name in table.columns]
     width = len(columns) if columns is not None else len(table.data[0]) if table.data else 0
-    for at, row in enumerate(table.data):
-        if len(row) != width:
-            raise InputError(f"Row {at} of dataframe_split: expected {width} values, found {len(row)}.")
     if not table.data:
         raise UsageError("There are no rows in dataframe_split; expected at least one.")
     unnamed = columns == [str(at) for at in range(width)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,7 @@ from console.http.tensors_binary import (
 from console.http.tensors_json import read_values, unpacked
 from console.records import InferAnswer, InferRequest, Tensor
 
+_HEAD_LENGTH = HEAD_LENGTH.lower().encode()
 _LONGEST_ID = 256
 _REFUSED = {
     "shared_memory_region": "Shared memory is not supported; send the tensors in the request.",
@@ -36,7 +38,7 @@ _REFUSED = {
 }
 
 
-_HEAD = msgspec.json.Decoder(InferHead)
+HEAD = msgspec.json.Decoder(InferHead)
 
 
 @dataclass(slots=True)
@@ -53,13 +55,18 @@ class _Wanted:
 
 async def infer(request: Request, engine: EngineApi) -> Response:
     """POST v2/models/{name}[/versions/{version}]/infer."""
-    data, behind = split_body(request.body, request.headers)
-    if behind is not None and not data:
-        inputs = await _raw_inputs(request, engine, behind)
+    if request.headers.get(_HEAD_LENGTH) == b"0" and request.body:
+        inputs = await _raw_inputs(request, engine)
         return await _answered(request, engine, inputs, _Wanted(all_binary=True))
-    head = read_json(data, _HEAD)
-    inputs = _inputs(head, behind)
+    inputs, head = read_inputs(request.body, request.headers)
     return await _answered(request, engine, inputs, _wanted(head), head)
+
+
+def read_inputs(body: bytes, headers: Mapping[bytes, bytes]) -> tuple[Inputs, InferHead]:
+    """The inputs of a body, and its head. Raises InputError, UsageError."""
+    data, behind = split_body(body, headers)
+    head = read_json(data, HEAD)
+    return _inputs(head, behind), head
 
 
 async def _answered(
@@ -153,9 +160,9 @@ def _from_base64(name: str, value: Any) -> Any:
         raise InputError(f"Input {name!r}: expected base64, found other text.") from error
 
 
-async def _raw_inputs(request: Request, engine: EngineApi, data: memoryview) -> Inputs:
+async def _raw_inputs(request: Request, engine: EngineApi) -> Inputs:
     """A body that is nothing but the model's one input."""
-    known = (await engine.serving.model(model_name(request))).inputs
+    data, known = request.body, (await engine.serving.model(model_name(request))).inputs
     if len(known) != 1:
         raise InputError(
             f"A body without a head is for models with one input whose shape is known, not {len(known)}.",
@@ -164,8 +171,8 @@ async def _raw_inputs(request: Request, engine: EngineApi, data: memoryview) -> 
     tensor = known[0]
     shape = raw_shape(tensor.name, tensor.datatype, tensor.shape, len(data))
     if tensor.datatype == "BYTES":
-        return Inputs(rows=([text_of(tensor.name, bytes(data))],))
-    return Inputs((Tensor(tensor.name, tensor.datatype, shape),), bytes(data))
+        return Inputs(rows=([text_of(tensor.name, data)],))
+    return Inputs((Tensor(tensor.name, tensor.datatype, shape),), data)
 
 
 def respond(answer: InferAnswer, wanted: _Wanted, request_id: str) -> Response:

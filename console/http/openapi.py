@@ -113,23 +113,24 @@ def _parameter(name: str, place: str, words: str, *, required: bool) -> dict[str
 
 
 def _responses(operation: Operation, schemas: Mapping[str, Any], *, needs: bool) -> dict[str, Any]:
-    answer = {"content": _content(operation.answers or {}, schemas)} if operation.answers else {}
-    found = {str(status): {"description": REASONS[status], **answer} for status in (200, *operation.others)}
+    """Each status with what it is answered with: the answer, an error, or either."""
+    own = _content(operation.answers or {}, schemas)
     error = {JSON: {"schema": schemas[_key(ErrorAnswer)]}}
-    for status in operation.statuses if needs else tuple({*operation.statuses} - {401, 403}):
-        if str(status) in found:
-            found[str(status)] = _either(operation, schemas)
-        else:
-            found[str(status)] = {"description": REASONS[status], "content": error}
-    found["default"] = {"description": "Any other refusal of the server", "content": error}
-    return dict(sorted(found.items()))
+    errors = set(operation.statuses) - (set() if needs else {401, 403})
+    found: dict[str, Any] = {}
+    for status in sorted({200, *operation.others, *errors}):
+        content = own if status == 200 or status in operation.others else {}
+        if status in errors:
+            content = _either(content, error)
+        found[str(status)] = {"description": REASONS[status], "content": content}
+    return {**found, "default": {"description": "Any other refusal of the server", "content": error}}
 
 
-def _either(operation: Operation, schemas: Mapping[str, Any]) -> dict[str, Any]:
-    """A status that is both the answer and an error of the server."""
-    own = schemas[_key((operation.answers or {})[JSON])]
-    schema = {"anyOf": [own, schemas[_key(ErrorAnswer)]]}
-    return {"description": "No, or no answer", "content": {JSON: {"schema": schema}}}
+def _either(content: Mapping[str, Any], error: Mapping[str, Any]) -> dict[str, Any]:
+    """Contents of which one may be an error in the stead of its own schema."""
+    if "schema" not in content.get(JSON, {}):
+        return {**content, **error}
+    return {**content, JSON: {"schema": {"anyOf": [content[JSON]["schema"], error[JSON]["schema"]]}}}
 
 
 def _content(content: Mapping[str, Any], schemas: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import msgspec
 from console.engine.api import EngineApi
 from console.errors import ConsoleError, UsageError
 from console.http.answers import outputs
-from console.http.errors import Refused, status_of
+from console.http.errors import status_of
 from console.http.inputs import Inputs, from_table
 from console.http.json_body import read_json
 from console.http.messages import Request, Response
@@ -25,7 +25,7 @@ from console.records import InferRequest, ServedModel
 
 HTML = "text/html; charset=utf-8"
 FORM = "application/x-www-form-urlencoded"
-_HEADERS = (("Content-Security-Policy", POLICY), ("Cache-Control", "no-store"))
+_HEADERS = (("Content-Security-Policy", POLICY),)
 _MAX_FIELDS = 200
 _ROWS: msgspec.json.Decoder[msgspec.Raw] = msgspec.json.Decoder(msgspec.Raw)
 _HOST = re.compile(r"[\w.:\[\]-]{1,255}", re.ASCII)
@@ -39,8 +39,6 @@ async def show(request: Request, engine: EngineApi) -> Response:
 
 async def ask(request: Request, engine: EngineApi) -> Response:
     """POST /: the form, asked of its model."""
-    if request.headers.get(b"sec-fetch-site", b"same-origin") not in (b"same-origin", b"none"):
-        raise Refused(403, "the form was sent from a page of another site")
     fields = _fields(request)
     try:
         model = await engine.serving.model(request.query.get("model", ""))

@@ -67,9 +67,11 @@ align-items:center;margin:0}
 .answer{font-size:26px;font-weight:650;letter-spacing:-.02em;overflow-wrap:anywhere;margin:0 0 8px}
 .empty{padding:48px 22px;text-align:center;color:var(--soft)}
 footer{color:var(--soft);font-size:13px;padding-top:22px;padding-bottom:36px}
-@media(max-width:860px){main.split{grid-template-columns:minmax(0,1fr)}main.split .detail{order:-1}}
+@media(max-width:860px){main.split{grid-template-columns:minmax(0,1fr)}
+main.split .detail{order:-1}}
 @media(max-width:600px){header,main,footer{padding-left:14px;padding-right:14px}header nav{margin-left:0}
-.wide{display:none}th{white-space:normal}th,td{padding:10px 8px}th:first-child,td:first-child{padding-left:16px}.pad{padding:16px}
+.wide{display:none}th{white-space:normal}th,td{padding:10px 8px}th:first-child,td:first-child{padding-left:16px}
+.pad{padding:16px}
 dl{grid-template-columns:minmax(0,1fr);gap:0}dd{margin-bottom:8px}button{width:100%}.actions label{width:100%}}
 """
 _HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
