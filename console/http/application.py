@@ -29,6 +29,7 @@ _MOST_FIELDS = 100
 _LONGEST_WAIT_MS = 3_600_000.0
 _WAIT = b"x-envoy-expected-rq-timeout-ms"
 """How a proxy says what its client waits; clients themselves say nothing in HTTP."""
+_ON_RECORD = (401, 403, 429)
 _NOBODY = Principal("", "")
 
 
@@ -50,20 +51,24 @@ class Application:
         identity = self._identity(message.headers.get(b"x-request-id"))
         text = identity.decode("ascii")
         caller: Caller | None = None
+        match: Match | None = None
         try:
             self._browsers.check(message.headers, message.method)
             match = self._match(message, origin)
             if message.method == "OPTIONS":
                 return self._browsers.options(match.allow, message.headers), identity
             route = match.route(message.method)
-            header = message.headers.get(b"authorization")
-            caller = self._callers.known(header, origin) if route.needs and not origin.metrics else None
-            if route.needs and not origin.metrics and caller is None:
-                caller = await self._callers.ask(header, peer)
+            header = None
+            if route.needs:
+                header = message.headers.get(b"authorization")
+                self._callers.admit(header, origin)
+            caller = self._callers.known(header) or await self._callers.ask(header, peer)
+            caller.check(route.needs, match.params.get("name", ""))
             response = await self._handled(message, route, match, caller, text)
         except Refused as refused:
-            if refused.status in (401, 403):
-                self._callers.tell(refused, caller, message.target, peer)
+            if refused.status in _ON_RECORD and match is not None:
+                what = f"{message.method} {'/'.join(match.path)}"
+                self._callers.tell(refused, caller, what, match.params.get("name", ""), peer)
             response = refused.response(text)
         except ConsoleError as error:
             response = errors.response_to(error, text, _NOBODY if caller is None else caller.principal)
@@ -91,14 +96,8 @@ class Application:
             target = _of_absolute(target, message.method)
         return self._routers[origin.metrics].find(target.partition(b"?")[0])
 
-    async def _handled(
-        self, message: Message, route: Route, match: Match, caller: Caller | None, identity: str
-    ) -> Response:
+    async def _handled(self, message: Message, route: Route, match: Match, caller: Caller, identity: str) -> Response:
         """What the handler answers."""
-        principal, engine = _NOBODY, self._callers.anybody
-        if caller is not None:
-            caller.check(route.needs, match.params.get("name", ""))
-            principal, engine = caller.principal, caller.engine
         headers = message.headers
         body = b"" if message.parts is None else message.parts.whole()
         if body and (encoding := bodies.encoding_of(headers.get(b"content-encoding"))):
@@ -112,10 +111,10 @@ class Application:
             identity,
             _trace(headers.get(b"traceparent")),
             _wait(headers.get(_WAIT)),
-            principal,
+            caller.principal,
             match.params,
         )
-        return await route.handler(request, engine)
+        return await route.handler(request, caller.engine)
 
 
 def _of_absolute(target: bytes, method: str) -> bytes:

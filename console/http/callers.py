@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import fnmatch
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
 from console.engine.api import EngineApi
 from console.engine.api_service import TokensApi
-from console.errors import AccessDeniedError
+from console.errors import AccessDeniedError, ConsoleError
 from console.http.connection import Origin
 from console.http.errors import Refused
 from console.http.routing import ROLES
@@ -19,6 +21,9 @@ from console.records import Principal
 KEPT_S = 2.0
 """How long it is believed whose a token is; the engine itself refuses one that was revoked at once."""
 _MOST = 2048
+_MOST_TOLD = 32
+"""How many refusals are being told at once; the engine counts those that are alike anyway."""
+_WRONG = "invalid_token"
 _CHALLENGE = 'Bearer realm="model-console"'
 
 
@@ -99,11 +104,15 @@ class Callers:
         self._engine, self._now, self._anonymous = engine, now, anonymous
         self._known: dict[bytes, Caller] = {}
         self._buckets: dict[str, Bucket] = {}
+        self._telling: set[asyncio.Task[None]] = set()
 
-    def known(self, header: bytes | None, origin: Origin) -> Caller | None:
-        """The caller that a header Authorization was of a moment ago. Raises Refused (401)."""
-        if header is None and not (origin.local or self._anonymous):
+    def admit(self, header: bytes | None, origin: Origin) -> None:
+        """Raises Refused (401) where a socket is not for those without a token."""
+        if header is None and not (origin.local or origin.metrics or self._anonymous):
             raise unauthenticated("a token is needed here", "")
+
+    def known(self, header: bytes | None) -> Caller | None:
+        """The caller that a header Authorization was of a moment ago."""
         caller = self._known.get(header or b"")
         return caller if caller is not None and self._now() < caller.until else None
 
@@ -111,15 +120,28 @@ class Callers:
         """Who the engine says it is. Raises Refused (401), and what the engine raises."""
         secret = _secret(header)
         try:
-            principal = await self._engine.tokens.principal(secret)
+            principal = await self._engine.tokens.principal(secret, peer)
         except AccessDeniedError as error:
-            raise unauthenticated(error.message, "invalid_token") from None
+            raise unauthenticated(error.message, _WRONG) from None
         bucket = self._bucket(principal)
         caller = Caller(principal, self._engine.acting_for(principal.handle), bucket, self._now() + KEPT_S)
         if len(self._known) >= _MOST:
             self._known.clear()
         self._known[header or b""] = caller
         return caller
+
+    def tell(self, refused: Refused, caller: Caller | None, what: str, model: str, peer: str) -> None:
+        """Have the engine put a refusal on record; of a wrong token it knows already. Never raises."""
+        if _WRONG in dict(refused.headers).get("WWW-Authenticate", "") or len(self._telling) >= _MOST_TOLD:
+            return
+        who = "somebody" if caller is None else caller.principal.name
+        task = asyncio.get_running_loop().create_task(self._told(what, model, refused.message, who, peer))
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+    async def _told(self, what: str, model: str, why: str, who: str, peer: str) -> None:
+        with suppress(ConsoleError):
+            await self._engine.tokens.refused(what, model, why, who, peer)
 
     def _bucket(self, principal: Principal) -> Bucket:
         """The one of a principal, whose count goes on when it is asked again who it is."""

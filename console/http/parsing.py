@@ -95,7 +95,7 @@ class Reader:
             self._no_upgrade()
         except httptools.HttpParserError as error:
             if not self._ended:
-                self.refuse(self._refused or _refusal(error, data))
+                self.refuse(_refusal(error, data) if self._refused is None else self._refused)
         except Refused as refused:
             self.refuse(refused)
 
