@@ -9,6 +9,7 @@ from enum import StrEnum
 class EventKind(StrEnum):
     """Every kind of event there is; the word before the dot says what it is about."""
 
+    ACCESS_REFUSED = "access.refused"
     ARTIFACT_ADDED = "artifact.added"
     ARTIFACT_CHANGED = "artifact.changed"
     ARTIFACT_INSPECTED = "artifact.inspected"
@@ -25,6 +26,7 @@ class EventKind(StrEnum):
     PROBE_STARTED = "probe.started"
     PROBE_STOPPED = "probe.stopped"
     RECIPE_WRITTEN = "recipe.written"
+    SERVING_CHANGED = "serving.changed"
     STORE_COVERAGE = "store.coverage"
     STORE_MOVED = "store.moved"
     STORE_OFFLINE = "store.offline"
