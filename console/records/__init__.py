@@ -36,6 +36,7 @@ from console.records.serving import (
     ServeSettings,
     Tensor,
     Token,
+    TokenRole,
 )
 from console.records.store import Changes, Permissions, StoreStatus, UpdateStatus
 from console.records.sweep import KnownFacts, SweepPart, SweepTotals
@@ -179,6 +180,7 @@ __all__ = [
     "Target",
     "Tensor",
     "Token",
+    "TokenRole",
     "TypedPath",
     "Unchanged",
     "UpdatePlan",
