@@ -125,8 +125,11 @@ class RemoteEngine(_Api):
 
     def _take_line(self, dialling: asyncio.Future[Line]) -> None:
         self._dialling = None
-        if not dialling.cancelled() and dialling.exception() is None:
-            self._line = dialling.result()
+        if dialling.cancelled() or dialling.exception() is not None:
+            return
+        self._line = dialling.result()
+        if self._closed:
+            self._line.close()
 
     async def _dial_within(self, wait_s: float) -> Line:
         loop = asyncio.get_running_loop()

@@ -20,7 +20,8 @@ from console.errors import ConsoleError
 __all__ = ["EngineServer"]
 
 _MOST_OF_A_USER = 64
-_FRONT = Bounds(calls=10_000)
+_GUEST = Bounds()
+_FRONT = Bounds(calls=10_000, unread=1 << 28)
 _GOODBYE_S = 2.0
 
 
@@ -34,13 +35,16 @@ class EngineServer:
         root: str = "",
         principals: Principals = nobody,
         on_failure: Callable[[Exception], None] = lambda _: None,
+        bounds: Bounds = _GUEST,
     ) -> None:
         """`root` is the store's, that of the engine's status if not given; `principals` knows those that calls of the
-        front are made for by their handles; `on_failure` hears of what nobody expected."""
+        front are made for by their handles; `on_failure` hears of what nobody expected. `bounds` are those of each
+        client but the front."""
         self.engine = engine
         self.root = root
         self.instance = secrets.token_hex(8)
         self.ending = False
+        self.bounds = bounds
         self._principals, self._on_failure = principals, on_failure
         self._lines: set[ClientLine] = set()
         self._listening: list[tuple[asyncio.Server, Path, tuple[int, int]]] = []
@@ -66,7 +70,7 @@ class EngineServer:
     def adopt(self, sock: socket.socket, *, front: bool = True) -> None:
         """Serve whoever holds the other end of a pair: the HTTP front, or (not `front`) a program of this user."""
         caller = Caller(None, self._principals, trusted=False) if front else None
-        self._keep(self._adopt(sock, caller, _FRONT if front else Bounds()))
+        self._keep(self._adopt(sock, caller, _FRONT if front else self.bounds))
 
     async def close(self, drain_s: float = 0.0) -> None:
         """Take no more calls, let those that run finish for so long, and end all connections."""
@@ -145,7 +149,7 @@ class _Guest(ClientLine):
     """A client that came by the socket."""
 
     def __init__(self, server: EngineServer) -> None:
-        super().__init__(server, Bounds())
+        super().__init__(server, server.bounds)
         self._came = server.came
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

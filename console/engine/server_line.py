@@ -19,7 +19,7 @@ from console.errors import ConsoleError, NotReadyError, OperationError, Overload
 __all__ = ["Bounds", "ClientLine", "Served"]
 
 _WAITS = frozenset({"changes", "follow", "jobs.follow", "monitor.finished"})
-"""Calls that wait for something to happen, which an engine that ends does not wait for."""
+"""Calls that wait for something to happen: an engine that ends does not wait for them."""
 _LOCAL = frozenset({"close"})
 """Methods that are the engine's own process's."""
 _head = protocol.head_bytes
@@ -136,6 +136,7 @@ class ClientLine(FrameLine):
         """See asyncio.Protocol: who does not read is not read."""
         super().pause_writing()
         self._regard_reading()
+        self._regard_bound()
 
     def resume_writing(self) -> None:
         """See asyncio.Protocol."""
@@ -206,7 +207,7 @@ class ClientLine(FrameLine):
         except ConsoleError as error:
             self._fail(head.id, error)
             return
-        call = self._calls[head.id] = _Call(method.streams or head.name in _WAITS)
+        call = self._calls[head.id] = _Call(head.name in _WAITS)
         work = self._run(head.id, call, method, arguments)
         call.task = self._loop.create_task(work, context=context)
 
@@ -272,7 +273,11 @@ class ClientLine(FrameLine):
             return
         self.send(_head(head), body)
         self._largest = max(self._largest, len(body))
-        if self.blocked and self.unread() > self._bounds.unread + self._largest:
+        if self.blocked:
+            self._regard_bound()
+
+    def _regard_bound(self) -> None:
+        if self.unread() > self._bounds.unread + self._largest:
             self.abort()
 
 
