@@ -37,6 +37,7 @@ from console.records.serving import (
     ServeSettings,
     Tensor,
     Token,
+    TokenRole,
 )
 from console.records.store import Changes, Permissions, StoreStatus, UpdateStatus
 from console.records.sweep import KnownFacts, SweepPart, SweepTotals
@@ -184,6 +185,7 @@ __all__ = [
     "Target",
     "Tensor",
     "Token",
+    "TokenRole",
     "TypedPath",
     "Unchanged",
     "UpdatePlan",
