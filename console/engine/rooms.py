@@ -28,6 +28,7 @@ from console.recipes.chosen import Chosen
 from console.records import (
     Artifact,
     Comparison,
+    EngineFacts,
     Failure,
     Permissions,
     ProbeState,
@@ -105,6 +106,8 @@ class Rooms:
         self.artifacts = self._new_artifacts(moved)
         self.models = Models(self._fleet, self.book, lambda path: self.monitor.stop(path, "the model was unloaded"))
         self.inference = Inference(self._fleet, self.book, self.recipes.of, settings.deadline_s)
+        self.facts: Callable[[], EngineFacts | None] = lambda: None
+        """How the process stands that holds the store, where it is an engine's own."""
         self.settled: list[str] = []
         """Sentences on what a killed console had left, and how that was settled as this store was opened."""
 
@@ -195,6 +198,7 @@ class Rooms:
             tuple(self.settled),
             sealing.recipients,
             bool(sealing.identity),
+            self.facts(),
         )
 
     def known_rows(self) -> tuple[Artifact, ...]:

@@ -37,7 +37,7 @@ from console.records.serving import (
     Tensor,
     Token,
 )
-from console.records.store import Changes, Permissions, StoreStatus, UpdateStatus
+from console.records.store import Changes, EngineFacts, Permissions, StoreStatus, UpdateStatus
 from console.records.sweep import KnownFacts, SweepPart, SweepTotals
 from console.records.trust import (
     Change,
@@ -112,6 +112,7 @@ __all__ = [
     "Draft",
     "Durations",
     "EncryptedFile",
+    "EngineFacts",
     "ErrorRecord",
     "Evaluated",
     "Event",
