@@ -16,6 +16,7 @@ from typing import Protocol, TypeVar
 
 from console.engine.api_artifacts import AccelerationApi, ArtifactsApi, DoctorApi, SecurityApi, UpdatesApi
 from console.engine.api_models import DataApi, InferenceApi, ModelsApi, MonitorApi
+from console.engine.api_service import JobsApi
 from console.records import Changes, Event, MissedEvents, PublicKey, StoreStatus
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Door",
     "EngineApi",
     "InferenceApi",
+    "JobsApi",
     "ModelsApi",
     "MonitorApi",
     "SecurityApi",
@@ -77,6 +79,11 @@ class EngineApi(Protocol):
     @property
     def security(self) -> SecurityApi:
         """Signatures, encryption and audit."""
+        ...
+
+    @property
+    def jobs(self) -> JobsApi:
+        """Work that takes long."""
         ...
 
     @property

@@ -21,6 +21,7 @@ from console.records import (
     Event,
     Explanation,
     Failure,
+    Job,
     KnownFacts,
     Permissions,
     ProbeState,
@@ -33,6 +34,7 @@ from console.records import (
 
 _MOST_EVENTS = 500
 _MOST_FAILURES = 200
+_MOST_JOBS = 300
 _MOST_FACTS = 64
 """Artifacts whose facts are kept."""
 
@@ -53,6 +55,8 @@ class Mirror:
         """The latest failures, newest last."""
         self.events: deque[Event] = deque(maxlen=_MOST_EVENTS)
         """The latest events, newest last."""
+        self.jobs: tuple[Job, ...] = ()
+        """The latest jobs, newest first."""
         self._updates: dict[str, UpdateStatus] = {}
         self._facts: dict[str, KnownFacts] = {}
         self._series: dict[str, Series] = {}
@@ -162,6 +166,9 @@ class Mirror:
         if changes.failures:
             failures = {one.id: one for one in (*self.failures, *changes.failures)}
             self.failures = tuple(failures[number] for number in sorted(failures))[-_MOST_FAILURES:]
+        if known < 0 or changes.jobs:
+            jobs = {one.id: one for one in (*(self.jobs if known >= 0 else ()), *changes.jobs)}
+            self.jobs = tuple(jobs[number] for number in sorted(jobs, reverse=True))[:_MOST_JOBS]
         self._fed.set()
         self._fed = asyncio.Event()
         return changes

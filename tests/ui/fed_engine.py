@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from console.engine.api import EngineApi
 from console.engine.change_log import ChangeLog
 from console.errors import UsageError
-from console.records import Changes, Event, Json, Layer, MissedEvents, StoreStatus
+from console.records import Changes, Event, Job, Json, Layer, MissedEvents, StoreStatus
 from tests.ui.fed_rooms import FedArtifacts, FedData, FedInference, FedModels, FedMonitor, FedRoom
 from tests.ui.fed_updates import FedAcceleration, FedSecurity, FedUpdates
 from tests.ui.feeder import Feeder
@@ -26,6 +26,21 @@ class FedDoctor(FedRoom):
         return self._feeder.remedies(layers)
 
 
+class FedJobs(FedRoom):
+    """Jobs."""
+
+    async def list(self) -> tuple[Job, ...]:
+        return self._feeder.known_jobs(0)
+
+    async def follow(self, job: int) -> AsyncIterator[Job]:
+        for one in self._feeder.known_jobs(0):
+            if one.id == job:
+                yield one
+
+    async def cancel(self, job: int) -> Job:
+        return self._feeder.cancel_job(job)
+
+
 class FedEngine:
     """An EngineApi over a feeder."""
 
@@ -40,6 +55,7 @@ class FedEngine:
         self.updates = FedUpdates(feeder)
         self.acceleration = FedAcceleration(feeder)
         self.security = FedSecurity(feeder)
+        self.jobs = FedJobs(feeder)
         self.doctor = FedDoctor(feeder)
 
     async def status(self) -> StoreStatus:
