@@ -61,6 +61,9 @@ if TYPE_CHECKING:
 _PLACED = ("data", "signing", "at_rest", "doctor", "_workshop")
 """Rooms made when they are first asked that work in the store's directory."""
 
+_AT_OPENING = ("read_only", "seal_mb", "reconcile_s", "sample_hz", "probe_rate", "warm", "sealing", "engine_group")
+"""Settings that rooms take over as they are made."""
+
 
 class Rooms:
     """The rooms of one store; those that are properties are made, and their modules imported, when first asked.
@@ -232,6 +235,14 @@ class Rooms:
         """Where an update of one path stands, and the candidate that waits."""
         made = "updates" in self.__dict__
         return (self.updates.progress(path), self.updates.pending(path)) if made else (None, None)
+
+    def configure(self, settings: Settings) -> tuple[str, ...]:
+        """Go by other settings from now on; the names of those that count only once the store is opened again."""
+        before, self.settings = self.settings, settings
+        self._launcher.limits = Limits(memory=settings.memory_mb << 20)
+        self._starter.deadline_s, self.inference.deadline_s = settings.load_deadline_s, settings.deadline_s
+        differ = (name for name in settings.__struct_fields__ if getattr(before, name) != getattr(settings, name))
+        return tuple(name for name in differ if name in _AT_OPENING)
 
     # rooms behind these
 
