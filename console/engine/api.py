@@ -134,10 +134,11 @@ class Door(Protocol):
         *,
         records: bool | None = None,
         watch: bool = False,
+        alone: bool = False,
         on_failure: Callable[[Exception], None] = lambda _: None,
     ) -> tuple[EngineApi, str]:
         """The engine of the store that a path belongs to, and the place in it ("" = the store itself): the one that
-        serves it, where one runs, else one in this process.
+        serves it, where one runs, else (and if it is to be `alone`) one in this process.
 
         `records` tells whether what is done goes to the store's own files: always, never, or (None) where the store
         has some already. `on_failure` hears of what nobody expected in the background. Raises InputError, UsageError.

@@ -294,7 +294,8 @@ class ConsoleApp(Navigator, inherit_bindings=False):
     async def find_engine(self, error: EngineGoneError) -> None:
         """Wait until the engine that is gone is there again; what is shown stays meanwhile. Raises the error where it
         is not one of its own."""
-        engine = await self.attachment.regain(error)
+        lost, engine = self.engine, await self.attachment.regain(error)
+        await lost.close()
         self._engine, self.away = engine, None
         self.mirror.turn_to(engine)
         self.say("The engine is back.")
