@@ -16,6 +16,7 @@ from console.access.control import AccessControl
 from console.access.recipes import Recipes
 from console.catalog.artifacts import Artifacts
 from console.config import Settings
+from console.engine.jobs import Jobs
 from console.events import Bus
 from console.files.roots import why_not_writable
 from console.inspection.cache import InspectionCache
@@ -28,7 +29,9 @@ from console.recipes.chosen import Chosen
 from console.records import (
     Artifact,
     Comparison,
+    EngineFacts,
     Failure,
+    Job,
     Permissions,
     ProbeState,
     Signature,
@@ -50,17 +53,19 @@ from console.worker.limits import Limits
 if TYPE_CHECKING:
     from console.access.principals import Principals
     from console.doctor.doctor import Doctor
+    from console.engine.long_work import ExportJobs, UpdateJobs
     from console.monitor.live import Live
     from console.serving.model_data import DataOfModels
     from console.serving.service import Serving
-    from console.update.accelerating import Accelerating
     from console.update.encryption import Encryption
-    from console.update.service import Updates
     from console.update.services import UpdateServices
     from console.update.signing import Signing
 
 _PLACED = ("data", "signing", "at_rest", "doctor", "tokens", "_workshop")
 """Rooms made when they are first asked that work in the store's directory."""
+
+_AT_OPENING = ("read_only", "seal_mb", "reconcile_s", "sample_hz", "probe_rate", "warm", "sealing", "engine_group")
+"""Settings that rooms take over as they are made."""
 
 
 class Rooms:
@@ -68,9 +73,9 @@ class Rooms:
 
     `artifacts` are what is there, `models` what is loaded, `serving` what of it answers other programs,
     `inference` what a loaded model is asked, `data` with which rows, `monitor` measures and probes it, `updates` and
-    `acceleration` make something new of it, `signing` and `at_rest` keep it safe; `book` tells who may do what and what
-    was done, `failures` what went wrong, `recipes` what was written beside an artifact, and the `doctor` looks at all
-    of it. Each room asks the book for leave itself.
+    `acceleration` make something new of it, `signing` and `at_rest` keep it safe, `jobs` are what takes long of that;
+    `book` tells who may do what and what was done, `failures` what went wrong, `recipes` what was written beside an
+    artifact, and the `doctor` looks at all of it. Each room asks the book for leave itself.
 
     `moved` hears of it where the path that was given leads to another directory than before.
     """
@@ -97,6 +102,7 @@ class Rooms:
         self._chosen = Chosen(root)
         self.recipes = Recipes(root, self.book.interpreters, self._chosen)
         self.failures = Failures(self.bus)
+        self.jobs = Jobs(self.bus, self.book)
         self._launcher = Launcher(Limits(memory=settings.memory_mb << 20))
         self._inspectors = Inspectors(self._launcher)
         self._unsealing = Unsealing(self._launcher, settings.sealing)
@@ -112,6 +118,8 @@ class Rooms:
         self.artifacts = self._new_artifacts(moved)
         self.models = Models(self._fleet, self.book, lambda path: self.monitor.stop(path, "the model was unloaded"))
         self.inference = Inference(self._fleet, self.book, self.recipes.of, settings.deadline_s)
+        self.facts: Callable[[], EngineFacts | None] = lambda: None
+        """How the process stands that holds the store, where it is an engine's own."""
         self.settled: list[str] = []
         """Sentences on what a killed console had left, and how that was settled as this store was opened."""
 
@@ -158,18 +166,18 @@ class Rooms:
         )
 
     @cached_property
-    def updates(self) -> Updates:
+    def updates(self) -> UpdateJobs:
         """Updates of artifacts, their versions, conversion."""
-        from console.update.service import Updates
+        from console.engine.long_work import UpdateJobs
 
-        return Updates(self._workshop)
+        return UpdateJobs(self._workshop, self.jobs)
 
     @cached_property
-    def acceleration(self) -> Accelerating:
+    def acceleration(self) -> ExportJobs:
         """The export of models to ONNX."""
-        from console.update.accelerating import Accelerating
+        from console.engine.long_work import ExportJobs
 
-        return Accelerating(self._workshop)
+        return ExportJobs(self._workshop, self.jobs)
 
     @cached_property
     def signing(self) -> Signing:
@@ -232,6 +240,7 @@ class Rooms:
             tuple(self.settled),
             sealing.recipients,
             bool(sealing.identity),
+            self.facts(),
         )
 
     def known_rows(self) -> tuple[Artifact, ...]:
@@ -250,6 +259,10 @@ class Rooms:
         """Those that came, or came again, with the event of this number or later."""
         return self.failures.since(since)
 
+    def known_jobs(self, since: int) -> tuple[Job, ...]:
+        """Those that changed with the event of this number or later."""
+        return self.jobs.since(since)
+
     def known_probe(self, path: str) -> ProbeState | None:
         """The probe of one path that runs, or ran last."""
         return self.monitor.state(path) if "monitor" in self.__dict__ else None
@@ -258,6 +271,14 @@ class Rooms:
         """Where an update of one path stands, and the candidate that waits."""
         made = "updates" in self.__dict__
         return (self.updates.progress(path), self.updates.pending(path)) if made else (None, None)
+
+    def configure(self, settings: Settings) -> tuple[str, ...]:
+        """Go by other settings from now on; the names of those that count only once the store is opened again."""
+        before, self.settings = self.settings, settings
+        self._launcher.limits = Limits(memory=settings.memory_mb << 20)
+        self._starter.deadline_s, self.inference.deadline_s = settings.load_deadline_s, settings.deadline_s
+        differ = (name for name in settings.__struct_fields__ if getattr(before, name) != getattr(settings, name))
+        return tuple(name for name in differ if name in _AT_OPENING)
 
     # rooms behind these
 

@@ -39,7 +39,7 @@ from console.records.serving import (
     Token,
     TokenRole,
 )
-from console.records.store import Changes, Permissions, StoreStatus, UpdateStatus
+from console.records.store import Changes, EngineFacts, Permissions, StoreStatus, UpdateStatus
 from console.records.sweep import KnownFacts, SweepPart, SweepTotals
 from console.records.trust import (
     Change,
@@ -114,6 +114,7 @@ __all__ = [
     "Draft",
     "Durations",
     "EncryptedFile",
+    "EngineFacts",
     "ErrorRecord",
     "Evaluated",
     "Event",

@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from console.engine.remote import RemoteEngine
 
+from console.engine.remote import RemoteEngine
 from console.errors import ConsoleError
 from tests.benchmarks import models, service
 from tests.benchmarks.programs import Program, console
