@@ -85,20 +85,26 @@ class FrontProcess:
     async def _keep_going(self, child: FrontChild) -> None:
         """Start another one whenever one dies, ever later where they die at once."""
         deaths = 0
-        while not self._ending:
+        while True:
             began = time.monotonic()
             words = await child.over
             if self._ending:
                 return
-            deaths = 1 if time.monotonic() - began > _STEADY_S else deaths + 1
-            wait = _WAITS_S[min(deaths, len(_WAITS_S)) - 1]
-            self._say(f"the HTTP front ended: {words}; another one starts in {wait:g} s", "failure")
-            await asyncio.sleep(wait)
+            deaths = 0 if time.monotonic() - began > _STEADY_S else deaths
+            self._say(f"the HTTP front ended: {words}; another one starts in {_wait(deaths):g} s", "failure")
+            child, deaths = await self._another(deaths)
+
+    async def _another(self, deaths: int) -> tuple[FrontChild, int]:
+        while True:
+            await asyncio.sleep(_wait(deaths))
+            deaths += 1
             try:
                 child = await self._started()
-                self._say(f"the HTTP front answers again, as process {child.pid}", "ok")
             except (OperationError, OSError) as error:
-                self._say(f"the HTTP front cannot be started: {error}", "failure")
+                self._say(f"{error}; it is tried again in {_wait(deaths):g} s", "failure")
+            else:
+                self._say(f"the HTTP front answers again, as process {child.pid}", "ok")
+                return child, deaths
 
 
 class FrontChild:
@@ -183,6 +189,10 @@ class FrontChild:
             self._ready.set_result(None)
         elif not self._ready.done() and report.report == "refused":
             self._ready.set_exception(OperationError(report.message))
+
+
+def _wait(deaths: int) -> float:
+    return _WAITS_S[min(deaths, len(_WAITS_S) - 1)]
 
 
 def _spawn(line: int, keep: tuple[int, ...]) -> subprocess.Popen[bytes]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from console import durable
 from console.config import state_dir, store_key
-from console.engine.api import EngineApi
+from console.engine.local import Engine
 from console.errors import ConsoleError
 from console.os_errors import why
 from console.records import WorkerState, WorkerView
@@ -20,6 +21,9 @@ from console.records import WorkerState, WorkerView
 _AT_ONCE = 2
 """Models that are loaded side by side at the start."""
 _MOST = 1 << 20
+_MOST_COPIES = 1000
+_WARM_S = 20.0
+"""How long the process that workers are forked from is waited for, since each would import the libraries itself."""
 _GATHER_S = 0.2
 """Changes within this time are written as one."""
 
@@ -52,7 +56,7 @@ class Kept:
     def read(self) -> tuple[Loaded, ...]:
         """What was loaded last; nothing where that is not known. For a thread."""
         with suppress(OSError, ValueError, TypeError), open(self._place, "rb") as file:
-            return tuple(Loaded(*map_of(one)) for one in json.loads(file.read(_MOST)))
+            return tuple(map(_entry, json.loads(file.read(_MOST))))
         return ()
 
     def keep(self, loaded: tuple[Loaded, ...]) -> None:
@@ -82,17 +86,25 @@ class Kept:
             durable.put_bytes(directory, self._place.name, text, lambda fd: os.fchmod(fd, 0o600))
 
 
-def map_of(value: object) -> tuple[str, str, int]:
+def _entry(value: Any) -> Loaded:
     """One entry of the file. Raises ValueError, TypeError for what is none."""
-    path, at, copies = value  # type: ignore[misc]
-    if not (isinstance(path, str) and isinstance(at, str) and isinstance(copies, int) and 0 < copies <= 1000):
+    path, at, copies = value
+    if not (isinstance(path, str) and isinstance(at, str) and isinstance(copies, int) and 0 < copies <= _MOST_COPIES):
         raise ValueError(value)
-    return path, at, copies
+    return Loaded(path, at, copies)
 
 
-async def load_again(engine: EngineApi, wanted: Iterable[Loaded], say: Callable[[str, str], None]) -> int:
+async def load_again(engine: Engine, wanted: Sequence[Loaded], say: Callable[[str, str], None]) -> int:
     """Load these, a few at a time; how many answer. One that fails is told of and ends nothing."""
     free = asyncio.Semaphore(_AT_ONCE)
+
+    async def judge(one: Loaded) -> None:
+        with suppress(ConsoleError):
+            await engine.artifacts.report(one.path)
+
+    async def warm() -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(engine.warmed(), _WARM_S)
 
     async def load(one: Loaded) -> bool:
         async with free:
@@ -105,4 +117,7 @@ async def load_again(engine: EngineApi, wanted: Iterable[Loaded], say: Callable[
                 return False
         return True
 
+    if not wanted:
+        return 0
+    await asyncio.gather(warm(), *map(judge, wanted[:_AT_ONCE]))
     return sum(await asyncio.gather(*map(load, wanted)))

@@ -81,7 +81,7 @@ class Service:
         self._engine = await Engine.open(
             self._root, self._settings, read_only=self._read_only(), on_failure=self._unforeseen
         )
-        event_loop.hear_of_failures(self._unforeseen)
+        event_loop.hear_of_failures(self._taken_note_of)
         self._engine.facts = self.facts
         self._server = EngineServer(self._engine, root=str(self._engine.root), on_failure=self._unforeseen)
         try:
@@ -212,8 +212,11 @@ class Service:
             self._owed = {path: one for path, one in self._owed.items() if path not in loaded}
         self._kept.keep(tuple(sorted({**self._owed, **loaded}.values())))
 
-    def _unforeseen(self, error: BaseException) -> bool:
+    def _unforeseen(self, error: BaseException) -> None:
         self._log.say(f"a defect of model-console itself: {type(error).__name__}: {error}", "failure")
+
+    def _taken_note_of(self, error: Exception) -> bool:
+        self._unforeseen(error)
         return True
 
     def _start(self, work: object) -> None:
