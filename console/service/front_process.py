@@ -21,7 +21,7 @@ from console.errors import InputError, OperationError, UsageError
 from console.os_errors import why
 from console.records.front import FrontOrder, FrontReport, FrontSettings, Listener
 from console.records.service import ServeOptions
-from console.service.listening import Listening
+from console.service.listening import Listening, close_all
 from console.worker.child_user import FIRST_UID, LAST_UID
 from console.worker.exit_status import Exit
 
@@ -38,8 +38,15 @@ class FrontProcess:
     """The front of one engine. `settings` is what a new one is told, but for the descriptor of its line to the engine;
     `say` hears what happens to it."""
 
-    def __init__(self, server: EngineServer, settings: FrontSettings, say: Callable[[str, str], None]) -> None:
+    def __init__(
+        self,
+        server: EngineServer,
+        sockets: tuple[Listening, ...],
+        settings: FrontSettings,
+        say: Callable[[str, str], None],
+    ) -> None:
         self.settings = settings
+        self._sockets = sockets
         self._server = server
         self._say = say
         self._ending = False
@@ -65,6 +72,7 @@ class FrontProcess:
     async def close(self, drain_s: float) -> None:
         """Have it accept no more and answer what it was asked, within so many seconds; then it is gone."""
         self._ending = True
+        close_all(self._sockets)
         if self._child is not None:
             self._child.send(FrontOrder("drain"))
             await self._child.end(drain_s)
@@ -77,7 +85,7 @@ class FrontProcess:
         with theirs:
             self._server.adopt(ours, front=True)
             listeners = (one.fd for one in self.settings.listeners)
-            child = self._child = await FrontChild.start((theirs.fileno(), *listeners), self._say)
+            child = self._child = FrontChild.start((theirs.fileno(), *listeners), self._say)
             child.send(replace(self.settings, engine=theirs.fileno()))
         await child.ready(_START_S)
         return child
@@ -124,11 +132,14 @@ class FrontChild:
         self._talking = asyncio.ensure_future(self._talk(line))
 
     @classmethod
-    async def start(cls, keep: tuple[int, ...], say: Callable[[str, str], None]) -> FrontChild:
-        """Start one that inherits these descriptors. Raises OSError."""
+    def start(cls, keep: tuple[int, ...], say: Callable[[str, str], None]) -> FrontChild:
+        """Start one that inherits these descriptors. Raises OSError.
+
+        On the main thread, with whose end the front is killed.
+        """
         ours, theirs = socket.socketpair()
         with theirs:
-            process = await asyncio.to_thread(_spawn, theirs.fileno(), keep)
+            process = _spawn(theirs.fileno(), keep)
         ours.setblocking(False)
         return cls(process, ours, say)
 

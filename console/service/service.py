@@ -16,10 +16,9 @@ from console.engine.local import Engine
 from console.engine.server import EngineServer
 from console.errors import ConsoleError
 from console.records import EngineFacts, Event
-from console.records.front import FrontSettings
 from console.records.service import ServeOptions
 from console.service.front_process import FrontProcess, front_settings, read_certificate
-from console.service.listening import close_all, listen_all
+from console.service.listening import Listening, close_all, listen_all
 from console.service.log import Log
 from console.service.notify import Notifier
 from console.service.restore import Kept, Loaded, load_again, loaded_of
@@ -45,8 +44,8 @@ def serve(root: Path, settings: Settings, options: ServeOptions) -> int:
         scheme = "https" if options.certificate else "http"
         lock.tell(http=tuple(f"{scheme}://{one.address}" for one in sockets if not one.metrics))
         try:
-            front = front_settings(sockets, certificate, settings, options)
-            return asyncio.run(Service(root, settings, options, lock, log).run(socket, group, front))
+            service = Service(root, settings, options, lock, log)
+            return asyncio.run(service.run(socket, group, sockets, certificate))
         finally:
             close_all(sockets)
             log.close()
@@ -74,7 +73,7 @@ class Service:
         self._engine: Engine
         self._server: EngineServer
 
-    async def run(self, socket: Path, group: int, front: FrontSettings) -> int:
+    async def run(self, socket: Path, group: int, sockets: tuple[Listening, ...], certificate: tuple[str, str]) -> int:
         """Serve until a signal comes; the exit code. Raises what opening the store and listening raise."""
         self._hear_signals()
         self._owed = {one.path: one for one in await asyncio.to_thread(self._kept.read)}
@@ -85,19 +84,20 @@ class Service:
         self._engine.facts = self.facts
         self._server = EngineServer(self._engine, root=str(self._engine.root), on_failure=self._unforeseen)
         try:
-            await self._listen(socket, group, front)
+            await self._server.serve_unix(socket, group=group if group >= 0 else None)
+            if sockets:
+                await self._start_front(sockets, certificate)
+            await asyncio.to_thread(self._lock.tell, listening=True)
             self._log.say(self._words())
             await self._until_told()
         finally:
             await self._end()
         return 0
 
-    async def _listen(self, socket: Path, group: int, front: FrontSettings) -> None:
-        await self._server.serve_unix(socket, group=group if group >= 0 else None)
-        if front.listeners:
-            self._front = FrontProcess(self._server, front, self._log.say)
-            await self._front.start()
-        await asyncio.to_thread(self._lock.tell, listening=True)
+    async def _start_front(self, sockets: tuple[Listening, ...], certificate: tuple[str, str]) -> None:
+        settings = front_settings(sockets, certificate, self._settings, self._options)
+        self._front = FrontProcess(self._server, sockets, settings, self._log.say)
+        await self._front.start()
 
     def facts(self) -> EngineFacts:
         """How this process stands."""
@@ -122,7 +122,7 @@ class Service:
         await asyncio.gather(loading, return_exceptions=True)
 
     async def _load(self) -> None:
-        wanted = [one for one in self._owed.values() if await asyncio.to_thread(self._is_there, one.path)]
+        wanted = [one for one in tuple(self._owed.values()) if await asyncio.to_thread(self._is_there, one.path)]
         began = time.monotonic()
         count = await load_again(self._engine, wanted, self._log.say)
         self._loading = False
