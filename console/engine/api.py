@@ -16,6 +16,7 @@ from typing import Protocol, TypeVar
 
 from console.engine.api_artifacts import AccelerationApi, ArtifactsApi, DoctorApi, SecurityApi, UpdatesApi
 from console.engine.api_models import DataApi, InferenceApi, ModelsApi, MonitorApi
+from console.engine.api_service import TokensApi
 from console.records import Changes, Event, MissedEvents, PublicKey, StoreStatus
 from console.records.service import ServeOptions
 
@@ -30,6 +31,7 @@ __all__ = [
     "ModelsApi",
     "MonitorApi",
     "SecurityApi",
+    "TokensApi",
     "UpdatesApi",
     "last_of",
 ]
@@ -78,6 +80,11 @@ class EngineApi(Protocol):
     @property
     def security(self) -> SecurityApi:
         """Signatures, encryption and audit."""
+        ...
+
+    @property
+    def tokens(self) -> TokensApi:
+        """Who may ask over HTTP."""
         ...
 
     @property

@@ -97,9 +97,10 @@ class Engine(Rooms):
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
-        lazy = (self.__dict__.get(name) for name in ("monitor", "acceleration", "updates"))
+        lazy = (self.__dict__.get(name) for name in ("monitor", "acceleration", "updates", "tokens"))
         made = [room for room in lazy if room is not None]
-        await close_each(*made, self.artifacts, self._starter, self._fleet, self._inspectors, self._launcher)
+        rooms = (self.artifacts, self._starter, self._fleet, self._inspectors, self._launcher)
+        await close_each(*made, self.book.refused, *rooms)
 
     async def status(self) -> StoreStatus:
         """How the store stands."""

@@ -48,6 +48,7 @@ from console.worker.launcher import Launcher
 from console.worker.limits import Limits
 
 if TYPE_CHECKING:
+    from console.access.principals import Principals
     from console.doctor.doctor import Doctor
     from console.monitor.live import Live
     from console.serving.model_data import DataOfModels
@@ -57,7 +58,7 @@ if TYPE_CHECKING:
     from console.update.services import UpdateServices
     from console.update.signing import Signing
 
-_PLACED = ("data", "signing", "at_rest", "doctor", "_workshop")
+_PLACED = ("data", "signing", "at_rest", "doctor", "tokens", "_workshop")
 """Rooms made when they are first asked that work in the store's directory."""
 
 _AT_OPENING = ("read_only", "seal_mb", "reconcile_s", "sample_hz", "probe_rate", "warm", "sealing", "engine_group")
@@ -160,6 +161,13 @@ class Rooms:
         from console.update.encryption import Encryption
 
         return Encryption(self.root, self._unsealing, self.book)
+
+    @cached_property
+    def tokens(self) -> Principals:
+        """Who may ask over HTTP."""
+        from console.access.principals import Principals
+
+        return Principals(self.root, self.book)
 
     @cached_property
     def doctor(self) -> Doctor:
