@@ -16,7 +16,7 @@ from typing import Protocol, TypeVar
 
 from console.engine.api_artifacts import AccelerationApi, ArtifactsApi, DoctorApi, SecurityApi, UpdatesApi
 from console.engine.api_models import DataApi, InferenceApi, ModelsApi, MonitorApi
-from console.engine.api_service import TokensApi
+from console.engine.api_service import ServingApi, TokensApi
 from console.records import Changes, Event, MissedEvents, PublicKey, StoreStatus
 from console.records.service import ServeOptions
 
@@ -31,6 +31,7 @@ __all__ = [
     "ModelsApi",
     "MonitorApi",
     "SecurityApi",
+    "ServingApi",
     "TokensApi",
     "UpdatesApi",
     "last_of",
@@ -60,6 +61,11 @@ class EngineApi(Protocol):
     @property
     def inference(self) -> InferenceApi:
         """Inference with loaded models."""
+        ...
+
+    @property
+    def serving(self) -> ServingApi:
+        """Models in service for other programs."""
         ...
 
     @property

@@ -97,7 +97,7 @@ class Engine(Rooms):
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
-        lazy = (self.__dict__.get(name) for name in ("monitor", "acceleration", "updates", "tokens"))
+        lazy = (self.__dict__.get(name) for name in ("serving", "monitor", "acceleration", "updates", "tokens"))
         made = [room for room in lazy if room is not None]
         rooms = (self.artifacts, self._starter, self._fleet, self._inspectors, self._launcher)
         await close_each(*made, self.book.refused, *rooms)

@@ -38,6 +38,7 @@ from console.records import (
     WorkerState,
     WorkerView,
 )
+from console.serving.counting import Counting, Uncounted
 from console.serving.failures import Failures
 from console.serving.inference import Inference
 from console.serving.loader import ModelLoader
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from console.doctor.doctor import Doctor
     from console.monitor.live import Live
     from console.serving.model_data import DataOfModels
+    from console.serving.service import Serving
     from console.update.accelerating import Accelerating
     from console.update.encryption import Encryption
     from console.update.service import Updates
@@ -68,10 +70,11 @@ _AT_OPENING = ("read_only", "seal_mb", "reconcile_s", "sample_hz", "probe_rate",
 class Rooms:
     """The rooms of one store; those that are properties are made, and their modules imported, when first asked.
 
-    `artifacts` are what is there, `models` what is loaded, `inference` what a loaded model is asked, `data` with which
-    rows, `monitor` measures and probes it, `updates` and `acceleration` make something new of it, `signing` and
-    `at_rest` keep it safe; `book` tells who may do what and what was done, `failures` what went wrong, `recipes` what
-    was written beside an artifact, and the `doctor` looks at all of it. Each room asks the book for leave itself.
+    `artifacts` are what is there, `models` what is loaded, `serving` what of it answers other programs,
+    `inference` what a loaded model is asked, `data` with which rows, `monitor` measures and probes it, `updates` and
+    `acceleration` make something new of it, `signing` and `at_rest` keep it safe; `book` tells who may do what and what
+    was done, `failures` what went wrong, `recipes` what was written beside an artifact, and the `doctor` looks at all
+    of it. Each room asks the book for leave itself.
 
     `moved` hears of it where the path that was given leads to another directory than before.
     """
@@ -91,6 +94,9 @@ class Rooms:
         self.settings = settings
         self.bus = Bus()
         self._asked_read_only = read_only
+        self._restarts = restarts
+        self.counting: Counting = Uncounted()
+        """What counts the requests of other programs."""
         self.book = AccessControl(root, self.bus, why_read_only=self._why_read_only(), records=records)
         self._chosen = Chosen(root)
         self.recipes = Recipes(root, self.book.interpreters, self._chosen)
@@ -124,6 +130,29 @@ class Rooms:
 
         rate, sample_hz = self.settings.probe_rate, self.settings.sample_hz
         return Live(self._fleet, self.inference, self.book, self.bus, rate=rate, sample_hz=sample_hz)
+
+    @cached_property
+    def serving(self) -> Serving:
+        """Models in service for other programs."""
+        from console.serving.opening import opened
+
+        return opened(
+            self._fleet,
+            self._facts,
+            self._launcher,
+            self.book,
+            self.recipes,
+            self.artifacts,
+            self.failures,
+            self.bus,
+            root=lambda: self.root,
+            signed=lambda path, digest: self.signing.signed(path, digest),
+            signature=self._signature,
+            end_driver=lambda path: self.monitor.stop(path, "the model was unloaded"),
+            deadline_s=self.settings.load_deadline_s,
+            restarts=self._restarts,
+            counting=self.counting,
+        )
 
     @cached_property
     def data(self) -> DataOfModels:
