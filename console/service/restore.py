@@ -16,7 +16,7 @@ from console.config import state_dir, store_key
 from console.engine.local import Engine
 from console.errors import ConsoleError
 from console.os_errors import why
-from console.records import WorkerState, WorkerView
+from console.records import Json, WorkerState, WorkerView
 
 _AT_ONCE = 2
 """Models that are loaded side by side at the start."""
@@ -37,6 +37,14 @@ class Loaded:
     copies: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What the next engine begins with: the models that are loaded, and what the serving room keeps of its own."""
+
+    models: tuple[Loaded, ...] = ()
+    serving: Json = None
+
+
 def loaded_of(views: Iterable[WorkerView]) -> tuple[Loaded, ...]:
     """What an operator wants loaded, whether it answers now or not."""
     wanted = (view for view in views if view.state not in (WorkerState.DRAINING, WorkerState.ENDED))
@@ -44,25 +52,26 @@ def loaded_of(views: Iterable[WorkerView]) -> tuple[Loaded, ...]:
 
 
 class Kept:
-    """The list of what is loaded from one store, in a file of this user's. `say` hears of what cannot be written."""
+    """What is loaded from one store, in a file of this user's. `say` hears of what cannot be written."""
 
     def __init__(self, root: Path, say: Callable[[str, str], None]) -> None:
         self._place = state_dir() / "served" / f"{store_key(root)}.json"
         self._say = say
-        self._written: tuple[Loaded, ...] | None = None
-        self._wanted: tuple[Loaded, ...] = ()
+        self._written: Remembered | None = None
+        self._wanted = Remembered()
         self._writing: asyncio.Task[None] | None = None
 
-    def read(self) -> tuple[Loaded, ...]:
-        """What was loaded last; nothing where that is not known. For a thread."""
-        with suppress(OSError, ValueError, TypeError), open(self._place, "rb") as file:
-            return tuple(map(_entry, json.loads(file.read(_MOST))))
-        return ()
+    def read(self) -> Remembered:
+        """What was kept last; nothing where that is not known. For a thread."""
+        with suppress(OSError, ValueError, TypeError, KeyError), open(self._place, "rb") as file:
+            found = json.loads(file.read(_MOST))
+            return Remembered(tuple(map(_entry, found["models"])), found.get("serving"))
+        return Remembered()
 
-    def keep(self, loaded: tuple[Loaded, ...]) -> None:
-        """Have it written soon, if it is another list than was written last."""
-        self._wanted = loaded
-        if loaded != self._written and (self._writing is None or self._writing.done()):
+    def keep(self, wanted: Remembered) -> None:
+        """Have it written soon, if it is something else than was written last."""
+        self._wanted = wanted
+        if wanted != self._written and (self._writing is None or self._writing.done()):
             self._writing = asyncio.ensure_future(self._write())
 
     async def close(self) -> None:
@@ -80,8 +89,9 @@ class Kept:
                 self._say(f"{self._place} cannot be written: {why(error)}; a next start loads what it said", "failure")
             self._written = wanted
 
-    def _put(self, loaded: tuple[Loaded, ...]) -> None:
-        text = json.dumps([[one.path, one.at, one.copies] for one in loaded]).encode("ascii")
+    def _put(self, wanted: Remembered) -> None:
+        models = [[one.path, one.at, one.copies] for one in wanted.models]
+        text = json.dumps({"models": models, "serving": wanted.serving}).encode("ascii")
         with durable.own_directory(self._place.parent) as directory:
             durable.put_bytes(directory, self._place.name, text, lambda fd: os.fchmod(fd, 0o600))
 

@@ -15,18 +15,20 @@ from console.config import Settings, load_settings
 from console.engine.local import Engine
 from console.engine.server import EngineServer
 from console.errors import ConsoleError
-from console.records import EngineFacts, Event
+from console.records import EngineFacts, Event, Principal
 from console.records.service import ServeOptions
 from console.service.front_process import FrontProcess, front_settings, read_certificate
 from console.service.listening import Listening, close_all, listen_all
 from console.service.log import Log
 from console.service.notify import Notifier
-from console.service.restore import Kept, Loaded, load_again, loaded_of
+from console.service.restore import Kept, Loaded, Remembered, load_again, loaded_of
 from console.service.runtime import EngineLock, group_id, socket_of, taken
 
 _CLOSE_S = 10.0
 """Seconds for the end of all workers."""
-_LOGGED = ("engine.", "failure.", "history.", "store.", "trust.", "update.", "worker.")
+_FRONT = Principal("anonymous", "infer")
+"""Whoever the front asks for as long as it does not know who a request is of."""
+_LOGGED = ("engine.", "failure.", "history.", "serving.", "store.", "trust.", "update.", "worker.")
 _UNTOLD = ("worker.phase", "update.progress", "store.scanning", "trust.layers")
 """Kinds of events that tell of single steps."""
 
@@ -76,13 +78,15 @@ class Service:
     async def run(self, socket: Path, group: int, sockets: tuple[Listening, ...], certificate: tuple[str, str]) -> int:
         """Serve until a signal comes; the exit code. Raises what opening the store and listening raise."""
         self._hear_signals()
-        self._owed = {one.path: one for one in await asyncio.to_thread(self._kept.read)}
+        remembered = await asyncio.to_thread(self._kept.read)
+        self._owed = {one.path: one for one in remembered.models}
         self._engine = await Engine.open(
             self._root, self._settings, read_only=self._read_only(), on_failure=self._unforeseen
         )
         event_loop.hear_of_failures(self._taken_note_of)
         self._engine.facts = self.facts
-        self._server = EngineServer(self._engine, root=str(self._engine.root), on_failure=self._unforeseen)
+        self._engine.serving.restore(remembered.serving)
+        self._server = self._new_server()
         try:
             await self._server.serve_unix(socket, group=group if group >= 0 else None)
             if sockets:
@@ -93,6 +97,15 @@ class Service:
         finally:
             await self._end()
         return 0
+
+    def _new_server(self) -> EngineServer:
+        tokens = self._engine.tokens
+        return EngineServer(
+            self._engine,
+            root=str(self._engine.root),
+            principals=lambda handle: tokens.of(handle) if handle else _FRONT,
+            on_failure=self._unforeseen,
+        )
 
     async def _start_front(self, sockets: tuple[Listening, ...], certificate: tuple[str, str]) -> None:
         settings = front_settings(sockets, certificate, self._settings, self._options)
@@ -125,6 +138,7 @@ class Service:
         wanted = [one for one in tuple(self._owed.values()) if await asyncio.to_thread(self._is_there, one.path)]
         began = time.monotonic()
         count = await load_again(self._engine, wanted, self._log.say)
+        await self._engine.serving.begin()
         self._loading = False
         self._keep()
         if wanted:
@@ -197,7 +211,7 @@ class Service:
     # what happens
 
     def _hear(self, event: Event) -> None:
-        if event.kind.startswith("worker."):
+        if event.kind.startswith(("worker.", "serving.")):
             self._keep()
         step = event.kind in _UNTOLD or not event.kind.startswith(_LOGGED)
         if event.severity in ("failure", "attention") or not step:
@@ -210,7 +224,8 @@ class Service:
             loaded |= self._owed
         else:
             self._owed = {path: one for path, one in self._owed.items() if path not in loaded}
-        self._kept.keep(tuple(sorted({**self._owed, **loaded}.values())))
+        models = tuple(sorted({**self._owed, **loaded}.values()))
+        self._kept.keep(Remembered(models, self._engine.serving.kept()))
 
     def _unforeseen(self, error: BaseException) -> None:
         self._log.say(f"a defect of model-console itself: {type(error).__name__}: {error}", "failure")

@@ -114,7 +114,7 @@ def test_what_was_loaded_is_loaded_again_after_a_crash(store: Path) -> None:
 def test_one_that_fails_ends_nothing(store: Path) -> None:
     kept = state_dir() / "served" / f"{store_key(store)}.json"
     kept.parent.mkdir(parents=True)
-    kept.write_text('[["broken.joblib", "", 1], ["gone.joblib", "", 2]]')
+    kept.write_text('{"models": [["broken.joblib", "", 1], ["gone.joblib", "", 2]]}')
     (store / "broken.joblib").write_bytes(b"\x80\x04no model")
     with Served(store, "--no-http") as one:
         one.hear("READY=1")
