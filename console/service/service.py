@@ -243,6 +243,6 @@ class Service:
         return self._options.read_only or self._settings.read_only
 
     def _words(self) -> str:
-        """What is served, where to ask, and how to attach."""
+        """The store, where to ask, and how to attach."""
         ask = f"ask {' and '.join(self._lock.facts.http)}; " if self._lock.facts.http else ""
         return f"serving {self._root}: {ask}attach with model-console {self._root} (process {os.getpid()})"
