@@ -6,19 +6,22 @@ import asyncio
 import os
 from collections.abc import Callable
 from contextvars import Context, copy_context
-from typing import Any
+from functools import cache
+from typing import Any, get_args, get_type_hints
 
 from console.access.actor import Actor, acting
+from console.engine.protocol import Method
 from console.engine.unix_socket import Peer, user_groups
 from console.errors import AccessDeniedError, UsageError
 from console.files.roots import owner_name
 from console.records import Principal, ProbePlan, UpdatePlan
 
-__all__ = ["Caller", "Principals", "may_name", "nobody", "user"]
+__all__ = ["Caller", "Principals", "may_name", "names_files", "nobody", "user"]
 
 Principals = Callable[[str], Principal | None]
 _NAMED = ("data", "out", "key", "identity", "file", "typed", "holdout")
 """Arguments, and fields of plans, that are paths of the engine's machine."""
+_PLANS = (UpdatePlan, ProbePlan)
 _MOST_PRINCIPALS = 1000
 
 
@@ -65,9 +68,12 @@ def _acting_as(actor: Actor | None) -> Context:
     return context
 
 
-def names_files(arguments: dict[str, Any]) -> bool:
-    """Whether a call names files, or a plan that does."""
-    return any(value is not None for _, value in _named(arguments)) or bool(_plans(arguments))
+@cache
+def names_files(method: Method) -> bool:
+    """Whether calls of a method name files, or plans that do."""
+    hints = get_type_hints(method.takes)
+    plans = any(plan is hint or plan in get_args(hint) for plan in _PLANS for hint in hints.values())
+    return plans or not hints.keys().isdisjoint(_NAMED)
 
 
 async def may_name(arguments: dict[str, Any], root: str, engine: Any) -> None:
@@ -79,9 +85,8 @@ async def may_name(arguments: dict[str, Any], root: str, engine: Any) -> None:
     outside = await asyncio.to_thread(lambda: [one for one in named if not _is_inside(*one, root)])
     if outside:
         raise AccessDeniedError(
-            f"{outside[0][1]} is not in the store, and the engine, which is another user's, reads and writes no other "
-            "files for you",
-            hint="copy it into the store, or run the command without the engine",
+            f"{outside[0][1]} is not in the store, and the engine reads and writes no other files for you",
+            hint="copy it into the store: the engine runs as another user, who may more or less than you",
         )
     for plan in _plans(arguments):
         if isinstance(plan, UpdatePlan) and plan.command:
@@ -91,7 +96,7 @@ async def may_name(arguments: dict[str, Any], root: str, engine: Any) -> None:
 
 
 def _plans(arguments: dict[str, Any]) -> list[UpdatePlan | ProbePlan]:
-    return [value for value in arguments.values() if isinstance(value, (UpdatePlan, ProbePlan))]
+    return [value for value in arguments.values() if isinstance(value, _PLANS)]
 
 
 def _named(arguments: dict[str, Any]) -> list[tuple[str, Any]]:
