@@ -130,7 +130,7 @@ class EngineServer:
         task.add_done_callback(self._adopting.discard)
 
     async def _identify(self, line: ClientLine, peer: Peer) -> None:
-        line.identified(await user(peer, self._principals))
+        line.identified(await user(peer, self._principals, self.engine))
 
     async def _know_root(self) -> None:
         self.root = self.root or (await self.engine.status()).root
@@ -139,7 +139,7 @@ class EngineServer:
         widen(sock)
         try:
             await self._know_root()
-            caller = await user(peer_of(sock), self._principals) if caller is None else caller
+            caller = await user(peer_of(sock), self._principals, self.engine) if caller is None else caller
         except (OSError, ConsoleError) as error:
             sock.close()
             self._on_failure(error)
