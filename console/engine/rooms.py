@@ -6,6 +6,7 @@ Everything the rooms hand out is a plain record; what happens is told on `bus`. 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -33,6 +34,7 @@ from console.records import (
     ProbeState,
     Signature,
     StoreStatus,
+    TrafficState,
     UpdateProgress,
     WorkerState,
     WorkerView,
@@ -48,7 +50,9 @@ from console.worker.limits import Limits
 
 if TYPE_CHECKING:
     from console.doctor.doctor import Doctor
+    from console.monitor.exposition import Exposed
     from console.monitor.live import Live
+    from console.monitor.traffic import Traffic
     from console.serving.model_data import DataOfModels
     from console.update.accelerating import Accelerating
     from console.update.encryption import Encryption
@@ -105,6 +109,7 @@ class Rooms:
         self.artifacts = self._new_artifacts(moved)
         self.models = Models(self._fleet, self.book, lambda path: self.monitor.stop(path, "the model was unloaded"))
         self.inference = Inference(self._fleet, self.book, self.recipes.of, settings.deadline_s)
+        self.began = time.time()
         self.settled: list[str] = []
         """Sentences on what a killed console had left, and how that was settled as this store was opened."""
 
@@ -116,7 +121,14 @@ class Rooms:
         from console.monitor.live import Live
 
         rate, sample_hz = self.settings.probe_rate, self.settings.sample_hz
-        return Live(self._fleet, self.inference, self.book, self.bus, rate=rate, sample_hz=sample_hz)
+        return Live(self._fleet, self.inference, self.book, self.bus, self.exposed, rate=rate, sample_hz=sample_hz)
+
+    @cached_property
+    def traffic(self) -> Traffic:
+        """Requests of other programs to models in service."""
+        from console.monitor.traffic import Traffic
+
+        return Traffic(self.monitor.recorder, self.failures.add_request)
 
     @cached_property
     def data(self) -> DataOfModels:
@@ -216,6 +228,26 @@ class Rooms:
     def known_probe(self, path: str) -> ProbeState | None:
         """The probe of one path that runs, or ran last."""
         return self.monitor.state(path) if "monitor" in self.__dict__ else None
+
+    def known_traffic(self, path: str) -> TrafficState | None:
+        """The requests of other programs to one path."""
+        return self.traffic.state(path) if "traffic" in self.__dict__ else None
+
+    async def exposed(self) -> Exposed:
+        """Everything that a scraper is told, as it stands now."""
+        from console.monitor.exposition import MOST_VERSIONS, EngineFacts, Exposed
+
+        views = self.models.views()
+        return Exposed(
+            self.traffic.counts(MOST_VERSIONS),
+            dict(self.traffic.strangers),
+            self.monitor.probed(),
+            views,
+            {path: self._fleet.asked(path) for path in views},
+            self.known_rows(),
+            (),
+            EngineFacts(self.began, self.failures.count),
+        )
 
     def known_update(self, path: str) -> tuple[UpdateProgress | None, Comparison | None]:
         """Where an update of one path stands, and the candidate that waits."""

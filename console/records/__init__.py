@@ -39,6 +39,7 @@ from console.records.serving import (
 )
 from console.records.store import Changes, Permissions, StoreStatus, UpdateStatus
 from console.records.sweep import KnownFacts, SweepPart, SweepTotals
+from console.records.traffic import TrafficState
 from console.records.trust import (
     Change,
     Claim,
@@ -179,6 +180,7 @@ __all__ = [
     "Target",
     "Tensor",
     "Token",
+    "TrafficState",
     "TypedPath",
     "Unchanged",
     "UpdatePlan",

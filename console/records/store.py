@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from console.records.artifacts import Artifact
 from console.records.events import Event
 from console.records.failures import Failure
+from console.records.traffic import TrafficState
 from console.records.updates import Comparison, UpdateProgress
 from console.records.workers import ProbeState, WorkerView
 
@@ -65,7 +66,8 @@ class Changes:
     """Changes since the event with a number, up to the one numbered `last`: whole records, no differences.
 
     `everything` = `rows` are all rows there are, else those that changed and `removed` those that are gone. Workers,
-    probes and updates are of the artifacts that something happened to, and so is `ended`: paths of which none is known.
+    probes, traffic and updates are of the artifacts that something happened to, and so is `ended`: paths of which none
+    is known.
     """
 
     last: int
@@ -80,3 +82,4 @@ class Changes:
     probes: dict[str, ProbeState] = field(default_factory=dict)
     updates: tuple[UpdateStatus, ...] = ()
     failures: tuple[Failure, ...] = ()
+    traffic: dict[str, TrafficState] = field(default_factory=dict)
