@@ -50,10 +50,10 @@ TABLE = (
     *(Metric(f"request_worker.{name}", "ms", "quantile", f"request_worker_{name}_ms") for name in REQUEST_QUANTILES),
     Metric("queue.p99", "ms", "quantile", "queue_p99_ms"),
     Metric("batch", "", "mean", "request_batch_rows"),
-    Metric("requests", "per second", "rate"),
-    Metric("request_rows", "per second", "rate"),
-    Metric("request_errors", "per second", "rate"),
-    Metric("request_faults", "per second", "rate"),
+    Metric("requests", "per second", "rate", "requests_per_s"),
+    Metric("request_rows", "per second", "rate", "request_rows_per_s"),
+    Metric("request_errors", "per second", "rate", "request_errors_per_s"),
+    Metric("request_faults", "per second", "rate", "request_faults_per_s"),
 )
 READINGS = tuple((metric, metric.read) for metric in TABLE if metric.read is not None)
 """Those that are read from a worker now and then, each with how."""
