@@ -135,6 +135,15 @@ class AccessControl:
             hint = "`model-console doctor` tells what would let you"
             raise AccessDeniedError(f"this console is read-only: {self.why_read_only}", hint=hint)
 
+    async def authorize_model(self, action: str, model: str) -> None:
+        """The same for a model in service by its name. Costs a request next to nothing. Raises AccessDeniedError."""
+        if self.refusal(action) is not None:
+            await self.authorize(action, model)
+
+    def sees(self, model: str) -> bool:
+        """Whether a model in service is among those that whoever asks is limited to, if they are."""
+        return True
+
     async def accept(self, path: str, judgement: Judgement, digest: str, why: str) -> None:
         """Pin a content the operator said yes to. Raises AccessDeniedError where that is not theirs to say,
         OperationError."""

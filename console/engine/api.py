@@ -16,6 +16,7 @@ from typing import Protocol, TypeVar
 
 from console.engine.api_artifacts import AccelerationApi, ArtifactsApi, DoctorApi, SecurityApi, UpdatesApi
 from console.engine.api_models import DataApi, InferenceApi, ModelsApi, MonitorApi
+from console.engine.api_service import ServingApi
 from console.records import Changes, Event, MissedEvents, PublicKey, StoreStatus
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "ModelsApi",
     "MonitorApi",
     "SecurityApi",
+    "ServingApi",
     "UpdatesApi",
     "last_of",
 ]
@@ -57,6 +59,11 @@ class EngineApi(Protocol):
     @property
     def inference(self) -> InferenceApi:
         """Inference with loaded models."""
+        ...
+
+    @property
+    def serving(self) -> ServingApi:
+        """Models in service for other programs."""
         ...
 
     @property

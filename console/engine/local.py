@@ -92,7 +92,7 @@ class Engine(Rooms):
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
-        lazy = (self.__dict__.get(name) for name in ("monitor", "acceleration", "updates"))
+        lazy = (self.__dict__.get(name) for name in ("serving", "monitor", "acceleration", "updates"))
         made = [room for room in lazy if room is not None]
         await close_each(*made, self.artifacts, self._starter, self._fleet, self._inspectors, self._launcher)
 

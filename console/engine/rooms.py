@@ -39,6 +39,7 @@ from console.records import (
     WorkerState,
     WorkerView,
 )
+from console.serving.counting import Counting, Uncounted
 from console.serving.failures import Failures
 from console.serving.inference import Inference
 from console.serving.loader import ModelLoader
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from console.monitor.live import Live
     from console.monitor.traffic import Traffic
     from console.serving.model_data import DataOfModels
+    from console.serving.service import Serving
     from console.update.accelerating import Accelerating
     from console.update.encryption import Encryption
     from console.update.service import Updates
@@ -67,10 +69,11 @@ _PLACED = ("data", "signing", "at_rest", "doctor", "_workshop")
 class Rooms:
     """The rooms of one store; those that are properties are made, and their modules imported, when first asked.
 
-    `artifacts` are what is there, `models` what is loaded, `inference` what a loaded model is asked, `data` with which
-    rows, `monitor` measures and probes it, `updates` and `acceleration` make something new of it, `signing` and
-    `at_rest` keep it safe; `book` tells who may do what and what was done, `failures` what went wrong, `recipes` what
-    was written beside an artifact, and the `doctor` looks at all of it. Each room asks the book for leave itself.
+    `artifacts` are what is there, `models` what is loaded, `serving` what of it answers other programs,
+    `inference` what a loaded model is asked, `data` with which rows, `monitor` measures and probes it, `updates` and
+    `acceleration` make something new of it, `signing` and `at_rest` keep it safe; `book` tells who may do what and what
+    was done, `failures` what went wrong, `recipes` what was written beside an artifact, and the `doctor` looks at all
+    of it. Each room asks the book for leave itself.
 
     `moved` hears of it where the path that was given leads to another directory than before.
     """
@@ -90,6 +93,9 @@ class Rooms:
         self.settings = settings
         self.bus = Bus()
         self._asked_read_only = read_only
+        self._restarts = restarts
+        self.counting: Counting = Uncounted()
+        """What counts the requests of other programs."""
         self.book = AccessControl(root, self.bus, why_read_only=self._why_read_only(), records=records)
         self._chosen = Chosen(root)
         self.recipes = Recipes(root, self.book.interpreters, self._chosen)
@@ -129,6 +135,29 @@ class Rooms:
         from console.monitor.traffic import Traffic
 
         return Traffic(self.monitor.recorder, self.failures.add_request)
+
+    @cached_property
+    def serving(self) -> Serving:
+        """Models in service for other programs."""
+        from console.serving.opening import opened
+
+        return opened(
+            self._fleet,
+            self._facts,
+            self._launcher,
+            self.book,
+            self.recipes,
+            self.artifacts,
+            self.failures,
+            self.bus,
+            root=lambda: self.root,
+            signed=lambda path, digest: self.signing.signed(path, digest),
+            signature=self._signature,
+            end_driver=lambda path: self.monitor.stop(path, "the model was unloaded"),
+            deadline_s=self.settings.load_deadline_s,
+            restarts=self._restarts,
+            counting=self.counting,
+        )
 
     @cached_property
     def data(self) -> DataOfModels:

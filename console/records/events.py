@@ -25,6 +25,7 @@ class EventKind(StrEnum):
     PROBE_STARTED = "probe.started"
     PROBE_STOPPED = "probe.stopped"
     RECIPE_WRITTEN = "recipe.written"
+    SERVING_CHANGED = "serving.changed"
     STORE_COVERAGE = "store.coverage"
     STORE_MOVED = "store.moved"
     STORE_OFFLINE = "store.offline"

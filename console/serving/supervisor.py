@@ -67,6 +67,10 @@ class Supervisor:
             raise OperationError(f"{path} cannot answer now: its worker is {slot.view.state}", hint="retry, or wait")
         return slot
 
+    def find(self, path: str) -> Slot | None:
+        """The slot of a path, whether it answers or not."""
+        return self._slots.get(path)
+
     def answers(self, path: str) -> bool:
         """Whether a request can be sent now."""
         slot = self._slots.get(path)
@@ -94,6 +98,10 @@ class Supervisor:
         finally:
             slot.asking -= 1
             worker.asked -= 1
+
+    def keep(self, slot: Slot, error: ConsoleError) -> None:
+        """Put what went wrong with a question among the failures."""
+        self._keep(slot, error)
 
     def measured(self, path: str, memory: Memory, cpu: float | None) -> None:
         """Take over one reading of a worker's memory and processor time (percent of one core)."""

@@ -41,6 +41,7 @@ DEFAULT_GROUPS: Groups = {
 
 NEEDS: Mapping[str, tuple[Role, str]] = {
     "look": (Role.VIEW, "looking"),
+    "infer": (Role.OPERATE, "asking a model in service"),
     "load": (Role.OPERATE, "loading"),
     "unload": (Role.OPERATE, "unloading"),
     "reload": (Role.OPERATE, "reloading"),
