@@ -264,7 +264,7 @@ class Rooms:
 
     async def exposed(self) -> Exposed:
         """Everything that a scraper is told, as it stands now."""
-        from console.monitor.exposition import MOST_VERSIONS, EngineFacts, Exposed
+        from console.monitor.exposition import MOST_VERSIONS, ProcessFacts, Exposed
 
         views = self.models.views()
         return Exposed(
@@ -275,7 +275,7 @@ class Rooms:
             {path: self._fleet.asked(path) for path in views},
             self.known_rows(),
             (),
-            EngineFacts(self.began, self.failures.count),
+            ProcessFacts(self.began, self.failures.count),
         )
 
     def known_update(self, path: str) -> tuple[UpdateProgress | None, Comparison | None]:

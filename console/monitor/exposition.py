@@ -13,7 +13,7 @@ from console.monitor.metric_text import Family, Labels, written
 from console.records import Artifact, ServedModel, WorkerState, WorkerView
 from console.records.metrics import READINGS, Unit
 
-__all__ = ["MOST_VERSIONS", "EngineFacts", "Exposed", "exposition"]
+__all__ = ["MOST_VERSIONS", "ProcessFacts", "Exposed", "exposition"]
 
 _PREFIX = "model_console"
 _MOST_MODELS = 500
@@ -26,7 +26,7 @@ _BASE: Mapping[Unit, tuple[str, float]] = {"bytes": ("_bytes", 1.0), "percent": 
 
 
 @dataclass(frozen=True, slots=True)
-class EngineFacts:
+class ProcessFacts:
     """The engine itself: when it began (by the clock of the epoch), failures so far, and what runs in it.
 
     `jobs` and `clients` are None where it has none of either.
@@ -52,7 +52,7 @@ class Exposed:
     waiting: Mapping[str, int]
     artifacts: Sequence[Artifact]
     served: Sequence[ServedModel]
-    engine: EngineFacts
+    engine: ProcessFacts
 
 
 def exposition(exposed: Exposed, *, openmetrics: bool = False) -> str:

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from console.monitor.counts import ProbeCounts
-from console.monitor.exposition import EngineFacts, Exposed, exposition
+from console.monitor.exposition import ProcessFacts, Exposed, exposition
 from console.monitor.series import Recorder
 from console.monitor.traffic import Traffic
 from console.records import (
@@ -60,7 +60,7 @@ def exposed(outcomes: list[RequestOutcome], *models: ServedModel, probe: ProbeCo
         dict.fromkeys(paths, 3),
         tuple(Artifact(path, 10, 0.0, verdict=Verdict.SAFE) for path in (*paths, "else.pkl")),
         models or tuple(served(path, name) for path, name in paths.items()),
-        EngineFacts(1_790_000_000.0, 4, jobs=1, clients=2),
+        ProcessFacts(1_790_000_000.0, 4, jobs=1, clients=2),
     )
 
 
