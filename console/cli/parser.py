@@ -112,6 +112,9 @@ def screen_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the screens, which go before the settings file."""
     group = parser.add_argument_group("the screens")
     group.add_argument("--read-only", action="store_true", default=None, help="take away what changes anything")
+    group.add_argument(
+        "--alone", action="store_false", dest="attach", default=None, help="attach to no engine that serves the store"
+    )
     group.add_argument("--no-mouse", action="store_false", dest="mouse", default=None, help="leave the mouse alone")
     group.add_argument("--ascii", action="store_true", default=None, help="draw with ASCII signs alone")
     group.add_argument("--theme", choices=THEME_NAMES, metavar="NAME", help=", ".join(THEME_NAMES))
@@ -167,6 +170,7 @@ def commands_parser() -> Parser:
     _running(commands)
     _changing(commands)
     _secret(commands)
+    _serving(commands)
     _rest(commands)
     return parser
 
@@ -331,6 +335,32 @@ def _secret(commands: Commands) -> None:
         "--out", type=_written_file, required=True, metavar="FILE", help="a new file, which only you may read"
     )
     unseal.set_defaults(run="secrets:unseal")
+
+
+def _serving(commands: Commands) -> None:
+    serve = _add(
+        commands,
+        "serve",
+        "Serve a store: an engine of its own, which programs ask over HTTP and consoles attach to.",
+        "serve /srv/models --http 127.0.0.1:8080",
+        json=False,
+    )
+    serve.add_argument("store", metavar="STORE", nargs="?", default=".")
+    serve.add_argument(
+        "--http", default="127.0.0.1:8080", metavar="ADDRESS", help="where programs ask: HOST:PORT (else %(default)s)"
+    )
+    serve.add_argument("--no-http", action="store_true", help="listen on the unix socket alone")
+    serve.add_argument("--metrics", default="", metavar="ADDRESS", help="where metrics are read besides: HOST:PORT")
+    serve.add_argument("--socket", default="", metavar="FILE", help="the unix socket that consoles attach to")
+    serve.add_argument("--group", default="", metavar="NAME", help="let the members of this group attach")
+    serve.add_argument("--tls-cert", default="", metavar="FILE", help="speak TLS with this certificate (PEM)")
+    serve.add_argument("--tls-key", default="", metavar="FILE", help="its private key (PEM)")
+    serve.add_argument("--anonymous", action="store_true", help="let anybody ask without a token, from wherever")
+    serve.add_argument("--read-only", action="store_true", help="change nothing in the store")
+    serve.add_argument("--print-unit", action="store_true", help="print a systemd unit that does all this, and end")
+    status = _add(commands, "status", "Tell how the engine stands that serves a store.", "status /srv/models --json")
+    status.add_argument("store", metavar="STORE", nargs="?", default=".")
+    status.set_defaults(run="serve:status")
 
 
 def _rest(commands: Commands) -> None:

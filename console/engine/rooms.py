@@ -29,6 +29,7 @@ from console.recipes.chosen import Chosen
 from console.records import (
     Artifact,
     Comparison,
+    EngineFacts,
     Failure,
     Permissions,
     ProbeState,
@@ -50,6 +51,7 @@ from console.worker.launcher import Launcher
 from console.worker.limits import Limits
 
 if TYPE_CHECKING:
+    from console.access.principals import Principals
     from console.doctor.doctor import Doctor
     from console.monitor.exposition import Exposed
     from console.monitor.live import Live
@@ -62,8 +64,11 @@ if TYPE_CHECKING:
     from console.update.services import UpdateServices
     from console.update.signing import Signing
 
-_PLACED = ("data", "signing", "at_rest", "doctor", "_workshop")
+_PLACED = ("data", "signing", "at_rest", "doctor", "tokens", "_workshop")
 """Rooms made when they are first asked that work in the store's directory."""
+
+_AT_OPENING = ("read_only", "seal_mb", "reconcile_s", "sample_hz", "probe_rate", "warm", "sealing", "engine_group")
+"""Settings that rooms take over as they are made."""
 
 
 class Rooms:
@@ -116,6 +121,8 @@ class Rooms:
         self.models = Models(self._fleet, self.book, lambda path: self.monitor.stop(path, "the model was unloaded"))
         self.inference = Inference(self._fleet, self.book, self.recipes.of, settings.deadline_s)
         self.began = time.time()
+        self.facts: Callable[[], EngineFacts | None] = lambda: None
+        """How the process stands that holds the store, where it is an engine's own."""
         self.settled: list[str] = []
         """Sentences on what a killed console had left, and how that was settled as this store was opened."""
 
@@ -197,6 +204,13 @@ class Rooms:
         return Encryption(self.root, self._unsealing, self.book)
 
     @cached_property
+    def tokens(self) -> Principals:
+        """Who may ask over HTTP."""
+        from console.access.principals import Principals
+
+        return Principals(self.root, self.book)
+
+    @cached_property
     def doctor(self) -> Doctor:
         """The examination of the machine and the store."""
         from console.doctor.doctor import Doctor
@@ -236,6 +250,7 @@ class Rooms:
             tuple(self.settled),
             sealing.recipients,
             bool(sealing.identity),
+            self.facts(),
         )
 
     def known_rows(self) -> tuple[Artifact, ...]:
@@ -282,6 +297,14 @@ class Rooms:
         """Where an update of one path stands, and the candidate that waits."""
         made = "updates" in self.__dict__
         return (self.updates.progress(path), self.updates.pending(path)) if made else (None, None)
+
+    def configure(self, settings: Settings) -> tuple[str, ...]:
+        """Go by other settings from now on; the names of those that count only once the store is opened again."""
+        before, self.settings = self.settings, settings
+        self._launcher.limits = Limits(memory=settings.memory_mb << 20)
+        self._starter.deadline_s, self.inference.deadline_s = settings.load_deadline_s, settings.deadline_s
+        differ = (name for name in settings.__struct_fields__ if getattr(before, name) != getattr(settings, name))
+        return tuple(name for name in differ if name in _AT_OPENING)
 
     # rooms behind these
 

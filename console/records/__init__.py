@@ -12,6 +12,7 @@ from console.records.audit import AuditCheck, AuditEntry
 from console.records.data import DataColumns, DataSource, Draft, Expected, FoundDataFiles, ModelData, TypedPath
 from console.records.events import Event, EventData, EventKind, MissedEvents
 from console.records.failures import Difference, ErrorRecord, ExceptionInfo, Failure, Frame
+from console.records.front import FrontOrder, FrontReport, FrontSettings, Listener
 from console.records.inference import AnswerFile, Answers, DataReading
 from console.records.jobs import Job, JobState
 from console.records.logs import LogLine, LogPart, Stream
@@ -37,7 +38,7 @@ from console.records.serving import (
     Tensor,
     Token,
 )
-from console.records.store import Changes, Permissions, StoreStatus, UpdateStatus
+from console.records.store import Changes, EngineFacts, Permissions, StoreStatus, UpdateStatus
 from console.records.sweep import KnownFacts, SweepPart, SweepTotals
 from console.records.traffic import TrafficState
 from console.records.trust import (
@@ -113,6 +114,7 @@ __all__ = [
     "Draft",
     "Durations",
     "EncryptedFile",
+    "EngineFacts",
     "ErrorRecord",
     "Evaluated",
     "Event",
@@ -127,6 +129,9 @@ __all__ = [
     "FileIdentity",
     "FoundDataFiles",
     "Frame",
+    "FrontOrder",
+    "FrontReport",
+    "FrontSettings",
     "GateResult",
     "Growth",
     "InferAnswer",
@@ -139,6 +144,7 @@ __all__ = [
     "KnownFacts",
     "Layer",
     "LayerName",
+    "Listener",
     "LoadWhen",
     "LogLine",
     "LogPart",

@@ -9,6 +9,7 @@ from enum import StrEnum
 class EventKind(StrEnum):
     """Every kind of event there is; the word before the dot says what it is about."""
 
+    ACCESS_REFUSED = "access.refused"
     ARTIFACT_ADDED = "artifact.added"
     ARTIFACT_CHANGED = "artifact.changed"
     ARTIFACT_INSPECTED = "artifact.inspected"

@@ -80,10 +80,12 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class ErrorRecord:
-    """An error that an operator sees, by the name of its class in `console.errors`."""
+    """An error that an operator sees, by the name of its class in `console.errors`. `retry_s` is when to ask again, in
+    seconds, where that is known."""
 
     error: str
     code: str
     message: str
     hint: str | None = None
     failure: Failure | None = None
+    retry_s: float | None = None

@@ -34,12 +34,30 @@ class Permissions:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineFacts:
+    """The engine process that holds the store, where it has one of its own.
+
+    `http` are the addresses it answers at, `attached` the users whose consoles and commands are attached to its
+    `socket`, each once, and `clients` how many of those there are.
+    """
+
+    pid: int
+    started: float
+    user: str
+    socket: str
+    http: tuple[str, ...] = ()
+    attached: tuple[str, ...] = ()
+    clients: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class StoreStatus:
     """How the store at `root` stands.
 
     `scanning` until its first scan is over, `offline` says why it cannot be seen now, `uninspected` counts artifacts
     that wait for their inspection, `settled` are sentences about what a killed console had left, `recipients` are
     those that artifacts are encrypted for, and `decrypts` tells whether an identity to load them with is named.
+    `engine` is the process of its own that holds the store; None where a console or command opened it for itself.
     """
 
     root: str
@@ -50,6 +68,7 @@ class StoreStatus:
     settled: tuple[str, ...] = ()
     recipients: tuple[str, ...] = ()
     decrypts: bool = False
+    engine: EngineFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)

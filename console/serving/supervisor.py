@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
 
+from console.access.actor import acting_as
 from console.errors import AccessDeniedError, ConsoleError, InputError, OperationError
 from console.events import Bus
 from console.records import Failure, Memory, WorkerState, WorkerView
@@ -304,7 +305,8 @@ class Supervisor:
         slot.show(retry_at=time.time() + wait)
         again = f"in {wait:g} s" if wait else "at once"
         self._tell(slot, "worker.error", f"{text}; it starts again {again}", severity="failure")
-        slot.restart = asyncio.ensure_future(self._start_again(slot, wait))
+        with acting_as(None):
+            slot.restart = asyncio.ensure_future(self._start_again(slot, wait))
 
     def _copy_ended(self, slot: Slot, text: str, wait: float | None) -> None:
         """The others answer on; the one that died comes back after a while, unless that was too often."""

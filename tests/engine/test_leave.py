@@ -38,6 +38,8 @@ ASKED: dict[str, tuple[Callable[[Engine, Path], Awaitable[object]], ...]] = {
     "sign": (lambda of, out: of.signing.sign(PATH, out),),
     "seal": (lambda of, out: of.at_rest.seal(PATH, (), out),),
     "unseal": (lambda of, out: of.at_rest.unseal(PATH, None, out),),
+    "tokens": (lambda of, out: of.tokens.list(),),
+    "token": (lambda of, out: of.tokens.add("ci"), lambda of, out: of.tokens.revoke("ci")),
 }
 """Everything that takes more than a look, by the action that the roles are about; `out` is no file yet."""
 CHANGES = [
@@ -54,8 +56,8 @@ async def quiet(store: Path, isolated: Path, opening: Opening) -> AsyncIterator[
 
 
 async def test_who_may_only_view_has_nothing_done(quiet: Engine, tmp_path: Path) -> None:
-    assert ASKED.keys() == NEEDS.keys() - {"look", "accept"}
-    quiet.book.permission = Permission(Role.VIEW, "ada", {}, "the policy")
+    assert ASKED.keys() == NEEDS.keys() - {"look", "accept", "infer"}
+    quiet.book._permissions[None] = Permission(Role.VIEW, "ada", {}, "the policy")
     for name, calls in ASKED.items():
         for call in calls:
             with pytest.raises(AccessDeniedError, match="ada may view only"):
