@@ -30,13 +30,15 @@ class LocalDoor:
         *,
         records: bool | None = None,
         watch: bool = False,
+        alone: bool = False,
         on_failure: Callable[[Exception], None] = lambda _: None,
     ) -> tuple[EngineApi, str]:
         """The engine of the store that a path belongs to, and the place in it. Raises InputError, UsageError."""
         from console.files.roots import is_store, place_of
 
         place, settings = place_of(path, as_artifact=not watch), load_settings()
-        attached = await _attached(place.root, settings)
+        attaches = settings.attach and not settings.read_only and not alone
+        attached = await _attached(place.root) if attaches else None
         if attached is not None:
             return attached, place.path
         from console.engine.local import Engine
@@ -91,7 +93,7 @@ async def open_store(
 ) -> EngineApi:
     """The engine for the screens: the one that serves the store, else one in this process, where what runs in the
     background is not begun yet. Raises InputError, AccessDeniedError, OperationError."""
-    attached = await _attached(root, settings)
+    attached = await _attached(root) if settings.attach else None
     if attached is not None:
         return attached
     from console.engine.local import Engine
@@ -99,11 +101,18 @@ async def open_store(
     return await Engine.open(root, settings, read_only=settings.read_only, begin=False, on_failure=on_failure)
 
 
-async def _attached(root: Path, settings: Settings) -> EngineApi | None:
-    """The engine that serves the store; None where none does, or this program is not to attach to it."""
+async def attach_again(root: Path) -> EngineApi:
+    """The engine that serves the store, for screens that have lost it. Raises ConsoleError while there is none."""
+    from console.service.attach import require
+
+    return await require(root)
+
+
+async def _attached(root: Path) -> EngineApi | None:
+    """The engine that serves the store; None where none does."""
     from console.service.runtime import running
 
-    if not settings.attach or settings.read_only or await asyncio.to_thread(running, root) is None:
+    if await asyncio.to_thread(running, root) is None:
         return None
     from console.service.attach import attach
 

@@ -361,6 +361,14 @@ def _serving(commands: Commands) -> None:
     status = _add(commands, "status", "Tell how the engine stands that serves a store.", "status /srv/models --json")
     status.add_argument("store", metavar="STORE", nargs="?", default=".")
     status.set_defaults(run="serve:status")
+    jobs = _add(
+        commands, "jobs", "List the long work of the engine that serves a store, or follow it.", "jobs /srv/models"
+    )
+    jobs.add_argument("store", metavar="STORE", nargs="?", default=".")
+    one = jobs.add_mutually_exclusive_group()
+    one.add_argument("--follow", type=_COUNT, metavar="ID", help="tell of this job until it has ended")
+    one.add_argument("--cancel", type=_COUNT, metavar="ID", help="end this job")
+    jobs.set_defaults(run="jobs:jobs")
 
 
 def _rest(commands: Commands) -> None:

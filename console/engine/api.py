@@ -16,7 +16,7 @@ from typing import Protocol, TypeVar
 
 from console.engine.api_artifacts import AccelerationApi, ArtifactsApi, DoctorApi, SecurityApi, UpdatesApi
 from console.engine.api_models import DataApi, InferenceApi, ModelsApi, MonitorApi
-from console.engine.api_service import ServingApi, TokensApi
+from console.engine.api_service import JobsApi, ServingApi, TokensApi
 from console.records import Changes, Event, MissedEvents, PublicKey, StoreStatus
 from console.records.service import ServeOptions
 
@@ -28,6 +28,7 @@ __all__ = [
     "Door",
     "EngineApi",
     "InferenceApi",
+    "JobsApi",
     "ModelsApi",
     "MonitorApi",
     "SecurityApi",
@@ -94,6 +95,11 @@ class EngineApi(Protocol):
         ...
 
     @property
+    def jobs(self) -> JobsApi:
+        """Work that takes long."""
+        ...
+
+    @property
     def doctor(self) -> DoctorApi:
         """The examination of the machine and the store."""
         ...
@@ -140,10 +146,11 @@ class Door(Protocol):
         *,
         records: bool | None = None,
         watch: bool = False,
+        alone: bool = False,
         on_failure: Callable[[Exception], None] = lambda _: None,
     ) -> tuple[EngineApi, str]:
         """The engine of the store that a path belongs to, and the place in it ("" = the store itself): the one that
-        serves it, where one runs, else one in this process.
+        serves it, where one runs, else (and if it is to be `alone`) one in this process.
 
         `records` tells whether what is done goes to the store's own files: always, never, or (None) where the store
         has some already. `on_failure` hears of what nobody expected in the background. Raises InputError, UsageError.

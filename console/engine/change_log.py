@@ -13,6 +13,7 @@ from console.records import (
     Event,
     EventKind,
     Failure,
+    Job,
     ProbeState,
     StoreStatus,
     TrafficState,
@@ -73,6 +74,10 @@ class ChangeSource(Protocol):
         """Those that came, or came again, with the event of this number or later."""
         ...
 
+    def known_jobs(self, since: int) -> tuple[Job, ...]:
+        """Those that changed with the event of this number or later."""
+        ...
+
 
 class ChangeLog:
     """Numbers by artifact, never the events themselves: a client that is slow or away holds nothing back."""
@@ -120,6 +125,7 @@ class ChangeLog:
             probes,
             tuple(UpdateStatus(path, *source.known_update(path)) for path in touched),
             source.known_failures(after),
+            source.known_jobs(after + 1),
             traffic,
         )
 

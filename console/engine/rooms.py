@@ -17,6 +17,7 @@ from console.access.control import AccessControl
 from console.access.recipes import Recipes
 from console.catalog.artifacts import Artifacts
 from console.config import Settings
+from console.engine.jobs import Jobs
 from console.events import Bus
 from console.files.roots import why_not_writable
 from console.inspection.cache import InspectionCache
@@ -31,6 +32,7 @@ from console.records import (
     Comparison,
     EngineFacts,
     Failure,
+    Job,
     Permissions,
     ProbeState,
     Signature,
@@ -53,14 +55,13 @@ from console.worker.limits import Limits
 if TYPE_CHECKING:
     from console.access.principals import Principals
     from console.doctor.doctor import Doctor
+    from console.engine.long_work import ExportJobs, UpdateJobs
     from console.monitor.exposition import Exposed
     from console.monitor.live import Live
     from console.monitor.traffic import Traffic
     from console.serving.model_data import DataOfModels
     from console.serving.service import Serving
-    from console.update.accelerating import Accelerating
     from console.update.encryption import Encryption
-    from console.update.service import Updates
     from console.update.services import UpdateServices
     from console.update.signing import Signing
 
@@ -76,9 +77,9 @@ class Rooms:
 
     `artifacts` are what is there, `models` what is loaded, `serving` what of it answers other programs,
     `inference` what a loaded model is asked, `data` with which rows, `monitor` measures and probes it, `updates` and
-    `acceleration` make something new of it, `signing` and `at_rest` keep it safe; `book` tells who may do what and what
-    was done, `failures` what went wrong, `recipes` what was written beside an artifact, and the `doctor` looks at all
-    of it. Each room asks the book for leave itself.
+    `acceleration` make something new of it, `signing` and `at_rest` keep it safe, `jobs` are what takes long of that;
+    `book` tells who may do what and what was done, `failures` what went wrong, `recipes` what was written beside an
+    artifact, and the `doctor` looks at all of it. Each room asks the book for leave itself.
 
     `moved` hears of it where the path that was given leads to another directory than before.
     """
@@ -105,6 +106,7 @@ class Rooms:
         self._chosen = Chosen(root)
         self.recipes = Recipes(root, self.book.interpreters, self._chosen)
         self.failures = Failures(self.bus)
+        self.jobs = Jobs(self.bus, self.book)
         self._launcher = Launcher(Limits(memory=settings.memory_mb << 20))
         self._inspectors = Inspectors(self._launcher)
         self._unsealing = Unsealing(self._launcher, settings.sealing)
@@ -176,18 +178,18 @@ class Rooms:
         )
 
     @cached_property
-    def updates(self) -> Updates:
+    def updates(self) -> UpdateJobs:
         """Updates of artifacts, their versions, conversion."""
-        from console.update.service import Updates
+        from console.engine.long_work import UpdateJobs
 
-        return Updates(self._workshop)
+        return UpdateJobs(self._workshop, self.jobs)
 
     @cached_property
-    def acceleration(self) -> Accelerating:
+    def acceleration(self) -> ExportJobs:
         """The export of models to ONNX."""
-        from console.update.accelerating import Accelerating
+        from console.engine.long_work import ExportJobs
 
-        return Accelerating(self._workshop)
+        return ExportJobs(self._workshop, self.jobs)
 
     @cached_property
     def signing(self) -> Signing:
@@ -268,6 +270,10 @@ class Rooms:
     def known_failures(self, since: int) -> tuple[Failure, ...]:
         """Those that came, or came again, with the event of this number or later."""
         return self.failures.since(since)
+
+    def known_jobs(self, since: int) -> tuple[Job, ...]:
+        """Those that changed with the event of this number or later."""
+        return self.jobs.since(since)
 
     def known_probe(self, path: str) -> ProbeState | None:
         """The probe of one path that runs, or ran last."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from console.records.artifacts import Artifact
 from console.records.events import Event
 from console.records.failures import Failure
+from console.records.jobs import Job
 from console.records.traffic import TrafficState
 from console.records.updates import Comparison, UpdateProgress
 from console.records.workers import ProbeState, WorkerView
@@ -87,6 +88,7 @@ class Changes:
     `everything` = `rows` are all rows there are, else those that changed and `removed` those that are gone. Workers,
     probes, traffic and updates are of the artifacts that something happened to, and so is `ended`: paths of which none
     is known.
+    `jobs` are those that changed, newest first.
     """
 
     last: int
@@ -101,4 +103,5 @@ class Changes:
     probes: dict[str, ProbeState] = field(default_factory=dict)
     updates: tuple[UpdateStatus, ...] = ()
     failures: tuple[Failure, ...] = ()
+    jobs: tuple[Job, ...] = ()
     traffic: dict[str, TrafficState] = field(default_factory=dict)

@@ -101,6 +101,14 @@ def span(seconds: float) -> str:
     return f"{int(seconds // (365 * 86400))}y"
 
 
+def uptime(seconds: float) -> str:
+    """How long something has been running, in two units at most: `42s`, `7m`, `5h 12m`, `3d 4h`."""
+    if seconds < 3600:
+        return span(seconds)
+    large, small, units = (86400, 3600, "dh") if seconds >= 86400 else (3600, 60, "hm")
+    return f"{int(seconds // large)}{units[0]} {int(seconds % large // small)}{units[1]}"
+
+
 def clock(when: float) -> str:
     """The time of day, `14:03:59`; with the date when it was not today."""
     then = time.localtime(when)

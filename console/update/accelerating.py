@@ -94,7 +94,7 @@ class Accelerating:
         finally:
             os.close(memory)
             await started.worker.end()
-        await self.discard(path)
+        self._let_go(path)
         self._waiting[path] = _Waiting(digest, content, found)
         return found
 
@@ -122,14 +122,17 @@ class Accelerating:
 
     async def discard(self, path: str) -> None:
         """Let go of the export that waits, if one does."""
-        waiting = self._waiting.pop(path, None)
-        if waiting is not None:
-            waiting.content.close()
+        self._let_go(path)
 
     async def close(self) -> None:
         """Let go of all that wait."""
         for path in list(self._waiting):
-            await self.discard(path)
+            self._let_go(path)
+
+    def _let_go(self, path: str) -> None:
+        waiting = self._waiting.pop(path, None)
+        if waiting is not None:
+            waiting.content.close()
 
     async def _made(self, path: str, making: Awaitable[OnnxComparison]) -> OnnxComparison:
         try:
