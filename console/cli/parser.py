@@ -175,6 +175,7 @@ def commands_parser() -> Parser:
     _changing(commands)
     _secret(commands)
     _serving(commands)
+    _tokens(commands)
     _rest(commands)
     return parser
 
@@ -342,27 +343,6 @@ def _secret(commands: Commands) -> None:
 
 
 def _serving(commands: Commands) -> None:
-    token = _add(
-        commands,
-        "token",
-        "Make, list or revoke tokens, by which programs ask a served store over HTTP.",
-        "token add ci /srv/models --models 'churn/*' --expires 90",
-    )
-    token.formatter_class = argparse.RawDescriptionHelpFormatter
-    token.epilog = f"""{token.epilog}
-         TOKEN=$({PROG} token add nightly /srv/models --role operate)
-         {PROG} token list /srv/models
-         {PROG} token revoke ci /srv/models"""
-    token.add_argument("what", metavar="add|list|revoke")
-    token.add_argument("name", nargs="?", metavar="NAME", help="the token (list takes none)")
-    token.add_argument("store", nargs="?", metavar="STORE", help="the store (else the directory here)")
-    token.add_argument("--role", choices=_ROLES, help=f"{', '.join(_ROLES)} (else infer)", metavar="ROLE")
-    token.add_argument(
-        "--models", nargs="+", action="extend", metavar="PATTERN", help="only for models whose names match one of these"
-    )
-    token.add_argument("--rate", type=_REQUESTS, metavar="HZ", help="requests a second at most, 0 = no limit")
-    token.add_argument("--expires", type=_DAYS, metavar="DAYS", help="how long it counts (else for ever)")
-    token.set_defaults(run="tokens:token")
     serve = _add(
         commands,
         "serve",
@@ -394,6 +374,30 @@ def _serving(commands: Commands) -> None:
     one.add_argument("--follow", type=_COUNT, metavar="ID", help="tell of this job until it has ended")
     one.add_argument("--cancel", type=_COUNT, metavar="ID", help="end this job")
     jobs.set_defaults(run="jobs:jobs")
+
+
+def _tokens(commands: Commands) -> None:
+    token = _add(
+        commands,
+        "token",
+        "Make, list or revoke tokens, by which programs ask a served store over HTTP.",
+        "token add ci /srv/models --models 'churn/*' --expires 90",
+    )
+    token.formatter_class = argparse.RawDescriptionHelpFormatter
+    token.epilog = f"""{token.epilog}
+         TOKEN=$({PROG} token add nightly /srv/models --role operate)
+         {PROG} token list /srv/models
+         {PROG} token revoke ci /srv/models"""
+    token.add_argument("what", metavar="add|list|revoke")
+    token.add_argument("name", nargs="?", metavar="NAME", help="the token (list takes none)")
+    token.add_argument("store", nargs="?", metavar="STORE", help="the store (else the directory here)")
+    token.add_argument("--role", choices=_ROLES, help=f"{', '.join(_ROLES)} (else infer)", metavar="ROLE")
+    token.add_argument(
+        "--models", nargs="+", action="extend", metavar="PATTERN", help="only for models whose names match one of these"
+    )
+    token.add_argument("--rate", type=_REQUESTS, metavar="HZ", help="requests a second at most, 0 = no limit")
+    token.add_argument("--expires", type=_DAYS, metavar="DAYS", help="how long it counts (else for ever)")
+    token.set_defaults(run="tokens:token")
 
 
 def _rest(commands: Commands) -> None:

@@ -87,6 +87,11 @@ class Engine(Rooms):
         if not self._background:
             self._go(self._begin())
 
+    async def warmed(self) -> None:
+        """Wait until workers are forked from a process that has the libraries, where the settings want one."""
+        if self.settings.warm:
+            await self._launcher.warm().warmed()
+
     async def close(self) -> None:
         """End everything that was started; never raises."""
         self._log.close()

@@ -6,6 +6,7 @@ Everything the rooms hand out is a plain record; what happens is told on `bus`. 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -36,6 +37,7 @@ from console.records import (
     ProbeState,
     Signature,
     StoreStatus,
+    TrafficState,
     UpdateProgress,
     WorkerState,
     WorkerView,
@@ -54,7 +56,9 @@ if TYPE_CHECKING:
     from console.access.principals import Principals
     from console.doctor.doctor import Doctor
     from console.engine.long_work import ExportJobs, UpdateJobs
+    from console.monitor.exposition import Exposed
     from console.monitor.live import Live
+    from console.monitor.traffic import Traffic
     from console.serving.model_data import DataOfModels
     from console.serving.service import Serving
     from console.update.encryption import Encryption
@@ -118,6 +122,7 @@ class Rooms:
         self.artifacts = self._new_artifacts(moved)
         self.models = Models(self._fleet, self.book, lambda path: self.monitor.stop(path, "the model was unloaded"))
         self.inference = Inference(self._fleet, self.book, self.recipes.of, settings.deadline_s)
+        self.began = time.time()
         self.facts: Callable[[], EngineFacts | None] = lambda: None
         """How the process stands that holds the store, where it is an engine's own."""
         self.settled: list[str] = []
@@ -131,7 +136,14 @@ class Rooms:
         from console.monitor.live import Live
 
         rate, sample_hz = self.settings.probe_rate, self.settings.sample_hz
-        return Live(self._fleet, self.inference, self.book, self.bus, rate=rate, sample_hz=sample_hz)
+        return Live(self._fleet, self.inference, self.book, self.bus, self.exposed, rate=rate, sample_hz=sample_hz)
+
+    @cached_property
+    def traffic(self) -> Traffic:
+        """Requests of other programs to models in service."""
+        from console.monitor.traffic import Traffic
+
+        return Traffic(self.monitor.recorder, self.failures.add_request)
 
     @cached_property
     def serving(self) -> Serving:
@@ -266,6 +278,26 @@ class Rooms:
     def known_probe(self, path: str) -> ProbeState | None:
         """The probe of one path that runs, or ran last."""
         return self.monitor.state(path) if "monitor" in self.__dict__ else None
+
+    def known_traffic(self, path: str) -> TrafficState | None:
+        """The requests of other programs to one path."""
+        return self.traffic.state(path) if "traffic" in self.__dict__ else None
+
+    async def exposed(self) -> Exposed:
+        """Everything that a scraper is told, as it stands now."""
+        from console.monitor.exposition import MOST_VERSIONS, Exposed, ProcessFacts
+
+        views = self.models.views()
+        return Exposed(
+            self.traffic.counts(MOST_VERSIONS),
+            dict(self.traffic.strangers),
+            self.monitor.probed(),
+            views,
+            {path: self._fleet.asked(path) for path in views},
+            self.known_rows(),
+            (),
+            ProcessFacts(self.began, self.failures.count),
+        )
 
     def known_update(self, path: str) -> tuple[UpdateProgress | None, Comparison | None]:
         """Where an update of one path stands, and the candidate that waits."""

@@ -55,6 +55,11 @@ class EngineServer:
         """How many are connected."""
         return len(self._lines)
 
+    @property
+    def users(self) -> tuple[int, ...]:
+        """The user of each client that came by the socket."""
+        return tuple(line.uid for line in self._lines if line.uid is not None)
+
     async def serve_unix(self, path: Path, group: str | int | None = None) -> None:
         """Listen at a path, for this user and the members of a group.
 

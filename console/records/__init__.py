@@ -41,6 +41,7 @@ from console.records.serving import (
 )
 from console.records.store import Changes, EngineFacts, Permissions, StoreStatus, UpdateStatus
 from console.records.sweep import KnownFacts, SweepPart, SweepTotals
+from console.records.traffic import TrafficState
 from console.records.trust import (
     Change,
     Claim,
@@ -187,6 +188,7 @@ __all__ = [
     "Tensor",
     "Token",
     "TokenRole",
+    "TrafficState",
     "TypedPath",
     "Unchanged",
     "UpdatePlan",
