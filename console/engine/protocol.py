@@ -126,7 +126,7 @@ class Method:
 
     def is_long(self, value: Any) -> bool:
         """Whether an answer travels in parts."""
-        return any(len(_field(value, field)) > PIECE for field in self._long)
+        return bool(self._long) and any(len(_field(value, field)) > PIECE for field in self._long)
 
     def pieces(self, value: Any) -> Iterator[tuple[str, Any]]:
         """The parts of a long answer by field, then (under "") what is left of it."""
