@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
 
-from console.errors import ConsoleError
+from console.errors import ConsoleError, UnauthenticatedError
 from console.http import bodies, browsers, errors
 from console.http.callers import Caller, Callers
 from console.http.connection import Origin
@@ -102,6 +102,8 @@ class Application:
             if error.status in _ON_RECORD and known.what:
                 self._callers.tell(error, caller, known.what, known.model, peer)
             return error.response(known.id)
+        if isinstance(error, UnauthenticatedError):
+            return self._callers.forget(caller, error).response(known.id)
         if isinstance(error, ConsoleError):
             return errors.response_to(error, known.id, _NOBODY if caller is None else caller.principal)
         if isinstance(error, (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)):

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from console.engine.api import EngineApi
-from console.http.messages import Request, Response
+from console.http.messages import JSON, Request, Response
+from console.http.operations import Operation
 from console.http.routing import Route
 
+_TAG = "Server"
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 _OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
@@ -31,8 +33,8 @@ async def metrics(request: Request, engine: EngineApi) -> Response:
     return Response(body=(text.encode("utf-8", "replace"),), content_type=_OPENMETRICS if openmetrics else _PROMETHEUS)
 
 
-ROUTES = (
-    Route("GET", "/healthz", healthz, ""),
-    Route("GET", "/readyz", readyz, ""),
-    Route("GET", "/metrics", metrics, "view"),
+ROUTES: tuple[Route, ...] = (
+    Route("GET", "/healthz", healthz, "", Operation("Whether the server runs", _TAG, answers={JSON: None})),
+    Route("GET", "/readyz", readyz, "", Operation("Whether its engine answers", _TAG, answers={JSON: None})),
+    Route("GET", "/metrics", metrics, "view", Operation("Figures for Prometheus", _TAG, answers={_PROMETHEUS: None})),
 )

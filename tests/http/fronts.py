@@ -16,12 +16,14 @@ from typing import Any, cast
 from console.engine import codec
 from console.engine.api import EngineApi
 from console.engine.server import EngineServer
+from console.errors import UnauthenticatedError
 from console.http.application import Application
 from console.http.callers import Callers
 from console.http.connection import Connection, Connections
 from console.http.limits import Held, Limits
 from console.http.routing import Route, Router
-from console.records import FrontOrder, FrontReport, FrontSettings, Listener, Principal
+from console.records import FrontOrder, FrontReport, FrontSettings, Listener, Permissions, Principal, StoreStatus
+from tests.http.standin import Standin
 
 NOBODY = FrontSettings(-1, ())
 LOCAL = Listener(-1)
@@ -116,8 +118,6 @@ class Tokens:
         self.told: asyncio.Queue[tuple[str, str, str, str, str]] = asyncio.Queue()
 
     async def principal(self, secret: str, peer: str = "") -> Principal:
-        from console.errors import UnauthenticatedError
-
         self.asked += 1
         if not secret:
             return Principal("anonymous", "infer", handle="")
@@ -130,15 +130,27 @@ class Tokens:
 
 
 class Engine:
-    """As much of an engine as handlers of a test ask."""
+    """As much of an engine as handlers of a test ask; it serves the models of `standin`."""
 
     def __init__(self, tokens: Tokens | None = None) -> None:
         self.tokens = tokens or Tokens()
+        self.serving = Standin()
+        self.monitor = Monitor()
         self.acted_for: list[str] = []
+
+    async def status(self) -> StoreStatus:
+        return StoreStatus("/", Permissions("view"))
 
     def acting_for(self, handle: str) -> Engine:
         self.acted_for.append(handle)
         return self
+
+
+class Monitor:
+    """The figures of a test."""
+
+    async def exposition(self, openmetrics: bool = False) -> str:
+        return "# EOF\n" if openmetrics else "up 1\n"
 
 
 async def exchange(port: int, sent: bytes, *, end: bool = False) -> bytes:
