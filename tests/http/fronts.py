@@ -15,10 +15,11 @@ from typing import Any, cast
 
 from console.engine import codec
 from console.engine.api import EngineApi
+from console.engine.callers import nobody
 from console.engine.server import EngineServer
 from console.errors import UnauthenticatedError
 from console.http.application import Application
-from console.http.callers import Callers
+from console.http.callers import Callers, FrontEngine
 from console.http.connection import Connection, Connections
 from console.http.limits import Held, Limits
 from console.http.routing import Route, Router
@@ -56,11 +57,10 @@ async def running_front(
     *,
     settings: FrontSettings = NOBODY,
     listeners: tuple[Listener, ...] = (LOCAL,),
-    principals: Callable[[str], Principal | None] | None = None,
+    principals: Callable[[str], Principal | None] = nobody,
 ) -> AsyncIterator[RunningFront]:
     """The real front, with a free port of 127.0.0.1 for each listener, before an engine or a part of one."""
-    known = {} if principals is None else {"principals": principals}
-    server = EngineServer(cast(EngineApi, engine), root="/", **known)
+    server = EngineServer(cast(EngineApi, engine), root="/", principals=principals)
     sockets = [_listening() for _ in listeners]
     ours, theirs = socket.socketpair()
     line, front_line = socket.socketpair()
@@ -89,6 +89,11 @@ async def running_front(
         await server.close()
 
 
+def callers_of(engine: Any, now: Callable[[], float], *, anonymous: bool = False) -> Callers:
+    """Those who ask an engine, or a part of one."""
+    return Callers(cast(FrontEngine, engine), now, anonymous=anonymous)
+
+
 @asynccontextmanager
 async def listening_here(
     routes: Iterable[Route], engine: Any, *, limits: Limits | None = None, origins: tuple[str, ...] = ()
@@ -96,7 +101,7 @@ async def listening_here(
     """Connections of this process at a free port, which routes of the test answer."""
     limits = limits or Limits()
     loop = asyncio.get_running_loop()
-    callers = Callers(engine, loop.time, anonymous=False)
+    callers = callers_of(engine, loop.time)
     router = Router(routes)
     held = Held(limits.bodies)
     connections = Connections(Application(router, router, callers, limits, held, origins), limits, held)

@@ -8,12 +8,12 @@ import pytest_asyncio
 
 from console.engine.api import EngineApi
 from console.errors import UnauthenticatedError
-from console.http.callers import Bucket, Callers
+from console.http.callers import Bucket
 from console.http.errors import Refused
 from console.http.messages import Request, Response
 from console.http.routing import Route
 from console.records import Listener, Principal
-from tests.http.fronts import LOCAL, Engine, Tokens, answer, error_of, exchange, listening_here, statuses
+from tests.http.fronts import LOCAL, Engine, Tokens, answer, callers_of, error_of, exchange, listening_here, statuses
 
 PRINCIPALS = {
     "mc_reader": Principal("reader", "view", handle="h-reader"),
@@ -110,7 +110,7 @@ async def test_calls_go_out_for_whoever_asks(port: int, engine: Engine) -> None:
 
 async def test_whose_a_token_is_is_asked_again_after_a_while(engine: Engine) -> None:
     now = 0.0
-    callers = Callers(engine, lambda: now, anonymous=False)
+    callers = callers_of(engine, lambda: now)
     header = b"Bearer mc_app"
     await callers.ask(header, "")
     assert callers.known(header) is not None
@@ -121,11 +121,11 @@ async def test_whose_a_token_is_is_asked_again_after_a_while(engine: Engine) -> 
 async def test_a_socket_that_others_reach_is_for_tokens_alone(engine: Engine) -> None:
     wide = Listener(-1, local=False)
     with pytest.raises(Refused) as refused:
-        Callers(engine, lambda: 0.0, anonymous=False).admit(None, wide)
+        callers_of(engine, lambda: 0.0).admit(None, wide)
     assert refused.value.status == 401
-    Callers(engine, lambda: 0.0, anonymous=True).admit(None, wide)
-    Callers(engine, lambda: 0.0, anonymous=False).admit(None, LOCAL)
-    Callers(engine, lambda: 0.0, anonymous=False).admit(b"Bearer x", wide)
+    callers_of(engine, lambda: 0.0, anonymous=True).admit(None, wide)
+    callers_of(engine, lambda: 0.0).admit(None, LOCAL)
+    callers_of(engine, lambda: 0.0).admit(b"Bearer x", wide)
 
 
 async def test_refusals_are_told_to_the_engine(port: int, engine: Engine) -> None:
