@@ -6,10 +6,10 @@ from typing import Any
 
 from console.engine.api import EngineApi
 from console.http.messages import JSON, Request, Response
+from console.http.oip_records import Live, Ready
 from console.http.operations import Operation
 from console.http.routing import Route
 
-_TAG = "Server"
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 _OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
@@ -33,8 +33,14 @@ async def metrics(request: Request, engine: EngineApi) -> Response:
     return Response(body=(text.encode("utf-8", "replace"),), content_type=_OPENMETRICS if openmetrics else _PROMETHEUS)
 
 
-ROUTES: tuple[Route, ...] = (
-    Route("GET", "/healthz", healthz, "", Operation("Whether the server runs", _TAG, answers={JSON: None})),
-    Route("GET", "/readyz", readyz, "", Operation("Whether its engine answers", _TAG, answers={JSON: None})),
-    Route("GET", "/metrics", metrics, "view", Operation("Figures for Prometheus", _TAG, answers={_PROMETHEUS: None})),
+ROUTES = (
+    Route("GET", "/healthz", healthz, "", Operation("Whether the server runs", "Server", answers={JSON: Live})),
+    Route("GET", "/readyz", readyz, "", Operation("Whether its engine answers", "Server", answers={JSON: Ready})),
+    Route(
+        "GET",
+        "/metrics",
+        metrics,
+        "view",
+        Operation("All figures", "Server", answers={_PROMETHEUS: None, _OPENMETRICS: None}),
+    ),
 )

@@ -20,8 +20,13 @@ from console.worker.model import Worker
 
 WINDOW = 48
 """Requests that one worker is given at a time; others wait here, where they can be taken back."""
-_AGAIN = frozenset({"ended", "unloaded", "died", "busy"})
-"""Codes of a worker that went away, so that another one may be asked the same."""
+BUSY = 56
+"""The same with those that were taken back, which are passed over before long."""
+_PAUSE_S = 0.005
+_ENDED = frozenset({"ended", "unloaded", "busy"})
+"""Codes of a worker that was sent away, or could not take more."""
+_GONE = _ENDED | {"died", "hang", "protocol", "out-of-memory"}
+"""Codes of a worker that went away with all it was asked, so that another one may be asked the same."""
 _CANCELLED = "cancelled"
 _SAMPLE_CAP = 500
 
@@ -96,10 +101,13 @@ class Answering:
                 await endpoint.turn(deadline, again=again)
                 again = True
                 continue
+            if worker.child.busy >= BUSY:
+                await asyncio.sleep(_PAUSE_S)
+                continue
             try:
                 return await self._asked(endpoint, slot, worker, number, request, asked, begun, deadline)
             except ChildFailed as error:
-                if retried or error.code not in _AGAIN:
+                if retried or error.code not in _GONE:
                     raise
                 retried = again = True
 
@@ -114,43 +122,50 @@ class Answering:
         begun: float,
         deadline: float,
     ) -> InferAnswer:
-        """The answer of this worker; what goes wrong is kept among the failures unless it is the caller's doing."""
-        settings = endpoint.settings
-        loop = asyncio.get_running_loop()
-        left = deadline - loop.time()
+        """The answer of this worker. Raises DeadlineError, ChildFailed, InputError."""
+        settings, signature = endpoint.settings, slot.view.signature
+        now = asyncio.get_running_loop().time
+        left = deadline - now()
         if left <= 0:
-            raise DeadlineError(f"{settings.name} did not answer in time: no worker had room for it")
-        signature = slot.view.signature
+            raise late(endpoint)
+        if worker.batch_rows != settings.max_batch:
+            worker.limit_batch(settings.max_batch)
         slot.asking += 1
         worker.asked += 1
         try:
-            if asked.rows is not None:
-                outcome = await worker.call_rows(
-                    asked.rows, columns=asked.columns, methods=request.methods, deadline=left
-                )
-                found, body, values = tensors.packed(outcome.outputs or {})
-                spent, rows, batch, warnings = outcome.worker_ms, outcome.rows, outcome.rows, outcome.warnings
-            else:
-                tensors.check_width(asked, signature)
-                arrays, buffer, spent = await worker.call_array(
-                    asked.dtype, asked.shape, asked.body, methods=request.methods, deadline=left
-                )
-                found, body, values = tensors.tensors_of(arrays), bytes(buffer), {}
-                rows = batch = asked.size
-                warnings = ()
+            found = await tensors.ask(worker, asked, signature, request.methods, left, settings.deadline_ms / 1e3)
         except ChildFailed as error:
-            if error.code not in _AGAIN:
-                self._endpoints.fleet.keep(slot, error)
-            raise
+            raise self._blamed(endpoint, slot, worker, error) from None
         finally:
             slot.asking -= 1
             worker.asked -= 1
         endpoint.answered()
-        waited = max(0.0, (loop.time() - begun) * 1e3 - spent)
-        name = settings.name
+        waited = max(0.0, (now() - begun) * 1e3 - found.worker_ms)
         return InferAnswer(
-            name, number, found, body, values, signature.classes, rows, waited, spent, batch, tuple(warnings)
+            settings.name,
+            number,
+            found.tensors,
+            found.body,
+            found.values,
+            signature.classes,
+            found.rows,
+            waited,
+            found.worker_ms,
+            found.batch,
+            found.warnings,
         )
+
+    def _blamed(self, endpoint: Endpoint, slot: Slot, worker: Worker, error: ChildFailed) -> ConsoleError:
+        """The error to raise; what is the model's own fault is kept among the failures, the end of a worker once."""
+        if error.code == "deadline":
+            return late(endpoint)
+        if error.code in _GONE:
+            if not worker.mourned and error.code not in _ENDED:
+                worker.mourned = True
+                self._endpoints.fleet.keep(slot, error)
+        else:
+            self._endpoints.fleet.keep(slot, error)
+        return error
 
     def _version(self, endpoint: Endpoint, request: InferRequest) -> str:
         """The version that is asked for, "" for whichever is current. Raises NotServedError."""
@@ -259,6 +274,11 @@ class Answering:
                 sample=sample(request) if endpoint is not None and endpoint.settings.sample else "",
             )
         )
+
+
+def late(endpoint: Endpoint) -> DeadlineError:
+    """The refusal of a request whose time is up."""
+    return DeadlineError(f"{endpoint.settings.name} did not answer in time", hint="ask with a later deadline")
 
 
 def _was_cancelled(error: BaseException) -> bool:

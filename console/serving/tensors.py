@@ -12,12 +12,25 @@ from typing import Any, NamedTuple
 from console.errors import InputError
 from console.records import NUMPY_DTYPES, InferRequest, Json, Signature, Tensor
 from console.worker.answers import RawArray
+from console.worker.model import Worker
 
 DATATYPES: Mapping[str, str] = {dtype: name for name, dtype in NUMPY_DTYPES.items()}
 """The datatypes of the protocol by numpy's names."""
 _CODES = dict(zip(NUMPY_DTYPES, "?BHIQbhiqefd", strict=True))
 _SIZES = {name: struct.calcsize(f"<{code}") for name, code in _CODES.items()}
 _NAMES_TOLD = 3
+
+
+class Found(NamedTuple):
+    """What a worker answered."""
+
+    tensors: tuple[Tensor, ...]
+    body: bytes
+    values: dict[str, Any]
+    rows: int
+    batch: int
+    worker_ms: float
+    warnings: tuple[str, ...]
 
 
 class Given(NamedTuple):
@@ -95,6 +108,28 @@ def check_width(asked: Given, signature: Signature) -> None:
     wanted = signature.n_features
     if wanted is not None and len(asked.shape) == 2 and asked.shape[1] != wanted:
         raise InputError(f"the rows have {asked.shape[1]} columns; expected {wanted}, as the model was trained on")
+
+
+async def ask(
+    worker: Worker, asked: Given, signature: Signature, methods: Sequence[str], deadline: float, patience: float
+) -> Found:
+    """What a worker answers within `deadline` seconds; it may work on one thing for `patience` seconds. Raises
+    InputError, ChildFailed."""
+    if asked.rows is None:
+        check_width(asked, signature)
+        raw = await worker.ask_array(
+            asked.dtype, asked.shape, asked.body, methods=methods, deadline=deadline, patience=patience
+        )
+        body = raw.buffer if isinstance(raw.buffer, bytes) else bytes(raw.buffer)
+        return Found(tensors_of(raw.arrays), body, raw.values, asked.size, raw.batch, raw.worker_ms, raw.warnings)
+    try:
+        outcome = await worker.call_rows(
+            asked.rows, columns=asked.columns, methods=methods, deadline=deadline, patience=patience
+        )
+    except ValueError:
+        raise InputError("a row holds a number that JSON cannot say") from None
+    found = packed(outcome.outputs or {})
+    return Found(*found, outcome.rows, outcome.rows, outcome.worker_ms, tuple(outcome.warnings))
 
 
 def tensors_of(arrays: Sequence[RawArray]) -> tuple[Tensor, ...]:

@@ -12,15 +12,11 @@ import msgspec
 
 from console.engine.api import EngineApi
 from console.errors import ConsoleError
-from console.http import mlflow, oip, page, tfserving
 from console.http.errors import Refused, response_to
 from console.http.messages import JSON, Request, Response
-from console.http.openapi import openapi_route
 from console.http.operations import Operation
-from console.http.routing import Route, Router
-
-TABLES = (*oip.ROUTES, *tfserving.ROUTES, *mlflow.ROUTES, *page.ROUTES)
-ROUTES: tuple[Route, ...] = (*TABLES, openapi_route(TABLES))
+from console.http.routes import ROUTES
+from console.http.routing import Router
 
 
 @dataclass

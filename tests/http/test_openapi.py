@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.http.asking import ROUTES, Asking
+from console.http.routes import ROUTES
+from tests.http.asking import Asking
 from tests.http.standin import engine_of
 
 
