@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
 
-from console.errors import ConsoleError
+from console.errors import ConsoleError, UnauthenticatedError
 from console.http import bodies, browsers, errors
 from console.http.callers import Caller, Callers
 from console.http.connection import Origin
@@ -69,7 +69,7 @@ class Application:
         identity = self._identity(message.headers.get(b"x-request-id"))
         known = _Known(identity.decode("ascii"))
         try:
-            self._browsers.check(message.headers, message.method)
+            self._browsers.check(message.headers, message.method, local=origin.local)
             response = await self._asked(message, origin, peer, known)
         except Exception as error:
             response = self._failed(error, known, peer)
@@ -102,6 +102,8 @@ class Application:
             if error.status in _ON_RECORD and known.what:
                 self._callers.tell(error, caller, known.what, known.model, peer)
             return error.response(known.id)
+        if isinstance(error, UnauthenticatedError):
+            return self._callers.forget(caller, error).response(known.id)
         if isinstance(error, ConsoleError):
             return errors.response_to(error, known.id, _NOBODY if caller is None else caller.principal)
         if isinstance(error, (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)):

@@ -54,6 +54,7 @@ class Front:
         elif any(one.tls for one in self._settings.listeners):
             raise CertificateError("a socket is for TLS, and there is no certificate")
         loop = asyncio.get_running_loop()
+        confinement.preload()
         gc.freeze()
         for listener in self._settings.listeners:
             self._servers.append(await self._server(loop, listener))

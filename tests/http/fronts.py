@@ -15,13 +15,16 @@ from typing import Any, cast
 
 from console.engine import codec
 from console.engine.api import EngineApi
+from console.engine.callers import nobody
 from console.engine.server import EngineServer
+from console.errors import UnauthenticatedError
 from console.http.application import Application
-from console.http.callers import Callers
+from console.http.callers import Callers, FrontEngine
 from console.http.connection import Connection, Connections
 from console.http.limits import Held, Limits
 from console.http.routing import Route, Router
-from console.records import FrontOrder, FrontReport, FrontSettings, Listener, Principal
+from console.records import FrontOrder, FrontReport, FrontSettings, Listener, Permissions, Principal, StoreStatus
+from tests.http.standin import Standin
 
 NOBODY = FrontSettings(-1, ())
 LOCAL = Listener(-1)
@@ -54,11 +57,10 @@ async def running_front(
     *,
     settings: FrontSettings = NOBODY,
     listeners: tuple[Listener, ...] = (LOCAL,),
-    principals: Callable[[str], Principal | None] | None = None,
+    principals: Callable[[str], Principal | None] = nobody,
 ) -> AsyncIterator[RunningFront]:
     """The real front, with a free port of 127.0.0.1 for each listener, before an engine or a part of one."""
-    known = {} if principals is None else {"principals": principals}
-    server = EngineServer(cast(EngineApi, engine), root="/", **known)
+    server = EngineServer(cast(EngineApi, engine), root="/", principals=principals)
     sockets = [_listening() for _ in listeners]
     ours, theirs = socket.socketpair()
     line, front_line = socket.socketpair()
@@ -87,6 +89,11 @@ async def running_front(
         await server.close()
 
 
+def callers_of(engine: Any, now: Callable[[], float], *, anonymous: bool = False) -> Callers:
+    """Those who ask an engine, or a part of one."""
+    return Callers(cast(FrontEngine, engine), now, anonymous=anonymous)
+
+
 @asynccontextmanager
 async def listening_here(
     routes: Iterable[Route], engine: Any, *, limits: Limits | None = None, origins: tuple[str, ...] = ()
@@ -94,7 +101,7 @@ async def listening_here(
     """Connections of this process at a free port, which routes of the test answer."""
     limits = limits or Limits()
     loop = asyncio.get_running_loop()
-    callers = Callers(engine, loop.time, anonymous=False)
+    callers = callers_of(engine, loop.time)
     router = Router(routes)
     held = Held(limits.bodies)
     connections = Connections(Application(router, router, callers, limits, held, origins), limits, held)
@@ -116,8 +123,6 @@ class Tokens:
         self.told: asyncio.Queue[tuple[str, str, str, str, str]] = asyncio.Queue()
 
     async def principal(self, secret: str, peer: str = "") -> Principal:
-        from console.errors import UnauthenticatedError
-
         self.asked += 1
         if not secret:
             return Principal("anonymous", "infer", handle="")
@@ -130,15 +135,27 @@ class Tokens:
 
 
 class Engine:
-    """As much of an engine as handlers of a test ask."""
+    """As much of an engine as handlers of a test ask; it serves the models of `standin`."""
 
     def __init__(self, tokens: Tokens | None = None) -> None:
         self.tokens = tokens or Tokens()
+        self.serving = Standin()
+        self.monitor = Monitor()
         self.acted_for: list[str] = []
+
+    async def status(self) -> StoreStatus:
+        return StoreStatus("/", Permissions("view"))
 
     def acting_for(self, handle: str) -> Engine:
         self.acted_for.append(handle)
         return self
+
+
+class Monitor:
+    """The figures of a test."""
+
+    async def exposition(self, openmetrics: bool = False) -> str:
+        return "# EOF\n" if openmetrics else "up 1\n"
 
 
 async def exchange(port: int, sent: bytes, *, end: bool = False) -> bytes:

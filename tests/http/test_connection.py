@@ -21,7 +21,8 @@ from console.http.connection import Connections
 from console.http.limits import Limits
 from console.http.messages import TEXT, Request, Response
 from console.http.routing import Route
-from tests.http.fronts import Engine, answer, error_of, exchange, listening_here, statuses
+from console.records import Principal
+from tests.http.fronts import Engine, Tokens, answer, error_of, exchange, listening_here, statuses
 
 HOST = b"Host: x\r\n"
 GET = b"GET /echo HTTP/1.1\r\n" + HOST
@@ -52,7 +53,8 @@ class Handlers:
             raise
 
     async def large(self, request: Request, engine: EngineApi) -> Response:
-        return Response(body=(b"a" * 10_000_000, b"b" * 10_000_000), content_type=request.query.get("kind", TEXT))
+        half = int(request.query["size"]) // 2
+        return Response(body=(b"a" * half, b"b" * half), content_type=request.query.get("kind", TEXT))
 
     async def nested(self, request: Request, engine: EngineApi) -> Response:
         return Response(body=(b"%d" % len(msgspec.json.decode(request.body)),))
@@ -210,10 +212,24 @@ async def test_http_1_0_is_closed_unless_it_asks_to_be_kept(port: int) -> None:
     assert got.count(b"Connection: keep-alive\r\n") == 1
 
 
+UPGRADE = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAA\r\n"
+
+
 async def test_an_upgrade_that_is_not_wanted_is_a_request_like_others(port: int) -> None:
-    got = await exchange(port, GET + b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\n")
-    assert statuses(got) == [200]
-    assert b"Connection: close\r\n" in got
+    length, chunks = b"Content-Length: 3\r\n\r\nabc", b"Transfer-Encoding: chunked\r\n\r\n3\r\ndef\r\n0\r\n\r\n"
+    both = POST + UPGRADE + length + POST + UPGRADE + chunks
+    got = await exchange(port, both * 20 + GET + UPGRADE + b"\r\n" + GET + LAST)
+    assert statuses(got) == [200] * 42
+    assert re.findall(rb"\r\n\r\n(abc|def|nothing)", got) == [b"abc", b"def"] * 20 + [b"nothing"] * 2
+
+
+async def test_a_body_behind_an_upgrade_may_come_later(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(POST + UPGRADE + b"Expect: 100-continue\r\nContent-Length: 3\r\n\r\n")
+    assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+    writer.write(b"abc")
+    assert (await answer(reader))[2] == b"abc"
+    writer.close()
 
 
 RAW = zlib.compressobj(wbits=-15)
@@ -266,12 +282,12 @@ async def test_a_long_text_is_compressed_for_who_asks(port: int) -> None:
         (b"identity", b"text/plain", False),
         (b"gzip", b"application/octet-stream", False),
     ):
-        sent = b"GET /large?kind=%b HTTP/1.1\r\n" % kind + HOST + b"Accept-Encoding: %b\r\n" % asked + LAST
+        sent = b"GET /large?size=400000&kind=%b HTTP/1.1\r\n" % kind + HOST + b"Accept-Encoding: %b\r\n" % asked + LAST
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 26)
         writer.write(sent)
         _, headers, body = await answer(reader)
         assert (headers.get("content-encoding") == "gzip") is expected
-        assert (gzip.decompress(body) if expected else body) == b"a" * 10_000_000 + b"b" * 10_000_000
+        assert (gzip.decompress(body) if expected else body) == b"a" * 200_000 + b"b" * 200_000
         writer.close()
     got = await exchange(port, GET + b"Accept-Encoding: gzip\r\n" + LAST)
     assert b"Content-Encoding" not in got
@@ -397,7 +413,7 @@ async def test_who_does_not_read_its_answer_is_cut(handlers: Handlers) -> None:
     limits = Limits(write_s=0.04, slowest=1 << 40)
     async with listening_here(handlers.routes, Engine(), limits=limits) as (port, connections):
         sock = socket.create_connection(("127.0.0.1", port))
-        sock.sendall(b"GET /large HTTP/1.1\r\n" + HOST + b"\r\n")
+        sock.sendall(b"GET /large?size=20000000 HTTP/1.1\r\n" + HOST + b"\r\n")
         await until(lambda: len(connections) == 1)
         await until_given_back(connections)
         sock.close()
@@ -509,3 +525,24 @@ async def test_pages_of_other_sites_make_no_browser_ask(
         asked = b"OPTIONS /echo HTTP/1.1\r\n" + HOST + b"Origin: %b\r\n" % origin
         got = await exchange(port, asked + b"Access-Control-Request-Method: POST\r\n" + LAST)
         assert (b"Access-Control-Allow-Methods" in got) is (bool(origins) and status == 200)
+
+
+@pytest.mark.parametrize(
+    ("host", "agent", "token", "status"),
+    [
+        (b"localhost:8080", b"Mozilla/5.0", b"", 200),
+        (b"models.localhost", b"Mozilla/5.0", b"", 200),
+        (b"127.0.0.1:8080", b"Mozilla/5.0", b"", 200),
+        (b"[::1]:8080", b"Mozilla/5.0", b"", 200),
+        (b"evil.example:8080", b"Mozilla/5.0", b"", 403),
+        (b"evil.example:8080", b"Mozilla/5.0", b"Authorization: Bearer mc_app\r\n", 200),
+        (b"inference.svc:8080", b"python-requests/2", b"", 200),
+    ],
+)
+async def test_a_name_that_another_site_gave_this_machine_gets_no_browser_in(
+    handlers: Handlers, host: bytes, agent: bytes, token: bytes, status: int
+) -> None:
+    engine = Engine(Tokens(mc_app=Principal("app", "infer")))
+    async with listening_here(handlers.routes, engine) as (port, _):
+        head = b"GET /echo HTTP/1.1\r\nHost: %b\r\nUser-Agent: %b\r\n" % (host, agent)
+        assert statuses(await exchange(port, head + token + LAST)) == [status]

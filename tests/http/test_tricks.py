@@ -80,7 +80,6 @@ ODD = {
     "HTTP/2.0 in a line of HTTP/1": (b"GET /v2/models/m HTTP/2.0\r\n" + HOST + b"\r\n", 505),
     "HTTP/1.2": (b"GET /v2/models/m HTTP/1.2\r\n" + HOST + b"\r\n", 505),
     "HTTP/1.10": (b"GET /v2/models/m HTTP/1.10\r\n" + HOST + b"\r\n", 400, 505),
-    "an upgrade with a body": (POST + b"Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 3\r\n\r\nabc", 501),
     "an expectation nobody knows": (POST + b"Expect: 200-ok\r\nContent-Length: 3\r\n\r\n", 417),
     "a body over the bound": (POST + b"Content-Length: 1001\r\n\r\n", 413),
     "a body over the bound in chunks": (CHUNKED + b"3e8\r\n" + b"a" * 1000 + b"\r\n1\r\na\r\n0\r\n\r\n", 413),
