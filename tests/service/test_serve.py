@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import joblib
@@ -124,6 +125,35 @@ def test_one_that_fails_ends_nothing(store: Path) -> None:
         assert until(lambda: "gone" not in kept.read_text())
         assert "broken.joblib" in kept.read_text()
         assert one.end() == 0
+
+
+def test_the_front_is_started_again_and_ends_with_its_engine(store: Path) -> None:
+    with Served(store, "--http", "127.0.0.1:0") as one:
+        one.hear("READY=1")
+        _, state, _ = command("status", str(store), "--json")
+        (address,) = state["http"]
+        assert _asked(f"{address}/readyz") == b'{"ready":true}'
+        (front,) = _fronts(one)
+        front.kill()
+        one.read("another one starts in 0 s")
+        one.read("the HTTP front answers again")
+        assert _asked(f"{address}/readyz") == b'{"ready":true}'
+        (front,) = _fronts(one)
+        assert one.end(signal.SIGKILL) == -signal.SIGKILL
+        assert psutil.wait_procs([front], timeout=60)[1] == []
+    with Served(store, "--http", address.removeprefix("http://")) as two:
+        two.hear("READY=1")
+        assert _asked(f"{address}/readyz") == b'{"ready":true}'
+        assert two.end() == 0
+
+
+def _asked(address: str) -> bytes:
+    with urllib.request.urlopen(address, timeout=60) as answer:
+        return bytes(answer.read())
+
+
+def _fronts(one: Served) -> list[psutil.Process]:
+    return [child for child in one.children() if "console.http.front" in child.cmdline()]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
