@@ -25,7 +25,7 @@ from tests.engine.through_bytes import through_bytes
 from tests.warm import Opening
 
 RECIPE = '[data]\ntrain = "train.csv"\nholdout = "train.csv"\ntarget = "y"\n'
-FOREVER = f'{RECIPE}\n[retrain]\ncommand = ["/bin/sh", "-c", "sleep 1000"]\n'
+FOREVER = f'{RECIPE}\n[retrain]\ncommand = ["/bin/sh", "-c", "sleep 1000", "{{candidate}}"]\n'
 
 
 @pytest.fixture
@@ -169,7 +169,7 @@ async def test_an_update_whose_client_has_gone_leaves_its_candidate(engine: Engi
     await asyncio.wait([asked])
     job = await ended(engine.jobs, 1)
     assert (job.who, job.kind, job.state) == ("ada", "update", JobState.DONE)
-    assert "candidate waits" in job.result
+    assert "a candidate, " in job.result
     next_console = Mirror(client)
     await next_console.catch_up()
     assert next_console.pending("a.joblib") is not None
