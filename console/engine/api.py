@@ -16,7 +16,7 @@ from typing import Protocol, TypeVar
 
 from console.engine.api_artifacts import AccelerationApi, ArtifactsApi, DoctorApi, SecurityApi, UpdatesApi
 from console.engine.api_models import DataApi, InferenceApi, ModelsApi, MonitorApi
-from console.engine.api_service import JobsApi
+from console.engine.api_service import JobsApi, ServingApi, TokensApi
 from console.records import Changes, Event, MissedEvents, PublicKey, StoreStatus
 from console.records.service import ServeOptions
 
@@ -32,6 +32,8 @@ __all__ = [
     "ModelsApi",
     "MonitorApi",
     "SecurityApi",
+    "ServingApi",
+    "TokensApi",
     "UpdatesApi",
     "last_of",
 ]
@@ -63,6 +65,11 @@ class EngineApi(Protocol):
         ...
 
     @property
+    def serving(self) -> ServingApi:
+        """Models in service for other programs."""
+        ...
+
+    @property
     def monitor(self) -> MonitorApi:
         """Probes and measurements."""
         ...
@@ -80,6 +87,11 @@ class EngineApi(Protocol):
     @property
     def security(self) -> SecurityApi:
         """Signatures, encryption and audit."""
+        ...
+
+    @property
+    def tokens(self) -> TokensApi:
+        """Who may ask over HTTP."""
         ...
 
     @property

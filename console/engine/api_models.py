@@ -235,3 +235,8 @@ class MonitorApi(Protocol):
         """The measurements after these positions; None where nothing was ever loaded. Raises UsageError for a width
         that is not kept."""
         ...
+
+    async def exposition(self, openmetrics: bool = False) -> str:
+        """Everything that is measured and counted, in Prometheus' text format 0.0.4, or as OpenMetrics 1.0 with traces
+        as exemplars."""
+        ...

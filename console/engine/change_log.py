@@ -16,6 +16,7 @@ from console.records import (
     Job,
     ProbeState,
     StoreStatus,
+    TrafficState,
     UpdateProgress,
     UpdateStatus,
     WorkerState,
@@ -59,6 +60,10 @@ class ChangeSource(Protocol):
 
     def known_probe(self, path: str) -> ProbeState | None:
         """The probe of one path that runs, or ran last."""
+        ...
+
+    def known_traffic(self, path: str) -> TrafficState | None:
+        """The requests of other programs to one path."""
         ...
 
     def known_update(self, path: str) -> tuple[UpdateProgress | None, Comparison | None]:
@@ -105,6 +110,7 @@ class ChangeLog:
         workers = tuple(one for one in views.values() if everything or one.path in touched or one.state not in _OVER)
         probed = {one.path for one in workers} | touched
         probes = {path: state for path in probed if (state := source.known_probe(path)) is not None}
+        traffic = {path: asked for path in probed if (asked := source.known_traffic(path)) is not None}
         missed = source.bus.missed(after)
         return Changes(
             last,
@@ -120,6 +126,7 @@ class ChangeLog:
             tuple(UpdateStatus(path, *source.known_update(path)) for path in touched),
             source.known_failures(after),
             source.known_jobs(after + 1),
+            traffic,
         )
 
     def _rows(self, touched: set[str], everything: bool) -> tuple[tuple[Artifact, ...], tuple[str, ...]]:

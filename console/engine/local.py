@@ -87,6 +87,11 @@ class Engine(Rooms):
         if not self._background:
             self._go(self._begin())
 
+    async def warmed(self) -> None:
+        """Wait until workers are forked from a process that has the libraries, where the settings want one."""
+        if self.settings.warm:
+            await self._launcher.warm().warmed()
+
     async def close(self) -> None:
         """End everything that was started; never raises."""
         self._log.close()
@@ -94,9 +99,10 @@ class Engine(Rooms):
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
-        lazy = (self.__dict__.get(name) for name in ("monitor", "acceleration", "updates"))
+        lazy = (self.__dict__.get(name) for name in ("serving", "monitor", "acceleration", "updates", "tokens"))
         made = [room for room in lazy if room is not None]
-        await close_each(self.jobs, *made, self.artifacts, self._starter, self._fleet, self._inspectors, self._launcher)
+        rooms = (self.artifacts, self._starter, self._fleet, self._inspectors, self._launcher)
+        await close_each(self.jobs, *made, self.book.refused, *rooms)
 
     async def status(self) -> StoreStatus:
         """How the store stands."""

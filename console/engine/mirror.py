@@ -28,6 +28,7 @@ from console.records import (
     ProbeState,
     Report,
     StoreStatus,
+    TrafficState,
     UpdateProgress,
     UpdateStatus,
     WorkerView,
@@ -56,6 +57,8 @@ class Mirror:
         """Workers that are loaded, loading or dead, by path."""
         self.probes: dict[str, ProbeState] = {}
         """The probes that run, or ran last."""
+        self.traffic: dict[str, TrafficState] = {}
+        """Requests of other programs, by path."""
         self.failures: tuple[Failure, ...] = ()
         """The latest failures, newest last."""
         self.events: deque[Event] = deque(maxlen=_MOST_EVENTS)
@@ -174,7 +177,7 @@ class Mirror:
         self.events.extend(changes.events)
         if changes.everything:
             self.rows = {row.path: row for row in changes.rows}
-            self.workers, self.probes = {}, {}
+            self.workers, self.probes, self.traffic = {}, {}, {}
         else:
             self.rows.update((row.path, row) for row in changes.rows)
             for path in changes.removed:
@@ -185,6 +188,7 @@ class Mirror:
         for one in changes.workers:
             self.probes.pop(one.path, None)
         self.probes.update(changes.probes)
+        self.traffic.update(changes.traffic)
         self._updates.update((one.path, one) for one in changes.updates)
         if changes.failures:
             failures = {one.id: one for one in (*self.failures, *changes.failures)}

@@ -6,6 +6,7 @@ Everything the rooms hand out is a plain record; what happens is told on `bus`. 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -36,10 +37,12 @@ from console.records import (
     ProbeState,
     Signature,
     StoreStatus,
+    TrafficState,
     UpdateProgress,
     WorkerState,
     WorkerView,
 )
+from console.serving.counting import Counting, Uncounted
 from console.serving.failures import Failures
 from console.serving.inference import Inference
 from console.serving.loader import ModelLoader
@@ -50,15 +53,19 @@ from console.worker.launcher import Launcher
 from console.worker.limits import Limits
 
 if TYPE_CHECKING:
+    from console.access.principals import Principals
     from console.doctor.doctor import Doctor
     from console.engine.long_work import ExportJobs, UpdateJobs
+    from console.monitor.exposition import Exposed
     from console.monitor.live import Live
+    from console.monitor.traffic import Traffic
     from console.serving.model_data import DataOfModels
+    from console.serving.service import Serving
     from console.update.encryption import Encryption
     from console.update.services import UpdateServices
     from console.update.signing import Signing
 
-_PLACED = ("data", "signing", "at_rest", "doctor", "_workshop")
+_PLACED = ("data", "signing", "at_rest", "doctor", "tokens", "_workshop")
 """Rooms made when they are first asked that work in the store's directory."""
 
 _AT_OPENING = ("read_only", "seal_mb", "reconcile_s", "sample_hz", "probe_rate", "warm", "sealing", "engine_group")
@@ -68,11 +75,11 @@ _AT_OPENING = ("read_only", "seal_mb", "reconcile_s", "sample_hz", "probe_rate",
 class Rooms:
     """The rooms of one store; those that are properties are made, and their modules imported, when first asked.
 
-    `artifacts` are what is there, `models` what is loaded, `inference` what a loaded model is asked, `data` with which
-    rows, `monitor` measures and probes it, `updates` and `acceleration` make something new of it, `signing` and
-    `at_rest` keep it safe, `jobs` are what takes long of that; `book` tells who may do what and what was done,
-    `failures` what went wrong, `recipes` what was written beside an artifact, and the `doctor` looks at all of it. Each
-    room asks the book for leave itself.
+    `artifacts` are what is there, `models` what is loaded, `serving` what of it answers other programs,
+    `inference` what a loaded model is asked, `data` with which rows, `monitor` measures and probes it, `updates` and
+    `acceleration` make something new of it, `signing` and `at_rest` keep it safe, `jobs` are what takes long of that;
+    `book` tells who may do what and what was done, `failures` what went wrong, `recipes` what was written beside an
+    artifact, and the `doctor` looks at all of it. Each room asks the book for leave itself.
 
     `moved` hears of it where the path that was given leads to another directory than before.
     """
@@ -92,6 +99,9 @@ class Rooms:
         self.settings = settings
         self.bus = Bus()
         self._asked_read_only = read_only
+        self._restarts = restarts
+        self.counting: Counting = Uncounted()
+        """What counts the requests of other programs."""
         self.book = AccessControl(root, self.bus, why_read_only=self._why_read_only(), records=records)
         self._chosen = Chosen(root)
         self.recipes = Recipes(root, self.book.interpreters, self._chosen)
@@ -112,6 +122,7 @@ class Rooms:
         self.artifacts = self._new_artifacts(moved)
         self.models = Models(self._fleet, self.book, lambda path: self.monitor.stop(path, "the model was unloaded"))
         self.inference = Inference(self._fleet, self.book, self.recipes.of, settings.deadline_s)
+        self.began = time.time()
         self.facts: Callable[[], EngineFacts | None] = lambda: None
         """How the process stands that holds the store, where it is an engine's own."""
         self.settled: list[str] = []
@@ -125,7 +136,37 @@ class Rooms:
         from console.monitor.live import Live
 
         rate, sample_hz = self.settings.probe_rate, self.settings.sample_hz
-        return Live(self._fleet, self.inference, self.book, self.bus, rate=rate, sample_hz=sample_hz)
+        return Live(self._fleet, self.inference, self.book, self.bus, self.exposed, rate=rate, sample_hz=sample_hz)
+
+    @cached_property
+    def traffic(self) -> Traffic:
+        """Requests of other programs to models in service."""
+        from console.monitor.traffic import Traffic
+
+        return Traffic(self.monitor.recorder, self.failures.add_request)
+
+    @cached_property
+    def serving(self) -> Serving:
+        """Models in service for other programs."""
+        from console.serving.opening import opened
+
+        return opened(
+            self._fleet,
+            self._facts,
+            self._launcher,
+            self.book,
+            self.recipes,
+            self.artifacts,
+            self.failures,
+            self.bus,
+            root=lambda: self.root,
+            signed=lambda path, digest: self.signing.signed(path, digest),
+            signature=self._signature,
+            end_driver=lambda path: self.monitor.stop(path, "the model was unloaded"),
+            deadline_s=self.settings.load_deadline_s,
+            restarts=self._restarts,
+            counting=self.counting,
+        )
 
     @cached_property
     def data(self) -> DataOfModels:
@@ -163,6 +204,13 @@ class Rooms:
         from console.update.encryption import Encryption
 
         return Encryption(self.root, self._unsealing, self.book)
+
+    @cached_property
+    def tokens(self) -> Principals:
+        """Who may ask over HTTP."""
+        from console.access.principals import Principals
+
+        return Principals(self.root, self.book)
 
     @cached_property
     def doctor(self) -> Doctor:
@@ -230,6 +278,26 @@ class Rooms:
     def known_probe(self, path: str) -> ProbeState | None:
         """The probe of one path that runs, or ran last."""
         return self.monitor.state(path) if "monitor" in self.__dict__ else None
+
+    def known_traffic(self, path: str) -> TrafficState | None:
+        """The requests of other programs to one path."""
+        return self.traffic.state(path) if "traffic" in self.__dict__ else None
+
+    async def exposed(self) -> Exposed:
+        """Everything that a scraper is told, as it stands now."""
+        from console.monitor.exposition import MOST_VERSIONS, Exposed, ProcessFacts
+
+        views = self.models.views()
+        return Exposed(
+            self.traffic.counts(MOST_VERSIONS),
+            dict(self.traffic.strangers),
+            self.monitor.probed(),
+            views,
+            {path: self._fleet.asked(path) for path in views},
+            self.known_rows(),
+            (),
+            ProcessFacts(self.began, self.failures.count),
+        )
 
     def known_update(self, path: str) -> tuple[UpdateProgress | None, Comparison | None]:
         """Where an update of one path stands, and the candidate that waits."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +32,14 @@ from console.validation import (
 RECIPE_SUFFIX = ".recipe.toml"
 
 _MAX_BYTES = 2**20
+_VERSION = re.compile("[1-9][0-9]{0,8}")
+ServedName = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[^\x00-\x1f\x7f?#/](?:[^\x00-\x1f\x7f?#]{0,198}[^\x00-\x1f\x7f?#/])?\Z",
+        extra={"must": "be 1 to 200 characters, none of them a ? or #, with no / at either end"},
+    ),
+]
 Strings = Annotated[tuple[str, ...], Meta(min_length=1)]
 """Texts that may be empty."""
 NOT_ACTED_ON = {"retrain.search": "this version does not tune", "watch": "this version raises no alerts"}
@@ -133,6 +142,28 @@ class Reload(Record, frozen=True):
     policy: Literal["availability", "resource"] = "availability"
 
 
+class Serve(Record, frozen=True):
+    """How other programs are answered: by which name, when the model is loaded, in how many copies, within which
+    bounds; `labels` and `weights` are by version."""
+
+    name: ServedName | None = None
+    load: Literal["start", "demand", "never"] = "demand"
+    copies: Annotated[int, Meta(ge=1, le=16)] = 1
+    max_batch: Annotated[int, Meta(ge=1, le=4096)] = 256
+    deadline_ms: Annotated[float, Meta(gt=0, le=86_400_000)] = 10_000.0
+    queue: Annotated[int, Meta(ge=0, le=1_000_000)] = 1000
+    labels: dict[Text, Annotated[int, Meta(ge=1)]] = {}
+    weights: dict[Text, Annotated[float, Meta(ge=0, le=1)]] = {}
+    sample: bool = False
+
+    def __post_init__(self) -> None:
+        for version in self.weights:
+            if not _VERSION.fullmatch(version):
+                raise ValueError(f"weights names '{version}', which is no number of a version")
+        if sum(self.weights.values()) > 1.0 + 1e-9:
+            raise ValueError("weights are shares of the requests and add up to more than 1")
+
+
 class Keep(Record, frozen=True):
     """How many versions are retained, the current one included."""
 
@@ -153,6 +184,7 @@ class Tables(Record, frozen=True):
     gate: Gate = Gate()
     watch: Watch = Watch()
     reload: Reload = Reload()
+    serve: Serve = Serve()
     keep: Keep = Keep()
     environment: Environment = Environment()
 

@@ -8,6 +8,7 @@ from console.records.artifacts import Artifact
 from console.records.events import Event
 from console.records.failures import Failure
 from console.records.jobs import Job
+from console.records.traffic import TrafficState
 from console.records.updates import Comparison, UpdateProgress
 from console.records.workers import ProbeState, WorkerView
 
@@ -85,7 +86,8 @@ class Changes:
     """Changes since the event with a number, up to the one numbered `last`: whole records, no differences.
 
     `everything` = `rows` are all rows there are, else those that changed and `removed` those that are gone. Workers,
-    probes and updates are of the artifacts that something happened to, and so is `ended`: paths of which none is known.
+    probes, traffic and updates are of the artifacts that something happened to, and so is `ended`: paths of which none
+    is known.
     `jobs` are those that changed, newest first.
     """
 
@@ -102,3 +104,4 @@ class Changes:
     updates: tuple[UpdateStatus, ...] = ()
     failures: tuple[Failure, ...] = ()
     jobs: tuple[Job, ...] = ()
+    traffic: dict[str, TrafficState] = field(default_factory=dict)

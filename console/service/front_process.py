@@ -21,7 +21,7 @@ from console.errors import InputError, OperationError, UsageError
 from console.os_errors import why
 from console.records.front import FrontOrder, FrontReport, FrontSettings, Listener
 from console.records.service import ServeOptions
-from console.service.listening import Listening
+from console.service.listening import Listening, close_all
 from console.worker.child_user import FIRST_UID, LAST_UID
 from console.worker.exit_status import Exit
 
@@ -38,8 +38,15 @@ class FrontProcess:
     """The front of one engine. `settings` is what a new one is told, but for the descriptor of its line to the engine;
     `say` hears what happens to it."""
 
-    def __init__(self, server: EngineServer, settings: FrontSettings, say: Callable[[str, str], None]) -> None:
+    def __init__(
+        self,
+        server: EngineServer,
+        sockets: tuple[Listening, ...],
+        settings: FrontSettings,
+        say: Callable[[str, str], None],
+    ) -> None:
         self.settings = settings
+        self._sockets = sockets
         self._server = server
         self._say = say
         self._ending = False
@@ -65,6 +72,7 @@ class FrontProcess:
     async def close(self, drain_s: float) -> None:
         """Have it accept no more and answer what it was asked, within so many seconds; then it is gone."""
         self._ending = True
+        close_all(self._sockets)
         if self._child is not None:
             self._child.send(FrontOrder("drain"))
             await self._child.end(drain_s)
@@ -77,7 +85,7 @@ class FrontProcess:
         with theirs:
             self._server.adopt(ours, front=True)
             listeners = (one.fd for one in self.settings.listeners)
-            child = self._child = await FrontChild.start((theirs.fileno(), *listeners), self._say)
+            child = self._child = FrontChild.start((theirs.fileno(), *listeners), self._say)
             child.send(replace(self.settings, engine=theirs.fileno()))
         await child.ready(_START_S)
         return child
@@ -85,20 +93,26 @@ class FrontProcess:
     async def _keep_going(self, child: FrontChild) -> None:
         """Start another one whenever one dies, ever later where they die at once."""
         deaths = 0
-        while not self._ending:
+        while True:
             began = time.monotonic()
             words = await child.over
             if self._ending:
                 return
-            deaths = 1 if time.monotonic() - began > _STEADY_S else deaths + 1
-            wait = _WAITS_S[min(deaths, len(_WAITS_S)) - 1]
-            self._say(f"the HTTP front ended: {words}; another one starts in {wait:g} s", "failure")
-            await asyncio.sleep(wait)
+            deaths = 0 if time.monotonic() - began > _STEADY_S else deaths
+            self._say(f"the HTTP front ended: {words}; another one starts in {_wait(deaths):g} s", "failure")
+            child, deaths = await self._another(deaths)
+
+    async def _another(self, deaths: int) -> tuple[FrontChild, int]:
+        while True:
+            await asyncio.sleep(_wait(deaths))
+            deaths += 1
             try:
                 child = await self._started()
-                self._say(f"the HTTP front answers again, as process {child.pid}", "ok")
             except (OperationError, OSError) as error:
-                self._say(f"the HTTP front cannot be started: {error}", "failure")
+                self._say(f"{error}; it is tried again in {_wait(deaths):g} s", "failure")
+            else:
+                self._say(f"the HTTP front answers again, as process {child.pid}", "ok")
+                return child, deaths
 
 
 class FrontChild:
@@ -118,11 +132,14 @@ class FrontChild:
         self._talking = asyncio.ensure_future(self._talk(line))
 
     @classmethod
-    async def start(cls, keep: tuple[int, ...], say: Callable[[str, str], None]) -> FrontChild:
-        """Start one that inherits these descriptors. Raises OSError."""
+    def start(cls, keep: tuple[int, ...], say: Callable[[str, str], None]) -> FrontChild:
+        """Start one that inherits these descriptors. Raises OSError.
+
+        On the main thread, with whose end the front is killed.
+        """
         ours, theirs = socket.socketpair()
         with theirs:
-            process = await asyncio.to_thread(_spawn, theirs.fileno(), keep)
+            process = _spawn(theirs.fileno(), keep)
         ours.setblocking(False)
         return cls(process, ours, say)
 
@@ -185,6 +202,10 @@ class FrontChild:
             self._ready.set_exception(OperationError(report.message))
 
 
+def _wait(deaths: int) -> float:
+    return _WAITS_S[min(deaths, len(_WAITS_S) - 1)]
+
+
 def _spawn(line: int, keep: tuple[int, ...]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "console.http.front", str(line)],
@@ -199,7 +220,7 @@ def _spawn(line: int, keep: tuple[int, ...]) -> subprocess.Popen[bytes]:
 def front_settings(
     sockets: tuple[Listening, ...], certificate: tuple[str, str], settings: Settings, options: ServeOptions
 ) -> FrontSettings:
-    """What a front is told, but for the descriptor of its line to the engine."""
+    """Settings of a front, but for the descriptor of its line to the engine."""
     tls = bool(options.certificate)
     user = FIRST_UID + os.getpid() % (LAST_UID - FIRST_UID) if os.geteuid() == 0 else None
     return FrontSettings(

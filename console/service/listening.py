@@ -106,7 +106,7 @@ def _holder(port: int) -> str:
 
     with suppress(psutil.Error, OSError):
         for one in psutil.net_connections("tcp"):
-            if one.status == psutil.CONN_LISTEN and one.laddr.port == port and one.pid:
+            if one.status == psutil.CONN_LISTEN and one.laddr and one.laddr.port == port and one.pid:
                 with suppress(psutil.Error):
                     return f"process {one.pid} ({' '.join(psutil.Process(one.pid).cmdline())[:120]})"
                 return f"process {one.pid}"

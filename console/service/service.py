@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 from console import event_loop
@@ -15,19 +16,21 @@ from console.config import Settings, load_settings
 from console.engine.local import Engine
 from console.engine.server import EngineServer
 from console.errors import ConsoleError
-from console.records import EngineFacts, Event
-from console.records.front import FrontSettings
+from console.files.roots import owner_name
+from console.records import EngineFacts, Event, Principal
 from console.records.service import ServeOptions
 from console.service.front_process import FrontProcess, front_settings, read_certificate
-from console.service.listening import close_all, listen_all
+from console.service.listening import Listening, close_all, listen_all
 from console.service.log import Log
 from console.service.notify import Notifier
-from console.service.restore import Kept, Loaded, load_again, loaded_of
+from console.service.restore import Kept, Loaded, Remembered, load_again, loaded_of
 from console.service.runtime import EngineLock, group_id, socket_of, taken
 
 _CLOSE_S = 10.0
 """Seconds for the end of all workers."""
-_LOGGED = ("engine.", "failure.", "history.", "store.", "trust.", "update.", "worker.")
+_FRONT = Principal("anonymous", "infer")
+"""Whoever the front asks for as long as it does not know who a request is of."""
+_LOGGED = ("engine.", "failure.", "history.", "serving.", "store.", "trust.", "update.", "worker.")
 _UNTOLD = ("worker.phase", "update.progress", "store.scanning", "trust.layers")
 """Kinds of events that tell of single steps."""
 
@@ -45,11 +48,14 @@ def serve(root: Path, settings: Settings, options: ServeOptions) -> int:
         scheme = "https" if options.certificate else "http"
         lock.tell(http=tuple(f"{scheme}://{one.address}" for one in sockets if not one.metrics))
         try:
-            front = front_settings(sockets, certificate, settings, options)
-            return asyncio.run(Service(root, settings, options, lock, log).run(socket, group, front))
+            service = Service(root, settings, options, lock, log)
+            return asyncio.run(service.run(socket, group, sockets, certificate))
         finally:
             close_all(sockets)
             log.close()
+
+
+_name_of = cache(owner_name)
 
 
 class Service:
@@ -74,36 +80,49 @@ class Service:
         self._engine: Engine
         self._server: EngineServer
 
-    async def run(self, socket: Path, group: int, front: FrontSettings) -> int:
+    async def run(self, socket: Path, group: int, sockets: tuple[Listening, ...], certificate: tuple[str, str]) -> int:
         """Serve until a signal comes; the exit code. Raises what opening the store and listening raise."""
         self._hear_signals()
-        self._owed = {one.path: one for one in await asyncio.to_thread(self._kept.read)}
+        remembered = await asyncio.to_thread(self._kept.read)
+        self._owed = {one.path: one for one in remembered.models}
         self._engine = await Engine.open(
             self._root, self._settings, read_only=self._read_only(), on_failure=self._unforeseen
         )
-        event_loop.hear_of_failures(self._unforeseen)
+        event_loop.hear_of_failures(self._taken_note_of)
         self._engine.facts = self.facts
-        self._server = EngineServer(self._engine, root=str(self._engine.root), on_failure=self._unforeseen)
+        self._engine.serving.restore(remembered.serving)
+        self._server = self._new_server()
         try:
-            await self._listen(socket, group, front)
+            await self._server.serve_unix(socket, group=group if group >= 0 else None)
+            if sockets:
+                await self._start_front(sockets, certificate)
+            await asyncio.to_thread(self._lock.tell, listening=True)
             self._log.say(self._words())
             await self._until_told()
         finally:
             await self._end()
         return 0
 
-    async def _listen(self, socket: Path, group: int, front: FrontSettings) -> None:
-        await self._server.serve_unix(socket, group=group if group >= 0 else None)
-        if front.listeners:
-            self._front = FrontProcess(self._server, front, self._log.say)
-            await self._front.start()
-        await asyncio.to_thread(self._lock.tell, listening=True)
+    def _new_server(self) -> EngineServer:
+        tokens = self._engine.tokens
+        return EngineServer(
+            self._engine,
+            root=str(self._engine.root),
+            principals=lambda handle: tokens.of(handle) if handle else _FRONT,
+            on_failure=self._unforeseen,
+        )
+
+    async def _start_front(self, sockets: tuple[Listening, ...], certificate: tuple[str, str]) -> None:
+        settings = front_settings(sockets, certificate, self._settings, self._options)
+        self._front = FrontProcess(self._server, sockets, settings, self._log.say)
+        await self._front.start()
 
     def facts(self) -> EngineFacts:
         """How this process stands."""
         lock = self._lock.facts
-        clients = self._server.clients - (self._front is not None)
-        return EngineFacts(lock.pid, lock.started, lock.user, lock.socket, lock.http, (), clients)
+        users = self._server.users
+        names = tuple(sorted(map(_name_of, set(users))))
+        return EngineFacts(lock.pid, lock.started, lock.user, lock.socket, lock.http, names, len(users))
 
     # its life
 
@@ -122,9 +141,10 @@ class Service:
         await asyncio.gather(loading, return_exceptions=True)
 
     async def _load(self) -> None:
-        wanted = [one for one in self._owed.values() if await asyncio.to_thread(self._is_there, one.path)]
+        wanted = [one for one in tuple(self._owed.values()) if await asyncio.to_thread(self._is_there, one.path)]
         began = time.monotonic()
         count = await load_again(self._engine, wanted, self._log.say)
+        await self._engine.serving.begin()
         self._loading = False
         self._keep()
         if wanted:
@@ -197,7 +217,7 @@ class Service:
     # what happens
 
     def _hear(self, event: Event) -> None:
-        if event.kind.startswith("worker."):
+        if event.kind.startswith(("worker.", "serving.")):
             self._keep()
         step = event.kind in _UNTOLD or not event.kind.startswith(_LOGGED)
         if event.severity in ("failure", "attention") or not step:
@@ -210,10 +230,14 @@ class Service:
             loaded |= self._owed
         else:
             self._owed = {path: one for path, one in self._owed.items() if path not in loaded}
-        self._kept.keep(tuple(sorted({**self._owed, **loaded}.values())))
+        models = tuple(sorted({**self._owed, **loaded}.values()))
+        self._kept.keep(Remembered(models, self._engine.serving.kept()))
 
-    def _unforeseen(self, error: BaseException) -> bool:
+    def _unforeseen(self, error: BaseException) -> None:
         self._log.say(f"a defect of model-console itself: {type(error).__name__}: {error}", "failure")
+
+    def _taken_note_of(self, error: Exception) -> bool:
+        self._unforeseen(error)
         return True
 
     def _start(self, work: object) -> None:
@@ -225,6 +249,6 @@ class Service:
         return self._options.read_only or self._settings.read_only
 
     def _words(self) -> str:
-        """What is served, where to ask, and how to attach."""
+        """The store, where to ask, and how to attach."""
         ask = f"ask {' and '.join(self._lock.facts.http)}; " if self._lock.facts.http else ""
         return f"serving {self._root}: {ask}attach with model-console {self._root} (process {os.getpid()})"

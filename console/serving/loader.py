@@ -8,13 +8,14 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from backends.core.inspection import outermost
 from console.access.admission import Admission
 from console.errors import AccessDeniedError, ConflictError, ConsoleError, OperationError, UsageError
 from console.files.snapshot import Snapshot, digest_of
 from console.inspection.libraries import may_compile, versions_of
-from console.inspection.service import InspectionService, Judged
+from console.inspection.service import Judged
 from console.records import FileIdentity, Inspection, Judgement, Verdict
 from console.worker.answers import Loaded
 from console.worker.launcher import Launcher
@@ -76,6 +77,14 @@ Records = Callable[[str, str, str | None, str], Awaitable[None]]
 """Writes one line of the audit log: action, path, digest, result."""
 
 
+class Contents(Protocol):
+    """Where the bytes to load come from."""
+
+    async def snapshot(self, path: str, *, to_load: bool = False) -> Judged:
+        """Freeze what is at `path` and judge just that; the caller closes it. Raises InputError, ConflictError."""
+        ...
+
+
 OnPhase = Callable[[str, dict[str, float], Worker | None], None]
 """Hears as each phase of a start begins: its name, the milliseconds of those that have ended, the worker."""
 
@@ -104,14 +113,14 @@ class ModelLoader:
 
     def __init__(
         self,
-        inspections: InspectionService,
+        contents: Contents,
         launcher: Launcher,
         admission: Admission,
         record: Records,
         python: Callable[[str], str | None],
         deadline_s: float,
     ) -> None:
-        self._inspections = inspections
+        self._contents = contents
         self._launcher = launcher
         self.admission = admission
         self._record = record
@@ -126,7 +135,7 @@ class ModelLoader:
         began = time.perf_counter()
         on_phase("judge", {}, None)
         await self.admission.refresh()
-        judged = await self._inspections.snapshot(path, to_load=True)
+        judged = await self._contents.snapshot(path, to_load=True)
         with judged.bytes:
             try:
                 await self.admission.admit(path, judged, accept)

@@ -232,5 +232,10 @@ def _holds(slot: Slot, started: Started) -> bool:
 
 async def drain(worker: Worker) -> None:
     """Let a worker finish what it was asked, for a while, then end it."""
-    await worker.child.quiet(DRAIN_S)
+    await drained(worker)
     await worker.end()
+
+
+async def drained(worker: Worker) -> None:
+    """Wait until a worker has finished what it was asked, for a while."""
+    await worker.child.quiet(DRAIN_S)

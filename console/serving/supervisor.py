@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
 
+from console.access.actor import acting_as
 from console.errors import AccessDeniedError, ConsoleError, InputError, OperationError
 from console.events import Bus
 from console.records import Failure, Memory, WorkerState, WorkerView
@@ -67,6 +68,10 @@ class Supervisor:
             raise OperationError(f"{path} cannot answer now: its worker is {slot.view.state}", hint="retry, or wait")
         return slot
 
+    def find(self, path: str) -> Slot | None:
+        """The slot of a path, whether it answers or not."""
+        return self._slots.get(path)
+
     def answers(self, path: str) -> bool:
         """Whether a request can be sent now."""
         slot = self._slots.get(path)
@@ -95,6 +100,10 @@ class Supervisor:
             slot.asking -= 1
             worker.asked -= 1
 
+    def keep(self, slot: Slot, error: ConsoleError) -> None:
+        """Put what went wrong with a question among the failures."""
+        self._keep(slot, error)
+
     def measured(self, path: str, memory: Memory, cpu: float | None) -> None:
         """Take over one reading of a worker's memory and processor time (percent of one core)."""
         slot = self._slots.get(path)
@@ -108,6 +117,11 @@ class Supervisor:
         slot = self._slots.get(path)
         limits = [one.child.memory_limit for one in slot.workers] if slot is not None else []
         return sum(limit or 0 for limit in limits) if limits and all(limits) else None
+
+    def asked(self, path: str) -> int:
+        """How many questions the workers of a path have to answer now."""
+        slot = self._slots.get(path)
+        return 0 if slot is None else sum(one.asked for one in slot.workers)
 
     # changes
 
@@ -291,7 +305,8 @@ class Supervisor:
         slot.show(retry_at=time.time() + wait)
         again = f"in {wait:g} s" if wait else "at once"
         self._tell(slot, "worker.error", f"{text}; it starts again {again}", severity="failure")
-        slot.restart = asyncio.ensure_future(self._start_again(slot, wait))
+        with acting_as(None):
+            slot.restart = asyncio.ensure_future(self._start_again(slot, wait))
 
     def _copy_ended(self, slot: Slot, text: str, wait: float | None) -> None:
         """The others answer on; the one that died comes back after a while, unless that was too often."""

@@ -143,7 +143,8 @@ class Follower:
         if artifact is None:
             return None
         probe = mirror.probes.get(path) if worker is not None else None
-        return Row(artifact, worker, probe, self._app.operations.pending.get(path, ""))
+        traffic = mirror.traffic.get(path) if worker is not None else None
+        return Row(artifact, worker, probe, self._app.operations.pending.get(path, ""), traffic)
 
     def _removed(self, path: str) -> Artifact | None:
         """The last row of a file that is gone while it is loaded."""

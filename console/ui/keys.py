@@ -192,6 +192,9 @@ _ROWS: tuple[Action, ...] = (
     _opens("trust"),
     _look("inspect", "I", _ABOUT_ONE, "Read the file, or all marked, anew and judge it"),
     _opens("sandbox"),
+    _look(
+        "worst", "R", f"{_LOADED} serving", "Show the slowest requests of others, and those that failed", label="worst"
+    ),
     _look("filter", "/", "home", "Keep what matches a pattern; a leading ! inverts"),
     _look("search", "/", "errors help model", "Find a pattern in the text"),
     _look("next-match", "n", "errors help model", "Go to the next match"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 from msgspec import Meta, Struct
 
@@ -50,10 +50,26 @@ class RawArray(Struct, frozen=True):
 
 
 class RawAnswer(Struct, frozen=True):
-    """A raw answer: nanoseconds in the model, and of each array its name, dtype and shape."""
+    """A raw answer: nanoseconds in the model, the rows of that call, and of each array its name, dtype and shape; what
+    is no array has a value for each row."""
 
     worker_ns: Count
     arrays: tuple[tuple[Name, str, tuple[int, ...]], ...]
+    batch: Count = 0
+    values: dict[Name, list[Any]] = {}
+    warnings: tuple[str, ...] = ()
+
+
+class RawOutcome(NamedTuple):
+    """The answer to an array call: where each output stands in the buffer, the buffer (read-only), the milliseconds in
+    the model, the rows of that call, and the values of outputs that are no arrays."""
+
+    arrays: list[RawArray]
+    buffer: Buffer
+    worker_ms: float
+    batch: int
+    values: dict[str, list[Json]]
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +156,8 @@ def data_from(said: Head, name: str) -> tuple[int, DataFile]:
     return decoded(said.get("data"), int), replace(found, decided=safe(found.decided, 2000), piece=piece)
 
 
-def raw_from(said: Head, answer: Buffer) -> tuple[list[RawArray], float]:
-    """The places of the arrays, which must fill the answer exactly, and the milliseconds in the model."""
+def raw_from(said: Head, answer: Buffer) -> RawOutcome:
+    """A raw answer, whose arrays must fill the buffer exactly."""
     found = decoded(said, RawAnswer)
     arrays = []
     offset = 0
@@ -154,7 +170,10 @@ def raw_from(said: Head, answer: Buffer) -> tuple[list[RawArray], float]:
         offset += size
     if offset != len(answer):
         raise Malformed(f"{len(answer)} bytes for arrays of {offset}")
-    return arrays, found.worker_ns / 1e6
+    if found.values:
+        check_json(found.values)
+    warnings = warning_texts(found.warnings) if found.warnings else ()
+    return RawOutcome(arrays, answer, found.worker_ns / 1e6, found.batch, found.values, warnings)
 
 
 def sample_from(said: Head) -> tuple[list[dict[str, Json]], list[Json] | None]:

@@ -3,7 +3,7 @@
 Numbers are big-endian. Both forms of a head, this one and JSON, decode to the same object:
 
     array call    !BBBBQ     1, methods, dtype (index in DTYPES), ndim, id; then ndim uint64 sides
-    its answer    !BBQQ      2, number of arrays, id, nanoseconds in the model; then for each array
+    its answer    !BBQQI     2, number of arrays, id, nanoseconds in the model, rows in that call; then for each array
                   !BBB       method (index), dtype (index), ndim; then ndim uint64 sides; the arrays are the body
 
 In `methods` bit i stands for METHODS[i].
@@ -33,11 +33,11 @@ PACKED = 1 << 31
 """Marks the length of a head that is packed."""
 _CALL, _ANSWER = 1, 2
 _CALL_HEAD = struct.Struct("!BBBBQ")
-_ANSWER_HEAD = struct.Struct("!BBQQ")
+_ANSWER_HEAD = struct.Struct("!BBQQI")
 _PLACE_HEAD = struct.Struct("!BBB")
 _SIDES = tuple(struct.Struct(f"!{count}Q") for count in range(SIDES_CAP + 1))
 _CALL_FIELDS = {"op", "id", "dtype", "shape", "methods"}
-_ANSWER_FIELDS = {"id", "worker_ns", "arrays"}
+_ANSWER_FIELDS = {"id", "worker_ns", "batch", "arrays"}
 
 Place = tuple[str, str, tuple[int, ...]]
 """Method, dtype and shape of one array of an answer."""
@@ -67,7 +67,7 @@ def _packed_call(head: Head) -> bytes:
 
 def _packed_answer(head: Head) -> bytes:
     places = head["arrays"]
-    parts = [_ANSWER_HEAD.pack(_ANSWER, len(places), head["id"], head["worker_ns"])]
+    parts = [_ANSWER_HEAD.pack(_ANSWER, len(places), head["id"], head["worker_ns"], head["batch"])]
     for name, dtype, shape in places:
         parts.append(_PLACE_HEAD.pack(_METHOD_INDEX[name], _DTYPE_INDEX[dtype], len(shape)))
         parts.append(_SIDES[len(shape)].pack(*shape))
@@ -97,7 +97,7 @@ def _unpacked_call(text: bytes) -> Head:
 
 
 def _unpacked_answer(text: bytes) -> Head:
-    _kind, count, number, spent = _ANSWER_HEAD.unpack_from(text)
+    _kind, count, number, spent, batch = _ANSWER_HEAD.unpack_from(text)
     places, at = [], _ANSWER_HEAD.size
     for _ in range(count):
         method, dtype, sides = _PLACE_HEAD.unpack_from(text, at)
@@ -106,7 +106,7 @@ def _unpacked_answer(text: bytes) -> Head:
         places.append((METHODS[method], DTYPES[dtype], shape))
     if at != len(text):
         raise WireError("packed head of an answer is malformed")
-    return {"id": number, "worker_ns": spent, "arrays": tuple(places)}
+    return {"id": number, "worker_ns": spent, "batch": batch, "arrays": tuple(places)}
 
 
 _READERS = {_CALL: _unpacked_call, _ANSWER: _unpacked_answer}

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from time import perf_counter
 
 from backends.core.inspection import Json
 from console import awake
+from console.errors import ConsoleError
 from console.library_versions import Versions
 from console.records import DataFile, Evaluated, Prediction, ReadOptions, Target
 from console.safe_text import safe
@@ -19,6 +21,7 @@ from console.worker.answers import (
     Loaded,
     Methods,
     RawArray,
+    RawOutcome,
     Saved,
     data_from,
     evaluated_from,
@@ -52,6 +55,10 @@ class Worker:
         self.child = child
         self.asked = 0
         """Questions that are being put to it; whoever chooses among workers counts here."""
+        self.batch_rows = 0
+        """Into how many rows a call it was told to merge, 0 where it was told nothing."""
+        self.mourned = False
+        """Whether its death was told already, of all that it was asked."""
         self._start_ms = start_ms
 
     @classmethod
@@ -192,10 +199,16 @@ class Worker:
         columns: Sequence[str] | None = None,
         methods: Sequence[str] = (),
         deadline: float = 120.0,
+        patience: float | None = None,
     ) -> Prediction:
-        """Run rows an operator typed: lists of values (named by `columns`, or in the model's order) or plain texts."""
+        """Run rows an operator typed: lists of values (named by `columns`, or in the model's order) or plain texts;
+        `patience` as in `ask_array`."""
         fields = {"rows": list(rows), "columns": list(columns) if columns else None, "methods": list(methods)}
-        return await self._call("call_rows", fields, deadline)
+        try:
+            return await self._call("call_rows", fields, deadline, patience=patience)
+        except asyncio.CancelledError:
+            self.child.take_back_cancelled()
+            raise
 
     async def evaluate(
         self,
@@ -248,26 +261,49 @@ class Worker:
         methods: Sequence[str] = (),
         deadline: float = 120.0,
     ) -> tuple[list[RawArray], Buffer, float]:
+        """The arrays of `ask_array`, their buffer, and the milliseconds in the model."""
+        found = await self.ask_array(dtype, shape, numbers, methods=methods, deadline=deadline)
+        return found.arrays, found.buffer, found.worker_ms
+
+    async def ask_array(
+        self,
+        dtype: str,
+        shape: Sequence[int],
+        numbers: Buffer | int,
+        *,
+        methods: Sequence[str] = (),
+        deadline: float = 120.0,
+        patience: float | None = None,
+    ) -> RawOutcome:
         """Run raw little-endian numbers through the model: bytes, or the descriptor of a sealed memfd that holds them.
 
-        The answer is raw too: where each output stands in the buffer, the buffer (read-only), and the milliseconds in
-        the model. Small calls that wait while the model is busy share one call of it, where its answer for a row does
-        not depend on others; each fails for itself. What is large goes through shared memory both ways.
+        The answer is raw too. Small calls that wait while the model is busy share one call of it, where its answer for
+        a row does not depend on others; each fails for itself. What is large goes through shared memory both ways.
+        With `patience` a call that is late, or whose caller goes away, is taken back (see `ChildProcess.request`).
         """
         fields: Head = {"dtype": dtype, "shape": tuple(shape), "methods": list(methods)}
         given = f"raw array {fields['shape']} {dtype}"
         answer: Buffer
-        if isinstance(numbers, int) or len(numbers) > INLINE_CAP:
-            head, answer = await self._call_shared(fields, given, numbers, deadline)
-        else:
-            head, answer = await self.child.request(
-                "call_array", fields, body=bytes(numbers), deadline=deadline, input=given
-            )
-        arrays, milliseconds = self.child.checked(lambda said: raw_from(said, answer), head)
-        return arrays, answer, milliseconds
+        try:
+            if isinstance(numbers, int) or len(numbers) > INLINE_CAP:
+                head, answer = await self._call_shared(fields, given, numbers, deadline, patience)
+            else:
+                head, answer = await self.child.request(
+                    "call_array", fields, body=bytes(numbers), deadline=deadline, input=given, patience=patience
+                )
+        except asyncio.CancelledError:
+            self.child.take_back_cancelled()
+            raise
+        return self.child.checked(lambda said: raw_from(said, answer), head)
+
+    def limit_batch(self, rows: int) -> None:
+        """Have small calls merged into calls of at most so many rows."""
+        self.batch_rows = rows
+        with suppress(ConsoleError):
+            self.child.request("limit_batch", {"rows": rows}).add_done_callback(_heard)
 
     async def _call_shared(
-        self, fields: Head, given: str, numbers: Buffer | int, deadline: float
+        self, fields: Head, given: str, numbers: Buffer | int, deadline: float, patience: float | None
     ) -> tuple[Head, Buffer]:
         """The same with rows and answers in shared memory; a memfd of the caller's stays the caller's."""
         rows = numbers if isinstance(numbers, int) else await asyncio.to_thread(shared.written, numbers)
@@ -275,7 +311,7 @@ class Worker:
             answers = shared.empty()
             try:
                 head, _none = await self.child.request(
-                    "call_array", fields, fds=(rows, answers), deadline=deadline, input=given
+                    "call_array", fields, fds=(rows, answers), deadline=deadline, input=given, patience=patience
                 )
                 return head, shared.sealed(answers)
             except shared.NotSealed as error:
@@ -341,11 +377,19 @@ class Worker:
         """Unload: end the process and wait until it is gone."""
         await self.child.end()
 
-    async def _call(self, op: str, fields: Head, deadline: float, given: str | None = None) -> Prediction:
+    async def _call(
+        self, op: str, fields: Head, deadline: float, given: str | None = None, *, patience: float | None = None
+    ) -> Prediction:
         begun = awake.now()
-        head, _body = await self.child.request(op, fields, deadline=deadline, input=given)
+        head, _body = await self.child.request(op, fields, deadline=deadline, input=given, patience=patience)
         spent = awake.now() - begun
         return self.child.checked(lambda said: outcome_from(said, spent * 1e3), head)
+
+
+def _heard(future: asyncio.Future[tuple[Head, bytes]]) -> None:
+    """Nobody waits for it: how the worker ended tells more."""
+    if not future.cancelled():
+        future.exception()
 
 
 def _options(options: ReadOptions | None) -> Head | None:

@@ -24,7 +24,7 @@ from console.worker.exit_status import Exit, OomCounters, is_dying, is_stopped, 
 from console.worker.failures import error_of, from_frame, new_failure
 from console.worker.output import OutputRing
 from console.worker.shared import MappedFile
-from console.worker.wire import Head, WireError
+from console.worker.wire import TAKE_BACK, Head, WireError
 
 IN_FLIGHT_CAP = 64
 ALONE = 2
@@ -58,6 +58,9 @@ class _Pending:
     on_event: OnEvent | None = None
     input: str | None = None
     late: bool = False
+    patience: float | None = None
+    sent: float = 0.0
+    taken_back: bool = False
 
 
 class ChildProcess:
@@ -93,6 +96,7 @@ class ChildProcess:
         self._loop = asyncio.get_running_loop()
         self._pending: dict[int, _Pending] = {}
         self._last_id = 0
+        self._answered_at = 0.0
         self._alone = ALONE
         self._cause: tuple[str, str] | None = None
         self._oom = OomCounters.read()
@@ -157,11 +161,14 @@ class ChildProcess:
         deadline: float = 60.0,
         on_event: OnEvent | None = None,
         input: str | None = None,  # noqa: A002
+        patience: float | None = None,
     ) -> asyncio.Future[tuple[Head, bytes]]:
         """Ask one thing: the frame is on its way when this returns, its answer is waited for `deadline` seconds.
 
         `fds` stay the caller's. `on_event` gets the frames that report progress meanwhile; `input` says what was given,
-        for a failure. Raises ChildFailed and ChildRefused, as the future does.
+        for a failure. With `patience` one that is late fails with `deadline` and is taken back where it has not begun,
+        and the child is only ended when it has worked on one thing for so many seconds. Raises ChildFailed and
+        ChildRefused, as the future does.
         """
         phase = _phase_of(op, fields or {})
         if not self.alive:
@@ -181,8 +188,21 @@ class ChildProcess:
             raise error_of(new_failure(self.label, phase, "not-sent", message, hint=hint(error))) from None
         timer = self._loop.call_later(deadline, self._overdue, number)
         pending = _Pending(self._loop.create_future(), timer, phase, deadline, on_event, input)
+        if patience is not None:
+            pending.patience, pending.sent = patience, self._loop.time()
         self._pending[number] = pending
         return pending.future
+
+    def take_back_cancelled(self) -> None:
+        """Have the child pass over what nobody waits for any more."""
+        for number, pending in self._pending.items():
+            if pending.future.cancelled() and not pending.taken_back:
+                self._take_back(number, pending)
+
+    def _take_back(self, number: int, pending: _Pending) -> None:
+        pending.taken_back = True
+        with suppress(WireError, OSError):
+            self._line.send({"op": TAKE_BACK, "of": number})
 
     def checked(self, convert: Callable[[Head], T], head: Head, phase: str = "answer") -> T:
         """An answer as a record. Raises ChildFailed where it is none, and ends the child that sent it."""
@@ -255,6 +275,7 @@ class ChildProcess:
     def _answer(self, number: int, outcome: tuple[Head, bytes] | Exception) -> None:
         pending = self._pending.pop(number)
         pending.timer.cancel()
+        self._answered_at = self._loop.time()
         if pending.future.done():
             return
         if isinstance(outcome, Exception):
@@ -265,6 +286,8 @@ class ChildProcess:
     def _overdue(self, number: int) -> None:
         pending = self._pending.get(number)
         if pending is None or self._cause is not None:
+            return
+        if pending.patience is not None and self._put_off(number, pending, pending.patience):
             return
         if is_dying(self.pid) and not pending.late:
             pending.late = True
@@ -278,6 +301,20 @@ class ChildProcess:
         self._note_resident()
         self._signal(signal.SIGUSR2)
         self._loop.call_later(DUMP_SECONDS, self._signal, signal.SIGKILL)
+
+    def _put_off(self, number: int, pending: _Pending, patience: float) -> bool:
+        """Give up a request that is late; whether the child has not worked on one thing for too long, by what it
+        answered last."""
+        if not pending.future.done():
+            message = f"'{pending.phase}' was not answered within {pending.seconds:g} s"
+            pending.future.set_exception(error_of(new_failure(self.label, pending.phase, "deadline", message)))
+            self._take_back(number, pending)
+        left = max(pending.sent, self._answered_at) + patience - self._loop.time()
+        if left <= 0:
+            pending.seconds = patience
+            return False
+        pending.timer = self._loop.call_later(left, self._overdue, number)
+        return True
 
     def _on_close(self, reason: str) -> None:
         """The line closed: the process is about to end, or it broke the line; either way it is over."""

@@ -25,6 +25,8 @@ from console.worker.binary_frames import DTYPES, METHODS, PACKED, SIZES, Head, W
 __all__ = [
     "DTYPES",
     "METHODS",
+    "TAKEN_BACK",
+    "TAKE_BACK",
     "Decoder",
     "Frame",
     "Head",
@@ -41,6 +43,10 @@ FDS_CAP = 253
 AWAKE_S = 300e-6
 """For so long both sides stay awake for the next frame, where the last one came within it: to wake an idle processor
 takes longer than most small models take to answer (one row at a time: 1.6 times as many calls a second)."""
+TAKE_BACK = "take_back"
+"""The operation of a frame, answered by nothing, that takes back the request with the number in `of`."""
+TAKEN_BACK = "taken_back"
+"""The field that marks a request nobody waits for any more."""
 READ_SIZE = 64 << 10
 """Bytes of one read: small enough that the allocator need not ask the kernel for each."""
 
@@ -163,6 +169,11 @@ class Receiver:
         """The head of the next frame, if it was read already."""
         return self._ready[0][0] if self._ready else None
 
+    def look(self) -> None:
+        """Read what has come behind the frames that wait already: some of them may have been taken back."""
+        if self._ready and self._poll.poll(0):
+            self._read()
+
     def wait(self, seconds: float) -> Optional[Head]:
         """The head of the next frame, if it comes within so many seconds. Raises WireError."""
         while not self._ready:
@@ -187,8 +198,18 @@ class Receiver:
                 received = array.array("i")
                 received.frombytes(payload[: len(payload) - len(payload) % received.itemsize])
                 self._fds.extend(received)
-        self._ready.extend(self._decoder.feed(data))
+        for head, body in self._decoder.feed(data):
+            if head.get("op") == TAKE_BACK:
+                self._take_back(head.get("of"))
+            else:
+                self._ready.append((head, body))
         return bool(data)
+
+    def _take_back(self, number: object) -> None:
+        """Mark a request that has not begun; its answer is that it was taken back."""
+        for head, _body in self._ready:
+            if head.get("id") == number:
+                head[TAKEN_BACK] = True
 
     def _next(self) -> Frame:
         head, body = self._ready.popleft()

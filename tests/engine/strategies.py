@@ -59,6 +59,8 @@ def _composed(origin: Any, parts: tuple[Any, ...], kind: Any) -> st.SearchStrate
         return st.lists(values(parts[0]), max_size=_MOST)
     if origin is dict and parts[0] is str:
         return st.dictionaries(NAMES, values(parts[1]), max_size=_MOST)
+    if origin is dict and parts[0] is int:
+        return st.dictionaries(INTEGERS, values(parts[1]), max_size=_MOST)
     raise TypeError(f"{kind} cannot go through bytes")
 
 

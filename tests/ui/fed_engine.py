@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from console.engine.api import EngineApi
 from console.engine.change_log import ChangeLog
 from console.errors import EngineGoneError, UsageError
-from console.records import Changes, Event, Job, Json, Layer, MissedEvents, StoreStatus
+from console.records import Changes, Event, Job, Json, Layer, MissedEvents, NewToken, Principal, StoreStatus, Token
 from tests.ui.fed_rooms import FedArtifacts, FedData, FedInference, FedModels, FedMonitor, FedRoom
 from tests.ui.fed_updates import FedAcceleration, FedSecurity, FedUpdates
 from tests.ui.feeder import Feeder
@@ -24,6 +24,33 @@ class FedDoctor(FedRoom):
 
     async def remedies(self, layers: dict[str, Layer]) -> dict[str, str]:
         return self._feeder.remedies(layers)
+
+
+class FedTokens(FedRoom):
+    """Nobody asks a feeder over HTTP."""
+
+    async def list(self) -> tuple[Token, ...]:
+        return ()
+
+    async def add(
+        self,
+        name: str,
+        *,
+        role: str = "infer",
+        models: tuple[str, ...] = (),
+        rate: float = 0.0,
+        expires: float | None = None,
+    ) -> NewToken:
+        raise UsageError("a feeder has no tokens")
+
+    async def revoke(self, name: str) -> Token:
+        raise UsageError("a feeder has no tokens")
+
+    async def principal(self, secret: str, peer: str = "") -> Principal:
+        raise UsageError("a feeder has no tokens")
+
+    async def refused(self, what: str, model: str, why: str, who: str, peer: str = "") -> None:
+        raise UsageError("a feeder has no tokens")
 
 
 class FedJobs(FedRoom):
@@ -58,6 +85,7 @@ class FedEngine:
         self.security = FedSecurity(feeder)
         self.jobs = FedJobs(feeder)
         self.doctor = FedDoctor(feeder)
+        self.tokens = FedTokens(feeder)
 
     async def status(self) -> StoreStatus:
         return self._feeder.known_status()

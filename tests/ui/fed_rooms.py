@@ -235,3 +235,6 @@ class FedMonitor(FedRoom):
     async def series(self, path: str, wanted: tuple[SeriesPosition, ...] = ()) -> SeriesChunk | None:
         recorder = self._feeder.recorders.get(path)
         return None if recorder is None else recorder.chunk(wanted)
+
+    async def exposition(self, openmetrics: bool = False) -> str:
+        return "# EOF\n" if openmetrics else ""

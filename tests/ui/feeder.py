@@ -32,6 +32,7 @@ from console.records import (
     Report,
     StoreStatus,
     Target,
+    TrafficState,
     UpdatePlan,
     UpdateProgress,
     Version,
@@ -62,6 +63,7 @@ class Feeder:
         self.reports: dict[str, Report] = {}
         self.views: dict[str, WorkerView] = {}
         self.probes: dict[str, ProbeState] = {}
+        self.traffic: dict[str, TrafficState] = {}
         self.recorders: dict[str, Any] = {}
         self.explanations: dict[str, Explanation] = {}
         self.logs: dict[str, WorkerLog] = {}
@@ -107,6 +109,9 @@ class Feeder:
 
     def known_probe(self, path: str) -> ProbeState | None:
         return self.probes.get(path)
+
+    def known_traffic(self, path: str) -> TrafficState | None:
+        return self.traffic.get(path)
 
     def known_update(self, path: str) -> tuple[UpdateProgress | None, Comparison | None]:
         return self.progresses.get(path), self.compared.get(path)

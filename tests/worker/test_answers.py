@@ -90,7 +90,7 @@ def test_what_is_right_becomes_its_record() -> None:
     assert found["data"] == (4, DataFile("t.csv", 9, (("a", "f8"),), None, "a\\x1b", (), 1))
     assert found["holdout"] == answers.HoldoutRows(9, 1, 2, 3, ("a",), b"\xff\x80")
     arrays = [answers.RawArray("predict", "<f8", (1,), 0, 8), answers.RawArray("n", "<i8", (), 8, 8)]
-    assert found["raw"] == (arrays, 2.0)
+    assert (found["raw"].arrays, found["raw"].worker_ms) == (arrays, 2.0)
     assert found["outcome"] == Prediction(1, {"predict": [1]}, 0.5, 1.0, (), {}, "no truth")
     assert found["columns"] == DataColumns(("a",), 2)
     assert found["sample"] == ([{"a": 1}], [None])

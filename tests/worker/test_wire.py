@@ -26,7 +26,9 @@ CALLS = st.fixed_dictionaries(
     }
 )
 PLACES = st.lists(st.tuples(st.sampled_from(METHODS), st.sampled_from(DTYPES), SHAPES), max_size=5).map(tuple)
-ANSWERS = st.fixed_dictionaries({"id": NUMBERS, "worker_ns": NUMBERS, "arrays": PLACES})
+ANSWERS = st.fixed_dictionaries(
+    {"id": NUMBERS, "worker_ns": NUMBERS, "batch": st.integers(0, 2**32 - 1), "arrays": PLACES}
+)
 OTHERS = st.fixed_dictionaries({"op": st.text(max_size=8), "id": NUMBERS, "x": st.none() | st.lists(st.integers())})
 FRAMES = st.lists(st.tuples(CALLS | ANSWERS | OTHERS, st.binary(max_size=40)), min_size=1, max_size=5)
 
@@ -58,7 +60,7 @@ def framed(text: bytes) -> bytes:
 
 
 CALL = bytes(encode({"op": "call_array", "id": 7, "dtype": "<f8", "shape": (1, 30), "methods": ["predict"]}))[8:]
-ANSWER = bytes(encode({"id": 7, "worker_ns": 9, "arrays": [("predict", "<f8", (1,))]}))[8:]
+ANSWER = bytes(encode({"id": 7, "worker_ns": 9, "batch": 1, "arrays": [("predict", "<f8", (1,))]}))[8:]
 
 
 @pytest.mark.parametrize(
@@ -75,9 +77,9 @@ ANSWER = bytes(encode({"id": 7, "worker_ns": 9, "arrays": [("predict", "<f8", (1
         CALL[:2] + b"\xff" + CALL[3:],
         CALL[:3] + b"\x09" + CALL[4:],
         ANSWER[:1] + b"\xff" + ANSWER[2:],
-        ANSWER[:18] + b"\x05" + ANSWER[19:],
-        ANSWER[:19] + b"\x0e" + ANSWER[20:],
-        ANSWER[:20] + b"\x09" + ANSWER[21:],
+        ANSWER[:22] + b"\x05" + ANSWER[23:],
+        ANSWER[:23] + b"\x0e" + ANSWER[24:],
+        ANSWER[:24] + b"\x09" + ANSWER[25:],
     ],
 )
 def test_packed_heads_that_are_not_exactly_one_are_refused(text: bytes) -> None:

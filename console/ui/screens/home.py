@@ -108,7 +108,7 @@ class HomeScreen(MarkingScreen):
         match row.status.word:
             case "failing":
                 return ("errors", "open", "probe", "unload", "reload")
-            case "ready" | "probing":
+            case "ready" | "probing" | "serving":
                 return ("open", "probe", "unload", "update", "history")
             case "changed":
                 return ("reload", "open", "probe", "unload", "history")

@@ -20,6 +20,7 @@ _WORTH_TELLING = 100
 """So many artifacts must wait for their inspection before the line says so."""
 _WORDS = (
     ("probing", "ok", 2),
+    ("serving", "ok", 2),
     ("ready", "ok", 2),
     ("changed", "attention", 7),
     ("removed", "attention", 7),

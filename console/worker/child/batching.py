@@ -76,6 +76,7 @@ class Batching:
 
     def __init__(self, key: Callable[[Head], Optional[Key]]) -> None:
         self._key = key
+        self.rows_cap = ROWS_CAP
         self._costs: dict[Key, Cost] = {}
         self._answered = 1
         self._skips = 0
@@ -83,6 +84,7 @@ class Batching:
 
     def gather(self, receiver: Receiver) -> list[Frame]:
         """The next request and those that go with it. Raises EOFError and WireError like `Receiver.receive`."""
+        receiver.look()
         late = self._answered > 1 and receiver.wait(0.0) is not None
         first = receiver.receive()
         requests = [first]
@@ -92,7 +94,8 @@ class Batching:
             self._answered = 1
             return requests
         cost = self.cost(key)
-        room = min(cost.worthwhile_rows(), BYTES_CAP // max(1, size_of(key[1], key[2]))) - _rows(first[0])
+        bound = min(self.rows_cap, BYTES_CAP // max(1, size_of(key[1], key[2])))
+        room = min(cost.worthwhile_rows(), bound) - _rows(first[0])
         room = self._take(requests, receiver, receiver.peek(), key, room)
         expected = self._answered + len(requests) if late else self._answered
         wait = cost.worthwhile_wait() if room > 0 and len(requests) < expected else 0.0

@@ -53,6 +53,8 @@ def typed_rows(rows: list[Any], columns: Optional[list[str]], inputs: Inputs) ->
     if not all(isinstance(row, list) and len(row) == len(rows[0]) for row in rows):
         raise Refusal("bad-input", "every row must be a list of equally many values, or every one a text")
     if wanted is not None:
+        if columns and names is not None:
+            _check_columns(columns, _typed_names(inputs, names, rows[0]) or names)
         if len(rows[0]) != len(wanted):
             raise Refusal("bad-input", f"a row has {len(rows[0])} values, the model takes {len(wanted)}")
         return _typed_frame(inputs, names, frame_of(rows, wanted))
@@ -81,14 +83,21 @@ def _from_object(row: dict[str, Any], names: Optional[list[str]]) -> Any:
     if set(row) in ({"x"}, {"text"}) and (names is None or set(row) != set(names)):
         return next(iter(row.values()))
     wanted = names if names is not None else list(row)
-    missing = [name for name in wanted if name not in row]
-    surplus = [name for name in row if name not in wanted]
-    if missing or surplus:
+    _check_columns(list(row), wanted)
+    return [row[name] for name in wanted]
+
+
+def _check_columns(found: list[str], wanted: list[str]) -> None:
+    """Raise Refusal, which tells the differences, unless these are the columns of the model in whatever order."""
+    known, there = set(wanted), set(found)
+    missing = [name for name in wanted if name not in there]
+    surplus = [name for name in found if name not in known]
+    if missing or surplus or len(there) < len(found):
         differences = [_difference(name, "missing") for name in missing]
         differences += [_difference(name, "surplus") for name in surplus]
-        named = ", ".join(f"{one['problem']} '{one['column']}'" for one in differences[:3])
-        raise Refusal("columns", f"the row does not fit the model: {named}", {"differences": differences[:200]})
-    return [row[name] for name in wanted]
+        named = ", ".join(f"{one['problem']} '{one['column']}'" for one in differences[:3]) or "a column comes twice"
+        details = {"differences": differences[:200], "count": len(differences)}
+        raise Refusal("columns", f"the row does not fit the model: {named}", details)
 
 
 def _difference(name: str, problem: str) -> dict[str, Json]:
@@ -105,29 +114,29 @@ def array_from(buffer: Any, dtype: str, shape: Sequence[int]) -> Any:
     return numpy.frombuffer(buffer, dtype=kind).reshape(shape)
 
 
-def raw_arrays(results: dict[str, Any]) -> tuple[list[Place], list[Any]]:
-    """Numeric outputs as contiguous little-endian arrays, and of each its name, dtype and shape.
-
-    Raises Refusal for what is not numbers.
-    """
+def raw_arrays(results: dict[str, Any]) -> tuple[list[Place], list[Any], dict[str, list[Json]]]:
+    """Numeric outputs as contiguous little-endian arrays, of each its name, dtype and shape; what is not numbers as a
+    JSON value for each row."""
     places: list[Place] = []
     arrays = []
+    values: dict[str, list[Json]] = {}
     for name, result in results.items():
         array = numpy.asarray(result, order="C")
         dtype = array.dtype.str
-        if dtype not in DTYPES:
+        if dtype not in DTYPES and array.dtype.kind in _NUMBERS:
             array = array.astype(array.dtype.newbyteorder("<"))
             dtype = array.dtype.str
         if dtype not in DTYPES:
-            raise Refusal("bad-input", f"{name} answers {array.dtype}, which does not travel as a raw array")
+            values[name] = column(result)
+            continue
         places.append((name, dtype, array.shape))
         arrays.append(array)
-    return places, arrays
+    return places, arrays, values
 
 
 def raw_parts(results: dict[str, Any], counts: list[int], worker_ns: int) -> list[tuple[dict[str, Any], bytes]]:
     """The answers of a call for several, each with the rows that were its own: heads and bodies in their order."""
-    places, arrays = raw_arrays(results)
+    places, arrays, values = raw_arrays(results)
     total = sum(counts)
     if any(not hasattr(result, "shape") or result.shape[:1] != (total,) for result in results.values()):
         raise Refusal("apart", "the answers do not tell whose they are")
@@ -137,7 +146,10 @@ def raw_parts(results: dict[str, Any], counts: list[int], worker_ns: int) -> lis
         end = begin + count_
         own = [(name, dtype, (count_, *shape[1:])) for name, dtype, shape in places]
         body = b"".join(array[begin:end].tobytes() for array in arrays)
-        answers.append(({"worker_ns": worker_ns, "arrays": own}, body))
+        head: dict[str, Any] = {"worker_ns": worker_ns, "batch": total, "arrays": own}
+        if values:
+            head["values"] = {name: found[begin:end] for name, found in values.items()}
+        answers.append((head, body))
         begin = end
     return answers
 

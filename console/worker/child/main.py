@@ -16,7 +16,7 @@ from backends.core.errors import Refusal
 from console.worker.child import proctitle, tracebacks
 from console.worker.child.sandbox import confinement, selftest
 from console.worker.child.sandbox.privileges import die_with_parent
-from console.worker.wire import Frame, Head, Receiver, WireError, encode, send
+from console.worker.wire import TAKEN_BACK, Frame, Head, Receiver, WireError, encode, send
 
 KINDS: dict[str, str] = {
     "inspector": "console.worker.child.inspect:Inspecting",
@@ -150,7 +150,7 @@ def _reply(sock: socket.socket, request: Request, service: Service) -> None:
     try:
         if operation is None:
             raise Refusal("protocol", f"this child does not know the operation '{request.op}'")
-        head, body = operation(request)
+        head, body = ({}, b"") if request.fields.get(TAKEN_BACK) else operation(request)
     except BaseException as error:
         head, body = _failure(error, service), b""
     for fd in request.fds:

@@ -15,7 +15,7 @@ from console.worker.child.data.options import Extent, options_from
 from console.worker.child.main import Answer, Request
 from console.worker.child.model_service import ModelService
 from console.worker.child.tables import Table
-from console.worker.wire import DTYPES, Frame, Head, Receiver
+from console.worker.wire import DTYPES, TAKEN_BACK, Frame, Head, Receiver
 
 COMPARED_ROWS = 500
 TABLES_CAP = 8
@@ -39,6 +39,7 @@ class Serving(ModelService):
             "call": self.call,
             "call_rows": self.call_rows,
             "call_array": self.call_array,
+            "limit_batch": self.limit_batch,
             "evaluate": self.evaluate,
             "compare_rows": self.compare_rows,
             "write_outputs": self.write_outputs,
@@ -190,9 +191,10 @@ class Serving(ModelService):
         return self.with_warnings({"rows": calls.count(rows), "worker_ms": elapsed, "outputs": outputs}), b""
 
     def call_array(self, request: Request) -> Answer:
-        """dtype, shape, methods, numbers as body or first descriptor → worker_ns, arrays; answers as body.
+        """dtype, shape, methods, numbers as body or first descriptor → worker_ns, batch, arrays; answers as body.
 
-        With a second descriptor the answers go there instead, where they are written in place.
+        What is not numbers is among `values`. With a second descriptor the arrays go there instead, where they are
+        written in place.
         """
         fields = request.fields
         buffer: Any = request.body
@@ -201,12 +203,19 @@ class Serving(ModelService):
         rows = calls.array_from(buffer, fields["dtype"], fields["shape"])
         found, elapsed = self.run(rows, self.asked(fields), None)
         self._learn(fields, len(rows), elapsed)
-        places, arrays = calls.raw_arrays(found)
-        head = self.with_warnings({"worker_ns": int(elapsed * 1e6), "arrays": places})
+        places, arrays, values = calls.raw_arrays(found)
+        head = self.with_warnings({"worker_ns": int(elapsed * 1e6), "batch": len(rows), "arrays": places})
+        if values:
+            head["values"] = values
         if len(request.fds) < 2:
             return head, b"".join(array.tobytes() for array in arrays)
         results.write_numbers(request.fds[1], arrays)
         return head, b""
+
+    def limit_batch(self, request: Request) -> Answer:
+        """rows → nothing; requests are merged into calls of at most so many rows from now on."""
+        self._batching.rows_cap = max(1, int(request.fields["rows"]))
+        return {}, b""
 
     def next(self, receiver: Receiver) -> list[Frame]:
         """The next request, with others that one call of the model can answer."""
@@ -230,7 +239,7 @@ class Serving(ModelService):
 
     def _key(self, head: Head) -> Optional[Key]:
         """The key of an array call of row-wise methods, which may share a call; None for other requests."""
-        if head.get("op") != "call_array" or "fds" in head:
+        if head.get("op") != "call_array" or "fds" in head or TAKEN_BACK in head:
             return None
         shape, dtype, asked = head.get("shape"), head.get("dtype"), head.get("methods")
         if not shape or dtype not in DTYPES or not self.row_wise.issuperset(asked or (self.default,)):
