@@ -13,7 +13,7 @@ from console.monitor.metric_text import Family, Labels, written
 from console.records import Artifact, ServedModel, WorkerState, WorkerView
 from console.records.metrics import READINGS, Unit
 
-__all__ = ["MOST_VERSIONS", "ProcessFacts", "Exposed", "exposition"]
+__all__ = ["MOST_VERSIONS", "Exposed", "ProcessFacts", "exposition"]
 
 _PREFIX = "model_console"
 _MOST_MODELS = 500

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from console.monitor.counts import ProbeCounts
-from console.monitor.exposition import ProcessFacts, Exposed, exposition
+from console.monitor.exposition import Exposed, ProcessFacts, exposition
 from console.monitor.series import Recorder
 from console.monitor.traffic import Traffic
 from console.records import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from console.records import Quantiles, TrafficState
+from console.records import Quantiles, RequestOutcome, TrafficState
 from console.safe_text import safe
 from console.ui import text
 from console.ui.keys import key_for
@@ -47,3 +47,42 @@ def quantiles(name: str, measured: Quantiles | None) -> str:
     if measured is None:
         return ""
     return f"{name} {text.milliseconds(measured.p50)}, p99 {text.milliseconds(measured.p99)}"
+
+
+def outcome_line(outcome: RequestOutcome, width: int) -> Content:
+    """`  5s ago   1.4 s  ✖ deadline    4 rows  r-9f2c`, in this width."""
+    cause, style = (f"✖ {safe(outcome.error, 16)}", "$error") if outcome.error else ("slow", "$quiet")
+    parts = [
+        (f"{text.ago(outcome.when):>8}", "$quiet"),
+        (f"{text.milliseconds(outcome.total_ms):>8}", "bold"),
+        (text.padded(text.cut(text.sign(cause), 14), 14), style),
+        (f"{outcome.rows:>6,} rows" if outcome.rows else " " * 11, ""),
+        (f"{text.size(outcome.bytes_in):>5} in", "$quiet"),
+        (text.cut_middle(safe(outcome.id, 60), 36), "$quiet"),
+    ]
+    return text.cut_content(Content("  ").join([Content.styled(*part) for part in parts]), width, middle=False)
+
+
+def outcome_words(outcome: RequestOutcome) -> list[Content]:
+    """All that is known of one request: who asked what, how long it took where, what was wrong."""
+    trace = outcome.trace.split("-")[1] if outcome.trace.count("-") > 1 else outcome.trace
+    named = [
+        f"request {safe(outcome.id, 60)}" if outcome.id else "request without an id",
+        f"version {safe(outcome.version, 20)}" if outcome.version else "",
+        f"from {safe(outcome.who, 40)}" if outcome.who else "",
+        text.clock(outcome.when),
+    ]
+    ms = text.milliseconds
+    times = [f"{ms(outcome.total_ms)} in all"]
+    if not outcome.error:
+        times += [f"{ms(outcome.queue_ms)} waiting", f"{ms(outcome.model_ms)} in the model"]
+    sizes = [text.count(outcome.rows, "row"), f"call of {outcome.batch:,}" if outcome.batch else ""]
+    sizes += [f"{text.size(outcome.bytes_in)} in", f"{text.size(outcome.bytes_out)} out"]
+    lines = [text.joined(named), text.joined([*times, *sizes])]
+    lines += [f"trace {safe(trace, 60)}"] if trace else []
+    told = [Content.styled(line, "$quiet" if number else "") for number, line in enumerate(lines)]
+    if outcome.error:
+        told.append(Content.styled(f"{safe(outcome.error, 40)}: {text.one_line(outcome.message, 300)}", "$error"))
+    if outcome.sample:
+        told.append(Content.assemble(("inputs ", "$quiet"), text.one_line(outcome.sample, 300)))
+    return told
