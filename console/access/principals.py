@@ -22,7 +22,7 @@ from console.errors import ConflictError, ConsoleError, InputError, OperationErr
 from console.files.opening import identity_of
 from console.locks import LOCK_TRY_S, locked, retried
 from console.os_errors import hint, why
-from console.records import FileIdentity, NewToken, Principal, Token
+from console.records import FileIdentity, Json, NewToken, Principal, Token
 from console.trust.tokens import MOST_TOKENS, KeptToken, digest_of, id_of, named, new_secret, parse, serialised
 
 Tokens = tuple[KeptToken, ...]
@@ -85,11 +85,9 @@ class Principals:
             raise UsageError("a token expires at a moment to come", hint="name the days it is to last: --expires 90")
         secret = new_secret()
         kept = KeptToken(
-            id_of(secret) or "", digest_of(secret), name, known, models, rate, now, self._access.who, expires
+            id_of(secret) or "", digest_of(secret), name, known, models, rate, now, _text(self._access.who), expires
         )
-        await self._access.record("token", "", None, f"add {name}: intent", role=role, models=[*models])
-        await self._change(lambda tokens: _added(tokens, kept))
-        await self._access.record("token", "", None, f"add {name}: done")
+        await self._recorded(f"add {name}", lambda tokens: _added(tokens, kept), role=role, models=[*models])
         return NewToken(kept.record(), secret)
 
     async def revoke(self, name: str) -> Token:
@@ -100,9 +98,7 @@ class Principals:
         found = next((token for token in self._tokens.values() if token.name == name), None)
         if found is None:
             raise InputError(f"there is no token '{name[:64]}'", hint="`model-console token list` shows them")
-        await self._access.record("token", "", None, f"revoke {name}: intent")
-        await self._change(lambda tokens: tuple(token for token in tokens if token.name != name))
-        await self._access.record("token", "", None, f"revoke {name}: done")
+        await self._recorded(f"revoke {name}", lambda tokens: tuple(one for one in tokens if one.name != name))
         return found.record()
 
     async def principal(self, secret: str, peer: str = "") -> Principal:
@@ -131,15 +127,14 @@ class Principals:
 
     # for the server
 
-    def of(self, handle: str) -> Principal:
-        """Whoever has this handle now. Raises UnauthenticatedError once the token is revoked or has expired."""
-        if handle == self._anonymous.handle:
+    def of(self, handle: str) -> Principal | None:
+        """Whoever has this handle now ("" = anybody who asks without a token); None once the token is revoked or has
+        expired. Asked with each request."""
+        if not handle or handle == self._anonymous.handle:
             return self._anonymous
         token = self._tokens.get(self._handles.get(handle, ""))
-        if token is None:
-            raise UnauthenticatedError("this token is not known here any more", hint=_STEP)
-        if token.is_over(time.time()):
-            raise UnauthenticatedError(f"the token {token.name} has expired", hint=_STEP)
+        if token is None or token.is_over(time.time()):
+            return None
         self._note(token.id)
         return self._principals[token.id]
 
@@ -197,6 +192,16 @@ class Principals:
         used = self._used.get(token.id)
         return token if used is None else msgspec.structs.replace(token, last_used=used)
 
+    async def _recorded(self, what: str, change: Callable[[Tokens], Tokens], **detail: Json) -> None:
+        """Change the file, with the intent and the outcome on record. Raises as `_change` does."""
+        await self._access.record("token", "", None, f"{what}: intent", **detail)
+        try:
+            await self._change(change)
+        except ConsoleError as error:
+            await self._access.record("token", "", None, f"{what}: {error.code}")
+            raise
+        await self._access.record("token", "", None, f"{what}: done")
+
     async def _change(self, change: Callable[[Tokens], Tokens]) -> None:
         """Write the file anew with what `change` makes of its tokens, durably, and go by it. Raises InputError,
         ConflictError, OperationError."""
@@ -219,6 +224,10 @@ class Principals:
 
 
 _NOBODY = KeptToken("--------", digest_of(secrets.token_urlsafe(16)), "nobody", "view")
+
+
+def _text(name: str) -> str:
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _added(tokens: Tokens, new: KeptToken) -> Tokens:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, get_args
 
 from msgspec import Meta
 
@@ -17,6 +17,7 @@ from console.cli.streams import put
 from console.config import THEME_NAMES, Fps, ProbeRate
 from console.errors import UsageError
 from console.nearest import nearest
+from console.records import TokenRole
 from console.screen_table import NAMES, OF_MODEL, OF_STORE
 from console.validation import Positive, number_from
 
@@ -91,6 +92,9 @@ def _number(kind: Any) -> Callable[[str], float]:
     return read
 
 
+_ROLES: tuple[str, ...] = get_args(TokenRole)
+_DAYS = _number(Annotated[float, Meta(gt=0, le=36_500)])
+_REQUESTS = _number(Annotated[float, Meta(ge=0, le=1_000_000)])
 _COUNT = _number(Annotated[int, Meta(ge=1)])
 
 
@@ -171,6 +175,7 @@ def commands_parser() -> Parser:
     _changing(commands)
     _secret(commands)
     _serving(commands)
+    _tokens(commands)
     _rest(commands)
     return parser
 
@@ -369,6 +374,30 @@ def _serving(commands: Commands) -> None:
     one.add_argument("--follow", type=_COUNT, metavar="ID", help="tell of this job until it has ended")
     one.add_argument("--cancel", type=_COUNT, metavar="ID", help="end this job")
     jobs.set_defaults(run="jobs:jobs")
+
+
+def _tokens(commands: Commands) -> None:
+    token = _add(
+        commands,
+        "token",
+        "Make, list or revoke tokens, by which programs ask a served store over HTTP.",
+        "token add ci /srv/models --models 'churn/*' --expires 90",
+    )
+    token.formatter_class = argparse.RawDescriptionHelpFormatter
+    token.epilog = f"""{token.epilog}
+         TOKEN=$({PROG} token add nightly /srv/models --role operate)
+         {PROG} token list /srv/models
+         {PROG} token revoke ci /srv/models"""
+    token.add_argument("what", metavar="add|list|revoke")
+    token.add_argument("name", nargs="?", metavar="NAME", help="the token (list takes none)")
+    token.add_argument("store", nargs="?", metavar="STORE", help="the store (else the directory here)")
+    token.add_argument("--role", choices=_ROLES, help=f"{', '.join(_ROLES)} (else infer)", metavar="ROLE")
+    token.add_argument(
+        "--models", nargs="+", action="extend", metavar="PATTERN", help="only for models whose names match one of these"
+    )
+    token.add_argument("--rate", type=_REQUESTS, metavar="HZ", help="requests a second at most, 0 = no limit")
+    token.add_argument("--expires", type=_DAYS, metavar="DAYS", help="how long it counts (else for ever)")
+    token.set_defaults(run="tokens:token")
 
 
 def _rest(commands: Commands) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from console.engine.api import EngineApi
-from console.http.messages import Request, Response
+from console.http.messages import JSON, Request, Response
+from console.http.oip_records import Live, Ready
+from console.http.operations import Operation
 from console.http.routing import Route
 
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
@@ -32,7 +34,13 @@ async def metrics(request: Request, engine: EngineApi) -> Response:
 
 
 ROUTES = (
-    Route("GET", "/healthz", healthz, ""),
-    Route("GET", "/readyz", readyz, ""),
-    Route("GET", "/metrics", metrics, "view"),
+    Route("GET", "/healthz", healthz, "", Operation("Whether the server runs", "Server", answers={JSON: Live})),
+    Route("GET", "/readyz", readyz, "", Operation("Whether its engine answers", "Server", answers={JSON: Ready})),
+    Route(
+        "GET",
+        "/metrics",
+        metrics,
+        "view",
+        Operation("All figures", "Server", answers={_PROMETHEUS: None, _OPENMETRICS: None}),
+    ),
 )

@@ -11,6 +11,7 @@ from urllib.parse import unquote_to_bytes
 from console.engine.api import EngineApi
 from console.http.errors import Refused
 from console.http.messages import Request, Response
+from console.http.operations import Operation
 
 Handler = Callable[[Request, EngineApi], Awaitable[Response]]
 Needs = Literal["", "view", "infer", "operate", "administer"]
@@ -32,12 +33,14 @@ class Route:
 
     `{name}` in a pattern stands for the name of a model, over slashes too; any other variable for one segment, as in
     `/v2/models/{name}/versions/{version}/infer` and `/v1/models/{name}:predict`. `needs` is the least role.
+    `operation` is what OpenAPI tells of it.
     """
 
     method: str
     pattern: str
     handler: Handler
     needs: Needs = "infer"
+    operation: Operation | None = None
 
 
 @dataclass(frozen=True, slots=True)

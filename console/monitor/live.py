@@ -149,16 +149,18 @@ class Live:
         return prober.state()
 
     async def set(self, path: str, *, rate: float | None = None, batch: int | None = None) -> None:
-        """Change a probe while it runs. Raises OperationError when there is none."""
+        """Change a probe while it runs. Raises OperationError when there is none, AccessDeniedError."""
+        await self._book.authorize("probe", path)
         prober = self._probers.get(path)
         if prober is None:
             raise OperationError(f"{path} is not being probed", hint="start a probe first")
         prober.set(rate=rate, batch=batch)
 
     async def stop(self, path: str, why: str = "stopped by the operator") -> ProbeState | None:
-        """End the probe of one path, if there is one that runs; its last state."""
+        """End the probe of one path, if there is one that runs; its last state. Raises AccessDeniedError."""
         if path not in self._running:
             return self.state(path)
+        await self._book.authorize("probe", path)
         self._probers[path].stop(why)
         return await asyncio.shield(self._running[path])
 

@@ -37,6 +37,7 @@ from console.records.serving import (
     ServeSettings,
     Tensor,
     Token,
+    TokenRole,
 )
 from console.records.store import Changes, EngineFacts, Permissions, StoreStatus, UpdateStatus
 from console.records.sweep import KnownFacts, SweepPart, SweepTotals
@@ -186,6 +187,7 @@ __all__ = [
     "Target",
     "Tensor",
     "Token",
+    "TokenRole",
     "TrafficState",
     "TypedPath",
     "Unchanged",

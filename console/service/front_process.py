@@ -220,7 +220,7 @@ def _spawn(line: int, keep: tuple[int, ...]) -> subprocess.Popen[bytes]:
 def front_settings(
     sockets: tuple[Listening, ...], certificate: tuple[str, str], settings: Settings, options: ServeOptions
 ) -> FrontSettings:
-    """What a front is told, but for the descriptor of its line to the engine."""
+    """Settings of a front, but for the descriptor of its line to the engine."""
     tls = bool(options.certificate)
     user = FIRST_UID + os.getpid() % (LAST_UID - FIRST_UID) if os.geteuid() == 0 else None
     return FrontSettings(

@@ -12,7 +12,7 @@ from console.safe_text import safe
 
 
 class Notifier:
-    """What the service manager is told; nothing, where no NOTIFY_SOCKET is named. For an event loop."""
+    """Messages to the service manager; none where no NOTIFY_SOCKET is named. For an event loop."""
 
     def __init__(self) -> None:
         address = os.environ.pop("NOTIFY_SOCKET", "")

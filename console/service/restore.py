@@ -1,4 +1,4 @@
-"""What an engine has loaded, kept on disk for the next one: after a crash, the same models answer again."""
+"""The models that an engine has loaded, kept on disk for the next one: after a crash, the same answer again."""
 
 from __future__ import annotations
 
@@ -39,20 +39,20 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """What the next engine begins with: the models that are loaded, and what the serving room keeps of its own."""
+    """The beginning of the next engine: the models that are loaded, and what the serving room keeps of its own."""
 
     models: tuple[Loaded, ...] = ()
     serving: Json = None
 
 
 def loaded_of(views: Iterable[WorkerView]) -> tuple[Loaded, ...]:
-    """What an operator wants loaded, whether it answers now or not."""
+    """Models that are to be loaded, whether they answer now or not."""
     wanted = (view for view in views if view.state not in (WorkerState.DRAINING, WorkerState.ENDED))
     return tuple(sorted(Loaded(view.path, view.at, max(1, view.copies)) for view in wanted))
 
 
 class Kept:
-    """What is loaded from one store, in a file of this user's. `say` hears of what cannot be written."""
+    """The memory of one store, in a file of this user's. `say` hears of what cannot be written."""
 
     def __init__(self, root: Path, say: Callable[[str, str], None]) -> None:
         self._place = state_dir() / "served" / f"{store_key(root)}.json"
@@ -62,7 +62,7 @@ class Kept:
         self._writing: asyncio.Task[None] | None = None
 
     def read(self) -> Remembered:
-        """What was kept last; nothing where that is not known. For a thread."""
+        """The state that was kept last; an empty one where that is not known. For a thread."""
         with suppress(OSError, ValueError, TypeError, KeyError), open(self._place, "rb") as file:
             found = json.loads(file.read(_MOST))
             return Remembered(tuple(map(_entry, found["models"])), found.get("serving"))

@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 from console import event_loop
@@ -15,6 +16,7 @@ from console.config import Settings, load_settings
 from console.engine.local import Engine
 from console.engine.server import EngineServer
 from console.errors import ConsoleError
+from console.files.roots import owner_name
 from console.records import EngineFacts, Event, Principal
 from console.records.service import ServeOptions
 from console.service.front_process import FrontProcess, front_settings, read_certificate
@@ -51,6 +53,9 @@ def serve(root: Path, settings: Settings, options: ServeOptions) -> int:
         finally:
             close_all(sockets)
             log.close()
+
+
+_name_of = cache(owner_name)
 
 
 class Service:
@@ -115,8 +120,9 @@ class Service:
     def facts(self) -> EngineFacts:
         """How this process stands."""
         lock = self._lock.facts
-        clients = self._server.clients - (self._front is not None)
-        return EngineFacts(lock.pid, lock.started, lock.user, lock.socket, lock.http, (), clients)
+        users = self._server.users
+        names = tuple(sorted(map(_name_of, set(users))))
+        return EngineFacts(lock.pid, lock.started, lock.user, lock.socket, lock.http, names, len(users))
 
     # its life
 
@@ -243,6 +249,6 @@ class Service:
         return self._options.read_only or self._settings.read_only
 
     def _words(self) -> str:
-        """What is served, where to ask, and how to attach."""
+        """The store, where to ask, and how to attach."""
         ask = f"ask {' and '.join(self._lock.facts.http)}; " if self._lock.facts.http else ""
         return f"serving {self._root}: {ask}attach with model-console {self._root} (process {os.getpid()})"

@@ -122,7 +122,9 @@ class Inference:
         return table
 
     async def alias(self, name: str, file: str) -> None:
-        """Have this name stand for the file at this path, whose own name tells nobody anything."""
+        """Have this name stand for the file at this path, whose own name tells nobody anything. Raises
+        AccessDeniedError."""
+        await self._access.authorize("predict")
         self._called[name] = file
 
     async def answers(

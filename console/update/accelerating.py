@@ -94,7 +94,7 @@ class Accelerating:
         finally:
             os.close(memory)
             await started.worker.end()
-        self._let_go(path)
+        self._drop(path)
         self._waiting[path] = _Waiting(digest, content, found)
         return found
 
@@ -121,18 +121,20 @@ class Accelerating:
             )
 
     async def discard(self, path: str) -> None:
-        """Let go of the export that waits, if one does."""
-        self._let_go(path)
+        """Let go of the export that waits, if one does. Raises AccessDeniedError."""
+        if path in self._waiting:
+            await self._services.access.authorize("accelerate", path)
+            self._drop(path)
+
+    def _drop(self, path: str) -> None:
+        waiting = self._waiting.pop(path, None)
+        if waiting is not None:
+            waiting.content.close()
 
     async def close(self) -> None:
         """Let go of all that wait."""
         for path in list(self._waiting):
-            self._let_go(path)
-
-    def _let_go(self, path: str) -> None:
-        waiting = self._waiting.pop(path, None)
-        if waiting is not None:
-            waiting.content.close()
+            self._drop(path)
 
     async def _made(self, path: str, making: Awaitable[OnnxComparison]) -> OnnxComparison:
         try:
