@@ -82,7 +82,7 @@ class ModelTraffic:
             recent.whole.measured() if recent else None,
             recent.worker.measured() if recent else None,
             recent.queue.measured() if recent else None,
-            recent.batch if recent else 0.0,
+            recent.batch if recent and recent.whole.count else 0.0,
             failures > 0 or (self.failed_last and now - self.last < _FAILS_FOR),
             self.last_error,
         )

@@ -49,7 +49,7 @@ class WorstScreen(Dialog[None]):
     def on_mount(self) -> None:
         """Fill the list."""
         listed = self.query_one(LineList)
-        listed.styles.height = min(_MOST_LINES, max(1, len(self._outcomes)), max(3, self.app.size.height - 14))
+        listed.styles.height = min(_MOST_LINES, max(1, len(self._outcomes)), max(3, self.app.size.height - 17))
         listed.show([(number, outcome_line(one, self.text_width)) for number, one in enumerate(self._outcomes)])
         self._tell()
 

@@ -160,7 +160,7 @@ class ServingScreen(ArtifactScreen, Columned):
             return
         counts = [one for one in self._statistics if one.name == model.name]
         frame.border_title = Content(text.cut_middle(text.one_line(model.name), 60))
-        pane.show(model_words(model, counts, max(16, pane.content_size.width - 1)), keep_place=True)
+        pane.show(model_words(model, counts, max(16, pane.text_width)), keep_place=True)
         self.refresh_frame()
 
     @on(LineList.Chosen)
@@ -173,10 +173,11 @@ class ServingScreen(ArtifactScreen, Columned):
     do_copies = partialmethod(ArtifactScreen.operate, "copies")
 
 
-def _order(one: tuple[ServedModel, Row | None]) -> tuple[bool, bool, str]:
-    """Those that are asked, those that are loaded, and the others, each by name."""
+def _order(one: tuple[ServedModel, Row | None]) -> tuple[bool, bool, bool, str]:
+    """Those that fail, those that are asked, those that are loaded, and the others, each by name."""
     model, row = one
-    return row is None or row.traffic is None, row is None or row.worker is None, model.name
+    failing = row is not None and bool(row.last_error)
+    return not failing, row is None or row.traffic is None, row is None or row.worker is None, model.name
 
 
 def _nothing() -> Content:

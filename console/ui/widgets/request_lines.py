@@ -10,6 +10,9 @@ from console.ui import text
 from console.ui.keys import key_for
 from console.ui.states import failing_words
 
+_ID = 18
+"""Cells for the id of a request in a list."""
+
 
 def request_lines(traffic: TrafficState | None, width: int) -> tuple[Content, ...]:
     """The line about requests of other programs, and how one failed last while they fail."""
@@ -20,7 +23,7 @@ def request_lines(traffic: TrafficState | None, width: int) -> tuple[Content, ..
         glyph, style = "✖", "bold $error"
     failed = failing_words(traffic) if traffic.failing else text.count(traffic.errors, "error")
     told = [
-        (0, Content.assemble((f"{text.sign(glyph)} requests ", style), f"{text.rate(traffic.rate)}/s")),
+        (0, Content.assemble((f"{text.sign(glyph)} requests ", style), f"{text.rate(traffic.asked)}/s")),
         (5, Content(f"{traffic.requests:,} in all")),
         (1 if traffic.errors else 6, Content.styled(failed, "$error" if traffic.failing else "$quiet")),
         (2, Content.styled(quantiles("whole", traffic.whole), "$quiet")),
@@ -50,15 +53,14 @@ def quantiles(name: str, measured: Quantiles | None) -> str:
 
 
 def outcome_line(outcome: RequestOutcome, width: int) -> Content:
-    """`  5s ago   1.4 s  ✖ deadline    4 rows  r-9f2c`, in this width."""
+    """`  5s ago   1.4 s  ✖ deadline  r-9f2c  4 rows`, in this width."""
     cause, style = (f"✖ {safe(outcome.error, 16)}", "$error") if outcome.error else ("slow", "$quiet")
     parts = [
         (f"{text.ago(outcome.when):>8}", "$quiet"),
         (f"{text.milliseconds(outcome.total_ms):>8}", "bold"),
         (text.padded(text.cut(text.sign(cause), 14), 14), style),
-        (f"{outcome.rows:>6,} rows" if outcome.rows else " " * 11, ""),
-        (f"{text.size(outcome.bytes_in):>5} in", "$quiet"),
-        (text.cut_middle(safe(outcome.id, 60), 36), "$quiet"),
+        (text.padded(text.cut_middle(safe(outcome.id, 60), _ID), _ID), "bold"),
+        (text.count(outcome.rows, "row") if outcome.rows else f"{text.size(outcome.bytes_in)} in", "$quiet"),
     ]
     return text.cut_content(Content("  ").join([Content.styled(*part) for part in parts]), width, middle=False)
 

@@ -95,7 +95,7 @@ def _cells(model: ServedModel, row: Row | None) -> tuple[tuple[str, str], ...]:
     whole, queue = traffic.whole, traffic.queue
     return (
         *found,
-        (text.rate(traffic.rate), "bold" if traffic.rate else "$quiet"),
+        (text.rate(traffic.asked), "bold" if traffic.running else "$quiet"),
         (text.milliseconds(whole.p50 if whole else None), ""),
         (text.milliseconds(whole.p99 if whole else None), ""),
         (text.rate(float(traffic.errors)), "$error" if traffic.failing else "$quiet"),
