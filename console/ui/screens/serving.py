@@ -77,7 +77,7 @@ class ServingScreen(ArtifactScreen, Columned):
         yield Static(_nothing(), id="nothing")
 
     def begin(self, below: ConsoleScreen) -> None:
-        """What is served by now, whatever was known before."""
+        """All that is served by now, whatever was known before."""
         if self.is_built:
             self._read()
 
@@ -181,7 +181,7 @@ def _order(one: tuple[ServedModel, Row | None]) -> tuple[bool, bool, bool, str]:
 
 
 def _nothing() -> Content:
-    """What comes here."""
+    """The words for a store without models."""
     return Content.assemble(
         ("there is no model to serve\n\n", "bold"),
         key_words("every model of the store that can be loaded answers other programs here"),
